@@ -1,0 +1,218 @@
+"""The catalog: everything a gateway serves, compiled by the operator, read by every gateway.
+
+A catalog travels as canonical JSON, named by its SHA-256, compressed with gzip and cut into shards
+that each fit one ConfigMap (`api.shards`). Readers ignore fields they do not know, so that gateway
+and operator may be one release apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from pydantic_core import to_json
+
+JsonObject = dict[str, Any]
+
+
+class CatalogModel(BaseModel):
+    """Frozen; camelCase on the wire; unknown fields ignored."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
+    )
+
+
+class SourceRef(CatalogModel):
+    """The object that an entry came from."""
+
+    kind: Literal["MCPTool", "MCPPrompt", "MCPResource"]
+    namespace: str
+    name: str
+
+
+class SecretKey(CatalogModel):
+    """One key of one Secret, read by the gateway itself; its value is never in a catalog."""
+
+    namespace: str
+    name: str
+    key: str
+
+
+class Header(CatalogModel):
+    """A request header with a fixed value, or one read from a Secret at call time."""
+
+    name: str
+    value: str | None = None
+    secret: SecretKey | None = None
+
+
+class Credentials(CatalogModel):
+    """What the gateway authenticates with to the backend.
+
+    `Bearer` sends `secret` in `Authorization: Bearer`; `Basic` joins `username` and `secret` (the
+    password); `Header` sends `secret` unchanged in `header`.
+    """
+
+    type: Literal["Bearer", "Basic", "Header"]
+    header: str = "Authorization"
+    secret: SecretKey
+    username: SecretKey | None = None
+
+
+class Argument(CatalogModel):
+    """Where one argument goes in the HTTP request; `target` is its name there."""
+
+    name: str
+    location: Literal["path", "query", "header", "cookie", "body"] = Field(alias="in")
+    target: str
+    style: Literal["form", "spaceDelimited", "pipeDelimited", "json"] = "form"
+    required: bool = False
+    default: Any = None
+    enum: tuple[str, ...] = ()
+
+
+class Backend(CatalogModel):
+    """One HTTP operation of an in-cluster Service.
+
+    `host` is the Service's DNS name, `port` its number: fixed by the operator, never by arguments.
+    `path` is the absolute path template with `{name}` segments, already joined with the Service's
+    base path. `arguments` lists every mapped argument explicitly; no defaulting is left to do.
+    """
+
+    scheme: Literal["http", "https"] = "http"
+    host: str
+    port: int
+    method: str = "GET"
+    path: str = "/"
+    arguments: tuple[Argument, ...] = ()
+    headers: tuple[Header, ...] = ()
+    forward_headers: tuple[str, ...] = ()
+    content_type: str = "application/json"
+    credentials: Credentials | None = None
+    ca: SecretKey | None = None
+    server_name: str = ""
+    insecure_skip_verify: bool = False
+    timeout_seconds: float = 30.0
+    max_response_bytes: int = 10 * 1024 * 1024
+
+
+class ResponseMapping(CatalogModel):
+    """How an HTTP answer becomes MCP content.
+
+    `json_path` picks a part of a JSON body before anything else. `structured` `Auto` adds
+    `structuredContent` when the body is a JSON object or the tool has an output schema. A status
+    matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
+    """
+
+    json_path: str = ""
+    structured: Literal["Auto", "Always", "Never"] = "Auto"
+    error_status: str = "4xx,5xx"
+
+
+class ToolEntry(CatalogModel):
+    """One MCP tool; `annotations` and the schemas go to clients as they are."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    input_schema: JsonObject
+    output_schema: JsonObject | None = None
+    annotations: JsonObject = Field(default_factory=dict)
+    backend: Backend
+    response: ResponseMapping = ResponseMapping()
+    source: SourceRef
+
+
+class PromptVariable(CatalogModel):
+    """One argument of a prompt; `enum` feeds `completion/complete`."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    required: bool = False
+    default: str | None = None
+    enum: tuple[str, ...] = ()
+
+
+class PromptMessage(CatalogModel):
+    """One message: text with `{{variable}}` places, or a resource embedded by its URI."""
+
+    role: Literal["user", "assistant"] = "user"
+    text: str | None = None
+    resource_uri: str | None = None
+
+
+class PromptEntry(CatalogModel):
+    """One MCP prompt."""
+
+    name: str
+    title: str = ""
+    description: str = ""
+    variables: tuple[PromptVariable, ...] = ()
+    messages: tuple[PromptMessage, ...]
+    source: SourceRef
+
+
+class ResourceEntry(CatalogModel):
+    """One MCP resource or resource template.
+
+    Exactly one of `uri` and `uri_template` is set. The content is exactly one of `text`, `blob`
+    (base64), `secret` (read by the gateway), or `backend` (an HTTP GET; a template's variables are
+    the backend's arguments by name).
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    uri: str = ""
+    uri_template: str = ""
+    mime_type: str = "text/plain"
+    annotations: JsonObject = Field(default_factory=dict)
+    text: str | None = None
+    blob: str | None = None
+    secret: SecretKey | None = None
+    backend: Backend | None = None
+    source: SourceRef
+
+
+class ServerSettings(CatalogModel):
+    """The server-wide settings that a gateway follows without a restart. Durations in seconds."""
+
+    namespace: str
+    name: str
+    uid: str = ""
+    instructions: str = ""
+    page_size: int = 200
+    request_timeout_seconds: float = 30.0
+    max_concurrent_requests: int = 100
+    max_request_bytes: int = 4 * 1024 * 1024
+    max_response_bytes: int = 10 * 1024 * 1024
+    drain_timeout_seconds: float = 30.0
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Catalog(CatalogModel):
+    """All that one MCPServer serves; each list is sorted by name, so that equal means identical."""
+
+    schema_version: Literal[1] = 1
+    server: ServerSettings
+    tools: tuple[ToolEntry, ...] = ()
+    prompts: tuple[PromptEntry, ...] = ()
+    resources: tuple[ResourceEntry, ...] = ()
+
+    def canonical(self) -> bytes:
+        """Return the one JSON encoding of this catalog: defaults and unset fields left out."""
+        return to_json(
+            self.model_dump(
+                mode="json", by_alias=True, exclude_defaults=True, exclude={"schema_version"}
+            )
+            | {"schemaVersion": self.schema_version}
+        )
+
+
+def digest(canonical: bytes) -> str:
+    """Return the catalog's name: the SHA-256 of its canonical encoding, in lower-case hex."""
+    return hashlib.sha256(canonical).hexdigest()

@@ -1,0 +1,104 @@
+"""Cutting a catalog into ConfigMap-sized shards, and putting verified shards together again.
+
+The first shard's ConfigMap also holds the index: the catalog's digest, its size and the digest of
+every shard. It is written last, so a reader that finds an index whose shards do not match is
+between two writes, keeps its last good catalog and waits for the next index.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
+
+from mcp_operator.api.catalog import Catalog, digest
+
+SHARD_BYTES = 900 * 1024
+"""Below the 1 MiB limit of a ConfigMap's data (k8s.io/api/core/v1, MaxSecretSize), with room for
+the index and metadata."""
+
+MAX_CATALOG_BYTES = 256 * 1024 * 1024
+"""More than this after decompression is refused: a bound on what one index can make a reader do."""
+
+INDEX_KEY = "index.json"
+SHARD_KEY = "catalog.gz"
+
+
+class ShardError(ValueError):
+    """The shards are not what the index promises; the sentence says which and how."""
+
+
+class Index(BaseModel):
+    """What the first ConfigMap says of the whole catalog."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
+    )
+
+    schema_version: int = 1
+    digest: str
+    bytes: int
+    shards: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedCatalog:
+    """A catalog ready to be written: its index, and the compressed bytes of each shard."""
+
+    index: Index
+    shards: tuple[bytes, ...]
+
+
+def encode(catalog: Catalog, shard_bytes: int = SHARD_BYTES) -> EncodedCatalog:
+    """Compress a catalog and cut it; equal catalogs give identical bytes."""
+    canonical = catalog.canonical()
+    packed = gzip.compress(canonical, compresslevel=6, mtime=0)
+    shards = tuple(packed[at : at + shard_bytes] for at in range(0, len(packed), shard_bytes))
+    return EncodedCatalog(
+        Index(
+            digest=digest(canonical),
+            bytes=len(canonical),
+            shards=tuple(hashlib.sha256(shard).hexdigest() for shard in shards),
+        ),
+        shards,
+    )
+
+
+def decode(index: Index, shards: Sequence[bytes]) -> Catalog:
+    """Verify every shard and the whole, and read the catalog.
+
+    Raises:
+        ShardError: A shard is missing or changed, or the content is not a catalog.
+    """
+    if len(shards) != len(index.shards):
+        raise ShardError(f"the index names {len(index.shards)} shards, {len(shards)} were read")
+    for number, (shard, expected) in enumerate(zip(shards, index.shards, strict=True)):
+        if hashlib.sha256(shard).hexdigest() != expected:
+            raise ShardError(f"shard {number} is not the one that the index names")
+    if index.bytes > MAX_CATALOG_BYTES:
+        raise ShardError(f"{index.bytes} bytes are more than the {MAX_CATALOG_BYTES} allowed")
+    canonical = _decompress(b"".join(shards), index.bytes)
+    if digest(canonical) != index.digest:
+        raise ShardError("the content does not have the digest that the index names")
+    try:
+        return Catalog.model_validate_json(canonical)
+    except ValidationError as error:
+        raise ShardError(
+            f"the content is not a catalog that this release reads: {error}"
+        ) from error
+
+
+def _decompress(packed: bytes, expected: int) -> bytes:
+    unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    try:
+        canonical = unpacker.decompress(packed, expected + 1)
+    except zlib.error as error:
+        raise ShardError(f"the shards are not gzip: {error}") from error
+    if len(canonical) != expected:
+        raise ShardError(f"the index names {expected} bytes, the shards hold another number")
+    return canonical

@@ -1,0 +1,176 @@
+"""Kubernetes object metadata as plain data: resources, keys, owners and label selectors.
+
+Objects are the JSON dictionaries that the API server sends, typed as `Object`. They are shared
+between caches and readers, so they are read-only by contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+Object = dict[str, Any]
+"""One Kubernetes object, as decoded from JSON."""
+
+
+class Key(NamedTuple):
+    """Names one object of a kind; `namespace` is empty for cluster-scoped kinds."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One served resource: what client-go calls GroupVersionResource, with its kind.
+
+    `group` is empty for the core group.
+    """
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        """`version` for the core group, else `group/version`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def path(self, namespace: str = "", name: str = "", subresource: str = "") -> str:
+        """Return the URL path of the collection, of one object, or of its subresource."""
+        root = f"/apis/{self.group}" if self.group else "/api"
+        parts = [root, self.version]
+        if self.namespaced and namespace:
+            parts += ["namespaces", namespace]
+        parts += [part for part in (self.plural, name, subresource) if part]
+        return "/".join(parts)
+
+    def __str__(self) -> str:
+        return f"{self.plural}.{self.group}" if self.group else self.plural
+
+
+def key_of(obj: Mapping[str, Any]) -> Key:
+    """Return the key of an object."""
+    metadata = obj["metadata"]
+    return Key(metadata.get("namespace", ""), metadata["name"])
+
+
+def uid_of(obj: Mapping[str, Any]) -> str:
+    """Return the uid, empty where the API server has not yet given one."""
+    return str(obj["metadata"].get("uid", ""))
+
+
+def generation_of(obj: Mapping[str, Any]) -> int:
+    """Return `metadata.generation`, 0 for kinds that have none."""
+    return int(obj["metadata"].get("generation", 0))
+
+
+def labels_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the labels, empty where there are none."""
+    return obj["metadata"].get("labels") or {}
+
+
+def annotations_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the annotations, empty where there are none."""
+    return obj["metadata"].get("annotations") or {}
+
+
+def resource_version_of(obj: Mapping[str, Any]) -> int:
+    """Return the resourceVersion as a number, comparable within one resource (KEP-5504).
+
+    Returns:
+        The number, or 0 where the server gave none or one that is not a number.
+    """
+    raw = obj["metadata"].get("resourceVersion", "")
+    return int(raw) if raw.isdecimal() else 0
+
+
+def is_deleting(obj: Mapping[str, Any]) -> bool:
+    """Tell whether deletion has begun."""
+    return "deletionTimestamp" in obj["metadata"]
+
+
+def owner_reference(owner: Mapping[str, Any]) -> Object:
+    """Return the controller reference that makes `owner` the managing owner of a child."""
+    return {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def controller_of(obj: Mapping[str, Any]) -> Object | None:
+    """Return the owner reference with `controller: true`, if there is one."""
+    for reference in obj["metadata"].get("ownerReferences") or ():
+        if reference.get("controller"):
+            return dict(reference)
+    return None
+
+
+def is_controlled_by(obj: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
+    """Tell whether `owner`, by uid, is the managing owner of `obj`."""
+    reference = controller_of(obj)
+    return reference is not None and reference["uid"] == uid_of(owner)
+
+
+def _requirement(expression: Mapping[str, Any]) -> Callable[[Mapping[str, str]], bool]:
+    key, operator = expression["key"], expression["operator"]
+    values = frozenset(expression.get("values") or ())
+    match operator:
+        case "In":
+            return lambda labels: labels.get(key) in values
+        case "NotIn":
+            return lambda labels: labels.get(key) not in values
+        case "Exists":
+            return lambda labels: key in labels
+        case "DoesNotExist":
+            return lambda labels: key not in labels
+        case _:
+            raise ValueError(
+                f"matchExpressions: operator {operator!r} is not one of "
+                "In, NotIn, Exists, DoesNotExist"
+            )
+
+
+class LabelSelector:
+    """A compiled `metav1.LabelSelector`: every requirement must hold.
+
+    An empty selector matches everything, as in Kubernetes; a caller for whom an absent selector
+    means nothing decides that itself.
+    """
+
+    __slots__ = ("_requirements", "match_labels")
+
+    def __init__(
+        self,
+        match_labels: Mapping[str, str] | None = None,
+        match_expressions: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
+        self.match_labels: Mapping[str, str] = dict(match_labels or {})
+        self._requirements = tuple(_requirement(expression) for expression in match_expressions)
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any] | None) -> LabelSelector:
+        """Compile the JSON form, `{matchLabels, matchExpressions}`.
+
+        Raises:
+            ValueError: An operator is unknown.
+        """
+        raw = raw or {}
+        return cls(raw.get("matchLabels"), raw.get("matchExpressions") or ())
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Tell whether every requirement holds for `labels`."""
+        for key, value in self.match_labels.items():
+            if labels.get(key) != value:
+                return False
+        return all(holds(labels) for holds in self._requirements)

@@ -1,0 +1,1 @@
+"""A controller runtime in the vocabulary of client-go and controller-runtime."""
