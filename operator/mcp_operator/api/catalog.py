@@ -80,6 +80,7 @@ class Backend(CatalogModel):
     `host` is the Service's DNS name, `port` its number: fixed by the operator, never by arguments.
     `path` is the absolute path template with `{name}` segments, already joined with the Service's
     base path. `arguments` lists every mapped argument explicitly; no defaulting is left to do.
+    Where `timeout_seconds` or `max_response_bytes` is None, the server's setting holds.
     """
 
     scheme: Literal["http", "https"] = "http"
@@ -95,8 +96,8 @@ class Backend(CatalogModel):
     ca: SecretKey | None = None
     server_name: str = ""
     insecure_skip_verify: bool = False
-    timeout_seconds: float = 30.0
-    max_response_bytes: int = 10 * 1024 * 1024
+    timeout_seconds: float | None = None
+    max_response_bytes: int | None = None
 
 
 class ResponseMapping(CatalogModel):
