@@ -1,0 +1,96 @@
+"""Every reason that a condition of ours can carry, with the sentence that explains it.
+
+Reasons are an interface: users wait for them and alert on them. A reason is never renamed inside an
+API version; docs/reference/conditions.md lists each of them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Reason(StrEnum):
+    """Why a condition has its status; the value is what stands in `reason`."""
+
+    explanation: str
+
+    def __new__(cls, value: str, explanation: str) -> Self:
+        """Attach the explanation to the member."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.explanation = explanation
+        return member
+
+    # Accepted
+    ACCEPTED = "Accepted", "The spec is valid."
+    INVALID = "Invalid", "The spec passed admission but is still wrong; the message says where."
+    INVALID_SCHEMA = "InvalidSchema", "An input or output schema is not JSON Schema 2020-12."
+    UNDECLARED_ARGUMENT = (
+        "UndeclaredArgument",
+        "A path or an argument mapping names something that the input schema does not declare.",
+    )
+    UNDECLARED_VARIABLE = (
+        "UndeclaredVariable",
+        "A prompt's text names a variable that the prompt does not declare.",
+    )
+    DUPLICATE_NAME = (
+        "DuplicateName",
+        "An older object of the same server has the same name, or both are refused by its policy.",
+    )
+    CONFLICT = (
+        "Conflict",
+        "An object that the operator does not own stands where a child of the server belongs.",
+    )
+    CATALOG_TOO_LARGE = (
+        "CatalogTooLarge",
+        "In mode Direct the catalog is mounted as one ConfigMap, which holds at most 1 MiB.",
+    )
+    INGRESS_PATH_IGNORED = (
+        "IngressPathIgnored",
+        "The object is accepted; its ingressPath has no effect, as MCP has one endpoint.",
+    )
+    REDIS_NOT_USED = (
+        "RedisNotUsed",
+        "The object is accepted; in mode Gateway its redis settings have no effect.",
+    )
+    DISABLED = "Disabled", "The object is accepted and switched off by enabled: false."
+
+    # ResolvedRefs
+    RESOLVED_REFS = "ResolvedRefs", "Every object that the spec refers to exists and consents."
+    SERVICE_NOT_FOUND = "ServiceNotFound", "The Service does not exist."
+    SERVICE_UNSUPPORTED = (
+        "ServiceUnsupported",
+        "An ExternalName Service would let its owner point the gateway anywhere.",
+    )
+    PORT_NOT_FOUND = "PortNotFound", "The Service exists and has no such port."
+    REF_NOT_PERMITTED = (
+        "RefNotPermitted",
+        "The Service is in another namespace and does not consent to being referred to.",
+    )
+    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap, or its key, does not exist."
+    SECRET_NOT_FOUND = "SecretNotFound", "The Secret, or its key, does not exist."
+    MEMBERS_UNRESOLVED = (
+        "MembersUnresolved",
+        "A selected tool or resource refers to something that does not exist.",
+    )
+
+    # Programmed
+    PROGRAMMED = "Programmed", "Every ready pod has confirmed that it serves this catalog."
+    MOUNTED = "Mounted", "In mode Direct: the files are in the ConfigMap that the pods mount."
+    PROPAGATING = "Propagating", "Some ready pods have not yet confirmed this catalog."
+    NO_READY_PODS = "NoReadyPods", "No pod of the server is ready."
+    SCALED_TO_ZERO = "ScaledToZero", "The server has zero replicas, as its spec says."
+    APPLY_FAILED = "ApplyFailed", "The API server refused a child of the server."
+    NOT_SELECTED = "NotSelected", "No MCPServer of the namespace selects this object."
+    SERVER_NOT_PROGRAMMED = (
+        "ServerNotProgrammed",
+        "A server that selects this object has not been confirmed by its pods.",
+    )
+    NOT_ACCEPTED = "NotAccepted", "The object is not served, because another condition is false."
+
+    # Ready, Degraded
+    READY = "Ready", "The object is served."
+    UNAVAILABLE = "Unavailable", "Too few pods of the server are available."
+    MEMBERS_REJECTED = "MembersRejected", "Some selected objects are not served; see rejected."
+    HEALTHY = "Healthy", "Everything that is selected is served."
