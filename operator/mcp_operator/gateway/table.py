@@ -1,0 +1,192 @@
+"""The routing table: one catalog, indexed and compiled, immutable while it is in service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from mcp_operator.api.catalog import Catalog, JsonObject, PromptEntry, ResourceEntry, ToolEntry
+from mcp_operator.core.clock import Clock, SystemClock
+from mcp_operator.gateway.schemas import CompiledSchema, SchemaError
+from mcp_operator.gateway.templates import TemplateError, UriTemplate
+
+log = logging.getLogger(__name__)
+
+
+class Table:
+    """What one gateway serves, by name and by URI.
+
+    Building one compiles every schema: do it off the event loop for large catalogs. A tool or
+    template that does not compile is left out and explained in `rejected`; the rest is served.
+
+    Attributes:
+        catalog: Where it came from.
+        digest: The catalog's name.
+        shards: ConfigMaps that the catalog was read from; 0 where it came from files.
+        tools: Tools by name, in the catalog's order.
+        prompts: Prompts by name, in the catalog's order.
+        resources: Resources with a fixed URI, by URI, in the catalog's order.
+        templates: Resource templates, in the catalog's order.
+        rejected: Why an entry is not served, by kind and name (`tool search`).
+    """
+
+    def __init__(self, catalog: Catalog, digest: str, shards: int = 0) -> None:
+        """Index and compile a catalog; never fails for one bad entry."""
+        self.catalog = catalog
+        self.digest = digest
+        self.shards = shards
+        rejected: dict[str, str] = {}
+        tools: dict[str, ToolEntry] = {}
+        self._inputs: dict[str, CompiledSchema] = {}
+        self._outputs: dict[str, CompiledSchema] = {}
+        for tool in catalog.tools:
+            try:
+                self._compile_tool(tool)
+            except SchemaError as error:
+                rejected[f"tool {tool.name}"] = str(error)
+            else:
+                tools[tool.name] = tool
+        templates: list[tuple[UriTemplate, ResourceEntry]] = []
+        for entry in catalog.resources:
+            try:
+                if entry.uri_template:
+                    templates.append((UriTemplate(entry.uri_template), entry))
+            except TemplateError as error:
+                rejected[f"resource {entry.name}"] = str(error)
+        self.tools: Mapping[str, ToolEntry] = MappingProxyType(tools)
+        self.prompts: Mapping[str, PromptEntry] = MappingProxyType(
+            {prompt.name: prompt for prompt in catalog.prompts}
+        )
+        self.resources: Mapping[str, ResourceEntry] = MappingProxyType(
+            {entry.uri: entry for entry in catalog.resources if entry.uri}
+        )
+        self.templates: tuple[ResourceEntry, ...] = tuple(entry for _, entry in templates)
+        self.rejected: Mapping[str, str] = MappingProxyType(rejected)
+        # The most literal template is the most specific one; sorting is stable, so equals keep
+        # the catalog's order.
+        self._matchers = sorted(templates, key=lambda pair: -pair[0].literal_length)
+
+    def _compile_tool(self, tool: ToolEntry) -> None:
+        inputs = CompiledSchema(tool.input_schema)
+        if tool.output_schema is not None:
+            self._outputs[tool.name] = CompiledSchema(tool.output_schema)
+        self._inputs[tool.name] = inputs
+
+    def match(self, uri: str) -> tuple[ResourceEntry, dict[str, str]] | None:
+        """Find the resource of a URI and the values of its template variables."""
+        fixed = self.resources.get(uri)
+        if fixed is not None:
+            return fixed, {}
+        for template, entry in self._matchers:
+            variables = template.match(uri)
+            if variables is not None:
+                return entry, variables
+        return None
+
+    def argument_errors(self, tool_name: str, arguments: JsonObject) -> list[str]:
+        """Check a served tool's arguments; an empty list says that the call may be made."""
+        return self._inputs[tool_name].errors(arguments)
+
+    def output_errors(self, tool_name: str, value: Any) -> list[str]:
+        """Check a structured result; a tool without output schema accepts everything."""
+        schema = self._outputs.get(tool_name)
+        return schema.errors(value) if schema else []
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a new table changes for clients: the listings, and the content of single resources.
+
+    Attributes:
+        tools: The listing of tools differs.
+        prompts: The listing of prompts differs.
+        resources: The listing of resources or of templates differs.
+        resource_uris: Fixed URIs whose entry was added, changed or removed.
+    """
+
+    tools: bool
+    prompts: bool
+    resources: bool
+    resource_uris: frozenset[str]
+
+    def __bool__(self) -> bool:
+        return self.tools or self.prompts or self.resources or bool(self.resource_uris)
+
+
+def changes_between(old: Table | None, new: Table) -> Changes:
+    """Compare two tables as clients see them; no table is an empty one."""
+    before = old or Table(Catalog(server=new.catalog.server), "")
+    return Changes(
+        tools=[_listed_tool(t) for t in before.tools.values()]
+        != [_listed_tool(t) for t in new.tools.values()],
+        prompts=[_listed_prompt(p) for p in before.prompts.values()]
+        != [_listed_prompt(p) for p in new.prompts.values()],
+        resources=_listed_resources(before) != _listed_resources(new),
+        resource_uris=frozenset(
+            uri
+            for uri in before.resources.keys() | new.resources.keys()
+            if before.resources.get(uri) != new.resources.get(uri)
+        ),
+    )
+
+
+def _listed_tool(tool: ToolEntry) -> tuple[Any, ...]:
+    return (
+        tool.name,
+        tool.title,
+        tool.description,
+        tool.input_schema,
+        tool.output_schema,
+        tool.annotations,
+    )
+
+
+def _listed_prompt(prompt: PromptEntry) -> tuple[Any, ...]:
+    variables = [(v.name, v.title, v.description, v.required) for v in prompt.variables]
+    return prompt.name, prompt.title, prompt.description, variables
+
+
+def _listed_resources(table: Table) -> list[tuple[Any, ...]]:
+    return [
+        (e.name, e.title, e.description, e.uri, e.uri_template, e.mime_type, e.annotations)
+        for e in (*table.resources.values(), *table.templates)
+    ]
+
+
+class Current:
+    """Holds the table in service; swapped whole, so that no reader sees half of two."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._subscribers: list[Callable[[Changes], None]] = []
+        self.table: Table | None = None
+        self.generation = 0
+        """How many tables this process has put in service."""
+        self.loaded_at: datetime | None = None
+        """When the table in service was put there."""
+
+    def swap(self, table: Table) -> Changes:
+        """Put a table in service and tell the subscribers, also where no listing changed."""
+        changes = changes_between(self.table, table)
+        self.table = table
+        self.generation += 1
+        self.loaded_at = self._clock.now()
+        for subscriber in tuple(self._subscribers):
+            try:
+                subscriber(changes)
+            except Exception:
+                log.exception("A subscriber failed on the new catalog")
+        return changes
+
+    def subscribe(self, callback: Callable[[Changes], None]) -> Callable[[], None]:
+        """Call back after each swap, on the event loop; returns what ends it."""
+        self._subscribers.append(callback)
+
+        def unsubscribe() -> None:
+            self._subscribers.remove(callback)
+
+        return unsubscribe
