@@ -1,0 +1,133 @@
+"""Putting the compiled objects that a server selects together into its one catalog."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mcp_operator.api.catalog import (
+    Catalog,
+    PromptEntry,
+    ResourceEntry,
+    SecretKey,
+    ServerSettings,
+    ToolEntry,
+)
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.members import (
+    Compiled,
+    Entry,
+    Finding,
+    MemberKind,
+    Slot,
+    secrets_of,
+    slot_of,
+)
+from mcp_operator.core.meta import Key
+
+OnConflict = Literal["OldestWins", "RejectAll"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One selected object of which something is not served, and the first reason."""
+
+    kind: MemberKind
+    key: Key
+    reason: Reason
+    message: str
+    condition: ConditionType
+
+
+@dataclass(frozen=True, slots=True)
+class Assembly:
+    """A server's catalog, what was left out of it, and the Secret keys its gateway must read."""
+
+    catalog: Catalog
+    rejected: tuple[Rejection, ...]
+    secrets: frozenset[SecretKey]
+
+
+def claims(members: Iterable[Compiled]) -> dict[Slot, list[Compiled]]:
+    """Return who wants which slot, the oldest claimant first."""
+    wanted: dict[Slot, list[Compiled]] = defaultdict(list)
+    for member in sorted(members, key=lambda member: member.precedence):
+        for entry in member.entries:
+            wanted[slot_of(entry)].append(member)
+    return wanted
+
+
+def contest(
+    member: Compiled, wanted: Mapping[Slot, Sequence[Compiled]], on_conflict: OnConflict
+) -> dict[Slot, Finding]:
+    """Return a finding for each slot that `member` wants and does not get.
+
+    Args:
+        member: The object in question.
+        wanted: For each slot of the member, every claimant in one server, the oldest first and the
+            member included.
+        on_conflict: The server's policy.
+    """
+    lost = {}
+    for slot in map(slot_of, member.entries):
+        claimants = wanted[slot]
+        if len(claimants) > 1 and on_conflict == "RejectAll":
+            others = ", ".join(f"{c.kind} {c.key}" for c in claimants if c.key != member.key)
+            message = (
+                f"{slot} is also claimed by {others}, and the server's naming.onConflict is "
+                "RejectAll: rename one of them"
+            )
+        elif claimants[0].key != member.key:
+            message = (
+                f"{slot} is already served by {claimants[0].kind} {claimants[0].key}, which is "
+                "older: rename one of them"
+            )
+        else:
+            continue
+        lost[slot] = Finding(ConditionType.ACCEPTED, Reason.DUPLICATE_NAME, message)
+    return lost
+
+
+def assemble(
+    settings: ServerSettings, members: Iterable[Compiled], on_conflict: OnConflict
+) -> Assembly:
+    """Fill every slot once, sort, and say what was left out.
+
+    Args:
+        settings: The server's own part of the catalog.
+        members: Every selected object, compiled.
+        on_conflict: What happens to objects that want one name: the oldest wins, or none does.
+    """
+    ordered = sorted(members, key=lambda member: (member.kind, member.precedence))
+    wanted = claims(ordered)
+    served: list[Entry] = []
+    rejected: list[Rejection] = []
+    secrets: set[SecretKey] = set()
+    for member in ordered:
+        lost = contest(member, wanted, on_conflict)
+        findings = [*(f for f in member.findings if f.blocking), *lost.values()]
+        if findings:
+            rejected.append(_rejection(member, findings))
+        kept = [entry for entry in member.entries if slot_of(entry) not in lost]
+        served.extend(kept)
+        secrets.update(secret for entry in kept for secret in secrets_of(entry))
+    return Assembly(_catalog(settings, served), tuple(rejected), frozenset(secrets))
+
+
+def _catalog(settings: ServerSettings, served: Iterable[Entry]) -> Catalog:
+    ordered = sorted(served, key=lambda entry: slot_of(entry).identity)
+    return Catalog(
+        server=settings,
+        tools=tuple(entry for entry in ordered if isinstance(entry, ToolEntry)),
+        prompts=tuple(entry for entry in ordered if isinstance(entry, PromptEntry)),
+        resources=tuple(entry for entry in ordered if isinstance(entry, ResourceEntry)),
+    )
+
+
+def _rejection(member: Compiled, findings: Sequence[Finding]) -> Rejection:
+    first = findings[0]
+    message = "; ".join(finding.message for finding in findings)
+    return Rejection(member.kind, member.key, first.reason, message, first.condition)

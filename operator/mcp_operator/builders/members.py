@@ -1,0 +1,102 @@
+"""What one MCPTool, MCPPrompt or MCPResource contributes to a catalog, and why it may not.
+
+Compiling an object knows nothing of servers: the same result serves every server that selects it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mcp_operator.api.catalog import Backend, PromptEntry, ResourceEntry, SecretKey, ToolEntry
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.core.meta import Key
+
+Entry = ToolEntry | PromptEntry | ResourceEntry
+MemberKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Why an object, or one entry of it, is not served; or, without `blocking`, a remark."""
+
+    condition: Literal[ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS]
+    reason: Reason
+    message: str
+    blocking: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The place an entry takes in a catalog; a server can fill each only once."""
+
+    list: Literal["tools", "prompts", "resources"]
+    identity: str
+
+    def __str__(self) -> str:
+        return f"{self.list[:-1]} {self.identity!r}"
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """One object, compiled.
+
+    Attributes:
+        kind: The object's kind.
+        key: Its namespace and name.
+        created: Its creationTimestamp, empty for objects read from files.
+        entries: What it contributes, faulty entries left out.
+        findings: What is wrong with it, or worth saying.
+    """
+
+    kind: MemberKind
+    key: Key
+    created: str
+    entries: tuple[Entry, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def precedence(self) -> tuple[str, Key]:
+        """The order in which objects win a contested slot: the oldest first, then by name."""
+        return (self.created, self.key)
+
+    def findings_of(self, condition: ConditionType) -> tuple[Finding, ...]:
+        """Return the findings that make a condition false."""
+        return tuple(f for f in self.findings if f.blocking and f.condition is condition)
+
+    @property
+    def remarks(self) -> tuple[Finding, ...]:
+        """The findings that are worth saying but stop nothing."""
+        return tuple(finding for finding in self.findings if not finding.blocking)
+
+
+def slot_of(entry: Entry) -> Slot:
+    """Return the place of an entry: tools and prompts by name, resources by URI or template."""
+    match entry:
+        case ToolEntry():
+            return Slot("tools", entry.name)
+        case PromptEntry():
+            return Slot("prompts", entry.name)
+        case ResourceEntry():
+            return Slot("resources", entry.uri or entry.uri_template)
+
+
+def secrets_of(entry: Entry) -> frozenset[SecretKey]:
+    """Return the Secret keys that a gateway must read to serve an entry."""
+    match entry:
+        case ToolEntry():
+            return _backend_secrets(entry.backend)
+        case ResourceEntry():
+            own = frozenset({entry.secret} if entry.secret else ())
+            return own | (_backend_secrets(entry.backend) if entry.backend else frozenset())
+        case PromptEntry():
+            return frozenset()
+
+
+def _backend_secrets(backend: Backend) -> frozenset[SecretKey]:
+    found = [header.secret for header in backend.headers]
+    found.append(backend.ca)
+    if backend.credentials:
+        found += [backend.credentials.secret, backend.credentials.username]
+    return frozenset(secret for secret in found if secret is not None)

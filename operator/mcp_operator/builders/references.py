@@ -1,0 +1,167 @@
+"""Resolving what a spec refers to, on facts that somebody else has gathered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.members import Finding
+from mcp_operator.core.meta import Key, Object, annotations_of
+
+ALLOW_ANNOTATION = "mcp-operator.dev/allow-from"
+"""On a Service: the namespaces, separated by commas, whose MCPTools and MCPResources may refer to
+it; `*` stands for all. Where the Gateway API is installed a ReferenceGrant says the same."""
+
+API_GROUP = "mcp-operator.dev"
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What an object refers to by name."""
+
+    services: frozenset[Key] = frozenset()
+    config_maps: frozenset[Key] = frozenset()
+    secrets: frozenset[Key] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The referred objects as they are; a name that maps to None does not exist.
+
+    Attributes:
+        services: Service objects.
+        grants: ReferenceGrant objects of the namespaces of those Services.
+        config_maps: The texts and the bytes of each ConfigMap by key.
+        secrets: The keys of each Secret, never the values.
+        check_services: False where Services cannot be known, as with files and no cluster; then
+            every reference is taken as good, and a port must be a number.
+    """
+
+    services: Mapping[Key, Object | None] = field(default_factory=dict)
+    grants: Sequence[Object] = ()
+    config_maps: Mapping[Key, Mapping[str, str | bytes] | None] = field(default_factory=dict)
+    secrets: Mapping[Key, frozenset[str] | None] = field(default_factory=dict)
+    check_services: bool = True
+
+
+class UnresolvedError(Exception):
+    """A reference leads nowhere; carries the finding to report."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.finding = Finding(ConditionType.RESOLVED_REFS, reason, message)
+
+
+def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, namespace: str) -> int:
+    """Return the number of a Service's port, given by number or name.
+
+    Args:
+        facts: What is known.
+        service: The Service.
+        port: A number or a port name.
+        kind: The kind of the referring object.
+        namespace: Its namespace.
+
+    Raises:
+        UnresolvedError: The Service or port does not exist, or does not consent.
+    """
+    if not facts.check_services:
+        return _numeric(port, service)
+    found = facts.services.get(service)
+    if found is None:
+        raise UnresolvedError(Reason.SERVICE_NOT_FOUND, f"Service {service} does not exist")
+    if service.namespace != namespace and not _consents(found, facts.grants, kind, namespace):
+        raise UnresolvedError(
+            Reason.REF_NOT_PERMITTED,
+            f"Service {service} does not allow references from namespace {namespace}: annotate it "
+            f"with {ALLOW_ANNOTATION}: {namespace}, or add a ReferenceGrant",
+        )
+    if found["spec"].get("type") == "ExternalName":
+        raise UnresolvedError(
+            Reason.SERVICE_UNSUPPORTED,
+            f"Service {service} has type ExternalName, which may point anywhere: refer to a "
+            "Service with a cluster address",
+        )
+    return _declared(found, service, port)
+
+
+def config_map_value(facts: Facts, config_map: Key, key: str) -> str | bytes:
+    """Return one value of a ConfigMap.
+
+    Raises:
+        UnresolvedError: The ConfigMap or the key does not exist.
+    """
+    content = facts.config_maps.get(config_map)
+    if content is None:
+        raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {config_map} does not exist")
+    if key not in content:
+        raise UnresolvedError(
+            Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {config_map} has no key {key!r}"
+        )
+    return content[key]
+
+
+def require_secret(facts: Facts, secret: Key, key: str) -> None:
+    """Make sure that a Secret has a key.
+
+    Raises:
+        UnresolvedError: It has not, or does not exist.
+    """
+    keys = facts.secrets.get(secret)
+    if keys is None:
+        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} does not exist")
+    if key not in keys:
+        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no key {key!r}")
+
+
+def _numeric(port: int | str, service: Key) -> int:
+    if isinstance(port, int) or port.isdecimal():
+        return int(port)
+    raise UnresolvedError(
+        Reason.PORT_NOT_FOUND,
+        f"port {port!r} of Service {service} is a name, and the Service is not among the files",
+    )
+
+
+def _declared(service: Object, key: Key, port: int | str) -> int:
+    ports = service["spec"].get("ports") or []
+    for declared in ports:
+        if port in (declared["port"], str(declared["port"]), declared.get("name")):
+            return int(declared["port"])
+    listed = ", ".join(_port_label(declared) for declared in ports) or "none"
+    raise UnresolvedError(
+        Reason.PORT_NOT_FOUND, f"Service {key} has no port {port}; it has {listed}"
+    )
+
+
+def _port_label(port: Object) -> str:
+    return f"{port['port']} ({port['name']})" if port.get("name") else str(port["port"])
+
+
+def _consents(service: Object, grants: Iterable[Object], kind: str, namespace: str) -> bool:
+    allowed = annotations_of(service).get(ALLOW_ANNOTATION, "")
+    named = {part.strip() for part in allowed.split(",")}
+    if "*" in named or namespace in named:
+        return True
+    return any(_grants(grant, service, kind, namespace) for grant in grants)
+
+
+def _grants(grant: Object, service: Object, kind: str, namespace: str) -> bool:
+    """Follow gateway.networking.k8s.io ReferenceGrant: any `from` together with any `to`."""
+    if grant["metadata"]["namespace"] != service["metadata"]["namespace"]:
+        return False
+    spec = grant.get("spec") or {}
+    comes_from = any(
+        (source.get("group"), source.get("kind"), source.get("namespace"))
+        == (API_GROUP, kind, namespace)
+        for source in spec.get("from") or ()
+    )
+    leads_to = any(
+        target.get("group", "") == ""
+        and target.get("kind") == "Service"
+        and target.get("name", service["metadata"]["name"]) == service["metadata"]["name"]
+        for target in spec.get("to") or ()
+    )
+    return comes_from and leads_to

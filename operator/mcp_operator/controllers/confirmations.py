@@ -1,0 +1,174 @@
+"""Asking the gateway pods which catalog they serve, so that `Programmed` is proof and not hope.
+
+Each pod answers on its management port. The question carries the expected digest and a wait, so the
+answer comes the moment the pod has swapped, and a change costs one request per pod.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+import aiohttp
+from pydantic import BaseModel, ValidationError
+from yarl import URL
+
+from mcp_operator.core.meta import Key
+
+logger = logging.getLogger(__name__)
+
+WAIT_SECONDS = 5
+"""How long a pod may hold one question back until it serves the expected digest."""
+
+ANSWER_BYTES = 64 * 1024
+"""An answer is a few hundred bytes; more than this is not one."""
+
+RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+"""The pauses after questions that were not answered as hoped; the last one repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A ready gateway pod and its management address."""
+
+    uid: str
+    name: str
+    ip: str
+    port: int
+
+
+class AskError(Exception):
+    """A pod did not answer; the text says why, without addresses."""
+
+
+Ask = Callable[[Pod, str], Awaitable[str]]
+"""Asks a pod, with the expected digest, for the digest that it serves. Raises AskError."""
+
+
+@dataclass(slots=True)
+class _Expectation:
+    """What one server's pods should come to serve, and what they said so far."""
+
+    digest: str
+    since: float
+    confirmed: set[str] = field(default_factory=set)
+    errors: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The state of a server's ready pods.
+
+    Attributes:
+        synced: How many serve the expected digest.
+        missing: The names of those that do not, each with what it said instead.
+        waited: Seconds since the digest was first expected.
+    """
+
+    synced: int
+    missing: Mapping[str, str]
+    waited: float
+
+
+class Confirmations:
+    """Keeps one question open per pod that has not confirmed, and tells when one has."""
+
+    def __init__(self, ask: Ask, on_confirmed: Callable[[Key], None]) -> None:
+        self._ask = ask
+        self._on_confirmed = on_confirmed
+        self._servers: dict[Key, _Expectation] = {}
+
+    def expect(self, server: Key, digest: str, pods: Sequence[Pod]) -> Confirmed:
+        """State what the pods should serve, and learn what is known of it. Never blocks."""
+        now = asyncio.get_running_loop().time()
+        expectation = self._servers.get(server)
+        if expectation is None or expectation.digest != digest:
+            self.forget(server)
+            expectation = self._servers[server] = _Expectation(digest, now)
+        self._follow(server, expectation, pods)
+        missing = {
+            pod.name: expectation.errors.get(pod.uid, "has not answered yet")
+            for pod in pods
+            if pod.uid not in expectation.confirmed
+        }
+        return Confirmed(len(pods) - len(missing), missing, now - expectation.since)
+
+    def forget(self, server: Key) -> None:
+        """Stop asking the pods of a server."""
+        expectation = self._servers.pop(server, None)
+        if expectation is not None:
+            for task in expectation.tasks.values():
+                task.cancel()
+
+    async def close(self) -> None:
+        """Stop asking, and wait until every question has ended."""
+        tasks = [task for e in self._servers.values() for task in e.tasks.values()]
+        for server in list(self._servers):
+            self.forget(server)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _follow(self, server: Key, expectation: _Expectation, pods: Sequence[Pod]) -> None:
+        present = {pod.uid for pod in pods}
+        for uid in expectation.tasks.keys() - present:
+            expectation.tasks.pop(uid).cancel()
+            expectation.confirmed.discard(uid)
+            expectation.errors.pop(uid, None)
+        for pod in pods:
+            if pod.uid not in expectation.tasks:
+                expectation.tasks[pod.uid] = asyncio.create_task(
+                    self._question(server, expectation, pod), name=f"confirm {server} {pod.name}"
+                )
+
+    async def _question(self, server: Key, expectation: _Expectation, pod: Pod) -> None:
+        for pause in itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1])):
+            try:
+                served = await self._ask(pod, expectation.digest)
+            except AskError as error:
+                expectation.errors[pod.uid] = str(error)
+                logger.debug("A pod did not answer", extra={"pod": pod.name, "error": str(error)})
+            else:
+                if served == expectation.digest:
+                    expectation.confirmed.add(pod.uid)
+                    expectation.errors.pop(pod.uid, None)
+                    self._on_confirmed(server)
+                    return
+                expectation.errors[pod.uid] = f"serves catalog {served[:12] or 'none'}"
+            await asyncio.sleep(pause)
+
+
+class _Answer(BaseModel):
+    digest: str = ""
+
+
+def http_ask(session: aiohttp.ClientSession) -> Ask:
+    """Return the question over HTTP, `GET /catalog?digest=…&wait=…` on the management port."""
+
+    async def ask(pod: Pod, digest: str) -> str:
+        url = URL.build(
+            scheme="http",
+            host=pod.ip,
+            port=pod.port,
+            path="/catalog",
+            query={"digest": digest, "wait": str(WAIT_SECONDS)},
+        )
+        timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS + 5, sock_connect=3)
+        try:
+            async with session.get(url, timeout=timeout, allow_redirects=False) as response:
+                body = await response.content.read(ANSWER_BYTES)
+                if response.status != HTTPStatus.OK:
+                    raise AskError(f"answered with HTTP status {response.status}")
+        except TimeoutError as error:
+            raise AskError("did not answer in time") from error
+        except aiohttp.ClientError as error:
+            raise AskError(f"cannot be reached on port {pod.port}") from error
+        try:
+            return _Answer.model_validate_json(body).digest
+        except ValidationError as error:
+            raise AskError("gave an answer that is not a gateway's") from error
+
+    return ask
