@@ -1,0 +1,137 @@
+"""URI templates of resources: RFC 6570 level 1 in the path, `{?a,b}` for the query.
+
+Matching is the reverse of expansion and takes what clients send, so it is strict: a value never
+crosses a path segment, also not in an encoded form.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from mcp_operator.core.errors import OperatorError
+
+MAX_URI_LENGTH = 8192
+"""Characters of a URI that is looked at; longer ones match nothing."""
+
+_PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
+_QUERY = re.compile(r"\{\?([A-Za-z0-9_,]+)\}$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PERCENT_ERROR = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
+
+class TemplateError(OperatorError):
+    """A URI template is not one that can be matched; the sentence says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Segment:
+    """One path segment: literals around variables, one literal more than variables."""
+
+    literals: tuple[str, ...]
+    names: tuple[str, ...]
+
+    def match(self, text: str) -> dict[str, str] | None:
+        """Return the raw values; each is the shortest that lets the rest match, never empty."""
+        if not self.names:
+            return {} if text == self.literals[0] else None
+        first, last = self.literals[0], self.literals[-1]
+        if not text.startswith(first) or not text.endswith(last):
+            return None
+        at, end = len(first), len(text) - len(last)
+        values = {}
+        for name, literal in zip(self.names[:-1], self.literals[1:-1], strict=True):
+            stop = text.find(literal, at + 1, end)
+            if stop < 0:
+                return None
+            values[name] = text[at:stop]
+            at = stop + len(literal)
+        values[self.names[-1]] = text[at:end]
+        return values if at < end else None
+
+
+class UriTemplate:
+    """A compiled URI template."""
+
+    def __init__(self, template: str) -> None:
+        """Compile.
+
+        Raises:
+            TemplateError: It uses an operator other than `{name}` and a final `{?a,b}`, names a
+                variable twice, or puts two variables side by side.
+        """
+        self.template = template
+        query = _QUERY.search(template)
+        path = template[: query.start()] if query else template
+        self.query_names = frozenset(filter(None, query[1].split(","))) if query else frozenset()
+        self._segments = tuple(_segment(part, template) for part in path.split("/"))
+        names = [name for segment in self._segments for name in segment.names]
+        names += query[1].split(",") if query else []
+        if len(names) != len(set(names)):
+            raise TemplateError(f"the URI template {template!r} names a variable twice")
+        self.names = frozenset(names)
+        self.literal_length = sum(
+            len(literal) for segment in self._segments for literal in segment.literals
+        )
+
+    def match(self, uri: str) -> dict[str, str] | None:
+        """Return the decoded value of each variable, or None where the URI is not of this form."""
+        if len(uri) > MAX_URI_LENGTH or "#" in uri or _PERCENT_ERROR.search(uri):
+            return None
+        path, mark, query = uri.partition("?")
+        if mark and not self.query_names:
+            return None
+        parts = path.split("/")
+        if len(parts) != len(self._segments):
+            return None
+        values: dict[str, str] = {}
+        for segment, part in zip(self._segments, parts, strict=True):
+            raw = segment.match(part)
+            if raw is None:
+                return None
+            for name, value in raw.items():
+                decoded = _decode(value)
+                if decoded is None or not is_safe_segment(decoded):
+                    return None
+                values[name] = decoded
+        return self._match_query(query, values) if query else values
+
+    def _match_query(self, query: str, values: dict[str, str]) -> dict[str, str] | None:
+        for pair in query.split("&"):
+            name, equals, raw = pair.partition("=")
+            decoded = _decode(raw)
+            if not equals or name not in self.query_names or name in values or decoded is None:
+                return None
+            values[name] = decoded
+        return values
+
+
+def is_safe_segment(value: str) -> bool:
+    """Tell whether a value stays inside one path segment, however often a backend decodes it."""
+    while True:
+        if value in {".", ".."} or "/" in value or "\\" in value or _CONTROL.search(value):
+            return False
+        decoded = unquote(value, errors="replace")
+        if decoded == value:
+            return True
+        value = decoded
+
+
+def _decode(value: str) -> str | None:
+    try:
+        return unquote(value, errors="strict")
+    except UnicodeDecodeError:
+        return None
+
+
+def _segment(text: str, template: str) -> _Segment:
+    parts = _PLACE.split(text)
+    literals, names = tuple(parts[0::2]), tuple(parts[1::2])
+    if any("{" in literal or "}" in literal for literal in literals):
+        raise TemplateError(
+            f"the URI template {template!r} uses more than {{name}} and a final {{?a,b}}"
+        )
+    if "" in literals[1:-1]:
+        raise TemplateError(f"the URI template {template!r} has two variables side by side")
+    return _Segment(literals, names)
