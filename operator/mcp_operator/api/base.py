@@ -1,0 +1,73 @@
+"""The base of every API model, and how a model carries its CEL rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+GROUP = "mcp-operator.dev"
+VERSION = "v1alpha1"
+
+VALIDATIONS = "x-kubernetes-validations"
+"""Where a structural schema holds its CEL rules."""
+
+
+class ApiModel(BaseModel):
+    """One object of the API: frozen, camelCase in YAML, unknown fields ignored when read.
+
+    The docstring under an attribute is the field's description in the CRD. A default written as a
+    value is persisted by the API server; one written as `default_factory` is not, for fields whose
+    absence means something (an entry inherits, a later field takes over) and for nested objects.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        use_attribute_docstrings=True,
+    )
+
+
+def rule(
+    cel: str, message: str, *, field_path: str = "", message_expression: str = ""
+) -> dict[str, Any]:
+    """Write one CEL rule of a model or a field.
+
+    Args:
+        cel: Must hold for the object; `self` is the model or the field's value.
+        message: Names the fields and the fix, as a YAML author would say it.
+        field_path: The child field to blame instead of the object itself, such as `.image`.
+        message_expression: CEL giving a message that quotes values; `message` is the fallback.
+    """
+    written: dict[str, Any] = {"rule": cel, "message": message}
+    if field_path:
+        written["fieldPath"] = field_path
+    if message_expression:
+        written["messageExpression"] = message_expression
+    return written
+
+
+def rules(*written: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `json_schema_extra` that puts rules on a field."""
+    return {VALIDATIONS: [dict(one) for one in written]}
+
+
+def validated(*written: Mapping[str, Any]) -> ConfigDict:
+    """Return the `model_config` that puts rules on a model."""
+    return ConfigDict(json_schema_extra=rules(*written))
+
+
+def list_map(*keys: str) -> dict[str, Any]:
+    """Return the `json_schema_extra` of a list whose items are told apart by `keys`.
+
+    Duplicates are refused, and server-side apply merges the list by item.
+    """
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
+
+
+LIST_SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
+"""The `json_schema_extra` of a list of scalars without duplicates."""

@@ -1,0 +1,331 @@
+"""Types that several kinds share: names, references, selectors, headers, conditions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import ApiModel, list_map, rule, rules, validated
+from mcp_operator.api.durations import DURATION_PATTERN
+
+LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+"""apimachinery `validation.IsQualifiedName`, less its length limits."""
+
+HEADER_FIELD = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
+"""RFC 9110 §5.6.2, `token`."""
+
+RESERVED_HEADERS = (
+    "host|content-length|connection|keep-alive|proxy-authenticate|proxy-authorization"
+    "|proxy-connection|te|trailer|transfer-encoding|upgrade"
+)
+"""Headers that frame or route a message: RFC 9110 §7.6.1, Host and Content-Length."""
+
+DnsLabel = Annotated[
+    str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+]
+"""A namespace or Service name."""
+
+DnsSubdomain = Annotated[
+    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+]
+"""A Secret or ConfigMap name, or a host name."""
+
+DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+"""A key of a Secret's or ConfigMap's data."""
+
+McpName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+"""A tool, prompt or resource name as MCP clients see it."""
+
+Title = Annotated[str, Field(min_length=1, max_length=256)]
+Description = Annotated[str, Field(max_length=4000)]
+PortNumber = Annotated[int, Field(ge=1, le=65535)]
+Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
+MimeType = Annotated[
+    str,
+    Field(max_length=255, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[ -~]*)?$"),
+]
+Uri = Annotated[str, Field(min_length=3, max_length=2048, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")]
+"""An absolute URI (RFC 3986), or a URI template (RFC 6570) that begins with its scheme."""
+
+HttpPath = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=1024,
+        pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*$",
+        json_schema_extra=rules(
+            rule(
+                r"!self.matches('(^|/)[.][.]?(/|$)')",
+                "a path must not contain the segments . or ..; write the path it leads to",
+            )
+        ),
+    ),
+]
+"""An absolute URL path, with `{name}` where an argument goes; no query, no fragment."""
+
+HeaderName = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=128,
+        pattern=HEADER_FIELD,
+        json_schema_extra=rules(
+            rule(
+                f"!self.matches('^(?i:{RESERVED_HEADERS})$')",
+                "Host, Content-Length and the connection headers are set by the gateway; "
+                "name another header",
+            )
+        ),
+    ),
+]
+
+
+class SecretKeyRef(ApiModel):
+    """One key of a Secret in the same namespace."""
+
+    name: DnsSubdomain
+    """Name of the Secret."""
+    key: DataKey
+    """Key of the Secret's data."""
+
+
+class ConfigMapKeyRef(ApiModel):
+    """One key of a ConfigMap in the same namespace."""
+
+    name: DnsSubdomain
+    """Name of the ConfigMap."""
+    key: DataKey
+    """Key of the ConfigMap's data."""
+
+
+class LabelRequirement(ApiModel):
+    """One requirement on the labels of an object, as in every Kubernetes selector."""
+
+    model_config = validated(
+        rule(
+            "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 "
+            ": !has(self.values) || size(self.values) == 0",
+            "In and NotIn need values; Exists and DoesNotExist take none",
+            field_path=".values",
+        )
+    )
+
+    key: Annotated[str, Field(min_length=1, max_length=317, pattern=LABEL_KEY)]
+    """Label key that the requirement is about."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label relates to the values."""
+    values: tuple[Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)], ...] = Field(
+        default_factory=tuple, max_length=64
+    )
+    """Values for In and NotIn; left out for Exists and DoesNotExist."""
+
+
+class Selector(ApiModel):
+    """A label selector: every label and every expression must hold; `{}` selects everything."""
+
+    match_labels: dict[str, Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]] = Field(
+        default_factory=dict,
+        max_length=32,
+        json_schema_extra=rules(
+            rule(
+                f"self.all(key, key.matches('{LABEL_KEY}'))",
+                "every key must be a label key, such as app or example.com/team",
+            )
+        ),
+    )
+    """Labels that must have exactly these values."""
+    match_expressions: tuple[LabelRequirement, ...] = Field(default_factory=tuple, max_length=32)
+    """Requirements that must all hold."""
+
+
+class ServiceTls(ApiModel):
+    """How the gateway verifies the certificate of a backend reached over https."""
+
+    ca_secret_ref: SecretKeyRef | None = None
+    """PEM bundle of the authorities to trust instead of the system's, such as key ca.crt of a
+    kubernetes.io/tls Secret."""
+    server_name: DnsSubdomain | None = None
+    """Name expected in the certificate; the Service's DNS name when left out."""
+    insecure_skip_verify: bool = False
+    """Accept any certificate. For experiments only."""
+
+
+class ServiceRef(ApiModel):
+    """A Service of the cluster, and where on it."""
+
+    model_config = validated(
+        rule(
+            "!has(self.tls) || (has(self.scheme) && self.scheme == 'https')",
+            "tls needs scheme: https",
+            field_path=".tls",
+        )
+    )
+
+    name: DnsLabel
+    """Name of the Service."""
+    namespace: DnsLabel | None = None
+    """Namespace of the Service; that of this object when left out. Another namespace must consent
+    with a ReferenceGrant or an annotation on the Service."""
+    port: PortNumber
+    """Port of the Service."""
+    path: HttpPath = "/"
+    """Absolute path of the endpoint; {name} stands for an argument."""
+    scheme: Literal["http", "https"] = "http"
+    """Protocol that the Service speaks."""
+    tls: ServiceTls | None = None
+    """Certificate verification; only with scheme https."""
+
+
+class HeaderSource(ApiModel):
+    """Where a header's value comes from."""
+
+    model_config = validated(
+        rule(
+            "has(self.secretKeyRef) != has(self.configMapKeyRef)",
+            "set exactly one of secretKeyRef and configMapKeyRef",
+        )
+    )
+
+    secret_key_ref: SecretKeyRef | None = None
+    """A key of a Secret; the gateway reads it itself, it is never copied."""
+    config_map_key_ref: ConfigMapKeyRef | None = None
+    """A key of a ConfigMap."""
+
+
+class RequestHeader(ApiModel):
+    """A header that the gateway adds to every request to the backend."""
+
+    model_config = validated(
+        rule(
+            "has(self.value) != has(self.valueFrom)",
+            "set exactly one of value and valueFrom",
+        )
+    )
+
+    name: HeaderName
+    """Name of the header."""
+    value: Annotated[str, Field(max_length=4096, pattern=r"^[\t -~]*$")] | None = None
+    """The value itself; printable ASCII. Put secrets into valueFrom."""
+    value_from: HeaderSource | None = None
+    """A Secret or ConfigMap that holds the value."""
+
+
+class CredentialsSecret(ApiModel):
+    """The Secret that holds credentials, and under which keys."""
+
+    name: DnsSubdomain
+    """Name of the Secret, in the same namespace."""
+    key: DataKey = Field(default_factory=lambda: "token")
+    """Key that holds the token, for Bearer and Header; token when left out."""
+    username_key: DataKey = Field(default_factory=lambda: "username")
+    """Key that holds the user name, for Basic; username when left out."""
+    password_key: DataKey = Field(default_factory=lambda: "password")
+    """Key that holds the password, for Basic; password when left out."""
+
+
+class RequestCredentials(ApiModel):
+    """What the gateway authenticates with to the backend."""
+
+    model_config = validated(
+        rule(
+            "(self.type == 'Header') == has(self.header)",
+            "header names the header of type: Header; set it for that type and no other",
+            field_path=".header",
+        ),
+        rule(
+            "self.type == 'Basic' ? !has(self.secretRef.key) "
+            ": !has(self.secretRef.usernameKey) && !has(self.secretRef.passwordKey)",
+            "Basic reads usernameKey and passwordKey, Bearer and Header read key; "
+            "remove what the type does not read",
+            field_path=".secretRef",
+        ),
+    )
+
+    type: Literal["Bearer", "Basic", "Header"]
+    """Bearer sends Authorization: Bearer TOKEN; Basic sends a user name and password; Header sends
+    the token unchanged in a header of its own."""
+    header: HeaderName | None = None
+    """Header that carries the token; only for type Header."""
+    secret_ref: CredentialsSecret
+    """The Secret that holds the token, or the user name and password."""
+
+
+Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+class Condition(ApiModel):
+    """One aspect of the state of an object, as metav1.Condition."""
+
+    type: Annotated[str, Field(max_length=316, pattern=LABEL_KEY)]
+    """Which aspect: Accepted, ResolvedRefs, Programmed or Ready."""
+    status: Literal["True", "False", "Unknown"]
+    """Whether it holds."""
+    observed_generation: Generation | None = None
+    """The metadata.generation that this was decided for."""
+    last_transition_time: Timestamp
+    """When the status last changed."""
+    reason: Annotated[
+        str,
+        Field(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
+    ]
+    """Why, in one CamelCase word that programs can rely on."""
+    message: Annotated[str, Field(max_length=32768)]
+    """Why, in a sentence for people."""
+
+
+Conditions = Annotated[
+    tuple[Condition, ...], Field(max_length=16, json_schema_extra=list_map("type"))
+]
+
+
+class ServerRef(ApiModel):
+    """An MCPServer whose selector matches the object, and what it made of it."""
+
+    namespace: str
+    """Namespace of the MCPServer."""
+    name: str
+    """Name of the MCPServer."""
+    accepted: bool
+    """Whether the server serves everything that the object declares."""
+    reason: str = ""
+    """Why not, in one CamelCase word."""
+    message: str = ""
+    """Why not, in a sentence."""
+
+
+Servers = Annotated[
+    tuple[ServerRef, ...], Field(max_length=100, json_schema_extra=list_map("namespace", "name"))
+]
+
+
+class ChildStatus(ApiModel):
+    """What the statuses of MCPTool, MCPPrompt and MCPResource have in common."""
+
+    observed_generation: Generation | None = None
+    """The metadata.generation that this status describes."""
+    servers: Servers = Field(default_factory=tuple)
+    """The servers that select this object; at most 100 are listed."""
+    server_count: Annotated[int, Field(ge=0)] | None = None
+    """How many servers select this object."""
+    conditions: Conditions = Field(default_factory=tuple)
+    """Accepted, ResolvedRefs, Programmed, and Ready as their summary."""
+
+
+class Kind(ApiModel):
+    """One object of a kind. `metadata` and `status` stay the JSON that the API server sent."""
+
+    metadata: dict[str, Any]
+    status: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def namespace(self) -> str:
+        """The object's namespace."""
+        return str(self.metadata.get("namespace", ""))
+
+    @property
+    def name(self) -> str:
+        """The object's name."""
+        return str(self.metadata["name"])

@@ -1,0 +1,122 @@
+"""MCPPrompt: a prompt template."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
+from mcp_operator.api.v1alpha1.common import (
+    ChildStatus,
+    Description,
+    HttpPath,
+    Kind,
+    McpName,
+    Timestamp,
+    Title,
+    Uri,
+)
+
+VariableName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9_]+$")]
+VariableValue = Annotated[str, Field(max_length=1024)]
+Template = Annotated[str, Field(min_length=1, max_length=10000)]
+
+
+class PromptVariable(ApiModel):
+    """One argument of the prompt; {{name}} in the text stands for it."""
+
+    model_config = validated(
+        rule(
+            "!has(self.default) || !has(self.enum) || self.default in self.enum",
+            "default must be one of enum",
+            field_path=".default",
+        )
+    )
+
+    name: VariableName
+    """Name of the variable."""
+    title: Title | None = None
+    """Name for people."""
+    description: Description = ""
+    """What the variable is for."""
+    required: bool = False
+    """Whether a client must give a value."""
+    default: VariableValue | None = None
+    """Value when the client gives none; empty when left out."""
+    enum: tuple[VariableValue, ...] = Field(
+        default_factory=tuple, min_length=1, max_length=100, json_schema_extra=LIST_SET
+    )
+    """Accepted values, offered to clients as completions; any value when left out."""
+
+
+class PromptMessage(ApiModel):
+    """One message of the prompt."""
+
+    model_config = validated(
+        rule(
+            "has(self.text) != has(self.resourceURI)",
+            "set exactly one of text and resourceURI",
+        )
+    )
+
+    role: Literal["user", "assistant"] = "user"
+    """Who speaks."""
+    text: Template | None = None
+    """Text with {{variable}} places."""
+    resource_uri: Annotated[Uri | None, Field(alias="resourceURI")] = None
+    """URI of a resource of the same server, whose content is embedded."""
+
+
+class MCPPromptSpec(ApiModel):
+    """The prompt: one template, or several messages."""
+
+    model_config = validated(
+        rule(
+            "has(self.template) != has(self.messages)",
+            "set exactly one of template and messages",
+            field_path=".template",
+        )
+    )
+
+    name: McpName
+    """Name that clients ask for the prompt by; one name once in a server."""
+    title: Title | None = None
+    """Name for people."""
+    description: Description = ""
+    """What the prompt is for."""
+    enabled: bool = True
+    """Whether the prompt is served."""
+    ingress_path: HttpPath | None = None
+    """Accepted for compatibility and reported as IngressPathIgnored: clients get prompts over
+    MCP."""
+    template: Template | None = None
+    """Text of a single user message, with {{variable}} places. Values are put in once and never
+    read as templates."""
+    messages: tuple[PromptMessage, ...] = Field(default_factory=tuple, min_length=1, max_length=32)
+    """Messages in their order."""
+    variables: tuple[PromptVariable, ...] = Field(
+        default_factory=tuple, max_length=64, json_schema_extra=list_map("name")
+    )
+    """Variables of the template or messages; each must be declared here."""
+
+
+class MCPPromptStatus(ChildStatus):
+    """What the operator knows of the prompt."""
+
+    validated: bool | None = None
+    """Whether the template and its variables fit together."""
+    last_validation_time: Timestamp | None = None
+    """When the outcome of the validation last changed."""
+    variable_count: Annotated[int, Field(ge=0)] | None = None
+    """Variables declared."""
+    undeclared: tuple[str, ...] = Field(default_factory=tuple, max_length=64)
+    """Variables that the text uses and variables does not declare."""
+    unused: tuple[str, ...] = Field(default_factory=tuple, max_length=64)
+    """Variables declared and not used."""
+
+
+class MCPPrompt(Kind):
+    """A prompt template that MCPServers serve."""
+
+    spec: MCPPromptSpec

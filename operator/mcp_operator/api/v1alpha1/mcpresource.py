@@ -1,0 +1,218 @@
+"""MCPResource: inline content, content of a ConfigMap or Secret, or HTTP-backed resources."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
+from mcp_operator.api.v1alpha1.common import (
+    ChildStatus,
+    ConfigMapKeyRef,
+    Description,
+    Duration,
+    HttpPath,
+    Kind,
+    McpName,
+    MimeType,
+    RequestCredentials,
+    RequestHeader,
+    SecretKeyRef,
+    ServiceRef,
+    Timestamp,
+    Title,
+    Uri,
+)
+
+MAX_INLINE = 900_000
+"""Characters of inline content; an object of more than 1.5 MiB is refused by etcd."""
+
+
+class ResourceAnnotations(ApiModel):
+    """Hints to clients about the content."""
+
+    audience: tuple[Literal["user", "assistant"], ...] = Field(
+        default_factory=tuple, max_length=2, json_schema_extra=LIST_SET
+    )
+    """Whom the content is for."""
+    priority: (
+        Annotated[str, Field(max_length=8, pattern=r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$")] | None
+    ) = None
+    """Importance from "0" to "1", written as text, such as "0.8"."""
+
+
+class InlineContent(ApiModel):
+    """Content written in the object itself."""
+
+    model_config = validated(
+        rule("has(self.text) != has(self.blob)", "set exactly one of text and blob")
+    )
+
+    uri: Uri
+    """URI that clients read the resource by."""
+    mime_type: MimeType = "text/plain"
+    """Media type of the content."""
+    text: Annotated[str, Field(max_length=MAX_INLINE)] | None = None
+    """The content, as text."""
+    blob: (
+        Annotated[str, Field(max_length=MAX_INLINE, json_schema_extra={"format": "byte"})] | None
+    ) = None
+    """The content, as base64."""
+
+
+class ContentSource(ApiModel):
+    """Content that a ConfigMap or Secret holds."""
+
+    model_config = validated(
+        rule(
+            "has(self.configMapKeyRef) != has(self.secretKeyRef)",
+            "set exactly one of configMapKeyRef and secretKeyRef",
+        )
+    )
+
+    uri: Uri
+    """URI that clients read the resource by."""
+    mime_type: MimeType = "text/plain"
+    """Media type of the content."""
+    config_map_key_ref: ConfigMapKeyRef | None = None
+    """A key of a ConfigMap, of data or binaryData."""
+    secret_key_ref: SecretKeyRef | None = None
+    """A key of a Secret; the gateway reads it itself, it is never copied."""
+
+
+class OperationParameter(ApiModel):
+    """One variable of the resource template, and where its value goes in the request."""
+
+    model_config = validated(
+        rule(
+            "!has(self.default) || !has(self.enum) || self.default in self.enum",
+            "default must be one of enum",
+            field_path=".default",
+        )
+    )
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9_]+$")]
+    """Name of the variable."""
+    location: Literal["path", "query", "header"] = Field(alias="in")
+    """Part of the request that the value goes to."""
+    description: Description = ""
+    """What the parameter is for."""
+    required: bool = False
+    """Whether a client must give a value; path parameters always are."""
+    default: Annotated[str, Field(max_length=1024)] | None = None
+    """Value when the client gives none."""
+    enum: tuple[Annotated[str, Field(max_length=1024)], ...] = Field(
+        default_factory=tuple, min_length=1, max_length=100, json_schema_extra=LIST_SET
+    )
+    """Accepted values, offered to clients as completions; any value when left out."""
+
+
+class ResourceOperation(ApiModel):
+    """One HTTP endpoint as a resource, or as a resource template when its URI has variables."""
+
+    model_config = validated(
+        rule(
+            "!(has(self.uri) && has(self.uriTemplate))",
+            "set only one of uri and uriTemplate",
+            field_path=".uriTemplate",
+        ),
+        rule(
+            "has(self.uri) || has(self.uriTemplate) || has(self.ingressPath)",
+            "set uri, uriTemplate or ingressPath: clients read the resource by it",
+            field_path=".uri",
+        ),
+        rule(
+            "!has(self.parameters) || self.parameters.all(p, p.__in__ != 'path' "
+            "|| self.service.path.contains('{' + p.name + '}'))",
+            "every parameter in: path needs its {name} in service.path",
+            field_path=".parameters",
+        ),
+        rule(
+            "!has(self.uri) || !self.uri.contains('{')",
+            "uri has no variables; use uriTemplate for a URI with {name}",
+            field_path=".uri",
+        ),
+    )
+
+    method: Literal["GET"] = "GET"
+    """HTTP method; reading a resource changes nothing, so GET alone."""
+    ingress_path: HttpPath | None = None
+    """Without uri and uriTemplate, the URI is mcp://NAMESPACE/NAME followed by this path and the
+    query parameters. No path is opened on the Ingress, which is reported as IngressPathIgnored."""
+    service: ServiceRef
+    """Service that holds the content."""
+    parameters: tuple[OperationParameter, ...] = Field(
+        default_factory=tuple, max_length=32, json_schema_extra=list_map("name")
+    )
+    """Variables of the template; {name} in the path that is not listed is a required one."""
+    uri: Uri | None = None
+    """URI that clients read the resource by."""
+    uri_template: Uri | None = None
+    """RFC 6570 template of the URIs that clients read, such as docs://{section}."""
+    mime_type: MimeType | None = None
+    """Media type of the content; that of the answer when left out."""
+    title: Title | None = None
+    """Name for people."""
+    timeout: Duration | None = None
+    """Time for one read; the server's requestTimeout when left out."""
+    headers: tuple[RequestHeader, ...] = Field(
+        default_factory=tuple, max_length=32, json_schema_extra=list_map("name")
+    )
+    """Headers added to every request."""
+    credentials: RequestCredentials | None = None
+    """What the gateway authenticates with to the backend."""
+    max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
+    """Largest content in bytes; the server's maxResponseBytes when left out."""
+
+
+class MCPResourceSpec(ApiModel):
+    """The resource: inline, from a ConfigMap or Secret, or over HTTP."""
+
+    model_config = validated(
+        rule(
+            "[has(self.content), has(self.contentFrom), has(self.operations)]"
+            ".filter(given, given).size() == 1",
+            "set exactly one of content, contentFrom and operations",
+        )
+    )
+
+    name: McpName
+    """Name that clients see; one name once in a server."""
+    title: Title | None = None
+    """Name for people."""
+    description: Description = ""
+    """What the resource holds, for people and models."""
+    enabled: bool = True
+    """Whether the resource is served."""
+    annotations: ResourceAnnotations | None = None
+    """Hints to clients."""
+    content: InlineContent | None = None
+    """Content written here."""
+    content_from: ContentSource | None = None
+    """Content of a ConfigMap or Secret."""
+    operations: tuple[ResourceOperation, ...] = Field(
+        default_factory=tuple, min_length=1, max_length=32
+    )
+    """HTTP endpoints, each a resource or a resource template."""
+
+
+class MCPResourceStatus(ChildStatus):
+    """What the operator knows of the resource."""
+
+    ready: bool | None = None
+    """Whether every server that selects the object serves it."""
+    operation_count: Annotated[int, Field(ge=0)] | None = None
+    """Operations declared."""
+    last_sync_time: Timestamp | None = None
+    """When the outcome last changed."""
+    uris: tuple[str, ...] = Field(default_factory=tuple, max_length=32)
+    """URIs and URI templates that clients read."""
+    size_bytes: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
+    """Size of the content, where it is known without a request."""
+
+
+class MCPResource(Kind):
+    """A resource that MCPServers serve."""
+
+    spec: MCPResourceSpec

@@ -1,0 +1,323 @@
+"""MCPServer: one MCP endpoint."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import ApiModel, list_map, rule, validated
+from mcp_operator.api.v1alpha1.common import (
+    Conditions,
+    ConfigMapKeyRef,
+    DnsLabel,
+    DnsSubdomain,
+    Duration,
+    Generation,
+    Kind,
+    PortNumber,
+    SecretKeyRef,
+    Selector,
+    Timestamp,
+)
+
+QUANTITY = (
+    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
+    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
+)
+"""apimachinery `resource.Quantity`, as controller-gen writes it."""
+
+Argument = Annotated[str, Field(max_length=4096)]
+Annotations = Annotated[dict[str, Annotated[str, Field(max_length=65536)]], Field(max_length=64)]
+Quantity = Annotated[int | str, Field(pattern=QUANTITY, max_length=64)]
+Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
+
+
+class FieldRef(ApiModel):
+    """A field of the pod."""
+
+    api_version: Literal["v1"] = "v1"
+    """Version of the API that fieldPath is written in."""
+    field_path: Annotated[str, Field(min_length=1, max_length=253)]
+    """Path of the field, such as metadata.namespace."""
+
+
+class EnvSource(ApiModel):
+    """Where the value of an environment variable comes from."""
+
+    model_config = validated(
+        rule(
+            "[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef)]"
+            ".filter(given, given).size() == 1",
+            "set exactly one of secretKeyRef, configMapKeyRef and fieldRef",
+        )
+    )
+
+    secret_key_ref: SecretKeyRef | None = None
+    """A key of a Secret."""
+    config_map_key_ref: ConfigMapKeyRef | None = None
+    """A key of a ConfigMap."""
+    field_ref: FieldRef | None = None
+    """A field of the pod."""
+
+
+class EnvVar(ApiModel):
+    """One environment variable of the container."""
+
+    model_config = validated(
+        rule(
+            "!(has(self.value) && has(self.valueFrom))",
+            "set only one of value and valueFrom",
+        )
+    )
+
+    name: Annotated[
+        str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
+    ]
+    """Name of the variable."""
+    value: Annotated[str, Field(max_length=32768)] | None = None
+    """The value itself; empty when neither value nor valueFrom is set."""
+    value_from: EnvSource | None = None
+    """A Secret, ConfigMap or pod field that holds the value."""
+
+
+class Redis(ApiModel):
+    """A Redis that the user's own server reads from REDIS_HOST and REDIS_PORT."""
+
+    model_config = validated(
+        rule(
+            "has(self.serviceName) != has(self.address)",
+            "set exactly one of serviceName and address",
+        )
+    )
+
+    service_name: DnsLabel | None = None
+    """Name of a Redis Service in the same namespace."""
+    address: DnsSubdomain | None = None
+    """Host name or IPv4 address of a Redis elsewhere."""
+    port: PortNumber = 6379
+    """Port of the Redis."""
+
+    @property
+    def host(self) -> str:
+        """What `REDIS_HOST` is set to."""
+        return self.service_name or self.address or ""
+
+
+class Ingress(ApiModel):
+    """An Ingress in front of the endpoint."""
+
+    model_config = validated(
+        rule(
+            "!has(self.tlsSecretName) || has(self.host)",
+            "tlsSecretName needs host: the name in the certificate",
+            field_path=".tlsSecretName",
+        )
+    )
+
+    host: (
+        Annotated[
+            str,
+            Field(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"),
+        ]
+        | None
+    ) = None
+    """Host name; every host when left out."""
+    tls_secret_name: DnsSubdomain | None = None
+    """kubernetes.io/tls Secret with the host's certificate."""
+    path_prefix: Annotated[str, Field(max_length=256, pattern=r"^/[A-Za-z0-9/._~-]*$")] = "/mcp"
+    """Path of the endpoint."""
+    class_name: DnsSubdomain | None = None
+    """IngressClass; the cluster's default when left out."""
+    annotations: Annotations = Field(default_factory=dict)
+    """Annotations of the Ingress, for its controller."""
+    path_type: Literal["Prefix", "Exact", "ImplementationSpecific"] = "Prefix"
+    """How the Ingress controller compares paths."""
+
+
+class Naming(ApiModel):
+    """What happens when two selected objects use one name."""
+
+    on_conflict: Literal["OldestWins", "RejectAll"] = "OldestWins"
+    """OldestWins serves the object created first; RejectAll serves none of them. Both say so in the
+    status of the losers."""
+
+
+class ServerConfig(ApiModel):
+    """Limits and behaviour of the gateway; changes reach running pods without a restart."""
+
+    request_timeout: Duration = "30s"
+    """Time for one call, unless the tool or resource sets its own, such as 30s or 1m30s."""
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=10000)] = 100
+    """Calls that one pod works on at a time."""
+    max_request_bytes: Annotated[int, Field(ge=1024, le=104857600)] = 4 * 1024 * 1024
+    """Largest accepted MCP request, in bytes."""
+    max_response_bytes: Annotated[int, Field(ge=1024, le=1073741824)] = 10 * 1024 * 1024
+    """Largest answer read from a backend, in bytes."""
+    drain_timeout: Duration = "30s"
+    """Time that a stopping pod gives to the calls it has begun."""
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 200
+    """Entries on one page of a list."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe messages that the pods log."""
+    instructions: Annotated[str, Field(max_length=8000)] = ""
+    """What clients are told about the server as a whole, for the model to read."""
+
+
+class ServiceSettings(ApiModel):
+    """The Service in front of the pods."""
+
+    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
+    """How far the Service reaches."""
+    port: PortNumber = 8080
+    """Port of the Service."""
+    annotations: Annotations = Field(default_factory=dict)
+    """Annotations of the Service, for load balancers and the like."""
+
+
+class ResourceRequirements(ApiModel):
+    """Compute resources of the container."""
+
+    limits: Quantities = Field(default_factory=dict)
+    """Most that the container may use, such as cpu: 500m and memory: 256Mi."""
+    requests: Quantities = Field(default_factory=dict)
+    """What the scheduler reserves."""
+
+
+class MCPServerSpec(ApiModel):
+    """What the endpoint serves, and how it runs."""
+
+    model_config = validated(
+        rule(
+            "self.mode != 'Gateway' || (!has(self.command) && !has(self.args))",
+            "mode: Gateway runs the operator's own gateway; remove command and args, "
+            "or use mode: Direct",
+            field_path=".mode",
+        ),
+        rule(
+            "has(self.image) || !(self.mode == 'Direct' || has(self.command) || has(self.args))",
+            "mode: Direct, command and args run your own MCP server; set image to it",
+            field_path=".image",
+        ),
+    )
+
+    mode: Literal["Auto", "Gateway", "Direct"] = "Auto"
+    """Gateway runs the operator's gateway, which proxies to Services. Direct runs your own MCP
+    server image with the catalog mounted at MCP_CONFIG_DIR. Auto is Direct when image, command or
+    args is set."""
+    # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
+    replicas: Annotated[int, Field(ge=0, le=200)] = Field(default_factory=lambda: 1)
+    """Number of pods; 1 when left out."""
+    image: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")] | None = None
+    """Container image; the operator's own gateway when left out."""
+    command: tuple[Argument, ...] = Field(default_factory=tuple, max_length=64)
+    """Entrypoint of your image; its own when left out."""
+    args: tuple[Argument, ...] = Field(default_factory=tuple, max_length=256)
+    """Arguments of the entrypoint."""
+    env: tuple[EnvVar, ...] = Field(
+        default_factory=tuple, max_length=256, json_schema_extra=list_map("name")
+    )
+    """Environment of the container."""
+    image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
+    """When the image is pulled; Kubernetes decides by its tag when left out."""
+    port: PortNumber = 8080
+    """Port that the container listens on."""
+    redis: Redis | None = None
+    """Redis for your own server in mode Direct; the gateway does not use it."""
+    ingress: Ingress | None = None
+    """Ingress in front of the endpoint; none when left out."""
+    tool_selector: Selector
+    """Which MCPTools of the namespace are served."""
+    prompt_selector: Selector | None = None
+    """Which MCPPrompts are served; toolSelector decides when left out."""
+    resource_selector: Selector | None = None
+    """Which MCPResources are served; toolSelector decides when left out."""
+    naming: Naming = Field(default_factory=Naming)
+    """Names of what is served."""
+    config: ServerConfig = Field(default_factory=ServerConfig)
+    """Limits and behaviour of the gateway."""
+    service: ServiceSettings = Field(default_factory=ServiceSettings)
+    """The Service in front of the pods."""
+    resources: ResourceRequirements | None = None
+    """Compute resources of the container; modest defaults when left out."""
+
+    @property
+    def effective_mode(self) -> Literal["Gateway", "Direct"]:
+        """The mode, with Auto decided."""
+        if self.mode != "Auto":
+            return self.mode
+        return "Direct" if self.image or self.command or self.args else "Gateway"
+
+    @property
+    def selectors(self) -> tuple[Selector, Selector, Selector]:
+        """The selectors of tools, prompts and resources, with defaults applied."""
+        return (
+            self.tool_selector,
+            self.prompt_selector or self.tool_selector,
+            self.resource_selector or self.tool_selector,
+        )
+
+
+class Rejection(ApiModel):
+    """A selected object that is not served, or not wholly."""
+
+    kind: Literal["MCPTool", "MCPPrompt", "MCPResource"]
+    """Kind of the object."""
+    namespace: str
+    """Namespace of the object."""
+    name: str
+    """Name of the object."""
+    reason: str
+    """Why, in one CamelCase word."""
+    message: Annotated[str, Field(max_length=1024)]
+    """Why, in a sentence."""
+
+
+Count = Annotated[int, Field(ge=0)]
+
+
+class MCPServerStatus(ApiModel):
+    """What the operator knows of the endpoint."""
+
+    observed_generation: Generation | None = None
+    """The metadata.generation that this status describes."""
+    mode: Literal["Gateway", "Direct"] | None = None
+    """The mode in effect."""
+    replicas: Count | None = None
+    """Pods that exist."""
+    ready_replicas: Count | None = None
+    """Pods that are ready."""
+    synced_replicas: Count | None = None
+    """Ready pods that confirmed serving the current catalog."""
+    selector: str | None = None
+    """Label selector of the pods, for the scale subresource."""
+    tool_count: Count | None = None
+    """Tools served."""
+    prompt_count: Count | None = None
+    """Prompts served."""
+    resource_count: Count | None = None
+    """Resources and resource templates served."""
+    config_hash: str | None = None
+    """SHA-256 of the current catalog."""
+    config_bytes: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
+    """Size of the current catalog, uncompressed."""
+    last_sync_time: Timestamp | None = None
+    """When the catalog last changed."""
+    url: str | None = None
+    """URL through the Ingress."""
+    internal_url: Annotated[str | None, Field(alias="internalURL")] = None
+    """URL inside the cluster."""
+    protocol_versions: tuple[str, ...] = Field(default_factory=tuple, max_length=16)
+    """MCP protocol versions that the endpoint speaks."""
+    rejected: tuple[Rejection, ...] = Field(default_factory=tuple, max_length=100)
+    """Selected objects that are not served, or not wholly; at most 100 are listed."""
+    rejected_count: Count | None = None
+    """How many selected objects are not served, or not wholly."""
+    conditions: Conditions = Field(default_factory=tuple)
+    """Accepted, ResolvedRefs, Programmed, and Ready as their summary."""
+
+
+class MCPServer(Kind):
+    """One MCP endpoint, serving the tools, prompts and resources that its selectors match."""
+
+    spec: MCPServerSpec

@@ -1,0 +1,291 @@
+"""MCPTool: tools backed by an HTTP Service."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field
+
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
+from mcp_operator.api.v1alpha1.common import (
+    ChildStatus,
+    Description,
+    Duration,
+    HeaderName,
+    HttpPath,
+    Kind,
+    McpName,
+    MimeType,
+    RequestCredentials,
+    RequestHeader,
+    ServiceRef,
+    Timestamp,
+    Title,
+)
+
+Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
+JsonSchema = dict[str, Any]
+
+ERROR_STATUS = r"^([1-5]([0-9]{2}|xx))(,[1-5]([0-9]{2}|xx))*$"
+"""HTTP status codes and classes, comma-separated: 4xx,5xx,302."""
+
+JSON_PATH = r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]{1,6}\]|\['[^'\\]{1,128}'\])*$"
+"""A singular query of RFC 9535: names and indexes, no wildcard, filter or slice."""
+
+
+class ToolAnnotations(ApiModel):
+    """Hints to clients about what the tool does; clients show or obey them, nobody enforces."""
+
+    model_config = validated(
+        rule(
+            "!(has(self.readOnlyHint) && self.readOnlyHint "
+            "&& has(self.destructiveHint) && self.destructiveHint)",
+            "a read-only tool cannot be destructive; set only one of readOnlyHint and "
+            "destructiveHint to true",
+            field_path=".destructiveHint",
+        )
+    )
+
+    title: Title | None = None
+    """Title for people."""
+    read_only_hint: bool | None = None
+    """The tool changes nothing."""
+    destructive_hint: bool | None = None
+    """The tool may destroy something."""
+    idempotent_hint: bool | None = None
+    """Calling twice with the same arguments does no more than calling once."""
+    open_world_hint: bool | None = None
+    """The tool reaches beyond what the server knows of, such as the Internet."""
+
+
+class ArgumentMapping(ApiModel):
+    """Where one argument goes in the HTTP request."""
+
+    name: Annotated[str, Field(min_length=1, max_length=128)]
+    """Name of the argument: a property of inputSchema."""
+    location: Literal["path", "query", "header", "cookie", "body"] = Field(alias="in")
+    """Part of the request."""
+    target: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")] | None = Field(
+        default=None, alias="as"
+    )
+    """Name there; that of the argument when left out."""
+    style: Literal["form", "spaceDelimited", "pipeDelimited", "json"] = "form"
+    """How lists and objects are written outside a body: repeated, separated, or as JSON."""
+
+
+class ToolRequest(ApiModel):
+    """How a call becomes an HTTP request.
+
+    Arguments without a mapping go where the path has {name}, else into the query of GET and DELETE
+    and into the JSON body of the other methods.
+    """
+
+    arguments: tuple[ArgumentMapping, ...] = Field(
+        default_factory=tuple, max_length=64, json_schema_extra=list_map("name")
+    )
+    """Arguments that go elsewhere than by default."""
+    headers: tuple[RequestHeader, ...] = Field(
+        default_factory=tuple, max_length=32, json_schema_extra=list_map("name")
+    )
+    """Headers added to every request."""
+    forward_headers: tuple[HeaderName, ...] = Field(
+        default_factory=tuple, max_length=32, json_schema_extra=LIST_SET
+    )
+    """Headers of the client's request that are passed on; none by default."""
+    content_type: MimeType = Field(default_factory=lambda: "application/json")
+    """Media type of the body: application/json, or application/x-www-form-urlencoded;
+    application/json when left out."""
+    credentials: RequestCredentials | None = None
+    """What the gateway authenticates with to the backend."""
+
+
+class ToolResponse(ApiModel):
+    """How an HTTP answer becomes the result of the call."""
+
+    json_path: Annotated[str, Field(max_length=512, pattern=JSON_PATH)] | None = None
+    """Part of a JSON body to return, such as $.items[0].name; all of it when left out."""
+    structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
+    """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
+    an outputSchema. Auto when left out."""
+    max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
+    """Largest answer in bytes; the server's maxResponseBytes when left out."""
+    error_status: Annotated[str, Field(max_length=128, pattern=ERROR_STATUS)] = Field(
+        default_factory=lambda: "4xx,5xx"
+    )
+    """HTTP statuses that make the result an error for the model to read; 4xx,5xx when left out."""
+
+
+class ToolDefinition(ApiModel):
+    """One tool of the list form."""
+
+    model_config = validated(
+        rule(
+            "has(self.path) || has(self.service)",
+            "set path, the endpoint on the common service, or a service of its own",
+            field_path=".path",
+        )
+    )
+
+    name: McpName
+    """Name that clients call the tool by; one name once in a server."""
+    title: Title | None = None
+    """Name for people."""
+    description: Description = ""
+    """What the tool does and when to use it, for the model to read."""
+    path: HttpPath | None = None
+    """Absolute path on the service, instead of the service's own; {name} stands for an argument."""
+    service: ServiceRef | None = None
+    """Service of this tool alone; that of the object when left out."""
+    method: Method | None = None
+    """HTTP method; that of the object when left out, else POST."""
+    ingress_path: HttpPath | None = None
+    """Accepted for compatibility and reported as IngressPathIgnored: tools are called over MCP."""
+    input_schema: JsonSchema | None = None
+    """JSON Schema 2020-12 of the arguments, of type object; no arguments when left out."""
+    output_schema: JsonSchema | None = None
+    """JSON Schema 2020-12 of the structured result, of type object."""
+    enabled: bool = True
+    """Whether the tool is served."""
+    annotations: ToolAnnotations | None = None
+    """Hints to clients."""
+    request: ToolRequest | None = None
+    """How a call becomes an HTTP request; a field left out is that of the object."""
+    response: ToolResponse | None = None
+    """How the answer becomes the result; a field left out is that of the object."""
+    timeout: Duration | None = None
+    """Time for one call; that of the object when left out, else the server's requestTimeout."""
+
+
+class MCPToolSpec(ApiModel):
+    """One tool (name), or several of one Service (tools)."""
+
+    model_config = validated(
+        rule(
+            "has(self.name) || has(self.tools)",
+            "set name to declare one tool, or tools to declare several",
+            field_path=".name",
+        ),
+        rule(
+            "has(self.service) || (has(self.tools) && self.tools.all(t, has(t.service)))",
+            "set service, or with tools a service on every entry",
+            field_path=".service",
+        ),
+        rule(
+            "!has(self.tools) || !(has(self.inputSchema) || has(self.outputSchema) "
+            "|| has(self.annotations) || has(self.title) "
+            "|| (has(self.request) && has(self.request.arguments)))",
+            "title, inputSchema, outputSchema, annotations and request.arguments describe one "
+            "tool; with tools, move them into its entries",
+            field_path=".tools",
+        ),
+        rule(
+            "!(has(self.method) && self.method in ['GET', 'DELETE'] && has(self.request) "
+            "&& has(self.request.arguments) "
+            "&& self.request.arguments.exists(a, a.__in__ == 'body'))",
+            "GET and DELETE have no body; map the argument to query, or use POST",
+            field_path=".request",
+        ),
+        rule(
+            "!has(self.tools) || self.tools.all(t, !((has(t.method) ? t.method : "
+            "has(self.method) ? self.method : 'POST') in ['GET', 'DELETE'] && has(t.request) "
+            "&& has(t.request.arguments) "
+            "&& t.request.arguments.exists(a, a.__in__ == 'body')))",
+            "GET and DELETE have no body; in that entry of tools, map the argument to query, "
+            "or use POST",
+            field_path=".tools",
+        ),
+    )
+
+    name: McpName | None = None
+    """Name that clients call the tool by; one name once in a server. Beside tools it only labels
+    the object."""
+    title: Title | None = None
+    """Name for people."""
+    description: Description = ""
+    """What the tool does and when to use it, for the model to read. Beside tools it only labels the
+    object."""
+    service: ServiceRef | None = None
+    """Service that answers the calls."""
+    method: Method | None = None
+    """HTTP method; POST when left out."""
+    ingress_path: HttpPath | None = None
+    """Accepted for compatibility and reported as IngressPathIgnored: tools are called over MCP."""
+    input_schema: JsonSchema | None = None
+    """JSON Schema 2020-12 of the arguments, of type object; no arguments when left out."""
+    output_schema: JsonSchema | None = None
+    """JSON Schema 2020-12 of the structured result, of type object."""
+    enabled: bool = True
+    """Whether the tool is served, or any of tools."""
+    annotations: ToolAnnotations | None = None
+    """Hints to clients."""
+    request: ToolRequest | None = None
+    """How a call becomes an HTTP request."""
+    response: ToolResponse | None = None
+    """How the answer becomes the result."""
+    timeout: Duration | None = None
+    """Time for one call; the server's requestTimeout when left out."""
+    tools: tuple[ToolDefinition, ...] = Field(
+        default_factory=tuple, min_length=1, max_length=128, json_schema_extra=list_map("name")
+    )
+    """Several tools of one Service; service, method, request, response and timeout of the object
+    are the defaults of the entries."""
+
+    def definitions(self) -> tuple[ToolDefinition, ...]:
+        """Return the tools of either form, with everything inherited filled in.
+
+        `service`, `path` and `method` are always set. As in the ancestor, the path of an entry
+        replaces that of its service; it is not appended.
+        """
+        entries = self.tools or (self._single(),)
+        return tuple(self._inherit(entry) for entry in entries)
+
+    def _single(self) -> ToolDefinition:
+        shared = ToolDefinition.model_fields.keys() & type(self).model_fields.keys()
+        given = {name: getattr(self, name) for name in shared & self.model_fields_set}
+        return ToolDefinition.model_construct(**given)
+
+    def _inherit(self, entry: ToolDefinition) -> ToolDefinition:
+        service = entry.service or self.service
+        return entry.model_copy(
+            update={
+                "service": service,
+                "path": entry.path or (service.path if service else None),
+                "method": entry.method or self.method or "POST",
+                "enabled": entry.enabled and self.enabled,
+                "request": _merged(ToolRequest, self.request, entry.request),
+                "response": _merged(ToolResponse, self.response, entry.response),
+                "timeout": entry.timeout or self.timeout,
+            }
+        )
+
+
+_Part = TypeVar("_Part", bound=ApiModel)
+
+
+def _merged(part: type[_Part], common: _Part | None, own: _Part | None) -> _Part:
+    """Return the fields that `own` sets, then those that `common` sets, then the defaults."""
+    if common is None:
+        return own or part()
+    given = own.model_fields_set if own else ()
+    return common.model_copy(update={name: getattr(own, name) for name in given})
+
+
+class MCPToolStatus(ChildStatus):
+    """What the operator knows of the tools."""
+
+    ready: bool | None = None
+    """Whether every server that selects the object serves all of it."""
+    resolved_endpoint: str | None = None
+    """URL of the Service that answers the calls."""
+    tool_count: Annotated[int, Field(ge=0)] | None = None
+    """Enabled tools of the object."""
+    tool_names: tuple[str, ...] = Field(default_factory=tuple, max_length=128)
+    """Names of the enabled tools."""
+    last_sync_time: Timestamp | None = None
+    """When the outcome last changed."""
+
+
+class MCPTool(Kind):
+    """Tools backed by an HTTP Service, that MCPServers serve."""
+
+    spec: MCPToolSpec
