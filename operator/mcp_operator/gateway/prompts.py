@@ -1,0 +1,106 @@
+"""Prompts: one-pass rendering and completion.
+
+Rendering looks at the template once. A value that itself contains `{{name}}` is text like any
+other, so no client can reach a variable or another client's value through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mcp_operator.api.catalog import JsonObject, PromptEntry, PromptVariable, ResourceEntry
+from mcp_operator.core.errors import OperatorError
+
+MAX_COMPLETIONS = 100
+"""Values in one answer: the limit of MCP's `completion/complete`."""
+
+_PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
+
+
+class PromptArgumentError(OperatorError):
+    """A prompt was asked for with missing or wrong arguments; the sentence says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedMessage:
+    """One message: exactly one of `text` and `resource_uri`, the URI of a resource to embed."""
+
+    role: Literal["user", "assistant"]
+    text: str | None = None
+    resource_uri: str | None = None
+
+
+def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedMessage, ...]:
+    """Fill a prompt's messages.
+
+    Raises:
+        PromptArgumentError: A required argument is missing, one is no string, or one is not
+            among the values that its variable allows.
+    """
+    values = {variable.name: _value(variable, arguments) for variable in prompt.variables}
+    return tuple(
+        RenderedMessage(
+            role=message.role,
+            text=None if message.text is None else _fill(message.text, values),
+            resource_uri=(
+                None if message.resource_uri is None else _fill(message.resource_uri, values)
+            ),
+        )
+        for message in prompt.messages
+    )
+
+
+def _fill(template: str, values: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda place: values.get(place[1], place[0]), template)
+
+
+def _value(variable: PromptVariable, arguments: Mapping[str, Any]) -> str:
+    value = arguments.get(variable.name, variable.default)
+    if value is None:
+        if variable.required:
+            raise PromptArgumentError(f"the argument {variable.name!r} is required")
+        return ""
+    if not isinstance(value, str):
+        raise PromptArgumentError(f"the argument {variable.name!r} must be a string")
+    if variable.enum and value not in variable.enum:
+        raise PromptArgumentError(
+            f"the argument {variable.name!r} must be one of: {', '.join(variable.enum)}"
+        )
+    return value
+
+
+def complete_prompt(prompt: PromptEntry, variable_name: str, typed: str) -> JsonObject:
+    """Return MCP's `completion` object for a variable of a prompt.
+
+    Raises:
+        PromptArgumentError: The prompt has no such variable.
+    """
+    for variable in prompt.variables:
+        if variable.name == variable_name:
+            return _completion(variable.enum, typed)
+    raise PromptArgumentError(f"the prompt {prompt.name!r} has no argument {variable_name!r}")
+
+
+def complete_template(entry: ResourceEntry, variable_name: str, typed: str) -> JsonObject:
+    """Return MCP's `completion` object for a variable of a resource template.
+
+    Raises:
+        PromptArgumentError: The template has no such variable.
+    """
+    for argument in entry.backend.arguments if entry.backend else ():
+        if argument.name == variable_name:
+            return _completion(argument.enum, typed)
+    raise PromptArgumentError(f"the template {entry.uri_template!r} has no {variable_name!r}")
+
+
+def _completion(allowed: Sequence[str], typed: str) -> JsonObject:
+    """Filter by prefix, case ignored, in the author's order."""
+    matching = [value for value in allowed if value.casefold().startswith(typed.casefold())]
+    return {
+        "values": matching[:MAX_COMPLETIONS],
+        "total": len(matching),
+        "hasMore": len(matching) > MAX_COMPLETIONS,
+    }
