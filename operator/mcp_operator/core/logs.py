@@ -1,0 +1,115 @@
+"""Logging: JSON lines for machines, plain lines for a person at a terminal.
+
+Messages are constant and fields carry what varies. Fields come from `extra=` of the call, or from
+`bind`, which puts them on every record that the enclosed code logs, in whatever module. `bind` is
+also the way to set `name`: the standard library refuses that key in `extra=`.
+
+No value can forge a line: JSON escapes control characters, and so does the text format.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from pythonjsonlogger.core import RESERVED_ATTRS, LogData, merge_record_extra
+from pythonjsonlogger.json import JsonFormatter
+
+from mcp_operator.core.errors import SettingsError
+
+LogFormat = Literal["auto", "json", "text"]
+"""`auto` is `text` on a terminal and `json` elsewhere."""
+
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+_PLAIN_VALUE: Final = re.compile(r"[\w./:@%+,-]+")
+_NOTHING_BOUND: Final[Mapping[str, Any]] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("log_fields", default=_NOTHING_BOUND)
+
+
+@contextmanager
+def bind(**fields: Any) -> Iterator[None]:
+    """Put `fields` on every record logged inside the block, and by the tasks it starts."""
+    token = _bound.set({**_bound.get(), **fields})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
+class JsonLineFormatter(JsonFormatter):
+    """One JSON object per line: timestamp, level, logger, message, then the fields."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ["levelname", "name", "message"],
+            rename_fields={"levelname": "level", "name": "logger"},
+            timestamp=True,
+        )
+
+    def process_log_record(self, log_data: LogData) -> LogData:
+        """Put the timestamp first and add the bound fields, over which those of the call win."""
+        bound = {key: value for key, value in _bound.get().items() if key not in log_data}
+        return {"timestamp": None, **log_data, **bound}
+
+
+class TextFormatter(logging.Formatter):
+    """One plain line per record: time, level, logger, message, `key=value` fields.
+
+    A traceback follows on lines of its own, each behind a bar that no other line begins with.
+    """
+
+    default_time_format = "%H:%M:%S"
+    default_msec_format = "%s.%03d"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        fields = {**_bound.get(), **merge_record_extra(record, {}, reserved=RESERVED_ATTRS)}
+        line = " ".join(
+            [
+                self.formatTime(record),
+                f"{record.levelname:<7}",
+                f"{record.name.removeprefix('mcp_operator.')}:",
+                _printable(record.getMessage()),
+                *(f"{_printable(key)}={_value(value)}" for key, value in fields.items()),
+            ]
+        )
+        if record.exc_info:
+            trace = self.formatException(record.exc_info)
+            line += "".join(f"\n  | {_printable(part)}" for part in trace.splitlines())
+        return line
+
+
+def configure(level: str, log_format: LogFormat = "auto") -> None:
+    """Send all logs to standard error; replaces what was configured before.
+
+    Raises:
+        SettingsError: The level is not one of `LEVELS`.
+    """
+    if level not in LEVELS:
+        raise SettingsError(f"log level {level!r} is not one of {', '.join(LEVELS)}")
+    text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(TextFormatter() if text else JsonLineFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.captureWarnings(capture=True)
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _value(value: Any) -> str:
+    text = str(value)
+    return text if _PLAIN_VALUE.fullmatch(text) else json.dumps(text)
