@@ -1,0 +1,41 @@
+"""What every builder is given beside the server itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
+from mcp_operator.builders.labels import child_labels
+from mcp_operator.core.meta import Object, Resource, owner_reference
+
+PullPolicy = Literal["Always", "IfNotPresent", "Never"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildContext:
+    """What the operator's own settings say of every server's children."""
+
+    gateway_image: str
+    """The image of gateway pods, where a server names no other."""
+    gateway_image_pull_policy: PullPolicy = "IfNotPresent"
+    """The pull policy of gateway pods, where a server names no other."""
+
+
+def child(server: MCPServer, resource: Resource, name: str) -> Object:
+    """Return the head of a child: type, name, labels and the server as its controlling owner."""
+    owner = {
+        "apiVersion": MCPSERVERS.api_version,
+        "kind": MCPSERVERS.kind,
+        "metadata": server.metadata,
+    }
+    return {
+        "apiVersion": resource.api_version,
+        "kind": resource.kind,
+        "metadata": {
+            "name": name,
+            "namespace": server.namespace,
+            "labels": child_labels(server.name, server.spec.effective_mode),
+            "ownerReferences": [owner_reference(owner)],
+        },
+    }

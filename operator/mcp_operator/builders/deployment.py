@@ -1,0 +1,188 @@
+"""The Deployment of a server, in both modes.
+
+Its pod template says nothing of the catalog: gateways follow the catalog by watching it, so only a
+change of the MCPServer itself ever replaces a pod. In Direct mode the kubelet refreshes the files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Final
+
+from mcp_operator.api.durations import parse_duration
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.context import BuildContext, child
+from mcp_operator.builders.labels import child_labels, selector_labels
+from mcp_operator.builders.names import child_name, config_name
+from mcp_operator.builders.podsecurity import container_security, pod_security
+from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.builders.service import HTTP_PORT_NAME
+from mcp_operator.core.meta import Object
+
+MANAGEMENT_PORT: Final = 8081
+"""Where a gateway pod serves its probes, its metrics and the digest of its catalog."""
+
+MANAGEMENT_PORT_NAME: Final = "management"
+
+CONFIG_DIR: Final = "/etc/mcp/config"
+"""Where a pod in Direct mode finds its files; `MCP_CONFIG_DIR` tells it so."""
+
+PRESTOP_SECONDS: Final = 5
+"""How long a terminating pod still accepts connections, while proxies stop choosing it."""
+
+EXIT_SECONDS: Final = 5
+"""What is left after draining for the process to close its connections and go."""
+
+DEFAULT_RESOURCES: Final[Object] = {"requests": {"cpu": "50m", "memory": "128Mi"}}
+"""No limits: the memory that a gateway needs follows its catalog and its traffic."""
+
+
+def build_deployment(server: MCPServer, context: BuildContext) -> Object:
+    """Return the Deployment."""
+    name = server.name
+    deployment = child(server, DEPLOYMENTS, child_name(name))
+    deployment["spec"] = {
+        "replicas": server.spec.replicas,
+        "revisionHistoryLimit": 3,
+        "selector": {"matchLabels": selector_labels(name)},
+        "strategy": {
+            "type": "RollingUpdate",
+            "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+        },
+        "template": _pod_template(server, context),
+    }
+    return deployment
+
+
+def _pod_template(server: MCPServer, context: BuildContext) -> Object:
+    name = server.name
+    mode = server.spec.effective_mode
+    drain = math.ceil(parse_duration(server.spec.config.drain_timeout))
+    spec: Object = {
+        "serviceAccountName": child_name(name),
+        "automountServiceAccountToken": mode == "Gateway",
+        "enableServiceLinks": False,
+        "securityContext": pod_security(),
+        "terminationGracePeriodSeconds": PRESTOP_SECONDS + drain + EXIT_SECONDS,
+        "topologySpreadConstraints": _spread(name),
+    }
+    if mode == "Gateway":
+        spec["containers"] = [_gateway_container(server, context)]
+    else:
+        spec["containers"] = [_direct_container(server)]
+        spec["volumes"] = [{"name": "config", "configMap": {"name": config_name(name)}}]
+    return {"metadata": {"labels": child_labels(name, mode)}, "spec": spec}
+
+
+def _spread(server: str) -> list[Object]:
+    """Prefer other nodes and zones, counting only pods of the same revision."""
+    return [
+        {
+            "maxSkew": 1,
+            "topologyKey": key,
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": selector_labels(server)},
+            "matchLabelKeys": ["pod-template-hash"],
+        }
+        for key in ("kubernetes.io/hostname", "topology.kubernetes.io/zone")
+    ]
+
+
+def _gateway_container(server: MCPServer, context: BuildContext) -> Object:
+    spec = server.spec
+    container: Object = {
+        "name": "gateway",
+        "image": spec.image or context.gateway_image,
+        "imagePullPolicy": spec.image_pull_policy or context.gateway_image_pull_policy,
+        "command": ["mcp-operator"],
+        "args": [
+            "gateway",
+            f"--namespace={server.namespace}",
+            f"--server={server.name}",
+            f"--port={spec.port}",
+            f"--management-port={MANAGEMENT_PORT}",
+        ],
+        "ports": [
+            _port(HTTP_PORT_NAME, spec.port),
+            _port(MANAGEMENT_PORT_NAME, MANAGEMENT_PORT),
+        ],
+        "startupProbe": _probe("/livez", period=1, failures=60),
+        "livenessProbe": _probe("/livez", period=10, failures=3),
+        "readinessProbe": _probe("/readyz", period=5, failures=2),
+        "lifecycle": _lifecycle(),
+        "resources": _resources(server),
+        "securityContext": container_security(read_only_root=True),
+    }
+    if spec.env:
+        container["env"] = _env({}, server)
+    return container
+
+
+def _direct_container(server: MCPServer) -> Object:
+    """Return the user's own container; of its HTTP paths nothing is known, so a port is probed."""
+    spec = server.spec
+    container: Object = {
+        "name": "server",
+        "image": spec.image,
+        "env": _env({"MCP_CONFIG_DIR": CONFIG_DIR} | _redis_env(server), server),
+        "ports": [_port(HTTP_PORT_NAME, spec.port)],
+        "readinessProbe": {
+            "tcpSocket": {"port": HTTP_PORT_NAME},
+            "periodSeconds": 5,
+            "failureThreshold": 2,
+        },
+        "lifecycle": _lifecycle(),
+        "resources": _resources(server),
+        "securityContext": container_security(read_only_root=False),
+        "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}],
+    }
+    if spec.image_pull_policy:
+        container["imagePullPolicy"] = spec.image_pull_policy
+    if spec.command:
+        container["command"] = list(spec.command)
+    if spec.args:
+        container["args"] = list(spec.args)
+    return container
+
+
+def _port(name: str, number: int) -> Object:
+    return {"name": name, "containerPort": number, "protocol": "TCP"}
+
+
+def _probe(path: str, *, period: int, failures: int) -> Object:
+    return {
+        "httpGet": {"path": path, "port": MANAGEMENT_PORT_NAME, "scheme": "HTTP"},
+        "periodSeconds": period,
+        "timeoutSeconds": 3,
+        "failureThreshold": failures,
+    }
+
+
+def _lifecycle() -> Object:
+    """Sleep natively (KEP-3960), so that the image needs no shell."""
+    return {"preStop": {"sleep": {"seconds": PRESTOP_SECONDS}}}
+
+
+def _resources(server: MCPServer) -> Object:
+    wanted = server.spec.resources
+    given = wanted.model_dump(exclude_unset=True) if wanted else {}
+    return {kind: amounts for kind, amounts in given.items() if amounts} or DEFAULT_RESOURCES
+
+
+def _redis_env(server: MCPServer) -> dict[str, str]:
+    redis = server.spec.redis
+    return {"REDIS_HOST": redis.host, "REDIS_PORT": str(redis.port)} if redis else {}
+
+
+def _env(ours: Mapping[str, str], server: MCPServer) -> list[Object]:
+    """Join our variables and the user's; theirs win, for apply refuses two of one name."""
+    entries: dict[str, Object] = {
+        name: {"name": name, "value": value} for name, value in ours.items()
+    }
+    for variable in server.spec.env:
+        entry = variable.model_dump(by_alias=True, exclude_none=True)
+        if variable.value == "":
+            del entry["value"]  # the API server leaves it out too, and would seem to have drifted
+        entries[variable.name] = entry
+    return list(entries.values())

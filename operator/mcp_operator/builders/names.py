@@ -1,0 +1,18 @@
+"""The names of a server's children.
+
+They are fixed by the server's name alone, so that people can find them. A server's name has at most
+52 characters (a rule of its CRD), which keeps every name within the 63 of a DNS label.
+"""
+
+from __future__ import annotations
+
+
+def child_name(server: str) -> str:
+    """Return the one name of the Deployment, Service, ServiceAccount, Role and Ingress."""
+    return f"mcp-server-{server}"
+
+
+def config_name(server: str, shard: int = 0) -> str:
+    """Return the name of the ConfigMap of one catalog shard; shard 0 also holds the index."""
+    base = f"{child_name(server)}-config"
+    return f"{base}-{shard}" if shard else base

@@ -1,0 +1,63 @@
+"""What a gateway may read: its own catalog and the Secrets its catalog names, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.context import child
+from mcp_operator.builders.names import child_name, config_name
+from mcp_operator.builders.resources import (
+    CONFIGMAPS,
+    ROLEBINDINGS,
+    ROLES,
+    SECRETS,
+    SERVICEACCOUNTS,
+)
+from mcp_operator.core.meta import Object
+
+
+def build_role(server: MCPServer, shards: int, secret_names: Collection[str]) -> Object:
+    """Return the Role of a gateway.
+
+    Args:
+        server: The server.
+        shards: How many ConfigMaps hold its catalog.
+        secret_names: The Secrets, of the server's own namespace, that its catalog names.
+    """
+    name = server.name
+    rules: list[Object] = [
+        {
+            "apiGroups": [CONFIGMAPS.group],
+            "resources": [CONFIGMAPS.plural],
+            # A list or watch is granted by resourceNames when its field selector is one name.
+            "verbs": ["get", "list", "watch"],
+            "resourceNames": [config_name(name, shard) for shard in range(shards)],
+        }
+    ]
+    if secret_names:
+        rules.append(
+            {
+                "apiGroups": [SECRETS.group],
+                "resources": [SECRETS.plural],
+                "verbs": ["get"],
+                "resourceNames": sorted(set(secret_names)),
+            }
+        )
+    return {**child(server, ROLES, child_name(name)), "rules": rules}
+
+
+def build_role_binding(server: MCPServer) -> Object:
+    """Return the RoleBinding from the server's Role to its ServiceAccount."""
+    name = child_name(server.name)
+    return {
+        **child(server, ROLEBINDINGS, name),
+        "roleRef": {"apiGroup": ROLES.group, "kind": ROLES.kind, "name": name},
+        "subjects": [
+            {
+                "kind": SERVICEACCOUNTS.kind,
+                "name": name,
+                "namespace": server.namespace,
+            }
+        ],
+    }

@@ -1,0 +1,28 @@
+"""The Kubernetes resources that a server is made of or reads."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from mcp_operator.core.meta import Resource
+
+CONFIGMAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
+PODS: Final = Resource("", "v1", "pods", "Pod")
+SECRETS: Final = Resource("", "v1", "secrets", "Secret")
+SERVICES: Final = Resource("", "v1", "services", "Service")
+SERVICEACCOUNTS: Final = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+INGRESSES: Final = Resource("networking.k8s.io", "v1", "ingresses", "Ingress")
+ROLES: Final = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+ROLEBINDINGS: Final = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+
+CHILDREN: Final = (
+    SERVICEACCOUNTS,
+    ROLES,
+    ROLEBINDINGS,
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    SERVICES,
+    INGRESSES,
+)
+"""Every resource a server may own an object of; what is owned and no longer desired is deleted."""

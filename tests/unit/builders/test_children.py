@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import Catalog, ServerSettings
+from mcp_operator.api.shards import EncodedCatalog, Index, decode, encode
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.children import Child, desired_children
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.labels import managed_selector
+from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.core.meta import LabelSelector
+from support.servers import server
+
+CONTEXT = BuildContext(gateway_image="registry.example/mcp-operator:1")
+ENV = [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]
+FILES = {"tools.json": "[]", "prompts.json": "[]", "resources.json": "[]"}
+
+
+def catalog(instructions: str = "", shard_bytes: int = 900 * 1024) -> EncodedCatalog:
+    settings = ServerSettings(namespace="demo", name="shop", instructions=instructions)
+    return encode(Catalog(server=settings), shard_bytes)
+
+
+def built(
+    owner: MCPServer,
+    content: EncodedCatalog | dict[str, str] | None = None,
+    secrets: tuple[str, ...] = (),
+) -> list[Child]:
+    return desired_children(owner, catalog() if content is None else content, secrets, CONTEXT)
+
+
+def names(children: list[Child]) -> list[str]:
+    return [f"{child.object['kind']}/{child.object['metadata']['name']}" for child in children]
+
+
+def only(children: list[Child], kind: str) -> dict[str, Any]:
+    (found,) = [child.object for child in children if child.object["kind"] == kind]
+    return found
+
+
+def test_a_gateway_server_is_made_of_rights_then_catalog_then_pods() -> None:
+    assert names(built(server(ingress={}))) == [
+        "ServiceAccount/mcp-server-shop",
+        "Role/mcp-server-shop",
+        "RoleBinding/mcp-server-shop",
+        "ConfigMap/mcp-server-shop-config",
+        "Deployment/mcp-server-shop",
+        "Service/mcp-server-shop",
+        "Ingress/mcp-server-shop",
+    ]
+
+
+def test_a_direct_server_gets_its_files_and_no_rights() -> None:
+    children = built(server(image="example/server:1"), FILES)
+
+    assert names(children) == [
+        "ServiceAccount/mcp-server-shop",
+        "ConfigMap/mcp-server-shop-config",
+        "Deployment/mcp-server-shop",
+        "Service/mcp-server-shop",
+    ]
+    assert only(children, "ConfigMap")["data"] == FILES
+
+
+def test_the_index_is_applied_after_the_shards_it_names() -> None:
+    content = catalog("x" * 10, shard_bytes=40)
+    assert len(content.shards) > 2
+
+    maps = [name for name in names(built(server(), content)) if name.startswith("ConfigMap")]
+
+    assert maps[:2] == ["ConfigMap/mcp-server-shop-config-1", "ConfigMap/mcp-server-shop-config-2"]
+    assert maps[-1] == "ConfigMap/mcp-server-shop-config"
+
+
+def test_the_config_maps_hold_the_catalog_that_went_in() -> None:
+    content = catalog("Sells things.", shard_bytes=64)
+    maps = {
+        child.object["metadata"]["name"]: child.object
+        for child in built(server(), content)
+        if child.object["kind"] == "ConfigMap"
+    }
+    first = "mcp-server-shop-config"
+    index = Index.model_validate_json(maps[first]["data"]["index.json"])
+    ordered = [first, *(f"{first}-{number}" for number in range(1, len(index.shards)))]
+    shards = [base64.b64decode(maps[name]["binaryData"]["catalog.gz"]) for name in ordered]
+
+    assert decode(index, shards).server.instructions == "Sells things."
+
+
+def test_a_change_of_the_catalog_changes_nothing_but_its_config_map() -> None:
+    before, after = built(server(), catalog("old")), built(server(), catalog("new"))
+
+    changed = [new.object["kind"] for old, new in zip(before, after, strict=True) if old != new]
+    assert changed == ["ConfigMap"]
+
+
+def test_equal_input_gives_equal_output() -> None:
+    def dump() -> str:
+        return json.dumps([child.object for child in built(server(env=ENV), catalog())])
+
+    assert dump() == dump()
+
+
+@pytest.mark.parametrize(
+    ("spec", "content"), [({"ingress": {}}, None), ({"image": "example/server:1"}, FILES)]
+)
+def test_every_child_is_labelled_owned_and_of_a_resource_that_is_watched(
+    spec: dict[str, Any], content: dict[str, str] | None
+) -> None:
+    for resource, obj in built(server(**spec), content):
+        assert resource in CHILDREN
+        assert (obj["apiVersion"], obj["kind"]) == (resource.api_version, resource.kind)
+        metadata = obj["metadata"]
+        assert metadata["namespace"] == "demo"
+        assert metadata["labels"]["mcp-operator.dev/server"] == "shop"
+        assert metadata["labels"]["app.kubernetes.io/managed-by"] == "mcp-operator"
+        assert metadata["ownerReferences"] == [
+            {
+                "apiVersion": "mcp-operator.dev/v1alpha1",
+                "kind": "MCPServer",
+                "name": "shop",
+                "uid": "uid-of-shop",
+                "controller": True,
+                "blockOwnerDeletion": True,
+            }
+        ]
+
+
+def test_the_selector_of_managed_children_matches_every_child() -> None:
+    pair, exists = managed_selector().split(",")
+    key, value = pair.split("=")
+    selector = LabelSelector({key: value}, [{"key": exists, "operator": "Exists"}])
+
+    assert all(selector.matches(child.object["metadata"]["labels"]) for child in built(server()))
+
+
+def test_the_longest_allowed_server_name_gives_valid_names() -> None:
+    longest = "s" * 52
+    for child in built(server(longest, ingress={}), catalog("x", shard_bytes=40)):
+        limit = 253 if child.object["kind"] == "ConfigMap" else 63
+        assert len(child.object["metadata"]["name"]) <= limit
+        assert all(len(value) <= 63 for value in child.object["metadata"]["labels"].values())
+
+
+def test_nothing_desired_is_empty_because_the_api_server_would_leave_it_out() -> None:
+    def empties(value: Any, path: str) -> list[str]:
+        if isinstance(value, dict):
+            return [e for key, item in value.items() for e in empties(item, f"{path}.{key}")] or (
+                [] if value else [path]
+            )
+        if isinstance(value, list):
+            return [e for item in value for e in empties(item, f"{path}[]")] or (
+                [] if value else [path]
+            )
+        return [path] if value == "" and not path.endswith("apiGroups[]") else []
+
+    env = [{"name": "EMPTY", "value": ""}]
+    for spec, content in (({}, None), ({"image": "example/server:1"}, FILES)):
+        for child in built(server(env=env, resources={}, ingress={}, **spec), content):
+            assert empties(child.object, child.object["kind"]) == []

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.deployment import (
+    EXIT_SECONDS,
+    PRESTOP_SECONDS,
+    build_deployment,
+)
+from support.podsecurity import violations
+from support.servers import server
+
+CONTEXT = BuildContext(gateway_image="registry.example/gateway:1")
+
+
+def pod(**spec: Any) -> dict[str, Any]:
+    template = build_deployment(server(**spec), CONTEXT)["spec"]["template"]
+    found: dict[str, Any] = template["spec"]
+    return found
+
+
+def container(**spec: Any) -> dict[str, Any]:
+    (found,) = pod(**spec)["containers"]
+    return dict(found)
+
+
+def env(**spec: Any) -> dict[str, Any]:
+    return {entry["name"]: entry for entry in container(**spec).get("env", [])}
+
+
+EVERYTHING = {
+    "replicas": 3,
+    "port": 9000,
+    "env": [{"name": "A", "value": "1"}],
+    "redis": {"serviceName": "mcp-redis"},
+    "ingress": {"host": "shop.example.com"},
+    "resources": {"limits": {"memory": "1Gi"}},
+}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {},
+        EVERYTHING,
+        {"mode": "Gateway", "image": "own/gateway:2"},
+        {"image": "own/server:1"},
+        {**EVERYTHING, "image": "own/server:1", "command": ["serve"], "args": ["--all"]},
+    ],
+)
+def test_every_pod_keeps_the_restricted_pod_security_standard(spec: dict[str, Any]) -> None:
+    assert violations(pod(**spec)) == []
+
+
+def test_a_gateway_is_told_which_server_to_serve_and_on_which_ports() -> None:
+    gateway = container(port=9000)
+
+    assert gateway["command"] == ["mcp-operator"]
+    assert gateway["args"] == [
+        "gateway",
+        "--namespace=demo",
+        "--server=shop",
+        "--port=9000",
+        "--management-port=8081",
+    ]
+    assert gateway["ports"] == [
+        {"name": "http", "containerPort": 9000, "protocol": "TCP"},
+        {"name": "management", "containerPort": 8081, "protocol": "TCP"},
+    ]
+
+
+def test_a_gateway_runs_the_operators_image_unless_the_server_names_one() -> None:
+    assert container()["image"] == "registry.example/gateway:1"
+    assert container()["imagePullPolicy"] == "IfNotPresent"
+    own = container(mode="Gateway", image="own/gateway:2", imagePullPolicy="Always")
+    assert (own["image"], own["imagePullPolicy"]) == ("own/gateway:2", "Always")
+
+
+def test_a_gateways_probes_ask_different_questions_on_the_management_port() -> None:
+    gateway = container()
+    probes = {kind: gateway[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness")}
+
+    assert {probe["path"] for probe in probes.values()} == {"/livez"}
+    assert gateway["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert {probe["port"] for probe in probes.values()} == {"management"}
+
+
+def test_a_gateway_cannot_write_to_its_root_filesystem() -> None:
+    assert container()["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_only_a_gateway_gets_a_service_account_token() -> None:
+    assert pod()["automountServiceAccountToken"] is True
+    assert pod(image="own/server:1")["automountServiceAccountToken"] is False
+    assert pod()["serviceAccountName"] == "mcp-server-shop"
+
+
+@pytest.mark.parametrize(("drain", "seconds"), [("30s", 30), ("1500ms", 2), ("2m", 120)])
+def test_the_grace_period_covers_prestop_draining_and_the_exit(drain: str, seconds: int) -> None:
+    spec = pod(config={"drainTimeout": drain})
+
+    assert spec["terminationGracePeriodSeconds"] == PRESTOP_SECONDS + seconds + EXIT_SECONDS
+    assert container()["lifecycle"] == {"preStop": {"sleep": {"seconds": PRESTOP_SECONDS}}}
+
+
+def test_pods_spread_over_nodes_and_zones_where_they_can() -> None:
+    constraints = pod()["topologySpreadConstraints"]
+
+    assert [c["topologyKey"] for c in constraints] == [
+        "kubernetes.io/hostname",
+        "topology.kubernetes.io/zone",
+    ]
+    assert {c["whenUnsatisfiable"] for c in constraints} == {"ScheduleAnyway"}
+
+
+def test_resources_are_requested_by_default_and_replaced_when_given() -> None:
+    assert container()["resources"] == {"requests": {"cpu": "50m", "memory": "128Mi"}}
+    given = {"limits": {"cpu": "500m"}, "requests": {"memory": "1Gi"}}
+    assert container(resources=given)["resources"] == given
+    assert "limits" not in container(resources={"limits": {}})["resources"]
+
+
+def test_replicas_follow_the_spec_and_are_one_by_default() -> None:
+    assert build_deployment(server(), CONTEXT)["spec"]["replicas"] == 1
+    assert build_deployment(server(replicas=0), CONTEXT)["spec"]["replicas"] == 0
+
+
+def test_an_update_never_takes_a_pod_away_before_its_successor_is_ready() -> None:
+    strategy = build_deployment(server(), CONTEXT)["spec"]["strategy"]
+
+    assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_the_selector_never_changes_in_the_life_of_a_server() -> None:
+    gateway = build_deployment(server(), CONTEXT)["spec"]
+    direct = build_deployment(server(image="own/server:1"), CONTEXT)["spec"]
+
+    assert gateway["selector"] == direct["selector"]
+    for spec in (gateway, direct):
+        labels = spec["template"]["metadata"]["labels"]
+        assert spec["selector"]["matchLabels"].items() <= labels.items()
+
+
+def test_a_direct_server_runs_the_users_command_with_the_files_mounted() -> None:
+    direct = container(image="own/server:1", command=["serve"], args=["--port", "9000"], port=9000)
+
+    assert (direct["image"], direct["command"]) == ("own/server:1", ["serve"])
+    assert direct["args"] == ["--port", "9000"]
+    assert direct["ports"] == [{"name": "http", "containerPort": 9000, "protocol": "TCP"}]
+    assert direct["volumeMounts"] == [
+        {"name": "config", "mountPath": "/etc/mcp/config", "readOnly": True}
+    ]
+    assert pod(image="own/server:1")["volumes"] == [
+        {"name": "config", "configMap": {"name": "mcp-server-shop-config"}}
+    ]
+
+
+def test_a_direct_server_leaves_to_its_image_what_the_user_left_out() -> None:
+    assert not {"command", "args", "imagePullPolicy"} & container(image="own/server:1").keys()
+    assert container(image="own/server:1", imagePullPolicy="Never")["imagePullPolicy"] == "Never"
+
+
+def test_a_direct_server_learns_its_files_and_its_redis_from_the_environment() -> None:
+    found = env(image="own/server:1", redis={"serviceName": "mcp-redis"})
+
+    assert found["MCP_CONFIG_DIR"]["value"] == "/etc/mcp/config"
+    assert found["REDIS_HOST"]["value"] == "mcp-redis"
+    assert found["REDIS_PORT"]["value"] == "6379"
+
+
+def test_the_users_environment_wins_and_no_name_appears_twice() -> None:
+    own = [{"name": "MCP_CONFIG_DIR", "value": "/data"}]
+    entries = container(image="own/server:1", env=own)["env"]
+
+    assert entries == [{"name": "MCP_CONFIG_DIR", "value": "/data"}]
+
+
+def test_the_environment_may_come_from_secrets_config_maps_and_pod_fields() -> None:
+    sources = [
+        {"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+        {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
+        {"name": "C", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
+    ]
+
+    assert container(env=sources)["env"] == sources
+
+
+def test_an_unset_environment_is_left_out() -> None:
+    assert "env" not in container()

@@ -1,0 +1,86 @@
+"""The Service and the Ingress."""
+
+from __future__ import annotations
+
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.deployment import build_deployment
+from mcp_operator.builders.ingress import build_ingress
+from mcp_operator.builders.service import build_service
+from support.servers import server
+
+CONTEXT = BuildContext(gateway_image="gateway:1")
+
+
+def test_the_service_selects_the_pods_of_its_own_server() -> None:
+    pods = build_deployment(server(), CONTEXT)["spec"]["template"]["metadata"]["labels"]
+    others = build_deployment(server("other"), CONTEXT)["spec"]["template"]["metadata"]["labels"]
+    selector = build_service(server())["spec"]["selector"].items()
+
+    assert selector <= pods.items()
+    assert not selector <= others.items()
+
+
+def test_the_service_has_the_port_type_and_annotations_that_were_asked_for() -> None:
+    wanted = {"type": "LoadBalancer", "port": 80, "annotations": {"lb.example/scheme": "internal"}}
+    service = build_service(server(port=9999, service=wanted))
+
+    assert service["spec"]["type"] == "LoadBalancer"
+    assert service["spec"]["ports"] == [
+        {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
+    ]
+    assert service["metadata"]["annotations"] == {"lb.example/scheme": "internal"}
+
+
+def test_the_management_port_is_not_on_the_service() -> None:
+    assert [port["name"] for port in build_service(server())["spec"]["ports"]] == ["http"]
+
+
+def test_there_is_no_ingress_unless_asked_for() -> None:
+    assert build_ingress(server()) is None
+
+
+def test_an_empty_ingress_serves_every_host_at_the_default_path() -> None:
+    ingress = build_ingress(server(ingress={}))
+
+    assert ingress is not None
+    assert ingress["spec"] == {
+        "rules": [
+            {
+                "http": {
+                    "paths": [
+                        {
+                            "path": "/mcp",
+                            "pathType": "Prefix",
+                            "backend": {
+                                "service": {"name": "mcp-server-shop", "port": {"name": "http"}}
+                            },
+                        }
+                    ]
+                }
+            }
+        ]
+    }
+
+
+def test_an_ingress_has_all_that_was_asked_for() -> None:
+    ingress = build_ingress(
+        server(
+            ingress={
+                "host": "shop.example.com",
+                "tlsSecretName": "shop-tls",
+                "pathPrefix": "/shop/mcp",
+                "pathType": "Exact",
+                "className": "nginx",
+                "annotations": {"nginx.example/timeout": "3600"},
+            }
+        )
+    )
+
+    assert ingress is not None
+    (rule,) = ingress["spec"]["rules"]
+    (path,) = rule["http"]["paths"]
+    assert rule["host"] == "shop.example.com"
+    assert (path["path"], path["pathType"]) == ("/shop/mcp", "Exact")
+    assert ingress["spec"]["ingressClassName"] == "nginx"
+    assert ingress["spec"]["tls"] == [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}]
+    assert ingress["metadata"]["annotations"] == {"nginx.example/timeout": "3600"}
