@@ -1,0 +1,244 @@
+"""A real Kubernetes control plane on loopback: etcd, kube-apiserver, kube-controller-manager.
+
+TLS, RBAC, ServiceAccount admission and Pod Security work as in a cluster. There is no scheduler
+and no node; `support.kubelet` stands in where Pods must run.
+"""
+
+import http.client
+import os
+import ssl
+import tempfile
+from pathlib import Path
+from typing import Protocol, Self
+
+import yaml
+
+from support.certificates import Authority, write_signing_key
+from support.network import free_port
+from support.processes import ProcessGroup, wait_until_ready
+from support.provision import Binaries, Report, UnavailableError, find_binaries
+
+_START_TIMEOUT = 60.0
+"""Seconds for one component. Two are usual; a loaded machine takes longer."""
+
+_SERVICE_RANGE = "10.96.0.0/16"
+"""Cluster IPs; nothing routes them. kubeadm's default is 10.96.0.0/12."""
+
+_API_SERVICE_IP = "10.96.0.1"
+
+_CONTROLLERS = (
+    "clusterrole-aggregation-controller",
+    "deployment-controller",
+    "disruption-controller",
+    "garbage-collector-controller",
+    "horizontal-pod-autoscaler-controller",
+    "namespace-controller",
+    "replicaset-controller",
+    "resourcequota-controller",
+    "root-ca-certificate-publisher-controller",
+    "serviceaccount-controller",
+    "validatingadmissionpolicy-status-controller",
+)
+"""Those that act on what the operator makes. Without nodes the others would only use memory."""
+
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "None", "userGroups": ["system:nodes"]}, {"level": "Metadata"}],
+}
+
+
+class Cluster(Protocol):
+    """What the tests and the demo know of a cluster.
+
+    Attributes:
+        kubeconfig: a file that lets one act as an administrator.
+        audit_log: one JSON line per request that the API server answered; None where it is not
+            ours to configure.
+        has_controllers: whether kube-controller-manager runs. Without it nothing is garbage
+            collected, namespaces stay Terminating, and Deployments make no Pods.
+    """
+
+    kubeconfig: Path
+    audit_log: Path | None
+    has_controllers: bool
+
+    def stop(self) -> None:
+        """Ends what was started."""
+
+
+def start_cluster(report: Report) -> Cluster:
+    """Returns the cluster of MCP_OPERATOR_TEST_KUBECONFIG, or a new control plane.
+
+    Raises:
+        UnavailableError: there is neither.
+        ProcessError: the new control plane does not come up.
+    """
+    if named := os.environ.get("MCP_OPERATOR_TEST_KUBECONFIG"):
+        return ExistingCluster(Path(named))
+    return ControlPlane(find_binaries(report)).start()
+
+
+class ExistingCluster:
+    """A cluster that somebody else runs."""
+
+    audit_log: Path | None = None
+    has_controllers = True
+
+    def __init__(self, kubeconfig: Path) -> None:
+        if not kubeconfig.is_file():
+            raise UnavailableError(
+                f"MCP_OPERATOR_TEST_KUBECONFIG is {kubeconfig}, which is not a file; "
+                "correct it or unset it"
+            )
+        self.kubeconfig = kubeconfig
+
+    def stop(self) -> None:
+        """Leaves the cluster as it is."""
+
+
+class ControlPlane:
+    """A control plane of our own in a temporary directory; see Cluster."""
+
+    def __init__(self, binaries: Binaries) -> None:
+        self._binaries = binaries
+        self._directory = Path(tempfile.mkdtemp(prefix="mcp-operator-"))
+        self._processes = ProcessGroup(self._directory)
+        self.url = f"https://127.0.0.1:{free_port()}"
+        self.kubeconfig = self._directory / "kubeconfig"
+        self.audit_log: Path | None = self._directory / "audit.log"
+        self.has_controllers = binaries.controller_manager is not None
+
+    def start(self) -> Self:
+        """Starts the components and waits until they work.
+
+        Raises:
+            ProcessError: a component ended or was not ready in time; nothing is left running.
+        """
+        try:
+            self._start_etcd()
+            self._start_api_server()
+            if self._binaries.controller_manager is not None:
+                self._start_controller_manager(self._binaries.controller_manager)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """Ends the components and removes everything. Calling it twice does no harm."""
+        self._processes.stop()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    def _start_etcd(self) -> None:
+        # It listens on sockets in our directory, so no port can be taken by another process
+        # meanwhile. The URLs that it must advertise are never used.
+        self._processes.start(
+            "etcd",
+            [
+                *self._binaries.etcd,
+                f"--data-dir={self._directory}/etcd",
+                f"--listen-client-urls=unix://{self._directory}/etcd.sock",
+                "--advertise-client-urls=http://localhost:1",
+                f"--listen-peer-urls=unix://{self._directory}/etcd-peer.sock",
+                "--initial-advertise-peer-urls=http://localhost:1",
+                "--initial-cluster=default=http://localhost:1",
+                "--unsafe-no-fsync",
+                "--log-level=warn",
+            ],
+        )
+
+    def _start_api_server(self) -> None:
+        directory = self._directory
+        self._authority = Authority(directory, "ca")
+        certificate, key = self._authority.issue(
+            "kube-apiserver",
+            hosts=(
+                "localhost",
+                "kubernetes",
+                "kubernetes.default.svc",
+                "127.0.0.1",
+                _API_SERVICE_IP,
+            ),
+        )
+        self._token_key, token_public_key = write_signing_key(directory, "service-accounts")
+        policy = directory / "audit-policy.yaml"
+        policy.write_text(yaml.safe_dump(_AUDIT_POLICY), encoding="utf-8")
+        self._admin = self._authority.issue("admin", organization="system:masters")
+        self._write_kubeconfig(self.kubeconfig, *self._admin)
+        child = self._processes.start(
+            "kube-apiserver",
+            [
+                *self._binaries.api_server,
+                f"--etcd-servers=unix://{directory}/etcd.sock",
+                "--bind-address=127.0.0.1",
+                f"--secure-port={self.url.rpartition(':')[2]}",
+                f"--cert-dir={directory}",
+                f"--tls-cert-file={certificate}",
+                f"--tls-private-key-file={key}",
+                f"--client-ca-file={self._authority.certificate}",
+                "--service-account-issuer=https://kubernetes.default.svc",
+                f"--service-account-key-file={token_public_key}",
+                f"--service-account-signing-key-file={self._token_key}",
+                f"--service-cluster-ip-range={_SERVICE_RANGE}",
+                "--authorization-mode=RBAC",
+                "--endpoint-reconciler-type=none",
+                "--profiling=false",
+                f"--audit-policy-file={policy}",
+                f"--audit-log-path={self.audit_log}",
+            ],
+        )
+        wait_until_ready(child, lambda: self._answers("/readyz"), timeout=_START_TIMEOUT)
+
+    def _start_controller_manager(self, command: tuple[str, ...]) -> None:
+        kubeconfig = self._directory / "controller-manager.kubeconfig"
+        self._write_kubeconfig(kubeconfig, *self._authority.issue("system:kube-controller-manager"))
+        child = self._processes.start(
+            "kube-controller-manager",
+            [
+                *command,
+                f"--kubeconfig={kubeconfig}",
+                f"--controllers={','.join(_CONTROLLERS)}",
+                "--use-service-account-credentials",
+                f"--service-account-private-key-file={self._token_key}",
+                f"--root-ca-file={self._authority.certificate}",
+                "--leader-elect=false",
+                "--secure-port=0",
+                "--profiling=false",
+            ],
+        )
+        account = "/api/v1/namespaces/default/serviceaccounts/default"
+        wait_until_ready(child, lambda: self._answers(account), timeout=_START_TIMEOUT)
+
+    def _write_kubeconfig(self, path: Path, certificate: Path, key: Path) -> None:
+        authority = str(self._authority.certificate)
+        cluster = {"server": self.url, "certificate-authority": authority}
+        user = {"client-certificate": str(certificate), "client-key": str(key)}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "test", "cluster": cluster}],
+            "users": [{"name": "test", "user": user}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+            "current-context": "test",
+        }
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    def _answers(self, path: str) -> bool:
+        context = ssl.create_default_context(cafile=str(self._authority.certificate))
+        context.load_cert_chain(*self._admin)
+        host, _, port = self.url.removeprefix("https://").partition(":")
+        connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=5)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except OSError:  # it does not listen yet
+            return False
+        finally:
+            connection.close()

@@ -1,0 +1,115 @@
+"""Child processes that never outlive the process that started them.
+
+A test session may be killed at any moment. A watchdog shell reads a pipe whose other end only the
+parent holds: when the parent is gone, however it went, the pipe ends and the watchdog kills the
+children and removes their directory. It needs no more than POSIX, so it also works on macOS, and,
+unlike ``PR_SET_PDEATHSIG``, it does not mistake the end of a parent's thread for the parent's.
+"""
+
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+_WATCHDOG = 'while read -r pid; do pids="$pids $pid"; done; kill -KILL $pids; rm -rf "$1"'
+
+_TERMINATION_GRACE = 5.0
+"""Seconds that children get between SIGTERM and SIGKILL."""
+
+_LOG_TAIL_LINES = 15
+
+_POLL_INTERVAL = 0.05
+"""Seconds between two looks at a starting process."""
+
+
+class ProcessError(Exception):
+    """A child ended before its time; the text holds the end of its log."""
+
+
+class Child:
+    """One running child and the file that its output goes to."""
+
+    def __init__(self, name: str, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.name = name
+        self.process = process
+        self.log = log
+
+    def check(self) -> None:
+        """Raises ProcessError with the end of the log if the process has ended."""
+        if (code := self.process.poll()) is not None:
+            raise ProcessError(f"{self.name} ended with code {code}:\n{self.tail()}")
+
+    def tail(self) -> str:
+        """The last lines of the log."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-_LOG_TAIL_LINES:])
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL where that does not end it in time."""
+        self.process.terminate()
+        try:
+            self.process.wait(_TERMINATION_GRACE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+class ProcessGroup:
+    """Children of one working directory, stopped in reverse order of their start."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._children: list[Child] = []
+        self._watchdog = subprocess.Popen(  # noqa: S603 - a constant script
+            ["/bin/sh", "-c", _WATCHDOG, "watchdog", str(directory)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def start(
+        self, name: str, command: Sequence[str | Path], *, env: Mapping[str, str] | None = None
+    ) -> Child:
+        """Starts a child in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+        log = self.directory / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(  # noqa: S603 - the tests' own commands
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                start_new_session=True,
+            )
+        assert self._watchdog.stdin is not None
+        self._watchdog.stdin.write(f"{process.pid}\n".encode())
+        self._watchdog.stdin.flush()
+        child = Child(name, process, log)
+        self._children.append(child)
+        return child
+
+    def stop(self) -> None:
+        """Ends all children and removes the directory. Calling it twice does no harm."""
+        while self._children:
+            self._children.pop().stop()
+        self._watchdog.kill()
+        self._watchdog.wait()
+        if self._watchdog.stdin is not None:
+            self._watchdog.stdin.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def wait_until_ready(child: Child, ready: Callable[[], bool], *, timeout: float) -> None:
+    """Polls until the probe succeeds.
+
+    Raises:
+        ProcessError: the child ended first, or `timeout` seconds passed.
+    """
+    deadline = time.monotonic() + timeout
+    while not ready():
+        child.check()
+        if time.monotonic() > deadline:
+            raise ProcessError(f"{child.name} was not ready in {timeout:g} s:\n{child.tail()}")
+        time.sleep(_POLL_INTERVAL)

@@ -1,0 +1,124 @@
+"""Where the control plane's binaries come from.
+
+The first that works of: the folder named by KUBEBUILDER_ASSETS, an earlier build or download in
+the cache, a download of published binaries, a build of ``tests/controlplane`` by Go.
+"""
+
+import contextlib
+import fcntl
+import os
+import platform
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from support import download, gobuild
+
+Report = Callable[[str], None]
+"""Takes one line of progress for the person who waits."""
+
+
+class UnavailableError(Exception):
+    """No control plane can be had on this machine; the text says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Binaries:
+    """The commands that start the components, without their flags.
+
+    Attributes:
+        controller_manager: None where only envtest's two binaries could be had.
+    """
+
+    etcd: tuple[str, ...]
+    api_server: tuple[str, ...]
+    controller_manager: tuple[str, ...] | None
+
+    @classmethod
+    def in_folder(cls, folder: Path) -> "Binaries | None":
+        """The binaries of a folder laid out like envtest's, if it has them."""
+        etcd, server = folder / "etcd", folder / "kube-apiserver"
+        manager = folder / "kube-controller-manager"
+        if not (etcd.is_file() and server.is_file()):
+            return None
+        return cls((str(etcd),), (str(server),), (str(manager),) if manager.is_file() else None)
+
+    @classmethod
+    def in_one(cls, binary: Path) -> "Binaries":
+        """The components of our own multi-call binary."""
+        names = ("etcd", "kube-apiserver", "kube-controller-manager")
+        return cls(*((str(binary), name) for name in names))
+
+
+def find_binaries(report: Report) -> Binaries:
+    """Returns binaries, downloading or building them where there are none yet.
+
+    Raises:
+        UnavailableError: there is no way to get them here.
+    """
+    if assets := os.environ.get("KUBEBUILDER_ASSETS"):
+        if found := Binaries.in_folder(Path(assets)):
+            return found
+        raise UnavailableError(
+            f"KUBEBUILDER_ASSETS is {assets}, which does not hold etcd and kube-apiserver; "
+            "correct it or unset it"
+        )
+    built = cache_folder() / gobuild.cache_name(_platform())
+    downloaded = cache_folder() / download.cache_name(_platform())
+    with _lock():
+        if built.is_file():
+            return Binaries.in_one(built)
+        partial = Binaries.in_folder(downloaded)
+        if partial and partial.controller_manager:
+            return partial
+        return _acquire(built, downloaded, report)
+
+
+def _acquire(built: Path, downloaded: Path, report: Report) -> Binaries:
+    reasons = []
+    try:
+        download.fetch(_platform(), downloaded, report)
+    except download.DownloadError as error:
+        reasons.append(str(error))
+        report(f"Skipped: {error}.")
+    found = Binaries.in_folder(downloaded)
+    if found and found.controller_manager:
+        return found
+    try:
+        gobuild.build(built, report)
+    except gobuild.BuildError as error:
+        reasons.append(str(error))
+    else:
+        return Binaries.in_one(built)
+    if found:
+        report("No kube-controller-manager: what needs garbage collection or Pods cannot run.")
+        return found
+    raise UnavailableError(
+        f"no Kubernetes API server ({'; '.join(reasons)}). Three ways out: name a cluster's "
+        "kubeconfig in MCP_OPERATOR_TEST_KUBECONFIG, name a folder with etcd, kube-apiserver and "
+        f"kube-controller-manager in KUBEBUILDER_ASSETS, or install Go {gobuild.go_version()} "
+        "or newer"
+    )
+
+
+def cache_folder() -> Path:
+    """``$XDG_CACHE_HOME/mcp-operator``, by default under ``~/.cache``."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "mcp-operator"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _platform() -> str:
+    """The operating system and architecture as Go names them, such as ``linux-amd64``."""
+    machine = platform.machine().lower()
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
+    return f"{platform.system().lower()}-{architecture}"
+
+
+@contextlib.contextmanager
+def _lock() -> Iterator[None]:
+    """Lets one process at a time fill the cache; another then finds it filled."""
+    with (cache_folder() / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
