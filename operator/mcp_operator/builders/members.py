@@ -27,6 +27,28 @@ class Finding:
     blocking: bool = True
 
 
+class FaultError(Exception):
+    """An entry cannot be served; carries the finding that says why."""
+
+    condition: Literal[ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS]
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.finding = Finding(self.condition, reason, message)
+
+
+class InvalidError(FaultError):
+    """The spec is wrong in itself."""
+
+    condition = ConditionType.ACCEPTED
+
+
+class UnresolvedError(FaultError):
+    """A reference leads nowhere, or to something that does not consent."""
+
+    condition = ConditionType.RESOLVED_REFS
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
     """The place an entry takes in a catalog; a server can fill each only once."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.members import Finding
+from mcp_operator.builders.members import UnresolvedError
 from mcp_operator.core.meta import Key, Object, annotations_of
 
 ALLOW_ANNOTATION = "mcp-operator.dev/allow-from"
@@ -44,14 +43,6 @@ class Facts:
     config_maps: Mapping[Key, Mapping[str, str | bytes] | None] = field(default_factory=dict)
     secrets: Mapping[Key, frozenset[str] | None] = field(default_factory=dict)
     check_services: bool = True
-
-
-class UnresolvedError(Exception):
-    """A reference leads nowhere; carries the finding to report."""
-
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.finding = Finding(ConditionType.RESOLVED_REFS, reason, message)
 
 
 def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, namespace: str) -> int:

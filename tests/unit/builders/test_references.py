@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.members import UnresolvedError
 from mcp_operator.builders.references import (
     ALLOW_ANNOTATION,
     Facts,
-    UnresolvedError,
     config_map_value,
     require_secret,
     service_port,

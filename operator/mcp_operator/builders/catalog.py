@@ -1,0 +1,88 @@
+"""From objects to a catalog: what a server selects, compiles and assembles."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mcp_operator.api.catalog import ServerSettings
+from mcp_operator.api.durations import parse_duration
+from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
+from mcp_operator.api.v1alpha1.common import Selector
+from mcp_operator.builders.assembly import Assembly, assemble
+from mcp_operator.builders.compile_prompt import compile_prompt
+from mcp_operator.builders.compile_resource import compile_resource, resource_references
+from mcp_operator.builders.compile_tool import compile_tool, tool_references
+from mcp_operator.builders.members import Compiled, MemberKind
+from mcp_operator.builders.references import Facts, References
+from mcp_operator.core.meta import LabelSelector, Object, labels_of
+
+Member = MCPTool | MCPPrompt | MCPResource
+
+MODELS: Mapping[MemberKind, type[Member]] = {
+    "MCPTool": MCPTool,
+    "MCPPrompt": MCPPrompt,
+    "MCPResource": MCPResource,
+}
+
+
+def selectors(server: MCPServer) -> dict[MemberKind, LabelSelector]:
+    """Return a server's compiled selector for each kind of member."""
+    tools, prompts, resources = (_compiled(selector) for selector in server.spec.selectors)
+    return {"MCPTool": tools, "MCPPrompt": prompts, "MCPResource": resources}
+
+
+def references_of(member: Member) -> References:
+    """Return everything that an object refers to."""
+    match member:
+        case MCPTool():
+            return tool_references(member)
+        case MCPResource():
+            return resource_references(member)
+        case MCPPrompt():
+            return References()
+
+
+def compile_member(member: Member, facts: Facts) -> Compiled:
+    """Compile one object of any kind."""
+    match member:
+        case MCPTool():
+            return compile_tool(member, facts)
+        case MCPResource():
+            return compile_resource(member, facts)
+        case MCPPrompt():
+            return compile_prompt(member)
+
+
+def server_settings(server: MCPServer) -> ServerSettings:
+    """Return the server's own part of its catalog."""
+    config = server.spec.config
+    return ServerSettings(
+        namespace=server.namespace,
+        name=server.name,
+        uid=server.metadata.get("uid", ""),
+        instructions=config.instructions,
+        page_size=config.page_size,
+        request_timeout_seconds=parse_duration(config.request_timeout),
+        max_concurrent_requests=config.max_concurrent_requests,
+        max_request_bytes=config.max_request_bytes,
+        max_response_bytes=config.max_response_bytes,
+        drain_timeout_seconds=parse_duration(config.drain_timeout),
+        log_level=config.log_level,
+    )
+
+
+def build_catalog(server: MCPServer, compiled: Iterable[Compiled]) -> Assembly:
+    """Assemble the catalog of a server from the compiled objects that it selects."""
+    return assemble(server_settings(server), compiled, server.spec.naming.on_conflict)
+
+
+def selects(selector: LabelSelector, server: MCPServer, obj: Object | Mapping[str, Any]) -> bool:
+    """Tell whether a server, by its selector for the kind, selects an object."""
+    return obj["metadata"].get("namespace", "") == server.namespace and selector.matches(
+        labels_of(obj)
+    )
+
+
+def _compiled(selector: Selector) -> LabelSelector:
+    return LabelSelector.parse(selector.model_dump(by_alias=True))

@@ -1,0 +1,118 @@
+"""Compiling an MCPPrompt: its texts and its variables must fit together."""
+
+from __future__ import annotations
+
+import re
+
+from mcp_operator.api.catalog import PromptEntry, PromptMessage, PromptVariable, SourceRef
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1 import MCPPrompt
+from mcp_operator.builders.members import Compiled, Finding
+from mcp_operator.core.meta import Key
+
+_PLACE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
+
+
+def variables_used(prompt: MCPPrompt) -> frozenset[str]:
+    """Return the names in `{{…}}` places of every text."""
+    return frozenset(name for text in _texts(prompt) for name in _PLACE.findall(text))
+
+
+def undeclared(prompt: MCPPrompt) -> tuple[str, ...]:
+    """Return the variables that a text uses and the prompt does not declare, sorted."""
+    return tuple(sorted(variables_used(prompt) - {v.name for v in prompt.spec.variables}))
+
+
+def unused(prompt: MCPPrompt) -> tuple[str, ...]:
+    """Return the variables that are declared and that no text uses, sorted."""
+    return tuple(sorted({v.name for v in prompt.spec.variables} - variables_used(prompt)))
+
+
+def compile_prompt(prompt: MCPPrompt) -> Compiled:
+    """Compile a prompt, or report what does not fit."""
+    findings = _findings(prompt)
+    served = prompt.spec.enabled and not any(finding.blocking for finding in findings)
+    return Compiled(
+        "MCPPrompt",
+        Key(prompt.namespace, prompt.name),
+        prompt.metadata.get("creationTimestamp", ""),
+        (_entry(prompt),) if served else (),
+        tuple(findings),
+    )
+
+
+def _texts(prompt: MCPPrompt) -> list[str]:
+    if prompt.spec.template is not None:
+        return [prompt.spec.template]
+    return [message.text for message in prompt.spec.messages if message.text is not None]
+
+
+def _findings(prompt: MCPPrompt) -> list[Finding]:
+    findings = []
+    if missing := undeclared(prompt):
+        findings.append(
+            Finding(
+                ConditionType.ACCEPTED,
+                Reason.UNDECLARED_VARIABLE,
+                f"the text uses {_quoted(missing)}: declare it in variables, or remove it",
+            )
+        )
+    remarks = []
+    if idle := unused(prompt):
+        remarks.append(f"no text uses the declared {_quoted(idle)}")
+    remarks += [
+        f"the default of {variable.name} is never used, as it is required"
+        for variable in prompt.spec.variables
+        if variable.required and variable.default is not None
+    ]
+    if remarks:
+        findings.append(_remark(Reason.ACCEPTED, "; ".join(remarks)))
+    if not prompt.spec.enabled:
+        findings.append(_remark(Reason.DISABLED, "enabled is false"))
+    elif prompt.spec.ingress_path is not None:
+        findings.append(
+            _remark(
+                Reason.INGRESS_PATH_IGNORED,
+                "ingressPath has no effect: clients get every prompt at the server's one endpoint",
+            )
+        )
+    return findings
+
+
+def _remark(reason: Reason, message: str) -> Finding:
+    return Finding(ConditionType.ACCEPTED, reason, message, blocking=False)
+
+
+def _quoted(names: tuple[str, ...]) -> str:
+    return ", ".join(f"{{{{{name}}}}}" for name in names)
+
+
+def _entry(prompt: MCPPrompt) -> PromptEntry:
+    spec = prompt.spec
+    messages = (
+        (PromptMessage(role="user", text=spec.template),)
+        if spec.template is not None
+        else tuple(
+            PromptMessage(role=message.role, text=message.text, resource_uri=message.resource_uri)
+            for message in spec.messages
+        )
+    )
+    return PromptEntry(
+        name=spec.name,
+        title=spec.title or "",
+        description=spec.description,
+        variables=tuple(
+            PromptVariable(
+                name=variable.name,
+                title=variable.title or "",
+                description=variable.description,
+                required=variable.required,
+                default=variable.default,
+                enum=variable.enum,
+            )
+            for variable in spec.variables
+        ),
+        messages=messages,
+        source=SourceRef(kind="MCPPrompt", namespace=prompt.namespace, name=prompt.name),
+    )

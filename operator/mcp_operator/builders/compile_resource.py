@@ -1,0 +1,259 @@
+"""Compiling an MCPResource: inline content, content of another object, or HTTP operations."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterator
+
+from mcp_operator.api.catalog import Argument, JsonObject, ResourceEntry, SecretKey, SourceRef
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.uritemplates import TemplateError, UriTemplate
+from mcp_operator.api.v1alpha1 import MCPResource
+from mcp_operator.api.v1alpha1.mcpresource import ContentSource, ResourceOperation
+from mcp_operator.builders.compile_http import (
+    HttpCall,
+    Referrer,
+    compile_backend,
+    http_references,
+    path_places,
+    union,
+)
+from mcp_operator.builders.members import (
+    Compiled,
+    Entry,
+    FaultError,
+    Finding,
+    InvalidError,
+    UnresolvedError,
+    slot_of,
+)
+from mcp_operator.builders.references import (
+    Facts,
+    References,
+    config_map_value,
+    require_secret,
+)
+from mcp_operator.core.meta import Key
+
+
+def resource_references(resource: MCPResource) -> References:
+    """Return everything that the resource refers to."""
+    source = resource.spec.content_from
+    local = References(
+        config_maps=frozenset({Key(resource.namespace, source.config_map_key_ref.name)})
+        if source and source.config_map_key_ref
+        else frozenset(),
+        secrets=frozenset({Key(resource.namespace, source.secret_key_ref.name)})
+        if source and source.secret_key_ref
+        else frozenset(),
+    )
+    operations = resource.spec.operations
+    return union([local, *(http_references(_call(o, ()), resource.namespace) for o in operations)])
+
+
+def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
+    """Compile the content or every operation; a faulty operation is left out and reported."""
+    entries: dict[str, Entry] = {}
+    findings: list[Finding] = []
+    if resource.spec.enabled:
+        referrer = Referrer("MCPResource", resource.namespace, facts)
+        for outcome in _outcomes(resource, referrer):
+            if isinstance(outcome, Finding):
+                findings.append(outcome)
+            elif (identity := slot_of(outcome).identity) in entries:
+                findings.append(
+                    Finding(
+                        ConditionType.ACCEPTED,
+                        Reason.DUPLICATE_NAME,
+                        f"two operations have the URI {identity}: give one of them another",
+                    )
+                )
+            else:
+                entries[identity] = outcome
+    findings.extend(_remarks(resource))
+    return Compiled(
+        "MCPResource",
+        Key(resource.namespace, resource.name),
+        resource.metadata.get("creationTimestamp", ""),
+        tuple(entries.values()),
+        tuple(findings),
+    )
+
+
+def _remarks(resource: MCPResource) -> Iterator[Finding]:
+    if not resource.spec.enabled:
+        yield Finding(ConditionType.ACCEPTED, Reason.DISABLED, "enabled is false", blocking=False)
+    elif any(operation.ingress_path is not None for operation in resource.spec.operations):
+        yield Finding(
+            ConditionType.ACCEPTED,
+            Reason.INGRESS_PATH_IGNORED,
+            "ingressPath opens no path: clients read every resource at the server's one endpoint",
+            blocking=False,
+        )
+
+
+def _outcomes(resource: MCPResource, referrer: Referrer) -> Iterator[ResourceEntry | Finding]:
+    spec = resource.spec
+    try:
+        if spec.content is not None:
+            _check_base64(spec.content.blob)
+            yield _entry(
+                resource,
+                uri=spec.content.uri,
+                mime_type=spec.content.mime_type,
+                text=spec.content.text,
+                blob=spec.content.blob,
+            )
+        if spec.content_from is not None:
+            yield _from_object(resource, spec.content_from, referrer)
+    except FaultError as error:
+        yield error.finding
+    for index, operation in enumerate(spec.operations):
+        try:
+            yield _operation(resource, operation, referrer)
+        except FaultError as error:
+            finding = error.finding
+            yield Finding(
+                finding.condition, finding.reason, f"operations[{index}]: {finding.message}"
+            )
+
+
+def _check_base64(blob: str | None) -> None:
+    try:
+        base64.b64decode(blob or "", validate=True)
+    except binascii.Error as error:
+        raise InvalidError(Reason.INVALID, "content.blob is not base64") from error
+
+
+def _from_object(resource: MCPResource, source: ContentSource, referrer: Referrer) -> ResourceEntry:
+    if source.secret_key_ref is not None:
+        reference = source.secret_key_ref
+        require_secret(referrer.facts, referrer.local(reference.name), reference.key)
+        secret = SecretKey(namespace=resource.namespace, name=reference.name, key=reference.key)
+        return _entry(resource, uri=source.uri, mime_type=source.mime_type, secret=secret)
+    if source.config_map_key_ref is None:
+        raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, "contentFrom names no object")
+    config_map = referrer.local(source.config_map_key_ref.name)
+    content = config_map_value(referrer.facts, config_map, source.config_map_key_ref.key)
+    if isinstance(content, str):
+        return _entry(resource, uri=source.uri, mime_type=source.mime_type, text=content)
+    blob = base64.b64encode(content).decode()
+    return _entry(resource, uri=source.uri, mime_type=source.mime_type, blob=blob)
+
+
+def _operation(
+    resource: MCPResource, operation: ResourceOperation, referrer: Referrer
+) -> ResourceEntry:
+    arguments = _arguments(operation)
+    uri, template = _identity(resource, operation, arguments)
+    _check_names(uri or template, arguments)
+    return _entry(
+        resource,
+        title=operation.title or resource.spec.title or "",
+        uri=uri,
+        uri_template=template,
+        mime_type=operation.mime_type or "",
+        backend=compile_backend(_call(operation, arguments), referrer),
+    )
+
+
+def _call(operation: ResourceOperation, arguments: tuple[Argument, ...]) -> HttpCall:
+    return HttpCall(
+        service=operation.service,
+        path=operation.service.path,
+        method=operation.method,
+        arguments=arguments,
+        headers=operation.headers,
+        credentials=operation.credentials,
+        timeout=operation.timeout,
+        max_bytes=operation.max_bytes,
+    )
+
+
+def _arguments(operation: ResourceOperation) -> tuple[Argument, ...]:
+    """Return the declared parameters, and a required one for each other place of the path."""
+    declared = {
+        parameter.name: Argument(
+            name=parameter.name,
+            location=parameter.location,
+            target=parameter.name,
+            required=parameter.required or parameter.location == "path",
+            default=parameter.default,
+            enum=parameter.enum,
+        )
+        for parameter in operation.parameters
+    }
+    for place in path_places(operation.service.path):
+        declared.setdefault(
+            place, Argument(name=place, location="path", target=place, required=True)
+        )
+    return tuple(declared.values())
+
+
+def _identity(
+    resource: MCPResource, operation: ResourceOperation, arguments: tuple[Argument, ...]
+) -> tuple[str, str]:
+    """Return (uri, template), one of them empty; derived from ingressPath where neither is set."""
+    if operation.uri:
+        return operation.uri, ""
+    if operation.uri_template:
+        return "", operation.uri_template
+    path = operation.ingress_path or "/"
+    query = [a.name for a in arguments if a.location != "path" and f"{{{a.name}}}" not in path]
+    derived = f"mcp://{resource.namespace}/{resource.name}{path}"
+    if query:
+        derived += "{?" + ",".join(query) + "}"
+    return ("", derived) if "{" in derived else (derived, "")
+
+
+def _check_names(identity: str, arguments: tuple[Argument, ...]) -> None:
+    """Every variable of the URI must be an argument, every required argument a variable."""
+    try:
+        names = UriTemplate(identity).names
+    except TemplateError as error:
+        raise InvalidError(Reason.INVALID, str(error)) from error
+    known = {argument.name for argument in arguments}
+    if extra := sorted(names - known):
+        raise InvalidError(
+            Reason.UNDECLARED_ARGUMENT,
+            f"the URI {identity} names {', '.join(extra)}, which neither the path nor parameters "
+            "declare",
+        )
+    absent = sorted(
+        a.name for a in arguments if a.required and a.default is None and a.name not in names
+    )
+    if absent:
+        raise InvalidError(
+            Reason.UNDECLARED_ARGUMENT,
+            f"the URI {identity} does not name the required {', '.join(absent)}",
+        )
+
+
+def _entry(
+    resource: MCPResource, *, uri: str, mime_type: str, title: str = "", **content: object
+) -> ResourceEntry:
+    spec = resource.spec
+    return ResourceEntry(
+        name=spec.name,
+        title=title or spec.title or "",
+        description=spec.description,
+        uri=uri,
+        mime_type=mime_type,
+        annotations=_annotations(resource),
+        source=SourceRef(kind="MCPResource", namespace=resource.namespace, name=resource.name),
+        **content,
+    )
+
+
+def _annotations(resource: MCPResource) -> JsonObject:
+    given = resource.spec.annotations
+    if given is None:
+        return {}
+    annotations: JsonObject = {}
+    if given.audience:
+        annotations["audience"] = list(given.audience)
+    if given.priority is not None:
+        annotations["priority"] = float(given.priority)
+    return annotations

@@ -1,0 +1,211 @@
+"""Compiling an MCPTool: each definition becomes a catalog entry, or a finding that says why not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mcp_operator.api.catalog import Argument, JsonObject, ResponseMapping, SourceRef, ToolEntry
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.jsonschema import CompiledSchema, SchemaError
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1 import MCPTool
+from mcp_operator.api.v1alpha1.mcptool import ArgumentMapping, ToolDefinition
+from mcp_operator.builders.compile_http import (
+    HttpCall,
+    Referrer,
+    compile_backend,
+    http_references,
+    path_places,
+    union,
+)
+from mcp_operator.builders.members import Compiled, FaultError, Finding, InvalidError
+from mcp_operator.builders.references import Facts, References
+from mcp_operator.core.meta import Key
+
+BODYLESS = frozenset({"GET", "DELETE"})
+"""Methods whose arguments go into the query: RFC 9110 §9.3 gives their bodies no meaning."""
+
+
+def tool_references(tool: MCPTool) -> References:
+    """Return everything that the enabled definitions refer to."""
+    return union(
+        http_references(_call(definition, ()), tool.namespace)
+        for definition in tool.spec.definitions()
+        if definition.enabled
+    )
+
+
+def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
+    """Compile every enabled definition; a faulty one is left out and reported."""
+    entries, findings = [], []
+    referrer = Referrer("MCPTool", tool.namespace, facts)
+    for definition in tool.spec.definitions():
+        if not definition.enabled:
+            continue
+        try:
+            entries.append(_entry(definition, tool, referrer))
+        except FaultError as error:
+            findings.append(_located(error.finding, definition, tool))
+    if not tool.spec.enabled:
+        findings.append(
+            Finding(ConditionType.ACCEPTED, Reason.DISABLED, "enabled is false", blocking=False)
+        )
+    elif any(_ingress_paths(tool)):
+        findings.append(
+            Finding(
+                ConditionType.ACCEPTED,
+                Reason.INGRESS_PATH_IGNORED,
+                "ingressPath has no effect: clients call every tool at the server's one endpoint",
+                blocking=False,
+            )
+        )
+    return Compiled(
+        "MCPTool",
+        Key(tool.namespace, tool.name),
+        tool.metadata.get("creationTimestamp", ""),
+        tuple(entries),
+        tuple(findings),
+    )
+
+
+def _ingress_paths(tool: MCPTool) -> list[str | None]:
+    return [tool.spec.ingress_path, *(entry.ingress_path for entry in tool.spec.tools)]
+
+
+def _located(finding: Finding, definition: ToolDefinition, tool: MCPTool) -> Finding:
+    """In the list form, say which entry a finding is about."""
+    if not tool.spec.tools:
+        return finding
+    message = f"tools[{definition.name}]: {finding.message}"
+    return Finding(finding.condition, finding.reason, message, finding.blocking)
+
+
+def _entry(definition: ToolDefinition, tool: MCPTool, referrer: Referrer) -> ToolEntry:
+    schema = _input_schema(definition)
+    _compile(schema, "inputSchema")
+    if definition.output_schema is not None:
+        _compile(definition.output_schema, "outputSchema")
+    backend = compile_backend(_call(definition, _arguments(definition, schema)), referrer)
+    response = definition.response
+    annotations = definition.annotations
+    return ToolEntry(
+        name=definition.name,
+        title=definition.title or "",
+        description=definition.description,
+        input_schema=schema,
+        output_schema=definition.output_schema,
+        annotations=annotations.model_dump(by_alias=True, exclude_none=True) if annotations else {},
+        backend=backend,
+        response=ResponseMapping(
+            json_path=response.json_path or "",
+            structured=response.structured,
+            error_status=response.error_status,
+        )
+        if response
+        else ResponseMapping(),
+        source=SourceRef(kind="MCPTool", namespace=tool.namespace, name=tool.name),
+    )
+
+
+def _call(definition: ToolDefinition, arguments: tuple[Argument, ...]) -> HttpCall:
+    request, response, service = definition.request, definition.response, definition.service
+    if service is None or request is None or response is None:
+        raise AssertionError("definitions() fills in service, request and response")
+    return HttpCall(
+        service=service,
+        path=definition.path or "/",
+        method=definition.method or "POST",
+        arguments=arguments,
+        headers=request.headers,
+        forward_headers=request.forward_headers,
+        content_type=request.content_type,
+        credentials=request.credentials,
+        timeout=definition.timeout,
+        max_bytes=response.max_bytes,
+    )
+
+
+def _input_schema(definition: ToolDefinition) -> JsonObject:
+    """Return the schema as written; where none is, one that declares the path's places."""
+    if definition.input_schema is not None:
+        return definition.input_schema
+    named = [*path_places(definition.path or ""), *(a.name for a in _mappings(definition).values())]
+    if not named:
+        return {"type": "object"}
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in named},
+        "required": list(path_places(definition.path or "")),
+    }
+
+
+def _compile(schema: JsonObject, where: str) -> None:
+    if schema.get("type") != "object" and where == "inputSchema":
+        raise InvalidError(
+            Reason.INVALID_SCHEMA, f'{where}: the root must have type: "object", as MCP asks'
+        )
+    try:
+        CompiledSchema(schema)
+    except SchemaError as error:
+        raise InvalidError(Reason.INVALID_SCHEMA, f"{where}: {error}") from error
+
+
+def _mappings(definition: ToolDefinition) -> dict[str, ArgumentMapping]:
+    request = definition.request
+    return {mapping.name: mapping for mapping in request.arguments} if request else {}
+
+
+def _arguments(definition: ToolDefinition, schema: JsonObject) -> tuple[Argument, ...]:
+    """Map every declared argument: as told, else into the path, the query or the body."""
+    declared: Mapping[str, object] = schema.get("properties") or {}
+    places = set(path_places(definition.path or ""))
+    mappings = _mappings(definition)
+    _check_declared(definition, declared, mappings)
+    method = definition.method or "POST"
+    arguments = []
+    for name in declared:
+        mapping = mappings.get(name)
+        if mapping is not None:
+            arguments.append(
+                Argument(
+                    name=name,
+                    location=mapping.location,
+                    target=mapping.target or name,
+                    style=mapping.style,
+                )
+            )
+        elif name in places:
+            arguments.append(Argument(name=name, location="path", target=name))
+        else:
+            rest = "query" if method in BODYLESS else "body"
+            arguments.append(Argument(name=name, location=rest, target=name))
+    return tuple(arguments)
+
+
+def _check_declared(
+    definition: ToolDefinition,
+    declared: Mapping[str, object],
+    mappings: Mapping[str, ArgumentMapping],
+) -> None:
+    targets = {m.target or m.name for m in mappings.values() if m.location == "path"}
+    for place in path_places(definition.path or ""):
+        if place not in declared and place not in targets:
+            raise InvalidError(
+                Reason.UNDECLARED_ARGUMENT,
+                f"the path {definition.path} has {{{place}}}, which inputSchema.properties does "
+                "not declare",
+            )
+    for name, mapping in mappings.items():
+        if name not in declared:
+            raise InvalidError(
+                Reason.UNDECLARED_ARGUMENT,
+                f"request.arguments maps {name!r}, which inputSchema.properties does not declare",
+            )
+        if mapping.location == "path" and (mapping.target or name) not in path_places(
+            definition.path or ""
+        ):
+            raise InvalidError(
+                Reason.UNDECLARED_ARGUMENT,
+                f"request.arguments maps {name!r} into the path, which has no "
+                f"{{{mapping.target or name}}}",
+            )

@@ -1,0 +1,88 @@
+"""The files that a server in mode Direct finds at MCP_CONFIG_DIR.
+
+Their names and the keys `name`, `endpoint`, `inputSchema`, `template`, `variables`, `content` and
+`operations` are those of the operator that this project follows, so its server images keep working.
+"""
+
+from __future__ import annotations
+
+from pydantic_core import to_json
+
+from mcp_operator.api.catalog import (
+    Backend,
+    Catalog,
+    JsonObject,
+    PromptEntry,
+    ResourceEntry,
+    ToolEntry,
+)
+
+MAX_FILES_BYTES = 1024 * 1024 - 16 * 1024
+"""What one ConfigMap holds, less room for its metadata."""
+
+
+def direct_files(catalog: Catalog) -> dict[str, str]:
+    """Return the content of each file by its name."""
+    files = {
+        "tools.json": [_tool(entry) for entry in catalog.tools],
+        "prompts.json": [_prompt(entry) for entry in catalog.prompts],
+        "resources.json": [_resource(entry) for entry in catalog.resources],
+    }
+    return {name: to_json(content, indent=2).decode() for name, content in files.items()}
+
+
+def files_size(files: dict[str, str]) -> int:
+    """Return the bytes that the files take in a ConfigMap."""
+    return sum(len(name) + len(content.encode()) for name, content in files.items())
+
+
+def _endpoint(backend: Backend) -> str:
+    return f"{backend.scheme}://{backend.host}:{backend.port}{backend.path}"
+
+
+def _tool(entry: ToolEntry) -> JsonObject:
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "description": entry.description,
+        "method": entry.backend.method,
+        "endpoint": _endpoint(entry.backend),
+        "inputSchema": entry.input_schema,
+        "outputSchema": entry.output_schema,
+        "annotations": entry.annotations,
+    }
+
+
+def _prompt(entry: PromptEntry) -> JsonObject:
+    texts = [message.text for message in entry.messages if message.text is not None]
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "description": entry.description,
+        "template": texts[0] if len(entry.messages) == 1 and texts else None,
+        "messages": [message.model_dump(by_alias=True) for message in entry.messages],
+        "variables": [variable.model_dump(by_alias=True) for variable in entry.variables],
+    }
+
+
+def _resource(entry: ResourceEntry) -> JsonObject:
+    content = {
+        "uri": entry.uri,
+        "mimeType": entry.mime_type,
+        "text": entry.text,
+        "blob": entry.blob,
+    }
+    operation = entry.backend and {
+        "method": entry.backend.method,
+        "endpoint": _endpoint(entry.backend),
+        "uri": entry.uri,
+        "uriTemplate": entry.uri_template,
+        "mimeType": entry.mime_type,
+    }
+    return {
+        "name": entry.name,
+        "title": entry.title,
+        "description": entry.description,
+        "content": None if operation else content,
+        "operations": [operation] if operation else None,
+    }
