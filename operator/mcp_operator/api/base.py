@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 GROUP = "mcp-operator.dev"
@@ -54,6 +54,18 @@ def rule(
 def rules(*written: Mapping[str, Any]) -> dict[str, Any]:
     """Return the `json_schema_extra` that puts rules on a field."""
     return {VALIDATIONS: [dict(one) for one in written]}
+
+
+def matching(pattern: str, message: str, *also: Mapping[str, Any], max_length: int) -> Any:
+    """Return the `Field` of a string that matches a regular expression (RE2).
+
+    A rule rather than the schema's own `pattern`, because its refusal is a sentence and not the
+    expression.
+    """
+    return Field(
+        max_length=max_length,
+        json_schema_extra=rules(rule(f'self.matches(r"{pattern}")', message), *also),
+    )
 
 
 def validated(*written: Mapping[str, Any]) -> ConfigDict:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, list_map, rule, rules, validated
+from mcp_operator.api.base import ApiModel, list_map, matching, rule, rules, validated
 from mcp_operator.api.durations import DURATION_PATTERN
 
 LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
@@ -23,61 +23,122 @@ RESERVED_HEADERS = (
 """Headers that frame or route a message: RFC 9110 §7.6.1, Host and Content-Length."""
 
 DnsLabel = Annotated[
-    str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+    str,
+    matching(
+        r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+        "use lower-case letters, digits and '-', beginning and ending with a letter or digit",
+        max_length=63,
+    ),
 ]
 """A namespace or Service name."""
 
 DnsSubdomain = Annotated[
-    str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")
+    str,
+    matching(
+        r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "use lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
+        max_length=253,
+    ),
 ]
 """A Secret or ConfigMap name, or a host name."""
 
-DataKey = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+DataKey = Annotated[
+    str, matching(r"^[-._a-zA-Z0-9]+$", "use letters, digits, '-', '_' and '.'", max_length=253)
+]
 """A key of a Secret's or ConfigMap's data."""
 
-McpName = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
+McpName = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z0-9_.-]{1,128}$",
+        "use 1 to 128 letters, digits, '_', '-' and '.'; put a name for people into title",
+        max_length=128,
+    ),
+]
 """A tool, prompt or resource name as MCP clients see it."""
+
+VariableName = Annotated[
+    str, matching(r"^[a-zA-Z0-9_]+$", "use letters, digits and '_'", max_length=63)
+]
+"""A variable of a prompt or of a resource template."""
 
 Title = Annotated[str, Field(min_length=1, max_length=256)]
 Description = Annotated[str, Field(max_length=4000)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
-Duration = Annotated[str, Field(max_length=32, pattern=DURATION_PATTERN)]
+
+Duration = Annotated[
+    str,
+    matching(
+        DURATION_PATTERN,
+        "write a duration longer than zero, such as 30s, 1m30s or 250ms",
+        max_length=32,
+    ),
+]
+
 MimeType = Annotated[
     str,
-    Field(max_length=255, pattern=r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[ -~]*)?$"),
+    matching(
+        r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[ -~]*)?$",
+        "write a media type, such as text/plain or application/json",
+        max_length=255,
+    ),
 ]
-Uri = Annotated[str, Field(min_length=3, max_length=2048, pattern=r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$")]
+
+Uri = Annotated[
+    str,
+    matching(
+        r"^[A-Za-z][A-Za-z0-9+.-]*:[^\s]+$",
+        "write an absolute URI with its scheme and no spaces, such as docs://guide",
+        max_length=2048,
+    ),
+]
 """An absolute URI (RFC 3986), or a URI template (RFC 6570) that begins with its scheme."""
 
 HttpPath = Annotated[
     str,
-    Field(
-        min_length=1,
-        max_length=1024,
-        pattern=r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*$",
-        json_schema_extra=rules(
-            rule(
-                r"!self.matches('(^|/)[.][.]?(/|$)')",
-                "a path must not contain the segments . or ..; write the path it leads to",
-            )
+    matching(
+        r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*$",
+        "write an absolute path such as /orders/{id}, without spaces, query or fragment",
+        rule(
+            r"!self.matches('(^|/)[.][.]?(/|$)')",
+            "a path must not contain the segments . or ..; write the path it leads to",
         ),
+        max_length=1024,
     ),
 ]
 """An absolute URL path, with `{name}` where an argument goes; no query, no fragment."""
 
 HeaderName = Annotated[
     str,
-    Field(
-        min_length=1,
-        max_length=128,
-        pattern=HEADER_FIELD,
-        json_schema_extra=rules(
-            rule(
-                f"!self.matches('^(?i:{RESERVED_HEADERS})$')",
-                "Host, Content-Length and the connection headers are set by the gateway; "
-                "name another header",
-            )
+    matching(
+        HEADER_FIELD,
+        "write the name of an HTTP header, such as X-Api-Key",
+        rule(
+            f"!self.matches('^(?i:{RESERVED_HEADERS})$')",
+            "Host, Content-Length and the connection headers are set by the gateway; "
+            "name another header",
         ),
+        max_length=128,
+    ),
+]
+
+HeaderValue = Annotated[
+    str,
+    matching(
+        r"^[\t -~]*$", "a header value is one line of printable ASCII characters", max_length=2048
+    ),
+]
+
+LabelKey = Annotated[
+    str, matching(LABEL_KEY, "write a label key, such as app or example.com/team", max_length=317)
+]
+LabelValue = Annotated[
+    str,
+    matching(
+        LABEL_VALUE,
+        "a label value has at most 63 letters, digits, '-', '_' and '.', "
+        "beginning and ending with a letter or digit",
+        max_length=63,
     ),
 ]
 
@@ -112,25 +173,23 @@ class LabelRequirement(ApiModel):
         )
     )
 
-    key: Annotated[str, Field(min_length=1, max_length=317, pattern=LABEL_KEY)]
+    key: LabelKey
     """Label key that the requirement is about."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
     """How the label relates to the values."""
-    values: tuple[Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)], ...] = Field(
-        default_factory=tuple, max_length=64
-    )
+    values: tuple[LabelValue, ...] = Field(default_factory=tuple, max_length=64)
     """Values for In and NotIn; left out for Exists and DoesNotExist."""
 
 
 class Selector(ApiModel):
     """A label selector: every label and every expression must hold; `{}` selects everything."""
 
-    match_labels: dict[str, Annotated[str, Field(max_length=63, pattern=LABEL_VALUE)]] = Field(
+    match_labels: dict[str, LabelValue] = Field(
         default_factory=dict,
         max_length=32,
         json_schema_extra=rules(
             rule(
-                f"self.all(key, key.matches('{LABEL_KEY}'))",
+                f'self.all(key, key.matches(r"{LABEL_KEY}"))',
                 "every key must be a label key, such as app or example.com/team",
             )
         ),
@@ -206,7 +265,7 @@ class RequestHeader(ApiModel):
 
     name: HeaderName
     """Name of the header."""
-    value: Annotated[str, Field(max_length=4096, pattern=r"^[\t -~]*$")] | None = None
+    value: HeaderValue | None = None
     """The value itself; printable ASCII. Put secrets into valueFrom."""
     value_from: HeaderSource | None = None
     """A Secret or ConfigMap that holds the value."""

@@ -16,9 +16,9 @@ from mcp_operator.api.v1alpha1.common import (
     Timestamp,
     Title,
     Uri,
+    VariableName,
 )
 
-VariableName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9_]+$")]
 VariableValue = Annotated[str, Field(max_length=1024)]
 Template = Annotated[str, Field(min_length=1, max_length=10000)]
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     ConfigMapKeyRef,
@@ -23,10 +23,20 @@ from mcp_operator.api.v1alpha1.common import (
     Timestamp,
     Title,
     Uri,
+    VariableName,
 )
 
 MAX_INLINE = 900_000
 """Characters of inline content; an object of more than 1.5 MiB is refused by etcd."""
+
+Priority = Annotated[
+    str,
+    matching(
+        r"^(0([.][0-9]{1,4})?|1([.]0{1,4})?)$",
+        'write a number from 0 to 1 as text, such as "0.8"',
+        max_length=8,
+    ),
+]
 
 
 class ResourceAnnotations(ApiModel):
@@ -36,9 +46,7 @@ class ResourceAnnotations(ApiModel):
         default_factory=tuple, max_length=2, json_schema_extra=LIST_SET
     )
     """Whom the content is for."""
-    priority: (
-        Annotated[str, Field(max_length=8, pattern=r"^(0(\.[0-9]{1,4})?|1(\.0{1,4})?)$")] | None
-    ) = None
+    priority: Priority | None = None
     """Importance from "0" to "1", written as text, such as "0.8"."""
 
 
@@ -92,7 +100,7 @@ class OperationParameter(ApiModel):
         )
     )
 
-    name: Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-zA-Z0-9_]+$")]
+    name: VariableName
     """Name of the variable."""
     location: Literal["path", "query", "header"] = Field(alias="in")
     """Part of the request that the value goes to."""
@@ -143,7 +151,7 @@ class ResourceOperation(ApiModel):
     service: ServiceRef
     """Service that holds the content."""
     parameters: tuple[OperationParameter, ...] = Field(
-        default_factory=tuple, max_length=32, json_schema_extra=list_map("name")
+        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
     )
     """Variables of the template; {name} in the path that is not listed is a required one."""
     uri: Uri | None = None
@@ -157,7 +165,7 @@ class ResourceOperation(ApiModel):
     timeout: Duration | None = None
     """Time for one read; the server's requestTimeout when left out."""
     headers: tuple[RequestHeader, ...] = Field(
-        default_factory=tuple, max_length=32, json_schema_extra=list_map("name")
+        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
     )
     """Headers added to every request."""
     credentials: RequestCredentials | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, list_map, rule, validated
+from mcp_operator.api.base import ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.v1alpha1.common import (
     Conditions,
     ConfigMapKeyRef,
@@ -29,8 +29,31 @@ QUANTITY = (
 
 Argument = Annotated[str, Field(max_length=4096)]
 Annotations = Annotated[dict[str, Annotated[str, Field(max_length=65536)]], Field(max_length=64)]
-Quantity = Annotated[int | str, Field(pattern=QUANTITY, max_length=64)]
+Quantity = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=QUANTITY, max_length=64)]
 Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
+
+HostName = Annotated[
+    str,
+    matching(
+        r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
+        "write a lower-case host name, such as mcp.example.com or *.example.com",
+        max_length=253,
+    ),
+]
+PathPrefix = Annotated[
+    str,
+    matching(
+        r"^/[A-Za-z0-9/._~-]*$",
+        "write an absolute path of letters, digits, '-', '_', '.' and '~', such as /mcp",
+        max_length=256,
+    ),
+]
+Image = Annotated[
+    str,
+    matching(
+        r"^[^\s]+$", "write an image without spaces, such as ghcr.io/me/app:1.0", max_length=1024
+    ),
+]
 
 
 class FieldRef(ApiModel):
@@ -72,7 +95,12 @@ class EnvVar(ApiModel):
     )
 
     name: Annotated[
-        str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z][-._a-zA-Z0-9]*$")
+        str,
+        matching(
+            r"^[-._a-zA-Z][-._a-zA-Z0-9]*$",
+            "use letters, digits, '_', '-' and '.', not beginning with a digit",
+            max_length=253,
+        ),
     ]
     """Name of the variable."""
     value: Annotated[str, Field(max_length=32768)] | None = None
@@ -115,17 +143,11 @@ class Ingress(ApiModel):
         )
     )
 
-    host: (
-        Annotated[
-            str,
-            Field(min_length=1, max_length=253, pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"),
-        ]
-        | None
-    ) = None
+    host: HostName | None = None
     """Host name; every host when left out."""
     tls_secret_name: DnsSubdomain | None = None
     """kubernetes.io/tls Secret with the host's certificate."""
-    path_prefix: Annotated[str, Field(max_length=256, pattern=r"^/[A-Za-z0-9/._~-]*$")] = "/mcp"
+    path_prefix: PathPrefix = "/mcp"
     """Path of the endpoint."""
     class_name: DnsSubdomain | None = None
     """IngressClass; the cluster's default when left out."""
@@ -208,7 +230,7 @@ class MCPServerSpec(ApiModel):
     # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
     replicas: Annotated[int, Field(ge=0, le=200)] = Field(default_factory=lambda: 1)
     """Number of pods; 1 when left out."""
-    image: Annotated[str, Field(min_length=1, max_length=1024, pattern=r"^\S+$")] | None = None
+    image: Image | None = None
     """Container image; the operator's own gateway when left out."""
     command: tuple[Argument, ...] = Field(default_factory=tuple, max_length=64)
     """Entrypoint of your image; its own when left out."""

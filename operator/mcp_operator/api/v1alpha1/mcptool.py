@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     Description,
@@ -26,11 +26,32 @@ from mcp_operator.api.v1alpha1.common import (
 Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
 JsonSchema = dict[str, Any]
 
-ERROR_STATUS = r"^([1-5]([0-9]{2}|xx))(,[1-5]([0-9]{2}|xx))*$"
-"""HTTP status codes and classes, comma-separated: 4xx,5xx,302."""
-
-JSON_PATH = r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]{1,6}\]|\['[^'\\]{1,128}'\])*$"
+ErrorStatus = Annotated[
+    str,
+    matching(
+        r"^([1-5]([0-9]{2}|xx))(,[1-5]([0-9]{2}|xx))*$",
+        "list HTTP statuses or classes with commas, such as 4xx,5xx,302",
+        max_length=128,
+    ),
+]
+JsonPath = Annotated[
+    str,
+    matching(
+        r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]{1,6}\]|\['[^'\\]{1,128}'\])*$",
+        "write a path of names and indexes from the root $, such as $.items[0].name",
+        max_length=512,
+    ),
+]
 """A singular query of RFC 9535: names and indexes, no wildcard, filter or slice."""
+
+TargetName = Annotated[
+    str,
+    matching(
+        r"^[!-:<>-~]+$",
+        "use printable ASCII characters without spaces, ';' and '='",
+        max_length=128,
+    ),
+]
 
 
 class ToolAnnotations(ApiModel):
@@ -65,9 +86,7 @@ class ArgumentMapping(ApiModel):
     """Name of the argument: a property of inputSchema."""
     location: Literal["path", "query", "header", "cookie", "body"] = Field(alias="in")
     """Part of the request."""
-    target: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[!-~]+$")] | None = Field(
-        default=None, alias="as"
-    )
+    target: TargetName | None = Field(default=None, alias="as")
     """Name there; that of the argument when left out."""
     style: Literal["form", "spaceDelimited", "pipeDelimited", "json"] = "form"
     """How lists and objects are written outside a body: repeated, separated, or as JSON."""
@@ -85,7 +104,7 @@ class ToolRequest(ApiModel):
     )
     """Arguments that go elsewhere than by default."""
     headers: tuple[RequestHeader, ...] = Field(
-        default_factory=tuple, max_length=32, json_schema_extra=list_map("name")
+        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
     )
     """Headers added to every request."""
     forward_headers: tuple[HeaderName, ...] = Field(
@@ -102,16 +121,14 @@ class ToolRequest(ApiModel):
 class ToolResponse(ApiModel):
     """How an HTTP answer becomes the result of the call."""
 
-    json_path: Annotated[str, Field(max_length=512, pattern=JSON_PATH)] | None = None
+    json_path: JsonPath | None = None
     """Part of a JSON body to return, such as $.items[0].name; all of it when left out."""
     structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
     """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
     an outputSchema. Auto when left out."""
     max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
     """Largest answer in bytes; the server's maxResponseBytes when left out."""
-    error_status: Annotated[str, Field(max_length=128, pattern=ERROR_STATUS)] = Field(
-        default_factory=lambda: "4xx,5xx"
-    )
+    error_status: ErrorStatus = Field(default_factory=lambda: "4xx,5xx")
     """HTTP statuses that make the result an error for the model to read; 4xx,5xx when left out."""
 
 

@@ -1,0 +1,152 @@
+"""From a pydantic model to the structural schema that a CustomResourceDefinition takes.
+
+JSON Schema as pydantic writes it is not structural: it has `$ref`, `anyOf` with null, `const` and
+titles. What has a structural form is rewritten; what has none is refused with the field's path, so
+that a model which the API server would not accept never leaves the generator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mcp_operator.api.base import ApiModel
+from mcp_operator.core.meta import Object
+
+_KEPT = frozenset(
+    {
+        "default",
+        "description",
+        "enum",
+        "format",
+        "maxItems",
+        "maxLength",
+        "maxProperties",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "pattern",
+        "type",
+    }
+)
+"""Keywords that mean the same in a structural schema."""
+
+_REWRITTEN = frozenset(
+    {
+        "$defs",
+        "$ref",
+        "additionalProperties",
+        "anyOf",
+        "const",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "items",
+        "properties",
+        "required",
+        "title",
+    }
+)
+
+_INT_OR_STRING = ({"type": "integer"}, {"type": "string"})
+
+
+class NotStructuralError(TypeError):
+    """A model has a field with no structural form; the sentence names it."""
+
+
+def structural_schema(model: type[ApiModel]) -> Object:
+    """Return the structural schema of a model, with everything inlined.
+
+    Raises:
+        NotStructuralError: A field has no structural form.
+    """
+    written = model.model_json_schema(by_alias=True, mode="validation")
+    return _Inliner(written.get("$defs", {})).convert(written, (model.__name__,))
+
+
+class _Inliner:
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._open: list[str] = []
+
+    def convert(self, node: Mapping[str, Any], path: tuple[str, ...]) -> Object:
+        """Rewrite one schema and everything below it."""
+        if "$ref" in node:
+            return self._reference(node, path)
+        if "anyOf" in node:
+            return self._union(node, path)
+        unknown = {
+            key for key in node if key not in _KEPT | _REWRITTEN and not key.startswith("x-kube")
+        }
+        if unknown:
+            raise NotStructuralError(
+                f"{'.'.join(path)}: {', '.join(sorted(unknown))} has no structural form"
+            )
+        result = {key: value for key, value in node.items() if key not in _REWRITTEN}
+        if "description" in result:
+            result["description"] = " ".join(result["description"].split())
+        if result.get("default", "") in ("", None):
+            result.pop("default", None)  # absent and empty mean the same; nothing to persist
+        if "const" in node:
+            result["enum"] = [node["const"]]
+        self._bounds(node, result)
+        self._children(node, result, path)
+        if "type" not in result and "x-kubernetes-preserve-unknown-fields" not in result:
+            raise NotStructuralError(f"{'.'.join(path)}: has no type, so no structural form")
+        return result
+
+    def _reference(self, node: Mapping[str, Any], path: tuple[str, ...]) -> Object:
+        name = node["$ref"].removeprefix("#/$defs/")
+        if name in self._open:
+            raise NotStructuralError(f"{'.'.join(path)}: {name} contains itself")
+        self._open.append(name)
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        result = self.convert({**self._definitions[name], **beside}, path)
+        self._open.pop()
+        return result
+
+    def _union(self, node: Mapping[str, Any], path: tuple[str, ...]) -> Object:
+        options = [option for option in node["anyOf"] if option != {"type": "null"}]
+        beside = {key: value for key, value in node.items() if key != "anyOf"}
+        if beside.get("default", "") is None:
+            del beside["default"]
+        if len(options) == 1:
+            return self.convert({**options[0], **beside}, path)
+        if [option.get("type") for option in options] != ["integer", "string"]:
+            raise NotStructuralError(
+                f"{'.'.join(path)}: only a union of integer and string has a structural form; "
+                "use one optional field per variant and a rule"
+            )
+        merged = {**options[0], **options[1], **beside, "type": "string"}
+        result = self.convert(merged, path)
+        del result["type"]
+        return result | {
+            "anyOf": [dict(one) for one in _INT_OR_STRING],
+            "x-kubernetes-int-or-string": True,
+        }
+
+    @staticmethod
+    def _bounds(node: Mapping[str, Any], result: Object) -> None:
+        """OpenAPI 3.0 writes an exclusive bound as a flag beside the bound."""
+        for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+            if exclusive in node:
+                result[bound] = node[exclusive]
+                result[exclusive] = True
+
+    def _children(self, node: Mapping[str, Any], result: Object, path: tuple[str, ...]) -> None:
+        if "properties" in node:
+            result["properties"] = {
+                name: self.convert(child, (*path, name))
+                for name, child in node["properties"].items()
+            }
+        if node.get("required"):
+            result["required"] = sorted(node["required"])
+        if "items" in node:
+            result["items"] = self.convert(node["items"], (*path, "[]"))
+        extra = node.get("additionalProperties", False)
+        if extra is True:
+            result["x-kubernetes-preserve-unknown-fields"] = True
+        elif extra:
+            result["additionalProperties"] = self.convert(extra, (*path, "{}"))
