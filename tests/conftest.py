@@ -1,8 +1,27 @@
-"""What holds for every test."""
+"""What holds for every test, and the fixtures of the cluster that the integration tests share."""
 
 from __future__ import annotations
 
 import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
+
+import pytest
+from blockbuster import blockbuster_ctx
+from prometheus_client import CollectorRegistry
+
+from mcp_operator.core.meta import Key, Resource
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from support.controlplane import Cluster, start_cluster
+from support.crds import install_crds
+from support.provision import UnavailableError
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+_UNIT = Path(__file__).parent / "unit"
 
 
 def pytest_configure() -> None:
@@ -12,3 +31,105 @@ def pytest_configure() -> None:
     nobody closes it; its ResourceWarning then fails whichever test the garbage collector runs in.
     """
     asyncio.set_event_loop(None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail what skips where MCP_OPERATOR_TEST_NO_SKIP is set, as CI does: it has everything."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail"):
+        _forbid_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Do the same for a module that skips as a whole."""
+    report = yield
+    if report.skipped:
+        _forbid_skip(report)
+    return report
+
+
+def _forbid_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if os.environ.get("MCP_OPERATOR_TEST_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"MCP_OPERATOR_TEST_NO_SKIP is set, but: {report.longrepr}"
+
+
+@pytest.fixture(autouse=True)
+def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail a unit test whose event loop is held up by a blocking call of the package."""
+    if not request.path.is_relative_to(_UNIT):
+        yield
+        return
+    with blockbuster_ctx("mcp_operator"):
+        yield
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return new_registry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> RuntimeMetrics:
+    return RuntimeMetrics(registry)
+
+
+@pytest.fixture(scope="session")
+def control_plane(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """The cluster of the session: a control plane of our own, or the one that the user names."""
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+
+    def report(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(f"\n{line}", flush=True)  # noqa: T201 - minutes of silence would look like a hang
+
+    try:
+        cluster = start_cluster(report)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    yield cluster
+    cluster.stop()
+
+
+@pytest.fixture(scope="session")
+def crds_installed(control_plane: Cluster) -> None:
+    """Our CRDs are there and served."""
+
+    async def install() -> None:
+        metrics = RuntimeMetrics(new_registry())
+        client = await _connect(control_plane, metrics)
+        try:
+            await install_crds(client)
+        finally:
+            await client.close()
+
+    asyncio.run(install())
+
+
+async def _connect(cluster: Cluster, metrics: RuntimeMetrics) -> Client:
+    return await Client.connect(
+        kubeconfig=cluster.kubeconfig,
+        field_manager="mcp-operator-tests",
+        user_agent="mcp-operator-tests",
+        metrics=metrics,
+    )
+
+
+@pytest.fixture
+async def client(control_plane: Cluster) -> AsyncIterator[Client]:
+    """An administrator's client; its metrics are apart from those of the test's subject."""
+    connected = await _connect(control_plane, RuntimeMetrics(new_registry()))
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+async def namespace(client: Client) -> AsyncIterator[str]:
+    """The name of a namespace of the test's own, deleted in the background afterwards."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    await client.create(NAMESPACES, {"metadata": {"name": name}})
+    yield name
+    await client.delete(NAMESPACES, Key("", name))

@@ -1,0 +1,53 @@
+"""Installs the CustomResourceDefinitions that the repository holds in ``crds/``."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import yaml
+
+from mcp_operator.core.meta import Object, Resource
+from mcp_operator.runtime.client import Client
+
+FOLDER = Path(__file__).parents[2] / "crds"
+
+DEFINITIONS = Resource(
+    "apiextensions.k8s.io",
+    "v1",
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    namespaced=False,
+)
+
+_TIMEOUT = 30.0
+"""Seconds until the API server must serve a new kind; one or two are usual."""
+
+
+async def install_crds(client: Client) -> list[Object]:
+    """Apply the CRDs and wait until the API server serves their kinds; returns them.
+
+    Raises:
+        TimeoutError: a CRD is not served in time.
+    """
+    definitions = [
+        document
+        for path in sorted(FOLDER.glob("mcp*.yaml"))
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    ]
+    for definition in definitions:
+        await client.apply(DEFINITIONS, definition)
+    async with asyncio.timeout(_TIMEOUT):
+        for definition in definitions:
+            await _established(client, definition["metadata"]["name"])
+    return definitions
+
+
+async def _established(client: Client, name: str) -> None:
+    events = client.watch(DEFINITIONS, field_selector=f"metadata.name={name}")
+    async with contextlib.aclosing(events):
+        async for event in events:  # begins with the definition as it is
+            conditions = event.object.get("status", {}).get("conditions", [])
+            if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
+                return
