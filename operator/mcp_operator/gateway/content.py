@@ -181,7 +181,7 @@ def _block(tool: ToolEntry, answer: Answer) -> JsonObject:
 
 def _resource(uri: str, answer: Answer, mime_type: str) -> JsonObject:
     text = _as_text(answer)
-    content: JsonObject = {"uri": uri, "mimeType": mime_type}
+    content: JsonObject = {"uri": uri} | ({"mimeType": mime_type} if mime_type else {})
     return content | ({"blob": _base64(answer.body)} if text is None else {"text": text})
 
 

@@ -1,7 +1,7 @@
-"""The part of JSONPath (RFC 9535) that picks a part of an answer: names, indexes and `[*]`.
+"""The part of JSONPath (RFC 9535) that picks one part of an answer: names and indexes.
 
-Filters, slices, unions and descendants are refused when the path is compiled: they can be made to
-take time that grows much faster than the answer, and nobody reviews them well in YAML.
+Wildcards, filters, slices and descendants are refused when the path is compiled: they can be made
+to take time that grows much faster than the answer, and nobody reviews them well in YAML.
 """
 
 from __future__ import annotations
@@ -12,13 +12,7 @@ from typing import Any
 from mcp_operator.core.errors import OperatorError
 
 _STEP = re.compile(
-    r"""\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)
-      | \[ (?: (?P<index>-?\d{1,9})
-             | '(?P<single>[^'\\]*)'
-             | "(?P<double>[^"\\]*)"
-             | (?P<all>\*) ) \]
-      | (?P<dot_all>\.\*)""",
-    re.VERBOSE,
+    r"\.(?P<name>[A-Za-z_][A-Za-z0-9_-]*)|\[(?P<index>[0-9]{1,9})\]|\['(?P<quoted>[^'\\]*)'\]"
 )
 
 
@@ -27,16 +21,16 @@ class JsonPathError(OperatorError):
 
 
 class JsonPath:
-    """A compiled path, such as `$.items[0].name`, `$['odd name']` or `$.items[*].id`."""
+    """A compiled path, such as `$.items[0].name` or `$['odd name']`."""
 
     def __init__(self, path: str) -> None:
         """Compile.
 
         Raises:
-            JsonPathError: It does not start with `$`, or uses more than names, indexes and `[*]`.
+            JsonPathError: It does not start with `$`, or uses more than names and indexes.
         """
         self.path = path
-        self._steps: list[str | int | None] = []
+        self._steps: list[str | int] = []
         if not path.startswith("$"):
             raise JsonPathError(f"the JSON path {path!r} must start with $")
         at = 1
@@ -45,44 +39,23 @@ class JsonPath:
             if step is None:
                 raise JsonPathError(
                     f"the JSON path {path!r} is not supported from {path[at:]!r} on: use .name,"
-                    " ['name'], [0] and [*]"
+                    " ['name'] and [0]"
                 )
-            self._steps.append(_selector(step))
+            name = step["name"] or step["quoted"]
+            self._steps.append(int(step["index"]) if step["index"] else name or "")
             at = step.end()
 
     def select(self, document: Any) -> Any:
-        """Return what the path names; with `[*]` a list, which may be empty.
+        """Return what the path names.
 
         Raises:
             JsonPathError: The document has nothing there.
         """
-        nodes, many = [document], False
-        for selector in self._steps:
-            many = many or selector is None
-            nodes = [found for node in nodes for found in _apply(selector, node)]
-        if many:
-            return nodes
-        if not nodes:
-            raise JsonPathError(f"the answer holds nothing at {self.path}")
-        return nodes[0]
-
-
-def _selector(step: re.Match[str]) -> str | int | None:
-    """Return a member name, an index, or None for all."""
-    if step["index"] is not None:
-        return int(step["index"])
-    if step["all"] or step["dot_all"]:
-        return None
-    return next(step[group] for group in ("name", "single", "double") if step[group] is not None)
-
-
-def _apply(selector: str | int | None, node: Any) -> list[Any]:
-    if selector is None:
-        if isinstance(node, dict):
-            return list(node.values())
-        return node if isinstance(node, list) else []
-    if isinstance(selector, str):
-        return [node[selector]] if isinstance(node, dict) and selector in node else []
-    if isinstance(node, list) and -len(node) <= selector < len(node):
-        return [node[selector]]
-    return []
+        node = document
+        for step in self._steps:
+            wanted = dict if isinstance(step, str) else list
+            try:
+                node = node[step] if isinstance(node, wanted) else {}[step]
+            except LookupError:
+                raise JsonPathError(f"the answer holds nothing at {self.path}") from None
+        return node

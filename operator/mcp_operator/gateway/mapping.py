@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import quote
 
 from mcp_operator.api.catalog import Argument, Backend, JsonObject
+from mcp_operator.api.uritemplates import is_safe_segment
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.gateway.templates import is_safe_segment
 
 MAX_TARGET_LENGTH = 16 * 1024
 """Characters of path and query together: twice the 8000 that RFC 9110 section 4.1 asks every

@@ -9,10 +9,17 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from mcp_operator.api.catalog import Catalog, JsonObject, PromptEntry, ResourceEntry, ToolEntry
+from mcp_operator.api.catalog import (
+    Catalog,
+    JsonObject,
+    PromptEntry,
+    ResourceEntry,
+    ServerSettings,
+    ToolEntry,
+)
+from mcp_operator.api.jsonschema import CompiledSchema, SchemaError
+from mcp_operator.api.uritemplates import TemplateError, UriTemplate
 from mcp_operator.core.clock import Clock, SystemClock
-from mcp_operator.gateway.schemas import CompiledSchema, SchemaError
-from mcp_operator.gateway.templates import TemplateError, UriTemplate
 
 log = logging.getLogger(__name__)
 
@@ -157,6 +164,9 @@ def _listed_resources(table: Table) -> list[tuple[Any, ...]]:
     ]
 
 
+_NO_SERVER = ServerSettings(namespace="", name="")
+
+
 class Current:
     """Holds the table in service; swapped whole, so that no reader sees half of two."""
 
@@ -168,6 +178,11 @@ class Current:
         """How many tables this process has put in service."""
         self.loaded_at: datetime | None = None
         """When the table in service was put there."""
+
+    @property
+    def server(self) -> ServerSettings:
+        """The server-wide settings in force; the defaults before the first table."""
+        return self.table.catalog.server if self.table else _NO_SERVER
 
     def swap(self, table: Table) -> Changes:
         """Put a table in service and tell the subscribers, also where no listing changed."""

@@ -1,0 +1,149 @@
+"""Which addresses a backend may have, checked where the connection is made.
+
+A catalog names Services, but a name can be made to resolve to anything (ExternalName Services, DNS
+rebinding). So the check looks at resolved addresses, and the connection goes to exactly those.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Collection, Mapping
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+METADATA = frozenset(
+    ipaddress.ip_address(address)
+    for address in (
+        "169.254.169.254",  # AWS, Azure, Google Cloud, OpenStack and others
+        "169.254.170.2",  # AWS ECS task credentials
+        "fd00:ec2::254",  # AWS over IPv6
+        "fd20:ce::254",  # Google Cloud over IPv6
+        "100.100.100.200",  # Alibaba Cloud
+        "168.63.129.16",  # Azure's host node
+        "192.0.0.192",  # Oracle Cloud
+    )
+)
+"""Metadata services of clouds: whoever reaches them holds the node's credentials. Most are
+link-local and refused as such; the rest look like ordinary addresses."""
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are IPv4
+_SIX_TO_FOUR_SHIFT = 80  # RFC 3056: 2002:AABB:CCDD::/48 holds the IPv4 address AA.BB.CC.DD
+
+
+class ForbiddenAddressError(OSError):
+    """A backend's name leads to an address that no tool may reach; the sentence says why."""
+
+
+def why_forbidden(address: str, blocked: Collection[str] = ()) -> str:
+    """Return why no connection may be made to an IP address, or nothing where it may.
+
+    Args:
+        address: An IP address, IPv6 with or without zone.
+        blocked: Further addresses to refuse, such as the API server's.
+    """
+    try:
+        ip: _Address = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "it is no IP address"
+    ip = _embedded(ip)
+    if ip in METADATA:
+        return "it is a cloud's metadata service"
+    if str(ip) in blocked:
+        return "it is reserved for the cluster itself"
+    is_v4 = isinstance(ip, ipaddress.IPv4Address)
+    kinds = {
+        "loopback": ip.is_loopback,
+        "link-local": ip.is_link_local,
+        "unspecified": ip.is_unspecified or (is_v4 and ip.packed[0] == 0),
+        "multicast": ip.is_multicast,
+        "reserved": is_v4 and ip.is_reserved,
+    }
+    return next((f"it is {kind}" for kind, applies in kinds.items() if applies), "")
+
+
+def _embedded(ip: _Address) -> _Address:
+    """Return the IPv4 address that an IPv6 one stands for, if it does."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return ip
+    if ip in _NAT64:
+        return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
+    if ip.sixtofour is not None:
+        return ip.sixtofour
+    return ip.ipv4_mapped or ip
+
+
+class GuardedResolver(AbstractResolver):
+    """Resolves names, and fails where any address of a name is forbidden.
+
+    One bad address spoils the name: an honest Service has none.
+    """
+
+    def __init__(
+        self, inner: AbstractResolver, *, trusted: Collection[str], blocked: Collection[str]
+    ) -> None:
+        """Guard a resolver.
+
+        Args:
+            inner: Asks the DNS.
+            trusted: `host:port` that the user of this process named, which may be anywhere.
+            blocked: Further addresses to refuse.
+        """
+        self._inner = inner
+        self._trusted = trusted
+        self._blocked = blocked
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Resolve.
+
+        Raises:
+            ForbiddenAddressError: An address of the name may not be connected to.
+            OSError: The name does not resolve.
+        """
+        results = await self._inner.resolve(host, port, family)
+        if f"{host}:{port}" not in self._trusted:
+            for result in results:
+                check_address(result["host"], self._blocked)
+        return results
+
+    async def close(self) -> None:
+        """Close the inner resolver."""
+        await self._inner.close()
+
+
+def check_address(address: str, blocked: Collection[str]) -> None:
+    """Refuse a forbidden address.
+
+    Raises:
+        ForbiddenAddressError: No connection may be made to it.
+    """
+    reason = why_forbidden(address, blocked)
+    if reason:
+        raise ForbiddenAddressError(f"no connection is made to {address}: {reason}")
+
+
+class Overrides:
+    """Where to find a Service from outside the cluster: `service:port` to `host:port`.
+
+    A key is either the backend's own `host:port` or `namespace/service:port`.
+    """
+
+    def __init__(self, services: Mapping[str, str]) -> None:
+        self._services = services
+        self.targets = frozenset(services.values())
+
+    def find(self, host: str, port: int) -> tuple[str, int] | None:
+        """Return the address to connect to instead, if one was given."""
+        name, _, rest = host.partition(".")
+        namespace = rest.partition(".")[0]
+        target = self._services.get(f"{host}:{port}") or self._services.get(
+            f"{namespace}/{name}:{port}"
+        )
+        if target is None:
+            return None
+        address, _, number = target.rpartition(":")
+        return address.strip("[]"), int(number)

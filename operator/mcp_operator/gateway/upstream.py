@@ -1,0 +1,272 @@
+"""The HTTP client to backends: one pooled session that follows nothing and trusts nothing.
+
+No redirects, no cookies, no proxies or credentials from the environment, no decompression, and no
+more of an answer is held than its limit. Deadlines are the caller's: cancelling `send` closes the
+connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import ipaddress
+import ssl
+from collections import OrderedDict
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, Literal, Protocol, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway.addresses import (
+    ForbiddenAddressError,
+    GuardedResolver,
+    Overrides,
+    check_address,
+)
+from mcp_operator.gateway.content import Answer
+from mcp_operator.gateway.mapping import Request
+
+CONNECT_TIMEOUT = 5.0
+"""Seconds for the TCP connection: in a cluster it takes milliseconds or never happens."""
+
+IDLE_CONNECTION = 1.5
+"""Seconds that an idle connection is kept: shorter than common servers keep theirs (gunicorn 2,
+uvicorn and Node 5), because a POST on a connection that the other side just closed is an error."""
+
+DNS_TTL = 10.0
+"""Seconds that a resolved name is kept: the pods of a headless Service change."""
+
+MAX_TLS_CONTEXTS = 256
+"""TLS contexts kept; one is made per distinct CA."""
+
+Reason = Literal["connect", "tls", "protocol", "too_large", "forbidden"]
+
+
+class UpstreamError(OperatorError):
+    """A backend gave no usable answer; the sentence names neither host nor credential."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason: Reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """How to verify an https backend.
+
+    Attributes:
+        ca: PEM certificates to trust instead of the system's; None for the system's.
+        server_name: The name that the certificate must carry; empty for the backend's host.
+        verify: False accepts any certificate.
+    """
+
+    ca: bytes | None = None
+    server_name: str = ""
+    verify: bool = True
+
+
+class Upstream(Protocol):
+    """Sends one request and reads one whole answer."""
+
+    async def send(self, request: Request, tls: Tls, max_bytes: int) -> Answer:
+        """Exchange a request for an answer of at most `max_bytes`.
+
+        Raises:
+            UpstreamError: There was no answer, or not one that can be used.
+        """
+        ...
+
+
+class HttpUpstream:
+    """`Upstream` over aiohttp. Use as an async context manager, inside the running loop."""
+
+    def __init__(
+        self,
+        services: Mapping[str, str],
+        *,
+        user_agent: str,
+        blocked: Collection[str] = (),
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        """Set up; nothing is opened before the context is entered.
+
+        Args:
+            services: Where to find Services instead of in the DNS (see `Overrides`). Only these
+                may be on the local host.
+            user_agent: The `User-Agent` that backends see.
+            blocked: Addresses to refuse besides the general ones, such as the API server's.
+            resolver: Asks the DNS; the system's one where none is given.
+        """
+        self._overrides = Overrides(services)
+        self._blocked = frozenset(blocked)
+        self._user_agent = user_agent
+        self._resolver = resolver
+        self._contexts: OrderedDict[tuple[str, bool], ssl.SSLContext] = OrderedDict()
+
+    async def __aenter__(self) -> Self:
+        guarded = GuardedResolver(
+            self._resolver or aiohttp.ThreadedResolver(),
+            trusted=self._overrides.targets,
+            blocked=self._blocked,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                resolver=guarded,
+                limit=0,  # the bulkheads bound what is open
+                ttl_dns_cache=int(DNS_TTL),
+                keepalive_timeout=IDLE_CONNECTION,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
+            trust_env=False,
+            auto_decompress=False,
+            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+            skip_auto_headers=("Content-Type",),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._session.close()
+
+    async def send(self, request: Request, tls: Tls, max_bytes: int) -> Answer:
+        """Exchange a request for an answer of at most `max_bytes`.
+
+        Raises:
+            UpstreamError: There was no answer, or not one that can be used.
+        """
+        try:
+            options = await self._options(request, tls)
+            url = self._url(request)
+            async with self._session.request(request.method, url, **options) as response:
+                return await _read(response, max_bytes)
+        except (aiohttp.ClientError, OSError) as error:
+            raise _explained(error) from error
+
+    def _url(self, request: Request) -> URL:
+        """Build the URL from the catalog's origin; `encoded` keeps the target byte for byte."""
+        host, port = self._address(request)
+        shown = f"[{host}]" if ":" in host else host
+        return URL(f"{request.scheme}://{shown}:{port}{request.target}", encoded=True)
+
+    def _address(self, request: Request) -> tuple[str, int]:
+        overridden = self._overrides.find(request.host, request.port)
+        if overridden:
+            return overridden
+        if f"{request.host}:{request.port}" in self._overrides.targets:
+            raise ForbiddenAddressError("only the Service that it stands in for may be called")
+        if _is_ip(request.host):  # which aiohttp connects to without asking the resolver
+            check_address(request.host, self._blocked)
+        return request.host, request.port
+
+    async def _options(self, request: Request, tls: Tls) -> dict[str, Any]:
+        default_port = {"http": 80, "https": 443}[request.scheme]
+        host = request.host if request.port == default_port else f"{request.host}:{request.port}"
+        options: dict[str, Any] = {
+            "headers": [("Host", host), *request.headers],
+            "data": request.body,
+            "allow_redirects": False,
+        }
+        if request.scheme == "https":
+            options["ssl"] = await self._context(tls)
+            options["server_hostname"] = tls.server_name or request.host
+        return options
+
+    async def _context(self, tls: Tls) -> ssl.SSLContext:
+        key = (hashlib.sha256(tls.ca).hexdigest() if tls.ca else "", tls.verify)
+        context = self._contexts.get(key)
+        if context is None:
+            # Loading the system's certificates reads files.
+            context = await asyncio.to_thread(_make_context, tls)
+            self._contexts[key] = context
+            if len(self._contexts) > MAX_TLS_CONTEXTS:
+                self._contexts.popitem(last=False)
+        return context
+
+
+def _make_context(tls: Tls) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(
+            cadata=tls.ca.decode("ascii", errors="replace") if tls.ca else None
+        )
+    except (ssl.SSLError, ValueError) as error:
+        raise UpstreamError("tls", "The CA given for the backend is no PEM certificate.") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if not tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Answer:
+    """Read the body piece by piece and give up as soon as it is too large."""
+    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+        raise UpstreamError("protocol", "The backend switched to another protocol.")
+    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UpstreamError("protocol", "The backend compressed its answer without being asked to.")
+    body = bytearray()
+    if (response.content_length or 0) <= max_bytes:
+        async for piece in response.content.iter_any():
+            body += piece
+            if len(body) > max_bytes:
+                break
+        else:
+            return Answer(response.status, response.headers.get("Content-Type", ""), bytes(body))
+    response.close()
+    raise UpstreamError("too_large", f"The backend's answer is larger than {max_bytes} bytes.")
+
+
+def _explained(error: Exception) -> UpstreamError:
+    """Say what happened without addresses or anything that was sent."""
+    for candidate in (getattr(error, "os_error", error), error):
+        for types, reason, sentence in _EXPLANATIONS:
+            if isinstance(candidate, types):
+                return UpstreamError(reason, sentence)
+    return UpstreamError("protocol", "The backend closed the connection early.")
+
+
+_EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason, str], ...] = (
+    (
+        ForbiddenAddressError,
+        "forbidden",
+        "The backend's address is one that no tool may reach.",
+    ),
+    (
+        (aiohttp.ClientConnectorCertificateError, ssl.CertificateError),
+        "tls",
+        "The backend's certificate is not trusted.",
+    ),
+    (
+        (aiohttp.ClientConnectorSSLError, ssl.SSLError),
+        "tls",
+        "No TLS connection to the backend could be made.",
+    ),
+    (aiohttp.ClientConnectorDNSError, "connect", "The backend's name does not resolve."),
+    (
+        aiohttp.ClientConnectorError,
+        "connect",
+        "The backend refuses connections or cannot be reached.",
+    ),
+    (
+        aiohttp.ConnectionTimeoutError,
+        "connect",
+        "The backend did not accept a connection in time.",
+    ),
+    (
+        (aiohttp.ClientResponseError, aiohttp.ClientPayloadError),
+        "protocol",
+        "The backend's answer is not valid HTTP.",
+    ),
+)
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
