@@ -1,0 +1,227 @@
+"""A controller: sources of events, a queue of keys, and workers that reconcile them.
+
+The controller alone times, counts, logs and backs off; see `reconcile` for what it goes by.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from dataclasses import dataclass
+from typing import Final, Literal, Self
+
+from mcp_operator.core import logs
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key, key_of
+from mcp_operator.core.metrics import ERROR_RESULTS, RESULTS, RuntimeMetrics
+from mcp_operator.core.tasks import describe
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.notification import Event
+from mcp_operator.runtime.predicates import Predicate, is_resync
+from mcp_operator.runtime.ratelimit import RateLimiter
+from mcp_operator.runtime.reconcile import Reconciler, Result, RetryAfterError, TerminalError
+from mcp_operator.runtime.sources import Mapper, Source
+from mcp_operator.runtime.workqueue import LOW_PRIORITY, WorkQueue
+
+logger = logging.getLogger(__name__)
+
+MAX_CONCURRENT: Final = 4
+"""Keys reconciled at a time. Reconciling is waiting for the API server, so more than Go's 1."""
+
+RECONCILE_TIMEOUT: Final = 120.0
+"""Seconds after which a reconciliation is given up; controller-runtime's ReconciliationTimeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """How a reconciliation ended, and what becomes of its key.
+
+    Attributes:
+        result: The value of the label `result`, one of `RESULTS`.
+        after: Seconds until the next one; None if there is none.
+        backoff: The rate limiter counts a failure, and may make the wait longer.
+    """
+
+    result: Literal["success", "error", "requeue", "requeue_after", "terminal"]
+    after: float | None = None
+    backoff: bool = False
+
+
+class Controller:
+    """Reconciles the objects of one kind.
+
+    It collects keys from the moment its sources run, and works on them while `run` does. A replica
+    that waits for the lease is thus warm: its queue is full when it takes over.
+
+    Args:
+        name: The label `controller` of the metrics and the field of the logs.
+        kind: The kind of the objects that the keys name.
+        reconciler: Does the work.
+        metrics: Where the work is measured.
+        max_concurrent: Keys worked on at a time, never the same one twice.
+        timeout: Seconds that one reconciliation may take.
+        rate_limiter: Sets the waits between retries; client-go's default if None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        reconciler: Reconciler,
+        *,
+        metrics: RuntimeMetrics,
+        max_concurrent: int = MAX_CONCURRENT,
+        timeout: float = RECONCILE_TIMEOUT,
+        rate_limiter: RateLimiter | None = None,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.queue = WorkQueue[Key](name, metrics=metrics, rate_limiter=rate_limiter)
+        self._reconciler = reconciler
+        self._max_concurrent = max_concurrent
+        self._timeout = timeout
+        self._sources: list[Source] = []
+        self._metrics = _ControllerMetrics(name, kind, metrics)
+        metrics.max_concurrent_reconciles.labels(name).set(max_concurrent)
+
+    def watch(self, source: Source, mapper: Mapper, *predicates: Predicate) -> Self:
+        """Enqueue what `mapper` makes of each event that passes all `predicates`."""
+
+        def handle(event: Event) -> None:
+            try:
+                if all(predicate(event) for predicate in predicates):
+                    late = event.initial or is_resync(event)
+                    for key in mapper(event):
+                        self.enqueue(key, priority=LOW_PRIORITY if late else 0)
+            except Exception:
+                # An object that a mapper cannot read must not stop the informer for all others.
+                self._metrics.panics.inc()
+                namespace, name = key_of(event.object)
+                with logs.bind(controller=self.name, namespace=namespace, name=name):
+                    logger.exception("An event could not be mapped, nothing is reconciled for it")
+
+        source.add_handler(handle)
+        self._sources.append(source)
+        return self
+
+    def enqueue(self, key: Key, *, after: float = 0.0, priority: int = 0) -> None:
+        """Reconcile a key, after some seconds if so wished."""
+        self.queue.add(key, after=after, priority=priority)
+
+    async def run(self) -> None:
+        """Wait for the sources, then work until the queue is shut down or this is cancelled."""
+        for source in self._sources:
+            await source.synced.wait()
+        logger.info("Starting workers", extra={"controller": self.name})
+        async with asyncio.TaskGroup() as workers:
+            for number in range(self._max_concurrent):
+                workers.create_task(self._work(), name=f"{self.name}-worker-{number}")
+
+    async def drain(self) -> None:
+        """Take no more keys and wait until those being worked on are done."""
+        self.queue.shut_down()
+        await self.queue.drained()
+
+    async def _work(self) -> None:
+        while (taken := await self.queue.get()) is not None:
+            key, priority = taken
+            try:
+                self._settle(key, priority, await self._reconcile(key))
+            finally:
+                self.queue.done(key)
+
+    async def _reconcile(self, key: Key) -> _Outcome:
+        fields = {"controller": self.name, "kind": self.kind, "namespace": key.namespace}
+        with (
+            logs.bind(**fields, name=key.name, reconcile_id=uuid.uuid4().hex),
+            self._metrics.active.track_inprogress(),
+        ):
+            started = asyncio.get_running_loop().time()
+            outcome = await self._attempt(key)
+            seconds = asyncio.get_running_loop().time() - started
+            self._metrics.observe(outcome, seconds)
+            logger.debug("Reconciled", extra={"result": outcome.result, "seconds": seconds})
+            return outcome
+
+    async def _attempt(self, key: Key) -> _Outcome:
+        try:
+            result = await self._within_timeout(key)
+        except OperatorError as error:
+            return self._failed(error)
+        except Exception as error:
+            self._metrics.panics.inc()
+            logger.exception("Reconciling failed unforeseen", extra={"error": describe(error)})
+            return _Outcome("error", after=0.0, backoff=True)
+        if result is None or result.requeue_after is None:
+            return _Outcome("success")
+        return _Outcome("requeue_after", after=result.requeue_after)
+
+    async def _within_timeout(self, key: Key) -> Result | None:
+        deadline = asyncio.timeout(self._timeout)
+        try:
+            async with deadline:
+                return await self._reconciler.reconcile(key)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise  # the reconciler's own
+            self._metrics.timeouts.inc()
+            raise OperatorError(f"not done within {self._timeout:g} s, given up") from error
+
+    def _failed(self, error: OperatorError) -> _Outcome:
+        match error:
+            case TerminalError():
+                self._metrics.terminal_errors.inc()
+                outcome = _Outcome("terminal")
+            case RetryAfterError():
+                outcome = _Outcome("error", after=error.retry_after)
+            case ApiError(is_conflict=True):  # somebody else was faster, and the cache will tell
+                outcome = _Outcome("requeue", after=0.0, backoff=True)
+            case ApiError():
+                outcome = _Outcome("error", after=error.retry_after or 0.0, backoff=True)
+            case _:
+                outcome = _Outcome("error", after=0.0, backoff=True)
+        logger.log(
+            logging.ERROR if outcome.result in ERROR_RESULTS else logging.DEBUG,
+            "Reconciling failed",
+            extra={"error": describe(error), "result": outcome.result},
+        )
+        return outcome
+
+    def _settle(self, key: Key, priority: int, outcome: _Outcome) -> None:
+        if not outcome.backoff:
+            self.queue.forget(key)
+        if outcome.after is not None:
+            self.queue.add(
+                key, priority=priority, after=outcome.after, rate_limited=outcome.backoff
+            )
+
+
+class _ControllerMetrics:
+    """The children of all families of one controller, made at once so that they begin at 0."""
+
+    def __init__(self, name: str, kind: str, metrics: RuntimeMetrics) -> None:
+        self.active = metrics.active_workers.labels(name)
+        self._total = {each: metrics.reconcile_total.labels(name, each) for each in RESULTS}
+        self._errors = metrics.reconcile_errors.labels(name)
+        self._time = metrics.reconcile_time.labels(name)
+        self._kind_total = {each: metrics.reconciliations.labels(kind, each) for each in RESULTS}
+        self._kind_errors = {
+            each: metrics.reconciliation_errors.labels(kind, each) for each in ERROR_RESULTS
+        }
+        self._kind_time = {
+            each: metrics.reconciliation_duration.labels(kind, each) for each in RESULTS
+        }
+        self.terminal_errors = metrics.terminal_reconcile_errors.labels(name)
+        self.panics = metrics.reconcile_panics.labels(name)
+        self.timeouts = metrics.reconcile_timeouts.labels(name)
+
+    def observe(self, outcome: _Outcome, seconds: float) -> None:
+        """Count one reconciliation."""
+        self._total[outcome.result].inc()
+        self._time.observe(seconds)
+        self._kind_total[outcome.result].inc()
+        self._kind_time[outcome.result].observe(seconds)
+        if outcome.result in ERROR_RESULTS:
+            self._errors.inc()
+            self._kind_errors[outcome.result].inc()

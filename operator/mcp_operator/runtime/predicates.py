@@ -1,0 +1,66 @@
+"""Which events are worth a reconciliation.
+
+Predicates look at updates only: what appears or goes away always counts. Events of a resync, whose
+two objects are the same version, pass too; they are there to find what no event told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mcp_operator.core.meta import (
+    Object,
+    annotations_of,
+    generation_of,
+    is_deleting,
+    labels_of,
+    resource_version_of,
+)
+from mcp_operator.runtime.notification import Event
+
+Predicate = Callable[[Event], bool]
+
+
+def is_resync(event: Event) -> bool:
+    """Tell whether an update repeats the version that is known."""
+    if event.old is None or event.new is None:
+        return False
+    version = resource_version_of(event.new)
+    return version != 0 and version == resource_version_of(event.old)
+
+
+def _on_update(differ: Callable[[Object, Object], bool]) -> Predicate:
+    def predicate(event: Event) -> bool:
+        if event.old is None or event.new is None:
+            return True
+        return is_resync(event) or differ(event.old, event.new)
+
+    return predicate
+
+
+generation_changed: Predicate = _on_update(
+    lambda old, new: generation_of(old) != generation_of(new)
+)
+"""The API server counts a generation for each change of the spec, and none for the status."""
+
+labels_changed: Predicate = _on_update(lambda old, new: labels_of(old) != labels_of(new))
+"""A label was added, removed or set to another value."""
+
+annotations_changed: Predicate = _on_update(
+    lambda old, new: annotations_of(old) != annotations_of(new)
+)
+"""An annotation was added, removed or set to another value."""
+
+deletion_began: Predicate = _on_update(lambda old, new: is_deleting(old) != is_deleting(new))
+"""The object got its `deletionTimestamp`."""
+
+
+def any_of(*predicates: Predicate) -> Predicate:
+    """Let an event pass that one of the predicates lets pass."""
+    return lambda event: any(predicate(event) for predicate in predicates)
+
+
+spec_or_meta_changed: Predicate = any_of(
+    generation_changed, labels_changed, annotations_changed, deletion_began
+)
+"""All that a user changes; holds back status writes, the operator's own above all."""

@@ -1,0 +1,275 @@
+"""The queue between event handlers and workers, with the semantics of client-go's workqueue.
+
+* An item is in the queue once, however often it is added.
+* An item is never with two workers at a time. Added while a worker has it, it is *dirty*, and comes
+  back when that worker is done: no change is lost, and none is worked on twice at once.
+* Of two delays for an item the earlier counts, of two priorities the higher (controller-runtime's
+  priority queue). Within a priority, first come is first served.
+
+One event loop runs it all, so there are no locks: every method but `get` and `drained` is
+synchronous and leaves the queue consistent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections.abc import Hashable, Iterator
+from typing import Any, Final, Generic, TypeVar
+
+from mcp_operator.core.metrics import RuntimeMetrics
+from mcp_operator.runtime.ratelimit import RateLimiter, default_rate_limiter
+
+T = TypeVar("T", bound=Hashable)
+
+LOW_PRIORITY: Final = -100
+"""Of the items that fill a cache at start; controller-runtime, pkg/handler: LowPriority."""
+
+
+class _Ranked(Generic[T]):
+    """Items by rank, lowest first, each once under the lowest rank it was pushed with."""
+
+    __slots__ = ("_entries", "_heap", "_pushed")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, T]] = []
+        self._entries: dict[T, tuple[float, int, T]] = {}
+        self._pushed = 0  # orders the items within a rank
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, item: T) -> bool:
+        return item in self._entries
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._entries)
+
+    def push(self, item: T, rank: float) -> bool:
+        """Return False if the item is there already under a rank as low."""
+        known = self._entries.get(item)
+        if known is not None and known[0] <= rank:
+            return False
+        self._pushed += 1
+        self._entries[item] = entry = (rank, self._pushed, item)
+        heapq.heappush(self._heap, entry)
+        return True
+
+    def lowest(self) -> float | None:
+        """Return the rank of what `pop` takes next, None if there is nothing."""
+        while self._heap and self._entries.get(self._heap[0][2]) is not self._heap[0]:
+            heapq.heappop(self._heap)  # was discarded, or pushed again under a lower rank
+        return self._heap[0][0] if self._heap else None
+
+    def pop(self) -> T:
+        """Take the first item of those with the lowest rank; there must be one."""
+        self.lowest()
+        item = heapq.heappop(self._heap)[2]
+        del self._entries[item]
+        return item
+
+    def discard(self, item: T) -> None:
+        if self._entries.pop(item, None) and len(self._heap) > 2 * len(self._entries) + 64:
+            self._heap = sorted(self._entries.values())  # sheds the stale majority
+
+    def clear(self) -> None:
+        self._heap.clear()
+        self._entries.clear()
+
+
+class WorkQueue(Generic[T]):
+    """Hands each item to one worker at a time.
+
+    Args:
+        name: The labels `name` and `controller` of the `workqueue_*` metrics.
+        metrics: The families to report to.
+        rate_limiter: Sets the delay of rate limited adds; client-go's default if None.
+    """
+
+    def __init__(
+        self, name: str, *, metrics: RuntimeMetrics, rate_limiter: RateLimiter | None = None
+    ) -> None:
+        self._rate_limiter = rate_limiter or default_rate_limiter()
+        self._ready = _Ranked[T]()  # by falling priority
+        self._ready_since: dict[T, float] = {}
+        self._delayed = _Ranked[T]()  # by due time
+        self._dirty: set[T] = set()  # ready, but with a worker
+        self._priority: dict[T, int] = {}  # of whatever is ready, delayed or dirty
+        self._processing: dict[T, float] = {}  # since when
+        self._timer: asyncio.TimerHandle | None = None
+        self._available = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._shutting_down = False
+        self._metrics = _QueueMetrics(name, self, metrics)
+
+    def __len__(self) -> int:
+        """How many items a worker could take now."""
+        return len(self._ready)
+
+    @property
+    def delayed(self) -> int:
+        """How many items wait for their time."""
+        return len(self._delayed)
+
+    @property
+    def processing(self) -> int:
+        """How many items are with a worker."""
+        return len(self._processing)
+
+    @property
+    def shutting_down(self) -> bool:
+        """Whether `shut_down` was called."""
+        return self._shutting_down
+
+    def depth(self, priority: int) -> int:
+        """Return how many items of a priority a worker could take now."""
+        return sum(self._priority[item] == priority for item in self._ready)
+
+    def busy_seconds(self) -> list[float]:
+        """Return for each item with a worker how long it has been there."""
+        if not self._processing:
+            return []
+        now = asyncio.get_running_loop().time()
+        return [now - since for since in self._processing.values()]
+
+    def add(
+        self, item: T, *, priority: int = 0, after: float = 0.0, rate_limited: bool = False
+    ) -> None:
+        """Have the item processed; does nothing once the queue is shut down.
+
+        Args:
+            item: What to process.
+            priority: Higher comes first.
+            after: Seconds to wait before it is ready; at once if not positive.
+            rate_limited: Wait for as long as the rate limiter says, or `after` if that is longer.
+        """
+        if self._shutting_down:
+            return
+        if rate_limited:
+            after = max(after, self._rate_limiter.when(item))
+            self._metrics.retries.inc()
+        self._priority[item] = max(priority, self._priority.get(item, priority))
+        if after <= 0 or item in self._ready or item in self._dirty:
+            self._make_ready(item)
+        elif self._delayed.push(item, asyncio.get_running_loop().time() + after):
+            self._schedule()
+
+    def forget(self, item: T) -> None:
+        """Reset the rate limiter for an item; does not take it out of the queue."""
+        self._rate_limiter.forget(item)
+
+    def num_requeues(self, item: T) -> int:
+        """Return how often the item was added rate limited since it was forgotten."""
+        return self._rate_limiter.num_requeues(item)
+
+    async def get(self) -> tuple[T, int] | None:
+        """Wait for an item and take it; the taker must call `done`.
+
+        Returns:
+            The item and its priority, or None once the queue is shut down.
+        """
+        while not self._ready:
+            if self._shutting_down:
+                return None
+            self._available.clear()
+            await self._available.wait()
+        item = self._ready.pop()
+        now = asyncio.get_running_loop().time()
+        self._metrics.waited.observe(now - self._ready_since.pop(item))
+        self._processing[item] = now
+        self._idle.clear()
+        return item, self._priority.pop(item)
+
+    def done(self, item: T) -> None:
+        """Give back an item that `get` handed out; if it is dirty, it is ready again."""
+        since = self._processing.pop(item)
+        self._metrics.worked.observe(asyncio.get_running_loop().time() - since)
+        if item in self._dirty:
+            self._dirty.discard(item)
+            self._push(item)
+        if not self._processing:
+            self._idle.set()
+
+    def shut_down(self) -> None:
+        """Accept no more items, drop those that wait, and send idle workers home.
+
+        client-go hands out first what is ready. Here it is dropped: whoever starts next lists the
+        world anew and finds the same work, and a backlog does not hold up the shutdown.
+        """
+        self._shutting_down = True
+        for waiting in (self._ready, self._ready_since, self._delayed, self._dirty, self._priority):
+            waiting.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._available.set()
+
+    async def drained(self) -> None:
+        """Wait until no worker has an item; call `shut_down` first."""
+        await self._idle.wait()
+
+    def _make_ready(self, item: T) -> None:
+        if item not in self._ready and item not in self._dirty:
+            self._metrics.adds.inc()
+            self._delayed.discard(item)
+        if item in self._processing:
+            self._dirty.add(item)
+        else:
+            self._push(item)
+
+    def _push(self, item: T) -> None:
+        priority = self._priority[item]
+        if self._ready.push(item, -priority):
+            self._ready_since.setdefault(item, asyncio.get_running_loop().time())
+            self._metrics.show_depth(priority)
+            self._available.set()
+
+    def _schedule(self) -> None:
+        """Keep one timer, set to the earliest due time or before."""
+        due = self._delayed.lowest()
+        if due is None or (self._timer is not None and self._timer.when() <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(due, self._release)
+
+    def _release(self) -> None:
+        """Make ready what is due; may find nothing if what was due has been discarded."""
+        self._timer = None
+        now = asyncio.get_running_loop().time()
+        while (due := self._delayed.lowest()) is not None and due <= now:
+            self._make_ready(self._delayed.pop())
+        self._schedule()
+
+
+class _QueueMetrics:
+    """The children of the `workqueue_*` families for one queue.
+
+    What describes the present is computed when it is scraped, so that the queue need not keep it.
+    """
+
+    def __init__(self, name: str, queue: WorkQueue[Any], metrics: RuntimeMetrics) -> None:
+        self._name = name
+        self._queue = queue
+        self._depths = metrics.queue_depth
+        self._shown: set[int] = set()
+        self.adds = metrics.queue_adds.labels(name, name)
+        self.retries = metrics.queue_retries.labels(name, name)
+        self.waited = metrics.queue_duration.labels(name, name)
+        self.worked = metrics.queue_work_duration.labels(name, name)
+        metrics.queue_unfinished_work.labels(name, name).set_function(
+            lambda: sum(queue.busy_seconds())
+        )
+        metrics.queue_longest_running.labels(name, name).set_function(
+            lambda: max(queue.busy_seconds(), default=0.0)
+        )
+        self.show_depth(0)
+        self.show_depth(LOW_PRIORITY)
+
+    def show_depth(self, priority: int) -> None:
+        """Expose the depth of a priority from now on."""
+        if priority not in self._shown:
+            self._shown.add(priority)
+            self._depths.labels(self._name, self._name, str(priority)).set_function(
+                lambda: self._queue.depth(priority)
+            )
