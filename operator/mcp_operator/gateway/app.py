@@ -1,0 +1,145 @@
+"""One gateway process: the MCP port and the management port around one endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+
+from mcp_operator.gateway.contract import Executor
+from mcp_operator.gateway.front import PATH, Front
+from mcp_operator.gateway.management import Management
+from mcp_operator.gateway.metrics import GatewayMetrics
+from mcp_operator.gateway.protocol.endpoint import Endpoint
+from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.table import Current
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayAddress:
+    """Where a gateway listens and whom it serves.
+
+    Attributes:
+        host: The address of the MCP port. On a loopback address only local names are served.
+        port: The MCP port; 0 takes a free one.
+        management_host: The address of the management port.
+        management_port: The management port; 0 takes a free one.
+        allowed_origins: Origins of web pages that may use the server, besides local ones on a
+            loopback address.
+        allowed_hosts: Names that `Host` may carry; empty means any, except on a loopback address.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    management_host: str = "127.0.0.1"
+    management_port: int = 8081
+    allowed_origins: Sequence[str] = ()
+    allowed_hosts: Sequence[str] = ()
+
+
+class GatewayApp:
+    """Serves what `current` holds until it is stopped."""
+
+    def __init__(
+        self,
+        current: Current,
+        executor: Executor,
+        *,
+        address: GatewayAddress,
+        registry: CollectorRegistry,
+    ) -> None:
+        """Set up a gateway.
+
+        Args:
+            current: Holds the table in service; not ready before it has one.
+            executor: Calls tools and reads resources.
+            address: Where to listen.
+            registry: Takes the gateway's metrics, and is exposed on the management port.
+        """
+        self._current = current
+        self._address = address
+        self._draining = False
+        metrics = GatewayMetrics(registry, current)
+        policy = OriginPolicy(
+            allowed_origins=address.allowed_origins,
+            allowed_hosts=address.allowed_hosts,
+            loopback=_is_loopback(address.host),
+        )
+        self._endpoint = Endpoint(current, executor, policy=policy, observer=metrics)
+        metrics.watch(lambda: self._endpoint.open_streams, lambda: self._endpoint.in_flight)
+        self._front = Front(self._endpoint, lambda: current.server.max_request_bytes)
+        self._management = Management(current, registry, self._unready)
+
+    @property
+    def port(self) -> int:
+        """The MCP port that is listened on."""
+        return self._front.port
+
+    @property
+    def management_port(self) -> int:
+        """The management port that is listened on."""
+        return self._management.port
+
+    async def start(self) -> None:
+        """Listen on both ports.
+
+        Raises:
+            OSError: An address cannot be had; nothing is listened on then.
+        """
+        await self._management.start(self._address.management_host, self._address.management_port)
+        try:
+            await self._front.start(self._address.host, self._address.port)
+        except OSError:
+            await self._management.stop()
+            raise
+        log.info(
+            "The gateway is listening",
+            extra={
+                "address": f"{self._address.host}:{self.port}{PATH}",
+                "management": f"{self._address.management_host}:{self.management_port}",
+            },
+        )
+
+    async def stop(self, settle: float = 0.0) -> None:
+        """Drain and stop: unready first, streams ended cleanly, requests given time to finish.
+
+        Args:
+            settle: Seconds to go on serving while unready, so that load balancers, which learn of
+                it only then, send nothing to a closed port.
+        """
+        self._draining = True
+        await asyncio.sleep(settle)
+        seconds = self._current.server.drain_timeout_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
+        self._endpoint.close_streams()
+        await self._front.stop(seconds)
+        try:
+            async with asyncio.timeout_at(deadline):
+                await self._endpoint.idle()
+        except TimeoutError:
+            log.warning(
+                "Requests were given up on: they outlasted the drain timeout",
+                extra={"requests": self._endpoint.in_flight, "seconds": seconds},
+            )
+        await self._management.stop()
+        log.info("The gateway has stopped")
+
+    def _unready(self) -> str:
+        if self._draining:
+            return "draining: this process is about to stop"
+        return "" if self._current.table is not None else "no catalog has been loaded yet"
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,115 @@
+"""The management port: metrics, probes, and which catalog is served."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from mcp_operator.core.clock import rfc3339_micro
+from mcp_operator.gateway.listener import Listener
+from mcp_operator.gateway.table import Changes, Current
+
+MAX_WAIT_SECONDS: Final = 30.0
+"""The longest that `/catalog?digest=...&wait=...` keeps its caller waiting."""
+
+
+class Management:
+    """Serves `/metrics`, `/livez`, `/readyz` and `/catalog`."""
+
+    def __init__(
+        self, current: Current, registry: CollectorRegistry, unready: Callable[[], str]
+    ) -> None:
+        """Set up the port.
+
+        Args:
+            current: Holds the table in service.
+            registry: What `/metrics` exposes.
+            unready: Says why no traffic should come here; empty where it should.
+        """
+        self._current = current
+        self._registry = registry
+        self._unready = unready
+        self._listener = Listener(self._handle)
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return self._listener.port
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes a free one.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
+        await self._listener.start(host, port)
+
+    async def stop(self) -> None:
+        """Stop at once: whoever asks here asks again."""
+        await self._listener.stop(0)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method not in ("GET", "HEAD"):
+            return web.Response(status=405, headers={"allow": "GET, HEAD"})
+        match request.path:
+            case "/livez":
+                return web.Response(text="ok\n")
+            case "/readyz":
+                problem = self._unready()
+                return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
+            case "/metrics":
+                body = generate_latest(self._registry)
+                return web.Response(body=body, headers={"content-type": CONTENT_TYPE_LATEST})
+            case "/catalog":
+                return await self._catalog(request)
+            case _:
+                text = "/metrics, /livez, /readyz and /catalog are here\n"
+                return web.Response(status=404, text=text)
+
+    async def _catalog(self, request: web.BaseRequest) -> web.Response:
+        digest = request.query.get("digest", "")
+        try:
+            wait = min(float(request.query.get("wait", "0")), MAX_WAIT_SECONDS)
+        except ValueError:
+            return web.Response(status=400, text="wait: give a number of seconds\n")
+        if digest and wait > 0:
+            await self._wait_for(digest, wait)
+        return web.json_response(self._report())
+
+    async def _wait_for(self, digest: str, seconds: float) -> None:
+        """Return as soon as a digest is served, and at the latest after `seconds`."""
+        served = asyncio.Event()
+
+        def check(_: Changes | None = None) -> None:
+            if self._current.table is not None and self._current.table.digest == digest:
+                served.set()
+
+        unsubscribe = self._current.subscribe(check)
+        try:
+            check()
+            async with asyncio.timeout(seconds):
+                await served.wait()
+        except TimeoutError:
+            return  # the report says which catalog is served instead
+        finally:
+            unsubscribe()
+
+    def _report(self) -> dict[str, Any]:
+        table, loaded_at = self._current.table, self._current.loaded_at
+        if table is None or loaded_at is None:
+            return {"digest": "", "generation": 0}
+        return {
+            "digest": table.digest,
+            "generation": self._current.generation,
+            "tools": len(table.tools),
+            "prompts": len(table.prompts),
+            "resources": len(table.resources) + len(table.templates),
+            "shards": table.shards,
+            "loadedAt": rfc3339_micro(loaded_at),
+            "rejected": dict(table.rejected),
+        }

@@ -1,0 +1,114 @@
+"""What a gateway counts and times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from mcp_operator.gateway.protocol.observer import Outcome
+from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.table import Changes, Current
+
+SECONDS_BUCKETS: Final = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+"""From a list served from memory to the longest usual timeout."""
+
+
+class GatewayMetrics:
+    """The metrics of one gateway; an `Observer` of its endpoint.
+
+    Tools are a label only while they are in the catalog, so that the number of series is bounded
+    by what is served.
+    """
+
+    def __init__(self, registry: CollectorRegistry, current: Current) -> None:
+        self._current = current
+        self._requests = Counter(
+            "mcp_requests_total",
+            "MCP requests, by method, era and outcome.",
+            ("method", "era", "outcome"),
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "mcp_request_duration_seconds",
+            "Time from a complete MCP request to its answer.",
+            ("method", "era"),
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self._calls = Counter(
+            "mcp_tool_calls_total",
+            "Calls of tools, by tool and outcome.",
+            ("tool", "outcome"),
+            registry=registry,
+        )
+        self._call_durations = Histogram(
+            "mcp_tool_call_duration_seconds",
+            "Time that calls of tools took, by tool.",
+            ("tool",),
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self._info = Gauge(
+            "mcp_catalog_info", "1 for the catalog in service.", ("digest",), registry=registry
+        )
+        self._entries = Gauge(
+            "mcp_catalog_entries",
+            "Entries of the catalog in service, by kind; `rejected` ones are not served.",
+            ("kind",),
+            registry=registry,
+        )
+        self._loaded_at = Gauge(
+            "mcp_catalog_loaded_timestamp_seconds",
+            "When the catalog in service was loaded, in Unix seconds.",
+            registry=registry,
+        )
+        self._registry = registry
+        self._tools: set[str] = set()
+        current.subscribe(self._loaded)
+
+    def watch(self, open_streams: Callable[[], float], in_flight: Callable[[], float]) -> None:
+        """Expose two figures that are read when they are asked for."""
+        Gauge(
+            "mcp_open_streams", "Event streams that are open.", registry=self._registry
+        ).set_function(open_streams)
+        Gauge(
+            "mcp_requests_in_flight", "Requests that wait for backends.", registry=self._registry
+        ).set_function(in_flight)
+
+    def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
+        """Note an MCP request."""
+        self._requests.labels(method, era.value, outcome).inc()
+        self._durations.labels(method, era.value).observe(seconds)
+
+    def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
+        """Note a call of a tool; one that left the catalog meanwhile is not counted."""
+        table = self._current.table
+        if table is not None and name in table.tools:
+            self._tools.add(name)
+            self._calls.labels(name, outcome).inc()
+            self._call_durations.labels(name).observe(seconds)
+
+    def _loaded(self, _: Changes) -> None:
+        table, loaded_at = self._current.table, self._current.loaded_at
+        if table is None or loaded_at is None:
+            return
+        self._info.clear()
+        self._info.labels(table.digest).set(1)
+        self._loaded_at.set(loaded_at.timestamp())
+        for kind, entries in (
+            ("tool", table.tools),
+            ("prompt", table.prompts),
+            ("resource", table.resources),
+            ("template", table.templates),
+            ("rejected", table.rejected),
+        ):
+            self._entries.labels(kind).set(len(entries))
+        for name in self._tools - table.tools.keys():
+            self._calls.remove_by_labels({"tool": name})
+            self._call_durations.remove_by_labels({"tool": name})
+            self._tools.discard(name)

@@ -1,0 +1,107 @@
+"""What both eras share: the table in service, its views, the operations, and their bookkeeping."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.contract import Executor
+from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.protocol.gate import Gate
+from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.observer import Observer, Outcome
+from mcp_operator.gateway.protocol.operations import Context, Operations
+from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.protocol.subscriptions import Hub
+from mcp_operator.gateway.protocol.view import View, Views
+from mcp_operator.gateway.table import Current
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Span:
+    """The outcome of one request, `cancelled` until something else is known."""
+
+    outcome: Outcome = "cancelled"
+
+
+class Core:
+    """The state of one gateway process that its requests share."""
+
+    def __init__(self, current: Current, executor: Executor, observer: Observer) -> None:
+        self.hub = Hub(current)
+        self.gate = Gate()
+        self._current = current
+        self._views = Views()
+        self._observer = observer
+        operations = Operations(executor, observer)
+        self._operations: Mapping[str, Callable[[Context], Awaitable[JsonObject]]] = {
+            "tools/call": operations.call_tool,
+            "prompts/get": operations.get_prompt,
+            "resources/read": operations.read_resource,
+            "completion/complete": operations.complete,
+        }
+
+    def view(self, era: Era) -> View:
+        """Return what clients of an era are served now.
+
+        Raises:
+            RpcError: 503, no catalog has been loaded yet.
+        """
+        if self._current.table is None:
+            raise RpcError(
+                spec.OVERLOADED,
+                "This server has not loaded its catalog yet",
+                status=503,
+                retry_after=1,
+            )
+        return self._views.of(self._current.table, era)
+
+    def is_operation(self, method: str) -> bool:
+        """Tell whether a method is one that both eras share and that may wait."""
+        return method in self._operations
+
+    async def operate(self, method: str, context: Context) -> JsonObject:
+        """Run one of the operations.
+
+        Raises:
+            RpcError: The method is unknown, the operation refuses, or the server is at its limit.
+        """
+        operation = self._operations.get(method)
+        if operation is None:
+            raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}", status=404)
+        with self.gate.enter(context.view.table.catalog.server.max_concurrent_requests):
+            return await operation(context)
+
+    @contextmanager
+    def span(self, method: str, era: Era) -> Iterator[Span]:
+        """Time one request and report its outcome.
+
+        Raises:
+            RpcError: As raised inside; anything unexpected is logged and becomes -32603.
+        """
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        span = Span()
+        try:
+            yield span
+        except RpcError as error:
+            span.outcome = "rejected" if error.code == spec.OVERLOADED else "error"
+            raise
+        except Exception as error:
+            span.outcome = "error"
+            log.exception("A request failed unexpectedly", extra={"method": method, "era": era})
+            raise RpcError(spec.INTERNAL_ERROR, "Internal error") from error
+        finally:
+            label = method if method in spec.METHODS else "other"
+            self._observer.request(label, era, span.outcome, clock() - start)
+
+
+def outcome_of(result: JsonObject) -> Outcome:
+    """Tell a tool's failure from success."""
+    return "tool_error" if result.get("isError") else "ok"

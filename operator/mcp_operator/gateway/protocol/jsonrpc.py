@@ -1,0 +1,150 @@
+"""JSON-RPC 2.0 messages, decoded and encoded without an object model in between."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from pydantic_core import from_json, to_json
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.protocol.message import JSON, HttpResponse
+
+RequestId: TypeAlias = str | int
+"""MCP narrows JSON-RPC's ids: never null, never a fraction."""
+
+
+class RpcError(Exception):
+    """What ends a request with a JSON-RPC error.
+
+    Attributes:
+        code: The JSON-RPC code.
+        message: A sentence for the client.
+        data: More about it, or None.
+        status: The HTTP status where the specification names one.
+        retry_after: Seconds after which the same request may succeed, or None.
+    """
+
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        *,
+        data: JsonObject | None = None,
+        status: int = 200,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.data = data
+        self.status = status
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, which is owed an answer."""
+
+    id: RequestId
+    method: str
+    params: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """A notification, which never gets one."""
+
+    method: str
+    params: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A client's answer to a request of the server."""
+
+
+Message: TypeAlias = Request | Notification | Reply
+
+
+def decode(body: bytes) -> Any:
+    """Parse JSON as RFC 8259 has it: no NaN, no lone surrogates, bounded depth.
+
+    Raises:
+        RpcError: The body is not JSON.
+    """
+    try:
+        return from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise RpcError(spec.PARSE_ERROR, f"The body is not JSON: {error}", status=400) from error
+
+
+def parse(raw: Any) -> Message:
+    """Tell what one decoded JSON value is.
+
+    Raises:
+        RpcError: It is no JSON-RPC message.
+    """
+    if not isinstance(raw, dict):
+        raise _invalid("A JSON-RPC message is an object")
+    if raw.get("jsonrpc") != "2.0":
+        raise _invalid("`jsonrpc` must be the string 2.0")
+    if "method" not in raw:
+        if "id" in raw and ("result" in raw or "error" in raw):
+            return Reply()
+        raise _invalid("`method` is missing")
+    method, params = raw["method"], raw.get("params", {})
+    if not isinstance(method, str):
+        raise _invalid("`method` must be a string")
+    if not isinstance(params, dict):
+        raise _invalid("`params` must be an object")
+    if "id" not in raw:
+        return Notification(method, params)
+    request_id = raw["id"]
+    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
+        raise _invalid("`id` must be a string or an integer")
+    return Request(request_id, method, params)
+
+
+def _invalid(message: str) -> RpcError:
+    return RpcError(spec.INVALID_REQUEST, message, status=400)
+
+
+def encode(value: Any) -> bytes:
+    """Encode a value as compact JSON in UTF-8."""
+    return to_json(value, inf_nan_mode="null")
+
+
+def result(request_id: RequestId, body: bytes) -> bytes:
+    """Put an encoded result into its response; the only work per answer of a prebuilt list."""
+    return b'{"jsonrpc":"2.0","id":' + encode(request_id) + b',"result":' + body + b"}"
+
+
+def error(request_id: RequestId | None, problem: RpcError) -> bytes:
+    """Encode an error response; the id is null where the request's was not understood."""
+    detail: JsonObject = {"code": problem.code, "message": problem.message}
+    if problem.data is not None:
+        detail["data"] = problem.data
+    return encode({"jsonrpc": "2.0", "id": request_id, "error": detail})
+
+
+def notification(method: str, params: JsonObject | None = None) -> bytes:
+    """Encode a notification of the server."""
+    message: JsonObject = {"jsonrpc": "2.0", "method": method}
+    if params is not None:
+        message["params"] = params
+    return encode(message)
+
+
+def ok(body: bytes) -> HttpResponse:
+    """Wrap an encoded JSON-RPC response for HTTP."""
+    return HttpResponse(200, body, JSON)
+
+
+def failure(request_id: RequestId | None, problem: RpcError) -> HttpResponse:
+    """Answer a problem over HTTP, with its status and `Retry-After`."""
+    headers = JSON
+    if problem.retry_after is not None:
+        headers = {**JSON, "retry-after": str(problem.retry_after)}
+    return HttpResponse(problem.status, error(request_id, problem), headers)

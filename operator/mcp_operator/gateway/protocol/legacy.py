@@ -1,0 +1,265 @@
+"""The revisions 2025-03-26, 2025-06-18 and 2025-11-25: an `initialize` handshake and sessions.
+
+A client that disconnects does not cancel its request here; `notifications/cancelled` does, in the
+process that runs it. What a session holds besides its id (subscriptions, an open stream) is known
+only to the process that was told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from typing import Any, Final, TypeAlias
+from weakref import WeakValueDictionary
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol.core import Core, outcome_of
+from mcp_operator.gateway.protocol.jsonrpc import (
+    Message,
+    Notification,
+    Request,
+    RequestId,
+    RpcError,
+)
+from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.protocol.operations import Context
+from mcp_operator.gateway.protocol.sessions import Session, Sessions
+from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.protocol.subscriptions import (
+    MAX_SUBSCRIBED_URIS,
+    Event,
+    Subscription,
+    Wants,
+)
+from mcp_operator.gateway.protocol.view import View
+
+MAX_BATCH: Final = 50
+"""Messages in one batch; they are served one after the other."""
+
+MAX_SUBSCRIBERS: Final = 10_000
+"""Sessions whose subscriptions are remembered; the one that subscribed longest ago goes first."""
+
+_LOG_LEVELS: Final = frozenset(
+    {"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
+)
+
+_Running: TypeAlias = dict[tuple[str, RequestId], "asyncio.Task[HttpResponse]"]
+
+
+class Legacy:
+    """Serves clients that initialize a session."""
+
+    def __init__(self, core: Core, clock: Clock) -> None:
+        self._core = core
+        self._sessions = Sessions(clock)
+        self._running: _Running = {}
+        self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
+        self._subscribed: OrderedDict[str, set[str]] = OrderedDict()
+
+    async def post(self, http: HttpRequest, raw: Any) -> HttpResponse:
+        """Answer one POST with its decoded body."""
+        if isinstance(raw, list):
+            return await self._batch(http, raw)
+        message = jsonrpc.parse(raw)
+        request_id = message.id if isinstance(message, Request) else None
+        try:
+            if isinstance(message, Request) and message.method == "initialize":
+                return self._initialize(message)
+            session = self._session(http)
+        except RpcError as error:
+            return jsonrpc.failure(request_id, error)
+        return await self._serve(session, http, message) or HttpResponse(202)
+
+    def get(self, http: HttpRequest) -> HttpStream:
+        """Open the stream on which a session is told of changes.
+
+        A session has one: opening another ends the first, which the client may have lost without
+        our noticing, so that every notification goes to exactly one stream.
+
+        Raises:
+            RpcError: There is no such session, or no room for a stream.
+        """
+        session = self._session(http)
+        if not any(kind in http.headers.get("accept", "*/*") for kind in ("event-stream", "*/*")):
+            raise RpcError(spec.REFUSED, "Accept text/event-stream to open a stream", status=406)
+        uris = self._subscriptions(session)
+        stream = self._core.hub.open(
+            Wants(tools=True, prompts=True, resources=True, uris=uris), _plain
+        )
+        self._end_stream(session)
+        self._streams[session.id] = stream
+        return HttpStream(stream)
+
+    def delete(self, http: HttpRequest) -> HttpResponse:
+        """End a session.
+
+        Raises:
+            RpcError: There is no such session.
+        """
+        session = self._session(http)
+        self._sessions.end(session)
+        self._end_stream(session)
+        self._subscribed.pop(session.id, None)
+        return HttpResponse(204)
+
+    def _end_stream(self, session: Session) -> None:
+        stream = self._streams.pop(session.id, None)
+        if stream is not None:
+            stream.end()
+
+    def _initialize(self, request: Request) -> HttpResponse:
+        with self._core.span("initialize", Era.LEGACY) as span:
+            asked = request.params.get("protocolVersion")
+            if not isinstance(asked, str):
+                raise RpcError(spec.INVALID_PARAMS, "`params.protocolVersion` must be a string")
+            version = asked if asked in spec.LEGACY_VERSIONS else spec.LEGACY_VERSIONS[0]
+            view = self._core.view(Era.LEGACY)
+            session = self._sessions.create(version, view.table.catalog.server.uid)
+            response = jsonrpc.ok(jsonrpc.result(request.id, view.initialized(version)))
+            span.outcome = "ok"
+            headers = {**response.headers, spec.SESSION_HEADER: session.id}
+            return HttpResponse(response.status, response.body, headers)
+
+    def _session(self, http: HttpRequest) -> Session:
+        """Return the session that a request belongs to.
+
+        Raises:
+            RpcError: 400 where none or a wrong version is named, 404 where it is not (or no
+                longer) one of ours: the client then initializes again.
+        """
+        version = http.headers.get(spec.VERSION_HEADER)
+        if version is not None and version not in spec.LEGACY_VERSIONS:
+            problem = f"The protocol version {version} is not served; use one of " + ", ".join(
+                (*spec.MODERN_VERSIONS, *spec.LEGACY_VERSIONS)
+            )
+            raise RpcError(spec.INVALID_REQUEST, problem, status=400)
+        session_id = http.headers.get(spec.SESSION_HEADER)
+        if session_id is None or spec.SESSION_HEADER in http.repeated:
+            problem = "Send `initialize` first, then its Mcp-Session-Id header, once, ever after"
+            raise RpcError(spec.REFUSED, problem, status=400)
+        view = self._core.view(Era.LEGACY)
+        session = self._sessions.find(session_id, view.table.catalog.server.uid)
+        if session is None:
+            raise RpcError(spec.REFUSED, "The session is not known; initialize anew", status=404)
+        return session
+
+    async def _batch(self, http: HttpRequest, raw: list[Any]) -> HttpResponse:
+        session = self._session(http)
+        if session.version != spec.BATCHING_VERSION:
+            problem = f"Only {spec.BATCHING_VERSION} has batches; send one message per request"
+            raise RpcError(spec.INVALID_REQUEST, problem, status=400)
+        if not 0 < len(raw) <= MAX_BATCH:
+            problem = f"A batch holds 1 to {MAX_BATCH} messages"
+            raise RpcError(spec.INVALID_REQUEST, problem, status=400)
+        answers = []
+        for item in raw:
+            try:
+                answer = await self._serve(session, http, jsonrpc.parse(item))
+            except RpcError as error:
+                answer = jsonrpc.failure(None, error)
+            if answer is not None:
+                answers.append(answer.body)
+        return jsonrpc.ok(b"[" + b",".join(answers) + b"]") if answers else HttpResponse(202)
+
+    async def _serve(
+        self, session: Session, http: HttpRequest, message: Message
+    ) -> HttpResponse | None:
+        """Answer one message; None for one that is owed no answer."""
+        if isinstance(message, Notification):
+            if message.method == "notifications/cancelled":
+                self._cancel(session, message.params.get("requestId"))
+            return None
+        if not isinstance(message, Request):
+            return None  # an answer to a request that this server never sent
+        if not self._core.is_operation(message.method):
+            return self._answer(session, message)
+        key = (session.id, message.id)
+        task = asyncio.create_task(self._operate(http, message), name="legacy request")
+        self._running[key] = task
+        task.add_done_callback(lambda done: self._finished(key, done))
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if not task.cancelled():
+                raise  # the client disconnected; the request goes on
+            cancelled = RpcError(spec.CANCELLED, "The client cancelled this request")
+            return jsonrpc.failure(message.id, cancelled)
+
+    def _finished(self, key: tuple[str, RequestId], task: asyncio.Task[HttpResponse]) -> None:
+        if self._running.get(key) is task:
+            del self._running[key]
+
+    def _cancel(self, session: Session, request_id: Any) -> None:
+        if isinstance(request_id, str | int):
+            task = self._running.get((session.id, request_id))
+            if task is not None:
+                task.cancel()
+
+    async def _operate(self, http: HttpRequest, request: Request) -> HttpResponse:
+        """Answer a request that may wait for a backend."""
+        try:
+            with self._core.span(request.method, Era.LEGACY) as span:
+                context = Context(self._core.view(Era.LEGACY), http, request.params)
+                result = await self._core.operate(request.method, context)
+                span.outcome = outcome_of(result)
+                return jsonrpc.ok(jsonrpc.result(request.id, jsonrpc.encode(result)))
+        except RpcError as error:
+            return jsonrpc.failure(request.id, error)
+
+    def _answer(self, session: Session, request: Request) -> HttpResponse:
+        """Answer a request from memory."""
+        try:
+            with self._core.span(request.method, Era.LEGACY) as span:
+                view = self._core.view(Era.LEGACY)
+                listing = view.lists.get(request.method)
+                if listing is not None:
+                    body = listing.page(request.params.get("cursor"))
+                else:
+                    self._obey(view, session, request)
+                    body = b"{}"
+                span.outcome = "ok"
+                return jsonrpc.ok(jsonrpc.result(request.id, body))
+        except RpcError as error:
+            return jsonrpc.failure(request.id, error)
+
+    def _obey(self, view: View, session: Session, request: Request) -> None:
+        """Do what has an empty result."""
+        match request.method:
+            case "ping":
+                pass
+            case "logging/setLevel":
+                # Checked and not kept: nothing is logged to clients.
+                if request.params.get("level") not in _LOG_LEVELS:
+                    raise RpcError(spec.INVALID_PARAMS, "`params.level` is not a log level")
+            case "resources/subscribe" | "resources/unsubscribe":
+                self._subscribe(view, session, request)
+            case method:
+                raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}")
+
+    def _subscribe(self, view: View, session: Session, request: Request) -> None:
+        uri, uris = request.params.get("uri"), self._subscriptions(session)
+        if not isinstance(uri, str):
+            raise RpcError(spec.INVALID_PARAMS, "`params.uri` must be a string")
+        if request.method == "resources/unsubscribe":
+            uris.discard(uri)
+            return
+        if view.table.match(uri) is None:
+            detail: JsonObject = {"uri": uri}
+            problem = f"Resource not found: {uri}"
+            raise RpcError(spec.LEGACY_RESOURCE_NOT_FOUND, problem, data=detail)
+        if len(uris) >= MAX_SUBSCRIBED_URIS:
+            problem = f"A session can subscribe to at most {MAX_SUBSCRIBED_URIS} resources"
+            raise RpcError(spec.INVALID_PARAMS, problem)
+        uris.add(uri)
+
+    def _subscriptions(self, session: Session) -> set[str]:
+        uris = self._subscribed.setdefault(session.id, set())
+        if len(self._subscribed) > MAX_SUBSCRIBERS:
+            self._subscribed.popitem(last=False)
+        return uris
+
+
+def _plain(event: Event) -> bytes:
+    return jsonrpc.notification(event.method, event.params() or None)

@@ -1,0 +1,81 @@
+"""Paginated lists, encoded once per table and era.
+
+A cursor names the last entry of the page before, not a position. It therefore stays good when the
+catalog changes between two pages, also if that entry is deleted, and on every replica.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.protocol.jsonrpc import RpcError, encode
+
+
+class Listing:
+    """One list of one era, in the order of its keys."""
+
+    def __init__(
+        self,
+        field: str,
+        entries: Iterable[tuple[str, JsonObject]],
+        *,
+        page_size: int,
+        extra: Mapping[str, object],
+    ) -> None:
+        """Encode the entries.
+
+        Args:
+            field: The result's property that holds the list.
+            entries: Each with the unique key it is ordered by.
+            page_size: Entries per page, at least 1.
+            extra: What every page's result holds besides.
+        """
+        ordered = sorted(entries, key=lambda entry: entry[0])
+        self._field = field
+        self._keys = [key for key, _ in ordered]
+        self._items = [encode(item) for _, item in ordered]
+        self._page_size = page_size
+        self._tail = encode(extra)[1:-1]
+        self._pages = {
+            start: self._build(start) for start in range(0, max(1, len(ordered)), page_size)
+        }
+
+    def page(self, cursor: object = None) -> bytes:
+        """Return an encoded result: the first page, or the one that a cursor asks for.
+
+        Raises:
+            RpcError: -32602, the cursor is not one of this list's.
+        """
+        start = 0 if cursor is None else bisect_right(self._keys, self._open(cursor))
+        return self._pages.get(start) or self._build(start)
+
+    def _build(self, start: int) -> bytes:
+        stop = start + self._page_size
+        parts = [b'"' + self._field.encode() + b'":[' + b",".join(self._items[start:stop]) + b"]"]
+        if stop < len(self._items):
+            parts.append(b'"nextCursor":' + encode(self._seal(self._keys[stop - 1])))
+        if self._tail:
+            parts.append(self._tail)
+        return b"{" + b",".join(parts) + b"}"
+
+    def _seal(self, key: str) -> str:
+        return base64.urlsafe_b64encode(f"{self._field}\n{key}".encode()).decode("ascii")
+
+    def _open(self, cursor: object) -> str:
+        text = cursor if isinstance(cursor, str) else ""
+        try:
+            raw = base64.b64decode(text.encode("ascii"), altchars=b"-_", validate=True)
+            field, _, key = raw.decode("utf-8").partition("\n")
+        except (UnicodeError, binascii.Error):
+            field, key = "", ""
+        if field != self._field:
+            raise RpcError(
+                spec.INVALID_PARAMS,
+                "The cursor is not one that this list gave; start again without a cursor",
+            )
+        return key

@@ -1,0 +1,75 @@
+"""The values that cross the edge of the core: HTTP requests, responses and event streams."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+JSON: Mapping[str, str] = {"content-type": "application/json"}
+
+EVENT_STREAM: Mapping[str, str] = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-cache, no-transform",
+    "x-accel-buffering": "no",  # asks nginx-based proxies not to hold events back
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HttpRequest:
+    """One request to the MCP endpoint, its body complete.
+
+    Attributes:
+        method: In upper case.
+        headers: By lower-case name; of a repeated header, the first.
+        repeated: Names of headers that came more than once.
+        body: Already bounded by the front.
+    """
+
+    method: str
+    headers: Mapping[str, str]
+    repeated: frozenset[str] = frozenset()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpResponse:
+    """A complete response; a body that is not empty is JSON."""
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Frames(Protocol):
+    """An asynchronous iterator of encoded events and keep-alive comments, to be closed."""
+
+    def __aiter__(self) -> Frames: ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Release what the stream holds; also where nothing was read from it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HttpStream:
+    """A response of status 200 whose body is server-sent events.
+
+    Attributes:
+        frames: The body. The front must close it, whether the client went or it ended by itself.
+        headers: To be sent before the first frame.
+    """
+
+    frames: Frames
+    headers: Mapping[str, str] = field(default_factory=lambda: EVENT_STREAM)
+
+
+def frame(data: bytes) -> bytes:
+    """Encode one JSON message, which holds no raw line break, as a server-sent event."""
+    return b"event: message\ndata: " + data + b"\n\n"
+
+
+KEEP_ALIVE = b": keep-alive\n\n"
+"""A comment that clients ignore; it keeps proxies from closing an idle stream."""

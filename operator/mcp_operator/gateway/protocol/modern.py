@@ -1,0 +1,121 @@
+"""The 2026-07-28 revision: every request stands alone.
+
+A client that disconnects cancels its request: the front cancels the task that runs `post`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol.core import Core, outcome_of
+from mcp_operator.gateway.protocol.envelope import check_envelope, check_version
+from mcp_operator.gateway.protocol.jsonrpc import Notification, Request, RequestId, RpcError
+from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.protocol.operations import Context
+from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.protocol.subscriptions import MAX_SUBSCRIBED_URIS, Event, Wants
+from mcp_operator.gateway.protocol.view import View
+
+_UNCACHED: JsonObject = {"ttlMs": 0, "cacheScope": "private"}
+"""`resources/read` must say how long its result keeps: a backend may answer anew each time, and
+differently by the headers forwarded to it."""
+
+
+class Modern:
+    """Serves requests that carry their own envelope."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def post(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
+        """Answer one POST with its decoded body."""
+        message = jsonrpc.parse(raw)
+        if isinstance(message, Request):
+            try:
+                return await self._answer(http, message)
+            except RpcError as error:
+                return jsonrpc.failure(message.id, error)
+        if isinstance(message, Notification):
+            # The core defines none. One that cancels by a request's id is not obeyed either: ids
+            # are chosen by clients, and another client may have chosen the same.
+            check_version(http.headers.get(spec.VERSION_HEADER, ""))
+            return HttpResponse(202)
+        raise RpcError(spec.INVALID_REQUEST, "This server asks nothing of clients", status=400)
+
+    async def _answer(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
+        with self._core.span(request.method, Era.MODERN) as span:
+            check_envelope(http, request)
+            view = self._core.view(Era.MODERN)
+            if request.method == "subscriptions/listen":
+                stream = self._listen(view, http, request)
+                span.outcome = "ok"
+                return stream
+            body = _prebuilt(view, request)
+            if body is not None:
+                span.outcome = "ok"
+                return jsonrpc.ok(jsonrpc.result(request.id, body))
+            result = await self._core.operate(request.method, Context(view, http, request.params))
+            span.outcome = outcome_of(result)
+            result |= {"resultType": "complete", "_meta": view.meta}
+            if request.method == "resources/read":
+                result |= _UNCACHED
+            return jsonrpc.ok(jsonrpc.result(request.id, jsonrpc.encode(result)))
+
+    def _listen(self, view: View, http: HttpRequest, request: Request) -> HttpStream:
+        accept = http.headers.get("accept", "*/*")
+        if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
+            problem = "subscriptions/listen answers with text/event-stream; accept that"
+            raise RpcError(spec.REFUSED, problem, status=406)
+        honoured = _honoured(request.params)
+        meta = {spec.SUBSCRIPTION_META: request.id}
+        acknowledged = jsonrpc.notification(
+            "notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": honoured}
+        )
+        goodbye = {"resultType": "complete", "_meta": view.meta | meta}
+        stream = self._core.hub.open(
+            Wants(
+                tools="toolsListChanged" in honoured,
+                prompts="promptsListChanged" in honoured,
+                resources="resourcesListChanged" in honoured,
+                uris=frozenset(honoured.get("resourceSubscriptions", ())),
+            ),
+            lambda event: _tagged(event, request.id),
+            first=acknowledged,
+            last=jsonrpc.result(request.id, jsonrpc.encode(goodbye)),
+        )
+        return HttpStream(stream)
+
+
+def _prebuilt(view: View, request: Request) -> bytes | None:
+    if request.method == "server/discover":
+        return view.discovery
+    listing = view.lists.get(request.method)
+    return None if listing is None else listing.page(request.params.get("cursor"))
+
+
+def _honoured(params: JsonObject) -> JsonObject:
+    """Return the part of a listen request's filter that is served: what it asks for, checked.
+
+    Raises:
+        RpcError: The filter is malformed or names too many resources.
+    """
+    asked = params.get("notifications")
+    if not isinstance(asked, dict):
+        raise RpcError(spec.INVALID_PARAMS, "`params.notifications` must be an object")
+    flags = ("toolsListChanged", "promptsListChanged", "resourcesListChanged")
+    honoured: JsonObject = {flag: True for flag in flags if asked.get(flag) is True}
+    uris = asked.get("resourceSubscriptions") or []
+    if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+        problem = "`params.notifications.resourceSubscriptions` must be a list of URIs"
+        raise RpcError(spec.INVALID_PARAMS, problem)
+    if len(uris) > MAX_SUBSCRIBED_URIS:
+        problem = f"At most {MAX_SUBSCRIBED_URIS} resources can be subscribed to in one stream"
+        raise RpcError(spec.INVALID_PARAMS, problem)
+    return honoured | {"resourceSubscriptions": uris} if uris else honoured
+
+
+def _tagged(event: Event, request_id: RequestId) -> bytes:
+    meta = {"_meta": {spec.SUBSCRIPTION_META: request_id}}
+    return jsonrpc.notification(event.method, event.params() | meta)

@@ -1,0 +1,22 @@
+"""What the core reports about the requests it served."""
+
+from __future__ import annotations
+
+from typing import Literal, Protocol, TypeAlias
+
+from mcp_operator.gateway.protocol.spec import Era
+
+Outcome: TypeAlias = Literal["ok", "tool_error", "error", "rejected", "cancelled"]
+"""`tool_error` is a result with `isError`; `error` a JSON-RPC error; `rejected` one of a bound."""
+
+
+class Observer(Protocol):
+    """Counts and times; must neither raise nor wait."""
+
+    def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
+        """Note a request; `method` is one of MCP's or `other`, so that labels stay bounded."""
+        ...
+
+    def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
+        """Note a call of a tool of the catalog."""
+        ...

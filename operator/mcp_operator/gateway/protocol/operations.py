@@ -1,0 +1,225 @@
+"""The operations that both eras share: call, get, read, complete.
+
+Each returns a result as a JSON object, complete but for what the modern era adds to every result.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
+from mcp_operator.gateway import prompts
+from mcp_operator.gateway.contract import MISSING, Call, Executor, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.protocol import describe, spec
+from mcp_operator.gateway.protocol.envelope import check_parameters
+from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.message import HttpRequest
+from mcp_operator.gateway.protocol.observer import Observer, Outcome
+from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.protocol.view import View
+from mcp_operator.gateway.table import Table
+
+MAX_REPORTED_ERRORS: Final = 10
+"""Argument errors named in one answer; a model mends these before it wants more."""
+
+_TRACE_KEYS: Final = ("traceparent", "tracestate")
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an operation acts on.
+
+    Attributes:
+        view: The table in service when the request came; a swap does not change it.
+        http: The HTTP request that carried it.
+        params: The request's parameters.
+    """
+
+    view: View
+    http: HttpRequest
+    params: JsonObject
+
+    def call(self, backend: Backend | None = None) -> Call:
+        """Describe this request to the executor, with the deadline that holds for `backend`."""
+        seconds = backend.timeout_seconds if backend is not None else None
+        if seconds is None:
+            seconds = self.view.table.catalog.server.request_timeout_seconds
+        deadline = asyncio.get_running_loop().time() + seconds
+        return Call(headers=self.http.headers, deadline=deadline, trace=self._trace())
+
+    def _trace(self) -> Mapping[str, str]:
+        """Return the trace context: of the message first, of the HTTP request otherwise."""
+        meta = self.params.get("_meta")
+        if not isinstance(meta, dict) or "traceparent" not in meta:
+            meta = self.http.headers
+        return {key: value for key in _TRACE_KEYS if isinstance(value := meta.get(key), str)}
+
+
+class Operations:
+    """Runs operations against an executor."""
+
+    def __init__(self, executor: Executor, observer: Observer) -> None:
+        self._executor = executor
+        self._observer = observer
+
+    async def call_tool(self, context: Context) -> JsonObject:
+        """Serve `tools/call`.
+
+        Raises:
+            RpcError: The tool is unknown, the parameters are malformed, or a header differs.
+        """
+        view, table = context.view, context.view.table
+        tool = table.tools.get(_text(context.params, "name"))
+        if tool is None:
+            raise RpcError(spec.INVALID_PARAMS, f"Unknown tool: {context.params['name']}")
+        arguments = _arguments(context.params)
+        rules = view.header_rules.get(tool.name)
+        if rules:
+            check_parameters(context.http, rules, arguments)
+        errors = table.argument_errors(tool.name, arguments)
+        if errors:
+            self._observer.tool(tool.name, "tool_error", 0.0)
+            return _argument_result(tool, errors)
+        result = await self._call(tool, arguments, context)
+        return _tool_result(view.era, tool, result)
+
+    async def _call(self, tool: ToolEntry, arguments: JsonObject, context: Context) -> ToolResult:
+        clock = asyncio.get_running_loop().time
+        start = clock()
+        outcome: Outcome = "cancelled"
+        try:
+            result = await self._executor.call_tool(tool, arguments, context.call(tool.backend))
+            outcome = "tool_error" if result.is_error else "ok"
+        except Exception:
+            outcome = "error"
+            raise
+        finally:
+            self._observer.tool(tool.name, outcome, clock() - start)
+        return result
+
+    async def get_prompt(self, context: Context) -> JsonObject:
+        """Serve `prompts/get`.
+
+        Raises:
+            RpcError: The prompt is unknown, an argument is wrong, or a resource to embed cannot be
+                read.
+        """
+        prompt = context.view.table.prompts.get(_text(context.params, "name"))
+        if prompt is None:
+            raise RpcError(spec.INVALID_PARAMS, f"Unknown prompt: {context.params['name']}")
+        try:
+            rendered = prompts.render(prompt, _arguments(context.params))
+        except prompts.PromptArgumentError as error:
+            raise RpcError(spec.INVALID_PARAMS, f"Prompt {prompt.name}: {error}") from error
+        messages: list[JsonObject] = []
+        for message in rendered:
+            if message.resource_uri is None:
+                content: list[JsonObject] = [{"type": "text", "text": message.text}]
+            else:
+                contents = await self._read(context, message.resource_uri)
+                content = [{"type": "resource", "resource": item} for item in contents]
+            messages += ({"role": message.role, "content": block} for block in content)
+        result: JsonObject = {"messages": messages}
+        return {"description": prompt.description} | result if prompt.description else result
+
+    async def read_resource(self, context: Context) -> JsonObject:
+        """Serve `resources/read`.
+
+        Raises:
+            RpcError: The resource is unknown, or its content cannot be had.
+        """
+        contents = await self._read(context, _text(context.params, "uri"))
+        return {"contents": list(contents)}
+
+    async def _read(self, context: Context, uri: str) -> tuple[JsonObject, ...]:
+        found = context.view.table.match(uri)
+        if found is None:
+            modern = context.view.era is Era.MODERN
+            code = spec.INVALID_PARAMS if modern else spec.LEGACY_RESOURCE_NOT_FOUND
+            raise RpcError(code, f"Resource not found: {uri}", data={"uri": uri})
+        entry, variables = found
+        call = context.call(entry.backend)
+        try:
+            return await self._executor.read_resource(entry, uri, variables, call)
+        except ResourceUnavailable as error:
+            raise RpcError(spec.INTERNAL_ERROR, str(error), data={"uri": uri}) from error
+
+    async def complete(self, context: Context) -> JsonObject:
+        """Serve `completion/complete`.
+
+        Raises:
+            RpcError: The reference or the argument is unknown.
+        """
+        table = context.view.table
+        ref, argument = _object(context.params, "ref"), _object(context.params, "argument")
+        name, typed = _text(argument, "name", "argument."), _text(argument, "value", "argument.")
+        try:
+            match ref.get("type"):
+                case "ref/prompt" if prompt := table.prompts.get(_text(ref, "name", "ref.")):
+                    completion = prompts.complete_prompt(prompt, name, typed)
+                case "ref/resource" if entry := _template(table, ref):
+                    completion = prompts.complete_template(entry, name, typed)
+                case _:
+                    raise RpcError(
+                        spec.INVALID_PARAMS, "`ref` names no prompt and no resource template"
+                    )
+        except prompts.PromptArgumentError as error:
+            raise RpcError(spec.INVALID_PARAMS, str(error)) from error
+        return {"completion": completion}
+
+
+def _template(table: Table, ref: JsonObject) -> ResourceEntry | None:
+    uri = _text(ref, "uri", "ref.")
+    return next((entry for entry in table.templates if entry.uri_template == uri), None)
+
+
+def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
+    """Tell the model what to mend (SEP-1303: a result, so that it reaches the model)."""
+    shown = [f"- {error}" for error in errors[:MAX_REPORTED_ERRORS]]
+    if len(errors) > MAX_REPORTED_ERRORS:
+        shown.append(f"- and {len(errors) - MAX_REPORTED_ERRORS} more")
+    text = "\n".join(
+        [f"The arguments do not match the input schema of {tool.name}; nothing was called.", *shown]
+    )
+    return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
+def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:
+    answer: JsonObject = {"content": list(result.content)}
+    if result.structured is not MISSING:
+        answer["structuredContent"] = result.structured
+        if era is Era.LEGACY and _is_wrapped(tool, result.structured):
+            answer["structuredContent"] = {describe.WRAPPED: result.structured}
+    if result.is_error:
+        answer["isError"] = True
+    return answer
+
+
+def _is_wrapped(tool: ToolEntry, structured: Any) -> bool:
+    if tool.output_schema is not None:
+        return describe.is_wrapped(tool.output_schema)
+    return not isinstance(structured, dict)
+
+
+def _arguments(params: JsonObject) -> JsonObject:
+    arguments = params.get("arguments")
+    if arguments is None:
+        return {}
+    return _object(params, "arguments")
+
+
+def _object(params: JsonObject, key: str) -> JsonObject:
+    value = params.get(key)
+    if not isinstance(value, dict):
+        raise RpcError(spec.INVALID_PARAMS, f"`params.{key}` must be an object")
+    return value
+
+
+def _text(params: JsonObject, key: str, prefix: str = "") -> str:
+    value = params.get(key)
+    if not isinstance(value, str):
+        raise RpcError(spec.INVALID_PARAMS, f"`params.{prefix}{key}` must be a string")
+    return value

@@ -1,0 +1,92 @@
+"""Legacy session ids that carry their own proof.
+
+A session is what `initialize` agreed on, and that is one version. The id holds it, signed, so that
+any replica and a restarted pod accept it, and nothing is stored per session. A session is not
+authentication: whoever may call `initialize` may have one.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import secrets
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.protocol import spec
+
+LIFETIME_SECONDS: Final = 24 * 3600
+"""A client that is told 404 after this initializes again, as the specification has it."""
+
+MAX_ENDED: Final = 100_000
+"""Sessions remembered as deleted; beyond that the oldest is forgotten and lives to its expiry."""
+
+_LAYOUT: Final = struct.Struct(">II16s")
+"""Version as a number (20251125), expiry in Unix seconds, 128 random bits."""
+
+_SIGNATURE_BYTES: Final = 18
+"""With the 24 of the layout a multiple of three: base64 without padding, one spelling per id."""
+
+_VERSIONS: Final = {int(version.replace("-", "")): version for version in spec.LEGACY_VERSIONS}
+_PURPOSE: Final = b"mcp-operator legacy session 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A session that the client has shown: its id, and the version agreed on."""
+
+    id: str
+    version: str
+
+
+class Sessions:
+    """Issues and verifies session ids."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._process_secret = secrets.token_bytes(32)
+        self._ended: OrderedDict[str, None] = OrderedDict()
+
+    def create(self, version: str, server_uid: str) -> Session:
+        """Issue a session.
+
+        Args:
+            version: One of `spec.LEGACY_VERSIONS`.
+            server_uid: What all replicas share; empty for a server that has no replicas.
+        """
+        expiry = int(self._clock.now().timestamp()) + LIFETIME_SECONDS
+        claims = _LAYOUT.pack(int(version.replace("-", "")), expiry, secrets.token_bytes(16))
+        token = base64.urlsafe_b64encode(claims + self._sign(claims, server_uid))
+        return Session(token.decode("ascii"), version)
+
+    def find(self, session_id: str, server_uid: str) -> Session | None:
+        """Return the session of an id, or None where it is forged, expired or deleted."""
+        if session_id in self._ended:
+            return None
+        try:
+            raw = base64.b64decode(session_id.encode("ascii"), altchars=b"-_", validate=True)
+            claims, signature = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
+            number, expiry, _ = _LAYOUT.unpack(claims)
+        except (UnicodeError, binascii.Error, struct.error):
+            return None
+        if not hmac.compare_digest(signature, self._sign(claims, server_uid)):
+            return None
+        version = _VERSIONS.get(number)
+        if version is None or expiry <= self._clock.now().timestamp():
+            return None
+        return Session(session_id, version)
+
+    def end(self, session: Session) -> None:
+        """Refuse a session from now on, in this process; the signature alone cannot tell."""
+        self._ended[session.id] = None
+        if len(self._ended) > MAX_ENDED:
+            self._ended.popitem(last=False)
+
+    def _sign(self, claims: bytes, server_uid: str) -> bytes:
+        root = server_uid.encode() or self._process_secret
+        key = hmac.digest(root, _PURPOSE, "sha256")
+        return hmac.digest(key, claims, "sha256")[:_SIGNATURE_BYTES]

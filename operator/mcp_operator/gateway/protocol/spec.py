@@ -1,0 +1,83 @@
+"""The constants of the MCP specification that both eras' code names.
+
+Sources: the schema and pages of the revisions 2025-03-26, 2025-06-18, 2025-11-25 ("legacy": an
+`initialize` handshake and sessions) and 2026-07-28 ("modern": every request stands alone).
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+
+class Era(enum.StrEnum):
+    """The two wire formats of MCP over Streamable HTTP."""
+
+    MODERN = "modern"
+    LEGACY = "legacy"
+
+
+MODERN_VERSIONS: Final = ("2026-07-28",)
+LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26")
+"""Newest first: the first is offered to a client that asks for one we do not speak."""
+
+KNOWN_LEGACY_VERSIONS: Final = frozenset({*LEGACY_VERSIONS, "2024-11-05"})
+"""Values of `MCP-Protocol-Version` that mark a request as legacy, served or not."""
+
+BATCHING_VERSION: Final = "2025-03-26"
+"""The one revision whose servers must accept JSON-RPC batches; 2025-06-18 removed them."""
+
+VERSION_HEADER: Final = "mcp-protocol-version"
+METHOD_HEADER: Final = "mcp-method"
+NAME_HEADER: Final = "mcp-name"
+SESSION_HEADER: Final = "mcp-session-id"
+PARAM_HEADER_PREFIX: Final = "mcp-param-"
+
+VERSION_META: Final = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_META: Final = "io.modelcontextprotocol/clientCapabilities"
+SERVER_INFO_META: Final = "io.modelcontextprotocol/serverInfo"
+SUBSCRIPTION_META: Final = "io.modelcontextprotocol/subscriptionId"
+
+NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+"""Method -> the parameter that `Mcp-Name` repeats (2026-07-28, basic/transports)."""
+
+PARSE_ERROR: Final = -32700
+INVALID_REQUEST: Final = -32600
+METHOD_NOT_FOUND: Final = -32601
+INVALID_PARAMS: Final = -32602
+INTERNAL_ERROR: Final = -32603
+LEGACY_RESOURCE_NOT_FOUND: Final = -32002
+"""`resources/read` of an unknown URI up to 2025-11-25; retired by 2026-07-28."""
+HEADER_MISMATCH: Final = -32020
+UNSUPPORTED_VERSION: Final = -32022
+
+# Our own codes lie outside -32768..-32000, which JSON-RPC reserves, so that no revision of either
+# specification can give them another meaning.
+REFUSED: Final = -31000
+"""The request was refused before it was read: Host, Origin, media type, session."""
+OVERLOADED: Final = -31001
+"""A bound of this server is reached, or it has nothing to serve yet; the same request may succeed
+after `Retry-After`."""
+CANCELLED: Final = -31002
+"""The client cancelled this request."""
+
+METHODS: Final = frozenset(
+    {
+        "completion/complete",
+        "initialize",
+        "logging/setLevel",
+        "ping",
+        "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/templates/list",
+        "resources/unsubscribe",
+        "server/discover",
+        "subscriptions/listen",
+        "tools/call",
+        "tools/list",
+    }
+)
+"""Every request of either era that is served."""

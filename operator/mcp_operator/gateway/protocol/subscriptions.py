@@ -1,0 +1,182 @@
+"""Long-lived streams that tell clients what changed in the catalog.
+
+A notification says only "fetch again", so equal ones that wait for a slow client are one. What can
+wait is therefore bounded by what was subscribed to, and no queue can overflow; the front cuts a
+client that stops reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.message import KEEP_ALIVE, frame
+from mcp_operator.gateway.table import Changes, Current
+
+MAX_STREAMS: Final = 1024
+"""Open streams per process; an idle one costs some 20 KiB."""
+
+MAX_SUBSCRIBED_URIS: Final = 1000
+"""Resources that one client may subscribe to."""
+
+KEEP_ALIVE_SECONDS: Final = 15.0
+"""Below the 60 s after which common proxies close an idle connection."""
+
+
+class Event(NamedTuple):
+    """One change: a list, or the resource of `uri`."""
+
+    method: str
+    uri: str = ""
+
+    def params(self) -> JsonObject:
+        """Return the notification's parameters."""
+        return {"uri": self.uri} if self.uri else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What one client subscribed to; `uris` may be a live set."""
+
+    tools: bool = False
+    prompts: bool = False
+    resources: bool = False
+    uris: AbstractSet[str] = frozenset()
+
+    def select(self, changes: Changes) -> Iterator[Event]:
+        """Yield the events of a change that this client asked for."""
+        if changes.tools and self.tools:
+            yield Event("notifications/tools/list_changed")
+        if changes.prompts and self.prompts:
+            yield Event("notifications/prompts/list_changed")
+        if changes.resources and self.resources:
+            yield Event("notifications/resources/list_changed")
+        for uri in sorted(changes.resource_uris & self.uris):
+            yield Event("notifications/resources/updated", uri)
+
+
+class Subscription:
+    """One open stream: the frames that its HTTP response sends."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        wants: Wants,
+        encode: Callable[[Event], bytes],
+        *,
+        first: bytes = b"",
+        last: bytes = b"",
+    ) -> None:
+        self._hub = hub
+        self._wants = wants
+        self._encode = encode
+        self._first = first
+        self._last = last
+        self._pending: dict[Event, None] = {}
+        self._ended = False
+        self._wake = asyncio.Event()
+
+    def offer(self, changes: Changes) -> None:
+        """Note what the client is to be told."""
+        self._pending.update(dict.fromkeys(self._wants.select(changes)))
+        self._wake.set()
+
+    def end(self) -> None:
+        """End the stream cleanly after what is pending."""
+        self._ended = True
+        self._wake.set()
+
+    def __aiter__(self) -> Subscription:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next frame, waiting for it at most as long as a proxy would."""
+        if self._first:
+            first, self._first = self._first, b""
+            return frame(first)
+        if not self._pending and not self._ended:
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                return KEEP_ALIVE
+            if not self._pending and not self._ended:
+                return KEEP_ALIVE  # a change that this client did not ask for
+        if self._pending:
+            event = next(iter(self._pending))
+            del self._pending[event]
+            return frame(self._encode(event))
+        if self._last:
+            last, self._last = self._last, b""
+            return frame(last)
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        self._hub.discard(self)
+
+
+class Hub:
+    """All open streams of this process, fed by the catalog in service."""
+
+    def __init__(self, current: Current) -> None:
+        self._streams: dict[Subscription, None] = {}
+        self._closing = False
+        current.subscribe(self._publish)
+
+    @property
+    def open_streams(self) -> int:
+        """How many streams are open."""
+        return len(self._streams)
+
+    def open(
+        self,
+        wants: Wants,
+        encode: Callable[[Event], bytes],
+        *,
+        first: bytes = b"",
+        last: bytes = b"",
+    ) -> Subscription:
+        """Open a stream.
+
+        Args:
+            wants: What the client asked for.
+            encode: Turns an event into the era's notification.
+            first: A message that precedes all events, if any.
+            last: A message that says the server ended the stream, if any.
+
+        Raises:
+            RpcError: 503, as many streams as allowed are open, or the server is stopping.
+        """
+        if self._closing or len(self._streams) >= MAX_STREAMS:
+            raise RpcError(
+                spec.OVERLOADED,
+                "No more event streams can be opened on this server now",
+                status=503,
+                retry_after=5,
+            )
+        stream = Subscription(self, wants, encode, first=first, last=last)
+        self._streams[stream] = None
+        return stream
+
+    def discard(self, stream: Subscription) -> None:
+        """Forget a stream; one that is already forgotten stays so."""
+        self._streams.pop(stream, None)
+
+    def close(self) -> None:
+        """End every stream cleanly and open no more."""
+        self._closing = True
+        for stream in tuple(self._streams):
+            stream.end()
+
+    def _publish(self, changes: Changes) -> None:
+        if changes:
+            for stream in self._streams:
+                stream.offer(changes)
