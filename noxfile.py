@@ -1,0 +1,211 @@
+"""Everything that is done to this repository, one command each: `nox -l` lists them.
+
+`nox` alone runs what a change must pass before it is pushed: lint, types, imports and unit.
+"""
+
+from __future__ import annotations
+
+import filecmp
+import hashlib
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.5"
+nox.options.default_venv_backend = "none"
+nox.options.error_on_missing_interpreters = True
+nox.options.sessions = ["lint", "types", "imports", "unit"]
+
+ROOT = Path(__file__).parent
+LOCKS = ROOT / "requirements"
+GROUPS = ("bootstrap", "dev", "lint", "mcp1", "test", "types")
+"""Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
+
+STANDALONE = ("bootstrap", "lint", "mcp1")
+"""Groups whose environments do without the package and its dependencies."""
+
+TYPESCRIPT_CLIENT = ROOT / "tests" / "contract" / "typescript"
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, formatting and spelling with ruff and codespell (`-- --fix` repairs)."""
+    bin_ = environment(session, "lint")
+    fix = "--fix" in session.posargs
+    session.run(bin_ / "ruff", "check", *(["--fix"] if fix else []), ".")
+    session.run(bin_ / "ruff", "format", *([] if fix else ["--check"]), ".")
+    session.run(bin_ / "codespell", *(["--write-changes"] if fix else []))
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types strictly with mypy, in the package, the tests and this file."""
+    session.run(environment(session, "types") / "mypy", *session.posargs)
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check with import-linter that the layers hold."""
+    session.run(
+        environment(session, "lint") / "lint-imports", env={"PYTHONPATH": str(ROOT / "operator")}
+    )
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Run the unit tests: fast, and without servers but on loopback."""
+    pytest(session, "tests/unit")
+
+
+@nox.session(default=False)
+def integration(session: nox.Session) -> None:
+    """Run the tests against a real Kubernetes API server."""
+    pytest(session, "tests/integration")
+
+
+@nox.session(default=False)
+def contract(session: nox.Session) -> None:
+    """Run the tests with the official MCP clients."""
+    pytest(session, "tests/contract", env=official_clients(session))
+
+
+@nox.session(default=False)
+def test(session: nox.Session) -> None:
+    """Run the unit, integration and contract tests; fail below the required coverage."""
+    pytest(
+        session,
+        "tests/unit",
+        "tests/integration",
+        "tests/contract",
+        "--cov",
+        "--cov-report=term",
+        env=official_clients(session),
+    )
+
+
+@nox.session(default=False)
+def generate(session: nox.Session) -> None:
+    """Write the files that are generated from the models (`-- --check` only compares)."""
+    session.run(environment(session, "test") / "python", "tools/generate.py", *session.posargs)
+
+
+@nox.session(default=False)
+def locks(session: nox.Session) -> None:
+    """Pin all dependencies with hashes (`-- --check` compares, `-- --upgrade` takes newer ones).
+
+    Existing pins stay as long as they satisfy pyproject.toml, so that a release somewhere in the
+    world does not make the check fail. No index address is written: any mirror will do.
+    """
+    check = "--check" in session.posargs
+    upgrade = ["--upgrade"] if "--upgrade" in session.posargs else []
+    uv = environment(session, "bootstrap", name="locks") / "uv"
+    with tempfile.TemporaryDirectory() as scratch:
+        for name in ("runtime", *GROUPS):
+            lock, made = LOCKS / f"{name}.txt", Path(scratch, f"{name}.txt")
+            if lock.exists():
+                shutil.copy(lock, made)
+            session.run(uv, *compile_arguments(name), *upgrade, "--output-file", made)
+            if not check:
+                shutil.copy(made, lock)
+            elif not lock.exists() or not filecmp.cmp(made, lock, shallow=False):
+                session.error(f"{lock.relative_to(ROOT)} is out of date; run: nox -s locks")
+
+
+@nox.session(default=False)
+def demo(session: nox.Session) -> None:
+    """Show the main job end to end on a real API server (KEEP=1 leaves it running)."""
+    python(session, "demo", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure how fast a change reaches the catalog, and what it costs the API server."""
+    python(session, "tests/bench", *session.posargs)
+
+
+@nox.session(default=False)
+def dist(session: nox.Session) -> None:
+    """Build the wheel and the source distribution, and try the wheel in an empty environment."""
+    target = ROOT / "dist"
+    shutil.rmtree(target, ignore_errors=True)
+    session.run(environment(session, "test") / "hatchling", "build", "-d", target)
+    bin_ = environment(session, "runtime", name="wheel")
+    (wheel,) = target.glob("*.whl")
+    pip_install(session, bin_, "--no-deps", "--force-reinstall", wheel)
+    session.run(bin_ / "mcp-operator", "version")
+
+
+def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
+    """Run pytest on the arguments, or on those that the user gave instead of the folders."""
+    folders = [argument for argument in arguments if not argument.startswith("-")]
+    options = [argument for argument in arguments if argument.startswith("-")]
+    given = [argument for argument in session.posargs if not argument.startswith("-")]
+    options += [argument for argument in session.posargs if argument.startswith("-")]
+    command = environment(session, "test") / "pytest"
+    session.run(command, *(given or folders), *options, env=env)
+
+
+def python(session: nox.Session, *arguments: str) -> None:
+    """Run Python with the package and the tests' support modules on its path."""
+    session.run(
+        environment(session, "test") / "python", *arguments, env={"PYTHONPATH": str(ROOT / "tests")}
+    )
+
+
+def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
+    """Return the `bin` folder of a virtual environment that holds exactly a group's lock.
+
+    Sessions share it, and it is made anew only when the lock changes.
+    """
+    folder = ROOT / ".nox" / (name or group)
+    lock = LOCKS / f"{group}.txt"
+    stamp = folder / "lock.sha256"
+    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
+    bin_ = folder / "bin"
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
+        return bin_
+    session.log(f"making {folder.relative_to(ROOT)} from {lock.relative_to(ROOT)}")
+    session.run(sys.executable, "-m", "venv", "--clear", folder, silent=True)
+    pip_install(session, bin_, "--require-hashes", "-r", lock)
+    if group not in (*STANDALONE, "runtime"):
+        pip_install(session, bin_, "--no-deps", "--no-build-isolation", "--editable", ROOT)
+    stamp.write_text(digest, encoding="utf-8")
+    return bin_
+
+
+def pip_install(session: nox.Session, bin_: Path, *arguments: str | Path) -> None:
+    """Install with pip, which honours the user's own index, mirror and proxy settings."""
+    options = ("--quiet", "--disable-pip-version-check")
+    session.run(bin_ / "python", "-m", "pip", "install", *options, *arguments)
+
+
+def compile_arguments(name: str) -> list[str]:
+    """Return what `uv` is told to compile one lock."""
+    sources = [] if name in STANDALONE else ["pyproject.toml"]
+    group = [] if name == "runtime" else ["--group", name]
+    return [
+        *("pip", "compile", "--quiet", "--universal", "--python-version=3.11"),
+        *("--generate-hashes", "--no-emit-index-url", "--custom-compile-command=nox -s locks"),
+        *sources,
+        *group,
+    ]
+
+
+def official_clients(session: nox.Session) -> dict[str, str]:
+    """Make the environments of the clients that cannot share ours; return where they are."""
+    found = {"MCP_OPERATOR_MCP1_PYTHON": str(environment(session, "mcp1") / "python")}
+    npm = shutil.which("npm")
+    if npm is None:
+        session.warn("no npm command on PATH: the tests with the TypeScript client will skip")
+        return found
+    copy = ROOT / ".nox" / "typescript"
+    shutil.copytree(TYPESCRIPT_CLIENT, copy, dirs_exist_ok=True)
+    lock, installed = copy / "package-lock.json", copy / "node_modules" / "installed-lock.json"
+    if not installed.exists() or not filecmp.cmp(lock, installed, shallow=False):
+        with session.chdir(copy):
+            session.run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        shutil.copy(lock, installed)
+    return found | {"MCP_OPERATOR_TS_CLIENT": str(copy)}
