@@ -241,6 +241,7 @@ def _parse(body: bytes) -> Any:
             _compact(value).encode()  # an escaped half surrogate has no UTF-8 form
     except (ValueError, RecursionError) as error:
         raise _NotJsonError("its body is not the JSON that its content type promises") from error
+    return value
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -53,9 +53,11 @@ class JsonPath:
         """
         node = document
         for step in self._steps:
-            wanted = dict if isinstance(step, str) else list
-            try:
-                node = node[step] if isinstance(node, wanted) else {}[step]
-            except LookupError:
-                raise JsonPathError(f"the answer holds nothing at {self.path}") from None
+            if isinstance(step, str):
+                present = isinstance(node, dict) and step in node
+            else:
+                present = isinstance(node, list) and step < len(node)
+            if not present:
+                raise JsonPathError(f"the answer holds nothing at {self.path}")
+            node = node[step]
         return node

@@ -1,0 +1,338 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
+
+from mcp_operator.gateway.mapping import (
+    MAX_TARGET_LENGTH,
+    MappingError,
+    Request,
+    build_request,
+    check_header,
+)
+from support.entries import argument, backend
+
+TRAVERSALS = [
+    ".",
+    "..",
+    "../admin",
+    "..\\admin",
+    "a/b",
+    "/",
+    "\\",
+    "%2e%2e",
+    "%2E%2e%2Fadmin",
+    "%252e%252e",
+    "%25252e%25252e%25252fadmin",
+    "..%2f",
+    "..%5c",
+    ".%2e",
+    "a%2fb",
+    "%5c",
+    "%00",
+    "a\x00b",
+    "a\rb",
+    "a\nb",
+    "a%0d%0ab",
+    "a%250ab",
+    "\x7f",
+    "",
+    "..;",
+    "..;a=b",
+    "..;/admin",
+    "%2e%2e;x",
+    "\uff0e\uff0e",  # full-width dots
+    "\uff0e\uff0e\uff0fadmin",
+    "\u2025",  # two dot leader
+    "a\uff0fb",  # full-width solidus
+    "a\uff3cb",  # full-width reverse solidus
+    "\ud800",
+]
+
+HEADER_INJECTIONS = [
+    "a\r\nX-Admin: 1",
+    "a\nX-Admin: 1",
+    "a\rX-Admin: 1",
+    "a\r\n\r\nGET /admin HTTP/1.1",
+    "a\x00b",
+    "a\x0bb",
+    "a\x1b[31m",
+    "a\x7f",
+    "a\x85b",
+    "a\u2028b",
+    "a\u560d\u560ab",  # their low bytes are CR and LF
+    "é",
+    "\ud800",
+]
+
+FORBIDDEN_HEADERS = [
+    "Host",
+    "host",
+    "Content-Length",
+    "Transfer-Encoding",
+    "Connection",
+    "Keep-Alive",
+    "Upgrade",
+    "TE",
+    "Trailer",
+    "Proxy-Authorization",
+    "Expect",
+    "Authorization",
+    "Cookie",
+    "Content-Type",
+    "X Bad",
+    "X-Bad:",
+    "X-Bad\r\nX-Other",
+    "",
+]
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+values = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=10,
+)
+evil = st.sampled_from(
+    [*TRAVERSALS, *HEADER_INJECTIONS, "http://169.254.169.254/", "//evil", "@evil:1"]
+)
+
+
+def build(path: str, arguments: dict[str, Any], *mapped: Any, **fields: Any) -> Request:
+    return build_request(backend(path, *mapped, **fields), arguments)
+
+
+def query_of(request: Request) -> list[tuple[str, str]]:
+    return parse_qsl(request.target.partition("?")[2], keep_blank_values=True)
+
+
+def test_path_values_fill_their_segment() -> None:
+    request = build(
+        "/orders/{id}/lines/{line}.json",
+        {"id": "a b&c", "line": 7},
+        argument("id", "path"),
+        argument("line", "path"),
+    )
+    assert request.target == "/orders/a%20b%26c/lines/7.json"
+
+
+@pytest.mark.parametrize("value", TRAVERSALS)
+def test_a_path_value_cannot_leave_its_segment(value: str) -> None:
+    with pytest.raises(MappingError):
+        build("/orders/{id}", {"id": value}, argument("id", "path"))
+
+
+@pytest.mark.parametrize("value", [None, [], ["a"], {}, {"a": 1}])
+def test_a_path_value_is_a_single_value(value: Any) -> None:
+    with pytest.raises(MappingError, match="'id'"):
+        build("/orders/{id}", {"id": value}, argument("id", "path"))
+
+
+@pytest.mark.parametrize("path", ["/x/{a}{b}", "/x/.{a}", "/x/{a}."])
+def test_harmless_values_cannot_add_up_to_a_traversal(path: str) -> None:
+    mapped = [argument(name, "path", required=True) for name in "ab" if f"{{{name}}}" in path]
+    with pytest.raises(MappingError):
+        build(path, {"a": ".", "b": "."}, *mapped)
+
+
+def test_values_that_add_up_are_checked_after_decoding() -> None:
+    with pytest.raises(MappingError, match="leave the path"):
+        build("/x/{a}{b}", {"a": "%2", "b": "fadmin"}, argument("a", "path"), argument("b", "path"))
+
+
+@pytest.mark.parametrize(
+    "value", ["100%", "a.b", "...", "a..b", "ü", "~", "50%25", "a;b=c", "x" * 500]
+)
+def test_ordinary_path_values_arrive_unchanged(value: str) -> None:
+    request = build("/orders/{id}", {"id": value}, argument("id", "path"))
+    assert unquote(request.target.removeprefix("/orders/")) == value
+
+
+def test_a_place_without_an_argument_is_an_error() -> None:
+    with pytest.raises(MappingError, match=r"\{id\}"):
+        build("/orders/{id}", {})
+
+
+def test_a_missing_required_argument_is_named() -> None:
+    with pytest.raises(MappingError, match="'q' is required"):
+        build("/", {}, argument("q", required=True))
+
+
+def test_a_default_stands_in_for_an_absent_argument() -> None:
+    request = build("/", {}, argument("limit", default=10), argument("q"))
+    assert request.target == "/?limit=10"
+
+
+def test_an_enum_is_enforced_at_the_request() -> None:
+    with pytest.raises(MappingError, match="one of new, used"):
+        build("/", {"state": "stolen"}, argument("state", enum=("new", "used")))
+
+
+@pytest.mark.parametrize(
+    ("style", "value", "expected"),
+    [
+        ("form", ["a", "b&c"], "q=a&q=b%26c"),
+        ("form", [], ""),
+        ("form", "a b", "q=a%20b"),
+        ("form", True, "q=true"),
+        ("form", 1.5, "q=1.5"),
+        ("form", None, ""),
+        ("form", {"a": 1}, "q=%7B%22a%22%3A1%7D"),
+        ("spaceDelimited", ["a", "b"], "q=a%20b"),
+        ("pipeDelimited", ["a", 1], "q=a%7C1"),
+        ("pipeDelimited", "a", "q=a"),
+        ("json", ["a", None], "q=%5B%22a%22%2Cnull%5D"),
+        ("json", "a", "q=%22a%22"),
+    ],
+)
+def test_query_styles(style: str, value: Any, expected: str) -> None:
+    request = build("/", {"q": value}, argument("q", style=style))
+    assert request.target == ("/?" + expected if expected else "/")
+
+
+def test_a_query_value_cannot_add_a_parameter() -> None:
+    request = build("/", {"q": "a&admin=1#x", "r": "b=c"}, argument("q"), argument("r"))
+    assert query_of(request) == [("q", "a&admin=1#x"), ("r", "b=c")]
+
+
+def test_a_fixed_query_of_the_path_stays_first() -> None:
+    assert build("/s?kind=all", {"q": "x"}, argument("q")).target == "/s?kind=all&q=x"
+
+
+def test_a_path_without_slash_gets_one() -> None:
+    assert build("orders", {}).target == "/orders"
+
+
+@pytest.mark.parametrize("value", HEADER_INJECTIONS)
+@pytest.mark.parametrize("shape", [lambda v: v, lambda v: [v]])
+def test_a_header_value_cannot_start_another_line(value: str, shape: Any) -> None:
+    with pytest.raises(MappingError) as caught:
+        build("/", {"h": shape(value)}, argument("h", "header", target="X-H"))
+    assert value not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", FORBIDDEN_HEADERS)
+def test_an_argument_cannot_set_a_header_of_the_connection(name: str) -> None:
+    with pytest.raises(MappingError):
+        build("/", {"h": "x"}, argument("h", "header", target=name))
+
+
+def test_headers_are_trimmed_and_lists_joined() -> None:
+    mapped = [argument("a", "header"), argument("b", "header"), argument("c", "header")]
+    request = build("/", {"a": " x ", "b": [1, "y"], "c": None}, *mapped)
+    assert request.headers == (("a", "x"), ("b", "1,y"))
+
+
+def test_a_header_that_is_too_long_is_refused() -> None:
+    with pytest.raises(MappingError, match="longer"):
+        check_header("X-Long", "a" * 9000)
+
+
+@pytest.mark.parametrize("value", ["a; admin=1", 'a"b', "a,b", "a\\b", "a\r\nb", "é", "100%"])
+def test_a_cookie_value_cannot_add_a_cookie(value: str) -> None:
+    request = build("/", {"c": value, "d": "1"}, argument("c", "cookie"), argument("d", "cookie"))
+    ((name, cookie),) = request.headers
+    assert name == "Cookie"
+    first, second = cookie.split("; ")
+    assert unquote(first.removeprefix("c=")) == value
+    assert second == "d=1"
+    assert not set(first) & set(' ;,"\\\r\n')
+
+
+def test_a_cookie_name_must_be_a_token() -> None:
+    with pytest.raises(MappingError, match="not a cookie name"):
+        build("/", {"c": "x"}, argument("c", "cookie", target="a;b"))
+
+
+def test_body_arguments_become_one_json_object() -> None:
+    request = build(
+        "/",
+        {"a": {"b": [1, None]}, "c": "ü", "ignored": 1},
+        argument("a", "body"),
+        argument("c", "body", target="see"),
+        argument("absent", "body"),
+        method="post",
+    )
+    assert request.method == "POST"
+    assert request.body == '{"a":{"b":[1,null]},"see":"ü"}'.encode()
+    assert request.headers == (("Content-Type", "application/json"),)
+
+
+def test_a_declared_body_without_arguments_is_an_empty_object() -> None:
+    assert build("/", {}, argument("a", "body")).body == b"{}"
+    assert build("/", {}).body is None
+
+
+def test_a_form_body_is_encoded_like_a_query() -> None:
+    request = build(
+        "/",
+        {"a": "x&y=z", "b": [1, 2]},
+        argument("a", "body"),
+        argument("b", "body"),
+        content_type="application/x-www-form-urlencoded",
+    )
+    assert request.body == b"a=x%26y%3Dz&b=1&b=2"
+
+
+def test_a_plain_body_is_one_argument_as_it_is() -> None:
+    one = argument("text", "body")
+    assert build("/", {"text": "<a/>"}, one, content_type="text/xml; charset=utf-8").body == b"<a/>"
+    with pytest.raises(MappingError, match="exactly one"):
+        build("/", {}, one, content_type="text/xml")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), ["a", float("-inf")]])
+def test_numbers_that_json_does_not_have_are_refused(value: Any) -> None:
+    with pytest.raises(MappingError, match="JSON"):
+        build("/", {"a": value}, argument("a", "body"))
+
+
+@pytest.mark.parametrize("location", ["path", "query", "cookie", "body"])
+def test_half_a_surrogate_pair_is_refused_with_a_sentence(location: str) -> None:
+    with pytest.raises(MappingError, match="surrogate"):
+        build("/{a}" if location == "path" else "/", {"a": "x\udc00y"}, argument("a", location))
+
+
+def test_a_url_that_no_server_takes_is_refused() -> None:
+    with pytest.raises(MappingError, match="characters"):
+        build("/", {"q": "a" * MAX_TARGET_LENGTH}, argument("q"))
+
+
+@settings(max_examples=400, deadline=None)
+@given(arguments=st.fixed_dictionaries(dict.fromkeys("pqhcbr", values | evil)))
+def test_no_argument_changes_where_the_request_goes(arguments: dict[str, Any]) -> None:
+    template = backend(
+        "/api/{p}/items/x-{r}",
+        argument("p", "path"),
+        argument("r", "path"),
+        argument("q"),
+        argument("h", "header", target="X-H"),
+        argument("c", "cookie"),
+        argument("b", "body"),
+    )
+    try:
+        request = build_request(template, arguments)
+    except MappingError:
+        return
+    assert (request.scheme, request.host, request.port) == ("http", "orders.demo.svc", 80)
+    url = URL(f"http://orders.demo.svc:80{request.target}", encoded=True)
+    assert (url.scheme, url.host, url.port, url.user, url.fragment) == (
+        "http", "orders.demo.svc", 80, None, "",
+    )  # fmt: skip
+    path = request.target.partition("?")[0]
+    assert re.fullmatch(r"/api/[^/]+/items/x-[^/]+", path)
+    for _ in range(4):
+        assert re.fullmatch(r"/api/[^/\\]+/items/x-[^/\\]+", path)
+        assert not {".", ".."} & set(path.split("/"))
+        path = unquote(path)
+    assert {name for name, _ in query_of(request)} <= {"q"}
+    assert {name for name, _ in request.headers} <= {"X-H", "Cookie", "Content-Type"}
+    for _, value in request.headers:
+        assert re.fullmatch(r"[\t\x20-\x7e]*", value)
+    assert request.target.isascii()
+    assert not re.search(r"[\x00-\x20\x7f]", request.target)

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import PromptMessage, PromptVariable
+from mcp_operator.gateway.prompts import (
+    PromptArgumentError,
+    complete_prompt,
+    complete_template,
+    render,
+)
+from support.entries import argument, backend, prompt, resource
+
+NAME = PromptVariable(name="name")
+
+
+def text_of(template: str, arguments: dict[str, Any], *variables: PromptVariable) -> str | None:
+    (message,) = render(prompt(template, variables=variables), arguments)
+    return message.text
+
+
+def test_places_are_filled_with_or_without_blanks() -> None:
+    assert text_of("{{name}}, {{ name }}!", {"name": "Ada"}, NAME) == "Ada, Ada!"
+
+
+def test_a_value_is_never_expanded_again() -> None:
+    secret = PromptVariable(name="secret", default="hidden")
+    assert text_of("{{name}}", {"name": "{{secret}}"}, NAME, secret) == "{{secret}}"
+
+
+def test_values_side_by_side_do_not_form_a_place() -> None:
+    other = PromptVariable(name="other")
+    rendered = text_of("{{name}}{{other}}", {"name": "{{na", "other": "me}}"}, NAME, other)
+    assert rendered == "{{name}}"
+
+
+def test_values_are_text_to_the_regular_expression_too() -> None:
+    assert text_of("{{name}}", {"name": r"\1 \g<0> $1"}, NAME) == r"\1 \g<0> $1"
+
+
+def test_an_undeclared_place_stays_as_it_is() -> None:
+    assert text_of("{{nobody}} {{}} {{ 1 }}", {}, NAME) == "{{nobody}} {{}} {{ 1 }}"
+
+
+def test_an_absent_optional_variable_is_empty_or_its_default() -> None:
+    assert text_of("[{{name}}]", {}, NAME) == "[]"
+    assert text_of("[{{name}}]", {}, PromptVariable(name="name", default="x")) == "[x]"
+
+
+def test_a_missing_required_variable_is_named() -> None:
+    with pytest.raises(PromptArgumentError, match="'name' is required"):
+        text_of("{{name}}", {}, PromptVariable(name="name", required=True))
+
+
+def test_a_value_that_is_no_string_is_refused() -> None:
+    with pytest.raises(PromptArgumentError, match="'name' must be a string"):
+        text_of("{{name}}", {"name": 7}, NAME)
+
+
+def test_a_value_outside_the_enum_is_refused_with_the_choice() -> None:
+    with pytest.raises(PromptArgumentError, match="one of: low, high"):
+        text_of("{{name}}", {"name": "up"}, PromptVariable(name="name", enum=("low", "high")))
+
+
+def test_a_message_can_embed_a_resource_named_by_an_argument() -> None:
+    messages = (
+        PromptMessage(resource_uri="docs://{{name}}"),
+        PromptMessage(role="assistant", text="Read."),
+    )
+    first, second = render(prompt(messages=messages, variables=(NAME,)), {"name": "a"})
+    assert (first.role, first.text, first.resource_uri) == ("user", None, "docs://a")
+    assert (second.role, second.text, second.resource_uri) == ("assistant", "Read.", None)
+
+
+def test_completion_filters_by_prefix_in_the_authors_order() -> None:
+    choice = PromptVariable(name="name", enum=("Python", "pytest", "Rust"))
+    assert complete_prompt(prompt("", variables=(choice,)), "name", "PY") == {
+        "values": ["Python", "pytest"],
+        "total": 2,
+        "hasMore": False,
+    }
+
+
+def test_completion_stops_at_a_hundred_and_says_so() -> None:
+    choice = PromptVariable(name="name", enum=tuple(f"v{n}" for n in range(101)))
+    answer = complete_prompt(prompt("", variables=(choice,)), "name", "")
+    assert (len(answer["values"]), answer["total"], answer["hasMore"]) == (100, 101, True)
+
+
+def test_a_variable_without_enum_completes_to_nothing() -> None:
+    assert complete_prompt(prompt("", variables=(NAME,)), "name", "")["values"] == []
+
+
+def test_a_template_completes_from_its_backends_arguments() -> None:
+    entry = resource(
+        uri_template="docs://{lang}",
+        backend=backend("/{lang}", argument("lang", "path", enum=("de", "en"))),
+    )
+    assert complete_template(entry, "lang", "e")["values"] == ["en"]
+    with pytest.raises(PromptArgumentError, match="'page'"):
+        complete_template(entry, "page", "")
+
+
+def test_completing_an_unknown_variable_is_an_error() -> None:
+    with pytest.raises(PromptArgumentError, match="no argument 'other'"):
+        complete_prompt(prompt("", variables=(NAME,)), "other", "")
