@@ -32,22 +32,17 @@ class ApiModel(BaseModel):
     )
 
 
-def rule(
-    cel: str, message: str, *, field_path: str = "", message_expression: str = ""
-) -> dict[str, Any]:
+def rule(cel: str, message: str, *, field_path: str = "") -> dict[str, Any]:
     """Write one CEL rule of a model or a field.
 
     Args:
         cel: Must hold for the object; `self` is the model or the field's value.
         message: Names the fields and the fix, as a YAML author would say it.
         field_path: The child field to blame instead of the object itself, such as `.image`.
-        message_expression: CEL giving a message that quotes values; `message` is the fallback.
     """
     written: dict[str, Any] = {"rule": cel, "message": message}
     if field_path:
         written["fieldPath"] = field_path
-    if message_expression:
-        written["messageExpression"] = message_expression
     return written
 
 

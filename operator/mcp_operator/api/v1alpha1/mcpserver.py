@@ -217,7 +217,8 @@ class MCPServerSpec(ApiModel):
             field_path=".mode",
         ),
         rule(
-            "has(self.image) || !(self.mode == 'Direct' || has(self.command) || has(self.args))",
+            "has(self.image) || self.mode == 'Gateway' "
+            "|| (self.mode == 'Auto' && !has(self.command) && !has(self.args))",
             "mode: Direct, command and args run your own MCP server; set image to it",
             field_path=".image",
         ),

@@ -1,0 +1,170 @@
+"""What the API server would refuse in an object, found without an API server.
+
+Both read the same generated schemas: `structure` checks types, bounds and unknown fields as the
+server's strict decoding does, and here the very CEL expressions of the CRDs are evaluated. Nothing
+is written twice, so a file that passes here is admitted there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import cel
+
+from mcp_operator.api.base import GROUP, VALIDATIONS, VERSION
+from mcp_operator.api.crd import DEFINITIONS, object_schema
+from mcp_operator.api.structure import Path, Problem, defaulted, structure_problems
+from mcp_operator.api.v1alpha1.common import LABEL_KEY, LABEL_VALUE
+from mcp_operator.core.meta import Object
+
+__all__ = ["Problem", "problems"]
+
+API_VERSION = f"{GROUP}/{VERSION}"
+
+_RESERVED = frozenset(
+    {"as", "for", "function", "if", "import", "in", "namespace", "null", "package"}
+)
+"""The words of CEL that could name a field: it is `__name__` in a rule (apiserver, common/cel)."""
+
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_MAX_NAME = 253
+_LABEL_KEY = re.compile(LABEL_KEY)
+_LABEL_VALUE = re.compile(LABEL_VALUE)
+_METADATA = frozenset(
+    {
+        "annotations",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "labels",
+        "managedFields",
+        "name",
+        "namespace",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
+"""The fields of `metav1.ObjectMeta`."""
+
+
+def problems(obj: Any) -> list[Problem]:
+    """Return everything that the API server would refuse in one object of our kinds.
+
+    Args:
+        obj: The object as parsed from YAML or JSON; anything at all, it need not be an object.
+    """
+    if not isinstance(obj, Mapping):
+        return [Problem((), "must be an object with apiVersion, kind, metadata and spec")]
+    schema = _schemas().get(str(obj.get("kind")))
+    if obj.get("apiVersion") != API_VERSION:
+        return [Problem(("apiVersion",), f"must be {API_VERSION}")]
+    if schema is None:
+        return [Problem(("kind",), f"must be one of {', '.join(sorted(_schemas()))}")]
+    # The API server drops the status that a manifest brings; only its name must be known.
+    declared = {name: value for name, value in obj.items() if name != "status"}
+    found = [*_metadata_problems(obj.get("metadata")), *structure_problems(schema, declared)]
+    return [*found, *_rule_problems(schema, defaulted(schema, declared), (), found)]
+
+
+@cache
+def _schemas() -> dict[str, Object]:
+    return {definition.resource.kind: object_schema(definition) for definition in DEFINITIONS}
+
+
+@cache
+def _program(expression: str) -> cel.Program:
+    return cel.compile(expression)
+
+
+def _rule_problems(
+    schema: Mapping[str, Any], value: Any, path: Path, known: list[Problem]
+) -> Iterator[Problem]:
+    """Evaluate the rules of a schema and of all below it.
+
+    A rule is skipped where the structure it relies on is wrong already, as in the API server.
+    """
+    depth = len(path)
+    if not any(problem.path[:depth] == path for problem in known):
+        for one in schema.get(VALIDATIONS, ()):
+            if not _holds(one["rule"], _escaped(schema, value)):
+                yield _blamed(path, one)
+    if isinstance(value, Mapping):
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+        for name, child in value.items():
+            below = properties.get(name, others)
+            if below:
+                yield from _rule_problems(below, child, (*path, name), known)
+    elif isinstance(value, list) and "items" in schema:
+        for index, child in enumerate(value):
+            yield from _rule_problems(schema["items"], child, (*path, index), known)
+
+
+def _holds(expression: str, value: Any) -> bool:
+    return _program(expression).execute({"self": value}) is True
+
+
+def _blamed(path: Path, one: Mapping[str, Any]) -> Problem:
+    child = tuple(part for part in one.get("fieldPath", "").split(".") if part)
+    field, separator, message = one["message"].partition(": ")
+    if not path and separator and field.startswith("metadata."):
+        return Problem(tuple(field.split(".")), message)  # CEL cannot blame metadata by path
+    return Problem((*path, *child), one["message"])
+
+
+def _escaped(schema: Mapping[str, Any], value: Any) -> Any:
+    """Rename the declared fields that CEL would read as its own words."""
+    if isinstance(value, Mapping):
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties", {})
+        return {
+            f"__{name}__" if name in _RESERVED and name in properties else name: _escaped(
+                properties.get(name, others), child
+            )
+            for name, child in value.items()
+        }
+    if isinstance(value, list):
+        return [_escaped(schema.get("items", {}), child) for child in value]
+    return value
+
+
+def _metadata_problems(metadata: Any) -> Iterator[Problem]:
+    if not isinstance(metadata, Mapping) or not metadata.get("name"):
+        yield Problem(("metadata", "name"), "Required value: give the object a name")
+        return
+    name = metadata["name"]
+    if not isinstance(name, str) or len(name) > _MAX_NAME or not _SUBDOMAIN.fullmatch(name):
+        yield Problem(
+            ("metadata", "name"),
+            f"must consist of lower case alphanumeric characters, '-' or '.', at most {_MAX_NAME}",
+        )
+    for field in sorted(metadata.keys() - _METADATA):
+        yield Problem(("metadata", field), "unknown field")
+    for field in ("labels", "annotations"):
+        yield from _map_problems(field, metadata.get(field) or {})
+
+
+def _map_problems(field: str, written: Any) -> Iterator[Problem]:
+    if not isinstance(written, Mapping):
+        yield Problem(("metadata", field), "must be of type object")
+        return
+    for key, value in written.items():
+        path = ("metadata", field, str(key))
+        if not isinstance(value, str):
+            yield Problem(path, "must be of type string: put the value into quotes")
+        elif field == "labels" and not _LABEL_VALUE.fullmatch(value):
+            yield Problem(
+                path,
+                "a valid label must be an empty string or consist of alphanumeric "
+                "characters, '-', '_' or '.'",
+            )
+        if not _LABEL_KEY.fullmatch(str(key)):
+            yield Problem(
+                path, "name part must consist of alphanumeric characters, '-', '_' or '.'"
+            )
