@@ -31,9 +31,11 @@ from mcp_operator.runtime.wire import (
     APPLY,
     JSON,
     MERGE_PATCH,
+    Page,
     WatchEvent,
     clean,
     decode,
+    page,
     partial,
     watch_event,
 )
@@ -61,13 +63,6 @@ WriteObserver = Callable[[Resource, Object], None]
 """Is told the object that the server returned for a write."""
 
 
-class Page(NamedTuple):
-    """One page of a list, and the resourceVersion of the whole list."""
-
-    items: list[Object]
-    resource_version: str
-
-
 class _Write(NamedTuple):
     method: str
     path: str
@@ -83,7 +78,10 @@ class Client:
     they are half of an object, and nobody here reads them.
     """
 
-    def __init__(self, transport: Transport, *, field_manager: str) -> None:
+    def __init__(
+        self, transport: Transport, *, field_manager: str, metrics: RuntimeMetrics
+    ) -> None:
+        self.metrics = metrics
         self._transport = transport
         self._field_manager = field_manager
         self._observers: list[WriteObserver] = []
@@ -130,7 +128,7 @@ class Client:
             max_in_flight=max_in_flight,
         )
         await transport.open()
-        return cls(transport, field_manager=field_manager)
+        return cls(transport, field_manager=field_manager, metrics=metrics)
 
     async def close(self) -> None:
         """Close all connections; watches under way end."""
@@ -205,13 +203,11 @@ class Client:
         path = resource.path(namespace)
         while True:
             body = await self.request("GET", path, query=query, headers={"Accept": accept})
-            answer = decode(body)
-            metadata = answer["metadata"]
-            items = [clean(item, resource) for item in answer.get("items") or ()]
-            yield Page(items, metadata.get("resourceVersion", ""))
-            if not metadata.get("continue"):
+            answer = page(body, resource)
+            yield answer
+            if not answer.next:
                 return
-            query["continue"] = metadata["continue"]
+            query["continue"] = answer.next
 
     async def watch(
         self,

@@ -9,7 +9,7 @@ from typing import Literal
 from mcp_operator.core.meta import Object
 
 EventType = Literal["Created", "Updated", "Deleted", "Generic"]
-"""`Generic` stands for a nudge that did not come from the API server (a timer, a channel)."""
+"""`Generic` stands for a nudge without a change of the object (a timer, a resync)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,9 @@ class Event:
         type: What happened.
         old: The object before; None when it was created.
         new: The object after; None when it was deleted.
-        initial: The event fills an informer for the first time (client-go's `isInInitialList`),
-            so it may wait behind changes that happen now.
+        initial: Nothing happened just now: the event fills an informer for the first time
+            (client-go's `isInInitialList`) or repeats what is known, to be on the safe side
+            (a resync, as `Generic`). It may wait behind changes that happen now.
         final_state_unknown: The deletion itself was not seen, it was found out by a new list
             (client-go's `DeletedFinalStateUnknown`); `old` is the last state that was known.
     """

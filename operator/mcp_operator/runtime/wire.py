@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import from_json
 
@@ -15,10 +14,35 @@ APPLY: Final = "application/apply-patch+yaml"
 """Server-side apply; JSON is YAML, too."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 
+_EXCERPT: Final = 100
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
-decode = functools.partial(from_json, cache_strings="all")
-"""Equal strings become one object, which makes a cached object a third of its size."""
+
+def decode(body: bytes) -> Any:
+    """Decode JSON. Equal strings become one object: a third of the memory for cached objects.
+
+    Raises:
+        ApiError: It is no JSON (reason `MALFORMED`).
+    """
+    try:
+        return from_json(body, cache_strings="all")
+    except ValueError as error:
+        text = f"the answer is no JSON: {body[:_EXCERPT]!r}"
+        raise ApiError(NO_ANSWER, MALFORMED, text) from error
+
+
+class Page(NamedTuple):
+    """One page of a list.
+
+    Attributes:
+        items: The objects.
+        resource_version: The version of the whole list.
+        next: What to ask the next page with; empty for the last.
+    """
+
+    items: list[Object]
+    resource_version: str
+    next: str = ""
 
 
 class WatchEvent(NamedTuple):
@@ -45,21 +69,38 @@ def clean(obj: Object, resource: Resource) -> Object:
     return obj
 
 
+def page(body: bytes, resource: Resource) -> Page:
+    """Read a list.
+
+    Raises:
+        ApiError: It is no list (reason `MALFORMED`).
+    """
+    raw = decode(body)
+    try:
+        metadata = raw["metadata"]
+        items = [clean(item, resource) for item in raw.get("items") or ()]
+        return Page(items, metadata["resourceVersion"], metadata.get("continue", ""))
+    except (TypeError, KeyError, AttributeError) as error:
+        text = f"the answer is no list of {resource}: {body[:_EXCERPT]!r}"
+        raise ApiError(NO_ANSWER, MALFORMED, text) from error
+
+
 def watch_event(line: bytes | bytearray, resource: Resource) -> WatchEvent:
     """Read one line of a watch.
 
     Raises:
         ApiError: It is an ERROR event, or no event at all (reason `MALFORMED`).
     """
+    raw = decode(bytes(line))
     try:
-        raw = decode(bytes(line))
         kind, obj = raw["type"], raw["object"]
-    except (ValueError, TypeError, KeyError) as error:
-        text = f"a watch sent something that is no event: {bytes(line[:100])!r}"
+        if kind in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:
+            obj["metadata"]["resourceVersion"]  # an event without it is none
+            return WatchEvent(kind, clean(obj, resource))
+        if kind == "ERROR":
+            raise ApiError.from_status(obj, request=f"watch {resource}")
+    except (TypeError, KeyError, AttributeError) as error:
+        text = f"a watch sent something that is no event: {bytes(line[:_EXCERPT])!r}"
         raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}") from error
-    if kind == "ERROR":
-        raise ApiError.from_status(obj, request=f"watch {resource}")
-    if kind not in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:
-        text = f"a watch sent an event of the unknown type {kind!r}"
-        raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}")
-    return WatchEvent(kind, clean(obj, resource))
+    text = f"a watch sent an event of the unknown type {kind!r}"
+    raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}")
