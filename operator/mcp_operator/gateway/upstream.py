@@ -190,9 +190,7 @@ class HttpUpstream:
 
 def _make_context(tls: Tls) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(
-            cadata=tls.ca.decode("ascii", errors="replace") if tls.ca else None
-        )
+        context = ssl.create_default_context(cadata=tls.ca.decode("ascii") if tls.ca else None)
     except (ssl.SSLError, ValueError) as error:
         raise UpstreamError("tls", "The CA given for the backend is no PEM certificate.") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2

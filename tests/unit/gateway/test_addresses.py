@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.gateway.addresses import (
+    ForbiddenAddressError,
+    GuardedResolver,
+    Overrides,
+    why_forbidden,
+)
+from support.fake_dns import FakeDns
+
+FORBIDDEN = [
+    "127.0.0.1",
+    "127.0.0.2",
+    "127.255.255.254",
+    "0.0.0.0",  # noqa: S104 - an address to refuse, not to listen on
+    "0.1.2.3",
+    "169.254.169.254",
+    "169.254.170.2",
+    "169.254.0.1",
+    "100.100.100.200",
+    "168.63.129.16",
+    "192.0.0.192",
+    "224.0.0.1",
+    "239.255.255.250",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::1",
+    "::",
+    "fe80::1",
+    "fe80::1%eth0",
+    "ff02::1",
+    "fd00:ec2::254",
+    "fd20:ce::254",
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b::7f00:1",
+    "2002:a9fe:a9fe::1",
+    "2002:7f00:1::",
+    "2130706433",
+    "0x7f000001",
+    "0177.0.0.1",
+    "127.1",
+    "localhost",
+    "",
+]
+
+ALLOWED = [
+    "10.96.0.20",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "8.8.8.8",
+    "fd00::1",
+    "2001:4860::8",
+]
+
+
+@pytest.mark.parametrize("address", FORBIDDEN)
+def test_no_connection_is_made_to_special_addresses(address: str) -> None:
+    assert why_forbidden(address)
+
+
+@pytest.mark.parametrize("address", ALLOWED)
+def test_ordinary_addresses_of_clusters_are_fine(address: str) -> None:
+    assert not why_forbidden(address)
+
+
+def test_the_clusters_own_addresses_can_be_blocked() -> None:
+    assert "cluster itself" in why_forbidden("10.96.0.1", {"10.96.0.1"})
+    assert why_forbidden("::ffff:10.96.0.1", {"10.96.0.1"})
+
+
+async def test_one_bad_address_spoils_a_name() -> None:
+    resolver = GuardedResolver(FakeDns("10.0.0.1", "127.0.0.1"), trusted=(), blocked=())
+    with pytest.raises(ForbiddenAddressError, match=r"127\.0\.0\.1: it is loopback"):
+        await resolver.resolve("orders.demo.svc", 80)
+
+
+async def test_a_trusted_name_may_be_anywhere() -> None:
+    dns = FakeDns("127.0.0.1")
+    resolver = GuardedResolver(dns, trusted={"localhost:9000"}, blocked=())
+    (result,) = await resolver.resolve("localhost", 9000)
+    assert result["host"] == "127.0.0.1"
+    with pytest.raises(ForbiddenAddressError):
+        await resolver.resolve("localhost", 9001)
+    await resolver.close()
+    assert dns.closed
+
+
+@pytest.mark.parametrize(
+    ("key", "host"),
+    [
+        ("demo/orders:80", "orders.demo.svc"),
+        ("demo/orders:80", "orders.demo"),
+        ("demo/orders:80", "orders.demo.svc.cluster.local"),
+        ("orders.demo.svc:80", "orders.demo.svc"),
+    ],
+)
+def test_a_service_is_found_by_either_name(key: str, host: str) -> None:
+    overrides = Overrides({key: "127.0.0.1:9000"})
+    assert overrides.find(host, 80) == ("127.0.0.1", 9000)
+    assert overrides.find(host, 81) is None
+    assert overrides.find("other.demo.svc", 80) is None
+
+
+def test_an_ipv6_override_loses_its_brackets() -> None:
+    assert Overrides({"demo/orders:80": "[::1]:9000"}).find("orders.demo.svc", 80) == ("::1", 9000)

@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import asyncio
+import ssl
+import tracemalloc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+
+from mcp_operator.gateway.content import Answer
+from mcp_operator.gateway.mapping import Request
+from mcp_operator.gateway.upstream import MAX_TLS_CONTEXTS, HttpUpstream, Tls, UpstreamError
+from support.certificates import Authority
+from support.fake_dns import FakeDns
+from support.hostile_backend import HostileBackend, hostile_backend
+
+MEBIBYTE = 1 << 20
+
+
+def get(target: str, **fields: object) -> Request:
+    request = {"method": "GET", "scheme": "http", "host": "orders.demo.svc", "port": 80}
+    return Request(**request | {"target": target} | fields)  # type: ignore[arg-type] # as tests say
+
+
+@asynccontextmanager
+async def upstream_to(address: str = "", *dns: str) -> AsyncIterator[HttpUpstream]:
+    services = {"demo/orders:80": address} if address else {}
+    async with HttpUpstream(services, user_agent="test/1", resolver=FakeDns(*dns)) as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def hostile() -> AsyncIterator[HostileBackend]:
+    async with hostile_backend() as backend:
+        yield backend
+
+
+@pytest.fixture
+async def upstream(hostile: HostileBackend) -> AsyncIterator[HttpUpstream]:
+    async with upstream_to(hostile.address) as upstream:
+        yield upstream
+
+
+async def reason_of(upstream: HttpUpstream, request: Request, tls: Tls | None = None) -> str:
+    with pytest.raises(UpstreamError) as caught:
+        await upstream.send(request, tls or Tls(), MEBIBYTE)
+    assert "127.0.0.1" not in str(caught.value)
+    assert "orders.demo" not in str(caught.value)
+    return caught.value.reason
+
+
+async def test_a_request_arrives_byte_for_byte(
+    upstream: HttpUpstream, hostile: HostileBackend
+) -> None:
+    request = get("/a%2Fb/%252e?q=%20&r=a+b", method="POST", headers=(("X-A", "1"),), body=b"{}")
+    answer = await upstream.send(request, Tls(), MEBIBYTE)
+    assert answer == Answer(200, "application/json", b'{"ok":true}')
+    (raw,) = hostile.requests
+    head, _, body = raw.partition(b"\r\n\r\n")
+    line, *headers = head.decode().split("\r\n")
+    assert line == "POST /a%2Fb/%252e?q=%20&r=a+b HTTP/1.1"
+    assert body == b"{}"
+    assert dict(header.split(": ") for header in headers) == {
+        "Host": "orders.demo.svc",
+        "X-A": "1",
+        "User-Agent": "test/1",
+        "Accept-Encoding": "identity",
+        "Accept": "*/*",
+        "Content-Length": "2",
+    }
+
+
+async def test_connections_are_reused(upstream: HttpUpstream, hostile: HostileBackend) -> None:
+    for _ in range(3):
+        await upstream.send(get("/ok"), Tls(), MEBIBYTE)
+    assert hostile.connections == 1
+
+
+async def test_the_host_header_names_an_unusual_port(hostile: HostileBackend) -> None:
+    async with HttpUpstream({"demo/orders:81": hostile.address}, user_agent="t") as upstream:
+        await upstream.send(get("/ok", port=81), Tls(), MEBIBYTE)
+    assert b"Host: orders.demo.svc:81\r\n" in hostile.requests[0]
+
+
+@pytest.mark.parametrize("path", ["/gigabyte", "/chunked-gigabyte", "/claims-gigabyte"])
+async def test_a_gigabyte_is_cut_at_the_limit(
+    upstream: HttpUpstream, hostile: HostileBackend, path: str
+) -> None:
+    tracemalloc.start()
+    try:
+        assert await reason_of(upstream, get(path)) == "too_large"
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 8 * MEBIBYTE
+    await asyncio.wait_for(hostile.closed.wait(), 1)
+    # What the kernel's socket buffers on both sides took before the connection was closed.
+    assert hostile.sent < 32 * MEBIBYTE
+
+
+async def test_an_answer_of_exactly_the_limit_is_whole(upstream: HttpUpstream) -> None:
+    assert (await upstream.send(get("/ok"), Tls(), 11)).body == b'{"ok":true}'
+    with pytest.raises(UpstreamError, match="larger than 10 bytes"):
+        await upstream.send(get("/ok"), Tls(), 10)
+
+
+@pytest.mark.parametrize("path", ["/stall", "/drip", "/drip-headers", "/continue"])
+async def test_cancelling_closes_the_connection(
+    upstream: HttpUpstream, hostile: HostileBackend, path: str
+) -> None:
+    call = asyncio.create_task(upstream.send(get(path), Tls(), MEBIBYTE))
+    await hostile.reached.wait()
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    await asyncio.wait_for(hostile.closed.wait(), 1)
+    assert hostile.open_connections == 0
+
+
+@pytest.mark.parametrize("path", ["/stall", "/drip", "/drip-headers", "/continue"])
+async def test_a_deadline_ends_what_never_ends(upstream: HttpUpstream, path: str) -> None:
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    # What never ends may also be refused for what it sends until then, such as 128 headers.
+    with pytest.raises((TimeoutError, UpstreamError)):
+        async with asyncio.timeout(0.2):
+            await upstream.send(get(path), Tls(), MEBIBYTE)
+    assert loop.time() - start < 0.3
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gzip",
+        "/upgrade",
+        "/not-http",
+        "/short",
+        "/hang-up",
+        "/bad-chunk",
+        "/huge-header",
+    ],
+)
+async def test_what_is_not_proper_http_is_a_typed_error(upstream: HttpUpstream, path: str) -> None:
+    assert await reason_of(upstream, get(path)) == "protocol"
+    answer = await upstream.send(get("/ok"), Tls(), MEBIBYTE)
+    assert answer.status == 200
+
+
+async def test_redirects_are_answers(upstream: HttpUpstream, hostile: HostileBackend) -> None:
+    answer = await upstream.send(get("/redirect"), Tls(), MEBIBYTE)
+    assert (answer.status, answer.body) == (302, b"")
+    assert len(hostile.requests) == 1
+
+
+async def test_cookies_are_not_kept(upstream: HttpUpstream, hostile: HostileBackend) -> None:
+    for _ in range(2):
+        await upstream.send(get("/cookie"), Tls(), MEBIBYTE)
+    assert b"cookie:" not in hostile.requests[1].lower()
+
+
+async def test_proxies_of_the_environment_are_ignored(
+    upstream: HttpUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    assert (await upstream.send(get("/ok"), Tls(), MEBIBYTE)).status == 200
+
+
+async def test_a_post_is_not_repeated(upstream: HttpUpstream, hostile: HostileBackend) -> None:
+    await upstream.send(get("/ok"), Tls(), MEBIBYTE)
+    assert await reason_of(upstream, get("/hang-up", method="POST", body=b"{}")) == "protocol"
+    assert len(hostile.requests) == 2
+
+
+async def test_nobody_listening_is_a_connect_error(unused_tcp_port: int) -> None:
+    async with upstream_to(f"127.0.0.1:{unused_tcp_port}") as upstream:
+        assert await reason_of(upstream, get("/ok")) == "connect"
+
+
+async def test_an_unknown_name_is_a_connect_error() -> None:
+    async with upstream_to() as upstream:
+        assert await reason_of(upstream, get("/ok")) == "connect"
+
+
+@pytest.mark.parametrize(
+    "address", ["127.0.0.1", "169.254.169.254", "::1", "::ffff:127.0.0.1", "100.100.100.200"]
+)
+async def test_a_name_that_leads_to_a_special_address_is_not_called(
+    hostile: HostileBackend, address: str
+) -> None:
+    async with upstream_to("", "10.0.0.1", address) as upstream:
+        assert await reason_of(upstream, get("/ok", port=hostile.port)) == "forbidden"
+    assert hostile.connections == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "::1", "169.254.169.254", "0.0.0.0"])  # noqa: S104
+async def test_a_literal_special_address_is_not_called(hostile: HostileBackend, host: str) -> None:
+    async with upstream_to("", "10.0.0.1") as upstream:
+        assert await reason_of(upstream, get("/ok", host=host, port=hostile.port)) == "forbidden"
+    assert hostile.connections == 0
+
+
+@pytest.mark.parametrize("host", ["2130706433", "127.1", "0x7f.1", "0177.0.0.1"])
+async def test_odd_spellings_of_loopback_are_not_called(hostile: HostileBackend, host: str) -> None:
+    async with upstream_to("", "127.0.0.1") as upstream:
+        assert await reason_of(upstream, get("/ok", host=host, port=hostile.port))
+    assert hostile.connections == 0
+
+
+async def test_rebinding_a_name_after_the_first_answer_does_not_help(
+    hostile: HostileBackend,
+) -> None:
+    dns = FakeDns("10.0.0.1")
+    async with HttpUpstream({}, user_agent="t", resolver=dns) as upstream:
+        dns.addresses = ("127.0.0.1",)
+        assert await reason_of(upstream, get("/ok", port=hostile.port)) == "forbidden"
+    assert hostile.connections == 0
+
+
+async def test_an_override_opens_only_the_service_it_names(hostile: HostileBackend) -> None:
+    async with upstream_to(f"localhost:{hostile.port}", "127.0.0.1") as upstream:
+        assert (await upstream.send(get("/ok"), Tls(), MEBIBYTE)).status == 200
+        direct = get("/ok", host="localhost", port=hostile.port)
+        assert await reason_of(upstream, direct) == "forbidden"
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path, "ca")
+
+
+@pytest.fixture
+async def tls_address(authority: Authority) -> AsyncIterator[str]:
+    certificate, key = authority.issue("backend", hosts=("orders.demo.svc",))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(text="secret garden")
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    yield f"127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_tls_is_verified_against_the_given_ca_and_the_backends_name(
+    authority: Authority, tls_address: str
+) -> None:
+    ca = authority.certificate.read_bytes()
+    request = get("/", scheme="https")
+    async with upstream_to(tls_address) as upstream:
+        assert (await upstream.send(request, Tls(ca=ca), MEBIBYTE)).body == b"secret garden"
+        assert await reason_of(upstream, request, Tls(ca=ca, server_name="other.svc")) == "tls"
+        assert await reason_of(upstream, request) == "tls"
+        assert (await upstream.send(request, Tls(verify=False), MEBIBYTE)).status == 200
+        other = get("/", scheme="https", host="orders.demo.svc.cluster.local")
+        assert await reason_of(upstream, other, Tls(ca=ca)) == "tls"
+        named = Tls(ca=ca, server_name="orders.demo.svc")
+        assert (await upstream.send(other, named, MEBIBYTE)).status == 200
+
+
+async def test_a_ca_that_is_none_is_a_tls_error(tls_address: str) -> None:
+    async with upstream_to(tls_address) as upstream:
+        for ca in (b"not PEM", b"\xff"):
+            assert await reason_of(upstream, get("/", scheme="https"), Tls(ca=ca)) == "tls"
+
+
+async def test_plain_http_where_tls_is_expected_is_a_tls_error() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        async with upstream_to(f"{host}:{port}") as upstream:
+            assert await reason_of(upstream, get("/", scheme="https")) == "tls"
+
+
+async def test_tls_contexts_are_shared_and_bounded(
+    upstream: HttpUpstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "mcp_operator.gateway.upstream._make_context",
+        lambda _: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    )
+    first = await upstream._context(Tls(ca=b"0"))
+    assert await upstream._context(Tls(ca=b"0")) is first
+    for number in range(1, MAX_TLS_CONTEXTS + 1):
+        await upstream._context(Tls(ca=b"%d" % number))
+    assert len(upstream._contexts) == MAX_TLS_CONTEXTS
+    assert await upstream._context(Tls(ca=b"0")) is not first
