@@ -146,7 +146,7 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        timeout_seconds: float = REQUEST_TIMEOUT,
+        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109  # of each attempt, not of the call
     ) -> bytes:
         """Send any request and return the body of the answer.
 
@@ -156,7 +156,7 @@ class Client:
             query: Query parameters.
             body: Anything that is JSON.
             headers: More headers, such as Accept.
-            timeout_seconds: For each attempt.
+            timeout: Seconds for each attempt.
 
         Raises:
             ApiError: The server refused, or could not be reached.
@@ -168,7 +168,7 @@ class Client:
                 query=query or {},
                 headers={"Accept": JSON, "Content-Type": JSON, **(headers or {})},
                 data=None if body is None else to_json(body),
-                timeout=aiohttp.ClientTimeout(total=timeout_seconds, sock_connect=CONNECT_TIMEOUT),
+                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
             )
         )
 

@@ -156,14 +156,14 @@ class InformerSet:
                 self._start(self._group, informer)
             await asyncio.Event().wait()
 
-    async def wait_synced(self, timeout_seconds: float) -> None:
+    async def wait_synced(self, timeout: float) -> None:  # noqa: ASYNC109  # it names what is late
         """Wait until all informers there are now have synced.
 
         Raises:
-            SyncTimeoutError: One took longer than `timeout_seconds`.
+            SyncTimeoutError: One took longer than `timeout` seconds.
         """
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(timeout):
                 for informer in [*self._informers.values()]:
                     await informer.synced.wait()
         except TimeoutError as error:
@@ -173,7 +173,7 @@ class InformerSet:
                 if not informer.synced.is_set()
             )
             raise SyncTimeoutError(
-                f"not listed within {timeout_seconds:g} s: {missing}. "
+                f"not listed within {timeout:g} s: {missing}. "
                 "Check that the kinds are installed and that RBAC allows list and watch"
             ) from error
 
