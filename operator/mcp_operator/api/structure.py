@@ -76,7 +76,7 @@ def structure_problems(schema: Mapping[str, Any], value: Any, path: Path = ()) -
         return
     if "enum" in schema and value not in schema["enum"]:
         options = ", ".join(json.dumps(option) for option in schema["enum"])
-        yield Problem(path, f"Unsupported value: {json.dumps(value)}: supported values: {options}")
+        yield Problem(path, f"Unsupported value: {_shown(value)}: supported values: {options}")
     for keyword, check in _BOUNDS.items():
         if keyword in schema:
             message = check(value, schema[keyword])
@@ -120,7 +120,7 @@ def _list_problems(schema: Mapping[str, Any], value: list[Any], path: Path) -> I
     seen = set()
     for index, child in enumerate(value):
         told_apart = {key: child.get(key) for key in keys or () if isinstance(child, Mapping)}
-        identity = json.dumps(told_apart if keys else child, sort_keys=True)
+        identity = _shown(told_apart if keys else child)
         if identity in seen:
             yield Problem((*path, index), f"Duplicate value: {identity}")
         seen.add(identity)
@@ -140,6 +140,10 @@ def _is(expected: str, value: Any) -> bool:
             return isinstance(value, list)
         case _:
             return isinstance(value, Mapping)
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _type_of(value: Any) -> str:

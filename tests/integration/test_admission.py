@@ -1,0 +1,79 @@
+"""What a real API server refuses and accepts, with nothing but the CRDs installed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.crd import DEFINITIONS
+from mcp_operator.core.meta import Object, Resource
+from mcp_operator.runtime.client import ApiError, Client
+from support.manifests import ancestor_manifests, featured_manifests, migrated
+from support.negatives import NEGATIVES, Negative
+
+pytestmark = pytest.mark.usefixtures("crds_installed")
+
+RESOURCES: dict[str, Resource] = {one.resource.kind: one.resource for one in DEFINITIONS}
+ANCESTOR = ancestor_manifests()
+FEATURED = featured_manifests()
+
+
+async def admit(client: Client, obj: Object, namespace: str = "default") -> dict[str, Any]:
+    """Have the API server decide, as `kubectl create --dry-run=server --validate=strict`."""
+    path = RESOURCES[obj["kind"]].path(namespace)
+    answer = await client.request(
+        "POST",
+        path,
+        query={"dryRun": "All", "fieldValidation": "Strict"},
+        body={**obj, "metadata": {**obj["metadata"], "namespace": namespace}},
+    )
+    admitted: dict[str, Any] = json.loads(answer)
+    return admitted
+
+
+@pytest.mark.parametrize("case", NEGATIVES, ids=str)
+async def test_refused_with_a_sentence_that_names_the_field(client: Client, case: Negative) -> None:
+    with pytest.raises(ApiError) as refusal:
+        await admit(client, case.obj)
+    assert case.field in refusal.value.message
+    assert case.fragment in refusal.value.message
+
+
+@pytest.mark.parametrize("obj", [obj for _, obj in ANCESTOR], ids=[name for name, _ in ANCESTOR])
+async def test_the_ancestors_manifests_apply_after_changing_only_the_group(
+    client: Client, obj: Object
+) -> None:
+    admitted = await admit(client, migrated(obj))
+    assert (
+        admitted["spec"].items()
+        >= {
+            key: value for key, value in obj["spec"].items() if not isinstance(value, list | dict)
+        }.items()
+    )
+
+
+@pytest.mark.parametrize("obj", [obj for _, obj in FEATURED], ids=[name for name, _ in FEATURED])
+async def test_objects_that_use_every_field_are_admitted_whole(client: Client, obj: Object) -> None:
+    admitted = await admit(client, obj)
+    assert covers(admitted["spec"], obj["spec"])
+
+
+async def test_defaults_are_those_of_the_models(client: Client) -> None:
+    for _, obj in FEATURED:
+        definition = next(one for one in DEFINITIONS if one.resource.kind == obj["kind"])
+        admitted = await admit(client, obj)
+        read = definition.model.model_validate(admitted)
+        assert read.model_dump(exclude={"metadata"}) == definition.model.model_validate(
+            obj
+        ).model_dump(exclude={"metadata"})
+
+
+def covers(live: Any, wanted: Any) -> bool:
+    """Tell whether `live` holds everything that is wanted; it may hold more."""
+    if isinstance(wanted, dict):
+        return all(name in live and covers(live[name], child) for name, child in wanted.items())
+    if isinstance(wanted, list):
+        return len(live) == len(wanted) and all(map(covers, live, wanted))
+    return bool(live == wanted)
