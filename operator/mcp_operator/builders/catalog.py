@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.api.durations import parse_duration
@@ -11,11 +10,15 @@ from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
 from mcp_operator.api.v1alpha1.common import Selector
 from mcp_operator.builders.assembly import Assembly, assemble
 from mcp_operator.builders.compile_prompt import compile_prompt
-from mcp_operator.builders.compile_resource import compile_resource, resource_references
+from mcp_operator.builders.compile_resource import (
+    compile_resource,
+    resource_identities,
+    resource_references,
+)
 from mcp_operator.builders.compile_tool import compile_tool, tool_references
-from mcp_operator.builders.members import Compiled, MemberKind
+from mcp_operator.builders.members import Compiled, MemberKind, Slot
 from mcp_operator.builders.references import Facts, References
-from mcp_operator.core.meta import LabelSelector, Object, labels_of
+from mcp_operator.core.meta import LabelSelector
 
 Member = MCPTool | MCPPrompt | MCPResource
 
@@ -54,6 +57,18 @@ def compile_member(member: Member, facts: Facts) -> Compiled:
             return compile_prompt(member)
 
 
+def slots_of(member: Member) -> frozenset[Slot]:
+    """Return the slots that an object wants to fill, as far as its spec alone can tell."""
+    match member:
+        case MCPTool():
+            definitions = member.spec.definitions()
+            return frozenset(Slot("tools", definition.name) for definition in definitions)
+        case MCPPrompt():
+            return frozenset({Slot("prompts", member.spec.name)})
+        case MCPResource():
+            return frozenset(Slot("resources", uri) for uri in resource_identities(member))
+
+
 def server_settings(server: MCPServer) -> ServerSettings:
     """Return the server's own part of its catalog."""
     config = server.spec.config
@@ -75,13 +90,6 @@ def server_settings(server: MCPServer) -> ServerSettings:
 def build_catalog(server: MCPServer, compiled: Iterable[Compiled]) -> Assembly:
     """Assemble the catalog of a server from the compiled objects that it selects."""
     return assemble(server_settings(server), compiled, server.spec.naming.on_conflict)
-
-
-def selects(selector: LabelSelector, server: MCPServer, obj: Object | Mapping[str, Any]) -> bool:
-    """Tell whether a server, by its selector for the kind, selects an object."""
-    return obj["metadata"].get("namespace", "") == server.namespace and selector.matches(
-        labels_of(obj)
-    )
 
 
 def _compiled(selector: Selector) -> LabelSelector:

@@ -53,6 +53,17 @@ def resource_references(resource: MCPResource) -> References:
     return union([local, *(http_references(_call(o, ()), resource.namespace) for o in operations)])
 
 
+def resource_identities(resource: MCPResource) -> frozenset[str]:
+    """Return the URIs and URI templates that the resource wants to serve."""
+    spec = resource.spec
+    inline = {content.uri for content in (spec.content, spec.content_from) if content is not None}
+    operations = {
+        "".join(_identity(resource, operation, _arguments(operation)))
+        for operation in spec.operations
+    }
+    return frozenset(inline | operations)
+
+
 def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
     """Compile the content or every operation; a faulty operation is left out and reported."""
     entries: dict[str, Entry] = {}

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ValidationError
 from yarl import URL
 
 from mcp_operator.core.meta import Key
+from mcp_operator.core.tasks import until_cancelled
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class _Expectation:
     """What one server's pods should come to serve, and what they said so far."""
 
     digest: str
-    since: float
+    asked_at: dict[str, float] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
@@ -67,7 +68,7 @@ class Confirmed:
     Attributes:
         synced: How many serve the expected digest.
         missing: The names of those that do not, each with what it said instead.
-        waited: Seconds since the digest was first expected.
+        waited: Seconds for which the most patient of them has been asked; 0 if none is missing.
     """
 
     synced: int
@@ -78,25 +79,31 @@ class Confirmed:
 class Confirmations:
     """Keeps one question open per pod that has not confirmed, and tells when one has."""
 
-    def __init__(self, ask: Ask, on_confirmed: Callable[[Key], None]) -> None:
+    def __init__(self, ask: Ask) -> None:
         self._ask = ask
-        self._on_confirmed = on_confirmed
+        self._handlers: list[Callable[[Key], None]] = []
         self._servers: dict[Key, _Expectation] = {}
+
+    def on_confirmed(self, handler: Callable[[Key], None]) -> None:
+        """Call `handler` with the server whenever one of its pods has confirmed."""
+        self._handlers.append(handler)
 
     def expect(self, server: Key, digest: str, pods: Sequence[Pod]) -> Confirmed:
         """State what the pods should serve, and learn what is known of it. Never blocks."""
-        now = asyncio.get_running_loop().time()
         expectation = self._servers.get(server)
         if expectation is None or expectation.digest != digest:
             self.forget(server)
-            expectation = self._servers[server] = _Expectation(digest, now)
+            expectation = self._servers[server] = _Expectation(digest)
         self._follow(server, expectation, pods)
-        missing = {
-            pod.name: expectation.errors.get(pod.uid, "has not answered yet")
-            for pod in pods
-            if pod.uid not in expectation.confirmed
-        }
-        return Confirmed(len(pods) - len(missing), missing, now - expectation.since)
+        waiting = [pod for pod in pods if pod.uid not in expectation.confirmed]
+        now = asyncio.get_running_loop().time()
+        return Confirmed(
+            synced=len(pods) - len(waiting),
+            missing={
+                pod.name: expectation.errors.get(pod.uid, "has not answered yet") for pod in waiting
+            },
+            waited=max((now - expectation.asked_at[pod.uid] for pod in waiting), default=0.0),
+        )
 
     def forget(self, server: Key) -> None:
         """Stop asking the pods of a server."""
@@ -104,6 +111,13 @@ class Confirmations:
         if expectation is not None:
             for task in expectation.tasks.values():
                 task.cancel()
+
+    async def run(self) -> None:
+        """Own the questions: when this is cancelled, all of them end."""
+        try:
+            await until_cancelled()
+        finally:
+            await self.close()
 
     async def close(self) -> None:
         """Stop asking, and wait until every question has ended."""
@@ -117,9 +131,11 @@ class Confirmations:
         for uid in expectation.tasks.keys() - present:
             expectation.tasks.pop(uid).cancel()
             expectation.confirmed.discard(uid)
+            expectation.asked_at.pop(uid, None)
             expectation.errors.pop(uid, None)
         for pod in pods:
             if pod.uid not in expectation.tasks:
+                expectation.asked_at[pod.uid] = asyncio.get_running_loop().time()
                 expectation.tasks[pod.uid] = asyncio.create_task(
                     self._question(server, expectation, pod), name=f"confirm {server} {pod.name}"
                 )
@@ -135,7 +151,8 @@ class Confirmations:
                 if served == expectation.digest:
                     expectation.confirmed.add(pod.uid)
                     expectation.errors.pop(pod.uid, None)
-                    self._on_confirmed(server)
+                    for handler in self._handlers:
+                        handler(server)
                     return
                 expectation.errors[pod.uid] = f"serves catalog {served[:12] or 'none'}"
             await asyncio.sleep(pause)

@@ -37,9 +37,15 @@ def pods() -> Pods:
     return Pods()
 
 
+def watching(pods: Pods) -> Confirmations:
+    confirmations = Confirmations(pods.ask)
+    confirmations.on_confirmed(pods.told.append)
+    return confirmations
+
+
 @pytest.mark.looptime
 async def test_a_pod_counts_once_it_has_confirmed_the_digest(pods: Pods) -> None:
-    confirmations = Confirmations(pods.ask, pods.told.append)
+    confirmations = watching(pods)
     assert confirmations.expect(SERVER, "new", [ONE]).missing == {"pod-1": "has not answered yet"}
     pods.serves["1"] = "old"
     await asyncio.sleep(0.1)
@@ -53,7 +59,7 @@ async def test_a_pod_counts_once_it_has_confirmed_the_digest(pods: Pods) -> None
 
 @pytest.mark.looptime
 async def test_a_pod_that_cannot_be_reached_is_asked_again_with_growing_pauses(pods: Pods) -> None:
-    confirmations = Confirmations(pods.ask, pods.told.append)
+    confirmations = watching(pods)
     pods.serves["1"] = AskError("cannot be reached on port 8081")
     confirmations.expect(SERVER, "new", [ONE])
     await asyncio.sleep(60)
@@ -66,7 +72,7 @@ async def test_a_pod_that_cannot_be_reached_is_asked_again_with_growing_pauses(p
 
 @pytest.mark.looptime
 async def test_a_new_digest_must_be_confirmed_anew(pods: Pods) -> None:
-    confirmations = Confirmations(pods.ask, pods.told.append)
+    confirmations = watching(pods)
     pods.serves["1"] = "first"
     confirmations.expect(SERVER, "first", [ONE])
     await asyncio.sleep(0.1)
@@ -77,7 +83,7 @@ async def test_a_new_digest_must_be_confirmed_anew(pods: Pods) -> None:
 
 @pytest.mark.looptime
 async def test_a_pod_that_stopped_being_ready_must_confirm_again(pods: Pods) -> None:
-    confirmations = Confirmations(pods.ask, pods.told.append)
+    confirmations = watching(pods)
     pods.serves["1"] = "new"
     confirmations.expect(SERVER, "new", [ONE, TWO])
     await asyncio.sleep(0.1)
@@ -88,7 +94,7 @@ async def test_a_pod_that_stopped_being_ready_must_confirm_again(pods: Pods) -> 
 
 @pytest.mark.looptime
 async def test_a_forgotten_server_is_asked_no_more(pods: Pods) -> None:
-    confirmations = Confirmations(pods.ask, pods.told.append)
+    confirmations = watching(pods)
     confirmations.expect(SERVER, "new", [ONE])
     await asyncio.sleep(0.1)
     confirmations.forget(SERVER)

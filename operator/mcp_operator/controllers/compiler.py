@@ -1,0 +1,54 @@
+"""Compiling members, each only when its spec or a fact about its references has changed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from mcp_operator.builders.catalog import compile_member
+from mcp_operator.builders.members import Compiled, InvalidError
+from mcp_operator.builders.references import Facts
+from mcp_operator.controllers.parsing import Parser, unreadable
+from mcp_operator.controllers.reading import Reader
+from mcp_operator.core.meta import Object, generation_of, uid_of
+
+CACHED_RESULTS = 20_000
+"""Compiled objects kept, one for each uid."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    generation: int
+    facts: Facts
+    compiled: Compiled
+
+
+class Compiler:
+    """Compiles raw members; an unchanged member gives the identical result."""
+
+    def __init__(self, parser: Parser, reader: Reader) -> None:
+        self._parser = parser
+        self._reader = reader
+        self._results: OrderedDict[str, _Result] = OrderedDict()
+
+    async def compile(self, raw: Object) -> Compiled:
+        """Return what an object contributes and what is wrong with it.
+
+        Raises:
+            ApiError: What it refers to could not be read.
+        """
+        try:
+            parsed = self._parser.member(raw)
+        except InvalidError as error:
+            return unreadable(raw, error)
+        facts = await self._reader.facts(parsed.references)
+        uid, generation = uid_of(raw), generation_of(raw)
+        known = self._results.get(uid)
+        if known is not None and known.generation == generation and known.facts == facts:
+            self._results.move_to_end(uid)
+            return known.compiled
+        compiled = compile_member(parsed.model, facts)
+        self._results[uid] = _Result(generation, facts, compiled)
+        if len(self._results) > CACHED_RESULTS:
+            self._results.popitem(last=False)
+        return compiled

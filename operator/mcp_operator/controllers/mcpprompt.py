@@ -1,0 +1,30 @@
+"""The reconciler of MCPPrompt."""
+
+from __future__ import annotations
+
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.v1alpha1 import MCPPrompt
+from mcp_operator.builders.compile_prompt import undeclared, unused
+from mcp_operator.builders.members import Compiled
+from mcp_operator.controllers.members import MemberReconciler
+from mcp_operator.controllers.parsing import ParsedMember
+from mcp_operator.core.meta import Object
+
+
+class MCPPromptReconciler(MemberReconciler):
+    """Says of an MCPPrompt whether its text and its variables fit together."""
+
+    kind = "MCPPrompt"
+    stamp = "lastValidationTime"
+
+    def details(self, parsed: ParsedMember | None, compiled: Compiled, *, ready: bool) -> Object:
+        """Return the fields of an MCPPrompt's status."""
+        del ready  # the condition says it; the kind has no field for it
+        if parsed is None or not isinstance(parsed.model, MCPPrompt):
+            return {"validated": False}
+        return {
+            "validated": not compiled.findings_of(ConditionType.ACCEPTED),
+            "variableCount": len(parsed.model.spec.variables),
+            "undeclared": list(undeclared(parsed.model)),
+            "unused": list(unused(parsed.model)),
+        }

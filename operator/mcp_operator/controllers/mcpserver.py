@@ -1,0 +1,224 @@
+"""The reconciler of MCPServer: gather, assemble, build, apply, ask the pods, summarise."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mcp_operator.api.conditions import Condition, ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.shards import EncodedCatalog, encode
+from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.catalog import build_catalog
+from mcp_operator.builders.children import desired_children
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.deployment import MANAGEMENT_PORT
+from mcp_operator.builders.direct import MAX_FILES_BYTES, direct_files, files_size
+from mcp_operator.builders.members import Compiled, InvalidError
+from mcp_operator.builders.names import child_name
+from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
+from mcp_operator.controllers.parsing import ParsedServer
+from mcp_operator.controllers.serving import (
+    ServerView,
+    is_ready,
+    server_conditions,
+    server_fields,
+)
+from mcp_operator.controllers.statuses import Statuses
+from mcp_operator.controllers.world import World
+from mcp_operator.core.meta import Key, Object, is_deleting, uid_of
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.reconcile import Request, Result
+
+logger = logging.getLogger(__name__)
+
+CONFIRM_GRACE_SECONDS = 2.0
+"""How long pods may take to confirm a change before the status admits that they have not. Within
+it the status stays as it was: a change that every pod confirms at once is then one status write,
+and the statuses of the server's tools, which follow its conditions, are not written at all."""
+
+PROBLEM_RETRY_SECONDS = 30.0
+"""How often a pass is repeated whose cause of failure no watch will tell of: an object in the way
+that the operator does not own, or a pod that does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Assembled:
+    """The last catalog of a server, and exactly what it was made from."""
+
+    generation_of: ParsedServer
+    members: tuple[Compiled, ...]
+    assembly: Assembly
+    encoded: EncodedCatalog
+
+
+class MCPServerReconciler:
+    """Turns an MCPServer and everything that it selects into running, confirmed gateways."""
+
+    def __init__(
+        self,
+        *,
+        world: World,
+        compiler: Compiler,
+        children: ChildrenApplier,
+        confirmations: Confirmations,
+        statuses: Statuses,
+        context: BuildContext,
+    ) -> None:
+        self._world = world
+        self._compiler = compiler
+        self._children = children
+        self._confirmations = confirmations
+        self._statuses = statuses
+        self._context = context
+        self._assembled: dict[Key, _Assembled] = {}
+
+    async def reconcile(self, request: Request) -> Result | None:
+        """Bring one server up to date."""
+        raw = self._world.servers.store.get(request)
+        if raw is None or is_deleting(raw):
+            self._assembled.pop(request, None)
+            self._confirmations.forget(request)
+            return None
+        try:
+            server = self._world.parser.server(raw)
+        except InvalidError as error:
+            await self._refuse(raw, error)
+            return None
+        assembled = await self._assemble(request, server)
+        problem, failure = await self._apply(raw, server, assembled)
+        view = self._view(request, server, assembled, problem)
+        if (wait := _grace_left(view)) > 0:
+            return Result(requeue_after=wait)
+        await self._summarise(raw, view)
+        if failure is not None:
+            raise failure
+        incomplete = problem is not None or (view.confirmed and view.confirmed.missing)
+        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if incomplete else None
+
+    async def _assemble(self, key: Key, server: ParsedServer) -> _Assembled:
+        members = tuple(
+            [
+                await self._compiler.compile(member)
+                for kind in server.selectors
+                for member in self._world.selected(server, kind)
+            ]
+        )
+        known = self._assembled.get(key)
+        if known and known.generation_of is server and _identical(known.members, members):
+            return known
+        assembly = build_catalog(server.model, members)
+        assembled = _Assembled(server, members, assembly, encode(assembly.catalog))
+        self._assembled[key] = assembled
+        return assembled
+
+    async def _apply(
+        self, raw: Object, server: ParsedServer, assembled: _Assembled
+    ) -> tuple[Condition | None, ApiError | None]:
+        """Return what to say of a failure, and the error to retry on, if there was one."""
+        content: EncodedCatalog | Mapping[str, str] = assembled.encoded
+        if server.model.spec.effective_mode == "Direct":
+            files = direct_files(assembled.assembly.catalog)
+            if (size := files_size(files)) > MAX_FILES_BYTES:
+                return _too_large(size), None
+            content = files
+        secrets = {secret.name for secret in assembled.assembly.secrets}
+        desired = desired_children(server.model, content, secrets, self._context)
+        outcome = await self._children.apply(raw, desired)
+        if outcome.error is not None:
+            if outcome.error.is_retryable:
+                raise outcome.error
+            return _failed(outcome.error), outcome.error
+        if outcome.conflicts:
+            message = "; ".join(outcome.conflicts)
+            problem = Condition(
+                ConditionType.PROGRAMMED, status=False, reason=Reason.CONFLICT, message=message
+            )
+            return problem, None
+        return None, None
+
+    def _view(
+        self,
+        key: Key,
+        server: ParsedServer,
+        assembled: _Assembled,
+        problem: Condition | None,
+    ) -> ServerView:
+        ready = [pod for pod in self._world.pods_of(key) if is_ready(pod)]
+        index = assembled.encoded.index
+        confirmed: Confirmed | None = None
+        if server.model.spec.effective_mode == "Gateway":
+            confirmed = self._confirmations.expect(key, index.digest, [_pod(pod) for pod in ready])
+        deployment = Key(key.namespace, child_name(key.name))
+        return ServerView(
+            server=server.model,
+            assembly=assembled.assembly,
+            digest=index.digest,
+            size=index.bytes,
+            deployment=self._world.owned[DEPLOYMENTS].store.get(deployment),
+            ready_pods=len(ready),
+            confirmed=confirmed,
+            problem=problem,
+        )
+
+    async def _summarise(self, raw: Object, view: ServerView) -> None:
+        current = raw.get("status") or {}
+        fields = server_fields(view)
+        unchanged = current.get("configHash") == view.digest
+        fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._statuses.now()
+        await self._statuses.write(MCPSERVERS, raw, fields, server_conditions(view))
+
+    async def _refuse(self, raw: Object, error: InvalidError) -> None:
+        """Say that the spec cannot be read; whatever runs keeps running."""
+        current = dict(raw.get("status") or {})
+        for field in ("observedGeneration", "conditions"):
+            current.pop(field, None)
+        finding = error.finding
+        conditions = [
+            Condition(type_, status=False, reason=finding.reason, message=finding.message)
+            for type_ in (ConditionType.ACCEPTED, ConditionType.PROGRAMMED, ConditionType.READY)
+        ]
+        await self._statuses.write(MCPSERVERS, raw, current, conditions)
+
+
+def _identical(known: Sequence[Compiled], members: Sequence[Compiled]) -> bool:
+    """Compare by identity: an unchanged member compiles to the identical object."""
+    return len(known) == len(members) and all(
+        one is other for one, other in zip(known, members, strict=True)
+    )
+
+
+def _pod(raw: Object) -> Pod:
+    return Pod(uid_of(raw), raw["metadata"]["name"], raw["status"]["podIP"], MANAGEMENT_PORT)
+
+
+def _grace_left(view: ServerView) -> float:
+    """Return the seconds that missing confirmations may still take, 0 where none is awaited."""
+    if view.problem is not None or view.confirmed is None or not view.confirmed.missing:
+        return 0.0
+    return max(0.0, CONFIRM_GRACE_SECONDS - view.confirmed.waited)
+
+
+def _too_large(size: int) -> Condition:
+    return Condition(
+        ConditionType.ACCEPTED,
+        status=False,
+        reason=Reason.CATALOG_TOO_LARGE,
+        message=f"in mode Direct the catalog is one ConfigMap of at most {MAX_FILES_BYTES} bytes, "
+        f"and this one takes {size}: select less, or use mode Gateway; the last one that "
+        "fitted stays",
+    )
+
+
+def _failed(error: ApiError) -> Condition:
+    return Condition(
+        ConditionType.PROGRAMMED,
+        status=False,
+        reason=Reason.APPLY_FAILED,
+        message=f"the API server refused a child: {error}",
+    )

@@ -1,0 +1,122 @@
+"""What a tool's, prompt's or resource's status says of it: pure decisions on gathered facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mcp_operator.api.conditions import Condition, ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.members import Compiled, Finding
+from mcp_operator.core.meta import Key, Object
+
+LISTED_SERVERS = 100
+"""Servers listed in a status, as its schema allows; `serverCount` tells their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One server that selects the object.
+
+    Attributes:
+        server: The server.
+        lost: A finding for each name that another object of the server has taken.
+        programmed: Whether the server's pods have confirmed its catalog.
+    """
+
+    server: Key
+    lost: tuple[Finding, ...]
+    programmed: bool
+
+
+def member_conditions(compiled: Compiled, memberships: Sequence[Membership]) -> list[Condition]:
+    """Decide the four conditions of an object."""
+    accepted = _accepted(compiled, memberships)
+    resolved = _resolved(compiled)
+    programmed = _programmed(memberships, valid=accepted.status and resolved.status)
+    if any(remark.reason is Reason.DISABLED for remark in compiled.remarks):
+        programmed = Condition(ConditionType.PROGRAMMED, status=False, reason=Reason.DISABLED)
+    return [accepted, resolved, programmed, _ready(accepted, resolved, programmed)]
+
+
+def member_servers(compiled: Compiled, memberships: Iterable[Membership]) -> list[Object]:
+    """Return `status.servers`: who selects the object, and what each made of it."""
+    own = _joined(finding for finding in compiled.findings if finding.blocking)
+    listed = []
+    for membership in memberships:
+        problem = own or _joined(membership.lost)
+        entry: Object = {
+            "namespace": membership.server.namespace,
+            "name": membership.server.name,
+            "accepted": problem is None,
+        }
+        if problem is not None:
+            entry |= {"reason": str(problem.reason), "message": problem.message}
+        listed.append(entry)
+    return listed[:LISTED_SERVERS]
+
+
+def _accepted(compiled: Compiled, memberships: Sequence[Membership]) -> Condition:
+    wrong = _joined(compiled.findings_of(ConditionType.ACCEPTED))
+    if wrong is None:
+        wrong = _joined(finding for membership in memberships for finding in membership.lost)
+    if wrong is not None:
+        return Condition(
+            ConditionType.ACCEPTED, status=False, reason=wrong.reason, message=wrong.message
+        )
+    remark = _joined(compiled.remarks)
+    return Condition(
+        ConditionType.ACCEPTED,
+        status=True,
+        reason=remark.reason if remark else Reason.ACCEPTED,
+        message=remark.message if remark else "",
+    )
+
+
+def _resolved(compiled: Compiled) -> Condition:
+    missing = _joined(compiled.findings_of(ConditionType.RESOLVED_REFS))
+    return Condition(
+        ConditionType.RESOLVED_REFS,
+        status=missing is None,
+        reason=missing.reason if missing else Reason.RESOLVED_REFS,
+        message=missing.message if missing else "",
+    )
+
+
+def _programmed(memberships: Sequence[Membership], *, valid: bool) -> Condition:
+    def no(reason: Reason, message: str = "") -> Condition:
+        return Condition(ConditionType.PROGRAMMED, status=False, reason=reason, message=message)
+
+    if not memberships:
+        return no(
+            Reason.NOT_SELECTED,
+            "no MCPServer of the namespace selects this object: compare its labels with the "
+            "servers' selectors",
+        )
+    if not valid:
+        return no(Reason.NOT_ACCEPTED)
+    behind = [str(membership.server) for membership in memberships if not membership.programmed]
+    if behind:
+        return no(Reason.SERVER_NOT_PROGRAMMED, f"not yet served by {', '.join(behind)}")
+    return Condition(ConditionType.PROGRAMMED, status=True, reason=Reason.PROGRAMMED)
+
+
+def _ready(*conditions: Condition) -> Condition:
+    for condition in conditions:
+        if not condition.status:
+            return Condition(
+                ConditionType.READY,
+                status=False,
+                reason=condition.reason,
+                message=condition.message,
+            )
+    return Condition(ConditionType.READY, status=True, reason=Reason.READY)
+
+
+def _joined(findings: Iterable[Finding]) -> Finding | None:
+    """Return one finding that says what all of them say, with the first one's reason."""
+    every = list(findings)
+    if not every:
+        return None
+    messages = dict.fromkeys(finding.message for finding in every)
+    return Finding(every[0].condition, every[0].reason, "; ".join(messages), every[0].blocking)

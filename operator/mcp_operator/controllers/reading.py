@@ -1,0 +1,127 @@
+"""Reading the ConfigMaps and Secrets that specs refer to, as seldom as possible.
+
+ConfigMaps are watched by metadata alone, so that the operator does not hold every ConfigMap of the
+cluster, and fetched when a version is seen for the first time. Secrets are never watched or listed:
+the operator has no right to. They are fetched one by one, and only their keys are kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from mcp_operator.builders.references import Facts, References
+from mcp_operator.builders.resources import CONFIGMAPS, SECRETS
+from mcp_operator.controllers.world import World
+from mcp_operator.core.meta import Key, Object, resource_version_of
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+
+logger = logging.getLogger(__name__)
+
+SECRET_FRESH_SECONDS = 20.0
+"""How long the keys of a Secret are believed without asking again."""
+
+CACHED_CONFIG_MAPS = 64
+"""ConfigMaps whose content is kept; each holds at most 1 MiB."""
+
+Content = Mapping[str, str | bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _SecretKeys:
+    keys: frozenset[str] | None
+    read_at: float
+
+
+class Reader:
+    """Gathers the facts that compiling an object needs."""
+
+    def __init__(self, client: Client, world: World) -> None:
+        self._client = client
+        self._world = world
+        self._config_maps: OrderedDict[Key, tuple[int, Content]] = OrderedDict()
+        self._secrets: dict[Key, _SecretKeys] = {}
+        self._secret_handlers: list[Callable[[Key], None]] = []
+
+    def on_secret_change(self, handler: Callable[[Key], None]) -> None:
+        """Call `handler` when a Secret turns out to have other keys than before."""
+        self._secret_handlers.append(handler)
+
+    async def facts(self, references: References) -> Facts:
+        """Return everything that is known of what a spec refers to.
+
+        Raises:
+            ApiError: The API server could not be asked; nothing may be concluded from that.
+        """
+        services = {key: self._world.services.store.get(key) for key in references.services}
+        namespaces = {key.namespace for key in references.services}
+        return Facts(
+            services=services,
+            grants=self._grants(namespaces),
+            config_maps={key: await self._config_map(key) for key in references.config_maps},
+            secrets={key: await self._secret_keys(key) for key in references.secrets},
+        )
+
+    def _grants(self, namespaces: Iterable[str]) -> tuple[Object, ...]:
+        store = self._world.grants.store
+        return tuple(grant for name in sorted(namespaces) for grant in store.list(namespace=name))
+
+    async def _config_map(self, key: Key) -> Content | None:
+        metadata = self._world.config_maps.store.get(key)
+        if metadata is None:
+            return None
+        version = resource_version_of(metadata)
+        known = self._config_maps.get(key)
+        if known is not None and known[0] == version:
+            self._config_maps.move_to_end(key)
+            return known[1]
+        try:
+            config_map = await self._client.get(CONFIGMAPS, key)
+        except ApiError as error:
+            if error.is_not_found:
+                return None
+            raise
+        content = _content(config_map)
+        self._config_maps[key] = (version, content)
+        if len(self._config_maps) > CACHED_CONFIG_MAPS:
+            self._config_maps.popitem(last=False)
+        return content
+
+    async def _secret_keys(self, key: Key) -> frozenset[str] | None:
+        now = asyncio.get_running_loop().time()
+        known = self._secrets.get(key)
+        if known is not None and now - known.read_at < SECRET_FRESH_SECONDS:
+            return known.keys
+        keys = await self._read_secret(key)
+        self._secrets[key] = _SecretKeys(keys, now)
+        if known is not None and known.keys != keys:
+            for handler in self._secret_handlers:
+                handler(key)
+        return keys
+
+    async def _read_secret(self, key: Key) -> frozenset[str] | None:
+        try:
+            secret = await self._client.get(SECRETS, key)
+        except ApiError as error:
+            if error.is_not_found:
+                return None
+            if error.is_forbidden:
+                logger.warning(
+                    "The operator may not read a Secret that a spec refers to",
+                    extra={"secret": str(key)},
+                )
+                return None
+            raise
+        return frozenset(secret.get("data") or ())
+
+
+def _content(config_map: Object) -> Content:
+    texts: dict[str, str | bytes] = dict(config_map.get("data") or {})
+    for key, encoded in (config_map.get("binaryData") or {}).items():
+        texts[key] = base64.b64decode(encoded)
+    return texts

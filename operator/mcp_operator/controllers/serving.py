@@ -1,0 +1,211 @@
+"""What an MCPServer's status says of it: pure decisions on gathered facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mcp_operator.api.conditions import Condition, ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.api.versions import PROTOCOL_VERSIONS
+from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.labels import selector_labels
+from mcp_operator.builders.names import child_name
+from mcp_operator.controllers.confirmations import Confirmed
+from mcp_operator.core.meta import Object
+
+LISTED_REJECTIONS = 100
+"""Rejections listed in a status, as its schema allows; `rejectedCount` tells their number."""
+
+NAMED_PODS = 5
+"""Pods that a message names; a server may have 200."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerView:
+    """Everything that the status of one server is decided from.
+
+    Attributes:
+        server: The server.
+        assembly: Its catalog and what was left out of it.
+        digest: The catalog's name.
+        size: The catalog's bytes, uncompressed.
+        deployment: Its Deployment as cached; None before it exists.
+        ready_pods: How many of its pods are ready.
+        confirmed: What those pods said; None in mode Direct, where nobody is asked.
+        problem: Why the children could not be brought up to date, if so.
+    """
+
+    server: MCPServer
+    assembly: Assembly
+    digest: str
+    size: int
+    deployment: Object | None
+    ready_pods: int
+    confirmed: Confirmed | None
+    problem: Condition | None = None
+
+
+def server_conditions(view: ServerView) -> list[Condition]:
+    """Decide the five conditions of a server."""
+    accepted = _accepted(view)
+    programmed = _programmed(view)
+    return [
+        accepted,
+        _resolved(view),
+        programmed,
+        _ready(accepted, programmed, _available(view)),
+        _degraded(view),
+    ]
+
+
+def server_fields(view: ServerView) -> Object:
+    """Return the status fields besides conditions and times."""
+    catalog = view.assembly.catalog
+    deployed = (view.deployment or {}).get("status") or {}
+    rejected = view.assembly.rejected
+    return {
+        "mode": view.server.spec.effective_mode,
+        "replicas": deployed.get("replicas", 0),
+        "readyReplicas": deployed.get("readyReplicas", 0),
+        "syncedReplicas": view.confirmed.synced if view.confirmed else None,
+        "selector": ",".join(f"{k}={v}" for k, v in selector_labels(view.server.name).items()),
+        "toolCount": len(catalog.tools),
+        "promptCount": len(catalog.prompts),
+        "resourceCount": len(catalog.resources),
+        "configHash": view.digest,
+        "configBytes": view.size,
+        "url": _external_url(view.server),
+        "internalURL": _internal_url(view.server),
+        "protocolVersions": list(PROTOCOL_VERSIONS)
+        if view.server.spec.effective_mode == "Gateway"
+        else None,
+        "rejected": [
+            {
+                "kind": rejection.kind,
+                "namespace": rejection.key.namespace,
+                "name": rejection.key.name,
+                "reason": str(rejection.reason),
+                "message": rejection.message[:1024],
+            }
+            for rejection in rejected[:LISTED_REJECTIONS]
+        ],
+        "rejectedCount": len(rejected),
+    }
+
+
+def is_ready(pod: Object) -> bool:
+    """Tell whether a pod is ready, has an address, and is not on its way out."""
+    status = pod.get("status") or {}
+    conditions = status.get("conditions") or ()
+    return (
+        bool(status.get("podIP"))
+        and "deletionTimestamp" not in pod["metadata"]
+        and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
+    )
+
+
+def _no(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
+    return Condition(type_, status=False, reason=reason, message=message)
+
+
+def _yes(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
+    return Condition(type_, status=True, reason=reason, message=message)
+
+
+def _accepted(view: ServerView) -> Condition:
+    if view.problem is not None and view.problem.type is ConditionType.ACCEPTED:
+        return view.problem
+    if view.server.spec.redis is not None and view.server.spec.effective_mode == "Gateway":
+        return _yes(
+            ConditionType.ACCEPTED,
+            Reason.REDIS_NOT_USED,
+            "spec.redis has no effect in mode Gateway, which keeps nothing in Redis",
+        )
+    return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED)
+
+
+def _resolved(view: ServerView) -> Condition:
+    unresolved = [
+        f"{rejection.kind} {rejection.key.name}"
+        for rejection in view.assembly.rejected
+        if rejection.condition is ConditionType.RESOLVED_REFS
+    ]
+    if not unresolved:
+        return _yes(ConditionType.RESOLVED_REFS, Reason.RESOLVED_REFS)
+    message = f"not wholly served, because of what they refer to: {_listed(unresolved)}"
+    return _no(ConditionType.RESOLVED_REFS, Reason.MEMBERS_UNRESOLVED, message)
+
+
+def _programmed(view: ServerView) -> Condition:
+    type_ = ConditionType.PROGRAMMED
+    if view.problem is not None:
+        return (
+            view.problem
+            if view.problem.type is type_
+            else _no(type_, Reason.NOT_ACCEPTED, view.problem.message)
+        )
+    if view.server.spec.replicas == 0:
+        return _no(type_, Reason.SCALED_TO_ZERO)
+    if view.confirmed is None:
+        return _yes(type_, Reason.MOUNTED)
+    if view.ready_pods == 0:
+        return _no(type_, Reason.NO_READY_PODS)
+    if view.confirmed.missing:
+        said = [f"{pod} {answer}" for pod, answer in sorted(view.confirmed.missing.items())]
+        return _no(
+            type_,
+            Reason.PROPAGATING,
+            f"{len(said)} of {view.ready_pods} ready pods have not confirmed: {_listed(said)}",
+        )
+    return _yes(type_, Reason.PROGRAMMED, f"confirmed by every ready pod: {view.confirmed.synced}")
+
+
+def _available(view: ServerView) -> Condition:
+    if view.server.spec.replicas == 0:
+        return _no(ConditionType.READY, Reason.SCALED_TO_ZERO)
+    status = (view.deployment or {}).get("status") or {}
+    for condition in status.get("conditions") or ():
+        if condition["type"] == "Available" and condition["status"] == "True":
+            return _yes(ConditionType.READY, Reason.READY)
+    return _no(
+        ConditionType.READY,
+        Reason.UNAVAILABLE,
+        f"{status.get('availableReplicas', 0)} of {view.server.spec.replicas} pods are available",
+    )
+
+
+def _ready(*causes: Condition) -> Condition:
+    for cause in causes:
+        if not cause.status:
+            return _no(ConditionType.READY, cause.reason, cause.message)
+    return _yes(ConditionType.READY, Reason.READY)
+
+
+def _degraded(view: ServerView) -> Condition:
+    rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in view.assembly.rejected]
+    if not rejected:
+        return _no(ConditionType.DEGRADED, Reason.HEALTHY)
+    return _yes(
+        ConditionType.DEGRADED, Reason.MEMBERS_REJECTED, f"not wholly served: {_listed(rejected)}"
+    )
+
+
+def _listed(items: Iterable[str]) -> str:
+    every = list(items)
+    rest = len(every) - NAMED_PODS
+    return ", ".join(every[:NAMED_PODS]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _external_url(server: MCPServer) -> str | None:
+    ingress = server.spec.ingress
+    if ingress is None or ingress.host is None:
+        return None
+    scheme = "https" if ingress.tls_secret_name else "http"
+    return f"{scheme}://{ingress.host}{ingress.path_prefix}"
+
+
+def _internal_url(server: MCPServer) -> str:
+    service = f"{child_name(server.name)}.{server.namespace}.svc"
+    return f"http://{service}:{server.spec.service.port}/mcp"

@@ -1,0 +1,83 @@
+"""Writing a status once per pass, and telling people when it means something new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mcp_operator.api.conditions import Condition, ConditionType, merge, transitions
+from mcp_operator.core.clock import Clock, rfc3339
+from mcp_operator.core.meta import Object, Resource, generation_of
+from mcp_operator.runtime.recorder import EventRecorder
+from mcp_operator.runtime.status import StatusWriter
+
+TOLD = frozenset({ConditionType.READY, ConditionType.DEGRADED})
+"""The conditions whose transitions become Events; the others are causes that Ready names."""
+
+
+class Statuses:
+    """Merges conditions into a status, writes it where it differs, records transitions."""
+
+    def __init__(self, writer: StatusWriter, recorder: EventRecorder, clock: Clock) -> None:
+        self._writer = writer
+        self._recorder = recorder
+        self._clock = clock
+
+    def now(self) -> str:
+        """Return the time as statuses write it."""
+        return rfc3339(self._clock.now())
+
+    async def write(
+        self,
+        resource: Resource,
+        raw: Object,
+        fields: Object,
+        conditions: Iterable[Condition],
+        *,
+        stamp: str = "",
+    ) -> bool:
+        """Write a status if it says anything new.
+
+        Args:
+            resource: The object's resource.
+            raw: The object as cached.
+            fields: The whole status but `observedGeneration` and `conditions`; None drops a field.
+            conditions: The whole set of conditions, as decided now.
+            stamp: The name of a field that holds when anything else in the status last changed.
+
+        Returns:
+            Whether the API server was asked.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        current: Object = raw.get("status") or {}
+        generation = generation_of(raw)
+        merged = merge(
+            current.get("conditions") or (),
+            conditions,
+            generation=generation,
+            now=self._clock.now(),
+        )
+        status: Object = {name: value for name, value in fields.items() if value is not None}
+        status |= {"observedGeneration": generation, "conditions": merged}
+        if stamp:
+            status[stamp] = current.get(stamp, "")
+            if status != current:
+                status[stamp] = self.now()
+        written = await self._writer.write(resource, raw, status)
+        if written:
+            self._tell(raw, transitions(current.get("conditions") or (), merged))
+        return written
+
+    def _tell(self, raw: Object, changed: Iterable[Any]) -> None:
+        for condition in changed:
+            if condition["type"] not in TOLD:
+                continue
+            good = (condition["status"] == "True") != (condition["type"] == ConditionType.DEGRADED)
+            self._recorder.event(
+                raw,
+                type="Normal" if good else "Warning",
+                reason=condition["reason"],
+                note=condition["message"],
+            )

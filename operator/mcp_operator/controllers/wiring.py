@@ -1,0 +1,101 @@
+"""The control plane put together: caches, reconcilers, controllers and what connects them."""
+
+from __future__ import annotations
+
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.members import MemberKind
+from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.confirmations import Ask, Confirmations
+from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
+from mcp_operator.controllers.mcpresource import MCPResourceReconciler
+from mcp_operator.controllers.mcpserver import MCPServerReconciler
+from mcp_operator.controllers.mcptool import MCPToolReconciler
+from mcp_operator.controllers.members import MemberReconciler
+from mcp_operator.controllers.reading import Reader
+from mcp_operator.controllers.statuses import Statuses
+from mcp_operator.controllers.watches import nudge_for_secret, watch_members, watch_server
+from mcp_operator.controllers.world import World
+from mcp_operator.core.clock import Clock
+from mcp_operator.runtime.apply import Applier
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.controller import Controller
+from mcp_operator.runtime.informer import InformerSet
+from mcp_operator.runtime.manager import Manager
+from mcp_operator.runtime.reconcile import Reconciler
+from mcp_operator.runtime.recorder import EventRecorder
+from mcp_operator.runtime.status import StatusWriter
+
+HASH_ANNOTATION = "mcp-operator.dev/applied-hash"
+"""On every child: the hash of what was last applied, so that a removed field is noticed."""
+
+RECONCILERS: tuple[type[MemberReconciler], ...] = (
+    MCPToolReconciler,
+    MCPPromptReconciler,
+    MCPResourceReconciler,
+)
+
+
+def add_controllers(
+    manager: Manager,
+    informers: InformerSet,
+    client: Client,
+    *,
+    context: BuildContext,
+    recorder: EventRecorder,
+    ask: Ask,
+    clock: Clock,
+    namespace: str = "",
+    workers: int,
+) -> World:
+    """Add the four controllers to a manager, which will run them.
+
+    Args:
+        manager: Runs what is added.
+        informers: The caches that the manager runs.
+        client: Writes.
+        context: What the operator's settings say of every server's children.
+        recorder: Takes the Events.
+        ask: How a gateway pod is asked which catalog it serves.
+        clock: Dates statuses.
+        namespace: The one namespace to work in; all of them when empty.
+        workers: Objects of one kind that are reconciled at a time.
+
+    Returns:
+        The caches, by what they mean.
+    """
+    world = World(informers, namespace)
+    reader = Reader(client, world)
+    compiler = Compiler(world.parser, reader)
+    statuses = Statuses(StatusWriter(client), recorder, clock)
+
+    def controller(kind: str, reconciler: Reconciler) -> Controller:
+        return Controller(
+            kind.lower(), kind, reconciler, metrics=client.metrics, max_concurrent=workers
+        )
+
+    confirmations = Confirmations(ask)
+    servers = controller(
+        "MCPServer",
+        MCPServerReconciler(
+            world=world,
+            compiler=compiler,
+            children=ChildrenApplier(world, Applier(client, hash_annotation=HASH_ANNOTATION)),
+            confirmations=confirmations,
+            statuses=statuses,
+            context=context,
+        ),
+    )
+    members: dict[MemberKind, Controller] = {
+        reconciler.kind: controller(reconciler.kind, reconciler(world, compiler, statuses))
+        for reconciler in RECONCILERS
+    }
+    confirmations.on_confirmed(servers.enqueue)
+    watch_server(servers, world)
+    for kind, member_controller in members.items():
+        watch_members(kind, member_controller, world)
+    reader.on_secret_change(nudge_for_secret(world, servers, members))
+    for each in (servers, *members.values()):
+        manager.add(each)
+    manager.add_runnable("confirmations", confirmations.run, leader_only=True)
+    return world

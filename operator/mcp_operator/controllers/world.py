@@ -1,0 +1,169 @@
+"""All caches of the operator, and the questions that reconcilers and watches ask of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal
+
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.builders.labels import SERVER_LABEL, managed_selector
+from mcp_operator.builders.members import MemberKind, Slot
+from mcp_operator.builders.resources import (
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    INGRESSES,
+    PODS,
+    ROLEBINDINGS,
+    ROLES,
+    SERVICEACCOUNTS,
+    SERVICES,
+)
+from mcp_operator.controllers.parsing import ParsedServer, Parser
+from mcp_operator.core.meta import (
+    Key,
+    Object,
+    Resource,
+    controller_of,
+    is_deleting,
+    key_of,
+    labels_of,
+    uid_of,
+)
+from mcp_operator.runtime.informer import Informer, InformerSet
+
+MEMBERS: Mapping[MemberKind, Resource] = {
+    "MCPTool": MCPTOOLS,
+    "MCPPrompt": MCPPROMPTS,
+    "MCPResource": MCPRESOURCES,
+}
+
+REFERENCE_GRANTS = Resource(
+    "gateway.networking.k8s.io", "v1beta1", "referencegrants", "ReferenceGrant"
+)
+
+OWNED = (CONFIGMAPS, DEPLOYMENTS, INGRESSES, ROLEBINDINGS, ROLES, SERVICEACCOUNTS, SERVICES)
+"""The kinds of a server's children."""
+
+BY_OWNER = "owner"
+BY_SERVICE = "service"
+BY_CONFIG_MAP = "configMap"
+BY_SECRET = "secret"  # noqa: S105 - the name of an index
+BY_SLOT = "slot"
+BY_SERVER = "server"
+
+MemberIndex = Literal["service", "configMap", "secret"]
+
+
+class World:
+    """The caches, indexed."""
+
+    def __init__(self, informers: InformerSet, namespace: str = "") -> None:
+        """Declare every informer.
+
+        Args:
+            informers: Where informers are shared.
+            namespace: The one namespace to watch; all of them when empty.
+        """
+        self.parser = Parser()
+        declare = functools.partial(informers.informer, namespace=namespace)
+        self.servers = declare(MCPSERVERS)
+        self.members: dict[MemberKind, Informer] = {
+            kind: declare(resource) for kind, resource in MEMBERS.items()
+        }
+        self.services = declare(SERVICES)
+        self.config_maps = declare(CONFIGMAPS, metadata_only=True)
+        self.grants = declare(REFERENCE_GRANTS, optional=True)
+        self.owned: dict[Resource, Informer] = {
+            resource: declare(resource, label_selector=managed_selector()) for resource in OWNED
+        }
+        self.pods = declare(PODS, label_selector=managed_selector())
+        self._add_indexes()
+
+    def selected(self, server: ParsedServer, kind: MemberKind) -> list[Object]:
+        """Return the members of a kind that a server selects, by name."""
+        store = self.members[kind].store
+        found = store.list(namespace=server.model.namespace, selector=server.selectors[kind])
+        return sorted(found, key=key_of)
+
+    def servers_selecting(self, kind: MemberKind, member: Object) -> list[ParsedServer]:
+        """Return the servers that select a member now, by name."""
+        labels = labels_of(member)
+        servers = [
+            server
+            for server in self.servers.store.list(namespace=key_of(member).namespace)
+            if not is_deleting(server)
+        ]
+        found = [
+            parsed
+            for parsed in map(self.parser.readable_server, servers)
+            if parsed is not None and parsed.selectors[kind].matches(labels)
+        ]
+        return sorted(found, key=lambda parsed: parsed.model.name)
+
+    def referring(self, index: MemberIndex, key: Key) -> Iterator[tuple[MemberKind, Object]]:
+        """Yield the members that refer to a Service, ConfigMap or Secret."""
+        for kind, informer in self.members.items():
+            for member in informer.store.by_index(index, key):
+                yield kind, member
+
+    def claimants(self, kind: MemberKind, namespace: str, slot: Slot) -> list[Object]:
+        """Return the members of a namespace that want a slot."""
+        return self.members[kind].store.by_index(BY_SLOT, (namespace, slot))
+
+    def rivals(self, kind: MemberKind, member: Object) -> Iterator[Key]:
+        """Yield the keys of other members that want a slot that this one wants."""
+        own = key_of(member)
+        for slot in self._slots(member):
+            for rival in self.claimants(kind, own.namespace, slot):
+                if key_of(rival) != own:
+                    yield key_of(rival)
+
+    def children(self, server: Object) -> Iterator[tuple[Resource, Object]]:
+        """Yield everything that a server owns."""
+        for resource, informer in self.owned.items():
+            for child in informer.store.by_index(BY_OWNER, uid_of(server)):
+                yield resource, child
+
+    def pods_of(self, server: Key) -> list[Object]:
+        """Return the pods of a server."""
+        return self.pods.store.by_index(BY_SERVER, server)
+
+    def _slots(self, member: Object) -> frozenset[Slot]:
+        parsed = self.parser.readable_member(member)
+        return parsed.slots if parsed else frozenset()
+
+    def _add_indexes(self) -> None:
+        for informer in self.members.values():
+            informer.add_index(BY_SERVICE, self._referred("services"))
+            informer.add_index(BY_CONFIG_MAP, self._referred("config_maps"))
+            informer.add_index(BY_SECRET, self._referred("secrets"))
+            informer.add_index(BY_SLOT, self._wanted)
+        for informer in self.owned.values():
+            informer.add_index(BY_OWNER, _owner_uid)
+        self.pods.add_index(BY_SERVER, servers_of_pod)
+
+    def _referred(
+        self, what: Literal["services", "config_maps", "secrets"]
+    ) -> Callable[[Object], Iterable[Key]]:
+        def keys(member: Object) -> Iterable[Key]:
+            parsed = self.parser.readable_member(member)
+            found: frozenset[Key] = getattr(parsed.references, what) if parsed else frozenset()
+            return found
+
+        return keys
+
+    def _wanted(self, member: Object) -> Iterable[tuple[str, Slot]]:
+        namespace = key_of(member).namespace
+        return [(namespace, slot) for slot in self._slots(member)]
+
+
+def servers_of_pod(pod: Object) -> tuple[Key, ...]:
+    """Return the server that a pod's label names."""
+    name = labels_of(pod).get(SERVER_LABEL)
+    return (Key(key_of(pod).namespace, name),) if name else ()
+
+
+def _owner_uid(child: Object) -> tuple[str, ...]:
+    owner = controller_of(child)
+    return (owner["uid"],) if owner else ()
