@@ -1,0 +1,271 @@
+"""Lets one of several processes lead, by a Lease; client-go's tools/leaderelection.
+
+Durations are measured with the loop's own clock. Timestamps of other processes are only compared
+for being different, so wrong clocks do no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import os
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, NoReturn
+
+from mcp_operator.core.clock import Clock, rfc3339_micro
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.metrics import RuntimeMetrics
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+
+REQUEST_TIMEOUT: Final = 5.0
+"""Seconds. A request for the lease that takes longer is tried again while there is time."""
+
+JITTER: Final = 1.2
+"""Share of the retry period by which waits for the lease differ; client-go, JitterFactor."""
+
+_log = logging.getLogger(__name__)
+
+
+class LeadershipLostError(OperatorError):
+    """The lease could not be renewed in time; another process may lead now."""
+
+
+def _exit() -> NoReturn:
+    os._exit(1)
+
+
+class LeaderElector:
+    """Takes part in the election of a leader.
+
+    The leader stops leading `renew_deadline` after it sent its last successful renewal. Others wait
+    for `lease_duration` from when they saw it, so there is time in between for work to stop.
+
+    Args:
+        client: Reads and writes the lease.
+        namespace: The lease's namespace.
+        name: The lease's name.
+        identity: Names this process; no two may have the same.
+        lease_duration: Seconds that others wait for a leader they do not hear from.
+        renew_deadline: Seconds that the leader goes on without a successful renewal.
+        retry_period: Seconds between tries to get or to renew the lease.
+        clock: Tells the time that is written into the lease.
+        metrics: Shows who leads.
+        give_up: Ends the process at once. Called if the work has not stopped when the lease runs
+            out, because two leaders at a time are worse than none.
+
+    Raises:
+        ValueError: The times do not grow from `retry_period` to `lease_duration`.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        *,
+        namespace: str,
+        name: str,
+        identity: str,
+        lease_duration: float = 15.0,
+        renew_deadline: float = 10.0,
+        retry_period: float = 2.0,
+        clock: Clock,
+        metrics: RuntimeMetrics,
+        give_up: Callable[[], NoReturn] = _exit,
+    ) -> None:
+        if not retry_period * JITTER < renew_deadline < lease_duration:
+            raise ValueError(
+                f"lease_duration {lease_duration:g} must be longer than renew_deadline "
+                f"{renew_deadline:g}, and that longer than {JITTER} times retry_period "
+                f"{retry_period:g}"
+            )
+        self._client = client
+        self._key = Key(namespace, name)
+        self._identity = identity
+        self._lease_duration = lease_duration
+        self._renew_deadline = renew_deadline
+        self._retry_period = retry_period
+        self._clock = clock
+        self._give_up = give_up
+        self._gauge = metrics.leader.labels(name)
+        self._slow_path = metrics.leader_slow_path.labels(name)
+        self._observed: Object | None = None
+        self._observed_at = 0.0
+        self._renewed_at = 0.0
+        self._leads = False
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process leads now."""
+        return self._leads
+
+    async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
+        """Wait for the lease, then run `lead` for as long as the lease is held.
+
+        `lead` is cancelled when the lease is lost or this coroutine is cancelled; the lease is
+        released once it has stopped.
+
+        Raises:
+            LeadershipLostError: The lease was lost. `lead` has stopped.
+        """
+        await self._acquire()
+        self._set_leads(leads=True)
+        work = asyncio.ensure_future(lead())
+        renewing = asyncio.create_task(self._renew(), name=f"renew lease {self._key}")
+        try:
+            await asyncio.wait({work, renewing}, return_when=asyncio.FIRST_COMPLETED)
+            lost = renewing.done() and not work.done()
+        finally:
+            await self._stop(work, renewing)
+        if lost:
+            raise LeadershipLostError(
+                f"the lease {self._key} was not renewed within {self._renew_deadline:g} s: "
+                "this process stops, so that another can lead"
+            ) from renewing.exception()
+        work.result()
+
+    async def _acquire(self) -> None:
+        _log.info("Waiting for the lease", extra=self._who())
+        while not await self._try(self._lease_duration):
+            spread = random.uniform(0.0, JITTER)  # noqa: S311  # spreads load, guards no secret
+            await asyncio.sleep(self._retry_period * (1 + spread))
+        _log.info("Leading", extra=self._who())
+
+    async def _renew(self) -> None:
+        """Renew until the deadline passes without success, or another process holds the lease."""
+        while True:
+            await asyncio.sleep(self._retry_period)
+            deadline = self._renewed_at + self._renew_deadline
+            while not await self._try(deadline - self._now()):
+                if self._holder() not in {"", self._identity} or self._now() >= deadline:
+                    return
+                await asyncio.sleep(min(self._retry_period, max(deadline - self._now(), 0.0)))
+
+    async def _stop(self, work: asyncio.Future[None], renewing: asyncio.Task[None]) -> None:
+        """Stop working, then renewing, then let others lead; all before the lease runs out."""
+        work.cancel()
+        while not work.done():
+            left = self._renewed_at + self._lease_duration - self._now()
+            if left <= 0:
+                _log.critical("Work did not stop in time; ending the process", extra=self._who())
+                self._give_up()
+            await asyncio.wait({work}, timeout=left)
+        held = not renewing.done()
+        renewing.cancel()
+        await asyncio.wait({renewing})
+        self._set_leads(leads=False)
+        if held:
+            await self._release()
+
+    async def _try(self, seconds: float) -> bool:
+        """Try once to get or to keep the lease, within a time; log why it failed."""
+        try:
+            async with asyncio.timeout(min(seconds, REQUEST_TIMEOUT)):
+                return await self._try_fast() or await self._try_slow()
+        except (ApiError, TimeoutError) as error:
+            text = str(error) or "the API server did not answer in time"
+            _log.warning("No success with the lease", extra={**self._who(), "error": text})
+            return False
+
+    async def _try_fast(self) -> bool:
+        """Renew from what was written last, without reading it again."""
+        if self._observed is None or not self._leads:
+            return False
+        try:
+            return await self._put(self._observed)
+        except ApiError as error:
+            if error.is_conflict:
+                return False
+            raise
+
+    async def _try_slow(self) -> bool:
+        """Read the lease, and take it if nobody has it."""
+        self._slow_path.inc()
+        try:
+            lease = await self._client.get(LEASES, self._key)
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+            return await self._create()
+        self._observe(lease)
+        if self._holder() not in {"", self._identity} and self._now() < self._expiry():
+            return False
+        return await self._put(lease)
+
+    async def _create(self) -> bool:
+        sent = self._now()
+        lease = {
+            "apiVersion": LEASES.api_version,
+            "kind": LEASES.kind,
+            "metadata": {"namespace": self._key.namespace, "name": self._key.name},
+            "spec": self._spec({}),
+        }
+        self._observe(await self._client.create(LEASES, lease))
+        self._renewed_at = sent
+        return True
+
+    async def _put(self, lease: Object) -> bool:
+        sent = self._now()
+        renewed = {**lease, "spec": self._spec(lease.get("spec") or {})}
+        self._observe(await self._client.replace(LEASES, renewed))
+        self._renewed_at = sent
+        return True
+
+    async def _release(self) -> None:
+        """Let the next leader begin at once; if that fails, it begins when the lease runs out."""
+        if self._observed is None:
+            return
+        now = rfc3339_micro(self._clock.now())
+        spec = {
+            **self._observed["spec"],
+            "holderIdentity": "",
+            "leaseDurationSeconds": 1,
+            "renewTime": now,
+            "acquireTime": now,
+        }
+        try:
+            async with asyncio.timeout(REQUEST_TIMEOUT):
+                await self._client.replace(LEASES, {**self._observed, "spec": spec})
+        except (ApiError, TimeoutError) as error:
+            _log.warning("Lease not released", extra={**self._who(), "error": str(error)})
+
+    def _spec(self, old: Object) -> Object:
+        """Return the spec of a lease that is ours from now on, or still."""
+        now = rfc3339_micro(self._clock.now())
+        kept = old.get("holderIdentity") == self._identity
+        return {
+            **old,
+            "holderIdentity": self._identity,
+            "leaseDurationSeconds": math.ceil(self._lease_duration),
+            "acquireTime": old.get("acquireTime", now) if kept else now,
+            "renewTime": now,
+            "leaseTransitions": int(old.get("leaseTransitions", 0)) + bool(old and not kept),
+        }
+
+    def _observe(self, lease: Object) -> None:
+        """Note a lease, and when it was first seen so; it counts from then."""
+        if self._observed is None or self._observed.get("spec") != lease.get("spec"):
+            self._observed_at = self._now()
+        self._observed = lease
+
+    def _holder(self) -> str:
+        spec = (self._observed or {}).get("spec") or {}
+        return str(spec.get("holderIdentity") or "")
+
+    def _expiry(self) -> float:
+        spec = (self._observed or {}).get("spec") or {}
+        return self._observed_at + float(spec.get("leaseDurationSeconds", self._lease_duration))
+
+    def _set_leads(self, *, leads: bool) -> None:
+        self._leads = leads
+        self._gauge.set(leads)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _who(self) -> Object:
+        return {"namespace": self._key.namespace, "name": self._key.name, "holder": self._identity}

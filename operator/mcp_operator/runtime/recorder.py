@@ -1,0 +1,197 @@
+"""Tells users what happens to their objects, as Kubernetes events, without ever being in the way.
+
+Events are a courtesy: one that cannot be written is dropped, and whoever reports something never
+waits. The same event again within some minutes becomes a higher count on the first one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple
+
+from mcp_operator.core.clock import Clock, rfc3339_micro
+from mcp_operator.core.meta import Key, Object, Resource, key_of, uid_of
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+
+EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
+
+QUEUE_SIZE: Final = 1000
+"""Events that wait; client-go, tools/events/event_broadcaster.go, and the record package."""
+
+SERIES_SECONDS: Final = 360.0
+"""Seconds after which the same event is a new one; client-go, tools/events, finishTime."""
+
+REMEMBERED: Final = 4096
+"""Events and objects remembered; client-go, tools/record/events_cache.go, maxLruCacheEntries."""
+
+BURST: Final = 25
+"""Events an object may have at once; client-go, tools/record/events_cache.go, defaultSpamBurst."""
+
+SECONDS_PER_EVENT: Final = 300.0
+"""Seconds until an object that had its burst may have one more; defaultSpamQPS there."""
+
+_NOTE_LIMIT: Final = 1024
+"""Bytes; kubernetes, pkg/apis/core/validation/events.go, NoteLengthLimit."""
+
+_NAME_LIMIT: Final = 230
+"""Characters of an object's name kept in an event's, which ends in 17 more and may have 253."""
+
+_log = logging.getLogger(__name__)
+
+
+class _Report(NamedTuple):
+    """What makes two events the same."""
+
+    api_version: str
+    kind: str
+    key: Key
+    uid: str
+    type: str
+    reason: str
+    note: str
+    action: str
+
+
+@dataclass(slots=True)
+class _Series:
+    """An event that was written, and how often it has happened."""
+
+    key: Key
+    count: int
+    last: float
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many events an object may have, as of a moment."""
+
+    events: float
+    at: float
+
+
+class EventRecorder:
+    """Writes events about objects.
+
+    Args:
+        client: Writes them.
+        controller: Names this program in them, such as `mcp-operator.dev/operator`.
+        instance: Names this process in them, such as the pod.
+        clock: Tells the time that users see.
+    """
+
+    def __init__(self, client: Client, *, controller: str, instance: str, clock: Clock) -> None:
+        self._client = client
+        self._reporter = {"reportingController": controller, "reportingInstance": instance}
+        self._clock = clock
+        self._queue: asyncio.Queue[_Report] = asyncio.Queue(QUEUE_SIZE)
+        self._series: OrderedDict[_Report, _Series] = OrderedDict()
+        self._allowances: OrderedDict[tuple[str, Key], _Allowance] = OrderedDict()
+
+    def event(
+        self,
+        obj: Object,
+        *,
+        type: Literal["Normal", "Warning"],  # noqa: A002  # the API's own name for it
+        reason: str,
+        note: str,
+        action: str = "Reconcile",
+    ) -> None:
+        """Report something about an object; it is written later, by `run`.
+
+        Args:
+            obj: The object, with apiVersion and kind.
+            type: Whether all is well.
+            reason: One word for machines, such as `Created`.
+            note: A sentence for people; what is over the API's limit is cut off.
+            action: What was being done.
+        """
+        note = note.encode()[:_NOTE_LIMIT].decode(errors="ignore")
+        report = _Report(
+            *(obj["apiVersion"], obj["kind"], key_of(obj), uid_of(obj)),
+            *(type, reason, note, action),
+        )
+        if self._queue.full() or not self._allows(report):
+            _log.debug("Event dropped", extra={"kind": report.kind, "reason": reason})
+            return
+        self._queue.put_nowait(report)
+
+    async def run(self) -> None:
+        """Write what was reported, until cancelled."""
+        while True:
+            report = await self._queue.get()
+            try:
+                await self._write(report)
+            except ApiError as error:
+                _log.info(
+                    "Event could not be written",
+                    extra={"kind": report.kind, "reason": report.reason, "error": str(error)},
+                )
+
+    def _allows(self, report: _Report) -> bool:
+        """Take one event from the object's allowance, a bucket that fills slowly."""
+        now = asyncio.get_running_loop().time()
+        bucket = self._allowances.pop((report.kind, report.key), None) or _Allowance(BURST, now)
+        bucket.events = min(BURST, bucket.events + (now - bucket.at) / SECONDS_PER_EVENT)
+        bucket.at = now
+        allowed = bucket.events >= 1
+        if allowed:
+            bucket.events -= 1
+        self._allowances[report.kind, report.key] = bucket
+        if len(self._allowances) > REMEMBERED:
+            self._allowances.popitem(last=False)
+        return allowed
+
+    async def _write(self, report: _Report) -> None:
+        now = asyncio.get_running_loop().time()
+        series = self._series.pop(report, None)
+        if series is None or now - series.last > SERIES_SECONDS or not await self._repeat(series):
+            series = _Series(await self._create(report), 1, now)
+        series.last = now
+        self._series[report] = series
+        if len(self._series) > REMEMBERED:
+            self._series.popitem(last=False)
+
+    async def _repeat(self, series: _Series) -> bool:
+        """Count an event once more; return False if the API server has forgotten it."""
+        series.count += 1
+        patch = {
+            "series": {
+                "count": series.count,
+                "lastObservedTime": rfc3339_micro(self._clock.now()),
+            }
+        }
+        try:
+            await self._client.merge_patch(EVENTS, series.key, patch)
+        except ApiError as error:
+            if error.is_not_found:
+                return False
+            raise
+        return True
+
+    async def _create(self, report: _Report) -> Key:
+        namespace = report.key.namespace or "default"  # where events of the whole cluster are
+        name = f"{report.key.name[:_NAME_LIMIT]}.{secrets.token_hex(8)}"
+        event = {
+            "apiVersion": EVENTS.api_version,
+            "kind": EVENTS.kind,
+            "metadata": {"namespace": namespace, "name": name},
+            "eventTime": rfc3339_micro(self._clock.now()),
+            "type": report.type,
+            "reason": report.reason,
+            "note": report.note,
+            "action": report.action,
+            "regarding": {
+                "apiVersion": report.api_version,
+                "kind": report.kind,
+                "namespace": report.key.namespace,
+                "name": report.key.name,
+                "uid": report.uid,
+            },
+            **self._reporter,
+        }
+        return key_of(await self._client.create(EVENTS, event))
