@@ -1,0 +1,211 @@
+"""`mcp-operator serve`: a gateway over files, without a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from mcp_operator.api.catalog import Backend, Catalog, SecretKey, digest
+from mcp_operator.app.signals import stop_signals
+from mcp_operator.builders.assembly import Rejection
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.logs import bind
+from mcp_operator.core.meta import Key
+from mcp_operator.core.metrics import new_registry
+from mcp_operator.core.tasks import forever
+from mcp_operator.gateway.app import GatewayAddress, GatewayApp
+from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.front import PATH
+from mcp_operator.gateway.secret_values import StaticSecrets
+from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream import HttpUpstream
+from mcp_operator.local.addresses import ServiceAddresses
+from mcp_operator.local.documents import load
+from mcp_operator.local.problems import FilesError
+from mcp_operator.local.reload import changes, fingerprint
+from mcp_operator.local.world import World
+from mcp_operator.settings import ServeSettings
+from mcp_operator.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+
+class PortError(OperatorError):
+    """A port cannot be opened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All that serving takes from one reading of the files."""
+
+    server: Key
+    table: Table
+    secrets: StaticSecrets
+    addresses: dict[Key, str]
+    rejected: tuple[Rejection, ...]
+
+
+class LocalSecrets:
+    """The Secrets of the latest reading; a `SecretSource`."""
+
+    def __init__(self, secrets: StaticSecrets) -> None:
+        self.latest = secrets
+
+    async def value(self, key: SecretKey) -> bytes:
+        """Return a value.
+
+        Raises:
+            SecretUnavailable: Neither the environment nor the files hold it.
+        """
+        return await self.latest.value(key)
+
+    def distrust(self, key: SecretKey) -> None:
+        """Do nothing: the value is read anew when its file changes."""
+
+
+class LocalGateway:
+    """What is served, and how a new reading of the files takes its place."""
+
+    def __init__(self, settings: ServeSettings, first: Snapshot) -> None:
+        self._settings = settings
+        self.current = Current()
+        self.secrets = LocalSecrets(first.secrets)
+        self.addresses = ServiceAddresses(settings.services, first.server.namespace)
+        self.serve(first)
+
+    def serve(self, snapshot: Snapshot) -> None:
+        """Put a reading in service, and say what of it is not served."""
+        self.secrets.latest = snapshot.secrets
+        self.addresses.annotate(snapshot.addresses)
+        self.current.swap(snapshot.table)
+        for rejection in snapshot.rejected:
+            with bind(name=rejection.key.name):
+                logger.warning(
+                    "An object is not served, or not wholly",
+                    extra={
+                        "kind": rejection.kind,
+                        "namespace": rejection.key.namespace,
+                        "reason": rejection.reason,
+                        "error": rejection.message,
+                    },
+                )
+        for service in sorted(_services(snapshot.table.catalog)):
+            if service not in self.addresses:
+                logger.warning(
+                    "A Service has no address here, so its DNS name is used; give --service",
+                    extra={"service": service},
+                )
+
+    async def follow(self, seen: Hashable) -> None:
+        """Serve every good state of the files; a bad one is reported and changes nothing."""
+        async for _ in changes(partial(fingerprint, self._settings.paths), seen):
+            try:
+                snapshot = await asyncio.to_thread(read, self._settings)
+            except OperatorError as error:
+                for line in str(error).splitlines():
+                    logger.warning(
+                        "The files cannot be served; the last good state stays",
+                        extra={"error": line},
+                    )
+            else:
+                self.serve(snapshot)
+                logger.info("Serving the changed files", extra=_figures(snapshot))
+
+
+def read(settings: ServeSettings) -> Snapshot:
+    """Read the files and compile the catalog; blocks on files.
+
+    Raises:
+        OperatorError: The files have problems, or hold no server, or several.
+    """
+    world = World(load(settings.paths), check_services=not settings.services)
+    if world.problems:
+        raise FilesError(world.problems)
+    server = world.choose(settings.server)
+    assembly = world.assembly(server)
+    return Snapshot(
+        Key(server.namespace, server.name),
+        Table(assembly.catalog, digest(assembly.catalog.canonical())),
+        StaticSecrets(world.objects, os.environ),
+        world.local_addresses(),
+        assembly.rejected,
+    )
+
+
+async def run_serve(settings: ServeSettings) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        OperatorError: The files cannot be served at all, or a port cannot be opened.
+    """
+    seen = await asyncio.to_thread(fingerprint, settings.paths)
+    first = await asyncio.to_thread(read, settings)
+    local = LocalGateway(settings, first)
+    user_agent = f"mcp-operator/{VERSION}"
+    with stop_signals() as stop:
+        async with HttpUpstream(local.addresses, user_agent=user_agent) as upstream:
+            gateway = GatewayApp(
+                local.current,
+                HttpExecutor(local.current, upstream, local.secrets),
+                address=GatewayAddress(
+                    host=settings.host,
+                    port=settings.port,
+                    management_host=settings.host,
+                    management_port=settings.management_port,
+                ),
+                registry=new_registry(),
+            )
+            await _start(gateway, settings)
+            url = f"http://{settings.host}:{gateway.port}{PATH}"
+            logger.info("Serving the files", extra={"url": url, **_figures(first)})
+            try:
+                await _until(stop, local, seen)
+            finally:
+                await gateway.stop()
+
+
+async def _start(gateway: GatewayApp, settings: ServeSettings) -> None:
+    try:
+        await gateway.start()
+    except OSError as error:
+        raise PortError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
+            "choose another port with --port, and --management-port where that was given"
+        ) from error
+
+
+async def _until(stop: asyncio.Event, local: LocalGateway, seen: Hashable) -> None:
+    async with asyncio.TaskGroup() as group:
+        following = group.create_task(forever("follow files", local.follow(seen)))
+        await stop.wait()
+        following.cancel()
+
+
+def _figures(snapshot: Snapshot) -> dict[str, object]:
+    table = snapshot.table
+    return {
+        "server": str(snapshot.server),
+        "tools": len(table.tools),
+        "prompts": len(table.prompts),
+        "resources": len(table.resources) + len(table.templates),
+        "digest": table.digest[:12],
+    }
+
+
+def _services(catalog: Catalog) -> set[str]:
+    """Return the Services that a catalog calls, as `NAMESPACE/SERVICE:PORT`."""
+    return {_service(backend) for backend in _backends(catalog)}
+
+
+def _backends(catalog: Catalog) -> Iterator[Backend]:
+    yield from (tool.backend for tool in catalog.tools)
+    yield from (resource.backend for resource in catalog.resources if resource.backend)
+
+
+def _service(backend: Backend) -> str:
+    name, namespace = backend.host.split(".")[:2]
+    return f"{namespace}/{name}:{backend.port}"

@@ -1,0 +1,269 @@
+"""The command `mcp-operator`: what is typed, turned into settings and handed to the application.
+
+Nothing heavy is imported before the command is known, so that `--help`, `version` and `serve` start
+at once and without a Kubernetes client; hence the imports inside functions.
+"""
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TextIO
+
+from mcp_operator.core.errors import OperatorError, SettingsError
+from mcp_operator.settings import (
+    Declared,
+    GatewaySettings,
+    OperatorSettings,
+    ServeSettings,
+    Settings,
+    declared,
+    load,
+)
+from mcp_operator.version import VERSION
+
+EXIT_OK: Final = 0
+EXIT_PROBLEM: Final = 1
+"""The command ran and found or met a problem."""
+EXIT_USAGE: Final = 2
+"""The command line or a setting is wrong; argparse uses the same number."""
+EXIT_INTERRUPTED: Final = 130
+"""Ctrl-C before the command could stop by itself: 128 and SIGINT, as shells report it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: its help screen, its settings, and what it does."""
+
+    name: str
+    summary: str
+    description: str
+    examples: str
+    run: Callable[[argparse.Namespace], int]
+    settings: type[Settings] | None = None
+    takes_paths: bool = False
+
+
+def _run_operator(arguments: argparse.Namespace) -> int:
+    settings = load(OperatorSettings, vars(arguments), os.environ)
+    from mcp_operator.app.control_plane import run_operator
+
+    return _process(settings, run_operator(settings))
+
+
+def _run_gateway(arguments: argparse.Namespace) -> int:
+    settings = load(GatewaySettings, vars(arguments), os.environ)
+    from mcp_operator.app.data_plane import run_gateway
+
+    return _process(settings, run_gateway(settings))
+
+
+def _run_serve(arguments: argparse.Namespace) -> int:
+    settings = load(ServeSettings, vars(arguments), os.environ)
+    from mcp_operator.app.serve import run_serve
+
+    return _process(settings, run_serve(settings))
+
+
+def _run_validate(arguments: argparse.Namespace) -> int:
+    from mcp_operator.local.validation import validate
+
+    report = validate([Path(path) for path in arguments.paths])
+    for problem in report.problems:
+        _say(str(problem))
+    _say(report.summary, sys.stderr)
+    return EXIT_PROBLEM if report.problems else EXIT_OK
+
+
+def _run_crds(_: argparse.Namespace) -> int:
+    import yaml
+
+    from mcp_operator.api.crd import crds
+
+    yaml.safe_dump_all(crds(), sys.stdout, sort_keys=False, width=100)
+    return EXIT_OK
+
+
+def _run_version(_: argparse.Namespace) -> int:
+    _say(f"mcp-operator {VERSION}")
+    return EXIT_OK
+
+
+COMMANDS: Final = (
+    Command(
+        "operator",
+        "run the control plane: watch the four kinds, keep every MCP server as declared",
+        "Watches MCPServers, MCPTools, MCPPrompts and MCPResources, and keeps a gateway running\n"
+        "for each server, with the catalog of what it selects.",
+        "  mcp-operator operator\n"
+        "  mcp-operator operator --kubeconfig ~/.kube/config --namespace demo --no-leader-elect",
+        _run_operator,
+        OperatorSettings,
+    ),
+    Command(
+        "gateway",
+        "run the data plane: serve one MCPServer of a cluster over MCP",
+        "Serves the catalog of one MCPServer and follows its changes. The operator starts this in\n"
+        "the pods of a server; by hand it serves a cluster from your own machine.",
+        "  mcp-operator gateway --namespace demo --server shop\n"
+        "  mcp-operator gateway --namespace demo --server shop --kubeconfig ~/.kube/config \\\n"
+        "      --bind-address 127.0.0.1 --service orders:80=127.0.0.1:9000",
+        _run_gateway,
+        GatewaySettings,
+    ),
+    Command(
+        "serve",
+        "serve YAML files over MCP, without a cluster",
+        "Serves the MCPServer in the given files and folders, and follows their changes. A broken\n"
+        "file is reported, and the last good catalog stays.\n\n"
+        "A Service is reached at the address given by --service, or by the annotation\n"
+        "mcp-operator.dev/local-address on the Service among the files. A Secret's value comes\n"
+        "from the environment, or from the Secret among the files: key `token` of Secret\n"
+        "`default/shop-api` is MCP_OPERATOR_SECRET_DEFAULT_SHOP_API_TOKEN.",
+        "  mcp-operator serve manifests/samples\n"
+        "  mcp-operator serve shop.yaml --port 8090 --service orders=127.0.0.1:9000\n"
+        "  mcp-operator serve . --server demo/shop --management-port 8081",
+        _run_serve,
+        ServeSettings,
+    ),
+    Command(
+        "validate",
+        "check YAML files, one problem a line",
+        "Checks the four kinds in the given files and folders as the API server and the operator\n"
+        "would, and prints each problem as FILE:LINE:FIELD: MESSAGE. References to Services are\n"
+        "checked where the files hold Services. Exit code 1 says that there are problems.",
+        "  mcp-operator validate manifests/samples\n  mcp-operator validate shop.yaml tools/",
+        _run_validate,
+        takes_paths=True,
+    ),
+    Command(
+        "crds",
+        "print the CustomResourceDefinitions",
+        "Prints the definitions of the four kinds as YAML.",
+        "  mcp-operator crds | kubectl apply --server-side -f -",
+        _run_crds,
+    ),
+    Command("version", "print the version", "Prints the version.", "", _run_version),
+)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="mcp-operator",
+        description="Serve HTTP services over MCP, declared in YAML: in a Kubernetes cluster, "
+        "or from files.",
+        epilog="mcp-operator COMMAND --help shows a command's options and examples.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"mcp-operator {VERSION}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        own = commands.add_parser(
+            command.name,
+            help=command.summary,
+            description=command.description,
+            epilog=f"examples:\n{command.examples}" if command.examples else None,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        own.set_defaults(run=command.run)
+        if command.takes_paths:
+            own.add_argument("paths", nargs="+", metavar="PATH", help="Files and folders of YAML.")
+        if command.settings:
+            for declaration in declared(command.settings):
+                _add_setting(own, declaration)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        argv: The arguments; those of the process where left out.
+
+    Returns:
+        The exit code: 0, 1 for a problem, 2 for a wrong command line or setting.
+    """
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has gone, and Python would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_PROBLEM
+    except OperatorError as error:
+        return _complain([error])
+    except ExceptionGroup as group:
+        expected, unexpected = group.split(OperatorError)
+        if expected is None or unexpected is not None:
+            raise
+        return _complain(_leaves(expected))
+    return code
+
+
+def _process(settings: Settings, main_task: Coroutine[Any, Any, None]) -> int:
+    """Run a process until it is told to stop."""
+    from mcp_operator.core import logs
+
+    logs.configure(settings.log_level, settings.log_format)
+    asyncio.run(main_task)
+    return EXIT_OK
+
+
+def _complain(errors: Iterable[BaseException]) -> int:
+    """Print the sentences of expected errors, and return the exit code they call for."""
+    code = EXIT_PROBLEM
+    for error in errors:
+        if isinstance(error, SettingsError):
+            code = EXIT_USAGE
+        for line in str(error).splitlines():
+            _say(f"mcp-operator: {line}", sys.stderr)
+    return code
+
+
+def _say(line: str, stream: TextIO | None = None) -> None:
+    (stream or sys.stdout).write(f"{line}\n")
+
+
+def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _add_setting(parser: argparse.ArgumentParser, declaration: Declared) -> None:
+    """Add a setting's flag; its value stays text, so that flags and variables are read alike."""
+    shown = declaration.shown_default
+    notes = [f"default {shown}"] if shown else []
+    described = f"{declaration.help} [{', '.join([*notes, declaration.variable])}]"
+    described = described.replace("%", "%%")
+    setting = declaration.setting
+    if declaration.boolean:
+        parser.add_argument(
+            declaration.flag,
+            dest=declaration.name,
+            action=argparse.BooleanOptionalAction,
+            help=described,
+        )
+    elif not declaration.flag:
+        parser.add_argument(declaration.name, nargs="*", metavar=setting.metavar, help=described)
+    else:
+        parser.add_argument(
+            declaration.flag,
+            dest=declaration.name,
+            metavar=setting.metavar,
+            action="append" if setting.repeated else "store",
+            help=described,
+        )

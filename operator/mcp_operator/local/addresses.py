@@ -1,0 +1,45 @@
+"""Where Services are reached from outside their cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mcp_operator.core.meta import Key
+
+
+class ServiceAddresses(Mapping[str, str]):
+    """`NAMESPACE/SERVICE:PORT` to `HOST:PORT`, as the gateway looks addresses up.
+
+    What the user typed may leave out the namespace and the port, and wins over annotations, which
+    stand for every port of a Service.
+    """
+
+    def __init__(self, typed: Mapping[str, str], namespace: str) -> None:
+        """Take what the user typed.
+
+        Args:
+            typed: `[NAMESPACE/]SERVICE[:PORT]` to `HOST:PORT`.
+            namespace: The namespace of Services that are typed without one.
+        """
+        self._typed = {
+            name if "/" in name else f"{namespace}/{name}": address
+            for name, address in typed.items()
+        }
+        self._annotated: dict[str, str] = {}
+
+    def annotate(self, annotated: Mapping[Key, str]) -> None:
+        """Replace the addresses that Services are annotated with."""
+        self._annotated = {str(service): address for service, address in annotated.items()}
+
+    def __getitem__(self, service: str) -> str:
+        name = service.partition(":")[0]
+        for known in (self._typed.get(service), self._typed.get(name), self._annotated.get(name)):
+            if known is not None:
+                return known
+        raise KeyError(service)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._annotated, **self._typed})
+
+    def __len__(self) -> int:
+        return len({**self._annotated, **self._typed})

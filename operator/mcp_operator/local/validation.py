@@ -1,0 +1,127 @@
+"""`mcp-operator validate`: every problem of some files, each at its line and field."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.structure import Path as FieldPath
+from mcp_operator.api.structure import Problem
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.assembly import claims, contest
+from mcp_operator.builders.members import Finding
+from mcp_operator.builders.resources import CONFIGMAPS
+from mcp_operator.local.documents import Document, load
+from mcp_operator.local.problems import FileProblem
+from mcp_operator.local.world import LocalMember, World
+
+_FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
+    Reason.SERVICE_NOT_FOUND: (("service", "name"),),
+    Reason.SERVICE_UNSUPPORTED: (("service", "name"),),
+    Reason.PORT_NOT_FOUND: (("service", "port"),),
+    Reason.REF_NOT_PERMITTED: (("service", "namespace"),),
+    Reason.SECRET_NOT_FOUND: (
+        ("request", "credentials", "secretRef"),
+        ("credentials", "secretRef"),
+        ("contentFrom", "secretKeyRef"),
+        ("request", "headers"),
+        ("headers",),
+    ),
+    Reason.CONFIG_MAP_NOT_FOUND: (
+        ("contentFrom", "configMapKeyRef"),
+        ("request", "headers"),
+        ("headers",),
+    ),
+    Reason.INVALID_SCHEMA: (("inputSchema",), ("outputSchema",)),
+    Reason.UNDECLARED_ARGUMENT: (("path",), ("service", "path"), ("uriTemplate",)),
+    Reason.UNDECLARED_VARIABLE: (("template",), ("messages",)),
+    Reason.DUPLICATE_NAME: (("name",), ("content", "uri"), ("contentFrom", "uri")),
+}
+"""Where, below the spec or an entry of it, the field stands that a reason is about."""
+
+_ENTRY: Final = re.compile(r"(tools|operations)\[([^\]]+)\]: ")
+"""How a finding begins that is about one entry of a list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcome: the problems in the order of files and lines, and one line that sums them up."""
+
+    problems: tuple[FileProblem, ...]
+    summary: str
+
+
+def validate(paths: Iterable[Path]) -> Report:
+    """Check files as the API server and the operator would."""
+    loaded = load(paths)
+    world = World(loaded)
+    found = {*world.problems, *findings(world)}
+    checked = len(world.servers) + len(world.members)
+    files = _count(loaded.files, "file")
+    if found:
+        summary = f"{_count(len(found), 'problem')} in {files}"
+    else:
+        summary = f"{_count(checked, 'object')} in {files}: no problems"
+        summary += "".join(f"\n{remark}" for remark in _remarks(world))
+    return Report(tuple(sorted(found)), summary)
+
+
+def findings(world: World) -> Iterator[FileProblem]:
+    """Yield what passes admission and is still wrong, across objects too."""
+    has_config_maps = any(obj["kind"] == CONFIGMAPS.kind for obj in world.objects)
+    for local in world.members:
+        for finding in local.compiled.findings:
+            unknown = finding.reason is Reason.CONFIG_MAP_NOT_FOUND and not has_config_maps
+            if finding.blocking and not unknown:
+                yield _problem(local.document, finding)
+    for server in world.servers.values():
+        yield from _conflicts(server, world.selected(server))
+
+
+def _conflicts(server: MCPServer, selected: list[LocalMember]) -> Iterator[FileProblem]:
+    wanted = claims(local.compiled for local in selected)
+    for local in selected:
+        lost = contest(local.compiled, wanted, server.spec.naming.on_conflict)
+        for slot, finding in lost.items():
+            yield _problem(local.document, finding, slot.identity)
+
+
+def _problem(document: Document, finding: Finding, entry: str = "") -> FileProblem:
+    """Place a finding, which is about the entry of a list that it begins with or that is given."""
+    base: FieldPath = ("spec",)
+    if named := _ENTRY.match(finding.message):
+        base = ("spec", named[1], _index(document, named[1], named[2]))
+    elif any(tool["name"] == entry for tool in document.obj["spec"].get("tools") or ()):
+        base = ("spec", "tools", _index(document, "tools", entry))
+    candidates = [
+        (*start, *tail)
+        for start in dict.fromkeys((base, ("spec",)))
+        for tail in _FIELDS.get(finding.reason, ())
+    ]
+    path = next((path for path in candidates if path in document.lines), base)
+    return document.problem(path, Problem(path, "").field, finding.message)
+
+
+def _index(document: Document, section: str, label: str) -> int:
+    """Return the index of an entry, which findings name by its name or by the index itself."""
+    entries = document.obj["spec"][section]
+    names = [entry.get("name") for entry in entries]
+    return names.index(label) if label in names else int(label)
+
+
+def _remarks(world: World) -> Iterator[str]:
+    """Yield what is no mistake in itself, but easily is one on the whole."""
+    if not world.servers:
+        return
+    chosen = {id(local) for server in world.servers.values() for local in world.selected(server)}
+    for local in world.members:
+        if id(local) not in chosen:
+            yield f"note: no MCPServer here selects {local.compiled.kind} {local.compiled.key}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,239 @@
+"""What the objects of some files amount to: admitted, compiled, assembled as in a cluster."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_operator.api.base import GROUP
+from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
+from mcp_operator.api.validation import problems as admission_problems
+from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.catalog import (
+    MODELS,
+    Member,
+    build_catalog,
+    compile_member,
+    references_of,
+    selectors,
+)
+from mcp_operator.builders.members import Compiled
+from mcp_operator.builders.references import Facts
+from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
+from mcp_operator.local.documents import Document, Loaded
+from mcp_operator.local.problems import FileProblem
+
+DEFAULT_NAMESPACE: Final = "default"
+"""The namespace of objects whose files name none, as with kubectl."""
+
+LOCAL_ADDRESS: Final = f"{GROUP}/local-address"
+"""On a Service among the files: the `HOST:PORT` at which `serve` reaches it."""
+
+OUR_KINDS: Final = frozenset({MCPSERVERS.kind, *MODELS})
+REFERRED_KINDS: Final = frozenset({SERVICES.kind, CONFIGMAPS.kind, SECRETS.kind, "ReferenceGrant"})
+
+
+_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    CONFIGMAPS.kind: ("data", "binaryData"),
+    SECRETS.kind: ("data", "stringData"),
+}
+_ENCODED: Final = frozenset({(CONFIGMAPS.kind, "binaryData"), (SECRETS.kind, "data")})
+
+
+class _AnyKey(frozenset[str]):
+    """The keys of a Secret that is not among the files: whichever is asked for.
+
+    Secrets seldom lie beside manifests, so that a missing one is no mistake in the files.
+    """
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class LocalMember:
+    """A tool, prompt or resource: where it stands in the files, and what it compiles to."""
+
+    document: Document
+    member: Member
+    compiled: Compiled
+
+
+class ChoiceError(OperatorError):
+    """The server to serve cannot be told."""
+
+
+class World:
+    """The objects of a set of files.
+
+    Attributes:
+        problems: What the API server would refuse, and files that cannot be read; in order.
+        objects: Every admitted object of a kind that matters here, namespaces filled in.
+        servers: The MCPServers by key.
+        members: The tools, prompts and resources.
+        services: The Services by key.
+    """
+
+    def __init__(self, loaded: Loaded, *, check_services: bool = True) -> None:
+        """Admit and compile what was loaded.
+
+        Args:
+            loaded: The documents.
+            check_services: Whether a Service that is not among the files is missing; it never is
+                where the files hold no Service at all.
+        """
+        found = list(loaded.problems)
+        documents = list(_admitted(loaded.documents, found))
+        self.problems = tuple(sorted(found))
+        self.objects = tuple(document.obj for document in documents)
+        self.services = _by_key(self.objects, SERVICES.kind)
+        self.servers = {
+            key: MCPServer.model_validate(obj)
+            for key, obj in _by_key(self.objects, MCPSERVERS.kind).items()
+        }
+        members = [
+            (document, MODELS[document.obj["kind"]].model_validate(document.obj))
+            for document in documents
+            if document.obj["kind"] in MODELS
+        ]
+        facts = _facts(
+            self.objects, [member for _, member in members], check_services=check_services
+        )
+        self.members = tuple(
+            LocalMember(document, member, compile_member(member, facts))
+            for document, member in members
+        )
+
+    def selected(self, server: MCPServer) -> list[LocalMember]:
+        """Return the members that a server selects."""
+        chosen = selectors(server)
+        return [
+            local
+            for local in self.members
+            if local.member.namespace == server.namespace
+            and chosen[local.compiled.kind].matches(labels_of(local.document.obj))
+        ]
+
+    def assembly(self, server: MCPServer) -> Assembly:
+        """Return the catalog of a server."""
+        return build_catalog(server, [local.compiled for local in self.selected(server)])
+
+    def choose(self, wanted: str = "") -> MCPServer:
+        """Return the server of a name, `[NAMESPACE/]NAME`, or without a name the only one.
+
+        Raises:
+            ChoiceError: There is none, or more than one.
+        """
+        found = [
+            server
+            for key, server in self.servers.items()
+            if not wanted or wanted in (str(key), key.name)
+        ]
+        if len(found) == 1:
+            return found[0]
+        known = ", ".join(sorted(map(str, self.servers))) or "none"
+        if not found:
+            asked = f"MCPServer {wanted}" if wanted else "MCPServer"
+            raise ChoiceError(f"no {asked} among the files; they hold {known}")
+        raise ChoiceError(
+            f"several MCPServers fit: choose one with --server; the files hold {known}"
+        )
+
+    def local_addresses(self) -> dict[Key, str]:
+        """Return the addresses that Services are annotated with."""
+        return {
+            key: annotations_of(service)[LOCAL_ADDRESS]
+            for key, service in self.services.items()
+            if LOCAL_ADDRESS in annotations_of(service)
+        }
+
+
+def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Iterator[Document]:
+    """Yield the documents that an API server would store; note why it would refuse the others."""
+    first: dict[tuple[str, Key], Document] = {}
+    for document in documents:
+        refused = list(_refusals(document))
+        problems += refused
+        if refused or document.obj["kind"] not in OUR_KINDS | REFERRED_KINDS:
+            continue
+        metadata = document.obj["metadata"]
+        obj = {**document.obj, "metadata": {"namespace": DEFAULT_NAMESPACE, **metadata}}
+        identity = (obj["kind"], key_of(obj))
+        if (earlier := first.setdefault(identity, document)) is not document:
+            where = f"{earlier.file}:{earlier.line_of(())}"
+            message = f"{obj['kind']} {key_of(obj)} stands in {where} too; keep one of them"
+            problems.append(document.problem(("metadata", "name"), "metadata.name", message))
+            continue
+        yield Document(obj, document.file, document.lines)
+
+
+def _refusals(document: Document) -> Iterator[FileProblem]:
+    obj = document.obj
+    if obj.get("kind") in OUR_KINDS:
+        for problem in admission_problems(obj):
+            yield document.problem(problem.path, problem.field, problem.message)
+    elif not isinstance(obj.get("kind"), str):
+        yield document.problem((), "kind", "is missing; every object has apiVersion and kind")
+    elif obj["kind"] in REFERRED_KINDS:
+        yield from _malformed(document)
+
+
+def _malformed(document: Document) -> Iterator[FileProblem]:
+    """Check of other people's kinds only what is read here."""
+    obj = document.obj
+    metadata = obj.get("metadata")
+    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
+        yield document.problem(("metadata",), "metadata.name", "is missing; give the object a name")
+    if obj["kind"] == SERVICES.kind and not isinstance(obj.get("spec"), dict):
+        yield document.problem(("spec",), "spec", "is missing; a Service has ports")
+    for section in _TEXTS.get(obj["kind"], ()):
+        content = obj.get(section) or {}
+        if not isinstance(content, dict):
+            yield document.problem((section,), section, "must be an object")
+            continue
+        for key, value in content.items():
+            shown = f"{section}.{key}"
+            if not isinstance(value, str):
+                yield document.problem((section, key), shown, "must be text; write it in quotes")
+            elif (obj["kind"], section) in _ENCODED and not _is_base64(value):
+                yield document.problem((section, key), shown, "is not base64")
+
+
+def _is_base64(text: str) -> bool:
+    try:
+        base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _by_key(objects: Iterable[Object], kind: str) -> dict[Key, Object]:
+    return {key_of(obj): obj for obj in objects if obj["kind"] == kind}
+
+
+def _facts(objects: Iterable[Object], members: Iterable[Member], *, check_services: bool) -> Facts:
+    services = _by_key(objects, SERVICES.kind)
+    unknown = {key: _AnyKey() for member in members for key in references_of(member).secrets}
+    secrets = {
+        key: frozenset({*(obj.get("data") or {}), *(obj.get("stringData") or {})})
+        for key, obj in _by_key(objects, SECRETS.kind).items()
+    }
+    return Facts(
+        services=services,
+        grants=list(_by_key(objects, "ReferenceGrant").values()),
+        config_maps={
+            key: _config_map_content(obj) for key, obj in _by_key(objects, CONFIGMAPS.kind).items()
+        },
+        secrets={**unknown, **secrets},
+        check_services=check_services and bool(services),
+    )
+
+
+def _config_map_content(obj: Object) -> Mapping[str, str | bytes]:
+    binary = (obj.get("binaryData") or {}).items()
+    return {**(obj.get("data") or {}), **{key: base64.b64decode(value) for key, value in binary}}
