@@ -1,0 +1,157 @@
+"""The backend of the samples: a small shop with products and orders, kept in memory.
+
+Run it with `python app.py`; it listens on 127.0.0.1:9000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import struct
+import zlib
+from dataclasses import asdict, dataclass
+
+from aiohttp import web
+
+
+@dataclass(frozen=True)
+class Product:
+    """Something to buy; the price is in cents."""
+
+    sku: str
+    name: str
+    price: int
+    stock: int
+    color: tuple[int, int, int]
+
+
+@dataclass
+class Order:
+    """Somebody's wish for a product."""
+
+    id: int
+    sku: str
+    quantity: int
+    note: str = ""
+    status: str = "open"
+
+
+PRODUCTS = {
+    product.sku: product
+    for product in (
+        Product("mug-red", "Red mug", 1250, 12, (200, 40, 40)),
+        Product("mug-blue", "Blue mug", 1250, 3, (40, 80, 200)),
+        Product("teapot", "Teapot for two", 4200, 5, (230, 220, 200)),
+        Product("tea-green", "Green tea, 100 g", 890, 40, (90, 160, 70)),
+        Product("tea-black", "Black tea, 100 g", 790, 0, (50, 30, 20)),
+    )
+}
+ORDERS: dict[int, Order] = {}
+NUMBERS = itertools.count(1001)
+
+routes = web.RouteTableDef()
+
+
+def refuse(status: int, message: str) -> web.Response:
+    """Say no in a way that a person, or a model, can act on."""
+    return web.json_response({"error": message}, status=status)
+
+
+@routes.get("/products")
+async def search_products(request: web.Request) -> web.Response:
+    """List products; `text`, `maxPrice` (cents) and `inStock` narrow the list."""
+    text = request.query.get("text", "").lower()
+    max_price = int(request.query.get("maxPrice", "1000000000"))
+    in_stock = request.query.get("inStock") == "true"
+    found = [
+        {"sku": product.sku, "name": product.name, "price": product.price, "stock": product.stock}
+        for product in PRODUCTS.values()
+        if text in product.name.lower()
+        and product.price <= max_price
+        and (product.stock or not in_stock)
+    ]
+    return web.json_response({"products": found, "total": len(found)})
+
+
+@routes.get("/products/{sku}/picture")
+async def picture(request: web.Request) -> web.Response:
+    """Return a picture of a product, as PNG: a square of its color."""
+    product = PRODUCTS.get(request.match_info["sku"])
+    if product is None:
+        return refuse(404, "there is no such product; search for its sku first")
+    return web.Response(body=png(product.color), content_type="image/png")
+
+
+@routes.post("/orders")
+async def place_order(request: web.Request) -> web.Response:
+    """Place an order from a JSON body."""
+    wish = await request.json()
+    product = PRODUCTS.get(wish["sku"])
+    if product is None:
+        return refuse(404, f"there is no product {wish['sku']}; search for its sku first")
+    if wish["quantity"] > product.stock:
+        return refuse(409, f"only {product.stock} of {product.sku} are left; order fewer")
+    order = Order(next(NUMBERS), product.sku, wish["quantity"], wish.get("note", ""))
+    ORDERS[order.id] = order
+    return web.json_response(asdict(order), status=201)
+
+
+@routes.get("/orders/{id:[0-9]+}")
+async def get_order(request: web.Request) -> web.Response:
+    """Return an order."""
+    order = ORDERS.get(int(request.match_info["id"]))
+    return web.json_response(asdict(order)) if order else refuse(404, "there is no such order")
+
+
+@routes.delete("/orders/{id:[0-9]+}")
+async def cancel_order(request: web.Request) -> web.Response:
+    """Cancel an order; cancelling twice does no more than once."""
+    order = ORDERS.get(int(request.match_info["id"]))
+    if order is None:
+        return refuse(404, "there is no such order")
+    order.status = "cancelled"
+    return web.json_response(asdict(order))
+
+
+@routes.get("/report")
+async def report(_: web.Request) -> web.Response:
+    """Return the state of the shop as plain text."""
+    lines = [f"{product.stock:>4}  {product.name}" for product in PRODUCTS.values()]
+    still_open = sum(order.status == "open" for order in ORDERS.values())
+    return web.Response(text="\n".join(["Stock:", *lines, f"Open orders: {still_open}", ""]))
+
+
+@routes.get("/healthz")
+async def healthz(_: web.Request) -> web.Response:
+    """Say that the shop is up."""
+    return web.Response(text="ok\n")
+
+
+def png(color: tuple[int, int, int], side: int = 32) -> bytes:
+    """Return a square of one color as a PNG image."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    pixels = (b"\0" + bytes(color) * side) * side
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        (chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(pixels)), chunk(b"IEND", b""))
+    )
+
+
+def main() -> None:
+    """Serve until interrupted."""
+    parser = argparse.ArgumentParser(description="The backend of the mcp-operator samples.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=9000)
+    arguments = parser.parse_args()
+    app = web.Application()
+    app.add_routes(routes)
+    web.run_app(app, host=arguments.host, port=arguments.port, access_log=None)
+
+
+if __name__ == "__main__":
+    main()
