@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -17,6 +18,7 @@ from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster, start_cluster
 from support.crds import install_crds
+from support.kubelet import NODE_LABEL, NODES, Kubelet
 from support.provision import UnavailableError
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
@@ -133,3 +135,15 @@ async def namespace(client: Client) -> AsyncIterator[str]:
     await client.create(NAMESPACES, {"metadata": {"name": name}})
     yield name
     await client.delete(NAMESPACES, Key("", name))
+
+
+@pytest.fixture
+async def kubelet(control_plane: Cluster, client: Client, namespace: str) -> AsyncIterator[Kubelet]:
+    """Pods of the test's namespace run; put what a Service stands for into its `services`."""
+    if not control_plane.has_controllers:
+        pytest.skip("without kube-controller-manager no Deployment makes Pods")
+    nodes = await client.request("GET", NODES.path(), query={"labelSelector": f"!{NODE_LABEL}"})
+    if json.loads(nodes)["items"]:
+        pytest.skip("the cluster has nodes of its own, which cannot run this checkout")
+    async with Kubelet(client, control_plane.kubeconfig, namespace, {}) as running:
+        yield running

@@ -45,11 +45,11 @@ class Child:
         lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-_LOG_TAIL_LINES:])
 
-    def stop(self) -> None:
-        """SIGTERM, and SIGKILL where that does not end it in time."""
+    def stop(self, grace: float = _TERMINATION_GRACE) -> None:
+        """SIGTERM, and SIGKILL where that does not end it within `grace` seconds."""
         self.process.terminate()
         try:
-            self.process.wait(_TERMINATION_GRACE)
+            self.process.wait(grace)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -89,6 +89,13 @@ class ProcessGroup:
         child = Child(name, process, log)
         self._children.append(child)
         return child
+
+    def logs(self) -> str:
+        """What all children have written, ended ones too."""
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text(encoding='utf-8', errors='replace')}"
+            for path in sorted(self.directory.glob("*.log"))
+        )
 
     def stop(self) -> None:
         """Ends all children and removes the directory. Calling it twice does no harm."""
