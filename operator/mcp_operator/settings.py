@@ -121,14 +121,12 @@ class OperatorSettings(Settings):
 
     kubeconfig: Kubeconfig = None
     """The kubeconfig file. Without it: the pod's account in a cluster, else the default file."""
-    namespaces: Annotated[
-        tuple[Annotated[str, Field(pattern=DNS_LABEL)], ...],
-        BeforeValidator(_parts),
-        Setting(
-            "a list of namespaces, such as demo,shop", "NAMESPACE", "--namespace", repeated=True
-        ),
-    ] = ()
-    """The namespaces to work in. Without any: all of them."""
+    namespace: Annotated[
+        str,
+        Field(pattern=rf"^$|{DNS_LABEL}"),
+        Setting("the name of a namespace, such as demo", "NAMESPACE"),
+    ] = ""
+    """The one namespace to work in. Empty: all of them."""
     gateway_image: Annotated[
         str, Field(min_length=1, pattern=r"^\S+$"), Setting("an image reference", "IMAGE")
     ] = f"mcp-operator:{VERSION}"

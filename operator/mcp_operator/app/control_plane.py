@@ -1,0 +1,122 @@
+"""`mcp-operator operator`: the control plane of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import uuid
+from pathlib import Path
+
+import aiohttp
+
+from mcp_operator.app.signals import stop_signals
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.controllers.confirmations import http_ask
+from mcp_operator.controllers.wiring import add_controllers
+from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.informer import InformerSet
+from mcp_operator.runtime.leader import LeaderElector
+from mcp_operator.runtime.manager import Manager
+from mcp_operator.runtime.probes import ALL_INTERFACES
+from mcp_operator.runtime.recorder import EventRecorder
+from mcp_operator.settings import OperatorSettings
+from mcp_operator.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+FIELD_MANAGER = "mcp-operator"
+"""Owns every field that the operator applies. It never changes: another name would leave the
+fields of the old one behind on every object."""
+
+POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+
+
+async def run_operator(settings: OperatorSettings) -> None:
+    """Run the control plane until SIGTERM or Ctrl-C.
+
+    Raises:
+        OperatorError: It could not start, or must not go on.
+    """
+    metrics = RuntimeMetrics(new_registry())
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig,
+        field_manager=FIELD_MANAGER,
+        user_agent=f"mcp-operator/{VERSION}",
+        metrics=metrics,
+    )
+    try:
+        async with aiohttp.ClientSession(trust_env=False) as session:
+            manager = _manager(settings, client, session)
+            await _until_stopped(manager)
+    finally:
+        await client.close()
+
+
+def _manager(settings: OperatorSettings, client: Client, session: aiohttp.ClientSession) -> Manager:
+    identity = settings.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    clock = SystemClock()
+    informers = InformerSet(client)
+    manager = Manager(
+        informers=informers,
+        metrics=client.metrics,
+        metrics_port=settings.metrics_port,
+        health_port=settings.health_port,
+        elector=_elector(settings, client, identity) if settings.leader_elect else None,
+        host=settings.bind_address or ALL_INTERFACES,
+    )
+    recorder = EventRecorder(
+        client, controller="mcp-operator.dev/operator", instance=identity, clock=clock
+    )
+    add_controllers(
+        manager,
+        informers,
+        client,
+        context=BuildContext(settings.gateway_image, settings.gateway_image_pull_policy),
+        recorder=recorder,
+        ask=http_ask(session),
+        clock=clock,
+        namespace=settings.namespace,
+        workers=settings.workers,
+    )
+    manager.add_runnable("events", recorder.run)
+    return manager
+
+
+def _elector(settings: OperatorSettings, client: Client, identity: str) -> LeaderElector:
+    return LeaderElector(
+        client,
+        namespace=settings.lease_namespace or _own_namespace(),
+        name=settings.lease_name,
+        identity=identity,
+        clock=SystemClock(),
+        metrics=client.metrics,
+    )
+
+
+def _own_namespace() -> str:
+    """Return the pod's namespace: from the downward API, else from its account, else `default`."""
+    if name := os.environ.get("POD_NAMESPACE"):
+        return name
+    try:
+        return POD_NAMESPACE.read_text(encoding="utf-8").strip()
+    except OSError:
+        return "default"
+
+
+async def _until_stopped(manager: Manager) -> None:
+    with stop_signals() as stop:
+        running = asyncio.create_task(manager.run(), name="manager")
+        stopping = asyncio.create_task(stop.wait(), name="stop signal")
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not running.done():
+            logger.info("Stopping on a signal")
+            running.cancel()
+        try:
+            await running
+        except asyncio.CancelledError:
+            logger.info("Stopped")
