@@ -123,10 +123,9 @@ class Applier:
         """Count a difference that no change of the desired state explains."""
         if annotations_of(live).get(self._annotation) == annotations_of(wanted)[self._annotation]:
             self._client.metrics.drift_corrected.labels(resource.kind).inc()
-            key = key_of(live)
             _log.info(
                 "Putting back a child that somebody else changed",
-                extra={"kind": resource.kind, "namespace": key.namespace, "name": key.name},
+                extra={"child": f"{resource.kind} {key_of(live)}"},
             )
 
     async def _apply(self, resource: Resource, wanted: Object, **condition: str) -> None:

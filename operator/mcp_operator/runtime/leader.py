@@ -268,4 +268,4 @@ class LeaderElector:
         return asyncio.get_running_loop().time()
 
     def _who(self) -> Object:
-        return {"namespace": self._key.namespace, "name": self._key.name, "holder": self._identity}
+        return {"lease": str(self._key), "holder": self._identity}
