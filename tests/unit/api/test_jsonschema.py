@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.jsonschema import (
+    BACKTRACK_LIMIT,
+    MAX_ERRORS,
+    MAX_SCHEMA_BYTES,
+    CompiledSchema,
+    SchemaError,
+)
+
+WORST_VALIDATION = 0.05
+"""Seconds of processor time that one validation may take on any schema that compiles."""
+
+
+def doubling(levels: int) -> dict[str, Any]:
+    definitions = {
+        f"d{n}": {"allOf": [{"$ref": f"#/$defs/d{n + 1}"}, {"$ref": f"#/$defs/d{n + 1}"}]}
+        for n in range(levels)
+    }
+    return {"$defs": definitions | {f"d{levels}": {"type": "object"}}, "$ref": "#/$defs/d0"}
+
+
+def nested(levels: int) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "object"}
+    for _ in range(levels):
+        schema = {"type": "object", "properties": {"a": schema}}
+    return schema
+
+
+def test_errors_name_the_place_and_the_fault() -> None:
+    schema = CompiledSchema(
+        {
+            "type": "object",
+            "properties": {"lines": {"items": {"properties": {"qty": {"type": "integer"}}}}},
+            "required": ["id"],
+        }
+    )
+    assert schema.errors({"id": 1}) == []
+    assert set(schema.errors({"lines": [{"qty": "x"}]})) == {
+        'lines.0.qty: "x" is not of type "integer"',
+        '"id" is a required property',
+    }
+
+
+def test_errors_are_few_and_short() -> None:
+    schema = CompiledSchema({"items": {"type": "integer"}})
+    errors = schema.errors(["x" * 100_000] * 100)
+    assert len(errors) == MAX_ERRORS
+    assert max(map(len, errors)) < 400
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "file", "ftp"])
+@pytest.mark.parametrize("keyword", ["$ref", "$dynamicRef"])
+async def test_no_reference_is_fetched(scheme: str, keyword: str) -> None:
+    connections = 0
+
+    def count(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    async with await asyncio.start_server(count, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        address = "/etc/hostname" if scheme == "file" else f"{host}:{port}/schema"
+        with pytest.raises(SchemaError, match="does not compile"):
+            await asyncio.to_thread(CompiledSchema, {keyword: f"{scheme}://{address}"})
+    assert connections == 0
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "strin"},
+        {"properties": []},
+        {"pattern": "("},
+        {"$ref": "#/$defs/absent"},
+        {"$ref": "other.json"},
+        {"$schema": "http://json-schema.org/draft-07/schema#"},
+        {"$schema": 7},
+        nested(40),
+        {"description": "x" * MAX_SCHEMA_BYTES},
+        doubling(20),
+        {"$defs": {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(3000)}},
+    ],
+    ids=lambda schema: str(schema)[:40],
+)
+def test_a_schema_that_cannot_be_served_is_refused_with_a_sentence(schema: Any) -> None:
+    with pytest.raises(SchemaError):
+        CompiledSchema(schema)
+
+
+def test_references_within_the_schema_and_cycles_are_fine() -> None:
+    tree = CompiledSchema(
+        {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "properties": {"left": {"$ref": "#"}, "right": {"$ref": "#"}, "n": {"type": "integer"}},
+            "$defs": {"a/b": {"anyOf": [{"type": "null"}]}},
+            "anyOf": [{"$ref": "#/$defs/a~1b/anyOf/0"}, {"type": "object"}],
+        }
+    )
+    assert not tree.errors({"left": {"n": 1}, "right": {"left": {"n": 2}}})
+    assert tree.errors({"left": {"n": "x"}})
+    assert CompiledSchema({"$ref": "#"}).errors({}) == []
+    assert CompiledSchema(doubling(8)).errors({}) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value"),
+    [
+        ("^(a+)+$", "a" * 50_000 + "!"),
+        ("^(a|aa)+$", "a" * 50_000 + "!"),
+        ("(x+x+)+y", "x" * 50_000),
+        ("^(?=(a+)+$)b", "a" * 50_000 + "!"),
+        (r"^(a+)\1+$", "a" * 5_000 + "!"),
+        ("^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 50_000),
+    ],
+)
+def test_no_pattern_takes_long(pattern: str, value: str) -> None:
+    schema = CompiledSchema({"pattern": pattern})
+    start = time.process_time()
+    assert schema.errors(value)
+    assert time.process_time() - start < WORST_VALIDATION, BACKTRACK_LIMIT
+
+
+def test_a_pattern_may_look_around() -> None:
+    schema = CompiledSchema({"pattern": "^(?=.*[0-9])(?=.*[a-z]).{4,}$"})
+    assert not schema.errors("abc1")
+    assert schema.errors("abcd")
+
+
+def test_the_largest_expansion_validates_in_time() -> None:
+    schema = CompiledSchema(doubling(10))
+    start = time.process_time()
+    schema.errors({"a": 1})
+    assert time.process_time() - start < WORST_VALIDATION

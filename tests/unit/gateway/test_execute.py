@@ -1,0 +1,375 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey, ToolEntry
+from mcp_operator.gateway.content import Answer
+from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.mapping import Request
+from mcp_operator.gateway.secret_values import SecretUnavailable
+from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream import HttpUpstream, Tls, UpstreamError
+from support.entries import argument, backend, catalog, resource, tool
+from support.hostile_backend import hostile_backend
+
+CANARY = b"canary-8c1f3a-secret"
+KEY = SecretKey(namespace="demo", name="api", key="token")
+USER = SecretKey(namespace="demo", name="api", key="user")
+
+Reply = Answer | Exception | None
+
+
+class FakeUpstream:
+    """Answers with `reply`; hangs for the hosts in `hung`, or where the reply is None."""
+
+    def __init__(self, reply: Reply = None, hung: frozenset[str] = frozenset()) -> None:
+        self.reply, self.hung = reply, hung
+        self.sent: list[tuple[Request, Tls, int]] = []
+        self.cancelled = 0
+
+    async def send(self, request: Request, tls: Tls, max_bytes: int) -> Answer:
+        self.sent.append((request, tls, max_bytes))
+        if self.reply is None or request.host in self.hung:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.cancelled += 1
+        if isinstance(self.reply, Exception):
+            raise self.reply
+        assert self.reply
+        return self.reply
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return dict(self.sent[-1][0].headers)
+
+
+class FakeSecrets:
+    def __init__(self, values: Mapping[str, bytes] | None = None) -> None:
+        self.values = {"token": CANARY} if values is None else dict(values)
+        self.distrusted: list[SecretKey] = []
+
+    async def value(self, key: SecretKey) -> bytes:
+        if key.key not in self.values:
+            raise SecretUnavailable(f"Secret {key.namespace}/{key.name} has no key {key.key!r}")
+        return self.values[key.key]
+
+    def distrust(self, key: SecretKey) -> None:
+        self.distrusted.append(key)
+
+
+def executor(
+    upstream: Any, *entries: ToolEntry, secrets: FakeSecrets | None = None, **settings: Any
+) -> HttpExecutor:
+    current = Current()
+    current.swap(Table(catalog(*entries, **settings), "d"))
+    return HttpExecutor(current, upstream, secrets or FakeSecrets())
+
+
+def ok(body: bytes = b"fine", content_type: str = "text/plain", status: int = 200) -> Answer:
+    return Answer(status, content_type, body)
+
+
+def text_of(result: ToolResult) -> str:
+    return str(result.content[0]["text"])
+
+
+async def call(
+    upstream: Any, to: Backend, secrets: FakeSecrets | None = None, **kw: Any
+) -> ToolResult:
+    called = tool(to=to)
+    arguments = kw.pop("arguments", {})
+    return await executor(upstream, called, secrets=secrets).call_tool(
+        called, arguments, Call(**kw)
+    )
+
+
+async def test_a_call_maps_arguments_and_answer() -> None:
+    upstream = FakeUpstream(ok(b'{"n":1}', "application/json"))
+    result = await call(upstream, backend("/o/{id}", argument("id", "path")), arguments={"id": "7"})
+    assert result.structured == {"n": 1}
+    request, tls, limit = upstream.sent[0]
+    assert request.target == "/o/7"
+    assert tls == Tls()
+    assert limit == 10 * 1024 * 1024
+
+
+async def test_arguments_that_make_no_request_are_an_error_result() -> None:
+    upstream = FakeUpstream(ok())
+    result = await call(
+        upstream, backend("/o/{id}", argument("id", "path")), arguments={"id": ".."}
+    )
+    assert result.is_error
+    assert "'id'" in text_of(result)
+    assert not upstream.sent
+
+
+async def test_the_tools_limits_go_before_the_servers() -> None:
+    upstream = FakeUpstream(ok())
+    await call(upstream, backend(max_response_bytes=7))
+    assert upstream.sent[0][2] == 7
+
+
+@pytest.mark.looptime
+async def test_the_tools_timeout_ends_a_call() -> None:
+    upstream = FakeUpstream()
+    loop = asyncio.get_running_loop()
+    result = await call(upstream, backend(timeout_seconds=3))
+    assert loop.time() == pytest.approx(3)
+    assert result.is_error
+    assert "did not answer in time" in text_of(result)
+    assert upstream.cancelled == 1
+
+
+@pytest.mark.looptime
+async def test_the_servers_timeout_holds_where_the_tool_has_none() -> None:
+    upstream, called = FakeUpstream(), tool()
+    loop = asyncio.get_running_loop()
+    under_test = executor(upstream, called, request_timeout_seconds=9)
+    assert (await under_test.call_tool(called, {}, Call())).is_error
+    assert loop.time() == pytest.approx(9)
+
+
+@pytest.mark.looptime
+async def test_an_earlier_deadline_of_the_client_wins() -> None:
+    loop = asyncio.get_running_loop()
+    result = await call(FakeUpstream(), backend(timeout_seconds=30), deadline=loop.time() + 1)
+    assert result.is_error
+    assert loop.time() == pytest.approx(1)
+
+
+async def test_a_client_that_leaves_cancels_the_call_to_the_backend() -> None:
+    async with (
+        hostile_backend() as hostile,
+        HttpUpstream({"demo/orders:80": hostile.address}, user_agent="t") as upstream,
+    ):
+        task = asyncio.create_task(call(upstream, backend("/stall")))
+        await hostile.reached.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.wait_for(hostile.closed.wait(), 1)
+        assert hostile.open_connections == 0
+
+
+async def test_a_hung_backend_leaves_the_others_alone() -> None:
+    upstream = FakeUpstream(ok(), hung=frozenset({"hung.demo.svc"}))
+    hung, fine = tool("hung", to=backend(host="hung.demo.svc")), tool("fine")
+    under_test = executor(upstream, hung, fine, max_concurrent_requests=8)
+    stuck = [asyncio.create_task(under_test.call_tool(hung, {}, Call())) for _ in range(8)]
+    done, pending = await asyncio.wait(stuck, timeout=0.01)
+    assert [text_of(task.result()) for task in done] == [
+        "The backend is busy with other calls; try again in a moment."
+    ] * 2
+    results = [await under_test.call_tool(fine, {}, Call()) for _ in range(50)]
+    assert not any(result.is_error for result in results)
+    for task in pending:
+        task.cancel()
+    await asyncio.gather(*pending, return_exceptions=True)
+
+
+@pytest.mark.parametrize(
+    ("credentials", "header", "value"),
+    [
+        (Credentials(type="Bearer", secret=KEY), "Authorization", "Bearer canary-8c1f3a-secret"),
+        (
+            Credentials(type="Basic", secret=KEY, username=USER),
+            "Authorization",
+            "Basic YWRhOmNhbmFyeS04YzFmM2Etc2VjcmV0",
+        ),
+        (
+            Credentials(type="Basic", secret=KEY),
+            "Authorization",
+            "Basic OmNhbmFyeS04YzFmM2Etc2VjcmV0",
+        ),
+        (Credentials(type="Header", header="X-Key", secret=KEY), "X-Key", "canary-8c1f3a-secret"),
+    ],
+)
+async def test_credentials_come_from_the_secret(
+    credentials: Credentials, header: str, value: str
+) -> None:
+    upstream = FakeUpstream(ok())
+    secrets = FakeSecrets({"token": CANARY + b"\n", "user": b"ada"})
+    await call(upstream, backend(credentials=credentials), secrets)
+    assert upstream.headers[header] == value
+
+
+async def test_nothing_of_the_client_is_passed_on_unless_named() -> None:
+    upstream = FakeUpstream(ok())
+    sent = {
+        "authorization": "Bearer client",
+        "cookie": "a=b",
+        "x-forwarded-for": "1.2.3.4",
+        "mcp-session-id": "s",
+        "x-tenant": "acme",
+        "host": "evil",
+        "connection": "x-tenant",
+        "transfer-encoding": "chunked",
+    }
+    named = ("x-tenant", "host", "transfer-encoding", "connection", "content-length", "absent")
+    await call(upstream, backend(forward_headers=named), headers=sent)
+    assert set(upstream.headers) == {"Accept", "x-tenant"}
+    await call(upstream, backend(forward_headers=("Authorization",)), headers=sent)
+    assert upstream.headers["Authorization"] == "Bearer client"
+
+
+async def test_what_the_author_fixed_wins_over_client_and_arguments() -> None:
+    upstream = FakeUpstream(ok())
+    to = backend(
+        "/",
+        argument("tenant", "header", target="x-tenant"),
+        headers=(Header(name="X-Tenant", value="fixed"), Header(name="X-Key", secret=KEY)),
+        forward_headers=("x-tenant", "authorization"),
+        credentials=Credentials(type="Bearer", secret=KEY),
+    )
+    await call(
+        upstream,
+        to,
+        headers={"x-tenant": "client", "authorization": "Bearer client"},
+        arguments={"tenant": "argument"},
+    )
+    headers = {name.lower(): value for name, value in upstream.sent[0][0].headers}
+    assert headers["x-tenant"] == "fixed"
+    assert headers["x-key"] == CANARY.decode()
+    assert headers["authorization"] == f"Bearer {CANARY.decode()}"
+    assert len(upstream.sent[0][0].headers) == len(headers)
+
+
+@pytest.mark.parametrize(
+    ("trace", "passed"),
+    [
+        ({"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "k=v"}, 2),
+        ({"traceparent": "00-evil\r\nX: 1", "tracestate": "a\nb"}, 0),
+        ({"baggage": "user=1"}, 0),
+    ],
+)
+async def test_only_a_proper_trace_context_is_handed_on(trace: dict[str, str], passed: int) -> None:
+    upstream = FakeUpstream(ok())
+    await call(upstream, backend(), trace=trace)
+    assert len(set(upstream.headers) - {"Accept"}) == passed
+
+
+async def test_tls_follows_the_backend() -> None:
+    upstream = FakeUpstream(ok())
+    to = backend(scheme="https", ca=KEY, server_name="x.y", insecure_skip_verify=True)
+    await call(upstream, to)
+    assert upstream.sent[0][1] == Tls(ca=CANARY, server_name="x.y", verify=False)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused_credentials_are_read_again(status: int) -> None:
+    secrets = FakeSecrets()
+    to = backend(credentials=Credentials(type="Bearer", secret=KEY))
+    result = await call(FakeUpstream(ok(status=status)), to, secrets)
+    assert result.is_error
+    assert secrets.distrusted == [KEY]
+
+
+ECHO = b'{"you sent": "Bearer ' + CANARY + b'", "basic": "OmNhbmFyeS04YzFmM2Etc2VjcmV0"}'
+
+FAILURES: dict[str, Callable[[], Reply]] = {
+    "echo": lambda: ok(ECHO, "application/json"),
+    "echo in an error": lambda: ok(ECHO, "application/json", 500),
+    "unreachable": lambda: UpstreamError("connect", "The backend cannot be reached."),
+    "silent": lambda: None,
+    "bad json": lambda: ok(b"{" + ECHO, "application/json"),
+}
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("kind", ["Bearer", "Basic", "Header"])
+async def test_no_answer_and_no_log_holds_a_credential(
+    failure: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = Credentials.model_validate({"type": kind, "secret": KEY})
+    with caplog.at_level(logging.DEBUG):
+        result = await call(FakeUpstream(FAILURES[failure]()), backend(credentials=credentials))
+    seen = str(result) + caplog.text + str([vars(record) for record in caplog.records])
+    assert CANARY.decode() not in seen
+    if kind == "Basic":
+        assert "OmNhbmFyeS04YzFmM2Etc2VjcmV0" not in seen
+
+
+@pytest.mark.parametrize("value", [CANARY + b"\r\nX-Evil: 1", b"\xff" + CANARY, CANARY + b"\x00"])
+async def test_a_secret_that_fits_no_header_is_not_quoted(
+    value: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    upstream = FakeUpstream(ok())
+    to = backend(credentials=Credentials(type="Bearer", secret=KEY))
+    with caplog.at_level(logging.DEBUG):
+        result = await call(upstream, to, FakeSecrets({"token": value}))
+    assert result.is_error
+    assert CANARY.decode() not in str(result) + caplog.text
+    assert not upstream.sent
+
+
+async def test_a_missing_secret_is_named_in_the_log_alone(caplog: pytest.LogCaptureFixture) -> None:
+    to = backend(credentials=Credentials(type="Bearer", secret=KEY))
+    with caplog.at_level(logging.INFO):
+        result = await call(FakeUpstream(ok()), to, FakeSecrets({}))
+    assert result.is_error
+    assert "demo/api" not in text_of(result)
+    (record,) = caplog.records
+    assert "demo/api" in vars(record)["error"]
+    assert vars(record)["backend"] == "orders.demo.svc:80"
+
+
+async def test_an_output_schema_is_held_to() -> None:
+    called = tool(output_schema={"type": "object", "required": ["n"]})
+    under_test = executor(FakeUpstream(ok(b"{}", "application/json")), called)
+    result = await under_test.call_tool(called, {}, Call())
+    assert result.is_error
+    assert '"n" is a required property' in text_of(result)
+
+
+async def test_a_template_is_read_from_its_backend() -> None:
+    upstream = FakeUpstream(ok(b"hello", "text/markdown"))
+    entry = resource(
+        uri_template="docs://{id}", backend=backend("/docs/{id}", argument("id", "path"))
+    )
+    contents = await executor(upstream).read_resource(entry, "docs://7", {"id": "7"}, Call())
+    assert contents == ({"uri": "docs://7", "mimeType": "text/markdown", "text": "hello"},)
+    assert upstream.sent[0][0].target == "/docs/7"
+
+
+@pytest.mark.parametrize(
+    "reply", [ok(status=404), UpstreamError("connect", "The backend cannot be reached.")]
+)
+async def test_a_resource_whose_backend_fails_is_unavailable(reply: Reply) -> None:
+    entry = resource(uri="docs://a", backend=backend("/docs"))
+    with pytest.raises(ResourceUnavailable, match=r"The backend"):
+        await executor(FakeUpstream(reply)).read_resource(entry, "docs://a", {}, Call())
+
+
+async def test_a_variable_that_leaves_its_place_makes_a_resource_unavailable() -> None:
+    entry = resource(
+        uri_template="docs://a{?id}", backend=backend("/docs/{id}", argument("id", "path"))
+    )
+    with pytest.raises(ResourceUnavailable, match="'id'"):
+        await executor(FakeUpstream(ok())).read_resource(entry, "docs://a", {"id": ".."}, Call())
+
+
+async def test_a_resource_can_be_a_secret_or_fixed() -> None:
+    under_test = executor(FakeUpstream(), secrets=FakeSecrets({"token": b"\x00\xff", "user": b"a"}))
+    secret = resource(uri="s:1", secret=KEY, mime_type="application/octet-stream")
+    (content,) = await under_test.read_resource(secret, "s:1", {}, Call())
+    assert content["blob"] == "AP8="
+    fixed = resource(uri="s:2", text="hi")
+    (content,) = await under_test.read_resource(fixed, "s:2", {}, Call())
+    assert content == {"uri": "s:2", "mimeType": "text/plain", "text": "hi"}
+
+
+async def test_a_resource_whose_secret_is_missing_is_unavailable() -> None:
+    entry = resource(uri="s:1", secret=KEY)
+    with pytest.raises(ResourceUnavailable) as caught:
+        await executor(FakeUpstream(), secrets=FakeSecrets({})).read_resource(
+            entry, "s:1", {}, Call()
+        )
+    assert "demo/api" not in str(caught.value)

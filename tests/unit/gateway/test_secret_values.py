@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.api.catalog import SecretKey
+from mcp_operator.gateway.secret_values import SecretUnavailable, StaticSecrets
+
+KEY = SecretKey(namespace="demo", name="api-key", key="token.txt")
+MANIFEST = {
+    "kind": "Secret",
+    "metadata": {"namespace": "demo", "name": "api-key"},
+    "data": {"token.txt": "b2xk", "other": "b3RoZXI="},
+    "stringData": {"token.txt": "new"},
+}
+
+
+async def test_a_manifests_values_are_read_as_the_api_server_would() -> None:
+    secrets = StaticSecrets([{"kind": "ConfigMap"}, MANIFEST])
+    assert await secrets.value(KEY) == b"new"
+    assert await secrets.value(KEY.model_copy(update={"key": "other"})) == b"other"
+
+
+async def test_the_environment_wins_over_the_manifest() -> None:
+    environment = {"MCP_OPERATOR_SECRET_DEMO_API_KEY_TOKEN_TXT": "from the shell"}
+    assert await StaticSecrets([MANIFEST], environment).value(KEY) == b"from the shell"
+
+
+async def test_a_missing_value_says_which_variable_to_set() -> None:
+    secrets = StaticSecrets()
+    secrets.distrust(KEY)
+    with pytest.raises(SecretUnavailable, match="set MCP_OPERATOR_SECRET_DEMO_API_KEY_TOKEN_TXT"):
+        await secrets.value(KEY)
+
+
+def test_a_value_that_is_not_base64_is_not_quoted() -> None:
+    broken = {"kind": "Secret", "metadata": {"name": "s"}, "data": {"k": "p@ssw0rd!"}}
+    with pytest.raises(SecretUnavailable, match="not base64") as caught:
+        StaticSecrets([broken])
+    assert "p@ssw0rd" not in str(caught.value)
+    assert caught.value.__suppress_context__

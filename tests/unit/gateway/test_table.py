@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+
+import pytest
+
+from mcp_operator.gateway.table import Changes, Current, Table
+from support.entries import backend, catalog, prompt, resource, tool
+
+
+class FixedClock:
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def table(*entries: object, digest: str = "d") -> Table:
+    return Table(catalog(*entries), digest)  # type: ignore[arg-type] # any mix of entries
+
+
+def test_entries_are_found_by_name_and_uri() -> None:
+    fixed, template = resource("a", uri="docs://a"), resource("b", uri_template="docs://b/{id}")
+    built = table(tool("one"), tool("two"), prompt("hi"), fixed, template)
+    assert list(built.tools) == ["one", "two"]
+    assert list(built.prompts) == ["review"]
+    assert list(built.resources) == ["docs://a"]
+    assert built.templates == (template,)
+    assert built.match("docs://a") == (fixed, {})
+    assert built.match("docs://b/7") == (template, {"id": "7"})
+    assert built.match("docs://c") is None
+
+
+def test_the_most_literal_template_wins() -> None:
+    wide = resource("wide", uri_template="docs://{kind}/{id}")
+    narrow = resource("narrow", uri_template="docs://book/{id}")
+    found = table(wide, narrow).match("docs://book/7")
+    assert found == (narrow, {"id": "7"})
+
+
+def test_arguments_are_checked_by_the_tools_schema() -> None:
+    schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+    built = table(tool("count", input_schema=schema), tool("free"))
+    assert built.argument_errors("count", {"n": 1}) == []
+    assert built.argument_errors("count", {"n": "x"}) == ['n: "x" is not of type "integer"']
+    assert built.argument_errors("free", {"n": "x"}) == []
+
+
+def test_results_are_checked_where_there_is_an_output_schema() -> None:
+    built = table(tool("typed", output_schema={"type": "array"}), tool("free"))
+    assert built.output_errors("typed", {}) == ['{} is not of type "array"']
+    assert built.output_errors("free", {}) == []
+
+
+def test_a_broken_entry_is_left_out_and_explained() -> None:
+    built = table(
+        tool("good"),
+        tool("bad", input_schema={"type": "object", "$ref": "http://127.0.0.1:1/x"}),
+        tool("worse", output_schema={"type": "nonsense"}),
+        resource("odd", uri_template="docs://{+path}"),
+    )
+    assert list(built.tools) == ["good"]
+    assert built.templates == ()
+    assert set(built.rejected) == {"tool bad", "tool worse", "resource odd"}
+    assert "does not compile" in built.rejected["tool bad"]
+
+
+def test_the_first_table_changes_what_it_holds() -> None:
+    assert Current().swap(table(tool())) == Changes(
+        tools=True, prompts=False, resources=False, resource_uris=frozenset()
+    )
+
+
+def test_only_what_clients_see_counts_as_a_changed_listing() -> None:
+    current = Current()
+    current.swap(table(tool("a"), prompt("x")))
+    moved = table(tool("a", to=backend("/elsewhere")), prompt("other text"))
+    assert not current.swap(moved)
+    described = table(tool("a", description="new"), prompt("x", title="new"))
+    changes = current.swap(described)
+    assert (changes.tools, changes.prompts, changes.resources) == (True, True, False)
+
+
+def test_a_removed_tool_is_a_change() -> None:
+    current = Current()
+    current.swap(table(tool("a"), tool("b")))
+    assert current.swap(table(tool("a"))).tools
+
+
+def test_changed_resources_are_named_by_uri() -> None:
+    current = Current()
+    current.swap(
+        table(
+            resource("a", uri="docs://a", text="1"),
+            resource("b", uri="docs://b", text="1"),
+            resource("gone", uri="docs://gone", text="1"),
+        )
+    )
+    changes = current.swap(
+        table(resource("a", uri="docs://a", text="2"), resource("b", uri="docs://b", text="1"))
+    )
+    assert changes.resource_uris == {"docs://a", "docs://gone"}
+    assert changes.resources
+    same_listing = current.swap(
+        table(resource("a", uri="docs://a", text="3"), resource("b", uri="docs://b", text="1"))
+    )
+    assert same_listing.resource_uris == {"docs://a"}
+    assert not same_listing.resources
+
+
+def test_current_says_when_and_how_often_it_was_swapped() -> None:
+    current = Current(FixedClock())
+    assert (current.table, current.generation, current.loaded_at) == (None, 0, None)
+    assert current.server.max_concurrent_requests == 100
+    first = table(digest="one")
+    current.swap(first)
+    assert current.table is first
+    assert current.generation == 1
+    assert current.loaded_at == FixedClock().now()
+    assert current.server.name == "shop"
+
+
+def test_subscribers_hear_of_each_swap_until_they_leave(caplog: pytest.LogCaptureFixture) -> None:
+    current = Current()
+    heard: list[Changes] = []
+
+    def fail(_: Changes) -> None:
+        raise RuntimeError
+
+    unsubscribe_failing = current.subscribe(fail)
+    unsubscribe = current.subscribe(heard.append)
+    with caplog.at_level(logging.ERROR):
+        current.swap(table(tool()))
+    assert len(heard) == 1
+    assert "A subscriber failed on the new catalog" in caplog.messages
+    unsubscribe_failing()
+    unsubscribe()
+    current.swap(table())
+    assert len(heard) == 1
