@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.runtime.errors import LOST, NO_ANSWER, REFUSED, ApiError
+from mcp_operator.runtime.retry import MAX_RETRIES, Backoff, retry_delay
+
+
+@pytest.mark.parametrize(
+    ("method", "error", "again"),
+    [
+        ("GET", ApiError(500, "InternalError", "no"), True),
+        ("GET", ApiError(NO_ANSWER, LOST, "no"), True),
+        ("GET", ApiError(404, "NotFound", "no"), False),
+        ("GET", ApiError(504, "Timeout", "Too large resource version: 9"), False),
+        ("PATCH", ApiError(500, "InternalError", "no"), False),
+        ("PATCH", ApiError(NO_ANSWER, LOST, "no"), False),
+        ("PATCH", ApiError(NO_ANSWER, REFUSED, "no"), True),
+        ("POST", ApiError(429, "TooManyRequests", "no"), True),
+    ],
+)
+def test_only_what_is_safe_is_sent_again(method: str, error: ApiError, *, again: bool) -> None:
+    assert (retry_delay(method, 0, error) is not None) is again
+
+
+def test_a_request_is_not_sent_again_forever() -> None:
+    assert retry_delay("GET", MAX_RETRIES, ApiError(500, "InternalError", "no")) is None
+
+
+def test_the_server_says_when_to_ask_again_but_not_beyond_half_a_minute() -> None:
+    assert retry_delay("PUT", 0, ApiError(429, "x", "no", retry_after=4)) == 4
+    assert retry_delay("PUT", 0, ApiError(429, "x", "no", retry_after=4000)) == 30
+
+
+def test_pauses_grow_to_a_limit_and_start_anew_after_a_success() -> None:
+    backoff = Backoff()
+    pauses = [backoff.next() for _ in range(8)]
+    for pause, least in zip(pauses, (0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0), strict=True):
+        assert least <= pause <= 2 * least
+    backoff.reset()
+    assert backoff.next() <= 1.6
