@@ -9,7 +9,8 @@ import pytest
 
 from mcp_operator.api.crd import DEFINITIONS
 from mcp_operator.core.meta import Object, Resource
-from mcp_operator.runtime.client import ApiError, Client
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
 from support.manifests import ancestor_manifests, featured_manifests, migrated
 from support.negatives import NEGATIVES, Negative
 

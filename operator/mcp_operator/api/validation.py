@@ -68,9 +68,10 @@ def problems(obj: Any) -> list[Problem]:
         return [Problem(("apiVersion",), f"must be {API_VERSION}")]
     if schema is None:
         return [Problem(("kind",), f"must be one of {', '.join(sorted(_schemas()))}")]
-    # The API server drops the status that a manifest brings; only its name must be known.
+    # The API server drops the status that a manifest brings, and metadata has rules of its own.
     declared = {name: value for name, value in obj.items() if name != "status"}
-    found = [*_metadata_problems(obj.get("metadata")), *structure_problems(schema, declared)]
+    checked = {name: value for name, value in declared.items() if name != "metadata"}
+    found = [*_metadata_problems(obj.get("metadata")), *structure_problems(schema, checked)]
     return [*found, *_rule_problems(schema, defaulted(schema, declared), (), found)]
 
 
