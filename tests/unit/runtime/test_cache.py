@@ -1,0 +1,240 @@
+"""The three ways to hear of an object, overtaking each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.core.meta import Key, LabelSelector, Object, key_of
+from mcp_operator.core.metrics import RuntimeMetrics
+from mcp_operator.runtime.cache import Cache, Transform
+from mcp_operator.runtime.notification import Event
+from mcp_operator.runtime.selection import Selection
+from support.objects import CONFIG_MAPS, config_map
+
+A = Key("demo", "a")
+
+
+class Heard(list[Event]):
+    """The events that a handler was given."""
+
+    def types(self) -> list[str]:
+        return [event.type for event in self]
+
+
+def make(
+    metrics: RuntimeMetrics,
+    selection: Selection | None = None,
+    *,
+    metadata_only: bool = False,
+    transform: Transform | None = None,
+) -> tuple[Cache, Heard]:
+    cache = Cache(
+        CONFIG_MAPS,
+        selection or Selection(),
+        metadata_only=metadata_only,
+        transform=transform,
+        metrics=metrics,
+    )
+    heard = Heard()
+    cache.add_handler(heard.append)
+    return cache, heard
+
+
+@pytest.fixture
+def cache(metrics: RuntimeMetrics) -> Cache:
+    made, _ = make(metrics)
+    return made
+
+
+@pytest.fixture
+def heard(cache: Cache) -> Heard:
+    events = Heard()
+    cache.add_handler(events.append)
+    return events
+
+
+def listed(cache: Cache, version: int, *objects: Object) -> None:
+    for obj in objects:
+        cache.upsert(obj)
+    cache.complete({key_of(obj) for obj in objects}, str(version))
+
+
+def watched(cache: Cache, obj: Object) -> None:
+    cache.upsert(obj)
+    cache.advance(obj["metadata"]["resourceVersion"])
+
+
+def deleted(cache: Cache, obj: Object) -> None:
+    cache.remove(obj)
+    cache.advance(obj["metadata"]["resourceVersion"])
+
+
+def test_a_late_answer_to_a_write_does_not_bring_back_a_deleted_object(
+    cache: Cache, heard: Heard
+) -> None:
+    listed(cache, 10, config_map("a", 5))
+    watched(cache, config_map("a", 11))
+    deleted(cache, config_map("a", 12))
+    cache.written(config_map("a", 11))
+    assert cache.store.get(A) is None
+    assert heard.types() == ["Created", "Updated", "Deleted"]
+
+
+def test_a_list_older_than_a_write_does_not_remove_what_was_written(
+    cache: Cache, heard: Heard
+) -> None:
+    listed(cache, 10)
+    cache.written(config_map("a", 21))
+    listed(cache, 20)
+    assert cache.store.get(A) == config_map("a", 21)
+    assert heard.types() == ["Created"]
+
+
+def test_a_list_older_than_a_write_does_not_take_it_back(cache: Cache) -> None:
+    listed(cache, 10, config_map("a", 5))
+    cache.written(config_map("a", 21, colour="red"))
+    listed(cache, 20, config_map("a", 5))
+    assert cache.store.get(A) == config_map("a", 21, colour="red")
+
+
+def test_a_write_is_told_at_once_and_its_replay_by_the_watch_is_not(
+    cache: Cache, heard: Heard
+) -> None:
+    listed(cache, 10, config_map("a", 5))
+    cache.written(config_map("a", 11))
+    watched(cache, config_map("a", 11))
+    assert heard.types() == ["Created", "Updated"]
+    assert cache.store.resource_version == 11
+
+
+def test_an_older_event_after_a_write_is_dropped(cache: Cache) -> None:
+    listed(cache, 10, config_map("a", 5))
+    cache.written(config_map("a", 13, colour="red"))
+    watched(cache, config_map("a", 12, colour="blue"))
+    assert cache.store.get(A) == config_map("a", 13, colour="red")
+
+
+def test_the_deletion_of_a_former_object_does_not_remove_the_new_one_we_made(
+    cache: Cache, heard: Heard
+) -> None:
+    listed(cache, 10, config_map("a", 5, uid="old"))
+    cache.written(config_map("a", 15, uid="new"))
+    deleted(cache, config_map("a", 12, uid="old"))
+    assert cache.store.get(A) == config_map("a", 15, uid="new")
+    assert heard.types() == ["Created", "Deleted", "Created"]
+
+
+def test_an_object_that_left_the_selection_by_our_write_is_removed_by_the_watch(
+    metrics: RuntimeMetrics,
+) -> None:
+    cache, heard = make(metrics, Selection(label_selector="app=web"))
+    listed(cache, 10, config_map("a", 5, labels={"app": "web"}))
+    cache.written(config_map("a", 11, labels={}))
+    assert len(cache.store) == 1
+    deleted(cache, config_map("a", 11, labels={"app": "web"}))
+    assert len(cache.store) == 0
+    assert heard[-1].old == config_map("a", 5, labels={"app": "web"})
+
+
+def test_what_a_new_list_lacks_is_deleted_with_its_last_known_state(
+    cache: Cache, heard: Heard
+) -> None:
+    listed(cache, 10, config_map("a", 5), config_map("b", 6))
+    listed(cache, 20, config_map("b", 6))
+    assert heard[-1] == Event("Deleted", config_map("a", 5), None, final_state_unknown=True)
+    assert cache.store.list(selector=LabelSelector()) == [config_map("b", 6)]
+
+
+def test_deleted_and_made_anew_while_blind_is_told_as_two_events(
+    cache: Cache, heard: Heard
+) -> None:
+    listed(cache, 10, config_map("a", 5, uid="old"))
+    listed(cache, 20, config_map("a", 15, uid="new"))
+    gone = config_map("a", 5, uid="old")
+    assert heard[1] == Event("Deleted", gone, None, final_state_unknown=True)
+    assert heard[2] == Event("Created", None, config_map("a", 15, uid="new"))
+
+
+def test_only_the_first_list_is_initial(cache: Cache, heard: Heard) -> None:
+    listed(cache, 10, config_map("a", 5))
+    listed(cache, 20, config_map("a", 5), config_map("b", 6))
+    assert [event.initial for event in heard] == [True, False]
+    assert cache.synced.is_set()
+
+
+def test_a_server_restored_from_a_backup_replaces_the_cache(cache: Cache, heard: Heard) -> None:
+    listed(cache, 100, config_map("a", 90, colour="red"), config_map("b", 95))
+    listed(cache, 50, config_map("a", 40, colour="blue"))
+    assert cache.store.list() == [config_map("a", 40, colour="blue")]
+    assert heard.types()[-2:] == ["Updated", "Deleted"]
+    watched(cache, config_map("c", 51))
+    assert len(cache.store) == 2
+
+
+def test_a_kind_that_is_gone_leaves_nothing(cache: Cache) -> None:
+    listed(cache, 100, config_map("a", 90))
+    cache.complete(set(), "")
+    assert len(cache.store) == 0
+    assert cache.store.resource_version == 100
+
+
+def test_versions_that_are_no_numbers_are_taken_as_they_come(cache: Cache) -> None:
+    odd = config_map("a", 5)
+    odd["metadata"]["resourceVersion"] = "x-1"
+    listed(cache, 10, config_map("a", 5))
+    watched(cache, odd)
+    cache.remove(odd)
+    assert len(cache.store) == 0
+
+
+def test_a_deletion_of_the_unknown_is_nothing(cache: Cache, heard: Heard) -> None:
+    deleted(cache, config_map("a", 5))
+    assert heard == []
+
+
+def test_a_late_handler_is_told_what_is_known(cache: Cache) -> None:
+    listed(cache, 10, config_map("a", 5))
+    late = Heard()
+    cache.add_handler(late.append)
+    assert late == [Event("Created", None, config_map("a", 5), initial=True)]
+
+
+def test_a_cache_of_metadata_keeps_only_that_of_a_write(metrics: RuntimeMetrics) -> None:
+    cache, _ = make(metrics, metadata_only=True)
+    written = config_map("a", 5, colour="red")
+    cache.written(written)
+    assert cache.store.get(A) == config_map("a", 5)
+    assert written["data"] == {"colour": "red"}
+
+
+def test_a_transform_makes_all_smaller_but_not_the_writers_copy(metrics: RuntimeMetrics) -> None:
+    def without_data(obj: Object) -> Object:
+        obj.pop("data", None)
+        return obj
+
+    cache, _ = make(metrics, transform=without_data)
+    listed(cache, 10, config_map("a", 5, colour="red"))
+    written = config_map("b", 11, colour="red")
+    cache.written(written)
+    assert cache.store.list() == [config_map("a", 5), config_map("b", 11)]
+    assert written["data"] == {"colour": "red"}
+
+
+def test_a_resync_tells_of_an_object_without_claiming_a_change(cache: Cache, heard: Heard) -> None:
+    cache.resync(config_map("a", 5))
+    assert heard == [Event("Generic", None, config_map("a", 5), initial=True)]
+
+
+def test_the_gauges_show_size_and_version(cache: Cache, metrics: RuntimeMetrics) -> None:
+    listed(cache, 10, config_map("a", 5), config_map("b", 6))
+    deleted(cache, config_map("a", 11))
+    sample = metrics.registry.get_sample_value
+    assert sample("informer_objects", {"kind": "ConfigMap"}) == 1
+    labels = {"group": "", "version": "v1", "resource": "configmaps"}
+    assert sample("store_resource_version", labels) == 11
+
+
+def test_an_event_without_any_object_is_a_mistake() -> None:
+    assert Event("Deleted", config_map("a", 5), None).object == config_map("a", 5)
+    with pytest.raises(ValueError, match="must carry"):
+        _ = Event("Generic", None, None).object

@@ -1,0 +1,367 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mcp_operator.core.errors import SettingsError
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.metrics import RuntimeMetrics
+from mcp_operator.runtime.access import Access
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import LOST, MALFORMED, REFUSED, ApiError
+from mcp_operator.runtime.wire import WatchEvent
+from support.objects import CONFIG_MAPS, bookmark, config_map
+from support.scripted_api import ScriptedApi, failure, scripted_client
+
+A = Key("demo", "a")
+
+
+@pytest.fixture
+async def api() -> AsyncIterator[ScriptedApi]:
+    server = ScriptedApi()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def client(api: ScriptedApi, metrics: RuntimeMetrics) -> AsyncIterator[Client]:
+    async with scripted_client(api, metrics) as made:
+        yield made
+
+
+async def events_of(client: Client, **arguments: str) -> list[WatchEvent]:
+    async with aclosing(client.watch(CONFIG_MAPS, **arguments)) as stream:  # type: ignore[arg-type]
+        return [event async for event in stream]
+
+
+async def test_an_object_comes_without_the_bookkeeping_of_others(
+    api: ScriptedApi, client: Client
+) -> None:
+    raw = config_map("a", 5)
+    raw["metadata"] |= {
+        "managedFields": [{}],
+        "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{}", "mine": "x"},
+    }
+    api.answer(raw)
+    obj = await client.get(CONFIG_MAPS, A)
+    assert obj["metadata"].keys() == {"name", "namespace", "uid", "resourceVersion", "annotations"}
+    assert obj["metadata"]["annotations"] == {"mine": "x"}
+    sent = api.received[0]
+    assert (sent.method, sent.path) == ("GET", "/api/v1/namespaces/demo/configmaps/a")
+    assert sent.headers["Authorization"] == "Bearer secret"
+    assert sent.headers["User-Agent"] == "tests/1"
+
+
+async def test_a_list_is_read_page_by_page_in_its_newest_state(
+    api: ScriptedApi, client: Client
+) -> None:
+    item = {"metadata": {"name": "a", "namespace": "demo"}}
+    api.answer({"metadata": {"resourceVersion": "9", "continue": "next"}, "items": [item]})
+    api.answer({"metadata": {"resourceVersion": "9"}, "items": None})
+    pages = [page async for page in client.list_pages(CONFIG_MAPS, label_selector="x=y", limit=1)]
+    assert [len(page.items) for page in pages] == [1, 0]
+    assert pages[0].items[0]["kind"] == "ConfigMap"
+    assert pages[1].resource_version == "9"
+    first, second = (request.query for request in api.received)
+    assert first == {"labelSelector": "x=y", "limit": "1"}
+    assert second == {"labelSelector": "x=y", "limit": "1", "continue": "next"}
+
+
+async def test_only_metadata_can_be_asked_for(api: ScriptedApi, client: Client) -> None:
+    api.answer({"metadata": {"resourceVersion": "9"}, "items": []})
+    _ = [page async for page in client.list_pages(CONFIG_MAPS, metadata_only=True)]
+    assert "as=PartialObjectMetadataList" in api.received[0].headers["Accept"]
+
+
+@pytest.mark.parametrize("body", ["<html>", "[]", "{}", '{"metadata":{},"items":[]}'])
+async def test_a_list_that_is_none_is_malformed(
+    api: ScriptedApi, client: Client, body: str
+) -> None:
+    api.answer(body)
+    with pytest.raises(ApiError) as caught:
+        _ = [page async for page in client.list_pages(CONFIG_MAPS)]
+    assert caught.value.reason == MALFORMED
+
+
+async def test_a_watch_gives_events_and_bookmarks(api: ScriptedApi, client: Client) -> None:
+    api.stream(
+        {"type": "ADDED", "object": config_map("a", 5)},
+        {"type": "BOOKMARK", "object": bookmark(7)},
+    )
+    events = await events_of(client, resource_version="4", namespace="demo")
+    assert events == [
+        WatchEvent("ADDED", config_map("a", 5)),
+        WatchEvent("BOOKMARK", bookmark(7)),
+    ]
+    query = api.received[0].query
+    assert query["resourceVersion"] == "4"
+    assert query["allowWatchBookmarks"] == "true"
+    assert 300 <= int(query["timeoutSeconds"]) <= 600
+
+
+async def test_a_watch_can_begin_with_the_list(api: ScriptedApi, client: Client) -> None:
+    api.stream()
+    async with aclosing(client.watch(CONFIG_MAPS, send_initial_events=True)) as stream:
+        assert [event async for event in stream] == []
+    query = api.received[0].query
+    assert query["sendInitialEvents"] == "true"
+    assert query["resourceVersionMatch"] == "NotOlderThan"
+
+
+async def test_a_watch_that_breaks_off_within_a_line_just_ends(
+    api: ScriptedApi, client: Client
+) -> None:
+    api.stream({"type": "ADDED", "object": config_map("a", 5)}, b'{"type":"ADD', cut=True)
+    assert len(await events_of(client)) == 1
+
+
+async def test_an_error_within_a_watch_is_raised(api: ScriptedApi, client: Client) -> None:
+    api.stream({"type": "ERROR", "object": failure(410, "Expired", "too old")})
+    with pytest.raises(ApiError) as caught:
+        await events_of(client)
+    assert caught.value.is_expired
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"404 page not found\n",
+        b'{"type":"NEWS","object":{}}\n',
+        b'{"type":"ADDED","object":{"metadata":{}}}\n',
+        b'"text"\n',
+    ],
+)
+async def test_a_line_that_is_no_event_is_malformed(
+    api: ScriptedApi, client: Client, line: bytes
+) -> None:
+    api.stream(line)
+    with pytest.raises(ApiError) as caught:
+        await events_of(client)
+    assert caught.value.reason == MALFORMED
+
+
+async def test_a_line_without_end_is_malformed(
+    api: ScriptedApi, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_operator.runtime.lines.LineSplitter.__init__.__defaults__", (10,))
+    api.stream(b"x" * 11)
+    with pytest.raises(ApiError, match="longer than 10 bytes"):
+        await events_of(client)
+
+
+async def test_a_watch_that_is_refused_says_so(api: ScriptedApi, client: Client) -> None:
+    api.fail(403, "Forbidden", "cannot watch")
+    with pytest.raises(ApiError, match="cannot watch") as caught:
+        await events_of(client)
+    assert caught.value.is_forbidden
+    assert len(api.received) == 1
+
+
+async def test_writes_name_the_field_manager_and_are_told_to_observers(
+    api: ScriptedApi, client: Client
+) -> None:
+    told: list[tuple[Resource, Object]] = []
+    client.observe_writes(lambda resource, obj: told.append((resource, obj)))
+    desired = config_map("a")
+    for version in (1, 2, 3, 4):
+        api.answer(config_map("a", version))
+    results = [
+        await client.create(CONFIG_MAPS, desired),
+        await client.apply(CONFIG_MAPS, desired),
+        await client.merge_patch(CONFIG_MAPS, A, {"data": {"x": "y"}}, subresource="status"),
+        await client.replace(CONFIG_MAPS, desired),
+    ]
+    assert [obj for _, obj in told] == results
+    create, apply, patch, replaced = api.received
+    assert create.path == "/api/v1/namespaces/demo/configmaps"
+    assert apply.query == {"fieldManager": "tests", "force": "true"}
+    assert apply.headers["Content-Type"] == "application/apply-patch+yaml"
+    assert apply.body == desired
+    assert patch.path.endswith("/configmaps/a/status")
+    assert patch.headers["Content-Type"] == "application/merge-patch+json"
+    assert replaced.method == "PUT"
+
+
+async def test_an_answer_of_another_kind_is_not_taken_for_the_object(
+    api: ScriptedApi, client: Client
+) -> None:
+    told: list[Object] = []
+    client.observe_writes(lambda _, obj: told.append(obj))
+    api.answer({"kind": "Scale", "metadata": {}})
+    await client.merge_patch(CONFIG_MAPS, A, {}, subresource="scale")
+    assert told == []
+
+
+async def test_a_delete_carries_only_the_preconditions_that_are_asked_for(
+    api: ScriptedApi, client: Client
+) -> None:
+    api.answer({"kind": "Status"})
+    await client.delete(CONFIG_MAPS, A, uid="u")
+    assert api.received[0].body["preconditions"] == {"uid": "u"}
+
+
+async def test_reads_are_sent_again_and_writes_are_not(api: ScriptedApi, client: Client) -> None:
+    api.fail(500, "InternalError")
+    api.answer(config_map("a", 5))
+    assert (await client.get(CONFIG_MAPS, A))["metadata"]["name"] == "a"
+    api.fail(500, "InternalError")
+    with pytest.raises(ApiError):
+        await client.apply(CONFIG_MAPS, config_map("a"))
+    assert len(api.received) == 3
+
+
+async def test_a_write_turned_away_for_load_is_sent_again(
+    api: ScriptedApi, client: Client, metrics: RuntimeMetrics
+) -> None:
+    api.answer("busy", status=429)
+    api.answer(config_map("a", 5))
+    await client.apply(CONFIG_MAPS, config_map("a"))
+    labels = {"code": "429", "verb": "PATCH", "host": api.url.removeprefix("http://")}
+    retries = metrics.registry.get_sample_value("rest_client_request_retries_total", labels)
+    assert retries == 1
+
+
+async def test_requests_are_counted_by_their_status(
+    api: ScriptedApi, client: Client, metrics: RuntimeMetrics
+) -> None:
+    api.fail(404, "NotFound")
+    with pytest.raises(ApiError):
+        await client.get(CONFIG_MAPS, A)
+    labels = {"code": "404", "method": "GET", "host": api.url.removeprefix("http://")}
+    assert metrics.registry.get_sample_value("rest_client_requests_total", labels) == 1
+
+
+async def test_a_server_that_does_not_answer_is_given_up(api: ScriptedApi, client: Client) -> None:
+    api.hang()
+    with pytest.raises(ApiError, match="did not answer in time") as caught:
+        await client.request("POST", "/slow", timeout=0.05)
+    assert caught.value.reason == LOST
+
+
+async def test_a_refused_connection_is_told_from_a_lost_one(
+    api: ScriptedApi, metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_operator.runtime.retry._FIRST_DELAY", 0.001)
+    async with scripted_client(api, metrics) as client:
+        await api.stop()
+        with pytest.raises(ApiError) as caught:
+            await client.create(CONFIG_MAPS, config_map("a"))
+    assert caught.value.reason == REFUSED
+
+
+class Credentials:
+    """An access whose parts change under way, as those of a pod do."""
+
+    def __init__(self, api: ScriptedApi) -> None:
+        self.access = Access(api.url, "Bearer one")
+        self.loads = 0
+
+    async def load(self) -> Access:
+        self.loads += 1
+        return replace(self.access)
+
+
+async def test_a_401_makes_the_token_be_read_again_once(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    credentials = Credentials(api)
+    async with scripted_client(api, metrics, load=credentials.load) as client:
+        credentials.access = replace(credentials.access, authorization="Bearer two")
+        api.fail(401, "Unauthorized")
+        api.answer(config_map("a", 5))
+        await client.apply(CONFIG_MAPS, config_map("a"))
+    tokens = [request.headers["Authorization"] for request in api.received]
+    assert tokens == ["Bearer one", "Bearer two"]
+
+
+async def test_a_401_with_the_same_token_is_final(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    credentials = Credentials(api)
+    async with scripted_client(api, metrics, load=credentials.load) as client:
+        api.fail(401, "Unauthorized")
+        with pytest.raises(ApiError) as caught:
+            await client.get(CONFIG_MAPS, A)
+    assert caught.value.status == 401
+    assert credentials.loads == 2
+
+
+async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
+    api: ScriptedApi, metrics: RuntimeMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = Credentials(api)
+
+    async def load() -> Access:
+        if credentials.loads:
+            raise SettingsError("the token is empty")
+        return await credentials.load()
+
+    async with scripted_client(api, metrics, load=load, refresh_every=0.0) as client:
+        api.answer(config_map("a", 5))
+        await client.get(CONFIG_MAPS, A)
+    assert api.received[0].headers["Authorization"] == "Bearer one"
+    assert "old ones stay in use" in caplog.text
+
+
+async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    credentials = Credentials(api)
+    async with scripted_client(api, metrics, load=credentials.load, refresh_every=0.0) as client:
+        sessions = client._transport._sessions
+        credentials.access = replace(credentials.access, authorization="Bearer two")
+        api.answer(config_map("a", 5))
+        await client.get(CONFIG_MAPS, A)
+        assert len(sessions) == 1
+        credentials.access = replace(credentials.access, server_name="api")
+        api.answer(config_map("a", 5))
+        await client.get(CONFIG_MAPS, A)
+        assert len(sessions) == 2
+
+
+async def test_no_more_requests_are_under_way_than_allowed(
+    api: ScriptedApi, client: Client
+) -> None:
+    for _ in range(3):
+        api.hang()
+    tasks = [asyncio.create_task(client.get(CONFIG_MAPS, A)) for _ in range(3)]
+    await asyncio.wait(tasks, timeout=0.2)
+    assert len(api.received) == 2
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+
+
+async def test_a_pod_needs_no_kubeconfig(
+    metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_operator.runtime.client.in_pod", lambda: True)
+    access = Access("http://127.0.0.1:1", "Bearer pod")
+    monkeypatch.setattr("mcp_operator.runtime.client.pod_access", lambda: access)
+    client = await Client.connect(field_manager="t", user_agent="t", metrics=metrics)
+    await client.close()
+    assert client._transport._access is access
+
+
+def test_the_kubeconfig_library_is_not_imported_before_it_is_needed() -> None:
+    script = (
+        "import json, sys, mcp_operator.runtime.informer, mcp_operator.runtime.leader;"
+        "print(json.dumps('kubernetes_asyncio' in sys.modules))"
+    )
+    root = Path(__file__).parents[3] / "operator"
+    done = subprocess.run(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(root)},
+        capture_output=True,
+        check=True,
+    )
+    assert json.loads(done.stdout) is False
