@@ -1,0 +1,228 @@
+"""Every change reaches the servers that it concerns, and no other: proved by the request log."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from support.controlplane import Cluster
+from support.operators import Operator, eventually, running_operator
+from support.shop import Shop
+
+Change = Callable[[Shop], Awaitable[object]]
+
+
+async def furnish(shop: Shop) -> None:
+    """Two servers, red and blue; each selects a tool, a prompt and a resource of its own."""
+    for team in ("red", "blue"):
+        await shop.server(team)
+        await shop.tool(f"{team}-tool", team)
+        await shop.prompt(f"{team}-prompt", team)
+        await shop.resource(f"{team}-resource", team)
+
+
+def everything(team: str) -> dict[str, str]:
+    return {f"{team}-tool": "first", f"{team}-prompt": "", f"{team}-resource": "first"}
+
+
+@pytest.fixture
+async def furnished(shop: Shop, operator: Operator) -> Shop:
+    """The furnished shop, when the operator has nothing more to do."""
+    await furnish(shop)
+    await settle(shop, operator)
+    operator.forget_requests()
+    return shop
+
+
+async def settle(shop: Shop, operator: Operator) -> None:
+    """Wait until both servers are as they should be and nothing more happens by itself."""
+    for team in ("red", "blue"):
+        await eventually(functools.partial(shop.served, team), everything(team))
+        # The Deployment controller reports in its own time; that must not count as our change.
+        await eventually(functools.partial(shop.replicas, team), 1)
+    await operator.idle()
+
+
+def without(name: str) -> dict[str, str]:
+    return {key: value for key, value in everything("red").items() if key != name}
+
+
+async def add_a_tool(shop: Shop) -> None:
+    await shop.tool("new", "red")
+
+
+async def edit_the_tool(shop: Shop) -> None:
+    await shop.patch("MCPTool", "red-tool", spec={"description": "second"})
+
+
+async def edit_the_resource(shop: Shop) -> None:
+    content = {"uri": "shop://red-resource", "text": "second"}
+    await shop.patch("MCPResource", "red-resource", spec={"content": content})
+
+
+async def edit_the_prompt(shop: Shop) -> None:
+    await shop.patch("MCPPrompt", "red-prompt", spec={"description": "second"})
+
+
+async def change_the_selector(shop: Shop) -> None:
+    selector = {"matchLabels": {"team": "nobody"}}
+    await shop.patch("MCPServer", "red", spec={"toolSelector": selector})
+
+
+def deleting(kind: str, name: str) -> Change:
+    return lambda shop: shop.delete(kind, name)
+
+
+def unlabelling(kind: str, name: str) -> Change:
+    return lambda shop: shop.label(kind, name, None)
+
+
+CHANGES: dict[str, tuple[Change, dict[str, str]]] = {
+    "a tool is added": (add_a_tool, everything("red") | {"new": "first"}),
+    "a tool is edited": (edit_the_tool, everything("red") | {"red-tool": "second"}),
+    "a prompt is edited": (edit_the_prompt, everything("red") | {"red-prompt": "second"}),
+    "a resource is edited": (edit_the_resource, everything("red") | {"red-resource": "second"}),
+    "a tool is deleted": (deleting("MCPTool", "red-tool"), without("red-tool")),
+    "a prompt is deleted": (deleting("MCPPrompt", "red-prompt"), without("red-prompt")),
+    "a resource is deleted": (deleting("MCPResource", "red-resource"), without("red-resource")),
+    "a tool loses its label": (unlabelling("MCPTool", "red-tool"), without("red-tool")),
+    "a prompt loses its label": (unlabelling("MCPPrompt", "red-prompt"), without("red-prompt")),
+    "a resource loses its label": (
+        unlabelling("MCPResource", "red-resource"),
+        without("red-resource"),
+    ),
+    "the server selects others": (change_the_selector, {}),
+}
+
+by_sentence = pytest.mark.parametrize(
+    ("change", "expected"), CHANGES.values(), ids=[name.replace(" ", "-") for name in CHANGES]
+)
+
+
+@by_sentence
+async def test_a_change_reaches_the_server_it_concerns_and_no_other(
+    furnished: Shop, operator: Operator, change: Change, expected: dict[str, str]
+) -> None:
+    await change(furnished)
+    await eventually(lambda: furnished.served("red"), expected)
+    await operator.idle()
+    assert [write for write in operator.writes if "blue" in write] == []
+    assert operator.reads == []
+
+
+@by_sentence
+async def test_a_change_made_while_the_operator_is_down_is_caught_up(
+    control_plane: Cluster, shop: Shop, change: Change, expected: dict[str, str]
+) -> None:
+    await furnish(shop)
+    async with running_operator(control_plane.kubeconfig, shop.namespace) as first:
+        await settle(shop, first)
+    await change(shop)
+    async with running_operator(control_plane.kubeconfig, shop.namespace) as second:
+        await eventually(lambda: shop.served("red"), expected)
+        await second.idle()
+        assert [write for write in second.writes if "blue" in write] == []
+
+
+async def test_a_tool_that_moves_concerns_both_servers(furnished: Shop, operator: Operator) -> None:
+    await furnished.label("MCPTool", "red-tool", "blue")
+    await eventually(lambda: furnished.served("red"), without("red-tool"))
+    await eventually(lambda: furnished.served("blue"), everything("blue") | {"red-tool": "first"})
+
+
+async def test_deleting_a_service_takes_its_tools_off_exactly_the_servers_that_serve_them(
+    furnished: Shop, operator: Operator
+) -> None:
+    await furnished.service("red-orders")
+    service = {"name": "red-orders", "port": 80, "path": "/"}
+    await furnished.patch("MCPTool", "red-tool", spec={"service": service})
+    await eventually(
+        lambda: furnished.condition("MCPTool", "red-tool", "ResolvedRefs"),
+        ("True", "ResolvedRefs", "Every object that the spec refers to exists and consents."),
+    )
+    await operator.idle()
+    operator.forget_requests()
+    await furnished.delete("Service", "red-orders")
+    await eventually(lambda: furnished.served("red"), without("red-tool"))
+    await operator.idle()
+    assert [write for write in operator.writes if "blue" in write] == []
+    status, reason, message = await furnished.condition("MCPTool", "red-tool", "ResolvedRefs")
+    assert (status, reason) == ("False", "ServiceNotFound")
+    assert message == f"Service {furnished.namespace}/red-orders does not exist"
+    await furnished.service("red-orders")
+    await eventually(lambda: furnished.served("red"), everything("red"))
+
+
+async def test_a_service_deleted_while_the_operator_is_down_is_noticed(
+    control_plane: Cluster, shop: Shop
+) -> None:
+    await furnish(shop)
+    async with running_operator(control_plane.kubeconfig, shop.namespace) as first:
+        await eventually(lambda: shop.served("red"), everything("red"))
+        await first.idle()
+    await shop.delete("Service", "orders")
+    async with running_operator(control_plane.kubeconfig, shop.namespace):
+        await eventually(lambda: shop.served("red"), without("red-tool"))
+
+
+async def test_content_of_a_config_map_follows_the_config_map(
+    furnished: Shop, operator: Operator
+) -> None:
+    await furnished.create("ConfigMap", "texts", data={"manual": "one"})
+    source = {"uri": "shop://manual", "configMapKeyRef": {"name": "texts", "key": "manual"}}
+    await furnished.resource("manual", "red", content=None, contentFrom=source)
+    await eventually(lambda: furnished.served("red"), everything("red") | {"manual": "one"})
+    await furnished.patch("ConfigMap", "texts", data={"manual": "two"})
+    await eventually(lambda: furnished.served("red"), everything("red") | {"manual": "two"})
+    await furnished.delete("ConfigMap", "texts")
+    await eventually(lambda: furnished.served("red"), everything("red"))
+    _, reason, _ = await furnished.condition("MCPResource", "manual", "ResolvedRefs")
+    assert reason == "ConfigMapNotFound"
+
+
+async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
+    furnished: Shop, operator: Operator
+) -> None:
+    await edit_the_tool(furnished)
+    await eventually(lambda: furnished.served("red"), everything("red") | {"red-tool": "second"})
+    await operator.idle()
+    assert sorted(operator.writes) == [
+        "PATCH configmaps/mcp-server-red-config",
+        "PATCH mcpservers/red/status",
+        "PATCH mcptools/red-tool/status",
+    ]
+    assert operator.reads == []
+
+
+async def test_a_deletion_takes_two_writes(furnished: Shop, operator: Operator) -> None:
+    await furnished.delete("MCPTool", "red-tool")
+    await eventually(lambda: furnished.served("red"), without("red-tool"))
+    await operator.idle()
+    assert sorted(operator.writes) == [
+        "PATCH configmaps/mcp-server-red-config",
+        "PATCH mcpservers/red/status",
+    ]
+
+
+async def test_twenty_deletions_in_a_row_all_leave_the_catalog(
+    shop: Shop, operator: Operator
+) -> None:
+    await shop.server("red")
+    tools = {f"tool-{number:02}": "first" for number in range(20)}
+    for name in tools:
+        await shop.tool(name, "red")
+    await eventually(lambda: shop.served("red"), tools)
+    for name in list(tools):
+        del tools[name]
+        await shop.delete("MCPTool", name)
+        await eventually(lambda: shop.served("red"), tools)
+
+
+async def test_a_restart_at_rest_writes_nothing(
+    furnished: Shop, operator: Operator, control_plane: Cluster
+) -> None:
+    async with running_operator(control_plane.kubeconfig, furnished.namespace) as second:
+        await second.idle()
+        assert second.writes == []

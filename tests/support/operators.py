@@ -1,0 +1,151 @@
+"""The operator, run inside the test's process against a real API server, its requests logged."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.controllers.confirmations import Ask, AskError, Pod
+from mcp_operator.controllers.wiring import add_controllers
+from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.controller import Controller
+from mcp_operator.runtime.informer import InformerSet
+from mcp_operator.runtime.manager import Manager
+from mcp_operator.runtime.recorder import EventRecorder
+
+T = TypeVar("T")
+
+
+class Sent(NamedTuple):
+    """One request of the operator; `path` begins behind the namespace."""
+
+    method: str
+    path: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class LoggingClient(Client):
+    """A client that remembers what it was asked to send; Events and Leases are left out."""
+
+    log: list[Sent]
+
+    async def request(self, method: str, path: str, **options: Any) -> bytes:
+        if "/events" not in path and "/leases" not in path:
+            inside = path.partition("/namespaces/")[2].partition("/")[2]
+            self.log.append(Sent(method, inside or path))
+        return await super().request(method, path, **options)
+
+
+class Operator:
+    """A running operator, as a test sees it."""
+
+    def __init__(
+        self, client: LoggingClient, controllers: Sequence[Controller], running: asyncio.Task[None]
+    ) -> None:
+        self._client = client
+        self._controllers = controllers
+        self._running = running
+
+    def forget_requests(self) -> None:
+        """Begin a new count."""
+        self._client.log.clear()
+
+    @property
+    def writes(self) -> list[str]:
+        """The mutating requests of this count, as `PATCH configmaps/name`."""
+        return [str(sent) for sent in self._client.log if sent.method != "GET"]
+
+    @property
+    def reads(self) -> list[str]:
+        """The GETs and LISTs of this count; watches are not among them."""
+        return [str(sent) for sent in self._client.log if sent.method == "GET"]
+
+    async def idle(self) -> None:
+        """Wait until nothing is queued or worked on, and stays so for some turns of the loop."""
+        quiet = 0
+        async with asyncio.timeout(20):
+            while quiet < 5:
+                await asyncio.sleep(0.02)
+                self.check()
+                busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
+                quiet = 0 if busy else quiet + 1
+
+    def check(self) -> None:
+        """Raise what the operator died of, if it did."""
+        if self._running.done():
+            self._running.result()
+
+
+async def nobody_answers(pod: Pod, digest: str) -> str:
+    """Stand for gateways that cannot be reached."""
+    raise AskError(f"nobody answers for {pod.name} about {digest}")
+
+
+@contextlib.asynccontextmanager
+async def running_operator(
+    kubeconfig: Path, namespace: str, *, ask: Ask = nobody_answers
+) -> AsyncIterator[Operator]:
+    """Run the control plane for one namespace until the block ends."""
+    metrics = RuntimeMetrics(new_registry())
+    client = await LoggingClient.connect(
+        kubeconfig=kubeconfig,
+        field_manager="mcp-operator",
+        user_agent="mcp-operator-tests",
+        metrics=metrics,
+    )
+    assert isinstance(client, LoggingClient)
+    client.log = []
+    informers = InformerSet(client)
+    manager = Manager(
+        informers=informers, metrics=metrics, metrics_port=0, health_port=0, host="127.0.0.1"
+    )
+    recorder = EventRecorder(client, controller="test", instance="test", clock=SystemClock())
+    add_controllers(
+        manager,
+        informers,
+        client,
+        context=BuildContext(gateway_image="mcp-operator:test"),
+        recorder=recorder,
+        ask=ask,
+        clock=SystemClock(),
+        namespace=namespace,
+        workers=4,
+    )
+    manager.add_runnable("events", recorder.run)
+    running = asyncio.create_task(manager.run(), name="operator")
+    synced = asyncio.create_task(informers.wait_synced(30))
+    try:
+        await asyncio.wait({running, synced}, return_when=asyncio.FIRST_COMPLETED)
+        yield Operator(client, manager._controllers, running)
+    finally:
+        running.cancel()
+        synced.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
+        await client.close()
+
+
+async def eventually(
+    read: Callable[[], Awaitable[T]], expected: object, *, seconds: float = 10.0
+) -> T:
+    """Read again and again until what is read equals `expected`, and return it.
+
+    Raises:
+        AssertionError: It did not in time; with what was read last.
+    """
+    deadline = asyncio.get_running_loop().time() + seconds
+    while True:
+        value = await read()
+        if value == expected:
+            return value
+        if asyncio.get_running_loop().time() > deadline:
+            raise AssertionError(f"after {seconds} s: {value!r}, not {expected!r}")
+        await asyncio.sleep(0.02)

@@ -1,0 +1,117 @@
+"""A small shop in one namespace: objects of the four kinds with just what a test needs to say."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from mcp_operator.api.catalog import Catalog
+from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, decode
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.builders.names import config_name
+from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+
+KINDS: dict[str, Resource] = {
+    resource.kind: resource
+    for resource in (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES, SERVICES, CONFIGMAPS, SECRETS)
+}
+
+
+class Shop:
+    """Creates, changes and deletes objects of one namespace, as a user with kubectl would."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self.client = client
+        self.namespace = namespace
+
+    def key(self, name: str) -> Key:
+        return Key(self.namespace, name)
+
+    async def create(
+        self, kind: str, name: str, *, labels: dict[str, str] | None = None, **content: Any
+    ) -> Object:
+        """Create an object; `content` is what stands beside its metadata."""
+        resource = KINDS[kind]
+        metadata = {"name": name, "namespace": self.namespace, "labels": labels or {}}
+        head = {"apiVersion": resource.api_version, "kind": kind, "metadata": metadata}
+        return await self.client.create(resource, head | content)
+
+    async def service(self, name: str = "orders", port: int = 80) -> Object:
+        spec = {"ports": [{"name": "http", "port": port}], "selector": {"app": name}}
+        return await self.create("Service", name, spec=spec)
+
+    async def server(self, name: str, team: str | None = None, **spec: Any) -> Object:
+        """Create a server that selects the label `team`, by default its own name."""
+        selector = {"matchLabels": {"team": team or name}}
+        return await self.create("MCPServer", name, spec={"toolSelector": selector} | spec)
+
+    async def tool(self, name: str, team: str, **spec: Any) -> Object:
+        service = {"name": "orders", "port": 80, "path": f"/{name}"}
+        given = {"name": name, "description": "first", "service": service} | spec
+        return await self.create("MCPTool", name, labels={"team": team}, spec=given)
+
+    async def prompt(self, name: str, team: str, **spec: Any) -> Object:
+        given = {"name": name, "template": "Say {{what}}", "variables": [{"name": "what"}]} | spec
+        return await self.create("MCPPrompt", name, labels={"team": team}, spec=given)
+
+    async def resource(self, name: str, team: str, **spec: Any) -> Object:
+        given = {"name": name, "content": {"uri": f"shop://{name}", "text": "first"}} | spec
+        return await self.create("MCPResource", name, labels={"team": team}, spec=given)
+
+    async def patch(self, kind: str, name: str, **change: Any) -> Object:
+        """Merge a change into an object."""
+        return await self.client.merge_patch(KINDS[kind], self.key(name), change)
+
+    async def label(self, kind: str, name: str, team: str | None) -> Object:
+        return await self.patch(kind, name, metadata={"labels": {"team": team}})
+
+    async def delete(self, kind: str, name: str) -> None:
+        await self.client.delete(KINDS[kind], self.key(name))
+
+    async def get(self, kind: str, name: str) -> Object:
+        return await self.client.get(KINDS[kind], self.key(name))
+
+    async def condition(self, kind: str, name: str, type_: str) -> tuple[str, str, str]:
+        """Return (status, reason, message) of a condition, empty texts before there is one."""
+        status = (await self.get(kind, name)).get("status") or {}
+        for condition in status.get("conditions") or ():
+            if condition["type"] == type_:
+                return condition["status"], condition["reason"], condition["message"]
+        return "", "", ""
+
+    async def replicas(self, server: str) -> int:
+        """Return how many pods the server's status counts."""
+        status = (await self.get("MCPServer", server)).get("status") or {}
+        return int(status.get("replicas", 0))
+
+    async def catalog(self, server: str) -> Catalog | None:
+        """Read a server's catalog back from its ConfigMaps, as a gateway does."""
+        try:
+            first = await self.client.get(CONFIGMAPS, self.key(config_name(server)))
+            index = Index.model_validate_json(first["data"][INDEX_KEY])
+            rest = [
+                await self.client.get(CONFIGMAPS, self.key(config_name(server, number)))
+                for number in range(1, len(index.shards))
+            ]
+        except ApiError as error:
+            if error.is_not_found:
+                return None
+            raise
+        shards = [base64.b64decode(shard["binaryData"][SHARD_KEY]) for shard in (first, *rest)]
+        return decode(index, shards)
+
+    async def served(self, server: str) -> dict[str, str] | None:
+        """Return what a server's catalog holds, tools and prompts and resources, by name.
+
+        Returns:
+            For each name its description, or for resources its text; None before there is one.
+        """
+        catalog = await self.catalog(server)
+        if catalog is None:
+            return None
+        entries = {entry.name: entry.description for entry in catalog.tools}
+        entries |= {entry.name: entry.description for entry in catalog.prompts}
+        return entries | {entry.name: entry.text or "" for entry in catalog.resources}
