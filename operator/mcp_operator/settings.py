@@ -224,6 +224,11 @@ class Declared:
         return own if own is not None else "--" + self.name.replace("_", "-")
 
     @property
+    def label(self) -> str:
+        """What a sentence calls the setting on the command line."""
+        return self.flag or self.setting.metavar
+
+    @property
     def variable(self) -> str:
         """The environment variable."""
         return ENVIRONMENT_PREFIX + self.name.upper()
@@ -271,10 +276,7 @@ def load(model: type[S], flags: Mapping[str, Any], environ: Mapping[str, str]) -
     settings = {declaration.name: declaration for declaration in declared(model)}
     for name, declaration in settings.items():
         if flags.get(name) not in (None, []):
-            values[name], origins[name] = (
-                flags[name],
-                declaration.flag or declaration.setting.metavar,
-            )
+            values[name], origins[name] = flags[name], declaration.label
         elif environ.get(declaration.variable):
             values[name], origins[name] = environ[declaration.variable], declaration.variable
     try:
@@ -294,7 +296,7 @@ def _setting_of(info: FieldInfo) -> Setting:
 def _sentence(declaration: Declared, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     name, accepts = declaration.name, declaration.setting.accepts
     if name not in values:
-        return f"{declaration.flag} (or {declaration.variable}) is missing: give {accepts}"
+        return f"{declaration.label} (or {declaration.variable}) is missing: give {accepts}"
     value = values[name]
     shown = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
     return f"{origins[name]}: {str(shown)!r} is not {accepts}"

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_operator.local import documents
+from mcp_operator.local.documents import Document, Loaded, files_of, load
+
+
+def read(tmp_path: Path, text: str, name: str = "file.yaml") -> Loaded:
+    file = tmp_path / name
+    file.write_text(text)
+    return load([file])
+
+
+def only(loaded: Loaded) -> Document:
+    assert loaded.problems == ()
+    (document,) = loaded.documents
+    return document
+
+
+def complaint(loaded: Loaded) -> str:
+    """Return the only problem, without its folder."""
+    assert loaded.documents == ()
+    (problem,) = loaded.problems
+    return str(problem).rpartition("/")[2]
+
+
+def test_every_document_of_a_file_is_read_with_its_lines(tmp_path: Path) -> None:
+    loaded = read(
+        tmp_path,
+        "kind: MCPTool\nmetadata:\n  name: a\n---\n# a comment\nkind: MCPPrompt\nspec:\n"
+        "  variables:\n    - name: x\n    - name: y\n",
+    )
+
+    first, second = loaded.documents
+    assert first.obj == {"kind": "MCPTool", "metadata": {"name": "a"}}
+    assert (first.line_of(()), first.line_of(("metadata", "name"))) == (1, 3)
+    assert second.obj["spec"] == {"variables": [{"name": "x"}, {"name": "y"}]}
+    assert second.line_of(("spec", "variables", 1, "name")) == 10
+
+
+def test_a_field_that_is_not_written_has_the_line_of_what_surrounds_it(tmp_path: Path) -> None:
+    document = only(read(tmp_path, "kind: MCPTool\nspec:\n  service:\n    port: 80\n"))
+
+    assert document.line_of(("spec", "service", "name")) == 3
+    assert document.line_of(("metadata", "name")) == 1
+
+
+def test_the_members_of_a_list_are_objects_of_their_own(tmp_path: Path) -> None:
+    text = "kind: List\nitems:\n- kind: MCPTool\n  metadata:\n    name: a\n- kind: Service\n"
+    first, second = read(tmp_path, text).documents
+
+    assert (first.obj["kind"], second.obj["kind"]) == ("MCPTool", "Service")
+    assert (first.line_of(("metadata", "name")), second.line_of(())) == (5, 6)
+
+
+def test_json_is_yaml_too(tmp_path: Path) -> None:
+    assert only(read(tmp_path, '{"kind": "MCPTool"}', "a.json")).obj == {"kind": "MCPTool"}
+
+
+def test_what_looks_like_no_object_is_passed_over(tmp_path: Path) -> None:
+    loaded = read(tmp_path, "replicas: 3\n---\n- a\n- b\n---\n---\njust text\n")
+    assert (loaded.documents, loaded.problems) == ((), ())
+
+
+def value_of(tmp_path: Path, text: str) -> Any:
+    return only(read(tmp_path, f"kind: X\nvalue: {text}\n")).obj["value"]
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2001-01-01", "2001-01-01"),
+        ("2001-01-01T00:00:00Z", "2001-01-01T00:00:00Z"),
+        ("yes", True),
+        ("{80: web, true: x}", {"80": "web", "true": "x"}),
+        ("'80'", "80"),
+        ("~", None),
+        ("1.5", 1.5),
+    ],
+)
+def test_values_are_read_as_kubernetes_reads_them(tmp_path: Path, text: str, value: Any) -> None:
+    assert value_of(tmp_path, text) == value
+
+
+def test_merge_keys_and_aliases_are_resolved(tmp_path: Path) -> None:
+    text = "{a: &a {x: 1, y: 1}, b: {<<: *a, y: 2}, c: {<<: *a}, d: *a}"
+
+    assert value_of(tmp_path, text) == {
+        "a": {"x": 1, "y": 1},
+        "b": {"x": 1, "y": 2},
+        "c": {"x": 1, "y": 1},
+        "d": {"x": 1, "y": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("kind: [\n", "file.yaml:2: is not YAML: did not find expected node content"),
+        ("a: 1\na: 2\n", "file.yaml:2: the key 'a' is given twice; keep one of them"),
+        ("? [a]\n: 1\n", "file.yaml:1: a key must be text; write it in quotes"),
+        ("a: &x [*x]\n", "file.yaml:1: contains itself through an alias; write it out"),
+        (
+            "kind: X\na: !!binary aGk=\n",
+            "file.yaml:2: the tag tag:yaml.org,2002:binary has no form in JSON; write plain text",
+        ),
+        (
+            "a: !secret b\n",
+            "file.yaml:1: is not YAML: could not determine a constructor for the tag '!secret'",
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_line(
+    tmp_path: Path, text: str, expected: str
+) -> None:
+    assert complaint(read(tmp_path, text)) == expected
+
+
+def test_a_forbidden_character_is_one_line_of_complaint(tmp_path: Path) -> None:
+    told = complaint(read(tmp_path, "a: \x07\n"))
+    assert told.startswith("file.yaml:1: is not YAML: unacceptable character")
+    assert "\n" not in told
+
+
+def test_aliases_of_aliases_cannot_expand_without_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "MAX_NODES", 1000)
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 9)]
+
+    assert "expands to more than 1000 values" in complaint(read(tmp_path, "\n".join(lines)))
+
+
+def test_a_file_too_large_for_a_manifest_is_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "MAX_FILE_BYTES", 10)
+    assert "larger than 10 bytes" in complaint(read(tmp_path, "kind: MCPTool\n"))
+
+
+def test_a_file_that_is_not_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file.yaml").write_bytes(b"\xff\xfe\x00")
+    assert complaint(load([tmp_path])) == "file.yaml:1: is not UTF-8 text; save it as UTF-8"
+
+
+def test_a_path_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    told = complaint(load([tmp_path / "none.yaml"]))
+    assert told == "none.yaml:1: cannot be read: No such file or directory"
+
+
+def test_a_broken_file_does_not_keep_others_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("kind: [\n")
+    (tmp_path / "b.yaml").write_text("kind: MCPTool\n")
+
+    loaded = load([tmp_path])
+    assert (len(loaded.documents), len(loaded.problems), loaded.files) == (1, 1, 2)
+
+
+def test_folders_are_searched_for_yaml_and_json(tmp_path: Path) -> None:
+    for name in (
+        "b.yaml",
+        "a.yml",
+        "sub/c.json",
+        "sub/notes.txt",
+        "sub/kustomization.yaml",
+        ".hidden/d.yaml",
+        ".e.yaml",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    found = [str(file.relative_to(tmp_path)) for file in files_of([tmp_path])]
+    assert found == ["a.yml", "b.yaml", "sub/c.json"]
+
+
+def test_a_named_file_is_read_whatever_its_suffix_and_only_once(tmp_path: Path) -> None:
+    file = tmp_path / "manifest.txt"
+    file.write_text("kind: MCPTool\n")
+
+    loaded = load([file, file])
+    assert (len(loaded.documents), loaded.files) == (1, 1)

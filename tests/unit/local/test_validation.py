@@ -1,0 +1,249 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcp_operator.local.validation import Report, validate
+
+SERVER = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPServer
+metadata: {name: shop}
+spec:
+  toolSelector: {}
+"""
+
+TOOL = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPTool
+metadata: {name: orders}
+spec:
+  name: get-order
+  service:
+    name: orders
+    port: 80
+    path: /orders/{id}
+  inputSchema:
+    type: object
+    properties:
+      id: {type: integer}
+"""
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: orders}
+spec:
+  ports:
+    - port: 80
+"""
+
+
+def check(tmp_path: Path, *documents: str) -> Report:
+    (tmp_path / "shop.yaml").write_text("---\n".join(documents))
+    return validate([tmp_path])
+
+
+def told(report: Report) -> list[str]:
+    """Return the problems without their file."""
+    return [str(problem).removeprefix(f"{problem.file}:") for problem in report.problems]
+
+
+def test_what_is_right_has_no_problems(tmp_path: Path) -> None:
+    report = check(tmp_path, SERVER, TOOL, SERVICE)
+
+    assert report.problems == ()
+    assert report.summary == "2 objects in 1 file: no problems"
+
+
+def test_what_the_api_server_would_refuse_is_told_at_its_field(tmp_path: Path) -> None:
+    report = check(tmp_path, SERVER, TOOL.replace("port: 80", "port: 80000"))
+
+    (problem,) = told(report)
+    assert problem.startswith("14:spec.service.port: ")
+    assert report.summary == "1 problem in 1 file"
+
+
+def test_a_rule_across_fields_is_told(tmp_path: Path) -> None:
+    report = check(tmp_path, SERVER + "  mode: Direct\n")
+
+    assert any("image" in problem for problem in told(report))
+
+
+def test_an_unknown_field_is_told(tmp_path: Path) -> None:
+    (problem,) = told(check(tmp_path, TOOL + "  methd: GET\n"))
+    assert problem.startswith("14:spec.methd: ")
+
+
+def test_a_group_of_somebody_else_is_told(tmp_path: Path) -> None:
+    (problem,) = told(check(tmp_path, TOOL.replace("mcp-operator.dev", "example.com")))
+    assert problem == "1:apiVersion: must be mcp-operator.dev/v1alpha1"
+
+
+def test_an_object_without_a_kind_is_told(tmp_path: Path) -> None:
+    assert told(check(tmp_path, "apiVersion: v1\nmetadata: {name: a}\n")) == [
+        "1:kind: is missing; every object has apiVersion and kind"
+    ]
+
+
+def test_objects_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
+    assert check(tmp_path, "apiVersion: apps/v1\nkind: Deployment\n").problems == ()
+
+
+def test_two_tools_of_one_name_are_told_at_the_one_that_loses(tmp_path: Path) -> None:
+    report = check(tmp_path, SERVER, TOOL, TOOL.replace("name: orders}", "name: second}"), SERVICE)
+
+    (problem,) = told(report)
+    assert problem.startswith(
+        "25:spec.name: tool 'get-order' is already served by MCPTool default/orders"
+    )
+
+
+def test_a_duplicate_entry_of_a_list_is_told_at_the_entry(tmp_path: Path) -> None:
+    several = (
+        "apiVersion: mcp-operator.dev/v1alpha1\nkind: MCPTool\nmetadata: {name: several}\nspec:\n"
+        "  service: {name: orders, port: 80}\n  tools:\n"
+        "    - {name: other, path: /other}\n    - {name: get-order, path: /order}\n"
+    )
+    (problem,) = told(check(tmp_path, SERVER, TOOL, several, SERVICE))
+
+    assert problem.startswith("28:spec.tools[1].name: tool 'get-order' is already served")
+
+
+def test_the_same_name_in_two_servers_is_fine(tmp_path: Path) -> None:
+    report = check(
+        tmp_path,
+        SERVER.replace("{}", "{matchLabels: {app: a}}"),
+        SERVER.replace("shop", "other").replace("{}", "{matchLabels: {app: b}}"),
+        TOOL.replace("name: orders}", "name: a, labels: {app: a}}"),
+        TOOL.replace("name: orders}", "name: b, labels: {app: b}}"),
+    )
+    assert report.problems == ()
+
+
+def test_an_object_declared_twice_is_told_with_the_place_of_the_first(tmp_path: Path) -> None:
+    (problem,) = told(check(tmp_path, SERVER, SERVER))
+    assert problem.startswith("9:metadata.name: MCPServer default/shop stands in ")
+    assert problem.endswith("shop.yaml:1 too; keep one of them")
+
+
+def test_a_service_or_port_missing_among_services_is_told(tmp_path: Path) -> None:
+    absent = check(tmp_path, TOOL, SERVICE.replace("name: orders", "name: users"))
+    assert told(absent) == ["7:spec.service.name: Service default/orders does not exist"]
+
+    wrong_port = check(tmp_path, TOOL, SERVICE.replace("80", "81"))
+    assert told(wrong_port) == [
+        "8:spec.service.port: Service default/orders has no port 80; it has 81"
+    ]
+
+
+def test_services_are_not_missed_where_the_files_hold_none(tmp_path: Path) -> None:
+    assert check(tmp_path, SERVER, TOOL).problems == ()
+
+
+def test_a_schema_that_does_not_compile_is_told(tmp_path: Path) -> None:
+    (problem,) = told(check(tmp_path, TOOL.replace("type: integer", "type: whole")))
+    assert problem.startswith("10:spec.inputSchema: ")
+
+
+def test_a_path_variable_that_the_schema_lacks_is_told(tmp_path: Path) -> None:
+    (problem,) = told(check(tmp_path, TOOL.replace("id: {type", "number: {type")))
+    assert problem.startswith("9:spec.service.path: ")
+
+
+def test_a_fault_in_one_entry_of_a_list_is_told_at_that_entry(tmp_path: Path) -> None:
+    several = (
+        "apiVersion: mcp-operator.dev/v1alpha1\nkind: MCPTool\nmetadata: {name: several}\nspec:\n"
+        "  service: {name: orders, port: 80}\n  tools:\n"
+        "    - {name: fine, path: /fine}\n"
+        "    - name: bad\n      path: /bad\n      inputSchema: {type: array}\n"
+    )
+    (problem,) = told(check(tmp_path, several))
+    assert problem.startswith("10:spec.tools[1].inputSchema: tools[bad]: ")
+
+
+def test_an_undeclared_variable_is_told_at_the_template(tmp_path: Path) -> None:
+    prompt = (
+        "apiVersion: mcp-operator.dev/v1alpha1\nkind: MCPPrompt\nmetadata: {name: review}\n"
+        "spec:\n  name: review\n  template: Review {{diff}}\n"
+    )
+    (problem,) = told(check(tmp_path, prompt))
+    assert problem.startswith("6:spec.template: the text uses {{diff}}")
+
+
+RESOURCE = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPResource
+metadata: {name: docs}
+spec:
+  name: docs
+  contentFrom:
+    uri: docs://intro
+    %s: {name: docs, key: intro.md}
+"""
+
+
+def test_a_key_missing_in_a_config_map_of_the_files_is_told(tmp_path: Path) -> None:
+    resource = RESOURCE % "configMapKeyRef"
+    config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: docs}\ndata: {other: text}\n"
+
+    assert told(check(tmp_path, resource, config_map)) == [
+        "8:spec.contentFrom.configMapKeyRef: ConfigMap default/docs has no key 'intro.md'"
+    ]
+
+
+@pytest.mark.parametrize("reference", ["configMapKeyRef", "secretKeyRef"])
+def test_what_is_kept_elsewhere_is_not_missed(tmp_path: Path, reference: str) -> None:
+    assert check(tmp_path, RESOURCE % reference).problems == ()
+
+
+def test_a_key_missing_in_a_secret_of_the_files_is_told(tmp_path: Path) -> None:
+    secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: docs}\nstringData: {other: text}\n"  # noqa: S105 - no secret
+
+    assert told(check(tmp_path, RESOURCE % "secretKeyRef", secret)) == [
+        "8:spec.contentFrom.secretKeyRef: Secret default/docs has no key 'intro.md'"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ("apiVersion: v1\nkind: Service\nspec: {}\n", "1:metadata.name: is missing"),
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", "1:spec: is missing"),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: [x]\n",
+            "4:data: must be an object",
+        ),
+        (
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  n: 5\n",
+            "5:data.n: must be text",
+        ),
+        (
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  token: '*'\n",
+            "5:data.token: is not base64",
+        ),
+    ],
+)
+def test_referred_objects_are_checked_for_what_is_read(
+    tmp_path: Path, document: str, expected: str
+) -> None:
+    (problem,) = told(check(tmp_path, document))
+    assert problem.startswith(expected)
+
+
+def test_what_no_server_selects_is_remarked(tmp_path: Path) -> None:
+    selective = SERVER.replace("{}", "{matchLabels: {app: shop}}")
+
+    assert check(tmp_path, selective, TOOL).summary == (
+        "2 objects in 1 file: no problems\nnote: no MCPServer here selects MCPTool default/orders"
+    )
+    assert check(tmp_path, TOOL).summary == "1 object in 1 file: no problems"
+
+
+def test_problems_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
+    (tmp_path / "b.yaml").write_text(TOOL.replace("80", "0").replace("/orders/", "orders/"))
+    (tmp_path / "a.yaml").write_text("kind: [\n")
+
+    places = [(p.file.name, p.line) for p in validate([tmp_path]).problems]
+    assert places == [("a.yaml", 2), ("b.yaml", 8), ("b.yaml", 9)]

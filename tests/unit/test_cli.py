@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from mcp_operator import cli
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.settings import ServeSettings
+from mcp_operator.version import VERSION
+
+SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
+
+Output = pytest.CaptureFixture[str]
+
+
+def run(*argv: str) -> int:
+    return cli.main(list(argv))
+
+
+def leave(*argv: str) -> int:
+    """Run what argparse itself ends."""
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(argv))
+    return int(caught.value.code or 0)
+
+
+def in_a_new_process(code: str) -> str:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own code
+
+
+def test_the_help_names_every_command(capsys: Output) -> None:
+    assert leave("--help") == 0
+    shown = capsys.readouterr().out
+    assert all(command.name in shown for command in cli.COMMANDS)
+
+
+@pytest.mark.parametrize("command", cli.COMMANDS, ids=lambda command: command.name)
+def test_every_command_has_a_help_screen_with_examples(
+    command: cli.Command, capsys: Output
+) -> None:
+    assert leave(command.name, "--help") == 0
+    shown = capsys.readouterr().out
+    assert command.description.splitlines()[0] in shown
+    assert f"mcp-operator {command.name}" in shown
+    if command.settings:
+        assert all(
+            f"MCP_OPERATOR_{name.upper()}" in "".join(shown.split())
+            for name in command.settings.model_fields
+        )
+
+
+@pytest.mark.parametrize("argv", [["version"], ["--version"]])
+def test_the_version_is_that_of_the_distribution(argv: list[str], capsys: Output) -> None:
+    code = run(*argv) if argv == ["version"] else leave(*argv)
+
+    assert (code, capsys.readouterr().out) == (0, f"mcp-operator {VERSION}\n")
+
+
+def test_without_a_command_the_usage_is_shown(capsys: Output) -> None:
+    assert leave() == cli.EXIT_USAGE
+    assert "usage: mcp-operator" in capsys.readouterr().err
+
+
+def test_the_crds_are_printed_as_yaml_documents(capsys: Output) -> None:
+    assert run("crds") == cli.EXIT_OK
+
+    printed = list(yaml.safe_load_all(capsys.readouterr().out))
+    assert {crd["spec"]["names"]["kind"] for crd in printed} == {
+        "MCPServer",
+        "MCPTool",
+        "MCPPrompt",
+        "MCPResource",
+    }
+
+
+def test_good_files_are_valid(capsys: Output) -> None:
+    assert run("validate", str(SAMPLES)) == cli.EXIT_OK
+
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "no problems" in shown.err
+
+
+def test_bad_files_are_not_valid(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "bad.yaml").write_text("kind: [\n")
+
+    assert run("validate", str(tmp_path)) == cli.EXIT_PROBLEM
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"{tmp_path}/bad.yaml:")
+    assert shown.err == "1 problem in 1 file\n"
+
+
+def test_a_wrong_setting_is_one_line_and_the_usage_code(capsys: Output) -> None:
+    assert run("serve", "samples", "--port", "http") == cli.EXIT_USAGE
+
+    assert capsys.readouterr().err == (
+        "mcp-operator: --port: 'http' is not a port number from 0 to 65535 (0 takes any free one)\n"
+    )
+
+
+def test_an_expected_error_is_a_sentence_without_traceback(tmp_path: Path, capsys: Output) -> None:
+    assert run("serve", str(tmp_path)) == cli.EXIT_PROBLEM
+
+    assert capsys.readouterr().err == (
+        "mcp-operator: no MCPServer among the files; they hold none\n"
+    )
+
+
+def replace_serve(monkeypatch: pytest.MonkeyPatch, error: BaseException | None) -> None:
+    async def run_serve(_: ServeSettings) -> None:
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr("mcp_operator.app.serve.run_serve", run_serve)
+    monkeypatch.setattr("mcp_operator.core.logs.configure", lambda *_: None)
+
+
+def test_a_process_that_stops_by_itself_succeeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_serve(monkeypatch, None)
+    assert run("serve", "samples") == cli.EXIT_OK
+
+
+def test_every_expected_error_of_a_group_is_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    inner = ExceptionGroup("inner", [OperatorError("Two is wrong.")])
+    replace_serve(monkeypatch, ExceptionGroup("outer", [OperatorError("One is wrong."), inner]))
+
+    assert run("serve", "samples") == cli.EXIT_PROBLEM
+    assert capsys.readouterr().err == "mcp-operator: One is wrong.\nmcp-operator: Two is wrong.\n"
+
+
+def test_a_bug_is_not_hidden_behind_an_expected_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_serve(monkeypatch, ExceptionGroup("both", [OperatorError("Fine."), ValueError("bug")]))
+
+    with pytest.raises(ExceptionGroup):
+        run("serve", "samples")
+
+
+def test_ctrl_c_before_anything_runs_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    replace_serve(monkeypatch, KeyboardInterrupt())
+    assert run("serve", "samples") == cli.EXIT_INTERRUPTED
+
+
+@pytest.mark.parametrize(
+    ("command", "module", "function"),
+    [
+        (["operator"], "control_plane", "run_operator"),
+        (["gateway", "--namespace=demo", "--server=shop"], "data_plane", "run_gateway"),
+    ],
+)
+def test_a_process_gets_its_settings(
+    command: list[str], module: str, function: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+
+    async def entry_point(settings: Any) -> None:
+        given.append(settings)
+
+    root = ModuleType(module)
+    setattr(root, function, entry_point)
+    monkeypatch.setitem(sys.modules, f"mcp_operator.app.{module}", root)
+    monkeypatch.setattr("mcp_operator.core.logs.configure", lambda *_: None)
+
+    assert run(*command, "--log-level", "debug") == cli.EXIT_OK
+    assert given[0].log_level == "debug"
+
+
+def test_nobody_reading_the_output_is_no_crash() -> None:
+    command = f"{sys.executable} -m mcp_operator crds | head -n 1"
+    done = subprocess.run(  # noqa: S602 - a pipe is the point
+        command, shell=True, check=True, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from mcp_operator.cli import build_parser; build_parser()",
+        "import mcp_operator.app.serve",
+        "import mcp_operator.local.validation",
+    ],
+)
+def test_what_needs_no_cluster_loads_no_kubernetes_client(code: str) -> None:
+    loaded = in_a_new_process(f"{code}; import sys; print('kubernetes_asyncio' in sys.modules)")
+    assert loaded == "False\n"
+
+
+def test_a_help_screen_loads_no_server() -> None:
+    code = "from mcp_operator.cli import build_parser; build_parser()"
+    assert in_a_new_process(f"{code}; import sys; print('aiohttp' in sys.modules)") == "False\n"
