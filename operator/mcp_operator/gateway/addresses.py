@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -82,13 +82,18 @@ class GuardedResolver(AbstractResolver):
     """
 
     def __init__(
-        self, inner: AbstractResolver, *, trusted: Collection[str], blocked: Collection[str]
+        self,
+        inner: AbstractResolver,
+        *,
+        trusted: Callable[[str, int], bool],
+        blocked: Collection[str],
     ) -> None:
         """Guard a resolver.
 
         Args:
             inner: Asks the DNS.
-            trusted: `host:port` that the user of this process named, which may be anywhere.
+            trusted: Tells of a host and port whether the user of this process named them; these
+                may be anywhere.
             blocked: Further addresses to refuse.
         """
         self._inner = inner
@@ -105,7 +110,7 @@ class GuardedResolver(AbstractResolver):
             OSError: The name does not resolve.
         """
         results = await self._inner.resolve(host, port, family)
-        if f"{host}:{port}" not in self._trusted:
+        if not self._trusted(host, port):
             for result in results:
                 check_address(result["host"], self._blocked)
         return results
@@ -129,12 +134,16 @@ def check_address(address: str, blocked: Collection[str]) -> None:
 class Overrides:
     """Where to find a Service from outside the cluster: `service:port` to `host:port`.
 
-    A key is either the backend's own `host:port` or `namespace/service:port`.
+    A key is either the backend's own `host:port` or `namespace/service:port`. The mapping is asked
+    each time, so that it may change.
     """
 
     def __init__(self, services: Mapping[str, str]) -> None:
         self._services = services
-        self.targets = frozenset(services.values())
+
+    def lead_to(self, host: str, port: int) -> bool:
+        """Tell whether some Service is found at this address."""
+        return f"{host}:{port}" in self._services.values()
 
     def find(self, host: str, port: int) -> tuple[str, int] | None:
         """Return the address to connect to instead, if one was given."""

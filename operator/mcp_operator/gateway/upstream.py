@@ -111,7 +111,7 @@ class HttpUpstream:
     async def __aenter__(self) -> Self:
         guarded = GuardedResolver(
             self._resolver or aiohttp.ThreadedResolver(),
-            trusted=self._overrides.targets,
+            trusted=self._overrides.lead_to,
             blocked=self._blocked,
         )
         self._session = aiohttp.ClientSession(
@@ -157,7 +157,7 @@ class HttpUpstream:
         overridden = self._overrides.find(request.host, request.port)
         if overridden:
             return overridden
-        if f"{request.host}:{request.port}" in self._overrides.targets:
+        if self._overrides.lead_to(request.host, request.port):
             raise ForbiddenAddressError("only the Service that it stands in for may be called")
         if _is_ip(request.host):  # which aiohttp connects to without asking the resolver
             check_address(request.host, self._blocked)

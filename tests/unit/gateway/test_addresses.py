@@ -74,14 +74,18 @@ def test_the_clusters_own_addresses_can_be_blocked() -> None:
 
 
 async def test_one_bad_address_spoils_a_name() -> None:
-    resolver = GuardedResolver(FakeDns("10.0.0.1", "127.0.0.1"), trusted=(), blocked=())
+    resolver = GuardedResolver(
+        FakeDns("10.0.0.1", "127.0.0.1"), trusted=lambda *_: False, blocked=()
+    )
     with pytest.raises(ForbiddenAddressError, match=r"127\.0\.0\.1: it is loopback"):
         await resolver.resolve("orders.demo.svc", 80)
 
 
 async def test_a_trusted_name_may_be_anywhere() -> None:
     dns = FakeDns("127.0.0.1")
-    resolver = GuardedResolver(dns, trusted={"localhost:9000"}, blocked=())
+    resolver = GuardedResolver(
+        dns, trusted=Overrides({"a/b:1": "localhost:9000"}).lead_to, blocked=()
+    )
     (result,) = await resolver.resolve("localhost", 9000)
     assert result["host"] == "127.0.0.1"
     with pytest.raises(ForbiddenAddressError):

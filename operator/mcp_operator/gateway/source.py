@@ -1,0 +1,315 @@
+"""The catalog and the Secrets of a gateway in a cluster, read from the API server.
+
+The index ConfigMap is watched, everything else is read by name, so that a Role with
+`resourceNames` is all that a gateway needs. What cannot be read or verified changes nothing: the
+last good catalog stays in service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from pydantic import ValidationError
+
+from mcp_operator.api.catalog import SecretKey
+from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key, Object, Resource, key_of
+from mcp_operator.core.tasks import TaskSet
+from mcp_operator.gateway.secret_values import SecretUnavailable, decode_secret
+from mcp_operator.gateway.table import Current, Table
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.informer import Informer, InformerSet
+from mcp_operator.runtime.notification import Event
+from mcp_operator.runtime.sources import Source
+
+log = logging.getLogger(__name__)
+
+CONFIGMAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
+SECRETS: Final = Resource("", "v1", "secrets", "Secret")
+
+RETRY_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Waits before an index that could not be followed is tried again; the last one repeats. A new
+index is tried at once."""
+
+SECRET_SECONDS: Final = 60.0
+"""How long a Secret's values are used before they are read again."""
+
+SECRET_RETRY_SECONDS: Final = 5.0
+"""How soon a Secret is read again after it could not be read or a backend refused its value."""
+
+SECRET_WAIT_SECONDS: Final = 2.0
+"""How long a call waits for a new value where an old one is at hand: tools outlive an outage of
+the API server."""
+
+SECRET_UNUSED_SECONDS: Final = 600.0
+"""How long values that nobody asks for stay in memory after they ran out."""
+
+
+class ObjectReader(Protocol):
+    """Reads single objects: the part of `runtime.client.Client` that is needed here."""
+
+    async def get(self, resource: Resource, key: Key) -> Object:
+        """Read one object."""
+        ...
+
+
+def index_informer(informers: InformerSet, index: Key) -> Informer:
+    """Return the informer of one ConfigMap alone, which `resourceNames` can grant."""
+    return informers.informer(
+        CONFIGMAPS, namespace=index.namespace, field_selector=f"metadata.name={index.name}"
+    )
+
+
+class _UnusableError(OperatorError):
+    """The catalog that the index names cannot be put in service, for now."""
+
+
+class CatalogSource:
+    """Keeps `current` at the catalog that the index ConfigMap names.
+
+    Attributes:
+        state: Why the newest index is not what is served; empty while it is.
+    """
+
+    def __init__(
+        self,
+        reader: ObjectReader,
+        informer: Source,
+        current: Current,
+        *,
+        index: Key,
+        registry: CollectorRegistry,
+    ) -> None:
+        """Follow an index.
+
+        Args:
+            reader: Reads the shards beyond the first.
+            informer: Tells of the index ConfigMap (see `index_informer`).
+            current: Where verified catalogs are put in service.
+            index: The index ConfigMap; shard N is in the ConfigMap of the same name and `-N`.
+            registry: Takes this source's metrics.
+        """
+        self._reader = reader
+        self._current = current
+        self._index = index
+        self._newest: Object | None = None
+        self._changed = asyncio.Event()
+        self._failures = Counter(
+            "mcp_catalog_load_failures_total",
+            "Times that a catalog could not be read or verified; the last good one stayed.",
+            registry=registry,
+        )
+        self._stale = Gauge(
+            "mcp_catalog_stale",
+            "1 while the newest index is not what is served.",
+            registry=registry,
+        )
+        self.state = f"ConfigMap {index} has not been seen yet"
+        self._stale.set(1)
+        informer.add_handler(self._notice)
+
+    def _notice(self, event: Event) -> None:
+        if event.object["metadata"]["name"] == self._index.name:
+            self._newest = event.new
+            self._changed.set()
+
+    async def run(self) -> None:
+        """Follow the index until cancelled."""
+        failed = 0
+        while True:
+            if await self._index_changed(failed):
+                failed = 0
+            try:
+                await self._follow(self._newest)
+            except (_UnusableError, ShardError, ApiError) as error:
+                self._failed(error, first=not failed)
+                failed += 1
+            else:
+                failed = 0
+                self.state = ""
+                self._stale.set(0)
+
+    async def _index_changed(self, failed: int) -> bool:
+        """Wait for a new index, or until it is time to try the same one once more."""
+        retry = failed and self._newest is not None
+        wait = RETRY_SECONDS[min(failed, len(RETRY_SECONDS)) - 1] if retry else None
+        try:
+            async with asyncio.timeout(wait):
+                await self._changed.wait()
+        except TimeoutError:
+            return False
+        self._changed.clear()
+        return True
+
+    async def _follow(self, obj: Object | None) -> None:
+        """Put in service what the index names, if it is not served already.
+
+        Raises:
+            _UnusableError: There is no index, or none that can be read.
+            ShardError: The shards are not what the index promises.
+            ApiError: A shard could not be read.
+        """
+        if obj is None:
+            raise _UnusableError(f"ConfigMap {self._index} does not exist")
+        index = _read_index(obj)
+        table = self._current.table
+        if table is not None and table.digest == index.digest:
+            return
+        others = [self._reader.get(CONFIGMAPS, key) for key in self._shard_keys(index)]
+        shards = [obj, *await asyncio.gather(*others)]
+        table = await asyncio.to_thread(_build, index, shards)
+        self._current.swap(table)
+        for entry, reason in table.rejected.items():
+            log.warning("An entry is not served", extra={"entry": entry, "error": reason})
+        log.info(
+            "Serving a new catalog",
+            extra={
+                "digest": table.digest,
+                "tools": len(table.tools),
+                "prompts": len(table.prompts),
+                "resources": len(table.resources) + len(table.templates),
+            },
+        )
+
+    def _shard_keys(self, index: Index) -> list[Key]:
+        namespace, name = self._index
+        return [Key(namespace, f"{name}-{number}") for number in range(1, len(index.shards))]
+
+    def _failed(self, error: OperatorError | ShardError, *, first: bool) -> None:
+        self.state = str(error)
+        self._stale.set(1)
+        self._failures.inc()
+        log.log(
+            logging.WARNING if first else logging.DEBUG,
+            "The catalog cannot be loaded; the last good one stays in service",
+            extra={"error": str(error), "serving": getattr(self._current.table, "digest", "")},
+        )
+
+
+def _read_index(obj: Object) -> Index:
+    text = (obj.get("data") or {}).get(INDEX_KEY)
+    if text is None:
+        raise _UnusableError(f"ConfigMap {key_of(obj)} has no {INDEX_KEY}")
+    try:
+        return Index.model_validate_json(text)
+    except ValidationError as error:
+        raise _UnusableError(f"the index in ConfigMap {key_of(obj)} is broken: {error}") from error
+
+
+def _build(index: Index, shards: list[Object]) -> Table:
+    """Verify and compile; takes long for large catalogs, so it runs in a thread."""
+    return Table(decode(index, [_shard(obj) for obj in shards]), index.digest, len(shards))
+
+
+def _shard(obj: Object) -> bytes:
+    encoded = (obj.get("binaryData") or {}).get(SHARD_KEY)
+    if encoded is None:
+        raise ShardError(f"ConfigMap {key_of(obj)} has no {SHARD_KEY}")
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ShardError(f"{SHARD_KEY} of ConfigMap {key_of(obj)} is not base64") from error
+
+
+@dataclass(slots=True)
+class _Secret:
+    """What is known of one Secret: its values, or why there are none.
+
+    Attributes:
+        read_at: When it was read, in the loop's time.
+        expires_at: When it is to be read again.
+    """
+
+    read_at: float
+    expires_at: float
+    values: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    problem: str = ""
+
+
+class ClusterSecrets:
+    """Secrets by GET with the gateway's own Role; a `SecretSource`. Never lists."""
+
+    def __init__(self, reader: ObjectReader) -> None:
+        self._reader = reader
+        self._known: dict[Key, _Secret] = {}
+        self._reading: dict[Key, asyncio.Future[None]] = {}
+        self._tasks = TaskSet()
+
+    async def close(self) -> None:
+        """End what is being read."""
+        await self._tasks.close()
+
+    async def value(self, key: SecretKey) -> bytes:
+        """Return a value, read at most a minute ago while the API server answers.
+
+        Raises:
+            SecretUnavailable: There is no such Secret or key, or it may not be read.
+        """
+        name = Key(key.namespace, key.name)
+        known = self._known.get(name)
+        if known is None or known.expires_at <= asyncio.get_running_loop().time():
+            known = await self._renewed(name, known)
+        if known.problem:
+            raise SecretUnavailable(known.problem)
+        if key.key not in known.values:
+            raise SecretUnavailable(f"Secret {name} has no key {key.key!r}")
+        return known.values[key.key]
+
+    def distrust(self, key: SecretKey) -> None:
+        """Read a Secret again before its next use, unless it was read just now."""
+        known = self._known.get(Key(key.namespace, key.name))
+        if known is not None:
+            known.expires_at = min(known.expires_at, known.read_at + SECRET_RETRY_SECONDS)
+
+    async def _renewed(self, name: Key, old: _Secret | None) -> _Secret:
+        """Have a Secret read once for all who wait; do not wait long where a value is at hand."""
+        reading = self._reading.get(name)
+        if reading is None:
+            reading = self._reading[name] = asyncio.get_running_loop().create_future()
+            self._tasks.start(f"read Secret {name}", self._read(name, reading))
+        try:
+            async with asyncio.timeout(SECRET_WAIT_SECONDS if old and old.values else None):
+                await asyncio.shield(reading)
+        except TimeoutError:
+            log.info("A Secret is used that may be out of date", extra={"secret": str(name)})
+        known = self._known.get(name)
+        if known is None:
+            raise SecretUnavailable(f"Secret {name} was not read: this process is stopping")
+        return known
+
+    async def _read(self, name: Key, done: asyncio.Future[None]) -> None:
+        try:
+            self._known[name] = await self._fetch(name)
+            self._forget_unused()
+        finally:
+            del self._reading[name]
+            done.set_result(None)
+
+    def _forget_unused(self) -> None:
+        """Drop what has been out of date for long: what is used is read again when it is."""
+        limit = asyncio.get_running_loop().time() - SECRET_UNUSED_SECONDS
+        for name in [name for name, known in self._known.items() if known.expires_at < limit]:
+            del self._known[name]
+
+    async def _fetch(self, name: Key) -> _Secret:
+        """Read a Secret; one that is gone or forbidden is so at once, an outage changes nothing."""
+        old = self._known.get(name)
+        try:
+            values = decode_secret(await self._reader.get(SECRETS, name))
+        except (ApiError, SecretUnavailable) as error:
+            now = asyncio.get_running_loop().time()
+            log.warning("A Secret cannot be read", extra={"secret": str(name), "error": str(error)})
+            if old and old.values and isinstance(error, ApiError) and error.is_retryable:
+                return _Secret(old.read_at, now + SECRET_RETRY_SECONDS, old.values)
+            problem = f"Secret {name} cannot be read: {error}"
+            return _Secret(now, now + SECRET_RETRY_SECONDS, problem=problem)
+        now = asyncio.get_running_loop().time()
+        return _Secret(now, now + SECRET_SECONDS, values)
