@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.crd import DEFINITIONS
-from mcp_operator.core.meta import Object, Resource
+from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
-from support.manifests import ancestor_manifests, featured_manifests, migrated
+from support.manifests import ancestor_manifests, featured_manifests, migrated, server
 from support.negatives import NEGATIVES, Negative
 
 pytestmark = pytest.mark.usefixtures("crds_installed")
@@ -69,6 +69,16 @@ async def test_defaults_are_those_of_the_models(client: Client) -> None:
         assert read.model_dump(exclude={"metadata"}) == definition.model.model_validate(
             obj
         ).model_dump(exclude={"metadata"})
+
+
+async def test_a_server_without_replicas_can_be_scaled(client: Client, namespace: str) -> None:
+    resource = RESOURCES["MCPServer"]
+    await client.request("POST", resource.path(namespace), body=server("shop"))
+    await client.merge_patch(
+        resource, Key(namespace, "shop"), {"spec": {"replicas": 3}}, subresource="scale"
+    )
+    scaled = await client.get(resource, Key(namespace, "shop"))
+    assert scaled["spec"]["replicas"] == 3
 
 
 def covers(live: Any, wanted: Any) -> bool:

@@ -1,0 +1,15 @@
+"""Objects that the API server must refuse, each with what its sentence must say.
+
+The unit tests put them to `api.validation`, the integration tests to a real API server: both must
+name the field and the fix.
+"""
+
+from support.negatives.case import Negative
+from support.negatives.prompts import PROMPTS
+from support.negatives.resources import RESOURCES
+from support.negatives.servers import SERVERS
+from support.negatives.tools import TOOLS
+
+NEGATIVES = (*SERVERS, *TOOLS, *PROMPTS, *RESOURCES)
+
+__all__ = ["NEGATIVES", "Negative"]

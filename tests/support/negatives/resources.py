@@ -1,0 +1,172 @@
+"""Wrong MCPResources."""
+
+from __future__ import annotations
+
+from support.manifests import SERVICE, content, operation, resource
+from support.negatives.case import Negative
+
+RESOURCES = [
+    Negative(
+        "a resource without content",
+        resource(),
+        "spec",
+        "set exactly one of content, contentFrom and operations",
+    ),
+    Negative(
+        "a resource with content and operations",
+        resource(
+            content={"uri": "a:b", "text": "x"}, operations=[{"uri": "a:b", "service": SERVICE}]
+        ),
+        "spec",
+        "set exactly one of content, contentFrom and operations",
+    ),
+    Negative(
+        "content with text and blob",
+        content(blob="aGk="),
+        "spec.content",
+        "set exactly one of text and blob",
+    ),
+    Negative(
+        "content with neither text nor blob",
+        resource(content={"uri": "docs://guide"}),
+        "spec.content",
+        "set exactly one of text and blob",
+    ),
+    Negative(
+        "a blob that is not base64",
+        resource(content={"uri": "docs://guide", "blob": "@@"}),
+        "spec.content.blob",
+        "must be of type byte",
+    ),
+    Negative(
+        "content without uri",
+        resource(content={"text": "x"}),
+        "spec.content.uri",
+        "Required value",
+    ),
+    Negative(
+        "a uri without scheme", content(uri="guide"), "spec.content.uri", "write an absolute URI"
+    ),
+    Negative(
+        "a uri with a space",
+        content(uri="docs://a guide"),
+        "spec.content.uri",
+        "write an absolute URI",
+    ),
+    Negative(
+        "a mimeType without slash",
+        content(mimeType="markdown"),
+        "spec.content.mimeType",
+        "write a media type",
+    ),
+    Negative(
+        "content from nowhere",
+        resource(contentFrom={"uri": "docs://guide"}),
+        "spec.contentFrom",
+        "set exactly one of configMapKeyRef and secretKeyRef",
+    ),
+    Negative(
+        "a ConfigMap without key",
+        resource(contentFrom={"uri": "docs://guide", "configMapKeyRef": {"name": "a"}}),
+        "spec.contentFrom.configMapKeyRef.key",
+        "Required value",
+    ),
+    Negative(
+        "a ConfigMap key that is a path",
+        resource(
+            contentFrom={"uri": "docs://guide", "configMapKeyRef": {"name": "a", "key": "a/b"}}
+        ),
+        "spec.contentFrom.configMapKeyRef.key",
+        "use letters, digits, '-', '_' and '.'",
+    ),
+    Negative(
+        "no operations",
+        resource(operations=[]),
+        "spec.operations",
+        "should have at least 1 items",
+    ),
+    Negative(
+        "an operation without service",
+        resource(operations=[{"uri": "docs://guide"}]),
+        "spec.operations[0].service",
+        "Required value",
+    ),
+    Negative(
+        "an operation that writes",
+        operation(method="POST"),
+        "spec.operations[0].method",
+        'supported values: "GET"',
+    ),
+    Negative(
+        "an operation with uri and uriTemplate",
+        operation(uriTemplate="docs://{a}"),
+        "spec.operations[0].uriTemplate",
+        "set only one of uri and uriTemplate",
+    ),
+    Negative(
+        "an operation without any uri",
+        resource(operations=[{"service": SERVICE}]),
+        "spec.operations[0].uri",
+        "set uri, uriTemplate or ingressPath",
+    ),
+    Negative(
+        "a uri with variables",
+        operation(uri="docs://{section}"),
+        "spec.operations[0].uri",
+        "use uriTemplate for a URI with {name}",
+    ),
+    Negative(
+        "a path parameter that the path lacks",
+        operation(parameters=[{"name": "id", "in": "path"}]),
+        "spec.operations[0].parameters",
+        "needs its {name} in service.path",
+    ),
+    Negative(
+        "a parameter in the body",
+        operation(parameters=[{"name": "id", "in": "body"}]),
+        "spec.operations[0].parameters[0].in",
+        'supported values: "path", "query", "header"',
+    ),
+    Negative(
+        "a parameter whose default is outside enum",
+        operation(parameters=[{"name": "v", "in": "query", "default": "3", "enum": ["1", "2"]}]),
+        "spec.operations[0].parameters[0].default",
+        "default must be one of enum",
+    ),
+    Negative(
+        "a priority above one",
+        {
+            **content(),
+            "spec": {**content()["spec"], "annotations": {"priority": "1.5"}},
+        },
+        "spec.annotations.priority",
+        "write a number from 0 to 1 as text",
+    ),
+    Negative(
+        "an unknown audience",
+        {
+            **content(),
+            "spec": {**content()["spec"], "annotations": {"audience": ["admin"]}},
+        },
+        "spec.annotations.audience[0]",
+        'supported values: "user", "assistant"',
+    ),
+    Negative(
+        "a name that is no object name",
+        {**content(), "metadata": {"name": "My_Docs"}},
+        "metadata.name",
+        "must consist of lower case alphanumeric characters",
+    ),
+    Negative(
+        "a label value with a space",
+        {**content(), "metadata": {"name": "docs", "labels": {"team": "a b"}}},
+        "metadata.labels",
+        "a valid label must be an empty string or consist of alphanumeric",
+    ),
+    Negative(
+        "a misspelt metadata field",
+        {**content(), "metadata": {"name": "docs", "label": {"team": "a"}}},
+        "metadata.label",
+        "unknown field",
+    ),
+]

@@ -1,0 +1,323 @@
+"""Wrong MCPTools."""
+
+from __future__ import annotations
+
+from mcp_operator.core.meta import Object
+from support.manifests import SERVICE, tool, tools, without
+from support.negatives.case import Negative
+
+ENTRY: Object = {"name": "a", "path": "/a"}
+SECRET: Object = {"name": "token", "key": "value"}
+
+TOOLS = [
+    Negative("a tool without name or tools", without(tool(), "name"), "spec.name", "set name to"),
+    Negative(
+        "a tool without service", without(tool(), "service"), "spec.service", "set service, or"
+    ),
+    Negative(
+        "tools of which one has no service",
+        without(tools({**ENTRY, "service": SERVICE}, {"name": "b", "path": "/b"}), "service"),
+        "spec.service",
+        "a service on every entry",
+    ),
+    Negative(
+        "an entry without path or service",
+        tools({"name": "a"}),
+        "spec.tools[0].path",
+        "set path, the endpoint on the common service",
+    ),
+    Negative("an empty list of tools", tools(), "spec.tools", "should have at least 1 items"),
+    Negative(
+        "more than 128 tools",
+        tools(*({"name": f"t{number}", "path": "/"} for number in range(129))),
+        "spec.tools",
+        "must have at most 128 items",
+    ),
+    Negative("one tool name twice", tools(ENTRY, ENTRY), "spec.tools[1]", "Duplicate value"),
+    Negative(
+        "an entry without name",
+        tools({"path": "/a"}),
+        "spec.tools[0].name",
+        "Required value",
+    ),
+    Negative(
+        "inputSchema beside tools",
+        tools(ENTRY, inputSchema={"type": "object"}),
+        "spec.tools",
+        "with tools, move them into its entries",
+    ),
+    Negative(
+        "annotations beside tools",
+        tools(ENTRY, annotations={"readOnlyHint": True}),
+        "spec.tools",
+        "with tools, move them into its entries",
+    ),
+    Negative(
+        "argument mappings beside tools",
+        tools(ENTRY, request={"arguments": [{"name": "q", "in": "query"}]}),
+        "spec.tools",
+        "with tools, move them into its entries",
+    ),
+    Negative("a tool name with a space", tool(name="a b"), "spec.name", "use 1 to 128 letters"),
+    Negative("an empty tool name", tool(name=""), "spec.name", "use 1 to 128 letters"),
+    Negative(
+        "a tool name of 129 characters",
+        tool(name="n" * 129),
+        "spec.name",
+        "Too long: may not be more than 128",
+    ),
+    Negative(
+        "a description of great length",
+        tool(description="x" * 4001),
+        "spec.description",
+        "Too long: may not be more than 4000",
+    ),
+    Negative(
+        "a Service without port",
+        tool(service={"name": "orders"}),
+        "spec.service.port",
+        "Required value",
+    ),
+    Negative(
+        "a Service given by URL",
+        tool(service={"name": "http://orders", "port": 80}),
+        "spec.service.name",
+        "use lower-case letters",
+    ),
+    Negative(
+        "a Service port by name",
+        tool(service={"name": "orders", "port": "http"}),
+        "spec.service.port",
+        "must be of type integer",
+    ),
+    Negative(
+        "a namespace with a capital letter",
+        tool(service={**SERVICE, "namespace": "Shop"}),
+        "spec.service.namespace",
+        "use lower-case letters",
+    ),
+    Negative(
+        "a relative path",
+        tool(service={**SERVICE, "path": "orders"}),
+        "spec.service.path",
+        "write an absolute path",
+    ),
+    Negative(
+        "a path with a query",
+        tool(service={**SERVICE, "path": "/orders?all=1"}),
+        "spec.service.path",
+        "without spaces, query or fragment",
+    ),
+    Negative(
+        "a path that climbs",
+        tool(service={**SERVICE, "path": "/orders/../admin"}),
+        "spec.service.path",
+        "must not contain the segments . or ..",
+    ),
+    Negative(
+        "an unknown scheme",
+        tool(service={**SERVICE, "scheme": "ftp"}),
+        "spec.service.scheme",
+        'supported values: "http", "https"',
+    ),
+    Negative(
+        "tls without https",
+        tool(service={**SERVICE, "tls": {"insecureSkipVerify": True}}),
+        "spec.service.tls",
+        "tls needs scheme: https",
+    ),
+    Negative(
+        "an authority without key",
+        tool(service={**SERVICE, "scheme": "https", "tls": {"caSecretRef": {"name": "ca"}}}),
+        "spec.service.tls.caSecretRef.key",
+        "Required value",
+    ),
+    Negative(
+        "an unknown method",
+        tool(method="HEAD"),
+        "spec.method",
+        'supported values: "GET", "POST", "PUT", "DELETE", "PATCH"',
+    ),
+    Negative(
+        "an inputSchema that is text",
+        tool(inputSchema="object"),
+        "spec.inputSchema",
+        "must be of type object",
+    ),
+    Negative(
+        "a tool both read-only and destructive",
+        tool(annotations={"readOnlyHint": True, "destructiveHint": True}),
+        "spec.annotations.destructiveHint",
+        "a read-only tool cannot be destructive",
+    ),
+    Negative(
+        "an argument without a place",
+        tool(request={"arguments": [{"name": "q"}]}),
+        "spec.request.arguments[0].in",
+        "Required value",
+    ),
+    Negative(
+        "an argument in an unknown place",
+        tool(request={"arguments": [{"name": "q", "in": "fragment"}]}),
+        "spec.request.arguments[0].in",
+        'supported values: "path", "query", "header", "cookie", "body"',
+    ),
+    Negative(
+        "an argument mapped twice",
+        tool(request={"arguments": [{"name": "q", "in": "query"}, {"name": "q", "in": "header"}]}),
+        "spec.request.arguments[1]",
+        "Duplicate value",
+    ),
+    Negative(
+        "an argument under a name with a line break",
+        tool(request={"arguments": [{"name": "q", "in": "header", "as": "X-A\r\nHost"}]}),
+        "spec.request.arguments[0].as",
+        "use printable ASCII",
+    ),
+    Negative(
+        "a body on GET",
+        tool(method="GET", request={"arguments": [{"name": "q", "in": "body"}]}),
+        "spec.request",
+        "GET and DELETE have no body",
+    ),
+    Negative(
+        "a body on the GET of an entry",
+        tools(
+            {**ENTRY, "method": "DELETE", "request": {"arguments": [{"name": "q", "in": "body"}]}}
+        ),
+        "spec.tools",
+        "GET and DELETE have no body",
+    ),
+    Negative(
+        "a body on an entry that inherits GET",
+        tools({**ENTRY, "request": {"arguments": [{"name": "q", "in": "body"}]}}, method="GET"),
+        "spec.tools",
+        "GET and DELETE have no body",
+    ),
+    Negative(
+        "the Host header",
+        tool(request={"headers": [{"name": "Host", "value": "evil"}]}),
+        "spec.request.headers[0].name",
+        "are set by the gateway; name another header",
+    ),
+    Negative(
+        "a connection header in capitals",
+        tool(request={"headers": [{"name": "TRANSFER-ENCODING", "value": "chunked"}]}),
+        "spec.request.headers[0].name",
+        "are set by the gateway; name another header",
+    ),
+    Negative(
+        "a header name with a colon",
+        tool(request={"headers": [{"name": "X:", "value": "a"}]}),
+        "spec.request.headers[0].name",
+        "write the name of an HTTP header",
+    ),
+    Negative(
+        "a Secret with an underscore",
+        tool(request={"credentials": {"type": "Bearer", "secretRef": {"name": "my_token"}}}),
+        "spec.request.credentials.secretRef.name",
+        "use lower-case letters, digits, '-' and '.'",
+    ),
+    Negative(
+        "a header with two values",
+        tool(
+            request={
+                "headers": [{"name": "X", "value": "a", "valueFrom": {"secretKeyRef": SECRET}}]
+            }
+        ),
+        "spec.request.headers[0]",
+        "set exactly one of value and valueFrom",
+    ),
+    Negative(
+        "a header without value",
+        tool(request={"headers": [{"name": "X"}]}),
+        "spec.request.headers[0]",
+        "set exactly one of value and valueFrom",
+    ),
+    Negative(
+        "a header with a line break",
+        tool(request={"headers": [{"name": "X", "value": "a\r\nB: c"}]}),
+        "spec.request.headers[0].value",
+        "one line of printable ASCII",
+    ),
+    Negative(
+        "a header from two places",
+        tool(
+            request={
+                "headers": [
+                    {"name": "X", "valueFrom": {"secretKeyRef": SECRET, "configMapKeyRef": SECRET}}
+                ]
+            }
+        ),
+        "spec.request.headers[0].valueFrom",
+        "set exactly one of secretKeyRef and configMapKeyRef",
+    ),
+    Negative(
+        "forwarding the Host header",
+        tool(request={"forwardHeaders": ["host"]}),
+        "spec.request.forwardHeaders[0]",
+        "are set by the gateway; name another header",
+    ),
+    Negative(
+        "forwarding a header twice",
+        tool(request={"forwardHeaders": ["X-A", "X-A"]}),
+        "spec.request.forwardHeaders[1]",
+        "Duplicate value",
+    ),
+    Negative(
+        "a body that is no media type",
+        tool(request={"contentType": "json"}),
+        "spec.request.contentType",
+        "write a media type",
+    ),
+    Negative(
+        "credentials without a Secret",
+        tool(request={"credentials": {"type": "Bearer"}}),
+        "spec.request.credentials.secretRef",
+        "Required value",
+    ),
+    Negative(
+        "credentials of type Header without header",
+        tool(request={"credentials": {"type": "Header", "secretRef": {"name": "s"}}}),
+        "spec.request.credentials.header",
+        "header names the header of type: Header",
+    ),
+    Negative(
+        "Bearer credentials with a header",
+        tool(
+            request={"credentials": {"type": "Bearer", "header": "X", "secretRef": {"name": "s"}}}
+        ),
+        "spec.request.credentials.header",
+        "header names the header of type: Header",
+    ),
+    Negative(
+        "Basic credentials with key",
+        tool(request={"credentials": {"type": "Basic", "secretRef": {"name": "s", "key": "k"}}}),
+        "spec.request.credentials.secretRef",
+        "Basic reads usernameKey and passwordKey",
+    ),
+    Negative(
+        "a jsonPath with a wildcard",
+        tool(response={"jsonPath": "$.items[*]"}),
+        "spec.response.jsonPath",
+        "write a path of names and indexes from the root $",
+    ),
+    Negative(
+        "an unknown status class",
+        tool(response={"errorStatus": "4xx;5xx"}),
+        "spec.response.errorStatus",
+        "list HTTP statuses or classes with commas",
+    ),
+    Negative(
+        "answers of no bytes",
+        tool(response={"maxBytes": 0}),
+        "spec.response.maxBytes",
+        "greater than or equal to 1",
+    ),
+    Negative(
+        "a timeout in words",
+        tool(timeout="soon"),
+        "spec.timeout",
+        "write a duration longer than zero",
+    ),
+]
