@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.informer import RESYNC_PERIOD, InformerSet, SyncTimeoutError
+from mcp_operator.runtime.notification import Event
+from mcp_operator.runtime.wire import WatchEvent
+from support.fake_client import FakeClient
+from support.objects import CONFIG_MAPS, bookmark, config_map
+
+SECRETS = Resource("", "v1", "secrets", "Secret")
+LIST_END = WatchEvent("BOOKMARK", bookmark(10, ends_list=True))
+
+
+@asynccontextmanager
+async def running(informers: InformerSet) -> AsyncIterator[None]:
+    task = asyncio.create_task(informers.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture(autouse=True)
+def _thaw() -> object:
+    yield
+    gc.unfreeze()
+
+
+def test_the_same_selection_is_cached_once(client: FakeClient) -> None:
+    informers = InformerSet(client)
+    one = informers.informer(CONFIG_MAPS, label_selector="a=b")
+    assert informers.informer(CONFIG_MAPS, label_selector="a=b") is one
+    assert informers.informer(CONFIG_MAPS) is not one
+
+
+@pytest.mark.looptime
+async def test_a_set_is_synced_when_all_its_lists_are_complete(client: FakeClient) -> None:
+    informers = InformerSet(client)
+    informer = informers.informer(CONFIG_MAPS)
+    informer.add_index("name", lambda obj: [obj["metadata"]["name"]])
+    client.watches.append([WatchEvent("ADDED", config_map("a", 5)), LIST_END, 1e6])
+    async with running(informers):
+        await informers.wait_synced(1)
+    assert informer.store.by_index("name", "a") == [config_map("a", 5)]
+
+
+@pytest.mark.looptime
+async def test_a_kind_that_does_not_sync_is_named_with_what_is_in_the_way(
+    client: FakeClient,
+) -> None:
+    informers = InformerSet(client)
+    informers.informer(CONFIG_MAPS)
+    client.watches.extend([[ApiError(403, "Forbidden", "cannot list configmaps")]] * 20)
+    async with running(informers):
+        with pytest.raises(SyncTimeoutError, match=r"configmaps \(cannot list configmaps"):
+            await informers.wait_synced(30)
+
+
+@pytest.mark.looptime
+async def test_an_informer_added_while_the_set_runs_is_started(client: FakeClient) -> None:
+    informers = InformerSet(client)
+    client.watches.append([LIST_END, 1e6])
+    async with running(informers):
+        await asyncio.sleep(1)
+        informer = informers.informer(CONFIG_MAPS)
+        await asyncio.wait_for(informer.synced.wait(), 1)
+
+
+@pytest.mark.looptime
+async def test_a_write_is_in_the_caches_of_its_resource_before_the_writer_goes_on(
+    client: FakeClient,
+) -> None:
+    informers = InformerSet(client)
+    maps, secrets = informers.informer(CONFIG_MAPS), informers.informer(SECRETS)
+    written = await client.apply(CONFIG_MAPS, {"metadata": {"name": "a", "namespace": "demo"}})
+    assert maps.store.get(Key("demo", "a")) is written
+    assert len(secrets.store) == 0
+
+
+@pytest.mark.looptime
+async def test_the_collector_is_off_while_the_caches_fill_and_spares_them_after(
+    client: FakeClient,
+) -> None:
+    informers = InformerSet(client)
+    informers.informer(CONFIG_MAPS)
+    client.watches.append([5.0, LIST_END, 1e6])
+    before = gc.get_freeze_count()
+    async with running(informers):
+        await asyncio.sleep(1)
+        assert not gc.isenabled()
+        await asyncio.sleep(5)
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > before
+
+
+@pytest.mark.looptime
+async def test_the_collector_comes_back_even_if_the_caches_do_not_fill(
+    client: FakeClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    informers = InformerSet(client)
+    informers.informer(CONFIG_MAPS)
+    async with running(informers):
+        await asyncio.sleep(61)
+        assert gc.isenabled()
+    assert "Caches fill slowly" in caplog.text
+
+
+@pytest.mark.looptime
+async def test_everything_is_told_again_about_every_ten_hours(client: FakeClient) -> None:
+    informers = InformerSet(client)
+    informer = informers.informer(CONFIG_MAPS)
+    objects = [WatchEvent("ADDED", config_map(f"a{number}", 5)) for number in range(600)]
+    client.watches.append([*objects, LIST_END, 1e6])
+    heard: list[Event] = []
+    async with running(informers):
+        await informers.wait_synced(1)
+        informer.add_handler(heard.append)
+        heard.clear()
+        await asyncio.sleep(RESYNC_PERIOD * 1.11)
+    assert len(heard) == 600
+    assert {event.type for event in heard} == {"Generic"}
+
+
+@pytest.mark.looptime
+async def test_a_handler_that_fails_ends_the_process_instead_of_being_forgotten(
+    client: FakeClient,
+) -> None:
+    def broken(event: Event) -> None:
+        raise LookupError(event.type)
+
+    informers = InformerSet(client)
+    informers.informer(CONFIG_MAPS).add_handler(broken)
+    obj: Object = config_map("a", 5)
+    client.watches.append([WatchEvent("ADDED", obj), LIST_END])
+    with pytest.raises(ExceptionGroup):
+        await informers.run()
+    assert gc.isenabled()

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mcp_operator.core.meta import Key, Object, key_of
+from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
+from mcp_operator.runtime.reflector import Reflector
+from mcp_operator.runtime.selection import Selection
+from mcp_operator.runtime.wire import Page, WatchEvent
+from support.fake_client import FakeClient
+from support.objects import CONFIG_MAPS, bookmark, config_map
+
+LIST_END = WatchEvent("BOOKMARK", bookmark(10, ends_list=True))
+EXPIRED = ApiError(410, "Expired", "too old resource version")
+UNSUPPORTED = ApiError(422, "Invalid", "sendInitialEvents is forbidden")
+FOREVER = 1e6
+
+
+class Log:
+    """A sink that writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def upsert(self, obj: Object) -> None:
+        self.lines.append(f"+{key_of(obj).name}")
+
+    def remove(self, obj: Object) -> None:
+        self.lines.append(f"-{key_of(obj).name}")
+
+    def advance(self, resource_version: str) -> None:
+        self.lines.append(f"@{resource_version}")
+
+    def complete(self, present: set[Key], resource_version: str) -> None:
+        names = "".join(sorted(key.name for key in present))
+        self.lines.append(f"={names}@{resource_version}")
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
+@asynccontextmanager
+async def running(
+    client: FakeClient, log: Log, *, optional: bool = False
+) -> AsyncIterator[Reflector]:
+    reflector = Reflector(
+        client,
+        CONFIG_MAPS,
+        Selection("demo"),
+        log,
+        metadata_only=False,
+        optional=optional,
+        metrics=client.metrics,
+    )
+    task = asyncio.create_task(reflector.run())
+    yield reflector
+    assert not task.done()
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def added(name: str, version: int) -> WatchEvent:
+    return WatchEvent("ADDED", config_map(name, version))
+
+
+@pytest.mark.looptime
+async def test_one_stream_lists_and_then_follows(client: FakeClient, log: Log) -> None:
+    client.watches.append(
+        [
+            added("a", 5),
+            WatchEvent("BOOKMARK", bookmark(6)),
+            LIST_END,
+            WatchEvent("MODIFIED", config_map("a", 11)),
+            WatchEvent("BOOKMARK", bookmark(15)),
+            WatchEvent("DELETED", config_map("a", 16)),
+            FOREVER,
+        ]
+    )
+    async with running(client, log):
+        await asyncio.sleep(1)
+    assert log.lines == ["+a", "=a@10", "+a", "@11", "@15", "-a", "@16"]
+    assert client.asked[0]["send_initial_events"] is True
+    assert client.asked[0]["namespace"] == "demo"
+
+
+@pytest.mark.looptime
+async def test_what_is_deleted_while_the_list_streams_is_not_in_it(
+    client: FakeClient, log: Log
+) -> None:
+    client.watches.append(
+        [added("a", 5), WatchEvent("DELETED", config_map("a", 9)), LIST_END, FOREVER]
+    )
+    async with running(client, log):
+        await asyncio.sleep(1)
+    assert log.lines == ["+a", "-a", "=@10"]
+
+
+@pytest.mark.looptime
+async def test_a_server_that_cannot_list_within_a_watch_is_listed_by_pages_for_good(
+    client: FakeClient, log: Log
+) -> None:
+    client.watches.extend([[UNSUPPORTED], [EXPIRED], [FOREVER]])
+    client.lists.extend(
+        [
+            [Page([config_map("a", 5)], "10"), Page([config_map("b", 6)], "10")],
+            [Page([], "20")],
+        ]
+    )
+    async with running(client, log):
+        await asyncio.sleep(0.1)
+    assert log.lines == ["+a", "+b", "=ab@10", "=@20"]
+    assert [ask["verb"] for ask in client.asked] == ["watch", "list", "watch", "list", "watch"]
+    assert client.asked[-1]["resource_version"] == "20"
+    assert client.asked[-1]["send_initial_events"] is False
+
+
+@pytest.mark.looptime
+async def test_a_stream_that_ends_before_its_list_does_falls_back_to_pages(
+    client: FakeClient, log: Log
+) -> None:
+    client.watches.extend([[added("a", 5)], [FOREVER]])
+    client.lists.append([Page([config_map("a", 5)], "10")])
+    async with running(client, log):
+        await asyncio.sleep(0.1)
+    assert log.lines[-1] == "=a@10"
+
+
+@pytest.mark.looptime
+async def test_a_watch_that_ends_goes_on_at_once_where_it_was(client: FakeClient, log: Log) -> None:
+    client.watches.extend([[LIST_END, added("a", 11)], [added("b", 12)], [300.0], [FOREVER]])
+    async with running(client, log):
+        await asyncio.sleep(301)
+    assert log.lines == ["=@10", "+a", "@11", "+b", "@12"]
+    assert [ask["resource_version"] for ask in client.asked] == ["", "11", "12", "12"]
+
+
+@pytest.mark.looptime
+async def test_an_expired_version_is_listed_anew_at_once(client: FakeClient, log: Log) -> None:
+    client.watches.extend([[LIST_END, EXPIRED], [LIST_END, FOREVER]])
+    async with running(client, log):
+        await asyncio.sleep(0.1)
+    assert log.lines == ["=@10", "=@10"]
+    labels = {"kind": "ConfigMap", "reason": "expired"}
+    sample = client.metrics.registry.get_sample_value
+    assert sample("informer_relists_total", labels) == 1
+
+
+@pytest.mark.looptime
+async def test_a_malformed_line_is_reason_to_list_anew(client: FakeClient, log: Log) -> None:
+    broken = ApiError(NO_ANSWER, MALFORMED, "no event")
+    client.watches.extend([[LIST_END, broken], [LIST_END, FOREVER]])
+    async with running(client, log):
+        await asyncio.sleep(2)
+    assert log.lines == ["=@10", "=@10"]
+
+
+@pytest.mark.looptime
+async def test_short_empty_watches_are_opened_ever_less_often(client: FakeClient, log: Log) -> None:
+    client.watches.extend([[LIST_END], *([[]] * 20)])
+    async with running(client, log):
+        await asyncio.sleep(60)
+    assert 4 <= len(client.asked) <= 9
+
+
+@pytest.mark.looptime
+async def test_an_overloaded_server_is_asked_again_when_it_says_and_nothing_is_listed(
+    client: FakeClient, log: Log
+) -> None:
+    busy = ApiError(429, "TooManyRequests", "busy", retry_after=7.0)
+    client.watches.extend([[LIST_END, added("a", 11)], [busy], [FOREVER]])
+    async with running(client, log) as reflector:
+        await asyncio.sleep(6.9)
+        assert len(client.asked) == 2
+        assert "busy" in reflector.problem
+        await asyncio.sleep(0.2)
+        assert len(client.asked) == 3
+    assert client.asked[-1]["resource_version"] == "11"
+
+
+@pytest.mark.looptime
+async def test_an_unreachable_server_does_not_end_the_reflector_nor_its_way_to_list(
+    client: FakeClient, log: Log
+) -> None:
+    refused = ApiError(NO_ANSWER, REFUSED, "connection refused")
+    client.watches.extend([[refused], [refused], [LIST_END, FOREVER]])
+    async with running(client, log) as reflector:
+        await asyncio.sleep(6)
+        assert reflector.problem == ""
+    assert log.lines == ["=@10"]
+
+
+@pytest.mark.looptime
+async def test_a_list_that_expires_on_the_way_begins_again(client: FakeClient, log: Log) -> None:
+    client.watches.extend([[UNSUPPORTED], [FOREVER]])
+    client.lists.extend([EXPIRED, [Page([], "20")]])
+    async with running(client, log):
+        await asyncio.sleep(0.1)
+    assert log.lines == ["=@20"]
+
+
+@pytest.mark.looptime
+async def test_an_optional_kind_that_is_not_served_is_empty_and_looked_for_again(
+    client: FakeClient, log: Log
+) -> None:
+    missing = ApiError(404, "NotFound", "the server could not find the requested resource")
+    client.watches.extend([[missing], [missing], [LIST_END, FOREVER]])
+    async with running(client, log, optional=True):
+        await asyncio.sleep(59)
+        assert log.lines == ["=@", "=@"]
+        await asyncio.sleep(2)
+    assert log.lines == ["=@", "=@", "=@10"]
+
+
+@pytest.mark.looptime
+async def test_a_kind_that_is_needed_is_never_taken_for_empty(client: FakeClient, log: Log) -> None:
+    missing = ApiError(404, "NotFound", "the server could not find the requested resource")
+    client.watches.extend([[missing]] * 100)
+    async with running(client, log) as reflector:
+        await asyncio.sleep(600)
+        assert "could not find" in reflector.problem
+    assert log.lines == []
+
+
+@pytest.mark.looptime
+async def test_a_lost_connection_resumes_without_a_list(client: FakeClient, log: Log) -> None:
+    lost = ApiError(NO_ANSWER, LOST, "reset")
+    client.watches.extend([[LIST_END, added("a", 11)], [lost], [added("b", 12), FOREVER]])
+    async with running(client, log):
+        await asyncio.sleep(2)
+    assert log.lines == ["=@10", "+a", "@11", "+b", "@12"]
