@@ -21,20 +21,19 @@ class Listener:
 
     def __init__(self, handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> None:
         self._handler = handler
-        self._server: web.Server | None = None
-        self._runner: web.ServerRunner | None = None
-        self._site: web.TCPSite | None = None
+        self._opened: tuple[web.Server, web.ServerRunner, web.TCPSite] | None = None
+        self._port: int | None = None
 
     @property
     def port(self) -> int:
-        """The port that is listened on.
+        """The port that is, or was last, listened on.
 
         Raises:
-            RuntimeError: Nothing is listened on.
+            RuntimeError: It was never started.
         """
-        if self._runner is None or not self._runner.addresses:
+        if self._port is None:
             raise RuntimeError("the listener has not been started")
-        return int(self._runner.addresses[0][1])
+        return self._port
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one.
@@ -42,22 +41,28 @@ class Listener:
         Raises:
             OSError: The address cannot be had.
         """
-        self._server = web.Server(self._handler, handler_cancellation=True, access_log=None)
-        self._runner = web.ServerRunner(self._server)
-        await self._runner.setup()
-        self._site = web.TCPSite(self._runner, host, port)
+        server = web.Server(self._handler, handler_cancellation=True, access_log=None)
+        runner = web.ServerRunner(server)
+        await runner.setup()
+        site = web.TCPSite(runner, host, port)
         try:
-            await self._site.start()
+            await site.start()
         except OSError:
-            await self._runner.cleanup()
+            await runner.cleanup()
             raise
+        self._port = int(runner.addresses[0][1])
+        self._opened = (server, runner, site)
 
     async def stop(self, grace: float) -> None:
-        """Accept no more, let handlers finish for `grace` seconds, cancel the rest."""
-        if self._server is None or self._runner is None or self._site is None:
+        """Accept no more, let handlers finish for `grace` seconds, cancel the rest.
+
+        What was never started, or has been stopped, stays stopped.
+        """
+        if self._opened is None:
             return
-        await self._site.stop()
+        (server, runner, site), self._opened = self._opened, None
+        await site.stop()
         await asyncio.sleep(0)  # handlers of requests that are already read start first
-        self._server.pre_shutdown()
-        await self._server.shutdown(max(grace, _SHORTEST_GRACE))
-        await self._runner.cleanup()
+        server.pre_shutdown()
+        await server.shutdown(max(grace, _SHORTEST_GRACE))
+        await runner.cleanup()

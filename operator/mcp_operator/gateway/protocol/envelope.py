@@ -8,7 +8,6 @@ version served.
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,7 +115,7 @@ def decode_value(value: str | None) -> str | None:
         if base64.b64encode(decoded).decode("ascii") != wrapped[1]:
             return None
         return decoded.decode("utf-8")
-    except (binascii.Error, UnicodeError):
+    except ValueError:  # neither base64 nor UTF-8
         return None
 
 

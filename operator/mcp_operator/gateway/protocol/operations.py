@@ -22,9 +22,6 @@ from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.table import Table
 
-MAX_REPORTED_ERRORS: Final = 10
-"""Argument errors named in one answer; a model mends these before it wants more."""
-
 _TRACE_KEYS: Final = ("traceparent", "tracestate")
 
 
@@ -178,12 +175,8 @@ def _template(table: Table, ref: JsonObject) -> ResourceEntry | None:
 
 def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
     """Tell the model what to mend (SEP-1303: a result, so that it reaches the model)."""
-    shown = [f"- {error}" for error in errors[:MAX_REPORTED_ERRORS]]
-    if len(errors) > MAX_REPORTED_ERRORS:
-        shown.append(f"- and {len(errors) - MAX_REPORTED_ERRORS} more")
-    text = "\n".join(
-        [f"The arguments do not match the input schema of {tool.name}; nothing was called.", *shown]
-    )
+    lead = f"The arguments do not match the input schema of {tool.name}; nothing was called."
+    text = "\n".join([lead, *(f"- {error}" for error in errors)])
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 

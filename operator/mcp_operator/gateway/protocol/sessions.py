@@ -31,6 +31,7 @@ _LAYOUT: Final = struct.Struct(">II16s")
 _SIGNATURE_BYTES: Final = 18
 """With the 24 of the layout a multiple of three: base64 without padding, one spelling per id."""
 
+_ID_LENGTH: Final = (_LAYOUT.size + _SIGNATURE_BYTES) * 4 // 3
 _VERSIONS: Final = {int(version.replace("-", "")): version for version in spec.LEGACY_VERSIONS}
 _PURPOSE: Final = b"mcp-operator legacy session 1"
 
@@ -65,7 +66,7 @@ class Sessions:
 
     def find(self, session_id: str, server_uid: str) -> Session | None:
         """Return the session of an id, or None where it is forged, expired or deleted."""
-        if session_id in self._ended:
+        if len(session_id) != _ID_LENGTH or session_id in self._ended:
             return None
         try:
             raw = base64.b64decode(session_id.encode("ascii"), altchars=b"-_", validate=True)

@@ -84,8 +84,10 @@ class Subscription:
 
     def offer(self, changes: Changes) -> None:
         """Note what the client is to be told."""
-        self._pending.update(dict.fromkeys(self._wants.select(changes)))
-        self._wake.set()
+        events = dict.fromkeys(self._wants.select(changes))
+        if events:
+            self._pending.update(events)
+            self._wake.set()
 
     def end(self) -> None:
         """End the stream cleanly after what is pending."""
@@ -107,8 +109,6 @@ class Subscription:
                     await self._wake.wait()
             except TimeoutError:
                 return KEEP_ALIVE
-            if not self._pending and not self._ended:
-                return KEEP_ALIVE  # a change that this client did not ask for
         if self._pending:
             event = next(iter(self._pending))
             del self._pending[event]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
 from typing import Final
 
 from mcp_operator.api.catalog import JsonObject
@@ -13,6 +12,7 @@ from mcp_operator.gateway.protocol.jsonrpc import encode
 from mcp_operator.gateway.protocol.listing import Listing
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Table
+from mcp_operator.version import VERSION
 
 LIST_TTL_MS: Final = 0
 """Lists may change at any moment and cost next to nothing to serve, so nobody is asked to keep one:
@@ -26,8 +26,6 @@ _CAPABILITIES: Final[JsonObject] = {
 }
 """The same for every catalog: an empty list may fill while a client is connected."""
 
-_VERSION: Final = version("mcp-operator")
-
 
 class View:
     """Lists and greetings of one table, for one era."""
@@ -37,7 +35,7 @@ class View:
         self.table = table
         self.era = era
         server = table.catalog.server
-        self.server_info: JsonObject = {"name": server.name, "version": _VERSION}
+        self.server_info: JsonObject = {"name": server.name, "version": VERSION}
         self.meta: JsonObject = {spec.SERVER_INFO_META: self.server_info}
         self.lists: Mapping[str, Listing] = {
             "tools/list": self._listing(
@@ -58,7 +56,7 @@ class View:
         self.header_rules: Mapping[str, tuple[HeaderRule, ...]] = {
             name: rules
             for name, tool in table.tools.items()
-            if (rules := header_rules(tool.input_schema))
+            if era is Era.MODERN and (rules := header_rules(tool.input_schema))
         }
         self.discovery = encode(
             {"supportedVersions": spec.MODERN_VERSIONS}

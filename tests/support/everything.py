@@ -1,0 +1,227 @@
+"""What the official conformance suite asks of a server, as far as a catalog expresses it.
+
+`serving_everything` runs a real gateway on loopback, with a small real backend behind its tools.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+
+from mcp_operator.api.catalog import JsonObject, PromptMessage, PromptVariable
+from mcp_operator.gateway.app import GatewayAddress, GatewayApp
+from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.secret_values import StaticSecrets
+from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream import HttpUpstream
+from support.entries import argument, backend, prompt, resource, tool
+from support.mcp_http import table
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+WAV = base64.b64decode("UklGRiQAAABXQVZFZm10IBAAAAABAAEAQB8AAEAfAAABAAgAZGF0YQAAAAA=")
+
+SCHEMA_2020_12: JsonObject = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "$defs": {
+        "address": {
+            "$anchor": "addressDef",
+            "type": "object",
+            "properties": {"street": {"type": "string"}, "city": {"type": "string"}},
+        }
+    },
+    "properties": {
+        "name": {"type": "string"},
+        "address": {"$ref": "#/$defs/address"},
+        "contactMethod": {"type": "string", "enum": ["phone", "email"]},
+        "phone": {"type": "string"},
+        "email": {"type": "string"},
+    },
+    "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}],
+    "if": {"properties": {"contactMethod": {"const": "phone"}}, "required": ["contactMethod"]},
+    "then": {"required": ["phone"]},
+    "else": {"required": ["email"]},
+    "additionalProperties": False,
+}
+
+Answer = tuple[int, str, bytes]
+
+ANSWERS: dict[str, Answer] = {
+    "/test_simple_text": (200, "text/plain", b"This is a simple text response for testing."),
+    "/test_image_content": (200, "image/png", PNG),
+    "/test_audio_content": (200, "audio/wav", WAV),
+    "/test_embedded_resource": (200, "application/octet-stream", b"an embedded resource"),
+    "/test_error_handling": (500, "text/plain", b"This tool intentionally returns an error"),
+    "/json_schema_2020_12_tool": (200, "text/plain", b"ok"),
+}
+
+
+TOOLS = (
+    *(
+        tool(path.removeprefix("/"), backend(path), description=f"Answers what {path} answers.")
+        for path in ANSWERS
+        if path != "/json_schema_2020_12_tool"
+    ),
+    tool(
+        "json_schema_2020_12_tool",
+        backend("/json_schema_2020_12_tool"),
+        description="Has a schema of many keywords.",
+        input_schema=SCHEMA_2020_12,
+    ),
+    tool(
+        "add_numbers",
+        backend("/sum", argument("a"), argument("b")),
+        description="Adds two numbers.",
+        input_schema={
+            "type": "object",
+            "properties": {"a": {"type": "number"}, "b": {"type": "number"}},
+            "required": ["a", "b"],
+        },
+        output_schema={
+            "type": "object",
+            "properties": {"sum": {"type": "number"}},
+            "required": ["sum"],
+        },
+    ),
+    tool(
+        "list_regions",
+        backend("/regions"),
+        description="Lists regions: an array, which legacy clients see wrapped.",
+        output_schema={"type": "array", "items": {"type": "string"}},
+    ),
+    tool(
+        "search_region",
+        backend("/search", argument("region"), argument("query")),
+        description="Takes an argument that is repeated in a header.",
+        input_schema={
+            "type": "object",
+            "properties": {
+                "region": {"type": "string", "x-mcp-header": "Region"},
+                "query": {"type": "string"},
+            },
+        },
+    ),
+)
+
+PROMPTS = (
+    prompt(
+        "This is a simple prompt for testing.", name="test_simple_prompt", description="Is text."
+    ),
+    prompt(
+        "Prompt with arguments: arg1='{{arg1}}', arg2='{{arg2}}'",
+        name="test_prompt_with_arguments",
+        description="Has two arguments.",
+        variables=(
+            PromptVariable(name="arg1", required=True, description="The first."),
+            PromptVariable(name="arg2", required=True, description="The second."),
+        ),
+    ),
+    prompt(
+        name="test_prompt_with_embedded_resource",
+        description="Embeds the resource that is asked for.",
+        variables=(PromptVariable(name="resourceUri", required=True),),
+        messages=(
+            PromptMessage(resource_uri="{{resourceUri}}"),
+            PromptMessage(text="Process the resource above."),
+        ),
+    ),
+    prompt(
+        "Plan a trip to {{city}}.",
+        name="trip",
+        description="Completes its argument.",
+        variables=(PromptVariable(name="city", enum=("Paris", "Park City", "Rome")),),
+    ),
+)
+
+RESOURCES = (
+    resource("static-text", uri="test://static-text", text="This is the text."),
+    resource(
+        "static-binary",
+        uri="test://static-binary",
+        mime_type="image/png",
+        blob=base64.b64encode(PNG).decode("ascii"),
+    ),
+    resource("watched-resource", uri="test://watched-resource", text="Watch me."),
+    resource("example-resource", uri="test://example-resource", text="Embed me."),
+    resource(
+        "template",
+        uri_template="test://template/{id}/data",
+        mime_type="application/json",
+        backend=backend("/data/{id}", argument("id", "path")),
+    ),
+)
+
+
+def everything() -> Table:
+    """Return the table of the whole fixture."""
+    return table(*TOOLS, *PROMPTS, *RESOURCES, instructions="A server for tests.")
+
+
+async def _answer(request: web.BaseRequest) -> web.StreamResponse:
+    match request.path.split("/"):
+        case ["", "data", identifier]:
+            return web.json_response({"id": identifier, "templateTest": True})
+        case ["", "sum"]:
+            query = request.query
+            return web.json_response({"sum": float(query["a"]) + float(query["b"])})
+        case ["", "regions"]:
+            return web.json_response(["eu", "us"])
+        case ["", "search"]:
+            return web.json_response(dict(request.query))
+        case _:
+            status, kind, body = ANSWERS.get(request.path, (404, "text/plain", b"not here"))
+            return web.Response(status=status, body=body, headers={"content-type": kind})
+
+
+@asynccontextmanager
+async def listening(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
+    """Serve a handler on loopback; yields `host:port`."""
+    runner = web.ServerRunner(web.Server(handler, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1).start()
+    try:
+        yield f"127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@dataclass(frozen=True)
+class Everything:
+    """A running gateway: its application, what it serves, and where."""
+
+    app: GatewayApp
+    current: Current
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.app.port}/mcp"
+
+
+@asynccontextmanager
+async def serving_everything(port: int = 0) -> AsyncIterator[Everything]:
+    """Run a gateway over the whole fixture."""
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(listening(_answer))
+        upstream = await stack.enter_async_context(
+            HttpUpstream({"demo/orders:80": address}, user_agent="mcp-operator-tests")
+        )
+        current = Current()
+        current.swap(everything())
+        app = GatewayApp(
+            current,
+            HttpExecutor(current, upstream, StaticSecrets()),
+            address=GatewayAddress(port=port, management_port=0),
+            registry=CollectorRegistry(),
+        )
+        await app.start()
+        stack.push_async_callback(app.stop)
+        yield Everything(app, current)

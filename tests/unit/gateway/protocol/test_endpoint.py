@@ -1,0 +1,202 @@
+"""What comes before the eras part: methods, media types, hosts and origins."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from mcp_operator.gateway.protocol.message import HttpRequest
+from mcp_operator.gateway.protocol.origin import OriginPolicy
+from support.entries import tool
+from support.mcp_http import JSON_HEADERS, META, MODERN, Server, legacy, modern, post
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_the_modern_era_has_only_post(method: str) -> None:
+    headers = JSON_HEADERS | {"mcp-protocol-version": MODERN, "mcp-session-id": "x"}
+
+    answer = await Server().respond(HttpRequest(method, headers))
+
+    assert (answer.status, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_other_methods_are_405() -> None:
+    answer = await Server().respond(HttpRequest("PUT", JSON_HEADERS))
+
+    assert (answer.status, answer.headers["allow"]) == (405, "POST, GET, DELETE")
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b'{"id": NaN}', b'"\\ud800"', b"[" * 5000, b"nonsense"]
+)
+async def test_what_is_not_json_is_32700(body: bytes) -> None:
+    answer = await Server().respond(post(body))
+
+    decoded = json.loads(answer.body)
+    assert (answer.status, decoded["error"]["code"], decoded["id"]) == (400, -32700, None)
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/jsonp", "multipart/form-data"])
+async def test_a_body_that_does_not_say_it_is_json_is_415(kind: str) -> None:
+    status, _ = await Server().error(modern("tools/list", content_type=kind))
+
+    assert status == 415
+
+
+async def test_a_charset_does_no_harm() -> None:
+    request = modern("tools/list", content_type="Application/JSON; charset=utf-8")
+
+    assert (await Server().respond(request)).status == 200
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/*;q=0.5", "text/html, application/json"])
+async def test_a_client_that_takes_json_gets_it(accept: str) -> None:
+    answer = await Server().respond(modern("tools/list", accept=accept))
+
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "application/json"
+
+
+async def test_a_client_that_takes_no_json_is_406() -> None:
+    status, _ = await Server().error(modern("tools/list", accept="text/event-stream"))
+
+    assert status == 406
+
+
+async def test_a_client_that_does_not_say_what_it_takes_gets_json() -> None:
+    request = modern("tools/list")
+    headers = {name: value for name, value in request.headers.items() if name != "accept"}
+
+    answer = await Server().respond(HttpRequest("POST", headers, body=request.body))
+
+    assert answer.status == 200
+
+
+async def test_both_eras_see_the_same_tools() -> None:
+    server = Server(tool("add"), tool("sub"))
+    session = await server.initialize()
+
+    modern_tools = await server.result(modern("tools/list"))
+    legacy_tools = await server.result(legacy("tools/list", mcp_session_id=session))
+
+    assert modern_tools["tools"] == legacy_tools["tools"]
+
+
+async def test_an_envelope_makes_a_request_modern_whatever_the_header_says() -> None:
+    message = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"_meta": META}}
+
+    status, error = await Server().error(post(message, mcp_protocol_version="2025-11-25"))
+
+    assert (status, error["code"]) == (400, -32020)
+
+
+async def test_a_modern_header_without_envelope_is_told_what_lacks() -> None:
+    status, error = await Server().error(legacy("tools/list", mcp_protocol_version=MODERN))
+
+    assert (status, error["code"]) == (400, -32602)
+    assert "_meta" in error["message"]
+
+
+LOCAL = OriginPolicy(loopback=True)
+OPEN = OriginPolicy()
+LISTED = OriginPolicy(
+    allowed_origins=["https://chat.example/"], allowed_hosts=["mcp.example"], loopback=False
+)
+
+
+@pytest.mark.parametrize(
+    ("policy", "host", "origin"),
+    [
+        (LOCAL, "localhost:8080", None),
+        (LOCAL, "127.0.0.1:8080", None),
+        (LOCAL, "[::1]:8080", None),
+        (LOCAL, "LOCALHOST", "http://localhost:6274"),
+        (LOCAL, "localhost:8080", "http://127.0.0.1"),
+        (OPEN, "shop.demo.svc:8080", None),
+        (OPEN, "anything", None),
+        (LISTED, "mcp.example", None),
+        (LISTED, "mcp.example:443", "https://chat.example"),
+        (LISTED, "mcp.example", "https://mcp.example"),
+        (OriginPolicy(allowed_origins=["*"]), "anything", "https://evil.example"),
+    ],
+)
+async def test_programs_and_allowed_pages_are_served(
+    policy: OriginPolicy, host: str, origin: str | None
+) -> None:
+    headers = {"host": host} | ({"origin": origin} if origin else {})
+
+    answer = await Server(policy=policy).respond(modern("tools/list", None, 1, **headers))
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("policy", "host", "origin"),
+    [
+        (LOCAL, "evil.example", None),
+        (LOCAL, "localhost.evil.example:8080", None),
+        (LOCAL, "", None),
+        (LOCAL, "[", None),
+        (LOCAL, "localhost:8080", "http://evil.example"),
+        (LOCAL, "localhost:8080", "http://["),
+        (LOCAL, "localhost:8080", "null"),
+        (LOCAL, "localhost:8080", ""),
+        (OPEN, "evil.example", "http://evil.example"),
+        (OPEN, "shop.demo.svc:8080", "https://chat.example"),
+        (LISTED, "other.example", None),
+        (LISTED, "mcp.example", "https://chat.example.evil.example"),
+        (LISTED, "mcp.example", "http://chat.example"),
+    ],
+)
+async def test_rebound_names_and_foreign_pages_are_403(
+    policy: OriginPolicy, host: str, origin: str | None
+) -> None:
+    headers = {"host": host} | ({} if origin is None else {"origin": origin})
+    server = Server(tool("add"), policy=policy)
+
+    status, _ = await server.error(modern("tools/call", {"name": "add"}, **headers))
+
+    assert status == 403
+    assert server.executor.calls == []
+
+
+async def test_an_allowed_page_may_read_the_answer() -> None:
+    server = Server(policy=LISTED)
+
+    answer = await server.respond(
+        modern("tools/list", host="mcp.example", origin="https://chat.example")
+    )
+
+    assert answer.headers["access-control-allow-origin"] == "https://chat.example"
+    assert answer.headers["access-control-expose-headers"] == "mcp-session-id"
+    assert answer.headers["vary"] == "origin"
+
+
+async def test_a_preflight_of_an_allowed_page_is_granted() -> None:
+    headers = {
+        "host": "mcp.example",
+        "origin": "https://chat.example",
+        "access-control-request-headers": "content-type,mcp-method",
+    }
+
+    answer = await Server(policy=LISTED).respond(HttpRequest("OPTIONS", headers))
+
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-headers"] == "content-type,mcp-method"
+    assert answer.headers["access-control-allow-methods"] == "POST, GET, DELETE"
+
+
+async def test_a_preflight_of_a_foreign_page_is_403() -> None:
+    headers = {"host": "mcp.example", "origin": "https://evil.example"}
+
+    answer = await Server(policy=LISTED).respond(HttpRequest("OPTIONS", headers))
+
+    assert answer.status == 403
+    assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_a_program_gets_no_cors_headers() -> None:
+    answer = await Server().respond(modern("tools/list"))
+
+    assert set(answer.headers) == {"content-type"}

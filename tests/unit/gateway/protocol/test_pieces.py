@@ -1,0 +1,319 @@
+"""The parts of the core on their own: cursors, sessions, descriptions, parameter headers."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from mcp_operator.gateway.protocol import describe
+from mcp_operator.gateway.protocol.envelope import decode_value, header_rules
+from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.listing import Listing
+from mcp_operator.gateway.protocol.message import HttpRequest
+from mcp_operator.gateway.protocol.sessions import LIFETIME_SECONDS, Session, Sessions
+from mcp_operator.gateway.protocol.spec import Era
+from support.entries import tool
+from support.mcp_http import Server, modern, table
+
+
+def listing(*names: str, page_size: int = 2, field: str = "tools") -> Listing:
+    entries = [(name, {"name": name}) for name in names]
+    return Listing(field, entries, page_size=page_size, extra={"ttlMs": 0})
+
+
+def page(source: Listing, cursor: object = None) -> tuple[list[str], str | None]:
+    decoded = json.loads(source.page(cursor))
+    assert decoded["ttlMs"] == 0
+    return [item["name"] for item in decoded["tools"]], decoded.get("nextCursor")
+
+
+def test_pages_follow_each_other_to_the_end() -> None:
+    source = listing("e", "b", "a", "d", "c")
+
+    first, cursor = page(source)
+    second, cursor = page(source, cursor)
+    third, end = page(source, cursor)
+
+    assert (first, second, third, end) == (["a", "b"], ["c", "d"], ["e"], None)
+
+
+def test_an_empty_list_is_one_empty_page() -> None:
+    assert page(listing()) == ([], None)
+
+
+def test_a_full_last_page_has_no_successor() -> None:
+    assert page(listing("a", "b")) == (["a", "b"], None)
+
+
+def test_a_cursor_outlives_a_change_of_the_list() -> None:
+    _, cursor = page(listing("a", "b", "c", "d"))
+
+    grown = page(listing("a", "aa", "b", "c", "d", "e"), cursor)
+    shrunk = page(listing("a", "d"), cursor)
+    emptied = page(listing("a"), cursor)
+
+    assert grown[0] == ["c", "d"]
+    assert shrunk == (["d"], None)
+    assert emptied == ([], None)
+
+
+def test_a_list_without_extras_is_only_a_list() -> None:
+    assert Listing("tools", [], page_size=5, extra={}).page() == b'{"tools":[]}'
+
+
+def test_a_cursor_of_another_list_is_refused() -> None:
+    cursor = json.loads(listing("a", "b", "c", field="prompts").page())["nextCursor"]
+
+    with pytest.raises(RpcError, match="start again without a cursor"):
+        listing("a").page(cursor)
+
+
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "é", "dG9vbHM", 5, True, {}, base64.b64encode(b"\xff")]
+)
+def test_a_broken_cursor_is_refused(cursor: object) -> None:
+    with pytest.raises(RpcError, match="not one that this list gave"):
+        listing("a").page(cursor)
+
+
+async def test_a_client_pages_through_a_catalog() -> None:
+    server = Server(*(tool(f"t{number}") for number in range(5)), page_size=2)
+
+    names, cursor = [], None
+    while True:
+        result = await server.result(modern("tools/list", {"cursor": cursor} if cursor else {}))
+        names += [listed["name"] for listed in result["tools"]]
+        assert result["cacheScope"] == "public"
+        cursor = result.get("nextCursor")
+        if cursor is None:
+            break
+
+    assert names == ["t0", "t1", "t2", "t3", "t4"]
+
+
+class SettableClock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2025-06-18", "2025-03-26"])
+def test_a_session_id_carries_its_version(version: str) -> None:
+    session = Sessions(SettableClock()).create(version, "uid")
+
+    assert Sessions(SettableClock()).find(session.id, "uid") == Session(session.id, version)
+    assert session.id.isascii()
+    assert session.id.isprintable()
+
+
+def test_two_sessions_differ() -> None:
+    sessions = Sessions(SettableClock())
+
+    assert sessions.create("2025-11-25", "uid").id != sessions.create("2025-11-25", "uid").id
+
+
+def test_a_session_expires() -> None:
+    clock = SettableClock()
+    sessions = Sessions(clock)
+    session = sessions.create("2025-11-25", "uid")
+
+    clock.time += timedelta(seconds=LIFETIME_SECONDS - 1)
+    assert sessions.find(session.id, "uid") == session
+    clock.time += timedelta(seconds=1)
+    assert sessions.find(session.id, "uid") is None
+
+
+def test_no_changed_session_id_is_accepted() -> None:
+    sessions = Sessions(SettableClock())
+    session = sessions.create("2025-11-25", "uid")
+
+    for at, character in enumerate(session.id):
+        forged = session.id[:at] + ("A" if character != "A" else "B") + session.id[at + 1 :]
+        assert sessions.find(forged, "uid") is None
+    for other in ("", "x", "é", session.id + "AAAA", session.id[:-4], session.id + "="):
+        assert sessions.find(other, "uid") is None
+    assert sessions.find(session.id, "other uid") is None
+
+
+def test_remembered_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_operator.gateway.protocol.sessions.MAX_ENDED", 1)
+    sessions = Sessions(SettableClock())
+    first, second = (sessions.create("2025-11-25", "uid") for _ in range(2))
+
+    sessions.end(first)
+    sessions.end(second)
+
+    assert sessions.find(first.id, "uid") == first
+    assert sessions.find(second.id, "uid") is None
+
+
+def output_schema_for_legacy(schema: dict[str, Any]) -> Any:
+    return describe.tool(tool("t", output_schema=schema), Era.LEGACY).get("outputSchema")
+
+
+def test_an_object_schema_goes_to_legacy_clients_as_it_is() -> None:
+    schema = {"type": "object", "properties": {"n": {"$ref": "#"}}}
+
+    assert output_schema_for_legacy(schema) == schema
+
+
+def test_another_schema_is_wrapped_for_legacy_clients() -> None:
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {"region": {"type": "string"}},
+        "type": "array",
+        "items": {"$ref": "#/$defs/region"},
+    }
+
+    assert output_schema_for_legacy(schema) == {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$defs": {"region": {"type": "string"}},
+        "type": "object",
+        "properties": {"result": {"type": "array", "items": {"$ref": "#/$defs/region"}}},
+        "required": ["result"],
+    }
+
+
+def test_a_schema_that_refers_to_its_root_is_not_promised_to_legacy_clients() -> None:
+    schema = {"type": ["array", "null"], "items": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}
+
+    assert output_schema_for_legacy(schema) is None
+    modern_tool = describe.tool(tool("t", output_schema=schema), Era.MODERN)
+    assert modern_tool["outputSchema"] == schema
+
+
+@pytest.mark.parametrize(
+    ("raw", "decoded"),
+    [
+        (None, None),
+        ("", ""),
+        ("plain", "plain"),
+        ("=?base64?w6k=?=", "é"),
+        ("=?base64??=", ""),
+        ("=?base64?w6l=?=", None),
+        ("=?base64?@@?=", None),
+        ("=?base64?/w==?=", None),
+        ("=?base64?é?=", None),
+        ("=?BASE64?w6k=?=", "=?BASE64?w6k=?="),
+    ],
+)
+def test_wrapped_header_values_are_decoded_strictly(raw: str | None, decoded: str | None) -> None:
+    assert decode_value(raw) == decoded
+
+
+HEADER_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "region": {"type": "string", "x-mcp-header": "Region"},
+        "count": {"type": "integer", "x-mcp-header": "Count"},
+        "dry": {"type": "boolean", "x-mcp-header": "Dry"},
+        "nested": {
+            "type": "object",
+            "properties": {"zone": {"type": "string", "x-mcp-header": "Zone"}},
+        },
+        "free": {"type": "string"},
+    },
+}
+
+
+def test_only_valid_annotations_make_rules() -> None:
+    schema = {
+        "properties": {
+            "good": {"type": "string", "x-mcp-header": "Good"},
+            "number": {"type": "number", "x-mcp-header": "Number"},
+            "space": {"type": "string", "x-mcp-header": "a b"},
+            "list": {"type": "string", "x-mcp-header": ["x"]},
+            "broken": True,
+        },
+        "items": {"properties": {"x": {"type": "string", "x-mcp-header": "X"}}},
+    }
+
+    assert [rule.name for rule in header_rules(schema)] == ["mcp-param-good"]
+    assert header_rules({"properties": []}) == ()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "headers"),
+    [
+        ({}, {}),
+        ({"region": None}, {}),
+        ({"region": "eu"}, {"region": "eu"}),
+        ({"region": "é"}, {"region": "=?base64?w6k=?="}),
+        ({"count": 42}, {"count": "42"}),
+        ({"count": 42.0}, {"count": "42"}),
+        ({"count": 42}, {"count": "42.0"}),
+        ({"count": -(10**30)}, {"count": "-1" + "0" * 30}),
+        ({"dry": True}, {"dry": "true"}),
+        ({"dry": False}, {"dry": "false"}),
+        ({"nested": {"zone": "a"}}, {"zone": "a"}),
+        ({"free": "x"}, {}),
+    ],
+)
+async def test_parameter_headers_that_agree_pass(
+    arguments: dict[str, Any], headers: dict[str, str]
+) -> None:
+    server = Server(tool("t", input_schema=HEADER_SCHEMA))
+    given = {f"mcp_param_{name}": value for name, value in headers.items()}
+
+    answer = await server.respond(
+        modern("tools/call", {"name": "t", "arguments": arguments}, **given)
+    )
+
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "headers"),
+    [
+        ({"region": "eu"}, {}),
+        ({}, {"region": "eu"}),
+        ({"region": "eu"}, {"region": "EU"}),
+        ({"region": "eu"}, {"region": "=?base64?ZX?="}),
+        ({"region": ["eu"]}, {"region": "eu"}),
+        ({"count": 42}, {"count": "4.2e1"}),
+        ({"count": 42}, {"count": "43"}),
+        ({"count": 42}, {"count": "9" * 5000}),
+        ({"count": "x"}, {"count": "5"}),
+        ({"count": 1.5}, {"count": "1"}),
+        ({"dry": True}, {"dry": "True"}),
+        ({"nested": "x"}, {"zone": "x"}),
+    ],
+)
+async def test_parameter_headers_that_differ_are_32020(
+    arguments: dict[str, Any], headers: dict[str, str]
+) -> None:
+    server = Server(tool("t", input_schema=HEADER_SCHEMA))
+    given = {f"mcp_param_{name}": value for name, value in headers.items()}
+
+    status, error = await server.error(
+        modern("tools/call", {"name": "t", "arguments": arguments}, **given)
+    )
+
+    assert (status, error["code"]) == (400, -32020)
+    assert server.executor.calls == []
+
+
+async def test_a_repeated_parameter_header_is_32020() -> None:
+    server = Server(tool("t", input_schema=HEADER_SCHEMA))
+    request = modern(
+        "tools/call", {"name": "t", "arguments": {"region": "eu"}}, mcp_param_region="eu"
+    )
+    doubled = HttpRequest("POST", request.headers, frozenset({"mcp-param-region"}), request.body)
+
+    assert (await server.error(doubled))[1]["code"] == -32020
+
+
+def test_views_are_built_once_per_table() -> None:
+    server = Server(tool("t"))
+    core = server.endpoint._core
+
+    view = core.view(Era.MODERN)
+    assert core.view(Era.MODERN) is view
+    server.current.swap(table(tool("t")))
+    assert core.view(Era.MODERN) is not view

@@ -1,0 +1,434 @@
+"""The gateway over loopback sockets: front, management port, draining."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from mcp_operator.gateway import front
+from mcp_operator.gateway.app import GatewayAddress, GatewayApp
+from mcp_operator.gateway.protocol.message import HttpRequest
+from mcp_operator.gateway.table import Current
+from support.entries import tool
+from support.fake_executor import FakeExecutor
+from support.mcp_http import legacy, message_of, modern, notification, table
+
+LISTEN = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
+
+
+class Running:
+    """A gateway that listens, and a client of it."""
+
+    def __init__(self, app: GatewayApp, current: Current, executor: FakeExecutor) -> None:
+        self.app = app
+        self.current = current
+        self.executor = executor
+        self.client = aiohttp.ClientSession()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.app.port}/mcp"
+
+    def send(self, request: HttpRequest, **headers: str) -> Any:
+        """Send a request value; to be used as an async context manager."""
+        given = {name: value for name, value in request.headers.items() if name != "host"}
+        return self.client.request(
+            request.method, self.url, data=request.body, headers=given | headers
+        )
+
+    async def manage(self, path: str) -> tuple[int, str]:
+        url = f"http://127.0.0.1:{self.app.management_port}{path}"
+        async with self.client.get(url) as answer:
+            return answer.status, await answer.text()
+
+    async def catalog(self, query: str = "") -> dict[str, Any]:
+        status, text = await self.manage(f"/catalog{query}")
+        assert status == 200
+        report: dict[str, Any] = json.loads(text)
+        return report
+
+    async def metric(self, name: str, **labels: str) -> float | None:
+        _, text = await self.manage("/metrics")
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == name and sample.labels == labels:
+                    return sample.value
+        return None
+
+
+@asynccontextmanager
+async def running(**settings: Any) -> AsyncIterator[Running]:
+    current, executor = Current(), FakeExecutor()
+    current.swap(table(tool("add"), **settings))
+    address = GatewayAddress(port=0, management_port=0)
+    app = GatewayApp(current, executor, address=address, registry=CollectorRegistry())
+    await app.start()
+    gateway = Running(app, current, executor)
+    try:
+        yield gateway
+    finally:
+        await gateway.client.close()
+        executor.gate.set()
+        await app.stop()
+
+
+async def frame_of(answer: aiohttp.ClientResponse) -> Any:
+    return message_of(await answer.content.readuntil(b"\n\n"))
+
+
+async def test_a_client_calls_a_tool() -> None:
+    async with running() as gateway:
+        async with gateway.send(modern("tools/call", {"name": "add"})) as answer:
+            body = await answer.json()
+
+        assert answer.status == 200
+        assert body["result"]["content"] == [{"type": "text", "text": "add"}]
+
+
+async def test_white_space_around_a_header_value_does_not_count() -> None:
+    request = modern("tools/call", {"name": "add"})
+    lines = [f"{name}: \t {value} \t" for name, value in request.headers.items() if name != "host"]
+    async with running() as gateway:
+        head = [
+            "POST /mcp HTTP/1.1",
+            f"Host: localhost:{gateway.app.port}",
+            f"Content-Length: {len(request.body)}",
+            "Connection: close",
+            *lines,
+        ]
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
+        writer.write("\r\n".join([*head, "", ""]).encode() + request.body)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_header_that_comes_twice_is_seen_twice() -> None:
+    request = modern("tools/list")
+    async with running() as gateway:
+        headers = [(n, v) for n, v in request.headers.items() if n != "host"]
+        headers.append(("mcp-method", "tools/list"))
+        async with gateway.client.post(gateway.url, data=request.body, headers=headers) as answer:
+            body = await answer.json()
+
+    assert (answer.status, body["error"]["code"]) == (400, -32020)
+
+
+async def test_a_foreign_host_is_refused_on_loopback() -> None:
+    async with (
+        running() as gateway,
+        gateway.send(modern("tools/list"), host="evil.example") as answer,
+    ):
+        assert answer.status == 403
+
+
+async def test_only_one_path_is_served() -> None:
+    async with running() as gateway, gateway.client.post(gateway.url + "/x", data=b"") as answer:
+        assert (answer.status, await answer.text()) == (404, "MCP is served at /mcp\n")
+
+
+async def test_a_body_over_the_limit_is_413() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 4096
+
+    async with running(max_request_bytes=10_000) as gateway:
+        async with gateway.client.post(gateway.url, data=b"x" * 10_001) as answer:
+            assert answer.status == 413
+            assert "10000 bytes" in await answer.text()
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
+        head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        writer.write(head.encode() + b"".join([b"1000\r\n" + b"x" * 4096 + b"\r\n"] * 3))
+        assert b" 413 " in await reader.readline()
+        writer.close()
+
+
+async def test_a_body_that_does_not_come_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "BODY_SECONDS", 0.05)
+    async with running() as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        assert b" 408 " in await reader.readline()
+        writer.close()
+
+
+async def test_a_stream_tells_of_a_change_and_ends_with_its_result() -> None:
+    async with running() as gateway, gateway.send(LISTEN) as answer:
+        assert answer.headers["content-type"] == "text/event-stream"
+        assert (await frame_of(answer))["method"].endswith("acknowledged")
+
+        gateway.current.swap(table(tool("other")))
+        assert (await frame_of(answer))["method"] == "notifications/tools/list_changed"
+        assert await gateway.metric("mcp_open_streams") == 1
+
+        stopping = asyncio.ensure_future(gateway.app.stop())
+        assert (await frame_of(answer))["result"]["resultType"] == "complete"
+        assert await answer.content.read() == b""
+        await stopping
+
+
+async def test_a_client_that_leaves_its_stream_is_forgotten() -> None:
+    async with running() as gateway:
+        answer = await gateway.send(LISTEN)
+        await frame_of(answer)
+        answer.close()
+
+        async with asyncio.timeout(5):
+            while await gateway.metric("mcp_open_streams") != 0:
+                pass  # each round waits for an answer
+
+
+async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front, "WRITE_SECONDS", 0.05)
+    long_id = "x" * 200_000
+    async with running() as gateway:
+        request = modern(
+            "subscriptions/listen",
+            {"notifications": {"toolsListChanged": True}},
+            request_id=long_id,
+        )
+        names = [(n, v) for n, v in request.headers.items() if n != "host"]
+        head = "".join(f"{n}: {v}\r\n" for n, v in names)
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port, limit=1024)
+        transport_socket = writer.get_extra_info("socket")
+        transport_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        writer.write(
+            f"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(request.body)}\r\n"
+            f"{head}\r\n".encode()
+            + request.body
+        )
+        await reader.readline()
+
+        async with asyncio.timeout(10):
+            number = 0
+            while await gateway.metric("mcp_open_streams") != 0:
+                number += 1
+                gateway.current.swap(table(tool(f"t{number}")))
+        writer.close()
+
+
+async def test_a_modern_client_that_disconnects_cancels_its_call() -> None:
+    async with running() as gateway:
+        gateway.executor.gate.clear()
+        call = asyncio.ensure_future(_read(gateway, modern("tools/call", {"name": "add"})))
+        await gateway.executor.started.wait()
+
+        call.cancel()
+
+        async with asyncio.timeout(5):
+            await gateway.executor.stopped.wait()
+        assert gateway.executor.cancelled == ["add"]
+
+
+async def _read(gateway: Running, request: HttpRequest) -> Any:
+    async with gateway.send(request) as answer:
+        return await answer.json()
+
+
+async def test_a_legacy_client_keeps_a_session() -> None:
+    async with running() as gateway:
+        initialize = legacy("initialize", {"protocolVersion": "2025-06-18"})
+        async with gateway.send(initialize) as answer:
+            session = {"mcp-session-id": answer.headers["mcp-session-id"]}
+        async with gateway.send(notification("notifications/initialized"), **session) as answer:
+            assert (answer.status, await answer.read()) == (202, b"")
+        async with gateway.send(HttpRequest("GET", {}), **session) as stream:
+            gateway.current.swap(table())
+            assert (await frame_of(stream))["method"] == "notifications/tools/list_changed"
+            async with gateway.send(HttpRequest("DELETE", {}), **session) as answer:
+                assert answer.status == 204
+            assert await stream.content.read() == b""
+
+
+async def test_draining_lets_a_call_finish_and_takes_no_more() -> None:
+    async with running() as gateway:
+        gateway.executor.gate.clear()
+        call = asyncio.ensure_future(_read(gateway, modern("tools/call", {"name": "add"})))
+        await gateway.executor.started.wait()
+
+        stopping = asyncio.ensure_future(gateway.app.stop())
+        while (await gateway.manage("/readyz"))[0] != 503:
+            pass  # each round waits for an answer
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await _read(gateway, modern("tools/list"))
+        assert not stopping.done()
+
+        gateway.executor.gate.set()
+        assert (await call)["result"]["content"][0]["text"] == "add"
+        await stopping
+
+
+async def test_draining_gives_up_on_what_outlasts_it(caplog: pytest.LogCaptureFixture) -> None:
+    async with running(drain_timeout_seconds=0.1) as gateway:
+        initialize = legacy("initialize", {"protocolVersion": "2025-06-18"})
+        async with gateway.send(initialize) as answer:
+            session = answer.headers["mcp-session-id"]
+        gateway.executor.gate.clear()
+        request = legacy("tools/call", {"name": "add"}, mcp_session_id=session)
+        call = asyncio.ensure_future(_read(gateway, request))
+        await gateway.executor.started.wait()
+
+        await gateway.app.stop()
+
+        assert "they outlasted the drain timeout" in caplog.text
+        with pytest.raises(aiohttp.ClientError):
+            await call
+
+
+async def test_a_settling_gateway_is_unready_and_serves() -> None:
+    async with running() as gateway:
+        stopping = asyncio.ensure_future(gateway.app.stop(settle=0.2))
+        await asyncio.sleep(0)
+
+        status, text = await gateway.manage("/readyz")
+        assert (status, text) == (503, "draining: this process is about to stop\n")
+        assert "result" in await _read(gateway, modern("tools/list"))
+        await stopping
+
+
+async def test_a_gateway_is_ready_with_its_first_catalog() -> None:
+    async with running() as gateway:
+        assert await gateway.manage("/livez") == (200, "ok\n")
+        assert await gateway.manage("/readyz") == (200, "ok\n")
+
+        gateway.current.table = None
+        assert await gateway.manage("/readyz") == (503, "no catalog has been loaded yet\n")
+        assert await gateway.catalog() == {"digest": "", "generation": 0}
+        assert await gateway.manage("/livez") == (200, "ok\n")
+
+
+async def test_the_catalog_in_service_is_reported() -> None:
+    async with running() as gateway:
+        served = gateway.current.table
+        assert served is not None
+
+        report = await gateway.catalog()
+
+        assert report["digest"] == served.digest
+        assert (report["tools"], report["prompts"], report["resources"]) == (1, 0, 0)
+        assert (report["generation"], report["shards"], report["rejected"]) == (1, 0, {})
+        assert report["loadedAt"].endswith("Z")
+
+
+async def test_whoever_waits_for_a_catalog_is_answered_when_it_is_served() -> None:
+    async with running() as gateway:
+        before, new = len(gateway.current._subscribers), table(tool("b"))
+        waiting = asyncio.ensure_future(gateway.catalog(f"?digest={new.digest}&wait=20"))
+        while len(gateway.current._subscribers) < before + 1:
+            await gateway.manage("/livez")
+
+        gateway.current.swap(table(tool("c")))
+        gateway.current.swap(new)
+
+        assert (await waiting)["digest"] == new.digest
+        assert len(gateway.current._subscribers) == before
+
+
+async def test_waiting_for_a_catalog_ends() -> None:
+    async with running() as gateway:
+        report = await gateway.catalog("?digest=unheard&wait=0.01")
+
+        assert report["tools"] == 1
+
+
+async def test_a_catalog_that_is_served_is_not_waited_for() -> None:
+    async with running() as gateway:
+        assert gateway.current.table is not None
+        digest = gateway.current.table.digest
+
+        assert (await gateway.catalog(f"?digest={digest}&wait=30"))["digest"] == digest
+
+
+async def test_the_management_port_refuses_the_rest() -> None:
+    async with running() as gateway:
+        assert (await gateway.manage("/catalog?digest=x&wait=soon"))[0] == 400
+        assert (await gateway.manage("/other"))[0] == 404
+        url = f"http://127.0.0.1:{gateway.app.management_port}/livez"
+        async with gateway.client.post(url) as answer:
+            assert answer.status == 405
+
+
+async def test_requests_are_counted_and_timed() -> None:
+    async with running() as gateway:
+        await _read(gateway, modern("tools/call", {"name": "add"}))
+        await _read(gateway, modern("tools/call", {"name": "missing"}))
+        await _read(gateway, modern("no/such"))
+
+        labels = {"method": "tools/call", "era": "modern"}
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="ok") == 1
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
+        assert await gateway.metric("mcp_request_duration_seconds_count", **labels) == 2
+        labels = {"method": "other", "era": "modern"}
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
+        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 1
+        assert await gateway.metric("mcp_tool_call_duration_seconds_count", tool="add") == 1
+        assert await gateway.metric("mcp_requests_in_flight") == 0
+
+
+async def test_a_tool_that_leaves_the_catalog_leaves_the_metrics() -> None:
+    async with running() as gateway:
+        await _read(gateway, modern("tools/call", {"name": "add"}))
+
+        gateway.current.swap(table(tool("other")))
+
+        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") is None
+        assert await gateway.metric("mcp_catalog_entries", kind="tool") == 1
+
+
+async def test_the_catalog_in_service_is_a_metric() -> None:
+    async with running() as gateway:
+        old, new = gateway.current.table, table(tool("b"))
+        assert old is not None
+        assert gateway.current.loaded_at is not None
+        gateway.current.swap(new)
+
+        assert await gateway.metric("mcp_catalog_info", digest=new.digest) == 1
+        assert await gateway.metric("mcp_catalog_info", digest=old.digest) is None
+        loaded = gateway.current.loaded_at.timestamp()
+        assert await gateway.metric("mcp_catalog_loaded_timestamp_seconds") == pytest.approx(loaded)
+
+
+async def test_a_port_that_is_taken_leaves_nothing_open() -> None:
+    async with running() as gateway:
+        address = GatewayAddress(port=gateway.app.port, management_port=0)
+        second = GatewayApp(
+            Current(), FakeExecutor(), address=address, registry=CollectorRegistry()
+        )
+
+        with pytest.raises(OSError, match="in use"):
+            await second.start()
+        with pytest.raises(OSError, match="Connect call failed"):
+            await asyncio.open_connection("127.0.0.1", second.management_port)
+
+
+async def test_a_management_port_that_is_taken_is_an_error() -> None:
+    async with running() as gateway:
+        address = GatewayAddress(port=0, management_port=gateway.app.management_port)
+        second = GatewayApp(
+            Current(), FakeExecutor(), address=address, registry=CollectorRegistry()
+        )
+
+        with pytest.raises(OSError, match="in use"):
+            await second.start()
+
+
+async def test_stopping_what_never_started_does_nothing() -> None:
+    app = GatewayApp(
+        Current(), FakeExecutor(), address=GatewayAddress(), registry=CollectorRegistry()
+    )
+
+    await app.stop()
+
+    with pytest.raises(RuntimeError, match="has not been started"):
+        _ = app.port
