@@ -1,0 +1,211 @@
+"""The catalog source on a real API server, with the rights of a gateway and no more."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mcp_operator.api.catalog import Catalog, SecretKey
+from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, encode
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.gateway.secret_values import SecretUnavailable
+from mcp_operator.gateway.source import (
+    CONFIGMAPS,
+    SECRETS,
+    CatalogSource,
+    ClusterSecrets,
+    index_informer,
+)
+from mcp_operator.gateway.table import Current
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.informer import InformerSet
+from support.controlplane import Cluster
+from support.entries import catalog, tool
+from support.kubeconfigs import write_account_kubeconfig
+
+ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
+ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
+BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
+NAME = "mcp-server-shop-config"
+SHARD_BYTES = 200
+"""Small, so that a few tools take several ConfigMaps."""
+
+
+@dataclass
+class Gateway:
+    """A source that follows the index with the token of a restricted ServiceAccount."""
+
+    client: Client
+    current: Current
+    source: CatalogSource
+    secrets: ClusterSecrets
+
+    async def serves(self, *names: str) -> None:
+        await self.until(
+            lambda: self.current.table is not None and set(self.current.table.tools) == set(names)
+        )
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not condition():  # noqa: ASYNC110 - the API server tells the source, not us
+                await asyncio.sleep(0.01)
+
+
+async def write_catalog(client: Client, namespace: str, content: Catalog) -> list[str]:
+    """Write shards and then the index, as the operator does; returns the ConfigMaps' names."""
+    encoded = encode(content, SHARD_BYTES)
+    names = [f"{NAME}-{number}" if number else NAME for number in range(len(encoded.shards))]
+    for name, shard in reversed(list(zip(names, encoded.shards, strict=True))):
+        obj: Object = {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"namespace": namespace, "name": name},
+            "binaryData": {SHARD_KEY: base64.b64encode(shard).decode()},
+        }
+        if name == NAME:
+            obj["data"] = {INDEX_KEY: encoded.index.model_dump_json(by_alias=True)}
+        await client.apply(CONFIGMAPS, obj)
+    return names
+
+
+def three(*names: str) -> Catalog:
+    """Tools whose descriptions do not compress, so that they need several shards."""
+    text = "".join(chr(0x4E00 + number * 7919 % 20000) for number in range(200))
+    return catalog(*(tool(name, description=f"{name} {text}") for name in names))
+
+
+@pytest.fixture
+async def gateway(
+    control_plane: Cluster, client: Client, namespace: str, tmp_path: Path
+) -> AsyncIterator[Gateway]:
+    await allow_gateway(client, namespace)
+    kubeconfig = tmp_path / "gateway.yaml"
+    await write_account_kubeconfig(
+        kubeconfig, client, control_plane.kubeconfig, namespace, "gateway"
+    )
+    restricted = await Client.connect(
+        kubeconfig=kubeconfig,
+        field_manager="gateway",
+        user_agent="gateway-test",
+        metrics=RuntimeMetrics(new_registry()),
+    )
+    informers, current, index = InformerSet(restricted), Current(), Key(namespace, NAME)
+    source = CatalogSource(
+        restricted,
+        index_informer(informers, index),
+        current,
+        index=index,
+        registry=CollectorRegistry(),
+    )
+    secrets = ClusterSecrets(restricted)
+    tasks = [asyncio.create_task(informers.run()), asyncio.create_task(source.run())]
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(restricted.close)
+        stack.push_async_callback(secrets.close)
+        yield Gateway(restricted, current, source, secrets)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def allow_gateway(client: Client, namespace: str) -> None:
+    meta = {"namespace": namespace, "name": "gateway"}
+    await client.create(ACCOUNTS, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": meta})
+    rules = [
+        {
+            "apiGroups": [""],
+            "resources": ["configmaps"],
+            "verbs": ["get", "list", "watch"],
+            "resourceNames": [NAME, *(f"{NAME}-{number}" for number in range(1, 20))],
+        },
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["api"]},
+    ]
+    role: Object = {"apiVersion": ROLES.api_version, "kind": "Role", "metadata": meta}
+    await client.create(ROLES, role | {"rules": rules})
+    await client.create(
+        BINDINGS,
+        {
+            "apiVersion": BINDINGS.api_version,
+            "kind": "RoleBinding",
+            "metadata": meta,
+            "roleRef": {"apiGroup": ROLES.group, "kind": "Role", "name": "gateway"},
+            "subjects": [{"kind": "ServiceAccount", "namespace": namespace, "name": "gateway"}],
+        },
+    )
+
+
+async def test_a_changed_config_map_is_served(
+    client: Client, namespace: str, gateway: Gateway
+) -> None:
+    names = await write_catalog(client, namespace, three("a", "b"))
+    assert len(names) > 1
+    await gateway.serves("a", "b")
+    await write_catalog(client, namespace, three("a", "b", "c"))
+    await gateway.serves("a", "b", "c")
+    await write_catalog(client, namespace, three("c"))
+    await gateway.serves("c")
+    await gateway.until(lambda: gateway.source.state == "")
+
+
+async def test_a_broken_shard_keeps_the_last_good_catalog(
+    client: Client, namespace: str, gateway: Gateway
+) -> None:
+    await write_catalog(client, namespace, three("a"))
+    await gateway.serves("a")
+    good = gateway.current.table
+
+    await write_catalog(client, namespace, three("a", "b"))
+    await gateway.serves("a", "b")
+    served = gateway.current.table
+    broken = encode(three("x", "y"), SHARD_BYTES).index.model_dump_json(by_alias=True)
+    await client.merge_patch(CONFIGMAPS, Key(namespace, NAME), {"data": {INDEX_KEY: broken}})
+    await gateway.until(lambda: gateway.source.state != "")
+    assert gateway.current.table is served is not good
+
+    await client.delete(CONFIGMAPS, Key(namespace, NAME))
+    await gateway.until(lambda: "does not exist" in gateway.source.state)
+    assert gateway.current.table is served
+
+    await write_catalog(client, namespace, three("x", "y"))
+    await gateway.serves("x", "y")
+
+
+async def test_a_role_with_resource_names_is_all_that_is_needed(
+    client: Client, namespace: str, gateway: Gateway
+) -> None:
+    await write_catalog(client, namespace, three("a", "b"))
+    await gateway.serves("a", "b")
+    with pytest.raises(ApiError) as caught:
+        await anext(aiter(gateway.client.list_pages(CONFIGMAPS, namespace=namespace)))
+    assert caught.value.is_forbidden
+    with pytest.raises(ApiError) as caught:
+        await gateway.client.get(CONFIGMAPS, Key(namespace, "kube-root-ca.crt"))
+    assert caught.value.is_forbidden
+
+
+async def test_a_secret_is_read_by_its_name(
+    client: Client, namespace: str, gateway: Gateway
+) -> None:
+    for name in ("api", "other"):
+        await client.create(
+            SECRETS,
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"namespace": namespace, "name": name},
+                "stringData": {"token": f"value of {name}"},
+            },
+        )
+    allowed = SecretKey(namespace=namespace, name="api", key="token")
+    assert await gateway.secrets.value(allowed) == b"value of api"
+    with pytest.raises(SecretUnavailable, match="forbidden"):
+        await gateway.secrets.value(allowed.model_copy(update={"name": "other"}))
