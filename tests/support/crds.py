@@ -48,6 +48,6 @@ async def _established(client: Client, name: str) -> None:
     events = client.watch(DEFINITIONS, field_selector=f"metadata.name={name}")
     async with contextlib.aclosing(events):
         async for event in events:  # begins with the definition as it is
-            conditions = event.object.get("status", {}).get("conditions", [])
+            conditions = event.object.get("status", {}).get("conditions") or []
             if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
                 return

@@ -1,0 +1,124 @@
+"""The main job, for real, in front of you: `make demo`.
+
+It gets a Kubernetes API server, runs the operator against it, applies ``manifests/samples``, and
+uses what comes out with the official MCP client. Without an API server it serves the same samples
+from files. The exit code is 0 only if everything that it shows was true. KEEP=1 leaves it running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+
+from cluster_stage import SERVER, ClusterStage
+from narrator import Narrator
+from stage import FileStage, Stage, Troupe
+from story import play
+from support.controlplane import Cluster, start_cluster
+from support.provision import UnavailableError
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    narrator = Narrator()
+    cluster = None
+    try:
+        cluster = _api_server(narrator)
+        asyncio.run(_in_cluster(cluster, narrator) if cluster else _from_files(narrator))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("\nInterrupted.")
+        return EXIT_INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - a person reads this, with the logs above it
+        traceback.print_exc()
+        print(f"\nThe demo failed: {type(error).__name__}: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    finally:
+        if cluster:
+            cluster.stop()
+    print(f"\nAll of it took {narrator.seconds:.0f} s. Everything was cleaned up.")
+    return 0
+
+
+def _api_server(narrator: Narrator) -> Cluster | None:
+    try:
+        with narrator.step(
+            "A Kubernetes API server", "A real one: TLS, RBAC, garbage collection, Deployments."
+        ):
+            return start_cluster(narrator.say)
+    except UnavailableError as error:
+        narrator.say(f"There is {error}.")
+        narrator.say("So the same samples are served from files now, by `mcp-operator serve`.")
+        return None
+
+
+async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
+    async with Troupe() as troupe, ClusterStage(cluster, troupe) as stage:
+        try:
+            with narrator.step(
+                "The CRDs are installed", "Four kinds, with validation by the API server itself."
+            ):
+                narrator.say(", ".join(await stage.install_crds()))
+            with narrator.step("The operator starts", "It waits for its caches, then it is ready."):
+                await stage.start_operator()
+            with narrator.step(
+                "manifests/samples is applied", "A server, tools, prompts, resources, a backend."
+            ):
+                narrator.say("\n".join(await stage.apply_samples()))
+            with narrator.step(
+                "The gateway runs", "Ready says: the gateway itself confirmed this very catalog."
+            ):
+                await stage.start_gateway()
+            await play(stage, narrator)
+            with narrator.step(
+                "kubectl get mcps,mcpt,mcpp,mcpr", "The tables are the API server's own."
+            ):
+                narrator.say(await stage.tables())
+        except Exception:
+            print(troupe.logs(), file=sys.stderr)
+            raise
+        if os.environ.get("KEEP"):
+            print(
+                f"\nIt stays up until Ctrl-C. kubectl, in another terminal:\n"
+                f"\n    export KUBECONFIG={cluster.kubeconfig}"
+                f"\n    kubectl --namespace {stage.namespace} get mcps,mcpt,mcpp,mcpr"
+                f"\n    kubectl --namespace {stage.namespace} edit mcpserver {SERVER}"
+            )
+            await _stay_up(stage)
+
+
+async def _from_files(narrator: Narrator) -> None:
+    async with Troupe() as troupe:
+        stage = FileStage(troupe)
+        try:
+            with narrator.step(
+                "mcp-operator serve", "The same YAML without a cluster, reloaded when it changes."
+            ):
+                await stage.start()
+            await play(stage, narrator)
+        except Exception:
+            print(troupe.logs(), file=sys.stderr)
+            raise
+        if os.environ.get("KEEP"):
+            print("\nIt stays up until Ctrl-C.")
+            await _stay_up(stage)
+
+
+async def _stay_up(stage: Stage) -> None:
+    print(
+        f"\nAn MCP client, for instance:\n"
+        f"\n    claude mcp add --transport http shop {stage.url}"
+        f"\n    npx @modelcontextprotocol/inspector {stage.url}",
+        flush=True,
+    )
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

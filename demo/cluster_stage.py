@@ -1,0 +1,189 @@
+"""The samples in a cluster: CRDs, operator, a gateway, and the backend behind its Service."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from typing import Self
+
+import yaml
+
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+from stage import BACKEND, BACKEND_PORT, READY_TIMEOUT, SAMPLES, Troupe, until_ok
+from support.controlplane import Cluster, ControlPlane
+from support.crds import DEFINITIONS, install_crds
+from support.kubelet import Kubelet
+from support.network import free_port
+from support.pods import PODS
+from support.processes import ProcessError
+from tables import table
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+SERVICES = Resource("", "v1", "services", "Service")
+
+OURS = (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
+
+RESOURCES = {one.kind: one for one in (*OURS, SERVICES)}
+"""Of the samples' objects; the backend's Deployment is left out, for the backend runs here."""
+
+SERVER = "shop"
+
+
+class ClusterStage:
+    """A namespace of a cluster with the samples, from entering it to leaving it.
+
+    Where the cluster has no nodes and the Deployment controller runs, the gateway is the Pod that
+    the operator asked for. Otherwise the gateway is a process beside the operator.
+    """
+
+    def __init__(self, cluster: Cluster, troupe: Troupe) -> None:
+        own = isinstance(cluster, ControlPlane)
+        self.namespace = "demo" if own else f"mcp-demo-{uuid.uuid4().hex[:6]}"
+        self.url = ""
+        self._cluster = cluster
+        self._troupe = troupe
+        self._runs_pods = own and cluster.has_controllers
+        self._exit = contextlib.AsyncExitStack()
+        self._services = {f"{self.namespace}/{BACKEND}:{BACKEND_PORT}": troupe.backend}
+        self.client: Client
+
+    async def __aenter__(self) -> Self:
+        self.client = await Client.connect(
+            kubeconfig=self._cluster.kubeconfig,
+            field_manager="mcp-operator-demo",
+            user_agent="mcp-operator-demo",
+            metrics=RuntimeMetrics(new_registry()),
+        )
+        self._exit.push_async_callback(self.client.close)
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self._exit.aclose()
+
+    async def install_crds(self) -> list[str]:
+        """Install the CRDs; those that were not there before are deleted again on leaving."""
+        before = {
+            definition["metadata"]["name"]
+            async for page in self.client.list_pages(DEFINITIONS)
+            for definition in page.items
+        }
+        installed = [
+            definition["metadata"]["name"] for definition in await install_crds(self.client)
+        ]
+        for name in set(installed) - before:
+            self._exit.push_async_callback(self._delete, DEFINITIONS, Key("", name))
+        return installed
+
+    async def start_operator(self) -> None:
+        """Start the control plane, restricted to the demo's namespace."""
+        await self.client.create(NAMESPACES, {"metadata": {"name": self.namespace}})
+        self._exit.push_async_callback(self._delete, NAMESPACES, Key("", self.namespace))
+        health = free_port()
+        child = self._troupe.operator(
+            "operator",
+            f"--kubeconfig={self._cluster.kubeconfig}",
+            f"--namespace={self.namespace}",
+            f"--lease-namespace={self.namespace}",
+            "--bind-address=127.0.0.1",
+            f"--metrics-port={free_port()}",
+            f"--health-port={health}",
+        )
+        await until_ok(child, f"http://127.0.0.1:{health}/readyz")
+
+    async def apply_samples(self) -> list[str]:
+        """Start the backend and apply the samples; returns what was applied."""
+        await self._troupe.start_backend()
+        applied = []
+        for obj in samples(self.namespace):
+            await self.client.apply(RESOURCES[obj["kind"]], obj)
+            applied.append(f"{obj['kind']}/{obj['metadata']['name']}")
+        return applied
+
+    async def start_gateway(self) -> None:
+        """Have the gateway run, wait until it serves the catalog, and learn its address."""
+        if not self._runs_pods:
+            await self._start_gateway_process()
+            return
+        kubelet = Kubelet(self.client, self._cluster.kubeconfig, self.namespace, self._services)
+        await self._exit.enter_async_context(kubelet)
+        await self._until_ready()
+        async for page in self.client.list_pages(PODS, namespace=self.namespace):
+            for pod in page.items:
+                self.url = f"http://{pod['status']['podIP']}:8080/mcp"
+
+    async def _start_gateway_process(self) -> None:
+        port, management = free_port(), free_port()
+        child = self._troupe.operator(
+            "gateway",
+            f"--kubeconfig={self._cluster.kubeconfig}",
+            f"--namespace={self.namespace}",
+            f"--server={SERVER}",
+            "--bind-address=127.0.0.1",
+            f"--port={port}",
+            f"--management-port={management}",
+            *(f"--service={name}={target}" for name, target in self._services.items()),
+        )
+        await until_ok(child, f"http://127.0.0.1:{management}/readyz")
+        self.url = f"http://127.0.0.1:{port}/mcp"
+
+    async def _until_ready(self) -> None:
+        """Wait until the operator says that the gateway confirmed the catalog."""
+        events = self.client.watch(
+            MCPSERVERS, namespace=self.namespace, field_selector=f"metadata.name={SERVER}"
+        )
+        conditions: list[Object] = []
+        try:
+            async with asyncio.timeout(READY_TIMEOUT), contextlib.aclosing(events):
+                async for event in events:
+                    conditions = event.object.get("status", {}).get("conditions") or []
+                    if any(
+                        one["type"] == "Ready" and one["status"] == "True" for one in conditions
+                    ):
+                        return
+        except TimeoutError:
+            said = "; ".join(
+                f"{one['type']} {one['status']}: {one['message']}" for one in conditions
+            )
+            raise ProcessError(
+                f"the MCPServer {SERVER} was not ready in {READY_TIMEOUT:g} s: {said or 'no status'}"
+            ) from None
+
+    async def describe_tool(self, name: str, description: str) -> None:
+        """Server-side apply, as `kubectl apply --server-side` does."""
+        tool = next(obj for obj in samples(self.namespace) if obj["metadata"]["name"] == name)
+        tool["spec"]["description"] = description
+        await self.client.apply(MCPTOOLS, tool)
+
+    async def delete_tool(self, name: str) -> None:
+        """Delete, as `kubectl delete` does."""
+        await self.client.delete(MCPTOOLS, Key(self.namespace, name))
+
+    async def tables(self) -> str:
+        """Return what `kubectl get` says of our kinds."""
+        parts = [await table(self.client, resource, self.namespace) for resource in OURS]
+        return "\n\n".join(parts)
+
+    async def _delete(self, resource: Resource, key: Key) -> None:
+        try:
+            await self.client.delete(resource, key)
+        except ApiError as error:
+            print(f"Please delete {resource} {key} yourself: {error}")
+
+
+def samples(namespace: str) -> list[Object]:
+    """Return the objects of the samples that have a place in the demo."""
+    files = [*sorted(SAMPLES.glob("*.yaml")), SAMPLES / "backend" / "service.yaml"]
+    objects = [
+        document
+        for file in files
+        for document in yaml.safe_load_all(file.read_text(encoding="utf-8"))
+        if document["kind"] in RESOURCES
+    ]
+    for obj in objects:
+        obj["metadata"]["namespace"] = namespace
+    return objects

@@ -1,0 +1,160 @@
+"""What the story is played on: the same samples in a cluster, or from files without one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import aiohttp
+import yaml
+
+from support.network import free_port
+from support.processes import Child, ProcessError, ProcessGroup
+
+ROOT = Path(__file__).parents[1]
+
+SAMPLES = ROOT / "manifests" / "samples"
+
+BACKEND = "shop-backend"
+"""The Service of the samples."""
+
+BACKEND_PORT = 80
+
+READY_TIMEOUT = 30.0
+"""Seconds for a process or an object to become ready. One or two are usual."""
+
+_POLL_INTERVAL = 0.05
+
+
+class Stage(Protocol):
+    """Where a server of the samples runs, and how its objects are changed.
+
+    Attributes:
+        url: The MCP endpoint.
+    """
+
+    url: str
+
+    async def describe_tool(self, name: str, description: str) -> None:
+        """Change the description of the MCPTool of this name."""
+
+    async def delete_tool(self, name: str) -> None:
+        """Delete the MCPTool of this name."""
+
+
+class Troupe:
+    """The demo's processes; leaving it ends them and removes what they wrote."""
+
+    def __init__(self) -> None:
+        self.directory = Path(tempfile.mkdtemp(prefix="mcp-operator-demo-"))
+        self._processes = ProcessGroup(self.directory)
+        self.backend = f"127.0.0.1:{free_port()}"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await asyncio.to_thread(self._processes.stop)
+
+    def logs(self) -> str:
+        """What the processes have written."""
+        return self._processes.logs()
+
+    def operator(self, *arguments: str) -> Child:
+        """Start `mcp-operator`, which logs to our file."""
+        command = (sys.executable, "-m", "mcp_operator", *arguments)
+        return self._processes.start(arguments[0], command, env=os.environ)
+
+    async def start_backend(self) -> None:
+        """Start the samples' own REST backend."""
+        port = self.backend.rpartition(":")[2]
+        app = SAMPLES / "backend" / "app.py"
+        child = self._processes.start("backend", [sys.executable, app, "--port", port])
+        await until_ok(child, f"http://{self.backend}/healthz")
+
+
+async def until_ok(child: Child, url: str) -> None:
+    """Wait until an address answers 200.
+
+    Raises:
+        ProcessError: The process ended, or it took too long.
+    """
+
+    async def answers(session: aiohttp.ClientSession) -> bool:
+        child.check()
+        try:
+            async with session.get(url) as response:
+                return response.status == HTTPStatus.OK
+        except aiohttp.ClientError:
+            return False
+
+    async with aiohttp.ClientSession() as session:
+        if not await until(lambda: answers(session)):
+            raise ProcessError(f"{child.name} was not ready in {READY_TIMEOUT:g} s")
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> bool:
+    """Poll a condition; tell whether it came true in time."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    while not await condition():
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(_POLL_INTERVAL)
+    return True
+
+
+class FileStage:
+    """`mcp-operator serve` on a copy of the samples."""
+
+    def __init__(self, troupe: Troupe) -> None:
+        self._troupe = troupe
+        self._folder = troupe.directory / "samples"
+        self.url = ""
+
+    async def start(self) -> None:
+        """Copy the samples and serve the copy."""
+        shutil.copytree(SAMPLES, self._folder)
+        await self._troupe.start_backend()
+        port, management = free_port(), free_port()
+        child = self._troupe.operator(
+            "serve",
+            str(self._folder),
+            f"--port={port}",
+            f"--management-port={management}",
+            f"--service={BACKEND}:{BACKEND_PORT}={self._troupe.backend}",
+        )
+        await until_ok(child, f"http://127.0.0.1:{management}/readyz")
+        self.url = f"http://127.0.0.1:{port}/mcp"
+
+    async def describe_tool(self, name: str, description: str) -> None:
+        """Edit the file."""
+
+        def edit(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            for tool in tools:
+                if tool["metadata"]["name"] == name:
+                    tool["spec"]["description"] = description
+            return tools
+
+        await asyncio.to_thread(self._rewrite, edit)
+
+    async def delete_tool(self, name: str) -> None:
+        """Delete the object from the file."""
+        await asyncio.to_thread(
+            self._rewrite,
+            lambda tools: [tool for tool in tools if tool["metadata"]["name"] != name],
+        )
+
+    def _rewrite(self, edit: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
+        path = self._folder / "tools.yaml"
+        tools = edit(list(yaml.safe_load_all(path.read_text(encoding="utf-8"))))
+        partial = path.with_suffix(".partial")
+        partial.write_text(yaml.safe_dump_all(tools), encoding="utf-8")
+        partial.rename(path)

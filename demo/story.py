@@ -1,0 +1,149 @@
+"""The part of the demo that an MCP client sees; the same with a cluster and without one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+
+from mcp import Client
+from mcp.client.subscriptions import Subscription
+from mcp.types import TextContent, TextResourceContents, Tool
+
+from narrator import Narrator
+from stage import READY_TIMEOUT, Stage
+
+EDITED = "search-products"
+DELETED = "product-picture"
+"""MCPTools of the samples, each with one tool of the same name."""
+
+REPETITIONS = 10
+"""Edits whose propagation is measured."""
+
+Tools = dict[str, Tool]
+
+
+class UnexpectedError(Exception):
+    """The client saw something else than the samples promise."""
+
+
+def expect(condition: bool, sentence: str) -> None:  # noqa: FBT001 - it reads like assert
+    """Fail the demo.
+
+    Raises:
+        UnexpectedError: with the sentence.
+    """
+    if not condition:
+        raise UnexpectedError(sentence)
+
+
+async def play(stage: Stage, narrator: Narrator) -> None:
+    """Connect, list, call, edit and delete."""
+    async with contextlib.AsyncExitStack() as stack:
+        with narrator.step(
+            "An MCP client connects", f"The official Python SDK, knowing nothing but {stage.url}"
+        ):
+            client = await stack.enter_async_context(
+                Client(stage.url, read_timeout_seconds=READY_TIMEOUT)
+            )
+            narrator.say(f"protocol {client.protocol_version}")
+        await _list(client, narrator)
+        await _use(client, narrator)
+        changes = await stack.enter_async_context(client.listen(tools_list_changed=True))
+        await _change(stage, client, changes, narrator)
+
+
+async def _list(client: Client, narrator: Narrator) -> None:
+    with narrator.step("It lists", "Everything that carries the label which the server selects."):
+        tools = await tools_of(client)
+        prompts = (await client.list_prompts()).prompts
+        resources = (await client.list_resources()).resources
+        templates = (await client.list_resource_templates()).resource_templates
+        narrator.say(f"tools      {', '.join(sorted(tools))}")
+        narrator.say(f"prompts    {', '.join(prompt.name for prompt in prompts)}")
+        narrator.say(f"resources  {', '.join(str(resource.uri) for resource in resources)}")
+        narrator.say(f"templates  {', '.join(template.uri_template for template in templates)}")
+        expect({EDITED, DELETED} <= tools.keys(), "tools of the samples are missing")
+        expect(len(prompts) > 0, "the samples' prompts are missing")
+        expect(len(resources) > 0, "the samples' resources are missing")
+        expect(len(templates) > 0, "the samples' resource template is missing")
+
+
+async def _use(client: Client, narrator: Narrator) -> None:
+    with narrator.step(
+        "It calls tools", "The gateway turns arguments into requests to a plain REST backend."
+    ):
+        found = await client.call_tool("search-products", {"text": "mug", "inStock": True})
+        expect(not found.is_error, "search-products failed")
+        narrator.excerpt(f"search-products: {found.structured_content}")
+        order = await client.call_tool("place-order", {"sku": "teapot", "quantity": 2})
+        expect(not order.is_error, "place-order failed")
+        narrator.excerpt(f"place-order: {_text(order.content[0])}")
+        refused = await client.call_tool("place-order", {"sku": "teapot", "quantity": 0})
+        expect(bool(refused.is_error), "an order of nothing was accepted")
+        narrator.excerpt(f"place-order with quantity 0: {_text(refused.content[0])}")
+    with narrator.step(
+        "It reads and prompts", "Content of the object, content of the backend, a filled template."
+    ):
+        for uri in ("shop://policies/returns", "shop://orders/1001"):
+            (content, *_) = (await client.read_resource(uri)).contents
+            expect(isinstance(content, TextResourceContents), f"{uri} is not text")
+            narrator.excerpt(f"{uri}: {_text(content)}")
+        prompt = await client.get_prompt("describe-product", {"sku": "teapot", "tone": "playful"})
+        narrator.excerpt(f"describe-product: {_text(prompt.messages[0].content)}")
+
+
+async def _change(stage: Stage, client: Client, changes: Subscription, narrator: Narrator) -> None:
+    """Edit and delete, and have the client notice; the subscription is open meanwhile."""
+
+    async def noticed(act: Awaitable[None], holds: Callable[[Tools], bool]) -> float:
+        """Return the seconds from acting until the client, being notified, lists the effect."""
+        started = time.monotonic()
+        await act
+        async with asyncio.timeout(READY_TIMEOUT):
+            while True:
+                await anext(aiter(changes))
+                if holds(await tools_of(client)):
+                    return time.monotonic() - started
+
+    def described(text: str) -> Callable[[Tools], bool]:
+        return lambda tools: tools[EDITED].description == text
+
+    with narrator.step(
+        f"The MCPTool {EDITED} is edited", "The client is told, and lists the new description."
+    ):
+        text = "Finds things to buy."
+        seconds = await noticed(stage.describe_tool(EDITED, text), described(text))
+        narrator.say(f"edit to list_changed to new list: {seconds * 1000:.0f} ms")
+    with narrator.step(
+        f"The MCPTool {DELETED} is deleted",
+        "It vanishes from the client's list; it cannot be called.",
+    ):
+        seconds = await noticed(stage.delete_tool(DELETED), lambda tools: DELETED not in tools)
+        narrator.say(f"deletion to list_changed to a list without it: {seconds * 1000:.0f} ms")
+        narrator.say(f"tools      {', '.join(sorted(await tools_of(client)))}")
+    with narrator.step(
+        f"{REPETITIONS} more edits are timed",
+        "From the edit until the client has listed its effect.",
+    ):
+        times = []
+        for number in range(REPETITIONS):
+            text = f"Finds things to buy, edition {number}."
+            times.append(await noticed(stage.describe_tool(EDITED, text), described(text)))
+        narrator.say(
+            f"median {statistics.median(times) * 1000:.0f} ms, "
+            f"fastest {min(times) * 1000:.0f} ms, slowest {max(times) * 1000:.0f} ms"
+        )
+
+
+async def tools_of(client: Client) -> Tools:
+    """Return the tools that the server lists, by name."""
+    return {tool.name: tool for tool in (await client.list_tools()).tools}
+
+
+def _text(content: object) -> str:
+    if isinstance(content, TextContent | TextResourceContents):
+        return content.text
+    raise UnexpectedError(f"text was expected, not {type(content).__name__}")
