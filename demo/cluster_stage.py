@@ -150,7 +150,7 @@ class ClusterStage:
                 f"{one['type']} {one['status']}: {one['message']}" for one in conditions
             )
             raise ProcessError(
-                f"the MCPServer {SERVER} was not ready in {READY_TIMEOUT:g} s: {said or 'no status'}"
+                f"MCPServer {SERVER} was not ready in {READY_TIMEOUT:g} s: {said or 'no status'}"
             ) from None
 
     async def describe_tool(self, name: str, description: str) -> None:
