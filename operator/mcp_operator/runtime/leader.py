@@ -216,12 +216,12 @@ class LeaderElector:
         return True
 
     async def _release(self) -> None:
-        """Let the next leader begin at once; if that fails, it begins when the lease runs out."""
-        if self._observed is None:
-            return
+        """Let the next leader begin at once; if that fails, it begins when the lease runs out.
+
+        The lease is read first, because a renewal may have been cut off before its answer came.
+        """
         now = rfc3339_micro(self._clock.now())
-        spec = {
-            **self._observed["spec"],
+        released = {
             "holderIdentity": "",
             "leaseDurationSeconds": 1,
             "renewTime": now,
@@ -229,7 +229,10 @@ class LeaderElector:
         }
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                await self._client.replace(LEASES, {**self._observed, "spec": spec})
+                lease = await self._client.get(LEASES, self._key)
+                if lease["spec"].get("holderIdentity") == self._identity:
+                    lease = {**lease, "spec": {**lease["spec"], **released}}
+                    await self._client.replace(LEASES, lease)
         except (ApiError, TimeoutError) as error:
             _log.warning("Lease not released", extra={**self._who(), "error": str(error)})
 

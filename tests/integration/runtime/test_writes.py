@@ -1,0 +1,251 @@
+"""Applying, status, events and the lease against a real API server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.meta import Key, Object, Resource, resource_version_of
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.apply import Applier, OwnershipConflictError
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.leader import LEASES, LeaderElector
+from mcp_operator.runtime.recorder import EVENTS, EventRecorder
+from mcp_operator.runtime.status import StatusWriter
+from support.objects import CONFIG_MAPS
+
+DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+HASH = "tests.example.com/hash"
+
+
+@pytest.fixture
+async def owner(client: Client, namespace: str) -> Object:
+    return await client.create(
+        CONFIG_MAPS,
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"namespace": namespace, "name": "owner"},
+        },
+    )
+
+
+@pytest.fixture
+def applier(client: Client) -> Applier:
+    return Applier(client, hash_annotation=HASH)
+
+
+def child(namespace: str, **data: str) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"namespace": namespace, "name": "child"},
+        "data": data,
+    }
+
+
+def deployment(namespace: str) -> Object:
+    labels = {"app": "child"}
+    container = {
+        "name": "main",
+        "image": "example.com/image:1",
+        "env": [{"name": "EMPTY", "value": ""}, {"name": "A", "value": "1"}],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}},
+        "securityContext": {"capabilities": {"drop": ["ALL"]}},
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  # in a pod
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": namespace, "name": "child", "labels": labels},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {
+                "metadata": {"labels": labels, "annotations": {}},
+                "spec": {
+                    "containers": [container],
+                    "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "1024Mi"}}],
+                    "imagePullSecrets": [],
+                    "automountServiceAccountToken": False,
+                },
+            },
+        },
+    }
+
+
+async def test_a_child_is_created_left_alone_and_updated(
+    client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    key = Key(namespace, "child")
+    assert await applier.apply(owner, child(namespace, x="1"), CONFIG_MAPS, None) == "created"
+    live = await client.get(CONFIG_MAPS, key)
+    assert live["metadata"]["ownerReferences"][0]["uid"] == owner["metadata"]["uid"]
+    assert await applier.apply(owner, child(namespace, x="1"), CONFIG_MAPS, live) == "unchanged"
+    assert await applier.apply(owner, child(namespace, x="2"), CONFIG_MAPS, live) == "updated"
+    assert (await client.get(CONFIG_MAPS, key))["data"] == {"x": "2"}
+
+
+async def test_a_field_no_longer_desired_is_removed_and_those_of_others_are_kept(
+    client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    key = Key(namespace, "child")
+    await applier.apply(owner, child(namespace, x="1", y="2"), CONFIG_MAPS, None)
+    await other_client.merge_patch(CONFIG_MAPS, key, {"data": {"theirs": "3"}})
+    live = await client.get(CONFIG_MAPS, key)
+    assert await applier.apply(owner, child(namespace, x="1", y="2"), CONFIG_MAPS, live) == (
+        "unchanged"
+    )
+    assert await applier.apply(owner, child(namespace, x="1"), CONFIG_MAPS, live) == "updated"
+    assert (await client.get(CONFIG_MAPS, key))["data"] == {"x": "1", "theirs": "3"}
+
+
+async def test_a_hand_edit_is_put_back_and_then_nothing_is_written(
+    client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    key = Key(namespace, "child")
+    await applier.apply(owner, deployment(namespace), DEPLOYMENTS, None)
+    edit = {"spec": {"template": {"spec": {"automountServiceAccountToken": True}}}}
+    edited = await other_client.merge_patch(DEPLOYMENTS, key, edit)
+    assert await applier.apply(owner, deployment(namespace), DEPLOYMENTS, edited) == "updated"
+    live = await client.get(DEPLOYMENTS, key)
+    assert live["spec"]["template"]["spec"]["automountServiceAccountToken"] is False
+    assert await applier.apply(owner, deployment(namespace), DEPLOYMENTS, live) == "unchanged"
+    drifts = client.metrics.registry.get_sample_value(
+        "drift_corrected_total", {"kind": "Deployment"}
+    )
+    assert drifts == 1
+
+
+async def test_replicas_and_annotations_of_others_are_not_fought_over(
+    client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    key = Key(namespace, "child")
+    await applier.apply(owner, deployment(namespace), DEPLOYMENTS, None)
+    theirs = {"metadata": {"annotations": {"theirs": "x"}}, "spec": {"replicas": 7}}
+    live = await other_client.merge_patch(DEPLOYMENTS, key, theirs)
+    assert await applier.apply(owner, deployment(namespace), DEPLOYMENTS, live) == "unchanged"
+
+
+async def test_an_object_of_somebody_else_is_left_exactly_as_it_was(
+    client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    theirs = await other_client.create(CONFIG_MAPS, child(namespace, x="theirs"))
+    for live in (None, theirs):
+        with pytest.raises(OwnershipConflictError, match=f"ConfigMap {namespace}/child"):
+            await applier.apply(owner, child(namespace, x="ours"), CONFIG_MAPS, live)
+    assert await client.get(CONFIG_MAPS, Key(namespace, "child")) == theirs
+
+
+async def test_an_object_made_anew_behind_the_caches_back_is_not_taken_over(
+    client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    key = Key(namespace, "child")
+    await applier.apply(owner, child(namespace, x="1"), CONFIG_MAPS, None)
+    stale = await client.get(CONFIG_MAPS, key)
+    await other_client.delete(CONFIG_MAPS, key)
+    with pytest.raises(ApiError) as caught:
+        await applier.apply(owner, child(namespace, x="2"), CONFIG_MAPS, stale)
+    assert caught.value.is_conflict
+    theirs = await other_client.create(CONFIG_MAPS, child(namespace, x="theirs"))
+    with pytest.raises(ApiError) as caught:
+        await applier.apply(owner, child(namespace, x="2"), CONFIG_MAPS, stale)
+    assert caught.value.is_conflict
+    assert not await applier.delete(owner, CONFIG_MAPS, stale)
+    assert await client.get(CONFIG_MAPS, key) == theirs
+
+
+async def test_a_status_that_is_the_same_costs_nothing_and_a_dropped_field_goes(
+    client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    key = Key(namespace, "child")
+    await applier.apply(owner, deployment(namespace), DEPLOYMENTS, None)
+    # A Deployment has a status of its own accord; ours is the only writer in this test's claim.
+    writer = StatusWriter(client)
+    live = await client.get(DEPLOYMENTS, key)
+    assert await writer.write(DEPLOYMENTS, live, {"replicas": 3, "observedGeneration": 1})
+    live = await client.get(DEPLOYMENTS, key)
+    before = resource_version_of(live)
+    assert not await writer.write(DEPLOYMENTS, live, dict(live["status"]))
+    assert resource_version_of(await client.get(DEPLOYMENTS, key)) >= before
+
+
+async def test_events_about_one_thing_become_one_event_with_a_count(
+    client: Client, namespace: str, owner: Object
+) -> None:
+    recorder = EventRecorder(
+        client, controller="tests.example.com/op", instance="one", clock=SystemClock()
+    )
+    for _ in range(3):
+        recorder.event(owner, type="Warning", reason="Tested", note="It was tested.")
+    written = asyncio.Event()
+
+    def note(_: Resource, obj: Object) -> None:
+        if obj.get("series", {}).get("count") == 3:
+            written.set()
+
+    client.observe_writes(note)
+    task = asyncio.create_task(recorder.run())
+    await asyncio.wait_for(written.wait(), 10)
+    task.cancel()
+    pages = client.list_pages(EVENTS, namespace=namespace)
+    found = [obj async for page in pages for obj in page.items if obj["reason"] == "Tested"]
+    (event,) = found
+    assert event["regarding"]["uid"] == owner["metadata"]["uid"]
+    assert event["note"] == "It was tested."
+
+
+class Watch:
+    """Work that notes when it was under way."""
+
+    def __init__(self) -> None:
+        self.started = asyncio.Event()
+        self.span: tuple[float, float] = (0.0, 0.0)
+
+    async def work(self) -> None:
+        now = asyncio.get_running_loop().time
+        began = now()
+        self.started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0.2)
+            self.span = (began, now())
+
+
+async def test_two_replicas_lead_one_after_the_other(
+    client: Client, other_client: Client, namespace: str
+) -> None:
+    def elector(through: Client, identity: str) -> LeaderElector:
+        return LeaderElector(
+            through,
+            namespace=namespace,
+            name="operator",
+            identity=identity,
+            lease_duration=3.0,
+            renew_deadline=2.0,
+            retry_period=0.2,
+            clock=SystemClock(),
+            metrics=RuntimeMetrics(new_registry()),
+        )
+
+    first, second = Watch(), Watch()
+    one, two = elector(client, "one"), elector(other_client, "two")
+    leading = asyncio.create_task(one.run(first.work))
+    await asyncio.wait_for(first.started.wait(), 5)
+    standing_by = asyncio.create_task(two.run(second.work))
+    await asyncio.sleep(1)  # several renewals
+    assert one.is_leader
+    assert not two.is_leader
+    leading.cancel()
+    await asyncio.wait({leading})
+    await asyncio.wait_for(second.started.wait(), 2)
+    standing_by.cancel()
+    await asyncio.wait({standing_by})
+    assert first.span[1] <= second.span[0]
+    spec = (await client.get(LEASES, Key(namespace, "operator")))["spec"]
+    assert spec["holderIdentity"] == ""
+    assert spec["leaseTransitions"] == 1

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_operator.runtime.compare import covers, fingerprint, quantity
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=10,
+)
+
+
+@given(value=JSON)
+def test_everything_covers_itself(value: Any) -> None:
+    assert covers(value, value)
+
+
+@given(value=st.dictionaries(st.text(max_size=3), JSON), extra=JSON)
+def test_more_than_is_desired_does_no_harm(value: dict[str, Any], extra: Any) -> None:
+    assert covers({**value, "not there yet": extra}, value)
+
+
+@pytest.mark.parametrize(
+    ("live", "desired"),
+    [
+        ({"replicas": 3}, {"replicas": 2}),
+        ({}, {"automountServiceAccountToken": False}),
+        ({"port": "80"}, {"port": 80}),
+        ({"flag": 1}, {"flag": True}),
+        ({"args": ["a", "b"]}, {"args": ["a"]}),
+        ({"args": ["b", "a"]}, {"args": ["a", "b"]}),
+        ({"spec": "text"}, {"spec": {"a": 1}}),
+        ({"items": "text"}, {"items": [1]}),
+        ({"containers": [{"name": "b"}]}, {"containers": [{"name": "a"}]}),
+        ({"limits": {"cpu": "2"}}, {"limits": {"cpu": "1"}}),
+        ({"data": {"limits": "few"}}, {"data": {"limits": "many"}}),
+        ({"data": {"x": "1000m"}}, {"data": {"x": "1"}}),
+    ],
+)
+def test_a_difference_is_seen(live: Any, desired: Any) -> None:
+    assert not covers(live, desired)
+
+
+@pytest.mark.parametrize(
+    ("live", "desired"),
+    [
+        ({"limits": {"cpu": "1", "memory": "1Gi"}}, {"limits": {"cpu": "1000m"}}),
+        ({"requests": {"memory": "1Gi"}}, {"requests": {"memory": "1024Mi"}}),
+        ({"requests": {"cpu": "1"}}, {"requests": {"cpu": 1}}),
+        ({"emptyDir": {"sizeLimit": "1M"}}, {"emptyDir": {"sizeLimit": "1000k"}}),
+        ({}, {"data": {}, "list": [], "text": "", "none": None}),
+        (
+            {"env": [{"name": "INJECTED"}, {"name": "A", "value": "1"}]},
+            {"env": [{"name": "A", "value": "1"}]},
+        ),
+        (
+            {"mounts": [{"name": "v", "mountPath": "/b"}, {"name": "v", "mountPath": "/a"}]},
+            {"mounts": [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/b"}]},
+        ),
+        (
+            {"ports": [{"name": "http", "port": 80, "protocol": "TCP"}]},
+            {"ports": [{"name": "http", "port": 80}]},
+        ),
+        ({"rules": [{"verbs": ["get"], "x": 1}]}, {"rules": [{"verbs": ["get"]}]}),
+    ],
+)
+def test_defaults_and_the_servers_own_notation_are_no_difference(live: Any, desired: Any) -> None:
+    assert covers(live, desired)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1", "1"),
+        ("1.5", "1.5"),
+        (".5", "0.5"),
+        ("100m", "0.1"),
+        ("2k", "2000"),
+        ("1Ki", "1024"),
+        ("1Ei", str(1024**6)),
+        ("1E", str(10**18)),
+        ("1e3", "1000"),
+        ("1E-3", "0.001"),
+        ("5n", "0.000000005"),
+    ],
+)
+def test_quantities_are_read_in_all_notations(text: str, value: str) -> None:
+    assert quantity(text) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1.2.3", "1 Gi", "1Kim"])
+def test_what_is_no_quantity_has_no_value(text: str) -> None:
+    assert quantity(text) is None
+
+
+def test_a_fingerprint_does_not_depend_on_the_order_of_keys() -> None:
+    one = {"a": 1, "b": [{"c": 2, "d": 3}]}
+    two = {"b": [{"d": 3, "c": 2}], "a": 1}
+    assert fingerprint(one) == fingerprint(two)
+    assert fingerprint(one) != fingerprint({**one, "a": 2})

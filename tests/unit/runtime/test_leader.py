@@ -1,0 +1,278 @@
+"""Elections in virtual time, on a lease that is held in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import NoReturn
+
+import pytest
+
+from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.errors import NO_ANSWER, REFUSED, ApiError
+from mcp_operator.runtime.leader import LEASES, LeaderElector, LeadershipLostError
+from support.fake_client import FakeClient
+
+LEASE = Key("demo", "operator")
+
+
+class LeaseClient(FakeClient):
+    """A server whose answers can stop coming for one of its clients."""
+
+    def __init__(self, shared: FakeClient | None = None) -> None:
+        super().__init__()
+        if shared is not None:
+            self.objects = shared.objects
+            self._versions = shared._versions
+        self.refuses = False
+        self.hangs = False
+
+    def _record(self, verb: str, obj: Object) -> None:
+        super()._record(verb, obj)
+        if self.refuses:
+            raise ApiError(NO_ANSWER, REFUSED, "connection refused")
+
+    async def replace(self, *args: object, **kwargs: object) -> Object:
+        if self.hangs:
+            await asyncio.Event().wait()
+        return await super().replace(*args, **kwargs)  # type: ignore[arg-type]  # passed on
+
+
+class Worker:
+    """What is led: notes when it works."""
+
+    def __init__(self, *, stops_after: float = 0.0) -> None:
+        self.spans: list[tuple[float, float]] = []
+        self.working = asyncio.Event()
+        self._stops_after = stops_after
+
+    async def work(self) -> None:
+        began = asyncio.get_running_loop().time()
+        self.working.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            if self._stops_after:
+                await asyncio.sleep(self._stops_after)
+            self.spans.append((began, asyncio.get_running_loop().time()))
+
+
+class GaveUpError(Exception):
+    """Stands for the end of the process."""
+
+
+def give_up() -> NoReturn:
+    raise GaveUpError
+
+
+def elector(client: FakeClient, identity: str = "one") -> LeaderElector:
+    return LeaderElector(
+        client,
+        namespace=LEASE.namespace,
+        name=LEASE.name,
+        identity=identity,
+        clock=SystemClock(),
+        metrics=client.metrics,
+        give_up=give_up,
+    )
+
+
+def spec(client: FakeClient) -> Object:
+    found: Object = client.objects[LEASES, LEASE]["spec"]
+    return found
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+@pytest.fixture
+def client() -> LeaseClient:
+    return LeaseClient()
+
+
+@pytest.mark.looptime
+async def test_the_first_one_leads_and_renews(client: LeaseClient) -> None:
+    worker, one = Worker(), elector(client)
+    task = asyncio.create_task(one.run(worker.work))
+    await asyncio.sleep(0.1)
+    assert one.is_leader
+    acquired = spec(client)
+    assert acquired["holderIdentity"] == "one"
+    assert acquired["leaseTransitions"] == 0
+    assert acquired["renewTime"].endswith("Z")
+    await asyncio.sleep(60)
+    assert one.is_leader
+    assert spec(client)["renewTime"] > acquired["renewTime"]
+    assert spec(client)["acquireTime"] == acquired["acquireTime"]
+    await cancelled(task)
+
+
+@pytest.mark.looptime
+async def test_a_leader_that_stops_hands_over_at_once(client: LeaseClient) -> None:
+    first, second = Worker(stops_after=3.0), Worker()
+    one = asyncio.create_task(elector(client).run(first.work))
+    await first.working.wait()
+    other = LeaseClient(client)
+    two = asyncio.create_task(elector(other, "two").run(second.work))
+    await asyncio.sleep(20)
+    assert not second.working.is_set()
+    await cancelled(one)
+    await asyncio.wait_for(second.working.wait(), 5)
+    assert spec(client)["leaseTransitions"] == 1
+    await cancelled(two)
+    assert first.spans[0][1] <= second.spans[0][0]
+    sample = client.metrics.registry.get_sample_value
+    assert sample("leader_election_master_status", {"name": "operator"}) == 0
+
+
+@pytest.mark.parametrize("fault", ["refuses", "hangs"])
+@pytest.mark.looptime
+async def test_a_leader_cut_off_stops_before_another_begins(
+    client: LeaseClient, fault: str
+) -> None:
+    first, second = Worker(stops_after=1.0), Worker()
+    one = asyncio.create_task(elector(client).run(first.work))
+    await first.working.wait()
+    other = LeaseClient(client)
+    two = asyncio.create_task(elector(other, "two").run(second.work))
+    await asyncio.sleep(7)
+    setattr(client, fault, True)
+    with pytest.raises(LeadershipLostError, match="not renewed within 10 s"):
+        await one
+    await asyncio.wait_for(second.working.wait(), 30)
+    await cancelled(two)
+    assert first.spans[0][1] < second.spans[0][0]
+
+
+@pytest.mark.looptime
+async def test_a_short_fault_does_not_cost_the_leadership(client: LeaseClient) -> None:
+    worker, one = Worker(), elector(client)
+    task = asyncio.create_task(one.run(worker.work))
+    await worker.working.wait()
+    client.hangs = True
+    await asyncio.sleep(6)
+    client.hangs = False
+    await asyncio.sleep(60)
+    assert one.is_leader
+    await cancelled(task)
+
+
+@pytest.mark.looptime
+async def test_work_that_does_not_stop_in_time_ends_the_process(client: LeaseClient) -> None:
+    worker = Worker(stops_after=100.0)
+    task = asyncio.create_task(elector(client).run(worker.work))
+    await worker.working.wait()
+    client.refuses = True
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(GaveUpError):
+        await task
+    assert asyncio.get_running_loop().time() - began <= 15.1
+    for left in asyncio.all_tasks() - {asyncio.current_task()}:
+        await cancelled(left)
+
+
+@pytest.mark.looptime
+async def test_a_lease_taken_by_force_ends_the_leadership_at_once(client: LeaseClient) -> None:
+    worker = Worker()
+    task = asyncio.create_task(elector(client).run(worker.work))
+    await worker.working.wait()
+    lease = client.objects[LEASES, LEASE]
+    taken = {**lease, "spec": {**lease["spec"], "holderIdentity": "thief"}}
+    await client.replace(LEASES, taken)
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(LeadershipLostError):
+        await task
+    assert asyncio.get_running_loop().time() - began < 5
+    assert spec(client)["holderIdentity"] == "thief"
+
+
+@pytest.mark.looptime
+async def test_a_lease_changed_by_somebody_is_read_again_and_kept(client: LeaseClient) -> None:
+    worker, one = Worker(), elector(client)
+    task = asyncio.create_task(one.run(worker.work))
+    await worker.working.wait()
+    await client.replace(LEASES, client.objects[LEASES, LEASE])
+    await asyncio.sleep(10)
+    assert one.is_leader
+    await cancelled(task)
+
+
+@pytest.mark.looptime
+async def test_a_dead_leaders_lease_is_waited_out_whatever_its_clock_says(
+    client: LeaseClient,
+) -> None:
+    lease = {
+        "metadata": {"namespace": "demo", "name": "operator"},
+        "spec": {
+            "holderIdentity": "dead",
+            "leaseDurationSeconds": 40,
+            "renewTime": "1999-01-01T00:00:00.000000Z",
+        },
+    }
+    await client.create(LEASES, lease)
+    worker = Worker()
+    task = asyncio.create_task(elector(client).run(worker.work))
+    await asyncio.sleep(39)
+    assert not worker.working.is_set()
+    await asyncio.wait_for(worker.working.wait(), 8)
+    await cancelled(task)
+
+
+@pytest.mark.looptime
+async def test_a_lease_whose_last_renewal_got_no_answer_is_released_all_the_same(
+    client: LeaseClient,
+) -> None:
+    worker = Worker()
+    task = asyncio.create_task(elector(client).run(worker.work))
+    await worker.working.wait()
+    lease = client.objects[LEASES, LEASE]
+    await client.replace(LEASES, lease)  # the server took it, the answer was never read
+    await cancelled(task)
+    assert spec(client)["holderIdentity"] == ""
+
+
+@pytest.mark.looptime
+async def test_work_that_ends_by_itself_releases_the_lease(client: LeaseClient) -> None:
+    async def brief() -> None:
+        await asyncio.sleep(1)
+
+    await elector(client).run(brief)
+    assert spec(client)["holderIdentity"] == ""
+
+
+@pytest.mark.looptime
+async def test_the_error_of_the_work_is_passed_on(client: LeaseClient) -> None:
+    async def failing() -> None:
+        raise LookupError("broken")
+
+    with pytest.raises(LookupError, match="broken"):
+        await elector(client).run(failing)
+    assert spec(client)["holderIdentity"] == ""
+
+
+@pytest.mark.looptime
+async def test_a_lease_that_cannot_be_released_is_left_to_run_out(
+    client: LeaseClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker = Worker()
+    task = asyncio.create_task(elector(client).run(worker.work))
+    await worker.working.wait()
+    client.refuses = True
+    await cancelled(task)
+    assert "Lease not released" in caplog.text
+
+
+def test_times_that_leave_no_room_are_refused() -> None:
+    with pytest.raises(ValueError, match="must be longer"):
+        LeaderElector(
+            FakeClient(),
+            namespace="demo",
+            name="x",
+            identity="one",
+            lease_duration=10.0,
+            clock=SystemClock(),
+            metrics=RuntimeMetrics(new_registry()),
+        )

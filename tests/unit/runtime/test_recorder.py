@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.meta import Object
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.recorder import BURST, EVENTS, QUEUE_SIZE, EventRecorder
+from support.fake_client import FakeClient
+from support.objects import config_map
+
+
+@pytest.fixture
+def client() -> FakeClient:
+    return FakeClient()
+
+
+@pytest.fixture
+def recorder(client: FakeClient) -> EventRecorder:
+    return EventRecorder(
+        client, controller="example.com/operator", instance="pod-1", clock=SystemClock()
+    )
+
+
+@asynccontextmanager
+async def running(recorder: EventRecorder) -> AsyncIterator[None]:
+    task = asyncio.create_task(recorder.run())
+    yield
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def say(recorder: EventRecorder, note: str = "All is well.", obj: Object | None = None) -> None:
+    recorder.event(obj or config_map("a", 5), type="Normal", reason="Created", note=note)
+
+
+@pytest.mark.looptime
+async def test_an_event_tells_what_happened_to_which_object(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    async with running(recorder):
+        say(recorder)
+    ((verb, event),) = client.writes
+    assert verb == "create"
+    assert event["regarding"] == {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "namespace": "demo",
+        "name": "a",
+        "uid": "uid-a",
+    }
+    assert event["note"] == "All is well."
+    assert event["reportingController"] == "example.com/operator"
+    assert event["metadata"]["namespace"] == "demo"
+
+
+@pytest.mark.looptime
+async def test_the_same_event_again_raises_the_count_of_the_first(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    async with running(recorder):
+        for _ in range(3):
+            say(recorder)
+        say(recorder, "Something else.")
+    assert [verb for verb, _ in client.writes] == ["create", "patch", "patch", "create"]
+    assert [body["series"]["count"] for verb, body in client.writes if verb == "patch"] == [2, 3]
+
+
+@pytest.mark.looptime
+async def test_after_some_minutes_the_same_event_is_a_new_one(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    async with running(recorder):
+        say(recorder)
+        await asyncio.sleep(361)
+        say(recorder)
+    assert [verb for verb, _ in client.writes] == ["create", "create"]
+
+
+@pytest.mark.looptime
+async def test_an_event_that_the_server_forgot_is_written_anew(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    async with running(recorder):
+        say(recorder)
+        await asyncio.sleep(1)
+        client.objects.clear()
+        say(recorder)
+    assert [verb for verb, _ in client.writes] == ["create", "patch", "create"]
+
+
+@pytest.mark.looptime
+async def test_an_object_that_has_had_many_events_gets_one_every_few_minutes(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    async with running(recorder):
+        for number in range(2 * BURST):
+            say(recorder, f"Number {number}.")
+        await asyncio.sleep(1)
+        assert len(client.writes) == BURST
+        say(recorder, "Of another object.", config_map("b", 5))
+        await asyncio.sleep(301)
+        say(recorder, "One more.")
+        say(recorder, "And one too many.")
+    notes = [body["note"] for _, body in client.writes[BURST:]]
+    assert notes == ["Of another object.", "One more."]
+
+
+@pytest.mark.looptime
+async def test_what_does_not_fit_the_queue_is_dropped_at_once(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    for number in range(QUEUE_SIZE + 5):
+        say(recorder, obj=config_map(f"a{number}", 5))
+    async with running(recorder):
+        await asyncio.sleep(1)
+    assert len(client.writes) == QUEUE_SIZE
+
+
+@pytest.mark.looptime
+async def test_an_event_that_cannot_be_written_does_not_stop_the_next(
+    client: FakeClient, recorder: EventRecorder, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    client.failures.extend([ApiError(403, "Forbidden", "no"), None, ApiError(500, "X", "no")])
+    async with running(recorder):
+        say(recorder, "One.")
+        say(recorder, "Two.")
+        say(recorder, "Two.")
+    assert [(resource, len(client.objects)) for resource, _ in client.objects] == [(EVENTS, 1)]
+    assert caplog.text.count("Event could not be written") == 2
+
+
+@pytest.mark.looptime
+async def test_long_texts_are_cut_to_what_the_api_takes(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    obj = config_map("n" * 253, 5)
+    async with running(recorder):
+        say(recorder, "ä" * 2000, obj)
+    event = client.writes[0][1]
+    assert len(event["note"].encode()) <= 1024
+    assert len(event["metadata"]["name"]) <= 253
+
+
+@pytest.mark.looptime
+async def test_events_of_the_whole_cluster_are_in_the_default_namespace(
+    client: FakeClient, recorder: EventRecorder
+) -> None:
+    async with running(recorder):
+        say(recorder, obj=config_map("a", 5, namespace=""))
+    assert client.writes[0][1]["metadata"]["namespace"] == "default"
+
+
+@pytest.mark.looptime
+async def test_what_is_remembered_is_bounded(
+    client: FakeClient, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_operator.runtime.recorder.REMEMBERED", 3)
+    async with running(recorder):
+        for number in range(10):
+            say(recorder, obj=config_map(f"a{number}", 5))
+    assert len(recorder._series) == 3
+    assert len(recorder._allowances) == 3
