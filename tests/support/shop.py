@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 from typing import Any
 
 from mcp_operator.api.catalog import Catalog
-from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, decode
+from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.names import config_name
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
@@ -48,16 +49,16 @@ class Shop:
         selector = {"matchLabels": {"team": team or name}}
         return await self.create("MCPServer", name, spec={"toolSelector": selector} | spec)
 
-    async def tool(self, name: str, team: str, **spec: Any) -> Object:
+    async def tool(self, name: str, team: str, /, **spec: Any) -> Object:
         service = {"name": "orders", "port": 80, "path": f"/{name}"}
         given = {"name": name, "description": "first", "service": service} | spec
         return await self.create("MCPTool", name, labels={"team": team}, spec=given)
 
-    async def prompt(self, name: str, team: str, **spec: Any) -> Object:
+    async def prompt(self, name: str, team: str, /, **spec: Any) -> Object:
         given = {"name": name, "template": "Say {{what}}", "variables": [{"name": "what"}]} | spec
         return await self.create("MCPPrompt", name, labels={"team": team}, spec=given)
 
-    async def resource(self, name: str, team: str, **spec: Any) -> Object:
+    async def resource(self, name: str, team: str, /, **spec: Any) -> Object:
         given = {"name": name, "content": {"uri": f"shop://{name}", "text": "first"}} | spec
         return await self.create("MCPResource", name, labels={"team": team}, spec=given)
 
@@ -88,7 +89,11 @@ class Shop:
         return int(status.get("replicas", 0))
 
     async def catalog(self, server: str) -> Catalog | None:
-        """Read a server's catalog back from its ConfigMaps, as a gateway does."""
+        """Read a server's catalog back from its ConfigMaps, as a gateway does.
+
+        Returns:
+            The catalog; None before there is one, and between the writes of its shards.
+        """
         try:
             first = await self.client.get(CONFIGMAPS, self.key(config_name(server)))
             index = Index.model_validate_json(first["data"][INDEX_KEY])
@@ -101,7 +106,9 @@ class Shop:
                 return None
             raise
         shards = [base64.b64decode(shard["binaryData"][SHARD_KEY]) for shard in (first, *rest)]
-        return decode(index, shards)
+        with contextlib.suppress(ShardError):
+            return decode(index, shards)
+        return None
 
     async def served(self, server: str) -> dict[str, str] | None:
         """Return what a server's catalog holds, tools and prompts and resources, by name.

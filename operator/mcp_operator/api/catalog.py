@@ -78,8 +78,8 @@ class Backend(CatalogModel):
     """One HTTP operation of an in-cluster Service.
 
     `host` is the Service's DNS name, `port` its number: fixed by the operator, never by arguments.
-    `path` is the absolute path template with `{name}` segments, already joined with the Service's
-    base path. `arguments` lists every mapped argument explicitly; no defaulting is left to do.
+    `path` is the absolute path template with `{name}` places. `arguments` lists every mapped
+    argument explicitly; no defaulting is left to do.
     Where `timeout_seconds` or `max_response_bytes` is None, the server's setting holds.
     """
 

@@ -20,6 +20,9 @@ from mcp_operator.runtime.reconcile import Request, Result
 SECRET_POLL_SECONDS = 30.0
 """How often an object that refers to a Secret is looked at again: Secrets are not watched."""
 
+ABSENT_POLL_SECONDS = 3.0
+"""The same while something that it refers to is missing."""
+
 
 class MemberReconciler(ABC):
     """Writes the status of one kind of member; its servers put it into their catalogs.
@@ -65,8 +68,10 @@ class MemberReconciler(ABC):
             conditions,
             stamp=self.stamp,
         )
-        polls = parsed is not None and bool(parsed.references.secrets)
-        return Result(requeue_after=SECRET_POLL_SECONDS) if polls else None
+        if parsed is None or not parsed.references.secrets:
+            return None
+        missing = bool(compiled.findings_of(ConditionType.RESOLVED_REFS))
+        return Result(requeue_after=ABSENT_POLL_SECONDS if missing else SECRET_POLL_SECONDS)
 
     def _fields(
         self,

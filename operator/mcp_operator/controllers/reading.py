@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 SECRET_FRESH_SECONDS = 20.0
 """How long the keys of a Secret are believed without asking again."""
 
+ABSENT_FRESH_SECONDS = 2.0
+"""How long a Secret is believed to be missing: its author is waiting for us."""
+
 CACHED_CONFIG_MAPS = 64
 """ConfigMaps whose content is kept; each holds at most 1 MiB."""
 
@@ -36,6 +39,10 @@ Content = Mapping[str, str | bytes]
 class _SecretKeys:
     keys: frozenset[str] | None
     read_at: float
+
+    def is_fresh(self, now: float) -> bool:
+        limit = ABSENT_FRESH_SECONDS if self.keys is None else SECRET_FRESH_SECONDS
+        return now - self.read_at < limit
 
 
 class Reader:
@@ -95,7 +102,7 @@ class Reader:
     async def _secret_keys(self, key: Key) -> frozenset[str] | None:
         now = asyncio.get_running_loop().time()
         known = self._secrets.get(key)
-        if known is not None and now - known.read_at < SECRET_FRESH_SECONDS:
+        if known is not None and known.is_fresh(now):
             return known.keys
         keys = await self._read_secret(key)
         self._secrets[key] = _SecretKeys(keys, now)

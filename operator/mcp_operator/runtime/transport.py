@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -172,7 +173,8 @@ class Transport:
             async with self._sessions[-1].request(
                 request.method,
                 URL(access.server + request.path + query, encoded=True),
-                data=request.data,
+                # A stream, because aiohttp warns of large bodies that it is given in one piece.
+                data=None if request.data is None else io.BytesIO(request.data),
                 headers={**request.headers, **token},
                 timeout=request.timeout,
                 proxy=access.proxy or None,

@@ -1,0 +1,183 @@
+"""What a server is made of: kept as declared, never taken from others, removed when not wanted."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+
+import pytest
+
+from mcp_operator.builders.resources import (
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    INGRESSES,
+    ROLEBINDINGS,
+    ROLES,
+    SERVICES,
+)
+from mcp_operator.core.meta import Object, Resource
+from mcp_operator.runtime.errors import ApiError
+from support.operators import Operator, eventually
+from support.shop import Shop
+
+NAME = "mcp-server-red"
+
+
+async def child(shop: Shop, resource: Resource, name: str = NAME) -> Object | None:
+    try:
+        return await shop.client.get(resource, shop.key(name))
+    except ApiError as error:
+        if error.is_not_found:
+            return None
+        raise
+
+
+async def exists(shop: Shop, resource: Resource, name: str = NAME) -> bool:
+    return await child(shop, resource, name) is not None
+
+
+async def deployed(shop: Shop) -> Object:
+    found = await child(shop, DEPLOYMENTS)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+async def red(shop: Shop, operator: Operator) -> Shop:
+    """A server `red` with one tool, settled."""
+    await shop.server("red")
+    await shop.tool("search", "red")
+    await eventually(functools.partial(shop.served, "red"), {"search": "first"})
+    await eventually(functools.partial(shop.replicas, "red"), 1)
+    await operator.idle()
+    operator.forget_requests()
+    return shop
+
+
+async def test_a_deleted_child_is_made_again(red: Shop) -> None:
+    old = await child(red, SERVICES)
+    assert old is not None
+    await red.delete("Service", NAME)
+
+    async def is_new() -> bool:
+        new = await child(red, SERVICES)
+        return new is not None and new["metadata"]["uid"] != old["metadata"]["uid"]
+
+    await eventually(is_new, expected=True)
+
+
+async def test_an_edited_field_of_ours_is_put_back_and_others_are_left_alone(
+    red: Shop, operator: Operator
+) -> None:
+    change = {
+        "metadata": {"annotations": {"somebody": "else"}},
+        "spec": {"template": {"spec": {"terminationGracePeriodSeconds": 99}}},
+    }
+    wanted = (await deployed(red))["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+    await red.client.merge_patch(DEPLOYMENTS, red.key(NAME), change)
+
+    async def grace() -> int:
+        spec = (await deployed(red))["spec"]["template"]["spec"]
+        return int(spec["terminationGracePeriodSeconds"])
+
+    await eventually(grace, wanted)
+    await operator.idle()
+    assert (await deployed(red))["metadata"]["annotations"]["somebody"] == "else"
+    assert operator.writes.count(f"PATCH deployments/{NAME}") == 1
+
+
+async def test_an_object_in_the_way_that_is_not_ours_is_never_touched(
+    shop: Shop, operator: Operator
+) -> None:
+    theirs = {
+        "metadata": {"name": NAME, "namespace": shop.namespace, "labels": {"app": "theirs"}},
+        "spec": {"ports": [{"port": 1234}], "selector": {"app": "theirs"}},
+    }
+    before = await shop.client.create(SERVICES, theirs)
+    await shop.server("red")
+
+    async def reason() -> str:
+        return (await shop.condition("MCPServer", "red", "Programmed"))[1]
+
+    await eventually(reason, "Conflict")
+    _, _, message = await shop.condition("MCPServer", "red", "Ready")
+    assert f"Service {shop.namespace}/{NAME} exists already and has no owner" in message
+    await operator.idle()
+    after = await child(shop, SERVICES)
+    assert after is not None
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+async def test_a_removed_field_removes_what_it_made(red: Shop) -> None:
+    await red.patch("MCPServer", "red", spec={"ingress": {"host": "mcp.example.com"}})
+    await eventually(functools.partial(exists, red, INGRESSES), expected=True)
+    await red.patch("MCPServer", "red", spec={"ingress": None})
+    await eventually(functools.partial(exists, red, INGRESSES), expected=False)
+
+
+async def test_the_url_is_that_of_the_ingress(red: Shop) -> None:
+    ingress = {"host": "mcp.example.com", "tlsSecretName": "cert", "pathPrefix": "/red"}
+    await red.patch("MCPServer", "red", spec={"ingress": ingress})
+
+    async def url() -> object:
+        return (await red.get("MCPServer", "red"))["status"].get("url")
+
+    await eventually(url, "https://mcp.example.com/red")
+
+
+async def test_mode_direct_mounts_plain_files_and_takes_the_gateways_rights_away(
+    red: Shop,
+) -> None:
+    assert await exists(red, ROLES)
+    await red.patch("MCPServer", "red", spec={"mode": "Direct", "image": "example.com/mcp:1"})
+    await eventually(functools.partial(exists, red, ROLES), expected=False)
+    await eventually(functools.partial(exists, red, ROLEBINDINGS), expected=False)
+    config = await child(red, CONFIGMAPS, f"{NAME}-config")
+    assert config is not None
+    [tool] = json.loads(config["data"]["tools.json"])
+    assert tool["name"] == "search"
+    assert tool["endpoint"] == f"http://orders.{red.namespace}.svc:80/search"
+    assert "binaryData" not in config
+    programmed = functools.partial(red.condition, "MCPServer", "red", "Programmed")
+    assert (await programmed())[:2] == ("True", "Mounted")
+
+
+async def test_a_catalog_of_three_mebibytes_travels_in_shards(
+    red: Shop, operator: Operator
+) -> None:
+    # Text that gzip cannot shrink much: hexadecimal digits of a counter's hashes.
+    texts = {f"big-{number}": _noise(number, 800_000) for number in range(4)}
+    for name, text in texts.items():
+        await red.resource(name, "red", content={"uri": f"shop://{name}", "text": text})
+    expected = {"search": "first"} | texts
+    await eventually(functools.partial(red.served, "red"), expected, seconds=30)
+    server = await red.get("MCPServer", "red")
+    assert server["status"]["configBytes"] > 3 * 1024 * 1024
+    assert await exists(red, CONFIGMAPS, f"{NAME}-config-1")
+    role = await child(red, ROLES)
+    assert role is not None
+    named = role["rules"][0]["resourceNames"]
+    assert f"{NAME}-config-1" in named
+    for name in texts:
+        await red.delete("MCPResource", name)
+    await eventually(functools.partial(red.served, "red"), {"search": "first"}, seconds=30)
+    await eventually(functools.partial(exists, red, CONFIGMAPS, f"{NAME}-config-1"), expected=False)
+
+
+def _noise(seed: int, length: int) -> str:
+    digests = (hashlib.sha256(f"{seed}:{n}".encode()).hexdigest() for n in range(length // 64 + 1))
+    return "".join(digests)[:length]
+
+
+async def test_the_children_of_a_deleted_server_go_with_it(red: Shop) -> None:
+    await red.delete("MCPServer", "red")
+    for resource in (DEPLOYMENTS, SERVICES, ROLES):
+        await eventually(functools.partial(exists, red, resource), expected=False, seconds=30)
+
+
+async def test_nothing_is_written_at_rest(red: Shop, operator: Operator) -> None:
+    await red.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
+    await red.patch("MCPTool", "search", metadata={"annotations": {"touched": "1"}})
+    await operator.idle()
+    assert operator.writes == []

@@ -1,0 +1,161 @@
+"""What the objects say of themselves: wrong ones are named, and the rest is served."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+
+import pytest
+
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.resources import CONFIGMAPS
+from mcp_operator.core.meta import Resource
+from support.operators import Operator, eventually
+from support.shop import KINDS, Shop
+
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+CANARY = "canary-7d1f0c"
+
+
+@pytest.fixture
+async def red(shop: Shop, operator: Operator) -> Shop:
+    """A server `red` that serves the tool `good`."""
+    await shop.server("red")
+    await shop.tool("good", "red")
+    await eventually(functools.partial(shop.served, "red"), {"good": "first"})
+    return shop
+
+
+async def told(shop: Shop, kind: str, name: str, type_: str, reason: Reason) -> str:
+    """Wait for a condition's reason, and return its message."""
+
+    async def read() -> str:
+        return (await shop.condition(kind, name, type_))[1]
+
+    await eventually(read, str(reason))
+    return (await shop.condition(kind, name, type_))[2]
+
+
+async def rejected(shop: Shop) -> dict[str, str]:
+    status = (await shop.get("MCPServer", "red")).get("status") or {}
+    return {entry["name"]: entry["reason"] for entry in status.get("rejected") or ()}
+
+
+async def test_a_schema_that_does_not_compile_is_named_and_the_rest_is_served(red: Shop) -> None:
+    schema = {"type": "object", "properties": {"x": {"type": "nonsense"}}}
+    await red.tool("broken", "red", inputSchema=schema)
+    message = await told(red, "MCPTool", "broken", "Accepted", Reason.INVALID_SCHEMA)
+    assert "inputSchema" in message
+    await eventually(functools.partial(rejected, red), {"broken": "InvalidSchema"})
+    assert await red.served("red") == {"good": "first"}
+
+
+async def test_a_path_argument_that_no_schema_declares_is_named(red: Shop) -> None:
+    service = {"name": "orders", "port": 80, "path": "/orders/{id}"}
+    schema = {"type": "object", "properties": {"other": {"type": "string"}}}
+    await red.tool("broken", "red", service=service, inputSchema=schema)
+    message = await told(red, "MCPTool", "broken", "Accepted", Reason.UNDECLARED_ARGUMENT)
+    assert "{id}" in message
+
+
+async def test_a_missing_port_is_answered_with_the_ports_there_are(red: Shop) -> None:
+    await red.tool("broken", "red", service={"name": "orders", "port": 81, "path": "/"})
+    message = await told(red, "MCPTool", "broken", "ResolvedRefs", Reason.PORT_NOT_FOUND)
+    assert message.endswith("has no port 81; it has 80 (http)")
+
+
+async def test_an_undeclared_variable_of_a_prompt_is_named(red: Shop) -> None:
+    await red.prompt("broken", "red", template="Say {{what}} to {{whom}}")
+    message = await told(red, "MCPPrompt", "broken", "Accepted", Reason.UNDECLARED_VARIABLE)
+    assert "{{whom}}" in message
+    status = (await red.get("MCPPrompt", "broken"))["status"]
+    assert status["undeclared"] == ["whom"]
+    assert status["validated"] is False
+
+
+async def test_of_two_tools_of_one_name_the_oldest_is_served(red: Shop) -> None:
+    await red.tool("younger", "red", name="good", description="second")
+    message = await told(red, "MCPTool", "younger", "Accepted", Reason.DUPLICATE_NAME)
+    assert f"MCPTool {red.namespace}/good" in message
+    assert await red.served("red") == {"good": "first"}
+    [entry] = (await red.get("MCPTool", "younger"))["status"]["servers"]
+    assert (entry["name"], entry["accepted"], entry["reason"]) == ("red", False, "DuplicateName")
+    await red.delete("MCPTool", "good")
+    await eventually(functools.partial(red.served, "red"), {"good": "second"})
+    await told(red, "MCPTool", "younger", "Accepted", Reason.ACCEPTED)
+
+
+async def test_with_reject_all_neither_is_served(red: Shop) -> None:
+    await red.patch("MCPServer", "red", spec={"naming": {"onConflict": "RejectAll"}})
+    await red.tool("younger", "red", name="good")
+    await eventually(functools.partial(red.served, "red"), {})
+    await told(red, "MCPTool", "good", "Accepted", Reason.DUPLICATE_NAME)
+
+
+async def test_an_object_that_nobody_selects_says_so(red: Shop) -> None:
+    await red.tool("lost", "nobody")
+    message = await told(red, "MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
+    assert "labels" in message
+    assert (await red.get("MCPTool", "lost"))["status"]["serverCount"] == 0
+
+
+async def test_a_disabled_tool_is_not_served_and_says_so(red: Shop) -> None:
+    await red.patch("MCPTool", "good", spec={"enabled": False})
+    await eventually(functools.partial(red.served, "red"), {})
+    await told(red, "MCPTool", "good", "Programmed", Reason.DISABLED)
+
+
+async def test_an_ingress_path_is_reported_and_not_silently_ignored(red: Shop) -> None:
+    await red.patch("MCPTool", "good", spec={"ingressPath": "/good"})
+    await told(red, "MCPTool", "good", "Accepted", Reason.INGRESS_PATH_IGNORED)
+    assert await red.served("red") == {"good": "first"}
+
+
+async def test_redis_in_gateway_mode_is_reported_and_not_silently_ignored(red: Shop) -> None:
+    await red.patch("MCPServer", "red", spec={"redis": {"serviceName": "redis"}})
+    await told(red, "MCPServer", "red", "Accepted", Reason.REDIS_NOT_USED)
+
+
+async def test_a_server_scaled_to_zero_says_so(red: Shop) -> None:
+    await red.patch("MCPServer", "red", spec={"replicas": 0})
+    await told(red, "MCPServer", "red", "Ready", Reason.SCALED_TO_ZERO)
+
+
+async def test_a_secret_is_looked_for_and_its_value_appears_nowhere(red: Shop) -> None:
+    reference = {"type": "Bearer", "secretRef": {"name": "token", "key": "token"}}
+    await red.tool("guarded", "red", request={"credentials": reference})
+    message = await told(red, "MCPTool", "guarded", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
+    assert message == f"Secret {red.namespace}/token does not exist"
+    await red.create("Secret", "token", stringData={"token": CANARY})
+    await eventually(functools.partial(red.served, "red"), {"good": "first", "guarded": "first"})
+    catalog = await red.catalog("red")
+    assert catalog is not None
+    assert CANARY not in catalog.canonical().decode()
+    everything = [await _dump(red, resource) for resource in (*KINDS.values(), EVENTS)]
+    spellings = (CANARY, base64.b64encode(CANARY.encode()).decode())
+    assert [kind for kind, text in everything if any(s in text for s in spellings)] == ["Secret"]
+
+
+async def _dump(shop: Shop, resource: Resource) -> tuple[str, str]:
+    pages = shop.client.list_pages(resource, namespace=shop.namespace)
+    return resource.kind, json.dumps([page.items async for page in pages])
+
+
+async def test_a_transition_of_ready_is_told_as_an_event(red: Shop) -> None:
+    await red.tool("lost", "nobody")
+    await told(red, "MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
+
+    async def reasons() -> set[str]:
+        pages = red.client.list_pages(EVENTS, namespace=red.namespace)
+        events = [event async for page in pages for event in page.items]
+        return {e["reason"] for e in events if e["regarding"]["name"] == "lost"}
+
+    await eventually(reasons, {"NotSelected"})
+
+
+async def test_the_config_map_shows_no_trace_of_what_was_refused(red: Shop) -> None:
+    await red.tool("broken", "red", service={"name": "nowhere", "port": 80, "path": "/"})
+    await told(red, "MCPTool", "broken", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
+    config = await red.client.get(CONFIGMAPS, red.key("mcp-server-red-config"))
+    assert "broken" not in json.dumps(config)
