@@ -1,0 +1,111 @@
+"""`mcp-operator gateway`: the endpoint of one MCPServer of a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+from mcp_operator.app.signals import stop_signals
+from mcp_operator.builders.names import config_name
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.core.tasks import forever, root_error
+from mcp_operator.gateway.app import GatewayAddress, GatewayApp
+from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
+from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.upstream import HttpUpstream
+from mcp_operator.local.addresses import ServiceAddresses
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.informer import InformerSet
+from mcp_operator.runtime.probes import ALL_INTERFACES
+from mcp_operator.settings import GatewaySettings
+from mcp_operator.version import VERSION
+
+logger = logging.getLogger(__name__)
+
+
+class ListenError(OperatorError):
+    """A port cannot be opened."""
+
+
+async def run_gateway(settings: GatewaySettings) -> None:
+    """Serve the catalog of one MCPServer until SIGTERM or Ctrl-C.
+
+    The ports are open before the first catalog has come: the process lives, and is not ready.
+
+    Raises:
+        OperatorError: It could not start, or must not go on.
+    """
+    metrics = RuntimeMetrics(new_registry())
+    user_agent = f"mcp-operator-gateway/{VERSION}"
+    async with contextlib.AsyncExitStack() as stack:
+        client = await Client.connect(
+            kubeconfig=settings.kubeconfig,
+            field_manager="mcp-operator-gateway",
+            user_agent=user_agent,
+            metrics=metrics,
+        )
+        stack.push_async_callback(client.close)
+        secrets = ClusterSecrets(client)
+        stack.push_async_callback(secrets.close)
+        addresses = ServiceAddresses(settings.services, settings.namespace)
+        upstream = await stack.enter_async_context(HttpUpstream(addresses, user_agent=user_agent))
+        current = Current()
+        current.subscribe(lambda _: _follow_log_level(current))
+        gateway = GatewayApp(
+            current,
+            HttpExecutor(current, upstream, secrets),
+            address=_address(settings),
+            registry=metrics.registry,
+        )
+        await _serve(gateway, client, current, settings)
+
+
+def _address(settings: GatewaySettings) -> GatewayAddress:
+    host = settings.bind_address or ALL_INTERFACES
+    return GatewayAddress(
+        host=host,
+        port=settings.port,
+        management_host=host,
+        management_port=settings.management_port,
+        allowed_hosts=(settings.bind_address,) if settings.bind_address else (),
+    )
+
+
+async def _serve(
+    gateway: GatewayApp, client: Client, current: Current, settings: GatewaySettings
+) -> None:
+    index = Key(settings.namespace, config_name(settings.server))
+    informers = InformerSet(client)
+    source = CatalogSource(
+        client,
+        index_informer(informers, index),
+        current,
+        index=index,
+        registry=client.metrics.registry,
+    )
+    with stop_signals() as stop:
+        try:
+            await gateway.start()
+        except OSError as error:
+            raise ListenError(f"cannot listen: {error.strerror or error}") from error
+        try:
+            async with asyncio.TaskGroup() as group:
+                following = [
+                    group.create_task(forever("informers", informers.run())),
+                    group.create_task(forever("catalog source", source.run())),
+                ]
+                await stop.wait()
+                await gateway.stop()
+                for task in following:
+                    task.cancel()
+        except BaseExceptionGroup as errors:
+            raise root_error(errors) from errors
+
+
+def _follow_log_level(current: Current) -> None:
+    """Log as much as the server's `config.logLevel` says."""
+    logging.getLogger().setLevel(current.server.log_level.upper())
