@@ -27,7 +27,7 @@ async def forever(name: str, work: Awaitable[object]) -> NoReturn:
     try:
         await work
     except Exception as error:
-        raise TaskDiedError(f"{name} failed: {describe(error)}") from error
+        raise TaskDiedError(f"{name} failed: {describe(root_error(error))}") from error
     raise TaskDiedError(f"{name} ended, but it has to run until the process stops")
 
 
