@@ -194,6 +194,11 @@ def test_what_needs_no_cluster_loads_no_kubernetes_client(code: str) -> None:
     assert loaded == "False\n"
 
 
+def test_serving_files_loads_no_terminal_application() -> None:
+    code = "import mcp_operator.app.serve, sys; print('prompt_toolkit' in sys.modules)"
+    assert in_a_new_process(code) == "False\n"
+
+
 def test_a_help_screen_loads_no_server() -> None:
     code = "from mcp_operator.cli import build_parser; build_parser()"
     assert in_a_new_process(f"{code}; import sys; print('aiohttp' in sys.modules)") == "False\n"

@@ -12,10 +12,9 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-import cel
-
 from mcp_operator.api.base import GROUP, VALIDATIONS, VERSION
 from mcp_operator.api.crd import DEFINITIONS, object_schema
+from mcp_operator.api.expressions import compile_expression
 from mcp_operator.api.structure import Path, Problem, defaulted, structure_problems
 from mcp_operator.api.v1alpha1.common import LABEL_KEY, LABEL_VALUE
 from mcp_operator.core.meta import Object
@@ -80,11 +79,6 @@ def _schemas() -> dict[str, Object]:
     return {definition.resource.kind: object_schema(definition) for definition in DEFINITIONS}
 
 
-@cache
-def _program(expression: str) -> cel.Program:
-    return cel.compile(expression)
-
-
 def _rule_problems(
     schema: Mapping[str, Any], value: Any, path: Path, known: list[Problem]
 ) -> Iterator[Problem]:
@@ -109,7 +103,7 @@ def _rule_problems(
 
 
 def _holds(expression: str, value: Any) -> bool:
-    return _program(expression).execute({"self": value}) is True
+    return compile_expression(expression).execute({"self": value}) is True
 
 
 def _blamed(path: Path, one: Mapping[str, Any]) -> Problem:

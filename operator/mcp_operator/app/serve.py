@@ -102,7 +102,8 @@ class LocalGateway:
 
     async def follow(self, seen: Hashable) -> None:
         """Serve every good state of the files; a bad one is reported and changes nothing."""
-        async for _ in changes(partial(fingerprint, self._settings.paths), seen):
+        look = partial(asyncio.to_thread, fingerprint, self._settings.paths)
+        async for _ in changes(look, seen):
             try:
                 snapshot = await asyncio.to_thread(read, self._settings)
             except OperatorError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +27,7 @@ def fingerprint(paths: Iterable[Path]) -> Hashable:
 
 
 async def changes(
-    look: Callable[[], Hashable], seen: Hashable, interval: float = POLL_SECONDS
+    look: Callable[[], Awaitable[Hashable]], seen: Hashable, interval: float = POLL_SECONDS
 ) -> AsyncIterator[None]:
     """Yield whenever what `look` returns has changed; runs until it is cancelled.
 
@@ -35,13 +35,13 @@ async def changes(
     containers included.
 
     Args:
-        look: Is called in a thread, because it reads directories.
+        look: Gives the present state, such as a fingerprint taken in a thread.
         seen: What it returned before the files were read that are served now.
         interval: Seconds between looks.
     """
     while True:
         await asyncio.sleep(interval)
-        now = await asyncio.to_thread(look)
+        now = await look()
         if now != seen:
             seen = now
             yield

@@ -1,0 +1,38 @@
+"""The CEL evaluator, without the command line that its package imports along with it.
+
+`import cel` also loads a terminal application with prompt_toolkit, rich and pygments. That takes
+twice the time of everything else that `mcp-operator serve` needs before it answers, so the compiled
+extension is loaded by itself.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cel import Program
+
+
+@cache
+def compile_expression(expression: str) -> Program:
+    """Compile a CEL expression; each is compiled once.
+
+    Raises:
+        ValueError: The expression is no CEL.
+    """
+    program: Program = _evaluator().compile(expression)
+    return program
+
+
+@cache
+def _evaluator() -> Any:
+    package = find_spec("cel")  # finds a package without importing it
+    extension = package and PathFinder.find_spec("cel", package.submodule_search_locations)
+    if not extension or not extension.loader:
+        raise ImportError("the extension module of the package common-expression-language is gone")
+    module = module_from_spec(extension)
+    extension.loader.exec_module(module)
+    return module

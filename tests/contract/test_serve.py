@@ -1,0 +1,115 @@
+"""The samples without a cluster, as a user starts them: two processes and the official client."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from mcp import Client
+
+from support.network import free_port
+from support.processes import ProcessGroup
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "manifests" / "samples"
+START_SECONDS = 2.0
+"""What the README promises from the start of the processes to the first answer."""
+
+MODULE = [sys.executable, "-m", "mcp_operator"]
+SCRIPT = [str(Path(sys.executable).with_name("mcp-operator"))]
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[ProcessGroup]:
+    directory = tmp_path / "processes"
+    directory.mkdir()
+    with ExitStack() as stack:
+        group = ProcessGroup(directory)
+        stack.callback(group.stop)
+        yield group
+
+
+def start(processes: ProcessGroup, command: Sequence[str]) -> str:
+    """Start the backend and the endpoint on ports of their own; return the endpoint's URL."""
+    backend, endpoint = free_port(), free_port()
+    app = SAMPLES / "backend" / "app.py"
+    processes.start("backend", [sys.executable, app, f"--port={backend}"])
+    service = f"--service=shop-backend=127.0.0.1:{backend}"
+    processes.start("serve", [*command, "serve", SAMPLES, f"--port={endpoint}", service])
+    return f"http://127.0.0.1:{endpoint}/mcp"
+
+
+async def reachable(url: str) -> None:
+    """Wait until something answers at a URL, whatever it says."""
+    async with ClientSession() as session:
+        while True:
+            try:
+                async with session.get(url):
+                    return
+            except OSError:
+                await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize("command", [MODULE, SCRIPT], ids=["module", "script"])
+async def test_a_tool_is_called_within_two_seconds_of_the_start(
+    processes: ProcessGroup, command: Sequence[str]
+) -> None:
+    deadline = asyncio.get_running_loop().time() + START_SECONDS
+    url = start(processes, command)
+
+    async with asyncio.timeout_at(deadline):
+        await reachable(url)
+        async with Client(url) as client:
+            result = await client.call_tool("search-products", {"text": "teapot"})
+
+    assert not result.is_error, processes.logs()
+    assert result.structured_content is not None
+    assert result.structured_content["total"] == 1
+
+
+async def test_the_samples_show_every_kind_of_entry(processes: ProcessGroup) -> None:
+    url = start(processes, MODULE)
+    async with asyncio.timeout(20):
+        await reachable(url)
+        async with Client(url) as client:
+            order = await client.call_tool("place-order", {"sku": "mug-red", "quantity": 2})
+            assert order.structured_content is not None
+            order_id = order.structured_content["id"]
+
+            too_many = await client.call_tool("place-order", {"sku": "teapot", "quantity": 99})
+            assert too_many.is_error
+            assert "only 5 of teapot are left" in str(too_many.content)
+
+            picture = await client.call_tool("product-picture", {"sku": "teapot"})
+            assert picture.content[0].type == "image"
+
+            prompt = await client.get_prompt("describe-product", {"sku": "teapot"})
+            assert "a plain description of the product teapot" in str(prompt.messages)
+
+            complaint = {"order": str(order_id), "complaint": "It broke."}
+            answer = await client.get_prompt("answer-complaint", complaint)
+            assert "# Returns" in str(answer.messages)
+
+            for uri, expected in (
+                ("shop://policies/returns", "# Returns"),
+                ("shop://report", "Open orders: 1"),
+                (f"shop://orders/{order_id}", '"status": "open"'),
+            ):
+                assert expected in str((await client.read_resource(uri)).contents)
+
+
+def test_ctrl_c_ends_it_without_a_traceback(processes: ProcessGroup) -> None:
+    port = free_port()
+    child = processes.start("serve", [*MODULE, "serve", SAMPLES, f"--port={port}"])
+    asyncio.run(asyncio.wait_for(reachable(f"http://127.0.0.1:{port}/mcp"), 20))
+
+    child.process.send_signal(signal.SIGINT)
+    assert child.process.wait(20) == 0
+    assert "Traceback" not in child.tail()
+    assert "The gateway has stopped" in child.tail()

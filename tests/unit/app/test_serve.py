@@ -1,0 +1,255 @@
+"""Serving files, whole, in this process and over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from mcp_operator.app.serve import LocalGateway, PortError, read, run_serve
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway.table import Changes
+from mcp_operator.local.problems import FilesError
+from mcp_operator.local.reload import fingerprint
+from mcp_operator.settings import ServeSettings
+from support.network import free_port
+
+SERVER = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPServer
+metadata: {name: shop}
+spec: {toolSelector: {}}
+"""
+
+TOOL = """\
+---
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPTool
+metadata: {name: greet}
+spec:
+  name: greet
+  description: First.
+  service: {name: greeter, port: 80, path: /greet}
+  request:
+    headers:
+      - {name: X-Token, valueFrom: {secretKeyRef: {name: greeter, key: token}}}
+"""
+
+CREDENTIAL = """\
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: greeter}
+stringData: {token: from-a-file}
+"""
+
+PROMPT = """\
+---
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPPrompt
+metadata: {name: review}
+spec: {name: review, template: "Review {{diff}}"}
+"""
+
+
+def settings(folder: Path, **given: Any) -> ServeSettings:
+    return ServeSettings.model_validate({"paths": [folder], **given})
+
+
+def write(folder: Path, *documents: str) -> Path:
+    (folder / "shop.yaml").write_text("".join(documents))
+    return folder
+
+
+@asynccontextmanager
+async def backend() -> AsyncIterator[str]:
+    """Answers with the token that it was sent, backwards, for a gateway hides it otherwise."""
+
+    async def greet(request: web.BaseRequest) -> web.Response:
+        return web.Response(text=request.headers["X-Token"][::-1])
+
+    runner = web.ServerRunner(web.Server(greet))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@asynccontextmanager
+async def serving(chosen: ServeSettings) -> AsyncIterator[str]:
+    """Gives the URL of the endpoint; ends with the signal that a user would send."""
+    task = asyncio.create_task(run_serve(chosen))
+    async with asyncio.timeout(10):
+        while not _listening(chosen.port):
+            assert not task.done(), task.result()
+            await asyncio.sleep(0.01)
+    yield f"http://127.0.0.1:{chosen.port}/mcp"
+    signal.raise_signal(signal.SIGINT)
+    async with asyncio.timeout(10):
+        await task
+
+
+def _listening(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+async def call(url: str, method: str, **params: Any) -> Any:
+    """Ask as a client of the 2026-07-28 revision."""
+    revision = "2026-07-28"
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": revision,
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta, **params}}
+    headers = {"MCP-Protocol-Version": revision, "Mcp-Method": method}
+    if "name" in params:
+        headers["Mcp-Name"] = params["name"]
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(url, json=message, headers=headers) as response,
+    ):
+        return (await response.json())["result"]
+
+
+async def test_a_tool_of_a_file_is_called_at_the_address_that_was_typed(tmp_path: Path) -> None:
+    write(tmp_path, SERVER, TOOL, CREDENTIAL)
+    async with backend() as address:
+        chosen = settings(tmp_path, port=free_port(), services=f"greeter={address}")
+        async with serving(chosen) as url:
+            result = await call(url, "tools/call", name="greet", arguments={})
+
+    assert result["content"] == [{"type": "text", "text": "from-a-file"[::-1]}]
+
+
+async def test_a_secret_of_the_environment_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_OPERATOR_SECRET_DEFAULT_GREETER_TOKEN", "from-the-environment")
+    write(tmp_path, SERVER, TOOL, CREDENTIAL)
+    async with backend() as address:
+        chosen = settings(tmp_path, port=free_port(), services=f"greeter={address}")
+        async with serving(chosen) as url:
+            result = await call(url, "tools/call", name="greet", arguments={})
+
+    assert result["content"][0]["text"] == "from-the-environment"[::-1]
+
+
+async def test_a_changed_file_is_served_without_a_restart(tmp_path: Path) -> None:
+    write(tmp_path, SERVER, TOOL)
+    async with following(tmp_path) as local:
+        swapped = next_swap(local)
+        write(tmp_path, SERVER, TOOL.replace("First.", "Second."), CREDENTIAL)
+        changes = await swapped
+
+    assert changes.tools
+    assert local.current.table is not None
+    assert local.current.table.tools["greet"].description == "Second."
+
+
+async def test_a_broken_file_leaves_the_last_good_state_until_it_is_mended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, SERVER, TOOL)
+    async with following(tmp_path) as local:
+        complained = next_record(caplog)
+        write(tmp_path, SERVER, TOOL, "---\nkind: [\n")
+        await asyncio.wait_for(complained, 5)
+        assert local.current.generation == 1
+        assert "shop.yaml:18: is not YAML" in caplog.records[-1].__dict__["error"]
+
+        swapped = next_swap(local)
+        write(tmp_path, SERVER)
+        assert (await swapped).tools
+
+    assert local.current.table is not None
+    assert not local.current.table.tools
+
+
+@asynccontextmanager
+async def following(folder: Path) -> AsyncIterator[LocalGateway]:
+    """A gateway, not listening, that follows its files."""
+    chosen = settings(folder)
+    seen = await asyncio.to_thread(fingerprint, chosen.paths)
+    local = LocalGateway(chosen, await asyncio.to_thread(read, chosen))
+    task = asyncio.create_task(local.follow(seen))
+    yield local
+    task.cancel()
+    await asyncio.wait({task})
+
+
+def next_swap(local: LocalGateway) -> Awaitable[Changes]:
+    swapped: asyncio.Future[Changes] = asyncio.get_running_loop().create_future()
+
+    def swap(changes: Changes) -> None:
+        if not swapped.done():
+            swapped.set_result(changes)
+
+    local.current.subscribe(swap)
+    return asyncio.wait_for(swapped, 5)
+
+
+def next_record(caplog: pytest.LogCaptureFixture) -> asyncio.Future[None]:
+    logged: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def note(_: logging.LogRecord) -> bool:
+        if not logged.done():
+            logged.set_result(None)
+        return True
+
+    caplog.handler.addFilter(note)
+    return logged
+
+
+async def test_what_is_not_served_is_logged_with_its_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, SERVER, PROMPT)
+    local = LocalGateway(settings(tmp_path), await asyncio.to_thread(read, settings(tmp_path)))
+
+    (record,) = caplog.records
+    assert record.message == "An object is not served, or not wholly"
+    assert record.__dict__["reason"] == "UndeclaredVariable"
+    assert local.current.table is not None
+    assert not local.current.table.prompts
+
+
+async def test_a_service_without_an_address_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, SERVER, TOOL)
+    LocalGateway(settings(tmp_path), await asyncio.to_thread(read, settings(tmp_path)))
+
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.__dict__["service"] == "default/greeter:80"
+
+
+async def test_files_that_are_wrong_at_the_start_are_not_served(tmp_path: Path) -> None:
+    write(tmp_path, SERVER, TOOL.replace("port: 80", "port: none"))
+
+    with pytest.raises(FilesError, match=r"shop.yaml:12:spec.service.port: "):
+        await run_serve(settings(tmp_path, port=free_port()))
+
+
+async def test_files_without_a_server_are_not_served(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="no MCPServer among the files"):
+        await run_serve(settings(write(tmp_path, TOOL), port=free_port()))
+
+
+async def test_a_port_in_use_is_told_with_the_way_out(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(PortError, match=rf"cannot listen on 127.0.0.1:{port}: .* --port"):
+            await run_serve(settings(write(tmp_path, SERVER), port=port))

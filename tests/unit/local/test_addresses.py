@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from mcp_operator.core.meta import Key
+from mcp_operator.gateway.addresses import Overrides
+from mcp_operator.local.addresses import ServiceAddresses
+
+
+def test_a_service_may_be_typed_without_namespace_and_port() -> None:
+    addresses = ServiceAddresses({"orders": "127.0.0.1:9000"}, "demo")
+
+    assert addresses["demo/orders:80"] == "127.0.0.1:9000"
+    assert "other/orders:80" not in addresses
+
+
+def test_a_typed_port_wins_over_the_service_as_a_whole() -> None:
+    typed = {"orders": "127.0.0.1:9000", "orders:81": "127.0.0.1:9001"}
+    addresses = ServiceAddresses(typed, "demo")
+
+    assert addresses["demo/orders:80"] == "127.0.0.1:9000"
+    assert addresses["demo/orders:81"] == "127.0.0.1:9001"
+
+
+def test_what_is_typed_wins_over_annotations_which_can_change() -> None:
+    addresses = ServiceAddresses({"orders": "127.0.0.1:9000"}, "demo")
+
+    addresses.annotate({Key("demo", "orders"): "127.0.0.1:1", Key("demo", "users"): "127.0.0.1:2"})
+    assert addresses["demo/orders:80"] == "127.0.0.1:9000"
+    assert addresses["demo/users:80"] == "127.0.0.1:2"
+    assert len(addresses) == 2
+
+    addresses.annotate({})
+    assert "demo/users:80" not in addresses
+    assert dict(addresses) == {"demo/orders": "127.0.0.1:9000"}
+
+
+def test_the_gateway_finds_services_in_it() -> None:
+    addresses = ServiceAddresses({"orders": "127.0.0.1:9000"}, "demo")
+    overrides = Overrides(addresses)
+
+    assert overrides.find("orders.demo.svc", 80) == ("127.0.0.1", 9000)
+    assert overrides.find("users.demo.svc", 80) is None
+
+    addresses.annotate({Key("demo", "users"): "[::1]:9001"})
+    assert overrides.find("users.demo.svc", 80) == ("::1", 9001)
+    assert overrides.lead_to("[::1]", 9001)
