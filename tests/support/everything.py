@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from mcp_operator.api.catalog import JsonObject, PromptMessage, PromptVariable
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.listener import Listener
 from mcp_operator.gateway.secret_values import StaticSecrets
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream import HttpUpstream
@@ -180,20 +181,6 @@ async def _answer(request: web.BaseRequest) -> web.StreamResponse:
             return web.Response(status=status, body=body, headers={"content-type": kind})
 
 
-@asynccontextmanager
-async def listening(
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
-) -> AsyncIterator[str]:
-    """Serve a handler on loopback; yields `host:port`."""
-    runner = web.ServerRunner(web.Server(handler, access_log=None))
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, shutdown_timeout=0.1).start()
-    try:
-        yield f"127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
 @dataclass(frozen=True)
 class Everything:
     """A running gateway: its application, what it serves, and where."""
@@ -210,9 +197,12 @@ class Everything:
 async def serving_everything(port: int = 0) -> AsyncIterator[Everything]:
     """Run a gateway over the whole fixture."""
     async with AsyncExitStack() as stack:
-        address = await stack.enter_async_context(listening(_answer))
+        backend_ = Listener(_answer)
+        await backend_.start("127.0.0.1", 0)
+        stack.push_async_callback(backend_.stop, 0)
+        services = {"demo/orders:80": f"127.0.0.1:{backend_.port}"}
         upstream = await stack.enter_async_context(
-            HttpUpstream({"demo/orders:80": address}, user_agent="mcp-operator-tests")
+            HttpUpstream(services, user_agent="mcp-operator-tests")
         )
         current = Current()
         current.swap(everything())
