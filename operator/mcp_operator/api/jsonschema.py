@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 import jsonschema_rs
 
@@ -31,7 +32,17 @@ MAX_ERRORS = 8
 MAX_ERROR_LENGTH = 300
 """Characters of one error: messages quote the offending value, which can be of any size."""
 
+MAX_EXPLAINING = 20_000
+"""How much explaining one value may cost, as parts of the value times subschemas: about 10 ms."""
+
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+_OPTIONS: Final[dict[str, Any]] = {
+    "offline": True,
+    "pattern_options": jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
+}
+"""No reference is ever fetched, neither over the network nor from a file."""
 
 
 class SchemaError(OperatorError):
@@ -48,23 +59,63 @@ class CompiledSchema:
             SchemaError: It is not JSON Schema 2020-12, refers to something outside itself, or is
                 too large.
         """
-        _check_bounds(schema)
+        self._schema = schema
+        self._size, self._recursive = _check_bounds(schema)
         try:
-            self._validator = jsonschema_rs.Draft202012Validator(
-                schema,
-                offline=True,
-                pattern_options=jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
-            )
+            self._validator = jsonschema_rs.Draft202012Validator(schema, **_OPTIONS)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise SchemaError(f"the schema does not compile: {_shorten(error)}") from error
 
     def errors(self, value: Any) -> list[str]:
-        """Return what is wrong with a value, one sentence each, at most `MAX_ERRORS`."""
+        """Return what is wrong with a value, one sentence each, at most `MAX_ERRORS`.
+
+        Finding out whether a value is valid takes linear time. Explaining why it is not can take
+        seconds and hundreds of megabytes (an error for each of 100 000 items; every combination
+        of nested alternatives), so large values and recursive schemas get coarser sentences.
+        """
         if self._validator.is_valid(value):
             return []
-        return [
-            _sentence(error) for error in islice(self._validator.iter_errors(value), MAX_ERRORS)
+        if self._explaining_costs(value) <= MAX_EXPLAINING:
+            errors = islice(self._validator.iter_errors(value), MAX_ERRORS)
+            return [_sentence(error) for error in errors]
+        return list(islice(self._coarse_errors(value), MAX_ERRORS)) or [
+            "the value does not match the schema"
         ]
+
+    def _explaining_costs(self, value: Any) -> int:
+        """Estimate: each part of the value times each subschema, to its depth under recursion."""
+        weight, depth = _weight_and_depth(value)
+        per_part = self._size ** max(depth, 1) if self._recursive else self._size
+        return weight * per_part
+
+    def _coarse_errors(self, value: Any) -> Iterator[str]:
+        """Say which properties are missing and which do not match, without saying why."""
+        if not isinstance(value, dict):
+            return
+        for name in self._schema.get("required", ()):
+            if name not in value:
+                yield f'"{_cut(name)}" is a required property'
+        for name in self._schema.get("properties", {}):
+            if name not in value:
+                continue
+            part = self._parts.get(f"#/properties/{name.replace('~', '~0').replace('/', '~1')}")
+            if part is not None and not part.is_valid(value[name]):
+                yield f"{_cut(name)}: the value does not match the schema"
+
+    @cached_property
+    def _parts(self) -> jsonschema_rs.ValidatorMap:
+        return jsonschema_rs.validator_map_for(self._schema, **_OPTIONS)
+
+
+def _weight_and_depth(value: Any) -> tuple[int, int]:
+    """Measure a value, level by level; stops as soon as it is heavier than can be explained."""
+    weight, depth, level = 0, 0, [value]
+    while level and weight <= MAX_EXPLAINING:
+        depth += 1
+        weight += sum(1 + len(node) // 100 for node in level if isinstance(node, str))
+        weight += sum(1 for node in level if not isinstance(node, str))
+        level = [child for node in level for child in _children(node)]
+    return weight, depth
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
@@ -75,11 +126,15 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _shorten(error: Exception) -> str:
-    message = getattr(error, "message", "") or str(error)
-    return message if len(message) <= MAX_ERROR_LENGTH else message[:MAX_ERROR_LENGTH] + "…"
+    return _cut(getattr(error, "message", "") or str(error))
 
 
-def _check_bounds(schema: JsonObject) -> None:
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_ERROR_LENGTH else text[:MAX_ERROR_LENGTH] + "…"
+
+
+def _check_bounds(schema: JsonObject) -> tuple[int, bool]:
+    """Refuse what is too large; return the expanded size, and whether the schema is recursive."""
     dialect = schema.get("$schema", DIALECT)
     if not isinstance(dialect, str) or dialect.rstrip("#") != DIALECT:
         raise SchemaError(f"the dialect {dialect!r} is not supported, use {DIALECT}")
@@ -87,8 +142,9 @@ def _check_bounds(schema: JsonObject) -> None:
         raise SchemaError(f"the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels")
     if len(json.dumps(schema)) > MAX_SCHEMA_BYTES:
         raise SchemaError(f"the schema is larger than {MAX_SCHEMA_BYTES} bytes")
+    expansion = _Expansion(schema)
     try:
-        expanded = _Expansion(schema).size()
+        expanded = expansion.size()
     except RecursionError as error:
         raise SchemaError("the schema's references form too long a chain") from error
     if expanded > MAX_EXPANDED_NODES:
@@ -96,6 +152,7 @@ def _check_bounds(schema: JsonObject) -> None:
             f"the schema holds more than {MAX_EXPANDED_NODES} subschemas once its references are"
             " followed"
         )
+    return expanded, expansion.recursive
 
 
 def _children(node: Any) -> Iterator[Any]:
@@ -119,6 +176,8 @@ class _Expansion:
     def __init__(self, schema: JsonObject) -> None:
         self._root = schema
         self._sizes: dict[int, int] = {}
+        self._open: set[int] = set()
+        self.recursive = False
 
     def size(self) -> int:
         return self._size(self._root)
@@ -128,11 +187,14 @@ class _Expansion:
             return 0
         known = self._sizes.get(id(node))
         if known is not None:
+            self.recursive = self.recursive or id(node) in self._open
             return known
         self._sizes[id(node)] = 1  # what a cycle that comes back here counts
+        self._open.add(id(node))
         total = 1 + sum(self._size(child) for child in _children(node))
         if isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
             total += self._size(self._target(reference))
+        self._open.remove(id(node))
         self._sizes[id(node)] = min(total, MAX_EXPANDED_NODES + 1)
         return self._sizes[id(node)]
 
