@@ -78,6 +78,12 @@ class Operator:
                 busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
                 quiet = 0 if busy else quiet + 1
 
+    async def stop(self) -> None:
+        """Stop the operator before its block ends."""
+        self._running.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._running
+
     def check(self) -> None:
         """Raise what the operator died of, if it did."""
         if self._running.done():

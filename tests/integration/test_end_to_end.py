@@ -1,0 +1,180 @@
+"""From a changed object to an MCP client: operator, real gateway processes, official client."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import mcp_types as types
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from mcp.client.client import Client as McpClient
+from mcp.client.subscriptions import ToolsListChanged
+
+from mcp_operator.builders.resources import PODS
+from mcp_operator.controllers.confirmations import http_ask
+from mcp_operator.runtime.client import Client
+from support.controlplane import Cluster
+from support.kubelet import Kubelet
+from support.operators import Operator, eventually, running_operator
+from support.shop import Shop
+
+
+@dataclass
+class Cell:
+    """A namespace whose pods really run."""
+
+    shop: Shop
+    operator: Operator
+    kubelet: Kubelet
+
+    async def endpoints(self) -> list[str]:
+        """Return the URL of every ready pod."""
+        pages = self.shop.client.list_pages(PODS, namespace=self.shop.namespace)
+        pods = [pod async for page in pages for pod in page.items]
+        return [
+            f"http://{pod['status']['podIP']}:8080/mcp"
+            for pod in pods
+            if any(
+                c["type"] == "Ready" and c["status"] == "True"
+                for c in pod["status"].get("conditions", [])
+            )
+        ]
+
+    async def synced(self) -> int:
+        status = (await self.shop.get("MCPServer", "red")).get("status") or {}
+        return int(status.get("syncedReplicas", 0))
+
+    async def programmed(self) -> str:
+        return (await self.shop.condition("MCPServer", "red", "Programmed"))[0]
+
+
+async def echo(request: web.Request) -> web.Response:
+    text = await request.text()
+    return web.json_response({"path": request.path, "body": json.loads(text) if text else None})
+
+
+@pytest.fixture
+async def cell(
+    client: Client, namespace: str, control_plane: Cluster, crds_installed: None
+) -> AsyncIterator[Cell]:
+    shop = Shop(client, namespace)
+    await shop.service()
+    app = web.Application()
+    app.router.add_post("/{tail:.*}", echo)
+    async with contextlib.AsyncExitStack() as stack:
+        backend = await stack.enter_async_context(TestServer(app))
+        services = {f"{namespace}/orders:80": f"127.0.0.1:{backend.port}"}
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        kubelet = await stack.enter_async_context(
+            Kubelet(client, control_plane.kubeconfig, namespace, services)
+        )
+        operator = await stack.enter_async_context(
+            running_operator(control_plane.kubeconfig, namespace, ask=http_ask(session))
+        )
+        yield Cell(shop, operator, kubelet)
+
+
+async def served_tools(url: str) -> list[str]:
+    async with McpClient(url) as client:
+        return [tool.name for tool in (await client.list_tools()).tools]
+
+
+async def test_a_declared_server_becomes_a_live_endpoint_and_says_so_truthfully(
+    cell: Cell,
+) -> None:
+    await cell.shop.server("red", replicas=2)
+    schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    await cell.shop.tool("add", "red", inputSchema=schema)
+    await eventually(cell.synced, 2, seconds=30)
+    await eventually(cell.programmed, "True")
+    assert (await cell.shop.condition("MCPServer", "red", "Ready"))[:2] == ("True", "Ready")
+    assert (await cell.shop.condition("MCPTool", "add", "Ready"))[:2] == ("True", "Ready")
+    urls = await cell.endpoints()
+    assert len(urls) == 2
+    for url in urls:
+        async with McpClient(url) as client:
+            result = await client.call_tool("add", {"x": 1})
+            assert result.structured_content == {"path": "/add", "body": {"x": 1}}
+
+
+async def test_a_running_client_sees_an_edit_and_a_deletion_without_a_restart(
+    cell: Cell,
+) -> None:
+    await cell.shop.server("red")
+    for name in ("kept", "doomed"):
+        await cell.shop.tool(name, "red")
+    await eventually(cell.programmed, "True", seconds=30)
+    await cell.operator.idle()
+    cell.operator.forget_requests()
+    [url] = await cell.endpoints()
+    async with McpClient(url) as client, client.listen(tools_list_changed=True) as changes:
+        await cell.shop.patch("MCPTool", "kept", spec={"description": "second"})
+        async with asyncio.timeout(5):
+            event = await anext(aiter(changes))
+        assert isinstance(event, ToolsListChanged)
+        described = {tool.name: tool.description for tool in (await client.list_tools()).tools}
+        assert described == {"kept": "second", "doomed": "first"}
+        await cell.shop.delete("MCPTool", "doomed")
+        async with asyncio.timeout(5):
+            await anext(aiter(changes))
+        assert [tool.name for tool in (await client.list_tools()).tools] == ["kept"]
+        with pytest.raises(Exception, match="Unknown tool"):
+            await client.call_tool("doomed", {})
+
+
+async def test_a_change_that_all_pods_confirm_costs_three_writes_and_flips_no_condition(
+    cell: Cell,
+) -> None:
+    await cell.shop.server("red", replicas=2)
+    for name in ("edited", "other"):
+        await cell.shop.tool(name, "red")
+    await eventually(cell.synced, 2, seconds=30)
+    await eventually(cell.programmed, "True")
+    await cell.operator.idle()
+    cell.operator.forget_requests()
+    await cell.shop.patch("MCPTool", "edited", spec={"description": "second"})
+    hash_before = (await cell.shop.get("MCPServer", "red"))["status"]["configHash"]
+
+    async def has_new_hash() -> bool:
+        status = (await cell.shop.get("MCPServer", "red"))["status"]
+        return bool(status["configHash"] != hash_before)
+
+    await eventually(has_new_hash, expected=True)
+    await cell.operator.idle()
+    assert sorted(cell.operator.writes) == [
+        "PATCH configmaps/mcp-server-red-config",
+        "PATCH mcpservers/red/status",
+        "PATCH mcptools/edited/status",
+    ]
+
+
+async def test_twenty_deletions_in_a_row_all_leave_the_served_list(cell: Cell) -> None:
+    await cell.shop.server("red")
+    names = [f"tool-{number:02}" for number in range(20)]
+    for name in names:
+        await cell.shop.tool(name, "red")
+    await eventually(cell.programmed, "True", seconds=30)
+    [url] = await cell.endpoints()
+    await eventually(functools.partial(served_tools, url), names)
+    while names:
+        await cell.shop.delete("MCPTool", names.pop())
+        await eventually(functools.partial(served_tools, url), names)
+
+
+async def test_a_gateway_keeps_serving_when_the_operator_is_gone(cell: Cell) -> None:
+    await cell.shop.server("red")
+    await cell.shop.tool("kept", "red")
+    await eventually(cell.programmed, "True", seconds=30)
+    [url] = await cell.endpoints()
+    await cell.operator.stop()
+    async with McpClient(url) as client:
+        result = await client.call_tool("kept", {})
+    assert isinstance(result.content[0], types.TextContent)
+    assert not result.is_error
