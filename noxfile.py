@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -27,7 +29,12 @@ GROUPS = ("bootstrap", "dev", "lint", "mcp1", "test", "types")
 STANDALONE = ("bootstrap", "lint", "mcp1")
 """Groups whose environments do without the package and its dependencies."""
 
-TYPESCRIPT_CLIENT = ROOT / "tests" / "contract" / "typescript"
+CONTRACT = ROOT / "tests" / "contract"
+
+CONFORMANCE_PORT = 18080
+
+REVISIONS = ("2025-11-25", "2026-07-28")
+"""Of MCP, that the conformance suite is run for."""
 
 
 @nox.session
@@ -127,6 +134,35 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def conformance(session: nox.Session) -> None:
+    """Run the official MCP conformance suite against a gateway; needs Node 22 or newer."""
+    npm = shutil.which("npm")
+    if npm is None:
+        session.error("there is no npm command on PATH: install Node 22 or newer")
+    suite = node_packages(session, npm, "conformance") / "node_modules" / ".bin" / "conformance"
+    script = CONTRACT / "conformance_server.py"
+    command = [str(environment(session, "test") / "python"), str(script), str(CONFORMANCE_PORT)]
+    path = os.pathsep.join((str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")))
+    server = subprocess.Popen(  # noqa: S603 - our own script
+        command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE
+    )
+    try:
+        if server.stdout:
+            server.stdout.readline()  # it says where it is once it listens
+        for revision in REVISIONS:
+            session.run(
+                *(suite, "server", "--url", f"http://localhost:{CONFORMANCE_PORT}/mcp"),
+                *("--requirements", revision),
+                *("--expected-failures", CONTRACT / "conformance" / f"expected-{revision}.yaml"),
+                *("--output-dir", session.create_tmp()),
+                *session.posargs,
+            )
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@nox.session(default=False)
 def dist(session: nox.Session) -> None:
     """Build the wheel and the source distribution, and try the wheel in an empty environment."""
     target = ROOT / "dist"
@@ -201,11 +237,16 @@ def official_clients(session: nox.Session) -> dict[str, str]:
     if npm is None:
         session.warn("no npm command on PATH: the tests with the TypeScript client will skip")
         return found
-    copy = ROOT / ".nox" / "typescript"
-    shutil.copytree(TYPESCRIPT_CLIENT, copy, dirs_exist_ok=True)
+    return found | {"MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, "typescript"))}
+
+
+def node_packages(session: nox.Session, npm: str, name: str) -> Path:
+    """Copy a Node package of the contract tests to `.nox` and install exactly its lock there."""
+    copy = ROOT / ".nox" / name
+    shutil.copytree(CONTRACT / name, copy, dirs_exist_ok=True)
     lock, installed = copy / "package-lock.json", copy / "node_modules" / "installed-lock.json"
     if not installed.exists() or not filecmp.cmp(lock, installed, shallow=False):
         with session.chdir(copy):
             session.run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
         shutil.copy(lock, installed)
-    return found | {"MCP_OPERATOR_TS_CLIENT": str(copy)}
+    return copy
