@@ -229,14 +229,16 @@ async def test_a_task_that_ends_ends_the_process_by_name(*, leader_only: bool) -
     world = World().ready()
     manager, _ = build(world)
 
+    ending = asyncio.Event()
+
     async def recorder() -> None:
-        await world.lost.wait()
+        await ending.wait()
 
     manager.add_runnable("event recorder", recorder, leader_only=leader_only)
 
     async with running(manager) as run:
-        await asyncio.wait([run], timeout=0.01)
-        world.lost.set()
+        await settle()
+        ending.set()
         await asyncio.wait([run])
 
     with pytest.raises(TaskDiedError) as caught:
