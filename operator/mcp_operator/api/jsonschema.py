@@ -73,6 +73,14 @@ class CompiledSchema:
         seconds and hundreds of megabytes (an error for each of 100 000 items; every combination
         of nested alternatives), so large values and recursive schemas get coarser sentences.
         """
+        try:
+            return self._errors(value)
+        except UnicodeEncodeError:
+            return ["a text holds half of a surrogate pair, which is no character"]
+        except ValueError:  # "Recursion limit reached", at 255 levels
+            return ["the value is nested too deep to be checked"]
+
+    def _errors(self, value: Any) -> list[str]:
         if self._validator.is_valid(value):
             return []
         if self._explaining_costs(value) <= MAX_EXPLAINING:

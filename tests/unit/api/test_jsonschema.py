@@ -195,3 +195,17 @@ def test_a_shallow_value_of_a_recursive_schema_is_explained() -> None:
     assert CompiledSchema(RECURSIVE).errors({"filter": deep(30)}) == [
         "filter: the value does not match the schema"
     ]
+
+
+@pytest.mark.parametrize("value", [{"a": "\ud800"}, {"\ud800": 1}, {"a": {"b": ["x\udfff"]}}])
+def test_half_a_surrogate_pair_is_a_fault_like_any_other(value: Any) -> None:
+    schema = CompiledSchema({"properties": {"a": {"type": "integer"}}, "required": ["c"]})
+    assert schema.errors(value)
+    assert "surrogate" in CompiledSchema({"const": {}}).errors(value)[0]
+
+
+@pytest.mark.parametrize("schema", [{"type": "array"}, {"enum": [1]}, {"const": {}}])
+def test_a_value_too_deep_to_check_is_refused(schema: dict[str, Any]) -> None:
+    assert CompiledSchema(schema).errors(deep(900)) == [
+        "the value is nested too deep to be checked"
+    ]
