@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from mcp_operator.api.catalog import JsonObject, PromptMessage, PromptVariable
+from mcp_operator.api.catalog import (
+    JsonObject,
+    PromptEntry,
+    PromptMessage,
+    PromptVariable,
+    ToolEntry,
+)
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.listener import Listener
@@ -54,6 +60,7 @@ SCHEMA_2020_12: JsonObject = {
 
 Answer = tuple[int, str, bytes]
 
+NOT_HERE: Answer = (404, "text/plain", b"not here")
 ANSWERS: dict[str, Answer] = {
     "/test_simple_text": (200, "text/plain", b"This is a simple text response for testing."),
     "/test_image_content": (200, "image/png", PNG),
@@ -65,6 +72,10 @@ ANSWERS: dict[str, Answer] = {
 
 
 TOOLS = (
+    *(
+        tool(f"test_trigger_{kind}_change", backend(f"/change/{kind}"), description="Changes it.")
+        for kind in ("tool", "prompt")
+    ),
     *(
         tool(path.removeprefix("/"), backend(path), description=f"Answers what {path} answers.")
         for path in ANSWERS
@@ -160,25 +171,45 @@ RESOURCES = (
 )
 
 
-def everything() -> Table:
-    """Return the table of the whole fixture."""
-    return table(*TOOLS, *PROMPTS, *RESOURCES, instructions="A server for tests.")
+def everything(*more: ToolEntry | PromptEntry) -> Table:
+    """Return the table of the whole fixture, and more."""
+    return table(*TOOLS, *PROMPTS, *RESOURCES, *more, instructions="A server for tests.")
 
 
-async def _answer(request: web.BaseRequest) -> web.StreamResponse:
-    match request.path.split("/"):
-        case ["", "data", identifier]:
-            return web.json_response({"id": identifier, "templateTest": True})
-        case ["", "sum"]:
-            query = request.query
-            return web.json_response({"sum": float(query["a"]) + float(query["b"])})
-        case ["", "regions"]:
-            return web.json_response(["eu", "us"])
-        case ["", "search"]:
-            return web.json_response(dict(request.query))
-        case _:
-            status, kind, body = ANSWERS.get(request.path, (404, "text/plain", b"not here"))
-            return web.Response(status=status, body=body, headers={"content-type": kind})
+class Backend:
+    """The services behind the tools; two of them change the catalog that is in service."""
+
+    def __init__(self, current: Current) -> None:
+        self._current = current
+        self._changes = 0
+
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        match request.path.split("/"):
+            case ["", "data", identifier]:
+                return web.json_response({"id": identifier, "templateTest": True})
+            case ["", "sum"]:
+                query = request.query
+                return web.json_response({"sum": float(query["a"]) + float(query["b"])})
+            case ["", "regions"]:
+                return web.json_response(["eu", "us"])
+            case ["", "search"]:
+                return web.json_response(dict(request.query))
+            case ["", "change", kind]:
+                self._change(kind)
+                return web.Response(text=f"The {kind} list has changed.")
+            case _:
+                status, media_type, body = ANSWERS.get(request.path, NOT_HERE)
+                return web.Response(status=status, body=body, headers={"content-type": media_type})
+
+    def _change(self, kind: str) -> None:
+        self._changes += 1
+        name, text = f"newcomer_{self._changes}", "Was not here before."
+        newcomer = (
+            tool(name, description=text)
+            if kind == "tool"
+            else prompt(text, name=name, description=text)
+        )
+        self._current.swap(everything(newcomer))
 
 
 @dataclass(frozen=True)
@@ -197,14 +228,15 @@ class Everything:
 async def serving_everything(port: int = 0) -> AsyncIterator[Everything]:
     """Run a gateway over the whole fixture."""
     async with AsyncExitStack() as stack:
-        backend_ = Listener(_answer)
-        await backend_.start("127.0.0.1", 0)
-        stack.push_async_callback(backend_.stop, 0)
-        services = {"demo/orders:80": f"127.0.0.1:{backend_.port}"}
-        upstream = await stack.enter_async_context(
-            HttpUpstream(services, user_agent="mcp-operator-tests")
-        )
         current = Current()
+        services = Listener(Backend(current).answer)
+        await services.start("127.0.0.1", 0)
+        stack.push_async_callback(services.stop, 0)
+        upstream = await stack.enter_async_context(
+            HttpUpstream(
+                {"demo/orders:80": f"127.0.0.1:{services.port}"}, user_agent="mcp-operator-tests"
+            )
+        )
         current.swap(everything())
         app = GatewayApp(
             current,

@@ -1,0 +1,86 @@
+"""The official conformance suite, against what a catalog can express.
+
+Make a folder with the suite and a Node that it runs on, then name it:
+
+    npm install --prefix DIR node@24 @modelcontextprotocol/conformance@0.2.0-alpha.12
+    MCP_OPERATOR_CONFORMANCE=DIR pytest tests/contract/test_conformance.py
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from support.everything import serving_everything
+
+FOLDER = os.environ.get("MCP_OPERATOR_CONFORMANCE", "")
+pytestmark = [
+    pytest.mark.skipif(
+        not FOLDER, reason="MCP_OPERATOR_CONFORMANCE names no folder with the conformance suite"
+    ),
+    pytest.mark.timeout(300),
+]
+
+RICH_RESULTS = {
+    "tools-call-mixed-content",
+    "tools-call-with-progress",
+    "prompts-get-with-image",
+}
+"""Need results of several blocks, progress of backends, and images in prompts."""
+
+MODERN_FAILURES = RICH_RESULTS | {
+    "server-stateless",  # 4 of its 28 checks call tools that ask the client or log
+    *(
+        f"input-required-result-{name}"
+        for name in (
+            *("basic-elicitation", "basic-sampling", "basic-list-roots", "request-state"),
+            *("multiple-input-requests", "multi-round", "non-tool-request", "result-type"),
+            *("tampered-state", "capability-check"),
+        )
+    ),
+    *(
+        f"tasks-{name}"
+        for name in (
+            *("lifecycle", "capability-negotiation", "wire-fields", "request-state-removal"),
+            *("mrtr-input", "request-headers", "dispatch-and-envelope", "required-task-error"),
+            "mrtr-composition",
+        )
+    ),
+}
+"""Need tools that ask the client for input, and the tasks extension."""
+
+LEGACY_FAILURES = RICH_RESULTS | {
+    "tools-call-with-logging",
+    "tools-call-sampling",
+    "tools-call-elicitation",
+    "elicitation-sep1034-defaults",
+    "elicitation-sep1330-enums",
+}
+"""Need tools that ask the client for input, and that log."""
+
+
+@pytest.mark.parametrize(
+    ("revision", "expected", "passed"),
+    [("2026-07-28", MODERN_FAILURES, 27), ("2025-11-25", LEGACY_FAILURES, 25)],
+)
+async def test_exactly_what_cannot_be_expressed_fails(
+    tmp_path: Path, revision: str, expected: set[str], passed: int
+) -> None:
+    modules = Path(FOLDER) / "node_modules"
+    suite = modules / "@modelcontextprotocol" / "conformance" / "dist" / "index.js"
+    async with serving_everything() as served:
+        process = await asyncio.create_subprocess_exec(
+            *(modules / ".bin" / "node", suite, "server", "--url", served.url),
+            *("--requirements", revision, "--output-dir", tmp_path),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await process.communicate()
+
+    summary = output.decode().partition("=== SUMMARY ===")[2].partition("Not scored")[0]
+    failed = set(re.findall(r"^✗ ([a-z0-9-]+):", summary, re.MULTILINE))
+    assert failed == expected
+    assert len(re.findall(r"^✓ ", summary, re.MULTILINE)) == passed
