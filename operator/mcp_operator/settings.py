@@ -8,7 +8,7 @@ the default.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
@@ -46,22 +46,28 @@ class Setting:
     repeated: bool = False
 
 
-def _parts(value: object) -> object:
+def _parts(value: str | Sequence[str]) -> tuple[str, ...]:
     """Split a text, or each of several, at commas."""
     texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, (list, tuple)):
-        return value
-    return tuple(part.strip() for text in texts for part in str(text).split(",") if part.strip())
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
-def _pairs(value: object) -> object:
-    """Read `NAME=VALUE` parts as a mapping."""
+def _pairs(value: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
+    """Read `NAME=VALUE` parts as a mapping.
+
+    Raises:
+        ValueError: A part has no `=`.
+    """
     if isinstance(value, Mapping):
         return value
-    parts = _parts(value)
-    if not isinstance(parts, tuple) or not all("=" in part for part in parts):
-        raise ValueError
-    return dict(part.split("=", 1) for part in parts)
+    return dict(_pair(part) for part in _parts(value))
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, separator, address = part.partition("=")
+    if not separator:
+        raise ValueError(f"{part!r} has no =")
+    return name, address
 
 
 Port = Annotated[

@@ -52,6 +52,16 @@ metadata: {name: greeter}
 stringData: {token: from-a-file}
 """
 
+SERVICE = """\
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: greeter
+  annotations: {mcp-operator.dev/local-address: "%s"}
+spec: {ports: [{port: 80}]}
+"""
+
 PROMPT = """\
 ---
 apiVersion: mcp-operator.dev/v1alpha1
@@ -126,6 +136,17 @@ async def test_a_tool_of_a_file_is_called_at_the_address_that_was_typed(tmp_path
     async with backend() as address:
         chosen = settings(tmp_path, port=free_port(), services=f"greeter={address}")
         async with serving(chosen) as url:
+            result = await call(url, "tools/call", name="greet", arguments={})
+
+    assert result["content"] == [{"type": "text", "text": "from-a-file"[::-1]}]
+
+
+async def test_a_tool_is_called_at_the_address_that_its_service_is_annotated_with(
+    tmp_path: Path,
+) -> None:
+    async with backend() as address:
+        write(tmp_path, SERVER, TOOL, CREDENTIAL, SERVICE % address)
+        async with serving(settings(tmp_path, port=free_port())) as url:
             result = await call(url, "tools/call", name="greet", arguments={})
 
     assert result["content"] == [{"type": "text", "text": "from-a-file"[::-1]}]

@@ -87,13 +87,13 @@ def test_values_are_read_as_kubernetes_reads_them(tmp_path: Path, text: str, val
 
 
 def test_merge_keys_and_aliases_are_resolved(tmp_path: Path) -> None:
-    text = "{a: &a {x: 1, y: 1}, b: {<<: *a, y: 2}, c: {<<: *a}, d: *a}"
+    text = "{a: &a {x: 1, y: 1}, b: &b {<<: *a, y: 2}, c: {<<: *a}, d: *b}"
 
     assert value_of(tmp_path, text) == {
         "a": {"x": 1, "y": 1},
         "b": {"x": 1, "y": 2},
         "c": {"x": 1, "y": 1},
-        "d": {"x": 1, "y": 1},
+        "d": {"x": 1, "y": 2},
     }
 
 

@@ -75,11 +75,14 @@ def test_a_server_serves_what_it_selects_in_its_own_namespace(tmp_path: Path) ->
         tmp_path,
         SERVER % ("shop", "demo"),
         CONFIG_MAP,
+        CONFIG_MAP.replace("demo", "elsewhere"),
         RESOURCE % ("mine", "demo", "shop", "text"),
         RESOURCE % ("not-selected", "demo", "other", "text"),
         RESOURCE % ("far", "elsewhere", "shop", "text"),
     )
 
+    (selected,) = found.selected(found.choose())
+    assert selected.compiled.key == Key("demo", "mine")
     (entry,) = found.assembly(found.choose()).catalog.resources
     assert (entry.source.name, entry.text) == ("mine", "Hello")
 

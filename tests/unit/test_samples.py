@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_operator.local.documents import load
+from mcp_operator.local.world import World
+from support.podsecurity import violations
+
+SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
+
+
+@pytest.fixture(scope="module")
+def objects() -> list[dict[str, Any]]:
+    loaded = load([SAMPLES])
+    assert loaded.problems == ()
+    return [document.obj for document in loaded.documents]
+
+
+def test_the_samples_can_be_applied_to_any_namespace(objects: list[dict[str, Any]]) -> None:
+    assert all("namespace" not in obj["metadata"] for obj in objects)
+
+
+def test_the_backend_keeps_the_restricted_pod_security_standard(
+    objects: list[dict[str, Any]],
+) -> None:
+    (deployment,) = [obj for obj in objects if obj["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+
+    assert violations(pod) == []
+    pod["containers"][0]["securityContext"]["capabilities"] = {}
+    assert violations(pod) == ["shop: capabilities.drop is not [ALL]"]
+
+
+def test_the_server_serves_all_of_the_samples() -> None:
+    world = World(load([SAMPLES]))
+    assembly = world.assembly(world.choose())
+
+    assert assembly.rejected == ()
+    assert not any(local.compiled.findings for local in world.members)
+    assert len(world.selected(world.choose())) == len(world.members)
