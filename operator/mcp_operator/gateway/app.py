@@ -69,7 +69,7 @@ class GatewayApp:
         policy = OriginPolicy(
             allowed_origins=address.allowed_origins,
             allowed_hosts=address.allowed_hosts,
-            loopback=_is_loopback(address.host),
+            loopback=is_loopback(address.host),
         )
         self._endpoint = Endpoint(current, executor, policy=policy, observer=metrics)
         metrics.watch(lambda: self._endpoint.open_streams, lambda: self._endpoint.in_flight)
@@ -136,7 +136,8 @@ class GatewayApp:
         return "" if self._current.table is not None else "no catalog has been loaded yet"
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address to listen on."""
     if host == "localhost":
         return True
     try:

@@ -68,6 +68,7 @@ class GatewayMetrics:
             registry=registry,
         )
         self._registry = registry
+        self._children: dict[tuple[str, Era, Outcome], tuple[Counter, Histogram]] = {}
         self._tools: set[str] = set()
         current.subscribe(self._loaded)
 
@@ -82,8 +83,14 @@ class GatewayMetrics:
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
         """Note an MCP request."""
-        self._requests.labels(method, era.value, outcome).inc()
-        self._durations.labels(method, era.value).observe(seconds)
+        children = self._children.get((method, era, outcome))
+        if children is None:  # looking children up costs six times an increment
+            count = self._requests.labels(method, era.value, outcome)
+            children = count, self._durations.labels(method, era.value)
+            self._children[method, era, outcome] = children
+        count, duration = children
+        count.inc()
+        duration.observe(seconds)
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         """Note a call of a tool; one that left the catalog meanwhile is not counted."""

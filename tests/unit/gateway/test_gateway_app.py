@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from mcp_operator.gateway import front
-from mcp_operator.gateway.app import GatewayAddress, GatewayApp
+from mcp_operator.gateway.app import GatewayAddress, GatewayApp, is_loopback
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.table import Current
 from support.entries import tool
@@ -362,17 +362,18 @@ async def test_the_management_port_refuses_the_rest() -> None:
 async def test_requests_are_counted_and_timed() -> None:
     async with running() as gateway:
         await _read(gateway, modern("tools/call", {"name": "add"}))
+        await _read(gateway, modern("tools/call", {"name": "add"}))
         await _read(gateway, modern("tools/call", {"name": "missing"}))
         await _read(gateway, modern("no/such"))
 
         labels = {"method": "tools/call", "era": "modern"}
-        assert await gateway.metric("mcp_requests_total", **labels, outcome="ok") == 1
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="ok") == 2
         assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
-        assert await gateway.metric("mcp_request_duration_seconds_count", **labels) == 2
+        assert await gateway.metric("mcp_request_duration_seconds_count", **labels) == 3
         labels = {"method": "other", "era": "modern"}
         assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
-        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 1
-        assert await gateway.metric("mcp_tool_call_duration_seconds_count", tool="add") == 1
+        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 2
+        assert await gateway.metric("mcp_tool_call_duration_seconds_count", tool="add") == 2
         assert await gateway.metric("mcp_requests_in_flight") == 0
 
 
@@ -432,3 +433,13 @@ async def test_stopping_what_never_started_does_nothing() -> None:
 
     with pytest.raises(RuntimeError, match="has not been started"):
         _ = app.port
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.8.8.8", "::1"])
+def test_an_address_on_loopback_is_known_as_such(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "shop.example"])  # noqa: S104
+def test_an_address_that_others_reach_is_known_as_such(host: str) -> None:
+    assert not is_loopback(host)

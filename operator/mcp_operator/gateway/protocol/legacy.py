@@ -41,8 +41,9 @@ MAX_BATCH: Final = 50
 MAX_SUBSCRIBERS: Final = 10_000
 """Sessions whose subscriptions are remembered; the one that subscribed longest ago goes first."""
 
-_LOG_LEVELS: Final = frozenset(
-    {"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
+_LOG_LEVELS: Final = (
+    *("debug", "info", "notice", "warning"),
+    *("error", "critical", "alert", "emergency"),
 )
 
 _Running: TypeAlias = dict[tuple[str, RequestId], "asyncio.Task[HttpResponse]"]

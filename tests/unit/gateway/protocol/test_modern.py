@@ -10,7 +10,7 @@ import pytest
 
 from mcp_operator.gateway.contract import ResourceUnavailable, ToolResult
 from mcp_operator.gateway.protocol.message import HttpRequest
-from support.entries import backend, prompt, resource, tool
+from support.entries import argument, backend, prompt, resource, tool
 from support.fake_executor import text_result
 from support.mcp_http import META, MODERN, Server, modern, notification, post, table
 
@@ -241,7 +241,11 @@ async def test_a_prompt_is_rendered_with_the_resources_it_embeds() -> None:
 async def test_arguments_complete_from_what_the_catalog_allows() -> None:
     server = Server(
         prompt("{{city}}", name="trip", variables=[{"name": "city", "enum": ["Paris", "Rome"]}]),
-        resource("order", uri_template="orders:///{id}", backend=backend()),
+        resource(
+            "order",
+            uri_template="orders:///{id}",
+            backend=backend("/{id}", argument("id", "path", enum=("17", "18", "20"))),
+        ),
     )
     ref = {"type": "ref/prompt", "name": "trip"}
 
@@ -249,6 +253,12 @@ async def test_arguments_complete_from_what_the_catalog_allows() -> None:
         modern("completion/complete", {"ref": ref, "argument": {"name": "city", "value": "p"}})
     )
     assert result["completion"] == {"values": ["Paris"], "total": 1, "hasMore": False}
+
+    template = {"type": "ref/resource", "uri": "orders:///{id}"}
+    result = await server.result(
+        modern("completion/complete", {"ref": template, "argument": {"name": "id", "value": "1"}})
+    )
+    assert result["completion"]["values"] == ["17", "18"]
 
     status, error = await server.error(
         modern("completion/complete", {"ref": ref, "argument": {"name": "x", "value": ""}})

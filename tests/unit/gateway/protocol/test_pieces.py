@@ -136,7 +136,15 @@ def test_no_changed_session_id_is_accepted() -> None:
     for at, character in enumerate(session.id):
         forged = session.id[:at] + ("A" if character != "A" else "B") + session.id[at + 1 :]
         assert sessions.find(forged, "uid") is None
-    for other in ("", "x", "é", session.id + "AAAA", session.id[:-4], session.id + "="):
+    for other in (
+        "",
+        "x",
+        "é" * 56,
+        "!" * 56,
+        session.id + "AAAA",
+        session.id[:-4],
+        session.id + "=",
+    ):
         assert sessions.find(other, "uid") is None
     assert sessions.find(session.id, "other uid") is None
 
