@@ -89,9 +89,9 @@ def test_a_template_that_cannot_be_matched_safely_is_refused(template: str) -> N
 
 def test_matching_takes_linear_time() -> None:
     template = UriTemplate("x:" + "a".join(f"{{v{n}}}" for n in range(50)) + "b")
-    start = time.process_time()
+    start = time.thread_time()
     assert template.match("x:" + "a" * 8000) is None
-    assert time.process_time() - start < 0.02
+    assert time.thread_time() - start < 0.1
 
 
 @given(st.text(min_size=1))

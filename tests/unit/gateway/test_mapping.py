@@ -99,7 +99,15 @@ values = st.recursive(
     max_leaves=10,
 )
 evil = st.sampled_from(
-    [*TRAVERSALS, *HEADER_INJECTIONS, "http://169.254.169.254/", "//evil", "@evil:1"]
+    [
+        *TRAVERSALS,
+        *HEADER_INJECTIONS,
+        "http://169.254.169.254/",
+        "//evil",
+        "@evil:1",
+        "a?q=1",
+        "a#b",
+    ]
 )
 
 
@@ -151,6 +159,11 @@ def test_values_that_add_up_are_checked_after_decoding() -> None:
 def test_ordinary_path_values_arrive_unchanged(value: str) -> None:
     request = build("/orders/{id}", {"id": value}, argument("id", "path"))
     assert unquote(request.target.removeprefix("/orders/")) == value
+
+
+def test_a_path_value_cannot_end_the_path() -> None:
+    request = build("/orders/{id}/x", {"id": "a?admin=1#f&b=%3F"}, argument("id", "path"))
+    assert request.target == "/orders/a%3Fadmin%3D1%23f%26b%3D%253F/x"
 
 
 def test_a_place_without_an_argument_is_an_error() -> None:

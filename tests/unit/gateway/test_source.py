@@ -350,6 +350,19 @@ async def test_a_hung_api_server_delays_a_call_a_little(
     assert len(cluster.reads) == 2
 
 
+async def test_a_caller_that_leaves_does_not_end_the_reading_for_others(
+    cluster: FakeCluster, secrets: ClusterSecrets
+) -> None:
+    cluster.gate.clear()
+    first, second = (asyncio.create_task(secrets.value(KEY)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.sleep(0.01)
+    cluster.gate.set()
+    assert await second == CANARY
+    assert len(cluster.reads) == 1
+
+
 @pytest.mark.parametrize("status", [403, 404])
 async def test_a_secret_that_is_taken_away_is_gone(
     cluster: FakeCluster, secrets: ClusterSecrets, status: int

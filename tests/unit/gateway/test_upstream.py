@@ -55,13 +55,18 @@ async def reason_of(upstream: HttpUpstream, request: Request, tls: Tls | None = 
 async def test_a_request_arrives_byte_for_byte(
     upstream: HttpUpstream, hostile: HostileBackend
 ) -> None:
-    request = get("/a%2Fb/%252e?q=%20&r=a+b", method="POST", headers=(("X-A", "1"),), body=b"{}")
+    request = get(
+        "/a%2Fb/%2e%2e/%7Ex/%252e?q=%20%2f&r=a+b%41",
+        method="POST",
+        headers=(("X-A", "1"),),
+        body=b"{}",
+    )
     answer = await upstream.send(request, Tls(), MEBIBYTE)
     assert answer == Answer(200, "application/json", b'{"ok":true}')
     (raw,) = hostile.requests
     head, _, body = raw.partition(b"\r\n\r\n")
     line, *headers = head.decode().split("\r\n")
-    assert line == "POST /a%2Fb/%252e?q=%20&r=a+b HTTP/1.1"
+    assert line == "POST /a%2Fb/%2e%2e/%7Ex/%252e?q=%20%2f&r=a+b%41 HTTP/1.1"
     assert body == b"{}"
     assert dict(header.split(": ") for header in headers) == {
         "Host": "orders.demo.svc",
