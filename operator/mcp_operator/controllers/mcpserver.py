@@ -22,6 +22,7 @@ from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.controllers.children import ChildrenApplier
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
+from mcp_operator.controllers.ledger import Ledger
 from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.serving import (
     ServerView,
@@ -68,6 +69,7 @@ class MCPServerReconciler:
         children: ChildrenApplier,
         confirmations: Confirmations,
         statuses: Statuses,
+        ledger: Ledger,
         context: BuildContext,
     ) -> None:
         self._world = world
@@ -75,6 +77,7 @@ class MCPServerReconciler:
         self._children = children
         self._confirmations = confirmations
         self._statuses = statuses
+        self._ledger = ledger
         self._context = context
         self._assembled: dict[Key, _Assembled] = {}
 
@@ -84,6 +87,7 @@ class MCPServerReconciler:
         if raw is None or is_deleting(raw):
             self._assembled.pop(request, None)
             self._confirmations.forget(request)
+            self._ledger.forget(request)
             return None
         try:
             server = self._world.parser.server(raw)
@@ -95,7 +99,10 @@ class MCPServerReconciler:
         view = self._view(request, server, assembled, problem)
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)
-        await self._summarise(raw, view)
+        conditions = server_conditions(view)
+        await self._summarise(raw, view, conditions)
+        if any(c.type is ConditionType.PROGRAMMED and c.status for c in conditions):
+            self._ledger.settle(request, assembled.members)
         if failure is not None:
             raise failure
         incomplete = problem is not None or (view.confirmed and view.confirmed.missing)
@@ -166,12 +173,14 @@ class MCPServerReconciler:
             problem=problem,
         )
 
-    async def _summarise(self, raw: Object, view: ServerView) -> None:
+    async def _summarise(
+        self, raw: Object, view: ServerView, conditions: Sequence[Condition]
+    ) -> None:
         current = raw.get("status") or {}
         fields = server_fields(view)
         unchanged = current.get("configHash") == view.digest
         fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._statuses.now()
-        await self._statuses.write(MCPSERVERS, raw, fields, server_conditions(view))
+        await self._statuses.write(MCPSERVERS, raw, fields, conditions)
 
     async def _refuse(self, raw: Object, error: InvalidError) -> None:
         """Say that the spec cannot be read; whatever runs keeps running."""

@@ -10,6 +10,7 @@ from mcp_operator.api.conditions import Condition, ConditionType, is_true
 from mcp_operator.builders.assembly import claims, contest
 from mcp_operator.builders.members import Compiled, Finding, MemberKind, Slot, slot_of
 from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.ledger import Ledger
 from mcp_operator.controllers.membership import Membership, member_conditions, member_servers
 from mcp_operator.controllers.parsing import ParsedMember, ParsedServer
 from mcp_operator.controllers.statuses import Statuses
@@ -31,16 +32,20 @@ class MemberReconciler(ABC):
         world: The caches.
         compiler: Compiles members; the server's reconciler shares it.
         statuses: Writes statuses and tells transitions.
+        ledger: Knows what the servers' pods have confirmed.
     """
 
     kind: ClassVar[MemberKind]
     stamp: ClassVar[str] = "lastSyncTime"
     """The status field that holds when the outcome last changed."""
 
-    def __init__(self, world: World, compiler: Compiler, statuses: Statuses) -> None:
+    def __init__(
+        self, world: World, compiler: Compiler, statuses: Statuses, ledger: Ledger
+    ) -> None:
         self._world = world
         self._compiler = compiler
         self._statuses = statuses
+        self._ledger = ledger
 
     @abstractmethod
     def details(self, parsed: ParsedMember | None, compiled: Compiled, *, ready: bool) -> Object:
@@ -60,6 +65,8 @@ class MemberReconciler(ABC):
         parsed = self._world.parser.readable_member(raw)
         compiled = await self._compiler.compile(raw)
         memberships = await self._memberships(raw, compiled)
+        if any(self._is_awaited(compiled, membership) for membership in memberships):
+            return None  # the ledger, or the server's own condition, brings us back
         conditions = member_conditions(compiled, memberships)
         await self._statuses.write(
             MEMBERS[self.kind],
@@ -95,6 +102,11 @@ class MemberReconciler(ABC):
             )
             for server in self._world.servers_selecting(self.kind, raw)
         ]
+
+    def _is_awaited(self, compiled: Compiled, membership: Membership) -> bool:
+        """Tell whether a server that serves the object has yet to confirm its present state."""
+        serves = bool(compiled.entries) and not membership.lost and membership.programmed
+        return serves and not self._ledger.confirms(membership.server, compiled)
 
     def _is_programmed(self, server: ParsedServer) -> bool:
         """Look at the server's present status: a parsed model is only as new as its spec."""

@@ -76,7 +76,7 @@ def server_fields(view: ServerView) -> Object:
         "resourceCount": len(catalog.resources),
         "configHash": view.digest,
         "configBytes": view.size,
-        "url": _external_url(view.server),
+        "url": _external_url(view.server) or _internal_url(view.server),
         "internalURL": _internal_url(view.server),
         "protocolVersions": list(PROTOCOL_VERSIONS)
         if view.server.spec.effective_mode == "Gateway"

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mcp_operator.api.conditions import Condition, ConditionType, merge, transitions
+from mcp_operator.api.reasons import Reason
 from mcp_operator.core.clock import Clock, rfc3339
 from mcp_operator.core.meta import Object, Resource, generation_of
 from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 
+Conditions = Sequence[Mapping[str, Any]]
+
 TOLD = frozenset({ConditionType.READY, ConditionType.DEGRADED})
 """The conditions whose transitions become Events; the others are causes that Ready names."""
+
+WAITING = frozenset(
+    {
+        Reason.SERVER_NOT_PROGRAMMED,
+        Reason.NO_READY_PODS,
+        Reason.PROPAGATING,
+        Reason.UNAVAILABLE,
+        Reason.HEALTHY,
+    }
+)
+"""Reasons that every new object begins with; they are news only where something else was before."""
 
 
 class Statuses:
@@ -67,17 +81,19 @@ class Statuses:
                 status[stamp] = self.now()
         written = await self._writer.write(resource, raw, status)
         if written:
-            self._tell(raw, transitions(current.get("conditions") or (), merged))
+            self._tell(raw, current.get("conditions") or (), merged)
         return written
 
-    def _tell(self, raw: Object, changed: Iterable[Any]) -> None:
-        for condition in changed:
-            if condition["type"] not in TOLD:
+    def _tell(self, raw: Object, before: Conditions, merged: Conditions) -> None:
+        known = {condition["type"] for condition in before}
+        for condition in transitions(before, merged):
+            kind, reason = condition["type"], condition["reason"]
+            if kind not in TOLD or (kind not in known and reason in WAITING):
                 continue
-            good = (condition["status"] == "True") != (condition["type"] == ConditionType.DEGRADED)
+            good = (condition["status"] == "True") != (kind == ConditionType.DEGRADED)
             self._recorder.event(
                 raw,
                 type="Normal" if good else "Warning",
-                reason=condition["reason"],
+                reason=reason,
                 note=condition["message"],
             )

@@ -7,6 +7,7 @@ from mcp_operator.builders.members import MemberKind
 from mcp_operator.controllers.children import ChildrenApplier
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Ask, Confirmations
+from mcp_operator.controllers.ledger import Ledger
 from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
 from mcp_operator.controllers.mcpresource import MCPResourceReconciler
 from mcp_operator.controllers.mcpserver import MCPServerReconciler
@@ -68,6 +69,7 @@ def add_controllers(
     reader = Reader(client, world)
     compiler = Compiler(world.parser, reader)
     statuses = Statuses(StatusWriter(client), recorder, clock)
+    ledger = Ledger()
 
     def controller(kind: str, reconciler: Reconciler) -> Controller:
         return Controller(
@@ -83,14 +85,16 @@ def add_controllers(
             children=ChildrenApplier(world, Applier(client, hash_annotation=HASH_ANNOTATION)),
             confirmations=confirmations,
             statuses=statuses,
+            ledger=ledger,
             context=context,
         ),
     )
     members: dict[MemberKind, Controller] = {
-        reconciler.kind: controller(reconciler.kind, reconciler(world, compiler, statuses))
+        reconciler.kind: controller(reconciler.kind, reconciler(world, compiler, statuses, ledger))
         for reconciler in RECONCILERS
     }
     confirmations.on_confirmed(servers.enqueue)
+    ledger.on_confirmed(lambda member: members[member[0]].enqueue(member[1]))
     watch_server(servers, world)
     for kind, member_controller in members.items():
         watch_members(kind, member_controller, world)

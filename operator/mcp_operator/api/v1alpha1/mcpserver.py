@@ -327,7 +327,7 @@ class MCPServerStatus(ApiModel):
     last_sync_time: Timestamp | None = None
     """When the catalog last changed."""
     url: str | None = None
-    """URL through the Ingress."""
+    """URL of the endpoint: through the Ingress where there is one, else inside the cluster."""
     internal_url: Annotated[str | None, Field(alias="internalURL")] = None
     """URL inside the cluster."""
     protocol_versions: tuple[str, ...] = Field(default_factory=tuple, max_length=16)

@@ -1,0 +1,318 @@
+"""How fast a change of a tool reaches the ConfigMap that gateways watch, and what it costs.
+
+The operator is a process of its own; the times are those of a third party that watches both ends.
+"See" is when this process sees the tool's own event, and so about when the operator does. The floor
+is the same way without an operator: whoever sees the event patches the ConfigMap at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+from mcp_operator.api.v1alpha1 import MCPTOOLS
+from mcp_operator.builders.names import config_name
+from mcp_operator.builders.resources import CONFIGMAPS
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from support.network import free_port
+from support.processes import ProcessGroup
+from support.shop import Shop
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+TICKS = os.sysconf("SC_CLK_TCK")
+QUIET_SECONDS = 1.5
+"""Without a request for this long, the operator counts as done."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One row: medians in milliseconds, requests and CPU for each change."""
+
+    name: str
+    changes: int
+    sent_to_config: float
+    sent_to_config_p99: float
+    seen_to_config: float
+    writes: float
+    lists: int
+    cpu_ms: float
+
+
+class OperatorProcess:
+    """The operator as users run it, and what it says of itself."""
+
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+        self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
+        self._metrics, self._health = free_port(), free_port()
+        self._child = self._group.start(
+            "operator",
+            [
+                *(sys.executable, "-m", "mcp_operator", "operator", "--no-leader-elect"),
+                *("--kubeconfig", kubeconfig, "--namespace", namespace, "--log-level", "warning"),
+                *("--bind-address", "127.0.0.1", "--metrics-port", str(self._metrics)),
+                *("--health-port", str(self._health)),
+            ],
+        )
+
+    async def ready(self) -> None:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+            while True:
+                self._child.check()
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"http://127.0.0.1:{self._health}/readyz") as answer:
+                        if answer.ok:
+                            return
+                await asyncio.sleep(0.05)
+
+    async def requests(self) -> Counter[str]:
+        """Return how many requests were sent so far, by HTTP method."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self._metrics}/metrics") as answer,
+        ):
+            text = await answer.text()
+        sent: Counter[str] = Counter()
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                if sample.name == "rest_client_requests_total":
+                    sent[sample.labels["method"]] += int(sample.value)
+        return sent
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the process, user and system."""
+        fields = (
+            Path(f"/proc/{self._child.process.pid}/stat").read_text().rpartition(")")[2].split()
+        )
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def rss_mib(self) -> float:
+        """Return the resident memory of the process."""
+        pages = int(Path(f"/proc/{self._child.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    async def quiet(self) -> Counter[str]:
+        """Wait until no request is sent any more, and return how many there were."""
+        last = await self.requests()
+        since = time.monotonic()
+        while time.monotonic() - since < QUIET_SECONDS:
+            await asyncio.sleep(0.1)
+            now = await self.requests()
+            if now != last:
+                last, since = now, time.monotonic()
+        return last
+
+    def stop(self) -> None:
+        self._group.stop()
+
+
+class Witness:
+    """Watches tools and ConfigMaps, and notes when each new version was seen."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._waiting: dict[tuple[str, str], asyncio.Future[float]] = {}
+
+    async def follow(self, resource: Resource) -> None:
+        version = ""
+        async for page in self._client.list_pages(resource, namespace=self._namespace):
+            version = page.resource_version
+        async for event in self._client.watch(
+            resource, namespace=self._namespace, resource_version=version
+        ):
+            if event.type != "BOOKMARK":
+                name = event.object["metadata"]["name"]
+                waiting = self._waiting.pop((resource.kind, name), None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(time.perf_counter())
+
+    def next(self, resource: Resource, name: str) -> asyncio.Future[float]:
+        """Return when the next event of an object is seen."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting[resource.kind, name] = future
+        return future
+
+
+@contextlib.asynccontextmanager
+async def connected(kubeconfig: Path) -> AsyncIterator[Client]:
+    client = await Client.connect(
+        kubeconfig=kubeconfig,
+        field_manager="mcp-operator-bench",
+        user_agent="mcp-operator-bench",
+        metrics=RuntimeMetrics(new_registry()),
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
+@contextlib.asynccontextmanager
+async def namespace_for(client: Client, name: str) -> AsyncIterator[Shop]:
+    await client.create(NAMESPACES, {"metadata": {"name": name}})
+    try:
+        yield Shop(client, name)
+    finally:
+        await client.delete(NAMESPACES, Key("", name))
+
+
+async def furnish(shop: Shop, servers: int, tools: int) -> None:
+    await shop.service()
+    limit = asyncio.Semaphore(16)
+
+    async def create(work: Awaitable[Object]) -> None:
+        async with limit:
+            await work
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(servers):
+            team = f"team-{number}"
+            group.create_task(create(shop.server(team)))
+            for index in range(tools):
+                group.create_task(create(shop.tool(f"{team}-tool-{index}", team)))
+
+
+async def measure(
+    kubeconfig: Path, servers: int, tools: int, changes: int
+) -> tuple[list[Figures], dict[str, float]]:
+    """Measure updates, creations and deletions in one shape, and the cold convergence."""
+    async with (
+        connected(kubeconfig) as client,
+        namespace_for(client, f"bench-{servers}x{tools}-{os.getpid()}") as shop,
+    ):
+        await furnish(shop, servers, tools)
+        operator = OperatorProcess(kubeconfig, shop.namespace)
+        try:
+            began = time.perf_counter()
+            await operator.ready()
+            cold = await operator.quiet()
+            converged = time.perf_counter() - began - QUIET_SECONDS
+            facts = {
+                "cold_seconds": converged,
+                "cold_cpu_seconds": operator.cpu_seconds(),
+                "cold_requests": float(cold.total()),
+                "rss_mib": operator.rss_mib(),
+            }
+            rows = await _changes(operator, client, shop, servers, changes)
+        finally:
+            operator.stop()
+        rows.append(await _floor(client, shop, changes))
+    return rows, facts
+
+
+async def _changes(
+    operator: OperatorProcess, client: Client, shop: Shop, servers: int, changes: int
+) -> list[Figures]:
+    witness = Witness(client, shop.namespace)
+    following = [asyncio.create_task(witness.follow(r)) for r in (MCPTOOLS, CONFIGMAPS)]
+    await asyncio.sleep(0.5)  # until both watches are established
+    try:
+        rows = []
+        for name, change, prepare in _kinds_of_change(shop):
+            rows.append(await _series(operator, witness, name, changes, servers, change, prepare))
+        return rows
+    finally:
+        for task in following:
+            task.cancel()
+        await asyncio.gather(*following, return_exceptions=True)
+
+
+Change = Callable[[str, int], Awaitable[object]]
+
+
+def _kinds_of_change(shop: Shop) -> list[tuple[str, Change, Callable[[str, int], str]]]:
+    async def update(tool: str, number: int) -> object:
+        return await shop.patch("MCPTool", tool, spec={"description": f"version {number}"})
+
+    async def create(tool: str, number: int) -> object:
+        return await shop.tool(tool, tool.partition("-new-")[0])
+
+    async def delete(tool: str, number: int) -> object:
+        return await shop.delete("MCPTool", tool)
+
+    return [
+        ("update", update, lambda team, _: f"{team}-tool-0"),
+        ("create", create, lambda team, number: f"{team}-new-{number}"),
+        ("delete", delete, lambda team, number: f"{team}-new-{number}"),
+    ]
+
+
+async def _series(
+    operator: OperatorProcess,
+    witness: Witness,
+    name: str,
+    changes: int,
+    servers: int,
+    change: Change,
+    tool_of: Callable[[str, int], str],
+) -> Figures:
+    before, cpu = await operator.quiet(), operator.cpu_seconds()
+    from_sent, from_seen = [], []
+    for number in range(changes):
+        team = f"team-{number % servers}"
+        tool = tool_of(team, number)
+        seen, applied = witness.next(MCPTOOLS, tool), witness.next(CONFIGMAPS, config_name(team))
+        sent = time.perf_counter()
+        await change(tool, number)
+        async with asyncio.timeout(10):
+            from_sent.append((await applied - sent) * 1000)
+            from_seen.append((await applied - await seen) * 1000)
+        await asyncio.sleep(0.05)  # statuses follow; the next change is to find the operator idle
+    used = operator.cpu_seconds() - cpu
+    after = await operator.quiet()
+    writes = after.total() - before.total() - (after["GET"] - before["GET"])
+    return Figures(
+        name,
+        changes,
+        statistics.median(from_sent),
+        sorted(from_sent)[int(len(from_sent) * 0.99)],
+        statistics.median(from_seen),
+        writes / changes,
+        after["GET"] - before["GET"],
+        used * 1000 / changes,
+    )
+
+
+async def _floor(client: Client, shop: Shop, changes: int) -> Figures:
+    """Measure the way with nobody who decides: event, patch of a ConfigMap, event."""
+    await shop.create("ConfigMap", "floor", data={"n": "0"})
+    await shop.tool("floor", "nobody")
+    witness = Witness(client, shop.namespace)
+    following = [asyncio.create_task(witness.follow(r)) for r in (MCPTOOLS, CONFIGMAPS)]
+    await asyncio.sleep(0.5)
+    from_sent, from_seen = [], []
+    for number in range(changes):
+        seen, applied = witness.next(MCPTOOLS, "floor"), witness.next(CONFIGMAPS, "floor")
+        sent = time.perf_counter()
+        await shop.patch("MCPTool", "floor", spec={"description": str(number)})
+        at = await seen
+        await shop.patch("ConfigMap", "floor", data={"n": str(number + 1)})
+        from_sent.append((await applied - sent) * 1000)
+        from_seen.append((await applied - at) * 1000)
+    for task in following:
+        task.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+    return Figures(
+        "floor (no operator)",
+        changes,
+        statistics.median(from_sent),
+        sorted(from_sent)[int(len(from_sent) * 0.99)],
+        statistics.median(from_seen),
+        1,
+        0,
+        0.0,
+    )
