@@ -133,7 +133,7 @@ async def test_a_deadline_ends_what_never_ends(upstream: HttpUpstream, path: str
     with pytest.raises((TimeoutError, UpstreamError)):
         async with asyncio.timeout(0.2):
             await upstream.send(get(path), Tls(), MEBIBYTE)
-    assert loop.time() - start < 0.3
+    assert loop.time() - start < 0.5
 
 
 @pytest.mark.parametrize(
