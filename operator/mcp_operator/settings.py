@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 
 from mcp_operator.core.errors import SettingsError
+from mcp_operator.local.addresses import is_address
 from mcp_operator.version import VERSION
 
 ENVIRONMENT_PREFIX: Final = "MCP_OPERATOR_"
@@ -24,8 +25,8 @@ ENVIRONMENT_PREFIX: Final = "MCP_OPERATOR_"
 DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 """RFC 1123 label, the form of a namespace's name."""
 
-ADDRESS: Final = r"^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):[0-9]{1,5}$"
-"""`host:port`, an IPv6 host in brackets."""
+SERVICE: Final = r"^([a-z0-9-]+/)?[a-z0-9-]+(:[0-9]{1,5})?$"
+"""`[NAMESPACE/]SERVICE[:PORT]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,10 @@ def _parts(value: str | Sequence[str]) -> tuple[str, ...]:
 
 
 def _pairs(value: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
-    """Read `NAME=VALUE` parts as a mapping.
+    """Read `SERVICE=HOST:PORT` parts as a mapping.
 
     Raises:
-        ValueError: A part has no `=`.
+        ValueError: A part is something else.
     """
     if isinstance(value, Mapping):
         return value
@@ -64,10 +65,10 @@ def _pairs(value: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
 
 
 def _pair(part: str) -> tuple[str, str]:
-    name, separator, address = part.partition("=")
-    if not separator:
-        raise ValueError(f"{part!r} has no =")
-    return name, address
+    service, _, address = part.partition("=")
+    if not is_address(address):
+        raise ValueError(f"{part!r} leads to no address")
+    return service, address
 
 
 Port = Annotated[
@@ -95,10 +96,7 @@ Address = Annotated[
     Setting("an IP address or host name, such as 127.0.0.1", "ADDRESS"),
 ]
 Services = Annotated[
-    Mapping[
-        Annotated[str, Field(pattern=r"^([a-z0-9-]+/)?[a-z0-9-]+(:[0-9]{1,5})?$")],
-        Annotated[str, Field(pattern=ADDRESS)],
-    ],
+    Mapping[Annotated[str, Field(pattern=SERVICE)], str],
     BeforeValidator(_pairs),
     Setting(
         "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT, such as orders=127.0.0.1:9000",

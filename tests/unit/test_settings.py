@@ -76,6 +76,24 @@ def test_a_repeated_setting_is_given_by_commas_too() -> None:
 
 
 @pytest.mark.parametrize(
+    "pair",
+    [
+        "orders",
+        "orders=127.0.0.1",
+        "orders=127.0.0.1:0",
+        "orders=127.0.0.1:65536",
+        "orders=http://127.0.0.1:80",
+        "a/b/c=127.0.0.1:80",
+        "=127.0.0.1:80",
+    ],
+)
+def test_an_address_of_a_service_that_leads_nowhere_is_refused(pair: str) -> None:
+    assert f"--service: '{pair}' is not" in refusal(
+        GatewaySettings, {**GATEWAY, "services": [pair]}, {}
+    )
+
+
+@pytest.mark.parametrize(
     ("model", "flags", "sentence"),
     [
         (

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from mcp_operator.core.meta import Key
+
+_ADDRESS: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([1-9][0-9]{0,4})")
+_LAST_PORT: Final = 65535
+
+
+def is_address(text: str) -> bool:
+    """Tell whether a text is `HOST:PORT`, an IPv6 host in brackets."""
+    match = _ADDRESS.fullmatch(text)
+    return match is not None and int(match[2]) <= _LAST_PORT
 
 
 class ServiceAddresses(Mapping[str, str]):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from mcp_operator.api.base import GROUP
+from mcp_operator.api.structure import Problem
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
 from mcp_operator.api.validation import problems as admission_problems
 from mcp_operator.builders.assembly import Assembly
@@ -27,22 +26,19 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
 from mcp_operator.local.documents import Document, Loaded
 from mcp_operator.local.problems import FileProblem
+from mcp_operator.local.referred import (
+    LOCAL_ADDRESS,
+    REFERENCE_GRANT,
+    REFERRED_KINDS,
+    referred_problems,
+)
 
 DEFAULT_NAMESPACE: Final = "default"
 """The namespace of objects whose files name none, as with kubectl."""
 
-LOCAL_ADDRESS: Final = f"{GROUP}/local-address"
-"""On a Service among the files: the `HOST:PORT` at which `serve` reaches it."""
-
 OUR_KINDS: Final = frozenset({MCPSERVERS.kind, *MODELS})
-REFERRED_KINDS: Final = frozenset({SERVICES.kind, CONFIGMAPS.kind, SECRETS.kind, "ReferenceGrant"})
 
-
-_TEXTS: Final[Mapping[str, tuple[str, ...]]] = {
-    CONFIGMAPS.kind: ("data", "binaryData"),
-    SECRETS.kind: ("data", "stringData"),
-}
-_ENCODED: Final = frozenset({(CONFIGMAPS.kind, "binaryData"), (SECRETS.kind, "data")})
+_KEPT_WHOLE: Final = frozenset({"inputSchema", "outputSchema"})
 
 
 class _AnyKey(frozenset[str]):
@@ -161,8 +157,8 @@ def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Ite
         problems += refused
         if refused or document.obj["kind"] not in OUR_KINDS | REFERRED_KINDS:
             continue
-        metadata = document.obj["metadata"]
-        obj = {**document.obj, "metadata": {"namespace": DEFAULT_NAMESPACE, **metadata}}
+        stored = _without_nulls(document.obj)
+        obj = {**stored, "metadata": {"namespace": DEFAULT_NAMESPACE, **stored["metadata"]}}
         identity = (obj["kind"], key_of(obj))
         if (earlier := first.setdefault(identity, document)) is not document:
             where = f"{earlier.file}:{earlier.line_of(())}"
@@ -172,44 +168,29 @@ def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Ite
         yield Document(obj, document.file, document.lines)
 
 
+def _without_nulls(value: Any) -> Any:
+    """Drop null fields, as the API server does, except inside JSON Schemas, which stay whole."""
+    if not isinstance(value, dict):
+        return [_without_nulls(item) for item in value] if isinstance(value, list) else value
+    return {
+        name: child if name in _KEPT_WHOLE else _without_nulls(child)
+        for name, child in value.items()
+        if child is not None
+    }
+
+
 def _refusals(document: Document) -> Iterator[FileProblem]:
     obj = document.obj
-    if obj.get("kind") in OUR_KINDS:
-        for problem in admission_problems(obj):
-            yield document.problem(problem.path, problem.field, problem.message)
-    elif not isinstance(obj.get("kind"), str):
-        yield document.problem((), "kind", "is missing; every object has apiVersion and kind")
-    elif obj["kind"] in REFERRED_KINDS:
-        yield from _malformed(document)
-
-
-def _malformed(document: Document) -> Iterator[FileProblem]:
-    """Check of other people's kinds only what is read here."""
-    obj = document.obj
-    metadata = obj.get("metadata")
-    if not isinstance(metadata, dict) or not isinstance(metadata.get("name"), str):
-        yield document.problem(("metadata",), "metadata.name", "is missing; give the object a name")
-    if obj["kind"] == SERVICES.kind and not isinstance(obj.get("spec"), dict):
-        yield document.problem(("spec",), "spec", "is missing; a Service has ports")
-    for section in _TEXTS.get(obj["kind"], ()):
-        content = obj.get(section) or {}
-        if not isinstance(content, dict):
-            yield document.problem((section,), section, "must be an object")
-            continue
-        for key, value in content.items():
-            shown = f"{section}.{key}"
-            if not isinstance(value, str):
-                yield document.problem((section, key), shown, "must be text; write it in quotes")
-            elif (obj["kind"], section) in _ENCODED and not _is_base64(value):
-                yield document.problem((section, key), shown, "is not base64")
-
-
-def _is_base64(text: str) -> bool:
-    try:
-        base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return True
+    kind = obj.get("kind")
+    problems: Iterable[Problem] = ()
+    if not isinstance(kind, str):
+        problems = [Problem(("kind",), "is missing; every object has apiVersion and kind")]
+    elif kind in OUR_KINDS:
+        problems = admission_problems(obj) or referred_problems(obj)
+    elif kind in REFERRED_KINDS:
+        problems = referred_problems(obj)
+    for problem in problems:
+        yield document.problem(problem.path, problem.field, problem.message)
 
 
 def _by_key(objects: Iterable[Object], kind: str) -> dict[Key, Object]:
@@ -225,7 +206,7 @@ def _facts(objects: Iterable[Object], members: Iterable[Member], *, check_servic
     }
     return Facts(
         services=services,
-        grants=list(_by_key(objects, "ReferenceGrant").values()),
+        grants=list(_by_key(objects, REFERENCE_GRANT).values()),
         config_maps={
             key: _config_map_content(obj) for key, obj in _by_key(objects, CONFIGMAPS.kind).items()
         },

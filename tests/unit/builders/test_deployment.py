@@ -118,7 +118,7 @@ def test_pods_spread_over_nodes_and_zones_where_they_can() -> None:
 
 def test_resources_are_requested_by_default_and_replaced_when_given() -> None:
     assert container()["resources"] == {"requests": {"cpu": "50m", "memory": "128Mi"}}
-    given = {"limits": {"cpu": "500m"}, "requests": {"memory": "1Gi"}}
+    given = {"limits": {"cpu": 1}, "requests": {"memory": "1Gi"}}
     assert container(resources=given)["resources"] == given
     assert "limits" not in container(resources={"limits": {}})["resources"]
 

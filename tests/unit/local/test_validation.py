@@ -209,8 +209,13 @@ def test_a_key_missing_in_a_secret_of_the_files_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ("apiVersion: v1\nkind: Service\nspec: {}\n", "1:metadata.name: is missing"),
+        ("apiVersion: v1\nkind: Service\nspec: {}\n", "1:metadata: is missing"),
+        ("apiVersion: v1\nkind: Service\nmetadata: {}\nspec: {}\n", "3:metadata.name: is missing"),
         ("apiVersion: v1\nkind: Service\nmetadata: {name: a}\n", "1:spec: is missing"),
+        (
+            SERVICE.replace("orders", "a, annotations: {mcp-operator.dev/local-address: nowhere}"),
+            "3:metadata.annotations: mcp-operator.dev/local-address must be HOST:PORT",
+        ),
         (
             "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: [x]\n",
             "4:data: must be an object",
@@ -221,7 +226,7 @@ def test_a_key_missing_in_a_secret_of_the_files_is_told(tmp_path: Path) -> None:
         ),
         (
             "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata:\n  token: '*'\n",
-            "5:data.token: is not base64",
+            "5:data.token: must be base64",
         ),
     ],
 )
