@@ -218,6 +218,8 @@ async def test_a_client_cancels_by_notification_and_only_its_own() -> None:
     await server.respond(
         notification("notifications/cancelled", {"requestId": 9}, mcp_session_id=other)
     )
+    await asyncio.sleep(0)  # a cancellation takes effect in the next turn of the loop
+    await asyncio.sleep(0)
     assert server.executor.cancelled == []
     await server.respond(
         notification("notifications/cancelled", {"requestId": 9}, mcp_session_id=mine)
