@@ -18,7 +18,7 @@ from mcp_operator.core.metrics import ERROR_RESULTS, RESULTS, RuntimeMetrics
 from mcp_operator.core.tasks import describe
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.notification import Event
-from mcp_operator.runtime.predicates import Predicate, is_resync
+from mcp_operator.runtime.predicates import Predicate
 from mcp_operator.runtime.ratelimit import RateLimiter
 from mcp_operator.runtime.reconcile import Reconciler, Result, RetryAfterError, TerminalError
 from mcp_operator.runtime.sources import Mapper, Source
@@ -91,9 +91,8 @@ class Controller:
         def handle(event: Event) -> None:
             try:
                 if all(predicate(event) for predicate in predicates):
-                    late = event.initial or is_resync(event)
                     for key in mapper(event):
-                        self.enqueue(key, priority=LOW_PRIORITY if late else 0)
+                        self.enqueue(key, priority=LOW_PRIORITY if event.initial else 0)
             except Exception:
                 # An object that a mapper cannot read must not stop the informer for all others.
                 self._metrics.panics.inc()

@@ -1,7 +1,7 @@
 """Which events are worth a reconciliation.
 
-Predicates look at updates only: what appears or goes away always counts. Events of a resync, whose
-two objects are the same version, pass too; they are there to find what no event told.
+Predicates look at updates only. What appears or goes away always counts, and so do the events of a
+resync, which have no old object: they are there to find what no update told.
 """
 
 from __future__ import annotations
@@ -14,26 +14,15 @@ from mcp_operator.core.meta import (
     generation_of,
     is_deleting,
     labels_of,
-    resource_version_of,
 )
 from mcp_operator.runtime.notification import Event
 
 Predicate = Callable[[Event], bool]
 
 
-def is_resync(event: Event) -> bool:
-    """Tell whether an update repeats the version that is known."""
-    if event.old is None or event.new is None:
-        return False
-    version = resource_version_of(event.new)
-    return version != 0 and version == resource_version_of(event.old)
-
-
 def _on_update(differ: Callable[[Object, Object], bool]) -> Predicate:
     def predicate(event: Event) -> bool:
-        if event.old is None or event.new is None:
-            return True
-        return is_resync(event) or differ(event.old, event.new)
+        return event.old is None or event.new is None or differ(event.old, event.new)
 
     return predicate
 

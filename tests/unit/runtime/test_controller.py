@@ -297,7 +297,7 @@ async def test_a_change_is_served_before_the_objects_of_the_first_list() -> None
     controller = build(script, max_concurrent=1).watch(source, for_object())
     for name in ("a", "b", "c"):
         source.send(Event("Created", None, widget(name), initial=True))
-    source.send(Event("Updated", widget("d"), widget("d")))  # a resync
+    source.send(Event("Generic", None, widget("d"), initial=True))  # a resync
     source.send(Event("Updated", widget("c"), widget("c", version=2)))
 
     async with running(controller):

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.runtime.notification import Event
+from mcp_operator.runtime.sources import for_object, for_owner, mapped
+
+
+def child(owner: str = "", *, version: str = "example.dev/v1", kind: str = "Widget") -> Object:
+    reference = {"apiVersion": version, "kind": kind, "name": owner, "controller": True}
+    references: list[dict[str, Any]] = [reference] if owner else []
+    return {"metadata": {"namespace": "demo", "name": "pod", "ownerReferences": references}}
+
+
+def labelled(*servers: str) -> Object:
+    return {"metadata": {"namespace": "demo", "name": "x", "labels": dict.fromkeys(servers, "")}}
+
+
+def by_label(obj: Object) -> Iterable[Key]:
+    return [Key("demo", server) for server in obj["metadata"]["labels"]]
+
+
+def test_an_object_is_its_own_key_even_when_it_is_gone() -> None:
+    mapper = for_object()
+
+    assert list(mapper(Event("Created", None, child()))) == [Key("demo", "pod")]
+    assert list(mapper(Event("Deleted", child(), None))) == [Key("demo", "pod")]
+
+
+def test_an_owner_is_found_by_group_and_kind_in_any_version() -> None:
+    mapper = for_owner("example.dev", "Widget")
+
+    def owners(obj: Object) -> list[Key]:
+        return list(mapper(Event("Created", None, obj)))
+
+    assert owners(child("a")) == [Key("demo", "a")]
+    assert owners(child("a", version="example.dev/v2")) == [Key("demo", "a")]
+    assert owners(child("a", version="other.dev/v1")) == []
+    assert owners(child("a", kind="Gadget")) == []
+    assert owners(child()) == []
+
+
+def test_an_owner_in_the_core_group_has_an_empty_group() -> None:
+    event = Event("Created", None, child("a", version="v1", kind="Pod"))
+
+    assert list(for_owner("", "Pod")(event)) == [Key("demo", "a")]
+
+
+def test_a_child_that_moves_concerns_the_old_owner_and_the_new() -> None:
+    event = Event("Updated", child("a"), child("b"))
+
+    assert list(for_owner("example.dev", "Widget")(event)) == [Key("demo", "a"), Key("demo", "b")]
+
+
+def test_a_mapped_key_of_both_objects_comes_once() -> None:
+    event = Event("Updated", labelled("a", "b"), labelled("b", "c"))
+
+    assert list(mapped(by_label)(event)) == [Key("demo", name) for name in "abc"]
+
+
+def test_a_tombstone_is_mapped_by_its_last_known_state() -> None:
+    event = Event("Deleted", labelled("a"), None, final_state_unknown=True)
+
+    assert list(mapped(by_label)(event)) == [Key("demo", "a")]
