@@ -81,7 +81,7 @@ class _Secret(_Object):
 
 
 class _GrantSpec(_Model):
-    from_: Annotated[list[Texts] | None, Field(alias="from")] = None
+    from_: Annotated[list[dict[str, str]] | None, Field(alias="from")] = None
     to: list[dict[str, str]] | None = None
 
 
