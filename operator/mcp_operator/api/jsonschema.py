@@ -32,11 +32,18 @@ MAX_ERRORS = 8
 MAX_ERROR_LENGTH = 300
 """Characters of one error: messages quote the offending value, which can be of any size."""
 
-MAX_EXPLAINING = 20_000
-"""How much explaining one value may cost, as parts of the value times subschemas: about 10 ms."""
+MAX_EXPLAINING = 4000
+"""How much explaining one value may cost: its parts times the alternatives that a schema tries on
+each. A unit takes 10 to 60 µs, so this is at most some 50 ms and usually much less."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+
+_ALTERNATIVES = ("allOf", "anyOf", "dependentSchemas", "oneOf", "patternProperties")
+"""Keywords that hold several subschemas for one and the same part of a value."""
+
+_CONDITIONS = ("if", "then", "else", "not")
+"""Keywords that hold one such subschema."""
 
 _OPTIONS: Final[dict[str, Any]] = {
     "offline": True,
@@ -60,7 +67,7 @@ class CompiledSchema:
                 too large.
         """
         self._schema = schema
-        self._size, self._recursive = _check_bounds(schema)
+        self._alternatives, self._recursive = _check_bounds(schema)
         try:
             self._validator = jsonschema_rs.Draft202012Validator(schema, **_OPTIONS)
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
@@ -91,10 +98,10 @@ class CompiledSchema:
         ]
 
     def _explaining_costs(self, value: Any) -> int:
-        """Estimate: each part of the value times each subschema, to its depth under recursion."""
+        """Estimate; alternatives multiply with each level of a recursive schema."""
         weight, depth = _weight_and_depth(value)
-        per_part = self._size ** max(depth, 1) if self._recursive else self._size
-        return weight * per_part
+        tried: int = (1 + self._alternatives) ** (depth if self._recursive else 1)
+        return weight * tried
 
     def _coarse_errors(self, value: Any) -> Iterator[str]:
         """Say which properties are missing and which do not match, without saying why."""
@@ -116,13 +123,15 @@ class CompiledSchema:
 
 
 def _weight_and_depth(value: Any) -> tuple[int, int]:
-    """Measure a value, level by level; stops as soon as it is heavier than can be explained."""
-    weight, depth, level = 0, 0, [value]
-    while level and weight <= MAX_EXPLAINING:
+    """Measure a value level by level, and no further than it is worth explaining."""
+    weight, depth, level = 1, 0, [value]
+    while level and weight <= MAX_EXPLAINING and depth < MAX_SCHEMA_DEPTH:
         depth += 1
-        weight += sum(1 + len(node) // 100 for node in level if isinstance(node, str))
-        weight += sum(1 for node in level if not isinstance(node, str))
-        level = [child for node in level for child in _children(node)]
+        # Messages quote texts, so long ones weigh more.
+        weight += sum(len(node) // 100 for node in level if isinstance(node, str))
+        weight += sum(len(node) for node in level if isinstance(node, dict | list))
+        if weight <= MAX_EXPLAINING:
+            level = [child for node in level for child in _children(node)]
     return weight, depth
 
 
@@ -142,7 +151,7 @@ def _cut(text: str) -> str:
 
 
 def _check_bounds(schema: JsonObject) -> tuple[int, bool]:
-    """Refuse what is too large; return the expanded size, and whether the schema is recursive."""
+    """Refuse what is too large; return how many alternatives there are, and if any recurs."""
     dialect = schema.get("$schema", DIALECT)
     if not isinstance(dialect, str) or dialect.rstrip("#") != DIALECT:
         raise SchemaError(f"the dialect {dialect!r} is not supported, use {DIALECT}")
@@ -152,7 +161,7 @@ def _check_bounds(schema: JsonObject) -> tuple[int, bool]:
         raise SchemaError(f"the schema is larger than {MAX_SCHEMA_BYTES} bytes")
     expansion = _Expansion(schema)
     try:
-        expanded = expansion.size()
+        expanded, alternatives = expansion.measure(schema)
     except RecursionError as error:
         raise SchemaError("the schema's references form too long a chain") from error
     if expanded > MAX_EXPANDED_NODES:
@@ -160,7 +169,7 @@ def _check_bounds(schema: JsonObject) -> tuple[int, bool]:
             f"the schema holds more than {MAX_EXPANDED_NODES} subschemas once its references are"
             " followed"
         )
-    return expanded, expansion.recursive
+    return alternatives, expansion.recursive
 
 
 def _children(node: Any) -> Iterator[Any]:
@@ -178,33 +187,51 @@ def _depth(schema: Any) -> int:
     return depth
 
 
+def _own_alternatives(node: Any) -> int:
+    if not isinstance(node, dict):
+        return 0
+    several = (node[keyword] for keyword in _ALTERNATIVES if keyword in node)
+    return sum(len(schemas) for schemas in several if isinstance(schemas, dict | list)) + sum(
+        keyword in node for keyword in _CONDITIONS
+    )
+
+
 class _Expansion:
-    """Counts the nodes of a schema with local references followed, each cycle once."""
+    """Counts the nodes of a schema with local references followed, each cycle once.
+
+    Attributes:
+        recursive: Whether a cycle was met.
+    """
 
     def __init__(self, schema: JsonObject) -> None:
         self._root = schema
-        self._sizes: dict[int, int] = {}
+        self._known: dict[int, tuple[int, int]] = {}
         self._open: set[int] = set()
         self.recursive = False
 
-    def size(self) -> int:
-        return self._size(self._root)
-
-    def _size(self, node: Any) -> int:
+    def measure(self, node: Any) -> tuple[int, int]:
+        """Return the nodes of a part, and the alternatives among them."""
         if not isinstance(node, dict | list):
-            return 0
-        known = self._sizes.get(id(node))
+            return 0, 0
+        known = self._known.get(id(node))
         if known is not None:
             self.recursive = self.recursive or id(node) in self._open
             return known
-        self._sizes[id(node)] = 1  # what a cycle that comes back here counts
+        self._known[id(node)] = (1, 0)  # what a cycle that comes back here counts
         self._open.add(id(node))
-        total = 1 + sum(self._size(child) for child in _children(node))
-        if isinstance(node, dict) and isinstance(reference := node.get("$ref"), str):
-            total += self._size(self._target(reference))
+        nodes, alternatives = 1, _own_alternatives(node)
+        for child in (*_children(node), self._referred(node)):
+            more_nodes, more_alternatives = self.measure(child)
+            nodes += more_nodes
+            alternatives += more_alternatives
         self._open.remove(id(node))
-        self._sizes[id(node)] = min(total, MAX_EXPANDED_NODES + 1)
-        return self._sizes[id(node)]
+        limit = MAX_EXPANDED_NODES + 1
+        self._known[id(node)] = (min(nodes, limit), min(alternatives, limit))
+        return self._known[id(node)]
+
+    def _referred(self, node: Any) -> Any:
+        reference = node.get("$ref") if isinstance(node, dict) else None
+        return self._target(reference) if isinstance(reference, str) else None
 
     def _target(self, reference: str) -> Any:
         """Follow a JSON pointer in this document; other references are not expanded."""

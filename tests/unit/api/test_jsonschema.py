@@ -174,7 +174,11 @@ def deep(levels: int) -> dict[str, Any]:
         ({"properties": {"xs": {"items": ALTERNATIVES}}}, {"xs": ["x"] * 200_000}),
         ({"additionalProperties": ALTERNATIVES}, {f"k{n}": "x" for n in range(50_000)}),
         ({"properties": {"s": ALTERNATIVES}}, {"s": "x" * 4_000_000}),
+        ({"items": {"type": "integer"}}, ["x"] * 3900),
+        ({"items": ALTERNATIVES}, ["x"] * 900),
+        ({"items": {"anyOf": [{"const": n} for n in range(100)]}}, ["x"] * 38),
         (RECURSIVE, {"filter": deep(100)}),
+        (RECURSIVE, {"filter": deep(5)}),
         ({"$ref": "#/$defs/filter", **RECURSIVE}, deep(100)),
     ],
     ids=lambda case: str(case)[:40],
@@ -192,6 +196,23 @@ def test_what_is_too_large_to_explain_is_still_located() -> None:
     ]
     assert CompiledSchema({"items": {"type": "integer"}}).errors(["x"] * 50_000) == [
         "the value does not match the schema"
+    ]
+
+
+def test_a_large_schema_without_alternatives_is_explained_in_full() -> None:
+    properties = {
+        f"p{n}": {"type": "object", "properties": {"a": {"type": "integer"}}} for n in range(500)
+    }
+    value = {f"p{n}": {"a": 1} for n in range(100)} | {"p7": {"a": "x"}}
+    assert CompiledSchema({"properties": properties}).errors(value) == [
+        'p7.a: "x" is not of type "integer"'
+    ]
+    tree = {"properties": {"left": {"$ref": "#"}, "n": {"type": "integer"}}}
+    deep_tree: dict[str, Any] = {"n": "x"}
+    for _ in range(10):
+        deep_tree = {"left": deep_tree}
+    assert CompiledSchema(tree).errors(deep_tree) == [
+        ".".join(["left"] * 10) + '.n: "x" is not of type "integer"'
     ]
 
 
