@@ -217,6 +217,7 @@ async def test_draining_waits_for_the_items_with_workers(queue: WorkQueue[str]) 
 async def test_items_that_are_superseded_for_ever_leave_nothing_behind(
     queue: WorkQueue[str],
 ) -> None:
+    queue.add("first", after=60)
     for _ in range(1000):
         queue.add("a", after=3600)
         queue.add("a")
