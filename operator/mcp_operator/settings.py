@@ -90,6 +90,9 @@ LogLevel = Annotated[
     Setting("one of debug, info, warning, error", "LEVEL"),
 ]
 LogFormat = Annotated[Literal["auto", "json", "text"], Setting("one of auto, json, text", "FORMAT")]
+Seconds = Annotated[
+    float, Field(gt=0, le=3600), Setting("a number of seconds from 0 to 3600", "SECONDS")
+]
 Address = Annotated[
     str,
     Field(pattern=r"^[0-9A-Za-z.:_-]*$"),
@@ -156,6 +159,12 @@ class OperatorSettings(Settings):
     """The namespace of the Lease. Empty: the operator's own in a cluster, else `default`."""
     lease_name: Name = "mcp-operator"
     """The name of the Lease. Operators that share no work need different ones."""
+    lease_duration: Seconds = 15.0
+    """How long the other replicas wait for a leader that they do not hear from."""
+    renew_deadline: Seconds = 10.0
+    """How long the leader goes on without renewing the Lease. Shorter than the lease duration."""
+    retry_period: Seconds = 2.0
+    """The pause between tries to get or to renew the Lease. Much shorter than the deadline."""
     identity: Annotated[
         str, Field(max_length=253), Setting("a text of at most 253 characters", "NAME")
     ] = ""

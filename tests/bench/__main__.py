@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from propagation import Figures, connected, measure
+from bench.propagation import Figures, connected, measure
 from support.controlplane import Cluster, start_cluster
 from support.crds import install_crds
 from support.provision import UnavailableError
@@ -41,7 +41,7 @@ async def run(cluster: Cluster, changes: int) -> dict[str, object]:
         await install_crds(client)
     for servers, tools in SHAPES:
         rows, facts = await measure(cluster.kubeconfig, servers, tools, changes)
-        say(f"\n{servers} server(s) × {tools} tools; medians, per change:")
+        say(f"\n{servers} server(s) with {tools} tools; medians, per change:")
         table(rows)
         say(
             f"  cold: {facts['cold_seconds']:.1f} s, {facts['cold_cpu_seconds']:.2f} s CPU, "

@@ -11,16 +11,10 @@ import asyncio
 import contextlib
 import os
 import statistics
-import sys
-import tempfile
 import time
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-import aiohttp
-from prometheus_client.parser import text_string_to_metric_families
 
 from mcp_operator.api.v1alpha1 import MCPTOOLS
 from mcp_operator.builders.names import config_name
@@ -28,14 +22,10 @@ from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
-from support.network import free_port
-from support.processes import ProcessGroup
+from support.operator_process import QUIET_SECONDS, OperatorProcess
 from support.shop import Shop
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
-TICKS = os.sysconf("SC_CLK_TCK")
-QUIET_SECONDS = 1.5
-"""Without a request for this long, the operator counts as done."""
 
 
 @dataclass(frozen=True)
@@ -50,73 +40,6 @@ class Figures:
     writes: float
     lists: int
     cpu_ms: float
-
-
-class OperatorProcess:
-    """The operator as users run it, and what it says of itself."""
-
-    def __init__(self, kubeconfig: Path, namespace: str) -> None:
-        self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
-        self._metrics, self._health = free_port(), free_port()
-        self._child = self._group.start(
-            "operator",
-            [
-                *(sys.executable, "-m", "mcp_operator", "operator", "--no-leader-elect"),
-                *("--kubeconfig", kubeconfig, "--namespace", namespace, "--log-level", "warning"),
-                *("--bind-address", "127.0.0.1", "--metrics-port", str(self._metrics)),
-                *("--health-port", str(self._health)),
-            ],
-        )
-
-    async def ready(self) -> None:
-        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
-            while True:
-                self._child.check()
-                with contextlib.suppress(aiohttp.ClientError):
-                    async with session.get(f"http://127.0.0.1:{self._health}/readyz") as answer:
-                        if answer.ok:
-                            return
-                await asyncio.sleep(0.05)
-
-    async def requests(self) -> Counter[str]:
-        """Return how many requests were sent so far, by HTTP method."""
-        async with (
-            aiohttp.ClientSession() as session,
-            session.get(f"http://127.0.0.1:{self._metrics}/metrics") as answer,
-        ):
-            text = await answer.text()
-        sent: Counter[str] = Counter()
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == "rest_client_requests_total":
-                    sent[sample.labels["method"]] += int(sample.value)
-        return sent
-
-    def cpu_seconds(self) -> float:
-        """Return the CPU time of the process, user and system."""
-        fields = (
-            Path(f"/proc/{self._child.process.pid}/stat").read_text().rpartition(")")[2].split()
-        )
-        return (int(fields[11]) + int(fields[12])) / TICKS
-
-    def rss_mib(self) -> float:
-        """Return the resident memory of the process."""
-        pages = int(Path(f"/proc/{self._child.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-
-    async def quiet(self) -> Counter[str]:
-        """Wait until no request is sent any more, and return how many there were."""
-        last = await self.requests()
-        since = time.monotonic()
-        while time.monotonic() - since < QUIET_SECONDS:
-            await asyncio.sleep(0.1)
-            now = await self.requests()
-            if now != last:
-                last, since = now, time.monotonic()
-        return last
-
-    def stop(self) -> None:
-        self._group.stop()
 
 
 class Witness:
@@ -221,53 +144,53 @@ async def _changes(
     following = [asyncio.create_task(witness.follow(r)) for r in (MCPTOOLS, CONFIGMAPS)]
     await asyncio.sleep(0.5)  # until both watches are established
     try:
-        rows = []
-        for name, change, prepare in _kinds_of_change(shop):
-            rows.append(await _series(operator, witness, name, changes, servers, change, prepare))
-        return rows
+        return [
+            await _series(operator, witness, kind, changes=changes, servers=servers)
+            for kind in _kinds_of_change(shop)
+        ]
     finally:
         for task in following:
             task.cancel()
         await asyncio.gather(*following, return_exceptions=True)
 
 
-Change = Callable[[str, int], Awaitable[object]]
+@dataclass(frozen=True)
+class Kind:
+    """A kind of change: what is done to which tool."""
+
+    name: str
+    change: Callable[[str, int], Awaitable[object]]
+    tool_of: Callable[[str, int], str]
 
 
-def _kinds_of_change(shop: Shop) -> list[tuple[str, Change, Callable[[str, int], str]]]:
-    async def update(tool: str, number: int) -> object:
-        return await shop.patch("MCPTool", tool, spec={"description": f"version {number}"})
+def _kinds_of_change(shop: Shop) -> list[Kind]:
+    def update(tool: str, number: int) -> Awaitable[object]:
+        return shop.patch("MCPTool", tool, spec={"description": f"version {number}"})
 
-    async def create(tool: str, number: int) -> object:
-        return await shop.tool(tool, tool.partition("-new-")[0])
+    def create(tool: str, number: int) -> Awaitable[object]:
+        return shop.tool(tool, tool.partition("-new-")[0])
 
-    async def delete(tool: str, number: int) -> object:
-        return await shop.delete("MCPTool", tool)
+    def delete(tool: str, number: int) -> Awaitable[object]:
+        return shop.delete("MCPTool", tool)
 
     return [
-        ("update", update, lambda team, _: f"{team}-tool-0"),
-        ("create", create, lambda team, number: f"{team}-new-{number}"),
-        ("delete", delete, lambda team, number: f"{team}-new-{number}"),
+        Kind("update", update, lambda team, _: f"{team}-tool-0"),
+        Kind("create", create, lambda team, number: f"{team}-new-{number}"),
+        Kind("delete", delete, lambda team, number: f"{team}-new-{number}"),
     ]
 
 
 async def _series(
-    operator: OperatorProcess,
-    witness: Witness,
-    name: str,
-    changes: int,
-    servers: int,
-    change: Change,
-    tool_of: Callable[[str, int], str],
+    operator: OperatorProcess, witness: Witness, kind: Kind, *, changes: int, servers: int
 ) -> Figures:
     before, cpu = await operator.quiet(), operator.cpu_seconds()
     from_sent, from_seen = [], []
     for number in range(changes):
         team = f"team-{number % servers}"
-        tool = tool_of(team, number)
+        tool = kind.tool_of(team, number)
         seen, applied = witness.next(MCPTOOLS, tool), witness.next(CONFIGMAPS, config_name(team))
         sent = time.perf_counter()
-        await change(tool, number)
+        await kind.change(tool, number)
         async with asyncio.timeout(10):
             from_sent.append((await applied - sent) * 1000)
             from_seen.append((await applied - await seen) * 1000)
@@ -276,7 +199,7 @@ async def _series(
     after = await operator.quiet()
     writes = after.total() - before.total() - (after["GET"] - before["GET"])
     return Figures(
-        name,
+        kind.name,
         changes,
         statistics.median(from_sent),
         sorted(from_sent)[int(len(from_sent) * 0.99)],

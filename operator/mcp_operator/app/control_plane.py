@@ -16,6 +16,7 @@ from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import http_ask
 from mcp_operator.controllers.wiring import add_controllers
 from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import InformerSet
@@ -87,14 +88,20 @@ def _manager(settings: OperatorSettings, client: Client, session: aiohttp.Client
 
 
 def _elector(settings: OperatorSettings, client: Client, identity: str) -> LeaderElector:
-    return LeaderElector(
-        client,
-        namespace=settings.lease_namespace or _own_namespace(),
-        name=settings.lease_name,
-        identity=identity,
-        clock=SystemClock(),
-        metrics=client.metrics,
-    )
+    try:
+        return LeaderElector(
+            client,
+            namespace=settings.lease_namespace or _own_namespace(),
+            name=settings.lease_name,
+            identity=identity,
+            lease_duration=settings.lease_duration,
+            renew_deadline=settings.renew_deadline,
+            retry_period=settings.retry_period,
+            clock=SystemClock(),
+            metrics=client.metrics,
+        )
+    except ValueError as error:
+        raise SettingsError(f"--lease-duration and its kin do not fit: {error}") from error
 
 
 def _own_namespace() -> str:

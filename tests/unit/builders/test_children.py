@@ -132,9 +132,7 @@ def test_every_child_is_labelled_owned_and_of_a_resource_that_is_watched(
 
 
 def test_the_selector_of_managed_children_matches_every_child() -> None:
-    pair, exists = managed_selector().split(",")
-    key, value = pair.split("=")
-    selector = LabelSelector({key: value}, [{"key": exists, "operator": "Exists"}])
+    selector = LabelSelector(dict(pair.split("=") for pair in managed_selector().split(",")))
 
     assert all(selector.matches(child.object["metadata"]["labels"]) for child in built(server()))
 

@@ -1,0 +1,111 @@
+"""The operator as users run it: a process of its own, observed through its metrics and /proc."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from support.network import free_port
+from support.processes import ProcessGroup
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+QUIET_SECONDS = 1.5
+"""Without a request for this long, the operator counts as done."""
+
+
+class OperatorProcess:
+    """The operator as users run it, and what it says of itself."""
+
+    def __init__(self, kubeconfig: Path, namespace: str, *flags: str) -> None:
+        """Start it.
+
+        Args:
+            kubeconfig: An administrator's.
+            namespace: The one that it is to work in.
+            flags: Further flags; without any there is no leader election.
+        """
+        self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
+        self._metrics, self._health = free_port(), free_port()
+        self._child = self._group.start(
+            "operator",
+            [
+                *(sys.executable, "-m", "mcp_operator", "operator"),
+                *("--kubeconfig", kubeconfig, "--namespace", namespace, "--log-level", "warning"),
+                *("--bind-address", "127.0.0.1", "--metrics-port", str(self._metrics)),
+                *("--health-port", str(self._health)),
+                *(flags or ("--no-leader-elect",)),
+            ],
+        )
+
+    async def ready(self) -> None:
+        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+            while True:
+                self._child.check()
+                with contextlib.suppress(aiohttp.ClientError):
+                    async with session.get(f"http://127.0.0.1:{self._health}/readyz") as answer:
+                        if answer.ok:
+                            return
+                await asyncio.sleep(0.05)
+
+    async def requests(self) -> Counter[str]:
+        """Return how many requests were sent so far, by HTTP method."""
+        sent: Counter[str] = Counter()
+        for sample in await self.samples("rest_client_requests_total"):
+            sent[sample.labels["method"]] += int(sample.value)
+        return sent
+
+    async def leads(self) -> bool:
+        """Tell whether this process holds the lease."""
+        return any(s.value == 1 for s in await self.samples("leader_election_master_status"))
+
+    async def samples(self, name: str) -> list[Sample]:
+        """Return the samples of one name from its metrics."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self._metrics}/metrics") as answer,
+        ):
+            families = list(text_string_to_metric_families(await answer.text()))
+        return [sample for family in families for sample in family.samples if sample.name == name]
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time of the process, user and system."""
+        fields = (
+            Path(f"/proc/{self._child.process.pid}/stat").read_text().rpartition(")")[2].split()
+        )
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def rss_mib(self) -> float:
+        """Return the resident memory of the process."""
+        pages = int(Path(f"/proc/{self._child.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+    async def quiet(self) -> Counter[str]:
+        """Wait until no request is sent any more, and return how many there were."""
+        last = await self.requests()
+        since = time.monotonic()
+        while time.monotonic() - since < QUIET_SECONDS:
+            await asyncio.sleep(0.1)
+            now = await self.requests()
+            if now != last:
+                last, since = now, time.monotonic()
+        return last
+
+    def kill(self) -> None:
+        """End it as a crash would: it can say and write nothing more."""
+        self._child.process.kill()
+        self._child.process.wait()
+
+    def stop(self) -> None:
+        """End it as Kubernetes would."""
+        self._group.stop()
