@@ -8,6 +8,7 @@ from files. The exit code is 0 only if everything that it shows was true. KEEP=1
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -47,15 +48,15 @@ def main() -> int:
 
 
 def _api_server(narrator: Narrator) -> Cluster | None:
-    try:
-        with narrator.step(
-            "A Kubernetes API server", "A real one: TLS, RBAC, garbage collection, Deployments."
-        ):
+    with narrator.step(
+        "A Kubernetes API server", "A real one: TLS, RBAC, garbage collection, Deployments."
+    ):
+        try:
             return start_cluster(narrator.say)
-    except UnavailableError as error:
-        narrator.say(f"There is {error}.")
-        narrator.say("So the same samples are served from files now, by `mcp-operator serve`.")
-        return None
+        except UnavailableError as error:
+            narrator.say(f"{error}.")
+            narrator.say("The same samples are served from files instead.")
+            return None
 
 
 async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
@@ -74,7 +75,7 @@ async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
             with narrator.step(
                 "The gateway runs", "Ready says: the gateway itself confirmed this very catalog."
             ):
-                await stage.start_gateway()
+                narrator.say(await stage.start_gateway())
             await play(stage, narrator)
             with narrator.step(
                 "kubectl get mcps,mcpt,mcpp,mcpr", "The tables are the API server's own."
@@ -117,7 +118,8 @@ async def _stay_up(stage: Stage) -> None:
         f"\n    npx @modelcontextprotocol/inspector {stage.url}",
         flush=True,
     )
-    await asyncio.Event().wait()
+    with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is how this is meant to end
+        await asyncio.Event().wait()
 
 
 if __name__ == "__main__":

@@ -104,17 +104,25 @@ class ClusterStage:
             applied.append(f"{obj['kind']}/{obj['metadata']['name']}")
         return applied
 
-    async def start_gateway(self) -> None:
-        """Have the gateway run, wait until it serves the catalog, and learn its address."""
+    async def start_gateway(self) -> str:
+        """Have the gateway run, wait until it serves the catalog, and learn its address.
+
+        Returns:
+            How it runs.
+        """
         if not self._runs_pods:
             await self._start_gateway_process()
-            return
+            return (
+                "It runs beside the operator: this cluster's nodes cannot pull your checkout as\n"
+                "an image, so the Pods of the Deployment stay away, and Ready stays False."
+            )
         kubelet = Kubelet(self.client, self._cluster.kubeconfig, self.namespace, self._services)
         await self._exit.enter_async_context(kubelet)
         await self._until_ready()
         async for page in self.client.list_pages(PODS, namespace=self.namespace):
             for pod in page.items:
                 self.url = f"http://{pod['status']['podIP']}:8080/mcp"
+        return "It runs as the Pod that the operator's Deployment made, with the Pod's own token."
 
     async def _start_gateway_process(self) -> None:
         port, management = free_port(), free_port()

@@ -94,10 +94,10 @@ def _acquire(built: Path, downloaded: Path, report: Report) -> Binaries:
         report("No kube-controller-manager: what needs garbage collection or Pods cannot run.")
         return found
     raise UnavailableError(
-        f"no Kubernetes API server ({'; '.join(reasons)}). Three ways out: name a cluster's "
-        "kubeconfig in MCP_OPERATOR_TEST_KUBECONFIG, name a folder with etcd, kube-apiserver and "
-        f"kube-controller-manager in KUBEBUILDER_ASSETS, or install Go {gobuild.go_version()} "
-        "or newer"
+        f"There is no Kubernetes API server here ({'; '.join(reasons)}); three ways out: name a "
+        "cluster's kubeconfig in MCP_OPERATOR_TEST_KUBECONFIG, name a folder with etcd, "
+        "kube-apiserver and kube-controller-manager in KUBEBUILDER_ASSETS, or install Go "
+        f"{gobuild.go_version()} or newer"
     )
 
 
