@@ -12,10 +12,11 @@ import contextlib
 import os
 import signal
 import sys
+import textwrap
 import traceback
 
 from cluster_stage import SERVER, ClusterStage
-from narrator import Narrator
+from narrator import WIDTH, Narrator
 from stage import FileStage, Stage, Troupe
 from story import play
 from support.controlplane import Cluster, start_cluster
@@ -54,7 +55,7 @@ def _api_server(narrator: Narrator) -> Cluster | None:
         try:
             return start_cluster(narrator.say)
         except UnavailableError as error:
-            narrator.say(f"{error}.")
+            narrator.say(textwrap.fill(f"{error}.", WIDTH))
             narrator.say("The same samples are served from files instead.")
             return None
 

@@ -77,6 +77,11 @@ class Archive:
     sha512: str
     members: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.url.rpartition("/")[2]
+
 
 def cache_name(platform: str) -> str:
     """The folder in the cache; other versions give another name."""
@@ -123,11 +128,11 @@ def _fetch_archive(archive: Archive, folder: Path, report: Callable[[str], None]
                     file.write(chunk)
                     if time.monotonic() - reported > _REPORT_INTERVAL:
                         reported = time.monotonic()
-                        report(f"downloaded {file.tell() >> 20} MiB of {archive.url}")
+                        report(f"downloaded {file.tell() >> 20} MiB of {archive.name}")
         except (OSError, urllib.error.URLError) as error:
-            raise DownloadError(f"downloading {archive.url} failed: {error}") from error
+            raise DownloadError(f"downloading {archive.name} failed: {error}") from error
         if digest.hexdigest() != archive.sha512:
-            raise DownloadError(f"{archive.url} does not have the pinned SHA-512")
+            raise DownloadError(f"{archive.name} does not have the pinned SHA-512")
         file.seek(0)
         with tarfile.open(fileobj=file, mode="r:gz") as tar:
             _extract(tar, archive.members, folder)
