@@ -1,0 +1,78 @@
+"""What README.md shows is true: its YAML is valid, its commands and paths exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mcp_operator.api.validation import problems
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for found, text in BLOCKS if found == language]
+
+
+def test_the_yaml_of_the_first_screen_is_accepted() -> None:
+    [text] = blocks("yaml")
+    objects = list(yaml.safe_load_all(text))
+    assert [obj["kind"] for obj in objects] == ["MCPTool", "MCPServer"]
+    for obj in objects:
+        assert problems(obj) == []
+
+
+def test_the_server_of_the_first_screen_selects_its_tool() -> None:
+    tool, server = yaml.safe_load_all(blocks("yaml")[0])
+    assert server["spec"]["toolSelector"]["matchLabels"] == tool["metadata"]["labels"]
+
+
+def test_the_make_goals_are_sessions_of_nox() -> None:
+    goals = set(re.findall(r"^\$ (?:KEEP=1 )?make (\w+)", README, re.MULTILINE))
+    sessions = re.findall(
+        r"^@nox\.session.*\ndef (\w+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE
+    )
+    assert goals
+    assert goals <= set(sessions)
+
+
+@pytest.mark.parametrize(
+    "command", sorted(set(re.findall(r"^\$ mcp-operator (\w+)", README, re.MULTILINE)))
+)
+def test_the_commands_exist(command: str) -> None:
+    subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "mcp_operator", command, "--help"], check=True, capture_output=True
+    )
+
+
+def test_the_samples_pass_validate_as_shown() -> None:
+    subprocess.run(
+        [sys.executable, "-m", "mcp_operator", "validate", "manifests/samples"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+    )
+
+
+def test_every_path_in_the_tables_and_links_exists() -> None:
+    table = README.partition("## Where things are")[2].partition("## Status")[0]
+    paths = [path for path in re.findall(r"`([\w./-]+)`", table) if "/" in path]
+    links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
+    missing = [path for path in (*paths, *links) if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_the_layers_are_those_that_import_linter_holds() -> None:
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    held = re.findall(r'^    "mcp_operator\.([^"]+)",$', pyproject, re.MULTILINE)
+    wanted = [layer.replace("mcp_operator.", "") for layer in held]
+    stated = README.partition("import-linter holds them:")[2].partition(".\n")[0]
+    names = re.findall(r"`(\w+)`", stated)
+    assert names == " | ".join(wanted).split(" | ")
