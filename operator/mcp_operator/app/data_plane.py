@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.names import config_name
@@ -52,7 +53,9 @@ async def run_gateway(settings: GatewaySettings) -> None:
         secrets = ClusterSecrets(client)
         stack.push_async_callback(secrets.close)
         addresses = ServiceAddresses(settings.services, settings.namespace)
-        upstream = await stack.enter_async_context(HttpUpstream(addresses, user_agent=user_agent))
+        upstream = await stack.enter_async_context(
+            HttpUpstream(addresses, user_agent=user_agent, blocked=_api_server())
+        )
         current = Current()
         current.subscribe(lambda _: _follow_log_level(current))
         gateway = GatewayApp(
@@ -62,6 +65,11 @@ async def run_gateway(settings: GatewaySettings) -> None:
             registry=metrics.registry,
         )
         await _serve(gateway, client, current, settings)
+
+
+def _api_server() -> frozenset[str]:
+    """Return the API server's address in a pod: no tool has business there."""
+    return frozenset(filter(None, [os.environ.get("KUBERNETES_SERVICE_HOST")]))
 
 
 def _address(settings: GatewaySettings) -> GatewayAddress:

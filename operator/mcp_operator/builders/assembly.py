@@ -82,13 +82,17 @@ def contest(
             )
         elif claimants[0].key != member.key:
             message = (
-                f"{slot} is already served by {claimants[0].kind} {claimants[0].key}, which is "
-                "older: rename one of them"
+                f"{slot} is already served by {claimants[0].kind} {claimants[0].key}, which "
+                f"{_why_first(claimants[0], member)}: rename one of them"
             )
         else:
             continue
         lost[slot] = Finding(ConditionType.ACCEPTED, Reason.DUPLICATE_NAME, message)
     return lost
+
+
+def _why_first(winner: Compiled, loser: Compiled) -> str:
+    return "is older" if winner.created < loser.created else "comes first by name"
 
 
 def assemble(
