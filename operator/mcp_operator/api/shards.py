@@ -80,16 +80,20 @@ def decode(index: Index, shards: Sequence[bytes]) -> Catalog:
     for number, (shard, expected) in enumerate(zip(shards, index.shards, strict=True)):
         if hashlib.sha256(shard).hexdigest() != expected:
             raise ShardError(f"shard {number} is not the one that the index names")
-    if index.bytes > MAX_CATALOG_BYTES:
-        raise ShardError(f"{index.bytes} bytes are more than the {MAX_CATALOG_BYTES} allowed")
+    if not 0 <= index.bytes <= MAX_CATALOG_BYTES:
+        raise ShardError(
+            f"the index names {index.bytes} bytes, which is not within 0 to {MAX_CATALOG_BYTES}"
+        )
     canonical = _decompress(b"".join(shards), index.bytes)
     if digest(canonical) != index.digest:
         raise ShardError("the content does not have the digest that the index names")
     try:
         return Catalog.model_validate_json(canonical)
     except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
         raise ShardError(
-            f"the content is not a catalog that this release reads: {error}"
+            f"the content is not a catalog that this release reads: {where}: {first['msg']}"
         ) from error
 
 

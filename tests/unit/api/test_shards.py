@@ -1,0 +1,186 @@
+"""How a catalog is cut into shards, and that nothing but the very same one comes out again."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_operator.api.catalog import Catalog, PromptVariable, ResponseMapping, SecretKey, digest
+from mcp_operator.api.shards import (
+    MAX_CATALOG_BYTES,
+    EncodedCatalog,
+    Index,
+    ShardError,
+    decode,
+    encode,
+)
+from support.entries import argument, backend, catalog, prompt, resource, tool
+
+EXAMPLE = catalog(
+    tool(
+        "search",
+        backend("/orders/{id}", argument("id", "path"), argument("q", default="all")),
+        output_schema={"type": "object"},
+        response=ResponseMapping(structured="Never"),
+    ),
+    prompt("Say {{what}}", variables=(PromptVariable(name="what", default=""),)),
+    resource("guide", uri="docs://guide", text="Grüße, 世界"),
+    resource("logo", uri="docs://logo", blob="AAEC", annotations={"priority": 0.5}),
+    resource("key", secret=SecretKey(namespace="demo", name="s", key="k"), uri="docs://key"),
+    resource("orders", uri_template="docs://{id}", backend=backend("/{id}")),
+)
+ENCODED = encode(EXAMPLE, shard_bytes=200)
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=8,
+)
+ENTRIES = st.one_of(
+    st.builds(tool, TEXTS, description=TEXTS, input_schema=st.dictionaries(TEXTS, VALUES)),
+    st.builds(prompt, TEXTS, name=TEXTS, title=TEXTS),
+    st.builds(resource, TEXTS, uri=TEXTS, text=TEXTS),
+)
+
+
+def altered(**fields: Any) -> Index:
+    return ENCODED.index.model_copy(update=fields)
+
+
+def sealed(content: bytes) -> EncodedCatalog:
+    """Encode what need not be a catalog."""
+    packed = gzip.compress(content, mtime=0)
+    index = Index(
+        digest=digest(content), bytes=len(content), shards=(hashlib.sha256(packed).hexdigest(),)
+    )
+    return EncodedCatalog(index, (packed,))
+
+
+def test_the_example_takes_several_shards() -> None:
+    assert len(ENCODED.shards) > 2
+    assert {len(shard) for shard in ENCODED.shards[:-1]} == {200}
+
+
+@given(st.lists(ENTRIES, max_size=4), st.integers(1, 500))
+def test_what_was_encoded_is_decoded_whatever_it_holds(entries: list[Any], size: int) -> None:
+    original = catalog(*entries)
+    encoded = encode(original, size)
+    decoded = decode(encoded.index, encoded.shards)
+    assert decoded == original
+    assert decoded.canonical() == original.canonical()
+
+
+def test_an_index_survives_its_way_through_a_config_map() -> None:
+    text = ENCODED.index.model_dump_json(by_alias=True)
+    assert Index.model_validate_json(text) == ENCODED.index
+
+
+def test_encoding_twice_gives_the_same_bytes() -> None:
+    again = encode(Catalog.model_validate_json(EXAMPLE.canonical()), shard_bytes=200)
+    assert again == ENCODED
+
+
+@given(st.data())
+def test_no_changed_byte_of_a_shard_goes_unnoticed(data: st.DataObject) -> None:
+    number = data.draw(st.integers(0, len(ENCODED.shards) - 1))
+    shard = bytearray(ENCODED.shards[number])
+    shard[data.draw(st.integers(0, len(shard) - 1))] ^= data.draw(st.integers(1, 255))
+    shards = [*ENCODED.shards]
+    shards[number] = bytes(shard)
+    with pytest.raises(ShardError, match=f"shard {number} is not the one that the index names"):
+        decode(ENCODED.index, shards)
+
+
+@given(st.data())
+def test_no_changed_byte_of_an_index_gives_another_catalog(data: st.DataObject) -> None:
+    text = bytearray(ENCODED.index.model_dump_json(by_alias=True).encode())
+    text[data.draw(st.integers(0, len(text) - 1))] ^= data.draw(st.integers(1, 127))
+    try:
+        index = Index.model_validate_json(bytes(text))
+        decoded = decode(index, ENCODED.shards)
+    except ValueError:  # a ShardError, or no index at all
+        return
+    assert decoded == EXAMPLE
+
+
+@pytest.mark.parametrize(
+    "shards",
+    [ENCODED.shards[1:], (*ENCODED.shards, b""), ()],
+    ids=["one-missing", "one-too-many", "none"],
+)
+def test_the_number_of_shards_must_be_right(shards: tuple[bytes, ...]) -> None:
+    with pytest.raises(ShardError, match=f"shards, {len(shards)} were read"):
+        decode(ENCODED.index, shards)
+
+
+def test_shards_in_another_order_are_refused() -> None:
+    with pytest.raises(ShardError, match="shard 0"):
+        decode(ENCODED.index, ENCODED.shards[::-1])
+
+
+@pytest.mark.parametrize("size", [-2, -1, MAX_CATALOG_BYTES + 1])
+def test_an_index_that_promises_an_impossible_size_is_refused(size: int) -> None:
+    with pytest.raises(ShardError, match=f"the index names {size} bytes"):
+        decode(altered(bytes=size), ENCODED.shards)
+
+
+@pytest.mark.parametrize("error", [-1, 1])
+def test_an_index_that_promises_another_size_is_refused(error: int) -> None:
+    with pytest.raises(ShardError, match="hold another number"):
+        decode(altered(bytes=ENCODED.index.bytes + error), ENCODED.shards)
+
+
+def test_an_index_that_promises_another_digest_is_refused() -> None:
+    with pytest.raises(ShardError, match="the digest"):
+        decode(altered(digest="0" * 64), ENCODED.shards)
+
+
+def test_shards_that_are_no_gzip_are_refused() -> None:
+    shard = b"not gzip"
+    with pytest.raises(ShardError, match="not gzip"):
+        decode(altered(shards=(hashlib.sha256(shard).hexdigest(),)), [shard])
+
+
+def test_a_shard_that_unpacks_to_more_than_promised_is_not_unpacked_to_its_end() -> None:
+    bomb = sealed(bytes(10_000_000))
+    with pytest.raises(ShardError, match="hold another number"):
+        decode(bomb.index.model_copy(update={"bytes": 10}), bomb.shards)
+
+
+def test_content_that_is_no_catalog_is_refused() -> None:
+    other = sealed(b'{"kind": "List"}')
+    with pytest.raises(ShardError, match="not a catalog that this release reads: server:"):
+        decode(other.index, other.shards)
+
+
+def test_a_catalog_of_another_schema_version_is_refused() -> None:
+    other = sealed(EXAMPLE.canonical().replace(b'"schemaVersion":1', b'"schemaVersion":2'))
+    with pytest.raises(ShardError, match="schemaVersion"):
+        decode(other.index, other.shards)
+
+
+def test_the_sentence_about_unreadable_content_is_short_and_does_not_quote_it() -> None:
+    entries = ",".join('{"name": "hush", "response": {"structured": "hush"}}' for _ in range(999))
+    other = sealed(b'{"server": {"namespace": "a", "name": "b"}, "tools": [%s]}' % entries.encode())
+    with pytest.raises(ShardError) as caught:
+        decode(other.index, other.shards)
+    assert len(str(caught.value)) < 200
+    assert "hush" not in str(caught.value)
+
+
+def test_fields_that_a_newer_operator_adds_are_passed_over() -> None:
+    content = EXAMPLE.canonical().replace(b'"server":{', b'"server":{"newField":{"a":1},')
+    newer = sealed(content)
+    assert decode(newer.index, newer.shards) == EXAMPLE
+
+
+def test_a_catalog_is_named_by_its_content() -> None:
+    assert ENCODED.index.digest == hashlib.sha256(EXAMPLE.canonical()).hexdigest()
+    renamed = encode(catalog(tool("other")))
+    assert renamed.index.digest != encode(catalog(tool("search"))).index.digest
