@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,57 +11,14 @@ from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey, To
 from mcp_operator.gateway.content import Answer
 from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.mapping import Request
-from mcp_operator.gateway.secret_values import SecretUnavailable
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream import HttpUpstream, Tls, UpstreamError
 from support.entries import argument, backend, catalog, resource, tool
+from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, Reply
 from support.hostile_backend import hostile_backend
 
-CANARY = b"canary-8c1f3a-secret"
 KEY = SecretKey(namespace="demo", name="api", key="token")
 USER = SecretKey(namespace="demo", name="api", key="user")
-
-Reply = Answer | Exception | None
-
-
-class FakeUpstream:
-    """Answers with `reply`; hangs for the hosts in `hung`, or where the reply is None."""
-
-    def __init__(self, reply: Reply = None, hung: frozenset[str] = frozenset()) -> None:
-        self.reply, self.hung = reply, hung
-        self.sent: list[tuple[Request, Tls, int]] = []
-        self.cancelled = 0
-
-    async def send(self, request: Request, tls: Tls, max_bytes: int) -> Answer:
-        self.sent.append((request, tls, max_bytes))
-        if self.reply is None or request.host in self.hung:
-            try:
-                await asyncio.Event().wait()
-            finally:
-                self.cancelled += 1
-        if isinstance(self.reply, Exception):
-            raise self.reply
-        assert self.reply
-        return self.reply
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return dict(self.sent[-1][0].headers)
-
-
-class FakeSecrets:
-    def __init__(self, values: Mapping[str, bytes] | None = None) -> None:
-        self.values = {"token": CANARY} if values is None else dict(values)
-        self.distrusted: list[SecretKey] = []
-
-    async def value(self, key: SecretKey) -> bytes:
-        if key.key not in self.values:
-            raise SecretUnavailable(f"Secret {key.namespace}/{key.name} has no key {key.key!r}")
-        return self.values[key.key]
-
-    def distrust(self, key: SecretKey) -> None:
-        self.distrusted.append(key)
 
 
 def executor(

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
-from prometheus_client.parser import text_string_to_metric_families
 
 from mcp_operator.gateway import front
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp, is_loopback
@@ -20,69 +16,10 @@ from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.table import Current
 from support.entries import tool
 from support.fake_executor import FakeExecutor
-from support.mcp_http import legacy, message_of, modern, notification, table
+from support.mcp_http import legacy, modern, notification, table
+from support.running_gateway import frame_of, read, running
 
 LISTEN = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
-
-
-class Running:
-    """A gateway that listens, and a client of it."""
-
-    def __init__(self, app: GatewayApp, current: Current, executor: FakeExecutor) -> None:
-        self.app = app
-        self.current = current
-        self.executor = executor
-        self.client = aiohttp.ClientSession()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.app.port}/mcp"
-
-    def send(self, request: HttpRequest, **headers: str) -> Any:
-        """Send a request value; to be used as an async context manager."""
-        given = {name: value for name, value in request.headers.items() if name != "host"}
-        return self.client.request(
-            request.method, self.url, data=request.body, headers=given | headers
-        )
-
-    async def manage(self, path: str) -> tuple[int, str]:
-        url = f"http://127.0.0.1:{self.app.management_port}{path}"
-        async with self.client.get(url) as answer:
-            return answer.status, await answer.text()
-
-    async def catalog(self, query: str = "") -> dict[str, Any]:
-        status, text = await self.manage(f"/catalog{query}")
-        assert status == 200
-        report: dict[str, Any] = json.loads(text)
-        return report
-
-    async def metric(self, name: str, **labels: str) -> float | None:
-        _, text = await self.manage("/metrics")
-        for family in text_string_to_metric_families(text):
-            for sample in family.samples:
-                if sample.name == name and sample.labels == labels:
-                    return sample.value
-        return None
-
-
-@asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[Running]:
-    current, executor = Current(), FakeExecutor()
-    current.swap(table(tool("add"), **settings))
-    address = GatewayAddress(port=0, management_port=0)
-    app = GatewayApp(current, executor, address=address, registry=CollectorRegistry())
-    await app.start()
-    gateway = Running(app, current, executor)
-    try:
-        yield gateway
-    finally:
-        await gateway.client.close()
-        executor.gate.set()
-        await app.stop()
-
-
-async def frame_of(answer: aiohttp.ClientResponse) -> Any:
-    return message_of(await answer.content.readuntil(b"\n\n"))
 
 
 async def test_a_client_calls_a_tool() -> None:
@@ -221,7 +158,7 @@ async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatc
 async def test_a_modern_client_that_disconnects_cancels_its_call() -> None:
     async with running() as gateway:
         gateway.executor.gate.clear()
-        call = asyncio.ensure_future(_read(gateway, modern("tools/call", {"name": "add"})))
+        call = asyncio.ensure_future(read(gateway, modern("tools/call", {"name": "add"})))
         await gateway.executor.started.wait()
 
         call.cancel()
@@ -229,11 +166,6 @@ async def test_a_modern_client_that_disconnects_cancels_its_call() -> None:
         async with asyncio.timeout(5):
             await gateway.executor.stopped.wait()
         assert gateway.executor.cancelled == ["add"]
-
-
-async def _read(gateway: Running, request: HttpRequest) -> Any:
-    async with gateway.send(request) as answer:
-        return await answer.json()
 
 
 async def test_a_legacy_client_keeps_a_session() -> None:
@@ -254,14 +186,14 @@ async def test_a_legacy_client_keeps_a_session() -> None:
 async def test_draining_lets_a_call_finish_and_takes_no_more() -> None:
     async with running() as gateway:
         gateway.executor.gate.clear()
-        call = asyncio.ensure_future(_read(gateway, modern("tools/call", {"name": "add"})))
+        call = asyncio.ensure_future(read(gateway, modern("tools/call", {"name": "add"})))
         await gateway.executor.started.wait()
 
         stopping = asyncio.ensure_future(gateway.app.stop())
         while (await gateway.manage("/readyz"))[0] != 503:
             pass  # each round waits for an answer
         with pytest.raises(aiohttp.ClientConnectionError):
-            await _read(gateway, modern("tools/list"))
+            await read(gateway, modern("tools/list"))
         assert not stopping.done()
 
         gateway.executor.gate.set()
@@ -276,7 +208,7 @@ async def test_draining_gives_up_on_what_outlasts_it(caplog: pytest.LogCaptureFi
             session = answer.headers["mcp-session-id"]
         gateway.executor.gate.clear()
         request = legacy("tools/call", {"name": "add"}, mcp_session_id=session)
-        call = asyncio.ensure_future(_read(gateway, request))
+        call = asyncio.ensure_future(read(gateway, request))
         await gateway.executor.started.wait()
 
         await gateway.app.stop()
@@ -293,111 +225,8 @@ async def test_a_settling_gateway_is_unready_and_serves() -> None:
 
         status, text = await gateway.manage("/readyz")
         assert (status, text) == (503, "draining: this process is about to stop\n")
-        assert "result" in await _read(gateway, modern("tools/list"))
+        assert "result" in await read(gateway, modern("tools/list"))
         await stopping
-
-
-async def test_a_gateway_is_ready_with_its_first_catalog() -> None:
-    async with running() as gateway:
-        assert await gateway.manage("/livez") == (200, "ok\n")
-        assert await gateway.manage("/readyz") == (200, "ok\n")
-
-        gateway.current.table = None
-        assert await gateway.manage("/readyz") == (503, "no catalog has been loaded yet\n")
-        assert await gateway.catalog() == {"digest": "", "generation": 0}
-        assert await gateway.manage("/livez") == (200, "ok\n")
-
-
-async def test_the_catalog_in_service_is_reported() -> None:
-    async with running() as gateway:
-        served = gateway.current.table
-        assert served is not None
-
-        report = await gateway.catalog()
-
-        assert report["digest"] == served.digest
-        assert (report["tools"], report["prompts"], report["resources"]) == (1, 0, 0)
-        assert (report["generation"], report["shards"], report["rejected"]) == (1, 0, {})
-        assert report["loadedAt"].endswith("Z")
-
-
-async def test_whoever_waits_for_a_catalog_is_answered_when_it_is_served() -> None:
-    async with running() as gateway:
-        before, new = len(gateway.current._subscribers), table(tool("b"))
-        waiting = asyncio.ensure_future(gateway.catalog(f"?digest={new.digest}&wait=20"))
-        while len(gateway.current._subscribers) < before + 1:
-            await gateway.manage("/livez")
-
-        gateway.current.swap(table(tool("c")))
-        gateway.current.swap(new)
-
-        assert (await waiting)["digest"] == new.digest
-        assert len(gateway.current._subscribers) == before
-
-
-async def test_waiting_for_a_catalog_ends() -> None:
-    async with running() as gateway:
-        report = await gateway.catalog("?digest=unheard&wait=0.01")
-
-        assert report["tools"] == 1
-
-
-async def test_a_catalog_that_is_served_is_not_waited_for() -> None:
-    async with running() as gateway:
-        assert gateway.current.table is not None
-        digest = gateway.current.table.digest
-
-        assert (await gateway.catalog(f"?digest={digest}&wait=30"))["digest"] == digest
-
-
-async def test_the_management_port_refuses_the_rest() -> None:
-    async with running() as gateway:
-        assert (await gateway.manage("/catalog?digest=x&wait=soon"))[0] == 400
-        assert (await gateway.manage("/other"))[0] == 404
-        url = f"http://127.0.0.1:{gateway.app.management_port}/livez"
-        async with gateway.client.post(url) as answer:
-            assert answer.status == 405
-
-
-async def test_requests_are_counted_and_timed() -> None:
-    async with running() as gateway:
-        await _read(gateway, modern("tools/call", {"name": "add"}))
-        await _read(gateway, modern("tools/call", {"name": "add"}))
-        await _read(gateway, modern("tools/call", {"name": "missing"}))
-        await _read(gateway, modern("no/such"))
-
-        labels = {"method": "tools/call", "era": "modern"}
-        assert await gateway.metric("mcp_requests_total", **labels, outcome="ok") == 2
-        assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
-        assert await gateway.metric("mcp_request_duration_seconds_count", **labels) == 3
-        labels = {"method": "other", "era": "modern"}
-        assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
-        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 2
-        assert await gateway.metric("mcp_tool_call_duration_seconds_count", tool="add") == 2
-        assert await gateway.metric("mcp_requests_in_flight") == 0
-
-
-async def test_a_tool_that_leaves_the_catalog_leaves_the_metrics() -> None:
-    async with running() as gateway:
-        await _read(gateway, modern("tools/call", {"name": "add"}))
-
-        gateway.current.swap(table(tool("other")))
-
-        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") is None
-        assert await gateway.metric("mcp_catalog_entries", kind="tool") == 1
-
-
-async def test_the_catalog_in_service_is_a_metric() -> None:
-    async with running() as gateway:
-        old, new = gateway.current.table, table(tool("b"))
-        assert old is not None
-        assert gateway.current.loaded_at is not None
-        gateway.current.swap(new)
-
-        assert await gateway.metric("mcp_catalog_info", digest=new.digest) == 1
-        assert await gateway.metric("mcp_catalog_info", digest=old.digest) is None
-        loaded = gateway.current.loaded_at.timestamp()
-        assert await gateway.metric("mcp_catalog_loaded_timestamp_seconds") == pytest.approx(loaded)
 
 
 async def test_a_port_that_is_taken_leaves_nothing_open() -> None:

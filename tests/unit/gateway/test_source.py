@@ -5,20 +5,18 @@ import base64
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.api.catalog import Catalog, SecretKey
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, encode
-from mcp_operator.core.meta import Key, Object, Resource
-from mcp_operator.gateway.secret_values import SecretUnavailable
-from mcp_operator.gateway.source import CatalogSource, ClusterSecrets
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.gateway.source import CatalogSource
 from mcp_operator.gateway.table import Current
-from mcp_operator.runtime.errors import NO_ANSWER, ApiError
-from mcp_operator.runtime.notification import Event, Handler
+from mcp_operator.runtime.notification import Event
 from support.entries import catalog, tool
+from support.fake_cluster import FakeCluster
 
 INDEX = Key("demo", "mcp-server-shop-config")
 KEY = SecretKey(namespace="demo", name="api", key="token")
@@ -38,39 +36,6 @@ def config_maps(content: Catalog, shard_bytes: int = 900 * 1024) -> dict[str, Ob
         }
     objects[INDEX.name]["data"] = {INDEX_KEY: encoded.index.model_dump_json(by_alias=True)}
     return objects
-
-
-class FakeCluster:
-    """Objects by name, an informer of the index among them, and a log of what was read."""
-
-    def __init__(self) -> None:
-        self.objects: dict[str, Object] = {}
-        self.reads: list[str] = []
-        self.error: Exception | None = None
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.synced = asyncio.Event()
-        self._handlers: list[Handler] = []
-
-    def add_handler(self, handler: Handler, /) -> None:
-        self._handlers.append(handler)
-
-    async def get(self, resource: Resource, key: Key) -> Object:
-        self.reads.append(f"{resource.plural}/{key.name}")
-        await self.gate.wait()
-        if self.error:
-            raise self.error
-        if key.name not in self.objects:
-            raise ApiError(404, "NotFound", f"{resource.plural} {key.name!r} not found")
-        return self.objects[key.name]
-
-    def publish(self, objects: dict[str, Object]) -> None:
-        self.objects.update(objects)
-        self.notify(Event("Updated", None, objects[INDEX.name]))
-
-    def notify(self, event: Event) -> None:
-        for handler in self._handlers:
-            handler(event)
 
 
 class Following:
@@ -264,151 +229,3 @@ async def test_entries_that_do_not_compile_are_logged(caplog: pytest.LogCaptureF
             assert await case.swapped() == {"fine"}
             await case.until(lambda: case.source.state == "")
         assert [vars(record)["entry"] for record in caplog.records] == ["tool broken"]
-
-
-def secret(value: bytes) -> dict[str, Any]:
-    return {
-        "metadata": {"namespace": "demo", "name": "api"},
-        "data": {"token": base64.b64encode(value).decode()},
-    }
-
-
-@pytest.fixture
-async def cluster() -> FakeCluster:
-    cluster = FakeCluster()
-    cluster.objects["api"] = secret(CANARY)
-    return cluster
-
-
-@pytest.fixture
-async def secrets(cluster: FakeCluster) -> AsyncIterator[ClusterSecrets]:
-    secrets = ClusterSecrets(cluster)
-    yield secrets
-    await secrets.close()
-
-
-async def test_a_secret_is_read_once_a_minute(
-    cluster: FakeCluster, secrets: ClusterSecrets
-) -> None:
-    values = await asyncio.gather(*(secrets.value(KEY) for _ in range(10)))
-    assert values == [CANARY] * 10
-    assert cluster.reads == ["secrets/api"]
-    cluster.objects["api"] = secret(b"rotated")
-    await asyncio.sleep(59)
-    assert await secrets.value(KEY) == CANARY
-    await asyncio.sleep(1.1)
-    assert await secrets.value(KEY) == b"rotated"
-    assert len(cluster.reads) == 2
-
-
-async def test_a_distrusted_secret_is_read_again_but_not_in_a_loop(
-    cluster: FakeCluster, secrets: ClusterSecrets
-) -> None:
-    secrets.distrust(KEY)
-    await secrets.value(KEY)
-    cluster.objects["api"] = secret(b"rotated")
-    for _ in range(5):
-        secrets.distrust(KEY)
-        await secrets.value(KEY)
-    assert len(cluster.reads) == 1
-    await asyncio.sleep(5)
-    assert await secrets.value(KEY) == b"rotated"
-
-
-@pytest.mark.parametrize(
-    "error", [ApiError(NO_ANSWER, "ConnectionRefused", "down"), ApiError(503, "", "busy")]
-)
-async def test_an_outage_of_the_api_server_does_not_take_the_value_away(
-    cluster: FakeCluster, secrets: ClusterSecrets, error: ApiError
-) -> None:
-    await secrets.value(KEY)
-    cluster.error = error
-    await asyncio.sleep(61)
-    assert await secrets.value(KEY) == CANARY
-    assert await secrets.value(KEY) == CANARY
-    assert len(cluster.reads) == 2
-    cluster.error = None
-    cluster.objects["api"] = secret(b"rotated")
-    await asyncio.sleep(5)
-    assert await secrets.value(KEY) == b"rotated"
-
-
-async def test_a_hung_api_server_delays_a_call_a_little(
-    cluster: FakeCluster, secrets: ClusterSecrets
-) -> None:
-    await secrets.value(KEY)
-    cluster.gate.clear()
-    await asyncio.sleep(61)
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    assert await secrets.value(KEY) == CANARY
-    assert loop.time() - start == pytest.approx(2)
-    cluster.objects["api"] = secret(b"rotated")
-    cluster.gate.set()
-    await asyncio.sleep(0.01)
-    assert await secrets.value(KEY) == b"rotated"
-    assert len(cluster.reads) == 2
-
-
-async def test_a_caller_that_leaves_does_not_end_the_reading_for_others(
-    cluster: FakeCluster, secrets: ClusterSecrets
-) -> None:
-    cluster.gate.clear()
-    first, second = (asyncio.create_task(secrets.value(KEY)) for _ in range(2))
-    await asyncio.sleep(0.01)
-    first.cancel()
-    await asyncio.sleep(0.01)
-    cluster.gate.set()
-    assert await second == CANARY
-    assert len(cluster.reads) == 1
-
-
-@pytest.mark.parametrize("status", [403, 404])
-async def test_a_secret_that_is_taken_away_is_gone(
-    cluster: FakeCluster, secrets: ClusterSecrets, status: int
-) -> None:
-    await secrets.value(KEY)
-    cluster.error = ApiError(status, "", "no")
-    await asyncio.sleep(61)
-    with pytest.raises(SecretUnavailable, match="demo/api cannot be read"):
-        await secrets.value(KEY)
-    cluster.error = None
-    await asyncio.sleep(5)
-    assert await secrets.value(KEY) == CANARY
-
-
-async def test_a_missing_key_is_named(secrets: ClusterSecrets) -> None:
-    with pytest.raises(SecretUnavailable, match="no key 'other'"):
-        await secrets.value(KEY.model_copy(update={"key": "other"}))
-
-
-async def test_a_broken_secret_is_not_quoted(
-    cluster: FakeCluster, secrets: ClusterSecrets, caplog: pytest.LogCaptureFixture
-) -> None:
-    cluster.objects["api"] = {"metadata": {"name": "api"}, "data": {"token": f"!{CANARY!r}"}}
-    with pytest.raises(SecretUnavailable, match="not base64"):
-        await secrets.value(KEY)
-    assert CANARY.decode() not in caplog.text
-
-
-async def test_unused_values_are_forgotten(cluster: FakeCluster, secrets: ClusterSecrets) -> None:
-    cluster.objects["other"] = secret(b"other")
-    await secrets.value(KEY)
-    await asyncio.sleep(700)
-    await secrets.value(KEY.model_copy(update={"name": "other"}))
-    assert set(secrets._known) == {Key("demo", "other")}
-
-
-async def test_a_value_shows_in_no_representation(secrets: ClusterSecrets) -> None:
-    await secrets.value(KEY)
-    assert CANARY.decode() not in repr(secrets._known)
-
-
-async def test_closing_ends_what_is_being_read(cluster: FakeCluster) -> None:
-    secrets = ClusterSecrets(cluster)
-    cluster.gate.clear()
-    waiting = asyncio.create_task(secrets.value(KEY))
-    await asyncio.sleep(0.01)
-    await secrets.close()
-    with pytest.raises(SecretUnavailable, match="stopping"):
-        await waiting

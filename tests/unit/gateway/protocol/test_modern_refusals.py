@@ -1,0 +1,241 @@
+"""How the 2026-07-28 revision refuses, ends and limits requests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from mcp_operator.gateway.protocol.message import HttpRequest
+from support.entries import backend, tool
+from support.mcp_http import META, MODERN, Server, modern, notification, post, table
+
+VERSION_KEY = "io.modelcontextprotocol/protocolVersion"
+CAPABILITIES_KEY = "io.modelcontextprotocol/clientCapabilities"
+NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+@pytest.mark.parametrize("method", ["ping", "initialize", "logging/setLevel", "nonsense"])
+async def test_an_unknown_method_is_404(method: str) -> None:
+    server = Server()
+
+    status, error = await server.error(modern(method, request_id="mine"))
+
+    assert (status, error["code"]) == (404, -32601)
+    known = method if method != "nonsense" else "other"
+    assert server.observer.requests == [(known, "modern", "error")]
+
+
+@pytest.mark.parametrize(
+    "meta", [None, 5, {}, {VERSION_KEY: MODERN}, {CAPABILITIES_KEY: {}}, {**META, VERSION_KEY: 7}]
+)
+async def test_a_request_without_its_envelope_is_400(meta: object) -> None:
+    params = {} if meta is None else {"_meta": meta}
+    message = {"jsonrpc": "2.0", "id": 4, "method": "tools/list", "params": params}
+    request = post(message, mcp_protocol_version=MODERN, mcp_method="tools/list")
+
+    status, error = await Server().error(request)
+
+    assert (status, error["code"]) == (400, -32602)
+
+
+async def test_capabilities_that_are_no_object_are_400() -> None:
+    request = modern("tools/list", {"_meta": {**META, CAPABILITIES_KEY: []}})
+
+    status, error = await Server().error(request)
+
+    assert (status, error["code"]) == (400, -32602)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        modern("tools/list", mcp_method="tools/call"),
+        modern("tools/list", mcp_protocol_version="2025-11-25"),
+        modern("tools/list", mcp_protocol_version="V999"),
+        modern("tools/call", {"name": "add"}, mcp_name="Add"),
+        modern("resources/read", {"uri": "a:b"}, mcp_name=""),
+        modern("prompts/get", {"name": "greet"}, mcp_name="=?base64?Z3JlZXQ?="),
+        post(
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}},
+            mcp_protocol_version=MODERN,
+        ),
+        post(
+            {"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {"_meta": META}},
+            mcp_method="tools/list",
+        ),
+    ],
+)
+async def test_headers_that_differ_from_the_body_are_32020(request_: HttpRequest) -> None:
+    status, error = await Server(tool("add")).error(request_)
+
+    assert (status, error["code"]) == (400, -32020)
+
+
+async def test_a_name_may_come_wrapped_in_base64() -> None:
+    server = Server(tool("add"))
+
+    result = await server.result(modern("tools/call", {"name": "add"}, mcp_name="=?base64?YWRk?="))
+
+    assert result["content"][0]["text"] == "add"
+
+
+@pytest.mark.parametrize("name", ["mcp-method", "mcp-name", "mcp-protocol-version"])
+async def test_a_repeated_routing_header_is_32020(name: str) -> None:
+    request = modern("tools/call", {"name": "add"})
+    doubled = HttpRequest("POST", request.headers, frozenset({name}), request.body)
+
+    status, error = await Server(tool("add")).error(doubled)
+
+    assert (status, error["code"]) == (400, -32020)
+    assert name in error["message"]
+
+
+async def test_a_version_that_is_not_served_is_32022_with_those_that_are() -> None:
+    meta = {**META, VERSION_KEY: "2099-01-01"}
+    request = modern("server/discover", {"_meta": meta}, mcp_protocol_version="2099-01-01")
+
+    status, error = await Server().error(request)
+
+    assert (status, error["code"]) == (400, -32022)
+    assert error["data"] == {"supported": [MODERN], "requested": "2099-01-01"}
+
+
+async def test_a_legacy_version_in_an_envelope_is_32022() -> None:
+    meta = {**META, VERSION_KEY: "2025-11-25"}
+    request = modern("server/discover", {"_meta": meta}, mcp_protocol_version="2025-11-25")
+
+    status, error = await Server().error(request)
+
+    assert (status, error["code"]) == (400, -32022)
+
+
+async def test_a_notification_is_accepted_and_cancels_nothing() -> None:
+    server = Server(tool("slow"))
+    server.executor.gate.clear()
+    call = asyncio.ensure_future(server.respond(modern("tools/call", {"name": "slow"})))
+    await server.executor.started.wait()
+
+    answer = await server.respond(
+        notification("notifications/cancelled", {"requestId": 1}, mcp_protocol_version=MODERN)
+    )
+
+    assert (answer.status, answer.body) == (202, b"")
+    server.executor.gate.set()
+    assert json.loads((await call).body)["result"]["content"][0]["text"] == "slow"
+
+
+async def test_a_notification_of_an_unserved_version_is_32022() -> None:
+    status, error = await Server().error(notification("x", mcp_protocol_version="2099-01-01"))
+
+    assert (status, error["code"]) == (400, -32022)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        [],
+        [{"jsonrpc": "2.0", "id": 1, "method": "ping"}],
+        5,
+        {"jsonrpc": "2.0", "id": 1, "result": {}},
+        {"jsonrpc": "2.0", "id": 1},
+        {"jsonrpc": "1.0", "id": 1, "method": "ping"},
+        {"jsonrpc": "2.0", "id": None, "method": "ping"},
+        {"jsonrpc": "2.0", "id": True, "method": "ping"},
+        {"jsonrpc": "2.0", "id": 1.5, "method": "ping"},
+        {"jsonrpc": "2.0", "id": 1, "method": 5},
+        {"jsonrpc": "2.0", "id": 1, "method": "ping", "params": []},
+    ],
+)
+async def test_what_is_no_single_request_is_32600(message: object) -> None:
+    status, error = await Server().error(post(message, mcp_protocol_version=MODERN))
+
+    assert (status, error["code"]) == (400, -32600)
+
+
+async def test_a_client_that_disconnects_cancels_its_call() -> None:
+    server = Server(tool("slow"))
+    server.executor.gate.clear()
+    call = asyncio.ensure_future(server.respond(modern("tools/call", {"name": "slow"})))
+    await server.executor.started.wait()
+
+    call.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    assert server.executor.cancelled == ["slow"]
+    assert server.endpoint.in_flight == 0
+    assert server.observer.requests == [("tools/call", "modern", "cancelled")]
+    assert server.observer.tools == [("slow", "cancelled")]
+
+
+async def test_more_requests_than_allowed_are_told_to_come_back() -> None:
+    server = Server(tool("slow"), max_concurrent_requests=1)
+    server.executor.gate.clear()
+    first = asyncio.ensure_future(server.respond(modern("tools/call", {"name": "slow"})))
+    await server.executor.started.wait()
+
+    answer = await server.respond(modern("tools/call", {"name": "slow"}, request_id="second"))
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert json.loads(answer.body)["id"] == "second"
+    assert not -32768 <= json.loads(answer.body)["error"]["code"] <= -32000
+    assert server.observer.requests == [("tools/call", "modern", "rejected")]
+    assert (await server.respond(modern("tools/list"))).status == 200
+    server.executor.gate.set()
+    assert (await first).status == 200
+    await server.endpoint.idle()
+
+
+async def test_a_bug_in_the_executor_says_nothing_about_itself(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = Server(tool("broken"))
+    server.executor.results["broken"] = RuntimeError("secret detail")
+
+    status, error = await server.error(modern("tools/call", {"name": "broken"}))
+
+    assert (status, error) == (200, {"code": -32603, "message": "Internal error"})
+    assert "A request failed unexpectedly" in caplog.text
+    assert server.observer.tools == [("broken", "error")]
+
+
+async def test_nothing_is_served_before_the_first_catalog() -> None:
+    server = Server()
+    server.current.table = None
+
+    answer = await server.respond(modern("tools/list"))
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_call_knows_its_deadline_its_headers_and_its_trace() -> None:
+    own = tool("own", backend(timeout_seconds=3))
+    server = Server(tool("add"), own, request_timeout_seconds=7)
+    now = asyncio.get_running_loop().time()
+    meta = {**META, "traceparent": "00-a-b-01", "tracestate": "x=y"}
+
+    await server.result(modern("tools/call", {"name": "add", "_meta": meta}, traceparent="other"))
+    await server.result(
+        modern("tools/call", {"name": "own"}, traceparent="00-c-d-01", x_tenant="7")
+    )
+
+    first, second = server.executor.seen
+    assert first.deadline == pytest.approx(now + 7, abs=0.5)
+    assert first.trace == {"traceparent": "00-a-b-01", "tracestate": "x=y"}
+    assert second.deadline == pytest.approx(now + 3, abs=0.5)
+    assert second.trace == {"traceparent": "00-c-d-01"}
+    assert second.headers["x-tenant"] == "7"
+
+
+async def test_a_request_goes_on_with_the_table_it_began_with() -> None:
+    server = Server(tool("slow", output_schema={"type": "object"}))
+    server.executor.gate.clear()
+    call = asyncio.ensure_future(server.respond(modern("tools/call", {"name": "slow"})))
+    await server.executor.started.wait()
+
+    server.current.swap(table())
+    server.executor.gate.set()
+
+    assert json.loads((await call).body)["result"]["content"][0]["text"] == "slow"

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import SecretKey
+from mcp_operator.core.meta import Key
+from mcp_operator.gateway.secret_values import SecretUnavailable
+from mcp_operator.gateway.source import ClusterSecrets
+from mcp_operator.runtime.errors import NO_ANSWER, ApiError
+from support.fake_cluster import FakeCluster
+
+KEY = SecretKey(namespace="demo", name="api", key="token")
+CANARY = b"canary-8c1f3a-secret"
+
+pytestmark = pytest.mark.looptime
+
+
+def secret(value: bytes) -> dict[str, Any]:
+    return {
+        "metadata": {"namespace": "demo", "name": "api"},
+        "data": {"token": base64.b64encode(value).decode()},
+    }
+
+
+@pytest.fixture
+async def cluster() -> FakeCluster:
+    cluster = FakeCluster()
+    cluster.objects["api"] = secret(CANARY)
+    return cluster
+
+
+@pytest.fixture
+async def secrets(cluster: FakeCluster) -> AsyncIterator[ClusterSecrets]:
+    secrets = ClusterSecrets(cluster)
+    yield secrets
+    await secrets.close()
+
+
+async def test_a_secret_is_read_once_a_minute(
+    cluster: FakeCluster, secrets: ClusterSecrets
+) -> None:
+    values = await asyncio.gather(*(secrets.value(KEY) for _ in range(10)))
+    assert values == [CANARY] * 10
+    assert cluster.reads == ["secrets/api"]
+    cluster.objects["api"] = secret(b"rotated")
+    await asyncio.sleep(59)
+    assert await secrets.value(KEY) == CANARY
+    await asyncio.sleep(1.1)
+    assert await secrets.value(KEY) == b"rotated"
+    assert len(cluster.reads) == 2
+
+
+async def test_a_distrusted_secret_is_read_again_but_not_in_a_loop(
+    cluster: FakeCluster, secrets: ClusterSecrets
+) -> None:
+    secrets.distrust(KEY)
+    await secrets.value(KEY)
+    cluster.objects["api"] = secret(b"rotated")
+    for _ in range(5):
+        secrets.distrust(KEY)
+        await secrets.value(KEY)
+    assert len(cluster.reads) == 1
+    await asyncio.sleep(5)
+    assert await secrets.value(KEY) == b"rotated"
+
+
+@pytest.mark.parametrize(
+    "error", [ApiError(NO_ANSWER, "ConnectionRefused", "down"), ApiError(503, "", "busy")]
+)
+async def test_an_outage_of_the_api_server_does_not_take_the_value_away(
+    cluster: FakeCluster, secrets: ClusterSecrets, error: ApiError
+) -> None:
+    await secrets.value(KEY)
+    cluster.error = error
+    await asyncio.sleep(61)
+    assert await secrets.value(KEY) == CANARY
+    assert await secrets.value(KEY) == CANARY
+    assert len(cluster.reads) == 2
+    cluster.error = None
+    cluster.objects["api"] = secret(b"rotated")
+    await asyncio.sleep(5)
+    assert await secrets.value(KEY) == b"rotated"
+
+
+async def test_a_hung_api_server_delays_a_call_a_little(
+    cluster: FakeCluster, secrets: ClusterSecrets
+) -> None:
+    await secrets.value(KEY)
+    cluster.gate.clear()
+    await asyncio.sleep(61)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    assert await secrets.value(KEY) == CANARY
+    assert loop.time() - start == pytest.approx(2)
+    cluster.objects["api"] = secret(b"rotated")
+    cluster.gate.set()
+    await asyncio.sleep(0.01)
+    assert await secrets.value(KEY) == b"rotated"
+    assert len(cluster.reads) == 2
+
+
+async def test_a_caller_that_leaves_does_not_end_the_reading_for_others(
+    cluster: FakeCluster, secrets: ClusterSecrets
+) -> None:
+    cluster.gate.clear()
+    first, second = (asyncio.create_task(secrets.value(KEY)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.sleep(0.01)
+    cluster.gate.set()
+    assert await second == CANARY
+    assert len(cluster.reads) == 1
+
+
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_secret_that_is_taken_away_is_gone(
+    cluster: FakeCluster, secrets: ClusterSecrets, status: int
+) -> None:
+    await secrets.value(KEY)
+    cluster.error = ApiError(status, "", "no")
+    await asyncio.sleep(61)
+    with pytest.raises(SecretUnavailable, match="demo/api cannot be read"):
+        await secrets.value(KEY)
+    cluster.error = None
+    await asyncio.sleep(5)
+    assert await secrets.value(KEY) == CANARY
+
+
+async def test_a_missing_key_is_named(secrets: ClusterSecrets) -> None:
+    with pytest.raises(SecretUnavailable, match="no key 'other'"):
+        await secrets.value(KEY.model_copy(update={"key": "other"}))
+
+
+async def test_a_broken_secret_is_not_quoted(
+    cluster: FakeCluster, secrets: ClusterSecrets, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster.objects["api"] = {"metadata": {"name": "api"}, "data": {"token": f"!{CANARY!r}"}}
+    with pytest.raises(SecretUnavailable, match="not base64"):
+        await secrets.value(KEY)
+    assert CANARY.decode() not in caplog.text
+
+
+async def test_unused_values_are_forgotten(cluster: FakeCluster, secrets: ClusterSecrets) -> None:
+    cluster.objects["other"] = secret(b"other")
+    await secrets.value(KEY)
+    await asyncio.sleep(700)
+    await secrets.value(KEY.model_copy(update={"name": "other"}))
+    assert set(secrets._known) == {Key("demo", "other")}
+
+
+async def test_a_value_shows_in_no_representation(secrets: ClusterSecrets) -> None:
+    await secrets.value(KEY)
+    assert CANARY.decode() not in repr(secrets._known)
+
+
+async def test_closing_ends_what_is_being_read(cluster: FakeCluster) -> None:
+    secrets = ClusterSecrets(cluster)
+    cluster.gate.clear()
+    waiting = asyncio.create_task(secrets.value(KEY))
+    await asyncio.sleep(0.01)
+    await secrets.close()
+    with pytest.raises(SecretUnavailable, match="stopping"):
+        await waiting

@@ -1,0 +1,114 @@
+"""The management port of a gateway: readiness, the catalog in service, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from support.entries import tool
+from support.mcp_http import modern, table
+from support.running_gateway import read, running
+
+
+async def test_a_gateway_is_ready_with_its_first_catalog() -> None:
+    async with running() as gateway:
+        assert await gateway.manage("/livez") == (200, "ok\n")
+        assert await gateway.manage("/readyz") == (200, "ok\n")
+
+        gateway.current.table = None
+        assert await gateway.manage("/readyz") == (503, "no catalog has been loaded yet\n")
+        assert await gateway.catalog() == {"digest": "", "generation": 0}
+        assert await gateway.manage("/livez") == (200, "ok\n")
+
+
+async def test_the_catalog_in_service_is_reported() -> None:
+    async with running() as gateway:
+        served = gateway.current.table
+        assert served is not None
+
+        report = await gateway.catalog()
+
+        assert report["digest"] == served.digest
+        assert (report["tools"], report["prompts"], report["resources"]) == (1, 0, 0)
+        assert (report["generation"], report["shards"], report["rejected"]) == (1, 0, {})
+        assert report["loadedAt"].endswith("Z")
+
+
+async def test_whoever_waits_for_a_catalog_is_answered_when_it_is_served() -> None:
+    async with running() as gateway:
+        before, new = len(gateway.current._subscribers), table(tool("b"))
+        waiting = asyncio.ensure_future(gateway.catalog(f"?digest={new.digest}&wait=20"))
+        while len(gateway.current._subscribers) < before + 1:
+            await gateway.manage("/livez")
+
+        gateway.current.swap(table(tool("c")))
+        gateway.current.swap(new)
+
+        assert (await waiting)["digest"] == new.digest
+        assert len(gateway.current._subscribers) == before
+
+
+async def test_waiting_for_a_catalog_ends() -> None:
+    async with running() as gateway:
+        report = await gateway.catalog("?digest=unheard&wait=0.01")
+
+        assert report["tools"] == 1
+
+
+async def test_a_catalog_that_is_served_is_not_waited_for() -> None:
+    async with running() as gateway:
+        assert gateway.current.table is not None
+        digest = gateway.current.table.digest
+
+        assert (await gateway.catalog(f"?digest={digest}&wait=30"))["digest"] == digest
+
+
+async def test_the_management_port_refuses_the_rest() -> None:
+    async with running() as gateway:
+        assert (await gateway.manage("/catalog?digest=x&wait=soon"))[0] == 400
+        assert (await gateway.manage("/other"))[0] == 404
+        url = f"http://127.0.0.1:{gateway.app.management_port}/livez"
+        async with gateway.client.post(url) as answer:
+            assert answer.status == 405
+
+
+async def test_requests_are_counted_and_timed() -> None:
+    async with running() as gateway:
+        await read(gateway, modern("tools/call", {"name": "add"}))
+        await read(gateway, modern("tools/call", {"name": "add"}))
+        await read(gateway, modern("tools/call", {"name": "missing"}))
+        await read(gateway, modern("no/such"))
+
+        labels = {"method": "tools/call", "era": "modern"}
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="ok") == 2
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
+        assert await gateway.metric("mcp_request_duration_seconds_count", **labels) == 3
+        labels = {"method": "other", "era": "modern"}
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="error") == 1
+        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 2
+        assert await gateway.metric("mcp_tool_call_duration_seconds_count", tool="add") == 2
+        assert await gateway.metric("mcp_requests_in_flight") == 0
+
+
+async def test_a_tool_that_leaves_the_catalog_leaves_the_metrics() -> None:
+    async with running() as gateway:
+        await read(gateway, modern("tools/call", {"name": "add"}))
+
+        gateway.current.swap(table(tool("other")))
+
+        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") is None
+        assert await gateway.metric("mcp_catalog_entries", kind="tool") == 1
+
+
+async def test_the_catalog_in_service_is_a_metric() -> None:
+    async with running() as gateway:
+        old, new = gateway.current.table, table(tool("b"))
+        assert old is not None
+        assert gateway.current.loaded_at is not None
+        gateway.current.swap(new)
+
+        assert await gateway.metric("mcp_catalog_info", digest=new.digest) == 1
+        assert await gateway.metric("mcp_catalog_info", digest=old.digest) is None
+        loaded = gateway.current.loaded_at.timestamp()
+        assert await gateway.metric("mcp_catalog_loaded_timestamp_seconds") == pytest.approx(loaded)
