@@ -14,8 +14,7 @@ import math
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import aiohttp
 from pydantic_core import to_json
@@ -61,14 +60,6 @@ _WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(
 
 WriteObserver = Callable[[Resource, Object], None]
 """Is told the object that the server returned for a write."""
-
-
-class _Write(NamedTuple):
-    method: str
-    path: str
-    body: Object
-    content_type: str
-    query: Mapping[str, str] = MappingProxyType({})
 
 
 class Client:
@@ -270,7 +261,7 @@ class Client:
             ApiError: `is_already_exists`, among others.
         """
         path = resource.path(key_of(obj).namespace)
-        return await self._write(resource, _Write("POST", path, obj, JSON))
+        return await self._write(resource, "POST", path, obj)
 
     async def apply(
         self, resource: Resource, obj: Object, *, subresource: str = "", force: bool = True
@@ -290,15 +281,14 @@ class Client:
                 own a field.
         """
         path = resource.path(*key_of(obj), subresource)
-        query = {"force": "true"} if force else {}
-        return await self._write(resource, _Write("PATCH", path, obj, APPLY, query))
+        return await self._write(resource, "PATCH", path, obj, content_type=APPLY, force=force)
 
     async def merge_patch(
         self, resource: Resource, key: Key, patch: Object, *, subresource: str = ""
     ) -> Object:
         """Change an object by a JSON merge patch (RFC 7396)."""
         path = resource.path(*key, subresource)
-        return await self._write(resource, _Write("PATCH", path, patch, MERGE_PATCH))
+        return await self._write(resource, "PATCH", path, patch, content_type=MERGE_PATCH)
 
     async def replace(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
         """Replace an object whole; its resourceVersion, if given, is a precondition.
@@ -307,7 +297,7 @@ class Client:
             ApiError: `is_conflict` if it has changed since.
         """
         path = resource.path(*key_of(obj), subresource)
-        return await self._write(resource, _Write("PUT", path, obj, JSON))
+        return await self._write(resource, "PUT", path, obj)
 
     async def delete(
         self, resource: Resource, key: Key, *, uid: str = "", resource_version: str = ""
@@ -332,16 +322,20 @@ class Client:
         }
         await self.request("DELETE", resource.path(*key), body=options)
 
-    async def _write(self, resource: Resource, request: _Write) -> Object:
-        answer: Object = decode(
-            await self.request(
-                request.method,
-                request.path,
-                query={"fieldManager": self._field_manager, **request.query},
-                body=request.body,
-                headers={"Content-Type": request.content_type},
-            )
-        )
+    async def _write(
+        self,
+        resource: Resource,
+        method: str,
+        path: str,
+        body: Object,
+        *,
+        content_type: str = JSON,
+        force: bool = False,
+    ) -> Object:
+        query = {"fieldManager": self._field_manager} | ({"force": "true"} if force else {})
+        headers = {"Content-Type": content_type}
+        raw = await self.request(method, path, query=query, body=body, headers=headers)
+        answer: Object = decode(raw)
         if answer.get("kind") == resource.kind:  # some subresources answer with another kind
             clean(answer, resource)
             for observer in self._observers:

@@ -133,12 +133,15 @@ class InformerSet:
         Args:
             resource: What to cache.
             namespace: Only there; everywhere if empty.
-            label_selector: Only objects with these labels.
+            label_selector: Only objects with these labels, as `label=value`.
             field_selector: Only objects with these fields, as `path=value`.
             metadata_only: Have the server leave out all but the metadata.
             optional: A cluster that does not serve the kind has none of it; it is looked for
                 again now and then.
             transform: Makes objects smaller before they are stored.
+
+        Raises:
+            ValueError: A selector is of a form that cannot be decided on this side.
         """
         selection = Selection(namespace, label_selector, field_selector)
         spec = _Spec(resource, selection, metadata_only, optional, transform)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
-from mcp_operator.core.meta import LabelSelector, Object, key_of, labels_of
-
-_COMMA: Final = re.compile(r",(?![^(]*\))")
-"""A comma between requirements, not one inside parentheses."""
-
-_SET: Final = re.compile(r"(\S+)\s+(in|notin)\s*\(([^)]*)\)")
+from mcp_operator.core.meta import Object, key_of, labels_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,66 +14,44 @@ class Selection:
 
     Attributes:
         namespace: Only there; everywhere if empty.
-        label_selector: Label requirements in kubectl's notation.
-        field_selector: `path=value` requirements.
+        label_selector: `label=value` requirements, separated by commas.
+        field_selector: `path=value` requirements, separated by commas.
+
+    Raises:
+        ValueError: A selector has a requirement of another form, which could not be decided here.
     """
 
     namespace: str = ""
     label_selector: str = ""
     field_selector: str = ""
-    _labels: LabelSelector = field(init=False, repr=False, compare=False)
-    _fields: tuple[tuple[tuple[str, ...], str], ...] = field(init=False, repr=False, compare=False)
+    _labels: dict[str, str] = field(init=False, repr=False, compare=False)
+    _fields: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        expressions = [_expression(part.strip()) for part in _parts(self.label_selector)]
-        object.__setattr__(self, "_labels", LabelSelector(match_expressions=expressions))
-        fields = [_field(part.strip()) for part in _parts(self.field_selector)]
-        object.__setattr__(self, "_fields", tuple(fields))
+        object.__setattr__(self, "_labels", _requirements(self.label_selector))
+        object.__setattr__(self, "_fields", _requirements(self.field_selector))
 
     def matches(self, obj: Object) -> bool:
         """Tell whether the API server would send this object."""
-        if self.namespace and key_of(obj).namespace != self.namespace:
-            return False
-        if any(_value(obj, path) != value for path, value in self._fields):
-            return False
-        return self._labels.matches(labels_of(obj))
+        return (
+            self.namespace in {"", key_of(obj).namespace}
+            and self._labels.items() <= labels_of(obj).items()
+            and all(_value(obj, path) == value for path, value in self._fields.items())
+        )
 
 
-def _parts(selector: str) -> Iterator[str]:
-    return (part for part in _COMMA.split(selector) if part.strip())
+def _requirements(selector: str) -> dict[str, str]:
+    requirements = {}
+    for part in filter(None, selector.split(",")):
+        name, sign, value = part.strip().partition("=")
+        if not sign or name.endswith("!") or value.startswith("="):
+            raise ValueError(f"selector {selector!r}: only name=value is supported, not {part!r}")
+        requirements[name] = value
+    return requirements
 
 
-def _expression(part: str) -> Object:
-    found = _SET.fullmatch(part)
-    if found:
-        values = [value.strip() for value in found[3].split(",")]
-        return {
-            "key": found[1],
-            "operator": {"in": "In", "notin": "NotIn"}[found[2]],
-            "values": values,
-        }
-    if part.startswith("!"):
-        return {"key": part[1:].strip(), "operator": "DoesNotExist"}
-    if "=" not in part:
-        return {"key": part, "operator": "Exists"}
-    key, _, value = part.partition("=")
-    operator = "NotIn" if key.endswith("!") else "In"
-    return {
-        "key": key.rstrip("!").strip(),
-        "operator": operator,
-        "values": [value.lstrip("=").strip()],
-    }
-
-
-def _field(part: str) -> tuple[tuple[str, ...], str]:
-    path, sign, value = part.partition("=")
-    if not sign or path.endswith("!"):
-        raise ValueError(f"field selector {part!r}: only path=value is supported here")
-    return tuple(path.strip().split(".")), value.lstrip("=").strip()
-
-
-def _value(obj: Object, path: tuple[str, ...]) -> str:
+def _value(obj: Object, path: str) -> str:
     value: Any = obj
-    for name in path:
+    for name in path.split("."):
         value = value.get(name) if isinstance(value, dict) else None
     return "" if value is None else str(value)

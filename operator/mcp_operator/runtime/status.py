@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mcp_operator.core.meta import Object, Resource, key_of, uid_of
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.compare import covers
 from mcp_operator.runtime.errors import ApiError
 
 
@@ -27,7 +28,9 @@ class StatusWriter:
         Raises:
             ApiError: The API server refused.
         """
-        if (live.get("status") or {}) == status:
+        known = live.get("status") or {}
+        # Both ways: an empty list that is dropped stays in the object, which is no difference.
+        if covers(known, status) and covers(status, known):
             return False
         key = key_of(live)
         metadata = {"name": key.name, "uid": uid_of(live)}

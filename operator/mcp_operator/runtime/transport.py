@@ -153,7 +153,10 @@ class Transport:
                     raise ApiError.from_answer(
                         answer.status, answer.headers, body, request=str(request)
                     )
-                yield answer
+                try:
+                    yield answer
+                finally:
+                    _abandon(answer)
         except aiohttp.ClientConnectorError as error:
             self._metrics.answered(request.method, NO_ANSWER, 0.0)
             raise ApiError(NO_ANSWER, REFUSED, str(error), request=str(request)) from error
@@ -209,6 +212,15 @@ class Transport:
         if not same_connections:
             # Requests under way finish on the old connections, which then idle out.
             await self.open()
+
+
+def _abandon(answer: aiohttp.ClientResponse) -> None:
+    """Drop the connection of an answer that was not read to its end, as of a watch that is left.
+
+    A polite end of TLS would wait for the server, and nothing waits for that at shutdown.
+    """
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()
 
 
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:

@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
+from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.core.clock import SystemClock
-from mcp_operator.core.meta import Key, Object, Resource, resource_version_of
+from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.apply import Applier, OwnershipConflictError
 from mcp_operator.runtime.client import Client
@@ -158,19 +159,23 @@ async def test_an_object_made_anew_behind_the_caches_back_is_not_taken_over(
     assert await client.get(CONFIG_MAPS, key) == theirs
 
 
+@pytest.mark.usefixtures("crds_installed")
 async def test_a_status_that_is_the_same_costs_nothing_and_a_dropped_field_goes(
-    client: Client, namespace: str, owner: Object, applier: Applier
+    client: Client, namespace: str
 ) -> None:
-    key = Key(namespace, "child")
-    await applier.apply(owner, deployment(namespace), DEPLOYMENTS, None)
-    # A Deployment has a status of its own accord; ours is the only writer in this test's claim.
+    metadata = {"namespace": namespace, "name": "shop"}
+    body: Object = {"apiVersion": MCPSERVERS.api_version, "kind": "MCPServer", "metadata": metadata}
+    live = await client.create(MCPSERVERS, {**body, "spec": {"toolSelector": {}}})
     writer = StatusWriter(client)
-    live = await client.get(DEPLOYMENTS, key)
-    assert await writer.write(DEPLOYMENTS, live, {"replicas": 3, "observedGeneration": 1})
-    live = await client.get(DEPLOYMENTS, key)
-    before = resource_version_of(live)
-    assert not await writer.write(DEPLOYMENTS, live, dict(live["status"]))
-    assert resource_version_of(await client.get(DEPLOYMENTS, key)) >= before
+    first: Object = {"observedGeneration": 1, "url": "http://shop", "conditions": []}
+    assert await writer.write(MCPSERVERS, live, first)
+    live = await client.get(MCPSERVERS, key_of(live))
+    assert not await writer.write(MCPSERVERS, live, first)
+    assert await writer.write(MCPSERVERS, live, {"observedGeneration": 2})
+    live = await client.get(MCPSERVERS, key_of(live))
+    assert live["status"]["observedGeneration"] == 2
+    assert "url" not in live["status"]
+    assert not await writer.write(MCPSERVERS, live, {"observedGeneration": 2})
 
 
 async def test_events_about_one_thing_become_one_event_with_a_count(

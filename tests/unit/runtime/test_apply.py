@@ -165,6 +165,15 @@ async def test_a_status_is_written_only_when_it_is_news(client: FakeClient) -> N
     }
 
 
+async def test_a_status_field_that_is_no_longer_told_is_news_unless_it_is_empty(
+    client: FakeClient,
+) -> None:
+    writer = StatusWriter(client)
+    live = client.objects[CONFIG_MAPS, A] = {**config_map("a", 5), "status": {"x": 1, "list": []}}
+    assert not await writer.write(CONFIG_MAPS, live, {"x": 1})
+    assert await writer.write(CONFIG_MAPS, live, {"list": []})
+
+
 async def test_the_status_of_an_object_that_is_gone_is_nobodys_business(
     client: FakeClient,
 ) -> None:
