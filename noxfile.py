@@ -23,10 +23,10 @@ nox.options.sessions = ["lint", "types", "imports", "unit"]
 
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "requirements"
-GROUPS = ("bootstrap", "dev", "lint", "mcp1", "test", "types")
+GROUPS = ("bootstrap", "build", "dev", "lint", "mcp1", "test", "types")
 """Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
 
-STANDALONE = ("bootstrap", "lint", "mcp1")
+STANDALONE = ("bootstrap", "build", "lint", "mcp1")
 """Groups whose environments do without the package and its dependencies."""
 
 CONTRACT = ROOT / "tests" / "contract"
