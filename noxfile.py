@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
-import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -30,11 +28,6 @@ STANDALONE = ("bootstrap", "build", "lint", "mcp1")
 """Groups whose environments do without the package and its dependencies."""
 
 CONTRACT = ROOT / "tests" / "contract"
-
-CONFORMANCE_PORT = 18080
-
-REVISIONS = ("2025-11-25", "2026-07-28")
-"""Of MCP, that the conformance suite is run for."""
 
 
 @nox.session
@@ -135,31 +128,8 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def conformance(session: nox.Session) -> None:
-    """Run the official MCP conformance suite against a gateway; needs Node 22 or newer."""
-    npm = shutil.which("npm")
-    if npm is None:
-        session.error("there is no npm command on PATH: install Node 22 or newer")
-    suite = node_packages(session, npm, "conformance") / "node_modules" / ".bin" / "conformance"
-    script = CONTRACT / "conformance_server.py"
-    command = [str(environment(session, "test") / "python"), str(script), str(CONFORMANCE_PORT)]
-    path = os.pathsep.join((str(ROOT / "tests"), os.environ.get("PYTHONPATH", "")))
-    server = subprocess.Popen(  # noqa: S603 - our own script
-        command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE
-    )
-    try:
-        if server.stdout:
-            server.stdout.readline()  # it says where it is once it listens
-        for revision in REVISIONS:
-            session.run(
-                *(suite, "server", "--url", f"http://localhost:{CONFORMANCE_PORT}/mcp"),
-                *("--requirements", revision),
-                *("--expected-failures", CONTRACT / "conformance" / f"expected-{revision}.yaml"),
-                *("--output-dir", session.create_tmp()),
-                *session.posargs,
-            )
-    finally:
-        server.terminate()
-        server.wait()
+    """Run the official MCP conformance suite against a gateway (`contract` includes it)."""
+    pytest(session, "tests/contract/test_conformance.py", "-rA", env=official_clients(session))
 
 
 @nox.session(default=False)
@@ -235,9 +205,12 @@ def official_clients(session: nox.Session) -> dict[str, str]:
     found = {"MCP_OPERATOR_MCP1_PYTHON": str(environment(session, "mcp1") / "python")}
     npm = shutil.which("npm")
     if npm is None:
-        session.warn("no npm command on PATH: the tests with the TypeScript client will skip")
+        session.warn("no npm command on PATH: tests with the TypeScript client and suite will skip")
         return found
-    return found | {"MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, "typescript"))}
+    return found | {
+        "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, "typescript")),
+        "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, "conformance")),
+    }
 
 
 def node_packages(session: nox.Session, npm: str, name: str) -> Path:
