@@ -137,7 +137,7 @@ def dist(session: nox.Session) -> None:
     """Build the wheel and the source distribution, and try the wheel in an empty environment."""
     target = ROOT / "dist"
     shutil.rmtree(target, ignore_errors=True)
-    session.run(environment(session, "test") / "hatchling", "build", "-d", target)
+    session.run(environment(session, "build") / "hatchling", "build", "-d", target)
     bin_ = environment(session, "runtime", name="wheel")
     (wheel,) = target.glob("*.whl")
     pip_install(session, bin_, "--no-deps", "--force-reinstall", wheel)
