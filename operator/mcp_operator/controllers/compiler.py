@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from mcp_operator.builders.catalog import compile_member
@@ -11,9 +10,6 @@ from mcp_operator.builders.references import Facts
 from mcp_operator.controllers.parsing import Parser, unreadable
 from mcp_operator.controllers.reading import Reader
 from mcp_operator.core.meta import Object, generation_of, uid_of
-
-CACHED_RESULTS = 20_000
-"""Compiled objects kept, one for each uid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +20,16 @@ class _Result:
 
 
 class Compiler:
-    """Compiles raw members; an unchanged member gives the identical result."""
+    """Compiles raw members; an unchanged member gives the identical result until `forget`."""
 
     def __init__(self, parser: Parser, reader: Reader) -> None:
         self._parser = parser
         self._reader = reader
-        self._results: OrderedDict[str, _Result] = OrderedDict()
+        self._results: dict[str, _Result] = {}
+
+    def forget(self, uid: str) -> None:
+        """Drop the result of an object that is gone."""
+        self._results.pop(uid, None)
 
     async def compile(self, raw: Object) -> Compiled:
         """Return what an object contributes and what is wrong with it.
@@ -45,10 +45,7 @@ class Compiler:
         uid, generation = uid_of(raw), generation_of(raw)
         known = self._results.get(uid)
         if known is not None and known.generation == generation and known.facts == facts:
-            self._results.move_to_end(uid)
             return known.compiled
         compiled = compile_member(parsed.model, facts)
         self._results[uid] = _Result(generation, facts, compiled)
-        if len(self._results) > CACHED_RESULTS:
-            self._results.popitem(last=False)
         return compiled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import cast
 
@@ -11,12 +10,12 @@ from pydantic import ValidationError
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.catalog import MODELS, Member, references_of, selectors, slots_of
-from mcp_operator.builders.members import Compiled, InvalidError, MemberKind, Slot
+from mcp_operator.builders.members import Compiled, Finding, InvalidError, MemberKind, Slot
 from mcp_operator.builders.references import References
 from mcp_operator.core.meta import LabelSelector, Object, generation_of, key_of, uid_of
 
-CACHED_SPECS = 20_000
-"""Parsed specs kept; a parsed tool takes about 4 KB, and parsing it again 50 µs."""
+KEPT_GENERATIONS = 2
+"""An event carries the object before and after a change; both are read more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,12 @@ class ParsedMember:
 class Parser:
     """Turns raw objects into models, and remembers them by uid and generation.
 
-    An object that the models refuse (written under an older schema, say) parses to an
-    `InvalidError`, which is remembered too.
+    That an object is one which the models refuse (written under an older schema, say) is remembered
+    too. What is remembered of an object lasts until `forget`.
     """
 
     def __init__(self) -> None:
-        self._cache: OrderedDict[tuple[str, int], ParsedServer | ParsedMember | InvalidError] = (
-            OrderedDict()
-        )
+        self._cache: dict[str, dict[int, ParsedServer | ParsedMember | Finding]] = {}
 
     def server(self, raw: Object) -> ParsedServer:
         """Return a parsed MCPServer.
@@ -78,15 +75,20 @@ class Parser:
         except InvalidError:
             return None
 
+    def forget(self, uid: str) -> None:
+        """Drop an object that is gone."""
+        self._cache.pop(uid, None)
+
     def _parsed(self, raw: Object) -> ParsedServer | ParsedMember:
-        identity = (uid_of(raw), generation_of(raw))
-        parsed = self._cache.get(identity)
+        generations = self._cache.setdefault(uid_of(raw), {})
+        generation = generation_of(raw)
+        parsed = generations.get(generation)
         if parsed is None:
-            parsed = self._cache[identity] = _parse(raw)
-            if len(self._cache) > CACHED_SPECS:
-                self._cache.popitem(last=False)
-        if isinstance(parsed, InvalidError):
-            raise parsed
+            parsed = generations[generation] = _parse(raw)
+            if len(generations) > KEPT_GENERATIONS:
+                del generations[min(generations)]
+        if isinstance(parsed, Finding):
+            raise InvalidError(parsed.reason, parsed.message)
         return parsed
 
 
@@ -97,7 +99,7 @@ def unreadable(raw: Object, error: InvalidError) -> Compiled:
     return Compiled(kind, key_of(raw), created, findings=(error.finding,))
 
 
-def _parse(raw: Object) -> ParsedServer | ParsedMember | InvalidError:
+def _parse(raw: Object) -> ParsedServer | ParsedMember | Finding:
     try:
         if raw["kind"] == "MCPServer":
             server = MCPServer.model_validate(raw)
@@ -107,4 +109,4 @@ def _parse(raw: Object) -> ParsedServer | ParsedMember | InvalidError:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        return InvalidError(Reason.INVALID, f"{where}: {first['msg']}")
+        return InvalidError(Reason.INVALID, f"{where}: {first['msg']}").finding

@@ -18,11 +18,13 @@ from mcp_operator.controllers.statuses import Statuses
 from mcp_operator.controllers.watches import nudge_for_secret, watch_members, watch_server
 from mcp_operator.controllers.world import World
 from mcp_operator.core.clock import Clock
+from mcp_operator.core.meta import uid_of
 from mcp_operator.runtime.apply import Applier
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import InformerSet
 from mcp_operator.runtime.manager import Manager
+from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.reconcile import Reconciler
 from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
@@ -98,8 +100,22 @@ def add_controllers(
     watch_server(servers, world)
     for kind, member_controller in members.items():
         watch_members(kind, member_controller, world)
+    _forget_deleted(world, compiler)  # after the watches, which still read what was deleted
     reader.on_secret_change(nudge_for_secret(world, servers, members))
     for each in (servers, *members.values()):
         manager.add(each)
     manager.add_runnable("confirmations", confirmations.run, leader_only=True)
     return world
+
+
+def _forget_deleted(world: World, compiler: Compiler) -> None:
+    """Keep in memory what concerns objects that exist, and nothing else."""
+
+    def forget(event: Event) -> None:
+        if event.type == "Deleted":
+            uid = uid_of(event.object)
+            world.parser.forget(uid)
+            compiler.forget(uid)
+
+    for informer in (world.servers, *world.members.values()):
+        informer.add_handler(forget)
