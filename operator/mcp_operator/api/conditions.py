@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, Self
 
 from mcp_operator.api.reasons import Reason
 from mcp_operator.core.clock import rfc3339
@@ -18,11 +18,78 @@ MESSAGE_LIMIT = 1024
 class ConditionType(StrEnum):
     """The condition types of the four kinds. All but Degraded are good when True."""
 
-    ACCEPTED = "Accepted"
-    RESOLVED_REFS = "ResolvedRefs"
-    PROGRAMMED = "Programmed"
-    READY = "Ready"
-    DEGRADED = "Degraded"
+    explanation: str
+
+    def __new__(cls, value: str, explanation: str) -> Self:
+        """Attach the explanation to the member."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.explanation = explanation
+        return member
+
+    ACCEPTED = "Accepted", "Whether the spec is right in itself, and beside other objects."
+    RESOLVED_REFS = (
+        "ResolvedRefs",
+        "Whether everything exists that the spec refers to, and consents to that.",
+    )
+    PROGRAMMED = "Programmed", "Whether pods have confirmed that they serve what the spec says."
+    READY = (
+        "Ready",
+        "The summary; while False it has the reason of the condition that is to blame.",
+    )
+    DEGRADED = (
+        "Degraded",
+        "Whether an MCPServer serves less than it selects. Only this one is good when False.",
+    )
+
+
+REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
+    ConditionType.ACCEPTED: {
+        True: (
+            Reason.ACCEPTED,
+            Reason.DISABLED,
+            Reason.INGRESS_PATH_IGNORED,
+            Reason.REDIS_NOT_USED,
+        ),
+        False: (
+            Reason.INVALID,
+            Reason.INVALID_SCHEMA,
+            Reason.UNDECLARED_ARGUMENT,
+            Reason.UNDECLARED_VARIABLE,
+            Reason.DUPLICATE_NAME,
+            Reason.CATALOG_TOO_LARGE,
+        ),
+    },
+    ConditionType.RESOLVED_REFS: {
+        True: (Reason.RESOLVED_REFS,),
+        False: (
+            Reason.SERVICE_NOT_FOUND,
+            Reason.SERVICE_UNSUPPORTED,
+            Reason.PORT_NOT_FOUND,
+            Reason.REF_NOT_PERMITTED,
+            Reason.CONFIG_MAP_NOT_FOUND,
+            Reason.SECRET_NOT_FOUND,
+            Reason.MEMBERS_UNRESOLVED,
+        ),
+    },
+    ConditionType.PROGRAMMED: {
+        True: (Reason.PROGRAMMED, Reason.MOUNTED),
+        False: (
+            Reason.NOT_SELECTED,
+            Reason.NOT_ACCEPTED,
+            Reason.DISABLED,
+            Reason.SERVER_NOT_PROGRAMMED,
+            Reason.PROPAGATING,
+            Reason.NO_READY_PODS,
+            Reason.SCALED_TO_ZERO,
+            Reason.CONFLICT,
+            Reason.APPLY_FAILED,
+        ),
+    },
+    ConditionType.READY: {True: (Reason.READY,), False: (Reason.UNAVAILABLE,)},
+    ConditionType.DEGRADED: {True: (Reason.MEMBERS_REJECTED,), False: (Reason.HEALTHY,)},
+}
+"""The reasons that a condition has of its own, by its status."""
 
 
 @dataclass(frozen=True, slots=True)

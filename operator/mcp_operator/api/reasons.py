@@ -1,7 +1,8 @@
 """Every reason that a condition of ours can carry, with the sentence that explains it.
 
 Reasons are an interface: users wait for them and alert on them. A reason is never renamed inside an
-API version; docs/reference/conditions.md lists each of them.
+API version. `api.conditions.REASONS` tells which condition has which of them, and
+docs/reference/conditions.md, which is generated, lists them all.
 """
 
 from __future__ import annotations
@@ -38,10 +39,6 @@ class Reason(StrEnum):
         "DuplicateName",
         "An older object of the same server has the same name, or both are refused by its policy.",
     )
-    CONFLICT = (
-        "Conflict",
-        "An object that the operator does not own stands where a child of the server belongs.",
-    )
     CATALOG_TOO_LARGE = (
         "CatalogTooLarge",
         "In mode Direct the catalog is mounted as one ConfigMap, which holds at most 1 MiB.",
@@ -68,7 +65,10 @@ class Reason(StrEnum):
         "RefNotPermitted",
         "The Service is in another namespace and does not consent to being referred to.",
     )
-    CONFIG_MAP_NOT_FOUND = "ConfigMapNotFound", "The ConfigMap, or its key, does not exist."
+    CONFIG_MAP_NOT_FOUND = (
+        "ConfigMapNotFound",
+        "The ConfigMap, or its key, does not exist, or holds what cannot be used there.",
+    )
     SECRET_NOT_FOUND = "SecretNotFound", "The Secret, or its key, does not exist."
     MEMBERS_UNRESOLVED = (
         "MembersUnresolved",
@@ -81,6 +81,10 @@ class Reason(StrEnum):
     PROPAGATING = "Propagating", "Some ready pods have not yet confirmed this catalog."
     NO_READY_PODS = "NoReadyPods", "No pod of the server is ready."
     SCALED_TO_ZERO = "ScaledToZero", "The server has zero replicas, as its spec says."
+    CONFLICT = (
+        "Conflict",
+        "An object that the operator does not own stands where a child of the server belongs.",
+    )
     APPLY_FAILED = "ApplyFailed", "The API server refused a child of the server."
     NOT_SELECTED = "NotSelected", "No MCPServer of the namespace selects this object."
     SERVER_NOT_PROGRAMMED = (
