@@ -15,7 +15,7 @@ from mcp_operator.builders.compile_resource import (
     resource_identities,
     resource_references,
 )
-from mcp_operator.builders.compile_tool import compile_tool, tool_references
+from mcp_operator.builders.compile_tool import compile_tool, tool_definitions, tool_references
 from mcp_operator.builders.members import Compiled, MemberKind, Slot
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import LabelSelector
@@ -36,7 +36,11 @@ def selectors(server: MCPServer) -> dict[MemberKind, LabelSelector]:
 
 
 def references_of(member: Member) -> References:
-    """Return everything that an object refers to."""
+    """Return everything that an object refers to.
+
+    Raises:
+        InvalidError: The object has a form that this release does not know.
+    """
     match member:
         case MCPTool():
             return tool_references(member)
@@ -47,7 +51,11 @@ def references_of(member: Member) -> References:
 
 
 def compile_member(member: Member, facts: Facts) -> Compiled:
-    """Compile one object of any kind."""
+    """Compile one object of any kind.
+
+    Raises:
+        InvalidError: The object has a form that this release does not know.
+    """
     match member:
         case MCPTool():
             return compile_tool(member, facts)
@@ -58,11 +66,14 @@ def compile_member(member: Member, facts: Facts) -> Compiled:
 
 
 def slots_of(member: Member) -> frozenset[Slot]:
-    """Return the slots that an object wants to fill, as far as its spec alone can tell."""
+    """Return the slots that an object wants to fill, as far as its spec alone can tell.
+
+    Raises:
+        InvalidError: The object has a form that this release does not know.
+    """
     match member:
         case MCPTool():
-            definitions = member.spec.definitions()
-            return frozenset(Slot("tools", definition.name) for definition in definitions)
+            return frozenset(Slot("tools", one.name) for one in tool_definitions(member))
         case MCPPrompt():
             return frozenset({Slot("prompts", member.spec.name)})
         case MCPResource():

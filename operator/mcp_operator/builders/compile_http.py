@@ -15,7 +15,7 @@ from mcp_operator.api.v1alpha1.common import (
     RequestHeader,
     ServiceRef,
 )
-from mcp_operator.builders.members import UnresolvedError
+from mcp_operator.builders.members import InvalidError, UnresolvedError
 from mcp_operator.builders.references import (
     Facts,
     References,
@@ -25,7 +25,7 @@ from mcp_operator.builders.references import (
 )
 from mcp_operator.core.meta import Key
 
-_PLACE = re.compile(r"\{([^{}]+)\}")
+_PLACE = re.compile(r"\{([^{}/]+)\}")
 _HEADER_VALUE = re.compile(r"[\t -~]*")
 """RFC 9110 §5.5 without obs-text: a value from a ConfigMap must not smuggle in a header."""
 
@@ -106,8 +106,10 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
     """Resolve an HTTP operation.
 
     Raises:
+        InvalidError: The path is not filled by the arguments.
         UnresolvedError: Something it refers to is missing or does not consent.
     """
+    _check_path(call)
     service = service_key(call.service, referrer.namespace)
     port = service_port(
         referrer.facts,
@@ -136,6 +138,23 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
         timeout_seconds=parse_duration(call.timeout) if call.timeout else None,
         max_response_bytes=call.max_bytes,
     )
+
+
+def _check_path(call: HttpCall) -> None:
+    """Every brace belongs to a place, and exactly one argument fills each place."""
+    if not {"{", "}"}.isdisjoint(_PLACE.sub("", call.path)):
+        raise InvalidError(
+            Reason.INVALID,
+            f"the path {call.path} has a brace outside of a {{name}}: write %7B or %7D for a brace",
+        )
+    targets = [argument.target for argument in call.arguments if argument.location == "path"]
+    for place in path_places(call.path):
+        if targets.count(place) != 1:
+            number = "two arguments fill" if place in targets else "no argument fills"
+            raise InvalidError(
+                Reason.UNDECLARED_ARGUMENT,
+                f"{number} {{{place}}} of the path {call.path}: map one to it with in: path",
+            )
 
 
 def _credential_keys(credentials: RequestCredentials | None) -> Iterator[str]:

@@ -26,30 +26,51 @@ BODYLESS = frozenset({"GET", "DELETE"})
 """Methods whose arguments go into the query: RFC 9110 §9.3 gives their bodies no meaning."""
 
 
+def tool_definitions(tool: MCPTool) -> tuple[ToolDefinition, ...]:
+    """Return the tools that an object declares, with everything inherited filled in.
+
+    Raises:
+        InvalidError: It has another form than this release knows, as one that a newer CRD let in.
+    """
+    if tool.spec.name is None and not tool.spec.tools:
+        raise InvalidError(Reason.INVALID, "spec sets neither name nor tools: set one of them")
+    definitions = tool.spec.definitions()
+    if any(definition.service is None for definition in definitions):
+        raise InvalidError(Reason.INVALID, "spec.service is missing: set it, or one on every tool")
+    return definitions
+
+
 def tool_references(tool: MCPTool) -> References:
-    """Return everything that the enabled definitions refer to."""
+    """Return everything that the enabled definitions refer to.
+
+    Raises:
+        InvalidError: The object has a form that this release does not know.
+    """
     return union(
         http_references(_call(definition, ()), tool.namespace)
-        for definition in tool.spec.definitions()
+        for definition in tool_definitions(tool)
         if definition.enabled
     )
 
 
 def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
-    """Compile every enabled definition; a faulty one is left out and reported."""
+    """Compile every enabled definition; a faulty one is left out and reported.
+
+    Raises:
+        InvalidError: The object has a form that this release does not know.
+    """
     entries, findings = [], []
     referrer = Referrer("MCPTool", tool.namespace, facts)
-    for definition in tool.spec.definitions():
+    definitions = tool_definitions(tool)
+    for definition in definitions:
         if not definition.enabled:
             continue
         try:
             entries.append(_entry(definition, tool, referrer))
         except FaultError as error:
             findings.append(_located(error.finding, definition, tool))
-    if not tool.spec.enabled:
-        findings.append(
-            Finding(ConditionType.ACCEPTED, Reason.DISABLED, "enabled is false", blocking=False)
-        )
+    if not any(definition.enabled for definition in definitions):
+        findings.append(_disabled(tool))
     elif any(_ingress_paths(tool)):
         findings.append(
             Finding(
@@ -66,6 +87,12 @@ def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
         tuple(entries),
         tuple(findings),
     )
+
+
+def _disabled(tool: MCPTool) -> Finding:
+    where = "of every entry of tools" if tool.spec.enabled else ""
+    message = " ".join(filter(None, ("enabled", where, "is false")))
+    return Finding(ConditionType.ACCEPTED, Reason.DISABLED, message, blocking=False)
 
 
 def _ingress_paths(tool: MCPTool) -> list[str | None]:
@@ -110,7 +137,7 @@ def _entry(definition: ToolDefinition, tool: MCPTool, referrer: Referrer) -> Too
 def _call(definition: ToolDefinition, arguments: tuple[Argument, ...]) -> HttpCall:
     request, response, service = definition.request, definition.response, definition.service
     if service is None or request is None or response is None:
-        raise AssertionError("definitions() fills in service, request and response")
+        raise AssertionError("tool_definitions() fills in service, request and response")
     return HttpCall(
         service=service,
         path=definition.path or "/",
@@ -129,14 +156,17 @@ def _input_schema(definition: ToolDefinition) -> JsonObject:
     """Return the schema as written; where none is, one that declares the path's places."""
     if definition.input_schema is not None:
         return definition.input_schema
-    named = [*path_places(definition.path or ""), *(a.name for a in _mappings(definition).values())]
+    mappings = _mappings(definition)
+    fillers = {place: place for place in path_places(definition.path or "")}
+    fillers |= {target: name for name, target in _path_targets(mappings).items()}
+    named = dict.fromkeys([*fillers.values(), *mappings])
     if not named:
         return {"type": "object"}
-    return {
+    schema: JsonObject = {
         "type": "object",
         "properties": {name: {"type": "string"} for name in named},
-        "required": list(path_places(definition.path or "")),
     }
+    return schema | ({"required": list(fillers.values())} if fillers else {})
 
 
 def _compile(schema: JsonObject, where: str) -> None:
@@ -155,11 +185,20 @@ def _mappings(definition: ToolDefinition) -> dict[str, ArgumentMapping]:
     return {mapping.name: mapping for mapping in request.arguments} if request else {}
 
 
+def _path_targets(mappings: Mapping[str, ArgumentMapping]) -> dict[str, str]:
+    """Return the place in the path for each argument that is mapped to one."""
+    return {
+        name: mapping.target or name
+        for name, mapping in mappings.items()
+        if mapping.location == "path"
+    }
+
+
 def _arguments(definition: ToolDefinition, schema: JsonObject) -> tuple[Argument, ...]:
     """Map every declared argument: as told, else into the path, the query or the body."""
     declared: Mapping[str, object] = schema.get("properties") or {}
-    places = set(path_places(definition.path or ""))
     mappings = _mappings(definition)
+    places = set(path_places(definition.path or "")) - set(_path_targets(mappings).values())
     _check_declared(definition, declared, mappings)
     method = definition.method or "POST"
     arguments = []
@@ -187,25 +226,23 @@ def _check_declared(
     declared: Mapping[str, object],
     mappings: Mapping[str, ArgumentMapping],
 ) -> None:
-    targets = {m.target or m.name for m in mappings.values() if m.location == "path"}
+    targets = _path_targets(mappings)
     for place in path_places(definition.path or ""):
-        if place not in declared and place not in targets:
+        if place not in declared and place not in targets.values():
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
                 f"the path {definition.path} has {{{place}}}, which inputSchema.properties does "
                 "not declare",
             )
-    for name, mapping in mappings.items():
+    for name in mappings:
         if name not in declared:
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
                 f"request.arguments maps {name!r}, which inputSchema.properties does not declare",
             )
-        if mapping.location == "path" and (mapping.target or name) not in path_places(
-            definition.path or ""
-        ):
+    for name, target in targets.items():
+        if target not in path_places(definition.path or ""):
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
-                f"request.arguments maps {name!r} into the path, which has no "
-                f"{{{mapping.target or name}}}",
+                f"request.arguments maps {name!r} into the path, which has no {{{target}}}",
             )

@@ -1,0 +1,207 @@
+"""What an HTTP operation resolves to: headers, credentials, TLS and what they refer to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1.common import RequestCredentials, RequestHeader, ServiceRef
+from mcp_operator.builders.compile_http import (
+    HttpCall,
+    Referrer,
+    compile_backend,
+    http_references,
+    path_places,
+    union,
+)
+from mcp_operator.builders.members import UnresolvedError
+from mcp_operator.builders.references import Facts, References
+from mcp_operator.core.meta import Key
+from support.compiled import TO_ORDERS, facts
+
+LOGIN = facts(secrets={"login": {"token", "username", "password", "pin", "ca.crt"}})
+SETTINGS: dict[str, str | bytes] = {
+    "region": " eu-1 ",
+    "lines": "a\r\nX-Admin: 1",
+    "blob": b"\x00",
+    "umlaut": "ü",
+}
+
+
+def call(*, headers: list[Any] | None = None, credentials: Any = None, **fields: Any) -> HttpCall:
+    return HttpCall(
+        service=ServiceRef.model_validate(TO_ORDERS | fields.pop("service", {})),
+        path=fields.pop("path", "/"),
+        method="GET",
+        headers=[RequestHeader.model_validate(header) for header in headers or ()],
+        credentials=RequestCredentials.model_validate(credentials) if credentials else None,
+        **fields,
+    )
+
+
+def compiled(given: Facts, **fields: Any) -> Backend:
+    return compile_backend(call(**fields), Referrer("MCPTool", "demo", given))
+
+
+def unresolved(given: Facts, **fields: Any) -> tuple[Reason, str]:
+    with pytest.raises(UnresolvedError) as caught:
+        compiled(given, **fields)
+    return caught.value.finding.reason, caught.value.finding.message
+
+
+def secret(key: str, name: str = "login") -> SecretKey:
+    return SecretKey(namespace="demo", name=name, key=key)
+
+
+def source(kind: str, name: str, key: str) -> dict[str, Any]:
+    return {"name": "X-Key", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}
+
+
+def test_a_port_may_be_reached_over_tls_with_authorities_of_ones_own() -> None:
+    tls = {"caSecretRef": {"name": "login", "key": "ca.crt"}, "serverName": "orders.example"}
+    backend = compiled(LOGIN, service={"scheme": "https", "tls": tls})
+    assert backend.scheme == "https"
+    assert backend.ca == secret("ca.crt")
+    assert backend.server_name == "orders.example"
+    assert not backend.insecure_skip_verify
+
+
+def test_without_tls_settings_the_certificate_is_verified_as_usual() -> None:
+    backend = compiled(facts(), service={"scheme": "https"})
+    assert (backend.ca, backend.server_name, backend.insecure_skip_verify) == (None, "", False)
+    unverified = compiled(facts(), service={"scheme": "https", "tls": {"insecureSkipVerify": True}})
+    assert unverified.insecure_skip_verify
+
+
+def test_times_and_sizes_are_numbers_or_left_to_the_server() -> None:
+    backend = compiled(facts(), timeout="1m30s", max_bytes=5)
+    assert (backend.timeout_seconds, backend.max_response_bytes) == (90, 5)
+    backend = compiled(facts())
+    assert (backend.timeout_seconds, backend.max_response_bytes) == (None, None)
+
+
+def test_headers_to_forward_are_compared_in_lower_case() -> None:
+    assert compiled(facts(), forward_headers=("X-Trace",)).forward_headers == ("x-trace",)
+
+
+def test_a_header_has_a_value_of_its_own_or_one_of_a_config_map_or_secret() -> None:
+    given = facts(secrets={"login": {"token"}}, config_maps={"settings": SETTINGS})
+    backend = compiled(
+        given,
+        headers=[
+            {"name": "X-Fixed", "value": "1"},
+            source("configMap", "settings", "region"),
+            source("secret", "login", "token"),
+        ],
+    )
+    assert backend.headers == (
+        Header(name="X-Fixed", value="1"),
+        Header(name="X-Key", value="eu-1"),
+        Header(name="X-Key", secret=secret("token")),
+    )
+
+
+@pytest.mark.parametrize("key", ["lines", "blob", "umlaut"])
+def test_a_config_map_cannot_smuggle_anything_in_through_a_header(key: str) -> None:
+    given = facts(config_maps={"settings": SETTINGS})
+    assert unresolved(given, headers=[source("configMap", "settings", key)]) == (
+        Reason.CONFIG_MAP_NOT_FOUND,
+        f"header X-Key: key {key!r} of ConfigMap demo/settings is not one line of printable ASCII",
+    )
+
+
+def test_what_a_header_comes_from_must_exist() -> None:
+    reason, message = unresolved(facts(), headers=[source("configMap", "settings", "region")])
+    assert reason is Reason.CONFIG_MAP_NOT_FOUND
+    assert message == "ConfigMap demo/settings does not exist"
+    reason, message = unresolved(LOGIN, headers=[source("secret", "login", "other")])
+    assert reason is Reason.SECRET_NOT_FOUND
+    assert message == "Secret demo/login has no key 'other'"
+
+
+def test_a_header_of_a_source_that_only_a_newer_release_knows_is_unresolved() -> None:
+    headers = [{"name": "X-Key", "valueFrom": {"fieldRef": {"path": "x"}}}]
+    assert unresolved(facts(), headers=headers)[1] == "header X-Key has no source"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {"type": "Bearer", "secretRef": {"name": "login"}},
+            Credentials(type="Bearer", secret=secret("token")),
+        ),
+        (
+            {"type": "Bearer", "secretRef": {"name": "login", "key": "pin"}},
+            Credentials(type="Bearer", secret=secret("pin")),
+        ),
+        (
+            {"type": "Header", "header": "X-Key", "secretRef": {"name": "login"}},
+            Credentials(type="Header", header="X-Key", secret=secret("token")),
+        ),
+        (
+            {"type": "Basic", "secretRef": {"name": "login"}},
+            Credentials(type="Basic", secret=secret("password"), username=secret("username")),
+        ),
+        (
+            {"type": "Basic", "secretRef": {"name": "login", "usernameKey": "pin"}},
+            Credentials(type="Basic", secret=secret("password"), username=secret("pin")),
+        ),
+    ],
+)
+def test_credentials_name_the_keys_that_their_type_reads(given: Any, expected: Credentials) -> None:
+    assert compiled(LOGIN, credentials=given).credentials == expected
+
+
+@pytest.mark.parametrize("missing", ["username", "password"])
+def test_basic_credentials_need_both_keys(missing: str) -> None:
+    given = facts(secrets={"login": {"username", "password"} - {missing}})
+    credentials = {"type": "Basic", "secretRef": {"name": "login"}}
+    assert unresolved(given, credentials=credentials) == (
+        Reason.SECRET_NOT_FOUND,
+        f"Secret demo/login has no key '{missing}'",
+    )
+
+
+def test_everything_that_is_referred_to_is_found_without_looking_at_it() -> None:
+    references = http_references(
+        call(
+            service={"namespace": "other", "tls": {"caSecretRef": {"name": "ca", "key": "k"}}},
+            headers=[
+                {"name": "X-Fixed", "value": "1"},
+                source("configMap", "settings", "region"),
+                source("secret", "key", "k"),
+            ],
+            credentials={"type": "Bearer", "secretRef": {"name": "login"}},
+        ),
+        "demo",
+    )
+    assert references == References(
+        services=frozenset({Key("other", "orders")}),
+        config_maps=frozenset({Key("demo", "settings")}),
+        secrets=frozenset({Key("demo", "ca"), Key("demo", "key"), Key("demo", "login")}),
+    )
+
+
+def test_the_union_of_nothing_is_nothing() -> None:
+    assert union([]) == References()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", ()),
+        ("/{a}/{b}", ("a", "b")),
+        ("/{a}-{b}/{a}", ("a", "b", "a")),
+        ("/{}", ()),
+        ("/{a/b}", ()),
+        ("/{{a}}", ("a",)),
+    ],
+)
+def test_a_place_of_a_path_is_a_name_in_braces_within_one_segment(
+    path: str, expected: tuple[str, ...]
+) -> None:
+    assert path_places(path) == expected

@@ -1,0 +1,345 @@
+"""What becomes of an MCPTool: entries of the catalog, or findings that say why not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import Argument, ResponseMapping, SourceRef, ToolEntry
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.jsonschema import CompiledSchema
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1 import MCPTool
+from mcp_operator.builders.compile_tool import compile_tool, tool_references
+from mcp_operator.builders.members import Finding, InvalidError
+from mcp_operator.builders.references import Facts
+from mcp_operator.core.meta import Key
+from support.compiled import TO_ORDERS, facts, tool
+
+INPUT = {"type": "object", "properties": {"id": {"type": "string"}, "limit": {"type": "integer"}}}
+
+
+def entry(given: Facts | None = None, /, **spec: Any) -> ToolEntry:
+    """Return the one entry that a faultless object compiles to."""
+    compiled = compile_tool(tool(**spec), given or facts())
+    assert [finding for finding in compiled.findings if finding.blocking] == []
+    [only] = compiled.entries
+    assert isinstance(only, ToolEntry)
+    return only
+
+
+def finding(given: Facts | None = None, /, **spec: Any) -> Finding:
+    """Return the one finding of an object that contributes nothing."""
+    compiled = compile_tool(tool(**spec), given or facts())
+    assert compiled.entries == ()
+    [only] = compiled.findings
+    return only
+
+
+def places(compiled: ToolEntry) -> dict[str, tuple[str, str]]:
+    return {a.name: (a.location, a.target) for a in compiled.backend.arguments}
+
+
+def test_the_shortest_tool_posts_to_the_root_of_its_service() -> None:
+    compiled = compile_tool(tool(description="Find orders."), facts())
+    assert compiled.key == Key("demo", "example")
+    assert compiled.created == "2026-01-01T00:00:00Z"
+    [only] = compiled.entries
+    assert isinstance(only, ToolEntry)
+    assert (only.name, only.description, only.title) == ("search", "Find orders.", "")
+    assert only.input_schema == {"type": "object"}
+    assert only.output_schema is None
+    assert only.annotations == {}
+    assert only.response == ResponseMapping()
+    assert only.source == SourceRef(kind="MCPTool", namespace="demo", name="example")
+    backend = only.backend
+    assert (backend.method, backend.host, backend.port) == ("POST", "orders.demo.svc", 80)
+    assert (backend.path, backend.arguments) == ("/", ())
+
+
+def test_everything_that_a_client_is_told_comes_from_the_object() -> None:
+    output = {"type": "object", "properties": {"total": {"type": "number"}}}
+    only = entry(
+        title="Search",
+        outputSchema=output,
+        annotations={"title": "Hint", "readOnlyHint": True},
+        response={"jsonPath": "$.data", "structured": "Always", "errorStatus": "5xx"},
+    )
+    assert only.title == "Search"
+    assert only.output_schema == output
+    assert only.annotations == {"title": "Hint", "readOnlyHint": True}
+    assert only.response == ResponseMapping(
+        json_path="$.data", structured="Always", error_status="5xx"
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "rest"),
+    [("GET", "query"), ("DELETE", "query"), ("POST", "body"), ("PUT", "body"), ("PATCH", "body")],
+)
+def test_what_the_path_does_not_take_goes_where_the_method_has_room(method: str, rest: str) -> None:
+    only = entry(method=method, inputSchema=INPUT, service=TO_ORDERS | {"path": "/orders/{id}"})
+    assert places(only) == {"id": ("path", "id"), "limit": (rest, "limit")}
+
+
+def test_a_mapping_tells_where_an_argument_goes_and_how_it_is_written() -> None:
+    mapping = {"name": "limit", "in": "header", "as": "X-Limit", "style": "json"}
+    only = entry(inputSchema=INPUT, request={"arguments": [mapping]})
+    [_, limit] = only.backend.arguments
+    assert limit == Argument(name="limit", location="header", target="X-Limit", style="json")
+
+
+def test_without_a_schema_the_places_of_the_path_and_the_mapped_arguments_are_declared() -> None:
+    only = entry(
+        method="GET",
+        service=TO_ORDERS | {"path": "/{shop}/orders/{id}"},
+        request={"arguments": [{"name": "limit", "in": "query"}]},
+    )
+    assert only.input_schema == {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in ("shop", "id", "limit")},
+        "required": ["shop", "id"],
+    }
+    assert places(only)["limit"] == ("query", "limit")
+
+
+def test_an_argument_mapped_to_a_place_is_declared_instead_of_the_place() -> None:
+    only = entry(
+        service=TO_ORDERS | {"path": "/orders/{id}"},
+        request={"arguments": [{"name": "orderId", "in": "path", "as": "id"}]},
+    )
+    assert list(only.input_schema["properties"]) == ["orderId"]
+    assert only.input_schema["required"] == ["orderId"]
+    assert places(only) == {"orderId": ("path", "id")}
+
+
+def test_a_place_that_stands_twice_in_the_path_is_declared_once() -> None:
+    only = entry(service=TO_ORDERS | {"path": "/{id}/copies/{id}"})
+    assert only.input_schema["required"] == ["id"]
+    CompiledSchema(only.input_schema)
+
+
+def test_an_argument_that_only_shares_the_name_of_a_filled_place_goes_elsewhere() -> None:
+    properties = {"id": {"type": "string"}, "orderId": {"type": "string"}}
+    only = entry(
+        inputSchema={"type": "object", "properties": properties},
+        service=TO_ORDERS | {"path": "/orders/{id}"},
+        request={"arguments": [{"name": "orderId", "in": "path", "as": "id"}]},
+    )
+    assert places(only) == {"id": ("body", "id"), "orderId": ("path", "id")}
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason", "message"),
+    [
+        (
+            {"inputSchema": {"type": "array"}},
+            Reason.INVALID_SCHEMA,
+            'inputSchema: the root must have type: "object", as MCP asks',
+        ),
+        (
+            {"inputSchema": {}},
+            Reason.INVALID_SCHEMA,
+            'inputSchema: the root must have type: "object", as MCP asks',
+        ),
+        (
+            {"inputSchema": {"type": "object", "properties": {"a": {"type": "text"}}}},
+            Reason.INVALID_SCHEMA,
+            "inputSchema: the schema does not compile: ",
+        ),
+        (
+            {"inputSchema": {"type": "object", "properties": []}},
+            Reason.INVALID_SCHEMA,
+            "inputSchema: the schema does not compile: ",
+        ),
+        (
+            {"outputSchema": {"type": 5}},
+            Reason.INVALID_SCHEMA,
+            "outputSchema: the schema does not compile: ",
+        ),
+        (
+            {"inputSchema": INPUT, "service": TO_ORDERS | {"path": "/{place}"}},
+            Reason.UNDECLARED_ARGUMENT,
+            "the path /{place} has {place}, which inputSchema.properties does not declare",
+        ),
+        (
+            {"inputSchema": INPUT, "request": {"arguments": [{"name": "page", "in": "query"}]}},
+            Reason.UNDECLARED_ARGUMENT,
+            "request.arguments maps 'page', which inputSchema.properties does not declare",
+        ),
+        (
+            {"inputSchema": INPUT, "request": {"arguments": [{"name": "id", "in": "path"}]}},
+            Reason.UNDECLARED_ARGUMENT,
+            "request.arguments maps 'id' into the path, which has no {id}",
+        ),
+        (
+            {
+                "inputSchema": INPUT,
+                "service": TO_ORDERS | {"path": "/{id}"},
+                "request": {"arguments": [{"name": "id", "in": "query"}]},
+            },
+            Reason.UNDECLARED_ARGUMENT,
+            "no argument fills {id} of the path /{id}: map one to it with in: path",
+        ),
+        (
+            {
+                "inputSchema": INPUT,
+                "service": TO_ORDERS | {"path": "/{id}"},
+                "request": {
+                    "arguments": [
+                        {"name": "id", "in": "path"},
+                        {"name": "limit", "in": "path", "as": "id"},
+                    ]
+                },
+            },
+            Reason.UNDECLARED_ARGUMENT,
+            "two arguments fill {id} of the path /{id}: map one to it with in: path",
+        ),
+        (
+            {"service": TO_ORDERS | {"path": "/orders/{id"}},
+            Reason.INVALID,
+            "the path /orders/{id has a brace outside of a {name}: write %7B or %7D for a brace",
+        ),
+        (
+            {"service": TO_ORDERS | {"path": "/{a/b}"}},
+            Reason.INVALID,
+            "the path /{a/b} has a brace outside of a {name}",
+        ),
+    ],
+)
+def test_a_spec_that_is_wrong_in_itself_is_not_accepted(
+    spec: dict[str, Any], reason: Reason, message: str
+) -> None:
+    only = finding(**spec)
+    assert (only.condition, only.reason) == (ConditionType.ACCEPTED, reason)
+    assert only.message.startswith(message)
+    assert only.blocking
+
+
+def test_what_a_tool_refers_to_must_exist() -> None:
+    only = finding(service={"name": "stock", "port": 80})
+    assert only.condition is ConditionType.RESOLVED_REFS
+    assert (only.reason, only.message) == (
+        Reason.SERVICE_NOT_FOUND,
+        "Service demo/stock does not exist",
+    )
+
+
+def test_entries_inherit_from_the_object_what_they_do_not_say() -> None:
+    compiled = compile_tool(
+        tool(
+            method="GET",
+            timeout="5s",
+            response={"maxBytes": 10, "errorStatus": "5xx"},
+            tools=[
+                {"name": "one", "path": "/one"},
+                {"name": "two", "path": "/two", "method": "PUT", "response": {"maxBytes": 20}},
+            ],
+        ),
+        facts(),
+    )
+    one, two = (found for found in compiled.entries if isinstance(found, ToolEntry))
+    assert (one.backend.path, one.backend.method) == ("/one", "GET")
+    assert (two.backend.path, two.backend.method) == ("/two", "PUT")
+    assert [found.backend.max_response_bytes for found in (one, two)] == [10, 20]
+    assert [found.response.error_status for found in (one, two)] == ["5xx", "5xx"]
+    assert [found.backend.timeout_seconds for found in (one, two)] == [5, 5]
+
+
+def test_a_faulty_entry_is_named_and_the_others_are_served() -> None:
+    compiled = compile_tool(
+        tool(
+            tools=[
+                {"name": "good", "path": "/"},
+                {"name": "bad", "path": "/", "inputSchema": {"type": "string"}},
+                {"name": "lost", "service": {"name": "stock", "port": 80}},
+            ]
+        ),
+        facts(),
+    )
+    assert [found.name for found in compiled.entries] == ["good"]
+    schema, service = compiled.findings
+    assert schema.message.startswith("tools[bad]: inputSchema: ")
+    assert service.message == "tools[lost]: Service demo/stock does not exist"
+    assert service.condition is ConditionType.RESOLVED_REFS
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"enabled": False}, "enabled is false"),
+        ({"enabled": False, "tools": [{"name": "a", "path": "/"}]}, "enabled is false"),
+        (
+            {"tools": [{"name": "a", "path": "/", "enabled": False}]},
+            "enabled of every entry of tools is false",
+        ),
+    ],
+)
+def test_an_object_that_is_switched_off_says_so_and_needs_nothing(
+    spec: dict[str, Any], message: str
+) -> None:
+    only = finding(Facts(), **spec)
+    assert (only.reason, only.message, only.blocking) == (Reason.DISABLED, message, False)
+    assert tool_references(tool(**spec)).services == frozenset()
+
+
+def test_a_single_entry_that_is_switched_off_is_left_out_without_a_word() -> None:
+    compiled = compile_tool(
+        tool(
+            tools=[
+                {"name": "on", "path": "/"},
+                {"name": "off", "path": "/", "enabled": False, "inputSchema": {"type": "array"}},
+            ]
+        ),
+        facts(),
+    )
+    assert [found.name for found in compiled.entries] == ["on"]
+    assert compiled.findings == ()
+
+
+@pytest.mark.parametrize(
+    "spec", [{"ingressPath": "/x"}, {"tools": [{"name": "a", "path": "/", "ingressPath": "/x"}]}]
+)
+def test_an_ingress_path_is_served_without_and_said_to_have_no_effect(spec: dict[str, Any]) -> None:
+    compiled = compile_tool(tool(**spec), facts())
+    assert len(compiled.entries) == 1
+    [remark] = compiled.findings
+    assert (remark.reason, remark.blocking) == (Reason.INGRESS_PATH_IGNORED, False)
+
+
+def test_everything_that_the_entries_refer_to_is_found() -> None:
+    header = {"name": "X-Key", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}}
+    referring = tool(
+        request={"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}},
+        tools=[
+            {"name": "a", "path": "/", "request": {"headers": [header]}},
+            {"name": "b", "service": {"name": "stock", "namespace": "other", "port": 80}},
+        ],
+    )
+    references = tool_references(referring)
+    assert references.services == {Key("demo", "orders"), Key("other", "stock")}
+    assert references.secrets == {Key("demo", "keys"), Key("demo", "login")}
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ({"openAPI": {"path": "/openapi.json"}}, "sets neither name nor tools"),
+        ({"name": "search"}, "service is missing"),
+        ({"tools": [{"name": "search"}]}, "service is missing"),
+    ],
+)
+def test_a_form_that_only_a_newer_release_knows_is_refused_in_a_sentence(
+    spec: dict[str, Any], message: str
+) -> None:
+    newer = MCPTool.model_validate({"metadata": {"name": "example"}, "spec": spec})
+    for function in (tool_references, lambda given: compile_tool(given, Facts())):
+        with pytest.raises(InvalidError, match=message) as caught:
+            function(newer)
+        assert caught.value.finding.reason is Reason.INVALID
+
+
+def test_compiling_twice_gives_equal_results() -> None:
+    given = tool(inputSchema=INPUT, annotations={"readOnlyHint": True})
+    assert compile_tool(given, facts()) == compile_tool(given, facts())
