@@ -15,7 +15,7 @@ _PLACE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 
 
 def variables_used(prompt: MCPPrompt) -> frozenset[str]:
-    """Return the names in `{{…}}` places of every text."""
+    """Return the names in `{{…}}` places of every text and every resource URI."""
     return frozenset(name for text in _texts(prompt) for name in _PLACE.findall(text))
 
 
@@ -45,11 +45,20 @@ def compile_prompt(prompt: MCPPrompt) -> Compiled:
 def _texts(prompt: MCPPrompt) -> list[str]:
     if prompt.spec.template is not None:
         return [prompt.spec.template]
-    return [message.text for message in prompt.spec.messages if message.text is not None]
+    texts = [text for m in prompt.spec.messages for text in (m.text, m.resource_uri)]
+    return [text for text in texts if text is not None]
 
 
 def _findings(prompt: MCPPrompt) -> list[Finding]:
     findings = []
+    if prompt.spec.template is None and not prompt.spec.messages:
+        findings.append(  # a newer CRD may let in what this release does not know
+            Finding(
+                ConditionType.ACCEPTED,
+                Reason.INVALID,
+                "spec sets neither template nor messages: set one of them",
+            )
+        )
     if missing := undeclared(prompt):
         findings.append(
             Finding(

@@ -1,0 +1,127 @@
+"""What becomes of an MCPPrompt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import PromptEntry, PromptMessage, PromptVariable, SourceRef
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.compile_prompt import compile_prompt, undeclared, unused, variables_used
+from support.compiled import prompt
+
+WHAT = [{"name": "what"}]
+
+
+def entry(**spec: Any) -> PromptEntry:
+    [only] = compile_prompt(prompt(**spec)).entries
+    assert isinstance(only, PromptEntry)
+    return only
+
+
+def test_a_template_is_one_message_of_the_user() -> None:
+    only = entry(title="Review", description="Reviews.", template="Say {{what}}", variables=WHAT)
+    assert (only.name, only.title, only.description) == ("review", "Review", "Reviews.")
+    assert only.messages == (PromptMessage(role="user", text="Say {{what}}"),)
+    assert only.source == SourceRef(kind="MCPPrompt", namespace="demo", name="example")
+
+
+def test_messages_keep_their_order_and_their_roles() -> None:
+    messages = [
+        {"text": "Read this."},
+        {"role": "assistant", "text": "Yes?"},
+        {"resourceURI": "docs://guide"},
+    ]
+    assert entry(messages=messages).messages == (
+        PromptMessage(role="user", text="Read this."),
+        PromptMessage(role="assistant", text="Yes?"),
+        PromptMessage(role="user", resource_uri="docs://guide"),
+    )
+
+
+def test_variables_are_handed_on_as_they_are() -> None:
+    tone = {"name": "tone", "title": "Tone", "default": "dry", "enum": ["dry", "warm"]}
+    only = entry(template="{{what}} {{tone}}", variables=[{"name": "what", "required": True}, tone])
+    assert only.variables == (
+        PromptVariable(name="what", required=True),
+        PromptVariable(name="tone", title="Tone", default="dry", enum=("dry", "warm")),
+    )
+
+
+def test_an_undeclared_variable_keeps_the_prompt_from_being_served() -> None:
+    compiled = compile_prompt(prompt(template="{{b}} {{a}} {{ a }}", variables=WHAT))
+    assert compiled.entries == ()
+    [wrong] = compiled.findings_of(ConditionType.ACCEPTED)
+    assert wrong.reason is Reason.UNDECLARED_VARIABLE
+    assert wrong.message == "the text uses {{a}}, {{b}}: declare it in variables, or remove it"
+
+
+def test_a_variable_in_the_uri_of_a_resource_counts_as_used() -> None:
+    messages = [{"resourceURI": "docs://{{section}}"}]
+    declared = prompt(messages=messages, variables=[{"name": "section"}])
+    assert compile_prompt(declared).findings == ()
+    assert undeclared(prompt(messages=messages)) == ("section",)
+
+
+def test_an_unused_variable_is_worth_a_remark_and_no_more() -> None:
+    compiled = compile_prompt(prompt(template="Hello", variables=WHAT))
+    assert len(compiled.entries) == 1
+    [remark] = compiled.remarks
+    assert (remark.reason, remark.message) == (
+        Reason.ACCEPTED,
+        "no text uses the declared {{what}}",
+    )
+
+
+def test_a_default_that_cannot_be_used_is_worth_a_remark() -> None:
+    variables = [{"name": "what", "required": True, "default": "x"}]
+    [remark] = compile_prompt(prompt(template="{{what}}", variables=variables)).remarks
+    assert remark.message == "the default of what is never used, as it is required"
+
+
+def test_a_prompt_that_is_switched_off_is_checked_and_not_served() -> None:
+    compiled = compile_prompt(prompt(template="{{a}}", enabled=False, ingressPath="/x"))
+    assert compiled.entries == ()
+    assert [finding.reason for finding in compiled.findings] == [
+        Reason.UNDECLARED_VARIABLE,
+        Reason.DISABLED,
+    ]
+    assert compile_prompt(prompt(template="a", enabled=False)).entries == ()
+
+
+def test_an_ingress_path_is_said_to_have_no_effect() -> None:
+    compiled = compile_prompt(prompt(template="a", ingressPath="/x"))
+    assert len(compiled.entries) == 1
+    assert [remark.reason for remark in compiled.remarks] == [Reason.INGRESS_PATH_IGNORED]
+
+
+@pytest.mark.parametrize(
+    ("text", "used"),
+    [
+        ("{{a}}{{ b }}", {"a", "b"}),
+        ("{a} { {b} }", set()),
+        ("{{a b}} {{}} {{-}}", set()),
+        ("{{{a}}}", {"a"}),
+        ("{{a\n}}", {"a"}),
+        ("{{1st}}", {"1st"}),
+    ],
+)
+def test_a_variable_stands_in_double_braces(text: str, used: set[str]) -> None:
+    assert variables_used(prompt(template=text)) == used
+
+
+def test_names_of_variables_are_listed_in_their_order() -> None:
+    declared = [{"name": name} for name in ("d", "c")]
+    given = prompt(template="{{b}} {{a}}", variables=declared)
+    assert undeclared(given) == ("a", "b")
+    assert unused(given) == ("c", "d")
+
+
+def test_a_form_that_only_a_newer_release_knows_is_refused_in_a_sentence() -> None:
+    compiled = compile_prompt(prompt(templateFrom={"name": "texts"}))
+    assert compiled.entries == ()
+    [wrong] = compiled.findings
+    assert wrong.reason is Reason.INVALID
+    assert wrong.message == "spec sets neither template nor messages: set one of them"
