@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator
 
 from mcp_operator.api.catalog import Argument, JsonObject, ResourceEntry, SecretKey, SourceRef
@@ -39,7 +38,9 @@ from mcp_operator.core.meta import Key
 
 
 def resource_references(resource: MCPResource) -> References:
-    """Return everything that the resource refers to."""
+    """Return everything that the resource refers to, nothing where it is switched off."""
+    if not resource.spec.enabled:
+        return References()
     source = resource.spec.content_from
     local = References(
         config_maps=frozenset({Key(resource.namespace, source.config_map_key_ref.name)})
@@ -108,14 +109,18 @@ def _remarks(resource: MCPResource) -> Iterator[Finding]:
 def _outcomes(resource: MCPResource, referrer: Referrer) -> Iterator[ResourceEntry | Finding]:
     spec = resource.spec
     try:
+        if spec.content is None and spec.content_from is None and not spec.operations:
+            raise InvalidError(  # a newer CRD may let in what this release does not know
+                Reason.INVALID,
+                "spec sets none of content, contentFrom and operations: set one of them",
+            )
         if spec.content is not None:
-            _check_base64(spec.content.blob)
             yield _entry(
                 resource,
                 uri=spec.content.uri,
                 mime_type=spec.content.mime_type,
                 text=spec.content.text,
-                blob=spec.content.blob,
+                blob=_base64(spec.content.blob),
             )
         if spec.content_from is not None:
             yield _from_object(resource, spec.content_from, referrer)
@@ -131,11 +136,16 @@ def _outcomes(resource: MCPResource, referrer: Referrer) -> Iterator[ResourceEnt
             )
 
 
-def _check_base64(blob: str | None) -> None:
+def _base64(blob: str | None) -> str | None:
+    """Return a blob on one line; `base64` of coreutils breaks its output into many."""
+    if blob is None:
+        return None
+    joined = "".join(blob.split())
     try:
-        base64.b64decode(blob or "", validate=True)
-    except binascii.Error as error:
+        base64.b64decode(joined, validate=True)
+    except ValueError as error:
         raise InvalidError(Reason.INVALID, "content.blob is not base64") from error
+    return joined
 
 
 def _from_object(resource: MCPResource, source: ContentSource, referrer: Referrer) -> ResourceEntry:
