@@ -22,8 +22,9 @@ from mcp_operator.controllers.confirmations import http_ask
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
 from support.kubelet import Kubelet
-from support.operators import Operator, eventually, running_operator
+from support.operators import Operator, running_operator
 from support.shop import Shop
+from support.waiting import eventually
 
 
 @dataclass

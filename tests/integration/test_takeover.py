@@ -10,8 +10,8 @@ import pytest
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
 from support.operator_process import OperatorProcess
-from support.operators import eventually
 from support.shop import Shop
+from support.waiting import eventually
 
 Start = Callable[[str], OperatorProcess]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import Ask, AskError, Pod
@@ -18,8 +18,6 @@ from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.recorder import EventRecorder
-
-T = TypeVar("T")
 
 
 class Sent(NamedTuple):
@@ -137,21 +135,3 @@ async def running_operator(
         with contextlib.suppress(asyncio.CancelledError):
             await running
         await client.close()
-
-
-async def eventually(
-    read: Callable[[], Awaitable[T]], expected: object, *, seconds: float = 10.0
-) -> T:
-    """Read again and again until what is read equals `expected`, and return it.
-
-    Raises:
-        AssertionError: It did not in time; with what was read last.
-    """
-    deadline = asyncio.get_running_loop().time() + seconds
-    while True:
-        value = await read()
-        if value == expected:
-            return value
-        if asyncio.get_running_loop().time() > deadline:
-            raise AssertionError(f"after {seconds} s: {value!r}, not {expected!r}")
-        await asyncio.sleep(0.02)

@@ -14,6 +14,7 @@ from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from support.waiting import eventually
 
 KINDS: dict[str, Resource] = {
     resource.kind: resource
@@ -82,6 +83,15 @@ class Shop:
             if condition["type"] == type_:
                 return condition["status"], condition["reason"], condition["message"]
         return "", "", ""
+
+    async def told(self, kind: str, name: str, type_: str, reason: str) -> str:
+        """Wait for a condition's reason, and return its message."""
+
+        async def read() -> str:
+            return (await self.condition(kind, name, type_))[1]
+
+        await eventually(read, reason)
+        return (await self.condition(kind, name, type_))[2]
 
     async def replicas(self, server: str) -> int:
         """Return how many pods the server's status counts."""

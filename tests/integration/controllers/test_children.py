@@ -18,8 +18,9 @@ from mcp_operator.builders.resources import (
 )
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.errors import ApiError
-from support.operators import Operator, eventually
+from support.operators import Operator
 from support.shop import Shop
+from support.waiting import eventually
 
 NAME = "mcp-server-red"
 

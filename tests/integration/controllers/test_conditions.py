@@ -11,8 +11,9 @@ import pytest
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.core.meta import Resource
-from support.operators import Operator, eventually
+from support.operators import Operator
 from support.shop import KINDS, Shop
+from support.waiting import eventually
 
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 CANARY = "canary-7d1f0c"
@@ -27,16 +28,6 @@ async def red(shop: Shop, operator: Operator) -> Shop:
     return shop
 
 
-async def told(shop: Shop, kind: str, name: str, type_: str, reason: Reason) -> str:
-    """Wait for a condition's reason, and return its message."""
-
-    async def read() -> str:
-        return (await shop.condition(kind, name, type_))[1]
-
-    await eventually(read, str(reason))
-    return (await shop.condition(kind, name, type_))[2]
-
-
 async def rejected(shop: Shop) -> dict[str, str]:
     status = (await shop.get("MCPServer", "red")).get("status") or {}
     return {entry["name"]: entry["reason"] for entry in status.get("rejected") or ()}
@@ -45,7 +36,7 @@ async def rejected(shop: Shop) -> dict[str, str]:
 async def test_a_schema_that_does_not_compile_is_named_and_the_rest_is_served(red: Shop) -> None:
     schema = {"type": "object", "properties": {"x": {"type": "nonsense"}}}
     await red.tool("broken", "red", inputSchema=schema)
-    message = await told(red, "MCPTool", "broken", "Accepted", Reason.INVALID_SCHEMA)
+    message = await red.told("MCPTool", "broken", "Accepted", Reason.INVALID_SCHEMA)
     assert "inputSchema" in message
     await eventually(functools.partial(rejected, red), {"broken": "InvalidSchema"})
     assert await red.served("red") == {"good": "first"}
@@ -55,19 +46,19 @@ async def test_a_path_argument_that_no_schema_declares_is_named(red: Shop) -> No
     service = {"name": "orders", "port": 80, "path": "/orders/{id}"}
     schema = {"type": "object", "properties": {"other": {"type": "string"}}}
     await red.tool("broken", "red", service=service, inputSchema=schema)
-    message = await told(red, "MCPTool", "broken", "Accepted", Reason.UNDECLARED_ARGUMENT)
+    message = await red.told("MCPTool", "broken", "Accepted", Reason.UNDECLARED_ARGUMENT)
     assert "{id}" in message
 
 
 async def test_a_missing_port_is_answered_with_the_ports_there_are(red: Shop) -> None:
     await red.tool("broken", "red", service={"name": "orders", "port": 81, "path": "/"})
-    message = await told(red, "MCPTool", "broken", "ResolvedRefs", Reason.PORT_NOT_FOUND)
+    message = await red.told("MCPTool", "broken", "ResolvedRefs", Reason.PORT_NOT_FOUND)
     assert message.endswith("has no port 81; it has 80 (http)")
 
 
 async def test_an_undeclared_variable_of_a_prompt_is_named(red: Shop) -> None:
     await red.prompt("broken", "red", template="Say {{what}} to {{whom}}")
-    message = await told(red, "MCPPrompt", "broken", "Accepted", Reason.UNDECLARED_VARIABLE)
+    message = await red.told("MCPPrompt", "broken", "Accepted", Reason.UNDECLARED_VARIABLE)
     assert "{{whom}}" in message
     status = (await red.get("MCPPrompt", "broken"))["status"]
     assert status["undeclared"] == ["whom"]
@@ -76,26 +67,26 @@ async def test_an_undeclared_variable_of_a_prompt_is_named(red: Shop) -> None:
 
 async def test_of_two_tools_of_one_name_the_oldest_is_served(red: Shop) -> None:
     await red.tool("younger", "red", name="good", description="second")
-    message = await told(red, "MCPTool", "younger", "Accepted", Reason.DUPLICATE_NAME)
+    message = await red.told("MCPTool", "younger", "Accepted", Reason.DUPLICATE_NAME)
     assert f"MCPTool {red.namespace}/good" in message
     assert await red.served("red") == {"good": "first"}
     [entry] = (await red.get("MCPTool", "younger"))["status"]["servers"]
     assert (entry["name"], entry["accepted"], entry["reason"]) == ("red", False, "DuplicateName")
     await red.delete("MCPTool", "good")
     await eventually(functools.partial(red.served, "red"), {"good": "second"})
-    await told(red, "MCPTool", "younger", "Accepted", Reason.ACCEPTED)
+    await red.told("MCPTool", "younger", "Accepted", Reason.ACCEPTED)
 
 
 async def test_with_reject_all_neither_is_served(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"naming": {"onConflict": "RejectAll"}})
     await red.tool("younger", "red", name="good")
     await eventually(functools.partial(red.served, "red"), {})
-    await told(red, "MCPTool", "good", "Accepted", Reason.DUPLICATE_NAME)
+    await red.told("MCPTool", "good", "Accepted", Reason.DUPLICATE_NAME)
 
 
 async def test_an_object_that_nobody_selects_says_so(red: Shop) -> None:
     await red.tool("lost", "nobody")
-    message = await told(red, "MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
+    message = await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
     assert "labels" in message
     assert (await red.get("MCPTool", "lost"))["status"]["serverCount"] == 0
 
@@ -103,29 +94,29 @@ async def test_an_object_that_nobody_selects_says_so(red: Shop) -> None:
 async def test_a_disabled_tool_is_not_served_and_says_so(red: Shop) -> None:
     await red.patch("MCPTool", "good", spec={"enabled": False})
     await eventually(functools.partial(red.served, "red"), {})
-    await told(red, "MCPTool", "good", "Programmed", Reason.DISABLED)
+    await red.told("MCPTool", "good", "Programmed", Reason.DISABLED)
 
 
 async def test_an_ingress_path_is_reported_and_not_silently_ignored(red: Shop) -> None:
     await red.patch("MCPTool", "good", spec={"ingressPath": "/good"})
-    await told(red, "MCPTool", "good", "Accepted", Reason.INGRESS_PATH_IGNORED)
+    await red.told("MCPTool", "good", "Accepted", Reason.INGRESS_PATH_IGNORED)
     assert await red.served("red") == {"good": "first"}
 
 
 async def test_redis_in_gateway_mode_is_reported_and_not_silently_ignored(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"redis": {"serviceName": "redis"}})
-    await told(red, "MCPServer", "red", "Accepted", Reason.REDIS_NOT_USED)
+    await red.told("MCPServer", "red", "Accepted", Reason.REDIS_NOT_USED)
 
 
 async def test_a_server_scaled_to_zero_says_so(red: Shop) -> None:
     await red.patch("MCPServer", "red", spec={"replicas": 0})
-    await told(red, "MCPServer", "red", "Ready", Reason.SCALED_TO_ZERO)
+    await red.told("MCPServer", "red", "Ready", Reason.SCALED_TO_ZERO)
 
 
 async def test_a_secret_is_looked_for_and_its_value_appears_nowhere(red: Shop) -> None:
     reference = {"type": "Bearer", "secretRef": {"name": "token", "key": "token"}}
     await red.tool("guarded", "red", request={"credentials": reference})
-    message = await told(red, "MCPTool", "guarded", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
+    message = await red.told("MCPTool", "guarded", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
     assert message == f"Secret {red.namespace}/token does not exist"
     await red.create("Secret", "token", stringData={"token": CANARY})
     await eventually(functools.partial(red.served, "red"), {"good": "first", "guarded": "first"})
@@ -144,7 +135,7 @@ async def _dump(shop: Shop, resource: Resource) -> tuple[str, str]:
 
 async def test_a_transition_of_ready_is_told_as_an_event(red: Shop) -> None:
     await red.tool("lost", "nobody")
-    await told(red, "MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
+    await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
 
     async def reasons() -> set[str]:
         pages = red.client.list_pages(EVENTS, namespace=red.namespace)
@@ -156,6 +147,6 @@ async def test_a_transition_of_ready_is_told_as_an_event(red: Shop) -> None:
 
 async def test_the_config_map_shows_no_trace_of_what_was_refused(red: Shop) -> None:
     await red.tool("broken", "red", service={"name": "nowhere", "port": 80, "path": "/"})
-    await told(red, "MCPTool", "broken", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
+    await red.told("MCPTool", "broken", "ResolvedRefs", Reason.SERVICE_NOT_FOUND)
     config = await red.client.get(CONFIGMAPS, red.key("mcp-server-red-config"))
     assert "broken" not in json.dumps(config)

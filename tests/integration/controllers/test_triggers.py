@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from support.controlplane import Cluster
-from support.operators import Operator, eventually, running_operator
+from support.operators import Operator, running_operator
 from support.shop import Shop
+from support.waiting import eventually
 
 Change = Callable[[Shop], Awaitable[object]]
 
@@ -148,8 +149,7 @@ async def test_deleting_a_service_takes_its_tools_off_exactly_the_servers_that_s
     await eventually(lambda: furnished.served("red"), without("red-tool"))
     await operator.idle()
     assert [write for write in operator.writes if "blue" in write] == []
-    status, reason, message = await furnished.condition("MCPTool", "red-tool", "ResolvedRefs")
-    assert (status, reason) == ("False", "ServiceNotFound")
+    message = await furnished.told("MCPTool", "red-tool", "ResolvedRefs", "ServiceNotFound")
     assert message == f"Service {furnished.namespace}/red-orders does not exist"
     await furnished.service("red-orders")
     await eventually(lambda: furnished.served("red"), everything("red"))
@@ -178,8 +178,8 @@ async def test_content_of_a_config_map_follows_the_config_map(
     await eventually(lambda: furnished.served("red"), everything("red") | {"manual": "two"})
     await furnished.delete("ConfigMap", "texts")
     await eventually(lambda: furnished.served("red"), everything("red"))
-    _, reason, _ = await furnished.condition("MCPResource", "manual", "ResolvedRefs")
-    assert reason == "ConfigMapNotFound"
+    message = await furnished.told("MCPResource", "manual", "ResolvedRefs", "ConfigMapNotFound")
+    assert message == f"ConfigMap {furnished.namespace}/texts does not exist"
 
 
 async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
