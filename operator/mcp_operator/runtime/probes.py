@@ -15,7 +15,8 @@ from prometheus_client.exposition import choose_encoder
 
 from mcp_operator.core.errors import OperatorError
 
-ALL_INTERFACES: Final = "0.0.0.0"  # noqa: S104  (the kubelet and Prometheus come from outside)
+ALL_INTERFACES: Final = ""
+"""As a host: every address, IPv4 and IPv6, since a pod's may be of either family."""
 
 _UNHEALTHY: Final = 503
 
