@@ -30,6 +30,10 @@ from mcp_operator.core.meta import Key
 
 OnConflict = Literal["OldestWins", "RejectAll"]
 
+NAMED_RIVALS = 3
+"""Rivals that a message names: with all of them, a thousand copies of one object would make a
+thousand messages of a thousand names."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -44,9 +48,17 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A server's catalog, what was left out of it, and the Secret keys its gateway must read."""
+    """A server's catalog and what was made of each object.
+
+    Attributes:
+        catalog: The catalog.
+        whole: The objects all of whose entries are in it.
+        rejected: The objects of which something is not.
+        secrets: The Secret keys that its gateway must read.
+    """
 
     catalog: Catalog
+    whole: tuple[Compiled, ...]
     rejected: tuple[Rejection, ...]
     secrets: frozenset[SecretKey]
 
@@ -75,10 +87,9 @@ def contest(
     for slot in map(slot_of, member.entries):
         claimants = wanted[slot]
         if len(claimants) > 1 and on_conflict == "RejectAll":
-            others = ", ".join(f"{c.kind} {c.key}" for c in claimants if c.key != member.key)
             message = (
-                f"{slot} is also claimed by {others}, and the server's naming.onConflict is "
-                "RejectAll: rename one of them"
+                f"{slot} is also claimed by {_rivals(member, claimants)}, and the server's "
+                "naming.onConflict is RejectAll: rename one of them"
             )
         elif claimants[0].key != member.key:
             message = (
@@ -108,6 +119,7 @@ def assemble(
     ordered = sorted(members, key=lambda member: (member.kind, member.precedence))
     wanted = claims(ordered)
     served: list[Entry] = []
+    whole: list[Compiled] = []
     rejected: list[Rejection] = []
     secrets: set[SecretKey] = set()
     for member in ordered:
@@ -115,10 +127,18 @@ def assemble(
         findings = [*(f for f in member.findings if f.blocking), *lost.values()]
         if findings:
             rejected.append(_rejection(member, findings))
+        if not lost:
+            whole.append(member)
         kept = [entry for entry in member.entries if slot_of(entry) not in lost]
         served.extend(kept)
         secrets.update(secret for entry in kept for secret in secrets_of(entry))
-    return Assembly(_catalog(settings, served), tuple(rejected), frozenset(secrets))
+    return Assembly(_catalog(settings, served), tuple(whole), tuple(rejected), frozenset(secrets))
+
+
+def _rivals(member: Compiled, claimants: Sequence[Compiled]) -> str:
+    others = [f"{rival.kind} {rival.key}" for rival in claimants if rival.key != member.key]
+    rest = len(others) - NAMED_RIVALS
+    return ", ".join(others[:NAMED_RIVALS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _catalog(settings: ServerSettings, served: Iterable[Entry]) -> Catalog:

@@ -15,23 +15,27 @@ Member = tuple[MemberKind, Key]
 
 
 class Ledger:
-    """Holds, for each server, the members of the last catalog that all its pods confirmed."""
+    """Holds, for each server, the members that the last catalog confirmed by all its pods holds."""
 
     def __init__(self) -> None:
         self._confirmed: dict[Key, dict[Member, Compiled]] = {}
         self._handlers: list[Callable[[Member], None]] = []
 
     def on_confirmed(self, handler: Callable[[Member], None]) -> None:
-        """Call `handler` for each member whose present state has been confirmed by a server."""
+        """Call `handler` for each member of which a server's pods have confirmed another state."""
         self._handlers.append(handler)
 
     def settle(self, server: Key, members: Iterable[Compiled]) -> None:
-        """Note that every pod of a server serves a catalog made of these members."""
+        """Note that every pod of a server serves all entries of these members, and no others.
+
+        A member that lost a name to another is not among them: until the pods have confirmed that
+        it won the name back, it is not served.
+        """
         before = self._confirmed.get(server, {})
         now = {(member.kind, member.key): member for member in members}
         self._confirmed[server] = now
-        for identity, member in now.items():
-            if before.get(identity) != member:
+        for identity in {**now, **before}:
+            if before.get(identity) != now.get(identity):
                 for handler in self._handlers:
                     handler(identity)
 

@@ -102,7 +102,7 @@ class MCPServerReconciler:
         conditions = server_conditions(view)
         await self._summarise(raw, view, conditions)
         if any(c.type is ConditionType.PROGRAMMED and c.status for c in conditions):
-            self._ledger.settle(request, assembled.members)
+            self._ledger.settle(request, assembled.assembly.whole)
         if failure is not None:
             raise failure
         incomplete = problem is not None or (view.confirmed and view.confirmed.missing)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mcp_operator.api.catalog import (
     Backend,
@@ -20,8 +23,8 @@ from mcp_operator.api.catalog import (
 )
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.assembly import Assembly, OnConflict, assemble
-from mcp_operator.builders.members import Compiled, Entry, Finding
+from mcp_operator.builders.assembly import Assembly, OnConflict, assemble, claims, contest
+from mcp_operator.builders.members import Compiled, Entry, Finding, slot_of
 from mcp_operator.core.meta import Key
 
 SERVER = ServerSettings(namespace="shop", name="api")
@@ -130,3 +133,67 @@ def test_an_empty_selection_gives_an_empty_catalog(policy: OnConflict) -> None:
     result = assembled(on_conflict=policy)
     assert result.catalog.tools == ()
     assert result.rejected == ()
+
+
+@st.composite
+def selections(draw: st.DrawFn) -> list[Compiled]:
+    """Draw objects that quarrel over a few names, some of one age and some with findings."""
+    named = st.sets(st.sampled_from("abcd"), max_size=3)
+    ages = st.sampled_from(["", "2025", "2026"])
+    findings = st.sampled_from(
+        [(), (Finding(ConditionType.ACCEPTED, Reason.INVALID_SCHEMA, "broken"),)]
+    )
+    return [
+        member(
+            f"object-{number}",
+            *(tool(name) for name in sorted(draw(named))),
+            created=draw(ages),
+            findings=draw(findings),
+        )
+        for number in range(draw(st.integers(0, 6)))
+    ]
+
+
+POLICIES = st.sampled_from(["OldestWins", "RejectAll"])
+
+
+@given(selections(), POLICIES, st.randoms(use_true_random=False))
+def test_the_order_of_objects_makes_no_difference(
+    members: list[Compiled], policy: OnConflict, random: Any
+) -> None:
+    shuffled = random.sample(members, len(members))
+    one, other = assembled(*members, on_conflict=policy), assembled(*shuffled, on_conflict=policy)
+    assert one == other
+    assert one.catalog.canonical() == other.catalog.canonical()
+
+
+@given(selections(), POLICIES)
+def test_no_name_is_ever_served_twice(members: list[Compiled], policy: OnConflict) -> None:
+    result = assembled(*members, on_conflict=policy)
+    assert names(result) == sorted(set(names(result)))
+    wanted = Counter(entry.name for member in members for entry in member.entries)
+    expected = set(wanted) if policy == "OldestWins" else {n for n in wanted if wanted[n] == 1}
+    assert set(names(result)) == expected
+
+
+@given(selections(), POLICIES)
+def test_every_object_is_whole_or_rejected_for_what_it_lost_or_has_wrong(
+    members: list[Compiled], policy: OnConflict
+) -> None:
+    result = assembled(*members, on_conflict=policy)
+    served = {(entry.source, entry.name) for entry in result.catalog.tools}
+    whole = {member.key for member in result.whole}
+    rejected = {rejection.key for rejection in result.rejected}
+    for one in members:
+        lost = contest(one, claims(members), policy)
+        assert (one.key in whole) is not bool(lost)
+        assert (one.key in rejected) is (bool(lost) or bool(one.findings))
+        for entry in one.entries:
+            if slot_of(entry) not in lost:
+                assert (entry.source, entry.name) in served
+
+
+def test_a_message_about_many_rivals_names_a_few_of_them() -> None:
+    many = [member(f"copy-{number}", tool("search")) for number in range(9)]
+    message = assembled(*many, on_conflict="RejectAll").rejected[0].message
+    assert "shop/copy-1, MCPTool shop/copy-2, MCPTool shop/copy-3 and 5 more, and the" in message
