@@ -1,0 +1,144 @@
+"""From the objects that a server selects to its catalog."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.api.catalog import ServerSettings
+from mcp_operator.builders.catalog import (
+    Member,
+    build_catalog,
+    compile_member,
+    references_of,
+    selectors,
+    server_settings,
+    slots_of,
+)
+from mcp_operator.builders.members import Slot, slot_of
+from mcp_operator.builders.references import References
+from mcp_operator.core.meta import Key
+from support.compiled import TO_ORDERS, facts, operation, prompt, resource, tool
+from support.servers import server
+
+SEARCH = tool()
+REVIEW = prompt(template="Hello")
+GUIDE = resource(content={"uri": "docs://guide", "text": "x"})
+
+
+def test_the_settings_of_a_server_are_numbers_with_every_default_filled_in() -> None:
+    assert server_settings(server()) == ServerSettings(
+        namespace="demo", name="shop", uid="uid-of-shop"
+    )
+
+
+def test_the_settings_of_a_server_follow_its_config() -> None:
+    config = {
+        "requestTimeout": "1m30s",
+        "drainTimeout": "250ms",
+        "maxConcurrentRequests": 5,
+        "maxRequestBytes": 2048,
+        "maxResponseBytes": 4096,
+        "pageSize": 10,
+        "logLevel": "debug",
+        "instructions": "Be kind.",
+    }
+    assert server_settings(server(config=config)) == ServerSettings(
+        namespace="demo",
+        name="shop",
+        uid="uid-of-shop",
+        instructions="Be kind.",
+        page_size=10,
+        request_timeout_seconds=90,
+        drain_timeout_seconds=0.25,
+        max_concurrent_requests=5,
+        max_request_bytes=2048,
+        max_response_bytes=4096,
+        log_level="debug",
+    )
+
+
+def test_prompts_and_resources_are_selected_as_tools_are_unless_told_otherwise() -> None:
+    chosen = selectors(server(toolSelector={"matchLabels": {"a": "1"}}))
+    assert all(selector.matches({"a": "1", "b": "2"}) for selector in chosen.values())
+    assert not any(selector.matches({"b": "2"}) for selector in chosen.values())
+
+
+def test_each_kind_may_be_selected_by_labels_of_its_own() -> None:
+    exists = {"matchExpressions": [{"key": "c", "operator": "Exists"}]}
+    chosen = selectors(
+        server(
+            toolSelector={"matchLabels": {"a": "1"}},
+            promptSelector={"matchLabels": {"b": "2"}},
+            resourceSelector=exists,
+        )
+    )
+    fitting = {"MCPTool": {"a": "1"}, "MCPPrompt": {"b": "2"}, "MCPResource": {"c": "x"}}
+    for kind, selector in chosen.items():
+        assert [other for other in fitting if selector.matches(fitting[other])] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("member", "references"),
+    [
+        (SEARCH, References(services=frozenset({Key("demo", "orders")}))),
+        (operation(uri="a:b"), References(services=frozenset({Key("demo", "orders")}))),
+        (GUIDE, References()),
+        (REVIEW, References()),
+    ],
+)
+def test_what_an_object_refers_to_is_found_for_every_kind(
+    member: Member, references: References
+) -> None:
+    assert references_of(member) == references
+
+
+@pytest.mark.parametrize(
+    ("member", "slots"),
+    [
+        (SEARCH, {Slot("tools", "search")}),
+        (
+            tool(tools=[{"name": "a", "path": "/"}, {"name": "b", "path": "/"}]),
+            {Slot("tools", "a"), Slot("tools", "b")},
+        ),
+        (REVIEW, {Slot("prompts", "review")}),
+        (GUIDE, {Slot("resources", "docs://guide")}),
+        (operation(ingressPath="/a"), {Slot("resources", "mcp://demo/example/a")}),
+    ],
+)
+def test_the_slots_that_an_object_wants_are_those_of_its_entries(
+    member: Member, slots: set[Slot]
+) -> None:
+    assert slots_of(member) == slots
+    assert {slot_of(entry) for entry in compile_member(member, facts()).entries} == slots
+
+
+def test_objects_of_every_kind_make_one_catalog() -> None:
+    compiled = [compile_member(member, facts()) for member in (SEARCH, REVIEW, GUIDE)]
+    assembly = build_catalog(server(), compiled)
+    catalog = assembly.catalog
+    assert catalog.server == server_settings(server())
+    assert [entry.name for entry in catalog.tools] == ["search"]
+    assert [entry.name for entry in catalog.prompts] == ["review"]
+    assert [entry.name for entry in catalog.resources] == ["docs"]
+    assert assembly.rejected == ()
+    assert sorted(one.kind for one in assembly.whole) == sorted(one.kind for one in compiled)
+
+
+def test_the_policy_of_the_server_decides_a_quarrel_about_a_name() -> None:
+    one = compile_member(SEARCH, facts())
+    renamed = SEARCH.model_copy(update={"metadata": SEARCH.metadata | {"name": "zz"}})
+    two = compile_member(renamed, facts())
+    assert len(build_catalog(server(), [one, two]).catalog.tools) == 1
+    strict = server(naming={"onConflict": "RejectAll"})
+    assert build_catalog(strict, [one, two]).catalog.tools == ()
+
+
+def test_a_catalog_never_holds_more_of_a_secret_than_its_name() -> None:
+    credentials = {"type": "Bearer", "secretRef": {"name": "login"}}
+    known = facts(secrets={"login": {"token"}})
+    compiled = compile_member(tool(service=TO_ORDERS, request={"credentials": credentials}), known)
+    assembly = build_catalog(server(), [compiled])
+    assert {(secret.name, secret.key) for secret in assembly.secrets} == {("login", "token")}
+    assert b'"secret":{"namespace":"demo","name":"login","key":"token"}' in (
+        assembly.catalog.canonical()
+    )

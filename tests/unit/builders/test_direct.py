@@ -1,0 +1,92 @@
+"""The files that a server in mode Direct reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import PromptMessage, PromptVariable, SecretKey
+from mcp_operator.builders.direct import direct_files, files_size
+from support.entries import backend, catalog, prompt, resource, tool
+
+OUTPUT = {"type": "object"}
+
+
+def files(*entries: Any) -> dict[str, list[dict[str, Any]]]:
+    return {name: json.loads(text) for name, text in direct_files(catalog(*entries)).items()}
+
+
+def test_there_is_a_file_for_each_kind_even_if_it_is_empty() -> None:
+    assert files() == {"tools.json": [], "prompts.json": [], "resources.json": []}
+
+
+def test_a_tool_has_its_schemas_and_the_address_of_its_endpoint() -> None:
+    to = backend("/orders/{id}", method="GET", scheme="https", port=8443)
+    [written] = files(tool(to=to, title="T", description="D", output_schema=OUTPUT))["tools.json"]
+    assert written == {
+        "name": "search",
+        "title": "T",
+        "description": "D",
+        "method": "GET",
+        "endpoint": "https://orders.demo.svc:8443/orders/{id}",
+        "inputSchema": {"type": "object"},
+        "outputSchema": OUTPUT,
+        "annotations": {},
+    }
+
+
+def test_a_prompt_of_one_text_is_also_a_template() -> None:
+    variables = (PromptVariable(name="what", required=True),)
+    [written] = files(prompt("Say {{what}}", variables=variables))["prompts.json"]
+    assert written["template"] == "Say {{what}}"
+    assert written["messages"] == [{"role": "user", "text": "Say {{what}}", "resourceUri": None}]
+    [variable] = written["variables"]
+    assert (variable["name"], variable["required"], variable["default"]) == ("what", True, None)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        (PromptMessage(text="a"), PromptMessage(text="b")),
+        (PromptMessage(resource_uri="docs://a"),),
+        (PromptMessage(text="a"), PromptMessage(resource_uri="docs://a")),
+    ],
+)
+def test_a_prompt_of_anything_else_is_its_messages(messages: tuple[PromptMessage, ...]) -> None:
+    [written] = files(prompt(messages=messages))["prompts.json"]
+    assert written["template"] is None
+    assert len(written["messages"]) == len(messages)
+
+
+def test_a_resource_has_its_content() -> None:
+    [written] = files(resource(uri="docs://a", mime_type="text/html", text="Grüße"))[
+        "resources.json"
+    ]
+    assert written["content"] == {
+        "uri": "docs://a",
+        "mimeType": "text/html",
+        "text": "Grüße",
+        "blob": None,
+    }
+    assert written["operations"] is None
+
+
+def test_a_resource_over_http_has_an_operation() -> None:
+    entry = resource(uri_template="docs://{id}", mime_type="", backend=backend("/{id}"))
+    [written] = files(entry)["resources.json"]
+    assert written["content"] is None
+    [operation] = written["operations"]
+    assert operation["endpoint"] == "http://orders.demo.svc:80/{id}"
+    assert (operation["uri"], operation["uriTemplate"]) == ("", "docs://{id}")
+
+
+def test_secrets_are_in_no_file() -> None:
+    secret = SecretKey(namespace="demo", name="login", key="token")
+    text = "".join(direct_files(catalog(resource(uri="docs://a", secret=secret))).values())
+    assert "login" not in text
+
+
+def test_the_size_of_files_is_counted_in_bytes() -> None:
+    assert files_size({"a": "ü", "bc": ""}) == 5
