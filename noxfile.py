@@ -21,13 +21,21 @@ nox.options.sessions = ["lint", "types", "imports", "unit"]
 
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "requirements"
-GROUPS = ("bootstrap", "build", "dev", "lint", "mcp1", "test", "types")
+GROUPS = ("bootstrap", "build", "dev", "lint", "mcp1", "scan", "test", "types", "workflows")
 """Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
 
-STANDALONE = ("bootstrap", "build", "lint", "mcp1")
+STANDALONE = ("bootstrap", "build", "lint", "mcp1", "scan", "workflows")
 """Groups whose environments do without the package and its dependencies."""
 
 CONTRACT = ROOT / "tests" / "contract"
+
+GITHUB_SCHEMAS = {
+    "github-workflows": "workflows/*.yml",
+    "dependabot": "dependabot.yml",
+    "github-issue-config": "ISSUE_TEMPLATE/config.yml",
+    "github-issue-forms": "ISSUE_TEMPLATE/[0-9]*.yml",
+}
+"""Schemas that come with check-jsonschema, and the files of .github that they describe."""
 
 
 @nox.session
@@ -112,6 +120,43 @@ def locks(session: nox.Session) -> None:
                 shutil.copy(made, lock)
             elif not lock.exists() or not filecmp.cmp(made, lock, shallow=False):
                 session.error(f"{lock.relative_to(ROOT)} is out of date; run: nox -s locks")
+
+
+@nox.session(default=False)
+def workflows(session: nox.Session) -> None:
+    """Check .github with JSON schemas, zizmor and actionlint, the Containerfile with hadolint."""
+    bin_ = environment(session, "workflows")
+    for schema, pattern in GITHUB_SCHEMAS.items():
+        files = sorted((ROOT / ".github").glob(pattern))
+        session.run(bin_ / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
+    session.run(bin_ / "zizmor", "--offline", "--quiet", "--persona=pedantic", ROOT / ".github")
+    session.run(bin_ / "hadolint", ROOT / "Containerfile")
+    go = shutil.which("go")
+    if go is None:
+        session.error("there is no go command on PATH: actionlint is built with it")
+    actionlint = ROOT / ".nox" / "actionlint"
+    with session.chdir(ROOT / "tools" / "actionlint"):
+        command = "github.com/rhysd/actionlint/cmd/actionlint"
+        session.run(go, "build", "-o", actionlint, command, env={"GOFLAGS": "-mod=readonly"})
+    # Shell and Python linters that happen to be on PATH would find other things on each machine.
+    session.run(actionlint, "-shellcheck=", "-pyflakes=")
+
+
+@nox.session(default=False)
+def resolution(session: nox.Session) -> None:
+    """Run the unit tests with the `oldest` or the `newest` dependencies that are allowed."""
+    which = session.posargs[0] if session.posargs else ""
+    if which not in ("oldest", "newest"):
+        session.error("name one: nox -s resolution -- oldest, or: nox -s resolution -- newest")
+    uv = environment(session, "bootstrap", name="locks") / "uv"
+    folder = ROOT / ".nox" / which
+    choice = "lowest-direct" if which == "oldest" else "highest"
+    session.run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
+    session.run(
+        *(uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python"),
+        *("--resolution", choice, "--group", "test", "--editable", ROOT),
+    )
+    session.run(folder / "bin" / "pytest", "tests/unit", *session.posargs[1:])
 
 
 @nox.session(default=False)
