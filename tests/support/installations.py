@@ -1,0 +1,51 @@
+"""The ways to install with kustomize that the repository offers, built once each."""
+
+from __future__ import annotations
+
+import functools
+from typing import Protocol
+
+from mcp_operator.core.meta import Object
+from support import kustomize
+from support.kustomize import MANIFESTS
+
+COMPONENTS = {
+    "gateway-api": ("", "demo"),
+    "namespaced-rbac": ("base", "team-a"),
+    "prometheus": ("overlays/production", ""),
+    "redis": ("", "demo"),
+}
+"""How each component is used: on which base, if any, and in which namespace."""
+
+OVERLAYS = ("base", "overlays/dev", "overlays/kind", "overlays/production")
+OPERATORS = (*OVERLAYS, "components/namespaced-rbac", "components/prometheus")
+EVERYTHING = (*OVERLAYS, *(f"components/{name}" for name in COMPONENTS))
+
+ELSEWHERE = {"Gateway", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
+"""Kinds that other projects define."""
+
+
+class Build(Protocol):
+    """Builds by name; see `built`."""
+
+    def __call__(self, name: str, namespace: str = "") -> list[Object]:
+        """Return the objects."""
+
+
+@functools.cache
+def built(name: str, namespace: str = "") -> list[Object]:
+    """Build a kustomization, or what a user makes of a component.
+
+    Args:
+        name: its folder in `manifests`.
+        namespace: where to install it; by default where it says.
+
+    Raises:
+        UnavailableError: there is no kustomize.
+    """
+    folder = MANIFESTS / name
+    if name in OVERLAYS:
+        return kustomize.build_with([folder], namespace=namespace)
+    base, default = COMPONENTS[folder.name]
+    resources = [MANIFESTS / base] if base else []
+    return kustomize.build_with(resources, [folder], namespace=namespace or default)
