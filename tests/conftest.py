@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 from mcp_operator.core.meta import Key, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
-from support.controlplane import Cluster, start_cluster
+from support.controlplane import Cluster, ControlPlane, start_cluster
 from support.crds import install_crds
 from support.kubelet import NODE_LABEL, NODES, Kubelet
 from support.provision import UnavailableError
@@ -109,6 +109,8 @@ def crds_installed(control_plane: Cluster) -> None:
             await client.close()
 
     asyncio.run(install())
+    if isinstance(control_plane, ControlPlane):
+        control_plane.restart_controllers()
 
 
 async def _connect(cluster: Cluster, metrics: RuntimeMetrics) -> Client:

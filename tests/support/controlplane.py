@@ -119,12 +119,21 @@ class ControlPlane:
         try:
             self._start_etcd()
             self._start_api_server()
-            if self._binaries.controller_manager is not None:
-                self._start_controller_manager(self._binaries.controller_manager)
+            self._start_controller_manager()
         except BaseException:
             self.stop()
             raise
         return self
+
+    def restart_controllers(self) -> None:
+        """Has the garbage collector know CRDs that were installed meanwhile.
+
+        By itself it looks for new kinds every 30 s (kubernetes, garbagecollector.go, Sync), and
+        until then does not see that an owner of such a kind is deleted.
+        """
+        if self.has_controllers:
+            self._controllers.stop()
+            self._start_controller_manager()
 
     def stop(self) -> None:
         """Ends the components and removes everything. Calling it twice does no harm."""
@@ -196,13 +205,15 @@ class ControlPlane:
         )
         wait_until_ready(child, lambda: self._answers("/readyz"), timeout=_START_TIMEOUT)
 
-    def _start_controller_manager(self, command: tuple[str, ...]) -> None:
+    def _start_controller_manager(self) -> None:
+        if self._binaries.controller_manager is None:
+            return
         kubeconfig = self._directory / "controller-manager.kubeconfig"
         self._write_kubeconfig(kubeconfig, *self._authority.issue("system:kube-controller-manager"))
-        child = self._processes.start(
+        self._controllers = self._processes.start(
             "kube-controller-manager",
             [
-                *command,
+                *self._binaries.controller_manager,
                 f"--kubeconfig={kubeconfig}",
                 f"--controllers={','.join(_CONTROLLERS)}",
                 "--use-service-account-credentials",
@@ -214,7 +225,7 @@ class ControlPlane:
             ],
         )
         account = "/api/v1/namespaces/default/serviceaccounts/default"
-        wait_until_ready(child, lambda: self._answers(account), timeout=_START_TIMEOUT)
+        wait_until_ready(self._controllers, lambda: self._answers(account), timeout=_START_TIMEOUT)
 
     def _write_kubeconfig(self, path: Path, certificate: Path, key: Path) -> None:
         authority = str(self._authority.certificate)
