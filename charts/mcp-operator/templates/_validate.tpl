@@ -7,9 +7,6 @@
 {{- if and (not $v.config.leaderElect) (ne $v.strategy.type "Recreate") -}}
 {{- fail "config.leaderElect is false, but strategy.type is RollingUpdate: on an update the old and the new pod would write at once. Set strategy.type to Recreate, or config.leaderElect to true." -}}
 {{- end -}}
-{{- if and (eq $v.strategy.type "Recreate") $v.strategy.rollingUpdate -}}
-{{- fail "strategy.type is Recreate, but strategy.rollingUpdate is set too, which the API server refuses. Set strategy.rollingUpdate to null." -}}
-{{- end -}}
 {{- with $v.strategy.rollingUpdate -}}
 {{- if and (has (toString .maxSurge) (list "0" "0%")) (has (toString .maxUnavailable) (list "0" "0%")) -}}
 {{- fail "strategy.rollingUpdate.maxSurge and strategy.rollingUpdate.maxUnavailable are both 0: no pod could ever be replaced. Set one of them to 1." -}}
@@ -28,9 +25,6 @@
 {{- if $budget.enabled -}}
 {{- if and (ne (toString $budget.minAvailable) "") (ne (toString $budget.maxUnavailable) "") -}}
 {{- fail "podDisruptionBudget.minAvailable and podDisruptionBudget.maxUnavailable are both set, but only one may be. Set podDisruptionBudget.maxUnavailable to \"\"." -}}
-{{- end -}}
-{{- if and (eq (toString $budget.minAvailable) "") (eq (toString $budget.maxUnavailable) "") -}}
-{{- fail "podDisruptionBudget.enabled is true, but neither podDisruptionBudget.minAvailable nor podDisruptionBudget.maxUnavailable is set. Set podDisruptionBudget.maxUnavailable to 1." -}}
 {{- end -}}
 {{- if has (toString $budget.maxUnavailable) (list "0" "0%") -}}
 {{- fail "podDisruptionBudget.maxUnavailable is 0: no node with an operator pod could ever be drained. Set it to 1." -}}
