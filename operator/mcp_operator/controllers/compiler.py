@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from mcp_operator.builders.catalog import compile_member
@@ -40,12 +41,17 @@ class Compiler:
         try:
             parsed = self._parser.member(raw)
         except InvalidError as error:
-            return unreadable(raw, error)
+            broken = unreadable(raw, error)
+            return self._remembered(raw, Facts(), lambda: broken)
         facts = await self._reader.facts(parsed.references)
+        return self._remembered(raw, facts, lambda: compile_member(parsed.model, facts))
+
+    def _remembered(self, raw: Object, facts: Facts, make: Callable[[], Compiled]) -> Compiled:
         uid, generation = uid_of(raw), generation_of(raw)
         known = self._results.get(uid)
         if known is not None and known.generation == generation and known.facts == facts:
             return known.compiled
-        compiled = compile_member(parsed.model, facts)
-        self._results[uid] = _Result(generation, facts, compiled)
+        compiled = make()
+        if self._parser.knows(uid):  # else it was deleted while its facts were read
+            self._results[uid] = _Result(generation, facts, compiled)
         return compiled

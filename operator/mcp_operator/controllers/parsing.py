@@ -79,6 +79,10 @@ class Parser:
         """Drop an object that is gone."""
         self._cache.pop(uid, None)
 
+    def knows(self, uid: str) -> bool:
+        """Tell whether an object has been parsed, and not been forgotten since."""
+        return uid in self._cache
+
     def _parsed(self, raw: Object) -> ParsedServer | ParsedMember:
         generations = self._cache.setdefault(uid_of(raw), {})
         generation = generation_of(raw)
@@ -110,3 +114,5 @@ def _parse(raw: Object) -> ParsedServer | ParsedMember | Finding:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         return InvalidError(Reason.INVALID, f"{where}: {first['msg']}").finding
+    except InvalidError as error:
+        return error.finding

@@ -1,0 +1,108 @@
+"""A cluster of dictionaries whose objects reach real caches at once, for tests of reconcilers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.builders.resources import (
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    PODS,
+    SECRETS,
+    SERVICES,
+)
+from mcp_operator.controllers.world import REFERENCE_GRANTS, World
+from mcp_operator.core.meta import Key, Object, Resource, generation_of, key_of
+from mcp_operator.runtime.informer import Informer, InformerSet
+from support.fake_client import FakeClient
+
+KINDS: dict[str, Resource] = {
+    resource.kind: resource
+    for resource in (
+        *(MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES, REFERENCE_GRANTS),
+        *(CONFIGMAPS, DEPLOYMENTS, PODS, SECRETS, SERVICES),
+    )
+}
+
+
+class CachedCluster(FakeClient):
+    """Answers reads and takes writes as an API server does, and tells the caches of each.
+
+    Attributes:
+        world: The caches of the operator.
+        reads: What was read by name, in order.
+        on_read: Called before each such read; may raise in its place.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._uids = itertools.count(1)
+        self.reads: list[tuple[str, Key]] = []
+        self.on_read: Callable[[Key], None] = lambda _: None
+        self.world = World(InformerSet(self))
+
+    async def get(self, resource: Resource, key: Key) -> Object:
+        self.reads.append((resource.kind, key))
+        self.on_read(key)
+        return await super().get(resource, key)
+
+    def put(self, kind: str, name: str, **content: Any) -> Object:
+        """Create an object of `demo`, or replace what is given of it, as a user does."""
+        resource = KINDS[kind]
+        metadata = {"name": name, "namespace": "demo", **content.pop("metadata", {})}
+        head = {"apiVersion": resource.api_version, "kind": kind}
+        return self._store(resource, {**head, "metadata": metadata, **content})
+
+    def remove(self, kind: str, name: str) -> None:
+        """Delete an object."""
+        resource = KINDS[kind]
+        gone = self.objects.pop((resource, Key("demo", name)))
+        metadata = {**gone["metadata"], "resourceVersion": str(next(self._versions))}
+        for informer in self._caching(resource):
+            if informer.store.get(key_of(gone)) is not None:
+                informer.cache.remove({**gone, "metadata": metadata})
+
+    def tool(self, name: str, *, team: str = "shop", **spec: Any) -> Object:
+        given = {"name": name, "service": {"name": "orders", "port": 80}} | spec
+        return self.put("MCPTool", name, metadata={"labels": {"team": team}}, spec=given)
+
+    def server(self, name: str = "shop", **spec: Any) -> Object:
+        selector = {"matchLabels": {"team": "shop"}}
+        return self.put("MCPServer", name, spec={"toolSelector": selector} | spec)
+
+    def service(self, name: str = "orders", **metadata: Any) -> Object:
+        spec = {"ports": [{"name": "http", "port": 80}]}
+        return self.put("Service", name, metadata=metadata, spec=spec)
+
+    def status(self, kind: str, name: str) -> Object:
+        """Return the status of an object, empty before there is one."""
+        found: Object = self.objects[KINDS[kind], Key("demo", name)].get("status") or {}
+        return found
+
+    def conditions(self, kind: str, name: str) -> dict[str, tuple[str, str, str]]:
+        """Return (status, reason, message) by type."""
+        return {
+            condition["type"]: (condition["status"], condition["reason"], condition["message"])
+            for condition in self.status(kind, name).get("conditions") or ()
+        }
+
+    def _store(self, resource: Resource, obj: Object) -> Object:
+        live = self.objects.get((resource, key_of(obj)), {})
+        before = live.get("metadata") or {
+            "uid": f"uid-{next(self._uids)}",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "generation": 0,
+        }
+        merged = {**live, **obj, "metadata": {**before, **obj["metadata"]}}
+        if merged.get("spec") != live.get("spec") or not live:
+            merged["metadata"]["generation"] = generation_of(live) + 1 if live else 1
+        return super()._store(resource, merged)
+
+    def _caching(self, resource: Resource) -> list[Informer]:
+        world = self.world
+        every = [world.servers, *world.members.values(), world.services, world.config_maps]
+        every += [world.grants, *world.owned.values(), world.pods]
+        return [informer for informer in every if informer.resource == resource]

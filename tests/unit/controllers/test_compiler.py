@@ -1,0 +1,109 @@
+"""How members are compiled: again only when a spec, or a fact that it refers to, has changed."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.api.reasons import Reason
+from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.reading import Reader
+from mcp_operator.core.meta import Key, Object, uid_of
+from mcp_operator.runtime.errors import ApiError
+from support.cached_cluster import CachedCluster
+
+WITH_SECRET = {"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}}
+
+
+@pytest.fixture
+def cluster() -> CachedCluster:
+    cluster = CachedCluster()
+    cluster.service()
+    return cluster
+
+
+@pytest.fixture
+def compiler(cluster: CachedCluster) -> Compiler:
+    return Compiler(cluster.world.parser, Reader(cluster, cluster.world))
+
+
+async def test_an_unchanged_member_gives_the_identical_result(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    raw = cluster.tool("search")
+    first = await compiler.compile(raw)
+    assert len(first.entries) == 1
+    assert await compiler.compile(raw) is first
+    relabelled = cluster.put("MCPTool", "search", metadata={"labels": {"team": "other"}})
+    assert await compiler.compile(relabelled) is first
+
+
+async def test_another_spec_gives_another_result(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    first = await compiler.compile(cluster.tool("search"))
+    second = await compiler.compile(cluster.tool("search", description="new"))
+    assert second != first
+
+
+async def test_another_fact_gives_another_result(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    raw = cluster.tool("search")
+    assert len((await compiler.compile(raw)).entries) == 1
+    cluster.remove("Service", "orders")
+    without = await compiler.compile(raw)
+    assert [finding.reason for finding in without.findings] == [Reason.SERVICE_NOT_FOUND]
+
+
+async def test_a_member_that_is_made_anew_is_compiled_anew(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    first = await compiler.compile(cluster.tool("search"))
+    cluster.remove("MCPTool", "search")
+    second = await compiler.compile(cluster.tool("search", description="new"))
+    assert second != first
+
+
+async def test_a_member_that_cannot_be_read_gives_the_identical_result_too(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    raw = cluster.tool("search", method="TRACE")
+    broken = await compiler.compile(raw)
+    assert [finding.reason for finding in broken.findings] == [Reason.INVALID]
+    assert await compiler.compile(raw) is broken
+
+
+async def test_what_cannot_be_asked_is_not_taken_for_missing(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    def fail(_: Key) -> None:
+        raise ApiError(500, "InternalError", "etcd is away")
+
+    raw = cluster.tool("search", request=WITH_SECRET)
+    cluster.on_read = fail
+    with pytest.raises(ApiError, match="etcd is away"):
+        await compiler.compile(raw)
+
+
+async def test_nothing_is_kept_of_members_that_are_gone(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    raw = cluster.tool("search")
+    await compiler.compile(raw)
+    gone(cluster, compiler, raw)
+    assert compiler._results == {}
+
+
+async def test_a_member_that_goes_while_its_facts_are_read_leaves_nothing_behind(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    cluster.put("Secret", "login", data={"token": ""})
+    raw = cluster.tool("search", request=WITH_SECRET)
+    cluster.on_read = lambda _: gone(cluster, compiler, raw)
+    assert (await compiler.compile(raw)).entries
+    assert compiler._results == {}
+
+
+def gone(cluster: CachedCluster, compiler: Compiler, raw: Object) -> None:
+    cluster.world.parser.forget(uid_of(raw))
+    compiler.forget(uid_of(raw))

@@ -1,0 +1,124 @@
+"""How raw objects become models, each state once, and nothing of them stays when they are gone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.members import InvalidError, Slot
+from mcp_operator.controllers.parsing import Parser, unreadable
+from mcp_operator.core.meta import Key, Object
+from support.manifests import manifest
+
+
+def tool(generation: int = 1, uid: str = "a", **spec: Any) -> Object:
+    given = {"name": "search", "service": {"name": "orders", "port": 80}} | spec
+    return manifest("MCPTool", given, namespace="demo", uid=uid, generation=generation)
+
+
+def server(**spec: Any) -> Object:
+    given = {"toolSelector": {"matchLabels": {"a": "1"}}} | spec
+    return manifest("MCPServer", given, namespace="demo", uid="s", generation=1)
+
+
+@pytest.fixture
+def parser() -> Parser:
+    return Parser()
+
+
+def test_a_member_is_parsed_with_what_it_refers_to_and_the_slots_it_wants(parser: Parser) -> None:
+    parsed = parser.member(tool())
+    assert parsed.model.name == "example"
+    assert parsed.references.services == {Key("demo", "orders")}
+    assert parsed.slots == {Slot("tools", "search")}
+
+
+def test_a_server_is_parsed_with_its_selectors(parser: Parser) -> None:
+    parsed = parser.server(server())
+    assert parsed.model.name == "example"
+    assert parsed.selectors["MCPPrompt"].matches({"a": "1"})
+
+
+def test_one_state_of_an_object_is_parsed_once(parser: Parser) -> None:
+    assert parser.member(tool()) is parser.member(tool())
+    assert parser.server(server()) is parser.server(server())
+
+
+def test_the_state_before_a_change_is_still_known_after_it(parser: Parser) -> None:
+    one, two = parser.member(tool(1)), parser.member(tool(2))
+    assert one is not two
+    assert parser.member(tool(1)) is one
+    assert parser.member(tool(2)) is two
+
+
+def test_older_states_are_not_kept(parser: Parser) -> None:
+    one = parser.member(tool(1))
+    for generation in range(2, 50):
+        parser.member(tool(generation))
+    assert len(parser._cache["a"]) == 2
+    assert parser.member(tool(1)) is not one
+
+
+def test_an_object_that_is_made_anew_is_another_one(parser: Parser) -> None:
+    assert parser.member(tool(uid="a")) is not parser.member(tool(uid="b"))
+
+
+def test_nothing_is_kept_of_an_object_that_is_gone(parser: Parser) -> None:
+    parser.member(tool())
+    assert parser.knows("a")
+    parser.forget("a")
+    parser.forget("a")
+    assert not parser.knows("a")
+    assert parser._cache == {}
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (tool(name=5), "spec.name: Input should be a valid string"),
+        (tool(tools=[{"name": "a", "method": "TRACE"}]), "spec.tools.0.method: Input should be"),
+        (tool(name=None, service=None, openAPI={"path": "/"}), "spec sets neither name nor tools"),
+        (tool(service=None), "spec.service is missing"),
+    ],
+)
+def test_an_object_that_this_release_cannot_read_is_refused_in_a_sentence(
+    parser: Parser, raw: Object, message: str
+) -> None:
+    for _ in range(2):
+        with pytest.raises(InvalidError, match=message) as caught:
+            parser.member(raw)
+        assert caught.value.finding.reason is Reason.INVALID
+    assert parser.readable_member(raw) is None
+
+
+def test_a_server_that_this_release_cannot_read_is_refused_too(parser: Parser) -> None:
+    raw = server(replicas="many")
+    with pytest.raises(InvalidError, match=r"spec\.replicas: "):
+        parser.server(raw)
+    assert parser.readable_server(raw) is None
+    assert parser.readable_server({**server(), "metadata": {"name": "b", "uid": "t"}}) is not None
+
+
+def test_refusing_an_object_again_and_again_holds_on_to_nothing(parser: Parser) -> None:
+    def depth() -> int:
+        with pytest.raises(InvalidError) as caught:
+            parser.member(tool(name=5))
+        return len(caught.traceback)
+
+    assert depth() == depth() == depth()
+
+
+def test_a_refusal_does_not_quote_what_the_object_holds(parser: Parser) -> None:
+    raw = tool(request={"headers": [{"name": "X-Key", "value": {"hush": "hush"}}]})
+    with pytest.raises(InvalidError) as caught:
+        parser.member(raw)
+    assert "hush" not in str(caught.value)
+
+
+def test_an_object_that_cannot_be_read_compiles_to_what_is_wrong_with_it() -> None:
+    compiled = unreadable(tool(), InvalidError(Reason.INVALID, "spec.name: is wrong"))
+    assert (compiled.kind, compiled.key) == ("MCPTool", Key("demo", "example"))
+    assert compiled.entries == ()
+    assert [finding.message for finding in compiled.findings] == ["spec.name: is wrong"]
