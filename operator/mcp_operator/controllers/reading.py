@@ -29,6 +29,9 @@ SECRET_FRESH_SECONDS = 20.0
 ABSENT_FRESH_SECONDS = 2.0
 """How long a Secret is believed to be missing: its author is waiting for us."""
 
+CACHED_SECRETS = 20_000
+"""Secrets whose keys are kept, those that were read last."""
+
 CACHED_CONFIG_MAPS = 64
 """ConfigMaps whose content is kept; each holds at most 1 MiB."""
 
@@ -52,7 +55,7 @@ class Reader:
         self._client = client
         self._world = world
         self._config_maps: OrderedDict[Key, tuple[int, Content]] = OrderedDict()
-        self._secrets: dict[Key, _SecretKeys] = {}
+        self._secrets: OrderedDict[Key, _SecretKeys] = OrderedDict()
         self._secret_handlers: list[Callable[[Key], None]] = []
 
     def on_secret_change(self, handler: Callable[[Key], None]) -> None:
@@ -106,6 +109,9 @@ class Reader:
             return known.keys
         keys = await self._read_secret(key)
         self._secrets[key] = _SecretKeys(keys, now)
+        self._secrets.move_to_end(key)
+        if len(self._secrets) > CACHED_SECRETS:
+            self._secrets.popitem(last=False)
         if known is not None and known.keys != keys:
             for handler in self._secret_handlers:
                 handler(key)
