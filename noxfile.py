@@ -160,6 +160,13 @@ def resolution(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def manifests(session: nox.Session) -> None:
+    """Write dist/install.yaml; hold all kustomizations to schemas, checkov, an API server."""
+    python(session, "tools/install_manifest.py")
+    pytest(session, "tests/manifests", env={"MCP_OPERATOR_SCAN": str(environment(session, "scan"))})
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show the main job end to end on a real API server (KEEP=1 leaves it running)."""
     python(session, "demo", *session.posargs)
