@@ -10,6 +10,9 @@ from mcp_operator.controllers.members import MemberReconciler
 from mcp_operator.controllers.parsing import ParsedMember
 from mcp_operator.core.meta import Object
 
+LISTED_VARIABLES = 64
+"""Variables listed in a status, as its schema allows; a text may use any number of them."""
+
 
 class MCPPromptReconciler(MemberReconciler):
     """Says of an MCPPrompt whether its text and its variables fit together."""
@@ -25,6 +28,6 @@ class MCPPromptReconciler(MemberReconciler):
         return {
             "validated": not compiled.findings_of(ConditionType.ACCEPTED),
             "variableCount": len(parsed.model.spec.variables),
-            "undeclared": list(undeclared(parsed.model)),
+            "undeclared": list(undeclared(parsed.model)[:LISTED_VARIABLES]),
             "unused": list(unused(parsed.model)),
         }

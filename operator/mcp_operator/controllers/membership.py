@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mcp_operator.api.conditions import Condition, ConditionType
+from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.members import Compiled, Finding
 from mcp_operator.core.meta import Key, Object
@@ -51,7 +51,8 @@ def member_servers(compiled: Compiled, memberships: Iterable[Membership]) -> lis
             "accepted": problem is None,
         }
         if problem is not None:
-            entry |= {"reason": str(problem.reason), "message": problem.message}
+            message = problem.message[:MESSAGE_LIMIT]
+            entry |= {"reason": str(problem.reason), "message": message}
         listed.append(entry)
     return listed[:LISTED_SERVERS]
 

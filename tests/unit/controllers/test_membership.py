@@ -1,0 +1,154 @@
+"""What the status of a tool, prompt or resource says, decided from gathered facts."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1.common import ChildStatus
+from mcp_operator.builders.members import Compiled, Finding
+from mcp_operator.controllers.membership import (
+    LISTED_SERVERS,
+    Membership,
+    member_conditions,
+    member_servers,
+)
+from mcp_operator.core.meta import Key
+from support.declared import declared
+from support.entries import tool
+
+ACCEPTED: Final = ConditionType.ACCEPTED
+RESOLVED: Final = ConditionType.RESOLVED_REFS
+PROGRAMMED: Final = ConditionType.PROGRAMMED
+READY: Final = ConditionType.READY
+
+INVALID = Finding(ACCEPTED, Reason.INVALID_SCHEMA, "the schema is wrong")
+MISSING = Finding(RESOLVED, Reason.SERVICE_NOT_FOUND, "no such Service")
+LOST = Finding(ACCEPTED, Reason.DUPLICATE_NAME, "taken by another")
+IGNORED = Finding(ACCEPTED, Reason.INGRESS_PATH_IGNORED, "no effect", blocking=False)
+DISABLED = Finding(ACCEPTED, Reason.DISABLED, "enabled is false", blocking=False)
+
+
+def compiled(*findings: Finding) -> Compiled:
+    entries = () if findings else (tool(),)
+    return Compiled("MCPTool", Key("demo", "example"), "", entries, findings)
+
+
+def by(
+    name: str = "shop", *, lost: tuple[Finding, ...] = (), programmed: bool = True
+) -> Membership:
+    return Membership(Key("demo", name), lost, programmed)
+
+
+def decided(one: Compiled, *memberships: Membership) -> dict[ConditionType, Condition]:
+    conditions = declared(member_conditions(one, memberships))
+    assert list(conditions) == [ACCEPTED, RESOLVED, PROGRAMMED, READY]
+    return conditions
+
+
+def test_a_good_object_whose_servers_are_confirmed_is_ready() -> None:
+    conditions = decided(compiled(), by("shop"), by("bar"))
+    assert all(condition.status for condition in conditions.values())
+    assert conditions[READY].reason is Reason.READY
+
+
+def test_an_object_that_nobody_selects_is_told_to_look_at_its_labels() -> None:
+    conditions = decided(compiled())
+    assert conditions[ACCEPTED].status
+    assert not conditions[PROGRAMMED].status
+    assert conditions[READY].reason is Reason.NOT_SELECTED
+    assert "compare its labels" in conditions[READY].message
+
+
+@pytest.mark.parametrize(
+    ("finding", "cause"), [(INVALID, ACCEPTED), (MISSING, RESOLVED)], ids=["invalid", "missing"]
+)
+def test_what_is_wrong_is_said_by_its_condition_and_by_ready(
+    finding: Finding, cause: ConditionType
+) -> None:
+    conditions = decided(compiled(finding), by())
+    for type_ in (cause, READY):
+        assert conditions[type_].reason is finding.reason
+        assert conditions[type_].message == finding.message
+        assert not conditions[type_].status
+    assert conditions[PROGRAMMED].reason is Reason.NOT_ACCEPTED
+
+
+def test_several_mistakes_are_all_said_each_once() -> None:
+    second = Finding(ACCEPTED, Reason.UNDECLARED_ARGUMENT, "and another")
+    conditions = decided(compiled(INVALID, second, INVALID, MISSING), by())
+    assert conditions[ACCEPTED].reason is Reason.INVALID_SCHEMA
+    assert conditions[ACCEPTED].message == "the schema is wrong; and another"
+    assert conditions[RESOLVED].message == "no such Service"
+    assert conditions[READY].reason is Reason.INVALID_SCHEMA
+
+
+def test_a_name_that_is_lost_in_one_server_is_not_accepted() -> None:
+    conditions = decided(compiled(), by("shop"), by("bar", lost=(LOST,)))
+    assert conditions[ACCEPTED].reason is Reason.DUPLICATE_NAME
+    assert conditions[READY].message == "taken by another"
+
+
+def test_a_mistake_of_its_own_comes_before_a_lost_name() -> None:
+    conditions = decided(compiled(INVALID), by(lost=(LOST,)))
+    assert conditions[ACCEPTED].message == "the schema is wrong"
+
+
+def test_an_object_is_programmed_once_all_its_servers_are() -> None:
+    conditions = decided(compiled(), by("a", programmed=False), by("b"), by("c", programmed=False))
+    assert conditions[PROGRAMMED].reason is Reason.SERVER_NOT_PROGRAMMED
+    assert conditions[PROGRAMMED].message == "not yet served by demo/a, demo/c"
+    assert conditions[READY].reason is Reason.SERVER_NOT_PROGRAMMED
+
+
+def test_a_remark_is_said_without_doing_harm() -> None:
+    one = Compiled("MCPTool", Key("demo", "x"), "", (tool(),), (IGNORED,))
+    conditions = decided(one, by())
+    assert conditions[ACCEPTED].status
+    assert conditions[ACCEPTED].reason is Reason.INGRESS_PATH_IGNORED
+    assert conditions[ACCEPTED].message == "no effect"
+    assert conditions[READY].status
+
+
+@pytest.mark.parametrize("memberships", [(), (by(),), (by(programmed=False),)])
+def test_an_object_that_is_switched_off_is_accepted_and_not_served(memberships: Any) -> None:
+    conditions = decided(compiled(DISABLED), *memberships)
+    assert conditions[ACCEPTED].status
+    for type_ in (PROGRAMMED, READY):
+        assert not conditions[type_].status
+        assert conditions[type_].reason is Reason.DISABLED
+
+
+def test_every_server_says_whether_it_serves_the_object() -> None:
+    assert member_servers(compiled(), [by("a"), by("b", lost=(LOST,))]) == [
+        {"namespace": "demo", "name": "a", "accepted": True},
+        {
+            "namespace": "demo",
+            "name": "b",
+            "accepted": False,
+            "reason": "DuplicateName",
+            "message": "taken by another",
+        },
+    ]
+
+
+def test_a_mistake_of_the_object_is_said_for_every_server() -> None:
+    servers = member_servers(compiled(MISSING), [by("a"), by("b", lost=(LOST,))])
+    assert [server["reason"] for server in servers] == ["ServiceNotFound"] * 2
+
+
+def test_a_remark_is_no_reason_not_to_accept() -> None:
+    assert member_servers(compiled(IGNORED), [by()])[0]["accepted"]
+
+
+def test_a_status_stays_small_however_much_is_wrong_and_whoever_selects_it() -> None:
+    many = [
+        Finding(ACCEPTED, Reason.INVALID_SCHEMA, f"tools[{n}]: {'x' * 500}") for n in range(128)
+    ]
+    servers = member_servers(compiled(*many), [by(f"server-{n}") for n in range(150)])
+    assert len(servers) == LISTED_SERVERS
+    assert max(len(server["message"]) for server in servers) == MESSAGE_LIMIT
+    ChildStatus.model_validate({"servers": servers})
