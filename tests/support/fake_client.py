@@ -68,10 +68,16 @@ class FakeClient(Client):
         return self._store(resource, obj)
 
     async def apply(
-        self, resource: Resource, obj: Object, *, subresource: str = "", force: bool = True
+        self,
+        resource: Resource,
+        obj: Object,
+        *,
+        subresource: str = "",
+        force: bool = True,
+        field_manager: str = "",
     ) -> Object:
         """Store the object as it is, honouring the preconditions on version and uid."""
-        self._record("apply", obj)
+        self._record(f"apply as {field_manager}" if field_manager else "apply", obj)
         metadata = obj["metadata"]
         live = self.objects.get((resource, key_of(obj)))
         if live is None and (subresource or "uid" in metadata):

@@ -93,6 +93,31 @@ class Applier:
         await self._apply(resource, wanted, uid=uid_of(live))
         return "updated"
 
+    async def release(
+        self, owner: Object, resource: Resource, live: Object, fields: Object, *, heir: str
+    ) -> None:
+        """Give up fields that are not to be applied any more, without changing their values.
+
+        A field that its last owner stops to apply is removed, and the API server's default takes
+        its place: a Deployment would fall to one replica. So another manager owns them first
+        (Kubernetes documentation, Server-Side Apply, "Transferring ownership between managers").
+
+        Args:
+            owner: Nothing happens unless it controls the object.
+            resource: The object's resource.
+            live: The object as the cache has it.
+            fields: The fields with their present values.
+            heir: The manager that owns them until somebody changes them.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        if is_controlled_by(live, owner):
+            key = key_of(live)
+            metadata = {"name": key.name, "namespace": key.namespace, "uid": uid_of(live)}
+            head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+            await self._client.apply(resource, head | fields, field_manager=heir)
+
     async def delete(self, owner: Object, resource: Resource, live: Object) -> bool:
         """Delete an object if `owner` controls it.
 

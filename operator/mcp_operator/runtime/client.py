@@ -264,7 +264,13 @@ class Client:
         return await self._write(resource, "POST", path, obj)
 
     async def apply(
-        self, resource: Resource, obj: Object, *, subresource: str = "", force: bool = True
+        self,
+        resource: Resource,
+        obj: Object,
+        *,
+        subresource: str = "",
+        force: bool = True,
+        field_manager: str = "",
     ) -> Object:
         """Apply the fields of an object server-side, and take back those applied before.
 
@@ -275,13 +281,22 @@ class Client:
             obj: The fields to own; creates the object if there is none.
             subresource: `status`, for example.
             force: Take over fields that others own.
+            field_manager: Becomes the owner; the client's own one if empty.
 
         Raises:
             ApiError: `is_conflict` if a precondition does not hold or, without `force`, others
                 own a field.
         """
         path = resource.path(*key_of(obj), subresource)
-        return await self._write(resource, "PATCH", path, obj, content_type=APPLY, force=force)
+        return await self._write(
+            resource,
+            "PATCH",
+            path,
+            obj,
+            content_type=APPLY,
+            force=force,
+            field_manager=field_manager,
+        )
 
     async def merge_patch(
         self, resource: Resource, key: Key, patch: Object, *, subresource: str = ""
@@ -331,8 +346,11 @@ class Client:
         *,
         content_type: str = JSON,
         force: bool = False,
+        field_manager: str = "",
     ) -> Object:
-        query = {"fieldManager": self._field_manager} | ({"force": "true"} if force else {})
+        query = {"fieldManager": field_manager or self._field_manager}
+        if force:
+            query["force"] = "true"
         headers = {"Content-Type": content_type}
         raw = await self.request(method, path, query=query, body=body, headers=headers)
         answer: Object = decode(raw)

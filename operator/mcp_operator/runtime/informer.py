@@ -80,6 +80,11 @@ class Informer:
         """What keeps the cache from being fresh, as a sentence; empty while all is well."""
         return self._reflector.problem
 
+    @property
+    def served(self) -> bool:
+        """Whether the cluster has the kind; only an optional one may be missing."""
+        return self._reflector.served
+
     def add_index(self, name: str, values: IndexFunction) -> None:
         """Make objects findable by the values that a function returns for them.
 

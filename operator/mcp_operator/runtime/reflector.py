@@ -76,6 +76,8 @@ class Reflector:
     ) -> None:
         self.problem = ""
         """What went wrong last, as a sentence; empty while all is well."""
+        self.served = True
+        """Whether the cluster has the kind at all; only an optional one may be missing."""
         self._client = client
         self._resource = resource
         self._selection = selection
@@ -182,6 +184,7 @@ class Reflector:
 
     def _completed(self, present: set[Key], version: str) -> None:
         self._version = version
+        self.served = True
         self._sink.complete(present, version)
         self._backoff.reset()
         self.problem = ""
@@ -211,6 +214,7 @@ class Reflector:
             self._relists["error"].inc()
             return error.retry_after or 0.0
         if error.is_not_found and self._optional:
+            self.served = False
             self._sink.complete(set(), "")
             return ABSENT_KIND_RETRY
         _log.warning(

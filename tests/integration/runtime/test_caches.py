@@ -134,6 +134,7 @@ async def test_a_kind_that_is_not_installed_is_empty_if_it_is_optional(client: C
     informer = informers.informer(WIDGETS, optional=True)
     async with synced(informers):
         assert len(informer.store) == 0
+        assert not informer.served
 
 
 async def test_a_delete_of_another_incarnation_is_a_conflict(

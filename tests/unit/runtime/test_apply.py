@@ -188,3 +188,24 @@ async def test_a_status_that_is_refused_is_an_error(client: FakeClient) -> None:
     client.failures.append(ApiError(422, "Invalid", "no"))
     with pytest.raises(ApiError):
         await StatusWriter(client).write(CONFIG_MAPS, config_map("a", 5), {"ready": True})
+
+
+async def test_released_fields_get_an_heir_and_keep_their_values(
+    client: FakeClient, applier: Applier
+) -> None:
+    await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
+    live = stored(client)
+    await applier.release(OWNER, CONFIG_MAPS, live, {"data": {"x": "1"}}, heir="heir")
+    verb, applied = client.writes[-1]
+    assert verb == "apply as heir"
+    uid = live["metadata"]["uid"]
+    assert applied["metadata"] == {"name": "a", "namespace": "demo", "uid": uid}
+    assert applied["data"] == {"x": "1"}
+
+
+async def test_fields_of_somebody_elses_object_are_not_released(
+    client: FakeClient, applier: Applier
+) -> None:
+    await applier.apply(OTHER, desired(x="1"), CONFIG_MAPS, None)
+    await applier.release(OWNER, CONFIG_MAPS, stored(client), {"data": {}}, heir="heir")
+    assert [verb for verb, _ in client.writes] == ["apply"]

@@ -215,10 +215,12 @@ async def test_an_optional_kind_that_is_not_served_is_empty_and_looked_for_again
 ) -> None:
     missing = ApiError(404, "NotFound", "the server could not find the requested resource")
     client.watches.extend([[missing], [missing], [LIST_END, FOREVER]])
-    async with running(client, log, optional=True):
+    async with running(client, log, optional=True) as reflector:
         await asyncio.sleep(59)
         assert log.lines == ["=@", "=@"]
+        assert not reflector.served
         await asyncio.sleep(2)
+        assert reflector.served
     assert log.lines == ["=@", "=@", "=@10"]
 
 
