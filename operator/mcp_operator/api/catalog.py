@@ -8,13 +8,16 @@ and operator may be one release apart.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from pydantic_core import to_json
 
 JsonObject = dict[str, Any]
+
+DEFAULT_PATH: Final = "/mcp"
+"""Where every server answers."""
 
 
 class CatalogModel(BaseModel):
@@ -180,7 +183,10 @@ class ResourceEntry(CatalogModel):
 
 
 class ServerSettings(CatalogModel):
-    """The server-wide settings that a gateway follows without a restart. Durations in seconds."""
+    """The server-wide settings that a gateway follows without a restart. Durations in seconds.
+
+    `paths` are those of the URL that MCP is served at, without a trailing slash.
+    """
 
     namespace: str
     name: str
@@ -193,6 +199,7 @@ class ServerSettings(CatalogModel):
     max_response_bytes: int = 10 * 1024 * 1024
     drain_timeout_seconds: float = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    paths: tuple[str, ...] = (DEFAULT_PATH,)
 
 
 class Catalog(CatalogModel):

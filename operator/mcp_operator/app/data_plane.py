@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from typing import Final
 
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.names import config_name
@@ -26,6 +27,11 @@ from mcp_operator.settings import GatewaySettings
 from mcp_operator.version import VERSION
 
 logger = logging.getLogger(__name__)
+
+PARTING_SECONDS: Final = 2.0
+"""How long clients have to leave the connections that they keep open: a busy client learns of it
+with its next request. It fits into what the pod is granted besides draining
+(`builders.deployment.EXIT_SECONDS`)."""
 
 
 class ListenError(OperatorError):
@@ -107,7 +113,7 @@ async def _serve(
                     group.create_task(forever("catalog source", source.run())),
                 ]
                 await stop.wait()
-                await gateway.stop()
+                await gateway.stop(PARTING_SECONDS)
                 for task in following:
                     task.cancel()
         except BaseExceptionGroup as errors:

@@ -9,7 +9,7 @@ from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from mcp_operator.api.catalog import Backend, Catalog, SecretKey, digest
+from mcp_operator.api.catalog import DEFAULT_PATH, Backend, Catalog, SecretKey, digest
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.assembly import Rejection
 from mcp_operator.core.errors import OperatorError
@@ -19,7 +19,6 @@ from mcp_operator.core.metrics import new_registry
 from mcp_operator.core.tasks import forever
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.front import PATH
 from mcp_operator.gateway.secret_values import StaticSecrets
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream import HttpUpstream
@@ -161,7 +160,7 @@ async def run_serve(settings: ServeSettings) -> None:
                 registry=new_registry(),
             )
             await _start(gateway, settings)
-            url = f"http://{settings.host}:{gateway.port}{PATH}"
+            url = f"http://{settings.host}:{gateway.port}{DEFAULT_PATH}"
             logger.info("Serving the files", extra={"url": url, **_figures(first)})
             try:
                 await _until(stop, local, seen)

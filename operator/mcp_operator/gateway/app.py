@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.gateway.contract import Executor
-from mcp_operator.gateway.front import PATH, Front
+from mcp_operator.gateway.front import Front
 from mcp_operator.gateway.management import Management
 from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.protocol.endpoint import Endpoint
@@ -73,7 +73,7 @@ class GatewayApp:
         )
         self._endpoint = Endpoint(current, executor, policy=policy, observer=metrics)
         metrics.watch(lambda: self._endpoint.open_streams, lambda: self._endpoint.in_flight)
-        self._front = Front(self._endpoint, lambda: current.server.max_request_bytes)
+        self._front = Front(self._endpoint, lambda: current.server)
         self._management = Management(current, registry, self._unready)
 
     @property
@@ -101,23 +101,22 @@ class GatewayApp:
         log.info(
             "The gateway is listening",
             extra={
-                "address": f"{self._address.host}:{self.port}{PATH}",
+                "address": f"{self._address.host}:{self.port}",
                 "management": f"{self._address.management_host}:{self.management_port}",
             },
         )
 
-    async def stop(self, settle: float = 0.0) -> None:
+    async def stop(self, parting: float = 0.0) -> None:
         """Drain and stop: unready first, streams ended cleanly, requests given time to finish.
 
         Args:
-            settle: Seconds to go on serving while unready, so that load balancers, which learn of
-                it only then, send nothing to a closed port.
+            parting: Seconds that clients have to leave the connections that they keep open.
         """
         self._draining = True
-        await asyncio.sleep(settle)
+        self._endpoint.close_streams()
+        await self._front.part(parting)
         seconds = self._current.server.drain_timeout_seconds
         deadline = asyncio.get_running_loop().time() + seconds
-        self._endpoint.close_streams()
         await self._front.stop(seconds)
         try:
             async with asyncio.timeout_at(deadline):

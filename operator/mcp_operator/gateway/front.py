@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 
+from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.gateway.listener import Listener
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpStream
 
 log = logging.getLogger(__name__)
-
-PATH: Final = "/mcp"
 
 BODY_SECONDS: Final = 30.0
 """How long a client may take to send its body."""
@@ -23,19 +23,23 @@ BODY_SECONDS: Final = 30.0
 WRITE_SECONDS: Final = 30.0
 """How long a client may leave a full buffer of a stream unread before it is cut off."""
 
+PARTING_INTERVAL: Final = 0.05
+"""Seconds between looks at whether the last client has left."""
+
 
 class Front:
-    """Serves an endpoint under `PATH`."""
+    """Serves an endpoint under the paths of its server."""
 
-    def __init__(self, endpoint: Endpoint, max_request_bytes: Callable[[], int]) -> None:
+    def __init__(self, endpoint: Endpoint, settings: Callable[[], ServerSettings]) -> None:
         """Set up a front.
 
         Args:
             endpoint: Answers the requests.
-            max_request_bytes: The limit on bodies that holds now.
+            settings: The paths and the limit on bodies that hold now.
         """
         self._endpoint = endpoint
-        self._max_request_bytes = max_request_bytes
+        self._settings = settings
+        self._leaving = False
         self._listener = Listener(self._handle)
 
     @property
@@ -51,13 +55,36 @@ class Front:
         """
         await self._listener.start(host, port)
 
+    async def part(self, seconds: float) -> None:
+        """Ask every client that keeps a connection to leave it, and wait until they have.
+
+        A connection that is closed while a request is on its way loses the request, and a client
+        must not repeat a POST of which it does not know how far it got (RFC 9110 §9.2.2). So each
+        answer closes its connection from now on, and new ones are still taken.
+
+        Args:
+            seconds: How long to wait at most.
+        """
+        self._leaving = True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._listener.connections:  # noqa: ASYNC110  # aiohttp tells of no departure
+                    await asyncio.sleep(PARTING_INTERVAL)
+
     async def stop(self, grace: float) -> None:
         """Accept no more, let what runs finish for `grace` seconds, cancel the rest."""
         await self._listener.stop(grace)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.path != PATH:
-            return web.Response(status=404, text=f"MCP is served at {PATH}\n")
+        answer = await self._answer(request)
+        if self._leaving:
+            answer.force_close()
+        return answer
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        paths = self._settings().paths
+        if (request.path.rstrip("/") or "/") not in paths:
+            return web.Response(status=404, text=f"MCP is served at {', '.join(paths)}\n")
         body = await self._read(request)
         if isinstance(body, web.Response):
             return body
@@ -77,7 +104,7 @@ class Front:
 
     async def _read(self, request: web.BaseRequest) -> bytes | web.Response:
         """Return the body, or what to answer where it is too large or too slow."""
-        limit = self._max_request_bytes()
+        limit = self._settings().max_request_bytes
         if (request.content_length or 0) > limit:
             return _too_large(limit)
         body = bytearray()

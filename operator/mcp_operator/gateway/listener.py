@@ -35,6 +35,11 @@ class Listener:
             raise RuntimeError("the listener has not been started")
         return self._port
 
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._opened[0].connections) if self._opened else 0
+
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one.
 

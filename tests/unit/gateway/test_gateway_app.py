@@ -75,6 +75,25 @@ async def test_only_one_path_is_served() -> None:
         assert (answer.status, await answer.text()) == (404, "MCP is served at /mcp\n")
 
 
+async def test_the_paths_are_those_of_the_server_in_service() -> None:
+    async with running(paths=("/mcp", "/shop/v1")) as gateway:
+        root = gateway.url.removesuffix("/mcp")
+
+        async def status(path: str) -> int:
+            async with gateway.client.get(root + path) as answer:
+                return answer.status
+
+        served, unknown = 400, 404  # there is no session to GET the stream of
+        assert [await status(path) for path in ("/mcp", "/mcp/", "/shop/v1", "/shop/v1/")] == [
+            served
+        ] * 4
+        assert [await status(path) for path in ("/", "/shop", "/shop/v1/x")] == [unknown] * 3
+        gateway.current.swap(table(tool("add"), paths=("/", "/mcp")))
+        assert [await status(path) for path in ("/", "/mcp", "/shop/v1")] == [served] * 2 + [
+            unknown
+        ]
+
+
 async def test_a_body_over_the_limit_is_413() -> None:
     async def endless() -> AsyncIterator[bytes]:
         while True:
@@ -218,15 +237,45 @@ async def test_draining_gives_up_on_what_outlasts_it(caplog: pytest.LogCaptureFi
             await call
 
 
-async def test_a_settling_gateway_is_unready_and_serves() -> None:
+async def test_a_parting_gateway_is_unready_and_serves_until_its_clients_have_left() -> None:
     async with running() as gateway:
-        stopping = asyncio.ensure_future(gateway.app.stop(settle=0.2))
+        async with gateway.send(modern("tools/list")) as answer:
+            assert "connection" not in answer.headers  # it is kept, and so awaited
+            await answer.read()
+        stopping = asyncio.ensure_future(gateway.app.stop(parting=60))
         await asyncio.sleep(0)
 
         status, text = await gateway.manage("/readyz")
         assert (status, text) == (503, "draining: this process is about to stop\n")
-        assert "result" in await read(gateway, modern("tools/list"))
+        assert not stopping.done()
+        async with gateway.send(modern("tools/list")) as answer:
+            assert answer.headers["connection"] == "close"
+            assert "result" in await answer.json()
+        async with asyncio.timeout(10):
+            await stopping
+
+
+async def test_a_parting_gateway_takes_new_connections_while_a_client_stays() -> None:
+    async with running() as gateway, aiohttp.ClientSession() as newcomer:
+        await read(gateway, modern("tools/list"))
+        stopping = asyncio.ensure_future(gateway.app.stop(parting=0.5))
+        request = modern("tools/list")
+        headers = {name: value for name, value in request.headers.items() if name != "host"}
+
+        async with newcomer.post(gateway.url, data=request.body, headers=headers) as answer:
+            assert answer.status == 200
+        assert not stopping.done()
         await stopping
+
+
+async def test_a_client_that_does_not_leave_is_left() -> None:
+    async with running() as gateway:
+        await read(gateway, modern("tools/list"))
+
+        async with asyncio.timeout(10):
+            await gateway.app.stop(parting=0.1)
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await read(gateway, modern("tools/list"))
 
 
 async def test_a_port_that_is_taken_leaves_nothing_open() -> None:
