@@ -50,6 +50,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
             Reason.DISABLED,
             Reason.INGRESS_PATH_IGNORED,
             Reason.REDIS_NOT_USED,
+            Reason.EGRESS_INCOMPLETE,
         ),
         False: (
             Reason.INVALID,
@@ -69,6 +70,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
             Reason.REF_NOT_PERMITTED,
             Reason.CONFIG_MAP_NOT_FOUND,
             Reason.SECRET_NOT_FOUND,
+            Reason.GATEWAY_API_MISSING,
             Reason.MEMBERS_UNRESOLVED,
         ),
     },

@@ -51,6 +51,10 @@ class Reason(StrEnum):
         "RedisNotUsed",
         "The object is accepted; in mode Gateway its redis settings have no effect.",
     )
+    EGRESS_INCOMPLETE = (
+        "EgressIncomplete",
+        "The object is accepted; its NetworkPolicy closes the way to a Service without selector.",
+    )
     DISABLED = "Disabled", "The object is accepted and switched off by enabled: false."
 
     # ResolvedRefs
@@ -70,6 +74,10 @@ class Reason(StrEnum):
         "The ConfigMap, or its key, does not exist, or holds what cannot be used there.",
     )
     SECRET_NOT_FOUND = "SecretNotFound", "The Secret, or its key, does not exist."
+    GATEWAY_API_MISSING = (
+        "GatewayApiMissing",
+        "An HTTPRoute is asked for, and the cluster has no Gateway API.",
+    )
     MEMBERS_UNRESOLVED = (
         "MembersUnresolved",
         "A selected tool or resource refers to something that does not exist.",

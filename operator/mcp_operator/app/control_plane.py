@@ -76,7 +76,11 @@ def _manager(settings: OperatorSettings, client: Client, session: aiohttp.Client
         manager,
         informers,
         client,
-        context=BuildContext(settings.gateway_image, settings.gateway_image_pull_policy),
+        context=BuildContext(
+            settings.gateway_image,
+            settings.gateway_image_pull_policy,
+            operator_namespace=_pod_namespace(),
+        ),
         recorder=recorder,
         ask=http_ask(session),
         clock=clock,
@@ -91,7 +95,7 @@ def _elector(settings: OperatorSettings, client: Client, identity: str) -> Leade
     try:
         return LeaderElector(
             client,
-            namespace=settings.lease_namespace or _own_namespace(),
+            namespace=settings.lease_namespace or _pod_namespace() or "default",
             name=settings.lease_name,
             identity=identity,
             lease_duration=settings.lease_duration,
@@ -104,14 +108,14 @@ def _elector(settings: OperatorSettings, client: Client, identity: str) -> Leade
         raise SettingsError(f"--lease-duration and its kin do not fit: {error}") from error
 
 
-def _own_namespace() -> str:
-    """Return the pod's namespace: from the downward API, else from its account, else `default`."""
+def _pod_namespace() -> str:
+    """Return the pod's namespace: from the downward API, else from its account; empty in no pod."""
     if name := os.environ.get("POD_NAMESPACE"):
         return name
     try:
         return POD_NAMESPACE.read_text(encoding="utf-8").strip()
     except OSError:
-        return "default"
+        return ""
 
 
 async def _until_stopped(manager: Manager) -> None:

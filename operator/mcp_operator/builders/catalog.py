@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from mcp_operator.api.catalog import ServerSettings
+from mcp_operator.api.catalog import DEFAULT_PATH, ServerSettings
 from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
 from mcp_operator.api.v1alpha1.common import Selector
@@ -95,7 +95,15 @@ def server_settings(server: MCPServer) -> ServerSettings:
         max_response_bytes=config.max_response_bytes,
         drain_timeout_seconds=parse_duration(config.drain_timeout),
         log_level=config.log_level,
+        paths=endpoint_paths(server),
     )
+
+
+def endpoint_paths(server: MCPServer) -> tuple[str, ...]:
+    """Return every path that the gateway answers at, in order, without a trailing slash."""
+    fronts = (server.spec.ingress, server.spec.http_route)
+    prefixes = [front.path_prefix for front in fronts if front is not None]
+    return tuple(sorted({DEFAULT_PATH, *(prefix.rstrip("/") or "/" for prefix in prefixes)}))
 
 
 def build_catalog(server: MCPServer, compiled: Iterable[Compiled]) -> Assembly:

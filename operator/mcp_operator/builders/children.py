@@ -10,19 +10,27 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.configmap import build_files, build_shards
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
+from mcp_operator.builders.httproute import build_http_route
 from mcp_operator.builders.ingress import build_ingress
+from mcp_operator.builders.networkpolicy import build_network_policy
 from mcp_operator.builders.rbac import build_role, build_role_binding
 from mcp_operator.builders.resources import (
+    AUTOSCALERS,
     CONFIGMAPS,
     DEPLOYMENTS,
+    DISRUPTION_BUDGETS,
+    HTTPROUTES,
     INGRESSES,
+    NETWORKPOLICIES,
     ROLEBINDINGS,
     ROLES,
     SERVICEACCOUNTS,
     SERVICES,
 )
+from mcp_operator.builders.scaling import build_autoscaler, build_disruption_budget
 from mcp_operator.builders.service import build_service
 from mcp_operator.builders.serviceaccount import build_service_account
+from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.core.meta import Object, Resource
 
 
@@ -38,32 +46,41 @@ def desired_children(
     content: EncodedCatalog | Mapping[str, str],
     secret_names: Collection[str],
     context: BuildContext,
+    surroundings: Surroundings,
 ) -> list[Child]:
     """Return a server's children in the order of application.
 
-    Rights come before what they allow to read, shards before the index that names them, and the
-    configuration before the pods that need it. A change of the catalog alone changes nothing but
-    ConfigMaps, unless it takes another number of shards or names other Secrets.
+    Rights come before what they allow to read, the NetworkPolicy before what it lets pods reach,
+    shards before the index that names them, and the configuration before the pods that need it. A
+    change of the catalog alone changes nothing but ConfigMaps, unless it takes another number of
+    shards or names other Secrets or, with a NetworkPolicy of mode Full, other Services.
 
     Args:
         server: The server, with the metadata that the API server gave it.
         content: The catalog, or in Direct mode the files by name.
         secret_names: The Secrets, of the server's own namespace, that the catalog names.
         context: What the operator's settings say.
+        surroundings: What the cluster has around the server.
     """
-    children = [Child(SERVICEACCOUNTS, build_service_account(server))]
-    if isinstance(content, EncodedCatalog):
-        children += [
-            Child(ROLES, build_role(server, len(content.shards), secret_names)),
-            Child(ROLEBINDINGS, build_role_binding(server)),
-        ]
-        children += [Child(CONFIGMAPS, shard) for shard in build_shards(server, content)]
-    else:
-        children.append(Child(CONFIGMAPS, build_files(server, content)))
-    children += [
-        Child(DEPLOYMENTS, build_deployment(server, context)),
-        Child(SERVICES, build_service(server)),
+    wanted: list[tuple[Resource, Object | None]] = [
+        (SERVICEACCOUNTS, build_service_account(server)),
+        (NETWORKPOLICIES, build_network_policy(server, context, surroundings)),
     ]
-    if (ingress := build_ingress(server)) is not None:
-        children.append(Child(INGRESSES, ingress))
-    return children
+    if isinstance(content, EncodedCatalog):
+        wanted += [
+            (ROLES, build_role(server, len(content.shards), secret_names)),
+            (ROLEBINDINGS, build_role_binding(server)),
+        ]
+        wanted += [(CONFIGMAPS, shard) for shard in build_shards(server, content)]
+    else:
+        wanted.append((CONFIGMAPS, build_files(server, content)))
+    wanted += [
+        (DEPLOYMENTS, build_deployment(server, context)),
+        (AUTOSCALERS, build_autoscaler(server)),
+        (DISRUPTION_BUDGETS, build_disruption_budget(server)),
+        (SERVICES, build_service(server)),
+        (INGRESSES, build_ingress(server)),
+    ]
+    if surroundings.has_gateway_api:
+        wanted.append((HTTPROUTES, build_http_route(server)))
+    return [Child(resource, obj) for resource, obj in wanted if obj is not None]

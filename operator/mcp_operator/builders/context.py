@@ -20,6 +20,8 @@ class BuildContext:
     """The image of gateway pods, where a server names no other."""
     gateway_image_pull_policy: PullPolicy = "IfNotPresent"
     """The pull policy of gateway pods, where a server names no other."""
+    operator_namespace: str = ""
+    """The namespace of the operator's own pods; empty where it runs outside of the cluster."""
 
 
 def child(server: MCPServer, resource: Resource, name: str) -> Object:

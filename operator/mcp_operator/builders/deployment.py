@@ -32,18 +32,17 @@ PRESTOP_SECONDS: Final = 5
 """How long a terminating pod still accepts connections, while proxies stop choosing it."""
 
 EXIT_SECONDS: Final = 5
-"""What is left after draining for the process to close its connections and go."""
+"""What is left besides draining for the process to part from its clients and go."""
 
 DEFAULT_RESOURCES: Final[Object] = {"requests": {"cpu": "50m", "memory": "128Mi"}}
 """No limits: the memory that a gateway needs follows its catalog and its traffic."""
 
 
 def build_deployment(server: MCPServer, context: BuildContext) -> Object:
-    """Return the Deployment."""
+    """Return the Deployment; it has no `replicas` where they are an autoscaler's to set."""
     name = server.name
     deployment = child(server, DEPLOYMENTS, child_name(name))
     deployment["spec"] = {
-        "replicas": server.spec.replicas,
         "revisionHistoryLimit": 3,
         "selector": {"matchLabels": selector_labels(name)},
         "strategy": {
@@ -52,6 +51,8 @@ def build_deployment(server: MCPServer, context: BuildContext) -> Object:
         },
         "template": _pod_template(server, context),
     }
+    if (replicas := server.spec.fixed_replicas) is not None:
+        deployment["spec"]["replicas"] = replicas
     return deployment
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 def child_name(server: str) -> str:
-    """Return the one name of the Deployment, Service, ServiceAccount, Role and Ingress."""
+    """Return the one name of everything that a server is made of, but its ConfigMaps."""
     return f"mcp-server-{server}"
 
 

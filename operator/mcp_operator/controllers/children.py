@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mcp_operator.builders.children import Child
-from mcp_operator.builders.resources import CONFIGMAPS
+from mcp_operator.builders.resources import AUTOSCALERS, CONFIGMAPS, DEPLOYMENTS
 from mcp_operator.controllers.world import World
-from mcp_operator.core.meta import Object, key_of
+from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.runtime.apply import Applier, OwnershipConflictError
 from mcp_operator.runtime.errors import ApiError
+
+REPLICAS_HEIR: Final = "mcp-operator-autoscaling"
+"""The field manager that owns a Deployment's replicas from when the operator no longer applies them
+until the autoscaler changes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +31,41 @@ class Outcome:
     error: ApiError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """A desired state and the cached object that was found to have it."""
+
+    desired: Object
+    live: Object
+
+
 class ChildrenApplier:
     """Brings the children of one server at a time into the desired state."""
 
     def __init__(self, world: World, applier: Applier) -> None:
         self._world = world
         self._applier = applier
+        self._settled: dict[Key, dict[tuple[Resource, Key], _Settled]] = {}
+
+    def forget(self, owner: Key) -> None:
+        """Drop what is known of the children of an owner that is gone."""
+        self._settled.pop(owner, None)
 
     async def apply(self, owner: Object, desired: Sequence[Child]) -> Outcome:
         """Apply what is desired, then delete what the owner has besides."""
+        try:
+            await self._release_replicas(owner, desired)
+        except ApiError as error:
+            return Outcome(error=error)
         conflicts: list[str] = []
         errors: list[ApiError] = []
         broken_catalog = False
+        settled = self._settled.setdefault(key_of(owner), {})
         for child in desired:
             if broken_catalog and child.resource == CONFIGMAPS:
                 continue  # the index must not name shards that could not be written
-            live = self._world.owned[child.resource].store.get(key_of(child.object))
             try:
-                await self._applier.apply(owner, child.object, child.resource, live)
+                await self._settle(owner, child, settled)
             except OwnershipConflictError as conflict:
                 conflicts.append(str(conflict))
             except ApiError as error:
@@ -54,6 +76,32 @@ class ChildrenApplier:
         if not conflicts and not errors:
             await self._prune(owner, desired)
         return Outcome(tuple(conflicts), errors[0] if errors else None)
+
+    async def _release_replicas(self, owner: Object, desired: Sequence[Child]) -> None:
+        """Leave the number of pods to an autoscaler that is about to be made, as it is."""
+        for autoscaler in desired:
+            if autoscaler.resource != AUTOSCALERS:
+                continue
+            key = key_of(autoscaler.object)  # its Deployment has the same name
+            deployment = self._world.owned[DEPLOYMENTS].store.get(key)
+            if deployment is not None and self._world.owned[AUTOSCALERS].store.get(key) is None:
+                fields = {"spec": {"replicas": deployment["spec"]["replicas"]}}
+                await self._applier.release(
+                    owner, DEPLOYMENTS, deployment, fields, heir=REPLICAS_HEIR
+                )
+
+    async def _settle(
+        self, owner: Object, child: Child, settled: dict[tuple[Resource, Key], _Settled]
+    ) -> None:
+        """Apply one child, unless exactly this was compared with exactly that before."""
+        identity = (child.resource, key_of(child.object))
+        live = self._world.owned[child.resource].store.get(identity[1])
+        known = settled.get(identity)
+        if known is not None and known.live is live and known.desired == child.object:
+            return
+        outcome = await self._applier.apply(owner, child.object, child.resource, live)
+        if outcome == "unchanged" and live is not None:
+            settled[identity] = _Settled(child.object, live)
 
     async def _prune(self, owner: Object, desired: Sequence[Child]) -> None:
         wanted = {(child.resource, key_of(child.object)) for child in desired}

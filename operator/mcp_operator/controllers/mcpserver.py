@@ -19,6 +19,7 @@ from mcp_operator.builders.direct import MAX_FILES_BYTES, direct_files, files_si
 from mcp_operator.builders.members import Compiled, InvalidError
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.controllers.children import ChildrenApplier
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
@@ -27,6 +28,7 @@ from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.serving import (
     ServerView,
     is_ready,
+    lacks_gateway_api,
     server_conditions,
     server_fields,
 )
@@ -45,7 +47,7 @@ and the statuses of the server's tools, which follow its conditions, are not wri
 
 PROBLEM_RETRY_SECONDS = 30.0
 """How often a pass is repeated whose cause of failure no watch will tell of: an object in the way
-that the operator does not own, or a pod that does not answer."""
+that the operator does not own, a kind that is not installed, or a pod that does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,7 @@ class MCPServerReconciler:
             self._assembled.pop(request, None)
             self._confirmations.forget(request)
             self._ledger.forget(request)
+            self._children.forget(request)
             return None
         try:
             server = self._world.parser.server(raw)
@@ -95,8 +98,9 @@ class MCPServerReconciler:
             await self._refuse(raw, error)
             return None
         assembled = await self._assemble(request, server)
-        problem, failure = await self._apply(raw, server, assembled)
-        view = self._view(request, server, assembled, problem)
+        around = self._world.surroundings(server.model, assembled.assembly.catalog)
+        problem, failure = await self._apply(raw, server, assembled, around)
+        view = self._view(request, server, assembled, around, problem)
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)
         conditions = server_conditions(view)
@@ -105,8 +109,7 @@ class MCPServerReconciler:
             self._ledger.settle(request, assembled.assembly.whole)
         if failure is not None:
             raise failure
-        incomplete = problem is not None or (view.confirmed and view.confirmed.missing)
-        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if incomplete else None
+        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if _incomplete(view) else None
 
     async def _assemble(self, key: Key, server: ParsedServer) -> _Assembled:
         members = tuple(
@@ -125,7 +128,7 @@ class MCPServerReconciler:
         return assembled
 
     async def _apply(
-        self, raw: Object, server: ParsedServer, assembled: _Assembled
+        self, raw: Object, server: ParsedServer, assembled: _Assembled, around: Surroundings
     ) -> tuple[Condition | None, ApiError | None]:
         """Return what to say of a failure, and the error to retry on, if there was one."""
         content: EncodedCatalog | Mapping[str, str] = assembled.encoded
@@ -135,7 +138,7 @@ class MCPServerReconciler:
                 return _too_large(size), None
             content = files
         secrets = {secret.name for secret in assembled.assembly.secrets}
-        desired = desired_children(server.model, content, secrets, self._context)
+        desired = desired_children(server.model, content, secrets, self._context, around)
         outcome = await self._children.apply(raw, desired)
         if outcome.error is not None:
             if outcome.error.is_retryable:
@@ -154,6 +157,7 @@ class MCPServerReconciler:
         key: Key,
         server: ParsedServer,
         assembled: _Assembled,
+        around: Surroundings,
         problem: Condition | None,
     ) -> ServerView:
         ready = [pod for pod in self._world.pods_of(key) if is_ready(pod)]
@@ -170,6 +174,7 @@ class MCPServerReconciler:
             deployment=self._world.owned[DEPLOYMENTS].store.get(deployment),
             ready_pods=len(ready),
             confirmed=confirmed,
+            surroundings=around,
             problem=problem,
         )
 
@@ -204,6 +209,11 @@ def _identical(known: Sequence[Compiled], members: Sequence[Compiled]) -> bool:
 
 def _pod(raw: Object) -> Pod:
     return Pod(uid_of(raw), raw["metadata"]["name"], raw["status"]["podIP"], MANAGEMENT_PORT)
+
+
+def _incomplete(view: ServerView) -> bool:
+    unconfirmed = view.confirmed is not None and bool(view.confirmed.missing)
+    return view.problem is not None or unconfirmed or lacks_gateway_api(view)
 
 
 def _grace_left(view: ServerView) -> float:

@@ -12,6 +12,8 @@ from mcp_operator.api.versions import PROTOCOL_VERSIONS
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.labels import selector_labels
 from mcp_operator.builders.names import child_name
+from mcp_operator.builders.resources import HTTPROUTES
+from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.core.meta import Object
 
@@ -34,6 +36,7 @@ class ServerView:
         deployment: Its Deployment as cached; None before it exists.
         ready_pods: How many of its pods are ready.
         confirmed: What those pods said; None in mode Direct, where nobody is asked.
+        surroundings: What the cluster has around it.
         problem: Why the children could not be brought up to date, if so.
     """
 
@@ -44,6 +47,7 @@ class ServerView:
     deployment: Object | None
     ready_pods: int
     confirmed: Confirmed | None
+    surroundings: Surroundings
     problem: Condition | None = None
 
 
@@ -95,6 +99,11 @@ def server_fields(view: ServerView) -> Object:
     }
 
 
+def lacks_gateway_api(view: ServerView) -> bool:
+    """Tell whether the server asks for an HTTPRoute where there are none."""
+    return view.server.spec.http_route is not None and not view.surroundings.has_gateway_api
+
+
 def is_ready(pod: Object) -> bool:
     """Tell whether a pod is ready, has an address, and is not on its way out."""
     status = pod.get("status") or {}
@@ -104,6 +113,15 @@ def is_ready(pod: Object) -> bool:
         and "deletionTimestamp" not in pod["metadata"]
         and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
     )
+
+
+def _wanted(view: ServerView) -> int:
+    """Return how many pods there should be: as the spec says, or as an autoscaler decided."""
+    fixed = view.server.spec.fixed_replicas
+    if fixed is not None:
+        return fixed
+    deployed = (view.deployment or {}).get("spec") or {}
+    return int(deployed.get("replicas", 1))  # what the API server makes of none
 
 
 def _no(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
@@ -123,10 +141,25 @@ def _accepted(view: ServerView) -> Condition:
             Reason.REDIS_NOT_USED,
             "spec.redis has no effect in mode Gateway, which keeps nothing in Redis",
         )
+    if view.surroundings.unselected and not view.server.spec.network_policy.extra_egress:
+        services = _listed(map(str, view.surroundings.unselected))
+        return _yes(
+            ConditionType.ACCEPTED,
+            Reason.EGRESS_INCOMPLETE,
+            f"the NetworkPolicy closes the way to Services without a selector: {services}; "
+            "add their addresses to spec.networkPolicy.extraEgress",
+        )
     return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED)
 
 
 def _resolved(view: ServerView) -> Condition:
+    if lacks_gateway_api(view):
+        return _no(
+            ConditionType.RESOLVED_REFS,
+            Reason.GATEWAY_API_MISSING,
+            "spec.httpRoute has no effect: the cluster does not serve HTTPRoute of "
+            f"{HTTPROUTES.api_version}; install the Gateway API, or use spec.ingress",
+        )
     unresolved = [
         f"{rejection.kind} {rejection.key.name}"
         for rejection in view.assembly.rejected
@@ -146,7 +179,7 @@ def _programmed(view: ServerView) -> Condition:
             if view.problem.type is type_
             else _no(type_, Reason.NOT_ACCEPTED, view.problem.message)
         )
-    if view.server.spec.replicas == 0:
+    if _wanted(view) == 0:
         return _no(type_, Reason.SCALED_TO_ZERO)
     if view.confirmed is None:
         return _yes(type_, Reason.MOUNTED)
@@ -163,7 +196,8 @@ def _programmed(view: ServerView) -> Condition:
 
 
 def _available(view: ServerView) -> Condition:
-    if view.server.spec.replicas == 0:
+    wanted = _wanted(view)
+    if wanted == 0:
         return _no(ConditionType.READY, Reason.SCALED_TO_ZERO)
     status = (view.deployment or {}).get("status") or {}
     for condition in status.get("conditions") or ():
@@ -172,7 +206,7 @@ def _available(view: ServerView) -> Condition:
     return _no(
         ConditionType.READY,
         Reason.UNAVAILABLE,
-        f"{status.get('availableReplicas', 0)} of {view.server.spec.replicas} pods are available",
+        f"{status.get('availableReplicas', 0)} of {wanted} pods are available",
     )
 
 

@@ -6,19 +6,18 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Literal
 
-from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.api.catalog import Catalog
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS, MCPServer
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector
 from mcp_operator.builders.members import MemberKind, Slot
 from mcp_operator.builders.resources import (
+    CHILDREN,
     CONFIGMAPS,
-    DEPLOYMENTS,
-    INGRESSES,
+    HTTPROUTES,
     PODS,
-    ROLEBINDINGS,
-    ROLES,
-    SERVICEACCOUNTS,
     SERVICES,
 )
+from mcp_operator.builders.surroundings import Surroundings, survey
 from mcp_operator.controllers.parsing import ParsedServer, Parser
 from mcp_operator.core.meta import (
     Key,
@@ -41,9 +40,6 @@ MEMBERS: Mapping[MemberKind, Resource] = {
 REFERENCE_GRANTS = Resource(
     "gateway.networking.k8s.io", "v1beta1", "referencegrants", "ReferenceGrant"
 )
-
-OWNED = (CONFIGMAPS, DEPLOYMENTS, INGRESSES, ROLEBINDINGS, ROLES, SERVICEACCOUNTS, SERVICES)
-"""The kinds of a server's children."""
 
 BY_OWNER = "owner"
 BY_SERVICE = "service"
@@ -75,7 +71,10 @@ class World:
         self.config_maps = declare(CONFIGMAPS, metadata_only=True)
         self.grants = declare(REFERENCE_GRANTS, optional=True)
         self.owned: dict[Resource, Informer] = {
-            resource: declare(resource, label_selector=managed_selector()) for resource in OWNED
+            resource: declare(
+                resource, label_selector=managed_selector(), optional=resource == HTTPROUTES
+            )
+            for resource in CHILDREN
         }
         self.pods = declare(PODS, label_selector=managed_selector())
         self._add_indexes()
@@ -124,6 +123,13 @@ class World:
         for resource, informer in self.owned.items():
             for child in informer.store.by_index(BY_OWNER, uid_of(server)):
                 yield resource, child
+
+    def surroundings(self, server: MCPServer, catalog: Catalog) -> Surroundings:
+        """Return what lies around a server, as far as its spec makes that matter."""
+        has_gateway_api = self.owned[HTTPROUTES].served
+        if server.spec.network_policy.mode != "Full":
+            return Surroundings(has_gateway_api=has_gateway_api)
+        return survey(catalog, self.services.store.get, has_gateway_api=has_gateway_api)
 
     def pods_of(self, server: Key) -> list[Object]:
         """Return the pods of a server."""

@@ -5,11 +5,12 @@ name the field and the fix.
 """
 
 from support.negatives.case import Negative
+from support.negatives.pods import PODS
 from support.negatives.prompts import PROMPTS
 from support.negatives.resources import RESOURCES
 from support.negatives.servers import SERVERS
 from support.negatives.tools import TOOLS
 
-NEGATIVES = (*SERVERS, *TOOLS, *PROMPTS, *RESOURCES)
+NEGATIVES = (*SERVERS, *PODS, *TOOLS, *PROMPTS, *RESOURCES)
 
 __all__ = ["NEGATIVES", "Negative"]

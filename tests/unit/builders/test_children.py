@@ -13,11 +13,19 @@ from mcp_operator.builders.children import Child, desired_children
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import managed_selector
 from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.core.meta import LabelSelector
 from support.servers import server
 
 CONTEXT = BuildContext(gateway_image="registry.example/mcp-operator:1")
 ENV = [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]
+PLAIN = Surroundings()
+EVERYTHING: dict[str, Any] = {
+    "ingress": {},
+    "httpRoute": {"parentRefs": [{"name": "public"}]},
+    "autoscaling": {"maxReplicas": 3, "behavior": {"scaleUp": {}}},
+    "networkPolicy": {"mode": "Full", "extraEgress": [{"ports": [{"port": 5432}]}]},
+}
 FILES = {"tools.json": "[]", "prompts.json": "[]", "resources.json": "[]"}
 
 
@@ -30,8 +38,10 @@ def built(
     owner: MCPServer,
     content: EncodedCatalog | dict[str, str] | None = None,
     secrets: tuple[str, ...] = (),
+    around: Surroundings = PLAIN,
 ) -> list[Child]:
-    return desired_children(owner, catalog() if content is None else content, secrets, CONTEXT)
+    given = catalog() if content is None else content
+    return desired_children(owner, given, secrets, CONTEXT, around)
 
 
 def names(children: list[Child]) -> list[str]:
@@ -44,15 +54,37 @@ def only(children: list[Child], kind: str) -> dict[str, Any]:
 
 
 def test_a_gateway_server_is_made_of_rights_then_catalog_then_pods() -> None:
-    assert names(built(server(ingress={}))) == [
+    assert names(built(server(**EVERYTHING))) == [
+        "ServiceAccount/mcp-server-shop",
+        "NetworkPolicy/mcp-server-shop",
+        "Role/mcp-server-shop",
+        "RoleBinding/mcp-server-shop",
+        "ConfigMap/mcp-server-shop-config",
+        "Deployment/mcp-server-shop",
+        "HorizontalPodAutoscaler/mcp-server-shop",
+        "PodDisruptionBudget/mcp-server-shop",
+        "Service/mcp-server-shop",
+        "Ingress/mcp-server-shop",
+        "HTTPRoute/mcp-server-shop",
+    ]
+
+
+def test_what_is_not_asked_for_is_not_made() -> None:
+    assert names(built(server())) == [
         "ServiceAccount/mcp-server-shop",
         "Role/mcp-server-shop",
         "RoleBinding/mcp-server-shop",
         "ConfigMap/mcp-server-shop-config",
         "Deployment/mcp-server-shop",
         "Service/mcp-server-shop",
-        "Ingress/mcp-server-shop",
     ]
+
+
+def test_a_route_is_made_only_where_the_cluster_knows_routes() -> None:
+    children = built(server(**EVERYTHING), around=Surroundings(has_gateway_api=False))
+
+    assert "HTTPRoute/mcp-server-shop" not in names(children)
+    assert len(children) == len(built(server(**EVERYTHING))) - 1
 
 
 def test_a_direct_server_gets_its_files_and_no_rights() -> None:
@@ -107,7 +139,7 @@ def test_equal_input_gives_equal_output() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "content"), [({"ingress": {}}, None), ({"image": "example/server:1"}, FILES)]
+    ("spec", "content"), [(EVERYTHING, None), ({"image": "example/server:1"}, FILES)]
 )
 def test_every_child_is_labelled_owned_and_of_a_resource_that_is_watched(
     spec: dict[str, Any], content: dict[str, str] | None
@@ -139,7 +171,7 @@ def test_the_selector_of_managed_children_matches_every_child() -> None:
 
 def test_the_longest_allowed_server_name_gives_valid_names() -> None:
     longest = "s" * 52
-    for child in built(server(longest, ingress={}), catalog("x", shard_bytes=40)):
+    for child in built(server(longest, **EVERYTHING), catalog("x", shard_bytes=40)):
         limit = 253 if child.object["kind"] == "ConfigMap" else 63
         assert len(child.object["metadata"]["name"]) <= limit
         assert all(len(value) <= 63 for value in child.object["metadata"]["labels"].values())
@@ -149,7 +181,8 @@ def test_nothing_desired_is_empty_because_the_api_server_would_leave_it_out() ->
     def empties(value: Any, path: str) -> list[str]:
         if isinstance(value, dict):
             return [e for key, item in value.items() for e in empties(item, f"{path}.{key}")] or (
-                [] if value else [path]
+                # A selector that is empty selects everything, and is kept.
+                [] if value or path.endswith("Selector") else [path]
             )
         if isinstance(value, list):
             return [e for item in value for e in empties(item, f"{path}[]")] or (
@@ -159,5 +192,5 @@ def test_nothing_desired_is_empty_because_the_api_server_would_leave_it_out() ->
 
     env = [{"name": "EMPTY", "value": ""}]
     for spec, content in (({}, None), ({"image": "example/server:1"}, FILES)):
-        for child in built(server(env=env, resources={}, ingress={}, **spec), content):
+        for child in built(server(env=env, resources={}, **EVERYTHING, **spec), content):
             assert empties(child.object, child.object["kind"]) == []

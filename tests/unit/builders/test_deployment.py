@@ -128,6 +128,12 @@ def test_replicas_follow_the_spec_and_are_one_by_default() -> None:
     assert build_deployment(server(replicas=0), CONTEXT)["spec"]["replicas"] == 0
 
 
+def test_with_autoscaling_the_number_of_pods_is_not_declared() -> None:
+    assert (
+        "replicas" not in build_deployment(server(autoscaling={"maxReplicas": 3}), CONTEXT)["spec"]
+    )
+
+
 def test_an_update_never_takes_a_pod_away_before_its_successor_is_ready() -> None:
     strategy = build_deployment(server(), CONTEXT)["spec"]["strategy"]
 

@@ -1,9 +1,15 @@
-"""The Service and the Ingress."""
+"""The Service, the Ingress and the HTTPRoute, and where the gateway answers behind them."""
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
+from mcp_operator.builders.catalog import endpoint_paths
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
+from mcp_operator.builders.httproute import build_http_route
 from mcp_operator.builders.ingress import build_ingress
 from mcp_operator.builders.service import build_service
 from support.servers import server
@@ -84,3 +90,62 @@ def test_an_ingress_has_all_that_was_asked_for() -> None:
     assert ingress["spec"]["ingressClassName"] == "nginx"
     assert ingress["spec"]["tls"] == [{"hosts": ["shop.example.com"], "secretName": "shop-tls"}]
     assert ingress["metadata"]["annotations"] == {"nginx.example/timeout": "3600"}
+
+
+def test_there_is_no_route_unless_asked_for() -> None:
+    assert build_http_route(server()) is None
+
+
+def test_a_route_leads_from_its_gateways_to_the_service() -> None:
+    parent = {"name": "public", "namespace": "infra", "sectionName": "https", "port": 443}
+    route = build_http_route(
+        server(
+            service={"port": 80},
+            httpRoute={
+                "parentRefs": [{"name": "local"}, parent],
+                "hostnames": ["shop.example.com"],
+                "pathPrefix": "/shop",
+            },
+        )
+    )
+
+    assert route is not None
+    assert route["spec"] == {
+        "parentRefs": [{"name": "local"}, parent],
+        "hostnames": ["shop.example.com"],
+        "rules": [
+            {
+                "matches": [{"path": {"type": "PathPrefix", "value": "/shop"}}],
+                "backendRefs": [{"name": "mcp-server-shop", "port": 80}],
+            }
+        ],
+    }
+
+
+def test_a_route_without_hosts_leaves_them_to_the_listener() -> None:
+    route = build_http_route(server(httpRoute={"parentRefs": [{"name": "public"}]}))
+
+    assert route is not None
+    assert "hostnames" not in route["spec"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "paths"),
+    [
+        ({}, ("/mcp",)),
+        ({"ingress": {}}, ("/mcp",)),
+        ({"ingress": {"pathPrefix": "/shop/"}}, ("/mcp", "/shop")),
+        ({"ingress": {"pathPrefix": "/"}}, ("/", "/mcp")),
+        (
+            {
+                "ingress": {"pathPrefix": "/a"},
+                "httpRoute": {"parentRefs": [{"name": "public"}], "pathPrefix": "/b/c"},
+            },
+            ("/a", "/b/c", "/mcp"),
+        ),
+    ],
+)
+def test_the_gateway_answers_wherever_something_leads_to_it(
+    spec: dict[str, Any], paths: tuple[str, ...]
+) -> None:
+    assert endpoint_paths(server(**spec)) == paths

@@ -6,107 +6,22 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.base import ApiModel, list_map, rule, validated
 from mcp_operator.api.v1alpha1.common import (
     Conditions,
-    ConfigMapKeyRef,
     DnsLabel,
     DnsSubdomain,
     Duration,
     Generation,
     Kind,
     PortNumber,
-    SecretKeyRef,
     Selector,
     Timestamp,
 )
-
-QUANTITY = (
-    r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
-    r"(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$"
-)
-"""apimachinery `resource.Quantity`, as controller-gen writes it."""
-
-Argument = Annotated[str, Field(max_length=4096)]
-Annotations = Annotated[dict[str, Annotated[str, Field(max_length=65536)]], Field(max_length=64)]
-Quantity = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=QUANTITY, max_length=64)]
-Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]
-
-HostName = Annotated[
-    str,
-    matching(
-        r"^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$",
-        "write a lower-case host name, such as mcp.example.com or *.example.com",
-        max_length=253,
-    ),
-]
-PathPrefix = Annotated[
-    str,
-    matching(
-        r"^/[A-Za-z0-9/._~-]*$",
-        "write an absolute path of letters, digits, '-', '_', '.' and '~', such as /mcp",
-        max_length=256,
-    ),
-]
-Image = Annotated[
-    str,
-    matching(
-        r"^[^\s]+$", "write an image without spaces, such as ghcr.io/me/app:1.0", max_length=1024
-    ),
-]
-
-
-class FieldRef(ApiModel):
-    """A field of the pod."""
-
-    api_version: Literal["v1"] = "v1"
-    """Version of the API that fieldPath is written in."""
-    field_path: Annotated[str, Field(min_length=1, max_length=253)]
-    """Path of the field, such as metadata.namespace."""
-
-
-class EnvSource(ApiModel):
-    """Where the value of an environment variable comes from."""
-
-    model_config = validated(
-        rule(
-            "[has(self.secretKeyRef), has(self.configMapKeyRef), has(self.fieldRef)]"
-            ".filter(given, given).size() == 1",
-            "set exactly one of secretKeyRef, configMapKeyRef and fieldRef",
-        )
-    )
-
-    secret_key_ref: SecretKeyRef | None = None
-    """A key of a Secret."""
-    config_map_key_ref: ConfigMapKeyRef | None = None
-    """A key of a ConfigMap."""
-    field_ref: FieldRef | None = None
-    """A field of the pod."""
-
-
-class EnvVar(ApiModel):
-    """One environment variable of the container."""
-
-    model_config = validated(
-        rule(
-            "!(has(self.value) && has(self.valueFrom))",
-            "set only one of value and valueFrom",
-        )
-    )
-
-    name: Annotated[
-        str,
-        matching(
-            r"^[-._a-zA-Z][-._a-zA-Z0-9]*$",
-            "use letters, digits, '_', '-' and '.', not beginning with a digit",
-            max_length=253,
-        ),
-    ]
-    """Name of the variable."""
-    value: Annotated[str, Field(max_length=32768)] | None = None
-    """The value itself; empty when neither value nor valueFrom is set."""
-    value_from: EnvSource | None = None
-    """A Secret, ConfigMap or pod field that holds the value."""
+from mcp_operator.api.v1alpha1.container import Argument, EnvVar, Image, ResourceRequirements
+from mcp_operator.api.v1alpha1.exposure import HTTPRoute, Ingress, ServiceSettings
+from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
+from mcp_operator.api.v1alpha1.scaling import MAX_REPLICAS, Autoscaling, PodDisruptionBudget
 
 
 class Redis(ApiModel):
@@ -132,31 +47,6 @@ class Redis(ApiModel):
         return self.service_name or self.address or ""
 
 
-class Ingress(ApiModel):
-    """An Ingress in front of the endpoint."""
-
-    model_config = validated(
-        rule(
-            "!has(self.tlsSecretName) || has(self.host)",
-            "tlsSecretName needs host: the name in the certificate",
-            field_path=".tlsSecretName",
-        )
-    )
-
-    host: HostName | None = None
-    """Host name; every host when left out."""
-    tls_secret_name: DnsSubdomain | None = None
-    """kubernetes.io/tls Secret with the host's certificate."""
-    path_prefix: PathPrefix = "/mcp"
-    """Path of the endpoint."""
-    class_name: DnsSubdomain | None = None
-    """IngressClass; the cluster's default when left out."""
-    annotations: Annotations = Field(default_factory=dict)
-    """Annotations of the Ingress, for its controller."""
-    path_type: Literal["Prefix", "Exact", "ImplementationSpecific"] = "Prefix"
-    """How the Ingress controller compares paths."""
-
-
 class Naming(ApiModel):
     """What happens when two selected objects use one name."""
 
@@ -177,33 +67,14 @@ class ServerConfig(ApiModel):
     max_response_bytes: Annotated[int, Field(ge=1024, le=1073741824)] = 10 * 1024 * 1024
     """Largest answer read from a backend, in bytes."""
     drain_timeout: Duration = "30s"
-    """Time that a stopping pod gives to the calls it has begun."""
+    """Time that a stopping pod gives to the calls it has begun. The one setting here whose change
+    replaces the pods: Kubernetes must grant them that time."""
     page_size: Annotated[int, Field(ge=1, le=1000)] = 200
     """Entries on one page of a list."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe messages that the pods log."""
     instructions: Annotated[str, Field(max_length=8000)] = ""
     """What clients are told about the server as a whole, for the model to read."""
-
-
-class ServiceSettings(ApiModel):
-    """The Service in front of the pods."""
-
-    type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
-    """How far the Service reaches."""
-    port: PortNumber = 8080
-    """Port of the Service."""
-    annotations: Annotations = Field(default_factory=dict)
-    """Annotations of the Service, for load balancers and the like."""
-
-
-class ResourceRequirements(ApiModel):
-    """Compute resources of the container."""
-
-    limits: Quantities = Field(default_factory=dict)
-    """Most that the container may use, such as cpu: 500m and memory: 256Mi."""
-    requests: Quantities = Field(default_factory=dict)
-    """What the scheduler reserves."""
 
 
 class MCPServerSpec(ApiModel):
@@ -222,6 +93,25 @@ class MCPServerSpec(ApiModel):
             "mode: Direct, command and args run your own MCP server; set image to it",
             field_path=".image",
         ),
+        rule(
+            "self.port != 8081 || self.mode == 'Direct' "
+            "|| (self.mode == 'Auto' && has(self.image))",
+            "port 8081 is the one of the gateway's probes and metrics; choose another",
+            field_path=".port",
+        ),
+        rule(
+            "!(has(self.autoscaling) && has(self.replicas))",
+            "autoscaling decides on the number of pods; remove replicas, or autoscaling",
+            field_path=".replicas",
+        ),
+        rule(
+            "!has(self.autoscaling) || !has(self.resources) "
+            "|| [has(self.resources.requests) && 'cpu' in self.resources.requests, "
+            "has(self.resources.limits) && 'cpu' in self.resources.limits].exists(cpu, cpu) "
+            "|| (!has(self.resources.requests) && !has(self.resources.limits))",
+            "autoscaling measures CPU against its request; set resources.requests.cpu",
+            field_path=".resources",
+        ),
     )
 
     mode: Literal["Auto", "Gateway", "Direct"] = "Auto"
@@ -229,8 +119,14 @@ class MCPServerSpec(ApiModel):
     server image with the catalog mounted at MCP_CONFIG_DIR. Auto is Direct when image, command or
     args is set."""
     # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
-    replicas: Annotated[int, Field(ge=0, le=200)] = Field(default_factory=lambda: 1)
-    """Number of pods; 1 when left out."""
+    replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = Field(default_factory=lambda: 1)
+    """Number of pods; 1 when left out. With autoscaling it must be left out. kubectl scale sets it;
+    kubectl autoscale, which reads it, needs it to be set."""
+    autoscaling: Autoscaling | None = None
+    """Adjusts the number of pods to their load; none when left out."""
+    pod_disruption_budget: PodDisruptionBudget = Field(default_factory=PodDisruptionBudget)
+    """What evictions must leave of the pods. From two replicas on, evictions take one pod at a time
+    when this is left out."""
     image: Image | None = None
     """Container image; the operator's own gateway when left out."""
     command: tuple[Argument, ...] = Field(default_factory=tuple, max_length=64)
@@ -249,6 +145,10 @@ class MCPServerSpec(ApiModel):
     """Redis for your own server in mode Direct; the gateway does not use it."""
     ingress: Ingress | None = None
     """Ingress in front of the endpoint; none when left out."""
+    http_route: HTTPRoute | None = None
+    """HTTPRoute of the Gateway API in front of the endpoint; none when left out."""
+    network_policy: NetworkPolicy = Field(default_factory=NetworkPolicy)
+    """NetworkPolicy around the pods; none when left out."""
     tool_selector: Selector
     """Which MCPTools of the namespace are served."""
     prompt_selector: Selector | None = None
@@ -270,6 +170,16 @@ class MCPServerSpec(ApiModel):
         if self.mode != "Auto":
             return self.mode
         return "Direct" if self.image or self.command or self.args else "Gateway"
+
+    @property
+    def fixed_replicas(self) -> int | None:
+        """The number of pods; None where an autoscaler decides on it."""
+        return None if self.autoscaling else self.replicas
+
+    @property
+    def max_replicas(self) -> int:
+        """The largest number of pods that there may be."""
+        return self.autoscaling.max_replicas if self.autoscaling else self.replicas
 
     @property
     def selectors(self) -> tuple[Selector, Selector, Selector]:

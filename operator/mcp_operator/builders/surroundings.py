@@ -1,0 +1,107 @@
+"""What the cluster has around a server, as far as the server's children depend on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_operator.api.catalog import Backend, Catalog
+from mcp_operator.core.meta import Key, Object
+
+API_SERVER: Final = Key("default", "kubernetes")
+"""The Service that every API server publishes itself under."""
+
+API_SERVER_PORTS: Final = (443, 6443)
+"""Where an API server listens behind that Service if the Service cannot be read: 443 with most
+cloud providers, 6443 with kubeadm (its default `bindPort`), kind and k3s."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Destination:
+    """Pods that a server's tools and resources lead to.
+
+    Attributes:
+        namespace: Where the pods are.
+        labels: The selector of their Service.
+        ports: The ports of the pods, by number or by name, as text.
+    """
+
+    namespace: str
+    labels: tuple[tuple[str, str], ...]
+    ports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Facts about the cluster.
+
+    Attributes:
+        destinations: The pods behind the Services of the catalog, in order.
+        unselected: Services of the catalog whose pods no selector tells, in order.
+        api_server_ports: The ports of the API server, in front of and behind its Service.
+        has_gateway_api: Whether the cluster serves HTTPRoutes.
+    """
+
+    destinations: tuple[Destination, ...] = ()
+    unselected: tuple[Key, ...] = ()
+    api_server_ports: tuple[int, ...] = API_SERVER_PORTS
+    has_gateway_api: bool = True
+
+
+def survey(
+    catalog: Catalog, service: Callable[[Key], Object | None], *, has_gateway_api: bool
+) -> Surroundings:
+    """Find out what lies around a server.
+
+    Args:
+        catalog: What it serves.
+        service: Returns a Service as the cluster has it, or None.
+        has_gateway_api: Whether the cluster serves HTTPRoutes.
+    """
+    used: dict[Key, set[int]] = {}
+    for backend in _backends(catalog):
+        name, namespace, _ = backend.host.split(".", 2)  # as `compile_http.service_host` joined it
+        used.setdefault(Key(namespace, name), set()).add(backend.port)
+    ports: dict[tuple[str, tuple[tuple[str, str], ...]], set[str]] = {}
+    unselected = []
+    for key, numbers in used.items():
+        found = service(key)
+        selector = (found or {}).get("spec", {}).get("selector")
+        if found is None or not selector:
+            unselected.append(key)
+            continue
+        pods = (key.namespace, tuple(sorted(selector.items())))
+        ports.setdefault(pods, set()).update(_pod_port(found, number) for number in numbers)
+    return Surroundings(
+        tuple(sorted(Destination(*pods, tuple(sorted(names))) for pods, names in ports.items())),
+        tuple(sorted(unselected)),
+        _api_server_ports(service(API_SERVER)),
+        has_gateway_api,
+    )
+
+
+def _backends(catalog: Catalog) -> Iterator[Backend]:
+    yield from (tool.backend for tool in catalog.tools)
+    yield from (resource.backend for resource in catalog.resources if resource.backend)
+
+
+def _pod_port(service: Object, number: int) -> str:
+    """Return the port of the pods that a port of a Service leads to.
+
+    A headless Service leads nowhere: its name resolves to the pods, and the port stays as it is.
+    """
+    spec = service["spec"]
+    for port in spec.get("ports") or ():
+        if port["port"] == number and spec.get("clusterIP") != "None":
+            return str(port.get("targetPort", number))
+    return str(number)
+
+
+def _api_server_ports(service: Object | None) -> tuple[int, ...]:
+    """Return both ports, since network plugins differ in whether they look before or after."""
+    if service is None:
+        return API_SERVER_PORTS
+    ports = service["spec"]["ports"]
+    numbers = {port[name] for port in ports for name in ("port", "targetPort") if name in port}
+    return tuple(sorted(number for number in numbers if isinstance(number, int)))

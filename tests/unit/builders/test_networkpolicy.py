@@ -1,0 +1,193 @@
+"""The NetworkPolicy, and what it is made from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import Backend
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.networkpolicy import build_network_policy
+from mcp_operator.builders.surroundings import API_SERVER, Destination, Surroundings, survey
+from mcp_operator.core.meta import Key, Object
+from support.entries import catalog, resource, tool
+from support.servers import server
+
+IN_CLUSTER = BuildContext(gateway_image="gateway:1", operator_namespace="mcp-system")
+ORDERS = Destination("shop", (("app", "orders"),), ("8000", "http"))
+
+
+def policy(
+    mode: str = "Full",
+    around: Surroundings = Surroundings(),  # noqa: B008  # immutable
+    context: BuildContext = IN_CLUSTER,
+    spec: dict[str, Any] | None = None,
+    **fields: Any,
+) -> dict[str, Any]:
+    owner = server(networkPolicy={"mode": mode, **fields}, **(spec or {}))
+    built = build_network_policy(owner, context, around)
+    assert built is not None
+    found: dict[str, Any] = built["spec"]
+    return found
+
+
+def namespace(name: str) -> Object:
+    return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+
+
+def test_there_is_no_policy_unless_asked_for() -> None:
+    assert build_network_policy(server(), IN_CLUSTER, Surroundings()) is None
+    off = server(networkPolicy={"mode": "Disabled", "ingressFrom": [{"podSelector": {}}]})
+    assert build_network_policy(off, IN_CLUSTER, Surroundings()) is None
+
+
+def test_mode_ingress_opens_mcp_to_all_and_management_to_the_operator() -> None:
+    assert policy("Ingress", spec={"port": 9000}) == {
+        "podSelector": {
+            "matchLabels": {
+                "app.kubernetes.io/name": "mcp-server",
+                "app.kubernetes.io/instance": "shop",
+            }
+        },
+        "policyTypes": ["Ingress"],
+        "ingress": [
+            {"ports": [{"port": 9000, "protocol": "TCP"}]},
+            {"ports": [{"port": 8081, "protocol": "TCP"}], "from": [namespace("mcp-system")]},
+        ],
+    }
+
+
+def test_an_operator_outside_of_the_cluster_has_no_namespace_to_be_let_in_from() -> None:
+    rules = policy("Ingress", context=BuildContext(gateway_image="gateway:1"))["ingress"]
+
+    assert rules[1] == {"ports": [{"port": 8081, "protocol": "TCP"}]}
+
+
+def test_a_direct_server_has_no_management_port() -> None:
+    assert len(policy("Ingress", spec={"image": "own/server:1"})["ingress"]) == 1
+
+
+def test_peers_are_written_as_they_were_given() -> None:
+    peers = [
+        {"podSelector": {"matchLabels": {"app": "proxy"}}, "namespaceSelector": {}},
+        {
+            "namespaceSelector": {
+                "matchExpressions": [{"key": "a", "operator": "In", "values": ["x"]}]
+            }
+        },
+        {"podSelector": {"matchExpressions": [{"key": "a", "operator": "Exists"}]}},
+        {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
+        {"ipBlock": {"cidr": "fd00::/8"}},
+    ]
+
+    assert policy("Ingress", ingressFrom=peers)["ingress"][0]["from"] == peers
+
+
+def test_mode_full_opens_the_way_to_dns_and_the_api_server_and_closes_the_rest() -> None:
+    found = policy()
+
+    assert found["policyTypes"] == ["Ingress", "Egress"]
+    assert found["egress"] == [
+        {
+            "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": "169.254.0.0/16"}}],
+            "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
+        },
+        {"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]},
+    ]
+
+
+def test_a_direct_server_has_no_business_with_the_api_server() -> None:
+    assert len(policy(spec={"image": "own/server:1"})["egress"]) == 1
+
+
+def test_mode_full_opens_the_way_to_the_pods_behind_the_services() -> None:
+    *_, rule = policy(around=Surroundings((ORDERS,)))["egress"]
+
+    assert rule == {
+        "to": [{**namespace("shop"), "podSelector": {"matchLabels": {"app": "orders"}}}],
+        "ports": [{"port": 8000, "protocol": "TCP"}, {"port": "http", "protocol": "TCP"}],
+    }
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 1, "endPort": 9}]},
+        {"ports": [{"port": "metrics", "protocol": "UDP"}]},
+        {"to": [{"podSelector": {}}]},
+        {},
+    ],
+)
+def test_extra_egress_is_written_as_it_was_given(rule: dict[str, Any]) -> None:
+    assert policy(extraEgress=[rule])["egress"][-1] == rule
+
+
+def service(selector: dict[str, str] | None, *ports: dict[str, Any], **spec: Any) -> Object:
+    return {"spec": {"selector": selector, "ports": list(ports), "clusterIP": "10.0.0.1", **spec}}
+
+
+def surveyed(services: dict[Key, Object], *backends: tuple[str, int]) -> Surroundings:
+    entries = [
+        tool(f"t{number}", Backend(host=f"{name}.shop.svc", port=port))
+        for number, (name, port) in enumerate(backends)
+    ]
+    return survey(catalog(*entries), services.get, has_gateway_api=True)
+
+
+def test_a_service_leads_to_its_target_ports() -> None:
+    services = {
+        Key("shop", "orders"): service(
+            {"app": "orders"},
+            {"port": 80, "targetPort": "http"},
+            {"port": 81, "targetPort": 8000},
+            {"port": 82},
+            {"port": 83, "targetPort": 9},
+        )
+    }
+
+    found = surveyed(services, ("orders", 80), ("orders", 81), ("orders", 82), ("orders", 80))
+
+    assert found.destinations == (
+        Destination("shop", (("app", "orders"),), ("8000", "82", "http")),
+    )
+
+
+def test_a_headless_service_leads_to_its_pods_with_the_port_unchanged() -> None:
+    headless = service({"app": "orders"}, {"port": 80, "targetPort": 8000}, clusterIP="None")
+
+    found = surveyed({Key("shop", "orders"): headless}, ("orders", 80))
+
+    assert [destination.ports for destination in found.destinations] == [("80",)]
+
+
+def test_services_of_the_same_pods_are_one_destination() -> None:
+    services = {
+        Key("shop", name): service({"app": "orders"}, {"port": port})
+        for name, port in (("orders", 80), ("reports", 81))
+    }
+
+    assert len(surveyed(services, ("orders", 80), ("reports", 81)).destinations) == 1
+
+
+def test_a_service_without_a_selector_is_told_and_not_guessed() -> None:
+    found = surveyed({Key("shop", "orders"): service(None, {"port": 80})}, ("orders", 80))
+
+    assert (found.destinations, found.unselected) == ((), (Key("shop", "orders"),))
+
+
+def test_resources_lead_to_services_too() -> None:
+    backend = Backend(host="docs.shop.svc", port=80)
+    entry = resource("docs", text=None, backend=backend)
+    services = {Key("shop", "docs"): service({"app": "docs"}, {"port": 80})}
+
+    found = survey(catalog(entry, resource("plain")), services.get, has_gateway_api=True)
+
+    assert [destination.labels for destination in found.destinations] == [(("app", "docs"),)]
+
+
+def test_the_api_servers_ports_are_those_of_its_service() -> None:
+    kubernetes = service(None, {"port": 443, "targetPort": 8443})
+
+    assert surveyed({API_SERVER: kubernetes}).api_server_ports == (443, 8443)
+    assert surveyed({}).api_server_ports == (443, 6443)
