@@ -1,0 +1,104 @@
+"""Two installations of the operator in one cluster leave each other's servers alone."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from mcp_operator.controllers.claims import BELIEVED_SECONDS, Claims
+from mcp_operator.core.clock import rfc3339_micro
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.leader import LEASES
+from support.fake_client import FakeClient
+
+OURS, THEIRS = "new-system/mcp-operator", "old-system/mcp-operator"
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Noon:
+    def now(self) -> datetime:
+        return NOW
+
+
+def server(claimed_by: str = "") -> Object:
+    status = {"operator": claimed_by} if claimed_by else {}
+    return {"metadata": {"namespace": "shop", "name": "api"}, "status": status}
+
+
+def lease(*, age: float, holder: str = "pod-1") -> Object:
+    renewed = rfc3339_micro(NOW - timedelta(seconds=age))
+    return {
+        "metadata": {"namespace": "old-system", "name": "mcp-operator"},
+        "spec": {"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": 15},
+    }
+
+
+def claims(found: Object | None = None, *, installation: str = OURS) -> tuple[Claims, FakeClient]:
+    client = FakeClient()
+    if found is not None:
+        client.objects[LEASES, Key("old-system", "mcp-operator")] = found
+    return Claims(client, Noon(), installation), client
+
+
+async def test_a_server_that_nobody_runs_is_ours() -> None:
+    ours, _ = claims()
+    assert await ours.holder(server()) == ""
+
+
+async def test_a_server_that_we_run_is_ours() -> None:
+    ours, _ = claims()
+    assert await ours.holder(server(OURS)) == ""
+
+
+async def test_a_server_that_a_living_installation_runs_is_not_ours() -> None:
+    ours, _ = claims(lease(age=10))
+    assert await ours.holder(server(THEIRS)) == THEIRS
+
+
+@pytest.mark.parametrize(
+    "found", [None, lease(age=600), lease(age=1, holder="")], ids=["gone", "expired", "released"]
+)
+async def test_a_server_of_an_installation_that_is_gone_becomes_ours(found: Object | None) -> None:
+    ours, _ = claims(found)
+    assert await ours.holder(server(THEIRS)) == ""
+
+
+async def test_a_leader_that_is_changing_keeps_its_servers() -> None:
+    ours, _ = claims(lease(age=40))
+    assert await ours.holder(server(THEIRS)) == THEIRS
+
+
+async def test_without_leader_election_nothing_is_respected() -> None:
+    ours, _ = claims(lease(age=10), installation="")
+    assert await ours.holder(server(THEIRS)) == ""
+
+
+@pytest.mark.looptime
+async def test_a_lease_is_read_seldom_and_its_end_noticed() -> None:
+    ours, client = claims(lease(age=10))
+    assert await ours.holder(server(THEIRS)) == THEIRS
+    client.objects.clear()
+    assert await ours.holder(server(THEIRS)) == THEIRS
+    await asyncio.sleep(BELIEVED_SECONDS)
+    assert await ours.holder(server(THEIRS)) == ""
+
+
+class Refusing(FakeClient):
+    def __init__(self, status: int) -> None:
+        super().__init__()
+        self.status = status
+
+    async def get(self, resource: Resource, key: Key) -> Object:
+        raise ApiError(self.status, "Refused", "no")
+
+
+async def test_a_lease_that_may_not_be_read_does_not_hold_a_server_for_ever() -> None:
+    assert await Claims(Refusing(403), Noon(), OURS).holder(server(THEIRS)) == ""
+
+
+async def test_an_api_error_decides_nothing() -> None:
+    with pytest.raises(ApiError):
+        await Claims(Refusing(500), Noon(), OURS).holder(server(THEIRS))
