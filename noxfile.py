@@ -21,7 +21,18 @@ nox.options.sessions = ["lint", "types", "imports", "unit"]
 
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "requirements"
-GROUPS = ("bootstrap", "build", "dev", "lint", "mcp1", "scan", "test", "types", "workflows")
+GROUPS = (
+    "bootstrap",
+    "build",
+    "chart",
+    "dev",
+    "lint",
+    "mcp1",
+    "scan",
+    "test",
+    "types",
+    "workflows",
+)
 """Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
 
 STANDALONE = ("bootstrap", "build", "lint", "mcp1", "scan", "workflows")
@@ -167,6 +178,13 @@ def manifests(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def chart(session: nox.Session) -> None:
+    """Lint the Helm chart and test what Helm 3 and Helm 4 make of it."""
+    env = {"MCP_OPERATOR_SCAN": str(environment(session, "scan")), **oldest_helm(session)}
+    pytest(session, "tests/chart", env=env, group="chart")
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show the main job end to end on a real API server (KEEP=1 leaves it running)."""
     python(session, "demo", *session.posargs)
@@ -196,13 +214,15 @@ def dist(session: nox.Session) -> None:
     session.run(bin_ / "mcp-operator", "version")
 
 
-def pytest(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
+def pytest(
+    session: nox.Session, *arguments: str, env: dict[str, str] | None = None, group: str = "test"
+) -> None:
     """Run pytest on the arguments, or on those that the user gave instead of the folders."""
     folders = [argument for argument in arguments if not argument.startswith("-")]
     options = [argument for argument in arguments if argument.startswith("-")]
     given = [argument for argument in session.posargs if not argument.startswith("-")]
     options += [argument for argument in session.posargs if argument.startswith("-")]
-    command = environment(session, "test") / "pytest"
+    command = environment(session, group) / "pytest"
     session.run(command, *(given or folders), *options, env=env)
 
 
@@ -260,15 +280,27 @@ def official_clients(session: nox.Session) -> dict[str, str]:
         session.warn("no npm command on PATH: tests with the TypeScript client and suite will skip")
         return found
     return found | {
-        "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, "typescript")),
-        "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, "conformance")),
+        "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, CONTRACT / "typescript")),
+        "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, CONTRACT / "conformance")),
     }
 
 
-def node_packages(session: nox.Session, npm: str, name: str) -> Path:
-    """Copy a Node package of the contract tests to `.nox` and install exactly its lock there."""
-    copy = ROOT / ".nox" / name
-    shutil.copytree(CONTRACT / name, copy, dirs_exist_ok=True)
+def oldest_helm(session: nox.Session) -> dict[str, str]:
+    """Install the oldest Helm that the chart is tested with, unless the user names one."""
+    npm = shutil.which("npm")
+    if "MCP_OPERATOR_HELM3" in os.environ:
+        return {}
+    if npm is None or sys.platform != "linux":
+        session.warn("Helm 3 comes by npm and for Linux: without both set MCP_OPERATOR_HELM3")
+        return {}
+    commands = node_packages(session, npm, ROOT / "tests" / "chart" / "helm3") / "node_modules"
+    return {"MCP_OPERATOR_HELM3": str(commands / ".bin" / "helm")}
+
+
+def node_packages(session: nox.Session, npm: str, folder: Path) -> Path:
+    """Copy a Node package of the tests to `.nox` and install exactly its lock there."""
+    copy = ROOT / ".nox" / folder.name
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
     lock, installed = copy / "package-lock.json", copy / "node_modules" / "installed-lock.json"
     if not installed.exists() or not filecmp.cmp(lock, installed, shallow=False):
         with session.chdir(copy):
