@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import filecmp
 import hashlib
+import os
 import shutil
 import sys
 import tempfile

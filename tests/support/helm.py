@@ -130,7 +130,7 @@ class Command:
             raise HelmError(result.stderr + result.stdout)
         return result.stdout
 
-    def render(  # noqa: D102 - see Helm
+    def render(
         self,
         values: Object | None = None,
         *,
@@ -150,7 +150,7 @@ class Command:
             )
         return _rendered(_by_source(output))
 
-    def lint(self, values: Object) -> str:  # noqa: D102 - see Helm
+    def lint(self, values: Object) -> str:
         with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
             yaml.safe_dump(values, file)
             file.flush()
@@ -164,7 +164,7 @@ class Command:
 class Library:
     """The library of Helm 4 that a Python package has."""
 
-    def render(  # noqa: D102 - see Helm
+    def render(
         self,
         values: Object | None = None,
         *,
@@ -183,7 +183,7 @@ class Library:
         """Return what Helm prints after an installation."""
         return self._files(values, release, namespace, CHART)["mcp-operator/templates/NOTES.txt"]
 
-    def lint(self, values: Object) -> str:  # noqa: D102 - see Helm
+    def lint(self, values: Object) -> str:
         report: dict[str, Any] = helm_python.lint(CHART, values, strict=True)
         return "\n".join(str(message) for message in report["messages"])
 
