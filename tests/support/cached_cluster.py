@@ -65,11 +65,11 @@ class CachedCluster(FakeClient):
             if informer.store.get(key_of(gone)) is not None:
                 informer.cache.remove({**gone, "metadata": metadata})
 
-    def tool(self, name: str, *, team: str = "shop", **spec: Any) -> Object:
+    def tool(self, name: str, /, *, team: str = "shop", **spec: Any) -> Object:
         given = {"name": name, "service": {"name": "orders", "port": 80}} | spec
         return self.put("MCPTool", name, metadata={"labels": {"team": team}}, spec=given)
 
-    def server(self, name: str = "shop", **spec: Any) -> Object:
+    def server(self, name: str = "shop", /, **spec: Any) -> Object:
         selector = {"matchLabels": {"team": "shop"}}
         return self.put("MCPServer", name, spec={"toolSelector": selector} | spec)
 

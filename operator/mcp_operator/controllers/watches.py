@@ -55,7 +55,7 @@ def watch_members(kind: MemberKind, controller: Controller, world: World) -> Non
         any_of(selection_changed, programmed_changed),
     )
     for source, referring in _references(world):
-        controller.watch(source, mapped(_members_of_referring(kind, referring)))
+        controller.watch(source, mapped(_members_of_referring(world, kind, referring)))
 
 
 def nudge_for_secret(
@@ -65,7 +65,8 @@ def nudge_for_secret(
 
     def nudge(secret: Key) -> None:
         for kind, member in world.referring("secret", secret):
-            members[kind].enqueue(key_of(member))
+            for key in _concerned(world, kind, member):
+                members[kind].enqueue(key)
             for server in _servers_of(world, kind)(member):
                 servers.enqueue(server)
 
@@ -124,9 +125,17 @@ def _members_of(world: World, kind: MemberKind) -> Callable[[Object], Iterable[K
 
 
 def _members_of_referring(
-    kind: MemberKind, referring: Referring
+    world: World, kind: MemberKind, referring: Referring
 ) -> Callable[[Object], Iterable[Key]]:
     def keys(obj: Object) -> Iterable[Key]:
-        return [key_of(member) for found, member in referring(obj) if found == kind]
+        for found, member in referring(obj):
+            if found == kind:
+                yield from _concerned(world, kind, member)
 
     return keys
+
+
+def _concerned(world: World, kind: MemberKind, member: Object) -> Iterator[Key]:
+    """Yield a member and its rivals: they win the names that it loses with what it refers to."""
+    yield key_of(member)
+    yield from world.rivals(kind, member)

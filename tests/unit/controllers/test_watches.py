@@ -1,0 +1,241 @@
+"""Which change makes which object be looked at again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.builders.labels import child_labels
+from mcp_operator.builders.members import MemberKind
+from mcp_operator.controllers.watches import (
+    nudge_for_secret,
+    programmed_changed,
+    watch_members,
+    watch_server,
+)
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.runtime.controller import Controller
+from mcp_operator.runtime.notification import Event
+from mcp_operator.runtime.reconcile import Request
+from support.cached_cluster import CachedCluster
+
+OTHER = {"matchLabels": {"team": "other"}}
+LOGIN = {"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}}
+FROM_FILES = {"uri": "docs://a", "configMapKeyRef": {"name": "files", "key": "a"}}
+
+
+class Idle:
+    """Reconciles nothing: these tests look at queues."""
+
+    async def reconcile(self, request: Request) -> None:
+        raise AssertionError
+
+
+class Queues:
+    """A cluster and the queues of the controllers that watch it."""
+
+    def __init__(self) -> None:
+        self.cluster = CachedCluster()
+        self.world = self.cluster.world
+        self.servers = self._controller("MCPServer")
+        self.members: dict[MemberKind, Controller] = {
+            kind: self._controller(kind) for kind in self.world.members
+        }
+        watch_server(self.servers, self.world)
+        for kind, controller in self.members.items():
+            watch_members(kind, controller, self.world)
+
+    def _controller(self, kind: str) -> Controller:
+        return Controller(kind.lower(), kind, Idle(), metrics=self.cluster.metrics)
+
+    async def taken(self) -> set[tuple[str, str]]:
+        """Take out everything that is queued; return it as (kind, name)."""
+        found = set()
+        for controller in (self.servers, *self.members.values()):
+            while len(controller.queue):
+                taken = await controller.queue.get()
+                assert taken is not None
+                controller.queue.done(taken[0])
+                found.add((controller.kind, taken[0].name))
+        return found
+
+
+@pytest.fixture
+async def queues() -> Queues:
+    return Queues()
+
+
+SHOP, BAR = ("MCPServer", "shop"), ("MCPServer", "bar")
+SEARCH, RIVAL, OLDER = ("MCPTool", "search"), ("MCPTool", "rival"), ("MCPTool", "older")
+
+
+async def test_a_new_member_concerns_itself_and_the_servers_that_select_it(queues: Queues) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.server("bar", toolSelector=OTHER)
+    await queues.taken()
+    queues.cluster.tool("search")
+    assert await queues.taken() == {SHOP, SEARCH}
+
+
+async def test_a_member_that_changes_sides_concerns_both_servers(queues: Queues) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.server("bar", toolSelector=OTHER)
+    queues.cluster.tool("search")
+    await queues.taken()
+    queues.cluster.put("MCPTool", "search", metadata={"labels": {"team": "other"}})
+    assert await queues.taken() == {SHOP, BAR, SEARCH}
+
+
+async def test_a_member_that_is_deleted_concerns_its_server(queues: Queues) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.tool("search")
+    await queues.taken()
+    queues.cluster.remove("MCPTool", "search")
+    assert await queues.taken() == {SHOP, SEARCH}
+
+
+async def test_the_status_of_a_member_concerns_nobody(queues: Queues) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.tool("search")
+    await queues.taken()
+    queues.cluster.put("MCPTool", "search", status={"ready": True})
+    assert await queues.taken() == set()
+
+
+async def test_a_server_concerns_the_members_that_it_selects_or_did(queues: Queues) -> None:
+    queues.cluster.tool("search")
+    queues.cluster.tool("other", team="other")
+    await queues.taken()
+    queues.cluster.server("shop")
+    assert await queues.taken() == {SHOP, SEARCH}
+    queues.cluster.server("shop", toolSelector=OTHER)
+    assert await queues.taken() == {SHOP, SEARCH, ("MCPTool", "other")}
+    queues.cluster.remove("MCPServer", "shop")
+    assert await queues.taken() == {SHOP, ("MCPTool", "other")}
+
+
+async def test_only_a_transition_of_programmed_in_a_servers_status_concerns_its_members(
+    queues: Queues,
+) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.tool("search")
+    await queues.taken()
+    queues.cluster.put("MCPServer", "shop", status={"conditions": [], "toolCount": 1})
+    assert await queues.taken() == set()
+    yes = [{"type": "Programmed", "status": "True"}]
+    queues.cluster.put("MCPServer", "shop", status={"conditions": yes})
+    assert await queues.taken() == {SEARCH}
+    queues.cluster.put("MCPServer", "shop", status={"conditions": yes, "toolCount": 2})
+    assert await queues.taken() == set()
+    queues.cluster.put("MCPServer", "shop", status={"conditions": []})
+    assert await queues.taken() == {SEARCH}
+
+
+async def test_members_that_want_one_name_concern_each_other(queues: Queues) -> None:
+    queues.cluster.tool("search")
+    queues.cluster.tool("unrelated")
+    await queues.taken()
+    queues.cluster.tool("rival", name="search")
+    assert await queues.taken() == {SEARCH, RIVAL}
+    queues.cluster.tool("rival", name="other")
+    assert await queues.taken() == {SEARCH, RIVAL}
+    queues.cluster.tool("rival", name="another")
+    assert await queues.taken() == {RIVAL}
+
+
+@pytest.mark.parametrize("kind", ["Service", "ReferenceGrant"])
+async def test_what_a_member_refers_to_concerns_it_and_its_servers(
+    queues: Queues, kind: str
+) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.tool("search")
+    queues.cluster.service()
+    await queues.taken()
+    queues.cluster.put(kind, "orders" if kind == "Service" else "allow", spec={"changed": True})
+    assert await queues.taken() == {SHOP, SEARCH}
+    queues.cluster.remove(kind, "orders" if kind == "Service" else "allow")
+    assert await queues.taken() == {SHOP, SEARCH}
+
+
+async def test_a_config_map_concerns_the_resources_that_are_made_of_it(queues: Queues) -> None:
+    queues.cluster.server("shop")
+    labels = {"labels": {"team": "shop"}}
+    spec = {"name": "docs", "contentFrom": FROM_FILES}
+    queues.cluster.put("MCPResource", "docs", metadata=labels, spec=spec)
+    queues.cluster.tool("search")
+    await queues.taken()
+    queues.cluster.put("ConfigMap", "files", data={"a": "1"})
+    assert await queues.taken() == {SHOP, ("MCPResource", "docs")}
+    queues.cluster.put("ConfigMap", "unrelated")
+    assert await queues.taken() == set()
+
+
+async def test_what_decides_who_gets_a_name_concerns_everybody_who_wants_it(queues: Queues) -> None:
+    queues.cluster.service("stock")
+    queues.cluster.tool("older", name="search", service={"name": "stock", "port": 80})
+    queues.cluster.tool("search")
+    await queues.taken()
+    queues.cluster.remove("Service", "stock")
+    assert await queues.taken() == {OLDER, SEARCH}
+
+
+async def test_pods_and_children_concern_their_server(queues: Queues) -> None:
+    ours = child_labels("shop", "Gateway")
+    queues.cluster.put("Pod", "shop-1", metadata={"labels": ours})
+    assert await queues.taken() == {SHOP}
+    owner = {
+        "apiVersion": "mcp-operator.dev/v1alpha1",
+        "kind": "MCPServer",
+        "name": "bar",
+        "uid": "u",
+        "controller": True,
+    }
+    metadata: dict[str, Any] = {"labels": ours, "ownerReferences": [owner]}
+    queues.cluster.put("Deployment", "mcp-server-bar", metadata=metadata)
+    assert await queues.taken() == {BAR}
+    queues.cluster.put("Deployment", "foreign", metadata={"labels": {"app": "x"}})
+    assert await queues.taken() == set()
+
+
+async def test_a_secret_concerns_who_refers_to_it_their_servers_and_their_rivals(
+    queues: Queues,
+) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.tool("older", name="search", request=LOGIN)
+    queues.cluster.tool("search")
+    queues.cluster.tool("unrelated")
+    await queues.taken()
+    nudge = nudge_for_secret(queues.world, queues.servers, queues.members)
+    nudge(Key("demo", "other"))
+    assert await queues.taken() == set()
+    nudge(Key("demo", "login"))
+    assert await queues.taken() == {SHOP, OLDER, SEARCH}
+
+
+async def test_a_server_that_cannot_be_read_selects_nothing_and_stops_nobody(
+    queues: Queues,
+) -> None:
+    queues.cluster.server("shop")
+    queues.cluster.tool("search")
+    queues.cluster.server("bar", toolSelector="broken")
+    await queues.taken()
+    queues.cluster.tool("search", description="new")
+    assert await queues.taken() == {SHOP, SEARCH}
+
+
+async def test_a_member_that_cannot_be_read_still_concerns_its_servers(queues: Queues) -> None:
+    queues.cluster.server("shop")
+    await queues.taken()
+    queues.cluster.tool("search", method="TRACE")
+    assert await queues.taken() == {SHOP, SEARCH}
+
+
+def server(*conditions: Object) -> Object:
+    return {"status": {"conditions": list(conditions)}}
+
+
+def test_a_server_that_comes_or_goes_counts_as_a_transition() -> None:
+    assert programmed_changed(Event("Created", None, server()))
+    assert programmed_changed(Event("Deleted", server(), None))
+    assert not programmed_changed(Event("Updated", server(), server()))
