@@ -144,15 +144,22 @@ class Reflector:
             resource_version=self._version,
             send_initial_events=present is not None,
         )
-        async with aclosing(events):
-            async for event in events:
-                count += 1
-                if present is None:
-                    self._follow(event)
-                elif self._collect(event, present):
-                    present = None
-                if count % _YIELD_EVERY == 0:
-                    await asyncio.sleep(0)
+        followed = False
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    count += 1
+                    if present is None:
+                        self._follow(event)
+                        followed = True
+                    elif self._collect(event, present):
+                        present = None
+                    if count % _YIELD_EVERY == 0:
+                        await asyncio.sleep(0)
+        finally:
+            # A list is no success yet: its version may have expired when the watch begins.
+            if followed or loop.time() - began > LONG_WATCH:
+                self._backoff.reset()
         if present is not None:
             raise ApiError(NO_ANSWER, LOST, "the watch ended before its list was complete")
         return self._ended(count, loop.time() - began)
@@ -186,12 +193,10 @@ class Reflector:
         self._version = version
         self.served = True
         self._sink.complete(present, version)
-        self._backoff.reset()
         self.problem = ""
 
     def _ended(self, count: int, lived: float) -> float:
         if count or lived > LONG_WATCH:
-            self._backoff.reset()
             self.problem = ""
         if count == 0 and lived < SHORT_WATCH:
             self._restarts["short"].inc()

@@ -1,0 +1,49 @@
+"""What the tests with faults share: the proxy, a client through it, and a client beside it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from faults.proxy import FaultProxy, fault_proxy
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.retry import Backoff
+from support.controlplane import Cluster
+from support.shop import Shop
+
+
+@pytest.fixture
+async def proxy(control_plane: Cluster, tmp_path: Path) -> AsyncIterator[FaultProxy]:
+    """A proxy of the test's own in front of the session's API server."""
+    async with fault_proxy(tmp_path, control_plane.kubeconfig) as running:
+        yield running
+
+
+@pytest.fixture
+async def subject(proxy: FaultProxy) -> AsyncIterator[Client]:
+    """The client under test, which goes through the proxy; `client` goes around it."""
+    connected = await Client.connect(
+        kubeconfig=proxy.kubeconfig,
+        field_manager="subject",
+        user_agent="mcp-operator-tests",
+        metrics=RuntimeMetrics(new_registry()),
+    )
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait a tenth as long before a failed watch is opened again."""
+    monkeypatch.setattr(Backoff, "FIRST", Backoff.FIRST / 10)
+
+
+@pytest.fixture
+async def shop(client: Client, namespace: str, crds_installed: None) -> Shop:
+    """A namespace with one Service, `orders`, port 80; its user goes around the proxy."""
+    shop = Shop(client, namespace)
+    await shop.service()
+    return shop

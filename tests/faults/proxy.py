@@ -1,0 +1,297 @@
+"""A proxy in front of a real API server that does to single requests what a test asks for.
+
+It ends TLS with a certificate of its own CA, so that its clients verify it as they would the
+server, and goes on as the administrator of the kubeconfig behind it. Every request is noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from aiohttp import web
+from yarl import URL
+
+from faults.actions import Action
+from support.certificates import Authority
+
+_HOP_BY_HOP = frozenset(
+    {"host", "authorization", "connection", "content-length", "transfer-encoding", "date", "server"}
+)
+
+
+@dataclass
+class Seen:
+    """One request that came, and the rule it met."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    at: float
+    rule: Rule | None = None
+
+    @property
+    def is_watch(self) -> bool:
+        return self.query.get("watch") == "true"
+
+
+@dataclass(eq=False)
+class Rule:
+    """What happens to requests that a pattern finds; `met` is set when the last was served so."""
+
+    pattern: re.Pattern[str]
+    action: Action
+    left: float
+    met: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def takes(self, line: str) -> bool:
+        if self.left <= 0 or not self.pattern.search(line):
+            return False
+        self.left -= 1
+        if self.left <= 0:
+            self.met.set()
+        return True
+
+
+class FaultProxy:
+    """A TLS server on loopback; see the module.
+
+    Attributes:
+        seen: The requests, in the order in which they came.
+        kubeconfig: A file with which a client goes through the proxy.
+        token: What clients have to present; anything else is answered with 401.
+    """
+
+    def __init__(self, directory: Path, behind: Path) -> None:
+        self.seen: list[Seen] = []
+        self.kubeconfig = directory / "proxy.kubeconfig"
+        self.token = "through-the-proxy"  # noqa: S105 - opens nothing but this proxy
+        self._directory = directory
+        self._behind = _Behind(behind)
+        self._rules: list[Rule] = []
+        self._exchanges: set[_Exchange] = set()
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.rotate_ca("first")
+        self._server = web.Server(self._serve)
+        self._listener: asyncio.Server | None = None
+        self._port = 0
+        self._session: aiohttp.ClientSession | None = None
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        self._session = await self._behind.connect()
+        await self.accept()
+        self._write_kubeconfig()
+
+    async def stop(self) -> None:
+        self.kill("")
+        await self.refuse()
+        await self._server.shutdown(timeout=0.01)
+        if self._session is not None:
+            await self._session.close()
+
+    def on(self, pattern: str, action: Action, *, times: float = 1) -> Rule:
+        """Do something to the next requests that a pattern finds; the rule made last goes first.
+
+        Args:
+            pattern: Searched for in `METHOD /path?query`.
+            action: See `faults.actions`.
+            times: How often; `math.inf` for as long as the rule is there.
+        """
+        rule = Rule(re.compile(pattern), action, times)
+        self._rules.insert(0, rule)
+        return rule
+
+    def forget(self) -> None:
+        """Have no more rules, and begin a new count of requests."""
+        self._rules.clear()
+        self.seen.clear()
+
+    def kill(self, pattern: str = "watch=true") -> int:
+        """Break the connections of the requests under way that a pattern finds; count them."""
+        found = [each for each in self._exchanges if re.search(pattern, each.line)]
+        for each in found:
+            each.abort()
+        return len(found)
+
+    def stall(self, pattern: str = "watch=true") -> None:
+        """Let nothing through any more of the answers under way that a pattern finds."""
+        for each in self._exchanges:
+            each.stalled |= bool(re.search(pattern, each.line))
+
+    async def refuse(self) -> None:
+        """Stop listening: connections are refused. Those that exist stay."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+            await asyncio.sleep(0)
+
+    async def accept(self) -> None:
+        """Listen, again on the same port."""
+        loop = asyncio.get_running_loop()
+        self._listener = await loop.create_server(
+            self._server, "127.0.0.1", self._port, ssl=self._tls
+        )
+        self._port = self._listener.sockets[0].getsockname()[1]
+
+    def rotate_ca(self, name: str) -> Path:
+        """Present a certificate of a new CA from the next connection on; return the CA's file."""
+        directory = self._directory / name
+        directory.mkdir()
+        authority = Authority(directory, "ca")
+        certificate, key = authority.issue("proxy", hosts=("127.0.0.1", "localhost"))
+        self._tls.load_cert_chain(certificate, key)
+        self.authority = authority.certificate
+        return authority.certificate
+
+    def watches(self, path: str = "") -> list[Seen]:
+        """Return the watches that came for paths that contain a text."""
+        return [seen for seen in self.seen if seen.is_watch and path in seen.path]
+
+    def lists(self, path: str = "") -> list[Seen]:
+        """Return the lists that came: by pages, and within watches."""
+        return [
+            seen
+            for seen in self.seen
+            if path in seen.path
+            and ("limit" in seen.query or seen.query.get("sendInitialEvents") == "true")
+        ]
+
+    def writes(self, path: str = "") -> list[Seen]:
+        """Return the requests that change something, Events and Leases left out."""
+        return [
+            seen
+            for seen in self.seen
+            if seen.method != "GET" and path in seen.path and "/events" not in seen.path
+        ]
+
+    def _write_kubeconfig(self) -> None:
+        cluster = {"server": self.url, "certificate-authority": str(self.authority)}
+        config = {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "proxy", "cluster": cluster}],
+            "users": [{"name": "proxy", "user": {"token": self.token}}],
+            "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "proxy"}}],
+            "current-context": "proxy",
+        }
+        self.kubeconfig.write_text(yaml.safe_dump(config), encoding="utf-8")
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        line = f"{request.method} {request.path_qs}"
+        rule = next((rule for rule in self._rules if rule.takes(line)), None)
+        now = asyncio.get_running_loop().time()
+        self.seen.append(Seen(request.method, request.path, dict(request.query), now, rule))
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return web.json_response({"kind": "Status", "code": 401, "message": "no"}, status=401)
+        assert self._session is not None
+        exchange = _Exchange(request, line, self._session, self._behind.server)
+        self._exchanges.add(exchange)
+        try:
+            if rule is not None:
+                return await rule.action(exchange)
+            return await exchange.give(await exchange.forward())
+        except (aiohttp.ClientError, ConnectionError):
+            exchange.abort()  # the server is gone, or the client
+            return web.Response()
+        finally:
+            exchange.close()
+            self._exchanges.discard(exchange)
+
+
+class _Exchange:
+    """One request under way; see `faults.actions.Exchange`."""
+
+    def __init__(
+        self, request: web.BaseRequest, line: str, session: aiohttp.ClientSession, server: str
+    ) -> None:
+        self.request = request
+        self.line = line
+        self.stalled = False
+        self._session = session
+        self._server = server
+        self._upstream: aiohttp.ClientResponse | None = None
+
+    async def forward(self, **query: str) -> aiohttp.ClientResponse:
+        url = URL(self._server + self.request.raw_path, encoded=True)
+        body = await self.request.read()
+        self._upstream = await self._session.request(
+            self.request.method,
+            url.update_query(query) if query else url,
+            headers=_end_to_end(self.request.headers),
+            data=body or None,
+        )
+        return self._upstream
+
+    async def give(self, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+        if self.request.query.get("watch") == "true":
+            return await self.stream(answer, answer.content.iter_any())
+        body = await answer.read()
+        return web.Response(status=answer.status, headers=_end_to_end(answer.headers), body=body)
+
+    async def stream(
+        self, answer: aiohttp.ClientResponse, chunks: AsyncIterator[bytes]
+    ) -> web.StreamResponse:
+        response = web.StreamResponse(status=answer.status, headers=_end_to_end(answer.headers))
+        await response.prepare(self.request)
+        async for chunk in chunks:
+            if not self.stalled:
+                await response.write(chunk)
+        if self.stalled:
+            await asyncio.Event().wait()
+        return response
+
+    def abort(self) -> None:
+        if self.request.transport is not None:
+            self.request.transport.abort()
+        self.close()
+
+    def close(self) -> None:
+        if self._upstream is not None:
+            self._upstream.close()
+
+
+class _Behind:
+    """The API server behind the proxy, as a kubeconfig with a client certificate names it."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        config: dict[str, Any] = yaml.safe_load(kubeconfig.read_text(encoding="utf-8"))
+        cluster = config["clusters"][0]["cluster"]
+        user = config["users"][0]["user"]
+        self.server: str = cluster["server"]
+        self._tls = ssl.create_default_context(cafile=cluster["certificate-authority"])
+        self._tls.load_cert_chain(user["client-certificate"], user["client-key"])
+
+    async def connect(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._tls),
+            timeout=aiohttp.ClientTimeout(total=None),
+            auto_decompress=False,
+        )
+
+
+def _end_to_end(headers: Any) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() not in _HOP_BY_HOP}
+
+
+@asynccontextmanager
+async def fault_proxy(directory: Path, behind: Path) -> AsyncIterator[FaultProxy]:
+    """Run a proxy in front of the API server of a kubeconfig until the block ends."""
+    proxy = FaultProxy(directory, behind)
+    await proxy.start()
+    try:
+        yield proxy
+    finally:
+        with suppress(ConnectionError):
+            await proxy.stop()

@@ -1,0 +1,381 @@
+"""Caches behind a faulty network: whatever happens to a watch, they hold what the server has."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from faults import actions
+from faults.actions import Lines, answer, ask_for, cut, edit, error_line, failure, hang
+from faults.proxy import FaultProxy
+from mcp_operator.core.meta import (
+    Key,
+    Object,
+    Resource,
+    key_of,
+    resource_version_of,
+    uid_of,
+)
+from mcp_operator.runtime import client as client_module
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.informer import Informer, InformerSet
+from mcp_operator.runtime.notification import Event
+from support.objects import CONFIG_MAPS
+from support.waiting import eventually
+
+SECRETS = Resource("", "v1", "secrets", "Secret")
+WATCH = r"/configmaps\?.*watch=true"
+EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
+TOO_LARGE = error_line(504, "Timeout", "Too large resource version: 9, current: 5")
+
+
+def a_map(namespace: str, name: str, value: str = "1") -> Object:
+    metadata = {"namespace": namespace, "name": name}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": value}}
+
+
+class Mirror:
+    """An informer of the namespace's ConfigMaps and what it told; Kubernetes' own is left out."""
+
+    def __init__(self, informer: Informer) -> None:
+        self.informer = informer
+        self.heard: list[Event] = []
+        informer.add_handler(self._hear)
+
+    def _hear(self, event: Event) -> None:
+        if not key_of(event.object).name.startswith("kube-"):
+            self.heard.append(event)
+
+    @property
+    def told(self) -> list[str]:
+        return [f"{event.type} {key_of(event.object).name}" for event in self.heard]
+
+    async def values(self) -> dict[str, str]:
+        return {
+            key_of(obj).name: obj["data"]["x"]
+            for obj in self.informer.store
+            if not key_of(obj).name.startswith("kube-")
+        }
+
+    async def holds(self, **values: str) -> None:
+        await eventually(self.values, values)
+
+
+@asynccontextmanager
+async def mirrored(client: Client, namespace: str) -> AsyncIterator[Mirror]:
+    informers = InformerSet(client)
+    mirror = Mirror(informers.informer(CONFIG_MAPS, namespace=namespace))
+    running = asyncio.create_task(informers.run())
+    try:
+        await informers.wait_synced(20)
+        mirror.heard.clear()
+        yield mirror
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+@pytest.fixture
+async def mirror(
+    subject: Client, client: Client, proxy: FaultProxy, namespace: str, short_pauses: None
+) -> AsyncIterator[Mirror]:
+    """A cache with the ConfigMaps `a` and `b`; the requests so far are forgotten."""
+    for name in "ab":
+        await client.create(CONFIG_MAPS, a_map(namespace, name))
+    async with mirrored(subject, namespace) as mirror:
+        await mirror.holds(a="1", b="1")
+        await eventually(lambda: _opened(proxy), expected=True)
+        proxy.forget()
+        yield mirror
+
+
+async def _opened(proxy: FaultProxy) -> bool:
+    return bool(proxy.watches("/configmaps"))
+
+
+async def change(client: Client, namespace: str, name: str, value: str) -> None:
+    await client.merge_patch(CONFIG_MAPS, Key(namespace, name), {"data": {"x": value}})
+
+
+async def blind(proxy: FaultProxy) -> asyncio.Event:
+    """Cut all watches and keep them from coming back before the event is set; then: expired."""
+    over = asyncio.Event()
+
+    async def wait_then_expire(exchange: actions.Exchange) -> aiohttp.web.StreamResponse:
+        await over.wait()
+        return await EXPIRED(exchange)
+
+    proxy.on(r"watch=true.*resourceVersion=[0-9]", wait_then_expire)
+    proxy.kill()
+    return over
+
+
+async def test_a_first_list_asks_for_the_newest_state(
+    mirror: Mirror, subject: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    async with mirrored(subject, namespace):
+        (first,) = proxy.lists("/configmaps")
+        assert "resourceVersion" not in first.query
+
+
+async def test_a_watch_that_breaks_goes_on_where_it_was(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    version = mirror.informer.store.resource_version
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await mirror.holds(a="2", b="1")
+    (again,) = proxy.watches("/configmaps")
+    assert int(again.query["resourceVersion"]) == version
+    assert again.query["allowWatchBookmarks"] == "true"
+    assert 300 <= int(again.query["timeoutSeconds"]) <= 600
+    assert proxy.lists() == []
+    assert mirror.told == ["Updated a"]
+
+
+async def test_a_server_that_cannot_list_within_a_watch_is_listed_by_pages(
+    mirror: Mirror, subject: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    proxy.on("sendInitialEvents", failure(400, "BadRequest"), times=math.inf)
+    async with mirrored(subject, namespace) as paged:
+        assert list(paged.informer.store) == list(mirror.informer.store)
+    assert [("limit" in seen.query) for seen in proxy.lists()] == [False, True]
+
+
+async def test_a_list_that_expires_between_its_pages_begins_again(
+    mirror: Mirror, subject: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    proxy.on("sendInitialEvents", failure(400, "BadRequest"))
+    proxy.on(r"limit=500$", ask_for(limit="1"), times=math.inf)
+    proxy.on("continue=", failure(410, "Expired"))
+    async with mirrored(subject, namespace) as paged:
+        assert list(paged.informer.store) == list(mirror.informer.store)
+    pages = ["continue" in seen.query for seen in proxy.lists()[1:]]
+    assert pages[:4] == [False, True, False, True]
+
+
+async def test_a_bookmark_moves_the_version_and_tells_nobody(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    secret = {"metadata": {"namespace": namespace, "name": "other"}}
+    newest = resource_version_of(await client.create(SECRETS, secret))
+    bookmark = {"kind": "ConfigMap", "metadata": {"resourceVersion": str(newest)}}
+    line = json.dumps({"type": "BOOKMARK", "object": bookmark}).encode() + b"\n"
+
+    async def with_bookmark(lines: Lines) -> Lines:
+        yield line
+        async for each in lines:
+            yield each
+
+    proxy.on(WATCH, edit(with_bookmark))
+    proxy.kill()
+    await eventually(lambda: version_of(mirror), newest)
+    proxy.kill()
+    await eventually(lambda: last_version(proxy), str(newest))
+    assert mirror.told == []
+
+
+@pytest.mark.parametrize("silence", ["of the stream", "of the answer"])
+async def test_a_dead_connection_is_noticed_by_its_silence(
+    *,
+    mirror: Mirror,
+    client: Client,
+    proxy: FaultProxy,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+    silence: str,
+) -> None:
+    quick = aiohttp.ClientTimeout(total=None, sock_read=0.5)
+    monkeypatch.setattr(client_module, "_WATCH_TIMEOUT", quick)
+    if silence == "of the answer":
+        proxy.on(WATCH, hang())
+        proxy.kill()
+    else:
+        proxy.kill()
+        await eventually(lambda: _opened(proxy), expected=True)
+        proxy.stall()
+    await change(client, namespace, "a", "2")
+    before = asyncio.get_running_loop().time()
+    await mirror.holds(a="2", b="1")
+    assert asyncio.get_running_loop().time() - before < 2
+    assert proxy.lists() == []
+
+
+async def test_a_server_that_refuses_is_tried_ever_less_often(
+    mirror: Mirror, subject: Client, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    await proxy.refuse()
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await asyncio.sleep(1.5)
+    labels = {"code": "<error>", "method": "GET", "host": proxy.url.removeprefix("https://")}
+    tries = subject.metrics.registry.get_sample_value("rest_client_requests_total", labels)
+    assert tries is not None
+    assert 2 <= tries <= 6
+    await proxy.accept()
+    await mirror.holds(a="2", b="1")
+    assert proxy.lists() == []
+
+
+@pytest.mark.parametrize("refusal", [EXPIRED, TOO_LARGE], ids=["too old", "too large"])
+async def test_a_version_that_the_server_does_not_have_leads_to_one_list(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str, refusal: actions.Action
+) -> None:
+    proxy.on(WATCH, refusal)
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await mirror.holds(a="2", b="1")
+    assert len(proxy.lists()) == 1
+    assert mirror.told == ["Updated a"]
+
+
+async def test_versions_that_expire_again_and_again_are_listed_ever_less_often(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    proxy.on("sendInitialEvents", failure(400, "BadRequest"), times=math.inf)
+    proxy.on("watch=true.*resourceVersion=[0-9]", EXPIRED, times=math.inf)
+    proxy.kill()
+    await asyncio.sleep(1.5)
+    assert 2 <= len(proxy.lists()) <= 7
+    proxy.forget()
+    await change(client, namespace, "a", "2")
+    await mirror.holds(a="2", b="1")
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        failure(429, "TooManyRequests", retryAfterSeconds=1),
+        answer(429, "storage is (re)initializing", headers={"Retry-After": "1"}),
+    ],
+    ids=["a Status", "text"],
+)
+async def test_a_busy_server_is_asked_again_when_it_says_and_for_the_same_version(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str, busy: actions.Action
+) -> None:
+    proxy.on(WATCH, busy)
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await mirror.holds(a="2", b="1")
+    first, second = proxy.watches()
+    assert second.at - first.at >= 1
+    assert second.query["resourceVersion"] == first.query["resourceVersion"]
+    assert proxy.lists() == []
+
+
+async def test_watches_that_end_at_once_are_opened_ever_less_often(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    proxy.on(WATCH, answer(200), times=3)
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await mirror.holds(a="2", b="1")
+    opened = [seen.at for seen in proxy.watches()]
+    gaps = [after - before for before, after in itertools.pairwise(opened)]
+    assert len(gaps) == 3
+    assert gaps[0] >= 0.08
+    assert gaps[2] >= 0.32
+    assert proxy.lists() == []
+
+
+async def test_what_was_deleted_while_nobody_watched_is_told_with_its_last_state(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    over = await blind(proxy)
+    await client.delete(CONFIG_MAPS, Key(namespace, "a"))
+    over.set()
+    await mirror.holds(b="1")
+    (event,) = mirror.heard
+    assert event.type == "Deleted"
+    assert event.final_state_unknown
+    assert event.object["data"] == {"x": "1"}
+
+
+async def test_what_was_deleted_and_made_anew_while_nobody_watched_is_told_as_both(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    over = await blind(proxy)
+    await client.delete(CONFIG_MAPS, Key(namespace, "a"))
+    await client.create(CONFIG_MAPS, a_map(namespace, "a", "2"))
+    over.set()
+    await mirror.holds(a="2", b="1")
+    assert mirror.told == ["Deleted a", "Created a"]
+    gone, new = mirror.heard
+    assert gone.final_state_unknown
+    assert uid_of(gone.object) != uid_of(new.object)
+
+
+async def test_an_event_that_comes_twice_is_told_once(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    proxy.on(WATCH, edit(actions.twice))
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await change(client, namespace, "b", "2")
+    await mirror.holds(a="2", b="2")
+    await client.delete(CONFIG_MAPS, Key(namespace, "a"))
+    await mirror.holds(b="2")
+    assert mirror.told == ["Updated a", "Updated b", "Deleted a"]
+
+
+async def test_an_older_state_that_comes_later_is_not_taken(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    async def swapped(lines: Lines) -> Lines:
+        first, second = await anext(lines), await anext(lines)
+        yield second
+        yield first
+        async for line in lines:
+            yield line
+
+    proxy.on(WATCH, edit(swapped))
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await change(client, namespace, "a", "3")
+    await mirror.holds(a="3", b="1")
+    await change(client, namespace, "b", "2")
+    await mirror.holds(a="3", b="2")
+    assert mirror.told == ["Updated a", "Updated b"]
+
+
+async def test_a_watch_cut_within_a_line_goes_on_without_a_list(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    rule = proxy.on(WATCH, cut(after=300))
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await mirror.holds(a="2", b="1")
+    assert rule.met.is_set()
+    assert proxy.lists() == []
+
+
+@pytest.mark.parametrize(
+    "garbage", [b"<html>\n", b'{"type":"NEWS","object":{}}\n', b'{"type":"ADDED"}\n']
+)
+async def test_a_line_that_is_no_event_leads_to_a_list_and_to_no_crash(
+    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str, garbage: bytes
+) -> None:
+    async def spoiled(lines: Lines) -> Lines:
+        async for _ in lines:
+            yield garbage
+
+    proxy.on(WATCH, edit(spoiled))
+    proxy.kill()
+    await change(client, namespace, "a", "2")
+    await mirror.holds(a="2", b="1")
+    assert len(proxy.lists()) == 1
+
+
+async def version_of(mirror: Mirror) -> int:
+    return mirror.informer.store.resource_version
+
+
+async def last_version(proxy: FaultProxy) -> str:
+    return proxy.watches()[-1].query["resourceVersion"]
