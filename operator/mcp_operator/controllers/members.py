@@ -15,7 +15,7 @@ from mcp_operator.controllers.membership import Membership, member_conditions, m
 from mcp_operator.controllers.parsing import ParsedMember, ParsedServer
 from mcp_operator.controllers.statuses import Statuses
 from mcp_operator.controllers.world import MEMBERS, World
-from mcp_operator.core.meta import Key, Object, is_deleting, labels_of
+from mcp_operator.core.meta import Key, Object, is_deleting, key_of, labels_of
 from mcp_operator.runtime.reconcile import Request, Result
 
 SECRET_POLL_SECONDS = 30.0
@@ -117,8 +117,8 @@ class MemberReconciler(ABC):
         contenders = {compiled.key: compiled}
         for slot in map(slot_of, compiled.entries):
             for rival in self._world.claimants(self.kind, compiled.key.namespace, slot):
-                if server.selectors[self.kind].matches(labels_of(rival)):
-                    other = await self._compiler.compile(rival)
-                    contenders[other.key] = other
+                key = key_of(rival)  # its own newer state may be among them: that comes later
+                if key not in contenders and server.selectors[self.kind].matches(labels_of(rival)):
+                    contenders[key] = await self._compiler.compile(rival)
         policy = server.model.spec.naming.on_conflict
         return contest(compiled, claims(contenders.values()), policy)

@@ -1,0 +1,280 @@
+"""What a tool, prompt or resource is told of itself, from its creation on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+
+from mcp_operator.api.v1alpha1.mcpprompt import MCPPromptStatus
+from mcp_operator.api.v1alpha1.mcpresource import MCPResourceStatus
+from mcp_operator.api.v1alpha1.mcptool import MCPToolStatus
+from mcp_operator.builders.members import MemberKind
+from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.ledger import Ledger
+from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
+from mcp_operator.controllers.mcpresource import MCPResourceReconciler
+from mcp_operator.controllers.mcptool import MCPToolReconciler
+from mcp_operator.controllers.members import (
+    ABSENT_POLL_SECONDS,
+    SECRET_POLL_SECONDS,
+    MemberReconciler,
+)
+from mcp_operator.controllers.reading import Reader
+from mcp_operator.controllers.statuses import Statuses
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.runtime.recorder import EventRecorder
+from mcp_operator.runtime.status import StatusWriter
+from support.cached_cluster import CachedCluster
+
+LOGIN = {"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}}
+SHOP = Key("demo", "shop")
+RECONCILERS: tuple[type[MemberReconciler], ...] = (
+    MCPToolReconciler,
+    MCPPromptReconciler,
+    MCPResourceReconciler,
+)
+SCHEMAS = {"MCPTool": MCPToolStatus, "MCPPrompt": MCPPromptStatus, "MCPResource": MCPResourceStatus}
+
+
+class Noon:
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Bench:
+    """A cluster with a Service, and the three reconcilers."""
+
+    def __init__(self) -> None:
+        self.cluster = CachedCluster()
+        self.cluster.service()
+        self.ledger = Ledger()
+        world = self.cluster.world
+        self.compiler = Compiler(world.parser, Reader(self.cluster, world))
+        recorder = EventRecorder(self.cluster, controller="c", instance="i", clock=Noon())
+        statuses = Statuses(StatusWriter(self.cluster), recorder, Noon())
+        self.reconcilers = {
+            reconciler.kind: reconciler(world, self.compiler, statuses, self.ledger)
+            for reconciler in RECONCILERS
+        }
+
+    def member(self, kind: str, name: str, **spec: Any) -> Object:
+        labels = {"labels": {"team": "shop"}}
+        return self.cluster.put(kind, name, metadata=labels, spec={"name": name} | spec)
+
+    async def reconcile(self, name: str = "search", kind: str = "MCPTool") -> float | None:
+        """Reconcile; return the seconds until the next time."""
+        reconciler = self.reconcilers[cast("MemberKind", kind)]
+        result = await reconciler.reconcile(Key("demo", name))
+        SCHEMAS[kind].model_validate(self.cluster.status(kind, name))
+        return result.requeue_after if result else None
+
+    async def ready(self, name: str = "search", kind: str = "MCPTool") -> tuple[str, str]:
+        """Reconcile; return the status and the reason of Ready."""
+        await self.reconcile(name, kind)
+        status, reason, _ = self.cluster.conditions(kind, name)["Ready"]
+        return status, reason
+
+    def program(self, server: str = "shop", *, status: str = "True") -> None:
+        """Give a server the condition that its pods have confirmed its catalog."""
+        conditions = [{"type": "Programmed", "status": status}]
+        self.cluster.put("MCPServer", server, status={"conditions": conditions})
+
+    async def settle(self, *raws: Object) -> None:
+        """Let the pods of the server confirm these members as they are."""
+        self.ledger.settle(SHOP, [await self.compiler.compile(raw) for raw in raws])
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+async def test_an_object_that_nobody_selects_says_so(bench: Bench) -> None:
+    bench.cluster.tool("search")
+    assert await bench.ready() == ("False", "NotSelected")
+    status = bench.cluster.status("MCPTool", "search")
+    assert (status["servers"], status["serverCount"], status["ready"]) == ([], 0, False)
+
+
+async def test_an_object_is_not_ready_before_its_server_is_programmed(bench: Bench) -> None:
+    bench.cluster.tool("search")
+    bench.cluster.server()
+    assert await bench.ready() == ("False", "ServerNotProgrammed")
+    assert bench.cluster.status("MCPTool", "search")["serverCount"] == 1
+
+
+async def test_nothing_is_said_until_the_pods_have_confirmed_the_present_state(
+    bench: Bench,
+) -> None:
+    raw = bench.cluster.tool("search")
+    bench.cluster.server()
+    bench.program()
+    assert await bench.reconcile() is None
+    assert bench.cluster.status("MCPTool", "search") == {}
+    await bench.settle(raw)
+    assert await bench.ready() == ("True", "Ready")
+    bench.cluster.tool("search", description="new")
+    await bench.reconcile()
+    assert bench.cluster.status("MCPTool", "search")["observedGeneration"] == 1
+
+
+async def test_a_server_that_no_longer_is_programmed_takes_readiness_away(bench: Bench) -> None:
+    raw = bench.cluster.tool("search")
+    bench.cluster.server()
+    bench.program()
+    await bench.settle(raw)
+    assert await bench.ready() == ("True", "Ready")
+    bench.program(status="False")
+    assert await bench.ready() == ("False", "ServerNotProgrammed")
+
+
+async def test_the_younger_of_two_with_one_name_is_told_of_the_older(bench: Bench) -> None:
+    bench.cluster.server()
+    bench.program()
+    older = bench.cluster.tool("older", name="search")
+    bench.cluster.tool("search")
+    await bench.settle(older)
+    assert await bench.ready("older") == ("True", "Ready")
+    assert await bench.ready("search") == ("False", "DuplicateName")
+    [server] = bench.cluster.status("MCPTool", "search")["servers"]
+    assert not server["accepted"]
+    assert "already served by MCPTool demo/older" in server["message"]
+
+
+async def test_a_rival_that_no_server_of_ours_selects_is_no_rival(bench: Bench) -> None:
+    bench.cluster.server()
+    bench.cluster.tool("older", name="search", team="other")
+    bench.cluster.tool("search")
+    assert await bench.ready("search") == ("False", "ServerNotProgrammed")
+
+
+async def test_a_winner_by_default_is_not_ready_before_the_pods_serve_it(bench: Bench) -> None:
+    bench.cluster.server()
+    bench.program()
+    bench.cluster.service("stock")
+    older = bench.cluster.tool("older", name="search", service={"name": "stock", "port": 80})
+    search = bench.cluster.tool("search")
+    await bench.settle(older)
+    assert await bench.ready("search") == ("False", "DuplicateName")
+    bench.cluster.remove("Service", "stock")
+    await bench.reconcile("search")
+    assert bench.cluster.conditions("MCPTool", "search")["Ready"][1] == "DuplicateName"
+    await bench.settle(search)
+    assert await bench.ready("search") == ("True", "Ready")
+
+
+async def test_a_state_that_is_overtaken_while_it_is_compiled_does_no_harm(bench: Bench) -> None:
+    bench.cluster.server()
+    bench.cluster.put("Secret", "login", data={"token": ""})
+    bench.cluster.tool("search", request=LOGIN)
+
+    def overtake(_: Key) -> None:
+        bench.cluster.tool("search", request=LOGIN, inputSchema={"type": "array"})
+
+    bench.cluster.on_read = overtake
+    assert await bench.ready() == ("False", "ServerNotProgrammed")
+    bench.cluster.on_read = lambda _: None
+    assert await bench.ready() == ("False", "InvalidSchema")
+
+
+async def test_an_object_that_refers_to_a_secret_is_looked_at_again(bench: Bench) -> None:
+    bench.cluster.tool("search", request=LOGIN)
+    assert await bench.reconcile() == ABSENT_POLL_SECONDS
+    assert (await bench.ready())[1] == "SecretNotFound"
+
+
+async def test_an_object_whose_secret_is_there_is_looked_at_more_seldom(bench: Bench) -> None:
+    bench.cluster.put("Secret", "login", data={"token": ""})
+    bench.cluster.tool("search", request=LOGIN)
+    assert await bench.reconcile() == SECRET_POLL_SECONDS
+    bench.cluster.tool("plain")
+    assert await bench.reconcile("plain") is None
+
+
+async def test_an_object_that_is_gone_or_going_is_left_alone(bench: Bench) -> None:
+    reconciler = bench.reconcilers["MCPTool"]
+    assert await reconciler.reconcile(Key("demo", "none")) is None
+    deleting = {"deletionTimestamp": "2026-01-01T00:00:00Z"}
+    bench.cluster.put("MCPTool", "search", metadata=deleting, spec={"name": "search"})
+    assert await reconciler.reconcile(Key("demo", "search")) is None
+    assert bench.cluster.writes == []
+
+
+@pytest.mark.parametrize("kind", SCHEMAS)
+async def test_an_object_that_cannot_be_read_is_told_why(bench: Bench, kind: str) -> None:
+    bench.cluster.server()
+    bench.member(kind, "search", description=5)
+    assert await bench.ready(kind=kind) == ("False", "Invalid")
+    status, reason, message = bench.cluster.conditions(kind, "search")["Accepted"]
+    assert (status, reason) == ("False", "Invalid")
+    assert message.startswith("spec.description: ")
+
+
+async def test_the_status_of_a_tool_names_its_tools_and_its_endpoint(bench: Bench) -> None:
+    entries = [{"name": "a", "path": "/"}, {"name": "b", "path": "/", "enabled": False}]
+    bench.cluster.put(
+        "MCPTool", "many", spec={"service": {"name": "orders", "port": 80}, "tools": entries}
+    )
+    await bench.reconcile("many")
+    status = bench.cluster.status("MCPTool", "many")
+    assert (status["toolNames"], status["toolCount"]) == (["a"], 1)
+    assert status["resolvedEndpoint"] == "http://orders.demo.svc:80"
+    assert status["lastSyncTime"] == "2026-01-01T12:00:00Z"
+    bench.cluster.remove("Service", "orders")
+    await bench.reconcile("many")
+    assert "resolvedEndpoint" not in bench.cluster.status("MCPTool", "many")
+
+
+async def test_the_status_of_a_prompt_tells_how_its_text_and_variables_fit(bench: Bench) -> None:
+    bench.member("MCPPrompt", "review", template="{{b}} {{a}}", variables=[{"name": "c"}])
+    assert (await bench.ready("review", "MCPPrompt"))[1] == "UndeclaredVariable"
+    status = bench.cluster.status("MCPPrompt", "review")
+    assert (status["undeclared"], status["unused"]) == (["a", "b"], ["c"])
+    assert (status["validated"], status["variableCount"]) == (False, 1)
+    assert status["lastValidationTime"] == "2026-01-01T12:00:00Z"
+    bench.member("MCPPrompt", "review", template="{{c}}", variables=[{"name": "c"}])
+    await bench.reconcile("review", "MCPPrompt")
+    assert bench.cluster.status("MCPPrompt", "review")["validated"]
+
+
+async def test_a_prompt_that_uses_countless_variables_has_a_status_all_the_same(
+    bench: Bench,
+) -> None:
+    text = " ".join(f"{{{{v{number:04}}}}}" for number in range(1000))
+    bench.member("MCPPrompt", "review", template=text)
+    await bench.reconcile("review", "MCPPrompt")
+    assert len(bench.cluster.status("MCPPrompt", "review")["undeclared"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("content", "size"),
+    [({"text": "Grüße"}, 7), ({"blob": "AAEC\nAw=="}, 4), ({"text": ""}, 0)],
+)
+async def test_the_status_of_a_resource_tells_its_uri_and_its_size(
+    bench: Bench, content: dict[str, str], size: int
+) -> None:
+    bench.member("MCPResource", "docs", content={"uri": "docs://a"} | content)
+    await bench.reconcile("docs", "MCPResource")
+    status = bench.cluster.status("MCPResource", "docs")
+    assert (status["uris"], status["operationCount"]) == (["docs://a"], 0)
+    assert status["sizeBytes"] == size
+
+
+async def test_the_size_of_a_resource_over_http_is_unknown(bench: Bench) -> None:
+    service = {"name": "orders", "port": 80, "path": "/{id}"}
+    operations = [{"service": service, "uriTemplate": "docs://{id}"}]
+    bench.member("MCPResource", "docs", operations=operations)
+    await bench.reconcile("docs", "MCPResource")
+    status = bench.cluster.status("MCPResource", "docs")
+    assert (status["uris"], status["operationCount"]) == (["docs://{id}"], 1)
+    assert "sizeBytes" not in status
+
+
+async def test_a_look_that_finds_nothing_new_writes_nothing(bench: Bench) -> None:
+    bench.cluster.tool("search")
+    await bench.reconcile()
+    writes = len(bench.cluster.writes)
+    await bench.reconcile()
+    assert len(bench.cluster.writes) == writes
