@@ -1,0 +1,87 @@
+"""The cluster under test: any that a kubeconfig leads to, and one image that its nodes have."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from e2e.harness.installs import Install, installed
+from e2e.harness.kubectl import Kubectl
+from e2e.harness.shop import Shop, shop
+from mcp_operator.version import VERSION
+
+SECONDS = 300
+"""The limit of one test; most of it is waiting for pods on a slow machine."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what a run is told; each option has a variable of the same name."""
+    group = parser.getgroup("e2e")
+    group.addoption(
+        "--kubeconfig",
+        default=os.environ.get("E2E_KUBECONFIG"),
+        help="the cluster to test on; everything of mcp-operator in it is removed (E2E_KUBECONFIG)",
+    )
+    group.addoption(
+        "--image",
+        default=os.environ.get("E2E_IMAGE", f"docker.io/library/mcp-operator:{VERSION}"),
+        help="the image to test, REGISTRY/NAME:TAG (E2E_IMAGE; default %(default)s)",
+    )
+    group.addoption(
+        "--load",
+        default=os.environ.get("E2E_LOAD", ""),
+        help="command that gives nodes the image, such as `kind load docker-image {image}` or "
+        "`cluster load {archive}`; without it they have the image or can pull it (E2E_LOAD)",
+    )
+    group.addoption(
+        "--archive",
+        default=os.environ.get("E2E_ARCHIVE", ""),
+        help="the image as a file, for {archive} in --load (E2E_ARCHIVE)",
+    )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give every test more time than a unit test has."""
+    for item in items:
+        if not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SECONDS))
+
+
+@pytest.fixture(scope="session")
+def image(pytestconfig: pytest.Config) -> str:
+    """The image, after the nodes were given it."""
+    reference: str = pytestconfig.getoption("image")
+    template: str = pytestconfig.getoption("load")
+    if template:
+        archive = pytestconfig.getoption("archive")
+        command = shlex.split(template.format(image=reference, archive=archive))
+        subprocess.run(command, check=True, timeout=300)  # noqa: S603 - the user's own command
+    return reference
+
+
+@pytest.fixture(scope="session")
+def kubectl(pytestconfig: pytest.Config) -> Kubectl:
+    """The cluster."""
+    kubeconfig = pytestconfig.getoption("kubeconfig")
+    if not kubeconfig:
+        raise pytest.UsageError("name a cluster: --kubeconfig FILE or E2E_KUBECONFIG")
+    return Kubectl(Path(kubeconfig).resolve())
+
+
+@pytest.fixture(scope="module")
+def operator(kubectl: Kubectl, image: str) -> Iterator[Install]:
+    """The operator, installed from the manifests for the tests of one module."""
+    with installed("kubectl", kubectl, image) as install:
+        yield install
+
+
+@pytest.fixture(scope="module")
+def samples(operator: Install, image: str) -> Iterator[Shop]:
+    """The samples, served, for the tests of one module."""
+    with shop(operator.kubectl, image) as opened:
+        yield opened

@@ -1,0 +1,111 @@
+"""kubectl as a user runs it, with the answers as Python values."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+Object = dict[str, Any]
+
+SECONDS: Final = 60.0
+"""How long a command may take unless it says otherwise."""
+
+
+class CommandError(Exception):
+    """A command failed; the text is what it was and what it said."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """Runs kubectl against one cluster, in one namespace if it has one.
+
+    Attributes:
+        kubeconfig: The cluster.
+        namespace: Where namespaced objects are; empty leaves it to the arguments.
+    """
+
+    kubeconfig: Path
+    namespace: str = ""
+
+    def within(self, namespace: str) -> Kubectl:
+        """Return the same for another namespace."""
+        return Kubectl(self.kubeconfig, namespace)
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the whole command line."""
+        scope = ["--namespace", self.namespace] if self.namespace else []
+        return ["kubectl", "--kubeconfig", str(self.kubeconfig), *scope, *arguments]
+
+    def __call__(self, *arguments: str, stdin: str = "", seconds: float = SECONDS) -> str:
+        """Run a command to its end and return what it prints.
+
+        Raises:
+            CommandError: It failed, or took longer than `seconds`.
+        """
+        try:
+            done = subprocess.run(  # noqa: S603 - our own tests' arguments
+                self.command(*arguments),
+                input=stdin,
+                capture_output=True,
+                text=True,
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CommandError(f"kubectl {' '.join(arguments)}: not done in {seconds} s") from error
+        if done.returncode:
+            raise CommandError(f"kubectl {' '.join(arguments)}: {done.stderr or done.stdout}")
+        return done.stdout
+
+    def get(self, kind: str, name: str) -> Object:
+        """Return one object."""
+        found: Object = json.loads(self("get", kind, name, "--output=json"))
+        return found
+
+    def find(self, kinds: str, *arguments: str) -> list[Object]:
+        """Return the objects of some kinds; `--selector` and the like are further arguments."""
+        found: list[Object] = json.loads(self("get", kinds, "--output=json", *arguments))["items"]
+        return found
+
+    def apply(self, manifest: str | Object | list[Object]) -> None:
+        """Apply YAML text or objects, server-side."""
+        text = manifest if isinstance(manifest, str) else json.dumps(_listed(manifest))
+        self("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
+
+    def patch(self, kind: str, name: str, patch: Object) -> None:
+        """Merge a patch into an object."""
+        self("patch", kind, name, "--type=merge", f"--patch={json.dumps(patch)}")
+
+    def wait(self, target: str, condition: str, seconds: float = SECONDS) -> None:
+        """Wait until an object, as KIND/NAME, has a condition, as kubectl writes it."""
+        self("wait", target, f"--for={condition}", f"--timeout={seconds}s", seconds=seconds + 10)
+
+    def rollout(self, target: str, seconds: float = SECONDS) -> None:
+        """Wait until a Deployment has rolled out."""
+        self("rollout", "status", target, f"--timeout={seconds}s", seconds=seconds + 10)
+
+    @contextmanager
+    def forwarded(self, target: str, port: int) -> Iterator[int]:
+        """Forward a free local port to a port of a pod or Service; yield its number."""
+        command = self.command("port-forward", target, f":{port}", "--address=127.0.0.1")
+        with subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=os.environ
+        ) as process:
+            try:
+                line = process.stdout.readline() if process.stdout else ""
+                if "Forwarding from" not in line:
+                    raise CommandError(f"kubectl port-forward {target}: {line}")
+                yield int(line.split("127.0.0.1:")[1].split(" ")[0])
+            finally:
+                process.terminate()
+
+
+def _listed(manifest: Object | list[Object]) -> Object:
+    items = manifest if isinstance(manifest, list) else [manifest]
+    return {"apiVersion": "v1", "kind": "List", "items": items}

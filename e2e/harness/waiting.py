@@ -1,0 +1,43 @@
+"""Looking at a cluster from outside, and waiting for what it does in its own time."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Callable
+from typing import TypeVar
+
+from e2e.harness.kubectl import CommandError
+
+T = TypeVar("T")
+
+PAUSE = 0.5
+"""Seconds between two looks."""
+
+
+def eventually(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
+    """Look until there is something to see, and return it.
+
+    Args:
+        look: Returns a true value when it is there. A failed kubectl command is "not yet".
+        what: Completes the sentence "waited in vain for …".
+        seconds: How long to go on.
+    """
+    deadline = time.monotonic() + seconds
+    last: object = None
+    while time.monotonic() < deadline:
+        try:
+            if seen := look():
+                return seen
+            last = seen
+        except CommandError as error:
+            last = error
+        time.sleep(PAUSE)
+    raise AssertionError(f"waited in vain for {what}, {seconds:.0f} s; last seen: {last}")
+
+
+def fetch(port: int, path: str) -> str:
+    """Return a page of a forwarded port."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+        text: str = answer.read().decode()
+        return text

@@ -1,0 +1,132 @@
+"""An MCP client inside the cluster: one request, or a load of them. The image runs it as it is.
+
+python client.py call URL METHOD PARAMS      prints the answer's result or error
+python client.py load URL TOOL RATE SECONDS  calls a tool until stdin ends, prints a summary
+python client.py get URL                     prints the status and the body of a plain GET
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import json
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import aiohttp
+
+REVISION = "2026-07-28"
+
+TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+
+CONNECTIONS = 32
+"""Connections that are kept open; each second request opens one of its own besides."""
+
+META = {
+    "io.modelcontextprotocol/protocolVersion": REVISION,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
+
+
+async def ask(
+    session: aiohttp.ClientSession, url: str, method: str, params: dict[str, Any]
+) -> dict[str, Any]:
+    """Send one request of the stateless revision and return the answer's message."""
+    headers = {
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": REVISION,
+        "Mcp-Method": method,
+    }
+    if method in NAMED_BY:
+        headers["Mcp-Name"] = params[NAMED_BY[method]]
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": META, **params}}
+    async with session.post(url, json=message, headers=headers) as response:
+        answer: dict[str, Any] = await response.json(content_type=None)
+        return answer
+
+
+async def call(url: str, method: str, params: str) -> None:
+    """Print what one request is answered."""
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        print(json.dumps(await ask(session, url, method, json.loads(params))))
+
+
+async def get(url: str) -> None:
+    """Print the status and the body of a plain GET."""
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session, session.get(url) as response:
+        print(json.dumps({"status": response.status, "body": await response.text()}))
+
+
+class Load:
+    """Calls one tool at a steady rate, whether or not earlier calls have been answered."""
+
+    def __init__(self, url: str, tool: str) -> None:
+        self.url, self.tool = url, tool
+        self.latencies: list[float] = []
+        self.failures: collections.Counter[str] = collections.Counter()
+
+    async def run(self, rate: float, seconds: float, stop: asyncio.Event) -> float:
+        """Send until told to stop, at most for `seconds`; return how long that was."""
+        loop = asyncio.get_running_loop()
+        kept = aiohttp.TCPConnector(limit=CONNECTIONS)
+        single = aiohttp.TCPConnector(limit=0, force_close=True)
+        async with (
+            aiohttp.ClientSession(connector=kept, timeout=TIMEOUT) as keeping,
+            aiohttp.ClientSession(connector=single, timeout=TIMEOUT) as opening,
+            asyncio.TaskGroup() as group,
+        ):
+            began = loop.time()
+            number = 0
+            while not stop.is_set() and loop.time() - began < seconds:
+                group.create_task(self._call(opening if number % 2 else keeping))
+                number += 1
+                await asyncio.sleep(max(0.0, began + number / rate - loop.time()))
+            return loop.time() - began
+
+    async def _call(self, session: aiohttp.ClientSession) -> None:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        params = {"name": self.tool, "arguments": {}}
+        try:
+            answer = await ask(session, self.url, "tools/call", params)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            kind = "new" if session.connector and session.connector.force_close else "kept"
+            self.failures[f"{type(error).__name__} on a {kind} connection: {error}"] += 1
+            return
+        if "error" in answer or answer["result"].get("isError"):
+            self.failures[json.dumps(answer)[:300]] += 1
+        self.latencies.append(loop.time() - began)
+
+
+async def load(url: str, tool: str, rate: str, seconds: str) -> None:
+    """Print `started`, load until standard input ends, and print the summary."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
+    running = Load(url, tool)
+    print("started", flush=True)
+    took = await running.run(float(rate), float(seconds), stop)
+    latencies = sorted(running.latencies) or [0.0]
+    failed = running.failures.total()
+    summary = {
+        "calls": len(running.latencies)
+        + sum(count for reason, count in running.failures.items() if " on a " in reason),
+        "failed": failed,
+        "failures": dict(running.failures),
+        "seconds": round(took, 1),
+        "p50_ms": round(1000 * latencies[len(latencies) // 2], 1),
+        "p99_ms": round(1000 * latencies[len(latencies) * 99 // 100], 1),
+        "max_ms": round(1000 * latencies[-1], 1),
+    }
+    print(json.dumps(summary))
+
+
+COMMANDS: dict[str, Callable[..., Coroutine[Any, Any, None]]] = {
+    "call": call,
+    "get": get,
+    "load": load,
+}
+
+if __name__ == "__main__":
+    asyncio.run(COMMANDS[sys.argv[1]](*sys.argv[2:]))

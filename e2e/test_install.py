@@ -1,0 +1,100 @@
+"""Each way to install: from an empty cluster to a tool call, and back to an empty cluster."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from mcp.client.client import Client
+
+from e2e.harness.installs import WAYS, Install, installed
+from e2e.harness.kubectl import Kubectl
+from e2e.harness.shop import Shop, shop
+from e2e.harness.waiting import eventually, fetch
+
+TOOLS = ["cancel-order", "get-order", "place-order", "product-picture", "search-products"]
+
+CHILDREN = "deployments,services,serviceaccounts,roles,rolebindings,configmaps"
+
+OPERATOR_PODS = "--selector=app.kubernetes.io/name=mcp-operator"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_install_serves_the_samples_and_leaves_nothing(
+    way: str, kubectl: Kubectl, image: str
+) -> None:
+    with installed(way, kubectl, image) as install, shop(kubectl, image) as opened:
+        _tools_are_called(opened)
+        await _official_client_is_served(opened)
+        _a_deleted_tool_leaves_the_list(opened)
+        _metrics_and_health_are_answered(install, opened)
+        _a_deleted_server_takes_its_gateways_along(opened)
+        install.uninstall()
+        _only_what_policy_keeps_is_left(install, opened)
+
+
+def _tools_are_called(opened: Shop) -> None:
+    assert opened.tools() == TOOLS
+    found = opened.call("search-products", inStock=True)["structuredContent"]
+    assert found["total"] == 4
+    placed = opened.call("place-order", sku="teapot", quantity=1)
+    order = json.loads(placed["content"][0]["text"])
+    assert order["status"] == "open"
+    assert opened.call("place-order", sku="teapot", quantity=99)["isError"]
+
+
+async def _official_client_is_served(opened: Shop) -> None:
+    with opened.kubectl.forwarded("service/mcp-server-shop", 8080) as port:
+        for mode in ("2026-07-28", "legacy"):
+            async with Client(f"http://127.0.0.1:{port}/mcp", mode=mode) as client:
+                result = await client.call_tool("search-products", {"text": "mug"})
+                assert result.structured_content is not None
+                assert result.structured_content["total"] == 2
+
+
+def _a_deleted_tool_leaves_the_list(opened: Shop) -> None:
+    opened.kubectl("delete", "mcptool", "product-picture")
+    rest = [name for name in TOOLS if name != "product-picture"]
+    eventually(lambda: opened.tools() == rest, "the tool to leave the list", 10)
+    opened.kubectl.wait("mcpserver/shop", "jsonpath={.status.toolCount}=4", 10)
+
+
+def _metrics_and_health_are_answered(install: Install, opened: Shop) -> None:
+    """The operator's by port-forward, which no policy keeps out; the gateway's from a pod."""
+    with install.system.forwarded("service/mcp-operator", 8080) as port:
+        assert "mcp_operator_reconciliation_total" in fetch(port, "/metrics")
+    pod = install.system.find("pods", OPERATOR_PODS)[0]["metadata"]["name"]
+    with install.system.forwarded(f"pod/{pod}", 8081) as port:
+        assert "ok" in fetch(port, "/readyz")
+        assert "ok" in fetch(port, "/livez")
+    (gateway,) = opened.kubectl.find("pods", "--selector=app.kubernetes.io/instance=shop")
+    address = f"http://{gateway['status']['podIP']}:8081"
+    status, metrics = opened.get(f"{address}/metrics")
+    assert status == 200
+    assert "mcp_catalog_info" in metrics
+    assert opened.get(f"{address}/readyz")[0] == 200
+
+
+def _a_deleted_server_takes_its_gateways_along(opened: Shop) -> None:
+    """It shows too that the garbage collector has found our kinds, for which it looks each 30 s."""
+    opened.kubectl.apply(
+        {
+            "apiVersion": "mcp-operator.dev/v1alpha1",
+            "kind": "MCPServer",
+            "metadata": {"name": "brief", "namespace": opened.kubectl.namespace},
+            "spec": {"toolSelector": {}},
+        }
+    )
+    brief = "--selector=mcp-operator.dev/server=brief"
+    eventually(lambda: opened.kubectl.find(CHILDREN, brief), "children of the server")
+    opened.kubectl("delete", "mcpserver", "brief")
+    eventually(lambda: not opened.kubectl.find(CHILDREN, brief), "the children to go", 90)
+
+
+def _only_what_policy_keeps_is_left(install: Install, opened: Shop) -> None:
+    eventually(lambda: not install.leftovers(), "the operator to be gone")
+    if install.keeps_crds:
+        assert len(opened.tools()) == 4, "gateways go on without an operator"
+        install.purge()
+    ours = "--selector=app.kubernetes.io/managed-by=mcp-operator"
+    eventually(lambda: not opened.kubectl.find(CHILDREN, ours), "the gateways to go")
