@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from mcp_operator.api.conditions import Condition, ConditionType
+from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.versions import PROTOCOL_VERSIONS
@@ -91,7 +91,7 @@ def server_fields(view: ServerView) -> Object:
                 "namespace": rejection.key.namespace,
                 "name": rejection.key.name,
                 "reason": str(rejection.reason),
-                "message": rejection.message[:1024],
+                "message": rejection.message[:MESSAGE_LIMIT],
             }
             for rejection in rejected[:LISTED_REJECTIONS]
         ],
@@ -234,7 +234,7 @@ def _listed(items: Iterable[str]) -> str:
 
 def _external_url(server: MCPServer) -> str | None:
     ingress = server.spec.ingress
-    if ingress is None or ingress.host is None:
+    if ingress is None or ingress.host is None or ingress.host.startswith("*"):
         return None
     scheme = "https" if ingress.tls_secret_name else "http"
     return f"{scheme}://{ingress.host}{ingress.path_prefix}"

@@ -1,0 +1,306 @@
+"""What the status of an MCPServer says, decided from gathered facts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.conditions import Condition, ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1.mcpserver import MCPServerStatus
+from mcp_operator.builders.assembly import Assembly, Rejection
+from mcp_operator.builders.surroundings import Surroundings
+from mcp_operator.controllers.confirmations import Confirmed
+from mcp_operator.controllers.serving import (
+    LISTED_REJECTIONS,
+    ServerView,
+    is_ready,
+    server_conditions,
+    server_fields,
+)
+from mcp_operator.core.meta import Key, Object
+from support.declared import declared
+from support.entries import catalog, prompt, resource, tool
+from support.servers import server
+
+ACCEPTED, RESOLVED, PROGRAMMED, READY, DEGRADED = (
+    ConditionType.ACCEPTED,
+    ConditionType.RESOLVED_REFS,
+    ConditionType.PROGRAMMED,
+    ConditionType.READY,
+    ConditionType.DEGRADED,
+)
+AVAILABLE: Object = {
+    "spec": {"replicas": 2},
+    "status": {
+        "replicas": 2,
+        "readyReplicas": 2,
+        "conditions": [
+            {"type": "Progressing", "status": "True"},
+            {"type": "Available", "status": "True"},
+        ],
+    },
+}
+CONFIRMED = Confirmed(synced=2, missing={}, waited=0)
+DIRECT = {"mode": "Direct", "image": "example/mcp:1"}
+
+
+def rejection(name: str, *, resolved: bool = True, message: str = "why") -> Rejection:
+    return Rejection(
+        "MCPTool",
+        Key("demo", name),
+        Reason.INVALID_SCHEMA if resolved else Reason.SERVICE_NOT_FOUND,
+        message,
+        ACCEPTED if resolved else RESOLVED,
+    )
+
+
+def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any) -> ServerView:
+    """Return the view of a server with which all is well, but for what is given."""
+    entries = (tool(), prompt("Hello"), resource(uri="docs://a", text="x"))
+    defaults: dict[str, Any] = {
+        "server": server(**(spec or {})),
+        "assembly": Assembly(catalog(*entries), (), rejected, frozenset()),
+        "digest": "0123",
+        "size": 500,
+        "deployment": AVAILABLE,
+        "ready_pods": 2,
+        "confirmed": CONFIRMED,
+        "surroundings": Surroundings(),
+    }
+    return ServerView(**defaults | facts)
+
+
+def decided(given: ServerView) -> dict[ConditionType, Condition]:
+    conditions = declared(server_conditions(given))
+    assert list(conditions) == [ACCEPTED, RESOLVED, PROGRAMMED, READY, DEGRADED]
+    return conditions
+
+
+def test_a_server_whose_pods_have_all_confirmed_is_ready() -> None:
+    conditions = decided(view())
+    assert all(condition.good for condition in conditions.values())
+    assert conditions[PROGRAMMED].message == "confirmed by every ready pod: 2"
+    assert conditions[READY].reason is Reason.READY
+
+
+def test_pods_that_have_not_confirmed_are_named_with_what_they_said() -> None:
+    missing = {"pod-b": "has not answered yet", "pod-a": "serves catalog 4567"}
+    conditions = decided(view(ready_pods=3, confirmed=Confirmed(1, missing, 9)))
+    for type_ in (PROGRAMMED, READY):
+        assert conditions[type_].reason is Reason.PROPAGATING
+        assert conditions[type_].message == (
+            "2 of 3 ready pods have not confirmed: "
+            "pod-a serves catalog 4567, pod-b has not answered yet"
+        )
+
+
+def test_of_many_pods_a_few_are_named() -> None:
+    missing = {f"pod-{number:03}": "is slow" for number in range(200)}
+    message = decided(view(ready_pods=200, confirmed=Confirmed(0, missing, 9)))[PROGRAMMED].message
+    assert message.startswith("200 of 200 ready pods have not confirmed: pod-000 is slow, ")
+    assert message.endswith("pod-004 is slow and 195 more")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (view(ready_pods=0, confirmed=Confirmed(0, {}, 0)), Reason.NO_READY_PODS),
+        (view(spec={"replicas": 0}), Reason.SCALED_TO_ZERO),
+        (view(spec={"replicas": 0} | DIRECT, confirmed=None), Reason.SCALED_TO_ZERO),
+    ],
+)
+def test_without_pods_nothing_is_programmed(given: ServerView, reason: Reason) -> None:
+    conditions = decided(given)
+    assert conditions[PROGRAMMED].reason is reason
+    assert conditions[READY].reason is reason
+    assert conditions[ACCEPTED].status
+
+
+def test_in_mode_direct_mounted_files_are_all_that_is_known() -> None:
+    conditions = decided(view(spec=DIRECT, confirmed=None))
+    assert conditions[PROGRAMMED].status
+    assert conditions[PROGRAMMED].reason is Reason.MOUNTED
+
+
+@pytest.mark.parametrize(
+    ("deployment", "message"),
+    [
+        (None, "0 of 3 pods are available"),
+        ({"status": {}}, "0 of 3 pods are available"),
+        ({"status": None}, "0 of 3 pods are available"),
+        (
+            {
+                "status": {
+                    "availableReplicas": 1,
+                    "conditions": [{"type": "Available", "status": "False"}],
+                }
+            },
+            "1 of 3 pods are available",
+        ),
+    ],
+)
+def test_a_server_with_too_few_pods_is_not_ready(deployment: Object | None, message: str) -> None:
+    conditions = decided(view(spec={"replicas": 3}, deployment=deployment))
+    assert conditions[PROGRAMMED].status
+    assert conditions[READY].reason is Reason.UNAVAILABLE
+    assert conditions[READY].message == message
+
+
+def test_rejected_members_degrade_a_server_and_leave_it_ready() -> None:
+    conditions = decided(view(rejection("bad"), rejection("lost", resolved=False)))
+    assert conditions[READY].status
+    assert conditions[DEGRADED].status
+    assert conditions[DEGRADED].reason is Reason.MEMBERS_REJECTED
+    assert conditions[DEGRADED].message == (
+        "not wholly served: MCPTool bad (InvalidSchema), MCPTool lost (ServiceNotFound)"
+    )
+    assert conditions[RESOLVED].reason is Reason.MEMBERS_UNRESOLVED
+    assert conditions[RESOLVED].message.endswith("what they refer to: MCPTool lost")
+
+
+def test_of_many_rejected_members_a_few_are_named() -> None:
+    many = [rejection(f"tool-{number}") for number in range(9)]
+    message = decided(view(*many))[DEGRADED].message
+    assert message.endswith("MCPTool tool-4 (InvalidSchema) and 4 more")
+
+
+def test_settings_without_effect_are_pointed_out() -> None:
+    redis = {"redis": {"serviceName": "redis"}}
+    conditions = decided(view(spec=redis))
+    assert conditions[ACCEPTED].status
+    assert conditions[ACCEPTED].reason is Reason.REDIS_NOT_USED
+    conditions = decided(view(spec=redis | DIRECT, confirmed=None))
+    assert conditions[ACCEPTED].reason is Reason.ACCEPTED
+
+
+def test_a_route_where_there_are_none_is_pointed_out() -> None:
+    spec = {"httpRoute": {"parentRefs": [{"name": "gate"}]}}
+    conditions = decided(view(spec=spec, surroundings=Surroundings(has_gateway_api=False)))
+    assert conditions[RESOLVED].reason is Reason.GATEWAY_API_MISSING
+    assert conditions[READY].status
+    assert decided(view(spec=spec))[RESOLVED].status
+
+
+def test_services_that_a_network_policy_cannot_open_the_way_to_are_named() -> None:
+    closed = Surroundings(unselected=(Key("demo", "legacy"),))
+    conditions = decided(view(surroundings=closed))
+    assert conditions[ACCEPTED].status
+    assert conditions[ACCEPTED].reason is Reason.EGRESS_INCOMPLETE
+    assert "demo/legacy" in conditions[ACCEPTED].message
+
+
+def test_under_an_autoscaler_the_deployment_tells_how_many_pods_are_wanted() -> None:
+    spec = {"autoscaling": {"maxReplicas": 9, "targetCPUUtilizationPercentage": 80}}
+    deployment = {"spec": {"replicas": 7}, "status": {"availableReplicas": 3}}
+    conditions = decided(view(spec=spec, deployment=deployment))
+    assert conditions[READY].message == "3 of 7 pods are available"
+
+
+def test_a_catalog_that_does_not_fit_is_not_accepted() -> None:
+    problem = Condition(ACCEPTED, status=False, reason=Reason.CATALOG_TOO_LARGE, message="select")
+    conditions = decided(view(spec=DIRECT, confirmed=None, problem=problem))
+    assert conditions[ACCEPTED] is problem
+    assert conditions[PROGRAMMED].reason is Reason.NOT_ACCEPTED
+    assert conditions[PROGRAMMED].message == "select"
+    assert conditions[READY].reason is Reason.CATALOG_TOO_LARGE
+
+
+@pytest.mark.parametrize("reason", [Reason.CONFLICT, Reason.APPLY_FAILED])
+def test_a_child_that_cannot_be_applied_keeps_a_server_from_being_programmed(
+    reason: Reason,
+) -> None:
+    problem = Condition(PROGRAMMED, status=False, reason=reason, message="in the way")
+    conditions = decided(view(problem=problem))
+    assert conditions[ACCEPTED].status
+    assert conditions[PROGRAMMED] is problem
+    assert (conditions[READY].reason, conditions[READY].message) == (reason, "in the way")
+
+
+def test_the_fields_tell_what_is_served_and_by_how_many() -> None:
+    fields = server_fields(view())
+    MCPServerStatus.model_validate(fields)
+    assert (fields["mode"], fields["replicas"], fields["readyReplicas"]) == ("Gateway", 2, 2)
+    assert fields["syncedReplicas"] == 2
+    assert [fields[f"{kind}Count"] for kind in ("tool", "prompt", "resource")] == [1, 1, 1]
+    assert (fields["configHash"], fields["configBytes"]) == ("0123", 500)
+    assert fields["selector"] == (
+        "app.kubernetes.io/name=mcp-server,app.kubernetes.io/instance=shop"
+    )
+    assert fields["protocolVersions"]
+    assert (fields["rejected"], fields["rejectedCount"]) == ([], 0)
+
+
+def test_of_a_server_of_ones_own_image_less_is_known() -> None:
+    fields = server_fields(view(spec=DIRECT, confirmed=None, deployment=None))
+    assert (fields["mode"], fields["replicas"], fields["readyReplicas"]) == ("Direct", 0, 0)
+    assert fields["syncedReplicas"] is None
+    assert fields["protocolVersions"] is None
+
+
+def test_rejected_members_are_listed_within_bounds() -> None:
+    many = [rejection(f"tool-{number}", message="x" * 5000) for number in range(150)]
+    fields = server_fields(view(*many))
+    MCPServerStatus.model_validate(fields)
+    assert len(fields["rejected"]) == LISTED_REJECTIONS
+    assert fields["rejectedCount"] == 150
+    assert fields["rejected"][0] == {
+        "kind": "MCPTool",
+        "namespace": "demo",
+        "name": "tool-0",
+        "reason": "InvalidSchema",
+        "message": "x" * 1024,
+    }
+
+
+@pytest.mark.parametrize(
+    ("ingress", "url"),
+    [
+        (None, "http://mcp-server-shop.demo.svc:8080/mcp"),
+        ({}, "http://mcp-server-shop.demo.svc:8080/mcp"),
+        ({"host": "*.example.com"}, "http://mcp-server-shop.demo.svc:8080/mcp"),
+        ({"host": "mcp.example.com"}, "http://mcp.example.com/mcp"),
+        ({"host": "mcp.example.com", "pathPrefix": "/shop"}, "http://mcp.example.com/shop"),
+        ({"host": "mcp.example.com", "tlsSecretName": "tls"}, "https://mcp.example.com/mcp"),
+    ],
+)
+def test_the_url_is_one_that_a_client_can_use(ingress: Any, url: str) -> None:
+    fields = server_fields(view(spec={"ingress": ingress} if ingress is not None else {}))
+    assert fields["url"] == url
+    assert fields["internalURL"] == "http://mcp-server-shop.demo.svc:8080/mcp"
+
+
+def test_the_url_has_the_port_of_the_service() -> None:
+    fields = server_fields(view(spec={"service": {"port": 81}}))
+    assert fields["url"] == "http://mcp-server-shop.demo.svc:81/mcp"
+
+
+READY_POD: Object = {
+    "metadata": {"name": "p"},
+    "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        (READY_POD, True),
+        ({"metadata": {"name": "p"}}, False),
+        ({"metadata": {"name": "p"}, "status": {"podIP": "10.0.0.1"}}, False),
+        (READY_POD | {"metadata": {"name": "p", "deletionTimestamp": "now"}}, False),
+        (READY_POD | {"status": READY_POD["status"] | {"podIP": ""}}, False),
+        (
+            READY_POD
+            | {
+                "status": READY_POD["status"]
+                | {"conditions": [{"type": "Ready", "status": "False"}]}
+            },
+            False,
+        ),
+    ],
+)
+def test_a_pod_is_asked_only_while_it_is_ready_and_reachable(
+    pod: Object, *, expected: bool
+) -> None:
+    assert is_ready(pod) is expected
