@@ -40,11 +40,12 @@ async def install_crds(client: Client) -> list[Object]:
         await client.apply(DEFINITIONS, definition)
     async with asyncio.timeout(_TIMEOUT):
         for definition in definitions:
-            await _established(client, definition["metadata"]["name"])
+            await established(client, definition["metadata"]["name"])
     return definitions
 
 
-async def _established(client: Client, name: str) -> None:
+async def established(client: Client, name: str) -> None:
+    """Wait until the API server serves the kind of a CRD."""
     events = client.watch(DEFINITIONS, field_selector=f"metadata.name={name}")
     async with contextlib.aclosing(events):
         async for event in events:  # begins with the definition as it is

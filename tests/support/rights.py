@@ -1,0 +1,79 @@
+"""Rights: those that roles grant, and those that the API server's audit log shows in use."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
+
+from mcp_operator.core.meta import Object
+
+
+class Right(NamedTuple):
+    """One verb on one resource.
+
+    Attributes:
+        group: the API group; empty for the core's.
+        resource: the plural, and where there is one a slash and the subresource.
+        verb: as RBAC has it.
+    """
+
+    group: str
+    resource: str
+    verb: str
+
+
+def granted(rules: Iterable[Object]) -> set[Right]:
+    """Return what rules grant, whichever names they restrict it to."""
+    return {
+        Right(*right)
+        for rule in rules
+        for right in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+    }
+
+
+def used(log: Path, user: str) -> set[Right]:
+    """Return what a user was let do.
+
+    A PATCH that created its object, as server-side apply does, has used `create` besides.
+    """
+    rights = set()
+    for entry in _requests(log, user):
+        if entry["responseStatus"]["code"] == HTTPStatus.FORBIDDEN:
+            continue
+        right = _right(entry)
+        rights.add(right)
+        if right.verb == "patch" and entry["responseStatus"]["code"] == HTTPStatus.CREATED:
+            rights.add(right._replace(verb="create"))
+    return rights
+
+
+def denied(log: Path, user: str) -> list[str]:
+    """Return a line for each request of a user that was forbidden."""
+    return [
+        f"{entry['verb']} {entry['requestURI']}: {entry['responseStatus'].get('message', '')}"
+        for entry in _requests(log, user)
+        if entry["responseStatus"]["code"] == HTTPStatus.FORBIDDEN
+    ]
+
+
+def _requests(log: Path, user: str) -> Iterator[Object]:
+    """Yield the answered requests of a user for objects."""
+    with log.open(encoding="utf-8") as lines:
+        for line in lines:
+            if user not in line or not line.endswith("\n"):
+                continue  # somebody else's, or not written to its end yet
+            entry = json.loads(line)
+            if entry["user"]["username"] == user and "objectRef" in entry:
+                yield entry
+
+
+def _right(entry: Object) -> Right:
+    target = entry["objectRef"]
+    resource = target["resource"]
+    if subresource := target.get("subresource"):
+        resource = f"{resource}/{subresource}"
+    return Right(target.get("apiGroup", ""), resource, entry["verb"])
