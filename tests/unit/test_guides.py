@@ -1,0 +1,238 @@
+"""What the guides say is true: every reason has its section, and what they name exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mcp_operator.api.crd import crds
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.validation import problems
+from mcp_operator.settings import GatewaySettings, OperatorSettings, declared
+
+ROOT = Path(__file__).parents[2]
+TROUBLESHOOTING = ROOT / "docs" / "how-to" / "troubleshooting.md"
+PAGES = (
+    TROUBLESHOOTING,
+    ROOT / "docs" / "how-to" / "production.md",
+    ROOT / "docs" / "how-to" / "verify-release.md",
+    ROOT / "docs" / "explanation" / "threat-model.md",
+    ROOT / "SECURITY.md",
+)
+PACKAGE = ROOT / "operator" / "mcp_operator"
+
+SCHEMAS = {
+    definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"][
+        "openAPIV3Schema"
+    ]
+    for definition in crds()
+}
+OURS = {
+    name
+    for definition in crds()
+    for name in (
+        definition["spec"]["names"]["plural"],
+        *definition["spec"]["names"]["shortNames"],
+        f"{definition['spec']['names']['plural']}.{definition['spec']['group']}",
+    )
+}
+THEIRS = {
+    *("configmap", "configmaps", "crd", "deployment", "deployments", "endpointslices", "events"),
+    *("lease", "namespace", "pods", "referencegrants", "resourcequota", "rolebindings", "roles"),
+    *("secret", "secrets", "service", "serviceaccounts", "services"),
+}
+VERBS = {
+    *(
+        "annotate",
+        "apply",
+        "api-resources",
+        "auth",
+        "create",
+        "describe",
+        "explain",
+        "get",
+        "label",
+    ),
+    *("logs", "rollout", "run", "scale", "wait"),
+}
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def headings(page: Path) -> list[str]:
+    return re.findall(r"^#+ (.+)$", text_of(page), re.MULTILINE)
+
+
+def anchors(page: Path) -> set[str]:
+    return {re.sub(r"[^\w -]", "", one).lower().replace(" ", "-") for one in headings(page)}
+
+
+def commands(page: Path) -> list[str]:
+    """Return the kubectl commands of the page, in blocks and in running text."""
+    text = text_of(page)
+    shown = re.findall(r"^\$ (kubectl .*)$", text, re.MULTILINE)
+    return shown + re.findall(r"`(kubectl [^`]+)`", text.replace("\n", " "))
+
+
+def has_field(schema: Mapping[str, Any], path: list[str]) -> bool:
+    if not path:
+        return True
+    if "items" in schema:
+        return has_field(schema["items"], path)
+    inside = schema.get("properties", {}).get(path[0])
+    if inside is None:
+        return bool(schema.get("additionalProperties") or "x-kubernetes-preserve" in str(schema))
+    return has_field(inside, path[1:])
+
+
+def known(path: str) -> bool:
+    return any(has_field(schema, path.split(".")) for schema in SCHEMAS.values())
+
+
+def messages() -> str:
+    """Return every text in the package's source, adjacent parts joined."""
+    return "\n".join(
+        node.value
+        for file in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+
+def links() -> Iterator[tuple[Path, str]]:
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+            if "://" not in link:
+                yield page, link
+
+
+def test_every_reason_has_one_section_named_after_it() -> None:
+    titles = headings(TROUBLESHOOTING)
+    assert {reason: titles.count(reason) for reason in Reason} == dict.fromkeys(Reason, 1)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_the_section_of_a_reason_says_what_it_means(reason: Reason) -> None:
+    section = re.split(rf"^### {reason}$", text_of(TROUBLESHOOTING), flags=re.MULTILINE)[1]
+    body = re.split(r"^#+ ", section, maxsplit=1, flags=re.MULTILINE)[0].strip()
+    assert len(body.split()) >= 4
+    if "**Means**" in body:
+        assert "**Fix**" in body or "kubectl" in body
+
+
+@pytest.mark.parametrize(("page", "link"), list(links()), ids=str)
+def test_every_link_leads_somewhere(page: Path, link: str) -> None:
+    target, _, anchor = link.partition("#")
+    path = (page.parent / target).resolve() if target else page
+    assert path.exists()
+    if anchor:
+        assert anchor in anchors(path)
+
+
+@every_page
+def test_the_kubectl_commands_name_verbs_and_resources_that_exist(page: Path) -> None:
+    for command in commands(page):
+        words = [word for word in command.split()[1:] if not word.startswith("--")]
+        words = [word for word in words if word not in ("mcp-system", "payments", "monitoring")]
+        verb, named = words[0], words[1:2]
+        assert verb in VERBS, command
+        if verb in ("get", "describe", "annotate", "label", "scale") and named:
+            kinds = named[0].partition("/")[0].split(",")
+            assert "--raw" in command or set(kinds) <= OURS | THEIRS, command
+        if verb == "explain":
+            kind, _, path = named[0].partition(".")
+            schema = {name.lower(): found for name, found in SCHEMAS.items()}[kind]
+            assert has_field(schema, path.split(".")), command
+
+
+@every_page
+def test_the_fields_of_our_kinds_that_are_named_exist(page: Path) -> None:
+    named = re.findall(r"`(?:\.)?((?:spec|status)\.[\w.]+\w)(?::[^`]*)?`", text_of(page))
+    named = [path for path in named if path != "spec.verify"]  # of Flux
+    assert [path for path in named if not known(path)] == []
+
+
+@every_page
+def test_the_fields_in_json_paths_exist(page: Path) -> None:
+    for command in commands(page):
+        if not re.search(r" get (mcp[stpr])\b", command):
+            continue
+        for path in re.findall(r"\.((?:spec|status)\.\w+)", command):
+            assert known(path), command
+
+
+@every_page
+def test_the_settings_that_are_named_exist(page: Path) -> None:
+    variables = {
+        one.variable for model in (OperatorSettings, GatewaySettings) for one in declared(model)
+    }
+    assert set(re.findall(r"\bMCP_OPERATOR_\w+", text_of(page))) <= variables
+
+
+@every_page
+def test_the_yaml_of_our_kinds_is_accepted(page: Path) -> None:
+    for block in re.findall(r"^```yaml\n(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL):
+        for obj in yaml.safe_load_all(block):
+            if obj["apiVersion"].startswith("mcp-operator.dev/"):
+                assert problems(obj) == []
+
+
+@every_page
+def test_the_places_that_are_named_exist(page: Path) -> None:
+    text = text_of(page)
+    modules = re.findall(r"`((?:gateway|controllers|builders|runtime|core|api)/[\w/]+\.py)`", text)
+    files = re.findall(r"`((?:manifests|docs|charts)/[\w./-]+)`", text)
+    missing = [path for path in modules if not (PACKAGE / path).exists()]
+    missing += [path for path in files if not (ROOT / path).exists()]
+    assert missing == []
+
+
+def test_the_log_lines_and_messages_that_are_quoted_are_ours() -> None:
+    text = " ".join(text_of(TROUBLESHOOTING).split())
+    said = messages()
+    quoted = re.findall(r'"([A-Z][^"]{10,})"', text)
+    quoted += ["Waiting for the lease", "all to a backend failed", "cannot be reached on port "]
+    assert [one for one in quoted if one not in said] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    re.findall(
+        r"^\| ([a-z][^|]+) \| .*$",
+        text_of(TROUBLESHOOTING).partition("## A call fails")[2],
+        re.MULTILINE,
+    ),
+)
+def test_what_a_failed_call_is_said_to_say_is_said(words: str) -> None:
+    assert words in messages()
+
+
+def test_the_metrics_that_are_named_exist() -> None:
+    named = re.findall(
+        r"`((?:mcp|workqueue)_[a-z_]+)`", text_of(ROOT / "docs/how-to/production.md")
+    )
+    source = "".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("metrics.py"))
+    source += (PACKAGE / "gateway" / "source.py").read_text(encoding="utf-8")
+    assert named
+    for name in named:
+        assert name in source or name.replace("mcp_operator_", "{prefix}_") in source
+
+
+def test_the_identity_that_a_user_verifies_is_that_of_the_release_workflow() -> None:
+    page = text_of(ROOT / "docs" / "how-to" / "verify-release.md")
+    assert (ROOT / ".github" / "workflows" / "release.yml").exists()
+    assert "/.github/workflows/release.yml@refs/tags/v$VERSION" in page
+    release = (ROOT / ".github" / "workflows" / "release.yml").read_text(encoding="utf-8")
+    for command in ("cosign verify ", "cosign verify-attestation ", "gh attestation verify "):
+        assert command in page
+        assert command in release

@@ -1,0 +1,192 @@
+"""What every workflow has to have, so that no single one of them can give the project away.
+
+`nox -s workflows` lints them as well, with zizmor, actionlint and the published schemas.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / ".github" / "workflows"
+FILES = {path.stem: path for path in sorted(FOLDER.glob("*.yml"))}
+TEXTS = {name: path.read_text(encoding="utf-8") for name, path in FILES.items()}
+# YAML 1.1 reads the key `on` as a boolean.
+WORKFLOWS: dict[str, dict[Any, Any]] = {name: yaml.safe_load(text) for name, text in TEXTS.items()}
+
+USES = re.compile(r"^\s*(?:- )?uses: (?P<action>\S+?)@(?P<ref>\S+)(?P<rest>.*)$", re.MULTILINE)
+VERSION = re.compile(r" # v\d+\.\d+\.\d+")
+
+HARDEN = "step-security/harden-runner"
+CHECKOUT = "actions/checkout"
+
+all_workflows = pytest.mark.parametrize("name", FILES)
+
+
+def jobs(name: str) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = WORKFLOWS[name]["jobs"]
+    return found
+
+
+def steps(name: str) -> Iterator[dict[str, Any]]:
+    for job in jobs(name).values():
+        yield from job["steps"]
+
+
+def triggers(name: str) -> set[str]:
+    return set(WORKFLOWS[name][True])
+
+
+def commands(name: str) -> str:
+    return "\n".join(step.get("run", "") for step in steps(name))
+
+
+def test_the_workflows_are_those_that_the_project_promises() -> None:
+    assert set(FILES) == {"chart", "ci", "e2e", "nightly", "release", "scorecard", "security"}
+    assert list(FOLDER.iterdir()) != []
+    assert {path.suffix for path in FOLDER.iterdir()} == {".yml"}
+
+
+@all_workflows
+def test_every_action_is_pinned_by_a_full_commit_and_says_its_version(name: str) -> None:
+    found = list(USES.finditer(TEXTS[name]))
+    assert len(found) == TEXTS[name].count("uses:")
+    for match in found:
+        assert re.fullmatch(r"[0-9a-f]{40}", match["ref"]), match.group()
+        assert VERSION.fullmatch(match["rest"]), match.group()
+
+
+def test_an_action_has_one_pin_in_all_workflows() -> None:
+    pins: dict[str, set[str]] = {}
+    for text in TEXTS.values():
+        for match in USES.finditer(text):
+            owner, repository = match["action"].split("/")[:2]
+            pins.setdefault(f"{owner}/{repository}", set()).add(match["ref"] + match["rest"])
+    assert {action: found for action, found in pins.items() if len(found) > 1} == {}
+
+
+@all_workflows
+def test_no_right_is_given_to_a_whole_workflow(name: str) -> None:
+    assert WORKFLOWS[name]["permissions"] == {}
+
+
+@all_workflows
+def test_every_job_lists_its_rights_each_with_its_reason(name: str) -> None:
+    assert [job for job, content in jobs(name).items() if "permissions" not in content] == []
+    granted = re.findall(r"^\s+[\w-]+: (?:read|write)\b(.*)$", TEXTS[name], re.MULTILINE)
+    assert [rest for rest in granted if not rest.startswith(" # ")] == []
+
+
+@all_workflows
+def test_every_job_ends_by_itself(name: str) -> None:
+    assert [job for job, content in jobs(name).items() if "timeout-minutes" not in content] == []
+
+
+@all_workflows
+def test_runs_of_one_branch_do_not_pile_up(name: str) -> None:
+    assert {"group", "cancel-in-progress"} == set(WORKFLOWS[name]["concurrency"])
+
+
+@all_workflows
+def test_every_job_runs_on_a_named_release_of_the_runner(name: str) -> None:
+    assert {content["runs-on"] for content in jobs(name).values()} == {"ubuntu-24.04"}
+
+
+@all_workflows
+def test_every_job_first_watches_what_it_connects_to(name: str) -> None:
+    for job, content in jobs(name).items():
+        assert content["steps"][0]["uses"].startswith(f"{HARDEN}@"), job
+
+
+@all_workflows
+def test_no_checkout_leaves_a_token_behind(name: str) -> None:
+    checkouts = [step for step in steps(name) if step.get("uses", "").startswith(f"{CHECKOUT}@")]
+    assert [step for step in checkouts if step["with"]["persist-credentials"] is not False] == []
+
+
+@all_workflows
+def test_nothing_runs_with_our_rights_on_the_word_of_a_stranger(name: str) -> None:
+    assert triggers(name).isdisjoint({"pull_request_target", "workflow_run", "issue_comment"})
+
+
+@all_workflows
+def test_no_expression_is_pasted_into_a_script(name: str) -> None:
+    assert "${{" not in commands(name)
+
+
+def test_a_release_takes_nothing_from_a_cache() -> None:
+    for step in steps("release"):
+        action, options = step.get("uses", ""), step.get("with", {})
+        assert not action.startswith("actions/cache@")
+        assert "cache-from" not in options
+        assert "cache" not in options
+        if action.startswith("docker/setup-buildx-action@"):
+            assert options["cache-binary"] is False
+        if action.startswith("docker/setup-qemu-action@"):
+            assert options["cache-image"] is False
+
+
+def test_a_release_is_verified_in_the_job_that_signs_it() -> None:
+    for job in ("image", "chart"):
+        script = "\n".join(step.get("run", "") for step in jobs("release")[job]["steps"])
+        assert "cosign sign --yes" in script
+        assert script.index("cosign sign") < script.index("cosign verify ")
+        assert "gh attestation verify" in script
+
+
+def test_the_one_required_check_needs_every_job_that_can_fail_a_change() -> None:
+    optional = {"coverage"}  # depends on another service being up
+    every = set(jobs("ci"))
+    assert set(jobs("ci")["alls-green"]["needs"]) == every - optional - {"alls-green"}
+    assert jobs("ci")["alls-green"]["if"] == "always()"
+
+
+def test_the_tests_run_on_every_python_that_is_promised() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
+    assert jobs("ci")["tests"]["strategy"]["matrix"]["python"] == promised
+
+
+@all_workflows
+def test_the_sessions_and_goals_that_are_called_exist(name: str) -> None:
+    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    sessions = {one.name for one in functions if one.decorator_list}
+    script = commands(name)
+    lines = re.findall(r"nox --sessions ([a-z_ ]+?)(?: --.*)?$", script, re.MULTILINE)
+    called = {word for line in lines for word in line.split()}
+    called |= set(re.findall(r"^\s*make ([a-z_]+)$", script, re.MULTILINE))
+    assert called <= sessions
+
+
+@all_workflows
+def test_the_files_that_are_named_exist(name: str) -> None:
+    named = re.findall(
+        r"(?<![\w/$.])(?:tools|tests|charts|manifests|requirements|docs)/[\w./-]+\w", TEXTS[name]
+    )
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_every_ecosystem_waits_before_it_takes_a_new_version() -> None:
+    config = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text(encoding="utf-8"))
+    ecosystems = {update["package-ecosystem"] for update in config["updates"]}
+    assert ecosystems == {"docker", "github-actions", "gomod", "npm", "pip"}
+    for update in config["updates"]:
+        assert update["cooldown"]["default-days"] >= 7
+        assert update["groups"]
+        for folder in update.get("directories", [update.get("directory")]):
+            assert (ROOT / folder.strip("/")).is_dir()
+
+
+def test_every_folder_that_has_owners_exists() -> None:
+    text = (ROOT / ".github" / "CODEOWNERS").read_text(encoding="utf-8")
+    paths = re.findall(r"^(/\S+)", text, re.MULTILINE)
+    assert paths
+    assert [path for path in paths if not (ROOT / path.strip("/")).exists()] == []
