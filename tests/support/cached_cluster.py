@@ -35,6 +35,7 @@ class CachedCluster(FakeClient):
         world: The caches of the operator.
         reads: What was read by name, in order.
         on_read: Called before each such read; may raise in its place.
+        on_write: Called with the verb and the object before each write; may raise in its place.
     """
 
     def __init__(self) -> None:
@@ -42,6 +43,7 @@ class CachedCluster(FakeClient):
         self._uids = itertools.count(1)
         self.reads: list[tuple[str, Key]] = []
         self.on_read: Callable[[Key], None] = lambda _: None
+        self.on_write: Callable[[str, Object], None] = lambda *_: None
         self.world = World(InformerSet(self))
 
     async def get(self, resource: Resource, key: Key) -> Object:
@@ -59,11 +61,14 @@ class CachedCluster(FakeClient):
     def remove(self, kind: str, name: str) -> None:
         """Delete an object."""
         resource = KINDS[kind]
-        gone = self.objects.pop((resource, Key("demo", name)))
-        metadata = {**gone["metadata"], "resourceVersion": str(next(self._versions))}
-        for informer in self._caching(resource):
-            if informer.store.get(key_of(gone)) is not None:
-                informer.cache.remove({**gone, "metadata": metadata})
+        self._forget(resource, self.objects.pop((resource, Key("demo", name))))
+
+    async def delete(
+        self, resource: Resource, key: Key, *, uid: str = "", resource_version: str = ""
+    ) -> None:
+        gone = await self.get(resource, key)
+        await super().delete(resource, key, uid=uid, resource_version=resource_version)
+        self._forget(resource, gone)
 
     def tool(self, name: str, /, *, team: str = "shop", **spec: Any) -> Object:
         given = {"name": name, "service": {"name": "orders", "port": 80}} | spec
@@ -89,6 +94,10 @@ class CachedCluster(FakeClient):
             for condition in self.status(kind, name).get("conditions") or ()
         }
 
+    def _record(self, verb: str, obj: Object) -> None:
+        self.on_write(verb, obj)
+        super()._record(verb, obj)
+
     def _store(self, resource: Resource, obj: Object) -> Object:
         live = self.objects.get((resource, key_of(obj)), {})
         before = live.get("metadata") or {
@@ -100,6 +109,12 @@ class CachedCluster(FakeClient):
         if merged.get("spec") != live.get("spec") or not live:
             merged["metadata"]["generation"] = generation_of(live) + 1 if live else 1
         return super()._store(resource, merged)
+
+    def _forget(self, resource: Resource, gone: Object) -> None:
+        metadata = {**gone["metadata"], "resourceVersion": str(next(self._versions))}
+        for informer in self._caching(resource):
+            if informer.store.get(key_of(gone)) is not None:
+                informer.cache.remove({**gone, "metadata": metadata})
 
     def _caching(self, resource: Resource) -> list[Informer]:
         world = self.world

@@ -24,7 +24,8 @@ class Outcome:
 
     Attributes:
         conflicts: A sentence for each object that stands in the way and is not ours.
-        error: The first refusal of the API server; the other children were applied all the same.
+        error: The first refusal of the API server, of a child or of the deletion of a former one;
+            the other children were applied all the same.
     """
 
     conflicts: tuple[str, ...] = ()
@@ -74,7 +75,10 @@ class ChildrenApplier:
                 continue
             broken_catalog = broken_catalog or child.resource == CONFIGMAPS
         if not conflicts and not errors:
-            await self._prune(owner, desired)
+            try:
+                await self._prune(owner, desired)
+            except ApiError as error:
+                errors.append(error)
         return Outcome(tuple(conflicts), errors[0] if errors else None)
 
     async def _release_replicas(self, owner: Object, desired: Sequence[Child]) -> None:

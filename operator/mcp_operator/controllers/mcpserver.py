@@ -192,10 +192,14 @@ class MCPServerReconciler:
         current = dict(raw.get("status") or {})
         for field in ("observedGeneration", "conditions"):
             current.pop(field, None)
-        finding = error.finding
+        reasons = {
+            ConditionType.ACCEPTED: error.finding.reason,
+            ConditionType.PROGRAMMED: Reason.NOT_ACCEPTED,
+            ConditionType.READY: error.finding.reason,
+        }
         conditions = [
-            Condition(type_, status=False, reason=finding.reason, message=finding.message)
-            for type_ in (ConditionType.ACCEPTED, ConditionType.PROGRAMMED, ConditionType.READY)
+            Condition(type_, status=False, reason=reason, message=error.finding.message)
+            for type_, reason in reasons.items()
         ]
         await self._statuses.write(MCPSERVERS, raw, current, conditions)
 
