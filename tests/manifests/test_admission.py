@@ -1,0 +1,141 @@
+"""A real API server takes everything that is installed or made, and has nothing to warn of."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import NamedTuple
+
+import aiohttp
+import pytest
+
+from conftest import NAMESPACES
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.deployment import build_deployment
+from mcp_operator.builders.resources import CHILDREN, PODS
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.transport import Request
+from support.bound_rights import KINDS
+from support.crds import DEFINITIONS
+from support.installations import ELSEWHERE, EVERYTHING, Build
+from support.manifests import featured_manifests
+from support.workloads import named, of_kind
+
+PRIORITY_CLASSES = Resource(
+    "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False
+)
+RESOURCES = {
+    **{
+        resource.kind: resource
+        for resource in (*CHILDREN, NAMESPACES, DEFINITIONS, PRIORITY_CLASSES)
+    },
+    **KINDS,
+}
+
+
+class Verdict(NamedTuple):
+    """What the API server answered."""
+
+    status: int
+    warnings: tuple[str, ...]
+    message: str
+
+    @property
+    def is_clean(self) -> bool:
+        return self.status == 200 and not self.warnings
+
+
+async def judge(client: Client, resource: Resource, obj: Object) -> Verdict:
+    """Have the API server decide, as `kubectl apply --server-side --dry-run=server` does."""
+    metadata = obj["metadata"]
+    request = Request(
+        "PATCH",
+        resource.path(metadata.get("namespace", ""), metadata["name"]),
+        query={
+            "dryRun": "All",
+            "fieldValidation": "Strict",
+            "fieldManager": "test",
+            "force": "true",
+        },
+        headers={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
+        data=json.dumps(obj).encode(),
+        timeout=aiohttp.ClientTimeout(total=30),
+    )
+    async with client._transport._authorized(request) as answer:
+        body = json.loads(await answer.read())
+        warnings = tuple(answer.headers.getall("Warning", ()))
+        created = 200 if answer.status == 201 else answer.status
+        return Verdict(created, warnings, body.get("message", "") if created != 200 else "")
+
+
+def pod_of(deployment: Object) -> Object:
+    """Return what a Deployment's controller would make."""
+    template = deployment["spec"]["template"]
+    metadata = {"name": "some", "namespace": deployment["metadata"]["namespace"]}
+    spec = {**template["spec"], "serviceAccountName": "default"}  # which exists
+    spec.pop("priorityClassName", None)  # which does not
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {**template["metadata"], **metadata},
+        "spec": spec,
+    }
+
+
+@pytest.fixture
+async def restricted(build: Build, client: Client, namespace: str) -> str:
+    """A namespace with the labels of ours, which enforce and warn."""
+    labels = named(build("base"), "Namespace", "mcp-system")["metadata"]["labels"]
+    await client.merge_patch(NAMESPACES, Key("", namespace), {"metadata": {"labels": labels}})
+    return namespace
+
+
+@pytest.mark.parametrize("way", EVERYTHING)
+async def test_everything_installed_is_admitted_without_a_warning(
+    build: Build, client: Client, restricted: str, way: str
+) -> None:
+    objects = [obj for obj in build(way, restricted) if obj["kind"] not in ELSEWHERE]
+    verdicts = {
+        f"{obj['kind']} {obj['metadata']['name']}": await judge(client, RESOURCES[obj["kind"]], obj)
+        for obj in objects
+    }
+    assert {what: verdict for what, verdict in verdicts.items() if not verdict.is_clean} == {}
+
+
+@pytest.mark.parametrize("way", EVERYTHING)
+async def test_its_pods_are_admitted_where_restricted_is_enforced(
+    build: Build, client: Client, restricted: str, way: str
+) -> None:
+    for deployment in of_kind(build(way, restricted), "Deployment"):
+        verdict = await judge(client, PODS, pod_of(deployment))
+        assert verdict.is_clean, verdict
+
+
+async def test_a_pod_that_is_not_restricted_would_be_found(
+    build: Build, client: Client, restricted: str
+) -> None:
+    deployment = json.loads(
+        json.dumps(named(build("base", restricted), "Deployment", "mcp-operator"))
+    )
+    del deployment["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]
+    warned = await judge(client, RESOURCES["Deployment"], deployment)
+    assert warned.status == 200
+    assert "would violate PodSecurity" in warned.warnings[0]
+    assert (await judge(client, PODS, pod_of(deployment))).status == 403
+
+
+SERVERS = [obj for _, obj in featured_manifests() if obj["kind"] == "MCPServer"]
+
+
+@pytest.mark.parametrize("server", SERVERS, ids=[obj["metadata"]["name"] for obj in SERVERS])
+async def test_the_pods_of_servers_are_admitted_without_a_warning(
+    client: Client, restricted: str, server: Object
+) -> None:
+    metadata = {**server["metadata"], "namespace": restricted, "uid": "some"}
+    model = MCPServer.model_validate({**server, "metadata": metadata})
+    deployment = build_deployment(model, BuildContext("mcp-operator:test"))
+    for resource, obj in ((RESOURCES["Deployment"], deployment), (PODS, pod_of(deployment))):
+        verdict = await judge(client, resource, obj)
+        assert verdict.is_clean, verdict
