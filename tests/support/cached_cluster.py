@@ -105,7 +105,8 @@ class CachedCluster(FakeClient):
             "creationTimestamp": "2026-01-01T00:00:00Z",
             "generation": 0,
         }
-        merged = {**live, **obj, "metadata": {**before, **obj["metadata"]}}
+        metadata = {**before, **obj["metadata"], "uid": before["uid"]}
+        merged = {**live, **obj, "metadata": metadata}
         if merged.get("spec") != live.get("spec") or not live:
             merged["metadata"]["generation"] = generation_of(live) + 1 if live else 1
         return super()._store(resource, merged)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +12,6 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTOOLS
 from mcp_operator.controllers.statuses import Statuses
 from mcp_operator.core.meta import Key, Object
-from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 from support.cached_cluster import CachedCluster
@@ -88,15 +86,6 @@ async def test_a_new_generation_is_news(bench: Bench) -> None:
     bench.cluster.tool("search", description="new")
     assert await bench.write(READY)
     assert bench.raw["status"]["observedGeneration"] == 2
-
-
-async def test_a_status_of_an_object_that_was_made_anew_is_not_written(bench: Bench) -> None:
-    old = bench.raw
-    bench.cluster.remove("MCPTool", "search")
-    bench.cluster.tool("search")
-    with contextlib.suppress(ApiError):  # a conflict, with which the next pass is told to hurry
-        await bench.statuses.write(MCPTOOLS, old, {}, [READY])
-    assert bench.cluster.status("MCPTool", "search") == {}
 
 
 async def test_a_stamp_moves_when_anything_else_does_and_only_then(bench: Bench) -> None:
