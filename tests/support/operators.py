@@ -95,7 +95,7 @@ async def nobody_answers(pod: Pod, digest: str) -> str:
 
 @contextlib.asynccontextmanager
 async def running_operator(
-    kubeconfig: Path, namespace: str, *, ask: Ask = nobody_answers
+    kubeconfig: Path, namespace: str, *, ask: Ask = nobody_answers, installation: str = ""
 ) -> AsyncIterator[Operator]:
     """Run the control plane for one namespace until the block ends."""
     metrics = RuntimeMetrics(new_registry())
@@ -121,6 +121,7 @@ async def running_operator(
         ask=ask,
         clock=SystemClock(),
         namespace=namespace,
+        installation=installation,
         workers=4,
     )
     manager.add_runnable("events", recorder.run)

@@ -17,6 +17,7 @@ from mcp_operator.controllers.confirmations import http_ask
 from mcp_operator.controllers.wiring import add_controllers
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.errors import SettingsError
+from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import InformerSet
@@ -85,6 +86,7 @@ def _manager(settings: OperatorSettings, client: Client, session: aiohttp.Client
         ask=http_ask(session),
         clock=clock,
         namespace=settings.namespace,
+        installation=str(_lease(settings)) if settings.leader_elect else "",
         workers=settings.workers,
     )
     manager.add_runnable("events", recorder.run)
@@ -92,11 +94,12 @@ def _manager(settings: OperatorSettings, client: Client, session: aiohttp.Client
 
 
 def _elector(settings: OperatorSettings, client: Client, identity: str) -> LeaderElector:
+    lease = _lease(settings)
     try:
         return LeaderElector(
             client,
-            namespace=settings.lease_namespace or _pod_namespace() or "default",
-            name=settings.lease_name,
+            namespace=lease.namespace,
+            name=lease.name,
             identity=identity,
             lease_duration=settings.lease_duration,
             renew_deadline=settings.renew_deadline,
@@ -106,6 +109,10 @@ def _elector(settings: OperatorSettings, client: Client, identity: str) -> Leade
         )
     except ValueError as error:
         raise SettingsError(f"--lease-duration and its kin do not fit: {error}") from error
+
+
+def _lease(settings: OperatorSettings) -> Key:
+    return Key(settings.lease_namespace or _pod_namespace() or "default", settings.lease_name)
 
 
 def _pod_namespace() -> str:

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 STATUS_FIELD = "operator"
 """The field of a server's status that names the installation."""
 
+RUN_ELSEWHERE = "RunElsewhere"
+"""The reason of the Event on a server that another installation runs."""
+
 GRACE_SECONDS = 60.0
 """How long after its Lease has run out an installation is still believed to be alive: its leader
 may be changing, and clocks differ. Taking over late harms nobody, for the gateways run on."""

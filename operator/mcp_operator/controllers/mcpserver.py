@@ -21,6 +21,7 @@ from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.controllers.claims import RUN_ELSEWHERE, STATUS_FIELD, Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
 from mcp_operator.controllers.ledger import Ledger
@@ -72,6 +73,7 @@ class MCPServerReconciler:
         confirmations: Confirmations,
         statuses: Statuses,
         ledger: Ledger,
+        claims: Claims,
         context: BuildContext,
     ) -> None:
         self._world = world
@@ -80,6 +82,7 @@ class MCPServerReconciler:
         self._confirmations = confirmations
         self._statuses = statuses
         self._ledger = ledger
+        self._claims = claims
         self._context = context
         self._assembled: dict[Key, _Assembled] = {}
 
@@ -92,6 +95,14 @@ class MCPServerReconciler:
             self._ledger.forget(request)
             self._children.forget(request)
             return None
+        if holder := await self._claims.holder(raw):
+            self._statuses.tell(
+                raw,
+                RUN_ELSEWHERE,
+                f"the installation {holder} runs this server and is alive: "
+                f"{self._claims.installation} leaves it alone",
+            )
+            return Result(requeue_after=PROBLEM_RETRY_SECONDS)
         try:
             server = self._world.parser.server(raw)
         except InvalidError as error:
@@ -184,6 +195,7 @@ class MCPServerReconciler:
         current = raw.get("status") or {}
         fields = server_fields(view)
         unchanged = current.get("configHash") == view.digest
+        fields[STATUS_FIELD] = self._claims.installation or None
         fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._statuses.now()
         await self._statuses.write(MCPSERVERS, raw, fields, conditions)
 

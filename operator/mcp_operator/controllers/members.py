@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from mcp_operator.api.conditions import Condition, ConditionType, is_true
-from mcp_operator.builders.assembly import claims, contest
+from mcp_operator.builders import assembly
 from mcp_operator.builders.members import Compiled, Finding, MemberKind, Slot, slot_of
+from mcp_operator.controllers.claims import Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.ledger import Ledger
 from mcp_operator.controllers.membership import Membership, member_conditions, member_servers
@@ -33,6 +34,7 @@ class MemberReconciler(ABC):
         compiler: Compiles members; the server's reconciler shares it.
         statuses: Writes statuses and tells transitions.
         ledger: Knows what the servers' pods have confirmed.
+        claims: Knows which servers another installation of the operator runs.
     """
 
     kind: ClassVar[MemberKind]
@@ -40,12 +42,19 @@ class MemberReconciler(ABC):
     """The status field that holds when the outcome last changed."""
 
     def __init__(
-        self, world: World, compiler: Compiler, statuses: Statuses, ledger: Ledger
+        self,
+        *,
+        world: World,
+        compiler: Compiler,
+        statuses: Statuses,
+        ledger: Ledger,
+        claims: Claims,
     ) -> None:
         self._world = world
         self._compiler = compiler
         self._statuses = statuses
         self._ledger = ledger
+        self._claims = claims
 
     @abstractmethod
     def details(self, parsed: ParsedMember | None, compiled: Compiled, *, ready: bool) -> Object:
@@ -61,6 +70,8 @@ class MemberReconciler(ABC):
         """Compile the object, see what its servers make of it, and write that down."""
         raw = self._world.members[self.kind].store.get(request)
         if raw is None or is_deleting(raw):
+            return None
+        if await self._is_anothers(raw):
             return None
         parsed = self._world.parser.readable_member(raw)
         compiled = await self._compiler.compile(raw)
@@ -103,6 +114,14 @@ class MemberReconciler(ABC):
             for server in self._world.servers_selecting(self.kind, raw)
         ]
 
+    async def _is_anothers(self, raw: Object) -> bool:
+        """Tell whether another installation runs a server of the object, and writes its status."""
+        for server in self._world.servers_selecting(self.kind, raw):
+            current = self._world.servers.store.get(Key(server.model.namespace, server.model.name))
+            if current is not None and await self._claims.holder(current):
+                return True
+        return False
+
     def _is_awaited(self, compiled: Compiled, membership: Membership) -> bool:
         """Tell whether a server that serves the object has yet to confirm its present state."""
         serves = bool(compiled.entries) and not membership.lost and membership.programmed
@@ -121,4 +140,4 @@ class MemberReconciler(ABC):
                 if key not in contenders and server.selectors[self.kind].matches(labels_of(rival)):
                     contenders[key] = await self._compiler.compile(rival)
         policy = server.model.spec.naming.on_conflict
-        return contest(compiled, claims(contenders.values()), policy)
+        return assembly.contest(compiled, assembly.claims(contenders.values()), policy)

@@ -41,6 +41,10 @@ class Statuses:
         """Return the time as statuses write it."""
         return rfc3339(self._clock.now())
 
+    def tell(self, raw: Object, reason: str, note: str) -> None:
+        """Warn about an object by an Event alone, where its status is not ours to write."""
+        self._recorder.event(raw, type="Warning", reason=reason, note=note)
+
     async def write(
         self,
         resource: Resource,

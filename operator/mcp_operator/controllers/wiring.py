@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.members import MemberKind
 from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.controllers.claims import Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Ask, Confirmations
 from mcp_operator.controllers.ledger import Ledger
@@ -49,6 +50,7 @@ def add_controllers(
     ask: Ask,
     clock: Clock,
     namespace: str = "",
+    installation: str = "",
     workers: int,
 ) -> World:
     """Add the four controllers to a manager, which will run them.
@@ -62,6 +64,7 @@ def add_controllers(
         ask: How a gateway pod is asked which catalog it serves.
         clock: Dates statuses.
         namespace: The one namespace to work in; all of them when empty.
+        installation: The Lease of this installation, as NAMESPACE/NAME; empty where it has none.
         workers: Objects of one kind that are reconciled at a time.
 
     Returns:
@@ -72,6 +75,7 @@ def add_controllers(
     compiler = Compiler(world.parser, reader)
     statuses = Statuses(StatusWriter(client), recorder, clock)
     ledger = Ledger()
+    claims = Claims(client, clock, installation)
 
     def controller(kind: str, reconciler: Reconciler) -> Controller:
         return Controller(
@@ -88,11 +92,17 @@ def add_controllers(
             confirmations=confirmations,
             statuses=statuses,
             ledger=ledger,
+            claims=claims,
             context=context,
         ),
     )
     members: dict[MemberKind, Controller] = {
-        reconciler.kind: controller(reconciler.kind, reconciler(world, compiler, statuses, ledger))
+        reconciler.kind: controller(
+            reconciler.kind,
+            reconciler(
+                world=world, compiler=compiler, statuses=statuses, ledger=ledger, claims=claims
+            ),
+        )
         for reconciler in RECONCILERS
     }
     confirmations.on_confirmed(servers.enqueue)

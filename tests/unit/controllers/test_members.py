@@ -11,6 +11,7 @@ from mcp_operator.api.v1alpha1.mcpprompt import MCPPromptStatus
 from mcp_operator.api.v1alpha1.mcpresource import MCPResourceStatus
 from mcp_operator.api.v1alpha1.mcptool import MCPToolStatus
 from mcp_operator.builders.members import MemberKind
+from mcp_operator.controllers.claims import Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.ledger import Ledger
 from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
@@ -55,7 +56,13 @@ class Bench:
         recorder = EventRecorder(self.cluster, controller="c", instance="i", clock=Noon())
         statuses = Statuses(StatusWriter(self.cluster), recorder, Noon())
         self.reconcilers = {
-            reconciler.kind: reconciler(world, self.compiler, statuses, self.ledger)
+            reconciler.kind: reconciler(
+                world=world,
+                compiler=self.compiler,
+                statuses=statuses,
+                ledger=self.ledger,
+                claims=Claims(self.cluster, Noon(), installation=""),
+            )
             for reconciler in RECONCILERS
         }
 

@@ -230,6 +230,8 @@ class MCPServerStatus(ApiModel):
     """Prompts served."""
     resource_count: Count | None = None
     """Resources and resource templates served."""
+    operator: str | None = None
+    """The installation of the operator that runs the server: its Lease, as NAMESPACE/NAME."""
     config_hash: str | None = None
     """SHA-256 of the current catalog."""
     config_bytes: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None

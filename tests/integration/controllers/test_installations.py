@@ -1,0 +1,58 @@
+"""Two installations of the operator in one cluster: the second says so and does not fight."""
+
+from __future__ import annotations
+
+import functools
+from datetime import UTC, datetime
+
+from mcp_operator.controllers.claims import RUN_ELSEWHERE
+from mcp_operator.core.clock import rfc3339_micro
+from mcp_operator.core.meta import Resource
+from mcp_operator.runtime.leader import LEASES
+from support.controlplane import Cluster
+from support.operators import running_operator
+from support.shop import Shop
+from support.waiting import eventually
+
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+
+
+async def hold_lease(shop: Shop, name: str) -> str:
+    """Have a Lease that is being renewed; returns the name of its installation."""
+    spec = {
+        "holderIdentity": "pod",
+        "leaseDurationSeconds": 15,
+        "renewTime": rfc3339_micro(datetime.now(UTC)),
+    }
+    metadata = {"name": name, "namespace": shop.namespace}
+    await shop.client.create(LEASES, {"metadata": metadata, "spec": spec})
+    return f"{shop.namespace}/{name}"
+
+
+async def test_a_server_that_another_installation_runs_is_left_alone_until_that_is_gone(
+    shop: Shop, control_plane: Cluster
+) -> None:
+    old, new = await hold_lease(shop, "old"), await hold_lease(shop, "new")
+    await shop.server("red")
+    await shop.tool("search", "red")
+    kubeconfig, namespace = control_plane.kubeconfig, shop.namespace
+    async with running_operator(kubeconfig, namespace, installation=old) as first:
+        await eventually(functools.partial(shop.served, "red"), {"search": "first"})
+        await eventually(functools.partial(shop.replicas, "red"), 1)
+        await first.idle()
+    await shop.patch("MCPTool", "search", spec={"description": "second"})
+    async with running_operator(kubeconfig, namespace, installation=new) as second:
+
+        async def reasons() -> bool:
+            pages = shop.client.list_pages(EVENTS, namespace=namespace)
+            return RUN_ELSEWHERE in {e["reason"] async for page in pages for e in page.items}
+
+        await eventually(reasons, expected=True)
+        await second.idle()
+        assert second.writes == []
+        assert await shop.served("red") == {"search": "first"}
+    await shop.client.delete(LEASES, shop.key("old"))
+    async with running_operator(kubeconfig, namespace, installation=new):
+        await eventually(functools.partial(shop.served, "red"), {"search": "second"})
+        server = await shop.get("MCPServer", "red")
+        assert server["status"]["operator"] == new
