@@ -186,6 +186,41 @@ def chart(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def image(session: nox.Session) -> None:
+    """Build and check the image with docker, podman or buildah (`-- --help` lists options)."""
+    session.run(sys.executable, "tools/image.py", *session.posargs)
+
+
+@nox.session(default=False)
+def e2e(session: nox.Session) -> None:
+    """Test with real pods, on the cluster of E2E_KUBECONFIG, else on one that kind makes.
+
+    The image is built and given to the nodes by the command E2E_LOAD, in which {image} and
+    {archive} are filled in; with E2E_IMAGE set nothing is built. See e2e/README.md.
+    """
+    python(session, "tools/install_manifest.py")
+    env = {}
+    if "E2E_IMAGE" not in os.environ:
+        archive = ROOT / "dist" / "image.tar"
+        session.run(sys.executable, "tools/image.py", "--archive", archive)
+        env["E2E_ARCHIVE"] = str(archive)
+    group = "test" if shutil.which("helm") else "chart"  # which has Helm as a library
+    if os.environ.get("E2E_KUBECONFIG"):
+        pytest(session, "e2e", env=env, group=group)
+        return
+    if not shutil.which("kind"):
+        session.error("there is no cluster: set E2E_KUBECONFIG, or install kind and Docker")
+    name, kubeconfig = "mcp-operator-e2e", Path(session.create_tmp(), "kubeconfig")
+    session.run("kind", "create", "cluster", *("--name", name, "--kubeconfig", kubeconfig))
+    try:
+        env["E2E_KUBECONFIG"] = str(kubeconfig)
+        env.setdefault("E2E_LOAD", f"kind load image-archive {{archive}} --name {name}")
+        pytest(session, "e2e", env=env, group=group)
+    finally:
+        session.run("kind", "delete", "cluster", "--name", name)
+
+
+@nox.session(default=False)
 def demo(session: nox.Session) -> None:
     """Show the main job end to end on a real API server (KEEP=1 leaves it running)."""
     python(session, "demo", *session.posargs)

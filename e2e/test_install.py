@@ -69,10 +69,10 @@ def _metrics_and_health_are_answered(install: Install, opened: Shop) -> None:
         assert "ok" in fetch(port, "/livez")
     (gateway,) = opened.kubectl.find("pods", "--selector=app.kubernetes.io/instance=shop")
     address = f"http://{gateway['status']['podIP']}:8081"
-    status, metrics = opened.get(f"{address}/metrics")
+    status, metrics = opened.client.get(f"{address}/metrics")
     assert status == 200
     assert "mcp_catalog_info" in metrics
-    assert opened.get(f"{address}/readyz")[0] == 200
+    assert opened.client.get(f"{address}/readyz")[0] == 200
 
 
 def _a_deleted_server_takes_its_gateways_along(opened: Shop) -> None:

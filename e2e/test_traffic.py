@@ -2,65 +2,41 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from typing import Any
+import json
 
 import pytest
 
 from e2e.harness.installs import OPERATOR, Install
-from e2e.harness.shop import Shop
+from e2e.harness.kubectl import CommandError
+from e2e.harness.shop import GATEWAY, GATEWAY_PODS, Shop
+from e2e.harness.traffic import RATE, SECONDS, assert_nothing_failed
 from e2e.harness.waiting import eventually
 
-RATE = float(os.environ.get("E2E_RATE", "200"))
-"""Calls a second, half of them on connections of their own."""
-
-SECONDS = 180.0
-"""The longest that the load goes on; each test ends it when it has seen enough."""
-
-GATEWAY = "deployment/mcp-server-shop"
-GATEWAY_PODS = "--selector=app.kubernetes.io/instance=shop"
+TOOL = "search-products"
 
 
 @pytest.fixture(autouse=True)
-def _three_replicas(samples: Shop) -> Iterator[None]:
-    scale(samples, 3)
-    yield
-
-
-def scale(samples: Shop, replicas: int) -> None:
-    """Scale as a user does, and wait until exactly that many pods are there and ready."""
-    samples.kubectl("scale", "mcps/shop", f"--replicas={replicas}")
-    ready = f"jsonpath={{.status.readyReplicas}}={replicas}"
-    samples.kubectl.wait("mcpserver/shop", ready, 120)
-    eventually(
-        lambda: len(samples.kubectl.find("pods", GATEWAY_PODS)) == replicas, "the scale", 120
-    )
-
-
-def assert_nothing_failed(summary: dict[str, Any]) -> None:
-    """Hold a load's summary to its rate and to no failure at all."""
-    print(summary)  # noqa: T201 - pytest shows it with -rP, and when something fails
-    assert summary["failures"] == {}, summary
-    assert summary["calls"] >= 0.9 * RATE * summary["seconds"], summary
+def three(samples: Shop) -> None:
+    """Start each test with three pods."""
+    samples.scale(3)
 
 
 def test_a_rolling_restart_fails_no_call(samples: Shop) -> None:
-    with samples.load("search-products", RATE, SECONDS) as summary:
+    with samples.load(TOOL, RATE, SECONDS) as summary:
         samples.kubectl("rollout", "restart", GATEWAY)
         samples.kubectl.rollout(GATEWAY, 150)
-        old_pods_are_gone(samples)
+        samples.wait_for_pods(3)
     assert_nothing_failed(summary)
 
 
 def test_scaling_from_three_to_one_fails_no_call(samples: Shop) -> None:
-    with samples.load("search-products", RATE, SECONDS) as summary:
-        scale(samples, 1)
+    with samples.load(TOOL, RATE, SECONDS) as summary:
+        samples.scale(1)
     assert_nothing_failed(summary)
 
 
 def test_losing_the_operator_fails_no_call(samples: Shop, operator: Install) -> None:
-    with samples.load("search-products", RATE, SECONDS) as summary:
+    with samples.load(TOOL, RATE, SECONDS) as summary:
         pods = "--selector=app.kubernetes.io/name=mcp-operator"
         operator.system("delete", "pods", pods, "--grace-period=0", "--force")
         operator.system.rollout(OPERATOR, 120)
@@ -71,6 +47,41 @@ def test_losing_the_operator_fails_no_call(samples: Shop, operator: Install) -> 
     assert_nothing_failed(summary)
 
 
-def old_pods_are_gone(samples: Shop) -> None:
-    """Wait until terminated pods have left too."""
-    eventually(lambda: len(samples.kubectl.find("pods", GATEWAY_PODS)) == 3, "old pods to go", 120)
+def test_evicting_pods_as_a_drain_does_fails_no_call(samples: Shop) -> None:
+    """`kubectl drain` evicts, and tries again where a PodDisruptionBudget says not yet.
+
+    It cannot be run itself where there is one node only: no pod would come back.
+    """
+    first, second, _ = (
+        pod["metadata"]["name"] for pod in samples.kubectl.find("pods", GATEWAY_PODS)
+    )
+    with samples.load(TOOL, RATE, SECONDS) as summary:
+        evict(samples, first)
+        with pytest.raises(CommandError, match="disruption budget"):
+            evict(samples, second)
+        samples.wait_for_pods(3)
+        eventually(lambda: evict(samples, second), "the second eviction to be allowed")
+        samples.wait_for_pods(3)
+    assert_nothing_failed(summary)
+
+
+def test_an_autoscaler_can_scale_a_server(samples: Shop) -> None:
+    samples.kubectl("autoscale", "mcpservers/shop", "--min=1", "--max=3", "--cpu=80%")
+    try:
+
+        def is_able() -> bool:
+            (autoscaler,) = samples.kubectl.find("hpa")
+            said = autoscaler["status"].get("conditions", ())
+            return any(c["type"] == "AbleToScale" and c["status"] == "True" for c in said)
+
+        eventually(is_able, "the autoscaler to be able to scale")
+    finally:
+        samples.kubectl("delete", "hpa", "shop")
+
+
+def evict(samples: Shop, pod: str) -> bool:
+    """Ask for an eviction, as `kubectl drain` does; true once it is granted."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+    path = f"/api/v1/namespaces/{samples.kubectl.namespace}/pods/{pod}/eviction"
+    samples.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps(eviction))
+    return True

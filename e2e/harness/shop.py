@@ -10,11 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from e2e.harness.client import Client
 from e2e.harness.kubectl import Kubectl, Object
+from e2e.harness.waiting import eventually
 
 ROOT: Final = Path(__file__).parents[2]
 SAMPLES: Final = ROOT / "manifests" / "samples"
-CLIENT: Final = Path(__file__).parents[1] / "pods" / "client.py"
+
+GATEWAY: Final = "deployment/mcp-server-shop"
+GATEWAY_PODS: Final = "--selector=app.kubernetes.io/instance=shop,app.kubernetes.io/name=mcp-server"
 
 RESTRICTED: Final = {
     f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")
@@ -24,18 +28,51 @@ RESTRICTED: Final = {
 class Shop:
     """The samples' server `shop`, its backend, and a pod to call it from."""
 
-    def __init__(self, kubectl: Kubectl) -> None:
+    def __init__(self, kubectl: Kubectl, image: str) -> None:
+        """Name the shop; nothing happens yet.
+
+        Args:
+            kubectl: The cluster, and the namespace of the shop.
+            image: The image of the backend and the client, which both need Python only.
+        """
         self.kubectl = kubectl
+        self.image = image
+        self.client = Client(kubectl, image)
         self.url = f"http://mcp-server-shop.{kubectl.namespace}.svc:8080/mcp"
 
-    def apply(self, image: str) -> None:
+    def apply(self) -> None:
         """Apply the samples as a user does, with the image at hand for the backend's pod."""
         text = self.kubectl("kustomize", str(SAMPLES))
-        self.kubectl.apply(text.replace("image: mcp-operator\n", f"image: {image}\n"))
-        self.kubectl.apply(_client(image))
+        self.kubectl.apply(text.replace("image: mcp-operator\n", f"image: {self.image}\n"))
+        self.client.start()
         self.kubectl.wait("mcpserver/shop", "condition=Ready", 120)
         self.kubectl.rollout("deployment/shop-backend")
-        self.kubectl.wait("pod/client", "condition=Ready")
+
+    def server(self) -> Object:
+        """Return the MCPServer."""
+        return self.kubectl.get("mcpserver", "shop")
+
+    def condition(self, type_: str) -> Object:
+        """Return one condition of the MCPServer."""
+        (found,) = (c for c in self.server()["status"]["conditions"] if c["type"] == type_)
+        condition: Object = found
+        return condition
+
+    def scale(self, replicas: int) -> None:
+        """Scale as a user does, and wait until exactly that many pods are there and ready."""
+        self.kubectl("scale", "mcps/shop", f"--replicas={replicas}")
+        self.wait_for_pods(replicas)
+
+    def wait_for_pods(self, replicas: int) -> None:
+        """Wait until exactly that many gateway pods are there, all ready and confirmed."""
+
+        def settled() -> bool:
+            status = self.server()["status"]
+            there = len(self.kubectl.find("pods", GATEWAY_PODS))
+            told = (status["replicas"], status["readyReplicas"], status["syncedReplicas"])
+            return there == replicas and told == (replicas,) * 3
+
+        eventually(settled, f"exactly {replicas} ready pods", 150)
 
     def call(self, tool: str, **arguments: object) -> Object:
         """Call a tool through the Service from inside the cluster; return its result."""
@@ -47,18 +84,10 @@ class Shop:
 
     def ask(self, method: str, params: Object) -> Object:
         """Send a request from inside the cluster and return its result."""
-        answer = json.loads(self._client("call", self.url, method, json.dumps(params)))
+        answer = json.loads(self.client("call", self.url, method, json.dumps(params)))
         assert "result" in answer, answer
         result: Object = answer["result"]
         return result
-
-    def get(self, url: str) -> tuple[int, str]:
-        """Fetch a page from inside the cluster; return its status and body."""
-        answer = json.loads(self._client("get", url))
-        return answer["status"], answer["body"]
-
-    def _client(self, *arguments: str) -> str:
-        return self.kubectl("exec", "client", "--", "python", "/client/client.py", *arguments)
 
     @contextmanager
     def load(self, tool: str, rate: float, seconds: float) -> Iterator[dict[str, Any]]:
@@ -68,10 +97,9 @@ class Shop:
             A dictionary that holds the summary once the block has ended.
         """
         arguments = ("load", self.url, tool, str(rate), str(seconds))
-        command = ("exec", "--stdin", "client", "--", "python", "/client/client.py", *arguments)
         summary: dict[str, Any] = {}
         with subprocess.Popen(  # noqa: S603
-            self.kubectl.command(*command),
+            self.client.command(*arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -92,8 +120,8 @@ def shop(kubectl: Kubectl, image: str) -> Iterator[Shop]:
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl.apply(namespace(name))
     try:
-        opened = Shop(kubectl.within(name))
-        opened.apply(image)
+        opened = Shop(kubectl.within(name), image)
+        opened.apply()
         yield opened
     finally:
         kubectl("delete", "namespace", name, "--wait=false")
@@ -103,28 +131,3 @@ def namespace(name: str) -> Object:
     """Return a namespace that admits restricted pods only."""
     metadata = {"name": name, "labels": RESTRICTED}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-
-
-def _client(image: str) -> list[Object]:
-    """Return a pod that idles, with the client's script in it."""
-    head = {"apiVersion": "v1", "metadata": {"name": "client", "labels": {"app": "client"}}}
-    script = {**head, "kind": "ConfigMap", "data": {"client.py": CLIENT.read_text()}}
-    container = {
-        "name": "client",
-        "image": image,
-        "command": ["python", "-c", "import signal; signal.pause()"],
-        "volumeMounts": [{"name": "client", "mountPath": "/client"}],
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-    }
-    spec = {
-        "automountServiceAccountToken": False,
-        "terminationGracePeriodSeconds": 0,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-        "containers": [container],
-        "volumes": [{"name": "client", "configMap": {"name": "client"}}],
-    }
-    return [script, {**head, "kind": "Pod", "spec": spec}]

@@ -15,7 +15,7 @@ PAUSE = 0.5
 """Seconds between two looks."""
 
 
-def eventually(look: Callable[[], T], what: str, seconds: float = 60.0) -> T:
+def eventually(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
     """Look until there is something to see, and return it.
 
     Args:

@@ -1,0 +1,62 @@
+"""A pod to call from: inside the cluster's network, and held to its policies."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Final
+
+from e2e.harness.kubectl import Kubectl, Object
+
+SCRIPT: Final = Path(__file__).parents[1] / "pods" / "client.py"
+
+
+class Client:
+    """A pod `client` that idles until it is told what to do."""
+
+    def __init__(self, kubectl: Kubectl, image: str) -> None:
+        self._kubectl, self._image = kubectl, image
+
+    def start(self) -> None:
+        """Start the pod and wait until it is there."""
+        self._kubectl.apply(_manifests(self._image))
+        self._kubectl.wait("pod/client", "condition=Ready")
+
+    def command(self, *arguments: str) -> list[str]:
+        """Return the command line that runs pods/client.py in the pod, its input attached."""
+        script = ("python", "/client/client.py")
+        return self._kubectl.command("exec", "--stdin", "client", "--", *script, *arguments)
+
+    def __call__(self, *arguments: str) -> str:
+        """Run pods/client.py in the pod and return what it prints."""
+        return self._kubectl("exec", "client", "--", "python", "/client/client.py", *arguments)
+
+    def get(self, url: str) -> tuple[int, str]:
+        """Fetch a page; return its status and body."""
+        answer = json.loads(self("get", url))
+        return answer["status"], answer["body"]
+
+
+def _manifests(image: str) -> list[Object]:
+    """Return a pod that idles, with the script in it."""
+    head = {"apiVersion": "v1", "metadata": {"name": "client", "labels": {"app": "client"}}}
+    script = {**head, "kind": "ConfigMap", "data": {"client.py": SCRIPT.read_text()}}
+    container = {
+        "name": "client",
+        "image": image,
+        "command": ["python", "-c", "import signal; signal.pause()"],
+        "volumeMounts": [{"name": "client", "mountPath": "/client"}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    spec = {
+        "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container],
+        "volumes": [{"name": "client", "configMap": {"name": "client"}}],
+    }
+    return [script, {**head, "kind": "Pod", "spec": spec}]
