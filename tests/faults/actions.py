@@ -212,8 +212,13 @@ async def twice(lines: Lines) -> Lines:
 
 def _status(status: int, reason: str, message: str, details: Mapping[str, Any]) -> Any:
     return {
-        "kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message,
-        "code": status, "reason": reason, "details": details,
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": message,
+        "code": status,
+        "reason": reason,
+        "details": details,
     }
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from faults import actions
 from faults.actions import Lines, answer, ask_for, cut, edit, error_line, failure, hang
+from faults.outages import EXPIRED, blindness
 from faults.proxy import FaultProxy
 from mcp_operator.core.meta import (
     Key,
@@ -32,7 +33,6 @@ from support.waiting import eventually
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 WATCH = r"/configmaps\?.*watch=true"
-EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
 TOO_LARGE = error_line(504, "Timeout", "Too large resource version: 9, current: 5")
 
 
@@ -102,19 +102,6 @@ async def _opened(proxy: FaultProxy) -> bool:
 
 async def change(client: Client, namespace: str, name: str, value: str) -> None:
     await client.merge_patch(CONFIG_MAPS, Key(namespace, name), {"data": {"x": value}})
-
-
-async def blind(proxy: FaultProxy) -> asyncio.Event:
-    """Cut all watches and keep them from coming back before the event is set; then: expired."""
-    over = asyncio.Event()
-
-    async def wait_then_expire(exchange: actions.Exchange) -> aiohttp.web.StreamResponse:
-        await over.wait()
-        return await EXPIRED(exchange)
-
-    proxy.on(r"watch=true.*resourceVersion=[0-9]", wait_then_expire)
-    proxy.kill()
-    return over
 
 
 async def test_a_first_list_asks_for_the_newest_state(
@@ -288,9 +275,8 @@ async def test_watches_that_end_at_once_are_opened_ever_less_often(
 async def test_what_was_deleted_while_nobody_watched_is_told_with_its_last_state(
     mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    over = await blind(proxy)
-    await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-    over.set()
+    async with blindness(proxy):
+        await client.delete(CONFIG_MAPS, Key(namespace, "a"))
     await mirror.holds(b="1")
     (event,) = mirror.heard
     assert event.type == "Deleted"
@@ -301,10 +287,9 @@ async def test_what_was_deleted_while_nobody_watched_is_told_with_its_last_state
 async def test_what_was_deleted_and_made_anew_while_nobody_watched_is_told_as_both(
     mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    over = await blind(proxy)
-    await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-    await client.create(CONFIG_MAPS, a_map(namespace, "a", "2"))
-    over.set()
+    async with blindness(proxy):
+        await client.delete(CONFIG_MAPS, Key(namespace, "a"))
+        await client.create(CONFIG_MAPS, a_map(namespace, "a", "2"))
     await mirror.holds(a="2", b="1")
     assert mirror.told == ["Deleted a", "Created a"]
     gone, new = mirror.heard

@@ -76,14 +76,17 @@ class FakeClient(Client):
         force: bool = True,
         field_manager: str = "",
     ) -> Object:
-        """Store the object as it is, honouring the preconditions on version and uid."""
+        """Store the object as it is, honouring the preconditions on version and uid.
+
+        As on a real server, a uid is no precondition for a subresource.
+        """
         self._record(f"apply as {field_manager}" if field_manager else "apply", obj)
         metadata = obj["metadata"]
         live = self.objects.get((resource, key_of(obj)))
         if live is None and (subresource or "uid" in metadata):
             raise ApiError(404 if subresource else 409, "NotFound", "it does not exist")
         if live is not None:
-            for name in ("uid", "resourceVersion"):
+            for name in ("resourceVersion",) if subresource else ("uid", "resourceVersion"):
                 if metadata.get(name, live["metadata"][name]) != live["metadata"][name]:
                     raise ApiError(409, "Conflict", f"{name} does not match")
         return self._store(resource, obj)

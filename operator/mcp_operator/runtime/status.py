@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from mcp_operator.core.meta import Object, Resource, key_of, uid_of
+from mcp_operator.core.meta import Object, Resource, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.compare import covers
 from mcp_operator.runtime.errors import ApiError
 
 
 class StatusWriter:
-    """Owns the whole status of the objects it is given."""
+    """Owns the whole status of the objects it is given.
+
+    The API server takes no uid as a precondition here: it takes the metadata from what is stored
+    (apiextensions-apiserver, pkg/registry/customresource/status_strategy.go). An object that was
+    deleted and made anew just now may thus get the status of its forerunner, until its own
+    reconciliation, which its creation causes, finds the difference.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -33,19 +39,16 @@ class StatusWriter:
         if covers(known, status) and covers(status, known):
             return False
         key = key_of(live)
-        metadata = {"name": key.name, "uid": uid_of(live)}
-        if key.namespace:
-            metadata["namespace"] = key.namespace
         applied = {
             "apiVersion": resource.api_version,
             "kind": resource.kind,
-            "metadata": metadata,
+            "metadata": {"name": key.name, "namespace": key.namespace},
             "status": status,
         }
         try:
             await self._client.apply(resource, applied, subresource="status")
         except ApiError as error:
-            if error.is_not_found or error.is_conflict:  # deleted, and perhaps made anew
+            if error.is_not_found:
                 return False
             raise
         return True

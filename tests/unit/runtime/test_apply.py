@@ -160,7 +160,7 @@ async def test_a_status_is_written_only_when_it_is_news(client: FakeClient) -> N
     assert client.writes[0][1] == {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": "a", "namespace": "demo", "uid": "uid-a"},
+        "metadata": {"name": "a", "namespace": "demo"},
         "status": {"ready": False},
     }
 
@@ -179,8 +179,14 @@ async def test_the_status_of_an_object_that_is_gone_is_nobodys_business(
 ) -> None:
     writer = StatusWriter(client)
     assert not await writer.write(CONFIG_MAPS, config_map("a", 5), {"ready": True})
-    client.objects[CONFIG_MAPS, A] = config_map("a", 9, uid="new")
-    assert not await writer.write(CONFIG_MAPS, config_map("a", 5), {"ready": True})
+
+
+async def test_a_status_that_meets_a_conflict_is_not_taken_for_written(client: FakeClient) -> None:
+    client.objects[CONFIG_MAPS, A] = config_map("a", 5)
+    client.failures.append(ApiError(409, "Conflict", "the object has been modified"))
+    with pytest.raises(ApiError) as caught:
+        await StatusWriter(client).write(CONFIG_MAPS, config_map("a", 5), {"ready": True})
+    assert caught.value.is_conflict
 
 
 async def test_a_status_that_is_refused_is_an_error(client: FakeClient) -> None:

@@ -1,0 +1,32 @@
+"""Outages of several steps, which more than one test goes through."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from faults.actions import Exchange, error_line
+from faults.proxy import FaultProxy
+
+EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
+"""Word for word what a server answers to a version that it no longer has."""
+
+
+@asynccontextmanager
+async def blindness(proxy: FaultProxy) -> AsyncIterator[None]:
+    """Cut all watches for as long as the block lasts; then their versions have expired."""
+    over = asyncio.Event()
+
+    async def wait_then_expire(exchange: Exchange) -> web.StreamResponse:
+        await over.wait()
+        return await EXPIRED(exchange)
+
+    rule = proxy.on("watch=true.*resourceVersion=[0-9]", wait_then_expire, times=math.inf)
+    proxy.kill()
+    yield
+    rule.left = 0
+    over.set()

@@ -1,0 +1,267 @@
+"""The operator behind a faulty network: the catalogs follow, and nobody else's is touched."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+from aiohttp import web
+
+from faults.actions import Exchange, Lines, Recording, delay, drop, drop_answer, edit, failure
+from faults.outages import blindness
+from faults.proxy import FaultProxy
+from support.operators import Operator, running_operator
+from support.shop import Shop
+from support.waiting import eventually
+
+TEAMS = ("red", "blue")
+WRITE = "^(POST|PATCH|PUT|DELETE) .*/namespaces/[^/]+/(?!events|leases)"
+
+
+def everything(team: str) -> dict[str, str]:
+    return {f"{team}-tool": "first", f"{team}-prompt": "", f"{team}-resource": "first"}
+
+
+def without(name: str) -> dict[str, str]:
+    return {key: value for key, value in everything("red").items() if key != name}
+
+
+async def furnish(shop: Shop) -> None:
+    """Two servers, each with a Service of its own and one object of each kind."""
+    for team in TEAMS:
+        await shop.service(f"{team}-orders")
+        await shop.server(team)
+        service = {"name": f"{team}-orders", "port": 80, "path": "/"}
+        await shop.tool(f"{team}-tool", team, service=service)
+        await shop.prompt(f"{team}-prompt", team)
+        await shop.resource(f"{team}-resource", team)
+
+
+async def settle(shop: Shop, operator: Operator) -> None:
+    """Wait until both servers are as they should be and nothing more happens by itself."""
+    for team in TEAMS:
+        await eventually(functools.partial(shop.served, team), everything(team))
+        await eventually(functools.partial(shop.replicas, team), 1)
+    await operator.idle()
+
+
+@pytest.fixture
+async def operator(proxy: FaultProxy, shop: Shop) -> AsyncIterator[Operator]:
+    """An operator behind the proxy, which has furnished both servers and is at rest."""
+    async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
+        await furnish(shop)
+        await settle(shop, operator)
+        operator.forget_requests()
+        proxy.forget()
+        yield operator
+
+
+async def recreate_the_tool_for_nobody(shop: Shop) -> None:
+    await shop.delete("MCPTool", "red-tool")
+    await shop.tool("red-tool", "nobody")
+
+
+MISSED: dict[str, tuple[Callable[[Shop], Awaitable[object]], dict[str, str]]] = {
+    "a tool is deleted": (lambda shop: shop.delete("MCPTool", "red-tool"), without("red-tool")),
+    "a prompt is deleted": (
+        lambda shop: shop.delete("MCPPrompt", "red-prompt"),
+        without("red-prompt"),
+    ),
+    "a resource is deleted": (
+        lambda shop: shop.delete("MCPResource", "red-resource"),
+        without("red-resource"),
+    ),
+    "a tool loses its label": (
+        lambda shop: shop.label("MCPTool", "red-tool", None),
+        without("red-tool"),
+    ),
+    "a Service is deleted": (
+        lambda shop: shop.delete("Service", "red-orders"),
+        without("red-tool"),
+    ),
+    "a tool is made anew for nobody": (recreate_the_tool_for_nobody, without("red-tool")),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"), MISSED.values(), ids=[name.replace(" ", "-") for name in MISSED]
+)
+async def test_what_is_missed_while_all_watches_are_blind_reaches_exactly_its_server(
+    shop: Shop,
+    operator: Operator,
+    proxy: FaultProxy,
+    change: Callable[[Shop], Awaitable[object]],
+    expected: dict[str, str],
+) -> None:
+    async with blindness(proxy):
+        await change(shop)
+    await eventually(lambda: shop.served("red"), expected)
+    await operator.idle()
+    assert [write for write in operator.writes if "blue" in write] == []
+    assert await shop.served("blue") == everything("blue")
+
+
+async def test_watches_that_break_at_rest_cause_no_write(
+    shop: Shop, operator: Operator, proxy: FaultProxy
+) -> None:
+    async with blindness(proxy):
+        assert proxy.seen == []
+    await eventually(lambda: count(proxy.lists()), len(proxy.watches()) // 2)
+    await operator.idle()
+    assert operator.writes == []
+
+
+async def count(seen: object) -> int:
+    assert isinstance(seen, list)
+    return len(seen)
+
+
+async def test_nothing_is_written_before_every_cache_has_its_list(
+    shop: Shop, proxy: FaultProxy
+) -> None:
+    released = asyncio.Event()
+
+    async def late(exchange: Exchange) -> web.StreamResponse:
+        await released.wait()
+        return await exchange.give(await exchange.forward())
+
+    await furnish(shop)
+    proxy.on(r"GET .*/mcptools\?", late, times=math.inf)
+    starting = asyncio.create_task(start_and_settle(shop, proxy))
+    await eventually(lambda: waits_for(proxy, "mcptools"), expected=True)
+    await asyncio.sleep(0.5)
+    assert proxy.writes() == []
+    released.set()
+    await starting
+
+
+async def start_and_settle(shop: Shop, proxy: FaultProxy) -> list[str]:
+    """Run an operator until it is at rest, and return what it wrote."""
+    async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
+        await settle(shop, operator)
+        return operator.writes
+
+
+async def waits_for(proxy: FaultProxy, plural: str) -> bool:
+    return bool(proxy.watches(plural))
+
+
+async def test_a_restart_against_an_old_view_deletes_nothing_and_is_mended_by_the_watch(
+    shop: Shop, proxy: FaultProxy
+) -> None:
+    recordings = {kind: Recording() for kind in ("mcpservers", "mcptools", "services")}
+    for kind, recording in recordings.items():
+        proxy.on(rf"/{kind}\?.*sendInitialEvents", recording.record())
+    await furnish(shop)
+    await start_and_settle(shop, proxy)
+    await shop.patch("MCPTool", "red-tool", spec={"description": "second"})
+    await shop.server("green", team="blue")
+    for kind, recording in recordings.items():
+        assert recording.done.is_set()
+        proxy.on(rf"/{kind}\?.*sendInitialEvents", recording.replay())
+    proxy.seen.clear()
+    async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
+        await operator.idle()
+        assert [seen for seen in proxy.writes() if seen.method == "DELETE"] == []
+        proxy.kill()
+        expected = everything("red") | {"red-tool": "second"}
+        await eventually(lambda: shop.served("red"), expected)
+        await eventually(lambda: shop.served("green"), everything("blue"))
+        assert await shop.served("blue") == everything("blue")
+
+
+async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
+    shop: Shop, proxy: FaultProxy
+) -> None:
+    async def late(lines: Lines) -> Lines:
+        listed = False
+        async for line in lines:
+            if listed:
+                await asyncio.sleep(3)
+            listed = listed or b"initial-events-end" in line
+            yield line
+
+    proxy.on("labelSelector=.*watch=true", edit(late), times=math.inf)
+    async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
+        await furnish(shop)
+        for team in TEAMS:
+            await eventually(functools.partial(shop.served, team), everything(team))
+        await shop.patch("MCPTool", "red-tool", spec={"description": "second"})
+        expected = everything("red") | {"red-tool": "second"}
+        await eventually(lambda: shop.served("red"), expected)
+        await operator.idle()
+    children = Counter(
+        seen.path
+        for seen in proxy.writes()
+        if "mcp-server-" in seen.path and "-config" not in seen.path
+    )
+    assert children
+    assert set(children.values()) == {1}
+    assert operator.reads == []
+
+
+async def test_writes_whose_outcome_stays_unknown_do_no_harm(shop: Shop, proxy: FaultProxy) -> None:
+    rule = proxy.on(WRITE, drop_answer(), times=12)
+    await furnish(shop)
+    await start_and_settle(shop, proxy)
+    assert rule.met.is_set()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        drop(),
+        failure(500),
+        failure(503),
+        failure(409, "Conflict"),
+        failure(429, "TooManyRequests", retryAfterSeconds=1),
+        delay(0.5),
+    ],
+    ids=["dropped", "500", "503", "conflict", "429", "slow"],
+)
+async def test_a_server_that_fails_every_second_write_is_worked_with(
+    shop: Shop, proxy: FaultProxy, fault: Callable[[Exchange], Awaitable[web.StreamResponse]]
+) -> None:
+    turn = iter(range(1_000_000))
+
+    async def every_second(exchange: Exchange) -> web.StreamResponse:
+        if next(turn) % 2 == 0:
+            return await fault(exchange)
+        return await exchange.give(await exchange.forward())
+
+    proxy.on(WRITE, every_second, times=30)
+    await furnish(shop)
+    await start_and_settle(shop, proxy)
+    proxy.forget()
+    assert await start_and_settle(shop, proxy) == []
+
+
+async def test_watches_that_stutter_and_break_lead_to_the_same_end(
+    shop: Shop, proxy: FaultProxy
+) -> None:
+    chance = random.Random(7)  # noqa: S311 - a test that fails has to fail again
+
+    async def stutter(lines: Lines) -> Lines:
+        async for line in lines:
+            if chance.random() < 0.2:
+                await asyncio.sleep(0.05)
+            yield line
+            if chance.random() < 0.3:
+                yield line
+            if chance.random() < 0.1:
+                return
+
+    proxy.on("watch=true", edit(stutter), times=math.inf)
+    async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
+        await furnish(shop)
+        await settle(shop, operator)
+        await shop.delete("MCPTool", "red-tool")
+        await shop.label("MCPTool", "blue-tool", "red")
+        expected = without("red-tool") | {"blue-tool": "first"}
+        await eventually(lambda: shop.served("red"), expected)
+        await operator.idle()
