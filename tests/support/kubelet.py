@@ -2,8 +2,8 @@
 
 It runs the Pods that the Deployment controller makes for our servers: each container whose command
 is ``mcp-operator`` becomes a process of this checkout, with the Pod's own ServiceAccount token, on
-a loopback address of its own. Probes, restarts, graceful deletion and the Pod's status are as in a
-cluster, only that it probes more often and leaves out preStop hooks. It pulls no images.
+a loopback address of its own. Probes, restarts, graceful deletion, preStop hooks that sleep, and
+the Pod's status are as in a cluster, only that it probes more often. It pulls no images.
 """
 
 from __future__ import annotations

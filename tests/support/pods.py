@@ -150,9 +150,19 @@ class Pod:
         await self._end(child)
 
     async def _end(self, child: Child) -> None:
-        """Let the process drain for as long as the Pod grants it."""
+        """Run the preStop hook, and let the process drain for what is left of the Pod's grace."""
         grace = float(self._obj["spec"].get("terminationGracePeriodSeconds", 30))
+        hook = self._container.get("lifecycle", {}).get("preStop", {})
+        if self.terminating.is_set() and "sleep" in hook:
+            grace -= await self._sleep(hook["sleep"]["seconds"])
         await asyncio.to_thread(child.stop, 0.0 if self.gone.is_set() else grace)
+
+    async def _sleep(self, seconds: float) -> float:
+        """Sleep as a preStop hook does, unless the Pod is deleted without grace."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.gone.wait()
+        return seconds
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but no longer than until the Pod ends."""

@@ -1,0 +1,151 @@
+"""Clients that go on calling a server while its pods come and go."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import socket
+from collections.abc import AsyncIterator, Callable
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from mcp_operator.core.meta import Object, is_deleting
+from mcp_operator.runtime.client import Client
+from support.mcp_http import modern
+from support.pods import PODS
+
+PROPAGATION = 0.5
+"""Seconds until a Service's connections follow a change of its pods. In a cluster the
+EndpointSlice controller and kube-proxy, which collects changes for a second, take about as long."""
+
+URL = "http://localhost:8080/mcp"
+"""The name is one that a gateway on loopback lets itself be called by."""
+
+THINKING = 0.05
+"""Seconds that a client may take between two calls."""
+
+_LOOK = 0.1
+
+
+class Traffic:
+    """What the clients met with.
+
+    Attributes:
+        answered: How many calls each pod answered, by its address.
+        failed: A sentence for each call that was not answered as it must be.
+    """
+
+    def __init__(self) -> None:
+        self.answered: dict[str, int] = {}
+        self.failed: list[str] = []
+
+    @property
+    def total(self) -> int:
+        """How many calls were answered."""
+        return sum(self.answered.values())
+
+
+class _Service:
+    """Stands for kube-proxy: knows the ready pods, and learns of changes late."""
+
+    def __init__(self) -> None:
+        self._addresses: list[str] = []
+        self.known = asyncio.Event()
+
+    def choose(self) -> str:
+        """Return the address that a new connection leads to."""
+        return random.choice(self._addresses)  # noqa: S311 - balances load
+
+    async def follow(self, client: Client, namespace: str) -> None:
+        """Look at the pods until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            pages = client.list_pages(PODS, namespace=namespace)
+            ready = [pod["status"]["podIP"] async for p in pages for pod in p.items if _ready(pod)]
+            loop.call_later(PROPAGATION, self._learn, ready)
+            await asyncio.sleep(_LOOK)
+
+    def _learn(self, addresses: list[str]) -> None:
+        self._addresses = addresses
+        if addresses:
+            self.known.set()
+
+
+class _Route(AbstractResolver):
+    """Leads the connections of one client to pods; `address` is that of the latest."""
+
+    def __init__(self, service: _Service) -> None:
+        self._service = service
+        self.address = ""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.address = self._service.choose()
+        return [
+            ResolveResult(
+                hostname=host, host=self.address, port=port, family=family, proto=0, flags=0
+            )
+        ]
+
+    async def close(self) -> None:
+        """Have nothing to close."""
+
+
+@contextlib.asynccontextmanager
+async def traffic(
+    client: Client, namespace: str, tool: str, *, clients: int, arguments: Callable[[], Object]
+) -> AsyncIterator[Traffic]:
+    """Have clients call a tool, one call after the other, until the block ends.
+
+    Each keeps its connection, and so its pod, for as long as the pod lets it: the worst that a
+    client of a Service can do.
+    """
+    service, met, stop = _Service(), Traffic(), asyncio.Event()
+    following = asyncio.create_task(service.follow(client, namespace))
+    async with asyncio.timeout(30):
+        await service.known.wait()
+    calls = [_call(service, met, stop, tool, arguments) for _ in range(clients)]
+    calling = asyncio.gather(*calls)
+    try:
+        yield met
+    finally:
+        stop.set()
+        await calling
+        following.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await following
+
+
+async def _call(
+    service: _Service,
+    met: Traffic,
+    stop: asyncio.Event,
+    tool: str,
+    arguments: Callable[[], Object],
+) -> None:
+    route = _Route(service)
+    connector = aiohttp.TCPConnector(resolver=route, use_dns_cache=False, limit=1)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        while not stop.is_set():
+            request = modern("tools/call", {"name": tool, "arguments": arguments()})
+            headers = {name: value for name, value in request.headers.items() if name != "host"}
+            try:
+                async with session.post(URL, data=request.body, headers=headers) as answer:
+                    body = await answer.json()
+            except (aiohttp.ClientError, TimeoutError) as error:
+                met.failed.append(f"{route.address}: {type(error).__name__}: {error}")
+                continue
+            if body.get("result", {"isError": True}).get("isError"):
+                met.failed.append(f"{route.address}: {body}")
+            met.answered[route.address] = met.answered.get(route.address, 0) + 1
+            await asyncio.sleep(random.uniform(0, THINKING))  # noqa: S311 - spreads load
+
+
+def _ready(pod: Object) -> bool:
+    conditions = pod.get("status", {}).get("conditions", [])
+    return not is_deleting(pod) and any(
+        c["type"] == "Ready" and c["status"] == "True" for c in conditions
+    )
