@@ -116,9 +116,7 @@ async def test_its_pods_are_admitted_where_restricted_is_enforced(
 async def test_a_pod_that_is_not_restricted_would_be_found(
     build: Build, client: Client, restricted: str
 ) -> None:
-    deployment = json.loads(
-        json.dumps(named(build("base", restricted), "Deployment", "mcp-operator"))
-    )
+    deployment = copy.deepcopy(named(build("base", restricted), "Deployment", "mcp-operator"))
     del deployment["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]
     warned = await judge(client, RESOURCES["Deployment"], deployment)
     assert warned.status == 200

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import Mode, child_labels
+from mcp_operator.builders.networkpolicy import build_network_policy
+from mcp_operator.builders.surroundings import Destination, Surroundings
 from mcp_operator.core.meta import Object
 from support.installations import OPERATORS, Build
 from support.netpol import End, Network, Outside, Pod
@@ -17,7 +21,7 @@ from support.workloads import named, of_kind
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "network.md"
 
-PORTS = (53, 80, 443, 5432, 6379, 6443, 8080, 8081, 10250)
+PORTS = (53, 80, 443, 5432, 6379, 6443, 8000, 8080, 8081, 10250)
 
 Edge = tuple[str, str, int]
 
@@ -64,6 +68,7 @@ def ends(own: dict[str, End]) -> dict[str, End]:
 NAMESPACES: dict[str, dict[str, str]] = {
     "demo": {},
     "elsewhere": {},
+    "ingress": {},
     "kube-system": {},
     "mcp-system": {},
     "monitoring": {"mcp-operator.dev/scrapes-metrics": "true"},
@@ -131,6 +136,37 @@ def test_for_one_namespace_the_gateways_beside_the_operator_stay_open(build: Bui
         named(build("components/namespaced-rbac"), "Deployment", "mcp-operator")
     )
     assert policies.allows(operator, gateway, 8081)
+
+
+def test_the_edges_of_a_gateway_that_closes_itself_are_those_documented(build: Build) -> None:
+    metadata = {"name": "shop", "namespace": "demo", "uid": "some"}
+    proxies = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}]
+    spec = {"toolSelector": {}, "networkPolicy": {"mode": "Full", "ingressFrom": proxies}}
+    server = MCPServer.model_validate({"metadata": metadata, "spec": spec})
+    orders = Destination("elsewhere", (("app", "orders"),), ("8000",))
+    context = BuildContext("mcp-operator:test", operator_namespace="mcp-system")
+    policy = build_network_policy(server, context, Surroundings((orders,)))
+    assert policy is not None
+    operator = Pod.of_workload(named(build("base"), "Deployment", "mcp-operator"))
+    everybody = ends(
+        {
+            "operator": operator,
+            "orders": Pod("elsewhere", {"app": "orders"}),
+            "proxy": Pod("ingress", {"app": "nginx"}),
+        }
+    )
+    policies = Network([policy, *of_kind(build("base"), "NetworkPolicy")], NAMESPACES)
+    found = set(edges(policies, everybody, {"gateway"}))
+    everywhere = {edge for edge in found if edge[2] in {443, 6443} and edge[0] == "gateway"}
+    assert {("gateway", "API server", 443), ("gateway", "API server", 6443)} <= everywhere
+    assert {edge for edge in found - everywhere if edge[2] != 53} == {
+        ("proxy", "gateway", 8080),
+        ("operator", "gateway", 8081),
+        ("prometheus", "gateway", 8081),
+        ("gateway", "orders", 8000),
+    }
+    assert ("gateway", "kube-dns", 53) in found
+    assert ("gateway", "API server", 53) not in found
 
 
 def test_the_edges_of_redis_are_those_documented(build: Build) -> None:

@@ -9,7 +9,7 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPeer
 from mcp_operator.builders.context import BuildContext, child
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
-from mcp_operator.builders.labels import selector_labels
+from mcp_operator.builders.labels import DOMAIN, selector_labels
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import NETWORKPOLICIES
 from mcp_operator.builders.surroundings import Destination, Surroundings
@@ -17,6 +17,9 @@ from mcp_operator.core.meta import Object
 
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 """Every namespace has its name in this label, set by the API server (KEP-2161)."""
+
+SCRAPERS: Final = {f"{DOMAIN}/scrapes-metrics": "true"}
+"""Labels of the namespaces that metrics are scraped from, here as in the operator's own policy."""
 
 DNS_PORT: Final = 53
 
@@ -44,7 +47,7 @@ def build_network_policy(
 
 
 def _ingress(server: MCPServer, context: BuildContext) -> list[Object]:
-    """Let clients to the MCP port, and the operator to the management port.
+    """Let clients to the MCP port; the operator and Prometheus to the management port.
 
     The kubelet's probes need no rule: traffic from a pod's own node is always allowed.
     """
@@ -55,7 +58,8 @@ def _ingress(server: MCPServer, context: BuildContext) -> list[Object]:
         return [clients]
     management: Object = {"ports": [_port(MANAGEMENT_PORT)]}
     if context.operator_namespace:
-        management["from"] = [_namespace(context.operator_namespace)]
+        scrapers: Object = {"namespaceSelector": {"matchLabels": dict(SCRAPERS)}}
+        management["from"] = [_namespace(context.operator_namespace), scrapers]
     return [clients, management]
 
 

@@ -42,7 +42,7 @@ def test_there_is_no_policy_unless_asked_for() -> None:
     assert build_network_policy(off, IN_CLUSTER, Surroundings()) is None
 
 
-def test_mode_ingress_opens_mcp_to_all_and_management_to_the_operator() -> None:
+def test_mode_ingress_opens_mcp_to_all_and_management_to_operator_and_prometheus() -> None:
     assert policy("Ingress", spec={"port": 9000}) == {
         "podSelector": {
             "matchLabels": {
@@ -53,7 +53,17 @@ def test_mode_ingress_opens_mcp_to_all_and_management_to_the_operator() -> None:
         "policyTypes": ["Ingress"],
         "ingress": [
             {"ports": [{"port": 9000, "protocol": "TCP"}]},
-            {"ports": [{"port": 8081, "protocol": "TCP"}], "from": [namespace("mcp-system")]},
+            {
+                "ports": [{"port": 8081, "protocol": "TCP"}],
+                "from": [
+                    namespace("mcp-system"),
+                    {
+                        "namespaceSelector": {
+                            "matchLabels": {"mcp-operator.dev/scrapes-metrics": "true"}
+                        }
+                    },
+                ],
+            },
         ],
     }
 

@@ -103,9 +103,10 @@ class NetworkPolicy(ApiModel):
 
     mode: Literal["Disabled", "Ingress", "Full"] = "Disabled"
     """Ingress closes all ports but those of MCP, to ingressFrom, and of management, to the
-    operator's namespace. Full also closes all ways out but those to DNS (port 53 of the cluster's
-    pods and of 169.254.0.0/16), to the API server (by its port, at any address, since no selector
-    matches it), to the pods behind the Services of the tools and resources, and to extraEgress."""
+    operator's namespace and to those with the label mcp-operator.dev/scrapes-metrics=true. Full
+    also closes all ways out but those to DNS (port 53 of the cluster's pods and of 169.254.0.0/16),
+    to the API server (by its port, at any address, since no selector matches it), to the pods
+    behind the Services of the tools and resources, and to extraEgress."""
     ingress_from: tuple[NetworkPeer, ...] = Field(default_factory=tuple, max_length=32)
     """Who may connect to the MCP port, such as the pods of your Ingress controller; everybody when
     left out."""
