@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_operator.api.conditions import (
@@ -21,6 +21,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.common import Condition as ConditionSchema
 from mcp_operator.core.clock import rfc3339
 
+FEW = settings(max_examples=40)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 DECIDED = st.builds(
@@ -44,6 +45,7 @@ def merged(
     return merge(current, decided, generation=generation, now=now)
 
 
+@FEW
 @given(SETS, SETS, st.integers(1, 9))
 def test_the_time_of_a_transition_moves_if_and_only_if_the_status_does(
     first: list[Condition], second: list[Condition], seconds: int
@@ -57,6 +59,7 @@ def test_the_time_of_a_transition_moves_if_and_only_if_the_status_does(
         assert condition["lastTransitionTime"] == rfc3339(moment)
 
 
+@FEW
 @given(SETS, SETS)
 def test_exactly_what_was_decided_is_written_in_that_order(
     first: list[Condition], second: list[Condition]
@@ -67,6 +70,7 @@ def test_exactly_what_was_decided_is_written_in_that_order(
     assert [condition["reason"] for condition in after] == [one.reason for one in second]
 
 
+@FEW
 @given(SETS)
 def test_whatever_is_decided_the_api_server_takes_it(decided: list[Condition]) -> None:
     for condition in merged([], *decided):
@@ -75,6 +79,7 @@ def test_whatever_is_decided_the_api_server_takes_it(decided: list[Condition]) -
         assert type(condition["type"]) is type(condition["reason"]) is str
 
 
+@FEW
 @given(SETS)
 def test_deciding_the_same_again_changes_nothing(decided: list[Condition]) -> None:
     before = merged([], *decided)

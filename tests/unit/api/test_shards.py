@@ -7,7 +7,7 @@ import hashlib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_operator.api.catalog import Catalog, PromptVariable, ResponseMapping, SecretKey, digest
@@ -21,6 +21,7 @@ from mcp_operator.api.shards import (
 )
 from support.entries import argument, backend, catalog, prompt, resource, tool
 
+FEW = settings(max_examples=40)
 EXAMPLE = catalog(
     tool(
         "search",
@@ -67,6 +68,7 @@ def test_the_example_takes_several_shards() -> None:
     assert {len(shard) for shard in ENCODED.shards[:-1]} == {200}
 
 
+@FEW
 @given(st.lists(ENTRIES, max_size=4), st.integers(1, 500))
 def test_what_was_encoded_is_decoded_whatever_it_holds(entries: list[Any], size: int) -> None:
     original = catalog(*entries)
@@ -86,6 +88,7 @@ def test_encoding_twice_gives_the_same_bytes() -> None:
     assert again == ENCODED
 
 
+@FEW
 @given(st.data())
 def test_no_changed_byte_of_a_shard_goes_unnoticed(data: st.DataObject) -> None:
     number = data.draw(st.integers(0, len(ENCODED.shards) - 1))
@@ -97,6 +100,7 @@ def test_no_changed_byte_of_a_shard_goes_unnoticed(data: st.DataObject) -> None:
         decode(ENCODED.index, shards)
 
 
+@FEW
 @given(st.data())
 def test_no_changed_byte_of_an_index_gives_another_catalog(data: st.DataObject) -> None:
     text = bytearray(ENCODED.index.model_dump_json(by_alias=True).encode())

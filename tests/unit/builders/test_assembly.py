@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_operator.api.catalog import (
@@ -27,6 +27,7 @@ from mcp_operator.builders.assembly import Assembly, OnConflict, assemble, claim
 from mcp_operator.builders.members import Compiled, Entry, Finding, slot_of
 from mcp_operator.core.meta import Key
 
+FEW = settings(max_examples=40)
 SERVER = ServerSettings(namespace="shop", name="api")
 
 
@@ -157,6 +158,7 @@ def selections(draw: st.DrawFn) -> list[Compiled]:
 POLICIES = st.sampled_from(["OldestWins", "RejectAll"])
 
 
+@FEW
 @given(selections(), POLICIES, st.randoms(use_true_random=False))
 def test_the_order_of_objects_makes_no_difference(
     members: list[Compiled], policy: OnConflict, random: Any
@@ -167,6 +169,7 @@ def test_the_order_of_objects_makes_no_difference(
     assert one.catalog.canonical() == other.catalog.canonical()
 
 
+@FEW
 @given(selections(), POLICIES)
 def test_no_name_is_ever_served_twice(members: list[Compiled], policy: OnConflict) -> None:
     result = assembled(*members, on_conflict=policy)
@@ -176,6 +179,7 @@ def test_no_name_is_ever_served_twice(members: list[Compiled], policy: OnConflic
     assert set(names(result)) == expected
 
 
+@FEW
 @given(selections(), POLICIES)
 def test_every_object_is_whole_or_rejected_for_what_it_lost_or_has_wrong(
     members: list[Compiled], policy: OnConflict
