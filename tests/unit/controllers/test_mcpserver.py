@@ -19,6 +19,7 @@ from mcp_operator.builders.labels import child_labels
 from mcp_operator.builders.resources import CONFIGMAPS, DEPLOYMENTS, SECRETS, SERVICES
 from mcp_operator.controllers import mcpserver
 from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.controllers.claims import Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import AskError, Confirmations, Pod
 from mcp_operator.controllers.ledger import Ledger
@@ -68,6 +69,7 @@ class Bench:
             confirmations=self.confirmations,
             statuses=Statuses(StatusWriter(self.cluster), recorder, Noon()),
             ledger=self.ledger,
+            claims=Claims(self.cluster, Noon(), installation=""),
             context=BuildContext(gateway_image="example/gateway:1"),
         )
 
@@ -327,14 +329,52 @@ async def test_an_index_never_names_shards_that_could_not_be_written(bench: Benc
     assert sum(obj["kind"] == "ConfigMap" for _, obj in bench.cluster.writes) == 0
 
 
-@pytest.mark.looptime
-async def test_shards_that_are_no_longer_needed_are_deleted(bench: Bench) -> None:
+def fill_two_shards(bench: Bench) -> None:
     for name in ("a", "b"):
         noise = random.Random(name).randbytes(600_000)  # noqa: S311 - only must not compress
         content = {"uri": f"docs://{name}", "blob": base64.b64encode(noise).decode()}
         labels = {"labels": {"team": "shop"}}
         spec = {"name": name, "content": content}
         bench.cluster.put("MCPResource", name, metadata=labels, spec=spec)
+
+
+@pytest.mark.looptime
+async def test_after_a_shard_that_is_refused_the_index_is_not_even_tried(bench: Bench) -> None:
+    tried: list[str] = []
+
+    def refuse(_: str, obj: Object) -> None:
+        if obj["kind"] == CONFIGMAPS.kind:
+            tried.append(obj["metadata"]["name"])
+            raise FORBIDDEN
+
+    fill_two_shards(bench)
+    bench.cluster.on_write = refuse
+    with pytest.raises(ApiError):
+        await bench.reconcile()
+    assert tried == ["mcp-server-shop-config-1"]
+
+
+@pytest.mark.looptime
+async def test_an_autoscaler_finds_the_number_of_pods_that_there_was(bench: Bench) -> None:
+    bench.cluster.server("shop", replicas=3)
+    await bench.reconcile()
+    scaling = {"maxReplicas": 9, "targetCPUUtilizationPercentage": 80}
+    selector = {"matchLabels": {"team": "shop"}}
+    spec = {"toolSelector": selector, "autoscaling": scaling}
+    bench.cluster.put("MCPServer", "shop", spec=spec)
+    bench.cluster.writes.clear()
+    await bench.reconcile()
+    [heir, *others] = [
+        (verb, obj) for verb, obj in bench.cluster.writes if obj["kind"] == "Deployment"
+    ]
+    assert heir[0] == "apply as mcp-operator-autoscaling"
+    assert heir[1]["spec"] == {"replicas": 3}
+    assert not any("replicas" in obj["spec"] for _, obj in others)
+
+
+@pytest.mark.looptime
+async def test_shards_that_are_no_longer_needed_are_deleted(bench: Bench) -> None:
+    fill_two_shards(bench)
     await bench.reconcile()
     assert len(bench.shards()) == 2
     assert len(bench.catalog().resources) == 2
