@@ -5,6 +5,7 @@ Helm 3 is a command. Helm 4 is a command too, or else its library in a Python pa
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -40,7 +41,7 @@ class MissingHelmError(Exception):
     """This Helm is not to be had here; the text tells how to get it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rendered:
     """What an installation would send to the API server.
 
@@ -50,10 +51,10 @@ class Rendered:
 
     documents: tuple[tuple[str, str], ...]
 
-    @property
+    @functools.cached_property
     def objects(self) -> list[Object]:
         """The objects, read."""
-        return [yaml.safe_load(text) for _, text in self.documents]
+        return [_read(text) for _, text in self.documents]
 
     @property
     def text(self) -> str:
@@ -226,11 +227,18 @@ def _by_source(output: str) -> list[tuple[str, str]]:
     return list(zip(parts[1::2], parts[2::2], strict=True))
 
 
+@functools.cache
+def _read(text: str) -> Object:
+    """Read an object; most are the same in many renderings, and the definitions are long."""
+    found: Object = yaml.safe_load(text)
+    return found
+
+
 def _rendered(texts: Sequence[tuple[str, str]]) -> Rendered:
     documents = [
         (path, document.strip())
         for path, text in texts
         for document in re.split(r"(?m)^---$", text)
-        if yaml.safe_load(document) is not None
+        if re.search(r"(?m)^[^#\s]", document)
     ]
     return Rendered(tuple(sorted(documents)))

@@ -1,0 +1,125 @@
+"""Rows 27-29 of the checklist: what the operator and the users may do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mcp_operator.core.meta import Object
+from support.helm import CHART, Library, Rendered
+from support.rights import Right, granted
+
+SOURCE = CHART.parents[1] / "manifests" / "base" / "rbac.yaml"
+
+CLUSTER_KINDS = {"ClusterRole", "ClusterRoleBinding"}
+
+FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate"}
+
+
+@pytest.fixture(scope="module")
+def manifest() -> list[Object]:
+    """The roles that kustomize installs, which are the one source of all rights."""
+    text = Path(SOURCE).read_text(encoding="utf-8")
+    return [obj for obj in yaml.safe_load_all(text) if obj["kind"].endswith("Role")]
+
+
+def rules(objects: list[Object], name: str) -> Any:
+    (role,) = (obj for obj in objects if obj["metadata"]["name"] == name)
+    return role["rules"]
+
+
+def roles(rendered: Rendered) -> list[Object]:
+    return rendered.of("ClusterRole") + rendered.of("Role")
+
+
+def rights(rendered: Rendered) -> set[Right]:
+    """Return what the operator itself is granted."""
+    own = [
+        rule
+        for role in roles(rendered)
+        if not any("aggregate" in label for label in role["metadata"]["labels"])
+        for rule in role["rules"]
+    ]
+    return granted(own)
+
+
+def test_row_27_for_the_whole_cluster_there_is_a_cluster_role_and_one_role_for_leases(
+    helm4: Library,
+) -> None:
+    rendered = helm4.render()
+    assert rendered.one("ClusterRoleBinding")["roleRef"]["kind"] == "ClusterRole"
+    assert [role["metadata"]["name"] for role in rendered.of("Role")] == ["mcp-operator-lease"]
+    assert "MCP_OPERATOR_NAMESPACE" not in rendered.settings
+
+
+def test_row_27_for_one_namespace_there_is_nothing_of_the_cluster(helm4: Library) -> None:
+    rendered = helm4.render({"watchNamespace": "team-a", "crds": {"install": False}})
+    assert {obj["kind"] for obj in rendered.objects} & CLUSTER_KINDS == set()
+    assert all("namespace" in obj["metadata"] for obj in rendered.objects)
+    assert rendered.settings["MCP_OPERATOR_NAMESPACE"] == "team-a"
+    role = rendered.one("Role", "mcp-operator")
+    binding = rendered.one("RoleBinding", "mcp-operator")
+    for obj in (role, binding):
+        assert obj["metadata"]["namespace"] == "team-a"
+    assert binding["roleRef"] == {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "Role",
+        "name": "mcp-operator",
+    }
+    assert binding["subjects"][0]["namespace"] == "mcp-system"
+    lease = rendered.one("Role", "mcp-operator-lease")
+    assert lease["metadata"]["namespace"] == "mcp-system"
+
+
+def test_row_27_both_ways_grant_the_same(helm4: Library) -> None:
+    assert rights(helm4.render({"watchNamespace": "team-a"})) == rights(helm4.render())
+
+
+def test_row_28_the_rights_are_those_of_the_manifests(
+    helm4: Library, manifest: list[Object]
+) -> None:
+    rendered = helm4.render()
+    for name in (role["metadata"]["name"] for role in roles(rendered)):
+        assert rules(roles(rendered), name) == rules(manifest, name)
+    assert len(roles(rendered)) == len(manifest)
+
+
+def test_row_28_no_right_is_a_wildcard_or_leads_to_more(helm4: Library) -> None:
+    for right in rights(helm4.render()):
+        assert "*" not in (right.group, right.resource)
+        assert right.verb not in FORBIDDEN_VERBS
+        assert right.resource != "secrets" or right.verb == "get"
+        assert right.resource not in {"nodes/proxy", "pods/exec", "serviceaccounts/token"}
+
+
+def test_row_28_roles_can_be_left_to_the_administrator(helm4: Library) -> None:
+    rendered = helm4.render({"rbac": {"create": False}})
+    assert [obj["kind"] for obj in rendered.objects if "Role" in obj["kind"]] == []
+
+
+@pytest.mark.parametrize("role", ["view", "edit", "admin"])
+def test_row_29_the_built_in_roles_cover_the_four_kinds(
+    helm4: Library, manifest: list[Object], role: str
+) -> None:
+    rendered = helm4.render().one("ClusterRole", f"mcp-operator-{role}")
+    (source,) = (obj for obj in manifest if obj["metadata"]["name"] == f"mcp-operator-{role}")
+    aggregated = {
+        key: value
+        for key, value in rendered["metadata"]["labels"].items()
+        if key.startswith("rbac.authorization.k8s.io/")
+    }
+    expected = {
+        key: value
+        for key, value in source["metadata"]["labels"].items()
+        if key.startswith("rbac.authorization.k8s.io/")
+    }
+    assert aggregated == expected
+    assert rendered["rules"] == source["rules"]
+
+
+def test_row_29_the_built_in_roles_can_be_left_as_they_are(helm4: Library) -> None:
+    rendered = helm4.render({"rbac": {"aggregateRoles": False}})
+    assert [role["metadata"]["name"] for role in rendered.of("ClusterRole")] == ["mcp-operator"]
