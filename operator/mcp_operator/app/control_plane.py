@@ -7,6 +7,8 @@ import logging
 import os
 import socket
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -44,6 +46,17 @@ async def run_operator(settings: OperatorSettings) -> None:
         OperatorError: It could not start, or must not go on.
     """
     metrics = RuntimeMetrics(new_registry())
+    async with (
+        _connected(settings, metrics) as client,
+        # Apart, so that the lease is renewed even while all requests of the workers hang.
+        _connected(settings, metrics) as lease_client,
+        aiohttp.ClientSession(trust_env=False) as session,
+    ):
+        await _until_stopped(_manager(settings, client, lease_client, session))
+
+
+@asynccontextmanager
+async def _connected(settings: OperatorSettings, metrics: RuntimeMetrics) -> AsyncIterator[Client]:
     client = await Client.connect(
         kubeconfig=settings.kubeconfig,
         field_manager=FIELD_MANAGER,
@@ -51,14 +64,17 @@ async def run_operator(settings: OperatorSettings) -> None:
         metrics=metrics,
     )
     try:
-        async with aiohttp.ClientSession(trust_env=False) as session:
-            manager = _manager(settings, client, session)
-            await _until_stopped(manager)
+        yield client
     finally:
         await client.close()
 
 
-def _manager(settings: OperatorSettings, client: Client, session: aiohttp.ClientSession) -> Manager:
+def _manager(
+    settings: OperatorSettings,
+    client: Client,
+    lease_client: Client,
+    session: aiohttp.ClientSession,
+) -> Manager:
     identity = settings.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
     clock = SystemClock()
     informers = InformerSet(client)
@@ -67,7 +83,7 @@ def _manager(settings: OperatorSettings, client: Client, session: aiohttp.Client
         metrics=client.metrics,
         metrics_port=settings.metrics_port,
         health_port=settings.health_port,
-        elector=_elector(settings, client, identity) if settings.leader_elect else None,
+        elector=_elector(settings, lease_client, identity) if settings.leader_elect else None,
         host=settings.bind_address or ALL_INTERFACES,
     )
     recorder = EventRecorder(

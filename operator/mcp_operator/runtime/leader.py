@@ -47,7 +47,7 @@ class LeaderElector:
     for `lease_duration` from when they saw it, so there is time in between for work to stop.
 
     Args:
-        client: Reads and writes the lease.
+        client: Reads and writes the lease; one of its own, so that no other request is in the way.
         namespace: The lease's namespace.
         name: The lease's name.
         identity: Names this process; no two may have the same.

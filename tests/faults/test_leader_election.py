@@ -1,0 +1,119 @@
+"""The lease behind a faulty network: never do two lead, and no writer takes the leader's turn."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+import pytest
+
+from faults.actions import Action, drop, drop_answer, failure, hang
+from faults.proxy import FaultProxy
+from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.meta import Key
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.leader import LEASES, LeaderElector, LeadershipLostError
+from support.operator_process import OperatorProcess
+from support.shop import Shop
+from support.waiting import eventually
+
+DURATION, DEADLINE, PERIOD = 3.0, 2.0, 0.2
+"""Seconds; a fifth of those in production."""
+
+
+class Replica:
+    """One process that takes part in the election, and when it led."""
+
+    def __init__(self, client: Client, namespace: str, identity: str) -> None:
+        self.began = math.inf
+        self.ended = math.inf
+        self.elector = LeaderElector(
+            client,
+            namespace=namespace,
+            name="operator",
+            identity=identity,
+            lease_duration=DURATION,
+            renew_deadline=DEADLINE,
+            retry_period=PERIOD,
+            clock=SystemClock(),
+            metrics=RuntimeMetrics(new_registry()),
+        )
+        self.task = asyncio.create_task(self.elector.run(self._lead))
+
+    async def _lead(self) -> None:
+        now = asyncio.get_running_loop().time
+        self.began = now()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.ended = now()
+
+    async def leads(self) -> bool:
+        return self.elector.is_leader
+
+
+@pytest.fixture
+async def replicas(
+    subject: Client, client: Client, namespace: str
+) -> AsyncIterator[tuple[Replica, Replica]]:
+    """Two replicas, of which the first leads, and alone goes through the proxy."""
+    first = Replica(subject, namespace, "first")
+    await eventually(first.leads, expected=True)
+    second = Replica(client, namespace, "second")
+    yield first, second
+    for each in (first, second):
+        each.task.cancel()
+    await asyncio.wait({first.task, second.task})
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [hang(), failure(500), drop(), drop_answer()],
+    ids=["hangs", "500", "dropped", "unanswered"],
+)
+async def test_a_leader_that_cannot_renew_stops_before_another_begins(
+    replicas: tuple[Replica, Replica], proxy: FaultProxy, fault: Action
+) -> None:
+    first, second = replicas
+    proxy.on("/leases", fault, times=math.inf)
+    await eventually(second.leads, expected=True)
+    assert first.ended <= second.began
+    with pytest.raises(LeadershipLostError):
+        await first.task
+
+
+async def test_a_leader_refused_for_a_moment_stays_the_leader(
+    replicas: tuple[Replica, Replica], proxy: FaultProxy, client: Client, namespace: str
+) -> None:
+    first, second = replicas
+    proxy.on("/leases", failure(500), times=4)
+    await asyncio.sleep(DEADLINE)
+    assert first.elector.is_leader
+    assert not second.elector.is_leader
+    lease = await client.get(LEASES, Key(namespace, "operator"))
+    assert lease["spec"]["leaseTransitions"] == 0
+
+
+async def test_workers_that_all_wait_for_answers_do_not_cost_the_lease(
+    shop: Shop, proxy: FaultProxy
+) -> None:
+    proxy.on("PATCH .*/mcptools/", hang(), times=math.inf)
+    for number in range(40):
+        await shop.tool(f"tool-{number}", "nobody")
+    operator = OperatorProcess(
+        *(proxy.kubeconfig, shop.namespace, "--workers", "40", "--lease-namespace", shop.namespace),
+        *("--lease-duration", "3", "--renew-deadline", "2", "--retry-period", "0.5"),
+    )
+    try:
+        await operator.ready()
+        await eventually(lambda: _hung(proxy), 32)
+        await asyncio.sleep(DURATION)
+        assert await operator.leads()
+    finally:
+        await asyncio.to_thread(operator.stop)
+
+
+async def _hung(proxy: FaultProxy) -> int:
+    return len(proxy.writes("/mcptools/"))

@@ -1,0 +1,191 @@
+"""Single requests behind a faulty network: what is sent again, what is given up, who may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import math
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from faults.actions import drop, drop_answer, failure, hang
+from faults.proxy import FaultProxy
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.access import Access
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.controller import Controller
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.reconcile import Result
+from mcp_operator.runtime.transport import Transport
+from support.objects import CONFIG_MAPS
+from support.waiting import eventually
+
+
+def a_map(namespace: str, **data: str) -> Object:
+    metadata = {"namespace": namespace, "name": "a"}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
+
+
+@pytest.mark.parametrize("fault", [drop(), failure(500), failure(503)], ids=["drop", "500", "503"])
+async def test_a_read_that_fails_is_sent_again(
+    subject: Client, client: Client, proxy: FaultProxy, namespace: str, fault: object
+) -> None:
+    await client.create(CONFIG_MAPS, a_map(namespace))
+    assert callable(fault)
+    proxy.on("GET .*/configmaps/a", fault, times=2)
+    assert (await subject.get(CONFIG_MAPS, Key(namespace, "a")))["metadata"]["name"] == "a"
+    assert len(proxy.seen) == 3
+
+
+@pytest.mark.parametrize("fault", [drop_answer(), failure(500)], ids=["no answer", "500"])
+async def test_a_write_whose_outcome_is_unknown_is_not_sent_again(
+    subject: Client, proxy: FaultProxy, namespace: str, fault: object
+) -> None:
+    assert callable(fault)
+    proxy.on("POST .*/configmaps", fault)
+    with pytest.raises(ApiError) as caught:
+        await subject.create(CONFIG_MAPS, a_map(namespace))
+    assert caught.value.is_retryable
+    assert len(proxy.writes()) == 1
+
+
+async def test_a_write_turned_away_for_load_is_sent_again_when_the_server_says(
+    subject: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    proxy.on("POST .*/configmaps", failure(429, "TooManyRequests", headers={"Retry-After": "1"}))
+    await subject.create(CONFIG_MAPS, a_map(namespace))
+    first, second = proxy.writes()
+    assert second.at - first.at >= 1
+
+
+async def test_a_server_that_was_away_for_a_moment_is_reached_by_the_same_call(
+    subject: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    await proxy.refuse()
+    proxy.kill("")
+    writing = asyncio.create_task(subject.create(CONFIG_MAPS, a_map(namespace)))
+    await asyncio.sleep(0.15)
+    await proxy.accept()
+    await writing
+    assert len(proxy.writes()) == 1
+
+
+async def test_a_stale_replacement_is_a_conflict_and_changes_nothing(
+    subject: Client, client: Client, namespace: str
+) -> None:
+    old = await client.create(CONFIG_MAPS, a_map(namespace, x="1"))
+    new = await client.replace(CONFIG_MAPS, {**old, "data": {"x": "2"}})
+    with pytest.raises(ApiError) as caught:
+        await subject.replace(CONFIG_MAPS, {**old, "data": {"x": "3"}})
+    assert caught.value.is_conflict
+    assert await client.get(CONFIG_MAPS, Key(namespace, "a")) == new
+
+
+class Writes:
+    """A reconciler that writes one object."""
+
+    def __init__(self, client: Client, namespace: str) -> None:
+        self._client = client
+        self._object = a_map(namespace, x="1")
+
+    async def reconcile(self, request: Key) -> Result | None:
+        await self._client.apply(CONFIG_MAPS, self._object)
+        return None
+
+
+async def test_a_reconciliation_that_hangs_in_a_write_is_given_up_and_tried_again(
+    subject: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    controller = Controller(
+        "maps", "ConfigMap", Writes(subject, namespace), metrics=subject.metrics, timeout=0.3
+    )
+    proxy.on("PATCH .*/configmaps/a", hang())
+    running = asyncio.create_task(controller.run())
+    controller.enqueue(Key(namespace, "a"))
+    read = subject.metrics.registry.get_sample_value
+    success = {"controller": "maps", "result": "success"}
+
+    async def successes() -> float | None:
+        return read("controller_runtime_reconcile_total", success)
+
+    await eventually(successes, 1)
+    timeouts = read("controller_runtime_reconcile_timeouts_total", {"controller": "maps"})
+    assert timeouts == 1
+    running.cancel()
+    await asyncio.wait({running})
+
+
+@asynccontextmanager
+async def pod_client(proxy: FaultProxy, token: Path, ca: Path) -> AsyncIterator[Client]:
+    """A client that reads its token and CA from files, as in a pod, every 0.2 s."""
+
+    def read() -> Access:
+        return Access(proxy.url, f"Bearer {token.read_text().strip()}", ca.read_text())
+
+    async def load() -> Access:
+        return await asyncio.to_thread(read)
+
+    metrics = RuntimeMetrics(new_registry())
+    transport = Transport(
+        load,
+        await load(),
+        refresh_every=0.2,
+        user_agent="mcp-operator-tests",
+        metrics=metrics,
+        max_in_flight=4,
+    )
+    await transport.open()
+    client = Client(transport, field_manager="subject", metrics=metrics)
+    yield client
+    await client.close()
+
+
+async def test_a_token_that_was_replaced_is_read_again_when_the_server_refuses_the_old(
+    proxy: FaultProxy, namespace: str, tmp_path: Path
+) -> None:
+    token = tmp_path / "token"
+    token.write_text(f"{proxy.token}\n")
+    async with pod_client(proxy, token, proxy.authority) as client:
+        await client.create(CONFIG_MAPS, a_map(namespace))
+        proxy.token = "the-next"  # noqa: S105 - opens nothing but this proxy
+        token.write_text("the-next\n")
+        await client.get(CONFIG_MAPS, Key(namespace, "a"))
+        assert len(proxy.seen) == 3
+
+
+async def test_a_ca_that_was_replaced_is_trusted_after_the_next_look_at_it(
+    proxy: FaultProxy, namespace: str, tmp_path: Path
+) -> None:
+    token, ca = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text(proxy.token)
+    ca.write_text(proxy.authority.read_text())
+    async with pod_client(proxy, token, ca) as client:
+        await client.create(CONFIG_MAPS, a_map(namespace))
+        new = proxy.rotate_ca("second")
+        proxy.kill("")
+        ca.write_text(new.read_text())
+        await eventually(functools.partial(_reaches, client, namespace), expected=True)
+
+
+async def _reaches(client: Client, namespace: str) -> bool:
+    try:
+        await client.get(CONFIG_MAPS, Key(namespace, "a"))
+    except ApiError:
+        return False
+    return True
+
+
+async def test_requests_that_hang_take_no_more_than_the_slots_there_are(
+    subject: Client, proxy: FaultProxy, namespace: str
+) -> None:
+    proxy.on("GET .*/configmaps", hang(), times=math.inf)
+    asking = [asyncio.create_task(subject.get(CONFIG_MAPS, Key(namespace, "a"))) for _ in range(40)]
+    await asyncio.sleep(0.5)
+    assert len(proxy.seen) == 32
+    for each in asking:
+        each.cancel()
+    await asyncio.wait(asking)
