@@ -176,7 +176,10 @@ def _check(archive: Path) -> None:
         config = _blob_json(layout, manifest["config"]["digest"])["config"]
         layers = [_blob(layout, layer["digest"]) for layer in manifest["layers"]]
         size = sum(map(_compressed, layers))
-        problems = [*_config_problems(config), *(p for layer in layers for p in _problems(layer))]
+        problems = [
+            *config_problems(config),
+            *(p for layer in layers for p in layer_problems(layer)),
+        ]
     _say(f"{size / 1e6:.1f} MB compressed, in {len(layers)} layers")
     if size > MAX_COMPRESSED:
         problems.append(f"is larger than {MAX_COMPRESSED / 1e6:.0f} MB compressed")
@@ -190,7 +193,8 @@ def _compressed(layer: Path) -> int:
     return len(data) if data.startswith(b"\x1f\x8b") else len(gzip.compress(data, 6))
 
 
-def _config_problems(config: dict[str, Any]) -> Iterator[str]:
+def config_problems(config: dict[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the settings of an image."""
     uid = config.get("User", "").partition(":")[0]
     if not uid.isdecimal() or int(uid) < MIN_UID:
         yield f"runs as {uid or 'root'!r}, not as a numbered user of at least {MIN_UID}"
@@ -198,7 +202,7 @@ def _config_problems(config: dict[str, Any]) -> Iterator[str]:
         yield "does not say where it comes from"
 
 
-def _problems(layer: Path) -> Iterator[str]:
+def layer_problems(layer: Path) -> Iterator[str]:
     """Yield what a layer must not hold."""
     with tarfile.open(layer) as tar:
         for member in tar:
