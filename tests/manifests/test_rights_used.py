@@ -20,9 +20,9 @@ from mcp_operator.builders.names import child_name, config_name
 from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS
 from mcp_operator.core.meta import Object
 from mcp_operator.runtime.client import Client
+from support import gateway_api
 from support.bound_rights import BoundRights
 from support.controlplane import Cluster
-from support.gateway_api import install_gateway_api
 from support.installations import Build
 from support.kubeconfigs import write_account_kubeconfig
 from support.operator_process import OperatorProcess
@@ -123,7 +123,7 @@ async def stage(
         control_plane.audit_log,
         tmp_path / "kubeconfig",
     )
-    await install_gateway_api(client)
+    await gateway_api.install(client)
     yield stage
     await stage.stop()
 

@@ -1,46 +1,93 @@
-"""Stands for the Gateway API: its kinds are served, and take anything."""
+"""The Gateway API, as far as the operator has to do with it, for clusters without it."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+
 from mcp_operator.builders.resources import HTTPROUTES
-from mcp_operator.controllers.world import REFERENCE_GRANTS
-from mcp_operator.core.meta import Object, Resource
+from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
 from support.crds import DEFINITIONS, established
 
-UNPROTECTED = {"api-approved.kubernetes.io": "unapproved, for tests"}
-"""Without it the API server serves no group that ends in k8s.io (KEP-1111)."""
+NAME = f"{HTTPROUTES.plural}.{HTTPROUTES.group}"
+
+_STRING: Object = {"type": "string"}
+_REFERENCE: Object = {
+    "group": {**_STRING, "default": HTTPROUTES.group},
+    "kind": {**_STRING, "default": "Gateway"},
+    "name": _STRING,
+    "namespace": _STRING,
+    "sectionName": _STRING,
+    "port": {"type": "integer"},
+}
+_BACKEND: Object = {
+    "group": {**_STRING, "default": ""},
+    "kind": {**_STRING, "default": "Service"},
+    "name": _STRING,
+    "namespace": _STRING,
+    "port": {"type": "integer"},
+    "weight": {"type": "integer", "default": 1},
+}
+_PATH: Object = {"type": {**_STRING, "enum": ["Exact", "PathPrefix"]}, "value": _STRING}
 
 
-async def install_gateway_api(client: Client) -> None:
-    """Have HTTPRoutes and ReferenceGrants served, from now on."""
-    definitions = [_definition(resource) for resource in (HTTPROUTES, REFERENCE_GRANTS)]
-    for definition in definitions:
-        await client.apply(DEFINITIONS, definition)
-    for definition in definitions:
-        await established(client, definition["metadata"]["name"])
+def _object(**properties: Object) -> Object:
+    return {"type": "object", "properties": properties}
 
 
-def _definition(resource: Resource) -> Object:
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+def _list(items: Object) -> Object:
+    return {"type": "array", "items": items}
+
+
+def definition() -> Object:
+    """Return a CRD of HTTPRoute with the fields, and the defaults, that a route of ours has."""
+    rule = _object(
+        matches=_list(_object(path=_object(**_PATH))),
+        backendRefs=_list(_object(**_BACKEND)),
+    )
+    spec = _object(
+        parentRefs=_list(_object(**_REFERENCE)), hostnames=_list(_STRING), rules=_list(rule)
+    )
     version = {
-        "name": resource.version,
+        "name": HTTPROUTES.version,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": schema},
+        "schema": {"openAPIV3Schema": _object(spec=spec)},
     }
     return {
-        "apiVersion": DEFINITIONS.api_version,
-        "kind": DEFINITIONS.kind,
-        "metadata": {"name": f"{resource.plural}.{resource.group}", "annotations": UNPROTECTED},
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {
+            "name": NAME,
+            # Asked for by the API server: the group is one of Kubernetes' own (KEP-1111).
+            "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
+        },
         "spec": {
-            "group": resource.group,
+            "group": HTTPROUTES.group,
             "scope": "Namespaced",
-            "names": {
-                "plural": resource.plural,
-                "singular": resource.kind.lower(),
-                "kind": resource.kind,
-            },
+            "names": {"kind": HTTPROUTES.kind, "plural": HTTPROUTES.plural},
             "versions": [version],
         },
     }
+
+
+async def install(client: Client) -> None:
+    """Have the API server serve HTTPRoutes, unless it does."""
+    with contextlib.suppress(ApiError):
+        await client.create(DEFINITIONS, definition())
+    await established(client, NAME)
+
+
+async def remove(client: Client) -> None:
+    """Have the API server serve no HTTPRoutes, and wait until it does not."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await client.delete(DEFINITIONS, Key("", NAME))
+            except ApiError as error:
+                if error.is_not_found:
+                    return
+                raise
+            await asyncio.sleep(0.1)

@@ -11,6 +11,10 @@ from typing import NamedTuple
 
 from mcp_operator.core.meta import Object
 
+_TERMINATING = "because it is being terminated"
+"""Forbidden to everybody: to make something in a namespace that is being deleted (apiserver,
+admission plugin NamespaceLifecycle)."""
+
 
 class Right(NamedTuple):
     """One verb on one resource.
@@ -52,11 +56,12 @@ def used(log: Path, user: str) -> set[Right]:
 
 
 def denied(log: Path, user: str) -> list[str]:
-    """Return a line for each request of a user that was forbidden."""
+    """Return a line for each request of a user that was forbidden for want of a right."""
     return [
         f"{entry['verb']} {entry['requestURI']}: {entry['responseStatus'].get('message', '')}"
         for entry in _requests(log, user)
         if entry["responseStatus"]["code"] == HTTPStatus.FORBIDDEN
+        and _TERMINATING not in entry["responseStatus"].get("message", "")
     ]
 
 
