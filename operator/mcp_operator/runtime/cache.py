@@ -17,18 +17,13 @@ than its event.
 from __future__ import annotations
 
 import asyncio
-import copy
 import logging
-from collections.abc import Callable
 
 from mcp_operator.core.meta import Key, Object, Resource, key_of, resource_version_of, uid_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.notification import Event, Handler
 from mcp_operator.runtime.selection import Selection
 from mcp_operator.runtime.store import Store
-
-Transform = Callable[[Object], Object]
-"""Makes an object smaller before it is stored. May change what it is given."""
 
 _log = logging.getLogger(__name__)
 
@@ -46,16 +41,12 @@ class Cache:
         resource: Resource,
         selection: Selection,
         *,
-        metadata_only: bool,
-        transform: Transform | None,
         metrics: RuntimeMetrics,
     ) -> None:
         self.store = Store()
         self.synced = asyncio.Event()
         self._resource = resource
         self._selection = selection
-        self._metadata_only = metadata_only
-        self._transform = transform
         self._handlers: list[Handler] = []
         self._older: dict[Key, Object] = {}
         self._objects = metrics.informer_objects.labels(resource.kind)
@@ -72,8 +63,6 @@ class Cache:
 
     def upsert(self, obj: Object) -> None:
         """Take an object that a list or a watch told of."""
-        if self._transform is not None:
-            obj = self._transform(obj)
         if not self._put(obj):
             self._older[key_of(obj)] = obj
 
@@ -123,10 +112,8 @@ class Cache:
             return
         if not self._selection.matches(obj):
             return
-        if self._metadata_only:
+        if self._selection.metadata_only:
             obj = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
-        if self._transform is not None:
-            obj = self._transform(copy.deepcopy(obj))  # the writer has the original
         self._put(obj)
 
     def resync(self, obj: Object) -> None:

@@ -14,7 +14,7 @@ import math
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Unpack
 
 import aiohttp
 from pydantic_core import to_json
@@ -25,6 +25,7 @@ from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.access import Access, in_pod, pod_access, proxy_for
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
 from mcp_operator.runtime.lines import LineSplitter, LineTooLongError
+from mcp_operator.runtime.selection import Selecting
 from mcp_operator.runtime.transport import CONNECT_TIMEOUT, Request, Transport
 from mcp_operator.runtime.wire import (
     APPLY,
@@ -45,7 +46,7 @@ PAGE_SIZE: Final = 500
 REQUEST_TIMEOUT: Final = 30.0
 """Seconds that one attempt of a request may take, connecting and reading included."""
 
-WATCH_IDLE: Final = 90.0
+WATCH_IDLE: Final = 70.0
 """Seconds of silence after which a watch counts as over. Bookmarks come about once a minute."""
 
 WATCH_SECONDS: Final = (300, 600)
@@ -175,11 +176,8 @@ class Client:
         self,
         resource: Resource,
         *,
-        namespace: str = "",
-        label_selector: str = "",
-        field_selector: str = "",
-        metadata_only: bool = False,
         limit: int = PAGE_SIZE,
+        **selecting: Unpack[Selecting],
     ) -> AsyncGenerator[Page, None]:
         """Read a list page by page, in its newest state.
 
@@ -189,11 +187,11 @@ class Client:
         Raises:
             ApiError: `is_expired` if the list grew too old while it was paged through.
         """
-        query = _selection(label_selector, field_selector) | {"limit": str(limit)}
-        accept = partial("PartialObjectMetadataList") if metadata_only else JSON
-        path = resource.path(namespace)
+        query = _query(selecting) | {"limit": str(limit)}
+        headers = _accept(selecting, "PartialObjectMetadataList")
+        path = resource.path(selecting.get("namespace", ""))
         while True:
-            body = await self.request("GET", path, query=query, headers={"Accept": accept})
+            body = await self.request("GET", path, query=query, headers=headers)
             answer = page(body, resource)
             yield answer
             if not answer.next:
@@ -204,12 +202,9 @@ class Client:
         self,
         resource: Resource,
         *,
-        namespace: str = "",
-        label_selector: str = "",
-        field_selector: str = "",
-        metadata_only: bool = False,
         resource_version: str = "",
         send_initial_events: bool = False,
+        **selecting: Unpack[Selecting],
     ) -> AsyncGenerator[WatchEvent, None]:
         """Follow changes until the stream ends, which it does sooner or later.
 
@@ -218,18 +213,15 @@ class Client:
 
         Args:
             resource: What to watch.
-            namespace: Only there; everywhere if empty.
-            label_selector: Only objects with these labels.
-            field_selector: Only objects with these fields.
-            metadata_only: Have the server leave out all but the metadata.
             resource_version: Go on after this version.
             send_initial_events: Begin with the present objects and a bookmark (KEP-3157).
+            selecting: Which of the objects, and how much of them.
 
         Raises:
             ApiError: The watch could not be opened, or an ERROR event came, `is_expired` among
                 them, or something that is no event at all (reason `MALFORMED`).
         """
-        query = _selection(label_selector, field_selector) | {
+        query = _query(selecting) | {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),  # noqa: S311  # spreads load
@@ -238,8 +230,9 @@ class Client:
             query["resourceVersion"] = resource_version
         if send_initial_events:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        headers = {"Accept": partial("PartialObjectMetadata") if metadata_only else JSON}
-        request = Request("GET", resource.path(namespace), query, headers, None, _WATCH_TIMEOUT)
+        headers = _accept(selecting, "PartialObjectMetadata")
+        path = resource.path(selecting.get("namespace", ""))
+        request = Request("GET", path, query, headers, None, _WATCH_TIMEOUT)
         opened = False
         try:
             async with self._transport.stream(request) as answer:
@@ -361,9 +354,14 @@ class Client:
         return answer
 
 
-def _selection(label_selector: str, field_selector: str) -> dict[str, str]:
-    pairs = {"labelSelector": label_selector, "fieldSelector": field_selector}
+def _query(selecting: Selecting) -> dict[str, str]:
+    labels, fields = selecting.get("label_selector"), selecting.get("field_selector")
+    pairs = {"labelSelector": labels, "fieldSelector": fields}
     return {name: value for name, value in pairs.items() if value}
+
+
+def _accept(selecting: Selecting, partial_kind: str) -> dict[str, str]:
+    return {"Accept": partial(partial_kind) if selecting.get("metadata_only") else JSON}
 
 
 def _kubeconfig_access(path: Path | None, context: str) -> Access:

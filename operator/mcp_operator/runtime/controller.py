@@ -19,7 +19,7 @@ from mcp_operator.core.tasks import describe
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate
-from mcp_operator.runtime.ratelimit import RateLimiter
+from mcp_operator.runtime.ratelimit import ExponentialBackoff
 from mcp_operator.runtime.reconcile import Reconciler, Result, RetryAfterError, TerminalError
 from mcp_operator.runtime.sources import Mapper, Source
 from mcp_operator.runtime.workqueue import LOW_PRIORITY, WorkQueue
@@ -61,7 +61,7 @@ class Controller:
         metrics: Where the work is measured.
         max_concurrent: Keys worked on at a time, never the same one twice.
         timeout: Seconds that one reconciliation may take.
-        rate_limiter: Sets the waits between retries; client-go's default if None.
+        rate_limiter: Sets the waits between retries; one with the usual times if None.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Controller:
         metrics: RuntimeMetrics,
         max_concurrent: int = MAX_CONCURRENT,
         timeout: float = RECONCILE_TIMEOUT,
-        rate_limiter: RateLimiter | None = None,
+        rate_limiter: ExponentialBackoff | None = None,
     ) -> None:
         self.name = name
         self.kind = kind

@@ -9,15 +9,15 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Unpack
 
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Object, Resource
-from mcp_operator.runtime.cache import Cache, Transform
+from mcp_operator.runtime.cache import Cache
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.notification import Handler
 from mcp_operator.runtime.reflector import Reflector
-from mcp_operator.runtime.selection import Selection
+from mcp_operator.runtime.selection import Selecting, Selection
 from mcp_operator.runtime.store import IndexFunction, Store
 
 RESYNC_PERIOD: Final = 36_000.0
@@ -41,9 +41,7 @@ class _Spec:
 
     resource: Resource
     selection: Selection
-    metadata_only: bool
     optional: bool
-    transform: Transform | None
 
 
 class Informer:
@@ -56,13 +54,7 @@ class Informer:
 
     def __init__(self, client: Client, spec: _Spec) -> None:
         self.resource = spec.resource
-        self.cache = Cache(
-            spec.resource,
-            spec.selection,
-            metadata_only=spec.metadata_only,
-            transform=spec.transform,
-            metrics=client.metrics,
-        )
+        self.cache = Cache(spec.resource, spec.selection, metrics=client.metrics)
         self.store: Store = self.cache.store
         self.synced: asyncio.Event = self.cache.synced
         self._reflector = Reflector(
@@ -70,7 +62,6 @@ class Informer:
             spec.resource,
             spec.selection,
             self.cache,
-            metadata_only=spec.metadata_only,
             optional=spec.optional,
             metrics=client.metrics,
         )
@@ -126,30 +117,21 @@ class InformerSet:
         self,
         resource: Resource,
         *,
-        namespace: str = "",
-        label_selector: str = "",
-        field_selector: str = "",
-        metadata_only: bool = False,
         optional: bool = False,
-        transform: Transform | None = None,
+        **selecting: Unpack[Selecting],
     ) -> Informer:
         """Return the informer of a selection; the same one for the same arguments.
 
         Args:
             resource: What to cache.
-            namespace: Only there; everywhere if empty.
-            label_selector: Only objects with these labels, as `label=value`.
-            field_selector: Only objects with these fields, as `path=value`.
-            metadata_only: Have the server leave out all but the metadata.
             optional: A cluster that does not serve the kind has none of it; it is looked for
                 again now and then.
-            transform: Makes objects smaller before they are stored.
+            selecting: Which of the objects, and how much of them; selectors as `name=value`.
 
         Raises:
             ValueError: A selector is of a form that cannot be decided on this side.
         """
-        selection = Selection(namespace, label_selector, field_selector)
-        spec = _Spec(resource, selection, metadata_only, optional, transform)
+        spec = _Spec(resource, Selection(**selecting), optional)
         informer = self._informers.get(spec)
         if informer is None:
             informer = self._informers[spec] = Informer(self._client, spec)

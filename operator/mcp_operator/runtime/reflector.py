@@ -70,7 +70,6 @@ class Reflector:
         selection: Selection,
         sink: Sink,
         *,
-        metadata_only: bool,
         optional: bool,
         metrics: RuntimeMetrics,
     ) -> None:
@@ -80,9 +79,8 @@ class Reflector:
         """Whether the cluster has the kind at all; only an optional one may be missing."""
         self._client = client
         self._resource = resource
-        self._selection = selection
+        self._selecting = selection.arguments
         self._sink = sink
-        self._metadata_only = metadata_only
         self._optional = optional
         self._version = ""
         self._streams_lists = True
@@ -112,13 +110,7 @@ class Reflector:
     async def _list(self) -> float:
         present: set[Key] = set()
         version = ""
-        pages = self._client.list_pages(
-            self._resource,
-            namespace=self._selection.namespace,
-            label_selector=self._selection.label_selector,
-            field_selector=self._selection.field_selector,
-            metadata_only=self._metadata_only,
-        )
+        pages = self._client.list_pages(self._resource, **self._selecting)
         async with aclosing(pages):
             async for page in pages:
                 for obj in page.items:
@@ -137,12 +129,9 @@ class Reflector:
         count = 0
         events = self._client.watch(
             self._resource,
-            namespace=self._selection.namespace,
-            label_selector=self._selection.label_selector,
-            field_selector=self._selection.field_selector,
-            metadata_only=self._metadata_only,
             resource_version=self._version,
             send_initial_events=present is not None,
+            **self._selecting,
         )
         followed = False
         try:

@@ -1,11 +1,27 @@
-"""Which objects an informer is about: namespace, labels and fields, as the API server selects."""
+"""What a list, a watch or an informer is about: namespace, labels and fields, whole or in part."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from mcp_operator.core.meta import Object, key_of, labels_of
+
+
+class Selecting(TypedDict, total=False):
+    """The same as keyword arguments, each of which may be left out.
+
+    Attributes:
+        namespace: Only there; everywhere if empty.
+        label_selector: Only objects with these labels.
+        field_selector: Only objects with these fields.
+        metadata_only: Have the server leave out all but the metadata.
+    """
+
+    namespace: str
+    label_selector: str
+    field_selector: str
+    metadata_only: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +32,7 @@ class Selection:
         namespace: Only there; everywhere if empty.
         label_selector: `label=value` requirements, separated by commas.
         field_selector: `path=value` requirements, separated by commas.
+        metadata_only: Of the objects, only the metadata is wanted.
 
     Raises:
         ValueError: A selector has a requirement of another form, which could not be decided here.
@@ -24,12 +41,23 @@ class Selection:
     namespace: str = ""
     label_selector: str = ""
     field_selector: str = ""
+    metadata_only: bool = False
     _labels: dict[str, str] = field(init=False, repr=False, compare=False)
     _fields: dict[str, str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_labels", _requirements(self.label_selector))
         object.__setattr__(self, "_fields", _requirements(self.field_selector))
+
+    @property
+    def arguments(self) -> Selecting:
+        """The same as keyword arguments."""
+        return Selecting(
+            namespace=self.namespace,
+            label_selector=self.label_selector,
+            field_selector=self.field_selector,
+            metadata_only=self.metadata_only,
+        )
 
     def matches(self, obj: Object) -> bool:
         """Tell whether the API server would send this object."""

@@ -18,7 +18,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any, Final, Generic, TypeVar
 
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.ratelimit import RateLimiter, default_rate_limiter
+from mcp_operator.runtime.ratelimit import ExponentialBackoff
 
 T = TypeVar("T", bound=Hashable)
 
@@ -83,13 +83,13 @@ class WorkQueue(Generic[T]):
     Args:
         name: The labels `name` and `controller` of the `workqueue_*` metrics.
         metrics: The families to report to.
-        rate_limiter: Sets the delay of rate limited adds; client-go's default if None.
+        rate_limiter: Sets the delay of rate limited adds; one with the usual times if None.
     """
 
     def __init__(
-        self, name: str, *, metrics: RuntimeMetrics, rate_limiter: RateLimiter | None = None
+        self, name: str, *, metrics: RuntimeMetrics, rate_limiter: ExponentialBackoff | None = None
     ) -> None:
-        self._rate_limiter = rate_limiter or default_rate_limiter()
+        self._rate_limiter = rate_limiter or ExponentialBackoff()
         self._ready = _Ranked[T]()  # by falling priority
         self._ready_since: dict[T, float] = {}
         self._delayed = _Ranked[T]()  # by due time
@@ -161,7 +161,7 @@ class WorkQueue(Generic[T]):
 
     def num_requeues(self, item: T) -> int:
         """Return how often the item was added rate limited since it was forgotten."""
-        return self._rate_limiter.num_requeues(item)
+        return self._rate_limiter.failures(item)
 
     async def get(self) -> tuple[T, int] | None:
         """Wait for an item and take it; the taker must call `done`.

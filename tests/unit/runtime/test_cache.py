@@ -6,7 +6,7 @@ import pytest
 
 from mcp_operator.core.meta import Key, LabelSelector, Object, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.cache import Cache, Transform
+from mcp_operator.runtime.cache import Cache
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.selection import Selection
 from support.objects import CONFIG_MAPS, config_map
@@ -21,20 +21,8 @@ class Heard(list[Event]):
         return [event.type for event in self]
 
 
-def make(
-    metrics: RuntimeMetrics,
-    selection: Selection | None = None,
-    *,
-    metadata_only: bool = False,
-    transform: Transform | None = None,
-) -> tuple[Cache, Heard]:
-    cache = Cache(
-        CONFIG_MAPS,
-        selection or Selection(),
-        metadata_only=metadata_only,
-        transform=transform,
-        metrics=metrics,
-    )
+def make(metrics: RuntimeMetrics, selection: Selection | None = None) -> tuple[Cache, Heard]:
+    cache = Cache(CONFIG_MAPS, selection or Selection(), metrics=metrics)
     heard = Heard()
     cache.add_handler(heard.append)
     return cache, heard
@@ -200,23 +188,10 @@ def test_a_late_handler_is_told_what_is_known(cache: Cache) -> None:
 
 
 def test_a_cache_of_metadata_keeps_only_that_of_a_write(metrics: RuntimeMetrics) -> None:
-    cache, _ = make(metrics, metadata_only=True)
+    cache, _ = make(metrics, Selection(metadata_only=True))
     written = config_map("a", 5, colour="red")
     cache.written(written)
     assert cache.store.get(A) == config_map("a", 5)
-    assert written["data"] == {"colour": "red"}
-
-
-def test_a_transform_makes_all_smaller_but_not_the_writers_copy(metrics: RuntimeMetrics) -> None:
-    def without_data(obj: Object) -> Object:
-        obj.pop("data", None)
-        return obj
-
-    cache, _ = make(metrics, transform=without_data)
-    listed(cache, 10, config_map("a", 5, colour="red"))
-    written = config_map("b", 11, colour="red")
-    cache.written(written)
-    assert cache.store.list() == [config_map("a", 5), config_map("b", 11)]
     assert written["data"] == {"colour": "red"}
 
 

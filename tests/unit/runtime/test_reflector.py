@@ -59,7 +59,6 @@ async def running(
         CONFIG_MAPS,
         Selection("demo"),
         log,
-        metadata_only=False,
         optional=optional,
         metrics=client.metrics,
     )
