@@ -20,8 +20,13 @@ ROOT = Path(__file__).parents[2]
 TROUBLESHOOTING = ROOT / "docs" / "how-to" / "troubleshooting.md"
 PAGES = (
     TROUBLESHOOTING,
+    ROOT / "docs" / "how-to" / "install.md",
+    ROOT / "docs" / "how-to" / "upgrade.md",
+    ROOT / "docs" / "how-to" / "uninstall.md",
     ROOT / "docs" / "how-to" / "production.md",
     ROOT / "docs" / "how-to" / "verify-release.md",
+    ROOT / "docs" / "reference" / "alerts.md",
+    ROOT / "docs" / "reference" / "network.md",
     ROOT / "docs" / "explanation" / "threat-model.md",
     ROOT / "SECURITY.md",
 )
@@ -54,7 +59,9 @@ VERBS = {
         "api-resources",
         "auth",
         "create",
+        "delete",
         "describe",
+        "diff",
         "explain",
         "get",
         "label",
