@@ -198,3 +198,15 @@ def test_install_upgrade_and_uninstall_by_the_guides_leave_what_they_should(run:
     for command in commands(section("uninstall", "Remove everything")):
         run(command)
     assert names(run) == set()
+
+
+def test_every_alert_says_where_to_read_on_and_is_found_there(build: Build) -> None:
+    rules = named(build("components/prometheus"), "PrometheusRule", "mcp-operator")["spec"]
+    links = [
+        rule["annotations"]["runbook_url"] for group in rules["groups"] for rule in group["rules"]
+    ]
+    alerts = [rule["alert"] for group in rules["groups"] for rule in group["rules"]]
+    path = "docs/reference/alerts.md"
+    assert links == [f"{REPOSITORY}/blob/main/{path}#{alert.lower()}" for alert in alerts]
+    text = (ROOT / path).read_text(encoding="utf-8")
+    assert re.findall(r"^## (\w+)$", text, re.MULTILINE) == alerts
