@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final, Literal
 
+from mcp_operator.core.compare import covers, fingerprint
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import (
     Object,
@@ -17,7 +18,6 @@ from mcp_operator.core.meta import (
     uid_of,
 )
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.compare import covers, fingerprint
 from mcp_operator.runtime.errors import ApiError
 
 MUST_NOT_EXIST: Final = "1"

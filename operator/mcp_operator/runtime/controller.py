@@ -13,8 +13,9 @@ from typing import Final, Literal, Self
 
 from mcp_operator.core import logs
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.instruments import ControllerMetrics
 from mcp_operator.core.meta import Key, key_of
-from mcp_operator.core.metrics import ERROR_RESULTS, RESULTS, RuntimeMetrics
+from mcp_operator.core.metrics import ERROR_RESULTS, RuntimeMetrics
 from mcp_operator.core.tasks import describe
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.notification import Event
@@ -82,7 +83,7 @@ class Controller:
         self._max_concurrent = max_concurrent
         self._timeout = timeout
         self._sources: list[Source] = []
-        self._metrics = _ControllerMetrics(name, kind, metrics)
+        self._metrics = ControllerMetrics(name, kind, metrics)
         metrics.max_concurrent_reconciles.labels(name).set(max_concurrent)
 
     def watch(self, source: Source, mapper: Mapper, *predicates: Predicate) -> Self:
@@ -139,7 +140,7 @@ class Controller:
             started = asyncio.get_running_loop().time()
             outcome = await self._attempt(key)
             seconds = asyncio.get_running_loop().time() - started
-            self._metrics.observe(outcome, seconds)
+            self._metrics.observe(outcome.result, seconds)
             logger.debug("Reconciled", extra={"result": outcome.result, "seconds": seconds})
             return outcome
 
@@ -194,33 +195,3 @@ class Controller:
             self.queue.add(
                 key, priority=priority, after=outcome.after, rate_limited=outcome.backoff
             )
-
-
-class _ControllerMetrics:
-    """The children of all families of one controller, made at once so that they begin at 0."""
-
-    def __init__(self, name: str, kind: str, metrics: RuntimeMetrics) -> None:
-        self.active = metrics.active_workers.labels(name)
-        self._total = {each: metrics.reconcile_total.labels(name, each) for each in RESULTS}
-        self._errors = metrics.reconcile_errors.labels(name)
-        self._time = metrics.reconcile_time.labels(name)
-        self._kind_total = {each: metrics.reconciliations.labels(kind, each) for each in RESULTS}
-        self._kind_errors = {
-            each: metrics.reconciliation_errors.labels(kind, each) for each in ERROR_RESULTS
-        }
-        self._kind_time = {
-            each: metrics.reconciliation_duration.labels(kind, each) for each in RESULTS
-        }
-        self.terminal_errors = metrics.terminal_reconcile_errors.labels(name)
-        self.panics = metrics.reconcile_panics.labels(name)
-        self.timeouts = metrics.reconcile_timeouts.labels(name)
-
-    def observe(self, outcome: _Outcome, seconds: float) -> None:
-        """Count one reconciliation."""
-        self._total[outcome.result].inc()
-        self._time.observe(seconds)
-        self._kind_total[outcome.result].inc()
-        self._kind_time[outcome.result].observe(seconds)
-        if outcome.result in ERROR_RESULTS:
-            self._errors.inc()
-            self._kind_errors[outcome.result].inc()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mcp_operator.core.compare import covers
 from mcp_operator.core.meta import Object, Resource, key_of
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.compare import covers
 from mcp_operator.runtime.errors import ApiError
 
 

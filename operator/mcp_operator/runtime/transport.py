@@ -16,10 +16,10 @@ import aiohttp
 from yarl import URL
 
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.instruments import RequestMetrics
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.access import Access
 from mcp_operator.runtime.errors import LOST, NO_ANSWER, REFUSED, ApiError
-from mcp_operator.runtime.request_metrics import RequestMetrics
 from mcp_operator.runtime.retry import retry_delay
 
 CONNECT_TIMEOUT: Final = 10.0

@@ -15,8 +15,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Hashable, Iterator
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
+from mcp_operator.core.instruments import QueueMetrics
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.ratelimit import ExponentialBackoff
 
@@ -101,7 +102,9 @@ class WorkQueue(Generic[T]):
         self._idle = asyncio.Event()
         self._idle.set()
         self._shutting_down = False
-        self._metrics = _QueueMetrics(name, self, metrics)
+        self._metrics = QueueMetrics(name, metrics, depth=self.depth, busy=self.busy_seconds)
+        self._metrics.show_depth(0)
+        self._metrics.show_depth(LOW_PRIORITY)
 
     def __len__(self) -> int:
         """How many items a worker could take now."""
@@ -240,36 +243,3 @@ class WorkQueue(Generic[T]):
         while (due := self._delayed.lowest()) is not None and due <= now:
             self._make_ready(self._delayed.pop())
         self._schedule()
-
-
-class _QueueMetrics:
-    """The children of the `workqueue_*` families for one queue.
-
-    What describes the present is computed when it is scraped, so that the queue need not keep it.
-    """
-
-    def __init__(self, name: str, queue: WorkQueue[Any], metrics: RuntimeMetrics) -> None:
-        self._name = name
-        self._queue = queue
-        self._depths = metrics.queue_depth
-        self._shown: set[int] = set()
-        self.adds = metrics.queue_adds.labels(name, name)
-        self.retries = metrics.queue_retries.labels(name, name)
-        self.waited = metrics.queue_duration.labels(name, name)
-        self.worked = metrics.queue_work_duration.labels(name, name)
-        metrics.queue_unfinished_work.labels(name, name).set_function(
-            lambda: sum(queue.busy_seconds())
-        )
-        metrics.queue_longest_running.labels(name, name).set_function(
-            lambda: max(queue.busy_seconds(), default=0.0)
-        )
-        self.show_depth(0)
-        self.show_depth(LOW_PRIORITY)
-
-    def show_depth(self, priority: int) -> None:
-        """Expose the depth of a priority from now on."""
-        if priority not in self._shown:
-            self._shown.add(priority)
-            self._depths.labels(self._name, self._name, str(priority)).set_function(
-                lambda: self._queue.depth(priority)
-            )

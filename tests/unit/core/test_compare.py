@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_operator.runtime.compare import covers, fingerprint, quantity
+from mcp_operator.core.compare import covers, fingerprint, quantity
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
