@@ -82,7 +82,8 @@ class Backend(CatalogModel):
 
     `host` is the Service's DNS name, `port` its number: fixed by the operator, never by arguments.
     `path` is the absolute path template with `{name}` places. `arguments` lists every mapped
-    argument explicitly; no defaulting is left to do.
+    argument explicitly. What the schema allows beyond them goes to `rest` under its own name, or
+    nowhere.
     Where `timeout_seconds` or `max_response_bytes` is None, the server's setting holds.
     """
 
@@ -92,6 +93,7 @@ class Backend(CatalogModel):
     method: str = "GET"
     path: str = "/"
     arguments: tuple[Argument, ...] = ()
+    rest: Literal["query", "body"] | None = None
     headers: tuple[Header, ...] = ()
     forward_headers: tuple[str, ...] = ()
     content_type: str = "application/json"

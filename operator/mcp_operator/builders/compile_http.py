@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from mcp_operator.api.catalog import Argument, Backend, Credentials, Header, SecretKey
 from mcp_operator.api.durations import parse_duration
+from mcp_operator.api.places import PATH_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.common import (
     CredentialsSecret,
@@ -25,7 +27,6 @@ from mcp_operator.builders.references import (
 )
 from mcp_operator.core.meta import Key
 
-_PLACE = re.compile(r"\{([^{}/]+)\}")
 _HEADER_VALUE = re.compile(r"[\t -~]*")
 """RFC 9110 §5.5 without obs-text: a value from a ConfigMap must not smuggle in a header."""
 
@@ -38,6 +39,7 @@ class HttpCall:
     path: str
     method: str
     arguments: tuple[Argument, ...] = ()
+    rest: Literal["query", "body"] | None = None
     headers: Sequence[RequestHeader] = ()
     forward_headers: Sequence[str] = ()
     content_type: str = "application/json"
@@ -61,7 +63,7 @@ class Referrer:
 
 def path_places(path: str) -> tuple[str, ...]:
     """Return the names of the `{name}` places of a path, in their order."""
-    return tuple(_PLACE.findall(path))
+    return tuple(PATH_PLACE.findall(path))
 
 
 def service_key(service: ServiceRef, namespace: str) -> Key:
@@ -126,6 +128,7 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
         method=call.method,
         path=call.path,
         arguments=call.arguments,
+        rest=call.rest,
         headers=tuple(_header(header, referrer) for header in call.headers),
         forward_headers=tuple(name.lower() for name in call.forward_headers),
         content_type=call.content_type,
@@ -142,7 +145,7 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
 
 def _check_path(call: HttpCall) -> None:
     """Every brace belongs to a place, and exactly one argument fills each place."""
-    if not {"{", "}"}.isdisjoint(_PLACE.sub("", call.path)):
+    if not {"{", "}"}.isdisjoint(PATH_PLACE.sub("", call.path)):
         raise InvalidError(
             Reason.INVALID,
             f"the path {call.path} has a brace outside of a {{name}}: write %7B or %7D for a brace",

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-
 from mcp_operator.api.catalog import PromptEntry, PromptMessage, PromptVariable, SourceRef
 from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPPrompt
 from mcp_operator.builders.members import Compiled, Finding
 from mcp_operator.core.meta import Key
 
-_PLACE = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
-
 
 def variables_used(prompt: MCPPrompt) -> frozenset[str]:
     """Return the names in `{{…}}` places of every text and every resource URI."""
-    return frozenset(name for text in _texts(prompt) for name in _PLACE.findall(text))
+    return frozenset(name for text in _texts(prompt) for name in PROMPT_PLACE.findall(text))
 
 
 def undeclared(prompt: MCPPrompt) -> tuple[str, ...]:

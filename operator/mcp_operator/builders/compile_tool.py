@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from mcp_operator.api.catalog import Argument, JsonObject, ResponseMapping, SourceRef, ToolEntry
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.jsonschema import CompiledSchema, SchemaError
+from mcp_operator.api.places import NOT_FOR_ARGUMENTS, has_fields
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTool
 from mcp_operator.api.v1alpha1.mcptool import ArgumentMapping, ToolDefinition
@@ -143,6 +145,7 @@ def _call(definition: ToolDefinition, arguments: tuple[Argument, ...]) -> HttpCa
         path=definition.path or "/",
         method=definition.method or "POST",
         arguments=arguments,
+        rest=_rest(definition.method or "POST", request.content_type),
         headers=request.headers,
         forward_headers=request.forward_headers,
         content_type=request.content_type,
@@ -150,6 +153,13 @@ def _call(definition: ToolDefinition, arguments: tuple[Argument, ...]) -> HttpCa
         timeout=definition.timeout,
         max_bytes=response.max_bytes,
     )
+
+
+def _rest(method: str, content_type: str) -> Literal["query", "body"] | None:
+    """Return where an argument goes that the schema allows without naming it."""
+    if method in BODYLESS:
+        return "query"
+    return "body" if has_fields(content_type) else None
 
 
 def _input_schema(definition: ToolDefinition) -> JsonObject:
@@ -200,6 +210,7 @@ def _arguments(definition: ToolDefinition, schema: JsonObject) -> tuple[Argument
     mappings = _mappings(definition)
     places = set(path_places(definition.path or "")) - set(_path_targets(mappings).values())
     _check_declared(definition, declared, mappings)
+    _check_headers(mappings)
     method = definition.method or "POST"
     arguments = []
     for name in declared:
@@ -218,7 +229,30 @@ def _arguments(definition: ToolDefinition, schema: JsonObject) -> tuple[Argument
         else:
             rest = "query" if method in BODYLESS else "body"
             arguments.append(Argument(name=name, location=rest, target=name))
+    _check_body(definition, arguments)
     return tuple(arguments)
+
+
+def _check_headers(mappings: Mapping[str, ArgumentMapping]) -> None:
+    for name, mapping in mappings.items():
+        header = mapping.target or name
+        if mapping.location == "header" and header.lower() in NOT_FOR_ARGUMENTS:
+            raise InvalidError(
+                Reason.INVALID,
+                f"request.arguments maps {name!r} to the header {header}, which no argument may "
+                "set: use request.credentials or request.headers",
+            )
+
+
+def _check_body(definition: ToolDefinition, arguments: Sequence[Argument]) -> None:
+    fields = [argument.name for argument in arguments if argument.location == "body"]
+    content_type = definition.request.content_type if definition.request else ""
+    if len(fields) > 1 and not has_fields(content_type):
+        raise InvalidError(
+            Reason.INVALID,
+            f"a body of type {content_type} is made of one argument, and these go there: "
+            f"{', '.join(fields)}; map the others elsewhere with request.arguments",
+        )
 
 
 def _check_declared(

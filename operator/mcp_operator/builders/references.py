@@ -34,6 +34,7 @@ class Facts:
         grants: ReferenceGrant objects of the namespaces of those Services.
         config_maps: The texts and the bytes of each ConfigMap by key.
         secrets: The keys of each Secret, never the values.
+        denied: Secrets that the operator may not read, so that nothing is known of them.
         check_services: False where Services cannot be known, as with files and no cluster; then
             every reference is taken as good, and a port must be a number.
     """
@@ -42,6 +43,7 @@ class Facts:
     grants: Sequence[Object] = ()
     config_maps: Mapping[Key, Mapping[str, str | bytes] | None] = field(default_factory=dict)
     secrets: Mapping[Key, frozenset[str] | None] = field(default_factory=dict)
+    denied: frozenset[Key] = frozenset()
     check_services: bool = True
 
 
@@ -98,8 +100,13 @@ def require_secret(facts: Facts, secret: Key, key: str) -> None:
     """Make sure that a Secret has a key.
 
     Raises:
-        UnresolvedError: It has not, or does not exist.
+        UnresolvedError: It has not, does not exist, or may not be read.
     """
+    if secret in facts.denied:
+        raise UnresolvedError(
+            Reason.REF_NOT_PERMITTED,
+            f"the operator may not read Secret {secret}: grant it the verb get on it",
+        )
     keys = facts.secrets.get(secret)
     if keys is None:
         raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} does not exist")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -74,9 +74,12 @@ class ChildrenApplier:
             else:
                 continue
             broken_catalog = broken_catalog or child.resource == CONFIGMAPS
+        wanted = {(child.resource, key_of(child.object)) for child in desired}
+        for unwanted in settled.keys() - wanted:
+            del settled[unwanted]
         if not conflicts and not errors:
             try:
-                await self._prune(owner, desired)
+                await self._prune(owner, wanted)
             except ApiError as error:
                 errors.append(error)
         return Outcome(tuple(conflicts), errors[0] if errors else None)
@@ -107,8 +110,7 @@ class ChildrenApplier:
         if outcome == "unchanged" and live is not None:
             settled[identity] = _Settled(child.object, live)
 
-    async def _prune(self, owner: Object, desired: Sequence[Child]) -> None:
-        wanted = {(child.resource, key_of(child.object)) for child in desired}
+    async def _prune(self, owner: Object, wanted: Collection[tuple[Resource, Key]]) -> None:
         for resource, child in list(self._world.children(owner)):
             if (resource, key_of(child)) not in wanted:
                 await self._applier.delete(owner, resource, child)

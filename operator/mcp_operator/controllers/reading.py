@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from mcp_operator.controllers.world import World
 from mcp_operator.core.meta import Key, Object, resource_version_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
-
-logger = logging.getLogger(__name__)
 
 SECRET_FRESH_SECONDS = 20.0
 """How long the keys of a Secret are believed without asking again."""
@@ -42,6 +39,7 @@ Content = Mapping[str, str | bytes]
 class _SecretKeys:
     keys: frozenset[str] | None
     read_at: float
+    denied: bool = False
 
     def is_fresh(self, now: float) -> bool:
         limit = ABSENT_FRESH_SECONDS if self.keys is None else SECRET_FRESH_SECONDS
@@ -69,12 +67,14 @@ class Reader:
             ApiError: The API server could not be asked; nothing may be concluded from that.
         """
         services = {key: self._world.services.store.get(key) for key in references.services}
+        secrets = {key: await self._secret(key) for key in references.secrets}
         namespaces = {key.namespace for key in references.services}
         return Facts(
             services=services,
             grants=self._grants(namespaces),
             config_maps={key: await self._config_map(key) for key in references.config_maps},
-            secrets={key: await self._secret_keys(key) for key in references.secrets},
+            secrets={key: secret.keys for key, secret in secrets.items()},
+            denied=frozenset(key for key, secret in secrets.items() if secret.denied),
         )
 
     def _grants(self, namespaces: Iterable[str]) -> tuple[Object, ...]:
@@ -102,35 +102,28 @@ class Reader:
             self._config_maps.popitem(last=False)
         return content
 
-    async def _secret_keys(self, key: Key) -> frozenset[str] | None:
+    async def _secret(self, key: Key) -> _SecretKeys:
         now = asyncio.get_running_loop().time()
         known = self._secrets.get(key)
         if known is not None and known.is_fresh(now):
-            return known.keys
-        keys = await self._read_secret(key)
-        self._secrets[key] = _SecretKeys(keys, now)
+            return known
+        found = self._secrets[key] = await self._read_secret(key, now)
         self._secrets.move_to_end(key)
         if len(self._secrets) > CACHED_SECRETS:
             self._secrets.popitem(last=False)
-        if known is not None and known.keys != keys:
+        if known is not None and (known.keys, known.denied) != (found.keys, found.denied):
             for handler in self._secret_handlers:
                 handler(key)
-        return keys
+        return found
 
-    async def _read_secret(self, key: Key) -> frozenset[str] | None:
+    async def _read_secret(self, key: Key, now: float) -> _SecretKeys:
         try:
             secret = await self._client.get(SECRETS, key)
         except ApiError as error:
-            if error.is_not_found:
-                return None
-            if error.is_forbidden:
-                logger.warning(
-                    "The operator may not read a Secret that a spec refers to",
-                    extra={"secret": str(key)},
-                )
-                return None
+            if error.is_not_found or error.is_forbidden:
+                return _SecretKeys(None, now, denied=error.is_forbidden)
             raise
-        return frozenset(secret.get("data") or ())
+        return _SecretKeys(frozenset(secret.get("data") or ()), now)
 
 
 def _content(config_map: Object) -> Content:

@@ -80,10 +80,13 @@ class World:
         self._add_indexes()
 
     def selected(self, server: ParsedServer, kind: MemberKind) -> list[Object]:
-        """Return the members of a kind that a server selects, by name."""
+        """Return the members of a kind that a server selects, by name.
+
+        One that is being deleted is gone already, whatever finalizer holds it up.
+        """
         store = self.members[kind].store
         found = store.list(namespace=server.model.namespace, selector=server.selectors[kind])
-        return sorted(found, key=key_of)
+        return sorted((member for member in found if not is_deleting(member)), key=key_of)
 
     def servers_selecting(self, kind: MemberKind, member: Object) -> list[ParsedServer]:
         """Return the servers that select a member now, by name."""
@@ -108,7 +111,8 @@ class World:
 
     def claimants(self, kind: MemberKind, namespace: str, slot: Slot) -> list[Object]:
         """Return the members of a namespace that want a slot."""
-        return self.members[kind].store.by_index(BY_SLOT, (namespace, slot))
+        wanting = self.members[kind].store.by_index(BY_SLOT, (namespace, slot))
+        return [member for member in wanting if not is_deleting(member)]
 
     def rivals(self, kind: MemberKind, member: Object) -> Iterator[Key]:
         """Yield the keys of other members that want a slot that this one wants."""

@@ -1,8 +1,9 @@
 """Arguments to HTTP request, as a pure function.
 
 The scheme, host, port and the literal parts of the path come from the catalog alone. An argument
-fills the one place that the catalog gives it and can neither widen it nor add another: no segment,
-no parameter, no header line.
+fills the one place that the catalog gives it and can neither widen it nor take another's: no
+segment, no header line. Where the schema allows arguments that it does not name, they become query
+parameters or fields of the body, never anything else.
 """
 
 from __future__ import annotations
@@ -16,6 +17,14 @@ from typing import Any
 from urllib.parse import quote
 
 from mcp_operator.api.catalog import Argument, Backend, JsonObject
+from mcp_operator.api.places import (
+    FORM_TYPE,
+    FRAMING,
+    NOT_FOR_ARGUMENTS,
+    PATH_PLACE,
+    is_json,
+    media_type,
+)
 from mcp_operator.api.uritemplates import is_safe_segment
 from mcp_operator.core.errors import OperatorError
 
@@ -26,30 +35,8 @@ recipient to take; beyond it the answer would be a 414 that says less than our s
 MAX_HEADER_LENGTH = 8 * 1024
 """Characters of one header value, what common servers take (nginx, Node, Go: 8 KiB and more)."""
 
-HOP_BY_HOP = frozenset(
-    {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
-"""Fields of one connection (RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1)."""
-
-FRAMING = HOP_BY_HOP | {"host", "content-length", "content-encoding", "expect"}
-"""What only the HTTP client itself may set: who is asked, and where the message ends."""
-
-NOT_FOR_ARGUMENTS = FRAMING | {"authorization", "cookie", "content-type", "accept-encoding"}
-"""Headers that no tool argument may set; cookies have a place of their own."""
-
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 section 5.5, without obs-text
-_PLACE = re.compile(r"\{([^{}/]+)\}")
 _COOKIE_SAFE = "!#$&'()*+-./:<=>?@[]^_`{|}~"  # RFC 6265 cookie-octet, without the percent sign
 _PATH_SAFE = "/%:@!$&'()*+,;=~"  # RFC 3986 pchar; the catalog may hold encoded literals
 _QUERY_SAFE = _PATH_SAFE + "?"
@@ -150,7 +137,20 @@ def _present(backend: Backend, arguments: JsonObject) -> Iterator[tuple[str, lis
                 f"the argument {argument.name!r} must be one of {', '.join(argument.enum)}"
             )
         groups.setdefault(argument.location, []).append((argument, value))
+    for argument in _unnamed(backend, arguments):
+        groups.setdefault(argument.location, []).append((argument, arguments[argument.name]))
     yield from groups.items()
+
+
+def _unnamed(backend: Backend, arguments: JsonObject) -> Iterator[Argument]:
+    """Yield a place for each argument that the schema allows without naming it."""
+    if backend.rest is None:
+        return
+    taken = {a.target for a in backend.arguments if a.location == backend.rest}
+    for name in arguments.keys() - {argument.name for argument in backend.arguments}:
+        if name in taken:
+            raise MappingError(f"the argument {name!r} would take the place of another; leave it")
+        yield Argument(name=name, location=backend.rest, target=name)
 
 
 def _path(backend: Backend, present: Mapping[str, list[tuple[Argument, Any]]]) -> str:
@@ -164,7 +164,7 @@ def _path(backend: Backend, present: Mapping[str, list[tuple[Argument, Any]]]) -
 
 def _fill(segment: str, values: Mapping[str, str]) -> str:
     """Fill one segment; two harmless values side by side may not make a harmful segment."""
-    parts = _PLACE.split(segment)
+    parts = PATH_PLACE.split(segment)
     if len(parts) == 1:
         return quote(segment, safe=_PATH_SAFE)
     encoded, plain = "", ""
@@ -251,16 +251,16 @@ def _cookie(argument: Argument, value: Any) -> str:
 
 
 def _body(backend: Backend, present: Mapping[str, list[tuple[Argument, Any]]]) -> bytes | None:
-    if not any(argument.location == "body" for argument in backend.arguments):
+    declared = any(argument.location == "body" for argument in backend.arguments)
+    if not declared and "body" not in present:
         return None
     return _encoder(backend.content_type)(present.get("body", []))
 
 
 def _encoder(content_type: str) -> Callable[[list[tuple[Argument, Any]]], bytes]:
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type == "application/json" or media_type.endswith("+json"):
+    if is_json(content_type):
         return _json_body
-    if media_type == "application/x-www-form-urlencoded":
+    if media_type(content_type) == FORM_TYPE:
         return _form_body
     return _plain_body
 

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from mcp_operator.api.catalog import Backend, Credentials, SecretKey
+from mcp_operator.api.places import FRAMING
 from mcp_operator.gateway.content import Answer
 from mcp_operator.gateway.contract import Call
-from mcp_operator.gateway.mapping import FRAMING, Request, check_header
+from mcp_operator.gateway.mapping import Request, check_header
 from mcp_operator.gateway.secret_values import SecretSource
 from mcp_operator.gateway.upstream import Tls
 

@@ -6,18 +6,16 @@ other, so no client can reach a variable or another client's value through it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mcp_operator.api.catalog import JsonObject, PromptEntry, PromptVariable, ResourceEntry
+from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.core.errors import OperatorError
 
 MAX_COMPLETIONS = 100
 """Values in one answer: the limit of MCP's `completion/complete`."""
-
-_PLACE = re.compile(r"\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}")
 
 
 class PromptArgumentError(OperatorError):
@@ -54,7 +52,7 @@ def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedM
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:
-    return _PLACE.sub(lambda place: values.get(place[1], place[0]), template)
+    return PROMPT_PLACE.sub(lambda place: values.get(place[1], place[0]), template)
 
 
 def _value(variable: PromptVariable, arguments: Mapping[str, Any]) -> str:

@@ -343,3 +343,37 @@ def test_a_form_that_only_a_newer_release_knows_is_refused_in_a_sentence(
 def test_compiling_twice_gives_equal_results() -> None:
     given = tool(inputSchema=INPUT, annotations={"readOnlyHint": True})
     assert compile_tool(given, facts()) == compile_tool(given, facts())
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "rest"),
+    [
+        ("GET", "application/json", "query"),
+        ("DELETE", "application/json", "query"),
+        ("POST", "application/json", "body"),
+        ("POST", "application/merge-patch+json", "body"),
+        ("POST", "application/x-www-form-urlencoded", "body"),
+        ("POST", "text/plain", None),
+    ],
+)
+def test_arguments_that_the_schema_does_not_name_have_a_place_where_one_is_possible(
+    method: str, content_type: str, rest: str | None
+) -> None:
+    compiled = entry(method=method, request={"contentType": content_type})
+    assert compiled.backend.rest == rest
+
+
+@pytest.mark.parametrize("header", ["Authorization", "cookie", "Content-Type"])
+def test_an_argument_that_would_set_a_guarded_header_is_invalid(header: str) -> None:
+    mapped = {"arguments": [{"name": "id", "in": "header", "as": header}]}
+    found = finding(inputSchema=INPUT, request=mapped)
+    assert found.reason is Reason.INVALID
+    assert header in found.message
+
+
+def test_a_body_without_fields_takes_one_argument() -> None:
+    found = finding(inputSchema=INPUT, request={"contentType": "text/plain"})
+    assert found.reason is Reason.INVALID
+    assert "id, limit" in found.message
+    one = {"contentType": "text/plain", "arguments": [{"name": "limit", "in": "query"}]}
+    assert places(entry(inputSchema=INPUT, request=one))["id"] == ("body", "id")

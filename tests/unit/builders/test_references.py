@@ -127,3 +127,9 @@ def test_a_secret_and_its_key_must_exist() -> None:
         require_secret(facts, ORDERS, "other")
     with pytest.raises(UnresolvedError, match="Secret a/b does not exist"):
         require_secret(facts, Key("a", "b"), "token")
+
+
+def test_a_secret_that_may_not_be_read_is_not_called_missing() -> None:
+    with pytest.raises(UnresolvedError, match="may not read Secret shop/orders") as caught:
+        require_secret(Facts(denied=frozenset({ORDERS})), ORDERS, "token")
+    assert caught.value.finding.reason is Reason.REF_NOT_PERMITTED

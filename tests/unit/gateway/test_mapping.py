@@ -281,6 +281,19 @@ def test_a_declared_body_without_arguments_is_an_empty_object() -> None:
     assert build("/", {}).body is None
 
 
+def test_arguments_that_the_schema_allows_without_naming_them_go_to_the_rest() -> None:
+    assert query_of(build("/", {"a": "1"}, rest="query")) == [("a", "1")]
+    assert build("/", {"a": 1}, method="POST", rest="body").body == b'{"a":1}'
+    assert build("/", {"a": 1}, method="POST").body is None
+    assert build("/", {}, method="POST", rest="body").body is None
+
+
+def test_an_unnamed_argument_cannot_take_the_place_of_another() -> None:
+    named = argument("user", "query", target="id")
+    with pytest.raises(MappingError, match="would take the place of another"):
+        build("/", {"user": "me", "id": "you"}, named, rest="query")
+
+
 def test_a_form_body_is_encoded_like_a_query() -> None:
     request = build(
         "/",

@@ -40,6 +40,10 @@ def test_values_are_text_to_the_regular_expression_too() -> None:
     assert text_of("{{name}}", {"name": r"\1 \g<0> $1"}, NAME) == r"\1 \g<0> $1"
 
 
+def test_a_variable_may_begin_with_a_digit() -> None:
+    assert text_of("{{1st}}", {"1st": "Ada"}, PromptVariable(name="1st")) == "Ada"
+
+
 def test_an_undeclared_place_stays_as_it_is() -> None:
     assert text_of("{{nobody}} {{}} {{ 1 }}", {}, NAME) == "{{nobody}} {{}} {{ 1 }}"
 

@@ -1,0 +1,60 @@
+"""Where arguments and variables may go: the rules that the compiler and the gateway share.
+
+The compiler refuses what breaks them, so that the author is told; the gateway holds to them all the
+same, because it trusts no catalog.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+PATH_PLACE: Final = re.compile(r"\{([^{}/]+)\}")
+"""`{name}` in a path."""
+
+PROMPT_PLACE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
+"""`{{name}}` in the text of a prompt."""
+
+HOP_BY_HOP: Final = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+"""Fields of one connection (RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1)."""
+
+FRAMING: Final = HOP_BY_HOP | {"host", "content-length", "content-encoding", "expect"}
+"""What only the HTTP client itself may set: who is asked, and where the message ends."""
+
+NOT_FOR_ARGUMENTS: Final = FRAMING | {
+    "authorization",
+    "cookie",
+    "content-type",
+    "accept-encoding",
+}
+"""Headers that no tool argument may set; cookies have a place of their own."""
+
+FORM_TYPE: Final = "application/x-www-form-urlencoded"
+
+
+def media_type(content_type: str) -> str:
+    """Return a media type in lower case, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_json(content_type: str) -> bool:
+    """Tell whether a media type is JSON: `application/json`, or a type with the suffix `+json`."""
+    found = media_type(content_type)
+    return found == "application/json" or found.endswith("+json")
+
+
+def has_fields(content_type: str) -> bool:
+    """Tell whether a body of this type can hold several named arguments."""
+    return is_json(content_type) or media_type(content_type) == FORM_TYPE
