@@ -82,13 +82,18 @@ def add_controllers(
             kind.lower(), kind, reconciler, metrics=client.metrics, max_concurrent=workers
         )
 
+    applier = Applier(
+        client,
+        hash_annotation=HASH_ANNOTATION,
+        kinds=[resource.kind for resource in world.owned],
+    )
     confirmations = Confirmations(ask)
     servers = controller(
         "MCPServer",
         MCPServerReconciler(
             world=world,
             compiler=compiler,
-            children=ChildrenApplier(world, Applier(client, hash_annotation=HASH_ANNOTATION)),
+            children=ChildrenApplier(world, applier),
             confirmations=confirmations,
             statuses=statuses,
             ledger=ledger,

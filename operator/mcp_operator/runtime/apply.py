@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from mcp_operator.core.compare import covers, fingerprint
@@ -53,11 +54,14 @@ class Applier:
         client: Its field manager becomes the owner of all fields that are applied.
         hash_annotation: Where the hash of the desired state is kept on the object. It shows that a
             field was removed from the desired state, which the live fields cannot show.
+        kinds: Those whose corrections are counted from 0 on, not only from the first.
     """
 
-    def __init__(self, client: Client, *, hash_annotation: str) -> None:
+    def __init__(self, client: Client, *, hash_annotation: str, kinds: Iterable[str] = ()) -> None:
         self._client = client
         self._annotation = hash_annotation
+        for kind in kinds:
+            client.metrics.drift_corrected.labels(kind)
 
     async def apply(
         self, owner: Object, desired: Object, resource: Resource, live: Object | None

@@ -37,11 +37,7 @@ class Cache:
     """
 
     def __init__(
-        self,
-        resource: Resource,
-        selection: Selection,
-        *,
-        metrics: RuntimeMetrics,
+        self, resource: Resource, selection: Selection, *, metrics: RuntimeMetrics
     ) -> None:
         self.store = Store()
         self.synced = asyncio.Event()

@@ -22,23 +22,13 @@ from pydantic_core import to_json
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
+from mcp_operator.runtime import wire
 from mcp_operator.runtime.access import Access, in_pod, pod_access, proxy_for
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
 from mcp_operator.runtime.lines import LineSplitter, LineTooLongError
 from mcp_operator.runtime.selection import Selecting
 from mcp_operator.runtime.transport import CONNECT_TIMEOUT, Request, Transport
-from mcp_operator.runtime.wire import (
-    APPLY,
-    JSON,
-    MERGE_PATCH,
-    Page,
-    WatchEvent,
-    clean,
-    decode,
-    page,
-    partial,
-    watch_event,
-)
+from mcp_operator.runtime.wire import JSON, Page, WatchEvent
 
 PAGE_SIZE: Final = 500
 """Objects per page of a list; client-go, tools/pager/pager.go, defaultPageSize."""
@@ -170,14 +160,10 @@ class Client:
         Raises:
             ApiError: `is_not_found`, among others.
         """
-        return clean(decode(await self.request("GET", resource.path(*key))), resource)
+        return wire.clean(wire.decode(await self.request("GET", resource.path(*key))), resource)
 
     async def list_pages(
-        self,
-        resource: Resource,
-        *,
-        limit: int = PAGE_SIZE,
-        **selecting: Unpack[Selecting],
+        self, resource: Resource, *, limit: int = PAGE_SIZE, **selecting: Unpack[Selecting]
     ) -> AsyncGenerator[Page, None]:
         """Read a list page by page, in its newest state.
 
@@ -192,7 +178,7 @@ class Client:
         path = resource.path(selecting.get("namespace", ""))
         while True:
             body = await self.request("GET", path, query=query, headers=headers)
-            answer = page(body, resource)
+            answer = wire.page(body, resource)
             yield answer
             if not answer.next:
                 return
@@ -240,7 +226,7 @@ class Client:
                 splitter = LineSplitter()
                 async for chunk in answer.content.iter_any():
                     for line in splitter.feed(chunk):
-                        yield watch_event(line, resource)
+                        yield wire.watch_event(line, resource)
         except LineTooLongError as error:
             raise ApiError(NO_ANSWER, MALFORMED, str(error), request=str(request)) from error
         except ApiError as error:
@@ -286,7 +272,7 @@ class Client:
             "PATCH",
             path,
             obj,
-            content_type=APPLY,
+            content_type=wire.APPLY,
             force=force,
             field_manager=field_manager,
         )
@@ -296,7 +282,7 @@ class Client:
     ) -> Object:
         """Change an object by a JSON merge patch (RFC 7396)."""
         path = resource.path(*key, subresource)
-        return await self._write(resource, "PATCH", path, patch, content_type=MERGE_PATCH)
+        return await self._write(resource, "PATCH", path, patch, content_type=wire.MERGE_PATCH)
 
     async def replace(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
         """Replace an object whole; its resourceVersion, if given, is a precondition.
@@ -346,9 +332,9 @@ class Client:
             query["force"] = "true"
         headers = {"Content-Type": content_type}
         raw = await self.request(method, path, query=query, body=body, headers=headers)
-        answer: Object = decode(raw)
+        answer: Object = wire.decode(raw)
         if answer.get("kind") == resource.kind:  # some subresources answer with another kind
-            clean(answer, resource)
+            wire.clean(answer, resource)
             for observer in self._observers:
                 observer(resource, answer)
         return answer
@@ -361,7 +347,7 @@ def _query(selecting: Selecting) -> dict[str, str]:
 
 
 def _accept(selecting: Selecting, partial_kind: str) -> dict[str, str]:
-    return {"Accept": partial(partial_kind) if selecting.get("metadata_only") else JSON}
+    return {"Accept": wire.partial(partial_kind) if selecting.get("metadata_only") else JSON}
 
 
 def _kubeconfig_access(path: Path | None, context: str) -> Access:

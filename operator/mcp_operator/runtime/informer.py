@@ -23,6 +23,10 @@ from mcp_operator.runtime.store import IndexFunction, Store
 RESYNC_PERIOD: Final = 36_000.0
 """Seconds, give or take a tenth; controller-runtime, pkg/cache, defaultSyncPeriod."""
 
+MAX_IDLE: Final = 600.0
+"""Seconds without any activity after which an informer counts as stuck. A watch is over after a
+minute of silence, and the longest pause between two tries is a minute, too."""
+
 NO_GC_AT_MOST: Final = 60.0
 """Seconds for which filling the caches may keep the garbage collector off."""
 
@@ -76,6 +80,11 @@ class Informer:
         """Whether the cluster has the kind; only an optional one may be missing."""
         return self._reflector.served
 
+    @property
+    def active_at(self) -> float:
+        """When anything was last received or asked for, in the loop's time."""
+        return self._reflector.active_at
+
     def add_index(self, name: str, values: IndexFunction) -> None:
         """Make objects findable by the values that a function returns for them.
 
@@ -114,11 +123,7 @@ class InformerSet:
         client.observe_writes(self._written)
 
     def informer(
-        self,
-        resource: Resource,
-        *,
-        optional: bool = False,
-        **selecting: Unpack[Selecting],
+        self, resource: Resource, *, optional: bool = False, **selecting: Unpack[Selecting]
     ) -> Informer:
         """Return the informer of a selection; the same one for the same arguments.
 
@@ -166,6 +171,15 @@ class InformerSet:
                 f"not listed within {timeout:g} s: {missing}. "
                 "Check that the kinds are installed and that RBAC allows list and watch"
             ) from error
+
+    def stuck(self) -> str:
+        """Name the caches that have given up following the API server; say nothing if none has.
+
+        A server that cannot be reached is no reason: it is asked again and again.
+        """
+        since = asyncio.get_running_loop().time() - MAX_IDLE
+        silent = [str(each.resource) for each in self._informers.values() if each.active_at < since]
+        return f"nothing is done to follow {', '.join(silent)}" if silent else ""
 
     def _start(self, group: asyncio.TaskGroup, informer: Informer) -> None:
         group.create_task(informer.run(), name=f"informer {informer.resource}")

@@ -12,6 +12,7 @@ import math
 import os
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import KW_ONLY, dataclass
 from typing import Final, NoReturn
 
 from mcp_operator.core.clock import Clock, rfc3339_micro
@@ -40,6 +41,7 @@ def _exit() -> NoReturn:
     os._exit(1)
 
 
+@dataclass(eq=False)
 class LeaderElector:
     """Takes part in the election of a leader.
 
@@ -63,36 +65,28 @@ class LeaderElector:
         ValueError: The times do not grow from `retry_period` to `lease_duration`.
     """
 
-    def __init__(
-        self,
-        client: Client,
-        *,
-        namespace: str,
-        name: str,
-        identity: str,
-        lease_duration: float = 15.0,
-        renew_deadline: float = 10.0,
-        retry_period: float = 2.0,
-        clock: Clock,
-        metrics: RuntimeMetrics,
-        give_up: Callable[[], NoReturn] = _exit,
-    ) -> None:
-        if not retry_period * JITTER < renew_deadline < lease_duration:
+    client: Client
+    _: KW_ONLY
+    namespace: str
+    name: str
+    identity: str
+    lease_duration: float = 15.0
+    renew_deadline: float = 10.0
+    retry_period: float = 2.0
+    clock: Clock
+    metrics: RuntimeMetrics
+    give_up: Callable[[], NoReturn] = _exit
+
+    def __post_init__(self) -> None:
+        if not self.retry_period * JITTER < self.renew_deadline < self.lease_duration:
             raise ValueError(
-                f"lease_duration {lease_duration:g} must be longer than renew_deadline "
-                f"{renew_deadline:g}, and that longer than {JITTER} times retry_period "
-                f"{retry_period:g}"
+                f"lease_duration {self.lease_duration:g} must be longer than renew_deadline "
+                f"{self.renew_deadline:g}, and that longer than {JITTER} times retry_period "
+                f"{self.retry_period:g}"
             )
-        self._client = client
-        self._key = Key(namespace, name)
-        self._identity = identity
-        self._lease_duration = lease_duration
-        self._renew_deadline = renew_deadline
-        self._retry_period = retry_period
-        self._clock = clock
-        self._give_up = give_up
-        self._gauge = metrics.leader.labels(name)
-        self._slow_path = metrics.leader_slow_path.labels(name)
+        self._key = Key(self.namespace, self.name)
+        self._gauge = self.metrics.leader.labels(self.name)
+        self._slow_path = self.metrics.leader_slow_path.labels(self.name)
         self._observed: Object | None = None
         self._observed_at = 0.0
         self._renewed_at = 0.0
@@ -102,6 +96,15 @@ class LeaderElector:
     def is_leader(self) -> bool:
         """Whether this process leads now."""
         return self._leads
+
+    def stuck(self) -> str:
+        """Say so if this process still leads though its lease has run out; else say nothing.
+
+        It cannot happen unless there is a mistake here, and a restart mends it; client-go,
+        tools/leaderelection/healthzadaptor.go.
+        """
+        late = self._now() - self._renewed_at - self.lease_duration
+        return f"the lease ran out {late:.0f} s ago" if self._leads and late > 0 else ""
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Wait for the lease, then run `lead` for as long as the lease is held.
@@ -123,36 +126,36 @@ class LeaderElector:
             await self._stop(work, renewing)
         if lost:
             raise LeadershipLostError(
-                f"the lease {self._key} was not renewed within {self._renew_deadline:g} s: "
+                f"the lease {self._key} was not renewed within {self.renew_deadline:g} s: "
                 "this process stops, so that another can lead"
             ) from renewing.exception()
         work.result()
 
     async def _acquire(self) -> None:
         _log.info("Waiting for the lease", extra=self._who())
-        while not await self._try(self._lease_duration):
+        while not await self._try(self.lease_duration):
             spread = random.uniform(0.0, JITTER)  # noqa: S311  # spreads load, guards no secret
-            await asyncio.sleep(self._retry_period * (1 + spread))
+            await asyncio.sleep(self.retry_period * (1 + spread))
         _log.info("Leading", extra=self._who())
 
     async def _renew(self) -> None:
         """Renew until the deadline passes without success, or another process holds the lease."""
         while True:
-            await asyncio.sleep(self._retry_period)
-            deadline = self._renewed_at + self._renew_deadline
+            await asyncio.sleep(self.retry_period)
+            deadline = self._renewed_at + self.renew_deadline
             while not await self._try(deadline - self._now()):
-                if self._holder() not in {"", self._identity} or self._now() >= deadline:
+                if self._holder() not in {"", self.identity} or self._now() >= deadline:
                     return
-                await asyncio.sleep(min(self._retry_period, max(deadline - self._now(), 0.0)))
+                await asyncio.sleep(min(self.retry_period, max(deadline - self._now(), 0.0)))
 
     async def _stop(self, work: asyncio.Future[None], renewing: asyncio.Task[None]) -> None:
         """Stop working, then renewing, then let others lead; all before the lease runs out."""
         work.cancel()
         while not work.done():
-            left = self._renewed_at + self._lease_duration - self._now()
+            left = self._renewed_at + self.lease_duration - self._now()
             if left <= 0:
                 _log.critical("Work did not stop in time; ending the process", extra=self._who())
-                self._give_up()
+                self.give_up()
             await asyncio.wait({work}, timeout=left)
         held = not renewing.done()
         renewing.cancel()
@@ -186,13 +189,13 @@ class LeaderElector:
         """Read the lease, and take it if nobody has it."""
         self._slow_path.inc()
         try:
-            lease = await self._client.get(LEASES, self._key)
+            lease = await self.client.get(LEASES, self._key)
         except ApiError as error:
             if not error.is_not_found:
                 raise
             return await self._create()
         self._observe(lease)
-        if self._holder() not in {"", self._identity} and self._now() < self._expiry():
+        if self._holder() not in {"", self.identity} and self._now() < self._expiry():
             return False
         return await self._put(lease)
 
@@ -204,14 +207,14 @@ class LeaderElector:
             "metadata": {"namespace": self._key.namespace, "name": self._key.name},
             "spec": self._spec({}),
         }
-        self._observe(await self._client.create(LEASES, lease))
+        self._observe(await self.client.create(LEASES, lease))
         self._renewed_at = sent
         return True
 
     async def _put(self, lease: Object) -> bool:
         sent = self._now()
         renewed = {**lease, "spec": self._spec(lease.get("spec") or {})}
-        self._observe(await self._client.replace(LEASES, renewed))
+        self._observe(await self.client.replace(LEASES, renewed))
         self._renewed_at = sent
         return True
 
@@ -220,7 +223,7 @@ class LeaderElector:
 
         The lease is read first, because a renewal may have been cut off before its answer came.
         """
-        now = rfc3339_micro(self._clock.now())
+        now = rfc3339_micro(self.clock.now())
         released = {
             "holderIdentity": "",
             "leaseDurationSeconds": 1,
@@ -229,21 +232,21 @@ class LeaderElector:
         }
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
-                lease = await self._client.get(LEASES, self._key)
-                if lease["spec"].get("holderIdentity") == self._identity:
+                lease = await self.client.get(LEASES, self._key)
+                if lease["spec"].get("holderIdentity") == self.identity:
                     lease = {**lease, "spec": {**lease["spec"], **released}}
-                    await self._client.replace(LEASES, lease)
+                    await self.client.replace(LEASES, lease)
         except (ApiError, TimeoutError) as error:
             _log.warning("Lease not released", extra={**self._who(), "error": str(error)})
 
     def _spec(self, old: Object) -> Object:
         """Return the spec of a lease that is ours from now on, or still."""
-        now = rfc3339_micro(self._clock.now())
-        kept = old.get("holderIdentity") == self._identity
+        now = rfc3339_micro(self.clock.now())
+        kept = old.get("holderIdentity") == self.identity
         return {
             **old,
-            "holderIdentity": self._identity,
-            "leaseDurationSeconds": math.ceil(self._lease_duration),
+            "holderIdentity": self.identity,
+            "leaseDurationSeconds": math.ceil(self.lease_duration),
             "acquireTime": old.get("acquireTime", now) if kept else now,
             "renewTime": now,
             "leaseTransitions": int(old.get("leaseTransitions", 0)) + bool(old and not kept),
@@ -261,7 +264,7 @@ class LeaderElector:
 
     def _expiry(self) -> float:
         spec = (self._observed or {}).get("spec") or {}
-        return self._observed_at + float(spec.get("leaseDurationSeconds", self._lease_duration))
+        return self._observed_at + float(spec.get("leaseDurationSeconds", self.lease_duration))
 
     def _set_leads(self, *, leads: bool) -> None:
         self._leads = leads
@@ -271,4 +274,4 @@ class LeaderElector:
         return asyncio.get_running_loop().time()
 
     def _who(self) -> Object:
-        return {"lease": str(self._key), "holder": self._identity}
+        return {"lease": str(self._key), "holder": self.identity}

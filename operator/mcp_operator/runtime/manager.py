@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from mcp_operator.core.metrics import RuntimeMetrics
@@ -53,6 +52,10 @@ class Caches(Protocol):
         """Return once all have synced; raise if that takes more than `timeout` seconds."""
         ...
 
+    def stuck(self) -> str:
+        """Say what a restart would mend; nothing if all is well."""
+        ...
+
 
 class Elector(Protocol):
     """What a manager needs of a leader election."""
@@ -61,11 +64,13 @@ class Elector(Protocol):
         """Acquire the lease, run `lead` while it is held, give it back; raise if it is lost."""
         ...
 
+    def stuck(self) -> str:
+        """Say what a restart would mend; nothing if all is well."""
+        ...
 
-@dataclass(frozen=True, slots=True)
-class _Runnable:
-    name: str
-    run: Callable[[], Awaitable[None]]
+
+Runnable = Callable[[], Awaitable[None]]
+"""Starts a task that must not end; it is cancelled to end it."""
 
 
 class Manager:
@@ -94,8 +99,8 @@ class Manager:
         self._metrics = metrics
         self._elector = elector
         self._controllers: list[Controller] = []
-        self._always: list[_Runnable] = []
-        self._while_leading: list[_Runnable] = []
+        self._always: dict[str, Runnable] = {}
+        self._while_leading: dict[str, Runnable] = {}
         self._live, self._ready = Checks(), Checks()
         self._synced = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -103,23 +108,24 @@ class Manager:
         self.metrics_server = metrics_server(metrics.registry, metrics_port, host)
         self.health_server = health_server(self._live, self._ready, health_port, host)
         self.add_check("event-loop", self._check_lag, live=True)
+        self.add_check("informers", _no_problem(informers.stuck), live=True)
+        if elector is not None:
+            self.add_check("lease", _no_problem(elector.stuck), live=True)
         self.add_check("caches-synced", self._check_synced)
 
     def add(self, controller: Controller) -> None:
         """Run the controller's workers while leading."""
         self._controllers.append(controller)
 
-    def add_runnable(
-        self, name: str, run: Callable[[], Awaitable[None]], *, leader_only: bool = False
-    ) -> None:
+    def add_runnable(self, name: str, run: Runnable, *, leader_only: bool = False) -> None:
         """Run a task that must not end, from when the caches have synced.
 
         Args:
             name: What logs and errors call it.
-            run: Starts the task; it is cancelled to end it.
+            run: Starts the task.
             leader_only: Run it only while this process leads.
         """
-        (self._while_leading if leader_only else self._always).append(_Runnable(name, run))
+        (self._while_leading if leader_only else self._always)[name] = run
 
     def add_check(self, name: str, check: Check, *, live: bool = False) -> None:
         """Let `/readyz` ask for a check, and with `live` `/livez` as well.
@@ -153,8 +159,8 @@ class Manager:
         self._tasks.append(stage.create_task(forever(name, work), name=name))
 
     async def _run_work(self, stage: asyncio.TaskGroup) -> None:
-        for each in self._always:
-            self._start(stage, each.name, each.run())
+        for name, run in self._always.items():
+            self._start(stage, name, run())
         if self._elector is None:
             self._start(stage, "workers", self._lead())
         else:
@@ -170,8 +176,8 @@ class Manager:
 
     async def _lead(self) -> None:
         async with asyncio.TaskGroup() as stage:
-            for each in self._while_leading:
-                self._start(stage, each.name, each.run())
+            for name, run in self._while_leading.items():
+                self._start(stage, name, run())
             for controller in self._controllers:
                 self._start(stage, f"controller {controller.name}", _work(controller))
             await until_cancelled()
@@ -200,6 +206,14 @@ class Manager:
     def _check_synced(self) -> None:
         if not self._synced:
             raise UnhealthyError("the first lists have not all arrived")
+
+
+def _no_problem(told: Callable[[], str]) -> Check:
+    def check() -> None:
+        if problem := told():
+            raise UnhealthyError(problem)
+
+    return check
 
 
 async def _work(controller: Controller) -> None:

@@ -8,13 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcp_operator.core.meta import (
-    Object,
-    annotations_of,
-    generation_of,
-    is_deleting,
-    labels_of,
-)
+from mcp_operator.core.meta import Object, annotations_of, generation_of, is_deleting, labels_of
 from mcp_operator.runtime.notification import Event
 
 Predicate = Callable[[Event], bool]

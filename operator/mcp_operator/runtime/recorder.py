@@ -160,10 +160,7 @@ class EventRecorder:
         """Count an event once more; return False if the API server has forgotten it."""
         series.count += 1
         patch = {
-            "series": {
-                "count": series.count,
-                "lastObservedTime": rfc3339_micro(self._clock.now()),
-            }
+            "series": {"count": series.count, "lastObservedTime": rfc3339_micro(self._clock.now())}
         }
         try:
             await self._client.merge_patch(EVENTS, series.key, patch)

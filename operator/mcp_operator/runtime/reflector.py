@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from contextlib import aclosing
 from typing import Final, Protocol
 
@@ -77,6 +78,8 @@ class Reflector:
         """What went wrong last, as a sentence; empty while all is well."""
         self.served = True
         """Whether the cluster has the kind at all; only an optional one may be missing."""
+        self.active_at = math.inf
+        """When it last did anything, in the loop's time; infinite before it runs."""
         self._client = client
         self._resource = resource
         self._selecting = selection.arguments
@@ -98,6 +101,7 @@ class Reflector:
     async def run(self) -> None:
         """List and watch until cancelled."""
         while True:
+            self.active_at = asyncio.get_running_loop().time()
             try:
                 if self._version or self._streams_lists:
                     delay = await self._watch()
@@ -138,6 +142,7 @@ class Reflector:
             async with aclosing(events):
                 async for event in events:
                     count += 1
+                    self.active_at = loop.time()
                     if present is None:
                         self._follow(event)
                         followed = True

@@ -59,6 +59,25 @@ async def test_a_set_is_synced_when_all_its_lists_are_complete(client: FakeClien
 
 
 @pytest.mark.looptime
+async def test_an_informer_without_any_activity_is_stuck_but_one_that_keeps_trying_is_not(
+    client: FakeClient,
+) -> None:
+    informers = InformerSet(client)
+    informers.informer(CONFIG_MAPS)
+    unreachable = ApiError(0, "ConnectionRefused", "refused")
+    client.watches.append([WatchEvent("ADDED", config_map("a", 5)), LIST_END])
+    client.watches.extend([[unreachable]] * 30)
+    assert informers.stuck() == ""
+    async with running(informers):
+        await asyncio.sleep(601)
+        assert client.watches
+        assert informers.stuck() == ""
+        client.watches.clear()
+        await asyncio.sleep(700)  # the watch neither tells anything nor ends
+        assert informers.stuck() == "nothing is done to follow configmaps"
+
+
+@pytest.mark.looptime
 async def test_a_kind_that_does_not_sync_is_named_with_what_is_in_the_way(
     client: FakeClient,
 ) -> None:

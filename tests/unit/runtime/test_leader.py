@@ -111,6 +111,18 @@ async def test_the_first_one_leads_and_renews(client: LeaseClient) -> None:
 
 
 @pytest.mark.looptime
+async def test_a_leader_whose_lease_has_run_out_unnoticed_is_stuck(client: LeaseClient) -> None:
+    one = elector(client)
+    assert one.stuck() == ""
+    task = asyncio.create_task(one.run(Worker().work))
+    await asyncio.sleep(60)
+    assert one.stuck() == ""
+    one._renewed_at = asyncio.get_running_loop().time() - 20
+    assert one.stuck() == "the lease ran out 5 s ago"
+    await cancelled(task)
+
+
+@pytest.mark.looptime
 async def test_a_leader_that_stops_hands_over_at_once(client: LeaseClient) -> None:
     first, second = Worker(stops_after=3.0), Worker()
     one = asyncio.create_task(elector(client).run(first.work))

@@ -33,6 +33,8 @@ class World:
     lost: asyncio.Event = field(default_factory=asyncio.Event)
     cache_fails: asyncio.Event = field(default_factory=asyncio.Event)
     may_lead: asyncio.Event = field(default_factory=asyncio.Event)
+    stuck: str = ""
+    overdue: str = ""
 
     def ready(self) -> World:
         for each in (self.synced, self.hold, self.may_lead):
@@ -52,6 +54,9 @@ class Caches:
     def __init__(self, world: World) -> None:
         self.world = world
 
+    def stuck(self) -> str:
+        return self.world.stuck
+
     async def run(self) -> None:
         async with self.world.noted("caches"):
             await self.world.cache_fails.wait()
@@ -67,6 +72,9 @@ class Caches:
 class Elector:
     def __init__(self, world: World) -> None:
         self.world = world
+
+    def stuck(self) -> str:
+        return self.world.overdue
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         async with self.world.noted("lease"):
@@ -293,7 +301,24 @@ async def test_readyz_waits_for_the_caches_and_livez_does_not() -> None:
     assert unready[0] == 503
     assert "[-]caches-synced failed: the first lists have not all arrived" in unready[1]
     assert ready == (200, "ok")
-    assert verbose == (200, "[+]event-loop ok\n[+]caches-synced ok\nreadyz check passed\n")
+    checks = ("event-loop", "informers", "lease", "caches-synced")
+    lines = "".join(f"[+]{check} ok\n" for check in checks)
+    assert verbose == (200, f"{lines}readyz check passed\n")
+
+
+async def test_a_silent_cache_or_an_overdue_lease_shows_in_livez() -> None:
+    world = World().ready()
+    manager, _ = build(world)
+
+    async with running(manager):
+        world.stuck = "nothing is done to follow widgets"
+        silent = await get(manager.health_server, "/livez")
+        world.stuck, world.overdue = "", "the lease ran out 3 s ago"
+        overdue = await get(manager.health_server, "/livez")
+
+    assert silent[0] == overdue[0] == 503
+    assert "[-]informers failed: nothing is done to follow widgets" in silent[1]
+    assert "[-]lease failed: the lease ran out 3 s ago" in overdue[1]
 
 
 async def test_own_checks_join_the_probes() -> None:
