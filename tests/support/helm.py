@@ -124,12 +124,23 @@ class Command:
         Raises:
             HelmError: It failed.
         """
+        return self._result(*arguments).stdout
+
+    def warnings(self, *arguments: str) -> str:
+        """Return what the command says to its user besides, such as warnings of the API server.
+
+        Raises:
+            HelmError: It failed.
+        """
+        return self._result(*arguments).stderr
+
+    def _result(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         result = subprocess.run(  # noqa: S603 - Helm and our own chart
             [self._path, *arguments], capture_output=True, text=True, check=False
         )
         if result.returncode:
             raise HelmError(result.stderr + result.stdout)
-        return result.stdout
+        return result
 
     def render(
         self,
