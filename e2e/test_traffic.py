@@ -66,7 +66,7 @@ def test_evicting_pods_as_a_drain_does_fails_no_call(samples: Shop) -> None:
 
 
 def test_an_autoscaler_can_scale_a_server(samples: Shop) -> None:
-    samples.kubectl("autoscale", "mcpservers/shop", "--min=1", "--max=3", "--cpu=80%")
+    samples.kubectl("autoscale", "mcpservers/shop", "--min=1", "--max=3")
     try:
 
         def is_able() -> bool:
