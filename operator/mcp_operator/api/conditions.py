@@ -59,6 +59,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
             Reason.UNDECLARED_VARIABLE,
             Reason.DUPLICATE_NAME,
             Reason.CATALOG_TOO_LARGE,
+            Reason.SECRET_NOT_DELIVERED,
         ),
     },
     ConditionType.RESOLVED_REFS: {

@@ -43,6 +43,10 @@ class Reason(StrEnum):
         "CatalogTooLarge",
         "In mode Direct the catalog is mounted as one ConfigMap, which holds at most 1 MiB.",
     )
+    SECRET_NOT_DELIVERED = (
+        "SecretNotDelivered",
+        "In mode Direct the catalog is mounted as files, and no Secret is copied into them.",
+    )
     INGRESS_PATH_IGNORED = (
         "IngressPathIgnored",
         "The object is accepted; its ingressPath has no effect, as MCP has one endpoint.",

@@ -2,9 +2,12 @@
 
 Their names and the keys `name`, `endpoint`, `inputSchema`, `template`, `variables`, `content` and
 `operations` are those of the operator that this project follows, so its server images keep working.
+How the gateway would make a request is not told: a server in mode Direct makes its own.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from pydantic_core import to_json
 
@@ -16,9 +19,39 @@ from mcp_operator.api.catalog import (
     ResourceEntry,
     ToolEntry,
 )
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.assembly import Assembly, Rejection
+from mcp_operator.core.meta import Key
 
 MAX_FILES_BYTES = 1024 * 1024 - 16 * 1024
 """What one ConfigMap holds, less room for its metadata."""
+
+
+def deliverable(assembly: Assembly) -> Assembly:
+    """Leave out what nobody could read: resources whose content is a Secret's."""
+    lost = [entry for entry in assembly.catalog.resources if entry.secret is not None]
+    if not lost:
+        return assembly
+    kept = tuple(entry for entry in assembly.catalog.resources if entry.secret is None)
+    keys = {Key(entry.source.namespace, entry.source.name) for entry in lost}
+    return replace(
+        assembly,
+        catalog=assembly.catalog.model_copy(update={"resources": kept}),
+        whole=tuple(m for m in assembly.whole if m.kind != "MCPResource" or m.key not in keys),
+        rejected=(*assembly.rejected, *(_not_delivered(key) for key in sorted(keys))),
+    )
+
+
+def _not_delivered(key: Key) -> Rejection:
+    return Rejection(
+        "MCPResource",
+        key,
+        Reason.SECRET_NOT_DELIVERED,
+        "its content is a Secret's, which mode Direct does not copy into the mounted files: "
+        "mount the Secret into your own image, or use mode Gateway",
+        ConditionType.ACCEPTED,
+    )
 
 
 def direct_files(catalog: Catalog) -> dict[str, str]:

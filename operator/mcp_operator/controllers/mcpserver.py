@@ -15,7 +15,7 @@ from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.children import desired_children
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
-from mcp_operator.builders.direct import MAX_FILES_BYTES, direct_files, files_size
+from mcp_operator.builders.direct import MAX_FILES_BYTES, deliverable, direct_files, files_size
 from mcp_operator.builders.members import Compiled, InvalidError
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
@@ -134,6 +134,8 @@ class MCPServerReconciler:
         if known and known.generation_of is server and _identical(known.members, members):
             return known
         assembly = build_catalog(server.model, members)
+        if server.model.spec.effective_mode == "Direct":
+            assembly = deliverable(assembly)
         assembled = _Assembled(server, members, assembly, encode(assembly.catalog))
         self._assembled[key] = assembled
         return assembled

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.catalog import PromptMessage, PromptVariable, SecretKey
-from mcp_operator.builders.direct import direct_files, files_size
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.direct import deliverable, direct_files, files_size
 from support.entries import backend, catalog, prompt, resource, tool
 
 OUTPUT = {"type": "object"}
@@ -90,3 +92,19 @@ def test_secrets_are_in_no_file() -> None:
 
 def test_the_size_of_files_is_counted_in_bytes() -> None:
     assert files_size({"a": "ü", "bc": ""}) == 5
+
+
+def test_the_content_of_a_secret_is_left_out_and_reported() -> None:
+    secret = resource(uri="shop://secret", secret=SecretKey(namespace="demo", name="s", key="k"))
+    plain = resource(uri="shop://plain", text="hello")
+    assembly = Assembly(catalog(secret, plain), whole=(), rejected=(), secrets=frozenset())
+    result = deliverable(assembly)
+    assert [entry.uri for entry in result.catalog.resources] == ["shop://plain"]
+    [rejection] = result.rejected
+    assert rejection.reason is Reason.SECRET_NOT_DELIVERED
+
+
+def test_a_catalog_without_secrets_is_delivered_as_it_is() -> None:
+    plain = catalog(resource(uri="shop://plain", text="hello"))
+    assembly = Assembly(plain, whole=(), rejected=(), secrets=frozenset())
+    assert deliverable(assembly) is assembly

@@ -116,8 +116,9 @@ class MCPServerSpec(ApiModel):
 
     mode: Literal["Auto", "Gateway", "Direct"] = "Auto"
     """Gateway runs the operator's gateway, which proxies to Services. Direct runs your own MCP
-    server image with the catalog mounted at MCP_CONFIG_DIR. Auto is Direct when image, command or
-    args is set."""
+    server image with the catalog mounted at MCP_CONFIG_DIR as tools.json, prompts.json and
+    resources.json: names, schemas, endpoints, no Secret. Auto is Direct when image, command or args
+    is set."""
     # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = Field(default_factory=lambda: 1)
     """Number of pods; 1 when left out. With autoscaling it must be left out. kubectl scale sets it;
