@@ -76,6 +76,15 @@ class Shop:
     async def get(self, kind: str, name: str) -> Object:
         return await self.client.get(KINDS[kind], self.key(name))
 
+    async def find(self, resource: Resource, name: str) -> Object | None:
+        """Return an object of any resource; None where there is none."""
+        try:
+            return await self.client.get(resource, self.key(name))
+        except ApiError as error:
+            if error.is_not_found:
+                return None
+            raise
+
     async def condition(self, kind: str, name: str, type_: str) -> tuple[str, str, str]:
         """Return (status, reason, message) of a condition, empty texts before there is one."""
         status = (await self.get(kind, name)).get("status") or {}

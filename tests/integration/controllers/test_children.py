@@ -17,7 +17,6 @@ from mcp_operator.builders.resources import (
     SERVICES,
 )
 from mcp_operator.core.meta import Object, Resource
-from mcp_operator.runtime.errors import ApiError
 from support.operators import Operator
 from support.shop import Shop
 from support.waiting import eventually
@@ -26,12 +25,7 @@ NAME = "mcp-server-red"
 
 
 async def child(shop: Shop, resource: Resource, name: str = NAME) -> Object | None:
-    try:
-        return await shop.client.get(resource, shop.key(name))
-    except ApiError as error:
-        if error.is_not_found:
-            return None
-        raise
+    return await shop.find(resource, name)
 
 
 async def exists(shop: Shop, resource: Resource, name: str = NAME) -> bool:
@@ -56,18 +50,6 @@ async def red(shop: Shop, operator: Operator) -> Shop:
     return shop
 
 
-async def test_a_deleted_child_is_made_again(red: Shop) -> None:
-    old = await child(red, SERVICES)
-    assert old is not None
-    await red.delete("Service", NAME)
-
-    async def is_new() -> bool:
-        new = await child(red, SERVICES)
-        return new is not None and new["metadata"]["uid"] != old["metadata"]["uid"]
-
-    await eventually(is_new, expected=True)
-
-
 async def test_an_edited_field_of_ours_is_put_back_and_others_are_left_alone(
     red: Shop, operator: Operator
 ) -> None:
@@ -86,28 +68,6 @@ async def test_an_edited_field_of_ours_is_put_back_and_others_are_left_alone(
     await operator.idle()
     assert (await deployed(red))["metadata"]["annotations"]["somebody"] == "else"
     assert operator.writes.count(f"PATCH deployments/{NAME}") == 1
-
-
-async def test_an_object_in_the_way_that_is_not_ours_is_never_touched(
-    shop: Shop, operator: Operator
-) -> None:
-    theirs = {
-        "metadata": {"name": NAME, "namespace": shop.namespace, "labels": {"app": "theirs"}},
-        "spec": {"ports": [{"port": 1234}], "selector": {"app": "theirs"}},
-    }
-    before = await shop.client.create(SERVICES, theirs)
-    await shop.server("red")
-
-    async def reason() -> str:
-        return (await shop.condition("MCPServer", "red", "Programmed"))[1]
-
-    await eventually(reason, "Conflict")
-    _, _, message = await shop.condition("MCPServer", "red", "Ready")
-    assert f"Service {shop.namespace}/{NAME} exists already and has no owner" in message
-    await operator.idle()
-    after = await child(shop, SERVICES)
-    assert after is not None
-    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
 async def test_a_removed_field_removes_what_it_made(red: Shop) -> None:
