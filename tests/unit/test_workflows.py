@@ -160,9 +160,9 @@ def test_the_sessions_and_goals_that_are_called_exist(name: str) -> None:
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     sessions = {one.name for one in functions if one.decorator_list}
     script = commands(name)
-    lines = re.findall(r"nox --sessions ([a-z_ ]+?)(?: --.*)?$", script, re.MULTILINE)
+    lines = re.findall(r"nox --sessions ([a-z0-9_ ]+?)(?: --.*)?$", script, re.MULTILINE)
     called = {word for line in lines for word in line.split()}
-    called |= set(re.findall(r"^\s*make ([a-z_]+)$", script, re.MULTILINE))
+    called |= set(re.findall(r"^\s*make ([a-z0-9_]+)$", script, re.MULTILINE))
     assert called <= sessions
 
 
