@@ -56,7 +56,7 @@ class Informer:
         synced: Set once the first list is complete, or an optional kind was found missing.
     """
 
-    def __init__(self, client: Client, spec: _Spec) -> None:
+    def __init__(self, client: Client, spec: _Spec, selecting: Selecting) -> None:
         self.resource = spec.resource
         self.cache = Cache(spec.resource, spec.selection, metrics=client.metrics)
         self.store: Store = self.cache.store
@@ -64,7 +64,7 @@ class Informer:
         self._reflector = Reflector(
             client,
             spec.resource,
-            spec.selection,
+            selecting,
             self.cache,
             optional=spec.optional,
             metrics=client.metrics,
@@ -139,7 +139,7 @@ class InformerSet:
         spec = _Spec(resource, Selection(**selecting), optional)
         informer = self._informers.get(spec)
         if informer is None:
-            informer = self._informers[spec] = Informer(self._client, spec)
+            informer = self._informers[spec] = Informer(self._client, spec, selecting)
             if self._group is not None:
                 self._start(self._group, informer)
         return informer

@@ -30,6 +30,8 @@ REQUEST_TIMEOUT: Final = 5.0
 JITTER: Final = 1.2
 """Share of the retry period by which waits for the lease differ; client-go, JitterFactor."""
 
+Write = Callable[[Resource, Object], Awaitable[Object]]
+
 _log = logging.getLogger(__name__)
 
 
@@ -179,7 +181,7 @@ class LeaderElector:
         if self._observed is None or not self._leads:
             return False
         try:
-            return await self._put(self._observed)
+            return await self._take(self.client.replace, self._observed)
         except ApiError as error:
             if error.is_conflict:
                 return False
@@ -193,28 +195,17 @@ class LeaderElector:
         except ApiError as error:
             if not error.is_not_found:
                 raise
-            return await self._create()
+            metadata = {"namespace": self.namespace, "name": self.name}
+            head = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata}
+            return await self._take(self.client.create, head)
         self._observe(lease)
         if self._holder() not in {"", self.identity} and self._now() < self._expiry():
             return False
-        return await self._put(lease)
+        return await self._take(self.client.replace, lease)
 
-    async def _create(self) -> bool:
+    async def _take(self, write: Write, lease: Object) -> bool:
         sent = self._now()
-        lease = {
-            "apiVersion": LEASES.api_version,
-            "kind": LEASES.kind,
-            "metadata": {"namespace": self._key.namespace, "name": self._key.name},
-            "spec": self._spec({}),
-        }
-        self._observe(await self.client.create(LEASES, lease))
-        self._renewed_at = sent
-        return True
-
-    async def _put(self, lease: Object) -> bool:
-        sent = self._now()
-        renewed = {**lease, "spec": self._spec(lease.get("spec") or {})}
-        self._observe(await self.client.replace(LEASES, renewed))
+        self._observe(await write(LEASES, {**lease, "spec": self._spec(lease.get("spec") or {})}))
         self._renewed_at = sent
         return True
 

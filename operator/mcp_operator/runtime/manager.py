@@ -17,14 +17,7 @@ from typing import Final, Protocol
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.core.tasks import forever, root_error, until_cancelled
 from mcp_operator.runtime.controller import Controller
-from mcp_operator.runtime.probes import (
-    ALL_INTERFACES,
-    Check,
-    Checks,
-    UnhealthyError,
-    health_server,
-    metrics_server,
-)
+from mcp_operator.runtime.probes import ALL_INTERFACES, Check, Checks, health_server, metrics_server
 
 logger = logging.getLogger(__name__)
 
@@ -108,9 +101,9 @@ class Manager:
         self.metrics_server = metrics_server(metrics.registry, metrics_port, host)
         self.health_server = health_server(self._live, self._ready, health_port, host)
         self.add_check("event-loop", self._check_lag, live=True)
-        self.add_check("informers", _no_problem(informers.stuck), live=True)
+        self.add_check("informers", informers.stuck, live=True)
         if elector is not None:
-            self.add_check("lease", _no_problem(elector.stuck), live=True)
+            self.add_check("lease", elector.stuck, live=True)
         self.add_check("caches-synced", self._check_synced)
 
     def add(self, controller: Controller) -> None:
@@ -199,21 +192,12 @@ class Manager:
             self._lag = max(0.0, loop.time() - due)
             self._metrics.event_loop_lag.set(self._lag)
 
-    def _check_lag(self) -> None:
-        if self._lag > MAX_LOOP_LAG:
-            raise UnhealthyError(f"the event loop was {self._lag:.1f} s late")
+    def _check_lag(self) -> str:
+        late = self._lag > MAX_LOOP_LAG
+        return f"the event loop was {self._lag:.1f} s late" if late else ""
 
-    def _check_synced(self) -> None:
-        if not self._synced:
-            raise UnhealthyError("the first lists have not all arrived")
-
-
-def _no_problem(told: Callable[[], str]) -> Check:
-    def check() -> None:
-        if problem := told():
-            raise UnhealthyError(problem)
-
-    return check
+    def _check_synced(self) -> str:
+        return "" if self._synced else "the first lists have not all arrived"
 
 
 async def _work(controller: Controller) -> None:

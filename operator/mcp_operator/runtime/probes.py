@@ -21,12 +21,8 @@ ALL_INTERFACES: Final = ""
 _UNHEALTHY: Final = 503
 
 
-class UnhealthyError(Exception):
-    """A check failed; the text says why."""
-
-
-Check = Callable[[], None]
-"""Returns if all is well, raises `UnhealthyError` if not. Must be fast."""
+Check = Callable[[], str]
+"""Returns what is wrong, as a text for people; nothing if all is well. Must be fast."""
 
 
 class Checks:
@@ -43,15 +39,12 @@ class Checks:
 
     async def handle(self, request: web.Request) -> web.Response:
         """Answer like the API server's own probes: `ok`, or with `?verbose` a line per check."""
-        lines, healthy = [], True
-        for name, check in self._checks.items():
-            try:
-                check()
-            except UnhealthyError as error:
-                healthy = False
-                lines.append(f"[-]{name} failed: {error}")
-            else:
-                lines.append(f"[+]{name} ok")
+        problems = {name: check() for name, check in self._checks.items()}
+        lines = [
+            f"[-]{name} failed: {problem}" if problem else f"[+]{name} ok"
+            for name, problem in problems.items()
+        ]
+        healthy = not any(problems.values())
         if healthy and "verbose" not in request.query:
             return web.Response(text="ok")
         lines.append(f"{request.path.strip('/')} check {'passed' if healthy else 'failed'}\n")

@@ -17,7 +17,7 @@ from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
 from mcp_operator.runtime.retry import Backoff
-from mcp_operator.runtime.selection import Selection
+from mcp_operator.runtime.selection import Selecting
 from mcp_operator.runtime.wire import WatchEvent
 
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
@@ -68,7 +68,7 @@ class Reflector:
         self,
         client: Client,
         resource: Resource,
-        selection: Selection,
+        selecting: Selecting,
         sink: Sink,
         *,
         optional: bool,
@@ -82,7 +82,7 @@ class Reflector:
         """When it last did anything, in the loop's time; infinite before it runs."""
         self._client = client
         self._resource = resource
-        self._selecting = selection.arguments
+        self._selecting = selecting
         self._sink = sink
         self._optional = optional
         self._version = ""

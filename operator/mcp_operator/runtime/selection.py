@@ -9,7 +9,7 @@ from mcp_operator.core.meta import Object, key_of, labels_of
 
 
 class Selecting(TypedDict, total=False):
-    """The same as keyword arguments, each of which may be left out.
+    """What is selected, as keyword arguments of which each may be left out.
 
     Attributes:
         namespace: Only there; everywhere if empty.
@@ -48,16 +48,6 @@ class Selection:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_labels", _requirements(self.label_selector))
         object.__setattr__(self, "_fields", _requirements(self.field_selector))
-
-    @property
-    def arguments(self) -> Selecting:
-        """The same as keyword arguments."""
-        return Selecting(
-            namespace=self.namespace,
-            label_selector=self.label_selector,
-            field_selector=self.field_selector,
-            metadata_only=self.metadata_only,
-        )
 
     def matches(self, obj: Object) -> bool:
         """Tell whether the API server would send this object."""

@@ -16,7 +16,7 @@ from mcp_operator.core.tasks import TaskDiedError, until_cancelled
 from mcp_operator.runtime import manager as module
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.manager import Manager
-from mcp_operator.runtime.probes import HttpServer, UnhealthyError
+from mcp_operator.runtime.probes import HttpServer
 from mcp_operator.runtime.reconcile import Request
 
 LOCAL = "127.0.0.1"
@@ -325,8 +325,8 @@ async def test_own_checks_join_the_probes() -> None:
     world = World().ready()
     manager, _ = build(world)
 
-    def refuse() -> None:
-        raise UnhealthyError("the watch is silent")
+    def refuse() -> str:
+        return "the watch is silent"
 
     manager.add_check("watches", refuse, live=True)
     with pytest.raises(ValueError, match="there is a check 'watches' already"):
@@ -387,5 +387,4 @@ async def test_a_late_event_loop_shows_in_the_metric_and_in_livez(
         assert manager._metrics.registry.get_sample_value("event_loop_lag_seconds") == (
             pytest.approx(6, abs=0.1)
         )
-        with pytest.raises(UnhealthyError, match=r"6\.0 s late"):
-            manager._check_lag()
+        assert "6.0 s late" in manager._check_lag()

@@ -9,7 +9,6 @@ import pytest
 from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.reflector import Reflector
-from mcp_operator.runtime.selection import Selection
 from mcp_operator.runtime.wire import Page, WatchEvent
 from support.fake_client import FakeClient
 from support.objects import CONFIG_MAPS, bookmark, config_map
@@ -57,7 +56,7 @@ async def running(
     reflector = Reflector(
         client,
         CONFIG_MAPS,
-        Selection("demo"),
+        {"namespace": "demo"},
         log,
         optional=optional,
         metrics=client.metrics,
