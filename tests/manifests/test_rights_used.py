@@ -73,7 +73,11 @@ class Stage:
         self.rights = BoundRights([], shop.namespace)
 
     async def start(self, rights: BoundRights, watched: str) -> None:
-        """Run the operator for one namespace, or for all."""
+        """Run the operator for one namespace, or for all, and wait until it is ready."""
+        await (await self.launch(rights, watched)).ready()
+
+    async def launch(self, rights: BoundRights, watched: str) -> OperatorProcess:
+        """Run the operator, ready or not."""
         client, namespace = self.shop.client, self.shop.namespace
         self.rights = rights
         await rights.apply(client)
@@ -82,7 +86,7 @@ class Stage:
         )
         flags = ("--lease-namespace", namespace, "--identity", "one")
         self._operator = OperatorProcess(self._kubeconfig, watched, *flags)
-        await self._operator.ready()
+        return self._operator
 
     async def stop(self) -> None:
         """End the operator and take its rights."""
@@ -202,6 +206,24 @@ async def test_without_the_right_to_finalizers_nothing_is_made(stage: Stage, bui
     await stage.shop.server("red")
     await stage.shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
     assert any("cannot set blockOwnerDeletion" in line for line in await stage.denied())
+
+
+async def test_a_right_that_is_missing_is_told_by_name_and_waited_for(
+    stage: Stage, build: Build
+) -> None:
+    namespace = stage.shop.namespace
+    rights = BoundRights(build("base", namespace), namespace)
+    rights.without("poddisruptionbudgets")
+    operator = await stage.launch(rights, namespace)
+
+    async def told() -> bool:
+        return 'cannot watch resource \\"poddisruptionbudgets\\"' in operator.log()
+
+    await eventually(told, expected=True, seconds=30)
+    assert not await operator.is_ready()
+    rule = {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["watch"]}
+    await rights.grant(stage.shop.client, rule)
+    await operator.ready()
 
 
 async def test_another_installation_is_looked_at_before_its_server_is_taken_over(

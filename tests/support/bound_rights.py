@@ -60,6 +60,12 @@ class BoundRights:
             if "rules" in obj:
                 obj["rules"] = [rule for rule in obj["rules"] if resource not in rule["resources"]]
 
+    async def grant(self, client: Client, rule: Object) -> None:
+        """Add a rule to the first role that there is, when everything has been created."""
+        role = next(obj for obj in self._objects if "rules" in obj)
+        role["rules"] = [*role["rules"], rule]
+        await client.apply(KINDS[role["kind"]], role)
+
     async def apply(self, client: Client) -> None:
         """Create everything."""
         for obj in self._objects:

@@ -58,6 +58,18 @@ class OperatorProcess:
                             return
                 await asyncio.sleep(0.05)
 
+    async def is_ready(self) -> bool:
+        """Tell what the readiness probe says now."""
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{self._health}/readyz") as answer,
+        ):
+            return answer.ok
+
+    def log(self) -> str:
+        """Return what it has logged so far."""
+        return self._group.logs()
+
     async def requests(self) -> Counter[str]:
         """Return how many requests were sent so far, by HTTP method."""
         sent: Counter[str] = Counter()
