@@ -27,6 +27,9 @@ _UNTYPED = ("$ref", "enum", "type", "setting")
 _OPEN = ("global",)
 """Maps that a parent chart shares with its other dependencies, whose keys are not ours to know."""
 
+_WIDEST = 80
+"""Characters of a default that a table's cell still shows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -199,10 +202,6 @@ def table(values: tuple[Value, ...]) -> str:
 def _shown(default: Any) -> str:
     text = json.dumps(default)
     return f"`{_cell(text)}`" if len(text) <= _WIDEST else "see values.yaml"
-
-
-_WIDEST = 80
-"""Characters of a default that a table's cell still shows."""
 
 
 def _cell(text: str) -> str:

@@ -3,7 +3,7 @@
 `crds/*.yaml`, `docs/reference/api.md` and `docs/reference/conditions.md` come from
 `mcp_operator.api`: edit the models, then run `nox -s generate`. The Helm chart's `files/` hold
 copies of the CRDs and of the rules in `manifests/base/rbac.yaml`, because a chart can read nothing
-outside its own folder; `chart.py` beside this file tells what else of the chart is generated.
+outside its own folder; `helm_chart.py` beside this file tells what else of the chart is generated.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import chart
+import helm_chart
 import yaml
 
 from mcp_operator.api.base import GROUP, VALIDATIONS, VERSION, ApiModel
@@ -75,7 +75,7 @@ def generated() -> dict[Path, str]:
         CHART_FILES / "rbac.yaml": chart_rules(RBAC.read_text(encoding="utf-8")),
         REFERENCE / "api.md": api_reference(),
         REFERENCE / "conditions.md": conditions_reference(),
-        **chart.generated(),
+        **helm_chart.generated(),
     }
 
 

@@ -9,7 +9,7 @@ from support.helm import Command, Helm, Library, MissingHelmError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the flag that updates the snapshot."""
+    """Add the flag that updates the snapshot, where this folder is named on the command line."""
     parser.addoption(
         "--update-snapshot",
         action="store_true",

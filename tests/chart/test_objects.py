@@ -66,9 +66,11 @@ def test_row_12_the_definitions_can_be_left_out_or_go_with_the_release(helm4: Li
         ("mcp-operator", "mcp-operator"),
         ("my-mcp-operator", "my-mcp-operator"),
         ("mcp", "mcp-mcp-operator"),
+        ("team.one", "team-one-mcp-operator"),
+        ("1st", "mcp-operator-1st"),
     ],
 )
-def test_row_14_names_say_the_release_and_the_chart_once(
+def test_row_14_names_say_the_release_and_the_chart_once_and_suit_a_service(
     helm4: Library, release: str, expected: str
 ) -> None:
     assert helm4.render(release=release).one("Deployment")["metadata"]["name"] == expected

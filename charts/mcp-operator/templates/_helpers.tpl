@@ -6,10 +6,15 @@
 {{/*
 What the names of all objects begin with. 53 characters leave room for the longest suffix in the 63
 that a DNS label has; what is cut off is replaced by its hash, so that long names stay different.
+A Service's name has no dots and begins with a letter, unlike a release's.
 */}}
 {{- define "mcp-operator.fullname" -}}
 {{- $name := include "mcp-operator.name" . -}}
-{{- $full := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- $release := replace "." "-" .Release.Name -}}
+{{- $full := ternary $release (printf "%s-%s" $release $name) (contains $name $release) -}}
+{{- if not (regexMatch "^[a-z]" $full) -}}
+{{- $full = printf "%s-%s" $name $release -}}
+{{- end -}}
 {{- $full = default $full .Values.fullnameOverride -}}
 {{- if gt (len $full) 53 -}}
 {{- printf "%s-%s" (trunc 44 $full | trimSuffix "-") (sha256sum $full | trunc 8) -}}
