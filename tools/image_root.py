@@ -71,6 +71,7 @@ def main() -> None:
         _compile(root, tree)
     (root / "tmp").mkdir()
     (root / "tmp").chmod(STICKY)
+    _set_times(root, int(os.environ["SOURCE_DATE_EPOCH"]))
 
 
 def _target(root: Path, path: Path) -> Path:
@@ -188,6 +189,14 @@ def _compile(root: Path, tree: Path) -> None:
     )
     if not compiled:
         raise SystemExit(f"not everything in {tree} could be compiled; see above")
+
+
+def _set_times(root: Path, seconds: int) -> None:
+    """Give everything one time, for builders that keep files' times in the layer."""
+    for directory, folders, files in os.walk(root, topdown=False):
+        for name in (*folders, *files):
+            os.utime(Path(directory, name), (seconds, seconds), follow_symlinks=False)
+    os.utime(root, (seconds, seconds))
 
 
 if __name__ == "__main__":

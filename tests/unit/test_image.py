@@ -18,7 +18,7 @@ CONTAINERFILE = (ROOT / "Containerfile").read_text(encoding="utf-8")
 
 
 def test_everything_that_is_copied_is_in_the_build_context() -> None:
-    ignored = (ROOT / ".containerignore").read_text(encoding="utf-8").splitlines()
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     admitted = {line.removeprefix("!") for line in ignored if line.startswith("!")}
     copied = {
         source
