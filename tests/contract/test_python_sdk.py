@@ -41,6 +41,15 @@ async def test_a_client_learns_who_it_talks_to(mode: Mode, version: str) -> None
 
 
 @both_eras
+async def test_a_client_that_comes_by_another_path_is_served_the_same(mode: Mode) -> None:
+    async with serving_everything() as served:
+        served.current.swap(table(tool("search"), paths=("/mcp", "/shop/v1")))
+        for url in (served.url, served.url.removesuffix("/mcp") + "/shop/v1"):
+            async with Client(url, mode=mode) as client:
+                assert [entry.name for entry in (await client.list_tools()).tools] == ["search"]
+
+
+@both_eras
 async def test_everything_is_listed(mode: Mode) -> None:
     async with connected(mode) as (_, client):
         tools = (await client.list_tools()).tools
