@@ -11,7 +11,7 @@ import yaml
 
 from mcp_operator.core.meta import LabelSelector, Object
 from mcp_operator.runtime.manager import SHUTDOWN_GRACE
-from support.helm import CHART, Library, Rendered
+from support.helm import CHART, Helm, Library, Rendered
 from support.podsecurity import violations
 
 LONGEST_RELEASE = "r" * 53
@@ -209,6 +209,14 @@ def test_row_19_the_pods_pass_the_restricted_standard(helm4: Library) -> None:
     assert violations(rendered.pod) == []
     assert rendered.pod["securityContext"]["runAsUser"] >= 10000
     assert container(rendered)["securityContext"]["readOnlyRootFilesystem"] is True
+
+
+def test_row_19_a_platform_that_chooses_user_ids_itself_can_have_them_left_out(
+    either: Helm,
+) -> None:
+    rendered = either.render({"podSecurityContext": {"runAsUser": None, "runAsGroup": None}})
+    assert rendered.pod["securityContext"].keys() == {"runAsNonRoot", "seccompProfile"}
+    assert violations(rendered.pod) == []
 
 
 def test_row_20_three_probes_are_on_and_readiness_asks_for_more(helm4: Library) -> None:
