@@ -1,0 +1,133 @@
+"""A cluster with a server, its reconciler, and pods that answer as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from datetime import UTC, datetime
+
+from mcp_operator.api.catalog import Catalog
+from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, decode
+from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.api.v1alpha1.mcpserver import MCPServerStatus
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.labels import child_labels
+from mcp_operator.builders.resources import CONFIGMAPS
+from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.controllers.claims import Claims
+from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.confirmations import AskError, Confirmations, Pod
+from mcp_operator.controllers.ledger import Ledger
+from mcp_operator.controllers.mcpserver import (
+    CONFIRM_GRACE_SECONDS,
+    MCPServerReconciler,
+)
+from mcp_operator.controllers.reading import Reader
+from mcp_operator.controllers.statuses import Statuses
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.runtime.apply import Applier
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.recorder import EventRecorder
+from mcp_operator.runtime.status import StatusWriter
+from support.cached_cluster import CachedCluster
+
+SHOP = Key("demo", "shop")
+CONFIG = Key("demo", "mcp-server-shop-config")
+DIRECT = {"mode": "Direct", "image": "example/mcp:1"}
+LOGIN = {"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}}
+FORBIDDEN = ApiError(403, "Forbidden", "denied by policy")
+
+
+class Noon:
+    def now(self) -> datetime:
+        return datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+class Bench:
+    """A cluster with a server, the server's reconciler, and pods that answer as the test says."""
+
+    def __init__(self) -> None:
+        self.cluster = CachedCluster()
+        self.cluster.service()
+        self.cluster.server()
+        self.serves: str | None = None
+        world = self.cluster.world
+        self.ledger = Ledger()
+        self.compiler = Compiler(world.parser, Reader(self.cluster, world))
+        self.confirmations = Confirmations(self.ask)
+        recorder = EventRecorder(self.cluster, controller="c", instance="i", clock=Noon())
+        self.reconciler = MCPServerReconciler(
+            world=world,
+            compiler=self.compiler,
+            children=ChildrenApplier(world, Applier(self.cluster, hash_annotation="hash")),
+            confirmations=self.confirmations,
+            statuses=Statuses(StatusWriter(self.cluster), recorder, Noon()),
+            ledger=self.ledger,
+            claims=Claims(self.cluster, Noon(), installation=""),
+            context=BuildContext(gateway_image="example/gateway:1"),
+        )
+
+    async def ask(self, pod: Pod, digest: str) -> str:
+        """Answer for a pod: with what is asked for, or with what the test says it serves."""
+        if self.serves == "nothing":
+            raise AskError("cannot be reached")
+        return self.serves or digest
+
+    async def reconcile(self) -> float | None:
+        """Reconcile; return the seconds until the next time."""
+        result = await self.reconciler.reconcile(SHOP)
+        if (MCPSERVERS, SHOP) in self.cluster.objects:
+            MCPServerStatus.model_validate(self.status)
+        return result.requeue_after if result else None
+
+    async def settled(self) -> None:
+        """Reconcile, let the pods answer, and reconcile again."""
+        await self.reconcile()
+        await asyncio.sleep(CONFIRM_GRACE_SECONDS)
+        await self.reconcile()
+
+    def pod(self, name: str = "pod-1", *, ready: bool = True) -> None:
+        conditions = [{"type": "Ready", "status": "True" if ready else "False"}]
+        self.cluster.put(
+            "Pod",
+            name,
+            metadata={"labels": child_labels("shop", "Gateway")},
+            status={"podIP": "10.0.0.1", "conditions": conditions},
+        )
+
+    def available(self) -> None:
+        """Let the Deployment have its pods."""
+        conditions = [{"type": "Available", "status": "True"}]
+        status = {"conditions": conditions, "replicas": 1, "readyReplicas": 1}
+        self.cluster.put("Deployment", "mcp-server-shop", status=status)
+
+    @property
+    def status(self) -> Object:
+        return self.cluster.status("MCPServer", "shop")
+
+    def reason(self, type_: str) -> tuple[str, str]:
+        status, reason, _ = self.cluster.conditions("MCPServer", "shop")[type_]
+        return status, reason
+
+    def child(self, resource: Resource, key: Key = CONFIG) -> Object:
+        return self.cluster.objects[resource, key]
+
+    def shards(self) -> list[str]:
+        found = (key.name for resource, key in self.cluster.objects if resource == CONFIGMAPS)
+        return sorted(name for name in found if name.startswith(CONFIG.name))
+
+    def catalog(self) -> Catalog:
+        """Put the catalog together from its ConfigMaps."""
+        names = self.shards()
+        index = Index.model_validate_json(self.child(CONFIGMAPS)["data"][INDEX_KEY])
+        raw = [self.child(CONFIGMAPS, Key("demo", name))["binaryData"][SHARD_KEY] for name in names]
+        return decode(index, [base64.b64decode(shard) for shard in raw])
+
+    def refuse(self, resource: Resource, verb: str, error: ApiError = FORBIDDEN) -> None:
+        """Refuse writes of one kind from now on."""
+
+        def refuse(which: str, obj: Object) -> None:
+            if which == verb and obj["kind"] == resource.kind:
+                raise error
+
+        self.cluster.on_write = refuse

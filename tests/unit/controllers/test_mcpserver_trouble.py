@@ -1,0 +1,175 @@
+"""What the server's reconciler does when children, the API server or the spec give trouble."""
+
+from __future__ import annotations
+
+import base64
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mcp_operator.builders.resources import CONFIGMAPS, DEPLOYMENTS, SERVICES
+from mcp_operator.controllers.mcpserver import (
+    PROBLEM_RETRY_SECONDS,
+)
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.runtime.errors import ApiError
+from support.server_bench import CONFIG, FORBIDDEN, SHOP, Bench
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    await bench.confirmations.close()
+
+
+@pytest.mark.looptime
+async def test_an_object_in_the_way_is_left_alone_and_named(bench: Bench) -> None:
+    bench.cluster.put("Service", "mcp-server-shop", spec={"ports": []})
+    assert await bench.reconcile() == PROBLEM_RETRY_SECONDS
+    assert bench.child(SERVICES, Key("demo", "mcp-server-shop"))["spec"] == {"ports": []}
+    status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Programmed"]
+    assert (status, reason) == ("False", "Conflict")
+    assert "Service demo/mcp-server-shop exists already and has no owner" in message
+
+
+@pytest.mark.looptime
+async def test_a_child_that_is_refused_is_said_and_tried_again(bench: Bench) -> None:
+    bench.refuse(SERVICES, "apply")
+    with pytest.raises(ApiError, match="denied by policy"):
+        await bench.reconcile()
+    status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Programmed"]
+    assert (status, reason) == ("False", "ApplyFailed")
+    assert "denied by policy" in message
+    assert bench.child(DEPLOYMENTS, Key("demo", "mcp-server-shop"))
+
+
+@pytest.mark.looptime
+async def test_a_passing_failure_is_tried_again_without_a_word(bench: Bench) -> None:
+    bench.refuse(SERVICES, "apply", ApiError(503, "ServiceUnavailable", "later"))
+    with pytest.raises(ApiError, match="later"):
+        await bench.reconcile()
+    assert bench.status == {}
+
+
+@pytest.mark.looptime
+async def test_an_index_never_names_shards_that_could_not_be_written(bench: Bench) -> None:
+    bench.refuse(CONFIGMAPS, "apply")
+    with pytest.raises(ApiError):
+        await bench.reconcile()
+    assert bench.shards() == []
+    assert sum(obj["kind"] == "ConfigMap" for _, obj in bench.cluster.writes) == 0
+
+
+def fill_two_shards(bench: Bench) -> None:
+    for name in ("a", "b"):
+        noise = random.Random(name).randbytes(600_000)  # noqa: S311 - only must not compress
+        content = {"uri": f"docs://{name}", "blob": base64.b64encode(noise).decode()}
+        labels = {"labels": {"team": "shop"}}
+        spec = {"name": name, "content": content}
+        bench.cluster.put("MCPResource", name, metadata=labels, spec=spec)
+
+
+@pytest.mark.looptime
+async def test_after_a_shard_that_is_refused_the_index_is_not_even_tried(bench: Bench) -> None:
+    tried: list[str] = []
+
+    def refuse(_: str, obj: Object) -> None:
+        if obj["kind"] == CONFIGMAPS.kind:
+            tried.append(obj["metadata"]["name"])
+            raise FORBIDDEN
+
+    fill_two_shards(bench)
+    bench.cluster.on_write = refuse
+    with pytest.raises(ApiError):
+        await bench.reconcile()
+    assert tried == ["mcp-server-shop-config-1"]
+
+
+@pytest.mark.looptime
+async def test_an_autoscaler_finds_the_number_of_pods_that_there_was(bench: Bench) -> None:
+    bench.cluster.server("shop", replicas=3)
+    await bench.reconcile()
+    scaling = {"maxReplicas": 9, "targetCPUUtilizationPercentage": 80}
+    selector = {"matchLabels": {"team": "shop"}}
+    spec = {"toolSelector": selector, "autoscaling": scaling}
+    bench.cluster.put("MCPServer", "shop", spec=spec)
+    bench.cluster.writes.clear()
+    await bench.reconcile()
+    [heir, *others] = [
+        (verb, obj) for verb, obj in bench.cluster.writes if obj["kind"] == "Deployment"
+    ]
+    assert heir[0] == "apply as mcp-operator-autoscaling"
+    assert heir[1]["spec"] == {"replicas": 3}
+    assert not any("replicas" in obj["spec"] for _, obj in others)
+
+
+@pytest.mark.looptime
+async def test_shards_that_are_no_longer_needed_are_deleted(bench: Bench) -> None:
+    fill_two_shards(bench)
+    await bench.reconcile()
+    assert len(bench.shards()) == 2
+    assert len(bench.catalog().resources) == 2
+    bench.cluster.remove("MCPResource", "a")
+    await bench.reconcile()
+    assert bench.shards() == [CONFIG.name]
+    assert len(bench.catalog().resources) == 1
+
+
+@pytest.mark.looptime
+async def test_a_child_that_cannot_be_deleted_is_said(bench: Bench) -> None:
+    bench.cluster.server("shop", ingress={"host": "mcp.example.com"})
+    await bench.reconcile()
+    bench.cluster.put("MCPServer", "shop", spec={"toolSelector": {}})
+    [(ingresses, _)] = [one for one in bench.cluster.objects if one[0].kind == "Ingress"]
+    bench.refuse(ingresses, "delete")
+    with pytest.raises(ApiError, match="denied by policy"):
+        await bench.reconcile()
+    assert bench.reason("Programmed") == ("False", "ApplyFailed")
+    assert bench.status["observedGeneration"] == 3
+
+
+@pytest.mark.looptime
+async def test_a_server_that_cannot_be_read_is_told_why_and_keeps_running(bench: Bench) -> None:
+    bench.cluster.tool("search")
+    await bench.reconcile()
+    before = bench.catalog()
+    bench.cluster.put("MCPServer", "shop", spec={"toolSelector": "everything"})
+    assert await bench.reconcile() is None
+    assert bench.reason("Accepted") == ("False", "Invalid")
+    assert bench.reason("Programmed") == ("False", "NotAccepted")
+    assert bench.reason("Ready") == ("False", "Invalid")
+    assert bench.status["toolCount"] == 1
+    assert bench.status["observedGeneration"] == 2
+    assert bench.catalog() == before
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("how", ["gone", "going"])
+async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, how: str) -> None:
+    raw = bench.cluster.tool("search")
+    bench.pod()
+    await bench.settled()
+    assert bench.reconciler._assembled
+    if how == "gone":
+        bench.cluster.remove("MCPServer", "shop")
+    else:
+        bench.cluster.put("MCPServer", "shop", metadata={"deletionTimestamp": "now"})
+    writes = len(bench.cluster.writes)
+    assert await bench.reconcile() is None
+    assert len(bench.cluster.writes) == writes
+    assert bench.reconciler._assembled == {}
+    assert not bench.ledger.confirms(SHOP, await bench.compiler.compile(raw))
+    assert bench.confirmations._servers == {}
+
+
+@pytest.mark.looptime
+async def test_a_server_that_is_made_anew_does_not_take_over_its_former_children(
+    bench: Bench,
+) -> None:
+    await bench.reconcile()
+    bench.cluster.remove("MCPServer", "shop")
+    bench.cluster.server()
+    assert await bench.reconcile() == PROBLEM_RETRY_SECONDS
+    assert bench.reason("Programmed") == ("False", "Conflict")
