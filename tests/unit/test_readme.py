@@ -76,3 +76,13 @@ def test_the_layers_are_those_that_import_linter_holds() -> None:
     stated = README.partition("import-linter holds them:")[2].partition(".\n")[0]
     names = re.findall(r"`(\w+)`", stated)
     assert names == " | ".join(wanted).split(" | ")
+
+
+def test_each_way_to_install_is_that_of_the_guide_which_the_end_to_end_tests_go() -> None:
+    section = README.partition("## Install")[2].partition("## ")[0]
+    guide = (ROOT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
+    kubectl, kustomize, helm = re.findall(r"^\$ (.*(?:\\\n.*)*)$", section, re.MULTILINE)
+    assert kubectl in guide
+    assert helm in guide
+    [overlay] = re.findall(r'-k "([^"]+)"', kustomize)
+    assert overlay in guide
