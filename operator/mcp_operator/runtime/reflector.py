@@ -86,6 +86,7 @@ class Reflector:
         self._sink = sink
         self._optional = optional
         self._version = ""
+        self._told = ""
         self._streams_lists = True
         self._backoff = Backoff()
         kind = resource.kind
@@ -187,7 +188,7 @@ class Reflector:
         self._version = version
         self.served = True
         self._sink.complete(present, version)
-        self.problem = ""
+        self.problem = self._told = ""
 
     def _ended(self, count: int, lived: float) -> float:
         if count or lived > LONG_WATCH:
@@ -201,6 +202,11 @@ class Reflector:
     def _recover(self, error: ApiError) -> float:
         """Decide where to go on after an error, and return how long to wait before."""
         self.problem = str(error)
+        if error.is_not_found:
+            self.problem = (
+                f"the API server does not serve {self._resource}: install its "
+                f"CustomResourceDefinition ({error})"
+            )
         relist = _relist_reason(error)
         if relist and self._version:
             self._version = ""
@@ -216,10 +222,12 @@ class Reflector:
             self.served = False
             self._sink.complete(set(), "")
             return ABSENT_KIND_RETRY
-        _log.warning(
-            "Watch failed; it is opened again",
-            extra={"kind": self._resource.kind, "error": str(error)},
-        )
+        if self.problem != self._told:  # it is tried again for as long as it takes
+            self._told = self.problem
+            _log.warning(
+                "Watch failed; it is opened again",
+                extra={"kind": self._resource.kind, "error": self.problem},
+            )
         first_expiry = error.is_expired and self._backoff.failures == 0
         delay = self._backoff.next()
         return 0.0 if first_expiry else error.retry_after or delay

@@ -229,7 +229,23 @@ async def test_a_kind_that_is_needed_is_never_taken_for_empty(client: FakeClient
     async with running(client, log) as reflector:
         await asyncio.sleep(600)
         assert "could not find" in reflector.problem
+        assert "install its CustomResourceDefinition" in reflector.problem
     assert log.lines == []
+
+
+@pytest.mark.looptime
+async def test_what_keeps_a_watch_from_opening_is_told_once_each_time_it_begins(
+    client: FakeClient, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    refused = ApiError(NO_ANSWER, REFUSED, "connection refused")
+    client.watches.extend([[refused]] * 5)
+    client.watches.append([LIST_END, 20.0])
+    client.watches.extend([[refused]] * 5)
+    async with running(client, log):
+        await asyncio.sleep(600)
+    assert len(client.asked) > 10
+    told = [one for one in caplog.records if "refused" in str(one.__dict__.get("error"))]
+    assert len(told) == 2
 
 
 @pytest.mark.looptime
