@@ -82,6 +82,12 @@ class Operator:
         with contextlib.suppress(asyncio.CancelledError):
             await self._running
 
+    async def kill(self) -> None:
+        """End the operator before its block ends, without letting it finish anything."""
+        while not self._running.done():
+            self._running.cancel()
+            await asyncio.sleep(0)
+
     def check(self) -> None:
         """Raise what the operator died of, if it did."""
         if self._running.done():
@@ -95,11 +101,16 @@ async def nobody_answers(pod: Pod, digest: str) -> str:
 
 @contextlib.asynccontextmanager
 async def running_operator(
-    kubeconfig: Path, namespace: str, *, ask: Ask = nobody_answers, installation: str = ""
+    kubeconfig: Path,
+    namespace: str,
+    *,
+    ask: Ask = nobody_answers,
+    installation: str = "",
+    through: type[LoggingClient] = LoggingClient,
 ) -> AsyncIterator[Operator]:
-    """Run the control plane for one namespace until the block ends."""
+    """Run the control plane for one namespace, with a kind of client, until the block ends."""
     metrics = RuntimeMetrics(new_registry())
-    client = await LoggingClient.connect(
+    client = await through.connect(
         kubeconfig=kubeconfig,
         field_manager="mcp-operator",
         user_agent="mcp-operator-tests",
