@@ -200,6 +200,20 @@ def test_install_upgrade_and_uninstall_by_the_guides_leave_what_they_should(run:
     assert names(run) == set()
 
 
+@pytest.mark.timeout(180)
+def test_what_the_readme_shows_installs_production_and_the_guide_removes_it(run: Run) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Install")[2]
+    [with_kustomize] = [command for command in commands(readme) if " -k " in command]
+    run(with_kustomize)
+    replicas = "kubectl get deployment mcp-operator -n mcp-system -o jsonpath={.spec.replicas}"
+    assert run(replicas) == "3"
+    assert "priorityclass.scheduling.k8s.io/mcp-operator" in run("kubectl get pc -o name")
+    for command in commands(section("uninstall", "Remove the operator, keep the servers"))[:2]:
+        run(command)
+    assert "mcp-operator" not in run("kubectl get pc -o name")
+    assert {name.partition(".")[0] for name in names(run)} == {"customresourcedefinition"}
+
+
 def test_every_alert_says_where_to_read_on_and_is_found_there(build: Build) -> None:
     rules = named(build("components/prometheus"), "PrometheusRule", "mcp-operator")["spec"]
     links = [
