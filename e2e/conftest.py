@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shlex
 import subprocess
@@ -17,6 +18,11 @@ from mcp_operator.version import VERSION
 
 SECONDS = 300
 """The limit of one test; most of it is waiting for pods on a slow machine."""
+
+
+def pytest_configure() -> None:
+    """Declare that there is no event loop until a test runs one, as tests/conftest.py does."""
+    asyncio.set_event_loop(None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

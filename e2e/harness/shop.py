@@ -47,6 +47,8 @@ class Shop:
         self.client.start()
         self.kubectl.wait("mcpserver/shop", "condition=Ready", 120)
         self.kubectl.rollout("deployment/shop-backend")
+        # A ready server is called through its Service, which kube-proxy sets up a moment later.
+        eventually(self.tools, "the Service to lead to the server")
 
     def server(self) -> Object:
         """Return the MCPServer."""
