@@ -17,16 +17,17 @@ EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
 
 
 @asynccontextmanager
-async def blindness(proxy: FaultProxy) -> AsyncIterator[None]:
-    """Cut all watches for as long as the block lasts; then their versions have expired."""
+async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[None]:
+    """Cut all watches, or a namespace's, while the block lasts; then their versions expired."""
     over = asyncio.Event()
 
     async def wait_then_expire(exchange: Exchange) -> web.StreamResponse:
         await over.wait()
         return await EXPIRED(exchange)
 
-    rule = proxy.on("watch=true.*resourceVersion=[0-9]", wait_then_expire, times=math.inf)
-    proxy.kill()
+    watches = f"{namespace}.*watch=true"
+    rule = proxy.on(f"{watches}.*resourceVersion=[0-9]", wait_then_expire, times=math.inf)
+    proxy.kill(watches)
     yield
     rule.left = 0
     over.set()

@@ -132,7 +132,7 @@ async def test_a_crash_at_any_write_leads_to_the_same_end(
 
 
 def points(writes: int, moment: Moment) -> Iterator[int]:
-    """Yield the writes to crash at: all of them at night, else every third, another for each moment."""
+    """Yield the writes to crash at: all at night, else every third, others for each moment."""
     if os.environ.get("MCP_OPERATOR_WALKS"):
         yield from range(1, writes + 1)
     else:
