@@ -19,6 +19,7 @@ from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster, ControlPlane, start_cluster
 from support.crds import install_crds
 from support.kubelet import NODE_LABEL, NODES, Kubelet
+from support.mutations import MutationDetector
 from support.provision import UnavailableError
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
@@ -67,6 +68,14 @@ def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with blockbuster_ctx("mcp_operator"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _no_changed_objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test in which somebody changes an object of a cache."""
+    detector = MutationDetector(monkeypatch)
+    yield
+    detector.check()
 
 
 @pytest.fixture

@@ -1,0 +1,21 @@
+"""The detector that watches over all other tests has to be able to fail them."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.runtime.store import Store
+from support.mutations import MutationDetector
+from support.objects import config_map
+
+
+def test_a_changed_object_of_a_cache_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        detector = MutationDetector(patch)
+        obj = config_map("a", 5)
+        Store().put(dict(obj, metadata=obj["metadata"]))
+        detector.check()
+        obj["metadata"]["labels"] = {"by": "a reader"}
+        with pytest.raises(AssertionError, match="the cached ConfigMap demo/a was changed"):
+            detector.check()
+        del obj["metadata"]["labels"]
