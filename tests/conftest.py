@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -76,6 +77,16 @@ def _no_changed_objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     detector = MutationDetector(monkeypatch)
     yield
     detector.check()
+
+
+@pytest.fixture(autouse=True)
+def _logging_restored() -> Iterator[None]:
+    """Undo what a test does to the root logger: its handler outlives the stream it writes to."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture

@@ -95,8 +95,8 @@ async def test_a_declared_server_becomes_a_live_endpoint_and_says_so_truthfully(
     await cell.shop.tool("add", "red", inputSchema=schema)
     await eventually(cell.synced, 2, seconds=30)
     await eventually(cell.programmed, "True")
-    assert (await cell.shop.condition("MCPServer", "red", "Ready"))[:2] == ("True", "Ready")
-    assert (await cell.shop.condition("MCPTool", "add", "Ready"))[:2] == ("True", "Ready")
+    await cell.shop.told("MCPServer", "red", "Ready", "Ready")
+    await cell.shop.told("MCPTool", "add", "Ready", "Ready")
     urls = await cell.endpoints()
     assert len(urls) == 2
     for url in urls:

@@ -18,8 +18,6 @@ from prometheus_client.samples import Sample
 from support.network import free_port
 from support.processes import ProcessGroup
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
 QUIET_SECONDS = 1.5
 """Without a request for this long, the operator counts as done."""
 
@@ -92,10 +90,7 @@ class OperatorProcess:
 
     def cpu_seconds(self) -> float:
         """Return the CPU time of the process, user and system."""
-        fields = (
-            Path(f"/proc/{self._child.process.pid}/stat").read_text().rpartition(")")[2].split()
-        )
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        return self._child.cpu_seconds()
 
     def rss_mib(self) -> float:
         """Return the resident memory of the process."""

@@ -6,6 +6,7 @@ children and removes their directory. It needs no more than POSIX, so it also wo
 unlike ``PR_SET_PDEATHSIG``, it does not mistake the end of a parent's thread for the parent's.
 """
 
+import os
 import shutil
 import subprocess
 import time
@@ -39,6 +40,12 @@ class Child:
         """Raises ProcessError with the end of the log if the process has ended."""
         if (code := self.process.poll()) is not None:
             raise ProcessError(f"{self.name} ended with code {code}:\n{self.tail()}")
+
+    def cpu_seconds(self) -> float:
+        """The CPU time that it has used so far, user and system; Linux only."""
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+        fields = stat.rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def tail(self) -> str:
         """The last lines of the log."""
