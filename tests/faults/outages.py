@@ -20,14 +20,19 @@ EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
 async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[None]:
     """Cut all watches, or a namespace's, while the block lasts; then their versions expired."""
     over = asyncio.Event()
+    back = asyncio.Semaphore(0)
 
     async def wait_then_expire(exchange: Exchange) -> web.StreamResponse:
+        back.release()
         await over.wait()
         return await EXPIRED(exchange)
 
     watches = f"{namespace}.*watch=true"
     rule = proxy.on(f"{watches}.*resourceVersion=[0-9]", wait_then_expire, times=math.inf)
-    proxy.kill(watches)
+    cut = proxy.kill(watches)
     yield
+    async with asyncio.timeout(30):
+        for _ in range(cut):
+            await back.acquire()  # one that comes back later would not be told that it expired
     rule.left = 0
     over.set()

@@ -135,6 +135,16 @@ class ControlPlane:
             self._controllers.stop()
             self._start_controller_manager()
 
+    def kill_api_server(self) -> None:
+        """Ends the API server as a crash would, so that it keeps none of its watches' past."""
+        self._api_server.process.kill()
+        self._api_server.process.wait()
+
+    def run_api_server(self) -> None:
+        """Starts the API server, again on the same port, and waits until it is ready."""
+        self._api_server = self._processes.start("kube-apiserver", self._api_server_command)
+        wait_until_ready(self._api_server, lambda: self._answers("/readyz"), timeout=_START_TIMEOUT)
+
     def stop(self) -> None:
         """Ends the components and removes everything. Calling it twice does no harm."""
         self._processes.stop()
@@ -181,31 +191,28 @@ class ControlPlane:
         policy.write_text(yaml.safe_dump(_AUDIT_POLICY), encoding="utf-8")
         self._admin = self._authority.issue("admin", organization="system:masters")
         self._write_kubeconfig(self.kubeconfig, *self._admin)
-        child = self._processes.start(
-            "kube-apiserver",
-            [
-                *self._binaries.api_server,
-                f"--etcd-servers=unix://{directory}/etcd.sock",
-                "--bind-address=127.0.0.1",
-                f"--secure-port={self.url.rpartition(':')[2]}",
-                f"--cert-dir={directory}",
-                f"--tls-cert-file={certificate}",
-                f"--tls-private-key-file={key}",
-                f"--client-ca-file={self._authority.certificate}",
-                "--service-account-issuer=https://kubernetes.default.svc",
-                f"--service-account-key-file={token_public_key}",
-                f"--service-account-signing-key-file={self._token_key}",
-                f"--service-cluster-ip-range={_SERVICE_RANGE}",
-                "--authorization-mode=RBAC",
-                # OpenShift has it on; off by default, it would hide a right that is needed there.
-                "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
-                "--endpoint-reconciler-type=none",
-                "--profiling=false",
-                f"--audit-policy-file={policy}",
-                f"--audit-log-path={self.audit_log}",
-            ],
-        )
-        wait_until_ready(child, lambda: self._answers("/readyz"), timeout=_START_TIMEOUT)
+        self._api_server_command = [
+            *self._binaries.api_server,
+            f"--etcd-servers=unix://{directory}/etcd.sock",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={self.url.rpartition(':')[2]}",
+            f"--cert-dir={directory}",
+            f"--tls-cert-file={certificate}",
+            f"--tls-private-key-file={key}",
+            f"--client-ca-file={self._authority.certificate}",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            f"--service-account-key-file={token_public_key}",
+            f"--service-account-signing-key-file={self._token_key}",
+            f"--service-cluster-ip-range={_SERVICE_RANGE}",
+            "--authorization-mode=RBAC",
+            # OpenShift has it on; off by default, it would hide a right that is needed there.
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
+            "--endpoint-reconciler-type=none",
+            "--profiling=false",
+            f"--audit-policy-file={policy}",
+            f"--audit-log-path={self.audit_log}",
+        ]
+        self.run_api_server()
 
     def _start_controller_manager(self) -> None:
         if self._binaries.controller_manager is None:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from mcp_operator.core.meta import Key, Object, Resource, annotations_of, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
+from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.retry import Backoff
 from mcp_operator.runtime.selection import Selecting
 from mcp_operator.runtime.wire import WatchEvent
@@ -87,6 +87,7 @@ class Reflector:
         self._optional = optional
         self._version = ""
         self._told = ""
+        self._relisted = False
         self._streams_lists = True
         self._backoff = Backoff()
         kind = resource.kind
@@ -153,11 +154,14 @@ class Reflector:
                         await asyncio.sleep(0)
         finally:
             # A list is no success yet: its version may have expired when the watch begins.
-            if followed or loop.time() - began > LONG_WATCH:
+            lived = loop.time() - began
+            if followed or lived > SHORT_WATCH:
+                self._relisted = False
+            if followed or lived > LONG_WATCH:
                 self._backoff.reset()
         if present is not None:
             raise ApiError(NO_ANSWER, LOST, "the watch ended before its list was complete")
-        return self._ended(count, loop.time() - began)
+        return self._ended(count, lived)
 
     def _follow(self, event: WatchEvent) -> None:
         kind, obj = event
@@ -228,9 +232,12 @@ class Reflector:
                 "Watch failed; it is opened again",
                 extra={"kind": self._resource.kind, "error": self.problem},
             )
-        first_expiry = error.is_expired and self._backoff.failures == 0
-        delay = self._backoff.next()
-        return 0.0 if first_expiry else error.retry_after or delay
+        if error.is_expired and not self._relisted:
+            self._relisted = True
+            return 0.0
+        refused = error.reason == REFUSED
+        delay = self._backoff.next(Backoff.LONGEST_REFUSED if refused else Backoff.LONGEST)
+        return error.retry_after or delay
 
 
 def _relist_reason(error: ApiError) -> str:

@@ -46,15 +46,17 @@ class Backoff:
 
     FIRST: Final = 0.8
     LONGEST: Final = 30.0
+    LONGEST_REFUSED: Final = 2.5
+    """Seconds where nobody listens: that loads no server, and most are back within a minute."""
     FACTOR: Final = 2.0
 
     def __init__(self) -> None:
         self.failures = 0
 
-    def next(self) -> float:
-        """Count a failure and return the seconds to wait after it."""
-        delay = min(self.FIRST * self.FACTOR**self.failures, self.LONGEST)
-        self.failures += 1
+    def next(self, longest: float = LONGEST) -> float:
+        """Count a failure and return the seconds to wait after it, up to twice `longest`."""
+        delay = min(self.FIRST * self.FACTOR**self.failures, longest)
+        self.failures += delay < longest  # no further: what has grown has to shrink soon after
         return delay * random.uniform(1.0, 2.0)  # noqa: S311  # spreads load, guards no secret
 
     def reset(self) -> None:

@@ -39,3 +39,16 @@ def test_pauses_grow_to_a_limit_and_start_anew_after_a_success() -> None:
         assert least <= pause <= 2 * least
     backoff.reset()
     assert backoff.next() <= 1.6
+
+
+def test_a_failure_that_lasts_for_days_has_the_longest_pause_and_no_other_end() -> None:
+    backoff = Backoff()
+    pauses = [backoff.next() for _ in range(5000)]
+    assert all(30 <= pause <= 60 for pause in pauses[10:])
+
+
+def test_where_nobody_listens_pauses_stay_short_and_so_do_those_after() -> None:
+    backoff = Backoff()
+    pauses = [backoff.next(Backoff.LONGEST_REFUSED) for _ in range(100)]
+    assert all(2.5 <= pause <= 5 for pause in pauses[2:])
+    assert backoff.next() < 7
