@@ -87,6 +87,12 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Run the operator behind a failing network (at night with MCP_OPERATOR_WALKS=1000)."""
+    pytest(session, "tests/faults")
+
+
+@nox.session(default=False)
 def contract(session: nox.Session) -> None:
     """Run the tests with the official MCP clients."""
     pytest(session, "tests/contract", env=official_clients(session))
@@ -94,11 +100,12 @@ def contract(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def test(session: nox.Session) -> None:
-    """Run the unit, integration and contract tests; fail below the required coverage."""
+    """Run the unit, integration, fault and contract tests; fail below the required coverage."""
     pytest(
         session,
         "tests/unit",
         "tests/integration",
+        "tests/faults",
         "tests/contract",
         "--cov",
         "--cov-report=term",

@@ -73,7 +73,6 @@ class FakeClient(Client):
         obj: Object,
         *,
         subresource: str = "",
-        force: bool = True,
         field_manager: str = "",
     ) -> Object:
         """Store the object as it is, honouring the preconditions on version and uid.

@@ -243,39 +243,24 @@ class Client:
         return await self._write(resource, "POST", path, obj)
 
     async def apply(
-        self,
-        resource: Resource,
-        obj: Object,
-        *,
-        subresource: str = "",
-        force: bool = True,
-        field_manager: str = "",
+        self, resource: Resource, obj: Object, *, subresource: str = "", field_manager: str = ""
     ) -> Object:
         """Apply the fields of an object server-side, and take back those applied before.
 
-        A `metadata.uid` in the object makes it a precondition.
+        A `metadata.uid` in the object makes it a precondition, though not for a subresource.
 
         Args:
             resource: Its resource.
             obj: The fields to own; creates the object if there is none.
             subresource: `status`, for example.
-            force: Take over fields that others own.
             field_manager: Becomes the owner; the client's own one if empty.
 
         Raises:
-            ApiError: `is_conflict` if a precondition does not hold or, without `force`, others
-                own a field.
+            ApiError: `is_conflict` if a precondition does not hold.
         """
         path = resource.path(*key_of(obj), subresource)
-        return await self._write(
-            resource,
-            "PATCH",
-            path,
-            obj,
-            content_type=wire.APPLY,
-            force=force,
-            field_manager=field_manager,
-        )
+        query = {"fieldManager": field_manager or self._field_manager, "force": "true"}
+        return await self._write(resource, "PATCH", path, obj, content_type=wire.APPLY, query=query)
 
     async def merge_patch(
         self, resource: Resource, key: Key, patch: Object, *, subresource: str = ""
@@ -324,12 +309,9 @@ class Client:
         body: Object,
         *,
         content_type: str = JSON,
-        force: bool = False,
-        field_manager: str = "",
+        query: Mapping[str, str] | None = None,
     ) -> Object:
-        query = {"fieldManager": field_manager or self._field_manager}
-        if force:
-            query["force"] = "true"
+        query = query or {"fieldManager": self._field_manager}
         headers = {"Content-Type": content_type}
         raw = await self.request(method, path, query=query, body=body, headers=headers)
         answer: Object = wire.decode(raw)

@@ -66,7 +66,7 @@ async def test_an_informer_without_any_activity_is_stuck_but_one_that_keeps_tryi
     informers.informer(CONFIG_MAPS)
     unreachable = ApiError(0, "ConnectionRefused", "refused")
     client.watches.append([WatchEvent("ADDED", config_map("a", 5)), LIST_END])
-    client.watches.extend([[unreachable]] * 30)
+    client.watches.extend([[unreachable]] * 400)
     assert informers.stuck() == ""
     async with running(informers):
         await asyncio.sleep(601)
