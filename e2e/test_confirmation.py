@@ -54,6 +54,10 @@ def test_an_image_that_never_gets_ready_replaces_no_pod(samples: Shop, image: st
 
     assert len(samples.tools()) == 5
     assert names(samples) == served | new
+    (pod,) = new
+    eventually(lambda: pod in samples.condition("Degraded")["message"], f"{pod} to be named", 90)
+    assert samples.condition("Degraded")["reason"] == "PodsFailing"
+    assert samples.condition("Ready")["status"] == "True", "the others go on serving"
 
     samples.kubectl.patch("mcpserver", "shop", {"spec": {"image": None}})
     eventually(lambda: names(samples) == served, "the pod to go")

@@ -90,7 +90,10 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
         ),
     },
     ConditionType.READY: {True: (Reason.READY,), False: (Reason.UNAVAILABLE,)},
-    ConditionType.DEGRADED: {True: (Reason.MEMBERS_REJECTED,), False: (Reason.HEALTHY,)},
+    ConditionType.DEGRADED: {
+        True: (Reason.PODS_FAILING, Reason.MEMBERS_REJECTED),
+        False: (Reason.HEALTHY,),
+    },
 }
 """The reasons that a condition has of its own, by its status."""
 

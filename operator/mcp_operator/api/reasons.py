@@ -108,5 +108,9 @@ class Reason(StrEnum):
     # Ready, Degraded
     READY = "Ready", "The object is served."
     UNAVAILABLE = "Unavailable", "Too few pods of the server are available."
+    PODS_FAILING = (
+        "PodsFailing",
+        "A pod of the server will not become ready by itself; those that are ready serve on.",
+    )
     MEMBERS_REJECTED = "MembersRejected", "Some selected objects are not served; see rejected."
     HEALTHY = "Healthy", "Everything that is selected is served."

@@ -26,9 +26,9 @@ from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
 from mcp_operator.controllers.ledger import Ledger
 from mcp_operator.controllers.parsing import ParsedServer
+from mcp_operator.controllers.pods import failing, is_ready
 from mcp_operator.controllers.serving import (
     ServerView,
-    is_ready,
     lacks_gateway_api,
     server_conditions,
     server_fields,
@@ -173,7 +173,8 @@ class MCPServerReconciler:
         around: Surroundings,
         problem: Condition | None,
     ) -> ServerView:
-        ready = [pod for pod in self._world.pods_of(key) if is_ready(pod)]
+        pods = self._world.pods_of(key)
+        ready = [pod for pod in pods if is_ready(pod)]
         index = assembled.encoded.index
         confirmed: Confirmed | None = None
         if server.model.spec.effective_mode == "Gateway":
@@ -186,6 +187,7 @@ class MCPServerReconciler:
             size=index.bytes,
             deployment=self._world.owned[DEPLOYMENTS].store.get(deployment),
             ready_pods=len(ready),
+            failing=failing(pods),
             confirmed=confirmed,
             surroundings=around,
             problem=problem,

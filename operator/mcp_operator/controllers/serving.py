@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
@@ -35,6 +35,7 @@ class ServerView:
         size: The catalog's bytes, uncompressed.
         deployment: Its Deployment as cached; None before it exists.
         ready_pods: How many of its pods are ready.
+        failing: The names of pods that will not become ready by themselves, each with why.
         confirmed: What those pods said; None in mode Direct, where nobody is asked.
         surroundings: What the cluster has around it.
         problem: Why the children could not be brought up to date, if so.
@@ -46,6 +47,7 @@ class ServerView:
     size: int
     deployment: Object | None
     ready_pods: int
+    failing: Mapping[str, str]
     confirmed: Confirmed | None
     surroundings: Surroundings
     problem: Condition | None = None
@@ -102,17 +104,6 @@ def server_fields(view: ServerView) -> Object:
 def lacks_gateway_api(view: ServerView) -> bool:
     """Tell whether the server asks for an HTTPRoute where there are none."""
     return view.server.spec.http_route is not None and not view.surroundings.has_gateway_api
-
-
-def is_ready(pod: Object) -> bool:
-    """Tell whether a pod is ready, has an address, and is not on its way out."""
-    status = pod.get("status") or {}
-    conditions = status.get("conditions") or ()
-    return (
-        bool(status.get("podIP"))
-        and "deletionTimestamp" not in pod["metadata"]
-        and any(c["type"] == "Ready" and c["status"] == "True" for c in conditions)
-    )
 
 
 def _wanted(view: ServerView) -> int:
@@ -184,7 +175,7 @@ def _programmed(view: ServerView) -> Condition:
     if view.confirmed is None:
         return _yes(type_, Reason.MOUNTED)
     if view.ready_pods == 0:
-        return _no(type_, Reason.NO_READY_PODS)
+        return _no(type_, Reason.NO_READY_PODS, _said_of(view.failing))
     if view.confirmed.missing:
         said = [f"{pod} {answer}" for pod, answer in sorted(view.confirmed.missing.items())]
         return _no(
@@ -206,7 +197,15 @@ def _available(view: ServerView) -> Condition:
     return _no(
         ConditionType.READY,
         Reason.UNAVAILABLE,
-        f"{status.get('availableReplicas', 0)} of {wanted} pods are available",
+        "; ".join(
+            filter(
+                None,
+                (
+                    f"{status.get('availableReplicas', 0)} of {wanted} pods are available",
+                    _said_of(view.failing),
+                ),
+            )
+        ),
     )
 
 
@@ -219,11 +218,17 @@ def _ready(*causes: Condition) -> Condition:
 
 def _degraded(view: ServerView) -> Condition:
     rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in view.assembly.rejected]
-    if not rejected:
-        return _no(ConditionType.DEGRADED, Reason.HEALTHY)
-    return _yes(
-        ConditionType.DEGRADED, Reason.MEMBERS_REJECTED, f"not wholly served: {_listed(rejected)}"
-    )
+    unserved = f"not wholly served: {_listed(rejected)}" if rejected else ""
+    if view.failing:
+        message = "; ".join(filter(None, (_said_of(view.failing), unserved)))
+        return _yes(ConditionType.DEGRADED, Reason.PODS_FAILING, message)
+    if rejected:
+        return _yes(ConditionType.DEGRADED, Reason.MEMBERS_REJECTED, unserved)
+    return _no(ConditionType.DEGRADED, Reason.HEALTHY)
+
+
+def _said_of(pods: Mapping[str, str]) -> str:
+    return _listed(f"pod {name} {why}" for name, why in pods.items())
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -12,10 +12,10 @@ from mcp_operator.api.v1alpha1.mcpserver import MCPServerStatus
 from mcp_operator.builders.assembly import Assembly, Rejection
 from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.controllers.confirmations import Confirmed
+from mcp_operator.controllers.pods import is_ready
 from mcp_operator.controllers.serving import (
     LISTED_REJECTIONS,
     ServerView,
-    is_ready,
     server_conditions,
     server_fields,
 )
@@ -66,6 +66,7 @@ def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any)
         "size": 500,
         "deployment": AVAILABLE,
         "ready_pods": 2,
+        "failing": {},
         "confirmed": CONFIRMED,
         "surroundings": Surroundings(),
     }
@@ -304,3 +305,25 @@ def test_a_pod_is_asked_only_while_it_is_ready_and_reachable(
     pod: Object, *, expected: bool
 ) -> None:
     assert is_ready(pod) is expected
+
+
+def test_a_failing_pod_is_named_while_the_others_serve_on() -> None:
+    conditions = decided(view(failing={"shop-x": "cannot pull its image"}))
+    assert conditions[READY].status
+    assert conditions[DEGRADED].reason is Reason.PODS_FAILING
+    assert conditions[DEGRADED].message == "pod shop-x cannot pull its image"
+
+
+def test_failing_pods_and_rejected_members_are_told_together() -> None:
+    message = decided(view(rejection("a"), failing={"shop-x": "keeps crashing"}))[DEGRADED].message
+    assert message.startswith("pod shop-x keeps crashing; not wholly served: MCPTool a")
+
+
+def test_a_server_without_a_ready_pod_names_those_that_fail() -> None:
+    none = view(
+        ready_pods=0,
+        confirmed=Confirmed(0, {}, 0),
+        deployment={"spec": {"replicas": 1}, "status": {}},
+        failing={"shop-x": "keeps crashing"},
+    )
+    assert decided(none)[PROGRAMMED].message == "pod shop-x keeps crashing"
