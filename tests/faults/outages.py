@@ -17,8 +17,16 @@ EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
 
 
 @asynccontextmanager
-async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[None]:
-    """Cut all watches, or a namespace's, while the block lasts; then their versions expired."""
+async def blindness(
+    proxy: FaultProxy, namespace: str = "", *, of_all: bool = True
+) -> AsyncIterator[None]:
+    """Cut all watches, or a namespace's, while the block lasts; then their versions expired.
+
+    Args:
+        proxy: What they go through.
+        namespace: Of the watches; all if empty.
+        of_all: Go on only when all have come back, which they do if all had their lists before.
+    """
     over = asyncio.Event()
     back = asyncio.Semaphore(0)
 
@@ -32,7 +40,7 @@ async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[Non
     cut = proxy.kill(watches)
     yield
     async with asyncio.timeout(30):
-        for _ in range(cut):
+        for _ in range(cut if of_all else 0):
             await back.acquire()  # one that comes back later would not be told that it expired
     rule.left = 0
     over.set()

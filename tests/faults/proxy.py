@@ -125,6 +125,12 @@ class FaultProxy:
             each.abort()
         return len(found)
 
+    def hang_up(self) -> None:
+        """Break all connections, those at rest as well."""
+        for connection in self._server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+
     def stall(self, pattern: str = "watch=true") -> None:
         """Let nothing through any more of the answers under way that a pattern finds."""
         for each in self._exchanges:

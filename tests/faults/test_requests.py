@@ -66,7 +66,7 @@ async def test_a_server_that_was_away_for_a_moment_is_reached_by_the_same_call(
     subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     await proxy.refuse()
-    proxy.kill("")
+    proxy.hang_up()
     writing = asyncio.create_task(subject.create(CONFIG_MAPS, a_map(namespace)))
     await asyncio.sleep(0.15)
     await proxy.accept()
@@ -166,7 +166,7 @@ async def test_a_ca_that_was_replaced_is_trusted_after_the_next_look_at_it(
     async with pod_client(proxy, token, ca) as client:
         await client.create(CONFIG_MAPS, a_map(namespace))
         new = proxy.rotate_ca("second")
-        proxy.kill("")
+        proxy.hang_up()
         ca.write_text(new.read_text())
         await eventually(functools.partial(_reaches, client, namespace), expected=True)
 

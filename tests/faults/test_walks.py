@@ -77,8 +77,9 @@ class Walk:
                 await self.walker.step()
             case 1:
                 self.walker.steps.append("(watches are blind)")
-                async with blindness(self._proxy, self._namespace):
+                async with blindness(self._proxy, self._namespace, of_all=False):
                     await self.walker.step()
+                    await asyncio.sleep(0.1)
             case _:
                 await self.walker.step()
         if self._chance.random() < 0.3:

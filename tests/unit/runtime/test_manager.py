@@ -174,6 +174,7 @@ async def test_cancelling_finishes_what_is_in_progress_and_keeps_the_lease_for_i
         await settle()
         run.cancel()
         await asyncio.sleep(10)
+        assert not run.done()
         world.hold.set()
         await asyncio.wait([run])
 
