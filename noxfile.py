@@ -100,12 +100,11 @@ def contract(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def test(session: nox.Session) -> None:
-    """Run the unit, integration, fault and contract tests; fail below the required coverage."""
+    """Run the unit, integration and contract tests; fail below the required coverage."""
     pytest(
         session,
         "tests/unit",
         "tests/integration",
-        "tests/faults",
         "tests/contract",
         "--cov",
         "--cov-report=term",
