@@ -7,7 +7,11 @@ from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPPrompt
-from mcp_operator.builders.members import Compiled, Finding
+from mcp_operator.builders.members import (
+    Compiled,
+    Finding,
+    remark,
+)
 from mcp_operator.core.meta import Key
 
 
@@ -73,21 +77,17 @@ def _findings(prompt: MCPPrompt) -> list[Finding]:
         if variable.required and variable.default is not None
     ]
     if remarks:
-        findings.append(_remark(Reason.ACCEPTED, "; ".join(remarks)))
+        findings.append(remark(Reason.ACCEPTED, "; ".join(remarks)))
     if not prompt.spec.enabled:
-        findings.append(_remark(Reason.DISABLED, "enabled is false"))
+        findings.append(remark(Reason.DISABLED, "enabled is false"))
     elif prompt.spec.ingress_path is not None:
         findings.append(
-            _remark(
+            remark(
                 Reason.INGRESS_PATH_IGNORED,
                 "ingressPath has no effect: clients get every prompt at the server's one endpoint",
             )
         )
     return findings
-
-
-def _remark(reason: Reason, message: str) -> Finding:
-    return Finding(ConditionType.ACCEPTED, reason, message, blocking=False)
 
 
 def _quoted(names: tuple[str, ...]) -> str:

@@ -26,6 +26,7 @@ from mcp_operator.builders.members import (
     Finding,
     InvalidError,
     UnresolvedError,
+    remark,
     slot_of,
 )
 from mcp_operator.builders.references import (
@@ -96,13 +97,11 @@ def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
 
 def _remarks(resource: MCPResource) -> Iterator[Finding]:
     if not resource.spec.enabled:
-        yield Finding(ConditionType.ACCEPTED, Reason.DISABLED, "enabled is false", blocking=False)
+        yield remark(Reason.DISABLED, "enabled is false")
     elif any(operation.ingress_path is not None for operation in resource.spec.operations):
-        yield Finding(
-            ConditionType.ACCEPTED,
+        yield remark(
             Reason.INGRESS_PATH_IGNORED,
             "ingressPath opens no path: clients read every resource at the server's one endpoint",
-            blocking=False,
         )
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from mcp_operator.api.catalog import Argument, JsonObject, ResponseMapping, SourceRef, ToolEntry
-from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.jsonschema import CompiledSchema, SchemaError
 from mcp_operator.api.places import NOT_FOR_ARGUMENTS, has_fields
 from mcp_operator.api.reasons import Reason
@@ -20,7 +19,13 @@ from mcp_operator.builders.compile_http import (
     path_places,
     union,
 )
-from mcp_operator.builders.members import Compiled, FaultError, Finding, InvalidError
+from mcp_operator.builders.members import (
+    Compiled,
+    FaultError,
+    Finding,
+    InvalidError,
+    remark,
+)
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import Key
 
@@ -75,11 +80,9 @@ def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
         findings.append(_disabled(tool))
     elif any(_ingress_paths(tool)):
         findings.append(
-            Finding(
-                ConditionType.ACCEPTED,
+            remark(
                 Reason.INGRESS_PATH_IGNORED,
                 "ingressPath has no effect: clients call every tool at the server's one endpoint",
-                blocking=False,
             )
         )
     return Compiled(
@@ -94,7 +97,7 @@ def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
 def _disabled(tool: MCPTool) -> Finding:
     where = "of every entry of tools" if tool.spec.enabled else ""
     message = " ".join(filter(None, ("enabled", where, "is false")))
-    return Finding(ConditionType.ACCEPTED, Reason.DISABLED, message, blocking=False)
+    return remark(Reason.DISABLED, message)
 
 
 def _ingress_paths(tool: MCPTool) -> list[str | None]:

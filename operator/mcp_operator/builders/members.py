@@ -27,6 +27,11 @@ class Finding:
     blocking: bool = True
 
 
+def remark(reason: Reason, message: str) -> Finding:
+    """Return a finding that is worth saying and stops nothing."""
+    return Finding(ConditionType.ACCEPTED, reason, message, blocking=False)
+
+
 class FaultError(Exception):
     """An entry cannot be served; carries the finding that says why."""
 
