@@ -56,7 +56,7 @@ $(NOX): requirements/bootstrap.txt
 		{ echo '$(PYTHON) is not Python 3.11 or newer with venv; name one: make PYTHON=python3.12' >&2; exit 1; }
 	@echo 'Installing nox into .nox/bootstrap'
 	@$(PYTHON) -m venv --clear .nox/bootstrap
-	@.nox/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@.nox/bootstrap/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
 requirements/bootstrap.txt Makefile: ;

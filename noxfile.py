@@ -288,7 +288,8 @@ def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
         return bin_
     session.log(f"making {folder.relative_to(ROOT)} from {lock.relative_to(ROOT)}")
     session.run(sys.executable, "-m", "venv", "--clear", folder, silent=True)
-    pip_install(session, bin_, "--require-hashes", "-r", lock)
+    # A lock is complete. Left to look for dependencies, pip may try a release newer than it pins.
+    pip_install(session, bin_, "--require-hashes", "--no-deps", "-r", lock)
     if group not in (*STANDALONE, "runtime"):
         pip_install(session, bin_, "--no-deps", "--no-build-isolation", "--editable", ROOT)
     stamp.write_text(digest, encoding="utf-8")
