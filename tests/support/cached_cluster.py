@@ -56,7 +56,10 @@ class CachedCluster(FakeClient):
         resource = KINDS[kind]
         metadata = {"name": name, "namespace": "demo", **content.pop("metadata", {})}
         head = {"apiVersion": resource.api_version, "kind": kind}
-        return self._store(resource, {**head, "metadata": metadata, **content})
+        observers, self.observers = self.observers, [self._tell]
+        stored = self._store(resource, {**head, "metadata": metadata, **content})
+        self.observers = observers
+        return stored
 
     def remove(self, kind: str, name: str) -> None:
         """Delete an object."""
@@ -110,6 +113,15 @@ class CachedCluster(FakeClient):
         if merged.get("spec") != live.get("spec") or not live:
             merged["metadata"]["generation"] = generation_of(live) + 1 if live else 1
         return super()._store(resource, merged)
+
+    def _tell(self, resource: Resource, obj: Object) -> None:
+        """Tell the caches as their watches do, for what somebody else has written."""
+        for informer in self._caching(resource):
+            selection = informer.cache._selection
+            if selection.matches(obj):
+                head = ("apiVersion", "kind", "metadata")
+                whole = not selection.metadata_only
+                informer.cache.upsert({k: v for k, v in obj.items() if whole or k in head})
 
     def _forget(self, resource: Resource, gone: Object) -> None:
         metadata = {**gone["metadata"], "resourceVersion": str(next(self._versions))}

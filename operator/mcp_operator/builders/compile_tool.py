@@ -41,7 +41,7 @@ def tool_definitions(tool: MCPTool) -> tuple[ToolDefinition, ...]:
     """
     if tool.spec.name is None and not tool.spec.tools:
         raise InvalidError(Reason.INVALID, "spec sets neither name nor tools: set one of them")
-    definitions = tool.spec.definitions()
+    definitions = tool.spec.definitions
     if any(definition.service is None for definition in definitions):
         raise InvalidError(Reason.INVALID, "spec.service is missing: set it, or one on every tool")
     return definitions

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from mcp_operator.builders.catalog import compile_member
 from mcp_operator.builders.members import Compiled, InvalidError
-from mcp_operator.builders.references import Facts
+from mcp_operator.builders.references import Facts, References
 from mcp_operator.controllers.parsing import Parser, unreadable
 from mcp_operator.controllers.reading import Reader
 from mcp_operator.core.meta import Object, generation_of, uid_of
@@ -15,7 +14,7 @@ from mcp_operator.core.meta import Object, generation_of, uid_of
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    generation: int
+    references: References
     facts: Facts
     compiled: Compiled
 
@@ -26,7 +25,7 @@ class Compiler:
     def __init__(self, parser: Parser, reader: Reader) -> None:
         self._parser = parser
         self._reader = reader
-        self._results: dict[str, _Result] = {}
+        self._results: dict[str, tuple[int, _Result]] = {}
 
     def forget(self, uid: str) -> None:
         """Drop the result of an object that is gone."""
@@ -38,20 +37,25 @@ class Compiler:
         Raises:
             ApiError: What it refers to could not be read.
         """
+        known = self._known(raw)
+        if known is not None and self._reader.still_holds(known.references, known.facts):
+            return known.compiled  # a server asks this for all that it selects, at each change
         try:
             parsed = self._parser.member(raw)
         except InvalidError as error:
-            broken = unreadable(raw, error)
-            return self._remembered(raw, Facts(), lambda: broken)
+            return self._remember(raw, _Result(References(), Facts(), unreadable(raw, error)))
         facts = await self._reader.facts(parsed.references)
-        return self._remembered(raw, facts, lambda: compile_member(parsed.model, facts))
-
-    def _remembered(self, raw: Object, facts: Facts, make: Callable[[], Compiled]) -> Compiled:
-        uid, generation = uid_of(raw), generation_of(raw)
-        known = self._results.get(uid)
-        if known is not None and known.generation == generation and known.facts == facts:
+        known = self._known(raw)  # another task may have compiled it meanwhile
+        if known is not None and known.facts == facts:
             return known.compiled
-        compiled = make()
-        if self._parser.knows(uid):  # else it was deleted while its facts were read
-            self._results[uid] = _Result(generation, facts, compiled)
-        return compiled
+        compiled = compile_member(parsed.model, facts)
+        return self._remember(raw, _Result(parsed.references, facts, compiled))
+
+    def _known(self, raw: Object) -> _Result | None:
+        generation, result = self._results.get(uid_of(raw), (0, None))
+        return result if generation == generation_of(raw) else None
+
+    def _remember(self, raw: Object, result: _Result) -> Compiled:
+        if self._parser.knows(uid_of(raw)):  # else it was deleted while its facts were read
+            self._results[uid_of(raw)] = generation_of(raw), result
+        return result.compiled

@@ -19,7 +19,7 @@ class MCPToolReconciler(MemberReconciler):
         """Return the fields of an MCPTool's status."""
         names: list[str] = []
         if parsed is not None and isinstance(parsed.model, MCPTool):
-            names = [tool.name for tool in parsed.model.spec.definitions() if tool.enabled]
+            names = [tool.name for tool in parsed.model.spec.definitions if tool.enabled]
         backends = [entry.backend for entry in compiled.entries if isinstance(entry, ToolEntry)]
         endpoint = (
             f"{backends[0].scheme}://{backends[0].host}:{backends[0].port}" if backends else ""

@@ -68,18 +68,31 @@ class Reader:
         """
         services = {key: self._world.services.store.get(key) for key in references.services}
         secrets = {key: await self._secret(key) for key in references.secrets}
-        namespaces = {key.namespace for key in references.services}
         return Facts(
             services=services,
-            grants=self._grants(namespaces),
+            grants=self._grants(key.namespace for key in references.services),
             config_maps={key: await self._config_map(key) for key in references.config_maps},
             secrets={key: secret.keys for key, secret in secrets.items()},
             denied=frozenset(key for key, secret in secrets.items() if secret.denied),
         )
 
+    def still_holds(self, references: References, facts: Facts) -> bool:
+        """Tell whether facts are true yet, as far as that can be told without asking anybody."""
+        if references.config_maps or references.secrets:
+            return False
+        service = self._world.services.store.get
+        return (
+            all(service(key) is known for key, known in facts.services.items())
+            and self._grants(key.namespace for key in references.services) == facts.grants
+        )
+
     def _grants(self, namespaces: Iterable[str]) -> tuple[Object, ...]:
         store = self._world.grants.store
-        return tuple(grant for name in sorted(namespaces) for grant in store.list(namespace=name))
+        if not store:
+            return ()
+        return tuple(
+            grant for name in sorted({*namespaces}) for grant in store.list(namespace=name)
+        )
 
     async def _config_map(self, key: Key) -> Content | None:
         metadata = self._world.config_maps.store.get(key)

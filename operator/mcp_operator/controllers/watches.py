@@ -22,6 +22,7 @@ from mcp_operator.runtime.predicates import (
     deletion_began,
     generation_changed,
     labels_changed,
+    not_own,
     spec_or_meta_changed,
 )
 from mcp_operator.runtime.sources import for_object, for_owner, mapped
@@ -38,7 +39,7 @@ def watch_server(controller: Controller, world: World) -> None:
     for kind, members in world.members.items():
         controller.watch(members, mapped(_servers_of(world, kind)), selection_changed)
     for informer in world.owned.values():
-        controller.watch(informer, for_owner(MCPSERVERS.group, MCPSERVERS.kind))
+        controller.watch(informer, for_owner(MCPSERVERS.group, MCPSERVERS.kind), not_own)
     controller.watch(world.pods, mapped(servers_of_pod))
     for source, referring in _references(world):
         controller.watch(source, mapped(_servers_of_referring(world, referring)))

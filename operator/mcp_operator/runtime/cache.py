@@ -110,13 +110,13 @@ class Cache:
             return
         if self._selection.metadata_only:
             obj = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
-        self._put(obj)
+        self._put(obj, own=True)
 
     def resync(self, obj: Object) -> None:
         """Tell the handlers of an object once more, though nothing happened to it."""
         self._dispatch(Event("Generic", None, obj, initial=True))
 
-    def _put(self, obj: Object, *, newer_only: bool = True) -> bool:
+    def _put(self, obj: Object, *, newer_only: bool = True, own: bool = False) -> bool:
         """Store an object and tell of it; return False if it is no news."""
         old = self.store.get(key_of(obj))
         version = resource_version_of(obj)
@@ -129,9 +129,10 @@ class Cache:
         self.store.put(obj)
         if old is None:
             self._objects.inc()
-            self._dispatch(Event("Created", None, obj, initial=not self.synced.is_set()))
+            initial = not self.synced.is_set()
+            self._dispatch(Event("Created", None, obj, initial=initial, own=own))
         else:
-            self._dispatch(Event("Updated", old, obj))
+            self._dispatch(Event("Updated", old, obj, own=own))
         return True
 
     def _delete(self, old: Object, *, final_state_unknown: bool = False) -> None:

@@ -91,7 +91,7 @@ def test_the_single_form_is_a_definition_of_its_own() -> None:
     service = {"name": "orders", "port": 80, "path": "/find"}
     (only,) = MCPTool.model_validate(
         tool(service=service, title="Find", method="GET", inputSchema={"type": "object"})
-    ).spec.definitions()
+    ).spec.definitions
     assert (only.name, only.title, only.path, only.method) == ("search", "Find", "/find", "GET")
     assert only.input_schema == {"type": "object"}
     assert only.request is not None
@@ -109,7 +109,7 @@ def test_an_entry_takes_the_path_of_the_service_only_without_its_own() -> None:
             {"name": "two", "service": own},
             service={"name": "orders", "port": 80, "path": "/base"},
         )
-    ).spec.definitions()
+    ).spec.definitions
     assert first.service is not None
     assert second.service is not None
     assert (first.path, first.service.name) == ("/one", "orders")
@@ -127,7 +127,7 @@ def test_an_entry_inherits_field_by_field_what_it_does_not_set() -> None:
             request={"credentials": credentials, "contentType": "application/xml"},
             response={"maxBytes": 5},
         )
-    ).spec.definitions()
+    ).spec.definitions
     assert (first.method, first.timeout, first.enabled) == ("PATCH", "9s", True)
     assert (second.method, second.timeout, second.enabled) == ("PUT", "1s", False)
     for definition, content_type in ((first, "text/plain"), (second, "application/xml")):
@@ -140,12 +140,12 @@ def test_an_entry_inherits_field_by_field_what_it_does_not_set() -> None:
 
 def test_disabling_the_object_disables_every_entry() -> None:
     spec = MCPTool.model_validate(tools({"name": "a", "path": "/"}, enabled=False)).spec
-    assert [definition.enabled for definition in spec.definitions()] == [False]
+    assert [definition.enabled for definition in spec.definitions] == [False]
 
 
 def test_a_tool_of_the_ancestor_posts() -> None:
     bare = next(obj for _, obj in ancestor_manifests() if obj["metadata"]["name"] == "bare")
-    (only,) = MCPTool.model_validate(migrated(bare)).spec.definitions()
+    (only,) = MCPTool.model_validate(migrated(bare)).spec.definitions
     assert (only.method, only.path, only.input_schema) == ("POST", "/api/tool", {})
 
 

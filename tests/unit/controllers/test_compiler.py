@@ -55,6 +55,23 @@ async def test_another_fact_gives_another_result(
     assert [finding.reason for finding in without.findings] == [Reason.SERVICE_NOT_FOUND]
 
 
+async def test_a_grant_that_comes_or_goes_gives_another_result(
+    cluster: CachedCluster, compiler: Compiler
+) -> None:
+    raw = cluster.tool("search", service={"name": "orders", "namespace": "other", "port": 80})
+    meta = {"namespace": "other"}
+    cluster.put("Service", "orders", metadata=meta, spec={"ports": [{"port": 80}]})
+    assert not (await compiler.compile(raw)).entries
+    source = {"group": "mcp-operator.dev", "kind": "MCPTool", "namespace": "demo"}
+    spec = {"from": [source], "to": [{"group": "", "kind": "Service"}]}
+    cluster.put("ReferenceGrant", "tools", metadata=meta, spec=spec)
+    allowed = await compiler.compile(raw)
+    assert len(allowed.entries) == 1
+    assert await compiler.compile(raw) is allowed
+    cluster.put("ReferenceGrant", "tools", metadata=meta, spec={**spec, "from": []})
+    assert not (await compiler.compile(raw)).entries
+
+
 async def test_a_member_that_is_made_anew_is_compiled_anew(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:

@@ -8,13 +8,14 @@ import pytest
 
 from mcp_operator.builders.labels import child_labels
 from mcp_operator.builders.members import MemberKind
+from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.controllers.watches import (
     nudge_for_secret,
     programmed_changed,
     watch_members,
     watch_server,
 )
-from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.meta import Key, Object, owner_reference
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.reconcile import Request
@@ -196,6 +197,22 @@ async def test_pods_and_children_concern_their_server(queues: Queues) -> None:
     assert await queues.taken() == {BAR}
     queues.cluster.put("Deployment", "foreign", metadata={"labels": {"app": "x"}})
     assert await queues.taken() == set()
+
+
+async def test_a_child_that_the_operator_wrote_itself_concerns_nobody(queues: Queues) -> None:
+    server = queues.cluster.server("shop")
+    await queues.taken()
+    head = {"apiVersion": "apps/v1", "kind": "Deployment"}
+    metadata = {
+        "name": "mcp-server-shop",
+        "namespace": "demo",
+        "labels": child_labels("shop", "Gateway"),
+        "ownerReferences": [owner_reference(server)],
+    }
+    await queues.cluster.apply(DEPLOYMENTS, {**head, "metadata": metadata})
+    assert await queues.taken() == set()
+    queues.cluster.put("Deployment", "mcp-server-shop", spec={"replicas": 5})
+    assert await queues.taken() == {SHOP}
 
 
 async def test_a_secret_concerns_who_refers_to_it_their_servers_and_their_rivals(

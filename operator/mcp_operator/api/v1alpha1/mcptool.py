@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
@@ -247,8 +248,9 @@ class MCPToolSpec(ApiModel):
     """Several tools of one Service; service, method, request, response and timeout of the object
     are the defaults of the entries."""
 
+    @functools.cached_property
     def definitions(self) -> tuple[ToolDefinition, ...]:
-        """Return the tools of either form, with everything inherited filled in.
+        """The tools of either form, with everything inherited filled in.
 
         `service`, `path` and `method` are always set. As in the ancestor, the path of an entry
         replaces that of its service; it is not appended.
