@@ -231,6 +231,10 @@ class ControlPlane:
                 "--leader-elect=false",
                 "--secure-port=0",
                 "--profiling=false",
+                # By default 20 requests a second, and a look at autoscalers every 15 s.
+                "--kube-api-qps=1000",
+                "--kube-api-burst=2000",
+                "--horizontal-pod-autoscaler-sync-period=1s",
             ],
         )
         account = "/api/v1/namespaces/default/serviceaccounts/default"

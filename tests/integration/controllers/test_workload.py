@@ -145,7 +145,7 @@ async def test_a_new_server_gets_at_least_what_its_autoscaler_asks_for(
 ) -> None:
     await shop.server("red", autoscaling={"minReplicas": 2, "maxReplicas": 8})
     await eventually(functools.partial(exists, shop, AUTOSCALERS), expected=True)
-    # kube-controller-manager looks at autoscalers every 15 s.
+    # By default kube-controller-manager looks at autoscalers every 15 s.
     await eventually(functools.partial(pods_wanted, shop), 2, seconds=40)
 
 
