@@ -47,8 +47,10 @@ BY_CONFIG_MAP = "configMap"
 BY_SECRET = "secret"  # noqa: S105 - the name of an index
 BY_SLOT = "slot"
 BY_SERVER = "server"
+BY_SELECTOR = "selector"
 
 MemberIndex = Literal["service", "configMap", "secret"]
+LabelPair = tuple[str, str]
 
 
 class World:
@@ -91,9 +93,11 @@ class World:
     def servers_selecting(self, kind: MemberKind, member: Object) -> list[ParsedServer]:
         """Return the servers that select a member now, by name."""
         labels = labels_of(member)
+        namespace = key_of(member).namespace
         servers = [
             server
-            for server in self.servers.store.list(namespace=key_of(member).namespace)
+            for pair in (None, *labels.items())
+            for server in self.servers.store.by_index(BY_SELECTOR, (kind, namespace, pair))
             if not is_deleting(server)
         ]
         found = [
@@ -143,7 +147,18 @@ class World:
         parsed = self.parser.readable_member(member)
         return parsed.slots if parsed else frozenset()
 
+    def _selections(self, server: Object) -> Iterable[tuple[MemberKind, str, LabelPair | None]]:
+        """Yield one label that members must have to be selected, None if there is no such label.
+
+        With one label of each, a member finds its servers without asking all of them.
+        """
+        parsed = self.parser.readable_server(server)
+        for kind, selector in parsed.selectors.items() if parsed else ():
+            pair = min(selector.match_labels.items(), default=None)
+            yield kind, key_of(server).namespace, pair
+
     def _add_indexes(self) -> None:
+        self.servers.add_index(BY_SELECTOR, self._selections)
         for informer in self.members.values():
             informer.add_index(BY_SERVICE, self._referred("services"))
             informer.add_index(BY_CONFIG_MAP, self._referred("config_maps"))
