@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -25,25 +26,36 @@ QUIET_SECONDS = 1.5
 class OperatorProcess:
     """The operator as users run it, and what it says of itself."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, *flags: str) -> None:
+    def __init__(
+        self,
+        kubeconfig: Path | None,
+        namespace: str,
+        *flags: str,
+        within: Sequence[str] = (),
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Start it.
 
         Args:
-            kubeconfig: An administrator's.
-            namespace: The one that it is to work in.
+            kubeconfig: An administrator's; None where `env` and `within` make it find a pod's.
+            namespace: The one that it is to work in; all if empty.
             flags: Further flags; without any there is no leader election.
+            within: A command that ends with the one it is given.
+            env: More environment variables.
         """
         self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
         self._metrics, self._health = free_port(), free_port()
         self._child = self._group.start(
             "operator",
             [
-                *(sys.executable, "-m", "mcp_operator", "operator"),
-                *("--kubeconfig", kubeconfig, "--namespace", namespace, "--log-level", "warning"),
+                *(*within, sys.executable, "-m", "mcp_operator", "operator"),
+                *(("--kubeconfig", kubeconfig) if kubeconfig else ()),
+                *("--namespace", namespace, "--log-level", "warning"),
                 *("--bind-address", "127.0.0.1", "--metrics-port", str(self._metrics)),
                 *("--health-port", str(self._health)),
                 *(flags or ("--no-leader-elect",)),
             ],
+            env={**os.environ, **(env or {})},
         )
 
     async def ready(self) -> None:
@@ -102,7 +114,7 @@ class OperatorProcess:
         last = await self.requests()
         since = time.monotonic()
         while time.monotonic() - since < QUIET_SECONDS:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.25)  # each look costs the operator some CPU time
             now = await self.requests()
             if now != last:
                 last, since = now, time.monotonic()

@@ -6,7 +6,7 @@ Compiling an object knows nothing of servers: the same result serves every serve
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mcp_operator.api.catalog import Backend, PromptEntry, ResourceEntry, SecretKey, ToolEntry
 from mcp_operator.api.conditions import ConditionType
@@ -54,8 +54,7 @@ class UnresolvedError(FaultError):
     condition = ConditionType.RESOLVED_REFS
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """The place an entry takes in a catalog; a server can fill each only once."""
 
     list: Literal["tools", "prompts", "resources"]

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from mcp_operator.api.conditions import ConditionType, is_true
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.members import MemberKind
-from mcp_operator.controllers.world import MemberIndex, World, servers_of_pod
+from mcp_operator.controllers.world import Referred, World, servers_of_pod
 from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import Informer
@@ -88,7 +88,7 @@ Referring = Callable[[Object], Iterator[tuple[MemberKind, Object]]]
 def _references(world: World) -> Iterable[tuple[Informer, Referring]]:
     """Yield each source of objects that members refer to, and who refers to one of them."""
 
-    def by(index: MemberIndex) -> Referring:
+    def by(index: Referred) -> Referring:
         return lambda obj: world.referring(index, key_of(obj))
 
     def granted(grant: Object) -> Iterator[tuple[MemberKind, Object]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 from mcp_operator.api.catalog import Catalog
@@ -42,15 +42,13 @@ REFERENCE_GRANTS = Resource(
 )
 
 BY_OWNER = "owner"
-BY_SERVICE = "service"
-BY_CONFIG_MAP = "configMap"
-BY_SECRET = "secret"  # noqa: S105 - the name of an index
-BY_SLOT = "slot"
+BY_MENTION = "mention"
 BY_SERVER = "server"
 BY_SELECTOR = "selector"
 
-MemberIndex = Literal["service", "configMap", "secret"]
+Referred = Literal["service", "configMap", "secret"]
 LabelPair = tuple[str, str]
+Mention = tuple[Referred, Key] | tuple[str, Slot]
 
 
 class World:
@@ -107,15 +105,15 @@ class World:
         ]
         return sorted(found, key=lambda parsed: parsed.model.name)
 
-    def referring(self, index: MemberIndex, key: Key) -> Iterator[tuple[MemberKind, Object]]:
+    def referring(self, what: Referred, key: Key) -> Iterator[tuple[MemberKind, Object]]:
         """Yield the members that refer to a Service, ConfigMap or Secret."""
         for kind, informer in self.members.items():
-            for member in informer.store.by_index(index, key):
+            for member in informer.store.by_index(BY_MENTION, (what, key)):
                 yield kind, member
 
     def claimants(self, kind: MemberKind, namespace: str, slot: Slot) -> list[Object]:
         """Return the members of a namespace that want a slot."""
-        wanting = self.members[kind].store.by_index(BY_SLOT, (namespace, slot))
+        wanting = self.members[kind].store.by_index(BY_MENTION, (namespace, slot))
         return [member for member in wanting if not is_deleting(member)]
 
     def rivals(self, kind: MemberKind, member: Object) -> Iterator[Key]:
@@ -160,27 +158,27 @@ class World:
     def _add_indexes(self) -> None:
         self.servers.add_index(BY_SELECTOR, self._selections)
         for informer in self.members.values():
-            informer.add_index(BY_SERVICE, self._referred("services"))
-            informer.add_index(BY_CONFIG_MAP, self._referred("config_maps"))
-            informer.add_index(BY_SECRET, self._referred("secrets"))
-            informer.add_index(BY_SLOT, self._wanted)
+            informer.add_index(BY_MENTION, self._mentioned)
         for informer in self.owned.values():
             informer.add_index(BY_OWNER, _owner_uid)
         self.pods.add_index(BY_SERVER, servers_of_pod)
 
-    def _referred(
-        self, what: Literal["services", "config_maps", "secrets"]
-    ) -> Callable[[Object], Iterable[Key]]:
-        def keys(member: Object) -> Iterable[Key]:
-            parsed = self.parser.readable_member(member)
-            found: frozenset[Key] = getattr(parsed.references, what) if parsed else frozenset()
-            return found
+    def _mentioned(self, member: Object) -> Iterable[Mention]:
+        """Yield what a member refers to, and the slots of its namespace that it wants.
 
-        return keys
-
-    def _wanted(self, member: Object) -> Iterable[tuple[str, Slot]]:
-        namespace = key_of(member).namespace
-        return [(namespace, slot) for slot in self._slots(member)]
+        One index for all of them: each costs time at every change of a member.
+        """
+        parsed = self.parser.readable_member(member)
+        if parsed is None:
+            return
+        for service in parsed.references.services:
+            yield "service", service
+        for config_map in parsed.references.config_maps:
+            yield "configMap", config_map
+        for secret in parsed.references.secrets:
+            yield "secret", secret
+        for slot in parsed.slots:
+            yield key_of(member).namespace, slot
 
 
 def servers_of_pod(pod: Object) -> tuple[Key, ...]:

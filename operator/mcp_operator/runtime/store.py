@@ -91,7 +91,7 @@ class Store:
         return [
             obj
             for obj in candidates
-            if (namespace is None or key_of(obj).namespace == namespace)
+            if (namespace is None or obj["metadata"].get("namespace", "") == namespace)
             and (selector is None or selector.matches(labels_of(obj)))
         ]
 
