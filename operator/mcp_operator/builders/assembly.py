@@ -9,11 +9,8 @@ from typing import Literal
 
 from mcp_operator.api.catalog import (
     Catalog,
-    PromptEntry,
-    ResourceEntry,
     SecretKey,
     ServerSettings,
-    ToolEntry,
 )
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.reasons import Reason
@@ -24,7 +21,6 @@ from mcp_operator.builders.members import (
     MemberKind,
     Slot,
     secrets_of,
-    slot_of,
 )
 from mcp_operator.core.meta import Key
 
@@ -67,8 +63,8 @@ def claims(members: Iterable[Compiled]) -> dict[Slot, list[Compiled]]:
     """Return who wants which slot, the oldest claimant first."""
     wanted: dict[Slot, list[Compiled]] = defaultdict(list)
     for member in sorted(members, key=lambda member: member.precedence):
-        for entry in member.entries:
-            wanted[slot_of(entry)].append(member)
+        for slot in member.slots:
+            wanted[slot].append(member)
     return wanted
 
 
@@ -84,9 +80,11 @@ def contest(
         on_conflict: The server's policy.
     """
     lost = {}
-    for slot in map(slot_of, member.entries):
+    for slot in member.slots:
         claimants = wanted[slot]
-        if len(claimants) > 1 and on_conflict == "RejectAll":
+        if len(claimants) == 1:
+            continue
+        if on_conflict == "RejectAll":
             message = (
                 f"{slot} is also claimed by {_rivals(member, claimants)}, and the server's "
                 "naming.onConflict is RejectAll: rename one of them"
@@ -118,7 +116,7 @@ def assemble(
     """
     ordered = sorted(members, key=lambda member: (member.kind, member.precedence))
     wanted = claims(ordered)
-    served: list[Entry] = []
+    served: list[tuple[Slot, Entry]] = []
     whole: list[Compiled] = []
     rejected: list[Rejection] = []
     secrets: set[SecretKey] = set()
@@ -129,9 +127,10 @@ def assemble(
             rejected.append(_rejection(member, findings))
         if not lost:
             whole.append(member)
-        kept = [entry for entry in member.entries if slot_of(entry) not in lost]
-        served.extend(kept)
-        secrets.update(secret for entry in kept for secret in secrets_of(entry))
+        for slot, entry in zip(member.slots, member.entries, strict=True):
+            if slot not in lost:
+                served.append((slot, entry))
+                secrets |= secrets_of(entry)
     return Assembly(_catalog(settings, served), tuple(whole), tuple(rejected), frozenset(secrets))
 
 
@@ -141,14 +140,11 @@ def _rivals(member: Compiled, claimants: Sequence[Compiled]) -> str:
     return ", ".join(others[:NAMED_RIVALS]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _catalog(settings: ServerSettings, served: Iterable[Entry]) -> Catalog:
-    ordered = sorted(served, key=lambda entry: slot_of(entry).identity)
-    return Catalog(
-        server=settings,
-        tools=tuple(entry for entry in ordered if isinstance(entry, ToolEntry)),
-        prompts=tuple(entry for entry in ordered if isinstance(entry, PromptEntry)),
-        resources=tuple(entry for entry in ordered if isinstance(entry, ResourceEntry)),
-    )
+def _catalog(settings: ServerSettings, served: Iterable[tuple[Slot, Entry]]) -> Catalog:
+    lists: dict[str, list[Entry]] = defaultdict(list)
+    for slot, entry in sorted(served, key=lambda placed: placed[0]):
+        lists[slot.list].append(entry)
+    return Catalog.model_validate({"server": settings, **lists})
 
 
 def _rejection(member: Compiled, findings: Sequence[Finding]) -> Rejection:

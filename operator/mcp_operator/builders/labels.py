@@ -37,3 +37,8 @@ def child_labels(server: str, mode: Mode) -> dict[str, str]:
 def managed_selector() -> str:
     """Return the label selector, in query form, that matches children of every server."""
     return f"app.kubernetes.io/managed-by={MANAGED_BY},app.kubernetes.io/name=mcp-server"
+
+
+def users_selector() -> str:
+    """Return the label selector, in query form, that leaves out children of servers."""
+    return f"!{SERVER_LABEL}"

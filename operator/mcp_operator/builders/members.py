@@ -5,7 +5,7 @@ Compiling an object knows nothing of servers: the same result serves every serve
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 from mcp_operator.api.catalog import Backend, PromptEntry, ResourceEntry, SecretKey, ToolEntry
@@ -74,6 +74,7 @@ class Compiled:
         created: Its creationTimestamp, empty for objects read from files.
         entries: What it contributes, faulty entries left out.
         findings: What is wrong with it, or worth saying.
+        slots: The place that each entry takes.
     """
 
     kind: MemberKind
@@ -81,6 +82,10 @@ class Compiled:
     created: str
     entries: tuple[Entry, ...] = ()
     findings: tuple[Finding, ...] = ()
+    slots: tuple[Slot, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "slots", tuple(map(slot_of, self.entries)))
 
     @property
     def precedence(self) -> tuple[str, Key]:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from mcp_operator.api.conditions import Condition, ConditionType, is_true
 from mcp_operator.builders import assembly
-from mcp_operator.builders.members import Compiled, Finding, MemberKind, Slot, slot_of
+from mcp_operator.builders.members import Compiled, Finding, MemberKind, Slot
 from mcp_operator.controllers.claims import Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.ledger import Ledger
@@ -134,7 +134,7 @@ class MemberReconciler(ABC):
 
     async def _lost(self, compiled: Compiled, server: ParsedServer) -> dict[Slot, Finding]:
         contenders = {compiled.key: compiled}
-        for slot in map(slot_of, compiled.entries):
+        for slot in compiled.slots:
             for rival in self._world.claimants(self.kind, compiled.key.namespace, slot):
                 key = key_of(rival)  # its own newer state may be among them: that comes later
                 if key not in contenders and server.selectors[self.kind].matches(labels_of(rival)):

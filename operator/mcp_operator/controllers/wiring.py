@@ -33,6 +33,10 @@ from mcp_operator.runtime.status import StatusWriter
 HASH_ANNOTATION = "mcp-operator.dev/applied-hash"
 """On every child: the hash of what was last applied, so that a removed field is noticed."""
 
+STATUS_DELAY = 0.03
+"""Seconds that the status of a changed member waits. The catalog goes first: people wait for it,
+and the API server would else work on both at the same time."""
+
 RECONCILERS: tuple[type[MemberReconciler], ...] = (
     MCPToolReconciler,
     MCPPromptReconciler,
@@ -77,9 +81,14 @@ def add_controllers(
     ledger = Ledger()
     claims = Claims(client, clock, installation)
 
-    def controller(kind: str, reconciler: Reconciler) -> Controller:
+    def controller(kind: str, reconciler: Reconciler, delay: float = 0.0) -> Controller:
         return Controller(
-            kind.lower(), kind, reconciler, metrics=client.metrics, max_concurrent=workers
+            kind.lower(),
+            kind,
+            reconciler,
+            metrics=client.metrics,
+            max_concurrent=workers,
+            delay=delay,
         )
 
     applier = Applier(
@@ -107,6 +116,7 @@ def add_controllers(
             reconciler(
                 world=world, compiler=compiler, statuses=statuses, ledger=ledger, claims=claims
             ),
+            delay=STATUS_DELAY,
         )
         for reconciler in RECONCILERS
     }

@@ -8,7 +8,7 @@ from typing import Literal
 
 from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS, MCPServer
-from mcp_operator.builders.labels import SERVER_LABEL, managed_selector
+from mcp_operator.builders.labels import SERVER_LABEL, managed_selector, users_selector
 from mcp_operator.builders.members import MemberKind, Slot
 from mcp_operator.builders.resources import (
     CHILDREN,
@@ -68,7 +68,7 @@ class World:
             kind: declare(resource) for kind, resource in MEMBERS.items()
         }
         self.services = declare(SERVICES)
-        self.config_maps = declare(CONFIGMAPS, metadata_only=True)
+        self.config_maps = declare(CONFIGMAPS, metadata_only=True, label_selector=users_selector())
         self.grants = declare(REFERENCE_GRANTS, optional=True)
         self.owned: dict[Resource, Informer] = {
             resource: declare(

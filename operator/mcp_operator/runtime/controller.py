@@ -62,6 +62,7 @@ class Controller:
         metrics: Where the work is measured.
         max_concurrent: Keys worked on at a time, never the same one twice.
         timeout: Seconds that one reconciliation may take.
+        delay: Seconds that a key waits after a change, for more urgent work and further changes.
         rate_limiter: Sets the waits between retries; one with the usual times if None.
     """
 
@@ -74,6 +75,7 @@ class Controller:
         metrics: RuntimeMetrics,
         max_concurrent: int = MAX_CONCURRENT,
         timeout: float = RECONCILE_TIMEOUT,
+        delay: float = 0.0,
         rate_limiter: ExponentialBackoff | None = None,
     ) -> None:
         self.name = name
@@ -82,6 +84,7 @@ class Controller:
         self._reconciler = reconciler
         self._max_concurrent = max_concurrent
         self._timeout = timeout
+        self._delay = delay
         self._sources: list[Source] = []
         self._metrics = ControllerMetrics(name, kind, metrics)
         metrics.max_concurrent_reconciles.labels(name).set(max_concurrent)
@@ -92,8 +95,9 @@ class Controller:
         def handle(event: Event) -> None:
             try:
                 if all(predicate(event) for predicate in predicates):
+                    priority = LOW_PRIORITY if event.initial else 0
                     for key in mapper(event):
-                        self.enqueue(key, priority=LOW_PRIORITY if event.initial else 0)
+                        self.enqueue(key, after=self._delay, priority=priority)
             except Exception:
                 # An object that a mapper cannot read must not stop the informer for all others.
                 self._metrics.panics.inc()

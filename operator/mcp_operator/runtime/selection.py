@@ -30,7 +30,7 @@ class Selection:
 
     Attributes:
         namespace: Only there; everywhere if empty.
-        label_selector: `label=value` requirements, separated by commas.
+        label_selector: `label=value` or `!label` requirements, separated by commas.
         field_selector: `path=value` requirements, separated by commas.
         metadata_only: Of the objects, only the metadata is wanted.
 
@@ -42,8 +42,8 @@ class Selection:
     label_selector: str = ""
     field_selector: str = ""
     metadata_only: bool = False
-    _labels: dict[str, str] = field(init=False, repr=False, compare=False)
-    _fields: dict[str, str] = field(init=False, repr=False, compare=False)
+    _labels: dict[str, str | None] = field(init=False, repr=False, compare=False)
+    _fields: dict[str, str | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_labels", _requirements(self.label_selector))
@@ -53,18 +53,22 @@ class Selection:
         """Tell whether the API server would send this object."""
         return (
             self.namespace in {"", key_of(obj).namespace}
-            and self._labels.items() <= labels_of(obj).items()
+            and all(labels_of(obj).get(name) == value for name, value in self._labels.items())
             and all(_value(obj, path) == value for path, value in self._fields.items())
         )
 
 
-def _requirements(selector: str) -> dict[str, str]:
-    requirements = {}
+def _requirements(selector: str) -> dict[str, str | None]:
+    requirements: dict[str, str | None] = {}
     for part in filter(None, selector.split(",")):
         name, sign, value = part.strip().partition("=")
-        if not sign or name.endswith("!") or value.startswith("="):
-            raise ValueError(f"selector {selector!r}: only name=value is supported, not {part!r}")
-        requirements[name] = value
+        if name.startswith("!") and not sign:
+            requirements[name[1:]] = None
+        elif not sign or "!" in name or value.startswith("="):
+            text = f"selector {selector!r}: only name=value and !name are supported, not {part!r}"
+            raise ValueError(text)
+        else:
+            requirements[name] = value
     return requirements
 
 
