@@ -93,6 +93,12 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Break each promise of the runtime and see its test notice (`-- 5 31`: of those rows)."""
+    python(session, "tests/mutants", *session.posargs)
+
+
+@nox.session(default=False)
 def contract(session: nox.Session) -> None:
     """Run the tests with the official MCP clients."""
     pytest(session, "tests/contract", env=official_clients(session))

@@ -1,15 +1,20 @@
-"""Runs the benchmarks and prints their tables; `--json FILE` writes the figures as well."""
+"""Runs the benchmarks, prints their tables, and compares them with the committed baseline.
+
+Compared is what does not depend on how fast a machine is today: counts of requests, and CPU time in
+units of the run's own yardstick. Times are printed for people.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import dataclasses
-import json
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench.propagation import Figures, connected, measure
+from bench import failover, propagation, scale, workqueue
+from bench.baseline import BASELINE, Report, differences, read, write
+from bench.yardstick import yardstick
 from support.controlplane import Cluster, start_cluster
 from support.crds import install_crds
 from support.provision import UnavailableError
@@ -22,42 +27,67 @@ def say(line: str = "") -> None:
     sys.stdout.flush()
 
 
-def table(rows: list[Figures]) -> None:
-    say(
-        f"  {'change':<20} {'n':>4} {'sent→config':>12} {'p99':>8} {'seen→config':>12} "
-        f"{'writes':>7} {'LIST/GET':>9} {'CPU':>8}"
-    )
-    for row in rows:
-        say(
-            f"  {row.name:<20} {row.changes:>4} {row.sent_to_config:>9.1f} ms "
-            f"{row.sent_to_config_p99:>5.0f} ms {row.seen_to_config:>9.1f} ms "
-            f"{row.writes:>7.2f} {row.lists:>9} {row.cpu_ms:>5.1f} ms"
-        )
-
-
-async def run(cluster: Cluster, changes: int) -> dict[str, object]:
-    results: dict[str, object] = {}
-    async with connected(cluster.kubeconfig) as client:
-        await install_crds(client)
+async def _propagation(cluster: Cluster, report: Report, changes: int) -> None:
     for servers, tools in SHAPES:
-        rows, facts = await measure(cluster.kubeconfig, servers, tools, changes)
+        rows, facts = await propagation.measure(cluster.kubeconfig, servers, tools, changes)
         say(f"\n{servers} server(s) with {tools} tools; medians, per change:")
-        table(rows)
-        say(
-            f"  cold: {facts['cold_seconds']:.1f} s, {facts['cold_cpu_seconds']:.2f} s CPU, "
-            f"{facts['cold_requests']:.0f} requests; {facts['rss_mib']:.0f} MiB resident"
-        )
-        results[f"{servers}x{tools}"] = {
-            "changes": [dataclasses.asdict(row) for row in rows],
-            **facts,
-        }
-    return results
+        say(propagation.table(rows))
+        say("  " + ", ".join(f"{name} {value:,.2f}" for name, value in facts.items()))
+        prefix = f"{servers}x{tools}"
+        for row in rows:
+            if row.cpu_ms:
+                report.counts[f"{prefix} {row.name}: writes"] = row.writes
+                report.cpu_seconds[f"{prefix} {row.name}"] = row.cpu_ms / 1000
+        report.counts[f"{prefix} from cold: writes"] = facts["cold_writes"]
+        report.cpu_seconds[f"{prefix} from cold"] = facts["cold_cpu_seconds"]
+
+
+async def _scale(cluster: Cluster, report: Report, changes: int) -> None:
+    say("\nat scale:")
+    for name, figures in (await scale.measure(cluster.kubeconfig)).items():
+        say(f"  {name}: " + ", ".join(f"{what} {value:,.2f}" for what, value in figures.items()))
+        report.cpu_seconds[name] = figures["cpu_seconds"]
+        if "writes" in figures:
+            report.counts[f"{name}: writes"] = figures["writes"]
+
+
+async def _queue(cluster: Cluster, report: Report, changes: int) -> None:
+    say("\nwork queue:")
+    for name, rate in (await asyncio.to_thread(workqueue.measure)).items():
+        say(f"  {name:<34} {rate:>12,.0f} keys/s")
+        report.cpu_seconds[f"queue: {name}"] = workqueue.KEYS / rate
+
+
+async def _failover(cluster: Cluster, report: Report, changes: int) -> None:
+    say("\nfailover with production times, from the leader's end to the standby's first write:")
+    for row in await failover.measure(cluster.kubeconfig):
+        say(f"  {row.name}: median {row.median:.2f} s, longest {row.longest:.2f} s of {row.runs}")
+
+
+PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {
+    "propagation": _propagation,
+    "scale": _scale,
+    "queue": _queue,
+    "failover": _failover,
+}
+
+
+async def run(cluster: Cluster, parts: list[str], changes: int) -> Report:
+    async with propagation.connected(cluster.kubeconfig) as client:
+        await install_crds(client)
+    report = Report(yardstick_seconds=yardstick())
+    for part in parts:
+        await PARTS[part](cluster, report, changes)
+    report.yardstick_seconds = (report.yardstick_seconds + yardstick()) / 2
+    return report
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all if none is named")
     parser.add_argument("--changes", type=int, default=40, help="changes of each kind")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--json", type=Path, help="file for what is compared")
+    parser.add_argument("--accept", action="store_true", help="make this run the baseline")
     arguments = parser.parse_args()
     try:
         cluster = start_cluster(say)
@@ -65,12 +95,17 @@ def main() -> int:
         say(str(error))
         return 1
     try:
-        results = asyncio.run(run(cluster, arguments.changes))
+        report = asyncio.run(run(cluster, arguments.parts or [*PARTS], arguments.changes))
     finally:
         cluster.stop()
     if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=2), encoding="utf-8")
-    return 0
+        write(report, arguments.json)
+    if arguments.accept:
+        write(report, BASELINE)
+        return 0
+    worse = differences(report, read(BASELINE))
+    say("\n" + ("\n".join(worse) or "No more requests and no more CPU time than the baseline."))
+    return 1 if worse else 0
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import json
 import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,21 @@ class Figures:
     writes: float
     lists: int
     cpu_ms: float
+
+
+def table(rows: Sequence[Figures]) -> str:
+    """Return the rows as text, with what they are more than the floor."""
+    floor = rows[-1]
+    head = "  change                  n  sent→config      p99  seen→config   over floor  writes"
+    lines = [f"{head}  reads      CPU"]
+    for row in rows:
+        over = row.sent_to_config - floor.sent_to_config
+        lines.append(
+            f"  {row.name:<20} {row.changes:>4} {row.sent_to_config:>9.1f} ms "
+            f"{row.sent_to_config_p99:>5.0f} ms {row.seen_to_config:>9.1f} ms {over:>8.1f} ms "
+            f"{row.writes:>7.2f} {row.lists:>6} {row.cpu_ms:>5.1f} ms"
+        )
+    return "\n".join(lines)
 
 
 class Witness:

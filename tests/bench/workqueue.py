@@ -1,13 +1,12 @@
-"""How many keys per second go through the work queue. Needs no cluster.
+"""How many keys per second go through the work queue.
 
-Run it with `python tests/bench/workqueue.py [KEYS]`. The queue is alone in its process here; in an
-operator a key costs a reconciliation, which takes a thousand times as long.
+The queue has nothing else beside it here; in an operator a key costs a reconciliation, which takes
+a thousand times as long.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import Awaitable, Callable
 
@@ -92,12 +91,10 @@ async def rate(scenario: Scenario, keys: list[Key]) -> float:
     return len(keys) / (time.perf_counter() - started)
 
 
-def main(count: int) -> None:
+def measure(count: int = KEYS) -> dict[str, float]:
+    """Return the keys per second of each scenario."""
     keys = [Key("demo", f"tool-{number:06}") for number in range(count)]
-    for name, scenario in SCENARIOS.items():
-        best = max(asyncio.run(rate(scenario, keys)) for _ in range(ROUNDS))
-        sys.stdout.write(f"{name:<34} {best:>12,.0f} keys/s\n")
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else KEYS)
+    return {
+        name: max(asyncio.run(rate(scenario, keys)) for _ in range(ROUNDS))
+        for name, scenario in SCENARIOS.items()
+    }

@@ -1,0 +1,39 @@
+"""The ways to break the runtime that `nox -s mutants` tries, and the table of its promises."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from mutants.catalogue import ROOT, Mutant, catalogue
+
+TOUR = ROOT / "docs" / "explanation" / "controller-runtime.md"
+
+ROWS = {
+    int(number): line
+    for line in TOUR.read_text(encoding="utf-8").splitlines()
+    for number in re.findall(r"^\| (\d+) \|", line)
+}
+
+MUTANTS = catalogue()
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_mutant_changes_code_that_is_there(mutant: Mutant) -> None:
+    text = (ROOT / "operator" / "mcp_operator" / mutant.file).read_text(encoding="utf-8")
+    compile(mutant.applied_to(text), mutant.file, "exec")
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_mutant_is_told_of_in_the_table_with_the_test_that_notices_it(mutant: Mutant) -> None:
+    assert mutant.breaks in ROWS[mutant.row]
+    for test in mutant.tests:
+        path, _, name = test.partition("::")
+        assert f"`{path.removeprefix('tests/')}`: `{name}`" in ROWS[mutant.row]
+        assert re.search(rf"def {name}\(", (ROOT / path).read_text(encoding="utf-8"))
+
+
+def test_every_promise_has_a_mutant_but_the_one_that_has_no_code() -> None:
+    assert {*range(1, 51)} == set(ROWS)
+    assert set(ROWS) - {mutant.row for mutant in MUTANTS} == {37}
