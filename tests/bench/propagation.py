@@ -268,18 +268,18 @@ async def _series(
 
 async def _floor(client: Client, shop: Shop, changes: int, size: int) -> Figures:
     """Measure the way with nobody who decides: event, application of a ConfigMap, event."""
+    tool = "team-0-tool-0"  # the one that was updated, with the status that the operator left
     metadata = {"name": "floor", "namespace": shop.namespace}
     head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
     await client.apply(CONFIGMAPS, head | {"data": {"n": "0", "ballast": "x" * size}})
-    await shop.tool("floor", "nobody")
     witness = Witness(client, shop.namespace)
     following = [asyncio.create_task(witness.follow(r)) for r in (MCPTOOLS, CONFIGMAPS)]
     await asyncio.sleep(0.5)
     from_sent, from_seen = [], []
     for number in range(changes):
-        seen, applied = witness.next(MCPTOOLS, "floor"), witness.next(CONFIGMAPS, "floor")
+        seen, applied = witness.next(MCPTOOLS, tool), witness.next(CONFIGMAPS, "floor")
         sent = time.perf_counter()
-        await shop.patch("MCPTool", "floor", spec={"description": str(number)})
+        await shop.patch("MCPTool", tool, spec={"description": f"floor {number}"})
         at = await seen
         data = {"n": str(number + 1), "ballast": "x" * size}
         await client.apply(CONFIGMAPS, head | {"data": data})
