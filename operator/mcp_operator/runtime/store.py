@@ -19,26 +19,31 @@ _LABEL: Final = "label"
 class _Index:
     """Finds objects by a value; within one value they keep the order in which they came."""
 
-    __slots__ = ("_buckets", "values")
+    __slots__ = ("_buckets", "_found_by", "_values")
 
     def __init__(self, values: IndexFunction) -> None:
-        self.values = values
+        self._values = values
         self._buckets: dict[Hashable, dict[Key, Object]] = {}
+        self._found_by: dict[Key, tuple[Hashable, ...]] = {}
 
-    def put(self, key: Key, old: Object | None, new: Object) -> None:
-        values = tuple(self.values(new))
-        if old is not None:
-            self.discard(key, set(self.values(old)).difference(values))
+    def put(self, key: Key, obj: Object) -> None:
+        values = tuple(self._values(obj))
+        before = self._found_by.get(key, ())
+        if values != before:
+            self._discard(key, set(before).difference(values))
+            self._found_by[key] = values
         for value in values:
-            self._buckets.setdefault(value, {})[key] = new
+            self._buckets.setdefault(value, {})[key] = obj
 
-    def discard(self, key: Key, values: Iterable[Hashable]) -> None:
+    def remove(self, key: Key) -> None:
+        self._discard(key, self._found_by.pop(key, ()))
+
+    def _discard(self, key: Key, values: Iterable[Hashable]) -> None:
         for value in values:
-            bucket = self._buckets.get(value)
-            if bucket is not None:
-                bucket.pop(key, None)
-                if not bucket:
-                    del self._buckets[value]
+            bucket = self._buckets[value]
+            bucket.pop(key, None)
+            if not bucket:
+                del self._buckets[value]
 
     def bucket(self, value: Hashable) -> dict[Key, Object]:
         return self._buckets.get(value, {})
@@ -105,7 +110,7 @@ class Store:
             raise ValueError(f"the store has an index {name!r} already: choose another name")
         index = self._indexes[name] = _Index(values)
         for key, obj in self._objects.items():
-            index.put(key, None, obj)
+            index.put(key, obj)
 
     def by_index(self, name: str, value: Hashable) -> Objects:
         """Return the objects that an index has under a value.
@@ -118,10 +123,9 @@ class Store:
     def put(self, obj: Object) -> None:
         """Put in an object, or put it in the place of an older state."""
         key = key_of(obj)
-        old = self._objects.get(key)
         self._objects[key] = obj
         for index in self._indexes.values():
-            index.put(key, old, obj)
+            index.put(key, obj)
 
     def remove(self, key: Key) -> None:
         """Take out an object.
@@ -129,6 +133,6 @@ class Store:
         Raises:
             KeyError: There is none of that name.
         """
-        old = self._objects.pop(key)
+        del self._objects[key]
         for index in self._indexes.values():
-            index.discard(key, index.values(old))
+            index.remove(key)

@@ -8,6 +8,8 @@ import json
 
 import pytest
 
+from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
+from mcp_operator.builders.names import config_name
 from mcp_operator.builders.resources import (
     CONFIGMAPS,
     DEPLOYMENTS,
@@ -135,6 +137,19 @@ async def test_the_children_of_a_deleted_server_go_with_it(red: Shop) -> None:
     await red.delete("MCPServer", "red")
     for resource in (DEPLOYMENTS, SERVICES, ROLES):
         await eventually(functools.partial(exists, red, resource), expected=False, seconds=30)
+
+
+async def test_what_the_operator_left_behind_can_be_deleted_without_it(
+    red: Shop, operator: Operator
+) -> None:
+    await operator.stop()
+    await red.delete("MCPTool", "search")
+    assert await red.find(MCPTOOLS, "search") is None
+    await red.delete("MCPServer", "red")
+    assert await red.find(MCPSERVERS, "red") is None
+    for resource in (DEPLOYMENTS, SERVICES, ROLES, CONFIGMAPS):
+        name = config_name("red") if resource == CONFIGMAPS else NAME
+        await eventually(functools.partial(exists, red, resource, name), expected=False, seconds=30)
 
 
 async def test_nothing_is_written_at_rest(red: Shop, operator: Operator) -> None:
