@@ -239,7 +239,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure how fast a change reaches the catalog, and what it costs the API server."""
+    """Measure propagation, scale, queue and failover; compare with the baseline (`-- --help`)."""
     python(session, "tests/bench", *session.posargs)
 
 

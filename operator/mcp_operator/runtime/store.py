@@ -36,7 +36,7 @@ class _Index:
             self._buckets.setdefault(value, {})[key] = obj
 
     def remove(self, key: Key) -> None:
-        self._discard(key, self._found_by.pop(key, ()))
+        self._discard(key, set(self._found_by.pop(key, ())))
 
     def _discard(self, key: Key, values: Iterable[Hashable]) -> None:
         for value in values:
