@@ -5,25 +5,32 @@ from __future__ import annotations
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import child
 from mcp_operator.builders.names import child_name
-from mcp_operator.builders.resources import HTTPROUTES
+from mcp_operator.builders.resources import HTTPROUTES, SERVICES
 from mcp_operator.core.meta import Object
 
 
 def build_http_route(server: MCPServer) -> Object | None:
-    """Return the HTTPRoute, or nothing where the server does not ask for one."""
+    """Return the HTTPRoute, or nothing where the server does not ask for one.
+
+    It spells the defaults out: its lists are ours as a whole, so that a field more, or a backend,
+    is a difference.
+    """
     wanted = server.spec.http_route
     if wanted is None:
         return None
     name = child_name(server.name)
     path = {"type": "PathPrefix", "value": wanted.path_prefix}
+    service = {"kind": SERVICES.kind, "name": name, "port": server.spec.service.port, "weight": 1}
     spec: Object = {
         "parentRefs": [
-            parent.model_dump(by_alias=True, exclude_none=True) for parent in wanted.parent_refs
+            {"group": HTTPROUTES.group, "kind": "Gateway"}
+            | parent.model_dump(by_alias=True, exclude_none=True)
+            for parent in wanted.parent_refs
         ],
         "rules": [
             {
                 "matches": [{"path": path}],
-                "backendRefs": [{"name": name, "port": server.spec.service.port}],
+                "backendRefs": [service],
             }
         ],
     }

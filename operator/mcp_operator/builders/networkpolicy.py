@@ -78,7 +78,7 @@ def _egress(server: MCPServer, surroundings: Surroundings) -> list[Object]:
         if extra.to:
             rule["to"] = [_peer(peer) for peer in extra.to]
         if extra.ports:
-            rule["ports"] = [_written(port) for port in extra.ports]
+            rule["ports"] = [_written(port) | {"protocol": port.protocol} for port in extra.ports]
         rules.append(rule)
     return rules
 

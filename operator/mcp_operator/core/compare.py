@@ -1,7 +1,9 @@
 """Does a live object have everything that was applied to it?
 
 The API server adds defaults and the fields of others, writes quantities in its own way and leaves
-out what is empty. None of these is a difference.
+out what is empty. None of these is a difference. But some structures have one owner as a whole, and
+of those nobody may add a part: with one more label a selector selects less, with one more subject
+a binding grants more. Whoever applies one writes the defaults into it, too.
 """
 
 from __future__ import annotations
@@ -16,9 +18,32 @@ from pydantic_core import to_json
 
 from mcp_operator.core.meta import Object
 
-_MERGE_KEYS: Final = ("uid", "mountPath", "containerPort", "name")
-"""The keys of lists that several owners share, in the order in which they are unique: mounts have
-a name, too, but not one of their own (`x-kubernetes-list-map-keys` in Kubernetes' OpenAPI)."""
+_SHARED_LISTS: Final = {
+    "containers": frozenset({"name"}),
+    "env": frozenset({"name"}),
+    "initContainers": frozenset({"name"}),
+    "ownerReferences": frozenset({"uid"}),
+    "ports": frozenset({"containerPort", "port", "protocol"}),
+    "topologySpreadConstraints": frozenset({"topologyKey", "whenUnsatisfiable"}),
+    "volumeMounts": frozenset({"mountPath"}),
+    "volumes": frozenset({"name"}),
+}
+"""Lists whose items may have several owners, and the keys by which the items are told apart
+(`x-kubernetes-list-map-keys` in Kubernetes' OpenAPI). All other lists have one owner."""
+
+_WHOLE_MAPS: Final = frozenset(
+    {
+        "configMapKeyRef",
+        "fieldRef",
+        "labelSelector",
+        "nodeSelector",
+        "podSelector",
+        "scaleTargetRef",
+        "secretKeyRef",
+        "selector",
+    }
+)
+"""Maps that have one owner (`x-kubernetes-map-type: atomic`)."""
 
 _QUANTITY_PARENTS: Final = frozenset({"limits", "requests"})
 _QUANTITY_FIELDS: Final = frozenset({"sizeLimit", "divisor"})
@@ -42,8 +67,8 @@ def fingerprint(desired: Object) -> str:
 
 
 def covers(live: Any, desired: Any) -> bool:
-    """Tell whether `live` has all that is in `desired`; it may have more."""
-    return _covers(live, desired, is_quantity=False)
+    """Tell whether `live` has all that is in `desired`; it may have more where others may add."""
+    return _covers(live, desired, "")
 
 
 def quantity(text: str) -> Decimal | None:
@@ -57,13 +82,20 @@ def quantity(text: str) -> Decimal | None:
     return Decimal(number) * _SUFFIXES[suffix]
 
 
-def _covers(live: Any, desired: Any, *, is_quantity: bool) -> bool:
+def _covers(
+    live: Any, desired: Any, name: str, *, is_quantity: bool = False, is_whole: bool = False
+) -> bool:
+    """Compare two values of the field `name`; `is_whole` means that nobody may add to them."""
+    is_quantity = is_quantity or name in _QUANTITY_PARENTS or name in _QUANTITY_FIELDS
+    is_whole = is_whole or name in _WHOLE_MAPS
     if isinstance(desired, dict):
-        return isinstance(live or {}, dict) and _covers_fields(
-            live or {}, desired, are_quantities=is_quantity
+        live = {} if live is None and not is_whole else live  # an empty selector selects all
+        return isinstance(live, dict) and _covers_fields(
+            live, desired, is_quantity=is_quantity, is_whole=is_whole
         )
     if isinstance(desired, list):
-        return isinstance(live or [], list) and _covers_items(live or [], desired)
+        keys = frozenset[str]() if is_whole else _SHARED_LISTS.get(name, frozenset())
+        return isinstance(live or [], list) and _covers_items(live or [], desired, keys)
     if live is None:
         return desired is None or desired == ""
     if type(live) is type(desired) and live == desired:
@@ -72,32 +104,27 @@ def _covers(live: Any, desired: Any, *, is_quantity: bool) -> bool:
     return value is not None and value == quantity(str(desired))
 
 
-def _covers_fields(live: Object, desired: Object, *, are_quantities: bool) -> bool:
+def _covers_fields(live: Object, desired: Object, *, is_quantity: bool, is_whole: bool) -> bool:
+    if is_whole and any(name not in desired for name, value in live.items() if value != ""):
+        return False
     return all(
-        _covers(
-            live.get(name),
-            value,
-            is_quantity=are_quantities or name in _QUANTITY_PARENTS or name in _QUANTITY_FIELDS,
-        )
+        _covers(live.get(name), value, name, is_quantity=is_quantity, is_whole=is_whole)
         for name, value in desired.items()
     )
 
 
-def _covers_items(live: Sequence[Any], desired: Sequence[Any]) -> bool:
-    merge_key = _merge_key(desired)
-    if merge_key is None:
-        return len(live) == len(desired) and all(map(covers, live, desired))
-    by_key = {item.get(merge_key): item for item in live if isinstance(item, dict)}
-    return all(covers(by_key.get(item[merge_key]), item) for item in desired)
+def _covers_items(live: Sequence[Any], desired: Sequence[Any], keys: frozenset[str]) -> bool:
+    if keys and all(isinstance(item, dict) and not keys.isdisjoint(item) for item in desired):
+        return all(covers(_counterpart(item, live, keys), item) for item in desired)
+    return len(live) == len(desired) and all(
+        _covers(one, other, "", is_whole=True) for one, other in zip(live, desired, strict=True)
+    )
 
 
-def _merge_key(items: Sequence[Any]) -> str | None:
-    """Find the key by which items are told apart, where they are objects that have one."""
-    for name in _MERGE_KEYS:
-        values = [item.get(name) for item in items if isinstance(item, dict)]
-        if len(values) == len(items) > 0 and None not in values and len(set(values)) == len(values):
-            return name
-    return None
+def _counterpart(item: Object, live: Sequence[Any], keys: frozenset[str]) -> Any:
+    """Find the live item that has the keys of a desired one, as far as that names them."""
+    named = {key: item[key] for key in keys & item.keys()}
+    return next((one for one in live if covers(one, named)), None)
 
 
 def _sorted(value: Any) -> Any:

@@ -109,14 +109,17 @@ def test_a_route_leads_from_its_gateways_to_the_service() -> None:
         )
     )
 
+    gateway = {"group": "gateway.networking.k8s.io", "kind": "Gateway"}
     assert route is not None
     assert route["spec"] == {
-        "parentRefs": [{"name": "local"}, parent],
+        "parentRefs": [{**gateway, "name": "local"}, {**gateway, **parent}],
         "hostnames": ["shop.example.com"],
         "rules": [
             {
                 "matches": [{"path": {"type": "PathPrefix", "value": "/shop"}}],
-                "backendRefs": [{"name": "mcp-server-shop", "port": 80}],
+                "backendRefs": [
+                    {"kind": "Service", "name": "mcp-server-shop", "port": 80, "weight": 1}
+                ],
             }
         ],
     }

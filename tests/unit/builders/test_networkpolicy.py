@@ -123,7 +123,10 @@ def test_mode_full_opens_the_way_to_the_pods_behind_the_services() -> None:
 @pytest.mark.parametrize(
     "rule",
     [
-        {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}], "ports": [{"port": 1, "endPort": 9}]},
+        {
+            "to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}],
+            "ports": [{"port": 1, "endPort": 9, "protocol": "TCP"}],
+        },
         {"ports": [{"port": "metrics", "protocol": "UDP"}]},
         {"to": [{"podSelector": {}}]},
         {},

@@ -41,6 +41,20 @@ def test_more_than_is_desired_does_no_harm(value: dict[str, Any], extra: Any) ->
         ({"limits": {"cpu": "2"}}, {"limits": {"cpu": "1"}}),
         ({"data": {"limits": "few"}}, {"data": {"limits": "many"}}),
         ({"data": {"x": "1000m"}}, {"data": {"x": "1"}}),
+        ({"selector": {"a": "1", "b": "2"}}, {"selector": {"a": "1"}}),
+        ({"podSelector": {"matchLabels": {"a": "1", "b": "2"}}}, {"podSelector": {}}),
+        ({"to": [{}]}, {"to": [{"podSelector": {}}]}),
+        ({"subjects": [{"name": "ours"}, {"name": "theirs"}]}, {"subjects": [{"name": "ours"}]}),
+        ({"rules": [{"verbs": ["get"], "x": 1}]}, {"rules": [{"verbs": ["get"]}]}),
+        ({"rules": [{"ports": [{"port": 1}, {"port": 2}]}]}, {"rules": [{"ports": [{"port": 1}]}]}),
+        (
+            {"env": [{"name": "A", "valueFrom": {"fieldRef": {"path": "x", "more": "y"}}}]},
+            {"env": [{"name": "A", "valueFrom": {"fieldRef": {"path": "x"}}}]},
+        ),
+        ({"ports": [{"port": 80, "protocol": "UDP"}]}, {"ports": [{"port": 80}, {"port": 53}]}),
+        ({"volumes": ["a", "b"]}, {"volumes": ["a"]}),
+        ({"volumes": []}, {"volumes": [{"name": "v"}]}),
+        ({"subjects": [{"name": "theirs"}]}, {"subjects": []}),
     ],
 )
 def test_a_difference_is_seen(live: Any, desired: Any) -> None:
@@ -60,14 +74,28 @@ def test_a_difference_is_seen(live: Any, desired: Any) -> None:
             {"env": [{"name": "A", "value": "1"}]},
         ),
         (
-            {"mounts": [{"name": "v", "mountPath": "/b"}, {"name": "v", "mountPath": "/a"}]},
-            {"mounts": [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/b"}]},
+            {"volumeMounts": [{"name": "v", "mountPath": "/b"}, {"name": "v", "mountPath": "/a"}]},
+            {"volumeMounts": [{"name": "v", "mountPath": "/a"}, {"name": "v", "mountPath": "/b"}]},
         ),
         (
             {"ports": [{"name": "http", "port": 80, "protocol": "TCP"}]},
             {"ports": [{"name": "http", "port": 80}]},
         ),
-        ({"rules": [{"verbs": ["get"], "x": 1}]}, {"rules": [{"verbs": ["get"]}]}),
+        (
+            {
+                "topologySpreadConstraints": [
+                    {"topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"},
+                    {"topologyKey": "node", "whenUnsatisfiable": "DoNotSchedule"},
+                    {"topologyKey": "node", "whenUnsatisfiable": "ScheduleAnyway", "maxSkew": 1},
+                ]
+            },
+            {
+                "topologySpreadConstraints": [
+                    {"topologyKey": "node", "whenUnsatisfiable": "ScheduleAnyway", "maxSkew": 1}
+                ]
+            },
+        ),
+        ({"rules": [{"verbs": ["get"], "group": ""}]}, {"rules": [{"verbs": ["get"]}]}),
     ],
 )
 def test_defaults_and_the_servers_own_notation_are_no_difference(live: Any, desired: Any) -> None:
