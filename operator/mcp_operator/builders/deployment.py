@@ -72,7 +72,7 @@ def _pod_template(server: MCPServer, context: BuildContext) -> Object:
         spec["containers"] = [_gateway_container(server, context)]
     else:
         spec["containers"] = [_direct_container(server)]
-        spec["volumes"] = [{"name": "config", "configMap": {"name": config_name(name)}}]
+        spec["volumes"] = [_files(name)]
     return {"metadata": {"labels": child_labels(name, mode)}, "spec": spec}
 
 
@@ -147,6 +147,11 @@ def _direct_container(server: MCPServer) -> Object:
     return container
 
 
+def _files(server: str) -> Object:
+    """Return the volume of the files; null takes away what a volume without a source becomes."""
+    return {"name": "config", "configMap": {"name": config_name(server)}, "emptyDir": None}
+
+
 def _port(name: str, number: int) -> Object:
     return {"name": name, "containerPort": number, "protocol": "TCP"}
 
@@ -183,7 +188,8 @@ def _env(ours: Mapping[str, str], server: MCPServer) -> list[Object]:
     }
     for variable in server.spec.env:
         entry = variable.model_dump(by_alias=True, exclude_none=True)
-        if variable.value == "":
-            del entry["value"]  # the API server leaves it out too, and would seem to have drifted
+        if not variable.value:
+            # Left out by the API server, where it is empty; null takes away what others set here.
+            entry["value"] = None
         entries[variable.name] = entry
     return list(entries.values())

@@ -52,9 +52,10 @@ def build_disruption_budget(server: MCPServer) -> Object | None:
         "selector": {"matchLabels": selector_labels(server.name)},
         # A pod that serves nobody must not keep a node from being drained (KEP-3017).
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        # Both would be refused: null takes away what others set here.
+        "minAvailable": wanted.min_available,
+        "maxUnavailable": wanted.max_unavailable,
     }
-    if wanted.min_available is not None:
-        spec["minAvailable"] = wanted.min_available
-    else:
-        spec["maxUnavailable"] = 1 if wanted.max_unavailable is None else wanted.max_unavailable
+    if wanted.min_available is None and wanted.max_unavailable is None:
+        spec["maxUnavailable"] = 1
     return {**child(server, DISRUPTION_BUDGETS, child_name(server.name)), "spec": spec}

@@ -80,7 +80,11 @@ def test_what_is_scaled_by_cpu_requests_cpu() -> None:
     [{"replicas": 2}, {"replicas": 200}, {"autoscaling": {"minReplicas": 1, "maxReplicas": 2}}],
 )
 def test_from_two_pods_on_evictions_take_one_at_a_time(spec: dict[str, Any]) -> None:
-    assert budget(**spec) == {"maxUnavailable": 1, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+    assert budget(**spec) == {
+        "maxUnavailable": 1,
+        "minAvailable": None,
+        "unhealthyPodEvictionPolicy": "AlwaysAllow",
+    }
 
 
 @pytest.mark.parametrize("spec", [{}, {"replicas": 0}, {"autoscaling": {"maxReplicas": 1}}])
@@ -94,7 +98,9 @@ def test_a_single_pod_can_always_be_evicted(spec: dict[str, Any]) -> None:
 def test_the_limit_that_is_given_is_the_one_that_counts(limit: dict[str, Any]) -> None:
     found = budget(replicas=3, podDisruptionBudget=limit)
 
-    assert found == {**limit, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
+    # Both would be refused: null takes away the other, where somebody set it.
+    limits = {"minAvailable": None, "maxUnavailable": None} | limit
+    assert found == {**limits, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
 
 
 def test_a_budget_can_be_switched_off() -> None:
