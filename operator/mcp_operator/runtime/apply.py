@@ -16,6 +16,7 @@ from mcp_operator.core.meta import (
     is_controlled_by,
     key_of,
     owner_reference,
+    resource_version_of,
     uid_of,
 )
 from mcp_operator.runtime.client import Client
@@ -93,8 +94,10 @@ class Applier:
             raise OwnershipConflictError(resource, live)
         if covers(live, wanted):
             return "unchanged"
+        answer = await self._apply(resource, wanted, uid=uid_of(live))
+        if resource_version_of(answer) == resource_version_of(live):
+            return "unchanged"  # somebody insists, such as an admission webhook: that is no drift
         self._note_drift(resource, wanted, live)
-        await self._apply(resource, wanted, uid=uid_of(live))
         return "updated"
 
     async def release(
@@ -153,11 +156,11 @@ class Applier:
         if annotations_of(live).get(self._annotation) == annotations_of(wanted)[self._annotation]:
             self._client.metrics.drift_corrected.labels(resource.kind).inc()
             _log.info(
-                "Putting back a child that somebody else changed",
+                "Put back a child that somebody else had changed",
                 extra={"child": f"{resource.kind} {key_of(live)}"},
             )
 
-    async def _apply(self, resource: Resource, wanted: Object, **condition: str) -> None:
-        await self._client.apply(
+    async def _apply(self, resource: Resource, wanted: Object, **condition: str) -> Object:
+        return await self._client.apply(
             resource, {**wanted, "metadata": {**wanted["metadata"], **condition}}
         )

@@ -19,6 +19,7 @@ from mcp_operator.runtime.status import StatusWriter
 from support.objects import CONFIG_MAPS
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
+NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
 HASH = "tests.example.com/hash"
 
 
@@ -119,6 +120,24 @@ async def test_a_hand_edit_is_put_back_and_then_nothing_is_written(
         "drift_corrected_total", {"kind": "Deployment"}
     )
     assert drifts == 1
+
+
+async def test_a_default_within_a_list_of_ours_is_no_drift(
+    client: Client, namespace: str, owner: Object, applier: Applier
+) -> None:
+    metadata = {"namespace": namespace, "name": "child"}
+    policy: Object = {
+        "apiVersion": NETWORK_POLICIES.api_version,
+        "kind": NETWORK_POLICIES.kind,
+        "metadata": metadata,
+        "spec": {"podSelector": {}, "ingress": [{"ports": [{"port": 80}]}]},
+    }
+    await applier.apply(owner, policy, NETWORK_POLICIES, None)
+    live = await client.get(NETWORK_POLICIES, Key(namespace, "child"))
+    assert live["spec"]["ingress"] == [{"ports": [{"port": 80, "protocol": "TCP"}]}]
+    assert await applier.apply(owner, policy, NETWORK_POLICIES, live) == "unchanged"
+    labels = {"kind": NETWORK_POLICIES.kind}
+    assert client.metrics.registry.get_sample_value("drift_corrected_total", labels) is None
 
 
 async def test_replicas_and_annotations_of_others_are_not_fought_over(

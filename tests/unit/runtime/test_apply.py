@@ -88,6 +88,20 @@ async def test_what_somebody_else_changed_is_put_back_and_counted(
     assert drifts(client) == 1
 
 
+async def test_what_the_server_will_not_have_otherwise_is_no_drift(
+    client: FakeClient, applier: Applier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
+    insisted = {**stored(client), "data": {"x": "of a webhook"}}
+
+    async def keep(*_: object, **__: object) -> Object:
+        return insisted
+
+    monkeypatch.setattr(client, "apply", keep)
+    assert await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, insisted) == "unchanged"
+    assert drifts(client) is None
+
+
 @pytest.mark.parametrize("owner", [None, OTHER])
 async def test_somebody_elses_object_is_never_written(
     client: FakeClient, applier: Applier, owner: Object | None
