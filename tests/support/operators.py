@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -65,6 +66,15 @@ class Operator:
     def reads(self) -> list[str]:
         """The GETs and LISTs of this count; watches are not among them."""
         return [str(sent) for sent in self._client.log if sent.method == "GET"]
+
+    def drift_corrected(self) -> Counter[str]:
+        """Return how many children were put back so far, by kind."""
+        counted = Counter[str]()
+        for family in self._client.metrics.registry.collect():
+            for sample in family.samples:
+                if sample.name == "drift_corrected_total":
+                    counted[sample.labels["kind"]] = int(sample.value)
+        return counted
 
     async def idle(self) -> None:
         """Wait until nothing is queued or worked on, and stays so for some turns of the loop."""

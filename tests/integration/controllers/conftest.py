@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator
 
 import pytest
 
+from mcp_operator.builders.resources import CHILDREN
 from mcp_operator.runtime.client import Client
+from support import gateway_api
+from support.complete import DIRECT, GATEWAY
 from support.controlplane import Cluster
+from support.mirror import Mirror, mirrored
 from support.operators import Operator, running_operator
 from support.shop import Shop
+from support.waiting import eventually
 
 
 @pytest.fixture
@@ -25,3 +31,33 @@ async def operator(control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator
     """An operator that runs for the test's namespace."""
     async with running_operator(control_plane.kubeconfig, shop.namespace) as operator:
         yield operator
+
+
+@pytest.fixture
+async def routes(client: Client) -> AsyncIterator[None]:
+    """HTTPRoutes are served; an operator has to be started after."""
+    await gateway_api.install(client)
+    yield
+    await gateway_api.remove(client)
+
+
+@pytest.fixture
+async def mirror(routes: None, client: Client, namespace: str) -> AsyncIterator[Mirror]:
+    """A copy of the test's namespace, as far as servers have children there."""
+    async with mirrored(client, namespace, CHILDREN) as mirror:
+        yield mirror
+
+
+@pytest.fixture
+async def complete(routes: None, shop: Shop, operator: Operator) -> Shop:
+    """A gateway `red` and a server `blue` of an image of its own, both of all there is, settled."""
+    await shop.create("Secret", "login", stringData={"token": "x"})
+    credentials = {"type": "Bearer", "secretRef": {"name": "login", "key": "token"}}
+    for server, spec in (("red", GATEWAY), ("blue", DIRECT)):
+        await shop.tool(f"{server}-search", server, request={"credentials": credentials})
+        await shop.server(server, **spec)
+    await eventually(functools.partial(shop.served, "red"), {"red-search": "first"})
+    for server in ("red", "blue"):
+        await eventually(functools.partial(shop.replicas, server), 2, seconds=40)
+    await operator.idle()
+    return shop

@@ -1,9 +1,14 @@
-"""Whatever becomes of a child is put right, unless the child is somebody else's."""
+"""Whatever becomes of a child is put right, field by field, and nothing besides is touched.
+
+The matrix is made from what the API server says that the operator owns.
+"""
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import json
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,175 +19,286 @@ from mcp_operator.builders.resources import (
     CONFIGMAPS,
     DEPLOYMENTS,
     DISRUPTION_BUDGETS,
-    HTTPROUTES,
-    INGRESSES,
-    NETWORKPOLICIES,
-    ROLEBINDINGS,
-    ROLES,
     SERVICEACCOUNTS,
     SERVICES,
 )
-from mcp_operator.core.meta import Object, Resource, uid_of
+from mcp_operator.controllers.wiring import HASH_ANNOTATION
+from mcp_operator.core.meta import Object, Resource, key_of, resource_version_of, uid_of
 from mcp_operator.runtime.errors import ApiError
-from support.managed_fields import Path, at, owned_leaves, pointer
+from support.managed_fields import Mutation, Path, at, mutations, owned_fields, pointer
+from support.mirror import Mirror
 from support.operators import Operator
 from support.shop import Shop
-from support.waiting import eventually
 
-RESTORED_WITHIN = 5.0
-"""Seconds that a difference may last."""
+HASH: Path = ("metadata", "annotations", HASH_ANNOTATION)
 
-EVERYTHING: dict[str, Any] = {
-    "ingress": {"host": "a.example.com"},
-    "autoscaling": {"minReplicas": 2, "maxReplicas": 4},
-    "networkPolicy": {"mode": "Full"},
+_IN_CONTAINERS = "spec/template/spec/containers"
+NEVER_CHANGED = {
+    "Deployment replace spec/selector/matchLabels/app.kubernetes.io/instance",
+    "Deployment replace spec/selector/matchLabels/app.kubernetes.io/name",
+    "Deployment add spec/selector/matchLabels/theirs",
+    "RoleBinding replace roleRef/apiGroup",
+    "RoleBinding replace roleRef/kind",
+    "RoleBinding replace roleRef/name",
+    # What follows must fit to something else in the same object.
+    "Deployment replace spec/strategy/type",
+    "Deployment replace spec/template/metadata/labels/app.kubernetes.io/instance",
+    "Deployment replace spec/template/metadata/labels/app.kubernetes.io/name",
+    f"Deployment replace {_IN_CONTAINERS}/gateway/env/FROM_POD/valueFrom/fieldRef/apiVersion",
+    f"Deployment replace {_IN_CONTAINERS}/server/volumeMounts//etc/mcp/config/name",
+    "HorizontalPodAutoscaler replace spec/metrics/0/type",
+    "HorizontalPodAutoscaler replace spec/metrics/0/resource/target/type",
+    "NetworkPolicy add spec/policyTypes/-",
+    "RoleBinding replace subjects/0/kind",
 }
-KINDS = [resource for resource in CHILDREN if resource != HTTPROUTES]  # see test_routes.py
+"""What the API server refuses to have changed. It refuses many more removals."""
 
-_SELECTOR: Object = {"matchLabels": {"app": "theirs"}}
-_REF: Object = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "theirs"}
-_TARGET: Object = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs"}
-_POD: Object = {
-    "metadata": {"labels": {"app": "theirs"}},
-    "spec": {"containers": [{"name": "theirs", "image": "theirs"}]},
+_SPREAD = {
+    "maxSkew": 2,
+    "topologyKey": "example.com/rack",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "labelSelector": {"matchLabels": {"app": "theirs"}},
 }
-FOREIGN: dict[Resource, Object] = {
-    SERVICEACCOUNTS: {},
-    NETWORKPOLICIES: {"spec": {"podSelector": {}}},
-    ROLES: {"rules": []},
-    ROLEBINDINGS: {"roleRef": _REF},
-    CONFIGMAPS: {"data": {"a": "b"}},
-    DEPLOYMENTS: {"spec": {"replicas": 0, "selector": _SELECTOR, "template": _POD}},
-    AUTOSCALERS: {"spec": {"scaleTargetRef": _TARGET, "maxReplicas": 1}},
-    DISRUPTION_BUDGETS: {"spec": {"selector": _SELECTOR}},
-    SERVICES: {"spec": {"ports": [{"port": 1234}]}},
-    INGRESSES: {"spec": {"defaultBackend": {"service": {"name": "x", "port": {"number": 1}}}}},
+_THEIR_POD = {
+    "metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}},
+    "spec": {
+        "priorityClassName": "theirs",
+        "containers": [
+            {"name": "sidecar", "image": "example.com/sidecar:1"},
+            {"name": "gateway", "env": [{"name": "THEIRS", "value": "kept"}]},
+        ],
+        "topologySpreadConstraints": [_SPREAD],
+        "volumes": [{"name": "theirs", "emptyDir": {}}],
+    },
 }
-"""A minimal object of each kind, of somebody else."""
+THEIRS: Mapping[Resource, Object] = {
+    # Paused, so that no pods are replaced again and again; scaled, as an autoscaler does.
+    DEPLOYMENTS: {"spec": {"paused": True, "replicas": 3, "template": _THEIR_POD}},
+    SERVICES: {"spec": {"sessionAffinity": "ClientIP", "ports": [{"name": "more", "port": 99}]}},
+    CONFIGMAPS: {"data": {"theirs": "kept"}},
+    SERVICEACCOUNTS: {"imagePullSecrets": [{"name": "theirs"}]},
+    AUTOSCALERS: {"spec": {"behavior": {"scaleDown": {"stabilizationWindowSeconds": 7}}}},
+}
+"""What others have set on the children of `red`, beside the metadata that anything may have."""
 
-by_kind = pytest.mark.parametrize("resource", KINDS, ids=lambda resource: resource.kind)
+META: Object = {"annotations": {"somebody": "else"}, "labels": {"their": "own"}}
+PAUSED: Object = {"spec": {"paused": True}}
+
+_CONTAINER: Path = ("spec", "template", "spec", "containers", (("name", "gateway"),))
+EXCLUSIVE: tuple[tuple[Resource, Path, Object], ...] = (
+    (DEPLOYMENTS, (*_CONTAINER, "env", (("name", "FROM_POD"),)), {"valueFrom": None, "value": "x"}),
+    (DEPLOYMENTS, (*_CONTAINER, "env", (("name", "EMPTY"),)), {"value": "x"}),
+    (DISRUPTION_BUDGETS, ("spec",), {"maxUnavailable": None, "minAvailable": 1}),
+)
+"""Fields of which the API server takes one at a time, and the others that take their place."""
 
 
-def name_of(resource: Resource) -> str:
-    return "mcp-server-red-config" if resource == CONFIGMAPS else "mcp-server-red"
+class Child:
+    """One child, and what the operator owns of it."""
+
+    def __init__(self, shop: Shop, mirror: Mirror, resource: Resource, raw: Object) -> None:
+        self._shop = shop
+        self._mirror = mirror
+        self.resource = resource
+        self.name = key_of(raw).name
+        self.owned = owned_fields(raw, "mcp-operator")
+        self.refused: set[str] = set()
+        self.spoilt = 0
+        """Changes that the hash of what was applied does not explain."""
+
+    @property
+    def live(self) -> Object:
+        """The child as it was last seen; without a uid where there is none."""
+        return self._mirror.get(self.resource, self.name) or {"metadata": {}}
+
+    def differs(self, obj: Object) -> Path | None:
+        """Return a path at which an object is not what the operator made it."""
+        return next((path for path, value in self.owned.items() if at(obj, path) != value), None)
+
+    async def spoil(self, mutation: Mutation) -> None:
+        """Do it, and wait until it is undone; or note that the API server refuses it."""
+        for patch in mutation.patches(self.live):
+            after = await self.patched(patch)
+            if after is not None:
+                break
+        else:
+            self.refused.add(f"{self.resource.kind} {mutation}")
+            return
+        if self.differs(after) is None:
+            return  # the API server's default, or a field that it does not know
+        self.spoilt += at(after, HASH) == self.owned[HASH]
+        await self.restored(after, str(mutation))
+
+    async def restored(self, after: Object, what: str) -> None:
+        """Wait until all that is owned is as it was, in a later state than the spoilt one."""
+
+        def is_restored() -> bool:
+            newer = resource_version_of(self.live) > resource_version_of(after)
+            return newer and self.differs(self.live) is None
+
+        try:
+            await self._mirror.until(is_restored)
+        except TimeoutError as error:
+            path = self.differs(self.live)
+            said = f"{self.resource.kind} {self.name} after {what}: {path} is not put back"
+            raise AssertionError(said) from error
+
+    async def patched(self, patch: list[Object]) -> Object | None:
+        path = self.resource.path(*self._shop.key(self.name))
+        headers = {"Content-Type": "application/json-patch+json"}
+        try:
+            raw = await self._shop.client.request("PATCH", path, body=patch, headers=headers)
+        except ApiError as error:
+            if error.status not in {400, 422}:
+                raise
+            return None
+        found: Object = json.loads(raw)
+        return found
 
 
-@pytest.fixture
-async def red(shop: Shop, operator: Operator) -> Shop:
-    """A server `red` that has one child of every kind, settled."""
-    await shop.server("red", **EVERYTHING)
-    await shop.tool("search", "red")
-    await eventually(functools.partial(shop.served, "red"), {"search": "first"})
-    await operator.idle()
-    return shop
-
-
-async def whole(shop: Shop, resource: Resource) -> Object:
-    """Return a child as the API server has it, managed fields and all."""
-    raw = await shop.client.request("GET", resource.path(*shop.key(name_of(resource))))
-    found: Object = json.loads(raw)
+async def children_of(shop: Shop, mirror: Mirror, server: str) -> list[Child]:
+    """Return all children of a server."""
+    found = []
+    for resource in CHILDREN:
+        query = {"labelSelector": f"mcp-operator.dev/server={server}"}
+        path = resource.path(shop.namespace)
+        listed = json.loads(await shop.client.request("GET", path, query=query))["items"]
+        found += [Child(shop, mirror, resource, raw) for raw in listed]
     return found
 
 
-@by_kind
-async def test_a_deleted_child_is_made_again(red: Shop, resource: Resource) -> None:
-    old = await whole(red, resource)
-    await red.client.delete(resource, red.key(name_of(resource)))
-
-    async def is_new() -> bool:
-        new = await red.find(resource, name_of(resource))
-        return new is not None and uid_of(new) != uid_of(old)
-
-    await eventually(is_new, expected=True, seconds=RESTORED_WITHIN)
+async def set_by_others(shop: Shop, child: Child, fields: Object) -> Object:
+    """Apply fields as another manager, by force, as `kubectl apply --server-side` does."""
+    resource = child.resource
+    head = {"apiVersion": resource.api_version, "kind": resource.kind}
+    metadata = {**shop.key(child.name)._asdict(), **fields.get("metadata", {})}
+    obj = head | fields | {"metadata": metadata}
+    return await shop.client.apply(resource, obj, field_manager="somebody")
 
 
-async def test_every_field_that_is_ours_is_put_back(red: Shop, operator: Operator) -> None:
-    """Change, and where the API server lets one, remove each field that the operator applied."""
-    tried = []
-    for resource in KINDS:
-        before = await whole(red, resource)
-        for path, value in owned_leaves(before, "mcp-operator").items():
-            # Who does not name the server as its owner does not belong to it.
-            if path[:2] == ("metadata", "ownerReferences"):
-                continue
-            for operation in ({"op": "replace", "value": _other(value)}, {"op": "remove"}):
-                if await changed(red, resource, path, operation):
-                    await put_back(red, resource, path, value)
-                    tried.append((resource.kind, *path))
-    assert {kind for kind, *_ in tried} == {resource.kind for resource in KINDS}
-    assert len(set(tried)) > 100
+def is_worthwhile(mutation: Mutation) -> bool:
+    """Leave out what gives a child away, and to remove labels singly after all of them."""
+    path = mutation.path
+    if path[:2] == ("metadata", "ownerReferences"):
+        return path[-1] == "blockOwnerDeletion"
+    return mutation.op != "remove" or path[0] != "metadata" or len(path) == 2
+
+
+def place(mutation: Mutation) -> tuple[str, str]:
+    """Return what a mutation does where, whatever the names of list items."""
+    return mutation.op, str(["*" if isinstance(step, tuple) else step for step in mutation.path])
+
+
+def missing(wanted: Any, live: Any, path: str = "") -> list[str]:
+    """Return where an object lacks what others had set on it; list items go by their names."""
+    if isinstance(wanted, dict):
+        found = [
+            missing(value, (live or {}).get(name), f"{path}/{name}")
+            for name, value in wanted.items()
+        ]
+        return [each for one in found for each in one]
+    if isinstance(wanted, list):
+        return missing(_by_name(wanted), _by_name(live or []), path)
+    return [] if wanted == live else [path]
+
+
+def _by_name(items: list[Object]) -> Object:
+    return {item.get("name") or item["topologyKey"]: item for item in items}
+
+
+async def nothing_is_written(shop: Shop, operator: Operator) -> None:
     await operator.idle()
     operator.forget_requests()
-    await red.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
+    for server in ("red", "blue"):
+        await shop.patch("MCPServer", server, metadata={"annotations": {"touched": "1"}})
     await operator.idle()
-    assert operator.writes == []
+    # The number of pods may still change, and a status tells it.
+    assert [write for write in operator.writes if not write.endswith("/status")] == []
 
 
-async def changed(shop: Shop, resource: Resource, path: Path, operation: Object) -> bool:
-    """Change one field of a child; return False where the API server refuses."""
-    try:
-        await shop.client.request(
-            "PATCH",
-            resource.path(*shop.key(name_of(resource))),
-            body=[{**operation, "path": pointer(path)}],
-            headers={"Content-Type": "application/json-patch+json"},
-        )
-    except ApiError as error:
-        if error.status not in {400, 422}:
-            raise
-        return False
-    return True
-
-
-async def put_back(shop: Shop, resource: Resource, path: Path, value: Any) -> None:
-    async def now() -> Any:
-        return at(await whole(shop, resource), path)
-
-    try:
-        await eventually(now, value, seconds=RESTORED_WITHIN)
-    except AssertionError as error:
-        raise AssertionError(f"{resource.kind}{pointer(path)}: {error}") from error
-
-
-def _other(value: Any) -> Any:
-    match value:
-        case bool():
-            return not value
-        case int():
-            return value + 1
-        case _:
-            return f"{value}x"
-
-
-@by_kind
-async def test_an_object_in_the_way_that_is_not_ours_is_never_touched(
-    shop: Shop, operator: Operator, resource: Resource
+@pytest.mark.timeout(300)
+async def test_every_field_that_is_ours_is_put_back(
+    complete: Shop, operator: Operator, mirror: Mirror
 ) -> None:
-    metadata = {"name": name_of(resource), "namespace": shop.namespace}
-    theirs = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
-    before = await shop.client.create(resource, theirs | FOREIGN[resource])
-    await shop.server("red", **EVERYTHING)
+    """Change, add to and remove each field that the operator applied, one at a time."""
+    red = await children_of(complete, mirror, "red")
+    blue = await children_of(complete, mirror, "blue")
+    assert {child.resource for child in red} == set(CHILDREN)
+    theirs = {child: {"metadata": META, **THEIRS.get(child.resource, {})} for child in red}
+    theirs |= {child: PAUSED for child in blue if child.resource == DEPLOYMENTS}
+    for child, fields in theirs.items():
+        await set_by_others(complete, child, fields)
+    done = {(child.resource, place(one)) for child in red for one in mutations(child.owned)}
 
-    async def reason() -> str:
-        return (await shop.condition("MCPServer", "red", "Programmed"))[1]
+    async def spoil(child: Child) -> None:
+        for mutation in mutations(child.owned):
+            new = child in red or (child.resource, place(mutation)) not in done
+            if new and is_worthwhile(mutation):
+                await child.spoil(mutation)
 
-    await eventually(reason, "Conflict")
-    _, _, message = await shop.condition("MCPServer", "red", "Ready")
-    name = f"{shop.namespace}/{name_of(resource)}"
-    assert f"{resource.kind} {name} exists already and has no owner" in message
     await operator.idle()
-    after = await whole(shop, resource)
-    managers = {entry["manager"] for entry in after["metadata"].get("managedFields", ())}
-    assert "mcp-operator" not in managers
-    assert uid_of(after) == uid_of(before)
-    for field in FOREIGN[resource]:
-        assert after[field] == before[field]
+    before = operator.drift_corrected()
+    async with asyncio.TaskGroup() as group:
+        for child in (*red, *blue):
+            group.create_task(spoil(child))
+
+    refused = {each for child in (*red, *blue) for each in child.refused}
+    assert {each for each in refused if " remove " not in each} == NEVER_CHANGED
+    spoilt = Counter[str]()
+    for child in (*red, *blue):
+        spoilt[child.resource.kind] += child.spoilt
+    assert spoilt.total() > 400
+    await operator.idle()
+    assert operator.drift_corrected() - before == spoilt
+    await nothing_is_written(complete, operator)
 
 
-async def test_without_autoscaling_the_number_of_pods_is_put_back_too(
-    shop: Shop, operator: Operator
+async def test_deleted_children_are_all_made_again(
+    complete: Shop, operator: Operator, mirror: Mirror
 ) -> None:
-    await shop.server("red", replicas=2)
-    await eventually(functools.partial(shop.replicas, "red"), 2)
-    assert await changed(shop, DEPLOYMENTS, ("spec", "replicas"), {"op": "replace", "value": 5})
-    await put_back(shop, DEPLOYMENTS, ("spec", "replicas"), 2)
+    children = await children_of(complete, mirror, "red")
+    children += await children_of(complete, mirror, "blue")
+    old = {child: uid_of(child.live) for child in children}
+    for child in children:
+        await complete.client.delete(child.resource, complete.key(child.name))
+
+    def all_are_new() -> bool:
+        return all(uid_of(child.live) not in {"", old[child]} for child in children)
+
+    await mirror.until(all_are_new)
+    await nothing_is_written(complete, operator)
+
+
+async def test_what_others_take_by_force_is_taken_back_and_what_is_theirs_is_kept(
+    complete: Shop, operator: Operator, mirror: Mirror
+) -> None:
+    ours = "app.kubernetes.io/instance"
+    children = await children_of(complete, mirror, "red")
+    for child in children:
+        theirs = THEIRS.get(child.resource, {}) | {"metadata": META}
+        taken: Object = {"labels": {**META["labels"], ours: "theirs"}}
+        after = await set_by_others(complete, child, theirs | {"metadata": {**META, **taken}})
+        await child.restored(after, "a forced apply")
+        assert missing(theirs, child.live) == []
+    await nothing_is_written(complete, operator)
+
+
+async def test_a_field_that_excludes_ours_makes_way_for_it(
+    complete: Shop, operator: Operator, mirror: Mirror
+) -> None:
+    """Replace a field by another that cannot be beside it, as `kubectl set env` and `edit` do."""
+    children = {child.resource: child for child in await children_of(complete, mirror, "red")}
+    for resource, path, change in EXCLUSIVE:
+        child = children[resource]
+        patch = [
+            {"op": "add", "path": pointer(child.live, (*path, name)), "value": value}
+            if value is not None
+            else {"op": "remove", "path": pointer(child.live, (*path, name))}
+            for name, value in change.items()
+        ]
+        after = await child.patched(patch)
+        assert after is not None, f"the API server refuses {path}"
+        await child.restored(after, f"{path} was replaced")
+        for name, value in change.items():
+            assert value is None or at(child.live, (*path, name)) is None
+    await nothing_is_written(complete, operator)

@@ -21,14 +21,6 @@ ROUTE = {"parentRefs": [{"name": "public"}], "hostnames": ["a.example.com"], "pa
 
 
 @pytest.fixture
-async def routes(client: Client) -> AsyncIterator[None]:
-    """HTTPRoutes are served."""
-    await gateway_api.install(client)
-    yield
-    await gateway_api.remove(client)
-
-
-@pytest.fixture
 async def router(routes: None, control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator]:
     """An operator that was started where HTTPRoutes are served."""
     async with running_operator(control_plane.kubeconfig, shop.namespace) as operator:
