@@ -26,6 +26,10 @@ class Mirror:
         """Return an object as it was last seen."""
         return self._informers[resource].store.get(Key(self._namespace, name))
 
+    def list(self, resource: Resource) -> list[Object]:
+        """Return all objects of a resource as they were last seen."""
+        return self._informers[resource].store.list()
+
     async def until(self, holds: Callable[[], bool], *, seconds: float = 20.0) -> None:
         """Wait until something holds of the copy.
 

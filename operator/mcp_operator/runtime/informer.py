@@ -101,16 +101,20 @@ class Informer:
         """Keep the cache fresh until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._reflector.run(), name=f"reflector {self.resource}")
-            group.create_task(self._resync(), name=f"resync {self.resource}")
+            group.create_task(self._resync_now_and_then(), name=f"resync {self.resource}")
 
-    async def _resync(self) -> None:
+    async def resync(self) -> None:
+        """Tell the handlers of every object once more, though nothing happened to it."""
+        for number, obj in enumerate(self.store.list(), start=1):
+            self.cache.resync(obj)
+            if number % _YIELD_EVERY == 0:
+                await asyncio.sleep(0)
+
+    async def _resync_now_and_then(self) -> None:
         while True:
-            spread = random.uniform(0.9, 1.1)  # noqa: S311  # spreads load, guards no secret
-            await asyncio.sleep(RESYNC_PERIOD * spread)
-            for number, obj in enumerate(self.store.list(), start=1):
-                self.cache.resync(obj)
-                if number % _YIELD_EVERY == 0:
-                    await asyncio.sleep(0)
+            # The spread spreads load, and guards no secret.
+            await asyncio.sleep(RESYNC_PERIOD * random.uniform(0.9, 1.1))  # noqa: S311
+            await self.resync()
 
 
 class InformerSet:

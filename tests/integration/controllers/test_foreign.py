@@ -1,0 +1,293 @@
+"""What is not a server's own is never written nor deleted, whatever its name and labels say."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import itertools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.shards import encode
+from mcp_operator.builders.labels import SERVER_LABEL, child_labels
+from mcp_operator.builders.resources import (
+    AUTOSCALERS,
+    CHILDREN,
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    DISRUPTION_BUDGETS,
+    HTTPROUTES,
+    INGRESSES,
+    NETWORKPOLICIES,
+    ROLEBINDINGS,
+    ROLES,
+    SERVICEACCOUNTS,
+    SERVICES,
+)
+from mcp_operator.controllers import mcpserver
+from mcp_operator.core.meta import (
+    Object,
+    Resource,
+    is_controlled_by,
+    key_of,
+    labels_of,
+    owner_reference,
+    uid_of,
+)
+from support.complete import GATEWAY
+from support.mirror import Mirror
+from support.shop import Shop
+from support.waiting import eventually
+
+LITTLE: Mapping[str, Any] = {
+    "mode": "Direct",
+    "image": "example.com/mcp:1",
+    **dict.fromkeys(("autoscaling", "env", "httpRoute", "ingress", "networkPolicy")),
+    "podDisruptionBudget": {"enabled": False},
+}
+"""A change of a spec that leaves as few children as there can be."""
+
+ALWAYS = (
+    (SERVICEACCOUNTS, ""),
+    (CONFIGMAPS, "-config"),
+    (DEPLOYMENTS, ""),
+    (SERVICES, ""),
+)
+"""Those that are left."""
+
+_SELECTOR: Object = {"matchLabels": {"app": "theirs"}}
+_ROLE: Object = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "theirs"}
+_TARGET: Object = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "theirs"}
+_POD: Object = {
+    "metadata": {"labels": {"app": "theirs"}},
+    "spec": {"containers": [{"name": "theirs", "image": "theirs"}]},
+}
+CONTENT: Mapping[Resource, Object] = {
+    SERVICEACCOUNTS: {},
+    NETWORKPOLICIES: {"spec": {"podSelector": {}}},
+    ROLES: {"rules": []},
+    ROLEBINDINGS: {"roleRef": _ROLE},
+    CONFIGMAPS: {"data": {"a": "b"}},
+    DEPLOYMENTS: {"spec": {"replicas": 0, "selector": _SELECTOR, "template": _POD}},
+    AUTOSCALERS: {"spec": {"scaleTargetRef": _TARGET, "maxReplicas": 1}},
+    DISRUPTION_BUDGETS: {"spec": {"selector": _SELECTOR}},
+    SERVICES: {"spec": {"ports": [{"port": 1234}]}},
+    INGRESSES: {"spec": {"defaultBackend": {"service": {"name": "x", "port": {"number": 1}}}}},
+    HTTPROUTES: {"spec": {"hostnames": ["theirs.example.com"]}},
+}
+"""A minimal object of each kind, of somebody else."""
+
+CHANGED_BY_KUBERNETES = (DEPLOYMENTS, AUTOSCALERS, DISRUPTION_BUDGETS)
+"""Those whose statuses its controllers write, so that their versions do not stay."""
+
+OWNERS: Mapping[str, tuple[bool, Object | None]] = {
+    "nobody": (False, None),
+    "nobody, labelled as ours": (True, None),
+    "somebody else": (False, {"apiVersion": "v1", "kind": "ConfigMap", "name": "somebody"}),
+    # The garbage collector does not know this version, and so does not delete what it owned.
+    "a former server": (True, {"apiVersion": "mcp-operator.dev/v1alpha0", "kind": "MCPServer"}),
+}
+"""Whose the object in the way may be, and whether the operator's labels are on it."""
+
+Names = list[tuple[Resource, str]]
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """An object of somebody else's that has the name of a child of a server."""
+
+    server: str
+    resource: Resource
+    name: str
+    before: Object
+
+
+@pytest.fixture
+async def names(complete: Shop, mirror: Mirror) -> Names:
+    """What each child of a server is called, as far as that does not depend on the server."""
+    noise = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(20))
+    await complete.resource("noise", "red", content={"uri": "shop://noise", "text": noise})
+    await mirror.until(lambda: mirror.get(CONFIGMAPS, "mcp-server-red-config-2") is not None)
+    return [
+        (resource, key_of(child).name.removeprefix("mcp-server-red"))
+        for resource in CHILDREN
+        for child in mirror.list(resource)
+        if labels_of(child).get(SERVER_LABEL) == "red"
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _small_shards_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mcpserver, "encode", functools.partial(encode, shard_bytes=400))
+    monkeypatch.setattr(mcpserver, "PROBLEM_RETRY_SECONDS", 1.0)
+
+
+@pytest.fixture
+async def somebody(shop: Shop) -> Object:
+    """An object that may own others."""
+    return await shop.create("ConfigMap", "somebody")
+
+
+async def put_in_the_way(
+    shop: Shop, server: str, child: tuple[Resource, str], owner: str, somebody: Object
+) -> Foreign:
+    """Make an object with the name of a child of a server that is not there yet."""
+    resource, suffix = child
+    labelled, reference = OWNERS[owner]
+    name = f"mcp-server-{server}{suffix}"
+    metadata: Object = {"name": name, "namespace": shop.namespace}
+    if labelled:
+        metadata["labels"] = child_labels(server, "Gateway")
+    if reference:
+        metadata["ownerReferences"] = [{**owner_reference(somebody), "name": server, **reference}]
+    head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+    before = await shop.client.create(resource, head | CONTENT[resource])
+    return Foreign(server, resource, name, before)
+
+
+async def is_untouched(shop: Shop, each: Foreign) -> bool:
+    """Tell whether an object is as it was, and nobody but Kubernetes has written to it."""
+    raw = await shop.client.request("GET", each.resource.path(*shop.key(each.name)))
+    after = json.loads(raw)
+    managers = {entry["manager"] for entry in after["metadata"].get("managedFields", ())}
+    kept = ["uid", "labels", "ownerReferences", "generation", "deletionTimestamp"]
+    if each.resource not in CHANGED_BY_KUBERNETES:
+        kept.append("resourceVersion")
+    same = [after["metadata"].get(name) == each.before["metadata"].get(name) for name in kept]
+    same += [after[name] == each.before[name] for name in CONTENT[each.resource]]
+    return all(same) and managers <= {"mcp-operator-tests", "kube-controller-manager"}
+
+
+def is_made(mirror: Mirror, each: Foreign, server: Object) -> bool:
+    """Tell whether the server's own child is where the foreign object was."""
+    child = mirror.get(each.resource, each.name)
+    return child is not None and is_controlled_by(child, server)
+
+
+@pytest.mark.timeout(180)
+async def test_one_object_in_the_way_is_told_of_and_keeps_no_other_child_from_being_made(
+    complete: Shop, names: Names, mirror: Mirror, somebody: Object
+) -> None:
+    shop = complete
+    foreign = [
+        await put_in_the_way(shop, f"server-{number}", child, owner, somebody)
+        for number, (child, owner) in enumerate(zip(names, itertools.cycle(OWNERS), strict=False))
+    ]
+    for each in foreign:
+        await shop.server(each.server, "red", **GATEWAY)
+    for each in foreign:
+        said = await shop.told("MCPServer", each.server, "Programmed", "Conflict", seconds=30)
+        assert f"{each.resource.kind} {shop.namespace}/{each.name} exists already and" in said
+        server = await shop.get("MCPServer", each.server)
+        for resource, suffix in names:
+            # The index of a catalog must not name a shard that could not be written.
+            if resource != each.resource:
+                child = mirror.get(resource, f"mcp-server-{each.server}{suffix}")
+                assert child is not None, (each, resource)
+                assert is_controlled_by(child, server)
+
+
+@pytest.mark.timeout(180)
+async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
+    complete: Shop, names: Names, mirror: Mirror, somebody: Object
+) -> None:
+    shop = complete
+    servers: dict[str, Object] = {}
+    foreign = [
+        await put_in_the_way(shop, f"server-{number}", child, owner, somebody)
+        for number, owner in enumerate(OWNERS)
+        for child in names
+    ]
+    for each in foreign:
+        if each.server not in servers:
+            servers[each.server] = await shop.server(each.server, "red", **GATEWAY)
+    for server in servers:
+        await shop.told("MCPServer", server, "Programmed", "Conflict", seconds=30)
+    for each in foreign:
+        assert await is_untouched(shop, each), each
+        await shop.client.delete(each.resource, shop.key(each.name))
+    for each in foreign:
+        await mirror.until(functools.partial(is_made, mirror, each, servers[each.server]))
+    for server in servers:
+        await shop.told("MCPServer", server, "Programmed", "NoReadyPods", seconds=30)
+
+
+@pytest.mark.timeout(180)
+async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the_server(
+    complete: Shop, names: Names, mirror: Mirror, somebody: Object
+) -> None:
+    """Of one server for each owner all is in the way, of another what a feature has made."""
+    shop = complete
+    servers = {f"{kind}-{n}": owner for kind in ("all", "few") for n, owner in enumerate(OWNERS)}
+    foreign = [
+        await put_in_the_way(shop, server, child, owner, somebody)
+        for server, owner in servers.items()
+        for child in names
+        if child != ALWAYS[-1] and not (server.startswith("few") and child in ALWAYS)
+    ]
+    for server in servers:
+        await shop.server(server, "red", **GATEWAY)
+    for server in servers:
+        await shop.told("MCPServer", server, "Programmed", "Conflict", seconds=30)
+        await shop.patch("MCPServer", server, spec=LITTLE)
+    for server in servers:
+        expected = "Mounted" if server.startswith("few") else "Conflict"
+        await shop.told("MCPServer", server, "Programmed", expected, seconds=30)
+        await eventually(functools.partial(mode, shop, server), "Direct")
+    for each in foreign:
+        assert await is_untouched(shop, each), each
+    for server in servers:
+        await shop.delete("MCPServer", server)
+    for server in servers:
+        made = functools.partial(mirror.get, ALWAYS[-1][0], f"mcp-server-{server}")
+        await mirror.until(lambda made=made: made() is None, seconds=60)  # type: ignore[misc]
+    for each in foreign:
+        assert await is_untouched(shop, each), each
+
+
+async def mode(shop: Shop, server: str) -> object:
+    """Return the mode that a server's status is about."""
+    return (await shop.get("MCPServer", server))["status"].get("mode")
+
+
+@pytest.mark.timeout(180)
+async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
+    complete: Shop, names: Names
+) -> None:
+    shop = complete
+    taken = []
+    for resource, suffix in set(names) - set(ALWAYS):
+        key = shop.key(f"mcp-server-red{suffix}")
+        change = {"metadata": {"ownerReferences": None, "labels": {"app": "theirs"}}}
+        before = await shop.client.merge_patch(resource, key, change)
+        taken.append((resource, key, before["metadata"]))
+    await shop.told("MCPServer", "red", "Programmed", "Conflict", seconds=30)
+    await shop.patch("MCPServer", "red", spec=LITTLE)
+    await shop.told("MCPServer", "red", "Programmed", "Mounted", seconds=30)
+    await shop.delete("MCPServer", "red")
+    await shop.server("red", **GATEWAY)
+    await shop.told("MCPServer", "red", "Programmed", "Conflict", seconds=30)
+    for resource, key, before in taken:
+        after = (await shop.client.get(resource, key))["metadata"]
+        for field in ("uid", "generation", "labels", "ownerReferences"):
+            assert after.get(field) == before.get(field), (resource, field)
+
+
+@pytest.mark.timeout(180)
+async def test_a_server_made_anew_has_children_of_its_own_once_those_before_are_gone(
+    complete: Shop, names: Names, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcpserver, "PROBLEM_RETRY_SECONDS", 1000.0)  # nothing is waited for
+    shop = complete
+    before = await shop.get("MCPServer", "red")
+    await shop.delete("MCPServer", "red")
+    after = await shop.server("red", **GATEWAY)
+    assert uid_of(after) != uid_of(before)
+    for resource, suffix in names:
+        child = Foreign("red", resource, f"mcp-server-red{suffix}", {})
+        await mirror.until(functools.partial(is_made, mirror, child, after), seconds=60)
+    await shop.told("MCPServer", "red", "Programmed", "NoReadyPods", seconds=30)
