@@ -238,7 +238,7 @@ def _incomplete(view: ServerView) -> bool:
 
 def _grace_left(view: ServerView) -> float:
     """Return the seconds that missing confirmations may still take, 0 where none is awaited."""
-    if view.problem is not None or view.confirmed is None or not view.confirmed.missing:
+    if view.confirmed is None or not view.confirmed.missing:
         return 0.0
     return max(0.0, CONFIRM_GRACE_SECONDS - view.confirmed.waited)
 

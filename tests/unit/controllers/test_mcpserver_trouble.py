@@ -35,6 +35,19 @@ async def test_an_object_in_the_way_is_left_alone_and_named(bench: Bench) -> Non
 
 
 @pytest.mark.looptime
+async def test_a_restart_writes_no_status_before_the_pods_have_answered(bench: Bench) -> None:
+    bench.cluster.put("Service", "mcp-server-shop", spec={"ports": []})
+    bench.pod()
+    await bench.settled()
+    assert bench.status["syncedReplicas"] == 1
+    written = len(bench.cluster.writes)
+    bench.confirmations.forget(SHOP)
+    await bench.settled()
+    later = bench.cluster.writes[written:]
+    assert [obj for _, obj in later if obj["kind"] == "MCPServer"] == []
+
+
+@pytest.mark.looptime
 async def test_a_child_that_is_refused_is_said_and_tried_again(bench: Bench) -> None:
     bench.refuse(SERVICES, "apply")
     with pytest.raises(ApiError, match="denied by policy"):
