@@ -71,6 +71,15 @@ def covers(live: Any, desired: Any) -> bool:
     return _covers(live, desired, "")
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Tell whether two objects have the same in them, where to be empty is to be left out.
+
+    Nor is it a difference to the API server: an empty list that is applied removes a field that was
+    full, and makes an empty one where there was none.
+    """
+    return covers(one, other) and covers(other, one)
+
+
 def quantity(text: str) -> Decimal | None:
     """Return the value of a `resource.Quantity`, or None if the text is not one."""
     found = _QUANTITY.fullmatch(text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_operator.core.compare import covers
+from mcp_operator.core.compare import alike
 from mcp_operator.core.meta import Object, Resource, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -34,9 +34,7 @@ class StatusWriter:
         Raises:
             ApiError: The API server refused.
         """
-        known = live.get("status") or {}
-        # Both ways: an empty list that is dropped stays in the object, which is no difference.
-        if covers(known, status) and covers(status, known):
+        if alike(live.get("status") or {}, status):
             return False
         key = key_of(live)
         applied = {

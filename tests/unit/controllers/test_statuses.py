@@ -96,6 +96,11 @@ async def test_a_stamp_moves_when_anything_else_does_and_only_then(bench: Bench)
     assert bench.raw["status"]["lastSyncTime"] == "2026-01-01T12:00:03Z"
 
 
+async def test_an_empty_list_is_no_news_where_the_server_left_it_out(bench: Bench) -> None:
+    await bench.write(READY, stamp="lastSyncTime", servers=None)
+    assert not await bench.write(READY, stamp="lastSyncTime", servers=[])
+
+
 async def test_the_time_is_told_in_whole_seconds_of_utc(bench: Bench) -> None:
     assert bench.statuses.now() == "2026-01-01T12:00:00Z"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_operator.core.compare import covers, fingerprint, quantity
+from mcp_operator.core.compare import alike, covers, fingerprint, quantity
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -24,6 +24,13 @@ def test_everything_covers_itself(value: Any) -> None:
 @given(value=st.dictionaries(st.text(max_size=3), JSON), extra=JSON)
 def test_more_than_is_desired_does_no_harm(value: dict[str, Any], extra: Any) -> None:
     assert covers({**value, "not there yet": extra}, value)
+
+
+def test_what_is_empty_may_be_left_out_and_nothing_else() -> None:
+    assert alike({"a": 1, "b": []}, {"a": 1})
+    assert alike({"a": 1}, {"a": 1, "b": []})
+    assert not alike({"a": 1, "b": [0]}, {"a": 1})
+    assert not alike({"a": 1}, {"a": 1, "b": [0]})
 
 
 @pytest.mark.parametrize(
