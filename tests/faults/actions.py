@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
@@ -19,10 +20,30 @@ Edit = Callable[[Lines], Lines]
 """Makes other lines of the lines of a watch; each keeps its line end."""
 
 
+@dataclass
+class Seen:
+    """One request that came."""
+
+    method: str
+    path: str
+    query: dict[str, str]
+    at: float
+
+    @property
+    def is_watch(self) -> bool:
+        return self.query.get("watch") == "true"
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """What is asked for; a watch that is opened again asks for the same."""
+        return self.path, self.query.get("labelSelector", ""), self.query.get("fieldSelector", "")
+
+
 class Exchange(Protocol):
     """One request that came to the proxy, and the means to answer it."""
 
     request: web.BaseRequest
+    seen: Seen
 
     async def forward(self, **query: str) -> aiohttp.ClientResponse:
         """Send the request on, with some parameters of its query replaced."""
@@ -79,6 +100,11 @@ def error_line(status: int, reason: str, message: str) -> Action:
     return answer(200, json.dumps(event) + "\n")
 
 
+async def pass_on(exchange: Exchange) -> web.StreamResponse:
+    """Do nothing to it: an action itself, for rules that spare some requests."""
+    return await exchange.give(await exchange.forward())
+
+
 def drop() -> Action:
     """Break the connection before the server has seen anything."""
 
@@ -115,7 +141,7 @@ def delay(seconds: float) -> Action:
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         await asyncio.sleep(seconds)
-        return await exchange.give(await exchange.forward())
+        return await pass_on(exchange)
 
     return act
 

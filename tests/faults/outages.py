@@ -9,38 +9,45 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from faults.actions import Exchange, error_line
-from faults.proxy import FaultProxy
+from faults.actions import Exchange, error_line, pass_on
+from faults.proxy import FaultProxy, Rule
 
 EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
 """Word for word what a server answers to a version that it no longer has."""
 
 
 @asynccontextmanager
-async def blindness(
-    proxy: FaultProxy, namespace: str = "", *, of_all: bool = True
-) -> AsyncIterator[None]:
+async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[Rule]:
     """Cut all watches, or a namespace's, while the block lasts; then their versions expired.
+
+    Each is told so when it is opened again, however late that is. One that was cut before its list
+    was complete has no version, and lists when the block ends.
 
     Args:
         proxy: What they go through.
         namespace: Of the watches; all if empty.
-        of_all: Go on only when all have come back, which they do if all had their lists before.
+
+    Yields:
+        The rule, met when all that were cut have come back and been told.
     """
     over = asyncio.Event()
-    back = asyncio.Semaphore(0)
 
-    async def wait_then_expire(exchange: Exchange) -> web.StreamResponse:
-        back.release()
+    async def wait_then_tell(exchange: Exchange) -> web.StreamResponse:
+        missed = not over.is_set() or exchange.seen.selection in cut
         await over.wait()
-        return await EXPIRED(exchange)
+        if exchange.seen.selection in cut:
+            cut.remove(exchange.seen.selection)
+        end_if_all_know()
+        has_version = "resourceVersion" in exchange.seen.query
+        return await (EXPIRED if missed and has_version else pass_on)(exchange)
+
+    def end_if_all_know() -> None:
+        if over.is_set() and not cut:
+            rule.end()
 
     watches = f"{namespace}.*watch=true"
-    rule = proxy.on(f"{watches}.*resourceVersion=[0-9]", wait_then_expire, times=math.inf)
-    cut = proxy.kill(watches)
-    yield
-    async with asyncio.timeout(30):
-        for _ in range(cut if of_all else 0):
-            await back.acquire()  # one that comes back later would not be told that it expired
-    rule.left = 0
+    rule = proxy.on(watches, wait_then_tell, times=math.inf)
+    cut = [seen.selection for seen in proxy.kill(watches)]
+    yield rule
     over.set()
+    end_if_all_know()

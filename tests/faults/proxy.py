@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,27 +20,14 @@ import yaml
 from aiohttp import web
 from yarl import URL
 
-from faults.actions import Action
+from faults.actions import Action, Seen, pass_on
 from support.certificates import Authority
+
+Serve = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _HOP_BY_HOP = frozenset(
     {"host", "authorization", "connection", "content-length", "transfer-encoding", "date", "server"}
 )
-
-
-@dataclass
-class Seen:
-    """One request that came, and the rule it met."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    at: float
-    rule: Rule | None = None
-
-    @property
-    def is_watch(self) -> bool:
-        return self.query.get("watch") == "true"
 
 
 @dataclass(eq=False)
@@ -59,6 +46,11 @@ class Rule:
         if self.left <= 0:
             self.met.set()
         return True
+
+    def end(self) -> None:
+        """Take no more requests."""
+        self.left = 0
+        self.met.set()
 
 
 class FaultProxy:
@@ -80,7 +72,7 @@ class FaultProxy:
         self._exchanges: set[_Exchange] = set()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.rotate_ca("first")
-        self._server = web.Server(self._serve)
+        self._server = _Server(self._serve, self._hung_up)
         self._listener: asyncio.Server | None = None
         self._port = 0
         self._session: aiohttp.ClientSession | None = None
@@ -118,12 +110,14 @@ class FaultProxy:
         self._rules.clear()
         self.seen.clear()
 
-    def kill(self, pattern: str = "watch=true") -> int:
-        """Break the connections of the requests under way that a pattern finds; count them."""
-        found = [each for each in self._exchanges if re.search(pattern, each.line)]
+    def kill(self, pattern: str = "watch=true") -> list[Seen]:
+        """Break the connections of the requests under way that a pattern finds; return these."""
+        found = [
+            each for each in self._exchanges if not each.broken and re.search(pattern, each.line)
+        ]
         for each in found:
             each.abort()
-        return len(found)
+        return [each.seen for each in found]
 
     def hang_up(self) -> None:
         """Break all connections, those at rest as well."""
@@ -135,6 +129,10 @@ class FaultProxy:
         """Let nothing through any more of the answers under way that a pattern finds."""
         for each in self._exchanges:
             each.stalled |= bool(re.search(pattern, each.line))
+
+    async def deserted(self) -> bool:
+        """Tell whether no client is connected, and all that any of them sent has been served."""
+        return not self._server.connections
 
     async def refuse(self) -> None:
         """Stop listening: connections are refused. Those that exist stay."""
@@ -198,16 +196,15 @@ class FaultProxy:
         line = f"{request.method} {request.path_qs}"
         rule = next((rule for rule in self._rules if rule.takes(line)), None)
         now = asyncio.get_running_loop().time()
-        self.seen.append(Seen(request.method, request.path, dict(request.query), now, rule))
+        seen = Seen(request.method, request.path, dict(request.query), now)
+        self.seen.append(seen)
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return web.json_response({"kind": "Status", "code": 401, "message": "no"}, status=401)
         assert self._session is not None
-        exchange = _Exchange(request, line, self._session, self._behind.server)
+        exchange = _Exchange(request, seen, line, self._session, self._behind.server)
         self._exchanges.add(exchange)
         try:
-            if rule is not None:
-                return await rule.action(exchange)
-            return await exchange.give(await exchange.forward())
+            return await (rule.action if rule else pass_on)(exchange)
         except (aiohttp.ClientError, ConnectionError):
             exchange.abort()  # the server is gone, or the client
             return web.Response()
@@ -215,16 +212,41 @@ class FaultProxy:
             exchange.close()
             self._exchanges.discard(exchange)
 
+    def _hung_up(self, connection: object) -> None:
+        """End the reads of a client that has gone. Its writes are on their way and arrive."""
+        for exchange in self._exchanges:
+            if exchange.request.protocol is connection and exchange.seen.method == "GET":
+                exchange.request.task.cancel()
+
+
+class _Server(web.Server):
+    """Tells when a client has hung up, and by itself lets go on what it has asked for."""
+
+    def __init__(self, serve: Serve, hung_up: Callable[[object], None]) -> None:
+        super().__init__(serve)
+        self._hung_up = hung_up
+
+    def connection_lost(self, handler: Any, exc: BaseException | None = None) -> None:
+        super().connection_lost(handler, exc)
+        self._hung_up(handler)
+
 
 class _Exchange:
     """One request under way; see `faults.actions.Exchange`."""
 
     def __init__(
-        self, request: web.BaseRequest, line: str, session: aiohttp.ClientSession, server: str
+        self,
+        request: web.BaseRequest,
+        seen: Seen,
+        line: str,
+        session: aiohttp.ClientSession,
+        server: str,
     ) -> None:
         self.request = request
+        self.seen = seen
         self.line = line
         self.stalled = False
+        self.broken = False
         self._session = session
         self._server = server
         self._upstream: aiohttp.ClientResponse | None = None
@@ -259,6 +281,7 @@ class _Exchange:
         return response
 
     def abort(self) -> None:
+        self.broken = True
         if self.request.transport is not None:
             self.request.transport.abort()
         self.close()

@@ -12,7 +12,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from faults.actions import Exchange, Lines, Recording, delay, drop, drop_answer, edit, failure
+from faults.actions import (
+    Exchange,
+    Lines,
+    Recording,
+    delay,
+    drop,
+    drop_answer,
+    edit,
+    failure,
+    pass_on,
+)
 from faults.outages import blindness
 from faults.proxy import FaultProxy
 from support.operators import Operator, running_operator
@@ -109,8 +119,9 @@ async def test_what_is_missed_while_all_watches_are_blind_reaches_exactly_its_se
 async def test_watches_that_break_at_rest_cause_no_write(
     shop: Shop, operator: Operator, proxy: FaultProxy
 ) -> None:
-    async with blindness(proxy):
+    async with blindness(proxy) as told:
         pass
+    await asyncio.wait_for(told.met.wait(), 30)
     blind = len({seen.path for seen in proxy.seen if "resourceVersion" in seen.query})
     await eventually(lambda: count_paths(proxy), blind)
     await operator.idle()
@@ -128,7 +139,7 @@ async def test_nothing_is_written_before_every_cache_has_its_list(
 
     async def late(exchange: Exchange) -> web.StreamResponse:
         await released.wait()
-        return await exchange.give(await exchange.forward())
+        return await pass_on(exchange)
 
     await furnish(shop)
     proxy.on(r"GET .*/mcptools\?", late, times=math.inf)
@@ -230,9 +241,7 @@ async def test_a_server_that_fails_every_second_write_is_worked_with(
     turn = iter(range(1_000_000))
 
     async def every_second(exchange: Exchange) -> web.StreamResponse:
-        if next(turn) % 2 == 0:
-            return await fault(exchange)
-        return await exchange.give(await exchange.forward())
+        return await (fault if next(turn) % 2 == 0 else pass_on)(exchange)
 
     proxy.on(WRITE, every_second, times=30)
     await furnish(shop)

@@ -20,6 +20,9 @@ from mcp_operator.runtime.informer import InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.recorder import EventRecorder
 
+GATEWAY_IMAGE = "mcp-operator:test"
+"""What the servers' pods would run, if there were a kubelet."""
+
 
 class Sent(NamedTuple):
     """One request of the operator; `path` begins behind the namespace."""
@@ -137,7 +140,7 @@ async def running_operator(
         manager,
         informers,
         client,
-        context=BuildContext(gateway_image="mcp-operator:test"),
+        context=BuildContext(gateway_image=GATEWAY_IMAGE),
         recorder=recorder,
         ask=ask,
         clock=SystemClock(),

@@ -1,0 +1,67 @@
+"""The operator as users run it, in a process that a test can kill as the kernel kills.
+
+To start Python and import all of the operator takes one or two seconds of CPU time, too long for
+a test that needs hundreds. Here one process imports it once, and forks the others.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import os
+import sys
+import threading
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from mcp_operator.cli import main
+from support.operators import GATEWAY_IMAGE
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["mcp_operator.app.control_plane", "kubernetes_asyncio.client", __name__, "pytest"]
+)
+
+
+class ForkedOperator:
+    """One such process, without a lease."""
+
+    def __init__(self, kubeconfig: Path, namespace: str) -> None:
+        """Start it for one namespace; what it logs goes to a file beside its kubeconfig."""
+        self._log = kubeconfig.with_suffix(".log")
+        command = [
+            *("operator", f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"),
+            *("--metrics-port=0", "--health-port=0", "--bind-address=127.0.0.1"),
+            *("--no-leader-elect", "--log-level=warning", f"--gateway-image={GATEWAY_IMAGE}"),
+        ]
+        self._process = _FORKS.Process(target=_run, args=(command, self._log), daemon=True)
+        self._process.start()
+
+    def said(self) -> str:
+        """Return what it has logged, warnings and worse."""
+        return self._log.read_text(encoding="utf-8")
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._process.kill()
+
+    async def gone(self) -> None:
+        """Wait until it has ended."""
+        await asyncio.to_thread(self._process.join)
+        self._process.close()
+
+
+def _run(command: list[str], log: Path) -> None:
+    """Be the operator; end with the process that wants it, however that ends."""
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    sys.exit(main(command))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    os._exit(1)
