@@ -229,13 +229,6 @@ class Recording:
             yield line
 
 
-async def twice(lines: Lines) -> Lines:
-    """Send every line a second time."""
-    async for line in lines:
-        yield line
-        yield line
-
-
 def _status(status: int, reason: str, message: str, details: Mapping[str, Any]) -> Any:
     return {
         "kind": "Status",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.resources import CHILDREN, DEPLOYMENTS
 from mcp_operator.core.meta import (
     Key,
     Object,
+    Resource,
     controller_of,
     generation_of,
     key_of,
@@ -27,7 +29,7 @@ PATIENCE = 60.0
 Served = dict[str, str] | None
 
 
-async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> None:
+async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> list[str]:
     """Wait until an operator has done all there is to do, and see that it leaves it at that.
 
     Told of every object once more, as happens by itself every ten hours, it writes nothing.
@@ -37,31 +39,47 @@ async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> N
         operator: The operator.
         served: For each server what it has to serve, as `Shop.served` tells it.
 
+    Returns:
+        What it wrote to get there.
+
     Raises:
         AssertionError: It does not get there, or goes on writing.
     """
     for server, entries in served.items():
         await eventually(functools.partial(shop.served, server), entries, seconds=PATIENCE)
     await eventually(functools.partial(unfinished, shop, operator), [], seconds=PATIENCE)
+    writes = operator.writes
     operator.forget_requests()
     resync(operator)
     await operator.idle()
     assert not operator.writes, f"written though nothing has changed: {operator.writes}"
+    return writes
 
 
 async def unfinished(shop: Shop, operator: Operator) -> list[str]:
     """Say what the operator and the cluster's own controllers have yet to do."""
-    operator.check()
-    found = [*_retries(operator)]
-    for informer in informers_of(operator):
-        if informer.served:
-            real = await _objects(shop, informer)
-            if _versions(real) != _versions([*informer.store]):
-                found.append(f"the cache of {informer.resource} lags behind")
-            if informer.resource == DEPLOYMENTS:
-                found += _not_rolled_out(real)
+    for look in (unsettled, lagging, unsettled):  # a cache that catches up may bring more to do
+        if found := await look(shop, operator):
+            return found
+    return []
+
+
+async def unsettled(_: Shop, operator: Operator) -> list[str]:
+    """Say what is yet to be done about what the caches hold."""
     await operator.idle()
-    return [*found, *_orphans(operator)]
+    return [*_retries(operator), *_not_rolled_out(operator), *_orphans(operator)]
+
+
+async def lagging(shop: Shop, operator: Operator) -> list[str]:
+    """Name the caches that are not exactly what the API server has, in the same versions."""
+    operator.check()
+    informers = [informer for informer in informers_of(operator) if informer.served]
+    real = await asyncio.gather(*(_real(shop, informer) for informer in informers))
+    return [
+        f"the cache of {informer.resource} lags behind"
+        for informer, versions in zip(informers, real, strict=True)
+        if _versions(informer.store) != versions
+    ]
 
 
 def resync(operator: Operator) -> None:
@@ -77,16 +95,15 @@ def informers_of(operator: Operator) -> list[Informer]:
     return [source for source in dict.fromkeys(sources) if isinstance(source, Informer)]
 
 
-async def _objects(shop: Shop, informer: Informer) -> list[Object]:
+async def _real(shop: Shop, informer: Informer) -> dict[Key, int]:
+    selector = informer.cache._selection.label_selector
     pages = shop.client.list_pages(
-        informer.resource,
-        namespace=shop.namespace,
-        label_selector=informer.cache._selection.label_selector,
+        informer.resource, namespace=shop.namespace, label_selector=selector
     )
-    return [obj async for page in pages for obj in page.items]
+    return _versions([obj async for page in pages for obj in page.items])
 
 
-def _versions(objects: list[Object]) -> dict[Key, int]:
+def _versions(objects: Iterable[Object]) -> dict[Key, int]:
     return {key_of(obj): resource_version_of(obj) for obj in objects}
 
 
@@ -96,8 +113,8 @@ def _retries(operator: Operator) -> Iterator[str]:
             yield f"{controller.kind} {key} failed and is tried again"
 
 
-def _not_rolled_out(deployments: list[Object]) -> Iterator[str]:
-    for deployment in deployments:
+def _not_rolled_out(operator: Operator) -> Iterator[str]:
+    for deployment in _store(operator, DEPLOYMENTS):
         status = deployment.get("status", {})
         made = status.get("observedGeneration"), status.get("replicas")
         if made != (generation_of(deployment), deployment["spec"]["replicas"]):
@@ -106,10 +123,15 @@ def _not_rolled_out(deployments: list[Object]) -> Iterator[str]:
 
 def _orphans(operator: Operator) -> Iterator[str]:
     """Name what has an owner that is gone, and is not yet collected as garbage."""
-    informers = {informer.resource: informer for informer in informers_of(operator)}
-    servers = {uid_of(server) for server in informers[MCPSERVERS].store}
+    servers = {uid_of(server) for server in _store(operator, MCPSERVERS)}
     for resource in CHILDREN:
-        for child in informers[resource].store:
+        for child in _store(operator, resource):
             owner = controller_of(child)
             if owner and owner["kind"] == MCPSERVERS.kind and owner["uid"] not in servers:
                 yield f"{resource.kind} {key_of(child).name} has no owner"
+
+
+def _store(operator: Operator, resource: Resource) -> Iterable[Object]:
+    for informer in informers_of(operator):
+        if informer.resource == resource:
+            yield from informer.store

@@ -3,77 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import os
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from faults.crashes import Crash, Moment, differences, end_state
+from faults.crashes import Crash, Moment
 from faults.proxy import fault_proxy
-from faults.stability import PATIENCE, stable
-from mcp_operator.core.meta import Key, Resource
+from faults.scenario import END, calmly, go_through, own_namespace
+from faults.stability import stable
+from faults.states import differences, end_state
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
 from support.operators import running_operator
-from support.shop import Shop
-from support.waiting import eventually
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 AT_ONCE = 6
 """Crashes that are tried side by side, each in a namespace of its own."""
-
-Step = tuple[Callable[[Shop], Awaitable[object]], dict[str, dict[str, str] | None]]
-
-
-async def create(shop: Shop) -> None:
-    for team in ("red", "blue"):
-        await shop.server(team)
-    await shop.tool("search", "red")
-    await shop.prompt("greet", "red")
-    await shop.resource("manual", "blue")
-
-
-def select(team: str) -> Callable[[Shop], Awaitable[object]]:
-    selector = {"matchLabels": {"team": team}}
-    return lambda shop: shop.patch("MCPServer", "red", spec={"toolSelector": selector})
-
-
-def describe(text: str) -> Callable[[Shop], Awaitable[object]]:
-    return lambda shop: shop.patch("MCPTool", "search", spec={"description": text})
-
-
-BLUE = {"manual": "first"}
-STEPS: tuple[Step, ...] = (
-    (create, {"red": {"search": "first", "greet": ""}, "blue": BLUE}),
-    (describe("second"), {"red": {"search": "second", "greet": ""}, "blue": BLUE}),
-    (select("blue"), {"red": BLUE, "blue": BLUE}),
-    (select("red"), {"red": {"search": "second", "greet": ""}, "blue": BLUE}),
-    (lambda shop: shop.delete("MCPPrompt", "greet"), {"red": {"search": "second"}, "blue": BLUE}),
-    (lambda shop: shop.delete("MCPServer", "blue"), {"red": {"search": "second"}, "blue": None}),
-)
-
-
-@asynccontextmanager
-async def own_namespace(client: Client) -> AsyncIterator[Shop]:
-    name = f"test-{uuid.uuid4().hex[:10]}"
-    await client.create(NAMESPACES, {"metadata": {"name": name}})
-    try:
-        yield Shop(client, name)
-    finally:
-        await client.delete(NAMESPACES, Key("", name))
-
-
-async def go_through(shop: Shop) -> None:
-    """Do as the user of the scenario does: take a step, and see it served before the next."""
-    await shop.service()
-    for step, served in STEPS:
-        await step(shop)
-        for server, expected in served.items():
-            await eventually(functools.partial(shop.served, server), expected, seconds=PATIENCE)
 
 
 async def crash_and_restart(
@@ -85,19 +31,8 @@ async def crash_and_restart(
         await crash.befall(proxy, shop.namespace, user)
         async with running_operator(proxy.kubeconfig, shop.namespace) as successor:
             await user
-            await stable(shop, successor, dict(STEPS[-1][1]))
+            await stable(shop, successor, END)
             return await end_state(client, shop.namespace)
-
-
-async def calmly(client: Client, cluster: Cluster) -> dict[str, object]:
-    """Go through the scenario with one operator that nothing happens to."""
-    async with (
-        own_namespace(client) as shop,
-        running_operator(cluster.kubeconfig, shop.namespace) as operator,
-    ):
-        await go_through(shop)
-        await stable(shop, operator, dict(STEPS[-1][1]))
-        return await end_state(client, shop.namespace)
 
 
 @pytest.mark.timeout(900)
@@ -119,9 +54,8 @@ async def test_a_crash_at_any_write_leads_to_the_same_end(
             try:
                 end = await crash_and_restart(client, control_plane, directory, crash)
             except Exception as error:
-                raise AssertionError(
-                    f"after a crash at write {write}, {moment}: {error}"
-                ) from error
+                text = f"after a crash at write {write}, {moment}: {error!r}"
+                raise AssertionError(text) from error
         difference = differences(golden, end)
         assert not difference, f"after a crash at write {write}, {moment}:\n{difference}"
         return crash.writes

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -23,14 +22,16 @@ from faults.actions import (
     failure,
     pass_on,
 )
+from faults.crashes import WRITE
+from faults.lines import Unruly
 from faults.outages import blindness
 from faults.proxy import FaultProxy
+from faults.stability import stable
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
 
 TEAMS = ("red", "blue")
-WRITE = "^(POST|PATCH|PUT|DELETE) .*/namespaces/[^/]+/(?!events|leases)"
 
 
 def everything(team: str) -> dict[str, str]:
@@ -52,12 +53,7 @@ async def furnish(shop: Shop) -> None:
         await shop.resource(f"{team}-resource", team)
 
 
-async def settle(shop: Shop, operator: Operator) -> None:
-    """Wait until both servers are as they should be and nothing more happens by itself."""
-    for team in TEAMS:
-        await eventually(functools.partial(shop.served, team), everything(team))
-        await eventually(functools.partial(shop.replicas, team), 1)
-    await operator.idle()
+ALL = {team: everything(team) for team in TEAMS}
 
 
 @pytest.fixture
@@ -65,8 +61,7 @@ async def operator(proxy: FaultProxy, shop: Shop) -> AsyncIterator[Operator]:
     """An operator behind the proxy, which has furnished both servers and is at rest."""
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
         await furnish(shop)
-        await settle(shop, operator)
-        operator.forget_requests()
+        await stable(shop, operator, ALL)
         proxy.forget()
         yield operator
 
@@ -108,12 +103,11 @@ async def test_what_is_missed_while_all_watches_are_blind_reaches_exactly_its_se
     change: Callable[[Shop], Awaitable[object]],
     expected: dict[str, str],
 ) -> None:
-    async with blindness(proxy):
+    async with blindness(proxy) as told:
         await change(shop)
-    await eventually(lambda: shop.served("red"), expected)
-    await operator.idle()
-    assert [write for write in operator.writes if "blue" in write] == []
-    assert await shop.served("blue") == everything("blue")
+    await asyncio.wait_for(told.met.wait(), 30)
+    writes = await stable(shop, operator, ALL | {"red": expected})
+    assert [write for write in writes if "blue" in write] == []
 
 
 async def test_watches_that_break_at_rest_cause_no_write(
@@ -124,8 +118,7 @@ async def test_watches_that_break_at_rest_cause_no_write(
     await asyncio.wait_for(told.met.wait(), 30)
     blind = len({seen.path for seen in proxy.seen if "resourceVersion" in seen.query})
     await eventually(lambda: count_paths(proxy), blind)
-    await operator.idle()
-    assert operator.writes == []
+    assert await stable(shop, operator, ALL) == []
 
 
 async def count_paths(proxy: FaultProxy) -> int:
@@ -154,8 +147,7 @@ async def test_nothing_is_written_before_every_cache_has_its_list(
 async def start_and_settle(shop: Shop, proxy: FaultProxy) -> list[str]:
     """Run an operator until it is at rest, and return what it wrote."""
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
-        await settle(shop, operator)
-        return operator.writes
+        return await stable(shop, operator, ALL)
 
 
 async def waits_for(proxy: FaultProxy, plural: str) -> bool:
@@ -180,10 +172,8 @@ async def test_a_restart_against_an_old_view_deletes_nothing_and_is_mended_by_th
         await operator.idle()
         assert [seen for seen in proxy.writes() if seen.method == "DELETE"] == []
         proxy.kill()
-        expected = everything("red") | {"red-tool": "second"}
-        await eventually(lambda: shop.served("red"), expected)
-        await eventually(lambda: shop.served("green"), everything("blue"))
-        assert await shop.served("blue") == everything("blue")
+        red = everything("red") | {"red-tool": "second"}
+        await stable(shop, operator, ALL | {"red": red, "green": everything("blue")})
 
 
 async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
@@ -197,7 +187,7 @@ async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
             listed = listed or b"initial-events-end" in line
             yield line
 
-    proxy.on("labelSelector=.*watch=true", edit(late), times=math.inf)
+    rule = proxy.on("labelSelector=.*watch=true", edit(late), times=math.inf)
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
         await furnish(shop)
         for team in TEAMS:
@@ -206,14 +196,17 @@ async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
         expected = everything("red") | {"red-tool": "second"}
         await eventually(lambda: shop.served("red"), expected)
         await operator.idle()
-    children = Counter(
-        seen.path
-        for seen in proxy.writes()
-        if "mcp-server-" in seen.path and "-config" not in seen.path
-    )
-    assert children
-    assert set(children.values()) == {1}
-    assert operator.reads == []
+        children = Counter(
+            seen.path
+            for seen in proxy.writes()
+            if "mcp-server-" in seen.path and "-config" not in seen.path
+        )
+        assert children
+        assert set(children.values()) == {1}
+        assert operator.reads == []
+        rule.end()
+        proxy.kill()
+        await stable(shop, operator, ALL | {"red": expected})
 
 
 async def test_writes_whose_outcome_stays_unknown_do_no_harm(shop: Shop, proxy: FaultProxy) -> None:
@@ -251,26 +244,24 @@ async def test_a_server_that_fails_every_second_write_is_worked_with(
 
 
 async def test_watches_that_stutter_and_break_lead_to_the_same_end(
-    shop: Shop, proxy: FaultProxy
+    shop: Shop, proxy: FaultProxy, short_pauses: None
 ) -> None:
-    chance = random.Random(7)  # noqa: S311 - a test that fails has to fail again
-
-    async def stutter(lines: Lines) -> Lines:
-        async for line in lines:
-            if chance.random() < 0.2:
-                await asyncio.sleep(0.05)
-            yield line
-            if chance.random() < 0.3:
-                yield line
-            if chance.random() < 0.1:
-                return
-
-    proxy.on("watch=true", edit(stutter), times=math.inf)
+    unruly = Unruly(seed=7)
+    proxy.on("watch=true", edit(unruly.edit), times=math.inf)
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
         await furnish(shop)
-        await settle(shop, operator)
+        await stable(shop, operator, ALL)
         await shop.delete("MCPTool", "red-tool")
         await shop.label("MCPTool", "blue-tool", "red")
-        expected = without("red-tool") | {"blue-tool": "first"}
-        await eventually(lambda: shop.served("red"), expected)
-        await operator.idle()
+        rounds = 0
+        while not all(unruly.done.values()):
+            rounds += 1
+            assert rounds < 100, f"by chance there was only {unruly.done}"
+            for text in ("first", "second", "third"):
+                for kind in ("Tool", "Prompt"):
+                    spec = {"description": f"{text} of {rounds}"}
+                    await shop.patch(f"MCP{kind}", f"blue-{kind.lower()}", spec=spec)
+        text = f"third of {rounds}" if rounds else "first"
+        red = without("red-tool") | {"blue-tool": text}
+        blue = {"blue-prompt": text if rounds else "", "blue-resource": "first"}
+        await stable(shop, operator, {"red": red, "blue": blue})

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from faults.stability import PATIENCE, stable
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from support.controlplane import ControlPlane
@@ -54,14 +55,10 @@ async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_foun
         await shop.server("red")
         for name in ("one", "two", "three"):
             await shop.tool(name, "red")
-        await eventually(served, dict.fromkeys(("one", "two", "three"), "first"))
-        await operator.idle()
+        await stable(shop, operator, {"red": dict.fromkeys(("one", "two", "three"), "first")})
         for gone, left in (("one", ("two", "three")), ("two", ("three",))):
             await asyncio.to_thread(own_control_plane.kill_api_server)
             await asyncio.to_thread(own_control_plane.run_api_server)
             await shop.delete("MCPTool", gone)
-            await eventually(served, dict.fromkeys(left, "first"), seconds=20)
-        await operator.idle()
-        operator.forget_requests()
-        await operator.idle()
-        assert operator.writes == []
+            await eventually(served, dict.fromkeys(left, "first"), seconds=PATIENCE)
+        await stable(shop, operator, {"red": {"three": "first"}})

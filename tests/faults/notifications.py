@@ -1,0 +1,87 @@
+"""A bad post between the caches and whoever listens to them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from faults.stability import informers_of
+from mcp_operator.core.meta import key_of
+from mcp_operator.runtime.notification import Event, Handler
+from support.operators import Operator
+
+LONGEST = 0.2
+"""Seconds that a notification may be late."""
+
+
+@dataclass(frozen=True)
+class Mischief:
+    """How likely each thing is to happen to a notification; delay and disorder come to all."""
+
+    dropped: float = 0.0
+    merged: float = 0.3
+    repeated: float = 0.2
+
+
+class Post:
+    """Takes a handler's notifications, and delivers them as it pleases."""
+
+    def __init__(self, handler: Handler, mischief: Mischief, chance: random.Random) -> None:
+        self._handler = handler
+        self._mischief = mischief
+        self._chance = chance
+        self._waiting: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        if self._chance.random() < self._mischief.dropped:
+            return
+        for number, other in enumerate(self._waiting):
+            both = merged(other, event)
+            if both is not None and self._chance.random() < self._mischief.merged:
+                self._waiting[number] = both
+                return
+        self._send(event)
+        if self._chance.random() < self._mischief.repeated:
+            self._send(event)
+
+    def deliver_all(self) -> None:
+        while self._waiting:
+            self._deliver()
+
+    def _send(self, event: Event) -> None:
+        self._waiting.append(event)
+        later = self._chance.random() * LONGEST
+        asyncio.get_running_loop().call_later(later, self._deliver)
+
+    def _deliver(self) -> None:
+        if self._waiting:
+            self._handler(self._waiting.pop(self._chance.randrange(len(self._waiting))))
+
+
+def merged(first: Event, second: Event) -> Event | None:
+    """Make one notification of two about one object, if they can be told as one."""
+    if key_of(first.object) != key_of(second.object) or first.new is None or second.old is None:
+        return None
+    type_ = "Deleted" if second.new is None else first.type
+    old = second.old if second.new is None else first.old
+    return replace(second, type=type_, old=old, own=first.own and second.own)
+
+
+@contextmanager
+def bad_post(operator: Operator, mischief: Mischief, seed: int) -> Iterator[None]:
+    """Let all notifications go by a bad post; what still waits when the block ends is delivered."""
+    chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
+    straight = {informer: [*informer.cache._handlers] for informer in informers_of(operator)}
+    posts = []
+    for informer, handlers in straight.items():
+        between = [Post(handler, mischief, chance) for handler in handlers]
+        informer.cache._handlers[:] = between
+        posts += between
+    yield
+    for informer, handlers in straight.items():
+        informer.cache._handlers[:] = handlers
+    for post in posts:
+        post.deliver_all()

@@ -1,0 +1,63 @@
+"""Reconciling depends on what there is, not on who was told of it, how often and in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import random
+
+import pytest
+
+from faults.notifications import Mischief, bad_post
+from faults.scenario import END, STEPS, calmly, own_namespace
+from faults.stability import PATIENCE, lagging, resync, stable
+from faults.states import differences, end_state
+from mcp_operator.runtime.client import Client
+from support.controlplane import Cluster
+from support.operators import running_operator
+from support.shop import Shop
+from support.waiting import eventually
+
+RUNS = int(os.environ.get("MCP_OPERATOR_WALKS") or 6)
+AT_ONCE = 6
+
+
+async def hurry(shop: Shop, seed: int) -> None:
+    """Take the steps of the scenario without waiting for what comes of them."""
+    chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
+    for step, _ in STEPS:
+        await step(shop)
+        await asyncio.sleep(chance.random() / 4)
+
+
+@pytest.mark.timeout(120 + 5 * RUNS)
+@pytest.mark.parametrize(
+    "mischief", [Mischief(), Mischief(dropped=0.3)], ids=["late and mixed up", "lost as well"]
+)
+async def test_notifications_of_any_kind_lead_to_the_same_end(
+    control_plane: Cluster, crds_installed: None, client: Client, mischief: Mischief
+) -> None:
+    if not control_plane.has_controllers:
+        pytest.skip("without kube-controller-manager what a deleted server owned stays")
+    golden = await calmly(client, control_plane)
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def run(seed: int) -> None:
+        async with (
+            room,
+            own_namespace(client) as shop,
+            running_operator(control_plane.kubeconfig, shop.namespace) as operator,
+        ):
+            with bad_post(operator, mischief, seed):
+                await hurry(shop, seed)
+                await eventually(functools.partial(lagging, shop, operator), [], seconds=PATIENCE)
+            if mischief.dropped:
+                resync(operator)
+            await stable(shop, operator, END)
+            difference = differences(golden, await end_state(client, shop.namespace))
+        assert not difference, f"seed {seed}:\n{difference}"
+
+    async with asyncio.TaskGroup() as runs:
+        for seed in range(RUNS):
+            runs.create_task(run(seed))
