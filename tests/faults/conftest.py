@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from faults.mirror import Mirror, a_map, mirrored, opened
 from faults.proxy import FaultProxy, fault_proxy
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.retry import Backoff
 from support.controlplane import Cluster
+from support.objects import CONFIG_MAPS
 from support.shop import Shop
+from support.waiting import eventually
 
 
 @pytest.fixture
@@ -47,3 +50,25 @@ async def shop(client: Client, namespace: str, crds_installed: None) -> Shop:
     shop = Shop(client, namespace)
     await shop.service()
     return shop
+
+
+@pytest.fixture
+async def mirror(
+    *,
+    subject: Client,
+    client: Client,
+    control_plane: Cluster,
+    proxy: FaultProxy,
+    namespace: str,
+    short_pauses: None,
+) -> AsyncIterator[Mirror]:
+    """A cache with the ConfigMaps `a` and `b`; the requests so far are forgotten."""
+    for name in "ab":
+        await client.create(CONFIG_MAPS, a_map(namespace, name))
+    async with mirrored(subject, namespace) as mirror:
+        await mirror.holds(a="1", b="1")
+        if control_plane.has_controllers:  # which make one in every namespace, sooner or later
+            await eventually(mirror.has_roots, expected=True)
+        await eventually(lambda: opened(proxy), expected=True)
+        proxy.forget()
+        yield mirror

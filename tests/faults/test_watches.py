@@ -6,29 +6,23 @@ import asyncio
 import itertools
 import json
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
 
 from faults.actions import Action, Lines, answer, ask_for, cut, edit, error_line, failure, hang
 from faults.lines import swapped, twice
+from faults.mirror import Mirror, a_map, mirrored, opened
 from faults.outages import EXPIRED, blindness
 from faults.proxy import FaultProxy
 from mcp_operator.core.meta import (
     Key,
-    Object,
     Resource,
-    key_of,
     resource_version_of,
     uid_of,
 )
 from mcp_operator.runtime import client as client_module
 from mcp_operator.runtime.client import WATCH_IDLE, Client
-from mcp_operator.runtime.informer import Informer, InformerSet
-from mcp_operator.runtime.notification import Event
-from support.controlplane import Cluster
 from support.objects import CONFIG_MAPS
 from support.waiting import eventually
 
@@ -38,82 +32,6 @@ SHORTEST_PAUSES = (0.08, 0.16, 0.32, 0.64)
 """Seconds, with `short_pauses` and before jitter makes them longer."""
 
 TOO_LARGE = error_line(504, "Timeout", "Too large resource version: 9, current: 5")
-
-
-def a_map(namespace: str, name: str, value: str = "1") -> Object:
-    metadata = {"namespace": namespace, "name": name}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": value}}
-
-
-class Mirror:
-    """An informer of the namespace's ConfigMaps and what it told; Kubernetes' own is left out."""
-
-    def __init__(self, informer: Informer) -> None:
-        self.informer = informer
-        self.heard: list[Event] = []
-        informer.add_handler(self._hear)
-
-    def _hear(self, event: Event) -> None:
-        if not key_of(event.object).name.startswith("kube-"):
-            self.heard.append(event)
-
-    @property
-    def told(self) -> list[str]:
-        return [f"{event.type} {key_of(event.object).name}" for event in self.heard]
-
-    async def values(self) -> dict[str, str]:
-        return {
-            key_of(obj).name: obj["data"]["x"]
-            for obj in self.informer.store
-            if not key_of(obj).name.startswith("kube-")
-        }
-
-    async def has_roots(self) -> bool:
-        """Tell whether the namespace has the certificates of the cluster."""
-        return any(key_of(obj).name == "kube-root-ca.crt" for obj in self.informer.store)
-
-    async def holds(self, **values: str) -> None:
-        await eventually(self.values, values)
-
-
-@asynccontextmanager
-async def mirrored(client: Client, namespace: str) -> AsyncIterator[Mirror]:
-    informers = InformerSet(client)
-    mirror = Mirror(informers.informer(CONFIG_MAPS, namespace=namespace))
-    running = asyncio.create_task(informers.run())
-    try:
-        await informers.wait_synced(20)
-        mirror.heard.clear()
-        yield mirror
-    finally:
-        running.cancel()
-        await asyncio.wait({running})
-
-
-@pytest.fixture
-async def mirror(
-    *,
-    subject: Client,
-    client: Client,
-    control_plane: Cluster,
-    proxy: FaultProxy,
-    namespace: str,
-    short_pauses: None,
-) -> AsyncIterator[Mirror]:
-    """A cache with the ConfigMaps `a` and `b`; the requests so far are forgotten."""
-    for name in "ab":
-        await client.create(CONFIG_MAPS, a_map(namespace, name))
-    async with mirrored(subject, namespace) as mirror:
-        await mirror.holds(a="1", b="1")
-        if control_plane.has_controllers:  # which make one in every namespace, sooner or later
-            await eventually(mirror.has_roots, expected=True)
-        await eventually(lambda: _opened(proxy), expected=True)
-        proxy.forget()
-        yield mirror
-
-
-async def _opened(proxy: FaultProxy) -> bool:
-    return bool(proxy.watches("/configmaps"))
 
 
 async def _pages(proxy: FaultProxy, least: int) -> bool:
@@ -206,7 +124,7 @@ async def test_a_dead_connection_is_noticed_by_its_silence(
         proxy.kill()
     else:
         proxy.kill()
-        await eventually(lambda: _opened(proxy), expected=True)
+        await eventually(lambda: opened(proxy), expected=True)
         proxy.stall()
     await change(client, namespace, "a", "2")
     await mirror.holds(a="2", b="1")

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import itertools
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
-from mcp_operator.core.meta import Key, Object, key_of
+from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.reflector import Reflector
 from mcp_operator.runtime.wire import Page, WatchEvent
@@ -152,6 +154,48 @@ async def test_an_expired_version_is_listed_anew_at_once(client: FakeClient, log
     labels = {"kind": "ConfigMap", "reason": "expired"}
     sample = client.metrics.registry.get_sample_value
     assert sample("informer_relists_total", labels) == 1
+
+
+class Storm(FakeClient):
+    """Answers as a server does that keeps no version: with a list, and then with 410."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.listed: list[float] = []
+        self.expired = 0
+        self._kind = kind
+
+    async def watch(self, resource: Resource, **arguments: Any) -> AsyncGenerator[WatchEvent, None]:
+        if arguments["send_initial_events"]:
+            if self._kind != "streams":
+                raise UNSUPPORTED
+            self._list()
+            yield LIST_END
+        self.expired += 1
+        raise EXPIRED
+
+    async def list_pages(self, resource: Resource, **arguments: Any) -> AsyncGenerator[Page, None]:
+        self._list()
+        if self._kind == "pages":
+            self.expired += 1
+            raise EXPIRED
+        yield Page([], "10")
+
+    def _list(self) -> None:
+        self.listed.append(asyncio.get_running_loop().time())
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("kind", ["streams", "watches", "pages"])
+async def test_a_storm_of_expired_versions_is_met_with_few_lists(log: Log, kind: str) -> None:
+    storm = Storm(kind)
+    async with running(storm, log):
+        await asyncio.sleep(300)
+    gaps = [after - before for before, after in itertools.pairwise(storm.listed)]
+    assert len(storm.listed) <= storm.expired + 1
+    assert 10 <= len(storm.listed) <= 18
+    assert all(30 <= gap <= 60 for gap in gaps[7:])
+    assert len({round(gap, 3) for gap in gaps}) == len(gaps)  # servers are not asked in step
 
 
 @pytest.mark.looptime
