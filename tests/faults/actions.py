@@ -96,8 +96,13 @@ def failure(
 
 def error_line(status: int, reason: str, message: str) -> Action:
     """Answer a watch with an ERROR event, as the server does for versions that it does not have."""
+    return answer(200, error_event(status, reason, message))
+
+
+def error_event(status: int, reason: str, message: str) -> bytes:
+    """Return the line of a watch that tells of an error."""
     event = {"type": "ERROR", "object": _status(status, reason, message, {})}
-    return answer(200, json.dumps(event) + "\n")
+    return json.dumps(event).encode() + b"\n"
 
 
 async def pass_on(exchange: Exchange) -> web.StreamResponse:

@@ -9,11 +9,14 @@ import pytest
 
 from faults.mirror import Mirror, a_map, mirrored, opened
 from faults.proxy import FaultProxy, fault_proxy
+from faults.stability import stable
+from faults.teams import ALL, furnish
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.retry import Backoff
 from support.controlplane import Cluster
 from support.objects import CONFIG_MAPS
+from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
 
@@ -45,11 +48,25 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def shop(client: Client, namespace: str, crds_installed: None) -> Shop:
+async def shop(
+    control_plane: Cluster, client: Client, namespace: str, crds_installed: None
+) -> Shop:
     """A namespace with one Service, `orders`, port 80; its user goes around the proxy."""
+    if not control_plane.has_controllers:
+        pytest.skip("without kube-controller-manager nothing that the operator makes comes to rest")
     shop = Shop(client, namespace)
     await shop.service()
     return shop
+
+
+@pytest.fixture
+async def operator(proxy: FaultProxy, shop: Shop) -> AsyncIterator[Operator]:
+    """An operator behind the proxy, which has furnished both servers and is at rest."""
+    async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
+        await furnish(shop)
+        await stable(shop, operator, ALL)
+        proxy.forget()
+        yield operator
 
 
 @pytest.fixture

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from aiohttp import web
 
-from faults.actions import Exchange, error_line, pass_on
+from faults.actions import Exchange, Lines, answer, edit, error_event, pass_on
 from faults.proxy import FaultProxy, Rule
 
-EXPIRED = error_line(410, "Expired", "too old resource version: 1 (43349)")
-"""Word for word what a server answers to a version that it no longer has."""
+TOO_OLD = error_event(410, "Expired", "too old resource version: 1 (43349)")
+"""Word for word what a server tells of a version that it no longer has."""
+
+EXPIRED = answer(200, TOO_OLD)
+
+SHORTEST_PAUSES = (0.08, 0.16, 0.32, 0.64)
+"""Seconds between the first tries, with `short_pauses` and before jitter makes them longer."""
 
 
 @asynccontextmanager
@@ -51,3 +56,23 @@ async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[Rul
     yield rule
     over.set()
     end_if_all_know()
+
+
+@contextmanager
+def storm(proxy: FaultProxy) -> Iterator[None]:
+    """Let all versions expire as soon as they are known, while the block lasts."""
+
+    async def list_and_expire(lines: Lines) -> Lines:
+        async for line in lines:
+            yield line
+            if b"initial-events-end" in line:
+                yield TOO_OLD
+                return
+
+    rules = [
+        proxy.on("watch=true.*resourceVersion=[0-9]", EXPIRED, times=math.inf),
+        proxy.on("sendInitialEvents", edit(list_and_expire), times=math.inf),
+    ]
+    yield
+    for rule in rules:
+        rule.end()

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 
 import pytest
 from aiohttp import web
@@ -27,43 +27,10 @@ from faults.lines import Unruly
 from faults.outages import blindness
 from faults.proxy import FaultProxy
 from faults.stability import stable
+from faults.teams import ALL, TEAMS, everything, furnish, without
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
-
-TEAMS = ("red", "blue")
-
-
-def everything(team: str) -> dict[str, str]:
-    return {f"{team}-tool": "first", f"{team}-prompt": "", f"{team}-resource": "first"}
-
-
-def without(name: str) -> dict[str, str]:
-    return {key: value for key, value in everything("red").items() if key != name}
-
-
-async def furnish(shop: Shop) -> None:
-    """Two servers, each with a Service of its own and one object of each kind."""
-    for team in TEAMS:
-        await shop.service(f"{team}-orders")
-        await shop.server(team)
-        service = {"name": f"{team}-orders", "port": 80, "path": "/"}
-        await shop.tool(f"{team}-tool", team, service=service)
-        await shop.prompt(f"{team}-prompt", team)
-        await shop.resource(f"{team}-resource", team)
-
-
-ALL = {team: everything(team) for team in TEAMS}
-
-
-@pytest.fixture
-async def operator(proxy: FaultProxy, shop: Shop) -> AsyncIterator[Operator]:
-    """An operator behind the proxy, which has furnished both servers and is at rest."""
-    async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
-        await furnish(shop)
-        await stable(shop, operator, ALL)
-        proxy.forget()
-        yield operator
 
 
 async def recreate_the_tool_for_nobody(shop: Shop) -> None:

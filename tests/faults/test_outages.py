@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+
+import aiohttp
+import pytest
 
 from faults.actions import Lines, edit
 from faults.mirror import Mirror, mirrored
-from faults.outages import blindness
+from faults.outages import SHORTEST_PAUSES, blindness, storm
 from faults.proxy import FaultProxy
+from faults.stability import PATIENCE, stable
+from faults.teams import everything, without
 from mcp_operator.core.meta import Key
+from mcp_operator.runtime import client as client_module
 from mcp_operator.runtime.client import Client
 from support.objects import CONFIG_MAPS
+from support.operators import Operator
+from support.shop import Shop
+from support.waiting import eventually
 
 
 async def test_a_watch_that_was_still_listing_when_it_was_cut_holds_up_no_outage(
@@ -51,3 +61,50 @@ async def test_a_watch_that_comes_back_after_an_outage_finds_its_version_expired
     await mirror.holds(b="1")
     assert told.met.is_set()
     assert len(proxy.lists()) == 1
+
+
+async def test_an_operator_lives_through_a_storm_of_expired_versions_and_misses_nothing(
+    shop: Shop, short_pauses: None, operator: Operator, proxy: FaultProxy
+) -> None:
+    with storm(proxy):
+        watches = len(proxy.kill())
+        await shop.delete("MCPTool", "red-tool")
+        await shop.label("MCPTool", "blue-tool", "red")
+        await eventually(lambda: everyone_listed(proxy, watches), expected=True, seconds=PATIENCE)
+        for selection in {seen.selection for seen in proxy.lists()}:
+            assert spread(proxy, selection) >= sum(SHORTEST_PAUSES)
+        await shop.delete("MCPServer", "blue")
+    red = without("red-tool") | {"blue-tool": "first"}
+    await stable(shop, operator, {"red": red, "blue": None})
+
+
+def spread(proxy: FaultProxy, selection: tuple[str, ...]) -> float:
+    """Return over how many seconds the first lists of a selection are spread."""
+    lists = [seen.at for seen in proxy.lists() if seen.selection == selection]
+    return lists[len(SHORTEST_PAUSES)] - lists[0]
+
+
+async def everyone_listed(proxy: FaultProxy, watches: int) -> bool:
+    """Tell whether each watch has been listed once more than there are pauses."""
+    listed = Counter(seen.selection for seen in proxy.lists())
+    return len(listed) == watches and min(listed.values()) > len(SHORTEST_PAUSES)
+
+
+async def test_watches_that_fall_silent_are_given_up_and_what_they_missed_is_found(
+    shop: Shop, operator: Operator, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quick = aiohttp.ClientTimeout(total=None, sock_read=2)
+    monkeypatch.setattr(client_module, "_WATCH_TIMEOUT", quick)
+    watches = len(proxy.kill())
+    await eventually(lambda: reopened(proxy), watches)
+    proxy.stall()
+    await shop.delete("MCPTool", "red-tool")
+    await shop.label("MCPTool", "blue-tool", "red")
+    red = without("red-tool") | {"blue-tool": "first"}
+    blue = {name: text for name, text in everything("blue").items() if name != "blue-tool"}
+    await stable(shop, operator, {"red": red, "blue": blue})
+    assert proxy.lists() == []
+
+
+async def reopened(proxy: FaultProxy) -> int:
+    return len({seen.selection for seen in proxy.watches()})

@@ -13,7 +13,7 @@ import pytest
 from faults.actions import Action, Lines, answer, ask_for, cut, edit, error_line, failure, hang
 from faults.lines import swapped, twice
 from faults.mirror import Mirror, a_map, mirrored, opened
-from faults.outages import EXPIRED, blindness
+from faults.outages import EXPIRED, SHORTEST_PAUSES, blindness
 from faults.proxy import FaultProxy
 from mcp_operator.core.meta import (
     Key,
@@ -28,9 +28,6 @@ from support.waiting import eventually
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 WATCH = r"/configmaps\?.*watch=true"
-SHORTEST_PAUSES = (0.08, 0.16, 0.32, 0.64)
-"""Seconds, with `short_pauses` and before jitter makes them longer."""
-
 TOO_LARGE = error_line(504, "Timeout", "Too large resource version: 9, current: 5")
 
 
@@ -170,11 +167,9 @@ async def test_versions_that_expire_again_and_again_are_listed_ever_less_often(
     proxy.on("sendInitialEvents", failure(400, "BadRequest"), times=math.inf)
     proxy.on("watch=true.*resourceVersion=[0-9]", EXPIRED, times=math.inf)
     proxy.kill()
-    await eventually(lambda: _pages(proxy, 6), expected=True)
-    listed = [seen.at for seen in proxy.lists() if "limit" in seen.query]
-    gaps = [after - before for before, after in itertools.pairwise(listed)]
-    assert all(gap >= shortest for gap, shortest in zip(gaps, SHORTEST_PAUSES, strict=False))
-    assert len(listed) <= len([seen for seen in proxy.watches() if "resourceVersion" in seen.query])
+    await eventually(lambda: _pages(proxy, len(SHORTEST_PAUSES) + 2), expected=True)
+    _, *listed = [seen.at for seen in proxy.lists() if "limit" in seen.query]  # one at once
+    assert listed[len(SHORTEST_PAUSES)] - listed[0] >= sum(SHORTEST_PAUSES)
     proxy.forget()
     await change(client, namespace, "a", "2")
     await mirror.holds(a="2", b="1")

@@ -16,6 +16,8 @@ from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from support.waiting import eventually
 
+EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
+
 KINDS: dict[str, Resource] = {
     resource.kind: resource
     for resource in (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES, SERVICES, CONFIGMAPS, SECRETS)
@@ -103,6 +105,12 @@ class Shop:
 
         await eventually(read, reason, seconds=seconds)
         return (await self.condition(kind, name, type_))[2]
+
+    async def events(self, name: str) -> set[str]:
+        """Return the reasons of the Events about an object."""
+        pages = self.client.list_pages(EVENTS, namespace=self.namespace)
+        events = [event async for page in pages for event in page.items]
+        return {each["reason"] for each in events if each["regarding"]["name"] == name}
 
     async def replicas(self, server: str) -> int:
         """Return how many pods the server's status counts."""

@@ -12,10 +12,9 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.core.meta import Resource
 from support.operators import Operator
-from support.shop import KINDS, Shop
+from support.shop import EVENTS, KINDS, Shop
 from support.waiting import eventually
 
-EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 CANARY = "canary-7d1f0c"
 
 
@@ -136,13 +135,7 @@ async def _dump(shop: Shop, resource: Resource) -> tuple[str, str]:
 async def test_a_transition_of_ready_is_told_as_an_event(red: Shop) -> None:
     await red.tool("lost", "nobody")
     await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
-
-    async def reasons() -> set[str]:
-        pages = red.client.list_pages(EVENTS, namespace=red.namespace)
-        events = [event async for page in pages for event in page.items]
-        return {e["reason"] for e in events if e["regarding"]["name"] == "lost"}
-
-    await eventually(reasons, {"NotSelected"})
+    await eventually(lambda: red.events("lost"), {"NotSelected"})
 
 
 async def test_the_config_map_shows_no_trace_of_what_was_refused(red: Shop) -> None:

@@ -7,14 +7,11 @@ from datetime import UTC, datetime
 
 from mcp_operator.controllers.claims import RUN_ELSEWHERE
 from mcp_operator.core.clock import rfc3339_micro
-from mcp_operator.core.meta import Resource
 from mcp_operator.runtime.leader import LEASES
 from support.controlplane import Cluster
 from support.operators import running_operator
 from support.shop import Shop
 from support.waiting import eventually
-
-EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 
 
 async def hold_lease(shop: Shop, name: str) -> str:
@@ -42,12 +39,7 @@ async def test_a_server_that_another_installation_runs_is_left_alone_until_that_
         await first.idle()
     await shop.patch("MCPTool", "search", spec={"description": "second"})
     async with running_operator(kubeconfig, namespace, installation=new) as second:
-
-        async def reasons() -> bool:
-            pages = shop.client.list_pages(EVENTS, namespace=namespace)
-            return RUN_ELSEWHERE in {e["reason"] async for page in pages for e in page.items}
-
-        await eventually(reasons, expected=True)
+        await eventually(lambda: shop.events("red"), {RUN_ELSEWHERE})
         await second.idle()
         assert second.writes == []
         assert await shop.served("red") == {"search": "first"}

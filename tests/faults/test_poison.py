@@ -1,0 +1,74 @@
+"""One server that cannot be brought to its state: the others do not notice, and its user does."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+import math
+
+from faults.actions import failure
+from faults.proxy import FaultProxy
+from faults.stability import PATIENCE, stable
+from faults.teams import ALL, everything
+from mcp_operator.core.meta import Key
+from mcp_operator.runtime.reconcile import Reconciler, Result
+from support.operators import Operator
+from support.shop import Shop
+from support.waiting import eventually
+
+EDITS = 8
+"""Of another server's tool, while one server cannot be reconciled."""
+
+
+class Poisoned:
+    """Fails for one server for as long as it is poisoned, and notes when it tried."""
+
+    def __init__(self, reconciler: Reconciler, name: str) -> None:
+        self.tries: list[float] = []
+        self.healed = False
+        self._reconciler = reconciler
+        self._name = name
+
+    async def reconcile(self, request: Key) -> Result | None:
+        if request.name == self._name and not self.healed:
+            self.tries.append(asyncio.get_running_loop().time())
+            raise ValueError("poison")
+        return await self._reconciler.reconcile(request)
+
+
+async def test_a_server_whose_reconciliation_always_raises_holds_up_no_other(
+    shop: Shop, operator: Operator
+) -> None:
+    (servers,) = (each for each in operator._controllers if each.kind == "MCPServer")
+    poisoned = servers._reconciler = Poisoned(servers._reconciler, "poison")
+    await shop.server("poison")
+    for number in range(EDITS):
+        await shop.patch("MCPTool", "red-tool", spec={"description": f"edit {number}"})
+        edited = everything("red") | {"red-tool": f"edit {number}"}
+        await eventually(functools.partial(shop.served, "red"), edited, seconds=PATIENCE)
+    gaps = [after - before for before, after in itertools.pairwise(poisoned.tries)]
+    assert all(gap >= 0.005 * 2**number for number, gap in enumerate(gaps))
+    assert await shop.served("poison") is None
+    poisoned.healed = True
+    await shop.patch("MCPServer", "poison", metadata={"labels": {"healed": "yes"}})
+    await stable(shop, operator, ALL | {"red": edited, "poison": {}})
+
+
+async def test_a_server_whose_child_is_always_refused_says_so_and_holds_up_no_other(
+    shop: Shop, operator: Operator, proxy: FaultProxy
+) -> None:
+    path = "/deployments/mcp-server-poison"
+    refused = proxy.on(f"PATCH .*{path}", failure(422, "Invalid"), times=math.inf)
+    await shop.server("poison")
+    message = await shop.told("MCPServer", "poison", "Programmed", "ApplyFailed")
+    assert "by the proxy" in message
+    assert await shop.told("MCPServer", "poison", "Ready", "ApplyFailed") == message
+    await eventually(lambda: shop.events("poison"), {"ApplyFailed"})
+    for number in range(EDITS):
+        await shop.patch("MCPTool", "red-tool", spec={"description": f"edit {number}"})
+        edited = everything("red") | {"red-tool": f"edit {number}"}
+        await eventually(functools.partial(shop.served, "red"), edited, seconds=PATIENCE)
+    assert len(proxy.writes(path)) < 50
+    refused.end()
+    await stable(shop, operator, ALL | {"red": edited, "poison": {}})
