@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from faults.mirror import Mirror, a_map, mirrored, opened
 from faults.proxy import FaultProxy, fault_proxy
+from faults.scenario import calmly
 from faults.stability import stable
 from faults.teams import ALL, furnish
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
@@ -19,6 +21,25 @@ from support.objects import CONFIG_MAPS
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give each test minutes: whatever it waits for has a limit, and the machine may be busy."""
+    item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session")
+def active_cluster(control_plane: Cluster, crds_installed: None) -> Cluster:
+    """A cluster with our kinds in which all that is made comes to its end, and all that is left."""
+    if not control_plane.has_controllers:
+        pytest.skip("without kube-controller-manager no Deployment rolls out, and garbage stays")
+    return control_plane
+
+
+@pytest.fixture(scope="session")
+def golden(active_cluster: Cluster) -> dict[str, object]:
+    """What there is in the end if nothing goes wrong."""
+    return asyncio.run(calmly(active_cluster))
 
 
 @pytest.fixture
@@ -48,12 +69,8 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def shop(
-    control_plane: Cluster, client: Client, namespace: str, crds_installed: None
-) -> Shop:
+async def shop(client: Client, namespace: str, active_cluster: Cluster) -> Shop:
     """A namespace with one Service, `orders`, port 80; its user goes around the proxy."""
-    if not control_plane.has_controllers:
-        pytest.skip("without kube-controller-manager nothing that the operator makes comes to rest")
     shop = Shop(client, namespace)
     await shop.service()
     return shop

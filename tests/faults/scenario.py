@@ -6,10 +6,12 @@ import functools
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 from faults.stability import PATIENCE, Served, stable
 from faults.states import end_state
 from mcp_operator.core.meta import Key, Resource
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
 from support.operators import running_operator
@@ -59,15 +61,31 @@ async def go_through(shop: Shop) -> None:
             await eventually(functools.partial(shop.served, server), expected, seconds=PATIENCE)
 
 
-async def calmly(client: Client, cluster: Cluster) -> dict[str, object]:
+async def calmly(cluster: Cluster) -> dict[str, object]:
     """Go through all of it while nothing happens, and return what there is in the end."""
     async with (
+        connected_user(cluster.kubeconfig) as client,
         own_namespace(client) as shop,
         running_operator(cluster.kubeconfig, shop.namespace) as operator,
     ):
         await go_through(shop)
         await stable(shop, operator, END)
         return await end_state(client, shop.namespace)
+
+
+@asynccontextmanager
+async def connected_user(kubeconfig: Path) -> AsyncIterator[Client]:
+    """Give a client for what users do."""
+    client = await Client.connect(
+        kubeconfig=kubeconfig,
+        field_manager="user",
+        user_agent="mcp-operator-tests",
+        metrics=RuntimeMetrics(new_registry()),
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 @asynccontextmanager

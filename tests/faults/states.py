@@ -36,8 +36,10 @@ async def end_state(client: Client, namespace: str) -> dict[str, Any]:
 
 def differences(wanted: dict[str, Any], found: dict[str, Any]) -> str:
     """Return what two end states differ in, line by line; nothing if they are equal."""
-    texts = [json.dumps(state, indent=1, sort_keys=True).splitlines() for state in (wanted, found)]
-    return "\n".join(difflib.unified_diff(*texts, "wanted", "found", n=12, lineterm=""))
+    one, other = (
+        json.dumps(state, indent=1, sort_keys=True).splitlines() for state in (wanted, found)
+    )
+    return "\n".join(difflib.unified_diff(one, other, "wanted", "found", lineterm="", n=12))
 
 
 def _constant(obj: Object, resource: Resource, namespace: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 import math
 
@@ -37,16 +36,23 @@ class Poisoned:
         return await self._reconciler.reconcile(request)
 
 
+async def edit_and_see(shop: Shop) -> dict[str, str]:
+    """Edit a tool of the red team, see each edit served, and return what it serves in the end."""
+    served = everything("red")
+    for number in range(EDITS):
+        served["red-tool"] = f"edit {number}"
+        await shop.patch("MCPTool", "red-tool", spec={"description": served["red-tool"]})
+        await eventually(lambda: shop.served("red"), served, seconds=PATIENCE)
+    return served
+
+
 async def test_a_server_whose_reconciliation_always_raises_holds_up_no_other(
     shop: Shop, operator: Operator
 ) -> None:
     (servers,) = (each for each in operator._controllers if each.kind == "MCPServer")
     poisoned = servers._reconciler = Poisoned(servers._reconciler, "poison")
     await shop.server("poison")
-    for number in range(EDITS):
-        await shop.patch("MCPTool", "red-tool", spec={"description": f"edit {number}"})
-        edited = everything("red") | {"red-tool": f"edit {number}"}
-        await eventually(functools.partial(shop.served, "red"), edited, seconds=PATIENCE)
+    edited = await edit_and_see(shop)
     gaps = [after - before for before, after in itertools.pairwise(poisoned.tries)]
     assert all(gap >= 0.005 * 2**number for number, gap in enumerate(gaps))
     assert await shop.served("poison") is None
@@ -65,10 +71,7 @@ async def test_a_server_whose_child_is_always_refused_says_so_and_holds_up_no_ot
     assert "by the proxy" in message
     assert await shop.told("MCPServer", "poison", "Ready", "ApplyFailed") == message
     await eventually(lambda: shop.events("poison"), {"ApplyFailed"})
-    for number in range(EDITS):
-        await shop.patch("MCPTool", "red-tool", spec={"description": f"edit {number}"})
-        edited = everything("red") | {"red-tool": f"edit {number}"}
-        await eventually(functools.partial(shop.served, "red"), edited, seconds=PATIENCE)
+    edited = await edit_and_see(shop)
     assert len(proxy.writes(path)) < 50
     refused.end()
     await stable(shop, operator, ALL | {"red": edited, "poison": {}})

@@ -83,11 +83,14 @@ async def test_with_reject_all_neither_is_served(red: Shop) -> None:
     await red.told("MCPTool", "good", "Accepted", Reason.DUPLICATE_NAME)
 
 
-async def test_an_object_that_nobody_selects_says_so(red: Shop) -> None:
+async def test_an_object_that_nobody_selects_says_so_until_there_is_a_server(red: Shop) -> None:
     await red.tool("lost", "nobody")
     message = await red.told("MCPTool", "lost", "Ready", Reason.NOT_SELECTED)
     assert "labels" in message
     assert (await red.get("MCPTool", "lost"))["status"]["serverCount"] == 0
+    await red.server("late", team="nobody")
+    await eventually(functools.partial(red.served, "late"), {"lost": "first"})
+    await red.told("MCPTool", "lost", "Ready", Reason.SERVER_NOT_PROGRAMMED)
 
 
 async def test_a_disabled_tool_is_not_served_and_says_so(red: Shop) -> None:
