@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from faults.stability import informers_of
 from mcp_operator.core.meta import key_of
 from mcp_operator.runtime.notification import Event, Handler
 from support.operators import Operator
@@ -74,7 +73,7 @@ def merged(first: Event, second: Event) -> Event | None:
 def bad_post(operator: Operator, mischief: Mischief, seed: int) -> Iterator[None]:
     """Let all notifications go by a bad post; what still waits when the block ends is delivered."""
     chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
-    straight = {informer: [*informer.cache._handlers] for informer in informers_of(operator)}
+    straight = {informer: [*informer.cache._handlers] for informer in operator.informers}
     posts = []
     for informer, handlers in straight.items():
         between = [Post(handler, mischief, chance) for handler in handlers]

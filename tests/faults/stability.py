@@ -50,7 +50,7 @@ async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> l
     await eventually(functools.partial(unfinished, shop, operator), [], seconds=PATIENCE)
     writes = operator.writes
     operator.forget_requests()
-    resync(operator)
+    await operator.resync()
     await operator.idle()
     assert not operator.writes, f"written though nothing has changed: {operator.writes}"
     return writes
@@ -73,26 +73,13 @@ async def unsettled(_: Shop, operator: Operator) -> list[str]:
 async def lagging(shop: Shop, operator: Operator) -> list[str]:
     """Name the caches that are not exactly what the API server has, in the same versions."""
     operator.check()
-    informers = [informer for informer in informers_of(operator) if informer.served]
+    informers = [informer for informer in operator.informers if informer.served]
     real = await asyncio.gather(*(_real(shop, informer) for informer in informers))
     return [
         f"the cache of {informer.resource} lags behind"
         for informer, versions in zip(informers, real, strict=True)
         if _versions(informer.store) != versions
     ]
-
-
-def resync(operator: Operator) -> None:
-    """Tell of every object once more."""
-    for informer in informers_of(operator):
-        for obj in informer.store.list():
-            informer.cache.resync(obj)
-
-
-def informers_of(operator: Operator) -> list[Informer]:
-    """Return the informers that the controllers watch."""
-    sources = [source for each in operator._controllers for source in each._sources]
-    return [source for source in dict.fromkeys(sources) if isinstance(source, Informer)]
 
 
 async def _real(shop: Shop, informer: Informer) -> dict[Key, int]:
@@ -132,6 +119,6 @@ def _orphans(operator: Operator) -> Iterator[str]:
 
 
 def _store(operator: Operator, resource: Resource) -> Iterable[Object]:
-    for informer in informers_of(operator):
+    for informer in operator.informers:
         if informer.resource == resource:
             yield from informer.store

@@ -11,7 +11,7 @@ import pytest
 
 from faults.notifications import Mischief, bad_post
 from faults.scenario import END, STEPS, own_namespace
-from faults.stability import PATIENCE, lagging, resync, stable
+from faults.stability import PATIENCE, lagging, stable
 from faults.states import differences, end_state
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
@@ -50,7 +50,7 @@ async def test_notifications_of_any_kind_lead_to_the_same_end(
                 await hurry(shop, seed)
                 await eventually(functools.partial(lagging, shop, operator), [], seconds=PATIENCE)
             if mischief.dropped:
-                resync(operator)
+                await operator.resync()
             await stable(shop, operator, END)
             difference = differences(golden, await end_state(client, shop.namespace))
         assert not difference, f"seed {seed}:\n{difference}"

@@ -1,4 +1,4 @@
-"""An API server that crashes, and comes back without a memory of its watches."""
+"""An API server that crashes and forgets its watches, and one that no longer knows our kinds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 
 from faults.scenario import connected_user
 from faults.stability import PATIENCE, stable
+from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.core.meta import Key
 from support.controlplane import ControlPlane
-from support.crds import install_crds
+from support.crds import DEFINITIONS, install_crds
 from support.operators import running_operator
 from support.provision import UnavailableError, find_binaries
 from support.shop import Shop
@@ -62,3 +64,33 @@ async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_foun
             left = dict.fromkeys(tools, "first")
             await eventually(functools.partial(shop.served, "red"), left, seconds=PATIENCE)
         await stable(shop, operator, {"red": left})
+
+
+@pytest.mark.timeout(180)
+async def test_kinds_that_go_and_come_again_are_waited_for_and_nothing_is_deleted_meanwhile(
+    own_control_plane: ControlPlane, own_shop: Shop
+) -> None:
+    shop = own_shop
+    plurals = {"mcpservers", "mcptools", "mcpprompts", "mcpresources"}
+
+    async def installed() -> set[str]:
+        pages = shop.client.list_pages(DEFINITIONS)
+        return {one["spec"]["names"]["plural"] async for page in pages for one in page.items}
+
+    async with running_operator(own_control_plane.kubeconfig, "default") as operator:
+        for round_ in range(2):
+            server = f"server-{round_}"
+            await shop.server(server)
+            await shop.tool(f"tool-{round_}", server)
+            expected = {f"tool-{round_}": "first"}
+            await eventually(functools.partial(shop.served, server), expected, seconds=60)
+            await operator.idle()
+            for plural in plurals:
+                name = f"{plural}.{MCPSERVERS.group}"
+                await shop.client.delete(DEFINITIONS, Key("", name))
+            await eventually(installed, set(), seconds=30)
+            await eventually(operator.unserved, plurals, seconds=30)
+            assert not [write for write in operator.writes if write.startswith("DELETE")]
+            await install_crds(shop.client)
+        await eventually(operator.unserved, set(), seconds=90)
+        await operator.idle()

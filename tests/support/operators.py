@@ -16,7 +16,7 @@ from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.controller import Controller
-from mcp_operator.runtime.informer import InformerSet
+from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.recorder import EventRecorder
 
@@ -50,11 +50,18 @@ class Operator:
     """A running operator, as a test sees it."""
 
     def __init__(
-        self, client: LoggingClient, controllers: Sequence[Controller], running: asyncio.Task[None]
+        self,
+        client: LoggingClient,
+        controllers: Sequence[Controller],
+        recorder: EventRecorder,
+        running: asyncio.Task[None],
     ) -> None:
         self._client = client
         self._controllers = controllers
+        self._recorder = recorder
         self._running = running
+        sources = dict.fromkeys(source for each in controllers for source in each._sources)
+        self.informers = [source for source in sources if isinstance(source, Informer)]
 
     def forget_requests(self) -> None:
         """Begin a new count."""
@@ -72,11 +79,27 @@ class Operator:
 
     def drift_corrected(self) -> Counter[str]:
         """Return how many children were put back so far, by kind."""
+        return self._counted("drift_corrected_total", "kind")
+
+    def reconciliations(self) -> int:
+        """Return how many there were so far."""
+        return self._counted("controller_runtime_reconcile_total", "controller").total()
+
+    async def unserved(self) -> set[str]:
+        """Return the plurals of the kinds that must be there and cannot be followed."""
+        return {each.resource.plural for each in self.informers if each.problem and each.served}
+
+    async def resync(self) -> None:
+        """Have every informer tell of everything once more, as it does by itself in ten hours."""
+        for informer in self.informers:
+            await informer.resync()
+
+    def _counted(self, name: str, label: str) -> Counter[str]:
         counted = Counter[str]()
         for family in self._client.metrics.registry.collect():
             for sample in family.samples:
-                if sample.name == "drift_corrected_total":
-                    counted[sample.labels["kind"]] = int(sample.value)
+                if sample.name == name:
+                    counted[sample.labels[label]] += int(sample.value)
         return counted
 
     async def idle(self) -> None:
@@ -87,6 +110,7 @@ class Operator:
                 await asyncio.sleep(0.02)
                 self.check()
                 busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
+                busy = busy or not self._recorder._queue.empty()
                 quiet = 0 if busy else quiet + 1
 
     async def stop(self) -> None:
@@ -153,7 +177,7 @@ async def running_operator(
     synced = asyncio.create_task(informers.wait_synced(30))
     try:
         await asyncio.wait({running, synced}, return_when=asyncio.FIRST_COMPLETED)
-        yield Operator(client, manager._controllers, running)
+        yield Operator(client, manager._controllers, recorder, running)
     finally:
         running.cancel()
         synced.cancel()

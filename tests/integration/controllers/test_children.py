@@ -133,12 +133,6 @@ def _noise(seed: int, length: int) -> str:
     return "".join(digests)[:length]
 
 
-async def test_the_children_of_a_deleted_server_go_with_it(red: Shop) -> None:
-    await red.delete("MCPServer", "red")
-    for resource in (DEPLOYMENTS, SERVICES, ROLES):
-        await eventually(functools.partial(exists, red, resource), expected=False, seconds=30)
-
-
 async def test_what_the_operator_left_behind_can_be_deleted_without_it(
     red: Shop, operator: Operator
 ) -> None:

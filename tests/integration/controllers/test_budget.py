@@ -1,0 +1,109 @@
+"""What a change costs: as many writes as there are objects to write, and nothing is read."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.core.meta import Object, is_controlled_by
+from mcp_operator.runtime.client import Client
+from support.complete import DIRECT, GATEWAY
+from support.controlplane import Cluster
+from support.mirror import Mirror
+from support.operators import Operator, nobody_answers, running_operator
+from support.ready_pods import confirms, ready_pods
+from support.shop import Shop
+from support.waiting import eventually
+
+ONE_POD = {"autoscaling": {"minReplicas": 1, "maxReplicas": 4}}
+
+
+def children(mirror: Mirror, server: Object) -> set[str]:
+    """Return the paths of all children of a server."""
+    return {
+        f"{resource.plural}/{child['metadata']['name']}"
+        for resource in CHILDREN
+        for child in mirror.list(resource)
+        if is_controlled_by(child, server)
+    }
+
+
+async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
+    """Wait until servers count their one pod, and nothing is left to do."""
+    for server in servers:
+        await eventually(functools.partial(shop.replicas, server), 1, seconds=60)
+    await operator.idle()
+
+
+@pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT | {"replicas": 1}])
+async def test_a_new_server_takes_a_write_for_each_child_and_two_for_its_status(
+    routes: None, shop: Shop, operator: Operator, mirror: Mirror, spec: dict[str, Any]
+) -> None:
+    await operator.idle()
+    operator.forget_requests()
+    server = await shop.server("red", **spec)
+    await settled(shop, operator, "red")
+    made = {f"PATCH {child}" for child in children(mirror, server)}
+    written = Counter(operator.writes)
+    assert written.pop("PATCH mcpservers/red/status") <= 2
+    assert written == Counter(made)
+    assert operator.reads == []
+
+
+@pytest.mark.timeout(120)
+async def test_fifty_servers_at_once_take_no_more_writes_each(
+    routes: None, shop: Shop, operator: Operator, mirror: Mirror
+) -> None:
+    await operator.idle()
+    operator.forget_requests()
+    names = [f"server-{number}" for number in range(50)]
+    made = await asyncio.gather(*(shop.server(name) for name in names))
+    await settled(shop, operator, *names)
+    written = Counter(operator.writes)
+    for name, server in zip(names, made, strict=True):
+        assert written.pop(f"PATCH mcpservers/{name}/status") <= 2
+        for child in children(mirror, server):
+            assert written.pop(f"PATCH {child}") == 1
+    assert written == Counter()
+    assert operator.reads == []
+
+
+@pytest.mark.parametrize("ready", [False, True], ids=["no pod is ready", "all pods confirm"])
+async def test_a_tool_takes_three_writes_to_add_and_to_change_and_two_to_delete(
+    client: Client, control_plane: Cluster, shop: Shop, *, ready: bool
+) -> None:
+    ask = confirms if ready else nobody_answers
+    programmed = "Programmed" if ready else "NoReadyPods"
+    everybody = ready_pods(client, shop.namespace) if ready else contextlib.nullcontext()
+    async with (
+        everybody,
+        running_operator(control_plane.kubeconfig, shop.namespace, ask=ask) as operator,
+    ):
+        await shop.server("red")
+        await shop.tool("first", "red")
+        await shop.told("MCPServer", "red", "Programmed", programmed, seconds=30)
+        await settled(shop, operator, "red")
+        catalog = ["PATCH configmaps/mcp-server-red-config", "PATCH mcpservers/red/status"]
+        change = {"spec": {"description": "second"}}
+        for act, said, tool in (
+            (functools.partial(shop.tool, "new", "red"), {"new": "first"}, True),
+            (functools.partial(shop.patch, "MCPTool", "new", **change), {"new": "second"}, True),
+            (functools.partial(shop.delete, "MCPTool", "new"), {}, False),
+        ):
+            operator.forget_requests()
+            await act()
+            await eventually(functools.partial(shop.served, "red"), {"first": "first", **said})
+            await operator.idle()
+            await eventually(functools.partial(written, operator), len(catalog) + tool)
+            assert sorted(operator.writes) == catalog + ["PATCH mcptools/new/status"] * tool
+            assert operator.reads == []
+
+
+async def written(operator: Operator) -> int:
+    return len(operator.writes)

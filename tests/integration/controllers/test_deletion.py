@@ -1,0 +1,86 @@
+"""What is deleted goes with all that was made of it, and is mourned by nobody."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.core.meta import Key, Resource
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+from support.complete import GATEWAY
+from support.controlplane import Cluster
+from support.mirror import Mirror
+from support.operators import Operator, running_operator
+from support.shop import Shop
+from support.waiting import eventually
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+REQUESTS = 120
+"""What a server may cost while its namespace is being deleted, a few seconds as a rule: its
+children go one after the other, and those that are missed are refused ever less often."""
+
+
+async def test_a_deleted_server_leaves_nothing_behind_and_costs_the_operator_nothing(
+    complete: Shop, operator: Operator, mirror: Mirror
+) -> None:
+    for server in ("red", "blue"):
+        await complete.label("MCPTool", f"{server}-search", None)
+    await operator.idle()
+    operator.forget_requests()
+    for server in ("red", "blue"):
+        await complete.delete("MCPServer", server)
+
+    def nothing_is_left() -> bool:
+        left = [obj for resource in CHILDREN for obj in mirror.list(resource)]
+        return not any(obj["metadata"]["name"].startswith("mcp-server-") for obj in left)
+
+    await mirror.until(nothing_is_left, seconds=30)
+    await operator.idle()
+    assert operator.writes == []
+    assert operator.reads == []
+
+
+@pytest.fixture
+async def doomed(client: Client, crds_installed: None) -> AsyncIterator[Shop]:
+    """A shop in a namespace that a test may delete."""
+    name = f"doomed-{uuid.uuid4().hex[:10]}"
+    await client.create(NAMESPACES, {"metadata": {"name": name}})
+    yield Shop(client, name)
+    with contextlib.suppress(ApiError):  # it may be gone
+        await client.delete(NAMESPACES, Key("", name))
+
+
+@pytest.mark.timeout(180)
+async def test_a_namespace_goes_with_its_servers_and_may_come_again(
+    client: Client, control_plane: Cluster, routes: None, doomed: Shop
+) -> None:
+    names = [f"server-{number}" for number in range(3)]
+    namespace = Key("", doomed.namespace)
+
+    async def exists() -> bool:
+        pages = client.list_pages(NAMESPACES, field_selector=f"metadata.name={namespace.name}")
+        return any([page.items async for page in pages])
+
+    async with running_operator(control_plane.kubeconfig, doomed.namespace) as operator:
+        for _ in range(2):
+            await doomed.service()
+            for name in names:
+                await doomed.server(name, **GATEWAY)
+                await doomed.tool(f"{name}-tool", name)
+            for name in names:
+                await eventually(functools.partial(doomed.replicas, name), 2, seconds=60)
+            await operator.idle()
+            operator.forget_requests()
+            await client.delete(NAMESPACES, namespace)
+            await eventually(exists, expected=False, seconds=60)
+            await operator.idle()
+            assert len(operator.writes) < REQUESTS * len(names)
+            assert operator.reads == []
+            await client.create(NAMESPACES, {"metadata": {"name": namespace.name}})

@@ -1,0 +1,170 @@
+"""A thousand objects at rest: whatever looks at them again finds nothing to write."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections import Counter
+from collections.abc import Awaitable, Iterator
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.builders.labels import child_labels
+from mcp_operator.builders.resources import SERVICES
+from mcp_operator.core.meta import Resource, generation_of
+from mcp_operator.runtime.client import Client
+from support.controlplane import Cluster
+from support.mirror import Mirror, mirrored
+from support.operators import LoggingClient, Sent, running_operator
+from support.ready_pods import confirms, ready_pods
+from support.shop import Shop
+
+SERVERS = 25
+MEMBERS = 39
+"""Of each server."""
+
+SIDE_BY_SIDE = 16
+"""Requests of the users at a time."""
+
+NONSENSE = {"type": "object", "properties": {"x": {"type": "nonsense"}}}
+POLICY = {"mode": "Full"}
+SPECS: dict[int, dict[str, Any]] = {
+    0: {"mode": "Direct", "image": "example.com/mcp:1"},
+    1: {"replicas": 0},
+    2: {"redis": {"serviceName": "redis"}},
+    3: {"autoscaling": {"minReplicas": 2, "maxReplicas": 3}, "networkPolicy": POLICY},
+    4: {"naming": {"onConflict": "RejectAll"}},
+}
+"""What some of the servers have besides; of server 5 another object has the Service's name."""
+
+PROGRAMMED = Counter({"Programmed": SERVERS - 3, "Mounted": 1, "ScaledToZero": 1, "Conflict": 1})
+READY = Counter(
+    {
+        "Ready": (MEMBERS - 5) * (SERVERS - 2) - 1,
+        # Nobody serves what server 1, without pods, and server 5 select.
+        "ServerNotProgrammed": (MEMBERS - 5) * 2,
+        "InvalidSchema": SERVERS,
+        "Disabled": SERVERS,
+        "ServiceNotFound": SERVERS,
+        "DuplicateName": SERVERS + 1,
+        "NotSelected": SERVERS,
+    }
+)
+
+
+class ThoroughClient(LoggingClient):
+    """Remembers Events and Leases as well."""
+
+    async def request(self, method: str, path: str, **options: Any) -> bytes:
+        if "/events" in path or "/leases" in path:
+            self.log.append(Sent(method, path))
+        return await super().request(method, path, **options)
+
+
+def servers(shop: Shop) -> Iterator[Awaitable[object]]:
+    for number in range(SERVERS):
+        spec = {"replicas": 1, **SPECS.get(number, {})}
+        if "autoscaling" in spec:
+            del spec["replicas"]
+        everything = {"matchLabels": {"team": f"team-{number}"}}
+        selectors = {"promptSelector": everything, "resourceSelector": everything}
+        yield shop.server(f"server-{number}", f"team-{number}", **selectors, **spec)
+
+
+def members(shop: Shop) -> Iterator[Awaitable[object]]:
+    nowhere = {"name": "nowhere", "port": 80}
+    secret = {"credentials": {"type": "Bearer", "secretRef": {"name": "login", "key": "token"}}}
+    texts = {"uri": "shop://terms", "configMapKeyRef": {"name": "texts", "key": "terms"}}
+    for number in range(SERVERS):
+        team = f"team-{number}"
+        for which in range(MEMBERS - 7):
+            yield shop.tool(f"{team}-{which}", team)
+        yield shop.tool(f"{team}-broken", team, inputSchema=NONSENSE)
+        yield shop.tool(f"{team}-disabled", team, enabled=False)
+        yield shop.tool(f"{team}-nowhere", team, service=nowhere)
+        yield shop.tool(f"{team}-twin", team, name=f"{team}-0", request=secret)
+        yield shop.tool(f"{team}-alone", f"nobody-{number}")
+        yield shop.prompt(f"{team}-prompt", team)
+        yield shop.resource(f"{team}-terms", team, content=None, contentFrom=texts)
+
+
+async def together(requests: Iterator[Awaitable[object]]) -> None:
+    """Send requests, some at a time."""
+
+    async def send() -> None:
+        for request in requests:
+            await request
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(SIDE_BY_SIDE):
+            group.create_task(send())
+
+
+def reasons(mirror: Mirror, type_: str, *kinds: Resource) -> Counter[str]:
+    """Count the reasons of a condition, as far as statuses are about the present specs."""
+    counted = Counter[str]()
+    for obj in (obj for kind in kinds for obj in mirror.list(kind)):
+        status = obj.get("status") or {}
+        current = status.get("observedGeneration") == generation_of(obj)
+        for condition in status.get("conditions") or ():
+            if current and condition["type"] == type_:
+                counted[condition["reason"]] += 1
+    return counted
+
+
+async def converged(mirror: Mirror) -> None:
+    def is_converged() -> bool:
+        return (
+            reasons(mirror, "Programmed", MCPSERVERS) == PROGRAMMED
+            and reasons(mirror, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
+        )
+
+    try:
+        await mirror.until(is_converged, seconds=120)
+    except TimeoutError:
+        assert reasons(mirror, "Programmed", MCPSERVERS) == PROGRAMMED
+        assert reasons(mirror, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
+
+
+@pytest.mark.timeout(400)
+async def test_neither_resyncs_nor_a_restart_write_anything(
+    client: Client, control_plane: Cluster, shop: Shop
+) -> None:
+    kinds = (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
+    await shop.create("Secret", "login", stringData={"token": "x"})
+    await shop.create("ConfigMap", "texts", data={"terms": "Pay first."})
+    theirs = {"name": "mcp-server-server-5", "labels": child_labels("server-5", "Gateway")}
+    service = {"metadata": theirs | {"namespace": shop.namespace}}
+    await client.create(SERVICES, service | {"spec": {"ports": [{"port": 1}]}})
+
+    operator = functools.partial(
+        running_operator,
+        control_plane.kubeconfig,
+        shop.namespace,
+        ask=confirms,
+        through=ThoroughClient,
+    )
+    async with (
+        ready_pods(client, shop.namespace),
+        mirrored(client, shop.namespace, kinds) as mirror,
+    ):
+        async with operator() as first:
+            await together(servers(shop))
+            await together(members(shop))
+            await converged(mirror)
+            await first.idle()
+            first.forget_requests()
+            for _ in range(3):
+                before = first.reconciliations()
+                await first.resync()
+                await first.idle()
+                assert first.reconciliations() - before >= SERVERS * (MEMBERS + 1)
+            assert first.writes == []
+            assert set(first.reads) <= {"GET secrets/login"}
+        async with operator() as second:
+            await second.idle()
+            assert second.reconciliations() >= SERVERS * (MEMBERS + 1)
+            assert second.writes == []
+            assert set(second.reads) <= {"GET secrets/login", "GET configmaps/texts"}
