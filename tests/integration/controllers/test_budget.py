@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.api.v1alpha1 import MCPTOOLS
 from mcp_operator.builders.resources import CHILDREN
 from mcp_operator.core.meta import Object, is_controlled_by
 from mcp_operator.runtime.client import Client
@@ -107,3 +108,26 @@ async def test_a_tool_takes_three_writes_to_add_and_to_change_and_two_to_delete(
 
 async def written(operator: Operator) -> int:
     return len(operator.writes)
+
+
+async def test_a_status_that_is_wiped_wakes_nobody_and_is_mended_by_the_next_resync(
+    shop: Shop, operator: Operator
+) -> None:
+    await shop.server("red")
+    await shop.tool("search", "red")
+    await shop.told("MCPTool", "search", "Ready", "ServerNotProgrammed")
+    await settled(shop, operator, "red")
+    before = operator.reconciliations()
+    key = shop.key("search")
+    await shop.client.merge_patch(MCPTOOLS, key, {"status": None}, subresource="status")
+    tools = next(each for each in operator.informers if each.resource == MCPTOOLS)
+
+    async def is_known() -> bool:
+        cached = tools.store.get(key)
+        return cached is not None and not cached.get("status")
+
+    await eventually(is_known, expected=True)
+    await operator.idle()
+    assert operator.reconciliations() == before
+    await operator.resync()
+    await shop.told("MCPTool", "search", "Ready", "ServerNotProgrammed")
