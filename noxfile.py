@@ -88,7 +88,7 @@ def integration(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Run the operator behind a failing network (at night with MCP_OPERATOR_WALKS=1000)."""
+    """Run the operator behind a failing network (all of it with MCP_OPERATOR_WALKS=1000)."""
     pytest(session, "tests/faults")
 
 
@@ -106,12 +106,13 @@ def contract(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def test(session: nox.Session) -> None:
-    """Run the unit, integration and contract tests; fail below the required coverage."""
+    """Run the unit, integration, contract and fault tests; fail below the required coverage."""
     pytest(
         session,
         "tests/unit",
         "tests/integration",
         "tests/contract",
+        "tests/faults",
         "--cov",
         "--cov-report=term",
         env=official_clients(session),

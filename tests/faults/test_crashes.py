@@ -51,7 +51,7 @@ async def test_a_crash_at_any_write_leads_to_the_same_end(
             try:
                 end = await crash_and_restart(client, control_plane, directory, crash)
             except Exception as error:
-                raise AssertionError(f"{where}: {error!r}") from error
+                raise AssertionError(f"{where}: {error!r}\n{crash.said()}") from error
         difference = differences(golden, end)
         assert not difference, f"{where}:\n{difference}"
         return crash.writes

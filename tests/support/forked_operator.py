@@ -7,20 +7,33 @@ a test that needs hundreds. Here one process imports it once, and forks the othe
 from __future__ import annotations
 
 import asyncio
+import functools
 import multiprocessing
 import os
 import sys
 import threading
+from multiprocessing import forkserver
 from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
+
+import pytest
 
 from mcp_operator.cli import main
 from support.operators import GATEWAY_IMAGE
 
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["mcp_operator.app.control_plane", "kubernetes_asyncio.client", __name__, "pytest"]
-)
+PRELOADED = ("mcp_operator.app.control_plane", "kubernetes_asyncio.client", __name__)
+
+
+@functools.cache
+def _forks() -> ForkServerContext:
+    """Start the process that forks. Its path is ours, of which by itself it knows nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([*PRELOADED])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        forkserver.ensure_running()
+    return context
 
 
 class ForkedOperator:
@@ -29,12 +42,13 @@ class ForkedOperator:
     def __init__(self, kubeconfig: Path, namespace: str) -> None:
         """Start it for one namespace; what it logs goes to a file beside its kubeconfig."""
         self._log = kubeconfig.with_suffix(".log")
+        self._log.touch()
         command = [
             *("operator", f"--kubeconfig={kubeconfig}", f"--namespace={namespace}"),
             *("--metrics-port=0", "--health-port=0", "--bind-address=127.0.0.1"),
             *("--no-leader-elect", "--log-level=warning", f"--gateway-image={GATEWAY_IMAGE}"),
         ]
-        self._process = _FORKS.Process(target=_run, args=(command, self._log), daemon=True)
+        self._process = _forks().Process(target=_run, args=(command, self._log), daemon=True)
         self._process.start()
 
     def said(self) -> str:
@@ -53,7 +67,7 @@ class ForkedOperator:
 
 def _run(command: list[str], log: Path) -> None:
     """Be the operator; end with the process that wants it, however that ends."""
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    output = os.open(log, os.O_WRONLY | os.O_APPEND)
     for stream in (1, 2):
         os.dup2(output, stream)
     threading.Thread(target=_end_with_parent, daemon=True).start()
