@@ -77,7 +77,7 @@ class Walk:
                 await self.walker.step()
             case 1:
                 self.walker.steps.append("(watches are blind)")
-                async with blindness(self._proxy, self._namespace, of_all=False):
+                async with blindness(self._proxy, self._namespace):
                     await self.walker.step()
                     await asyncio.sleep(0.1)
             case _:
