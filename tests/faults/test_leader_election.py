@@ -14,7 +14,8 @@ from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.leader import LEASES, LeaderElector, LeadershipLostError
+from mcp_operator.runtime.errors import LeadershipLostError
+from mcp_operator.runtime.leader import LEASES, LeaderElector
 from support.operator_process import OperatorProcess
 from support.shop import Shop
 from support.waiting import eventually

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
+from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, Resource, key_of, uid_of
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client, WriteObserver
@@ -29,7 +30,7 @@ class FakeClient(Client):
         self.observers: list[WriteObserver] = []
         self.objects: dict[tuple[Resource, Key], Object] = {}
         self.writes: list[tuple[str, Object]] = []
-        self.failures: deque[ApiError | None] = deque()
+        self.failures: deque[OperatorError | None] = deque()
         self._versions = itertools.count(100)
 
     def observe_writes(self, callback: WriteObserver) -> None:

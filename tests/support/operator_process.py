@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -125,6 +126,22 @@ class OperatorProcess:
         self._child.process.kill()
         self._child.process.wait()
 
+    def freeze(self) -> None:
+        """Let it do nothing, and know nothing of the time that goes by, until it is thawed."""
+        self._child.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on where it was."""
+        self._child.process.send_signal(signal.SIGCONT)
+
+    def terminate(self) -> None:
+        """Ask it to end, as Kubernetes does; `ended` tells when it has."""
+        self._child.process.terminate()
+
+    async def ended(self) -> int:
+        """Wait until it has ended by itself, and return its exit code."""
+        return await asyncio.to_thread(self._child.process.wait, 60)
+
     def stop(self) -> None:
-        """End it as Kubernetes would."""
+        """End it as Kubernetes would, and remove what it has left."""
         self._group.stop()

@@ -76,6 +76,9 @@ def _manager(
     session: aiohttp.ClientSession,
 ) -> Manager:
     identity = settings.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
+    elector = _elector(settings, lease_client, identity) if settings.leader_elect else None
+    if elector:
+        client.guard_writes(elector.guard)
     clock = SystemClock()
     informers = InformerSet(client)
     manager = Manager(
@@ -83,7 +86,7 @@ def _manager(
         metrics=client.metrics,
         metrics_port=settings.metrics_port,
         health_port=settings.health_port,
-        elector=_elector(settings, lease_client, identity) if settings.leader_elect else None,
+        elector=elector,
         host=settings.bind_address or ALL_INTERFACES,
     )
     recorder = EventRecorder(

@@ -120,6 +120,10 @@ class Client:
         """Have a callback told the result of every write, before the writer itself is."""
         self._observers.append(callback)
 
+    def guard_writes(self, guard: Callable[[], None]) -> None:
+        """Have a callback asked at the very moment a write is sent; it raises to prevent that."""
+        self._transport.guard = guard
+
     async def request(
         self,
         method: str,

@@ -17,7 +17,7 @@ from mcp_operator.core.instruments import ControllerMetrics
 from mcp_operator.core.meta import Key, key_of
 from mcp_operator.core.metrics import ERROR_RESULTS, RuntimeMetrics
 from mcp_operator.core.tasks import describe
-from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.errors import ApiError, LeadershipLostError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate
 from mcp_operator.runtime.ratelimit import ExponentialBackoff
@@ -179,7 +179,8 @@ class Controller:
                 outcome = _Outcome("terminal")
             case RetryAfterError():
                 outcome = _Outcome("error", after=error.retry_after)
-            case ApiError(is_conflict=True):  # somebody else was faster, and the cache will tell
+            # Somebody else was faster, and the cache will tell; or somebody else may lead.
+            case ApiError(is_conflict=True) | LeadershipLostError():
                 outcome = _Outcome("requeue", after=0.0, backoff=True)
             case ApiError():
                 outcome = _Outcome("error", after=error.retry_after or 0.0, backoff=True)

@@ -35,6 +35,10 @@ _MESSAGE_LIMIT: Final = 512
 """Characters kept of an answer that is not a Status: proxies answer with whole pages."""
 
 
+class LeadershipLostError(OperatorError):
+    """The lease can no longer be relied on; another process may lead now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One entry of a Status's `details.causes`."""

@@ -16,27 +16,22 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Final, NoReturn
 
 from mcp_operator.core.clock import Clock, rfc3339_micro
-from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.errors import ApiError, LeadershipLostError
 
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 REQUEST_TIMEOUT: Final = 5.0
 """Seconds. A request for the lease that takes longer is tried again while there is time."""
 
-JITTER: Final = 1.2
-"""Share of the retry period by which waits for the lease differ; client-go, JitterFactor."""
+RELEASED: Final = 1
+"""The duration, in seconds, of a lease that was given back; client-go, release."""
 
 Write = Callable[[Resource, Object], Awaitable[Object]]
 
 _log = logging.getLogger(__name__)
-
-
-class LeadershipLostError(OperatorError):
-    """The lease could not be renewed in time; another process may lead now."""
 
 
 def _exit() -> NoReturn:
@@ -57,7 +52,7 @@ class LeaderElector:
         identity: Names this process; no two may have the same.
         lease_duration: Seconds that others wait for a leader they do not hear from.
         renew_deadline: Seconds that the leader goes on without a successful renewal.
-        retry_period: Seconds between tries to get or to renew the lease.
+        retry_period: Seconds between renewals. Others look three to five times as often.
         clock: Tells the time that is written into the lease.
         metrics: Shows who leads.
         give_up: Ends the process at once. Called if the work has not stopped when the lease runs
@@ -80,24 +75,33 @@ class LeaderElector:
     give_up: Callable[[], NoReturn] = _exit
 
     def __post_init__(self) -> None:
-        if not self.retry_period * JITTER < self.renew_deadline < self.lease_duration:
+        if not self.retry_period < self.renew_deadline < self.lease_duration:
             raise ValueError(
                 f"lease_duration {self.lease_duration:g} must be longer than renew_deadline "
-                f"{self.renew_deadline:g}, and that longer than {JITTER} times retry_period "
-                f"{self.retry_period:g}"
+                f"{self.renew_deadline:g}, and that longer than retry_period {self.retry_period:g}"
             )
         self._key = Key(self.namespace, self.name)
         self._gauge = self.metrics.leader.labels(self.name)
         self._slow_path = self.metrics.leader_slow_path.labels(self.name)
-        self._observed: Object | None = None
-        self._observed_at = 0.0
-        self._renewed_at = 0.0
+        self._observed: Object = {}
+        self._written: Object | None = None
+        self._free_at = self._renewed_at = 0.0
         self._leads = False
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process leads now."""
-        return self._leads
+        """Whether this process leads now, by a lease that it may rely on."""
+        return self._leads and self._left() > 0
+
+    def guard(self) -> None:
+        """Refuse a write unless this process leads; to be asked at the moment of writing.
+
+        A process that was frozen and goes on has an old lease, and no timer has told it yet.
+        """
+        if not self.is_leader:
+            raise LeadershipLostError(
+                f"nothing is written without the lease {self._key}, which another may hold now"
+            )
 
     def stuck(self) -> str:
         """Say so if this process still leads though its lease has run out; else say nothing.
@@ -136,19 +140,17 @@ class LeaderElector:
     async def _acquire(self) -> None:
         _log.info("Waiting for the lease", extra=self._who())
         while not await self._try(self.lease_duration):
-            spread = random.uniform(0.0, JITTER)  # noqa: S311  # spreads load, guards no secret
-            await asyncio.sleep(self.retry_period * (1 + spread))
+            # More often than it is renewed: what is seen late is taken over late.
+            share = random.uniform(0.2, 0.4)  # noqa: S311  # spreads load, guards no secret
+            await asyncio.sleep(self.retry_period * share)
         _log.info("Leading", extra=self._who())
 
     async def _renew(self) -> None:
         """Renew until the deadline passes without success, or another process holds the lease."""
-        while True:
-            await asyncio.sleep(self.retry_period)
-            deadline = self._renewed_at + self.renew_deadline
-            while not await self._try(deadline - self._now()):
-                if self._holder() not in {"", self.identity} or self._now() >= deadline:
-                    return
-                await asyncio.sleep(min(self.retry_period, max(deadline - self._now(), 0.0)))
+        await asyncio.sleep(self.retry_period)
+        while (left := round(self._left(), 3)) > 0:  # a timer may be a trifle early
+            await self._try(left)
+            await asyncio.sleep(min(self.retry_period, self._left()))
 
     async def _stop(self, work: asyncio.Future[None], renewing: asyncio.Task[None]) -> None:
         """Stop working, then renewing, then let others lead; all before the lease runs out."""
@@ -178,34 +180,33 @@ class LeaderElector:
 
     async def _try_fast(self) -> bool:
         """Renew from what was written last, without reading it again."""
-        if self._observed is None or not self._leads:
-            return False
-        try:
-            return await self._take(self.client.replace, self._observed)
-        except ApiError as error:
-            if error.is_conflict:
-                return False
-            raise
+        if self._leads:
+            try:
+                return await self._take(self.client.replace, self._observed)
+            except ApiError as error:
+                if not error.is_conflict:
+                    raise
+        return False
 
     async def _try_slow(self) -> bool:
         """Read the lease, and take it if nobody has it."""
         self._slow_path.inc()
+        write: Write = self.client.replace
         try:
             lease = await self.client.get(LEASES, self._key)
+            self._observe(lease)
         except ApiError as error:
             if not error.is_not_found:
                 raise
-            metadata = {"namespace": self.namespace, "name": self.name}
-            head = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata}
-            return await self._take(self.client.create, head)
-        self._observe(lease)
-        if self._holder() not in {"", self.identity} and self._now() < self._expiry():
-            return False
-        return await self._take(self.client.replace, lease)
+            write, lease = self.client.create, {"metadata": self._key._asdict()}
+        known = self._leads or lease.get("spec", {}) == self._written
+        ours = known and self._holder() in {"", self.identity}
+        return (ours or self._now() >= self._free_at) and await self._take(write, lease)
 
     async def _take(self, write: Write, lease: Object) -> bool:
         sent = self._now()
-        self._observe(await write(LEASES, {**lease, "spec": self._spec(lease.get("spec") or {})}))
+        self._written = self._spec(lease.get("spec", {}))
+        self._observe(await write(LEASES, {**lease, "spec": self._written}))
         self._renewed_at = sent
         return True
 
@@ -215,18 +216,14 @@ class LeaderElector:
         The lease is read first, because a renewal may have been cut off before its answer came.
         """
         now = rfc3339_micro(self.clock.now())
-        released = {
-            "holderIdentity": "",
-            "leaseDurationSeconds": 1,
-            "renewTime": now,
-            "acquireTime": now,
-        }
+        released = {"holderIdentity": "", "leaseDurationSeconds": RELEASED}
+        times = {"renewTime": now, "acquireTime": now}
         try:
             async with asyncio.timeout(REQUEST_TIMEOUT):
                 lease = await self.client.get(LEASES, self._key)
                 if lease["spec"].get("holderIdentity") == self.identity:
-                    lease = {**lease, "spec": {**lease["spec"], **released}}
-                    await self.client.replace(LEASES, lease)
+                    spec = {**lease["spec"], **released, **times}
+                    await self.client.replace(LEASES, {**lease, "spec": spec})
         except (ApiError, TimeoutError) as error:
             _log.warning("Lease not released", extra={**self._who(), "error": str(error)})
 
@@ -244,18 +241,25 @@ class LeaderElector:
         }
 
     def _observe(self, lease: Object) -> None:
-        """Note a lease, and when it was first seen so; it counts from then."""
-        if self._observed is None or self._observed.get("spec") != lease.get("spec"):
-            self._observed_at = self._now()
+        """Note a lease, and until when it has to be waited for, from when it was first seen so.
+
+        That it was released shows in its duration. If it is gone, or names nobody for another
+        reason, its holder may not have noticed yet, and has as much time as it had before.
+        """
+        spec = lease.get("spec", {})
+        if spec != self._observed.get("spec", {}):
+            seconds = float(spec.get("leaseDurationSeconds", self.lease_duration))
+            released = not spec.get("holderIdentity") and seconds == RELEASED
+            self._free_at = self._now() + (0.0 if released else seconds)
         self._observed = lease
 
     def _holder(self) -> str:
-        spec = (self._observed or {}).get("spec") or {}
-        return str(spec.get("holderIdentity") or "")
+        return str(self._observed.get("spec", {}).get("holderIdentity", ""))
 
-    def _expiry(self) -> float:
-        spec = (self._observed or {}).get("spec") or {}
-        return self._observed_at + float(spec.get("leaseDurationSeconds", self.lease_duration))
+    def _left(self) -> float:
+        """Return the seconds for which the lease can be relied on, if it is not renewed."""
+        held = self._holder() in {"", self.identity}
+        return self._renewed_at + self.renew_deadline - self._now() if held else 0.0
 
     def _set_leads(self, *, leads: bool) -> None:
         self._leads = leads

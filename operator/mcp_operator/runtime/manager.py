@@ -39,15 +39,12 @@ class Caches(Protocol):
 
     async def run(self) -> None:
         """Run all informers until cancelled."""
-        ...
 
     async def wait_synced(self, timeout: float) -> None:  # noqa: ASYNC109  (it names what is late)
         """Return once all have synced; raise if that takes more than `timeout` seconds."""
-        ...
 
     def stuck(self) -> str:
         """Say what a restart would mend; nothing if all is well."""
-        ...
 
 
 class Elector(Protocol):
@@ -55,11 +52,9 @@ class Elector(Protocol):
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
         """Acquire the lease, run `lead` while it is held, give it back; raise if it is lost."""
-        ...
 
     def stuck(self) -> str:
         """Say what a restart would mend; nothing if all is well."""
-        ...
 
 
 Runnable = Callable[[], Awaitable[None]]

@@ -62,4 +62,3 @@ class Reconciler(Protocol):
 
     async def reconcile(self, request: Request) -> Result | None:
         """Compare and repair; must be idempotent, and may be cancelled at any await."""
-        ...

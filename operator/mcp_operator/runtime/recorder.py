@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
 from mcp_operator.core.clock import Clock, rfc3339_micro
+from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, Resource, key_of, uid_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -126,7 +127,7 @@ class EventRecorder:
             report = await self._queue.get()
             try:
                 await self._write(report)
-            except ApiError as error:
+            except OperatorError as error:
                 _log.info(
                     "Event could not be written",
                     extra={"kind": report.kind, "reason": report.reason, "error": str(error)},

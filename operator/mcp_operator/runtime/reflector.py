@@ -46,19 +46,15 @@ class Sink(Protocol):
 
     def upsert(self, obj: Object) -> None:
         """Take an object that exists in this or a newer state."""
-        ...
 
     def remove(self, obj: Object) -> None:
         """Take the last state of an object that was deleted."""
-        ...
 
     def advance(self, resource_version: str) -> None:
         """Take note that every change up to a version has been told."""
-        ...
 
     def complete(self, present: set[Key], resource_version: str) -> None:
         """Take note that a list is complete: at this version there was nothing else."""
-        ...
 
 
 class Reflector:

@@ -24,7 +24,6 @@ class Source(Protocol):
 
     def add_handler(self, handler: Handler, /) -> None:
         """Call `handler` for every event from now on; for what is known already as well."""
-        ...
 
 
 def for_object() -> Mapper:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -34,6 +33,9 @@ _KEEPALIVE: Final = (
     ),
 )
 """Keeps firewalls from forgetting quiet watches; twice the times of Go's net.Dialer."""
+
+_PART: Final = 1 << 16
+"""Bytes of a body that are sent at a time."""
 
 _UNAUTHORIZED: Final = 401
 _REDIRECTION: Final = 300
@@ -70,6 +72,10 @@ class Transport:
         user_agent: Names this program to the server.
         metrics: Where requests are measured.
         max_in_flight: Requests at a time, watches not counted.
+
+    Attributes:
+        guard: Is asked before anything of a body leaves this process, and raises an OperatorError
+            if it must not.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class Transport:
         metrics: RuntimeMetrics,
         max_in_flight: int,
     ) -> None:
+        self.guard: Callable[[], None] = lambda: None
         self._load = load
         self._access = access
         self._refresh_every = refresh_every
@@ -115,6 +122,7 @@ class Transport:
 
         Raises:
             ApiError: The server refused, or could not be reached.
+            OperatorError: The guard refused; then nothing is sent any more.
         """
         attempt = 0
         while True:
@@ -161,6 +169,8 @@ class Transport:
             self._metrics.answered(request.method, NO_ANSWER, 0.0)
             raise ApiError(NO_ANSWER, REFUSED, str(error), request=str(request)) from error
         except (aiohttp.ClientError, TimeoutError) as error:
+            if isinstance(error.__cause__, OperatorError):
+                raise error.__cause__ from None  # the guard's, wrapped by aiohttp
             text = str(error) or "the API server did not answer in time"
             raise ApiError(NO_ANSWER, LOST, text, request=str(request)) from error
 
@@ -172,13 +182,13 @@ class Transport:
             access = self._access
             query = f"?{urlencode(request.query)}" if request.query else ""
             token = {"Authorization": access.authorization} if access.authorization else {}
+            length = {"Content-Length": str(len(request.data))} if request.data else {}
             began = loop.time()
             async with self._sessions[-1].request(
                 request.method,
                 URL(access.server + request.path + query, encoded=True),
-                # A stream, because aiohttp warns of large bodies that it is given in one piece.
-                data=None if request.data is None else io.BytesIO(request.data),
-                headers={**request.headers, **token},
+                data=self._body(request.data) if request.data else None,
+                headers={**request.headers, **token, **length},
                 timeout=request.timeout,
                 proxy=access.proxy or None,
                 server_hostname=access.server_name or None,
@@ -189,6 +199,15 @@ class Transport:
                 if not (refused and await self._refresh(access)):
                     yield answer
                     return
+
+    async def _body(self, data: bytes) -> AsyncIterator[bytes]:
+        """Give a body to aiohttp, which asks for it when there is a connection to write it to.
+
+        Headers wait for the first part. A body that was asked for is never sent a second time.
+        """
+        for start in range(0, len(data), _PART):
+            self.guard()
+            yield data[start : start + _PART]
 
     async def _refresh(self, used: Access) -> bool:
         """Read the access again, unless another task just did; tell whether it is a new one."""

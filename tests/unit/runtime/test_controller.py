@@ -13,7 +13,7 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.core.metrics import RESULTS, RuntimeMetrics, new_registry
 from mcp_operator.runtime.controller import Controller
-from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.errors import ApiError, LeadershipLostError
 from mcp_operator.runtime.notification import Event, Handler
 from mcp_operator.runtime.predicates import spec_or_meta_changed
 from mcp_operator.runtime.ratelimit import ExponentialBackoff
@@ -216,10 +216,13 @@ async def test_the_retry_after_of_the_api_server_is_obeyed() -> None:
     assert script.times == [0, 7, 9]
 
 
-async def test_a_conflict_is_retried_without_counting_as_an_error(
-    caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize(
+    "error", [ApiError(409, "Conflict", "modified"), LeadershipLostError("nothing is written")]
+)
+async def test_a_conflict_or_a_write_too_late_is_retried_without_counting_as_an_error(
+    caplog: pytest.LogCaptureFixture, error: OperatorError
 ) -> None:
-    script = Script(lambda: ApiError(409, "Conflict", "modified"), lambda: None)
+    script = Script(lambda: error, lambda: None)
     controller = build(script)
 
     async with running(controller):

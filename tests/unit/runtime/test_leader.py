@@ -3,89 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NoReturn
 
 import pytest
 
 from mcp_operator.core.clock import SystemClock
-from mcp_operator.core.meta import Key, Object
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
-from mcp_operator.runtime.errors import NO_ANSWER, REFUSED, ApiError
-from mcp_operator.runtime.leader import LEASES, LeaderElector, LeadershipLostError
+from mcp_operator.runtime.errors import LeadershipLostError
+from mcp_operator.runtime.leader import LEASES, LeaderElector
+from support.elections import LEASE, GaveUpError, LeaseClient, Worker, cancelled, elector, spec
 from support.fake_client import FakeClient
-
-LEASE = Key("demo", "operator")
-
-
-class LeaseClient(FakeClient):
-    """A server whose answers can stop coming for one of its clients."""
-
-    def __init__(self, shared: FakeClient | None = None) -> None:
-        super().__init__()
-        if shared is not None:
-            self.objects = shared.objects
-            self._versions = shared._versions
-        self.refuses = False
-        self.hangs = False
-
-    def _record(self, verb: str, obj: Object) -> None:
-        super()._record(verb, obj)
-        if self.refuses:
-            raise ApiError(NO_ANSWER, REFUSED, "connection refused")
-
-    async def replace(self, *args: object, **kwargs: object) -> Object:
-        if self.hangs:
-            await asyncio.Event().wait()
-        return await super().replace(*args, **kwargs)  # type: ignore[arg-type]  # passed on
-
-
-class Worker:
-    """What is led: notes when it works."""
-
-    def __init__(self, *, stops_after: float = 0.0) -> None:
-        self.spans: list[tuple[float, float]] = []
-        self.working = asyncio.Event()
-        self._stops_after = stops_after
-
-    async def work(self) -> None:
-        began = asyncio.get_running_loop().time()
-        self.working.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            if self._stops_after:
-                await asyncio.sleep(self._stops_after)
-            self.spans.append((began, asyncio.get_running_loop().time()))
-
-
-class GaveUpError(Exception):
-    """Stands for the end of the process."""
-
-
-def give_up() -> NoReturn:
-    raise GaveUpError
-
-
-def elector(client: FakeClient, identity: str = "one") -> LeaderElector:
-    return LeaderElector(
-        client,
-        namespace=LEASE.namespace,
-        name=LEASE.name,
-        identity=identity,
-        clock=SystemClock(),
-        metrics=client.metrics,
-        give_up=give_up,
-    )
-
-
-def spec(client: FakeClient) -> Object:
-    found: Object = client.objects[LEASES, LEASE]["spec"]
-    return found
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait({task})
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Object
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.recorder import BURST, EVENTS, QUEUE_SIZE, EventRecorder
@@ -127,7 +128,7 @@ async def test_an_event_that_cannot_be_written_does_not_stop_the_next(
     client: FakeClient, recorder: EventRecorder, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    client.failures.extend([ApiError(403, "Forbidden", "no"), None, ApiError(500, "X", "no")])
+    client.failures.extend([ApiError(403, "Forbidden", "no"), None, OperatorError("not now")])
     async with running(recorder):
         say(recorder, "One.")
         say(recorder, "Two.")

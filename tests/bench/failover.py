@@ -1,0 +1,103 @@
+"""How long nobody works after the leader is gone, with the times of the lease as in production.
+
+A user edits a tool all the time. The time is from the leader's end, by SIGKILL or by SIGTERM, to
+the first write of the standby that is the work of its reconcilers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import itertools
+import os
+import statistics
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.propagation import connected, furnish, namespace_for
+from support.operator_process import OperatorProcess
+from support.shop import Shop
+from support.waiting import eventually
+
+RUNS = 5
+
+_EDIT_EVERY = 0.05
+"""Seconds between two edits of the user."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One row: seconds from the leader's end to the standby's first write."""
+
+    name: str
+    runs: int
+    median: float
+    longest: float
+
+
+async def measure(kubeconfig: Path, runs: int = RUNS) -> list[Figures]:
+    """Measure the end of a leader by SIGKILL and by SIGTERM."""
+    ends: dict[str, Callable[[OperatorProcess], None]] = {
+        "SIGKILL": OperatorProcess.kill,
+        "SIGTERM": OperatorProcess.terminate,
+    }
+    async with (
+        connected(kubeconfig) as client,
+        namespace_for(client, f"bench-failover-{os.getpid()}") as shop,
+    ):
+        await furnish(shop, 1, 10)
+        async with _edits(shop):
+            return [await _series(kubeconfig, shop, name, end, runs) for name, end in ends.items()]
+
+
+async def _series(
+    kubeconfig: Path, shop: Shop, name: str, end: Callable[[OperatorProcess], None], runs: int
+) -> Figures:
+    seconds = [await _run(kubeconfig, shop, f"{name.lower()}-{n}", end) for n in range(runs)]
+    return Figures(name, runs, statistics.median(seconds), max(seconds))
+
+
+async def _run(
+    kubeconfig: Path, shop: Shop, lease: str, end: Callable[[OperatorProcess], None]
+) -> float:
+    flags = ("--lease-namespace", shop.namespace, "--lease-name", lease)
+    leader = OperatorProcess(kubeconfig, shop.namespace, *flags)
+    standby: OperatorProcess | None = None
+    try:
+        await leader.ready()
+        await eventually(leader.leads, expected=True)
+        standby = OperatorProcess(kubeconfig, shop.namespace, *flags)
+        await standby.ready()
+        await eventually(functools.partial(_works, leader), expected=True)
+        began = time.perf_counter()
+        end(leader)
+        await eventually(functools.partial(_works, standby), expected=True, seconds=60)
+        return time.perf_counter() - began
+    finally:
+        for each in filter(None, (leader, standby)):
+            await asyncio.to_thread(each.stop)
+
+
+async def _works(operator: OperatorProcess) -> bool:
+    """Tell whether its reconcilers have written: they apply, and nobody else does."""
+    return (await operator.requests())["PATCH"] > 0
+
+
+@contextlib.asynccontextmanager
+async def _edits(shop: Shop) -> AsyncIterator[None]:
+    """Have a user edit a tool until the block ends."""
+
+    async def edit() -> None:
+        for number in itertools.count():
+            await shop.patch("MCPTool", "team-0-tool-0", spec={"description": f"edit {number}"})
+            await asyncio.sleep(_EDIT_EVERY)
+
+    editing = asyncio.create_task(edit())
+    try:
+        yield
+    finally:
+        editing.cancel()
+        await asyncio.wait({editing})
