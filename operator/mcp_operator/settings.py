@@ -164,7 +164,8 @@ class OperatorSettings(Settings):
     renew_deadline: Seconds = 10.0
     """How long the leader goes on without renewing the Lease. Shorter than the lease duration."""
     retry_period: Seconds = 2.0
-    """The pause between tries to get or to renew the Lease. Much shorter than the deadline."""
+    """The pause between renewals of the Lease; the others look at it more often. Much shorter than
+    the deadline."""
     identity: Annotated[
         str, Field(max_length=253), Setting("a text of at most 253 characters", "NAME")
     ] = ""

@@ -7,25 +7,21 @@ the first write of the standby that is the work of its reconcilers.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import itertools
 import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.propagation import connected, furnish, namespace_for
+from support.editing import editing
 from support.operator_process import OperatorProcess
 from support.shop import Shop
 from support.waiting import eventually
 
 RUNS = 5
-
-_EDIT_EVERY = 0.05
-"""Seconds between two edits of the user."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +45,7 @@ async def measure(kubeconfig: Path, runs: int = RUNS) -> list[Figures]:
         namespace_for(client, f"bench-failover-{os.getpid()}") as shop,
     ):
         await furnish(shop, 1, 10)
-        async with _edits(shop):
+        async with editing(shop, ["team-0-tool-0"], every=0.05):
             return [await _series(kubeconfig, shop, name, end, runs) for name, end in ends.items()]
 
 
@@ -84,20 +80,3 @@ async def _run(
 async def _works(operator: OperatorProcess) -> bool:
     """Tell whether its reconcilers have written: they apply, and nobody else does."""
     return (await operator.requests())["PATCH"] > 0
-
-
-@contextlib.asynccontextmanager
-async def _edits(shop: Shop) -> AsyncIterator[None]:
-    """Have a user edit a tool until the block ends."""
-
-    async def edit() -> None:
-        for number in itertools.count():
-            await shop.patch("MCPTool", "team-0-tool-0", spec={"description": f"edit {number}"})
-            await asyncio.sleep(_EDIT_EVERY)
-
-    editing = asyncio.create_task(edit())
-    try:
-        yield
-    finally:
-        editing.cancel()
-        await asyncio.wait({editing})

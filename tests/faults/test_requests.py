@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -42,13 +42,24 @@ async def test_a_read_that_fails_is_sent_again(
 
 
 @pytest.mark.parametrize("fault", [drop_answer(), failure(500)], ids=["no answer", "500"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
 async def test_a_write_whose_outcome_is_unknown_is_not_sent_again(
-    subject: Client, proxy: FaultProxy, namespace: str, fault: object
+    subject: Client, proxy: FaultProxy, namespace: str, method: str, fault: object
 ) -> None:
     assert callable(fault)
-    proxy.on("POST .*/configmaps", fault)
-    with pytest.raises(ApiError) as caught:
+    write: dict[str, Callable[[], Awaitable[object]]] = {
+        "POST": lambda: subject.create(CONFIG_MAPS, a_map(namespace)),
+        "PUT": lambda: subject.replace(CONFIG_MAPS, a_map(namespace)),
+        "PATCH": lambda: subject.apply(CONFIG_MAPS, a_map(namespace)),
+        "DELETE": lambda: subject.delete(CONFIG_MAPS, Key(namespace, "a")),
+    }
+    await subject.request("GET", "/version")  # the connection is an old one, as it mostly is
+    if method != "POST":
         await subject.create(CONFIG_MAPS, a_map(namespace))
+    proxy.forget()
+    proxy.on(f"{method} .*/configmaps", fault)
+    with pytest.raises(ApiError) as caught:
+        await write[method]()
     assert caught.value.is_retryable
     assert len(proxy.writes()) == 1
 

@@ -1,19 +1,22 @@
-"""Two replicas: one works, the other waits, and never do both write."""
+"""Two replicas: one works, the other waits with full caches, and never do both write."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 
 import pytest
 
+from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.leader import LEASES
 from support.controlplane import Cluster
 from support.operator_process import OperatorProcess
 from support.shop import Shop
 from support.waiting import eventually
 
-Start = Callable[[str], OperatorProcess]
+Start = Callable[..., OperatorProcess]
 
 
 @pytest.fixture
@@ -27,13 +30,13 @@ async def shop(client: Client, namespace: str, crds_installed: None) -> Shop:
 
 @pytest.fixture
 def start(control_plane: Cluster, namespace: str) -> Iterator[Start]:
-    """Start replicas whose lease runs out sooner than in production: 3 s, not 15."""
+    """Start replicas whose lease runs out after 3 s, as it would after 15 in production."""
     replicas: list[OperatorProcess] = []
 
-    def replica(name: str) -> OperatorProcess:
+    def replica(name: str, *, seconds: int = 3) -> OperatorProcess:
         flags = (
-            *("--lease-namespace", namespace, "--identity", name),
-            *("--lease-duration", "3", "--renew-deadline", "2", "--retry-period", "0.5"),
+            *("--lease-namespace", namespace, "--identity", name, "--retry-period", "0.5"),
+            *("--lease-duration", str(seconds), "--renew-deadline", str(seconds - 1)),
         )
         replicas.append(OperatorProcess(control_plane.kubeconfig, namespace, *flags))
         return replicas[-1]
@@ -53,7 +56,25 @@ async def writes(replica: OperatorProcess) -> int:
     return requests.total() - requests["GET"]
 
 
-async def test_a_standby_writes_nothing_and_takes_over_when_the_leader_is_killed(
+async def reconciled(replica: OperatorProcess) -> float:
+    return sum(s.value for s in await replica.samples("controller_runtime_reconcile_total"))
+
+
+async def cached(replica: OperatorProcess) -> dict[str, float]:
+    """Return how many objects of each kind a replica knows."""
+    return {s.labels["kind"]: s.value for s in await replica.samples("informer_objects")}
+
+
+async def lease_of(shop: Shop) -> Object:
+    spec: Object = (await shop.client.get(LEASES, Key(shop.namespace, "mcp-operator")))["spec"]
+    return spec
+
+
+def moment(lease: Object, field: str) -> datetime:
+    return datetime.fromisoformat(lease[field])
+
+
+async def test_a_standby_has_full_caches_writes_nothing_and_waits_for_a_killed_leaders_lease(
     shop: Shop, start: Start
 ) -> None:
     leader = start("one")
@@ -63,20 +84,30 @@ async def test_a_standby_writes_nothing_and_takes_over_when_the_leader_is_killed
     await standby.ready()
     await edit_and_wait(shop, "by the first")
     assert await writes(standby) == 0
+    assert await reconciled(standby) == 0
     assert not await standby.leads()
+    await eventually(functools.partial(cached, standby), await cached(leader))
     leader.kill()
+    last = await lease_of(shop)
+    assert last["holderIdentity"] == "one"
     await edit_and_wait(shop, "by the second")
     assert await standby.leads()
+    taken = await lease_of(shop)
+    assert (taken["holderIdentity"], taken["leaseTransitions"]) == ("two", 1)
+    waited = moment(taken, "acquireTime") - moment(last, "renewTime")
+    assert waited >= timedelta(seconds=3)
 
 
 async def test_a_leader_that_is_stopped_hands_over_without_waiting_for_the_lease(
     shop: Shop, start: Start
 ) -> None:
-    leader = start("one")
+    leader = start("one", seconds=600)
     await leader.ready()
     await eventually(leader.leads, expected=True)
-    standby = start("two")
+    standby = start("two", seconds=600)
     await standby.ready()
-    leader.stop()
-    await eventually(standby.leads, expected=True, seconds=2)
+    leader.terminate()
+    assert await leader.ended() == 0
+    await eventually(standby.leads, expected=True)
     await edit_and_wait(shop, "by the second")
+    assert (await lease_of(shop))["leaseTransitions"] == 1

@@ -20,6 +20,8 @@ from prometheus_client.samples import Sample
 from support.network import free_port
 from support.processes import ProcessGroup
 
+_TAMPERED = Path(__file__).with_name("tampered_operator.py")
+
 QUIET_SECONDS = 1.5
 """Without a request for this long, the operator counts as done."""
 
@@ -34,6 +36,7 @@ class OperatorProcess:
         *flags: str,
         within: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
+        tamper: Path | None = None,
     ) -> None:
         """Start it.
 
@@ -43,13 +46,16 @@ class OperatorProcess:
             flags: Further flags; without any there is no leader election.
             within: A command that ends with the one it is given.
             env: More environment variables.
+            tamper: A directory from which it is told what is to happen to it; see
+                `tampered_operator`.
         """
+        program = ("-m", "mcp_operator") if tamper is None else (_TAMPERED, tamper)
         self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
         self._metrics, self._health = free_port(), free_port()
         self._child = self._group.start(
             "operator",
             [
-                *(*within, sys.executable, "-m", "mcp_operator", "operator"),
+                *(*within, sys.executable, *program, "operator"),
                 *(("--kubeconfig", kubeconfig) if kubeconfig else ()),
                 *("--namespace", namespace, "--log-level", "warning"),
                 *("--bind-address", "127.0.0.1", "--metrics-port", str(self._metrics)),

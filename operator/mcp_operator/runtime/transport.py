@@ -24,15 +24,22 @@ from mcp_operator.runtime.retry import retry_delay
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds for a connection to come about."""
 
-_KEEPALIVE: Final = (
+_OPTIONS: Final = (
     (socket.SO_KEEPALIVE, socket.SOL_SOCKET, 1),
     *(
-        (getattr(socket, name), socket.IPPROTO_TCP, seconds)
-        for name, seconds in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30))
-        if hasattr(socket, name)  # macOS spells the first differently and lives without it
+        (getattr(socket, name), socket.IPPROTO_TCP, value)
+        for name, value in (
+            *(("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)),  # seconds
+            ("TCP_USER_TIMEOUT", 5000),  # milliseconds
+        )
+        if hasattr(socket, name)  # macOS has the second alone and lives without the others
     ),
 )
-"""Keeps firewalls from forgetting quiet watches; twice the times of Go's net.Dialer."""
+"""Keep-alives keep firewalls from forgetting quiet watches; twice the times of Go's net.Dialer.
+
+What a broken network holds up is given up after 5 s. The kernel would try for minutes, even when
+the process has ended, and a write would arrive when the network is back and another leads.
+"""
 
 _PART: Final = 1 << 16
 """Bytes of a body that are sent at a time."""
@@ -245,6 +252,6 @@ def _abandon(answer: aiohttp.ClientResponse) -> None:
 def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
     family, kind, protocol, _, _ = address
     made = socket.socket(family, kind, protocol)
-    for option, level, value in _KEEPALIVE:
+    for option, level, value in _OPTIONS:
         made.setsockopt(level, option, value)
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -131,3 +132,18 @@ async def test_a_large_write_is_refused_while_its_end_has_not_been_sent(
     await client.apply(CONFIG_MAPS, large)
     assert [sent.body for sent in api.received] == [large]
     assert "Transfer-Encoding" not in api.received[0].headers
+
+
+async def test_the_kernel_gives_up_what_it_cannot_deliver_before_another_may_lead(
+    api: ScriptedApi, client: Client
+) -> None:
+    api.answer(config_map("a", 5))
+    await client.get(CONFIG_MAPS, A)
+    connector = client._transport._sessions[-1].connector
+    assert connector is not None
+    (((protocol, _),),) = connector._conns.values()
+    assert protocol.transport is not None
+    connected: socket.socket = protocol.transport.get_extra_info("socket")
+    limit = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if limit is not None:
+        assert connected.getsockopt(socket.IPPROTO_TCP, limit) == 5000

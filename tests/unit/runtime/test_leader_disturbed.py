@@ -131,6 +131,7 @@ async def test_a_dead_leader_is_followed_soon_after_its_lease_has_run_out(
     client: LeaseClient, contest: Contest
 ) -> None:
     await contest.begin()
+    await asyncio.sleep(11)
     client.hangs = True
     left = contest.electors[0]._renewed_at - asyncio.get_running_loop().time()
     await asyncio.sleep(left + 14.9)

@@ -1,0 +1,78 @@
+"""SIGTERM in the middle of work: what was begun is finished, then the lease is given back."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+
+import pytest
+
+from faults.actions import delay
+from faults.crew import Crew
+from faults.proxy import FaultProxy, Seen, fault_proxy
+from support.controlplane import Cluster, ControlPlane
+from support.shop import Shop
+from support.turns import out_of_turn
+from support.waiting import eventually
+
+pytestmark = pytest.mark.timeout(120)
+
+WORKERS = 2
+
+SERVERS = {f"server-{number:02}" for number in range(20)}
+
+WRITE_SECONDS = 0.2
+"""How long each write of a reconciler takes; with four or so for a server that is a second."""
+
+
+@pytest.fixture
+async def crew(control_plane: Cluster, shop: Shop) -> AsyncIterator[Crew]:
+    if not isinstance(control_plane, ControlPlane):
+        pytest.skip("the cluster is not ours, so there is no audit log to read")
+    crew = Crew(control_plane, shop)
+    yield crew
+    await crew.stop()
+
+
+@pytest.fixture
+async def proxy(crew: Crew, tmp_path: Path) -> AsyncIterator[FaultProxy]:
+    async with fault_proxy(tmp_path, crew.enlist()) as running:
+        running.on("PATCH ", delay(WRITE_SECONDS), times=math.inf)
+        yield running
+
+
+def named(requests: Iterable[Seen]) -> set[str]:
+    """Return the servers that requests are about; each child's name contains its server's."""
+    return {found[0] for seen in requests if (found := re.search(r"server-\d\d", seen.path))}
+
+
+async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease_is_given_back(
+    crew: Crew, shop: Shop, proxy: FaultProxy
+) -> None:
+    operator = await crew.start(proxy.kubeconfig, workers=WORKERS)
+    await eventually(operator.leads, expected=True)
+    standby = await crew.start()  # would take the lease as soon as it is free
+    for name in SERVERS:
+        await shop.server(name)
+
+    async def begun() -> bool:
+        return len(named(proxy.writes())) > WORKERS
+
+    await eventually(begun, expected=True)
+    before = named(proxy.writes())
+    written = len(proxy.writes())
+    operator.terminate()
+    assert await operator.ended() == 0
+
+    after = named(proxy.writes()[written:])
+    assert after
+    assert len(after - before) <= WORKERS  # those that had been begun and had written nothing yet
+    assert named(proxy.writes("/status")) == before | after
+    await eventually(standby.leads, expected=True)
+    found = await crew.writes()
+    assert out_of_turn(found) == []
+    *work, release = [w for w in found if w.user == crew.users[0] and "/events" not in w.what]
+    assert release.is_lease
+    assert max(write.done for write in work) < release.came
