@@ -63,7 +63,7 @@ async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_foun
             await shop.delete("MCPTool", tools.pop())
             left = dict.fromkeys(tools, "first")
             await eventually(functools.partial(shop.served, "red"), left, seconds=PATIENCE)
-        await stable(shop, operator, {"red": left})
+        await stable(shop, operator, {"red": dict.fromkeys(tools, "first")})
 
 
 @pytest.mark.timeout(180)

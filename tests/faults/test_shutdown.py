@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from faults.actions import delay
+from faults.actions import Seen, delay
 from faults.crew import Crew
-from faults.proxy import FaultProxy, Seen, fault_proxy
+from faults.proxy import FaultProxy, fault_proxy
 from support.controlplane import Cluster, ControlPlane
 from support.shop import Shop
 from support.turns import out_of_turn
