@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -25,12 +26,6 @@ LOST: Final = "ConnectionLost"
 MALFORMED: Final = "MalformedAnswer"
 """Reason: the answer is not what the Kubernetes API speaks."""
 
-_HTTP_NOT_FOUND: Final = 404
-_HTTP_FORBIDDEN: Final = 403
-_HTTP_CONFLICT: Final = 409
-_HTTP_GONE: Final = 410
-_HTTP_TOO_MANY: Final = 429
-_HTTP_SERVER_ERROR: Final = 500
 _MESSAGE_LIMIT: Final = 512
 """Characters kept of an answer that is not a Status: proxies answer with whole pages."""
 
@@ -81,7 +76,7 @@ class ApiError(OperatorError):
         """Read a `metav1.Status`, from an answer's body or from a watch's ERROR event."""
         details = raw.get("details") or {}
         return cls(
-            int(raw.get("code") or _HTTP_SERVER_ERROR),
+            int(raw.get("code") or HTTPStatus.INTERNAL_SERVER_ERROR),
             raw.get("reason") or "Unknown",
             raw.get("message") or "the API server gave no message",
             request=request,
@@ -116,17 +111,17 @@ class ApiError(OperatorError):
     @property
     def is_not_found(self) -> bool:
         """The object, or the whole kind, does not exist."""
-        return self.status == _HTTP_NOT_FOUND
+        return self.status == HTTPStatus.NOT_FOUND
 
     @property
     def is_forbidden(self) -> bool:
         """RBAC or an admission plugin refused; a namespace in deletion refuses so, too."""
-        return self.status == _HTTP_FORBIDDEN
+        return self.status == HTTPStatus.FORBIDDEN
 
     @property
     def is_already_exists(self) -> bool:
         """An object of that name was there before."""
-        return self.status == _HTTP_CONFLICT and self.reason == "AlreadyExists"
+        return self.status == HTTPStatus.CONFLICT and self.reason == "AlreadyExists"
 
     @property
     def is_conflict(self) -> bool:
@@ -135,7 +130,7 @@ class ApiError(OperatorError):
         A uid that does not match is told as an invalid change of `metadata.uid` where the object
         exists, and as a conflict where it does not.
         """
-        if self.status == _HTTP_CONFLICT:
+        if self.status == HTTPStatus.CONFLICT:
             return not self.is_already_exists
         return any(cause.field == "metadata.uid" for cause in self.causes)
 
@@ -146,7 +141,7 @@ class ApiError(OperatorError):
         The second comes as a timeout with the cause `ResourceVersionTooLarge` (client-go,
         tools/cache/reflector.go, isTooLargeResourceVersionError).
         """
-        if self.status == _HTTP_GONE or self.reason in {"Expired", "Gone"}:
+        if self.status == HTTPStatus.GONE or self.reason in {"Expired", "Gone"}:
             return True
         return any(cause.reason == "ResourceVersionTooLarge" for cause in self.causes) or (
             "Too large resource version" in self.message
@@ -156,8 +151,8 @@ class ApiError(OperatorError):
     def is_retryable(self) -> bool:
         """The same request may succeed later without any change of it."""
         return (
-            self.status in {NO_ANSWER, _HTTP_TOO_MANY}
-            or self.status >= _HTTP_SERVER_ERROR
+            self.status in {NO_ANSWER, HTTPStatus.TOO_MANY_REQUESTS}
+            or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
             or self.is_conflict
         )
 

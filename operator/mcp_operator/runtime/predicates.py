@@ -14,27 +14,23 @@ from mcp_operator.runtime.notification import Event
 Predicate = Callable[[Event], bool]
 
 
-def _on_update(differ: Callable[[Object, Object], bool]) -> Predicate:
+def _on_change(of: Callable[[Object], object]) -> Predicate:
     def predicate(event: Event) -> bool:
-        return event.old is None or event.new is None or differ(event.old, event.new)
+        return event.old is None or event.new is None or of(event.old) != of(event.new)
 
     return predicate
 
 
-generation_changed: Predicate = _on_update(
-    lambda old, new: generation_of(old) != generation_of(new)
-)
+generation_changed = _on_change(generation_of)
 """The API server counts a generation for each change of the spec, and none for the status."""
 
-labels_changed: Predicate = _on_update(lambda old, new: labels_of(old) != labels_of(new))
+labels_changed = _on_change(labels_of)
 """A label was added, removed or set to another value."""
 
-annotations_changed: Predicate = _on_update(
-    lambda old, new: annotations_of(old) != annotations_of(new)
-)
+annotations_changed = _on_change(annotations_of)
 """An annotation was added, removed or set to another value."""
 
-deletion_began: Predicate = _on_update(lambda old, new: is_deleting(old) != is_deleting(new))
+deletion_began = _on_change(is_deleting)
 """The object got its `deletionTimestamp`."""
 
 
@@ -52,7 +48,7 @@ def any_of(*predicates: Predicate) -> Predicate:
     return lambda event: any(predicate(event) for predicate in predicates)
 
 
-spec_or_meta_changed: Predicate = any_of(
+spec_or_meta_changed = any_of(
     generation_changed, labels_changed, annotations_changed, deletion_began
 )
 """All that a user changes; holds back status writes, the operator's own above all."""

@@ -40,7 +40,3 @@ class ExponentialBackoff:
     def forget(self, item: Hashable) -> None:
         """Start again at `base`."""
         self._failures.pop(item, None)
-
-    def failures(self, item: Hashable) -> int:
-        """Return the failures since the item was forgotten."""
-        return self._failures.get(item, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from http import HTTPStatus
 from typing import Final
 
 from mcp_operator.runtime.errors import NO_ANSWER, REFUSED, ApiError
@@ -12,8 +13,6 @@ MAX_RETRIES: Final = 3
 
 _FIRST_DELAY: Final = 0.1
 _LONGEST_DELAY: Final = 30.0
-_TOO_MANY: Final = 429
-_SERVER_ERROR: Final = 500
 
 
 def retry_delay(method: str, attempt: int, error: ApiError) -> float | None:
@@ -30,8 +29,9 @@ def retry_delay(method: str, attempt: int, error: ApiError) -> float | None:
     Returns:
         Seconds, or None if it is not to be sent again.
     """
-    untouched = error.reason == REFUSED or error.status == _TOO_MANY
-    readable = method == "GET" and (error.status == NO_ANSWER or error.status >= _SERVER_ERROR)
+    untouched = error.reason == REFUSED or error.status == HTTPStatus.TOO_MANY_REQUESTS
+    answered = NO_ANSWER < error.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    readable = method == "GET" and not answered
     if attempt >= MAX_RETRIES or error.is_expired or not (untouched or readable):
         return None
     delay = error.retry_after or _FIRST_DELAY * 2.0**attempt

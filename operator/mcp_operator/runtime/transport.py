@@ -8,6 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlencode
 
@@ -44,8 +45,6 @@ the process has ended, and a write would arrive when the network is back and ano
 _PART: Final = 1 << 16
 """Bytes of a body that are sent at a time."""
 
-_UNAUTHORIZED: Final = 401
-_REDIRECTION: Final = 300
 
 _log = logging.getLogger(__name__)
 
@@ -163,7 +162,7 @@ class Transport:
             await self._refresh(self._access)
         try:
             async with self._authorized(request) as answer:
-                if answer.status >= _REDIRECTION:
+                if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                     body = await answer.read()
                     raise ApiError.from_answer(
                         answer.status, answer.headers, body, request=str(request)
@@ -202,7 +201,7 @@ class Transport:
                 allow_redirects=False,
             ) as answer:
                 self._metrics.answered(request.method, answer.status, loop.time() - began)
-                refused = answer.status == _UNAUTHORIZED and not is_last
+                refused = answer.status == HTTPStatus.UNAUTHORIZED and not is_last
                 if not (refused and await self._refresh(access)):
                     yield answer
                     return

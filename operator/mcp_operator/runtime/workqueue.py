@@ -162,10 +162,6 @@ class WorkQueue(Generic[T]):
         """Reset the rate limiter for an item; does not take it out of the queue."""
         self._rate_limiter.forget(item)
 
-    def num_requeues(self, item: T) -> int:
-        """Return how often the item was added rate limited since it was forgotten."""
-        return self._rate_limiter.failures(item)
-
     async def get(self) -> tuple[T, int] | None:
         """Wait for an item and take it; the taker must call `done`.
 

@@ -13,7 +13,7 @@ def test_the_wait_doubles_from_5_ms_up_to_five_minutes() -> None:
     assert waits[:4] == [0.005, 0.01, 0.02, 0.04]
     assert waits[15] == pytest.approx(163.84)
     assert set(waits[16:]) == {300.0}
-    assert limiter.failures("a") == 2000
+    assert limiter._failures["a"] == 2000
 
 
 def test_items_back_off_apart_and_are_forgotten_apart() -> None:

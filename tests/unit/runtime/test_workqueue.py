@@ -147,14 +147,14 @@ async def test_rate_limited_adds_wait_longer_each_time_until_forgotten(
         queue.add("a", rate_limited=True)
         queue.done(await take(queue))
         times.append(now())
-    assert queue.num_requeues("a") == 6
+    assert queue._rate_limiter._failures["a"] == 6
     queue.forget("a")
     queue.add("a", rate_limited=True)
     assert await take(queue) == "a"
 
     assert times == [1, 3, 7, 15, 25, 35]
     assert now() == 36
-    assert queue.num_requeues("a") == 1
+    assert queue._rate_limiter._failures["a"] == 1
 
 
 async def test_a_rate_limited_add_waits_for_the_longer_of_both(queue: WorkQueue[str]) -> None:

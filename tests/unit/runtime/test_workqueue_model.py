@@ -91,7 +91,9 @@ class Model:
     def add(self, step: Add) -> None:
         after = step.after
         if step.rate_limited:
-            after = max(after, min(2.0 ** self.queue.num_requeues(step.item), 1000.0))
+            after = max(
+                after, min(2.0 ** self.queue._rate_limiter._failures.get(step.item, 0), 1000.0)
+            )
         due = asyncio.get_running_loop().time() + after
         known = self.wanted.get(step.item, Wanted(due, step.priority))
         self.wanted[step.item] = Wanted(min(due, known.due), max(step.priority, known.priority))
