@@ -141,8 +141,9 @@ class LeaderElector:
         _log.info("Waiting for the lease", extra=self._who())
         while not await self._try(self.lease_duration):
             # More often than it is renewed: what is seen late is taken over late.
-            share = random.uniform(0.2, 0.4)  # noqa: S311  # spreads load, guards no secret
-            await asyncio.sleep(self.retry_period * share)
+            pause = self.retry_period * random.uniform(0.2, 0.4)  # noqa: S311  # no secret
+            left = round(self._free_at - self._now(), 3)
+            await asyncio.sleep(min(pause, left) if left > 0 else pause)
         _log.info("Leading", extra=self._who())
 
     async def _renew(self) -> None:
