@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from mcp_operator.core.meta import Key, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
+from support import gateway_api
 from support.controlplane import Cluster, ControlPlane, start_cluster
 from support.crds import install_crds
 from support.kubelet import NODE_LABEL, NODES, Kubelet
@@ -118,13 +119,14 @@ def control_plane(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def crds_installed(control_plane: Cluster) -> None:
-    """Our CRDs are there and served."""
+    """Our CRDs are there and served, and that of HTTPRoutes."""
 
     async def install() -> None:
         metrics = RuntimeMetrics(new_registry())
         client = await _connect(control_plane, metrics)
         try:
             await install_crds(client)
+            await gateway_api.install(client)
         finally:
             await client.close()
 

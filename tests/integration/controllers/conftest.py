@@ -34,11 +34,9 @@ async def operator(control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator
 
 
 @pytest.fixture
-async def routes(client: Client) -> AsyncIterator[None]:
-    """HTTPRoutes are served; an operator has to be started after."""
+async def routes(client: Client, crds_installed: None) -> None:
+    """HTTPRoutes are served, though a test may have removed them; an operator is started after."""
     await gateway_api.install(client)
-    yield
-    await gateway_api.remove(client)
 
 
 @pytest.fixture

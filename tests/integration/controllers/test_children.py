@@ -102,8 +102,7 @@ async def test_mode_direct_mounts_plain_files_and_takes_the_gateways_rights_away
     assert tool["name"] == "search"
     assert tool["endpoint"] == f"http://orders.{red.namespace}.svc:80/search"
     assert "binaryData" not in config
-    programmed = functools.partial(red.condition, "MCPServer", "red", "Programmed")
-    assert (await programmed())[:2] == ("True", "Mounted")
+    await red.told("MCPServer", "red", "Programmed", "Mounted")
 
 
 async def test_a_catalog_of_three_mebibytes_travels_in_shards(
