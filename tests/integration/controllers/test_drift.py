@@ -302,3 +302,21 @@ async def test_a_field_that_excludes_ours_makes_way_for_it(
         for name, value in change.items():
             assert value is None or at(child.live, (*path, name)) is None
     await nothing_is_written(complete, operator)
+
+
+async def test_a_field_that_cannot_be_beside_ours_is_told_of_until_it_is_taken_away(
+    complete: Shop, operator: Operator, mirror: Mirror
+) -> None:
+    """Server-side apply takes no structure of another's away; a variable has one source."""
+    children = {child.resource: child for child in await children_of(complete, mirror, "red")}
+    child = children[DEPLOYMENTS]
+    place = pointer(child.live, (*_CONTAINER, "env", (("name", "PLAIN"),)))
+    source = {"fieldRef": {"fieldPath": "metadata.name"}}
+    theirs = {"op": "add", "path": f"{place}/valueFrom", "value": source}
+    await child.patched([{"op": "remove", "path": f"{place}/value"}, theirs])
+    said = await complete.told("MCPServer", "red", "Programmed", "ApplyFailed")
+    assert "valueFrom: Invalid value" in said
+    after = await child.patched([{"op": "remove", "path": f"{place}/valueFrom"}])
+    assert after is not None
+    await child.restored(after, "valueFrom was taken away")
+    await complete.told("MCPServer", "red", "Programmed", "NoReadyPods")
