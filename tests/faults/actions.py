@@ -187,6 +187,8 @@ def edit(change: Edit) -> Action:
 
     async def act(exchange: Exchange) -> web.StreamResponse:
         upstream = await exchange.forward()
+        if not upstream.ok:  # such as for a kind that there is not
+            return await exchange.give(upstream)
         return await exchange.stream(upstream, change(_lines_of(upstream)))
 
     return act

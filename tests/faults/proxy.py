@@ -60,12 +60,14 @@ class FaultProxy:
         seen: The requests, in the order in which they came.
         kubeconfig: A file with which a client goes through the proxy.
         token: What clients have to present; anything else is answered with 401.
+        mistakes: What went wrong in the proxy itself, or in the rules of a test.
     """
 
     def __init__(self, directory: Path, behind: Path) -> None:
         self.seen: list[Seen] = []
         self.kubeconfig = directory / "proxy.kubeconfig"
         self.token = "through-the-proxy"  # noqa: S105 - opens nothing but this proxy
+        self.mistakes: list[Exception] = []
         self._directory = directory
         self._behind = _Behind(behind)
         self._rules: list[Rule] = []
@@ -208,6 +210,9 @@ class FaultProxy:
         except (aiohttp.ClientError, ConnectionError):
             exchange.abort()  # the server is gone, or the client
             return web.Response()
+        except Exception as error:
+            self.mistakes.append(error)
+            raise
         finally:
             exchange.close()
             self._exchanges.discard(exchange)
@@ -324,3 +329,4 @@ async def fault_proxy(directory: Path, behind: Path) -> AsyncIterator[FaultProxy
     finally:
         with suppress(ConnectionError):
             await proxy.stop()
+    assert not proxy.mistakes, f"the proxy failed: {proxy.mistakes}"

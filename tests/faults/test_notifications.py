@@ -33,7 +33,7 @@ async def hurry(shop: Shop, seed: int) -> None:
 
 @pytest.mark.timeout(120 + 5 * RUNS)
 @pytest.mark.parametrize(
-    "mischief", [Mischief(), Mischief(dropped=0.3)], ids=["late and mixed up", "lost as well"]
+    "mischief", [Mischief(), Mischief(dropped=0.5)], ids=["late and mixed up", "lost as well"]
 )
 async def test_notifications_of_any_kind_lead_to_the_same_end(
     control_plane: Cluster, client: Client, golden: dict[str, object], mischief: Mischief
