@@ -73,10 +73,10 @@ def _no_blocking_calls(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_changed_objects(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def mutation_detector(monkeypatch: pytest.MonkeyPatch) -> Iterator[MutationDetector]:
     """Fail a test in which somebody changes an object of a cache."""
     detector = MutationDetector(monkeypatch)
-    yield
+    yield detector
     detector.check()
 
 

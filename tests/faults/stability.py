@@ -67,6 +67,11 @@ async def unfinished(shop: Shop, operator: Operator) -> list[str]:
 async def unsettled(_: Shop, operator: Operator) -> list[str]:
     """Say what is yet to be done about what the caches hold."""
     await operator.idle()
+    return left_to_do(operator)
+
+
+def left_to_do(operator: Operator) -> list[str]:
+    """Say what the caches show that is yet to be done, by the operator or the cluster."""
     return [*_retries(operator), *_not_rolled_out(operator), *_orphans(operator)]
 
 
@@ -101,7 +106,7 @@ def _retries(operator: Operator) -> Iterator[str]:
 
 
 def _not_rolled_out(operator: Operator) -> Iterator[str]:
-    for deployment in _store(operator, DEPLOYMENTS):
+    for deployment in stored(operator, DEPLOYMENTS):
         status = deployment.get("status", {})
         made = status.get("observedGeneration"), status.get("replicas")
         if made != (generation_of(deployment), deployment["spec"]["replicas"]):
@@ -110,15 +115,16 @@ def _not_rolled_out(operator: Operator) -> Iterator[str]:
 
 def _orphans(operator: Operator) -> Iterator[str]:
     """Name what has an owner that is gone, and is not yet collected as garbage."""
-    servers = {uid_of(server) for server in _store(operator, MCPSERVERS)}
+    servers = {uid_of(server) for server in stored(operator, MCPSERVERS)}
     for resource in CHILDREN:
-        for child in _store(operator, resource):
+        for child in stored(operator, resource):
             owner = controller_of(child)
             if owner and owner["kind"] == MCPSERVERS.kind and owner["uid"] not in servers:
                 yield f"{resource.kind} {key_of(child).name} has no owner"
 
 
-def _store(operator: Operator, resource: Resource) -> Iterable[Object]:
+def stored(operator: Operator, resource: Resource) -> Iterator[Object]:
+    """Yield what an operator's caches hold of a resource."""
     for informer in operator.informers:
         if informer.resource == resource:
             yield from informer.store

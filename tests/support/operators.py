@@ -102,6 +102,12 @@ class Operator:
                     counted[sample.labels[label]] += int(sample.value)
         return counted
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is queued, worked on or to be told."""
+        busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
+        return busy or not self._recorder._queue.empty()
+
     async def idle(self) -> None:
         """Wait until nothing is queued or worked on, and stays so for some turns of the loop."""
         quiet = 0
@@ -109,9 +115,7 @@ class Operator:
             while quiet < 5:
                 await asyncio.sleep(0.02)
                 self.check()
-                busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
-                busy = busy or not self._recorder._queue.empty()
-                quiet = 0 if busy else quiet + 1
+                quiet = 0 if self.busy else quiet + 1
 
     async def stop(self) -> None:
         """Stop the operator before its block ends."""

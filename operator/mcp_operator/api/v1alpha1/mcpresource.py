@@ -186,7 +186,7 @@ class MCPResourceSpec(ApiModel):
     )
 
     name: McpName
-    """Name that clients see; one name once in a server."""
+    """Name that clients see; what tells resources apart is their URI, each once in a server."""
     title: Title | None = None
     """Name for people."""
     description: Description = ""

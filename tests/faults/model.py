@@ -1,0 +1,198 @@
+"""What users have declared in one namespace, and what has to come of it: the oracle of the walks.
+
+It is written after docs/reference/api.md and docs/reference/conditions.md, not after the code, and
+knows nothing of clusters: it is told what the user does, and says what is to be seen in the end.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+MemberKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
+Policy = Literal["OldestWins", "RejectAll"]
+
+EVERYBODY = "everybody"
+"""The team of a selector that selects all."""
+
+CHILDREN = frozenset(
+    {"ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount"}
+)
+"""What every server is made of."""
+
+
+class Identity(NamedTuple):
+    """Which object of the four kinds; `MCPTool a`, say."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class Selection(NamedTuple):
+    """The teams that a server selects tools, prompts and resources of; None is left out."""
+
+    tools: str
+    prompts: str | None = None
+    resources: str | None = None
+
+    def of(self, kind: str) -> str:
+        """Return the team of a kind: the one of tools where none is given."""
+        own = {"MCPPrompt": self.prompts, "MCPResource": self.resources}.get(kind)
+        return self.tools if own is None else own
+
+
+@dataclass
+class Server:
+    """An MCPServer."""
+
+    selection: Selection
+    policy: Policy = "OldestWins"
+    exposed: bool = False
+
+
+class Content(NamedTuple):
+    """What a member's spec says.
+
+    Attributes:
+        entry: What clients know it by; one of them once in a server, for each kind.
+        text: The description of a tool or prompt, or the text of a resource.
+        source: The Service of a tool, or the ConfigMap that a resource has its text of; a prompt
+            has none, and a resource needs none.
+    """
+
+    entry: str
+    text: str
+    source: str | None
+
+
+@dataclass
+class Member:
+    """An MCPTool, MCPPrompt or MCPResource."""
+
+    created: str
+    team: str
+    content: Content
+    enabled: bool = True
+
+
+@dataclass
+class Model:
+    """All that is declared."""
+
+    servers: dict[str, Server] = field(default_factory=dict)
+    members: dict[Identity, Member] = field(default_factory=dict)
+    services: set[str] = field(default_factory=set)
+    config_maps: dict[str, str] = field(default_factory=dict)
+
+    def expected(self) -> dict[str, object]:
+        """Return what is to be seen of each object."""
+        servers = {f"MCPServer {name}": self._of_server(name) for name in self.servers}
+        return servers | {str(identity): self._of_member(identity) for identity in self.members}
+
+    def served(self, server: str) -> dict[str, str]:
+        """Return the texts that a server serves, by the names of its entries."""
+        return {
+            entry_name(identity.kind, self.members[identity].content.entry): self._text(identity)
+            for identity in self._selected(server)
+            if self._is_sound(identity) and not self._is_beaten(identity, server)
+        }
+
+    def _selected(self, server: str) -> list[Identity]:
+        selection = self.servers[server].selection
+        return [
+            identity
+            for identity, member in self.members.items()
+            if selection.of(identity.kind) in {member.team, EVERYBODY}
+        ]
+
+    def _is_sound(self, identity: Identity) -> bool:
+        return self.members[identity].enabled and not self._missing(identity)
+
+    def _missing(self, identity: Identity) -> str:
+        """Return the reason why what the object refers to cannot be used; none if it can."""
+        member = self.members[identity]
+        source = member.content.source
+        if source is None or not member.enabled:
+            return ""
+        if identity.kind == "MCPTool":
+            return "" if source in self.services else "ServiceNotFound"
+        return "" if source in self.config_maps else "ConfigMapNotFound"
+
+    def _is_beaten(self, identity: Identity, server: str) -> bool:
+        """Tell whether another object of a server has the entry, or nobody may have it."""
+        claimed: dict[tuple[str, str], list[Identity]] = defaultdict(list)
+        for each in filter(self._is_sound, self._selected(server)):
+            claimed[each.kind, self.members[each].content.entry].append(each)
+        claimants = claimed[identity.kind, self.members[identity].content.entry]
+        if identity not in claimants or len(claimants) == 1:
+            return False
+        oldest = min(claimants, key=lambda each: (self.members[each].created, each.name))
+        return self.servers[server].policy == "RejectAll" or identity != oldest
+
+    def _text(self, identity: Identity) -> str:
+        content = self.members[identity].content
+        from_map = identity.kind == "MCPResource" and content.source is not None
+        return self.config_maps[content.source or ""] if from_map else content.text
+
+    def _of_server(self, name: str) -> object:
+        server = self.servers[name]
+        selected = self._selected(name)
+        served = self.served(name)
+        unresolved = [each for each in selected if self._missing(each)]
+        beaten = [each for each in selected if self._is_beaten(each, name)]
+        counts = [sum(is_of(kind, entry) for entry in served) for kind in PREFIXES]
+        return {
+            "serves": served,
+            "counts": counts,
+            "rejected": sorted(map(str, (*unresolved, *beaten))),
+            "children": sorted(CHILDREN | ({"Ingress"} if server.exposed else set())),
+            "reasons": {
+                "Accepted": "Accepted",
+                "ResolvedRefs": "MembersUnresolved" if unresolved else "ResolvedRefs",
+                "Programmed": "Programmed",
+                "Ready": "Ready",
+                "Degraded": "MembersRejected" if unresolved or beaten else "Healthy",
+            },
+        }
+
+    def _of_member(self, identity: Identity) -> object:
+        member = self.members[identity]
+        servers = [name for name in sorted(self.servers) if identity in self._selected(name)]
+        beaten = {name for name in servers if self._is_beaten(identity, name)}
+        missing = self._missing(identity)
+        accepted = "DuplicateName" if beaten else "Accepted" if member.enabled else "Disabled"
+        if not servers:
+            programmed = "NotSelected"
+        else:
+            programmed = "NotAccepted" if beaten or missing else "Programmed"
+        if not member.enabled:
+            programmed = "Disabled"
+        served = programmed == "Programmed"
+        blamed = [accepted] if beaten else [missing] if missing else [programmed]
+        return {
+            "servers": {name: name not in beaten and not missing for name in servers},
+            "count": len(servers),
+            "reasons": {
+                "Accepted": accepted,
+                "ResolvedRefs": missing or "ResolvedRefs",
+                "Programmed": programmed,
+                "Ready": "Ready" if served else blamed[0],
+            },
+        }
+
+
+PREFIXES = {"MCPTool": "tool-", "MCPPrompt": "prompt-", "MCPResource": "resource-"}
+
+
+def entry_name(kind: str, entry: str) -> str:
+    """Return the name under which an entry is served, different for each kind."""
+    return PREFIXES[kind] + entry
+
+
+def is_of(kind: str, name: str) -> bool:
+    """Tell whether a name is one of a kind's entries."""
+    return name.startswith(PREFIXES[kind])

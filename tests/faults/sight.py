@@ -1,0 +1,76 @@
+"""What a settled operator's caches and catalogs show, in the words of the model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from faults.model import PREFIXES
+from faults.stability import stored
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.core.meta import Object, controller_of, key_of, uid_of
+from support.operators import Operator
+from support.shop import Shop
+
+
+async def state_of(shop: Shop, operator: Operator) -> dict[str, object]:
+    """Return what is to be seen of each object, as `Model.expected` does.
+
+    It is read from the caches; whether they are what the API server has is for `lagging` to say.
+    """
+    state = {
+        f"{resource.kind} {key_of(member).name}": member_state(member)
+        for resource in (MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
+        for member in stored(operator, resource)
+    }
+    servers = {
+        key_of(server).name: server_state(server, children_of(server, operator))
+        for server in stored(operator, MCPSERVERS)
+    }
+    for name, seen in servers.items():
+        state[f"MCPServer {name}"] = {**seen, "serves": await shop.served(name)}
+    return state
+
+
+def server_state(server: Object, children: Iterator[str]) -> dict[str, object]:
+    """Return what is to be seen of a server, but for its catalog."""
+    status = server.get("status", {})
+    rejected = [f"{each['kind']} {each['name']}" for each in status.get("rejected", ())]
+    return {
+        "counts": [status.get(f"{kind.removeprefix('MCP').lower()}Count") for kind in PREFIXES],
+        "rejected": sorted(rejected),
+        "children": sorted(children),
+        "reasons": reasons(status),
+    }
+
+
+def member_state(member: Object) -> object:
+    """Return what is to be seen of a tool, prompt or resource."""
+    status = member.get("status", {})
+    return {
+        "servers": {each["name"]: each["accepted"] for each in status.get("servers", ())},
+        "count": status.get("serverCount"),
+        "reasons": reasons(status),
+    }
+
+
+def children_of(server: Object, operator: Operator) -> Iterator[str]:
+    """Yield the kinds of what a server owns; one that labels itself so, but not of another."""
+    for resource in CHILDREN:
+        for child in {key_of(obj): obj for obj in stored(operator, resource)}.values():
+            if (controller_of(child) or {}).get("uid") == uid_of(server):
+                yield resource.kind
+
+
+def reasons(status: Object) -> dict[str, str]:
+    """Return the reason of each condition."""
+    return {each["type"]: each["reason"] for each in status.get("conditions", ())}
+
+
+def differences(real: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
+    """Return a line for each object that is not as it should be."""
+    return [
+        f"{name} is {real.get(name)}, and should be {wanted.get(name)}"
+        for name in sorted(real.keys() | wanted.keys())
+        if real.get(name) != wanted.get(name)
+    ]
