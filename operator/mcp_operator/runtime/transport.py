@@ -36,7 +36,7 @@ _OPTIONS: Final = (
         if hasattr(socket, name)  # macOS has the second alone and lives without the others
     ),
 )
-"""Keep-alives keep firewalls from forgetting quiet watches; twice the times of Go's net.Dialer.
+"""Probes keep firewalls from forgetting quiet watches; twice the times of Go's net.Dialer.
 
 What a broken network holds up is given up after 5 s. The kernel would try for minutes, even when
 the process has ended, and a write would arrive when the network is back and another leads.
