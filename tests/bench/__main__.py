@@ -38,7 +38,6 @@ async def _propagation(cluster: Cluster, report: Report, changes: int) -> None:
             if row.cpu_ms:
                 report.counts[f"{prefix} {row.name}: writes"] = row.writes
                 report.cpu_seconds[f"{prefix} {row.name}"] = row.cpu_ms / 1000
-        report.counts[f"{prefix} from cold: writes"] = facts["cold_writes"]
         report.cpu_seconds[f"{prefix} from cold"] = facts["cold_cpu_seconds"]
 
 

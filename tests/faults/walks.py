@@ -175,7 +175,7 @@ class Walk(RuleBasedStateMachine):
     @rule(identity=present, team=teams, unseen=st.booleans())
     @recorded
     def relabel(self, identity: Identity, team: str, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen):
+        with self._eyes_closed(unseen=unseen):
             self._do(self._shop.label(*identity, team))
         self.model.members[identity].team = team
 
@@ -191,7 +191,7 @@ class Walk(RuleBasedStateMachine):
     @rule(identity=present, unseen=st.booleans())
     @recorded
     def delete(self, identity: Identity, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen):
+        with self._eyes_closed(unseen=unseen):
             self._do(self._shop.delete(*identity))
         del self.model.members[identity]
 
@@ -201,7 +201,7 @@ class Walk(RuleBasedStateMachine):
     def recreate(
         self, identity: Identity, team: str, entry: str, source: int, *, unseen: bool
     ) -> None:
-        with self._eyes_closed(unseen):
+        with self._eyes_closed(unseen=unseen):
             self.delete(identity, unseen=False)
             self.create(identity, team, entry, source)
 
@@ -216,7 +216,7 @@ class Walk(RuleBasedStateMachine):
     @rule(name=opened, unseen=st.booleans())
     @recorded
     def delete_server(self, name: str, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen):
+        with self._eyes_closed(unseen=unseen):
             self._do(self._shop.delete("MCPServer", name))
         del self.model.servers[name]
 
@@ -224,7 +224,7 @@ class Walk(RuleBasedStateMachine):
     @rule(name=opened, selection=selections, unseen=st.booleans())
     @recorded
     def recreate_server(self, name: str, selection: Selection, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen):
+        with self._eyes_closed(unseen=unseen):
             self.delete_server(name, unseen=False)
             self.create_server(name, selection)
 
@@ -332,6 +332,7 @@ class Walk(RuleBasedStateMachine):
     @recorded
     def settle(self) -> None:
         self._do(self.stage.settle(self.model.expected()))
+        self._do(self.stage.rest())
         self.deeds = 0
 
     # What has to hold
@@ -348,8 +349,6 @@ class Walk(RuleBasedStateMachine):
         try:
             if error is None:
                 self.settle()
-                self._do(self.stage.rest())
-                self.check()
         except Exception as found:
             error = found
             raise
@@ -365,7 +364,7 @@ class Walk(RuleBasedStateMachine):
             self.grounds.first_failure = "\n".join([*self.diary, repr(error)])
 
     @contextmanager
-    def _eyes_closed(self, unseen: bool) -> Iterator[None]:  # noqa: FBT001
+    def _eyes_closed(self, *, unseen: bool) -> Iterator[None]:
         """Cut all watches while something happens; let their versions expire before they go on."""
         unseen = unseen and self.stage.running and not self.stage.blind
         if unseen:
