@@ -87,6 +87,7 @@ def grounds(
         complaints.clear()
         gc.unfreeze()  # what an operator froze with its caches is garbage now
         mutation_detector.check()
+        mutation_detector.forget()
 
     with asyncio.Runner() as runner:
         stack = AsyncExitStack()
