@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from typing import NoReturn
 
 import pytest
 
@@ -40,6 +41,7 @@ class Replica:
             retry_period=PERIOD,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
+            give_up=self._end,
         )
         self.task = asyncio.create_task(self.elector.run(self._lead))
 
@@ -49,7 +51,12 @@ class Replica:
         try:
             await asyncio.Event().wait()
         finally:
-            self.ended = now()
+            self.ended = min(self.ended, now())
+
+    def _end(self) -> NoReturn:
+        """Stand for the end of the process, with which this test's would end."""
+        self.ended = min(self.ended, asyncio.get_running_loop().time())
+        raise LeadershipLostError("the work did not stop in time")
 
     async def leads(self) -> bool:
         return self.elector.is_leader
