@@ -13,14 +13,15 @@ import pytest
 from aiohttp import ClientSession
 from mcp import Client
 
+from bench.yardstick import yardstick
 from support.network import free_port
 from support.processes import Child, ProcessGroup
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "manifests" / "samples"
-START_SECONDS = 2.0
-"""From the start of the process to its first answer, on a machine that has nothing else to do: in
-CPU time, which is the same on a busy one."""
+START = 120.0
+"""From the start of the process to its first answer: CPU time in units of a fixed piece of work.
+Two seconds where that takes 17 ms, and as much more where all is slower today."""
 
 MODULE = [sys.executable, "-m", "mcp_operator"]
 SCRIPT = [str(Path(sys.executable).with_name("mcp-operator"))]
@@ -66,7 +67,7 @@ async def test_a_tool_is_called_within_two_seconds_of_the_start(
         await reachable(url)
         async with Client(url) as client:
             result = await client.call_tool("search-products", {"text": "teapot"})
-    assert serve.cpu_seconds() < START_SECONDS
+    assert serve.cpu_seconds() / yardstick() < START
     assert result.structured_content is not None, processes.logs()
     assert result.structured_content["total"] == 1
 

@@ -52,8 +52,8 @@ async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_deletes_n
         if SERVER_LABEL in labels_of(child):
             [owner] = child["metadata"]["ownerReferences"]
             assert owner in owners
-    for server in servers:
-        await complete.delete("MCPServer", key_of(server).name)
+    for deleted in servers:
+        await complete.delete("MCPServer", key_of(deleted).name)
 
     def nothing_is_left() -> bool:
         left = [obj for resource in CHILDREN for obj in mirror.list(resource)]
