@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 GROUP = "mcp-operator.dev"
 VERSION = "v1alpha1"
@@ -18,7 +20,8 @@ VALIDATIONS = "x-kubernetes-validations"
 class ApiModel(BaseModel):
     """One object of the API: frozen, camelCase in YAML, unknown fields ignored when read.
 
-    The docstring under an attribute is the field's description in the CRD. A default written as a
+    The docstring under an attribute is the field's description in the CRD; it is read only there,
+    because pydantic's `use_attribute_docstrings` is a third of the time to start. A default written as a
     value is persisted by the API server; one written as `default_factory` is not, for fields whose
     absence means something (an entry inherits, a later field takes over) and for nested objects.
     """
@@ -28,8 +31,23 @@ class ApiModel(BaseModel):
         extra="ignore",
         alias_generator=to_camel,
         populate_by_name=True,
-        use_attribute_docstrings=True,
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe the fields, where a JSON schema is made."""
+        # Imported here because it takes time, and a process that serves needs no descriptions.
+        from mcp_operator.api.docstrings import attribute_docstrings  # noqa: PLC0415
+
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in attribute_docstrings(cls, ApiModel).items():
+            field = cls.model_fields.get(name)
+            if field is not None:
+                properties[field.alias or name].setdefault("description", text)
+        return schema
 
 
 def rule(cel: str, message: str, *, field_path: str = "") -> dict[str, Any]:

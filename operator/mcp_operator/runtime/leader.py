@@ -216,17 +216,18 @@ class LeaderElector:
 
         The lease is read first, because a renewal may have been cut off before its answer came.
         """
-        now = rfc3339_micro(self.clock.now())
-        released = {"holderIdentity": "", "leaseDurationSeconds": RELEASED}
-        times = {"renewTime": now, "acquireTime": now}
         try:
-            async with asyncio.timeout(REQUEST_TIMEOUT):
-                lease = await self.client.get(LEASES, self._key)
-                if lease["spec"].get("holderIdentity") == self.identity:
-                    spec = {**lease["spec"], **released, **times}
-                    await self.client.replace(LEASES, {**lease, "spec": spec})
+            await asyncio.wait_for(self._hand_over(), REQUEST_TIMEOUT)  # see Manager._drain
         except (ApiError, TimeoutError) as error:
             _log.warning("Lease not released", extra={**self._who(), "error": str(error)})
+
+    async def _hand_over(self) -> None:
+        lease = await self.client.get(LEASES, self._key)
+        if lease["spec"].get("holderIdentity") == self.identity:
+            now = rfc3339_micro(self.clock.now())
+            released = {"holderIdentity": "", "leaseDurationSeconds": RELEASED}
+            spec = {**lease["spec"], **released, "renewTime": now, "acquireTime": now}
+            await self.client.replace(LEASES, {**lease, "spec": spec})
 
     def _spec(self, old: Object) -> Object:
         """Return the spec of a lease that is ours from now on, or still."""

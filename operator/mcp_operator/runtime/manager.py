@@ -172,10 +172,10 @@ class Manager:
 
     async def _drain(self) -> None:
         logger.info("Finishing what is in progress", extra={"grace": SHUTDOWN_GRACE})
+        drains = asyncio.gather(*(controller.drain() for controller in self._controllers))
         try:
-            async with asyncio.timeout(SHUTDOWN_GRACE), asyncio.TaskGroup() as drains:
-                for controller in self._controllers:
-                    drains.create_task(controller.drain())
+            # In a task that is being cancelled, asyncio.timeout does not work before Python 3.11.4.
+            await asyncio.wait_for(drains, SHUTDOWN_GRACE)
         except TimeoutError:
             logger.warning("Some reconciliations are cut off", extra={"grace": SHUTDOWN_GRACE})
 

@@ -192,13 +192,14 @@ async def test_the_error_of_the_work_is_passed_on(client: LeaseClient) -> None:
 
 
 @pytest.mark.looptime
+@pytest.mark.parametrize("failure", ["refuses", "hangs"])
 async def test_a_lease_that_cannot_be_released_is_left_to_run_out(
-    client: LeaseClient, caplog: pytest.LogCaptureFixture
+    client: LeaseClient, caplog: pytest.LogCaptureFixture, failure: str
 ) -> None:
     worker = Worker()
     task = asyncio.create_task(elector(client).run(worker.work))
     await worker.working.wait()
-    client.refuses = True
+    setattr(client, failure, True)
     await cancelled(task)
     assert "Lease not released" in caplog.text
 

@@ -1,0 +1,34 @@
+"""The docstrings that stand under the attributes of a class."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+
+
+def attribute_docstrings(cls: type, root: type) -> dict[str, str]:
+    """Return the docstring of each attribute that has one.
+
+    Args:
+        cls: The class.
+        root: The base up to which base classes are looked at, too.
+
+    Raises:
+        OSError: The source code of a class is not there.
+    """
+    bases = [base for base in reversed(cls.__mro__) if issubclass(base, root)]
+    return {name: text for base in bases for name, text in _own(base)}
+
+
+def _own(cls: type) -> Iterator[tuple[str, str]]:
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
+    for statement, after in pairwise(getattr(definition, "body", ())):
+        match statement, after:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, inspect.cleandoc(text)
