@@ -1,11 +1,26 @@
 """Loopback ports and plain requests for test servers."""
 
+import itertools
+import random
 import socket
+
+_FIRST, _COUNT = 20_000, 10_000
+"""Ports below those that the kernel gives to outgoing connections."""
+
+_PORTS = itertools.cycle(range(_FIRST, _FIRST + _COUNT))
+for _ in range(random.randrange(_COUNT)):  # apart from those of another process of the tests
+    next(_PORTS)
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nothing listens on at this moment."""
+    """A TCP port that nothing listens on, and that is given to nobody else for a long time."""
+    return next(port for port in _PORTS if _is_free(host, port))
+
+
+def _is_free(host: str, port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True

@@ -172,10 +172,15 @@ class Manager:
 
     async def _drain(self) -> None:
         logger.info("Finishing what is in progress", extra={"grace": SHUTDOWN_GRACE})
-        drains = asyncio.gather(*(controller.drain() for controller in self._controllers))
+
+        async def all_drained() -> None:
+            async with asyncio.TaskGroup() as drains:
+                for controller in self._controllers:
+                    drains.create_task(controller.drain())
+
         try:
             # In a task that is being cancelled, asyncio.timeout does not work before Python 3.11.4.
-            await asyncio.wait_for(drains, SHUTDOWN_GRACE)
+            await asyncio.wait_for(all_drained(), SHUTDOWN_GRACE)
         except TimeoutError:
             logger.warning("Some reconciliations are cut off", extra={"grace": SHUTDOWN_GRACE})
 
