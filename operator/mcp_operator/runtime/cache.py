@@ -57,10 +57,12 @@ class Cache:
         for obj in self.store:
             handler(Event("Created", None, obj, initial=True))
 
-    def upsert(self, obj: Object) -> None:
-        """Take an object that a list or a watch told of."""
-        if not self._put(obj):
-            self._older[key_of(obj)] = obj
+    def upsert(self, obj: Object) -> Key:
+        """Take an object that a list or a watch told of, and return its name."""
+        key = key_of(obj)
+        if not self._put(key, obj):
+            self._older[key] = obj
+        return key
 
     def remove(self, obj: Object) -> None:
         """Take a deletion that a watch told of."""
@@ -92,8 +94,8 @@ class Cache:
                 "The API server's data is older than before; the list replaces the cache",
                 extra={"kind": self._resource.kind},
             )
-            for obj in self._older.values():
-                self._put(obj, newer_only=False)
+            for key, obj in self._older.items():
+                self._put(key, obj, newer_only=False)
         for key in self.store.keys() - present:
             old = self.store.get(key)
             regardless = not listed_at or went_back
@@ -110,15 +112,15 @@ class Cache:
             return
         if self._selection.metadata_only:
             obj = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
-        self._put(obj, own=True)
+        self._put(key_of(obj), obj, own=True)
 
     def resync(self, obj: Object) -> None:
         """Tell the handlers of an object once more, though nothing happened to it."""
         self._dispatch(Event("Generic", None, obj, initial=True))
 
-    def _put(self, obj: Object, *, newer_only: bool = True, own: bool = False) -> bool:
+    def _put(self, key: Key, obj: Object, *, newer_only: bool = True, own: bool = False) -> bool:
         """Store an object and tell of it; return False if it is no news."""
-        old = self.store.get(key_of(obj))
+        old = self.store.get(key)
         version = resource_version_of(obj)
         if old is not None and newer_only and 0 < version <= resource_version_of(old):
             return False

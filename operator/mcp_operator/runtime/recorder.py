@@ -140,8 +140,7 @@ class EventRecorder:
         bucket.events = min(BURST, bucket.events + (now - bucket.at) / SECONDS_PER_EVENT)
         bucket.at = now
         allowed = bucket.events >= 1
-        if allowed:
-            bucket.events -= 1
+        bucket.events -= allowed
         self._allowances[report.kind, report.key] = bucket
         if len(self._allowances) > REMEMBERED:
             self._allowances.popitem(last=False)
@@ -160,11 +159,9 @@ class EventRecorder:
     async def _repeat(self, series: _Series) -> bool:
         """Count an event once more; return False if the API server has forgotten it."""
         series.count += 1
-        patch = {
-            "series": {"count": series.count, "lastObservedTime": rfc3339_micro(self._clock.now())}
-        }
+        seen = {"count": series.count, "lastObservedTime": rfc3339_micro(self._clock.now())}
         try:
-            await self._client.merge_patch(EVENTS, series.key, patch)
+            await self._client.merge_patch(EVENTS, series.key, {"series": seen})
         except ApiError as error:
             if error.is_not_found:
                 return False

@@ -44,7 +44,7 @@ _log = logging.getLogger(__name__)
 class Sink(Protocol):
     """Takes what the reflector sees, one object at a time."""
 
-    def upsert(self, obj: Object) -> None:
+    def upsert(self, obj: Object) -> Key:
         """Take an object that exists in this or a newer state."""
 
     def remove(self, obj: Object) -> None:
@@ -116,8 +116,7 @@ class Reflector:
         async with aclosing(pages):
             async for page in pages:
                 for obj in page.items:
-                    self._sink.upsert(obj)
-                    present.add(key_of(obj))
+                    present.add(self._sink.upsert(obj))
                 version = page.resource_version
                 await asyncio.sleep(0)
         self._completed(present, version)
@@ -180,8 +179,7 @@ class Reflector:
             self._sink.remove(obj)
             present.discard(key_of(obj))
         else:
-            self._sink.upsert(obj)
-            present.add(key_of(obj))
+            present.add(self._sink.upsert(obj))
         return False
 
     def _completed(self, present: set[Key], version: str) -> None:

@@ -61,7 +61,7 @@ class Store:
         self.resource_version = 0
         self._objects: dict[Key, Object] = {}
         self._indexes: dict[str, _Index] = {
-            _NAMESPACE: _Index(lambda obj: (key_of(obj).namespace,)),
+            _NAMESPACE: _Index(lambda obj: (obj["metadata"].get("namespace", ""),)),
             _LABEL: _Index(lambda obj: labels_of(obj).items()),
         }
 
