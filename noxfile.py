@@ -108,20 +108,17 @@ def contract(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run the unit, integration, contract and fault tests; fail below the required coverage.
 
-    Two processes share the files, each with a control plane of its own. The longest come first.
+    Two processes share the files, each with a control plane of its own. The tests with faults run
+    whole operators and wait for them: measuring coverage would only make them slower.
     """
     one_cluster = os.environ.get("MCP_OPERATOR_TEST_KUBECONFIG")
-    pytest(
-        session,
-        "tests/faults",
-        "tests/integration",
-        "tests/contract",
-        "tests/unit",
-        "--cov",
-        "--cov-report=term",
-        *([] if one_cluster else ["-n2", "--dist=loadfile", "--no-loadscope-reorder"]),
-        env=official_clients(session),
-    )
+    shared = [] if one_cluster else ["-n2", "--dist=loadfile", "--no-loadscope-reorder"]
+    clients = official_clients(session)
+    measured = ("tests/integration", "tests/contract", "tests/unit")
+    pytest(session, *measured, "--cov", "--cov-report=term", *shared, env=clients)
+    if not session.posargs or all(argument.startswith("-") for argument in session.posargs):
+        options = [option for option in session.posargs if not option.startswith("--cov")]
+        session.run(environment(session, "test") / "pytest", "tests/faults", *shared, *options)
 
 
 @nox.session(default=False)

@@ -27,8 +27,10 @@ class Log:
     def __init__(self) -> None:
         self.lines: list[str] = []
 
-    def upsert(self, obj: Object) -> None:
-        self.lines.append(f"+{key_of(obj).name}")
+    def upsert(self, obj: Object) -> Key:
+        key = key_of(obj)
+        self.lines.append(f"+{key.name}")
+        return key
 
     def remove(self, obj: Object) -> None:
         self.lines.append(f"-{key_of(obj).name}")
