@@ -1,15 +1,15 @@
 """Loopback ports and plain requests for test servers."""
 
 import itertools
-import random
+import os
 import socket
 
 _FIRST, _COUNT = 20_000, 10_000
 """Ports below those that the kernel gives to outgoing connections."""
 
-_PORTS = itertools.cycle(range(_FIRST, _FIRST + _COUNT))
-for _ in range(random.randrange(_COUNT)):  # apart from those of another process of the tests
-    next(_PORTS)
+_own = os.getpid() * 997 % _COUNT
+"""Apart from the ports of another process of the tests."""
+_PORTS = itertools.cycle(_FIRST + (_own + number) % _COUNT for number in range(_COUNT))
 
 
 def free_port(host: str = "127.0.0.1") -> int:

@@ -21,9 +21,10 @@ class ApiModel(BaseModel):
     """One object of the API: frozen, camelCase in YAML, unknown fields ignored when read.
 
     The docstring under an attribute is the field's description in the CRD; it is read only there,
-    because pydantic's `use_attribute_docstrings` is a third of the time to start. A default written as a
-    value is persisted by the API server; one written as `default_factory` is not, for fields whose
-    absence means something (an entry inherits, a later field takes over) and for nested objects.
+    because pydantic's `use_attribute_docstrings` is a third of the time to start. A default
+    written as a value is persisted by the API server; one written as `default_factory` is not, for
+    fields whose absence means something (an entry inherits, a later field takes over) and for
+    nested objects.
     """
 
     model_config = ConfigDict(

@@ -25,10 +25,11 @@ def attribute_docstrings(cls: type, root: type) -> dict[str, str]:
 
 def _own(cls: type) -> Iterator[tuple[str, str]]:
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
-    for statement, after in pairwise(getattr(definition, "body", ())):
-        match statement, after:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                yield name, inspect.cleandoc(text)
+    for field, after in pairwise(getattr(definition, "body", ())):
+        if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+            continue
+        match after:
+            case ast.Expr(value=ast.Constant(value=str(text))):
+                yield field.target.id, inspect.cleandoc(text)
+            case _:
+                pass
