@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.propagation import connected, furnish, namespace_for
+from bench.ground import connected, furnish, namespace_for
 from support.editing import editing
 from support.operator_process import OperatorProcess
 from support.shop import Shop

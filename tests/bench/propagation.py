@@ -9,28 +9,24 @@ once, server-side as the operator does.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import statistics
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import cold
+from bench.ground import connected, converged, furnish, namespace_for
 from bench.pod import Account
-from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
+from mcp_operator.api.v1alpha1 import MCPTOOLS
 from mcp_operator.builders.names import config_name
 from mcp_operator.builders.resources import CONFIGMAPS
-from mcp_operator.core.meta import Key, Object, Resource, generation_of, key_of
-from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.core.meta import Resource
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.informer import InformerSet
-from mcp_operator.runtime.notification import Event
 from support.operator_process import OperatorProcess
 from support.shop import Shop
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 
 @dataclass(frozen=True)
@@ -90,45 +86,6 @@ class Witness:
         return future
 
 
-@contextlib.asynccontextmanager
-async def connected(kubeconfig: Path) -> AsyncIterator[Client]:
-    client = await Client.connect(
-        kubeconfig=kubeconfig,
-        field_manager="mcp-operator-bench",
-        user_agent="mcp-operator-bench",
-        metrics=RuntimeMetrics(new_registry()),
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-@contextlib.asynccontextmanager
-async def namespace_for(client: Client, name: str) -> AsyncIterator[Shop]:
-    await client.create(NAMESPACES, {"metadata": {"name": name}})
-    try:
-        yield Shop(client, name)
-    finally:
-        await client.delete(NAMESPACES, Key("", name))
-
-
-async def furnish(shop: Shop, servers: int, tools: int) -> None:
-    await shop.service()
-    limit = asyncio.Semaphore(16)
-
-    async def create(work: Awaitable[Object]) -> None:
-        async with limit:
-            await work
-
-    async with asyncio.TaskGroup() as group:
-        for number in range(servers):
-            team = f"team-{number}"
-            group.create_task(create(shop.server(team)))
-            for index in range(tools):
-                group.create_task(create(shop.tool(f"{team}-tool-{index}", team)))
-
-
 async def measure(
     kubeconfig: Path, servers: int, tools: int, changes: int
 ) -> tuple[list[Figures], dict[str, float]]:
@@ -148,49 +105,21 @@ async def measure(
                 "cold_seconds": time.perf_counter() - began,
                 "cold_cpu_seconds": operator.cpu_seconds(),
             }
-            cold = await operator.quiet()
+            settled = await operator.quiet()
             facts |= {
-                "cold_writes": float(cold.total() - cold["GET"]),
-                "cold_reads": float(cold["GET"]),
+                "cold_writes": float(settled.total() - settled["GET"]),
+                "cold_reads": float(settled["GET"]),
                 "rss_mb": operator.rss_mib() * 2**20 / 1e6,
             }
             rows = await _changes(operator, client, shop, servers, changes)
         finally:
             operator.stop()
+        facts["cold_floor_seconds"] = await cold.floor(
+            kubeconfig, f"{shop.namespace}-floor", servers, tools, like=shop
+        )
         size = len(json.dumps(await shop.get("ConfigMap", config_name("team-0"))))
         rows.append(await _floor(client, shop, changes, size))
     return rows, facts
-
-
-async def converged(client: Client, namespace: str, tools: int) -> None:
-    """Wait until every server has the catalog it should have, and every tool a status.
-
-    What kube-controller-manager makes of the Deployments takes longer, and is none of our work.
-    """
-    behind: set[tuple[str, Key]] = set()
-    done = asyncio.Event()
-
-    def look(event: Event) -> None:
-        obj = event.object
-        status = obj.get("status") or {}
-        current = status.get("observedGeneration") == generation_of(obj)
-        if current and (obj["kind"] == MCPTOOLS.kind or status.get("toolCount") == tools):
-            behind.discard((obj["kind"], key_of(obj)))
-        else:
-            behind.add((obj["kind"], key_of(obj)))
-        if not behind:
-            done.set()
-
-    informers = InformerSet(client)
-    for resource in (MCPSERVERS, MCPTOOLS):
-        informers.informer(resource, namespace=namespace).add_handler(look)
-    running = asyncio.create_task(informers.run())
-    await informers.wait_synced(60)
-    while behind:
-        done.clear()
-        await done.wait()
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
 
 
 async def _changes(

@@ -7,8 +7,8 @@ import json
 import sys
 from pathlib import Path
 
+from bench.ground import connected, converged, furnish, namespace_for
 from bench.pod import Account
-from bench.propagation import connected, converged, furnish, namespace_for
 from bench.sync import WAYS
 from support.shop import Shop
 

@@ -46,6 +46,7 @@ class Cache:
         self._handlers: list[Handler] = []
         self._older: dict[Key, Object] = {}
         self._objects = metrics.informer_objects.labels(resource.kind)
+        self._counted = 0
         self._last_event = metrics.informer_last_event.labels(resource.kind)
         self._version = metrics.store_resource_version.labels(
             resource.group, resource.version, resource.plural
@@ -76,6 +77,8 @@ class Cache:
         if resource_version.isdecimal():
             self.store.resource_version = int(resource_version)
             self._version.set(self.store.resource_version)
+        self._objects.inc(len(self.store) - self._counted)
+        self._counted = len(self.store)
         self._last_event.set_to_current_time()
         self._older.clear()
 
@@ -130,16 +133,13 @@ class Cache:
             old = None
         self.store.put(obj)
         if old is None:
-            self._objects.inc()
-            initial = not self.synced.is_set()
-            self._dispatch(Event("Created", None, obj, initial=initial, own=own))
+            self._dispatch(Event("Created", None, obj, initial=not self.synced.is_set(), own=own))
         else:
             self._dispatch(Event("Updated", old, obj, own=own))
         return True
 
     def _delete(self, old: Object, *, final_state_unknown: bool = False) -> None:
         self.store.remove(key_of(old))
-        self._objects.dec()
         self._dispatch(Event("Deleted", old, None, final_state_unknown=final_state_unknown))
 
     def _dispatch(self, event: Event) -> None:
