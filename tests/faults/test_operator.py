@@ -218,8 +218,6 @@ async def test_watches_that_stutter_and_break_lead_to_the_same_end(
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
         await furnish(shop)
         await stable(shop, operator, ALL)
-        await shop.delete("MCPTool", "red-tool")
-        await shop.label("MCPTool", "blue-tool", "red")
         rounds = 0
         while not all(unruly.done.values()):
             rounds += 1
@@ -228,6 +226,8 @@ async def test_watches_that_stutter_and_break_lead_to_the_same_end(
                 for kind in ("Tool", "Prompt"):
                     spec = {"description": f"{text} of {rounds}"}
                     await shop.patch(f"MCP{kind}", f"blue-{kind.lower()}", spec=spec)
+        await shop.delete("MCPTool", "red-tool")
+        await shop.label("MCPTool", "blue-tool", "red")
         text = f"third of {rounds}" if rounds else "first"
         red = without("red-tool") | {"blue-tool": text}
         blue = {"blue-prompt": text if rounds else "", "blue-resource": "first"}
