@@ -12,8 +12,8 @@ SECONDS: Final = 180.0
 """The longest that a load goes on; each test ends it when it has seen enough."""
 
 MIN_RATE: Final = 0.5
-"""The share of the rate that must have been reached for a load to prove something; on a machine that
-is busy with other things it is not all of it."""
+"""The share of the rate that must have been reached for a load to prove something. A machine that
+is busy with other things does not reach all of it."""
 
 
 def assert_nothing_failed(summary: dict[str, Any]) -> None:
