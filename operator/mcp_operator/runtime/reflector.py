@@ -164,6 +164,7 @@ class Reflector:
             self._sink.remove(obj)
         elif kind != "BOOKMARK":
             self._sink.upsert(obj)
+        self.problem = ""
         self._version = obj["metadata"]["resourceVersion"]
         self._sink.advance(self._version)
 
@@ -189,11 +190,10 @@ class Reflector:
         self.problem = self._told = ""
 
     def _ended(self, count: int, lived: float) -> float:
-        if count or lived > LONG_WATCH:
-            self.problem = ""
         if count == 0 and lived < SHORT_WATCH:
             self._restarts["short"].inc()
             return self._backoff.next()
+        self.problem = ""
         self._restarts["ended"].inc()
         return 0.0
 

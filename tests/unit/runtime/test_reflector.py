@@ -233,6 +233,19 @@ async def test_an_overloaded_server_is_asked_again_when_it_says_and_nothing_is_l
 
 
 @pytest.mark.looptime
+async def test_a_watch_that_tells_something_again_has_no_problem_any_more(
+    client: FakeClient, log: Log
+) -> None:
+    busy = ApiError(429, "TooManyRequests", "busy", retry_after=7.0)
+    client.watches.extend([[LIST_END], [busy], [WatchEvent("BOOKMARK", bookmark(15)), FOREVER]])
+    async with running(client, log) as reflector:
+        await asyncio.sleep(6)
+        assert "busy" in reflector.problem
+        await asyncio.sleep(6)
+        assert reflector.problem == ""
+
+
+@pytest.mark.looptime
 async def test_an_unreachable_server_does_not_end_the_reflector_nor_its_way_to_list(
     client: FakeClient, log: Log
 ) -> None:
