@@ -89,7 +89,7 @@ def main() -> int:
     parser.add_argument("--accept", action="store_true", help="make this run the baseline")
     arguments = parser.parse_args()
     try:
-        cluster = start_cluster(say, hurried=False)
+        cluster = start_cluster(say)
     except UnavailableError as error:
         say(str(error))
         return 1

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.ground import connected, furnish, namespace_for
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
-from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.builders.resources import CHILDREN, HTTPROUTES
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
 from support.shop import Shop
@@ -60,6 +60,7 @@ async def _children(shop: Shop) -> list[Write]:
     return [
         (resource, _applied(obj), "")
         for resource in CHILDREN
+        if resource != HTTPROUTES  # of a kind that is not installed here, nor used
         for obj in await _all(shop, resource)
         if "mcp-operator.dev/server" in obj["metadata"].get("labels", {})
     ]

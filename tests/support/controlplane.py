@@ -68,12 +68,8 @@ class Cluster(Protocol):
         """Ends what was started."""
 
 
-def start_cluster(report: Report, *, hurried: bool = True) -> Cluster:
+def start_cluster(report: Report) -> Cluster:
     """Returns the cluster of MCP_OPERATOR_TEST_KUBECONFIG, or a new control plane.
-
-    Args:
-        report: Is told what takes long.
-        hurried: The controllers of a new one do not pace themselves as those of clusters do.
 
     Raises:
         UnavailableError: there is neither.
@@ -81,15 +77,7 @@ def start_cluster(report: Report, *, hurried: bool = True) -> Cluster:
     """
     if named := os.environ.get("MCP_OPERATOR_TEST_KUBECONFIG"):
         return ExistingCluster(Path(named))
-    return ControlPlane(find_binaries(report), hurried=hurried).start()
-
-
-_HURRY = (
-    "--kube-api-qps=1000",
-    "--kube-api-burst=2000",
-    "--horizontal-pod-autoscaler-sync-period=1s",
-)
-"""By default it sends 20 requests a second, and looks at autoscalers every 15 s."""
+    return ControlPlane(find_binaries(report)).start()
 
 
 class ExistingCluster:
@@ -113,9 +101,8 @@ class ExistingCluster:
 class ControlPlane:
     """A control plane of our own in a temporary directory; see Cluster."""
 
-    def __init__(self, binaries: Binaries, *, hurried: bool = True) -> None:
+    def __init__(self, binaries: Binaries) -> None:
         self._binaries = binaries
-        self._hurried = hurried
         self._directory = Path(tempfile.mkdtemp(prefix="mcp-operator-"))
         self._processes = ProcessGroup(self._directory)
         self.url = f"https://127.0.0.1:{free_port()}"
@@ -254,7 +241,10 @@ class ControlPlane:
                 "--leader-elect=false",
                 "--secure-port=0",
                 "--profiling=false",
-                *(_HURRY if self._hurried else ()),
+                # By default 20 requests a second, and a look at autoscalers every 15 s.
+                "--kube-api-qps=1000",
+                "--kube-api-burst=2000",
+                "--horizontal-pod-autoscaler-sync-period=1s",
             ],
         )
         account = "/api/v1/namespaces/default/serviceaccounts/default"
