@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from faults.scenario import connected_user
-from faults.stability import PATIENCE, stable
+from faults.stability import stable
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.client import WATCH_IDLE
@@ -51,7 +51,7 @@ async def own_shop(own_control_plane: ControlPlane) -> AsyncIterator[Shop]:
         yield shop
 
 
-@pytest.mark.timeout(120 + 60 * CRASHES)
+@pytest.mark.timeout(120 + LATEST + 60 * CRASHES)
 async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_found(
     own_control_plane: ControlPlane, own_shop: Shop
 ) -> None:
@@ -67,7 +67,7 @@ async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_foun
             await asyncio.to_thread(own_control_plane.run_api_server)
             await shop.delete("MCPTool", tools.pop())
             left = dict.fromkeys(tools, "first")
-            await eventually(functools.partial(shop.served, "red"), left, seconds=PATIENCE)
+            await eventually(functools.partial(shop.served, "red"), left, seconds=LATEST)
         await stable(shop, operator, {"red": dict.fromkeys(tools, "first")})
 
 
