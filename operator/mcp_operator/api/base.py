@@ -10,6 +10,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
+from mcp_operator.api.docstrings import attribute_docstrings
+
 GROUP = "mcp-operator.dev"
 VERSION = "v1alpha1"
 
@@ -39,9 +41,6 @@ class ApiModel(BaseModel):
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
         """Describe the fields, where a JSON schema is made."""
-        # Imported here because it takes time, and a process that serves needs no descriptions.
-        from mcp_operator.api.docstrings import attribute_docstrings  # noqa: PLC0415
-
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, text in attribute_docstrings(cls, ApiModel).items():

@@ -26,10 +26,11 @@ def attribute_docstrings(cls: type, root: type) -> dict[str, str]:
 def _own(cls: type) -> Iterator[tuple[str, str]]:
     (definition,) = ast.parse(textwrap.dedent(inspect.getsource(cls))).body
     for field, after in pairwise(getattr(definition, "body", ())):
-        if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
-            continue
-        match after:
-            case ast.Expr(value=ast.Constant(value=str(text))):
-                yield field.target.id, inspect.cleandoc(text)
-            case _:
-                pass
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(after, ast.Expr)
+            and isinstance(after.value, ast.Constant)
+            and isinstance(after.value.value, str)
+        ):
+            yield field.target.id, inspect.cleandoc(after.value.value)
