@@ -116,9 +116,8 @@ def test(session: nox.Session) -> None:
     clients = official_clients(session)
     measured = ("tests/integration", "tests/contract", "tests/unit")
     pytest(session, *measured, "--cov", "--cov-report=term", *shared, env=clients)
-    if not session.posargs or all(argument.startswith("-") for argument in session.posargs):
-        options = [option for option in session.posargs if not option.startswith("--cov")]
-        session.run(environment(session, "test") / "pytest", "tests/faults", *shared, *options)
+    if all(argument.startswith("-") for argument in session.posargs):  # no folders were given
+        pytest(session, "tests/faults", *shared)
 
 
 @nox.session(default=False)
