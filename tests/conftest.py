@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import os
-import uuid
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
@@ -14,17 +13,18 @@ import pytest
 from blockbuster import blockbuster_ctx
 from prometheus_client import CollectorRegistry
 
-from mcp_operator.core.meta import Key, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from support import gateway_api
+from support.connected import connected, own_namespace
 from support.controlplane import Cluster, ControlPlane, start_cluster
 from support.crds import install_crds
 from support.kubelet import NODE_LABEL, NODES, Kubelet
 from support.mutations import MutationDetector
 from support.provision import UnavailableError
 
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+_US = "mcp-operator-tests"
+"""The field manager of the tests."""
 
 _UNIT = Path(__file__).parent / "unit"
 
@@ -122,43 +122,27 @@ def crds_installed(control_plane: Cluster) -> None:
     """Our CRDs are there and served, and that of HTTPRoutes."""
 
     async def install() -> None:
-        metrics = RuntimeMetrics(new_registry())
-        client = await _connect(control_plane, metrics)
-        try:
+        async with connected(control_plane.kubeconfig, _US) as client:
             await install_crds(client)
             await gateway_api.install(client)
-        finally:
-            await client.close()
 
     asyncio.run(install())
     if isinstance(control_plane, ControlPlane):
         control_plane.restart_controllers()
 
 
-async def _connect(cluster: Cluster, metrics: RuntimeMetrics) -> Client:
-    return await Client.connect(
-        kubeconfig=cluster.kubeconfig,
-        field_manager="mcp-operator-tests",
-        user_agent="mcp-operator-tests",
-        metrics=metrics,
-    )
-
-
 @pytest.fixture
 async def client(control_plane: Cluster) -> AsyncIterator[Client]:
     """An administrator's client; its metrics are apart from those of the test's subject."""
-    connected = await _connect(control_plane, RuntimeMetrics(new_registry()))
-    yield connected
-    await connected.close()
+    async with connected(control_plane.kubeconfig, _US) as administrator:
+        yield administrator
 
 
 @pytest.fixture
 async def namespace(client: Client) -> AsyncIterator[str]:
     """The name of a namespace of the test's own, deleted in the background afterwards."""
-    name = f"test-{uuid.uuid4().hex[:10]}"
-    await client.create(NAMESPACES, {"metadata": {"name": name}})
-    yield name
-    await client.delete(NAMESPACES, Key("", name))
+    async with own_namespace(client) as shop:
+        yield shop.namespace
 
 
 @pytest.fixture

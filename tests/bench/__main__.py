@@ -12,9 +12,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import failover, ground, propagation, scale, workqueue
+from bench import failover, propagation, scale, workqueue
 from bench.baseline import BASELINE, Report, differences, read, write
 from bench.yardstick import yardstick
+from support.connected import connected
 from support.controlplane import Cluster, start_cluster
 from support.crds import install_crds
 from support.provision import UnavailableError
@@ -72,7 +73,7 @@ PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {
 
 
 async def run(cluster: Cluster, parts: list[str], changes: int) -> Report:
-    async with ground.connected(cluster.kubeconfig) as client:
+    async with connected(cluster.kubeconfig) as client:
         await install_crds(client)
     report = Report(yardstick_seconds=yardstick())
     for part in parts:

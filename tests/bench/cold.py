@@ -12,11 +12,12 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.ground import connected, furnish, namespace_for
+from bench.ground import furnish
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.resources import CHILDREN, HTTPROUTES
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
+from support.connected import connected, own_namespace
 from support.shop import Shop
 
 WRITERS = 8
@@ -38,7 +39,7 @@ async def floor(kubeconfig: Path, name: str, servers: int, tools: int, like: Sho
         tools: So many for each.
         like: Where an operator has written the same for the same servers and tools.
     """
-    async with connected(kubeconfig) as client, namespace_for(client, name) as shop:
+    async with connected(kubeconfig) as client, own_namespace(client, name) as shop:
         await furnish(shop, servers, tools)
         writes = [*await _children(like), *await _statuses(like)]
         limit = asyncio.Semaphore(WRITERS)

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.ground import connected, furnish, namespace_for
+from bench.ground import furnish
+from support.connected import connected, own_namespace
 from support.editing import editing
 from support.operator_process import OperatorProcess
 from support.shop import Shop
@@ -42,7 +43,7 @@ async def measure(kubeconfig: Path, runs: int = RUNS) -> list[Figures]:
     }
     async with (
         connected(kubeconfig) as client,
-        namespace_for(client, f"bench-failover-{os.getpid()}") as shop,
+        own_namespace(client, f"bench-failover-{os.getpid()}") as shop,
     ):
         await furnish(shop, 1, 10)
         async with editing(shop, ["team-0-tool-0"], every=0.05):

@@ -1,44 +1,16 @@
-"""Where benchmarks are run: a client, a namespace, and what a user has declared in it."""
+"""What a user has declared before a benchmark is run, and when all of it is done."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Awaitable
-from pathlib import Path
+from collections.abc import Awaitable
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
-from mcp_operator.core.meta import Key, Object, Resource, generation_of, key_of
-from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.core.meta import Key, Object, generation_of, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import InformerSet
 from mcp_operator.runtime.notification import Event
 from support.shop import Shop
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
-
-
-@contextlib.asynccontextmanager
-async def connected(kubeconfig: Path) -> AsyncIterator[Client]:
-    client = await Client.connect(
-        kubeconfig=kubeconfig,
-        field_manager="mcp-operator-bench",
-        user_agent="mcp-operator-bench",
-        metrics=RuntimeMetrics(new_registry()),
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-@contextlib.asynccontextmanager
-async def namespace_for(client: Client, name: str) -> AsyncIterator[Shop]:
-    await client.create(NAMESPACES, {"metadata": {"name": name}})
-    try:
-        yield Shop(client, name)
-    finally:
-        await client.delete(NAMESPACES, Key("", name))
 
 
 async def furnish(shop: Shop, servers: int, tools: int) -> None:

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import cold
-from bench.ground import connected, converged, furnish, namespace_for
+from bench.ground import converged, furnish
 from bench.pod import Account
 from mcp_operator.api.v1alpha1 import MCPTOOLS
 from mcp_operator.builders.names import config_name
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.core.meta import Resource
 from mcp_operator.runtime.client import Client
+from support.connected import connected, own_namespace
 from support.operator_process import OperatorProcess
 from support.shop import Shop
 
@@ -92,7 +93,7 @@ async def measure(
     """Measure updates, creations and deletions in one shape, and the cold convergence."""
     async with (
         connected(kubeconfig) as client,
-        namespace_for(client, f"bench-{servers}x{tools}-{os.getpid()}") as shop,
+        own_namespace(client, f"bench-{servers}x{tools}-{os.getpid()}") as shop,
         Account(client, kubeconfig, shop.namespace) as account,
     ):
         await furnish(shop, servers, tools)

@@ -7,9 +7,10 @@ import json
 import sys
 from pathlib import Path
 
-from bench.ground import connected, converged, furnish, namespace_for
+from bench.ground import converged, furnish
 from bench.pod import Account
 from bench.sync import WAYS
+from support.connected import connected, own_namespace
 from support.shop import Shop
 
 IDLE_SECONDS = 30
@@ -22,7 +23,7 @@ async def measure(kubeconfig: Path) -> dict[str, dict[str, float]]:
     """Fill a namespace, let an operator converge it, start another and leave that alone."""
     async with (
         connected(kubeconfig) as client,
-        namespace_for(client, "bench-scale") as shop,
+        own_namespace(client, "bench-scale") as shop,
         Account(client, kubeconfig, shop.namespace) as account,
     ):
         empty = await _at_rest(account)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import functools
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 
 from faults.stability import PATIENCE, Served, stable
 from faults.states import end_state
-from mcp_operator.core.meta import Key, Resource
-from mcp_operator.core.metrics import RuntimeMetrics, new_registry
-from mcp_operator.runtime.client import Client
+from support.connected import connected, own_namespace
 from support.controlplane import Cluster
 from support.operators import running_operator
 from support.shop import Shop
 from support.waiting import eventually
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 Step = tuple[Callable[[Shop], Awaitable[object]], dict[str, Served]]
 
@@ -64,36 +57,10 @@ async def go_through(shop: Shop) -> None:
 async def calmly(cluster: Cluster) -> dict[str, object]:
     """Go through all of it while nothing happens, and return what there is in the end."""
     async with (
-        connected_user(cluster.kubeconfig) as client,
+        connected(cluster.kubeconfig) as client,
         own_namespace(client) as shop,
         running_operator(cluster.kubeconfig, shop.namespace) as operator,
     ):
         await go_through(shop)
         await stable(shop, operator, END)
         return await end_state(client, shop.namespace)
-
-
-@asynccontextmanager
-async def connected_user(kubeconfig: Path) -> AsyncIterator[Client]:
-    """Give a client for what users do."""
-    client = await Client.connect(
-        kubeconfig=kubeconfig,
-        field_manager="user",
-        user_agent="mcp-operator-tests",
-        metrics=RuntimeMetrics(new_registry()),
-    )
-    try:
-        yield client
-    finally:
-        await client.close()
-
-
-@asynccontextmanager
-async def own_namespace(client: Client) -> AsyncIterator[Shop]:
-    """Give a namespace in which several of these can go on side by side."""
-    name = f"test-{uuid.uuid4().hex[:10]}"
-    await client.create(NAMESPACES, {"metadata": {"name": name}})
-    try:
-        yield Shop(client, name)
-    finally:
-        await client.delete(NAMESPACES, Key("", name))

@@ -14,14 +14,13 @@ from faults.sight import differences, state_of
 from faults.stability import PATIENCE, lagging, left_to_do, stored
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
 from mcp_operator.controllers.confirmations import Pod
-from mcp_operator.core.meta import Key, Object, Resource, key_of
+from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from support.connected import NAMESPACES
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 LOOKS = 20
 """Times that a wrong state is seen, with nothing left to do, before it counts as the end."""

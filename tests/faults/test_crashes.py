@@ -11,10 +11,11 @@ import pytest
 
 from faults.crashes import Crash, Moment
 from faults.proxy import fault_proxy
-from faults.scenario import END, go_through, own_namespace
+from faults.scenario import END, go_through
 from faults.stability import stable
 from faults.states import differences, end_state
 from mcp_operator.runtime.client import Client
+from support.connected import own_namespace
 from support.controlplane import Cluster
 from support.operators import running_operator
 

@@ -10,10 +10,11 @@ import random
 import pytest
 
 from faults.notifications import Mischief, bad_post
-from faults.scenario import END, STEPS, own_namespace
+from faults.scenario import END, STEPS
 from faults.stability import PATIENCE, lagging, stable
 from faults.states import differences, end_state
 from mcp_operator.runtime.client import Client
+from support.connected import own_namespace
 from support.controlplane import Cluster
 from support.operators import running_operator
 from support.shop import Shop

@@ -9,12 +9,12 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from faults.scenario import connected_user
 from faults.stability import stable
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.client import WATCH_IDLE
 from mcp_operator.runtime.retry import Backoff
+from support.connected import connected
 from support.controlplane import ControlPlane
 from support.crds import DEFINITIONS, install_crds
 from support.operators import running_operator
@@ -44,7 +44,7 @@ def own_control_plane() -> Iterator[ControlPlane]:
 
 @pytest.fixture
 async def own_shop(own_control_plane: ControlPlane) -> AsyncIterator[Shop]:
-    async with connected_user(own_control_plane.kubeconfig) as client:
+    async with connected(own_control_plane.kubeconfig) as client:
         await install_crds(client)
         shop = Shop(client, "default")
         await shop.service()

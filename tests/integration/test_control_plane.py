@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import NAMESPACES
 from mcp_operator.core.meta import Key, Object, Resource, key_of, owner_reference
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from support.connected import NAMESPACES
 from support.controlplane import Cluster
 from support.kubeconfigs import write_account_kubeconfig
 from support.pods import PODS

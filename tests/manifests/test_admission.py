@@ -9,7 +9,6 @@ from typing import NamedTuple
 import aiohttp
 import pytest
 
-from conftest import NAMESPACES
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
@@ -18,6 +17,7 @@ from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.transport import Request
 from support.bound_rights import KINDS
+from support.connected import NAMESPACES
 from support.crds import DEFINITIONS
 from support.installations import ELSEWHERE, EVERYTHING, Build
 from support.manifests import featured_manifests

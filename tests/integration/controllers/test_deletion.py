@@ -12,17 +12,16 @@ import pytest
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.labels import SERVER_LABEL
 from mcp_operator.builders.resources import CHILDREN
-from mcp_operator.core.meta import Key, Resource, key_of, labels_of
+from mcp_operator.core.meta import Key, key_of, labels_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from support.complete import GATEWAY
+from support.connected import NAMESPACES
 from support.controlplane import Cluster
 from support.mirror import Mirror
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
-
-NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 REQUESTS = 250
 """What a server may cost while its namespace is being deleted: its children go one after the other,
