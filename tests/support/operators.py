@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import Ask, AskError, Pod
-from mcp_operator.controllers.wiring import add_controllers
+from mcp_operator.controllers.wiring import STATUS_DELAY, add_controllers
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
@@ -104,9 +105,11 @@ class Operator:
 
     @property
     def busy(self) -> bool:
-        """Whether something is queued, worked on or to be told."""
+        """Whether something is queued, about to be, worked on or to be told."""
+        soon = asyncio.get_running_loop().time() + STATUS_DELAY
         busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
-        return busy or not self._recorder._queue.empty()
+        due = any((c.queue._delayed.lowest() or math.inf) <= soon for c in self._controllers)
+        return busy or due or not self._recorder._queue.empty()
 
     async def idle(self) -> None:
         """Wait until nothing is queued or worked on, and stays so for some turns of the loop."""
