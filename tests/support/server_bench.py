@@ -59,7 +59,9 @@ class Bench:
         self.reconciler = MCPServerReconciler(
             world=world,
             compiler=self.compiler,
-            children=ChildrenApplier(world, Applier(self.cluster, hash_annotation="hash")),
+            children=ChildrenApplier(
+                world, Applier(self.cluster, hash_annotation="hash"), self.cluster
+            ),
             confirmations=self.confirmations,
             statuses=Statuses(StatusWriter(self.cluster), recorder, Noon()),
             ledger=self.ledger,

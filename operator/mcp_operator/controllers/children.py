@@ -6,16 +6,23 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.children import Child
 from mcp_operator.builders.resources import AUTOSCALERS, CONFIGMAPS, DEPLOYMENTS
 from mcp_operator.controllers.world import World
-from mcp_operator.core.meta import Key, Object, Resource, key_of
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key, Object, Resource, is_deleting, key_of, uid_of
 from mcp_operator.runtime.apply import Applier, OwnershipConflictError
+from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 
 REPLICAS_HEIR: Final = "mcp-operator-autoscaling"
 """The field manager that owns a Deployment's replicas from when the operator no longer applies them
 until the autoscaler changes them."""
+
+
+class OwnerGoneError(OperatorError):
+    """Nothing is to be made any more: the owner is gone, or goes with its namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +50,10 @@ class _Settled:
 class ChildrenApplier:
     """Brings the children of one server at a time into the desired state."""
 
-    def __init__(self, world: World, applier: Applier) -> None:
+    def __init__(self, world: World, applier: Applier, client: Client) -> None:
         self._world = world
         self._applier = applier
+        self._client = client
         self._settled: dict[Key, dict[tuple[Resource, Key], _Settled]] = {}
 
     def forget(self, owner: Key) -> None:
@@ -53,7 +61,13 @@ class ChildrenApplier:
         self._settled.pop(owner, None)
 
     async def apply(self, owner: Object, desired: Sequence[Child]) -> Outcome:
-        """Apply what is desired, then delete what the owner has besides."""
+        """Apply what is desired, then delete what the owner has besides.
+
+        Raises:
+            OwnerGoneError: The owner is being deleted, of which its own watch has yet to tell.
+        """
+        settled = self._settled.setdefault(key_of(owner), {})
+        await self._look_after_lost(owner, settled)
         try:
             await self._release_replicas(owner, desired)
         except ApiError as error:
@@ -61,7 +75,6 @@ class ChildrenApplier:
         conflicts: list[str] = []
         errors: list[ApiError] = []
         broken_catalog = False
-        settled = self._settled.setdefault(key_of(owner), {})
         for child in desired:
             if broken_catalog and child.resource == CONFIGMAPS:
                 continue  # the index must not name shards that could not be written
@@ -83,6 +96,33 @@ class ChildrenApplier:
             except ApiError as error:
                 errors.append(error)
         return Outcome(tuple(conflicts), errors[0] if errors else None)
+
+    async def _look_after_lost(
+        self, owner: Object, settled: dict[tuple[Resource, Key], _Settled]
+    ) -> None:
+        """Where a child has vanished, ask the API server whether its owner has, too.
+
+        Each kind has a watch of its own, so the end of a child may be heard of before the end of
+        its owner. What is made for one that is gone is collected as garbage, and made again.
+        """
+        lost = [
+            (resource, key)
+            for resource, key in settled
+            if self._world.owned[resource].store.get(key) is None
+        ]
+        for identity in lost:
+            del settled[identity]
+        if not lost:
+            return
+        try:
+            current = await self._client.get(MCPSERVERS, key_of(owner))
+        except ApiError as error:
+            if not error.is_not_found:
+                raise
+        else:
+            if uid_of(current) == uid_of(owner) and not is_deleting(current):
+                return
+        raise OwnerGoneError(f"{MCPSERVERS.kind} {key_of(owner)} is being deleted")
 
     async def _release_replicas(self, owner: Object, desired: Sequence[Child]) -> None:
         """Leave the number of pods to an autoscaler that is about to be made, as it is."""
@@ -106,7 +146,12 @@ class ChildrenApplier:
         known = settled.get(identity)
         if known is not None and known.live is live and known.desired == child.object:
             return
-        outcome = await self._applier.apply(owner, child.object, child.resource, live)
+        try:
+            outcome = await self._applier.apply(owner, child.object, child.resource, live)
+        except ApiError as error:
+            if error.is_namespace_terminating:
+                raise OwnerGoneError(str(error)) from error
+            raise
         if outcome == "unchanged" and live is not None:
             settled[identity] = _Settled(child.object, live)
 

@@ -20,7 +20,7 @@ from mcp_operator.builders.members import Compiled, InvalidError
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.builders.surroundings import Surroundings
-from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.controllers.children import ChildrenApplier, OwnerGoneError
 from mcp_operator.controllers.claims import RUN_ELSEWHERE, STATUS_FIELD, Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
@@ -110,7 +110,10 @@ class MCPServerReconciler:
             return None
         assembled = await self._assemble(request, server)
         around = self._world.surroundings(server.model, assembled.assembly.catalog)
-        problem, failure = await self._apply(raw, server, assembled, around)
+        try:
+            problem, failure = await self._apply(raw, server, assembled, around)
+        except OwnerGoneError:
+            return None  # its deletion, or what it keeps of its namespace, will bring us back
         view = self._view(request, server, assembled, around, problem)
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)

@@ -102,7 +102,7 @@ def add_controllers(
         MCPServerReconciler(
             world=world,
             compiler=compiler,
-            children=ChildrenApplier(world, applier),
+            children=ChildrenApplier(world, applier, client),
             confirmations=confirmations,
             statuses=statuses,
             ledger=ledger,

@@ -115,8 +115,13 @@ class ApiError(OperatorError):
 
     @property
     def is_forbidden(self) -> bool:
-        """RBAC or an admission plugin refused; a namespace in deletion refuses so, too."""
+        """RBAC or an admission plugin refused."""
         return self.status == HTTPStatus.FORBIDDEN
+
+    @property
+    def is_namespace_terminating(self) -> bool:
+        """Nothing can be made any more where it was to be made (Go: NamespaceTerminatingCause)."""
+        return any(cause.reason == "NamespaceTerminating" for cause in self.causes)
 
     @property
     def is_already_exists(self) -> bool:

@@ -1,15 +1,16 @@
-"""How the number of pods passes from a server to its autoscaler."""
+"""How children follow what is desired, their owner's end, and the number of pods its autoscaler."""
 
 from __future__ import annotations
 
 import pytest
 
+from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.children import Child
 from mcp_operator.builders.resources import AUTOSCALERS, DEPLOYMENTS
-from mcp_operator.controllers.children import REPLICAS_HEIR, ChildrenApplier
+from mcp_operator.controllers.children import REPLICAS_HEIR, ChildrenApplier, OwnerGoneError
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.apply import Applier
-from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.errors import ApiError, Cause
 from support.cached_cluster import CachedCluster
 
 RELEASE = f"apply as {REPLICAS_HEIR}"
@@ -28,7 +29,7 @@ def owner(cluster: CachedCluster) -> Object:
 
 @pytest.fixture
 def children(cluster: CachedCluster) -> ChildrenApplier:
-    return ChildrenApplier(cluster.world, Applier(cluster, hash_annotation="hash"))
+    return ChildrenApplier(cluster.world, Applier(cluster, hash_annotation="hash"), cluster)
 
 
 def child(resource: Resource, **spec: object) -> Child:
@@ -88,3 +89,80 @@ async def test_replicas_without_an_heir_go_on_being_applied(
 
     assert outcome.error is not None
     assert verbs(cluster) == [(RELEASE, "Deployment")]
+
+
+def vanish(cluster: CachedCluster) -> None:
+    cluster.remove("Deployment", NAME.name)
+    cluster.writes.clear()
+
+
+@pytest.fixture
+async def settled(cluster: CachedCluster, owner: Object, children: ChildrenApplier) -> None:
+    """A child that was made, and then found to be as it should."""
+    for _ in range(2):
+        await children.apply(owner, FIXED)
+
+
+@pytest.mark.usefixtures("settled")
+async def test_a_child_that_has_vanished_is_made_again(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    vanish(cluster)
+
+    await children.apply(owner, FIXED)
+
+    assert verbs(cluster) == [("apply", "Deployment")]
+    assert cluster.reads == [("MCPServer", Key("demo", "shop"))]
+
+
+@pytest.mark.usefixtures("settled")
+async def test_whether_the_owner_lives_is_asked_only_where_a_child_has_vanished(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    await children.apply(owner, [child(DEPLOYMENTS, replicas=4)])
+
+    assert cluster.reads == []
+
+
+@pytest.mark.usefixtures("settled")
+async def test_a_child_of_an_owner_that_is_gone_unheard_is_not_made_again(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    vanish(cluster)
+    del cluster.objects[MCPSERVERS, Key("demo", "shop")]
+
+    with pytest.raises(OwnerGoneError):
+        await children.apply(owner, FIXED)
+
+    assert cluster.writes == []
+
+
+@pytest.mark.usefixtures("settled")
+@pytest.mark.parametrize(
+    "present",
+    [{"uid": "that of another"}, {"deletionTimestamp": "2026-01-01T00:00:00Z"}],
+    ids=["made anew", "being deleted"],
+)
+async def test_a_child_is_not_made_for_an_owner_that_is(
+    present: Object, cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    vanish(cluster)
+    metadata = {**owner["metadata"], **present}
+    cluster.objects[MCPSERVERS, Key("demo", "shop")] = {**owner, "metadata": metadata}
+
+    with pytest.raises(OwnerGoneError):
+        await children.apply(owner, FIXED)
+
+    assert cluster.writes == []
+
+
+async def test_in_a_namespace_that_ends_only_the_first_child_is_tried(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    cause = Cause("metadata.namespace", "NamespaceTerminating", "it is being terminated")
+    cluster.failures.append(ApiError(403, "Forbidden", "no more", causes=(cause,)))
+
+    with pytest.raises(OwnerGoneError):
+        await children.apply(owner, SCALED)
+
+    assert verbs(cluster) == [("apply", "Deployment")]
