@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 
-import aiohttp
 import pytest
 
 from faults.actions import Action, Lines, answer, ask_for, cut, edit, error_line, failure, hang
@@ -15,6 +14,7 @@ from faults.lines import swapped, twice
 from faults.mirror import Mirror, a_map, mirrored, opened
 from faults.outages import EXPIRED, SHORTEST_PAUSES, blindness
 from faults.proxy import FaultProxy
+from mcp_operator.core.connections import Limits
 from mcp_operator.core.meta import (
     Key,
     Resource,
@@ -113,9 +113,8 @@ async def test_a_dead_connection_is_noticed_by_its_silence(
     monkeypatch: pytest.MonkeyPatch,
     silence: str,
 ) -> None:
-    assert client_module._WATCH_TIMEOUT.sock_read == WATCH_IDLE <= 70
-    quick = aiohttp.ClientTimeout(total=None, sock_read=0.5)
-    monkeypatch.setattr(client_module, "_WATCH_TIMEOUT", quick)
+    assert client_module._WATCH_LIMITS.silence == WATCH_IDLE <= 70
+    monkeypatch.setattr(client_module, "_WATCH_LIMITS", Limits(silence=0.5))
     if silence == "of the answer":
         proxy.on(WATCH, hang())
         proxy.kill()

@@ -6,13 +6,13 @@ import copy
 import json
 from typing import NamedTuple
 
-import aiohttp
 import pytest
 
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
 from mcp_operator.builders.resources import CHILDREN, PODS
+from mcp_operator.core.connections import Limits
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.transport import Request
@@ -39,7 +39,7 @@ class Verdict(NamedTuple):
     """What the API server answered."""
 
     status: int
-    warnings: tuple[str, ...]
+    warnings: str
     message: str
 
     @property
@@ -61,13 +61,13 @@ async def judge(client: Client, resource: Resource, obj: Object) -> Verdict:
         },
         headers={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
         data=json.dumps(obj).encode(),
-        timeout=aiohttp.ClientTimeout(total=30),
+        limits=Limits(total=30),
     )
-    async with client._transport._authorized(request) as answer:
-        body = json.loads(await answer.read())
-        warnings = tuple(answer.headers.getall("Warning", ()))
-        created = 200 if answer.status == 201 else answer.status
-        return Verdict(created, warnings, body.get("message", "") if created != 200 else "")
+    answer = await client._transport._authorized(request)
+    body = json.loads(await answer.read())
+    created = 200 if answer.status == 201 else answer.status
+    message = body.get("message", "") if created != 200 else ""
+    return Verdict(created, answer.headers.get("warning", ""), message)
 
 
 def pod_of(deployment: Object) -> Object:
@@ -120,7 +120,7 @@ async def test_a_pod_that_is_not_restricted_would_be_found(
     del deployment["spec"]["template"]["spec"]["containers"][0]["securityContext"]["capabilities"]
     warned = await judge(client, RESOURCES["Deployment"], deployment)
     assert warned.status == 200
-    assert "would violate PodSecurity" in warned.warnings[0]
+    assert "would violate PodSecurity" in warned.warnings
     assert (await judge(client, PODS, pod_of(deployment))).status == 403
 
 

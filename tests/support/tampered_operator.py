@@ -11,17 +11,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import aiohttp
-from aiohttp.connector import Connection
-
 from mcp_operator.cli import main
 from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.http1 import Answer, Connection
 
 directory = Path(sys.argv.pop(1))
-send = aiohttp.ClientRequest.send
+ask = Connection.ask
 
 
 def now(_: SystemClock) -> datetime:
@@ -32,16 +31,22 @@ def now(_: SystemClock) -> datetime:
     return datetime.now(UTC) + timedelta(hours=hours)
 
 
-async def freeze_and_send(
-    request: aiohttp.ClientRequest, connection: Connection
-) -> aiohttp.ClientResponse:
+async def freeze_and_ask(
+    self: Connection,
+    head: bytes,
+    body: bytes,
+    guard: Callable[[], None],
+    *,
+    within: float | None,
+    silence: float | None,
+) -> Answer:
     wish = directory / "freeze"
-    if request.method == "PATCH" and wish.exists():
+    if head.startswith(b"PATCH ") and wish.exists():
         wish.unlink()
         os.kill(os.getpid(), signal.SIGSTOP)
-    return await send(request, connection)
+    return await ask(self, head, body, guard, within=within, silence=silence)
 
 
 SystemClock.now = now  # type: ignore[assignment, method-assign]  # of all who ask
-aiohttp.ClientRequest.send = freeze_and_send  # type: ignore[assignment, method-assign]
+Connection.ask = freeze_and_ask  # type: ignore[method-assign]
 sys.exit(main())

@@ -95,6 +95,8 @@ def _covers(
     live: Any, desired: Any, name: str, *, is_quantity: bool = False, is_whole: bool = False
 ) -> bool:
     """Compare two values of the field `name`; `is_whole` means that nobody may add to them."""
+    if type(live) is type(desired) and live == desired:
+        return True  # so are 1 and True within a map, but no field of an API may be either
     is_quantity = is_quantity or name in _QUANTITY_PARENTS or name in _QUANTITY_FIELDS
     is_whole = is_whole or name in _WHOLE_MAPS
     if isinstance(desired, dict):
@@ -107,8 +109,6 @@ def _covers(
         return isinstance(live or [], list) and _covers_items(live or [], desired, keys)
     if live is None:
         return desired is None or desired == ""
-    if type(live) is type(desired) and live == desired:
-        return True
     value = quantity(str(live)) if is_quantity else None
     return value is not None and value == quantity(str(desired))
 

@@ -7,7 +7,6 @@ between caches and readers, so they are read-only by contract.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Object = dict[str, Any]
@@ -24,11 +23,10 @@ class Key(NamedTuple):
         return f"{self.namespace}/{self.name}" if self.namespace else self.name
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(NamedTuple):
     """One served resource: what client-go calls GroupVersionResource, with its kind.
 
-    `group` is empty for the core group.
+    `group` is empty for the core group. A tuple, as it is the key of many a mapping.
     """
 
     group: str

@@ -45,13 +45,13 @@ class Access:
         """Host and port, as metrics label them."""
         return urlsplit(self.server).netloc
 
-    def tls(self) -> ssl.SSLContext | bool:
-        """Build the TLS context; True stands for none, as the server is plain HTTP.
+    def tls(self) -> ssl.SSLContext | None:
+        """Build the TLS context; there is none for a server that speaks plain HTTP.
 
         Reads files and takes tens of milliseconds: call it in a thread.
         """
         if not self.server.startswith("https:"):
-            return True
+            return None
         context = ssl.create_default_context(cadata=self.ca or None)
         # Many a cluster's CA predates the extensions that Python 3.13 insists on; client-go
         # does not ask for them.
@@ -94,8 +94,8 @@ def pod_access(directory: Path = SERVICE_ACCOUNT) -> Access:
 def proxy_for(server: str) -> str:
     """Return the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for a server, or empty.
 
-    Asked once per connection: aiohttp's `trust_env` would read the environment and `.netrc` anew
-    for each request, which costs more than the request itself.
+    Asked when the access is read: to look into the environment for each request would cost more
+    than the request itself.
     """
     parts = urlsplit(server)
     if urllib.request.proxy_bypass(parts.netloc):

@@ -16,9 +16,9 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Unpack
 
-import aiohttp
 from pydantic_core import to_json
 
+from mcp_operator.core.connections import Limits
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
@@ -27,7 +27,7 @@ from mcp_operator.runtime.access import Access, in_pod, pod_access, proxy_for
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
 from mcp_operator.runtime.lines import LineSplitter, LineTooLongError
 from mcp_operator.runtime.selection import Selecting
-from mcp_operator.runtime.transport import CONNECT_TIMEOUT, Request, Transport
+from mcp_operator.runtime.transport import Request, Transport
 from mcp_operator.runtime.wire import JSON, Page, WatchEvent
 
 PAGE_SIZE: Final = 500
@@ -45,9 +45,7 @@ WATCH_SECONDS: Final = (300, 600)
 TOKEN_REFRESH: Final = 60.0
 """Seconds; client-go, transport/token_source.go. Tokens in pods last an hour."""
 
-_WATCH_TIMEOUT: Final = aiohttp.ClientTimeout(
-    total=None, sock_connect=CONNECT_TIMEOUT, sock_read=WATCH_IDLE
-)
+_WATCH_LIMITS: Final = Limits(silence=WATCH_IDLE)
 
 WriteObserver = Callable[[Resource, Object], None]
 """Is told the object that the server returned for a write."""
@@ -98,12 +96,9 @@ class Client:
         def read() -> Access:
             return pod_access() if pod else _kubeconfig_access(kubeconfig, context)
 
-        async def load() -> Access:
-            return await asyncio.to_thread(read)
-
         transport = Transport(
-            load,
-            await load(),
+            lambda: asyncio.to_thread(read),
+            await asyncio.to_thread(read),
             refresh_every=TOKEN_REFRESH if pod else math.inf,
             user_agent=user_agent,
             metrics=metrics,
@@ -154,7 +149,7 @@ class Client:
                 query=query or {},
                 headers={"Accept": JSON, "Content-Type": JSON, **(headers or {})},
                 data=None if body is None else to_json(body),
-                timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
+                limits=Limits(total=timeout),
             )
         )
 
@@ -222,13 +217,13 @@ class Client:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         headers = _accept(selecting, "PartialObjectMetadata")
         path = resource.path(selecting.get("namespace", ""))
-        request = Request("GET", path, query, headers, None, _WATCH_TIMEOUT)
+        request = Request("GET", path, query, headers, None, _WATCH_LIMITS)
         opened = False
         try:
             async with self._transport.stream(request) as answer:
                 opened = True
                 splitter = LineSplitter()
-                async for chunk in answer.content.iter_any():
+                async for chunk in answer.stream():
                     for line in splitter.feed(chunk):
                         yield wire.watch_event(line, resource)
         except LineTooLongError as error:

@@ -89,12 +89,19 @@ class ApiError(OperatorError):
 
     @classmethod
     def from_answer(
-        cls, status: int, headers: Mapping[str, str], body: bytes, *, request: str
+        cls, status: int, headers: Mapping[str, str], body: bytes, request: str
     ) -> ApiError:
-        """Read an answer that is not a success; its body may be a Status or plain text."""
+        """Read an answer that is not a success; its body may be a Status or plain text.
+
+        Args:
+            status: The HTTP status.
+            headers: The headers, by their names in lower case.
+            body: The body.
+            request: What was asked, for the error's text.
+        """
         error = cls._from_body(status, body, request)
         error.status = status
-        error.retry_after = _seconds(headers.get("Retry-After")) or error.retry_after
+        error.retry_after = _seconds(headers.get("retry-after")) or error.retry_after
         return error
 
     @classmethod

@@ -4,48 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
-import aiohttp
-from yarl import URL
-
-from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.connections import Connections, Limits, NoConnectionError, Server
+from mcp_operator.core.errors import OperatorError, SettingsError
+from mcp_operator.core.http1 import Answer
 from mcp_operator.core.instruments import RequestMetrics
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.access import Access
 from mcp_operator.runtime.errors import LOST, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.retry import retry_delay
 
-CONNECT_TIMEOUT: Final = 10.0
-"""Seconds for a connection to come about."""
-
-_OPTIONS: Final = (
-    (socket.SO_KEEPALIVE, socket.SOL_SOCKET, 1),
-    *(
-        (getattr(socket, name), socket.IPPROTO_TCP, value)
-        for name, value in (
-            *(("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)),  # seconds
-            ("TCP_USER_TIMEOUT", 5000),  # milliseconds
-        )
-        if hasattr(socket, name)  # macOS has the second alone and lives without the others
-    ),
-)
-"""Probes keep firewalls from forgetting quiet watches; twice the times of Go's net.Dialer.
-
-What a broken network holds up is given up after 5 s. The kernel would try for minutes, even when
-the process has ended, and a write would arrive when the network is back and another leads.
-"""
-
-_PART: Final = 1 << 16
-"""Bytes of a body that are sent at a time."""
-
+_PLAIN: Final = re.compile(r"[\w./:~-]*", re.ASCII)
+"""Paths that need no encoding, as nearly all do."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +37,7 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     data: bytes | None
-    timeout: aiohttp.ClientTimeout
+    limits: Limits
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -104,25 +82,22 @@ class Transport:
         self._user_agent = user_agent
         self._metrics = RequestMetrics(metrics, access.host)
         self._slots = asyncio.Semaphore(max_in_flight)
-        self._sessions: list[aiohttp.ClientSession] = []
+        self._connections: list[Connections] = []
+        self._head = self._prefix = ""
 
     async def open(self) -> None:
-        """Make the connection pool for the present access."""
-        tls = await asyncio.to_thread(self._access.tls)
-        connector = aiohttp.TCPConnector(limit=0, ssl=tls, socket_factory=_socket)
-        session = aiohttp.ClientSession(
-            connector=connector,
-            trust_env=False,
-            # Compression costs both sides more time than a cluster's network saves.
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-        )
-        self._sessions.append(session)
+        """Make the connections for the present access.
+
+        Raises:
+            SettingsError: The credentials cannot be sent.
+        """
+        await self._connect(self._access)
 
     async def close(self) -> None:
         """Close all connections; watches under way end."""
-        for session in self._sessions:
-            await session.close()
-        self._sessions.clear()
+        for connections in self._connections:
+            connections.close()
+        self._connections.clear()
 
     async def send(self, request: Request) -> bytes:
         """Send a request, again where that is safe, and return the answer's body.
@@ -149,7 +124,7 @@ class Transport:
             await asyncio.sleep(delay)
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def stream(self, request: Request) -> AsyncIterator[Answer]:
         """Send a request once and give its answer, whose body is still to be read.
 
         Raises:
@@ -158,59 +133,46 @@ class Transport:
         if asyncio.get_running_loop().time() >= self._refresh_at:
             await self._refresh(self._access)
         try:
-            async with self._authorized(request) as answer:
+            answer = await self._authorized(request)
+            try:
                 if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
                     body = await answer.read()
-                    raise ApiError.from_answer(
-                        answer.status, answer.headers, body, request=str(request)
-                    )
-                try:
-                    yield answer
-                finally:
-                    _abandon(answer)
-        except aiohttp.ClientConnectorError as error:
+                    raise ApiError.from_answer(answer.status, answer.headers, body, str(request))
+                yield answer
+            finally:
+                answer.close()
+        except NoConnectionError as error:
             self._metrics.answered(request.method, NO_ANSWER, 0.0)
             raise ApiError(NO_ANSWER, REFUSED, str(error), request=str(request)) from error
-        except (aiohttp.ClientError, TimeoutError) as error:
-            if isinstance(error.__cause__, OperatorError):
-                raise error.__cause__ from None  # the guard's, wrapped by aiohttp
-            text = str(error) or "the API server did not answer in time"
-            raise ApiError(NO_ANSWER, LOST, text, request=str(request)) from error
+        except OSError as error:
+            raise ApiError(NO_ANSWER, LOST, str(error), request=str(request)) from error
 
-    @asynccontextmanager
-    async def _authorized(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _authorized(self, request: Request) -> Answer:
         """Send the request, and once more with a new token if the server no longer takes ours."""
+        access = self._access
+        answer = await self._ask(request)
+        if answer.status == HTTPStatus.UNAUTHORIZED and await self._refresh(access):
+            answer.close()
+            return await self._ask(request)
+        return answer
+
+    async def _ask(self, request: Request) -> Answer:
         loop = asyncio.get_running_loop()
-        for is_last in (False, True):
-            access = self._access
-            query = f"?{_encoded(**request.query)}" if request.query else ""
-            token = {"Authorization": access.authorization} if access.authorization else {}
-            length = {"Content-Length": str(len(request.data))} if request.data else {}
-            began = loop.time()
-            async with self._sessions[-1].request(
-                request.method,
-                URL(access.server + request.path + query, encoded=True),
-                data=self._body(request.data) if request.data else None,
-                headers={**request.headers, **token, **length},
-                timeout=request.timeout,
-                proxy=access.proxy or None,
-                server_hostname=access.server_name or None,
-                allow_redirects=False,
-            ) as answer:
-                self._metrics.answered(request.method, answer.status, loop.time() - began)
-                refused = answer.status == HTTPStatus.UNAUTHORIZED and not is_last
-                if not (refused and await self._refresh(access)):
-                    yield answer
-                    return
+        began = loop.time()
+        data = request.data or b""
+        answer = await self._connections[-1].ask(
+            self._head_of(request, len(data)), data, guard=self.guard, limits=request.limits
+        )
+        self._metrics.answered(request.method, answer.status, loop.time() - began)
+        return answer
 
-    async def _body(self, data: bytes) -> AsyncIterator[bytes]:
-        """Give a body to aiohttp, which asks for it when there is a connection to write it to.
-
-        Headers wait for the first part. A body that was asked for is never sent a second time.
-        """
-        for start in range(0, len(data), _PART):
-            self.guard()
-            yield data[start : start + _PART]
+    def _head_of(self, request: Request, length: int) -> bytes:
+        path = request.path if _PLAIN.fullmatch(request.path) else quote(request.path)
+        query = f"?{_encoded(**request.query)}" if request.query else ""
+        headers = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
+        body = f"Content-Length: {length}\r\n" if length else ""
+        line = f"{request.method} {self._prefix}{path}{query} HTTP/1.1\r\n"
+        return f"{line}{self._head}{headers}{body}\r\n".encode("latin-1")
 
     async def _refresh(self, used: Access) -> bool:
         """Read the access again, unless another task just did; tell whether it is a new one."""
@@ -229,11 +191,22 @@ class Transport:
     async def _take(self, access: Access) -> None:
         if access == self._access:
             return
-        same_connections = replace(access, authorization=self._access.authorization) == self._access
-        self._access = access
-        if not same_connections:
-            # Requests under way finish on the old connections, which then idle out.
-            await self.open()
+        if replace(access, authorization=self._access.authorization) == self._access:
+            self._head = _common_head(access, self._user_agent)
+            self._access = access
+        else:
+            await self._connect(access)  # requests under way finish on the old connections
+
+    async def _connect(self, access: Access) -> None:
+        head = _common_head(access, self._user_agent)
+        tls = await asyncio.to_thread(access.tls)
+        url = urlsplit(access.server)
+        port = url.port or (80 if tls is None else 443)
+        server = Server(url.hostname or "", port, tls, access.server_name, access.proxy)
+        for former in self._connections:
+            former.retire()
+        self._connections.append(Connections(server))
+        self._access, self._head, self._prefix = access, head, url.path
 
 
 @lru_cache(maxsize=16)  # of a write it is the same again and again, and a tenth of its cost
@@ -241,18 +214,20 @@ def _encoded(**query: str) -> str:
     return urlencode(query)
 
 
-def _abandon(answer: aiohttp.ClientResponse) -> None:
-    """Drop the connection of an answer that was not read to its end, as of a watch that is left.
+def _common_head(access: Access, user_agent: str) -> str:
+    """Return the headers that all requests with an access have.
 
-    A polite end of TLS would wait for the server, and nothing waits for that at shutdown.
+    Raises:
+        SettingsError: A value would end its header, and begin another.
     """
-    if answer.connection is not None and answer.connection.transport is not None:
-        answer.connection.transport.abort()
-
-
-def _socket(address: aiohttp.AddrInfoType) -> socket.socket:
-    family, kind, protocol, _, _ = address
-    made = socket.socket(family, kind, protocol)
-    for option, level, value in _OPTIONS:
-        made.setsockopt(level, option, value)
-    return made
+    headers = {
+        "Host": urlsplit(access.server).netloc.rpartition("@")[2],
+        "User-Agent": user_agent,
+        # Compression costs both sides more time than a cluster's network saves.
+        "Accept-Encoding": "identity",
+        "Authorization": access.authorization,
+    }
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable()):
+            raise SettingsError(f"the header {name} has a value that is not printable ASCII")
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import Hashable, Iterator
 from typing import Final, Generic, TypeVar
 
@@ -98,7 +99,7 @@ class WorkQueue(Generic[T]):
         self._priority: dict[T, int] = {}  # of whatever is ready, delayed or dirty
         self._processing: dict[T, float] = {}  # since when
         self._timer: asyncio.TimerHandle | None = None
-        self._available = asyncio.Event()
+        self._waiting: deque[asyncio.Future[None]] = deque()  # workers without an item
         self._idle = asyncio.Event()
         self._idle.set()
         self._shutting_down = False
@@ -171,8 +172,7 @@ class WorkQueue(Generic[T]):
         while not self._ready:
             if self._shutting_down:
                 return None
-            self._available.clear()
-            await self._available.wait()
+            await self._wait()
         item = self._ready.pop()
         now = asyncio.get_running_loop().time()
         self._metrics.waited.observe(now - self._ready_since.pop(item))
@@ -201,7 +201,8 @@ class WorkQueue(Generic[T]):
             waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
-        self._available.set()
+        while self._waiting:
+            self._wake_one()
 
     async def drained(self) -> None:
         """Wait until no worker has an item; call `shut_down` first."""
@@ -221,7 +222,26 @@ class WorkQueue(Generic[T]):
         if self._ready.push(item, -priority):
             self._ready_since.setdefault(item, asyncio.get_running_loop().time())
             self._metrics.show_depth(priority)
-            self._available.set()
+            self._wake_one()
+
+    async def _wait(self) -> None:
+        """Wait to be woken; one who cannot take the item leaves it to the next."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self._wake_one()
+            raise
+
+    def _wake_one(self) -> None:
+        """Wake one worker, if there is one that waits: all of them would find one item."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
 
     def _schedule(self) -> None:
         """Keep one timer, set to the earliest due time or before."""

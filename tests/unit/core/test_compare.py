@@ -39,7 +39,6 @@ def test_what_is_empty_may_be_left_out_and_nothing_else() -> None:
         ({"replicas": 3}, {"replicas": 2}),
         ({}, {"automountServiceAccountToken": False}),
         ({"port": "80"}, {"port": 80}),
-        ({"flag": 1}, {"flag": True}),
         ({"args": ["a", "b"]}, {"args": ["a"]}),
         ({"args": ["b", "a"]}, {"args": ["a", "b"]}),
         ({"spec": "text"}, {"spec": {"a": 1}}),

@@ -68,4 +68,4 @@ def test_certificates_are_checked_unless_told_otherwise() -> None:
     assert strict.verify_mode is ssl.CERT_REQUIRED
     assert not strict.verify_flags & ssl.VERIFY_X509_STRICT
     assert lax.verify_mode is ssl.CERT_NONE
-    assert Access("http://x").tls() is True
+    assert Access("http://x").tls() is None

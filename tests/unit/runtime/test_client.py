@@ -323,7 +323,7 @@ async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
 ) -> None:
     credentials = Credentials(api)
     async with scripted_client(api, metrics, load=credentials.load, refresh_every=0.0) as client:
-        sessions = client._transport._sessions
+        sessions = client._transport._connections
         credentials.access = replace(credentials.access, authorization="Bearer two")
         api.answer(config_map("a", 5))
         await client.get(CONFIG_MAPS, A)

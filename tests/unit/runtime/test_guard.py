@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 
 import pytest
 
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.http1 import Connection
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.access import Access
@@ -76,16 +76,15 @@ async def test_the_guard_is_asked_after_the_connection_has_come_about(
     api: ScriptedApi, client: Client, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard.passes = 1
-    connector = client._transport._sessions[-1].connector
-    assert connector is not None
-    connect = connector.connect
+    connections = client._transport._connections[-1]
+    connect = connections._connected
 
-    async def slow_connect(*arguments: Any, **options: Any) -> object:
-        connection = await connect(*arguments, **options)
+    async def slow_connect() -> Connection:
+        connection = await connect()
         guard.passes = 0  # the lease ran out meanwhile
         return connection
 
-    monkeypatch.setattr(connector, "connect", slow_connect)
+    monkeypatch.setattr(connections, "_connected", slow_connect)
     with pytest.raises(OperatorError, match="nothing is written"):
         await client.apply(CONFIG_MAPS, config_map("a"))
     assert guard.asked == 1
@@ -139,11 +138,9 @@ async def test_the_kernel_gives_up_what_it_cannot_deliver_before_another_may_lea
 ) -> None:
     api.answer(config_map("a", 5))
     await client.get(CONFIG_MAPS, A)
-    connector = client._transport._sessions[-1].connector
-    assert connector is not None
-    (((protocol, _),),) = connector._conns.values()
-    assert protocol.transport is not None
-    connected: socket.socket = protocol.transport.get_extra_info("socket")
+    [connection] = client._transport._connections[-1]._open
+    assert connection.transport is not None
+    connected: socket.socket = connection.transport.get_extra_info("socket")
     limit = getattr(socket, "TCP_USER_TIMEOUT", None)
     if limit is not None:
         assert connected.getsockopt(socket.IPPROTO_TCP, limit) == 5000

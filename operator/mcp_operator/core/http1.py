@@ -1,0 +1,362 @@
+"""HTTP/1.1 to one server over connections that are kept: what a request costs, and no more.
+
+An API server is asked three times for each change, and a general client takes most of the CPU time
+that a change costs: it builds URLs, cookies, redirects and header maps that nobody here reads. The
+bytes of answers are read by llhttp, the parser of Node.js.
+
+A request is sent once. Whether it may be sent again only its sender knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
+from typing import Final, Protocol, cast
+
+from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+_PART: Final = 1 << 16
+"""Bytes of a body that are sent at a time."""
+
+_AHEAD: Final = 1 << 20
+"""Bytes of a stream that are received before somebody takes them."""
+
+_OPTIONS: Final = (
+    (socket.SO_KEEPALIVE, socket.SOL_SOCKET, 1),
+    *(
+        (getattr(socket, name), socket.IPPROTO_TCP, value)
+        for name, value in (
+            *(("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)),  # seconds
+            ("TCP_USER_TIMEOUT", 5000),  # milliseconds
+        )
+        if hasattr(socket, name)  # macOS has the second alone and lives without the others
+    ),
+)
+"""Probes keep firewalls from forgetting quiet streams; twice the times of Go's net.Dialer.
+
+What a broken network holds up is given up after 5 s. The kernel would try for minutes, even when
+the process has ended, and a write would arrive when the network is back and another leads.
+"""
+
+
+class Answer:
+    """An answer that is being received.
+
+    Attributes:
+        status: The HTTP status.
+        headers: The headers, by their names in lower case.
+    """
+
+    __slots__ = (
+        *("_ahead", "_connection", "_error", "_is_whole", "_parser", "_parts", "_size", "_waiter"),
+        *("headers", "status"),
+    )
+
+    def __init__(self, connection: Connection) -> None:
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self._connection = connection
+        self._parser = HttpResponseParser(self)
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._ahead: float = _AHEAD
+        self._is_whole = False
+        self._error: Exception | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    async def read(self) -> bytes:
+        """Return the whole body.
+
+        Raises:
+            ConnectionError: It broke off.
+            TimeoutError: It took too long.
+        """
+        self._ahead = math.inf
+        self._connection.resume()
+        while not self._is_whole:
+            await self._more()
+        return b"".join(self._parts)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Give the body as it comes, and let the server wait for who takes it.
+
+        Raises:
+            ConnectionError: It broke off.
+            TimeoutError: Nothing came for too long.
+        """
+        while True:
+            if self._parts:
+                parts, self._parts, self._size = self._parts, [], 0
+                self._connection.resume()
+                yield b"".join(parts)
+            elif self._is_whole:
+                return
+            else:
+                await self._more()
+
+    def close(self) -> None:
+        """Leave the answer; the connection is of no use if not all of it has come.
+
+        A polite end of TLS would wait for the server, and nothing waits for that at shutdown.
+        """
+        if not self._is_whole:
+            self._connection.abort()
+
+    async def head(self) -> None:
+        """Wait for status and headers; raises as `read` does."""
+        while not self._has_head:
+            await self._more()
+
+    def feed(self, data: bytes) -> None:
+        """Take in what was received."""
+        try:
+            self._parser.feed_data(data)
+        except (HttpParserError, HttpParserUpgrade) as error:
+            self.fail(ConnectionError(f"the answer is no HTTP: {error}"))
+            self._connection.abort()
+        else:
+            self._size += len(data)
+            if self._size > self._ahead:
+                self._connection.pause()
+            self._wake()
+
+    def fail(self, error: Exception) -> None:
+        """Have whoever waits for more raise an error, unless there is nothing more to come."""
+        if not self._is_whole and self._error is None:
+            self._error = error
+            self._wake()
+
+    def end(self, error: Exception | None) -> None:
+        """Take note that the connection is gone: that may be how the body ends (RFC 9112, 6.3)."""
+        marked = "content-length" in self.headers or "transfer-encoding" in self.headers
+        if error is None and self._has_head and not marked:
+            self._is_whole = True
+            self._wake()
+        else:
+            self.fail(error or ConnectionError("the server closed the connection"))
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """Refuse what nobody has asked for; the connection is then closed."""
+        if self._is_whole:
+            raise ConnectionError("the server answered twice")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header; several of one name are a list (RFC 9110, 5.2)."""
+        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+
+    def on_headers_complete(self) -> None:
+        """Keep the status, unless it is a provisional one such as 100."""
+        status = self._parser.get_status_code()
+        if status >= HTTPStatus.OK:
+            self.status = status
+        else:
+            self.headers.clear()
+
+    def on_body(self, body: bytes) -> None:
+        """Keep a part of the body."""
+        self._parts.append(body)
+
+    def on_message_complete(self) -> None:
+        """Give the connection back, after the last byte."""
+        if self._has_head:
+            self._is_whole = True
+            self._connection.done(reusable=self._parser.should_keep_alive())
+
+    @property
+    def _has_head(self) -> bool:
+        return self.status > 0
+
+    async def _more(self) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiter = self._connection.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+
+class Pool(Protocol):
+    """Who owns connections, and is told what becomes of them."""
+
+    def add(self, connection: Connection, /) -> None:
+        """Take note of a connection that came about."""
+
+    def keep(self, connection: Connection, /) -> None:
+        """Take back a connection whose request is answered."""
+
+    def remove(self, connection: Connection, /) -> None:
+        """Forget a connection that is gone."""
+
+
+class Connection(asyncio.Protocol):
+    """One connection, with one request at a time.
+
+    Attributes:
+        loop: The event loop.
+        idle_since: When the last answer was whole, in the loop's time.
+        transport: What it sends by, once it is connected.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.idle_since = 0.0
+        self.transport: asyncio.Transport | None = None
+        self._pool = pool
+        self._answer: Answer | None = None
+        self._heard = 0.0
+        self._silence: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._is_paused = False
+        self._is_sending = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request could be sent."""
+        return self.transport is not None and not self.transport.is_closing()
+
+    async def ask(
+        self,
+        head: bytes,
+        body: bytes,
+        guard: Callable[[], None],
+        *,
+        within: float | None,
+        silence: float | None,
+    ) -> Answer:
+        """Send a request and return its answer when the head of it has come.
+
+        Args:
+            head: The request line and all headers, with the empty line.
+            body: What Content-Length announces.
+            guard: Asked before each part of a body is sent; it raises to prevent that.
+            within: Seconds until the answer is whole; None for a stream.
+            silence: Seconds without a byte of the answer; None where `within` is enough.
+
+        Raises:
+            ConnectionError: The connection broke, or what came is no HTTP.
+            TimeoutError: It took too long.
+        """
+        answer = self._answer = Answer(self)
+        self._heard, self._silence = self.loop.time(), silence
+        seconds = within if within is not None else silence
+        if seconds is not None:
+            self._timer = self.loop.call_at(self._heard + seconds, self._time_is_up)
+        try:
+            await self._send(head, body, guard)
+            await answer.head()
+        except BaseException:
+            self.abort()
+            raise
+        return answer
+
+    def done(self, *, reusable: bool) -> None:
+        """Take note that the answer is whole."""
+        self._release()
+        self.resume()
+        if reusable and self.is_open and not self._is_sending:
+            self.idle_since = self.loop.time()
+            self._pool.keep(self)
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close without a word; what was not sent yet is dropped."""
+        if self.transport is not None:
+            self.transport.abort()
+
+    def leave(self) -> None:
+        """Have no more to do with the transport, which somebody else goes on with."""
+        self._release()
+        self._pool.remove(self)
+
+    def pause(self) -> None:
+        """Receive no more for now."""
+        if self.transport is not None and not self._is_paused:
+            self.transport.pause_reading()
+            self._is_paused = True
+
+    def resume(self) -> None:
+        """Receive again."""
+        if self.transport is not None and self._is_paused:
+            self.transport.resume_reading()
+            self._is_paused = False
+
+    # What the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Be connected."""
+        self.transport = cast("asyncio.Transport", transport)
+        connected: socket.socket = transport.get_extra_info("socket")
+        for option, level, value in _OPTIONS:
+            connected.setsockopt(level, option, value)
+        self._pool.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Receive a part of an answer."""
+        if self._answer is None:
+            self.abort()  # nobody has asked
+            return
+        self._heard = self.loop.time()
+        self._answer.feed(data)
+
+    def pause_writing(self) -> None:
+        """Wait before more is sent."""
+        self._writable = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        """Send on."""
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+        self._writable = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Be no longer connected."""
+        self._pool.remove(self)
+        self.resume_writing()
+        answer = self._answer
+        self._release()
+        if answer is not None:
+            answer.end(exc)
+
+    async def _send(self, head: bytes, body: bytes, guard: Callable[[], None]) -> None:
+        assert self.transport is not None  # noqa: S101  # it is connected
+        if not body:
+            self.transport.write(head)
+            return
+        self._is_sending = True
+        for start in range(0, len(body), _PART):
+            guard()
+            part = body[start : start + _PART]
+            self.transport.write(part if start else head + part)
+            if self._writable is not None:
+                await self._writable
+            if not self.is_open:
+                return  # why is for the answer to tell
+        self._is_sending = False
+
+    def _time_is_up(self) -> None:
+        now = self.loop.time()
+        heard = now if self._is_paused else self._heard  # nobody is silent who is not listened to
+        if self._silence is not None and heard + self._silence > now:
+            self._timer = self.loop.call_at(heard + self._silence, self._time_is_up)
+        elif self._answer is not None:
+            self._answer.fail(TimeoutError("the server did not answer in time"))
+            self.abort()
+
+    def _release(self) -> None:
+        self._answer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
