@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from mcp_operator.api.shards import EncodedCatalog
@@ -41,40 +41,42 @@ class Child(NamedTuple):
     object: Object
 
 
-def desired_children(
+class Frame(NamedTuple):
+    """A server's children but for the catalog: a change of its content leaves them as they are."""
+
+    before: list[Child]
+    after: list[Child]
+
+
+def build_frame(
     server: MCPServer,
-    content: EncodedCatalog | Mapping[str, str],
+    shards: int,
     secret_names: Collection[str],
     context: BuildContext,
     surroundings: Surroundings,
-) -> list[Child]:
-    """Return a server's children in the order of application.
+) -> Frame:
+    """Return what is applied before a server's catalog, and what after it.
 
-    Rights come before what they allow to read, the NetworkPolicy before what it lets pods reach,
-    shards before the index that names them, and the configuration before the pods that need it. A
-    change of the catalog alone changes nothing but ConfigMaps, unless it takes another number of
-    shards or names other Secrets or, with a NetworkPolicy of mode Full, other Services.
+    A change of the catalog alone changes none of it, unless it takes another number of shards or
+    names other Secrets or, with a NetworkPolicy of mode Full, other Services.
 
     Args:
         server: The server, with the metadata that the API server gave it.
-        content: The catalog, or in Direct mode the files by name.
+        shards: How many ConfigMaps its pods read by themselves; 0 in Direct mode.
         secret_names: The Secrets, of the server's own namespace, that the catalog names.
         context: What the operator's settings say.
         surroundings: What the cluster has around the server.
     """
-    wanted: list[tuple[Resource, Object | None]] = [
+    before: list[tuple[Resource, Object | None]] = [
         (SERVICEACCOUNTS, build_service_account(server)),
         (NETWORKPOLICIES, build_network_policy(server, context, surroundings)),
     ]
-    if isinstance(content, EncodedCatalog):
-        wanted += [
-            (ROLES, build_role(server, len(content.shards), secret_names)),
+    if shards:
+        before += [
+            (ROLES, build_role(server, shards, secret_names)),
             (ROLEBINDINGS, build_role_binding(server)),
         ]
-        wanted += [(CONFIGMAPS, shard) for shard in build_shards(server, content)]
-    else:
-        wanted.append((CONFIGMAPS, build_files(server, content)))
-    wanted += [
+    after: list[tuple[Resource, Object | None]] = [
         (DEPLOYMENTS, build_deployment(server, context)),
         (AUTOSCALERS, build_autoscaler(server)),
         (DISRUPTION_BUDGETS, build_disruption_budget(server)),
@@ -82,5 +84,29 @@ def desired_children(
         (INGRESSES, build_ingress(server)),
     ]
     if surroundings.has_gateway_api:
-        wanted.append((HTTPROUTES, build_http_route(server)))
-    return [Child(resource, obj) for resource, obj in wanted if obj is not None]
+        after.append((HTTPROUTES, build_http_route(server)))
+    return Frame(_wanted(before), _wanted(after))
+
+
+def desired_children(
+    server: MCPServer, content: EncodedCatalog | Mapping[str, str], frame: Frame
+) -> list[Child]:
+    """Return a server's children in the order of application.
+
+    Rights come before what they allow to read, the NetworkPolicy before what it lets pods reach,
+    shards before the index that names them, and the configuration before the pods that need it.
+
+    Args:
+        server: The server, with the metadata that the API server gave it.
+        content: The catalog, or in Direct mode the files by name.
+        frame: All other children.
+    """
+    if isinstance(content, EncodedCatalog):
+        configuration = build_shards(server, content)
+    else:
+        configuration = [build_files(server, content)]
+    return [*frame.before, *(Child(CONFIGMAPS, each) for each in configuration), *frame.after]
+
+
+def _wanted(children: Iterable[tuple[Resource, Object | None]]) -> list[Child]:
+    return [Child(resource, obj) for resource, obj in children if obj is not None]

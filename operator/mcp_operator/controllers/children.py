@@ -144,7 +144,7 @@ class ChildrenApplier:
         identity = (child.resource, key_of(child.object))
         live = self._world.owned[child.resource].store.get(identity[1])
         known = settled.get(identity)
-        if known is not None and known.live is live and known.desired == child.object:
+        if known and known.live is live and _same(known.desired, child.object):
             return
         try:
             outcome = await self._applier.apply(owner, child.object, child.resource, live)
@@ -159,3 +159,7 @@ class ChildrenApplier:
         for resource, child in list(self._world.children(owner)):
             if (resource, key_of(child)) not in wanted:
                 await self._applier.delete(owner, resource, child)
+
+
+def _same(one: Object, other: Object) -> bool:
+    return one is other or one == other

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
@@ -12,7 +13,7 @@ from mcp_operator.api.shards import EncodedCatalog, encode
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import build_catalog
-from mcp_operator.builders.children import desired_children
+from mcp_operator.builders.children import Frame, build_frame, desired_children
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES, deliverable, direct_files, files_size
@@ -35,7 +36,7 @@ from mcp_operator.controllers.serving import (
 )
 from mcp_operator.controllers.statuses import Statuses
 from mcp_operator.controllers.world import World
-from mcp_operator.core.meta import Key, Object, is_deleting, uid_of
+from mcp_operator.core.meta import Key, Object, is_deleting, key_of, uid_of
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
 
@@ -59,6 +60,15 @@ class _Assembled:
     members: tuple[Compiled, ...]
     assembly: Assembly
     encoded: EncodedCatalog
+
+
+class _Basis(NamedTuple):
+    """What a server's children are made from, but for the content of its catalog."""
+
+    generation_of: ParsedServer
+    shards: int
+    secrets: frozenset[str]
+    around: Surroundings
 
 
 class MCPServerReconciler:
@@ -85,12 +95,14 @@ class MCPServerReconciler:
         self._claims = claims
         self._context = context
         self._assembled: dict[Key, _Assembled] = {}
+        self._frames: dict[Key, tuple[_Basis, Frame]] = {}
 
     async def reconcile(self, request: Request) -> Result | None:
         """Bring one server up to date."""
         raw = self._world.servers.store.get(request)
         if raw is None or is_deleting(raw):
             self._assembled.pop(request, None)
+            self._frames.pop(request, None)
             self._confirmations.forget(request)
             self._ledger.forget(request)
             self._children.forget(request)
@@ -153,9 +165,8 @@ class MCPServerReconciler:
             if (size := files_size(files)) > MAX_FILES_BYTES:
                 return _too_large(size), None
             content = files
-        secrets = {secret.name for secret in assembled.assembly.secrets}
-        desired = desired_children(server.model, content, secrets, self._context, around)
-        outcome = await self._children.apply(raw, desired)
+        frame = self._frame(key_of(raw), server, assembled, around)
+        outcome = await self._children.apply(raw, desired_children(server.model, content, frame))
         if outcome.error is not None:
             if outcome.error.is_retryable:
                 raise outcome.error
@@ -167,6 +178,25 @@ class MCPServerReconciler:
             )
             return problem, None
         return None, None
+
+    def _frame(
+        self, key: Key, server: ParsedServer, assembled: _Assembled, around: Surroundings
+    ) -> Frame:
+        """Return all children but the catalog, built anew only if that makes a difference."""
+        gateway = server.model.spec.effective_mode == "Gateway"
+        basis = _Basis(
+            server,
+            shards=len(assembled.encoded.shards) if gateway else 0,
+            secrets=frozenset(secret.name for secret in assembled.assembly.secrets),
+            around=around,
+        )
+        known, frame = self._frames.get(key, (None, None))
+        if frame is None or known != basis:
+            frame = build_frame(
+                server.model, basis.shards, basis.secrets, self._context, basis.around
+            )
+            self._frames[key] = basis, frame
+        return frame
 
     def _view(
         self,

@@ -70,7 +70,7 @@ class Reader:
         secrets = {key: await self._secret(key) for key in references.secrets}
         return Facts(
             services=services,
-            grants=self._grants(key.namespace for key in references.services),
+            grants=self._grants(references.services),
             config_maps={key: await self._config_map(key) for key in references.config_maps},
             secrets={key: secret.keys for key, secret in secrets.items()},
             denied=frozenset(key for key, secret in secrets.items() if secret.denied),
@@ -81,18 +81,17 @@ class Reader:
         if references.config_maps or references.secrets:
             return False
         service = self._world.services.store.get
-        return (
-            all(service(key) is known for key, known in facts.services.items())
-            and self._grants(key.namespace for key in references.services) == facts.grants
-        )
+        for key, known in facts.services.items():  # no generators: this is asked often
+            if service(key) is not known:
+                return False
+        return self._grants(references.services) == facts.grants
 
-    def _grants(self, namespaces: Iterable[str]) -> tuple[Object, ...]:
+    def _grants(self, services: Iterable[Key]) -> tuple[Object, ...]:
         store = self._world.grants.store
         if not store:
             return ()
-        return tuple(
-            grant for name in sorted({*namespaces}) for grant in store.list(namespace=name)
-        )
+        namespaces = sorted({key.namespace for key in services})
+        return tuple(grant for name in namespaces for grant in store.list(namespace=name))
 
     async def _config_map(self, key: Key) -> Content | None:
         metadata = self._world.config_maps.store.get(key)

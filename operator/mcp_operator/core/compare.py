@@ -9,12 +9,11 @@ a binding grants more. Whoever applies one writes the defaults into it, too.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
-
-from pydantic_core import to_json
 
 from mcp_operator.core.meta import Object
 
@@ -63,7 +62,8 @@ _SUFFIXES: Final = {
 
 def fingerprint(desired: Object) -> str:
     """Return a short hash that is equal for equal objects, whatever the order of their keys."""
-    return hashlib.sha256(to_json(_sorted(desired))).hexdigest()[:16]
+    text = json.dumps(desired, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def covers(live: Any, desired: Any) -> bool:
@@ -134,11 +134,3 @@ def _counterpart(item: Object, live: Sequence[Any], keys: frozenset[str]) -> Any
     """Find the live item that has the keys of a desired one, as far as that names them."""
     named = {key: item[key] for key in keys & item.keys()}
     return next((one for one in live if covers(one, named)), None)
-
-
-def _sorted(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _sorted(value[name]) for name in sorted(value)}
-    if isinstance(value, list):
-        return [_sorted(item) for item in value]
-    return value

@@ -9,9 +9,10 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final, cast
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.http1 import Answer, Connection
 
 IDLE: Final = 30.0
@@ -59,6 +60,26 @@ class Server:
     name: str = ""
     proxy: str = ""
 
+    @classmethod
+    def at(
+        cls, url: str, *, tls: ssl.SSLContext | None = None, name: str = "", proxy: str = ""
+    ) -> Server:
+        """Take a server from its URL, and a proxy that may lack the `http://`, as with curl.
+
+        Raises:
+            SettingsError: One of the addresses cannot be used.
+        """
+        if proxy and "://" not in proxy:
+            proxy = f"http://{proxy}"
+        try:
+            server, via = urlsplit(url), urlsplit(proxy)
+            port, _ = server.port or (443 if server.scheme == "https" else 80), via.port
+        except ValueError as error:
+            raise SettingsError(f"{url} cannot be connected to: {error}") from error
+        if via.scheme not in {"", "http", "https"}:
+            raise SettingsError(f"a proxy must be one for HTTP, not for {via.scheme}")
+        return cls(server.hostname or "", port, tls, name, proxy)
+
 
 class Connections:
     """The connections to one server: as many as there are requests at a time."""
@@ -67,7 +88,7 @@ class Connections:
         self._server = server
         self._open: set[Connection] = set()
         self._idle: list[Connection] = []
-        self._is_retired = False
+        self._is_retired = self._is_closed = False
 
     async def ask(
         self, head: bytes, body: bytes = b"", *, guard: Callable[[], None], limits: Limits
@@ -102,14 +123,14 @@ class Connections:
 
     def close(self) -> None:
         """Close all connections; what is under way fails."""
-        self._is_retired = True
+        self._is_retired = self._is_closed = True
         for connection in self._open:
             connection.abort()
 
     def add(self, connection: Connection) -> None:
         """Take note of a connection."""
         self._open.add(connection)
-        if self._is_retired:
+        if self._is_closed:
             connection.abort()
 
     def keep(self, connection: Connection) -> None:
@@ -138,49 +159,49 @@ class Connections:
         server = self._server
         seconds = min(limits.connect, limits.total or math.inf)
         try:
-            return await asyncio.wait_for(self._connected(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for may lose a cancellation before 3.12
+                connection = await self._connected()
         except TimeoutError as error:
             text = f"no connection to {server.host}:{server.port} within {seconds:g} s"
             raise NoConnectionError(text) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # a host that is no name is the second
             text = f"no connection to {server.host}:{server.port}: {error}"
             raise NoConnectionError(text) from error
+        if not connection.is_open:
+            raise NoConnectionError(f"{server.host}:{server.port} closed a new connection at once")
+        return connection
 
     async def _connected(self) -> Connection:
-        server, connection = self._server, Connection(self)
-        if not server.proxy:
-            await connection.loop.create_connection(
-                lambda: connection,
-                server.host,
-                server.port,
-                ssl=server.tls,
-                server_hostname=(server.name or server.host) if server.tls else None,
-                happy_eyeballs_delay=_EYEBALLS,
-            )
-            return connection
-        tunnel = await self._tunnel()
-        if server.tls is None:
+        server = self._server
+        connection = Connection(self, server.tls, server.name or server.host)
+        if server.proxy:
+            tunnel = await self._tunnel()
             tunnel.set_protocol(connection)
             connection.connection_made(tunnel)
         else:
-            secured = await connection.loop.start_tls(
-                tunnel, connection, server.tls, server_hostname=server.name or server.host
+            await connection.loop.create_connection(
+                lambda: connection, server.host, server.port, happy_eyeballs_delay=_EYEBALLS
             )
-            connection.connection_made(cast("asyncio.Transport", secured))
+        try:
+            await connection.ready
+        except BaseException:
+            connection.abort()
+            raise
         return connection
 
     async def _tunnel(self) -> asyncio.Transport:
         """Have the proxy connect to the server (RFC 9110, 9.3.6)."""
         proxy = urlsplit(self._server.proxy)
         is_secure = proxy.scheme == "https"
-        tunnel = Connection(self)
+        tunnel = _Tunnel(self)
         await tunnel.loop.create_connection(
             lambda: tunnel,
             proxy.hostname or "",
             proxy.port or (443 if is_secure else 80),
             ssl=is_secure or None,
         )
-        target = f"{self._server.host}:{self._server.port}"
+        host = self._server.host
+        target = f"[{host}]:{self._server.port}" if ":" in host else f"{host}:{self._server.port}"
         head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
         if proxy.username is not None:
             login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
@@ -188,8 +209,15 @@ class Connections:
         answer = await tunnel.ask(
             f"{head}\r\n".encode(), b"", lambda: None, within=None, silence=None
         )
-        if answer.status != HTTPStatus.OK or tunnel.transport is None:
-            answer.close()
+        if answer.status != HTTPStatus.OK:
+            tunnel.abort()
             raise ConnectionError(f"the proxy answered with HTTP status {answer.status}")
-        tunnel.leave()
-        return tunnel.transport
+        return tunnel.leave()
+
+
+class _Tunnel(Connection):
+    """A connection to a proxy, which never carries a request of the pool's."""
+
+    def done(self, *, reusable: bool) -> None:  # noqa: ARG002  # what follows is not HTTP
+        """Neither keep nor close: what the head announces of a body is void (RFC 9110, 9.3.6)."""
+        self._release()

@@ -11,35 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import math
-import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
-from typing import Final, Protocol, cast
+from typing import Final, Protocol
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
+
+from mcp_operator.core.wire import Wire
 
 _PART: Final = 1 << 16
 """Bytes of a body that are sent at a time."""
 
 _AHEAD: Final = 1 << 20
 """Bytes of a stream that are received before somebody takes them."""
-
-_OPTIONS: Final = (
-    (socket.SO_KEEPALIVE, socket.SOL_SOCKET, 1),
-    *(
-        (getattr(socket, name), socket.IPPROTO_TCP, value)
-        for name, value in (
-            *(("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)),  # seconds
-            ("TCP_USER_TIMEOUT", 5000),  # milliseconds
-        )
-        if hasattr(socket, name)  # macOS has the second alone and lives without the others
-    ),
-)
-"""Probes keep firewalls from forgetting quiet streams; twice the times of Go's net.Dialer.
-
-What a broken network holds up is given up after 5 s. The kernel would try for minutes, even when
-the process has ended, and a write would arrive when the network is back and another leads.
-"""
 
 
 class Answer:
@@ -59,7 +44,7 @@ class Answer:
         self.status = 0
         self.headers: dict[str, str] = {}
         self._connection = connection
-        self._parser = HttpResponseParser(self)
+        self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._parts: list[bytes] = []
         self._size = 0
         self._ahead: float = _AHEAD
@@ -75,7 +60,8 @@ class Answer:
             TimeoutError: It took too long.
         """
         self._ahead = math.inf
-        self._connection.resume()
+        if not self._is_whole:
+            self._connection.resume()
         while not self._is_whole:
             await self._more()
         return b"".join(self._parts)
@@ -90,7 +76,8 @@ class Answer:
         while True:
             if self._parts:
                 parts, self._parts, self._size = self._parts, [], 0
-                self._connection.resume()
+                if not self._is_whole:  # else the connection may serve another
+                    self._connection.resume()
                 yield b"".join(parts)
             elif self._is_whole:
                 return
@@ -112,16 +99,19 @@ class Answer:
 
     def feed(self, data: bytes) -> None:
         """Take in what was received."""
+        if self._parser is None:
+            return
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self.fail(ConnectionError(f"the answer is no HTTP: {error}"))
             self._connection.abort()
-        else:
-            self._size += len(data)
-            if self._size > self._ahead:
-                self._connection.pause()
-            self._wake()
+        if self._is_whole or self._error is not None:
+            self._parser = None  # it refers to this answer, and only the collector finds that
+        self._size += len(data)
+        if self._size > self._ahead and self._parts and not self._is_whole:
+            self._connection.pause()
+        self._wake()
 
     def fail(self, error: Exception) -> None:
         """Have whoever waits for more raise an error, unless there is nothing more to come."""
@@ -131,8 +121,9 @@ class Answer:
 
     def end(self, error: Exception | None) -> None:
         """Take note that the connection is gone: that may be how the body ends (RFC 9112, 6.3)."""
+        self._parser = None
         marked = "content-length" in self.headers or "transfer-encoding" in self.headers
-        if error is None and self._has_head and not marked:
+        if error is self._error is None and self._has_head and not marked:
             self._is_whole = True
             self._wake()
         else:
@@ -147,12 +138,14 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; several of one name are a list (RFC 9110, 5.2)."""
+        if self._has_head:
+            return  # a trailer is no header (RFC 9110, 6.5.1)
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
 
     def on_headers_complete(self) -> None:
         """Keep the status, unless it is a provisional one such as 100."""
-        status = self._parser.get_status_code()
+        status = self._parser.get_status_code() if self._parser else 0
         if status >= HTTPStatus.OK:
             self.status = status
         else:
@@ -164,7 +157,7 @@ class Answer:
 
     def on_message_complete(self) -> None:
         """Give the connection back, after the last byte."""
-        if self._has_head:
+        if self._has_head and self._parser:
             self._is_whole = True
             self._connection.done(reusable=self._parser.should_keep_alive())
 
@@ -199,32 +192,21 @@ class Pool(Protocol):
         """Forget a connection that is gone."""
 
 
-class Connection(asyncio.Protocol):
+class Connection(Wire):
     """One connection, with one request at a time.
 
     Attributes:
-        loop: The event loop.
         idle_since: When the last answer was whole, in the loop's time.
-        transport: What it sends by, once it is connected.
     """
 
-    def __init__(self, pool: Pool) -> None:
-        self.loop = asyncio.get_running_loop()
+    def __init__(self, pool: Pool, tls: ssl.SSLContext | None = None, name: str = "") -> None:
+        super().__init__(tls, name)
         self.idle_since = 0.0
-        self.transport: asyncio.Transport | None = None
         self._pool = pool
         self._answer: Answer | None = None
-        self._heard = 0.0
-        self._silence: float | None = None
+        self._silence = self._until = math.inf
         self._timer: asyncio.TimerHandle | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._is_paused = False
         self._is_sending = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether a request could be sent."""
-        return self.transport is not None and not self.transport.is_closing()
 
     async def ask(
         self,
@@ -248,16 +230,18 @@ class Connection(asyncio.Protocol):
             ConnectionError: The connection broke, or what came is no HTTP.
             TimeoutError: It took too long.
         """
+        if not self.is_open:
+            raise ConnectionError("the server closed the connection")
         answer = self._answer = Answer(self)
-        self._heard, self._silence = self.loop.time(), silence
-        seconds = within if within is not None else silence
-        if seconds is not None:
-            self._timer = self.loop.call_at(self._heard + seconds, self._time_is_up)
+        self.heard = self.loop.time()
+        self._silence = math.inf if silence is None else silence
+        self._until = math.inf if within is None else self.heard + within
+        self._set_timer(min(self._until, self.heard + self._silence))
         try:
             await self._send(head, body, guard)
             await answer.head()
         except BaseException:
-            self.abort()
+            answer.close()  # but not the connection if it has been given back, and taken since
             raise
         return answer
 
@@ -272,88 +256,65 @@ class Connection(asyncio.Protocol):
             self.abort()
 
     def abort(self) -> None:
-        """Close without a word; what was not sent yet is dropped."""
-        if self.transport is not None:
-            self.transport.abort()
+        """Close without a word; what is under way fails."""
+        if self._answer is not None:
+            self._answer.fail(ConnectionError("the connection was given up"))
+        super().abort()
 
-    def leave(self) -> None:
+    def leave(self) -> asyncio.Transport:
         """Have no more to do with the transport, which somebody else goes on with."""
         self._release()
         self._pool.remove(self)
+        return self.transport
 
-    def pause(self) -> None:
-        """Receive no more for now."""
-        if self.transport is not None and not self._is_paused:
-            self.transport.pause_reading()
-            self._is_paused = True
+    # What the wire calls
 
-    def resume(self) -> None:
-        """Receive again."""
-        if self.transport is not None and self._is_paused:
-            self.transport.resume_reading()
-            self._is_paused = False
-
-    # What the transport calls
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connected(self) -> None:
         """Be connected."""
-        self.transport = cast("asyncio.Transport", transport)
-        connected: socket.socket = transport.get_extra_info("socket")
-        for option, level, value in _OPTIONS:
-            connected.setsockopt(level, option, value)
         self._pool.add(self)
 
-    def data_received(self, data: bytes) -> None:
+    def received(self, data: bytes) -> None:
         """Receive a part of an answer."""
         if self._answer is None:
             self.abort()  # nobody has asked
-            return
-        self._heard = self.loop.time()
-        self._answer.feed(data)
+        else:
+            self._answer.feed(data)
 
-    def pause_writing(self) -> None:
-        """Wait before more is sent."""
-        self._writable = self.loop.create_future()
-
-    def resume_writing(self) -> None:
-        """Send on."""
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
-        self._writable = None
-
-    def connection_lost(self, exc: Exception | None) -> None:
+    def lost(self, error: Exception | None) -> None:
         """Be no longer connected."""
         self._pool.remove(self)
-        self.resume_writing()
         answer = self._answer
         self._release()
         if answer is not None:
-            answer.end(exc)
+            answer.end(error)
 
     async def _send(self, head: bytes, body: bytes, guard: Callable[[], None]) -> None:
-        assert self.transport is not None  # noqa: S101  # it is connected
         if not body:
-            self.transport.write(head)
+            self.write(head)
             return
         self._is_sending = True
         for start in range(0, len(body), _PART):
             guard()
             part = body[start : start + _PART]
-            self.transport.write(part if start else head + part)
-            if self._writable is not None:
-                await self._writable
+            self.write(part if start else head + part)
+            await self.writable()
             if not self.is_open:
                 return  # why is for the answer to tell
         self._is_sending = False
 
     def _time_is_up(self) -> None:
         now = self.loop.time()
-        heard = now if self._is_paused else self._heard  # nobody is silent who is not listened to
-        if self._silence is not None and heard + self._silence > now:
-            self._timer = self.loop.call_at(heard + self._silence, self._time_is_up)
+        heard = now if self.is_paused else self.heard  # nobody is silent who is not listened to
+        due = min(self._until, heard + self._silence)
+        if due > now:
+            self._set_timer(due)
         elif self._answer is not None:
             self._answer.fail(TimeoutError("the server did not answer in time"))
             self.abort()
+
+    def _set_timer(self, due: float) -> None:
+        if due < math.inf:
+            self._timer = self.loop.call_at(due, self._time_is_up)
 
     def _release(self) -> None:
         self._answer = None

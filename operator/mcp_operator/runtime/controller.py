@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
+import random
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
@@ -138,7 +138,7 @@ class Controller:
     async def _reconcile(self, key: Key) -> _Outcome:
         fields = {"controller": self.name, "kind": self.kind, "namespace": key.namespace}
         with (
-            logs.bind(**fields, name=key.name, reconcile_id=uuid.uuid4().hex),
+            logs.bind(**fields, name=key.name, reconcile_id=f"{random.getrandbits(64):016x}"),
             self._metrics.active.track_inprogress(),
         ):
             started = asyncio.get_running_loop().time()

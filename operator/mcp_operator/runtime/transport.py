@@ -83,6 +83,7 @@ class Transport:
         self._metrics = RequestMetrics(metrics, access.host)
         self._slots = asyncio.Semaphore(max_in_flight)
         self._connections: list[Connections] = []
+        self._is_closed = False
         self._head = self._prefix = ""
 
     async def open(self) -> None:
@@ -95,9 +96,9 @@ class Transport:
 
     async def close(self) -> None:
         """Close all connections; watches under way end."""
+        self._is_closed = True
         for connections in self._connections:
             connections.close()
-        self._connections.clear()
 
     async def send(self, request: Request) -> bytes:
         """Send a request, again where that is safe, and return the answer's body.
@@ -151,28 +152,27 @@ class Transport:
         """Send the request, and once more with a new token if the server no longer takes ours."""
         access = self._access
         answer = await self._ask(request)
-        if answer.status == HTTPStatus.UNAUTHORIZED and await self._refresh(access):
-            answer.close()
-            return await self._ask(request)
+        if answer.status == HTTPStatus.UNAUTHORIZED:
+            await answer.read()  # nothing is left open while the token is read
+            if await self._refresh(access):
+                return await self._ask(request)
         return answer
 
     async def _ask(self, request: Request) -> Answer:
         loop = asyncio.get_running_loop()
-        began = loop.time()
-        data = request.data or b""
-        answer = await self._connections[-1].ask(
-            self._head_of(request, len(data)), data, guard=self.guard, limits=request.limits
-        )
+        began, pool = loop.time(), self._connections[-1]
+        head, data = self._head_of(request), request.data or b""
+        answer = await pool.ask(head, data, guard=self.guard, limits=request.limits)
         self._metrics.answered(request.method, answer.status, loop.time() - began)
         return answer
 
-    def _head_of(self, request: Request, length: int) -> bytes:
+    def _head_of(self, request: Request) -> bytes:
         path = request.path if _PLAIN.fullmatch(request.path) else quote(request.path)
         query = f"?{_encoded(**request.query)}" if request.query else ""
         headers = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
-        body = f"Content-Length: {length}\r\n" if length else ""
-        line = f"{request.method} {self._prefix}{path}{query} HTTP/1.1\r\n"
-        return f"{line}{self._head}{headers}{body}\r\n".encode("latin-1")
+        headers += f"Content-Length: {len(request.data)}\r\n" if request.data else ""
+        line = f"{request.method} {self._prefix}{path}{query} HTTP/1.1"
+        return f"{line}\r\n{self._head}{headers}\r\n".encode("latin-1")
 
     async def _refresh(self, used: Access) -> bool:
         """Read the access again, unless another task just did; tell whether it is a new one."""
@@ -200,13 +200,13 @@ class Transport:
     async def _connect(self, access: Access) -> None:
         head = _common_head(access, self._user_agent)
         tls = await asyncio.to_thread(access.tls)
-        url = urlsplit(access.server)
-        port = url.port or (80 if tls is None else 443)
-        server = Server(url.hostname or "", port, tls, access.server_name, access.proxy)
+        server = Server.at(access.server, tls=tls, name=access.server_name, proxy=access.proxy)
         for former in self._connections:
             former.retire()
         self._connections.append(Connections(server))
-        self._access, self._head, self._prefix = access, head, url.path
+        self._access, self._head, self._prefix = access, head, urlsplit(access.server).path
+        if self._is_closed:
+            await self.close()
 
 
 @lru_cache(maxsize=16)  # of a write it is the same again and again, and a tenth of its cost

@@ -9,7 +9,7 @@ import pytest
 from mcp_operator.api.catalog import Catalog, ServerSettings
 from mcp_operator.api.shards import EncodedCatalog, Index, decode, encode
 from mcp_operator.api.v1alpha1 import MCPServer
-from mcp_operator.builders.children import Child, desired_children
+from mcp_operator.builders.children import Child, build_frame, desired_children
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import managed_selector
 from mcp_operator.builders.resources import CHILDREN
@@ -41,7 +41,9 @@ def built(
     around: Surroundings = PLAIN,
 ) -> list[Child]:
     given = catalog() if content is None else content
-    return desired_children(owner, given, secrets, CONTEXT, around)
+    shards = len(given.shards) if isinstance(given, EncodedCatalog) else 0
+    frame = build_frame(owner, shards, secrets, CONTEXT, around)
+    return desired_children(owner, given, frame)
 
 
 def names(children: list[Child]) -> list[str]:

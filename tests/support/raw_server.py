@@ -1,0 +1,134 @@
+"""A server of raw bytes: a test sees what is sent to it, and answers as no real server would."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+
+from mcp_operator.core.connections import Connections, Limits
+from mcp_operator.core.http1 import Answer
+
+GET = b"GET / HTTP/1.1\r\nHost: api\r\n\r\n"
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+LOCAL = "127.0.0.1"
+
+
+class Peer:
+    """One connection, from the server's side."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that the client does not take."""
+        return self._writer.transport.get_write_buffer_size()
+
+    async def begun(self) -> bytes:
+        """Return the head of the next request."""
+        return await self._reader.readuntil(b"\r\n\r\n")
+
+    async def receive(self) -> bytes:
+        """Return the next request, whole."""
+        head = await self.begun()
+        length = re.search(rb"Content-Length: (\d+)", head)
+        return head + (await self._reader.readexactly(int(length[1])) if length else b"")
+
+    def send(self, *parts: bytes) -> None:
+        self._writer.write(b"".join(parts))
+
+    async def answer(self, data: bytes = OK) -> bytes:
+        """Receive a request and answer it."""
+        request = await self.receive()
+        self.send(data)
+        return request
+
+    async def secure(self, tls: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        await self._writer.start_tls(tls)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def left(self) -> bytes:
+        """Wait until the client has closed, and return what it has sent before."""
+        data = b""
+        with suppress(ConnectionError):
+            while part := await self._reader.read(1 << 16):
+                data += part
+        return data
+
+    async def gone(self) -> None:
+        """Close, and wait until that is done."""
+        self.close()
+        with suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class RawServer:
+    """Takes connections; each is one for the test to speak on."""
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self.port = 0
+        self.peers: list[Peer] = []
+        self._tls = tls
+        self._new: asyncio.Queue[Peer] = asyncio.Queue()
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> None:
+        self._server = await asyncio.start_server(self._connected, LOCAL, 0, ssl=self._tls)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        for peer in self.peers:
+            await peer.gone()
+        await self._server.wait_closed()
+
+    async def accept(self) -> Peer:
+        """Return the next connection, in the order in which they came."""
+        return await self._new.get()
+
+    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        peer = Peer(reader, writer)
+        self.peers.append(peer)
+        self._new.put_nowait(peer)
+
+
+def asking(
+    connections: Connections,
+    body: bytes = b"",
+    *,
+    guard: Callable[[], None] = lambda: None,
+    limits: Limits = Limits(),  # noqa: B008  # it is frozen
+) -> asyncio.Task[Answer]:
+    """Begin a request: a GET, or a PUT if it has a body."""
+    head = GET
+    if body:
+        head = b"PUT / HTTP/1.1\r\nHost: api\r\nContent-Length: %d\r\n\r\n" % len(body)
+    return asyncio.create_task(connections.ask(head, body, guard=guard, limits=limits))
+
+
+async def exchange(connections: Connections, server: RawServer, answer: bytes = OK) -> Peer:
+    """Make a request on a new connection, have it answered, and return the connection."""
+    task = asking(connections)
+    peer = await server.accept()
+    await peer.answer(answer)
+    await (await task).read()
+    return peer
+
+
+def unused_port() -> int:
+    """Return a port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind((LOCAL, 0))
+        port: int = probe.getsockname()[1]
+        return port
