@@ -190,9 +190,12 @@ class Wire(asyncio.Protocol, ABC):
             self._shake_hands()
         parts = []
         try:
-            while self.ready.done() and (part := tls.read(_RECORD)):
+            while self.ready.done() and not self._is_ended:
+                part = tls.read(_RECORD)
                 parts.append(part)
-            self._is_ended = self.ready.done()
+                self._is_ended = not part
+                if not (self._incoming.pending or tls.pending()):
+                    break  # rather than have OpenSSL raise an error at each answer
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:

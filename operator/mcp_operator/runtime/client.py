@@ -173,15 +173,15 @@ class Client:
             ApiError: `is_expired` if the list grew too old while it was paged through.
         """
         query = _query(selecting) | {"limit": str(limit)}
-        headers = _accept(selecting, "PartialObjectMetadataList")
+        accept = _accept(selecting, "PartialObjectMetadataList")
         path = resource.path(selecting.get("namespace", ""))
         while True:
-            body = await self.request("GET", path, query=query, headers=headers)
-            answer = wire.page(body, resource)
-            yield answer
-            if not answer.next:
+            # No name for the body: it takes a megabyte, and would be there beside the next.
+            page = wire.page(await self.request("GET", path, query=query, headers=accept), resource)
+            yield page
+            if not page.next:
                 return
-            query["continue"] = answer.next
+            query["continue"] = page.next
 
     async def watch(
         self,
