@@ -132,3 +132,10 @@ def unused_port() -> int:
         probe.bind((LOCAL, 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def again(connections: Connections, peer: Peer) -> bytes:
+    """Make a request that comes over a connection that is there."""
+    task = asking(connections)
+    await peer.answer()
+    return await (await task).read()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,8 +13,10 @@ from mcp_operator.controllers.world import World
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, Resource, is_deleting, key_of, uid_of
 from mcp_operator.runtime.apply import Applier, OwnershipConflictError
+from mcp_operator.runtime.apply import Outcome as Applied
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.notification import Event
 
 REPLICAS_HEIR: Final = "mcp-operator-autoscaling"
 """The field manager that owns a Deployment's replicas from when the operator no longer applies them
@@ -55,6 +57,23 @@ class ChildrenApplier:
         self._applier = applier
         self._client = client
         self._settled: dict[Key, dict[tuple[Resource, Key], _Settled]] = {}
+        self._writing: dict[tuple[str, Key], bool] = {}  # whether something was heard meanwhile
+        self._disturbed: list[Callable[[Key], None]] = []
+
+    def on_disturbance(self, handler: Callable[[Key], None]) -> None:
+        """Call `handler` with an owner whose child others change while it is being written."""
+        self._disturbed.append(handler)
+
+    def is_news(self, event: Event) -> bool:
+        """Hold back what is heard of a child that is being written: `apply` looks at it after that.
+
+        As a rule it is the write itself, of which a watch often tells before the answer comes.
+        """
+        name = (event.object["kind"], key_of(event.object))
+        if event.type not in {"Created", "Updated"} or name not in self._writing:
+            return True
+        self._writing[name] = True
+        return False
 
     def forget(self, owner: Key) -> None:
         """Drop what is known of the children of an owner that is gone."""
@@ -147,13 +166,35 @@ class ChildrenApplier:
         if known and known.live is live and _same(known.desired, child.object):
             return
         try:
-            outcome = await self._applier.apply(owner, child.object, child.resource, live)
+            outcome, disturbed = await self._write(owner, child, live)
+            if disturbed and (live := self._world.owned[child.resource].store.get(identity[1])):
+                outcome, disturbed = await self._write(owner, child, live)
         except ApiError as error:
             if error.is_namespace_terminating:
                 raise OwnerGoneError(str(error)) from error
             raise
+        if disturbed:
+            self._tell_disturbance(owner)
         if outcome == "unchanged" and live is not None:
             settled[identity] = _Settled(child.object, live)
+
+    async def _write(
+        self, owner: Object, child: Child, live: Object | None
+    ) -> tuple[Applied, bool]:
+        """Apply a child; tell what came of it, and whether something was heard of it meanwhile."""
+        name = (child.resource.kind, key_of(child.object))
+        self._writing[name] = False
+        try:
+            outcome = await self._applier.apply(owner, child.object, child.resource, live)
+        except BaseException:
+            if self._writing.pop(name):
+                self._tell_disturbance(owner)
+            raise
+        return outcome, self._writing.pop(name)
+
+    def _tell_disturbance(self, owner: Object) -> None:
+        for handler in self._disturbed:
+            handler(key_of(owner))
 
     async def _prune(self, owner: Object, wanted: Collection[tuple[Resource, Key]]) -> None:
         for resource, child in list(self._world.children(owner)):

@@ -33,13 +33,19 @@ selection_changed: Predicate = any_of(generation_changed, labels_changed, deleti
 """What a server needs to know of its members; their statuses are none of its business."""
 
 
-def watch_server(controller: Controller, world: World) -> None:
-    """Tell the servers' controller of everything that their pods and catalogs are made from."""
+def watch_server(controller: Controller, world: World, is_news: Predicate) -> None:
+    """Tell the servers' controller of everything that their pods and catalogs are made from.
+
+    Args:
+        controller: Of the servers.
+        world: The caches.
+        is_news: Passes the events of children that their own writer has not looked at.
+    """
     controller.watch(world.servers, for_object(), spec_or_meta_changed)
     for kind, members in world.members.items():
         controller.watch(members, mapped(_servers_of(world, kind)), selection_changed)
     for informer in world.owned.values():
-        controller.watch(informer, for_owner(MCPSERVERS.group, MCPSERVERS.kind), not_own)
+        controller.watch(informer, for_owner(MCPSERVERS.group, MCPSERVERS.kind), not_own, is_news)
     controller.watch(world.pods, mapped(servers_of_pod))
     for source, referring in _references(world):
         controller.watch(source, mapped(_servers_of_referring(world, referring)))

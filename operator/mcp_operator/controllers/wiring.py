@@ -96,13 +96,14 @@ def add_controllers(
         hash_annotation=HASH_ANNOTATION,
         kinds=[resource.kind for resource in world.owned],
     )
+    children = ChildrenApplier(world, applier, client)
     confirmations = Confirmations(ask)
     servers = controller(
         "MCPServer",
         MCPServerReconciler(
             world=world,
             compiler=compiler,
-            children=ChildrenApplier(world, applier, client),
+            children=children,
             confirmations=confirmations,
             statuses=statuses,
             ledger=ledger,
@@ -122,7 +123,8 @@ def add_controllers(
     }
     confirmations.on_confirmed(servers.enqueue)
     ledger.on_confirmed(lambda member: members[member[0]].enqueue(member[1]))
-    watch_server(servers, world)
+    children.on_disturbance(servers.enqueue)
+    watch_server(servers, world, children.is_news)
     for kind, member_controller in members.items():
         watch_members(kind, member_controller, world)
     _forget_deleted(world, compiler)  # after the watches, which still read what was deleted

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
+import socket
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import unquote, urlsplit
+
+from aiohappyeyeballs import start_connection
 
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.http1 import Answer, Connection
@@ -179,9 +182,7 @@ class Connections:
             tunnel.set_protocol(connection)
             connection.connection_made(tunnel)
         else:
-            await connection.loop.create_connection(
-                lambda: connection, server.host, server.port, happy_eyeballs_delay=_EYEBALLS
-            )
+            await _open(connection, server.host, server.port)
         try:
             await connection.ready
         except BaseException:
@@ -194,12 +195,8 @@ class Connections:
         proxy = urlsplit(self._server.proxy)
         is_secure = proxy.scheme == "https"
         tunnel = _Tunnel(self)
-        await tunnel.loop.create_connection(
-            lambda: tunnel,
-            proxy.hostname or "",
-            proxy.port or (443 if is_secure else 80),
-            ssl=is_secure or None,
-        )
+        port = proxy.port or (443 if is_secure else 80)
+        await _open(tunnel, proxy.hostname or "", port, is_secure=is_secure)
         host = self._server.host
         target = f"[{host}]:{self._server.port}" if ":" in host else f"{host}:{self._server.port}"
         head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
@@ -221,3 +218,19 @@ class _Tunnel(Connection):
     def done(self, *, reusable: bool) -> None:  # noqa: ARG002  # what follows is not HTTP
         """Neither keep nor close: what the head announces of a body is void (RFC 9110, 9.3.6)."""
         self._release()
+
+
+async def _open(connection: Connection, host: str, port: int, *, is_secure: bool = False) -> None:
+    """Connect to the first address of a host that answers.
+
+    asyncio's own way of that leaves sockets open when it is cancelled, before Python 3.12.
+    """
+    loop = connection.loop
+    addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    connected = await start_connection(addresses, happy_eyeballs_delay=_EYEBALLS)
+    await loop.create_connection(
+        lambda: connection,
+        sock=connected,
+        ssl=is_secure or None,
+        server_hostname=host if is_secure else None,
+    )

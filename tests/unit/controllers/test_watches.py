@@ -43,7 +43,7 @@ class Queues:
         self.members: dict[MemberKind, Controller] = {
             kind: self._controller(kind) for kind in self.world.members
         }
-        watch_server(self.servers, self.world)
+        watch_server(self.servers, self.world, lambda event: True)
         for kind, controller in self.members.items():
             watch_members(kind, controller, self.world)
 
