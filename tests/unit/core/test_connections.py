@@ -6,7 +6,6 @@ import asyncio
 import gc
 import socket
 import ssl
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -18,21 +17,6 @@ from support.waiting import eventually
 
 HOST = "api.test"
 CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RawServer]:
-    made = RawServer()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def connections(server: RawServer) -> AsyncIterator[Connections]:
-    made = Connections(Server(LOCAL, server.port))
-    yield made
-    made.close()
 
 
 async def on_its_way(connections: Connections, server: RawServer) -> asyncio.Task[Any]:

@@ -4,34 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
 
 import pytest
 
-from mcp_operator.core.connections import Connections, Limits, Server
+from mcp_operator.core.connections import Connections, Limits
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.http1 import _AHEAD, _PART, Answer
-from support.raw_server import LOCAL, OK, Peer, RawServer, asking, exchange
+from support.raw_server import OK, Peer, RawServer, asking, exchange
 from support.waiting import eventually
 
 ENDLESS = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 UNMARKED = b"HTTP/1.1 200 OK\r\n\r\n"
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[RawServer]:
-    made = RawServer()
-    await made.start()
-    yield made
-    await made.stop()
-
-
-@pytest.fixture
-async def connections(server: RawServer) -> AsyncIterator[Connections]:
-    made = Connections(Server(LOCAL, server.port))
-    yield made
-    made.close()
 
 
 async def ask(

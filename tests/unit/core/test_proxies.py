@@ -19,14 +19,6 @@ HOST = "api.test"
 CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 
 
-@pytest.fixture
-async def server() -> AsyncIterator[RawServer]:
-    made = RawServer()
-    await made.start()
-    yield made
-    await made.stop()
-
-
 class Certificates:
     def __init__(self, directory: Path) -> None:
         authority = Authority(directory, "ca")
