@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 import ssl
 from collections.abc import Callable
 from contextlib import suppress
@@ -124,14 +123,6 @@ async def exchange(connections: Connections, server: RawServer, answer: bytes = 
     await peer.answer(answer)
     await (await task).read()
     return peer
-
-
-def unused_port() -> int:
-    """Return a port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind((LOCAL, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 async def again(connections: Connections, peer: Peer) -> bytes:

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 import pytest
 
 from mcp_operator.core.connections import Connections, Limits, NoConnectionError, Server
-from support.raw_server import LOCAL, OK, RawServer, again, asking, exchange, unused_port
+from support.network import free_port
+from support.raw_server import LOCAL, OK, RawServer, again, asking, exchange
 from support.waiting import eventually
 
 HOST = "api.test"
@@ -144,7 +145,7 @@ async def test_a_cancelled_request_leaves_alone_a_connection_that_it_gave_back(
 
 
 async def test_a_refused_port_means_no_connection() -> None:
-    port = unused_port()
+    port = free_port()
     with pytest.raises(
         NoConnectionError, match=f"^no connection to {LOCAL}:{port}: .*Connect call failed"
     ):
