@@ -48,5 +48,5 @@ async def freeze_and_ask(
 
 
 SystemClock.now = now  # type: ignore[assignment, method-assign]  # of all who ask
-Connection.ask = freeze_and_ask  # type: ignore[method-assign]
+Connection.ask = freeze_and_ask  # type: ignore[method-assign]  # the last step before the guard
 sys.exit(main())

@@ -31,7 +31,7 @@ def test_the_retry_after_of_the_header_goes_before_that_of_the_status() -> None:
     body = b'{"kind":"Status","code":429,"details":{"retryAfterSeconds":7}}'
     assert ApiError.from_answer(429, {}, body, request="").retry_after == 7.0
     assert ApiError.from_answer(429, {"retry-after": "2"}, body, request="").retry_after == 2.0
-    odd = ApiError.from_answer(429, {"Retry-After": "soon"}, b"busy", request="")
+    odd = ApiError.from_answer(429, {"retry-after": "soon"}, b"busy", request="")
     assert odd.retry_after is None
 
 
