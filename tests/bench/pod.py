@@ -17,11 +17,14 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from mcp_operator.builders.resources import SERVICEACCOUNTS
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.access import SERVICE_ACCOUNT
 from mcp_operator.runtime.client import Client
 from support.bound_rights import CLUSTER_ROLE_BINDINGS
 from support.operator_process import OperatorProcess
+
+_NAME = "operator"
 
 _SCRIPT = f"""
 mount -t tmpfs none /run && mkdir -p {SERVICE_ACCOUNT} && mount --bind "$0" {SERVICE_ACCOUNT} &&
@@ -42,7 +45,10 @@ class Account:
         self._directory = Path(tempfile.mkdtemp(prefix="mcp-operator-account-"))
 
     async def __aenter__(self) -> Self:
-        subject = {"kind": "ServiceAccount", "name": "default", "namespace": self._namespace}
+        # One of its own: the default account comes only after its namespace.
+        account = {"metadata": {"name": _NAME, "namespace": self._namespace}}
+        await self._client.create(SERVICEACCOUNTS, account)
+        subject = {"kind": "ServiceAccount", "name": _NAME, "namespace": self._namespace}
         role = {
             "apiGroup": "rbac.authorization.k8s.io",
             "kind": "ClusterRole",
@@ -54,7 +60,7 @@ class Account:
             "subjects": [subject],
         }
         await self._client.create(CLUSTER_ROLE_BINDINGS, binding)
-        path = f"/api/v1/namespaces/{self._namespace}/serviceaccounts/default/token"
+        path = f"/api/v1/namespaces/{self._namespace}/serviceaccounts/{_NAME}/token"
         answer = await self._client.request("POST", path, body={"spec": {}})
         token = json.loads(answer)["status"]["token"]
         await asyncio.to_thread(self._write, token)

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mcp_operator.core.meta import key_of
 from mcp_operator.runtime.notification import Event, Handler
@@ -66,7 +66,7 @@ def merged(first: Event, second: Event) -> Event | None:
         return None
     type_ = "Deleted" if second.new is None else first.type
     old = second.old if second.new is None else first.old
-    return replace(second, type=type_, old=old, own=first.own and second.own)
+    return second._replace(type=type_, old=old, own=first.own and second.own)
 
 
 @contextmanager

@@ -8,11 +8,11 @@ and operator may be one release apart.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final, Literal
+from functools import cached_property
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic_core import to_json
 
 JsonObject = dict[str, Any]
 
@@ -26,6 +26,20 @@ class CatalogModel(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
     )
+
+    @cached_property
+    def canonical_json(self) -> str:
+        """The one JSON encoding of this part: defaults and unset fields left out.
+
+        Kept, as an entry goes into each new catalog until its own object changes.
+        """
+        return self.model_dump_json(by_alias=True, exclude_defaults=True)
+
+    def __copy__(self) -> Self:
+        """Copy all but the JSON, as `model_copy` changes fields of what this returns."""
+        copied = super().__copy__()
+        copied.__dict__.pop("canonical_json", None)
+        return copied
 
 
 class SourceRef(CatalogModel):
@@ -215,12 +229,12 @@ class Catalog(CatalogModel):
 
     def canonical(self) -> bytes:
         """Return the one JSON encoding of this catalog: defaults and unset fields left out."""
-        return to_json(
-            self.model_dump(
-                mode="json", by_alias=True, exclude_defaults=True, exclude={"schema_version"}
-            )
-            | {"schemaVersion": self.schema_version}
-        )
+        lists = {"tools": self.tools, "prompts": self.prompts, "resources": self.resources}
+        parts = [f'"server":{self.server.canonical_json}']
+        for name, entries in lists.items():
+            if entries:
+                parts.append(f'"{name}":[{",".join([one.canonical_json for one in entries])}]')
+        return f'{{{",".join(parts)},"schemaVersion":{self.schema_version}}}'.encode()
 
 
 def digest(canonical: bytes) -> str:

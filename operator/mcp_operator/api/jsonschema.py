@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from functools import cached_property
@@ -26,6 +27,9 @@ each refer twice to the next are a few hundred bytes and a million subschemas.""
 BACKTRACK_LIMIT = 10_000
 """Steps that one `pattern` with look-around may take; a pattern without runs in linear time."""
 
+MAX_SOUND = 4096
+"""Schemas that are known to compile, by digests of 32 bytes."""
+
 MAX_ERRORS = 8
 """Errors reported for one value: enough to correct a call, too few to flood a model's context."""
 
@@ -38,6 +42,8 @@ each. A unit takes 10 to 60 µs, so this is at most some 50 ms and usually much 
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+
+_TOO_DEEP = f"the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels"
 
 _ALTERNATIVES = ("allOf", "anyOf", "dependentSchemas", "oneOf", "patternProperties")
 """Keywords that hold several subschemas for one and the same part of a value."""
@@ -52,8 +58,29 @@ _OPTIONS: Final[dict[str, Any]] = {
 """No reference is ever fetched, neither over the network nor from a file."""
 
 
+_sound: dict[bytes, None] = {}
+"""The digests of schemas that compile, in the order in which they were found to."""
+
+
 class SchemaError(OperatorError):
     """A schema cannot be used; the sentence says why."""
+
+
+def check(schema: JsonObject) -> None:
+    """Raise what `CompiledSchema` does; a schema that was found sound is not compiled again.
+
+    Tools change more often than their schemas, and many share one.
+    """
+    try:
+        digest = hashlib.sha256(json.dumps(schema).encode()).digest()
+    except RecursionError as error:
+        raise SchemaError(_TOO_DEEP) from error
+    if digest in _sound:
+        return
+    CompiledSchema(schema)
+    _sound[digest] = None
+    if len(_sound) > MAX_SOUND:
+        del _sound[next(iter(_sound))]
 
 
 class CompiledSchema:
@@ -156,7 +183,7 @@ def _check_bounds(schema: JsonObject) -> tuple[int, bool]:
     if not isinstance(dialect, str) or dialect.rstrip("#") != DIALECT:
         raise SchemaError(f"the dialect {dialect!r} is not supported, use {DIALECT}")
     if _depth(schema) > MAX_SCHEMA_DEPTH:
-        raise SchemaError(f"the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels")
+        raise SchemaError(_TOO_DEEP)
     if len(json.dumps(schema)) > MAX_SCHEMA_BYTES:
         raise SchemaError(f"the schema is larger than {MAX_SCHEMA_BYTES} bytes")
     expansion = _Expansion(schema)

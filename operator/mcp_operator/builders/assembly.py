@@ -20,7 +20,6 @@ from mcp_operator.builders.members import (
     Finding,
     MemberKind,
     Slot,
-    secrets_of,
 )
 from mcp_operator.core.meta import Key
 
@@ -127,10 +126,10 @@ def assemble(
             rejected.append(_rejection(member, findings))
         if not lost:
             whole.append(member)
-        for slot, entry in zip(member.slots, member.entries, strict=True):
+        for slot, entry, read in zip(member.slots, member.entries, member.secrets, strict=True):
             if slot not in lost:
                 served.append((slot, entry))
-                secrets |= secrets_of(entry)
+                secrets |= read
     return Assembly(_catalog(settings, served), tuple(whole), tuple(rejected), frozenset(secrets))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from mcp_operator.api.catalog import Argument, JsonObject, ResponseMapping, SourceRef, ToolEntry
-from mcp_operator.api.jsonschema import CompiledSchema, SchemaError
+from mcp_operator.api.jsonschema import SchemaError, check
 from mcp_operator.api.places import NOT_FOR_ARGUMENTS, has_fields
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTool
@@ -188,7 +188,7 @@ def _compile(schema: JsonObject, where: str) -> None:
             Reason.INVALID_SCHEMA, f'{where}: the root must have type: "object", as MCP asks'
         )
     try:
-        CompiledSchema(schema)
+        check(schema)
     except SchemaError as error:
         raise InvalidError(Reason.INVALID_SCHEMA, f"{where}: {error}") from error
 

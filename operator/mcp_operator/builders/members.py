@@ -75,6 +75,7 @@ class Compiled:
         entries: What it contributes, faulty entries left out.
         findings: What is wrong with it, or worth saying.
         slots: The place that each entry takes.
+        secrets: The Secret keys that a gateway must read to serve each entry.
     """
 
     kind: MemberKind
@@ -83,9 +84,11 @@ class Compiled:
     entries: tuple[Entry, ...] = ()
     findings: tuple[Finding, ...] = ()
     slots: tuple[Slot, ...] = field(init=False, repr=False, compare=False)
+    secrets: tuple[frozenset[SecretKey], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slots", tuple(map(slot_of, self.entries)))
+        object.__setattr__(self, "secrets", tuple(map(secrets_of, self.entries)))
 
     @property
     def precedence(self) -> tuple[str, Key]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from mcp_operator.builders.children import Frame, build_frame, desired_children
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES, deliverable, direct_files, files_size
-from mcp_operator.builders.members import Compiled, InvalidError
+from mcp_operator.builders.members import Compiled, InvalidError, MemberKind
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.builders.surroundings import Surroundings
@@ -54,10 +54,14 @@ that the operator does not own, a kind that is not installed, or a pod that does
 
 @dataclass(frozen=True, slots=True)
 class _Assembled:
-    """The last catalog of a server, and exactly what it was made from."""
+    """The last catalog of a server, and exactly what it was made from.
+
+    Of the members, `news` are those that the catalog before did not have as they are.
+    """
 
     generation_of: ParsedServer
     members: tuple[Compiled, ...]
+    news: tuple[Compiled, ...]
     assembly: Assembly
     encoded: EncodedCatalog
 
@@ -96,6 +100,11 @@ class MCPServerReconciler:
         self._context = context
         self._assembled: dict[Key, _Assembled] = {}
         self._frames: dict[Key, tuple[_Basis, Frame]] = {}
+        self._published: list[Callable[[MemberKind, Key], None]] = []
+
+    def on_published(self, handler: Callable[[MemberKind, Key], None]) -> None:
+        """Call `handler` with each changed member of a catalog once that has been applied."""
+        self._published.append(handler)
 
     async def reconcile(self, request: Request) -> Result | None:
         """Bring one server up to date."""
@@ -126,6 +135,7 @@ class MCPServerReconciler:
             problem, failure = await self._apply(raw, server, assembled, around)
         except OwnerGoneError:
             return None  # its deletion, or what it keeps of its namespace, will bring us back
+        self._tell_published(assembled.news)
         view = self._view(request, server, assembled, around, problem)
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)
@@ -140,7 +150,7 @@ class MCPServerReconciler:
     async def _assemble(self, key: Key, server: ParsedServer) -> _Assembled:
         members = tuple(
             [
-                await self._compiler.compile(member)
+                self._compiler.known(member) or await self._compiler.compile(member)
                 for kind in server.selectors
                 for member in self._world.selected(server, kind)
             ]
@@ -151,7 +161,9 @@ class MCPServerReconciler:
         assembly = build_catalog(server.model, members)
         if server.model.spec.effective_mode == "Direct":
             assembly = deliverable(assembly)
-        assembled = _Assembled(server, members, assembly, encode(assembly.catalog))
+        before = {id(member) for member in known.members} if known else set()
+        news = tuple(member for member in members if id(member) not in before)
+        assembled = _Assembled(server, members, news, assembly, encode(assembly.catalog))
         self._assembled[key] = assembled
         return assembled
 
@@ -178,6 +190,11 @@ class MCPServerReconciler:
             )
             return problem, None
         return None, None
+
+    def _tell_published(self, news: Iterable[Compiled]) -> None:
+        for member in news:
+            for handler in self._published:
+                handler(member.kind, member.key)
 
     def _frame(
         self, key: Key, server: ParsedServer, assembled: _Assembled, around: Surroundings

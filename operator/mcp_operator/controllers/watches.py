@@ -19,9 +19,7 @@ from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import (
     Predicate,
     any_of,
-    deletion_began,
-    generation_changed,
-    labels_changed,
+    changed,
     not_own,
     spec_or_meta_changed,
 )
@@ -29,7 +27,7 @@ from mcp_operator.runtime.sources import for_object, for_owner, mapped
 
 Controllers = Mapping[MemberKind, Controller]
 
-selection_changed: Predicate = any_of(generation_changed, labels_changed, deletion_began)
+selection_changed: Predicate = changed("generation", "labels", "deletionTimestamp")
 """What a server needs to know of its members; their statuses are none of its business."""
 
 

@@ -34,8 +34,8 @@ HASH_ANNOTATION = "mcp-operator.dev/applied-hash"
 """On every child: the hash of what was last applied, so that a removed field is noticed."""
 
 STATUS_DELAY = 0.03
-"""Seconds that the status of a changed member waits. The catalog goes first: people wait for it,
-and the API server would else work on both at the same time."""
+"""Seconds that the status of a changed member waits, unless its server's catalog is written sooner.
+The catalog goes first: people wait for it, and the API server would else work on both at once."""
 
 RECONCILERS: tuple[type[MemberReconciler], ...] = (
     MCPToolReconciler,
@@ -98,32 +98,29 @@ def add_controllers(
     )
     children = ChildrenApplier(world, applier, client)
     confirmations = Confirmations(ask)
-    servers = controller(
-        "MCPServer",
-        MCPServerReconciler(
-            world=world,
-            compiler=compiler,
-            children=children,
-            confirmations=confirmations,
-            statuses=statuses,
-            ledger=ledger,
-            claims=claims,
-            context=context,
-        ),
+    reconciler = MCPServerReconciler(
+        world=world,
+        compiler=compiler,
+        children=children,
+        confirmations=confirmations,
+        statuses=statuses,
+        ledger=ledger,
+        claims=claims,
+        context=context,
     )
+    servers = controller("MCPServer", reconciler)
     members: dict[MemberKind, Controller] = {
-        reconciler.kind: controller(
-            reconciler.kind,
-            reconciler(
-                world=world, compiler=compiler, statuses=statuses, ledger=ledger, claims=claims
-            ),
+        member.kind: controller(
+            member.kind,
+            member(world=world, compiler=compiler, statuses=statuses, ledger=ledger, claims=claims),
             delay=STATUS_DELAY,
         )
-        for reconciler in RECONCILERS
+        for member in RECONCILERS
     }
     confirmations.on_confirmed(servers.enqueue)
     ledger.on_confirmed(lambda member: members[member[0]].enqueue(member[1]))
     children.on_disturbance(servers.enqueue)
+    reconciler.on_published(lambda kind, member: members[kind].queue.hurry(member))
     watch_server(servers, world, children.is_news)
     for kind, member_controller in members.items():
         watch_members(kind, member_controller, world)

@@ -27,6 +27,7 @@ from mcp_operator.core.meta import (
     is_deleting,
     key_of,
     labels_of,
+    name_of,
     uid_of,
 )
 from mcp_operator.runtime.informer import Informer, InformerSet
@@ -86,7 +87,7 @@ class World:
         """
         store = self.members[kind].store
         found = store.list(namespace=server.model.namespace, selector=server.selectors[kind])
-        return sorted((member for member in found if not is_deleting(member)), key=key_of)
+        return sorted([member for member in found if not is_deleting(member)], key=name_of)
 
     def servers_selecting(self, kind: MemberKind, member: Object) -> list[ParsedServer]:
         """Return the servers that select a member now, by name."""

@@ -28,9 +28,9 @@ class SystemClock:
 
 def rfc3339(moment: datetime) -> str:
     """Format as `metav1.Time`: whole seconds, UTC, suffix `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def rfc3339_micro(moment: datetime) -> str:
     """Format as `metav1.MicroTime`: microseconds, UTC, suffix `Z`."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"

@@ -44,6 +44,8 @@ _WHOLE_MAPS: Final = frozenset(
 )
 """Maps that have one owner (`x-kubernetes-map-type: atomic`)."""
 
+_SORTED: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
 _QUANTITY_PARENTS: Final = frozenset({"limits", "requests"})
 _QUANTITY_FIELDS: Final = frozenset({"sizeLimit", "divisor"})
 
@@ -62,7 +64,7 @@ _SUFFIXES: Final = {
 
 def fingerprint(desired: Object) -> str:
     """Return a short hash that is equal for equal objects, whatever the order of their keys."""
-    text = json.dumps(desired, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _SORTED.encode(desired)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

@@ -32,17 +32,16 @@ class Answer:
 
     Attributes:
         status: The HTTP status.
-        headers: The headers, by their names in lower case.
     """
 
     __slots__ = (
-        *("_ahead", "_connection", "_error", "_is_whole", "_parser", "_parts", "_size", "_waiter"),
-        *("headers", "status"),
+        *("_ahead", "_connection", "_error", "_fields", "_is_whole", "_parser", "_parts", "_size"),
+        *("_waiter", "status"),
     )
 
     def __init__(self, connection: Connection) -> None:
         self.status = 0
-        self.headers: dict[str, str] = {}
+        self._fields: list[tuple[bytes, bytes]] = []
         self._connection = connection
         self._parser: HttpResponseParser | None = HttpResponseParser(self)
         self._parts: list[bytes] = []
@@ -51,6 +50,15 @@ class Answer:
         self._is_whole = False
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers, by their names in lower case; made when asked for, which is seldom."""
+        headers: dict[str, str] = {}
+        for name, value in self._fields:
+            key, text = name.decode("latin-1").lower(), value.decode("latin-1")
+            headers[key] = f"{headers[key]}, {text}" if key in headers else text
+        return headers
 
     async def read(self) -> bytes:
         """Return the whole body.
@@ -122,7 +130,8 @@ class Answer:
     def end(self, error: Exception | None) -> None:
         """Take note that the connection is gone: that may be how the body ends (RFC 9112, 6.3)."""
         self._parser = None
-        marked = "content-length" in self.headers or "transfer-encoding" in self.headers
+        headers = self.headers
+        marked = "content-length" in headers or "transfer-encoding" in headers
         if error is self._error is None and self._has_head and not marked:
             self._is_whole = True
             self._wake()
@@ -138,10 +147,8 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; several of one name are a list (RFC 9110, 5.2)."""
-        if self._has_head:
-            return  # a trailer is no header (RFC 9110, 6.5.1)
-        key, text = name.decode("latin-1").lower(), value.decode("latin-1")
-        self.headers[key] = f"{self.headers[key]}, {text}" if key in self.headers else text
+        if not self._has_head:  # a trailer is no header (RFC 9110, 6.5.1)
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Keep the status, unless it is a provisional one such as 100."""
@@ -149,7 +156,7 @@ class Answer:
         if status >= HTTPStatus.OK:
             self.status = status
         else:
-            self.headers.clear()
+            self._fields.clear()
 
     def on_body(self, body: bytes) -> None:
         """Keep a part of the body."""

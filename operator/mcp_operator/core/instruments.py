@@ -19,7 +19,6 @@ class ControllerMetrics:
     """The families of controllers, for one of them."""
 
     def __init__(self, name: str, kind: str, metrics: RuntimeMetrics) -> None:
-        self.active = metrics.active_workers.labels(name)
         self._total = {each: metrics.reconcile_total.labels(name, each) for each in RESULTS}
         self._errors = metrics.reconcile_errors.labels(name)
         self._time = metrics.reconcile_time.labels(name)

@@ -59,6 +59,11 @@ def key_of(obj: Mapping[str, Any]) -> Key:
     return Key(metadata.get("namespace", ""), metadata["name"])
 
 
+def name_of(obj: Mapping[str, Any]) -> str:
+    """Return the name; among objects of one kind and namespace it tells them apart."""
+    return str(obj["metadata"]["name"])
+
+
 def uid_of(obj: Mapping[str, Any]) -> str:
     """Return the uid, empty where the API server has not yet given one."""
     return str(obj["metadata"].get("uid", ""))

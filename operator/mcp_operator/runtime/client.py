@@ -19,13 +19,14 @@ from typing import Any, Final, Unpack
 from pydantic_core import to_json
 
 from mcp_operator.core.connections import Limits
+from mcp_operator.core.echoes import Echoes
 from mcp_operator.core.errors import SettingsError
+from mcp_operator.core.lines import LineSplitter, LineTooLongError
 from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime import wire
 from mcp_operator.runtime.access import Access, in_pod, pod_access, proxy_for
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
-from mcp_operator.runtime.lines import LineSplitter, LineTooLongError
 from mcp_operator.runtime.selection import Selecting
 from mcp_operator.runtime.transport import Request, Transport
 from mcp_operator.runtime.wire import JSON, Page, WatchEvent
@@ -65,6 +66,7 @@ class Client:
         self._transport = transport
         self._field_manager = field_manager
         self._observers: list[WriteObserver] = []
+        self._echoes = Echoes[Any](wire.decode)
 
     @classmethod
     async def connect(
@@ -225,7 +227,7 @@ class Client:
                 splitter = LineSplitter()
                 async for chunk in answer.stream():
                     for line in splitter.feed(chunk):
-                        yield wire.watch_event(line, resource)
+                        yield wire.watch_event(line, resource, self._echoes)
         except LineTooLongError as error:
             raise ApiError(NO_ANSWER, MALFORMED, str(error), request=str(request)) from error
         except ApiError as error:
@@ -312,8 +314,12 @@ class Client:
     ) -> Object:
         query = query or {"fieldManager": self._field_manager}
         headers = {"Content-Type": content_type}
-        raw = await self.request(method, path, query=query, body=body, headers=headers)
-        answer: Object = wire.decode(raw)
+        self._echoes.expected += 1
+        try:
+            raw = await self.request(method, path, query=query, body=body, headers=headers)
+        finally:
+            self._echoes.expected -= 1
+        answer: Object = self._echoes.read(raw.removesuffix(b"\n"))
         if answer.get("kind") == resource.kind:  # some subresources answer with another kind
             wire.clean(answer, resource)
             for observer in self._observers:

@@ -87,6 +87,7 @@ class Controller:
         self._delay = delay
         self._sources: list[Source] = []
         self._metrics = ControllerMetrics(name, kind, metrics)
+        metrics.active_workers.labels(name).set_function(lambda: self.queue.processing)
         metrics.max_concurrent_reconciles.labels(name).set(max_concurrent)
 
     def watch(self, source: Source, mapper: Mapper, *predicates: Predicate) -> Self:
@@ -94,10 +95,12 @@ class Controller:
 
         def handle(event: Event) -> None:
             try:
-                if all(predicate(event) for predicate in predicates):
-                    priority = LOW_PRIORITY if event.initial else 0
-                    for key in mapper(event):
-                        self.enqueue(key, after=self._delay, priority=priority)
+                for predicate in predicates:
+                    if not predicate(event):
+                        return
+                priority = LOW_PRIORITY if event.initial else 0
+                for key in mapper(event):
+                    self.enqueue(key, after=self._delay, priority=priority)
             except Exception:
                 # An object that a mapper cannot read must not stop the informer for all others.
                 self._metrics.panics.inc()
@@ -137,10 +140,7 @@ class Controller:
 
     async def _reconcile(self, key: Key) -> _Outcome:
         fields = {"controller": self.name, "kind": self.kind, "namespace": key.namespace}
-        with (
-            logs.bind(**fields, name=key.name, reconcile_id=f"{random.getrandbits(64):016x}"),
-            self._metrics.active.track_inprogress(),
-        ):
+        with logs.bind(**fields, name=key.name, reconcile_id=f"{random.getrandbits(64):016x}"):
             started = asyncio.get_running_loop().time()
             outcome = await self._attempt(key)
             seconds = asyncio.get_running_loop().time() - started

@@ -30,6 +30,10 @@ minute of silence, and the longest pause between two tries is a minute, too."""
 NO_GC_AT_MOST: Final = 60.0
 """Seconds for which filling the caches may keep the garbage collector off."""
 
+GC_THRESHOLD: Final = 10_000
+"""Containers made, and not freed, after which the youngest are looked through. The usual 700 are
+those of one change: its garbage is mostly freed without that."""
+
 _YIELD_EVERY: Final = 500
 
 _log = logging.getLogger(__name__)
@@ -123,6 +127,7 @@ class InformerSet:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._informers: dict[_Spec, Informer] = {}
+        self._caches: dict[Resource, list[Cache]] = {}
         self._group: asyncio.TaskGroup | None = None
         client.observe_writes(self._written)
 
@@ -144,6 +149,7 @@ class InformerSet:
         informer = self._informers.get(spec)
         if informer is None:
             informer = self._informers[spec] = Informer(self._client, spec, selecting)
+            self._caches.setdefault(resource, []).append(informer.cache)
             if self._group is not None:
                 self._start(self._group, informer)
         return informer
@@ -189,9 +195,8 @@ class InformerSet:
         group.create_task(informer.run(), name=f"informer {informer.resource}")
 
     def _written(self, resource: Resource, obj: Object) -> None:
-        for informer in self._informers.values():
-            if informer.resource == resource:
-                informer.cache.written(obj)
+        for cache in self._caches.get(resource, ()):
+            cache.written(obj)
 
     @asynccontextmanager
     async def _filling(self) -> AsyncIterator[None]:
@@ -213,4 +218,5 @@ class InformerSet:
         except SyncTimeoutError as error:
             _log.warning("Caches fill slowly", extra={"error": str(error)})
         gc.freeze()
+        gc.set_threshold(GC_THRESHOLD)
         gc.enable()

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mcp_operator.core.meta import Object
 
@@ -12,8 +11,7 @@ EventType = Literal["Created", "Updated", "Deleted", "Generic"]
 """`Generic` stands for a nudge without a change of the object (a timer, a resync)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """One change, with the object before and after it.
 
     Attributes:

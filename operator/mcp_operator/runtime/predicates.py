@@ -8,30 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mcp_operator.core.meta import Object, annotations_of, generation_of, is_deleting, labels_of
 from mcp_operator.runtime.notification import Event
 
 Predicate = Callable[[Event], bool]
 
 
-def _on_change(of: Callable[[Object], object]) -> Predicate:
+def changed(*fields: str) -> Predicate:
+    """Let an update pass that changes one of these fields of the metadata.
+
+    The API server counts a `generation` for each change of the spec, and none for the status;
+    `deletionTimestamp` appears when deletion begins.
+    """
+
     def predicate(event: Event) -> bool:
-        return event.old is None or event.new is None or of(event.old) != of(event.new)
+        if event.old is None or event.new is None:
+            return True
+        before, after = event.old["metadata"], event.new["metadata"]
+        for field in fields:  # no generator: this is asked several times for each event
+            old, new = before.get(field), after.get(field)
+            if old != new and (old or new):  # to be empty is to be left out
+                return True
+        return False
 
     return predicate
-
-
-generation_changed = _on_change(generation_of)
-"""The API server counts a generation for each change of the spec, and none for the status."""
-
-labels_changed = _on_change(labels_of)
-"""A label was added, removed or set to another value."""
-
-annotations_changed = _on_change(annotations_of)
-"""An annotation was added, removed or set to another value."""
-
-deletion_began = _on_change(is_deleting)
-"""The object got its `deletionTimestamp`."""
 
 
 def not_own(event: Event) -> bool:
@@ -48,7 +47,5 @@ def any_of(*predicates: Predicate) -> Predicate:
     return lambda event: any(predicate(event) for predicate in predicates)
 
 
-spec_or_meta_changed = any_of(
-    generation_changed, labels_changed, annotations_changed, deletion_began
-)
+spec_or_meta_changed = changed("generation", "labels", "annotations", "deletionTimestamp")
 """All that a user changes; holds back status writes, the operator's own above all."""

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import from_json
 
+from mcp_operator.core.echoes import Echoes
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.errors import MALFORMED, NO_ANSWER, ApiError
 
@@ -15,6 +16,7 @@ APPLY: Final = "application/apply-patch+yaml"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 _EXCERPT: Final = 100
+_MODIFIED: Final = b'{"type":"MODIFIED","object":'
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -85,13 +87,18 @@ def page(body: bytes, resource: Resource) -> Page:
         raise ApiError(NO_ANSWER, MALFORMED, text) from error
 
 
-def watch_event(line: bytes | bytearray, resource: Resource) -> WatchEvent:
-    """Read one line of a watch.
+def watch_event(
+    line: bytes | bytearray, resource: Resource, echoes: Echoes[Any] | None = None
+) -> WatchEvent:
+    """Read one line of a watch; `echoes` are the objects that answers to writes may tell of, too.
 
     Raises:
         ApiError: It is an ERROR event, or no event at all (reason `MALFORMED`).
     """
-    raw = decode(line)
+    if echoes and line.startswith(_MODIFIED):
+        raw = {"type": "MODIFIED", "object": echoes.read(bytes(line[len(_MODIFIED) : -1]))}
+    else:
+        raw = decode(line)
     try:
         kind, obj = raw["type"], raw["object"]
         if kind in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:

@@ -159,6 +159,12 @@ class WorkQueue(Generic[T]):
         elif self._delayed.push(item, asyncio.get_running_loop().time() + after):
             self._schedule()
 
+    def hurry(self, item: T) -> None:
+        """Make an item ready that waits for its time; does nothing for any other."""
+        if item in self._delayed:
+            self._make_ready(item)
+            self._schedule()
+
     def forget(self, item: T) -> None:
         """Reset the rate limiter for an item; does not take it out of the queue."""
         self._rate_limiter.forget(item)
@@ -244,13 +250,13 @@ class WorkQueue(Generic[T]):
                 return
 
     def _schedule(self) -> None:
-        """Keep one timer, set to the earliest due time or before."""
+        """Keep one timer, set to the earliest due time or before; none if nothing is due."""
         due = self._delayed.lowest()
-        if due is None or (self._timer is not None and self._timer.when() <= due):
-            return
-        if self._timer is not None:
+        if self._timer is not None and (due is None or due < self._timer.when()):
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(due, self._release)
+            self._timer = None
+        if self._timer is None and due is not None:
+            self._timer = asyncio.get_running_loop().call_at(due, self._release)
 
     def _release(self) -> None:
         """Make ready what is due; may find nothing if what was due has been discarded."""

@@ -152,7 +152,7 @@ async def test_a_line_that_is_no_event_is_malformed(
 async def test_a_line_without_end_is_malformed(
     api: ScriptedApi, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_operator.runtime.lines.LineSplitter.__init__.__defaults__", (10,))
+    monkeypatch.setattr("mcp_operator.core.lines.LineSplitter.__init__.__defaults__", (10,))
     api.stream(b"x" * 11)
     with pytest.raises(ApiError, match="longer than 10 bytes"):
         await events_of(client)

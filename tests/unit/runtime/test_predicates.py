@@ -8,20 +8,17 @@ from mcp_operator.core.meta import Object
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import (
     Predicate,
-    annotations_changed,
     any_of,
-    deletion_began,
-    generation_changed,
-    labels_changed,
+    changed,
     not_own,
     spec_or_meta_changed,
 )
 
 CHANGES: dict[str, tuple[Predicate, dict[str, Any]]] = {
-    "spec": (generation_changed, {"generation": 2}),
-    "labels": (labels_changed, {"labels": {"team": "a"}}),
-    "annotations": (annotations_changed, {"annotations": {"note": "x"}}),
-    "deletion": (deletion_began, {"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+    "spec": (changed("generation"), {"generation": 2}),
+    "labels": (changed("labels"), {"labels": {"team": "a"}}),
+    "annotations": (changed("annotations"), {"annotations": {"note": "x"}}),
+    "deletion": (changed("deletionTimestamp"), {"deletionTimestamp": "2026-01-01T00:00:00Z"}),
 }
 
 
@@ -42,6 +39,10 @@ def test_each_predicate_passes_its_own_change_and_no_other(change: str) -> None:
 
     assert passing == {change}
     assert spec_or_meta_changed(event)
+
+
+def test_to_be_empty_is_to_be_left_out() -> None:
+    assert not spec_or_meta_changed(update(annotations={}))
 
 
 def test_a_status_write_is_held_back() -> None:
@@ -67,7 +68,7 @@ def test_what_this_process_wrote_itself_is_held_back_where_that_is_asked_for() -
 
 
 def test_any_of_passes_what_one_passes() -> None:
-    either = any_of(labels_changed, annotations_changed)
+    either = any_of(changed("labels"), changed("annotations"))
 
     assert either(update(labels={"a": "b"}))
     assert either(update(annotations={"a": "b"}))

@@ -259,8 +259,7 @@ class MCPToolSpec(ApiModel):
         return tuple(self._inherit(entry) for entry in entries)
 
     def _single(self) -> ToolDefinition:
-        shared = ToolDefinition.model_fields.keys() & type(self).model_fields.keys()
-        given = {name: getattr(self, name) for name in shared & self.model_fields_set}
+        given = {name: getattr(self, name) for name in _SHARED & self.model_fields_set}
         return ToolDefinition.model_construct(**given)
 
     def _inherit(self, entry: ToolDefinition) -> ToolDefinition:
@@ -278,6 +277,7 @@ class MCPToolSpec(ApiModel):
         )
 
 
+_SHARED = ToolDefinition.model_fields.keys() & MCPToolSpec.model_fields.keys()
 _Part = TypeVar("_Part", bound=ApiModel)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_operator.runtime.lines import LineSplitter, LineTooLongError
+from mcp_operator.core.lines import LineSplitter, LineTooLongError
 
 
 @given(
