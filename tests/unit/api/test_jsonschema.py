@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from bench.yardstick import yardstick
+from mcp_operator.api import jsonschema
 from mcp_operator.api.jsonschema import (
     BACKTRACK_LIMIT,
     MAX_ERRORS,
     MAX_SCHEMA_BYTES,
     CompiledSchema,
     SchemaError,
+    check,
 )
 
 WORST_VALIDATION = 3.0
@@ -105,6 +107,25 @@ async def test_no_reference_is_fetched(scheme: str, keyword: str) -> None:
 def test_a_schema_that_cannot_be_served_is_refused_with_a_sentence(schema: Any) -> None:
     with pytest.raises(SchemaError):
         CompiledSchema(schema)
+
+
+@pytest.mark.parametrize("schema", [{"type": "strin"}, nested(40), nested(5000)])
+def test_a_schema_that_is_refused_is_refused_again(schema: Any) -> None:
+    for _ in range(2):
+        with pytest.raises(SchemaError):
+            check(schema)
+
+
+def test_a_schema_that_was_found_sound_is_not_compiled_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    compiled: list[Any] = []
+    monkeypatch.setattr(jsonschema, "CompiledSchema", compiled.append)
+    monkeypatch.setattr(jsonschema, "MAX_SOUND", 2)
+    monkeypatch.setattr(jsonschema, "_sound", {})
+    for number in (1, 1, 2, 1, 3, 3, 1):  # the third makes the first be forgotten
+        check({"type": "object", "minProperties": number})
+    assert [schema["minProperties"] for schema in compiled] == [1, 2, 3, 1]
 
 
 def test_references_within_the_schema_and_cycles_are_fine() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 from typing import Any
 
 import pytest
@@ -81,6 +82,20 @@ def test_what_was_encoded_is_decoded_whatever_it_holds(entries: list[Any], size:
 def test_an_index_survives_its_way_through_a_config_map() -> None:
     text = ENCODED.index.model_dump_json(by_alias=True)
     assert Index.model_validate_json(text) == ENCODED.index
+
+
+@FEW
+@given(entries=st.lists(ENTRIES, max_size=4))
+def test_the_encoding_leaves_out_defaults_and_nothing_else(entries: list[Any]) -> None:
+    whole = catalog(*entries)
+    dumped = whole.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    assert json.loads(whole.canonical()) == {**dumped, "schemaVersion": 1}
+
+
+def test_a_changed_copy_of_an_entry_has_an_encoding_of_its_own() -> None:
+    assert '"search"' in EXAMPLE.tools[0].canonical_json
+    renamed = EXAMPLE.tools[0].model_copy(update={"name": "find"})
+    assert '"find"' in renamed.canonical_json
 
 
 def test_encoding_twice_gives_the_same_bytes() -> None:

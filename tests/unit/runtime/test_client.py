@@ -38,6 +38,11 @@ async def client(api: ScriptedApi, metrics: RuntimeMetrics) -> AsyncIterator[Cli
         yield made
 
 
+def modified(obj: Object) -> bytes:
+    """Return the line of a watch, written as an API server does."""
+    return b'{"type":"MODIFIED","object":' + json.dumps(obj).encode() + b"}\n"
+
+
 async def events_of(client: Client, **arguments: str) -> list[WatchEvent]:
     async with aclosing(client.watch(CONFIG_MAPS, **arguments)) as stream:  # type: ignore[arg-type]
         return [event async for event in stream]
@@ -189,6 +194,30 @@ async def test_writes_name_the_field_manager_and_are_told_to_observers(
     assert patch.path.endswith("/configmaps/a/status")
     assert patch.headers["Content-Type"] == "application/merge-patch+json"
     assert replaced.method == "PUT"
+
+
+async def test_what_a_watch_tells_of_our_own_write_is_the_object_that_the_write_returned(
+    api: ScriptedApi, client: Client
+) -> None:
+    written, changed = config_map("a", 5), config_map("a", 6)
+    api.answer(written)
+    answer = await client.apply(CONFIG_MAPS, config_map("a"))
+    api.stream(*(modified(each) for each in (written, changed)))
+    own, other = await events_of(client)
+    assert own.object is answer
+    assert other == WatchEvent("MODIFIED", changed)
+
+
+@pytest.mark.parametrize("rest", [b"", b',"more":1}', b"}}"])
+async def test_an_event_that_is_cut_short_or_goes_on_is_malformed_after_a_write_too(
+    api: ScriptedApi, client: Client, rest: bytes
+) -> None:
+    api.answer(config_map("a", 5))
+    await client.apply(CONFIG_MAPS, config_map("a"))
+    api.stream(modified(config_map("a", 5)).removesuffix(b"}\n") + rest + b"\n")
+    with pytest.raises(ApiError) as caught:
+        await events_of(client)
+    assert caught.value.reason == MALFORMED
 
 
 async def test_fields_may_be_applied_for_another_manager(api: ScriptedApi, client: Client) -> None:
