@@ -6,12 +6,10 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.access import Access
@@ -22,14 +20,6 @@ from support.objects import CONFIG_MAPS, bookmark, config_map
 from support.scripted_api import ScriptedApi, failure, scripted_client
 
 A = Key("demo", "a")
-
-
-@pytest.fixture
-async def api() -> AsyncIterator[ScriptedApi]:
-    server = ScriptedApi()
-    await server.start()
-    yield server
-    await server.stop()
 
 
 @pytest.fixture
@@ -291,76 +281,6 @@ async def test_a_refused_connection_is_told_from_a_lost_one(
         with pytest.raises(ApiError) as caught:
             await client.create(CONFIG_MAPS, config_map("a"))
     assert caught.value.reason == REFUSED
-
-
-class Credentials:
-    """An access whose parts change under way, as those of a pod do."""
-
-    def __init__(self, api: ScriptedApi) -> None:
-        self.access = Access(api.url, "Bearer one")
-        self.loads = 0
-
-    async def load(self) -> Access:
-        self.loads += 1
-        return replace(self.access)
-
-
-async def test_a_401_makes_the_token_be_read_again_once(
-    api: ScriptedApi, metrics: RuntimeMetrics
-) -> None:
-    credentials = Credentials(api)
-    async with scripted_client(api, metrics, load=credentials.load) as client:
-        credentials.access = replace(credentials.access, authorization="Bearer two")
-        api.fail(401, "Unauthorized")
-        api.answer(config_map("a", 5))
-        await client.apply(CONFIG_MAPS, config_map("a"))
-    tokens = [request.headers["Authorization"] for request in api.received]
-    assert tokens == ["Bearer one", "Bearer two"]
-
-
-async def test_a_401_with_the_same_token_is_final(
-    api: ScriptedApi, metrics: RuntimeMetrics
-) -> None:
-    credentials = Credentials(api)
-    async with scripted_client(api, metrics, load=credentials.load) as client:
-        api.fail(401, "Unauthorized")
-        with pytest.raises(ApiError) as caught:
-            await client.get(CONFIG_MAPS, A)
-    assert caught.value.status == 401
-    assert credentials.loads == 2
-
-
-async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
-    api: ScriptedApi, metrics: RuntimeMetrics, caplog: pytest.LogCaptureFixture
-) -> None:
-    credentials = Credentials(api)
-
-    async def load() -> Access:
-        if credentials.loads:
-            raise SettingsError("the token is empty")
-        return await credentials.load()
-
-    async with scripted_client(api, metrics, load=load, refresh_every=0.0) as client:
-        api.answer(config_map("a", 5))
-        await client.get(CONFIG_MAPS, A)
-    assert api.received[0].headers["Authorization"] == "Bearer one"
-    assert "old ones stay in use" in caplog.text
-
-
-async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
-    api: ScriptedApi, metrics: RuntimeMetrics
-) -> None:
-    credentials = Credentials(api)
-    async with scripted_client(api, metrics, load=credentials.load, refresh_every=0.0) as client:
-        sessions = client._transport._connections
-        credentials.access = replace(credentials.access, authorization="Bearer two")
-        api.answer(config_map("a", 5))
-        await client.get(CONFIG_MAPS, A)
-        assert len(sessions) == 1
-        credentials.access = replace(credentials.access, server_name="api")
-        api.answer(config_map("a", 5))
-        await client.get(CONFIG_MAPS, A)
-        assert len(sessions) == 2
 
 
 async def test_no_more_requests_are_under_way_than_allowed(

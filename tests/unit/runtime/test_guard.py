@@ -33,14 +33,6 @@ class Guard:
 
 
 @pytest.fixture
-async def api() -> AsyncIterator[ScriptedApi]:
-    server = ScriptedApi()
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
 def guard() -> Guard:
     return Guard()
 

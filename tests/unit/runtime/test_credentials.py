@@ -1,0 +1,87 @@
+"""How a client goes on when its token or its CA is no longer that of before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mcp_operator.core.errors import SettingsError
+from mcp_operator.core.meta import Key
+from mcp_operator.core.metrics import RuntimeMetrics
+from mcp_operator.runtime.access import Access
+from mcp_operator.runtime.errors import ApiError
+from support.objects import CONFIG_MAPS, config_map
+from support.scripted_api import ScriptedApi, scripted_client
+
+A = Key("demo", "a")
+
+
+class Credentials:
+    """An access whose parts change under way, as those of a pod do."""
+
+    def __init__(self, api: ScriptedApi) -> None:
+        self.access = Access(api.url, "Bearer one")
+        self.loads = 0
+
+    async def load(self) -> Access:
+        self.loads += 1
+        return replace(self.access)
+
+
+async def test_a_401_makes_the_token_be_read_again_once(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    credentials = Credentials(api)
+    async with scripted_client(api, metrics, load=credentials.load) as client:
+        credentials.access = replace(credentials.access, authorization="Bearer two")
+        api.fail(401, "Unauthorized")
+        api.answer(config_map("a", 5))
+        await client.apply(CONFIG_MAPS, config_map("a"))
+    tokens = [request.headers["Authorization"] for request in api.received]
+    assert tokens == ["Bearer one", "Bearer two"]
+
+
+async def test_a_401_with_the_same_token_is_final(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    credentials = Credentials(api)
+    async with scripted_client(api, metrics, load=credentials.load) as client:
+        api.fail(401, "Unauthorized")
+        with pytest.raises(ApiError) as caught:
+            await client.get(CONFIG_MAPS, A)
+    assert caught.value.status == 401
+    assert credentials.loads == 2
+
+
+async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
+    api: ScriptedApi, metrics: RuntimeMetrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    credentials = Credentials(api)
+
+    async def load() -> Access:
+        if credentials.loads:
+            raise SettingsError("the token is empty")
+        return await credentials.load()
+
+    async with scripted_client(api, metrics, load=load, refresh_every=0.0) as client:
+        api.answer(config_map("a", 5))
+        await client.get(CONFIG_MAPS, A)
+    assert api.received[0].headers["Authorization"] == "Bearer one"
+    assert "old ones stay in use" in caplog.text
+
+
+async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    credentials = Credentials(api)
+    async with scripted_client(api, metrics, load=credentials.load, refresh_every=0.0) as client:
+        sessions = client._transport._connections
+        credentials.access = replace(credentials.access, authorization="Bearer two")
+        api.answer(config_map("a", 5))
+        await client.get(CONFIG_MAPS, A)
+        assert len(sessions) == 1
+        credentials.access = replace(credentials.access, server_name="api")
+        api.answer(config_map("a", 5))
+        await client.get(CONFIG_MAPS, A)
+        assert len(sessions) == 2
