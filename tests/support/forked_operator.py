@@ -50,19 +50,22 @@ class ForkedOperator:
         ]
         self._process = _forks().Process(target=_run, args=(command, self._log), daemon=True)
         self._process.start()
+        self._is_gone = False
 
     def said(self) -> str:
         """Return what it has logged, warnings and worse."""
         return self._log.read_text(encoding="utf-8")
 
     def kill(self) -> None:
-        """End it with SIGKILL."""
-        self._process.kill()
+        """End it with SIGKILL, unless it is gone: a request of it may outlive it."""
+        if not self._is_gone:
+            self._process.kill()
 
     async def gone(self) -> None:
         """Wait until it has ended."""
         await asyncio.to_thread(self._process.join)
         self._process.close()
+        self._is_gone = True
 
 
 def _run(command: list[str], log: Path) -> None:
