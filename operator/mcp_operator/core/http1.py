@@ -301,9 +301,10 @@ class Connection(Wire):
             return
         self._is_sending = True
         for start in range(0, len(body), _PART):
-            guard()
             part = body[start : start + _PART]
-            self.write(part if start else head + part)
+            sealed = self.sealed(part if start else head + part)
+            guard()  # last of all: a process may be frozen for long between any two instructions
+            self.transport.write(sealed)
             await self.writable()
             if not self.is_open:
                 return  # why is for the answer to tell

@@ -92,11 +92,14 @@ class Wire(asyncio.Protocol, ABC):
 
     def write(self, data: bytes) -> None:
         """Send something, as soon as it can be."""
+        self.transport.write(self.sealed(data))
+
+    def sealed(self, data: bytes) -> bytes:
+        """Return what goes over TCP for some data. It must be sent, and before anything else."""
         if self._tls is None:
-            self.transport.write(data)
-        else:
-            self._tls.write(data)
-            self._flush()
+            return data
+        self._tls.write(data)
+        return self._outgoing.read()
 
     async def writable(self) -> None:
         """Wait until what was sent is on its way, or the connection gone."""
