@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mcp_operator.api.conditions import Condition, ConditionType
@@ -56,7 +56,8 @@ that the operator does not own, a kind that is not installed, or a pod that does
 class _Assembled:
     """The last catalog of a server, and exactly what it was made from.
 
-    Of the members, `news` are those that the catalog before did not have as they are.
+    Of the members, `news` are those that the catalog before did not have as they are, until they
+    have been told of.
     """
 
     generation_of: ParsedServer
@@ -135,7 +136,7 @@ class MCPServerReconciler:
             problem, failure = await self._apply(raw, server, assembled, around)
         except OwnerGoneError:
             return None  # its deletion, or what it keeps of its namespace, will bring us back
-        self._tell_published(assembled.news)
+        self._tell_published(request, assembled)
         view = self._view(request, server, assembled, around, problem)
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)
@@ -150,7 +151,7 @@ class MCPServerReconciler:
     async def _assemble(self, key: Key, server: ParsedServer) -> _Assembled:
         members = tuple(
             [
-                self._compiler.known(member) or await self._compiler.compile(member)
+                await self._compiler.compile(member)
                 for kind in server.selectors
                 for member in self._world.selected(server, kind)
             ]
@@ -191,10 +192,13 @@ class MCPServerReconciler:
             return problem, None
         return None, None
 
-    def _tell_published(self, news: Iterable[Compiled]) -> None:
-        for member in news:
+    def _tell_published(self, key: Key, assembled: _Assembled) -> None:
+        if not assembled.news:
+            return
+        for member in assembled.news:
             for handler in self._published:
                 handler(member.kind, member.key)
+        self._assembled[key] = replace(assembled, news=())
 
     def _frame(
         self, key: Key, server: ParsedServer, assembled: _Assembled, around: Surroundings

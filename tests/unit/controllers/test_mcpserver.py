@@ -52,6 +52,10 @@ async def test_the_changed_members_of_a_catalog_are_told_once_it_is_applied(benc
     bench.cluster.tool("find", description="new")
     await bench.reconcile()
     assert told == [("MCPTool", "find")]
+    told.clear()
+    bench.available()
+    await bench.reconcile()
+    assert told == []
 
 
 @pytest.mark.looptime
