@@ -1,12 +1,8 @@
-"""Splits a stream of chunks into lines, for watches: one JSON document a line."""
+"""Splits a stream of chunks into lines."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-LINE_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes. An object is at most 1.5 MiB (etcd, --max-request-bytes), so a longer line is garbage."""
 
 
 class LineTooLongError(ValueError):
@@ -14,9 +10,13 @@ class LineTooLongError(ValueError):
 
 
 class LineSplitter:
-    """Collects chunks and gives back the lines that are complete."""
+    """Collects chunks and gives back the lines that are complete.
 
-    def __init__(self, limit: int = LINE_LIMIT) -> None:
+    Args:
+        limit: Bytes that a line may have.
+    """
+
+    def __init__(self, limit: int) -> None:
         self._limit = limit
         self._rest = bytearray()
 

@@ -43,6 +43,9 @@ WATCH_IDLE: Final = 70.0
 WATCH_SECONDS: Final = (300, 600)
 """The server ends a watch after a time between these; client-go, tools/cache/reflector.go."""
 
+LINE_LIMIT: Final = 16 * 1024 * 1024
+"""Bytes. An object is at most 1.5 MiB (etcd, --max-request-bytes), so a longer line is garbage."""
+
 TOKEN_REFRESH: Final = 60.0
 """Seconds; client-go, transport/token_source.go. Tokens in pods last an hour."""
 
@@ -224,7 +227,7 @@ class Client:
         try:
             async with self._transport.stream(request) as answer:
                 opened = True
-                splitter = LineSplitter()
+                splitter = LineSplitter(LINE_LIMIT)
                 async for chunk in answer.stream():
                     for line in splitter.feed(chunk):
                         yield wire.watch_event(line, resource, self._echoes)

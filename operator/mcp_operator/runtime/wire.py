@@ -87,15 +87,13 @@ def page(body: bytes, resource: Resource) -> Page:
         raise ApiError(NO_ANSWER, MALFORMED, text) from error
 
 
-def watch_event(
-    line: bytes | bytearray, resource: Resource, echoes: Echoes[Any] | None = None
-) -> WatchEvent:
+def watch_event(line: bytes | bytearray, resource: Resource, echoes: Echoes[Any]) -> WatchEvent:
     """Read one line of a watch; `echoes` are the objects that answers to writes may tell of, too.
 
     Raises:
         ApiError: It is an ERROR event, or no event at all (reason `MALFORMED`).
     """
-    if echoes and line.startswith(_MODIFIED):
+    if echoes and line.startswith(_MODIFIED) and line.endswith(b"}"):
         raw = {"type": "MODIFIED", "object": echoes.read(bytes(line[len(_MODIFIED) : -1]))}
     else:
         raw = decode(line)

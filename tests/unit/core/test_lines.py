@@ -13,7 +13,7 @@ from mcp_operator.core.lines import LineSplitter, LineTooLongError
 )
 def test_lines_are_the_same_however_the_stream_is_cut(lines: list[bytes], size: int) -> None:
     stream = b"".join(line + b"\n" for line in lines)
-    splitter = LineSplitter()
+    splitter = LineSplitter(limit=1000)
     seen = [
         bytes(line)
         for start in range(0, len(stream), size)
@@ -23,7 +23,7 @@ def test_lines_are_the_same_however_the_stream_is_cut(lines: list[bytes], size: 
 
 
 def test_an_incomplete_line_is_kept_for_the_next_chunk() -> None:
-    splitter = LineSplitter()
+    splitter = LineSplitter(limit=1000)
     assert splitter.feed(b"a\nb") == [b"a"]
     assert splitter.feed(b"c") == []
     assert splitter.feed(b"\n") == [b"bc"]

@@ -147,7 +147,7 @@ async def test_a_line_that_is_no_event_is_malformed(
 async def test_a_line_without_end_is_malformed(
     api: ScriptedApi, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_operator.core.lines.LineSplitter.__init__.__defaults__", (10,))
+    monkeypatch.setattr("mcp_operator.runtime.client.LINE_LIMIT", 10)
     api.stream(b"x" * 11)
     with pytest.raises(ApiError, match="longer than 10 bytes"):
         await events_of(client)
@@ -198,7 +198,7 @@ async def test_what_a_watch_tells_of_our_own_write_is_the_object_that_the_write_
     assert other == WatchEvent("MODIFIED", changed)
 
 
-@pytest.mark.parametrize("rest", [b"", b',"more":1}', b"}}"])
+@pytest.mark.parametrize("rest", [b"", b"]", b',"more":1}', b"}}"])
 async def test_an_event_that_is_cut_short_or_goes_on_is_malformed_after_a_write_too(
     api: ScriptedApi, client: Client, rest: bytes
 ) -> None:
