@@ -88,7 +88,7 @@ class Compiled:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slots", tuple(map(slot_of, self.entries)))
-        object.__setattr__(self, "secrets", tuple(map(secrets_of, self.entries)))
+        object.__setattr__(self, "secrets", tuple(map(_secrets_of, self.entries)))
 
     @property
     def precedence(self) -> tuple[str, Key]:
@@ -116,7 +116,7 @@ def slot_of(entry: Entry) -> Slot:
             return Slot("resources", entry.uri or entry.uri_template)
 
 
-def secrets_of(entry: Entry) -> frozenset[SecretKey]:
+def _secrets_of(entry: Entry) -> frozenset[SecretKey]:
     """Return the Secret keys that a gateway must read to serve an entry."""
     match entry:
         case ToolEntry():

@@ -31,24 +31,15 @@ class Compiler:
         """Drop the result of an object that is gone."""
         self._results.pop(uid, None)
 
-    def known(self, raw: Object) -> Compiled | None:
-        """Return what `compile` would, where that needs no more than a look.
-
-        A server asks this for all that it selects, at each change.
-        """
-        known = self._known(raw)
-        if known is not None and self._reader.still_holds(known.references, known.facts):
-            return known.compiled
-        return None
-
     async def compile(self, raw: Object) -> Compiled:
         """Return what an object contributes and what is wrong with it.
 
         Raises:
             ApiError: What it refers to could not be read.
         """
-        if (unchanged := self.known(raw)) is not None:
-            return unchanged
+        known = self._known(raw)
+        if known is not None and self._reader.still_holds(known.references, known.facts):
+            return known.compiled  # a server asks this for all that it selects, at each change
         try:
             parsed = self._parser.member(raw)
         except InvalidError as error:

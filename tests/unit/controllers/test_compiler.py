@@ -37,17 +37,6 @@ async def test_an_unchanged_member_gives_the_identical_result(
     assert await compiler.compile(relabelled) is first
 
 
-async def test_what_is_known_takes_no_more_than_a_look(
-    cluster: CachedCluster, compiler: Compiler
-) -> None:
-    raw = cluster.tool("search")
-    assert compiler.known(raw) is None
-    first = await compiler.compile(raw)
-    assert compiler.known(raw) is first
-    cluster.remove("Service", "orders")
-    assert compiler.known(raw) is None
-
-
 async def test_another_spec_gives_another_result(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
