@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Final
 
 import pytest
@@ -115,6 +116,17 @@ async def answers(
     return {question: await _may(client, namespace, user, question) for question in questions}
 
 
+async def come_to_allow(
+    client: Client, namespace: str, user: str, expected: Mapping[str, bool]
+) -> None:
+    """Wait until a user may do exactly what is expected: bindings are heard of a little later."""
+
+    async def allowed() -> dict[str, bool]:
+        return await answers(client, namespace, user, list(expected))
+
+    await eventually(allowed, expected)
+
+
 async def _may(client: Client, namespace: str, user: str, question: str) -> bool:
     verb, _, target = question.partition(" ")
     resource, _, subresource = target.partition("/")
@@ -162,11 +174,7 @@ async def test_a_role_bound_alone_allows_exactly_this(
 ) -> None:
     user = await bind(client, namespace, role)
     questions = list(OURS[role])
-
-    async def allowed() -> dict[str, bool]:
-        return await answers(client, namespace, user, questions)
-
-    await eventually(allowed, OURS[role])  # the API server hears of the binding a little later
+    await come_to_allow(client, namespace, user, OURS[role])
     elsewhere = await answers(client, "default", user, questions)
     assert set(elsewhere.values()) == {False}
 
@@ -183,11 +191,7 @@ async def test_the_built_in_roles_come_to_include_ours(
         for question, allowed in BUILT_IN[role].items()
         if question.split()[1].split("/")[0] in PLURALS
     }
-
-    async def allowed() -> dict[str, bool]:
-        return await answers(client, namespace, user, list(expected))
-
-    await eventually(allowed, expected)
+    await come_to_allow(client, namespace, user, expected)
 
 
 async def test_whoever_edits_tools_reads_no_secret(
@@ -195,9 +199,5 @@ async def test_whoever_edits_tools_reads_no_secret(
 ) -> None:
     user = await bind(client, namespace, "mcp-operator-edit")
     asked = [f"{verb} secrets" for verb in ALL]
-
-    async def allowed() -> bool:
-        return await _may(client, namespace, user, "patch mcptools")
-
-    await eventually(allowed, expected=True)
+    await come_to_allow(client, namespace, user, {"patch mcptools": True})
     assert set((await answers(client, namespace, user, asked)).values()) == {False}
