@@ -241,7 +241,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure propagation, scale, queue and failover; compare with the baseline (`-- --help`)."""
+    """Measure propagation, cold start, scale, failover; compare with the baseline (`-- --help`)."""
     python(session, "tests/bench", *session.posargs)
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import failover, propagation, scale, workqueue
+from bench import cold, failover, propagation, scale, workqueue
 from bench.baseline import BASELINE, Report, differences, read, write
 from bench.yardstick import yardstick
 from support.connected import connected
@@ -30,16 +30,25 @@ def say(line: str = "") -> None:
 
 async def _propagation(cluster: Cluster, report: Report, changes: int) -> None:
     for servers, tools in SHAPES:
-        rows, facts = await propagation.measure(cluster.kubeconfig, servers, tools, changes)
+        rows, rss_mb = await propagation.measure(cluster.kubeconfig, servers, tools, changes)
         say(f"\n{servers} server(s) with {tools} tools; medians, per change:")
         say(propagation.table(rows))
-        say("  " + ", ".join(f"{name} {value:,.2f}" for name, value in facts.items()))
+        say(f"  RSS {rss_mb:,.1f} MB")
         prefix = f"{servers}x{tools}"
         for row in rows:
             if row.cpu_ms:
                 report.counts[f"{prefix} {row.name}: writes"] = row.writes
                 report.cpu_seconds[f"{prefix} {row.name}"] = row.cpu_ms / 1000
-        report.cpu_seconds[f"{prefix} from cold"] = facts["cold_cpu_seconds"]
+
+
+async def _cold(cluster: Cluster, report: Report, changes: int) -> None:
+    say("\nfrom the start of an operator until all is converged:")
+    for servers, tools in SHAPES:
+        for rollouts in (True, False):
+            figures = await cold.measure(cluster, servers, tools, rollouts=rollouts)
+            name = f"{servers}x{tools} from cold" + ("" if rollouts else ", no rollouts")
+            say(f"  {name}: " + ", ".join(f"{k} {v:,.2f}" for k, v in figures.items()))
+            report.cpu_seconds[name] = figures["cpu_seconds"]
 
 
 async def _scale(cluster: Cluster, report: Report, changes: int) -> None:
@@ -66,6 +75,7 @@ async def _failover(cluster: Cluster, report: Report, changes: int) -> None:
 
 PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {
     "propagation": _propagation,
+    "cold": _cold,
     "scale": _scale,
     "queue": _queue,
     "failover": _failover,

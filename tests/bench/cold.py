@@ -1,23 +1,30 @@
-"""How long the writes of a cold start take by themselves, sent by a client that decides nothing.
+"""How long an operator takes from its start until servers that it never saw are converged.
 
-The API server and etcd have these cores to themselves and the client. What an operator takes longer
-is what it adds: its start, its decisions and the waits between them.
+Measured twice. kube-controller-manager rolls the new Deployments out meanwhile, which no part of
+convergence waits for, but which on one machine takes a third of its cores; so once with it, as on a
+laptop, and once without, as where the control plane has cores of its own.
+
+The floor is how long the same writes take by themselves, sent by a client that decides nothing.
+What an operator takes longer is what it adds: its start, its decisions and the waits between them.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
-from bench.ground import furnish
+from bench.ground import converged, furnish
+from bench.pod import Account
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.resources import CHILDREN, HTTPROUTES
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
 from support.connected import connected, own_namespace
+from support.controlplane import Cluster
 from support.shop import Shop
 
 WRITERS = 8
@@ -29,25 +36,51 @@ Write = tuple[Resource, Object, str]
 """What is applied to which resource and subresource."""
 
 
-async def floor(kubeconfig: Path, name: str, servers: int, tools: int, like: Shop) -> float:
-    """Return the seconds for all children and statuses of such servers and tools.
+async def measure(
+    cluster: Cluster, servers: int, tools: int, *, rollouts: bool
+) -> dict[str, float]:
+    """Converge so many servers with so many tools each from cold, and measure the floor of it."""
+    name = f"bench-cold-{servers}x{tools}-{int(rollouts)}-{os.getpid()}"
+    async with (
+        connected(cluster.kubeconfig) as client,
+        own_namespace(client, name) as shop,
+        own_namespace(client, f"{name}-floor") as empty,
+        Account(client, cluster.kubeconfig, shop.namespace) as account,
+    ):
+        for each in (shop, empty):
+            await furnish(each, servers, tools)
+        with contextlib.nullcontext() if rollouts else cluster.without_controllers():
+            figures = await _start(client, shop, account, tools)
+            return figures | {"floor_seconds": await _floor(client, empty, like=shop)}
 
-    Args:
-        kubeconfig: An administrator's.
-        name: A namespace for it.
-        servers: So many of them.
-        tools: So many for each.
-        like: Where an operator has written the same for the same servers and tools.
-    """
-    async with connected(kubeconfig) as client, own_namespace(client, name) as shop:
-        await furnish(shop, servers, tools)
-        writes = [*await _children(like), *await _statuses(like)]
-        limit = asyncio.Semaphore(WRITERS)
-        began = time.perf_counter()
-        async with asyncio.TaskGroup() as group:
-            for write in writes:
-                group.create_task(_send(client, shop.namespace, write, limit))
-        return time.perf_counter() - began
+
+async def _start(client: Client, shop: Shop, account: Account, tools: int) -> dict[str, float]:
+    began = time.perf_counter()
+    operator = account.operator()
+    try:
+        await operator.ready()
+        await converged(client, shop.namespace, tools)
+        seconds, cpu = time.perf_counter() - began, operator.cpu_seconds()
+        requests = await operator.quiet()
+    finally:
+        operator.stop()
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "writes": float(requests.total() - requests["GET"]),
+        "reads": float(requests["GET"]),
+    }
+
+
+async def _floor(client: Client, empty: Shop, like: Shop) -> float:
+    """Return the seconds for all children and statuses that an operator has written elsewhere."""
+    writes = [*await _children(like), *await _statuses(like)]
+    limit = asyncio.Semaphore(WRITERS)
+    began = time.perf_counter()
+    async with asyncio.TaskGroup() as group:
+        for write in writes:
+            group.create_task(_send(client, empty.namespace, write, limit))
+    return time.perf_counter() - began
 
 
 async def _send(client: Client, namespace: str, write: Write, limit: asyncio.Semaphore) -> None:

@@ -17,7 +17,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import cold
 from bench.ground import converged, furnish
 from bench.pod import Account
 from mcp_operator.api.v1alpha1 import MCPTOOLS
@@ -89,38 +88,26 @@ class Witness:
 
 async def measure(
     kubeconfig: Path, servers: int, tools: int, changes: int
-) -> tuple[list[Figures], dict[str, float]]:
-    """Measure updates, creations and deletions in one shape, and the cold convergence."""
+) -> tuple[list[Figures], float]:
+    """Measure updates, creations and deletions in one shape, and the memory that it takes."""
     async with (
         connected(kubeconfig) as client,
         own_namespace(client, f"bench-{servers}x{tools}-{os.getpid()}") as shop,
         Account(client, kubeconfig, shop.namespace) as account,
     ):
         await furnish(shop, servers, tools)
-        began = time.perf_counter()
         operator = account.operator()
         try:
             await operator.ready()
             await converged(client, shop.namespace, tools)
-            facts = {
-                "cold_seconds": time.perf_counter() - began,
-                "cold_cpu_seconds": operator.cpu_seconds(),
-            }
-            settled = await operator.quiet()
-            facts |= {
-                "cold_writes": float(settled.total() - settled["GET"]),
-                "cold_reads": float(settled["GET"]),
-                "rss_mb": operator.rss_mib() * 2**20 / 1e6,
-            }
+            await operator.quiet()
+            rss_mb = operator.rss_mib() * 2**20 / 1e6
             rows = await _changes(operator, client, shop, servers, changes)
         finally:
             operator.stop()
-        facts["cold_floor_seconds"] = await cold.floor(
-            kubeconfig, f"{shop.namespace}-floor", servers, tools, like=shop
-        )
         size = len(json.dumps(await shop.get("ConfigMap", config_name("team-0"))))
         rows.append(await _floor(client, shop, changes, size))
-    return rows, facts
+    return rows, rss_mb
 
 
 async def _changes(

@@ -4,10 +4,13 @@ TLS, RBAC, ServiceAccount admission and Pod Security work as in a cluster. There
 and no node; `support.kubelet` stands in where Pods must run.
 """
 
+import contextlib
 import http.client
 import os
 import ssl
 import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -64,6 +67,9 @@ class Cluster(Protocol):
     audit_log: Path | None
     has_controllers: bool
 
+    def without_controllers(self) -> AbstractContextManager[None]:
+        """Has kube-controller-manager do nothing meanwhile, where it is ours to stop."""
+
     def stop(self) -> None:
         """Ends what was started."""
 
@@ -93,6 +99,10 @@ class ExistingCluster:
                 "correct it or unset it"
             )
         self.kubeconfig = kubeconfig
+
+    def without_controllers(self) -> AbstractContextManager[None]:
+        """Leaves them as they are."""
+        return contextlib.nullcontext()
 
     def stop(self) -> None:
         """Leaves the cluster as it is."""
@@ -137,8 +147,17 @@ class ControlPlane:
         By itself it looks for new kinds every 30 s (kubernetes, garbagecollector.go, Sync), and
         until then does not see that an owner of such a kind is deleted.
         """
+        with self.without_controllers():
+            pass
+
+    @contextlib.contextmanager
+    def without_controllers(self) -> Iterator[None]:
+        """Ends kube-controller-manager, and starts another at the end."""
         if self.has_controllers:
             self._controllers.stop()
+        try:
+            yield
+        finally:
             self._start_controller_manager()
 
     def kill_api_server(self) -> None:
