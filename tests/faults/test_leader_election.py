@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import AsyncIterator
-from typing import NoReturn
 
 import pytest
 
@@ -17,6 +16,7 @@ from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import LeadershipLostError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
+from support.elections import live_on
 from support.operator_process import OperatorProcess
 from support.shop import Shop
 from support.waiting import eventually
@@ -41,7 +41,7 @@ class Replica:
             retry_period=PERIOD,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
-            give_up=self._end,
+            end_process_in=live_on,
         )
         self.task = asyncio.create_task(self.elector.run(self._lead))
 
@@ -52,11 +52,6 @@ class Replica:
             await asyncio.Event().wait()
         finally:
             self.ended = min(self.ended, now())
-
-    def _end(self) -> NoReturn:
-        """Stand for the end of the process, with which this test's would end."""
-        self.ended = min(self.ended, asyncio.get_running_loop().time())
-        raise LeadershipLostError("the work did not stop in time")
 
     async def leads(self) -> bool:
         return self.elector.is_leader

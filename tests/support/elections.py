@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import NoReturn
 
 from mcp_operator.core.clock import Clock, SystemClock
 from mcp_operator.core.meta import Key, Object
@@ -100,15 +100,16 @@ class SteppedClock:
         return datetime.now(UTC) + self.offset
 
 
-class GaveUpError(Exception):
-    """Stands for the end of the process."""
+def live_on(_: float | None) -> None:
+    """Set no alarm: the process is that of the tests."""
 
 
-def give_up() -> NoReturn:
-    raise GaveUpError
-
-
-def elector(client: FakeClient, identity: str = "one", clock: Clock | None = None) -> LeaderElector:
+def elector(
+    client: FakeClient,
+    identity: str = "one",
+    clock: Clock | None = None,
+    end_process_in: Callable[[float | None], None] = live_on,
+) -> LeaderElector:
     return LeaderElector(
         client,
         namespace=LEASE.namespace,
@@ -116,7 +117,7 @@ def elector(client: FakeClient, identity: str = "one", clock: Clock | None = Non
         identity=identity,
         clock=clock or SystemClock(),
         metrics=client.metrics,
-        give_up=give_up,
+        end_process_in=end_process_in,
     )
 
 

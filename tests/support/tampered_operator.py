@@ -2,8 +2,10 @@
 
     python tampered_operator.py DIRECTORY operator ...
 
-Two files in the directory tell what to do: `clock` holds the hours by which the clock is wrong, and
-where `freeze` is, the process removes it and stops when it is about to send its next write.
+Files in the directory tell what to do: `clock` holds the hours by which the clock is wrong; where
+`freeze-asking` is, the process removes it and stops when it is about to ask whether it may send its
+next write, without an alarm that would end it when it goes on; and where `freeze-allowed` is, when
+that has just been allowed.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mcp_operator.cli import main
+from mcp_operator.core.alarm import end_process_in
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.http1 import Answer, Connection
 
@@ -40,13 +43,22 @@ async def freeze_and_ask(
     within: float | None,
     silence: float | None,
 ) -> Answer:
-    wish = directory / "freeze"
-    if head.startswith(b"PATCH ") and wish.exists():
-        wish.unlink()
-        os.kill(os.getpid(), signal.SIGSTOP)
-    return await ask(self, head, body, guard, within=within, silence=silence)
+    def guard_and_freeze() -> None:
+        guard()
+        freeze("freeze-allowed")
+
+    def freeze(moment: str) -> None:
+        wish = directory / moment
+        if head.startswith(b"PATCH ") and wish.exists():
+            wish.unlink()
+            if moment == "freeze-asking":
+                end_process_in(None)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+    freeze("freeze-asking")
+    return await ask(self, head, body, guard_and_freeze, within=within, silence=silence)
 
 
 SystemClock.now = now  # type: ignore[assignment, method-assign]  # of all who ask
-Connection.ask = freeze_and_ask  # type: ignore[method-assign]  # the last step before the guard
+Connection.ask = freeze_and_ask  # type: ignore[method-assign]  # asks the guard, and sends
 sys.exit(main())

@@ -17,6 +17,7 @@ from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import http_ask
 from mcp_operator.controllers.wiring import add_controllers
+from mcp_operator.core.alarm import end_process_in, helping_threads
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key
@@ -46,6 +47,7 @@ async def run_operator(settings: OperatorSettings) -> None:
         OperatorError: It could not start, or must not go on.
     """
     metrics = RuntimeMetrics(new_registry())
+    asyncio.get_running_loop().set_default_executor(helping_threads())
     async with (
         _connected(settings, metrics) as client,
         # Apart, so that the lease is renewed even while all requests of the workers hang.
@@ -125,6 +127,7 @@ def _elector(settings: OperatorSettings, client: Client, identity: str) -> Leade
             retry_period=settings.retry_period,
             clock=SystemClock(),
             metrics=client.metrics,
+            end_process_in=end_process_in,
         )
     except ValueError as error:
         raise SettingsError(f"--lease-duration and its kin do not fit: {error}") from error

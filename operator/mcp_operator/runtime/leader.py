@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Final, NoReturn
+from typing import Final
 
 from mcp_operator.core.clock import Clock, rfc3339_micro
 from mcp_operator.core.meta import Key, Object, Resource
@@ -34,10 +33,6 @@ Write = Callable[[Resource, Object], Awaitable[Object]]
 _log = logging.getLogger(__name__)
 
 
-def _exit() -> NoReturn:
-    os._exit(1)
-
-
 @dataclass(eq=False)
 class LeaderElector:
     """Takes part in the election of a leader.
@@ -55,8 +50,9 @@ class LeaderElector:
         retry_period: Seconds between renewals. Others look three to five times as often.
         clock: Tells the time that is written into the lease.
         metrics: Shows who leads.
-        give_up: Ends the process at once. Called if the work has not stopped when the lease runs
-            out, because two leaders at a time are worse than none.
+        end_process_in: Sees to it that the process ends in so many seconds, in whatever state it
+            is then, unless called again before, with None for never; see `core.alarm`. That is to
+            be at the end of the lease, because two leaders at a time are worse than none.
 
     Raises:
         ValueError: The times do not grow from `retry_period` to `lease_duration`.
@@ -72,7 +68,7 @@ class LeaderElector:
     retry_period: float = 2.0
     clock: Clock
     metrics: RuntimeMetrics
-    give_up: Callable[[], NoReturn] = _exit
+    end_process_in: Callable[[float | None], None]
 
     def __post_init__(self) -> None:
         if not self.retry_period < self.renew_deadline < self.lease_duration:
@@ -156,15 +152,16 @@ class LeaderElector:
     async def _stop(self, work: asyncio.Future[None], renewing: asyncio.Task[None]) -> None:
         """Stop working, then renewing, then let others lead; all before the lease runs out."""
         work.cancel()
-        while not work.done():
-            left = self._renewed_at + self.lease_duration - self._now()
-            if left <= 0:
-                _log.critical("Work did not stop in time; ending the process", extra=self._who())
-                self.give_up()
-            await asyncio.wait({work}, timeout=left)
+        left = self._renewed_at + self.lease_duration - self._now()
+        if not (await asyncio.wait({work}, timeout=left / 2))[0]:
+            _log.warning(
+                "Work is slow to stop; the process ends if the lease does", extra=self._who()
+            )
+            await asyncio.wait({work})
         held = not renewing.done()
         renewing.cancel()
         await asyncio.wait({renewing})
+        self.end_process_in(None)
         self._set_leads(leads=False)
         if held:
             await self._release()
@@ -209,6 +206,7 @@ class LeaderElector:
         self._written = self._spec(lease.get("spec", {}))
         self._observe(await write(LEASES, {**lease, "spec": self._written}))
         self._renewed_at = sent
+        self.end_process_in(sent + self.lease_duration - self._now())
         return True
 
     async def _release(self) -> None:

@@ -16,6 +16,7 @@ from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
 from mcp_operator.runtime.recorder import EVENTS, EventRecorder
 from mcp_operator.runtime.status import StatusWriter
+from support.elections import live_on
 from support.objects import CONFIG_MAPS
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -254,6 +255,7 @@ async def test_two_replicas_lead_one_after_the_other(
             retry_period=0.2,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
+            end_process_in=live_on,
         )
 
     first, second = Watch(), Watch()

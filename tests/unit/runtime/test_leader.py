@@ -10,8 +10,22 @@ from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.errors import LeadershipLostError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
-from support.elections import LEASE, GaveUpError, LeaseClient, Worker, cancelled, elector, spec
+from support.elections import LEASE, LeaseClient, Worker, cancelled, elector, live_on, spec
 from support.fake_client import FakeClient
+
+
+class Alarm:
+    """Stands for the kernel's, and does not go off.
+
+    Attributes:
+        at: When it would, in the loop's time.
+    """
+
+    at: float | None = None
+
+    def __call__(self, seconds: float | None) -> None:
+        now = asyncio.get_running_loop().time()
+        self.at = None if seconds is None else now + seconds
 
 
 @pytest.fixture
@@ -99,17 +113,36 @@ async def test_a_short_fault_does_not_cost_the_leadership(client: LeaseClient) -
 
 
 @pytest.mark.looptime
-async def test_work_that_does_not_stop_in_time_ends_the_process(client: LeaseClient) -> None:
-    worker = Worker(stops_after=100.0)
-    task = asyncio.create_task(elector(client).run(worker.work))
+async def test_work_that_does_not_stop_in_time_ends_the_process(
+    client: LeaseClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, alarm = Worker(stops_after=100.0), Alarm()
+    task = asyncio.create_task(elector(client, end_process_in=alarm).run(worker.work))
     await worker.working.wait()
     client.refuses = True
     began = asyncio.get_running_loop().time()
-    with pytest.raises(GaveUpError):
-        await task
-    assert asyncio.get_running_loop().time() - began <= 15.1
-    for left in asyncio.all_tasks() - {asyncio.current_task()}:
-        await cancelled(left)
+    await asyncio.sleep(14.5)
+    assert "slow to stop" in caplog.text
+    assert not task.done()
+    assert alarm.at is not None
+    assert began + 14.5 < alarm.at < began + 15.1
+    await asyncio.sleep(60)
+    assert alarm.at < began + 15.1, "the alarm was put off"
+    await asyncio.wait({task})
+
+
+@pytest.mark.looptime
+async def test_the_end_of_the_process_is_put_off_by_each_renewal_and_called_off_at_the_end(
+    client: LeaseClient,
+) -> None:
+    worker, alarm = Worker(), Alarm()
+    task = asyncio.create_task(elector(client, end_process_in=alarm).run(worker.work))
+    for _ in range(20):
+        await asyncio.sleep(5)
+        assert alarm.at is not None
+        assert alarm.at > asyncio.get_running_loop().time() + 10
+    await cancelled(task)
+    assert alarm.at is None
 
 
 @pytest.mark.looptime
@@ -214,4 +247,5 @@ def test_times_that_leave_no_room_are_refused() -> None:
             lease_duration=10.0,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
+            end_process_in=live_on,
         )
