@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 import os
 import time
@@ -23,9 +24,10 @@ from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.resources import CHILDREN, HTTPROUTES
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
-from support.connected import connected, own_namespace
+from support.connected import NAMESPACES, connected, own_namespace
 from support.controlplane import Cluster
 from support.shop import Shop
+from support.waiting import eventually
 
 WRITERS = 8
 """Writes at a time: the workers of the operator's controllers of servers and tools."""
@@ -49,9 +51,16 @@ async def measure(
     ):
         for each in (shop, empty):
             await furnish(each, servers, tools)
+        await eventually(functools.partial(_cleaning_up, client), expected=False, seconds=300)
         with contextlib.nullcontext() if rollouts else cluster.without_controllers():
             figures = await _start(client, shop, account, tools)
             return figures | {"floor_seconds": await _floor(client, empty, like=shop)}
+
+
+async def _cleaning_up(client: Client) -> bool:
+    """Tell whether kube-controller-manager is at work on what an earlier benchmark has left."""
+    namespaces = json.loads(await client.request("GET", NAMESPACES.path("")))["items"]
+    return any(namespace["status"]["phase"] == "Terminating" for namespace in namespaces)
 
 
 async def _start(client: Client, shop: Shop, account: Account, tools: int) -> dict[str, float]:

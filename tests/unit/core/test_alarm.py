@@ -23,7 +23,7 @@ os.kill(os.getpid(), signal.SIGSTOP)
 os.write(1, b"executed")
 """
 
-FIRST_PROCESS = ("unshare", "--user", "--map-root-user", "--pid", "--fork")
+FIRST_PROCESS = ("unshare", "--user", "--map-root-user", "--pid", "--kill-child")
 """As the one process of a container is."""
 
 
@@ -33,8 +33,11 @@ def start(script: str, *within: str) -> subprocess.Popen[bytes]:
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[bytes, int]:
-    """Return what it has written, and its exit code."""
-    return process.communicate(timeout=30)[0], process.returncode
+    """Return what it has written, and its exit code; leave it no longer than 30 s."""
+    try:
+        return process.communicate(timeout=30)[0], process.returncode
+    finally:
+        process.kill()
 
 
 def status_of(pid: int) -> dict[str, str]:
