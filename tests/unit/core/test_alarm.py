@@ -34,10 +34,12 @@ def start(script: str, *within: str) -> subprocess.Popen[bytes]:
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[bytes, int]:
     """Return what it has written, and its exit code; leave it no longer than 30 s."""
-    try:
-        return process.communicate(timeout=30)[0], process.returncode
-    finally:
-        process.kill()
+    with process:
+        try:
+            output, _ = process.communicate(timeout=30)
+        finally:
+            process.kill()
+    return output, process.returncode
 
 
 def status_of(pid: int) -> dict[str, str]:
