@@ -41,8 +41,10 @@ def test_lists_and_indexes_agree_with_a_search_of_everything(
         for key, obj in model.items()
         if namespace in {None, key.namespace} and wanted.items() <= labels_of(obj).items()
     }
-    by_tier = {key_of(obj) for obj in store.by_index("tier", "none")}
-    assert by_tier == {key for key, obj in model.items() if "tier" not in labels_of(obj)}
+    for tier in ("none", "x", "y"):
+        by_tier = {key_of(obj) for obj in store.by_index("tier", tier)}
+        of_tier = (key for key, obj in model.items() if labels_of(obj).get("tier", "none") == tier)
+        assert by_tier == set(of_tier)
     assert len(store) == len(model)
     assert store.keys() == model.keys()
 
