@@ -60,5 +60,5 @@ async def freeze_and_ask(
 
 
 SystemClock.now = now  # type: ignore[assignment, method-assign]  # of all who ask
-Connection.ask = freeze_and_ask  # type: ignore[method-assign]  # asks the guard, and sends
+Connection.ask = freeze_and_ask  # type: ignore[method-assign]  # where it asks, then sends
 sys.exit(main())

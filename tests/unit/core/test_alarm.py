@@ -29,7 +29,7 @@ FIRST_PROCESS = ("unshare", "--user", "--map-root-user", "--pid", "--kill-child"
 
 def start(script: str, *within: str) -> subprocess.Popen[bytes]:
     command = [*within, sys.executable, "-c", HEAD + script]
-    return subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603  # ours
+    return subprocess.Popen(command, stdout=subprocess.PIPE)  # noqa: S603 - ours, above
 
 
 def ended(process: subprocess.Popen[bytes]) -> tuple[bytes, int]:
