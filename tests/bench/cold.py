@@ -1,8 +1,8 @@
 """How long an operator takes from its start until servers that it never saw are converged.
 
 Measured twice. kube-controller-manager rolls the new Deployments out meanwhile, which no part of
-convergence waits for, but which on one machine takes a third of its cores; so once with it, as on a
-laptop, and once without, as where the control plane has cores of its own.
+convergence waits for, but which on one machine takes some of its cores; so once with it, within the
+limits that it has by default, and once without, as where the control plane has cores of its own.
 
 The floor is how long the same writes take by themselves, sent by a client that decides nothing.
 What an operator takes longer is what it adds: its start, its decisions and the waits between them.
@@ -11,7 +11,6 @@ What an operator takes longer is what it adds: its start, its decisions and the 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
 import json
 import os
@@ -49,10 +48,10 @@ async def measure(
         own_namespace(client, f"{name}-floor") as empty,
         Account(client, cluster.kubeconfig, shop.namespace) as account,
     ):
-        for each in (shop, empty):
-            await furnish(each, servers, tools)
         await eventually(functools.partial(_cleaning_up, client), expected=False, seconds=300)
-        with contextlib.nullcontext() if rollouts else cluster.without_controllers():
+        with cluster.with_patient_controllers() if rollouts else cluster.without_controllers():
+            for each in (shop, empty):
+                await furnish(each, servers, tools)
             figures = await _start(client, shop, account, tools)
             return figures | {"floor_seconds": await _floor(client, empty, like=shop)}
 

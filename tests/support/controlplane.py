@@ -44,6 +44,13 @@ _CONTROLLERS = (
 )
 """Those that act on what the operator makes. Without nodes the others would only use memory."""
 
+_HASTY = ("--kube-api-qps=1000", "--kube-api-burst=2000")
+"""Limits of a kube-controller-manager that no test waits for."""
+
+_PATIENT = ("--kube-api-qps=20", "--kube-api-burst=30")
+"""The limits that each of its controllers has by default (kubernetes,
+pkg/controller/apis/config/v1alpha1/defaults.go)."""
+
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -69,6 +76,9 @@ class Cluster(Protocol):
 
     def without_controllers(self) -> AbstractContextManager[None]:
         """Has kube-controller-manager do nothing meanwhile, where it is ours to stop."""
+
+    def with_patient_controllers(self) -> AbstractContextManager[None]:
+        """Has kube-controller-manager meanwhile send as few requests a second as by default."""
 
     def stop(self) -> None:
         """Ends what was started."""
@@ -102,6 +112,10 @@ class ExistingCluster:
 
     def without_controllers(self) -> AbstractContextManager[None]:
         """Leaves them as they are."""
+        return contextlib.nullcontext()
+
+    def with_patient_controllers(self) -> AbstractContextManager[None]:
+        """Leaves them as they are, which for most clusters is so."""
         return contextlib.nullcontext()
 
     def stop(self) -> None:
@@ -153,12 +167,19 @@ class ControlPlane:
     @contextlib.contextmanager
     def without_controllers(self) -> Iterator[None]:
         """Ends kube-controller-manager, and starts another at the end."""
-        if self.has_controllers:
-            self._controllers.stop()
+        self._stop_controller_manager()
         try:
             yield
         finally:
             self._start_controller_manager()
+
+    @contextlib.contextmanager
+    def with_patient_controllers(self) -> Iterator[None]:
+        """Starts another kube-controller-manager with its default limits, and ends it again."""
+        with self.without_controllers():
+            self._start_controller_manager(*_PATIENT)
+            yield
+            self._stop_controller_manager()
 
     def kill_api_server(self) -> None:
         """Ends the API server as a crash would, so that it keeps none of its watches' past."""
@@ -243,7 +264,11 @@ class ControlPlane:
         ]
         self.run_api_server()
 
-    def _start_controller_manager(self) -> None:
+    def _stop_controller_manager(self) -> None:
+        if self.has_controllers:
+            self._controllers.stop()
+
+    def _start_controller_manager(self, *limits: str) -> None:
         if self._binaries.controller_manager is None:
             return
         kubeconfig = self._directory / "controller-manager.kubeconfig"
@@ -260,10 +285,8 @@ class ControlPlane:
                 "--leader-elect=false",
                 "--secure-port=0",
                 "--profiling=false",
-                # By default 20 requests a second, and a look at autoscalers every 15 s.
-                "--kube-api-qps=1000",
-                "--kube-api-burst=2000",
-                "--horizontal-pod-autoscaler-sync-period=1s",
+                "--horizontal-pod-autoscaler-sync-period=1s",  # by default 15 s
+                *(limits or _HASTY),
             ],
         )
         account = "/api/v1/namespaces/default/serviceaccounts/default"
