@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
@@ -50,23 +52,36 @@ class Command:
     takes_paths: bool = False
 
 
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Import without the garbage collector: it finds next to nothing, in a tenth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
 def _run_operator(arguments: argparse.Namespace) -> int:
     settings = load(OperatorSettings, vars(arguments), os.environ)
-    from mcp_operator.app.control_plane import run_operator
+    with _without_collections():
+        from mcp_operator.app.control_plane import run_operator
 
     return _process(settings, run_operator(settings))
 
 
 def _run_gateway(arguments: argparse.Namespace) -> int:
     settings = load(GatewaySettings, vars(arguments), os.environ)
-    from mcp_operator.app.data_plane import run_gateway
+    with _without_collections():
+        from mcp_operator.app.data_plane import run_gateway
 
     return _process(settings, run_gateway(settings))
 
 
 def _run_serve(arguments: argparse.Namespace) -> int:
     settings = load(ServeSettings, vars(arguments), os.environ)
-    from mcp_operator.app.serve import run_serve
+    with _without_collections():
+        from mcp_operator.app.serve import run_serve
 
     return _process(settings, run_serve(settings))
 

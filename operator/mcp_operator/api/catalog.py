@@ -21,10 +21,14 @@ DEFAULT_PATH: Final = "/mcp"
 
 
 class CatalogModel(BaseModel):
-    """Frozen; camelCase on the wire; unknown fields ignored."""
+    """Frozen; camelCase on the wire; unknown fields ignored; validators built at first use."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        defer_build=True,
     )
 
     @cached_property

@@ -6,7 +6,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, list_map, matching, rule, rules, validated
+from mcp_operator.api.base import (
+    WRITTEN_WHOLE,
+    ApiModel,
+    list_map,
+    matching,
+    rule,
+    rules,
+    validated,
+)
 from mcp_operator.api.durations import DURATION_PATTERN
 
 LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
@@ -318,6 +326,8 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 class Condition(ApiModel):
     """One aspect of the state of an object, as metav1.Condition."""
 
+    model_config = WRITTEN_WHOLE
+
     type: Annotated[str, Field(max_length=316, pattern=LABEL_KEY)]
     """Which aspect: Accepted, ResolvedRefs, Programmed or Ready."""
     status: Literal["True", "False", "Unknown"]
@@ -342,6 +352,8 @@ Conditions = Annotated[
 
 class ServerRef(ApiModel):
     """An MCPServer whose selector matches the object, and what it made of it."""
+
+    model_config = WRITTEN_WHOLE
 
     namespace: str
     """Namespace of the MCPServer."""
