@@ -108,6 +108,18 @@ def test_printer_columns_show_fields_that_exist(definition: Definition) -> None:
         assert field in known or field.startswith(".metadata."), name
 
 
+@by_kind
+def test_what_a_status_lists_has_one_owner_as_a_whole(definition: Definition) -> None:
+    status = SCHEMAS[definition.resource.kind]["properties"]["status"]
+    merged = {
+        path: field["items"].get("x-kubernetes-map-type")
+        for path, field in fields(status)
+        if field.get("x-kubernetes-list-type") == "map"
+    }
+    assert ".conditions" in merged
+    assert set(merged.values()) == {"atomic"}, "each field of an item has an owner on record"
+
+
 def test_featured_manifests_use_every_field_of_every_kind() -> None:
     written: dict[str, set[str]] = {kind: set() for kind in SCHEMAS}
     for _, obj in featured_manifests():
