@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import cold, failover, propagation, scale, workqueue
+from bench import cold, failover, propagation, reference, scale, workqueue
 from bench.baseline import BASELINE, Report, differences, read, write
 from bench.yardstick import yardstick
 from support.connected import connected
@@ -73,12 +73,24 @@ async def _failover(cluster: Cluster, report: Report, changes: int) -> None:
         say(f"  {row.name}: median {row.median:.2f} s, longest {row.longest:.2f} s of {row.runs}")
 
 
+async def _reference(cluster: Cluster, report: Report, changes: int) -> None:
+    program = await asyncio.to_thread(reference.build)
+    if program is None:
+        say("\nno go command on PATH: not compared with an operator in Go")
+        return
+    for servers, tools in SHAPES:
+        say(f"\n{servers} server(s) with {tools} tools, beside an operator in Go:")
+        for name, each in (("ours", None), ("Go", program)):
+            say(f"  {name:<5} {await reference.measure(cluster, servers, tools, each)}")
+
+
 PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {
     "propagation": _propagation,
     "cold": _cold,
     "scale": _scale,
     "queue": _queue,
     "failover": _failover,
+    "reference": _reference,
 }
 
 

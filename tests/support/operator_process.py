@@ -113,8 +113,7 @@ class OperatorProcess:
 
     def rss_mib(self) -> float:
         """Return the resident memory of the process."""
-        pages = int(Path(f"/proc/{self._child.process.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return self._child.rss_mib()
 
     async def quiet(self) -> Counter[str]:
         """Wait until no request is sent any more, and return how many there were."""

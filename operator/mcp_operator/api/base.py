@@ -98,7 +98,7 @@ def list_map(*keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
-WRITTEN_WHOLE = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+WHOLE = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
 """The `model_config` of an object whose fields have one owner together.
 
 For what only the operator writes. Server-side apply keeps an account of the owner of each field,

@@ -6,15 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import (
-    WRITTEN_WHOLE,
-    ApiModel,
-    list_map,
-    matching,
-    rule,
-    rules,
-    validated,
-)
+from mcp_operator.api.base import WHOLE, ApiModel, list_map, matching, rule, rules, validated
 from mcp_operator.api.durations import DURATION_PATTERN
 
 LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
@@ -326,7 +318,7 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 class Condition(ApiModel):
     """One aspect of the state of an object, as metav1.Condition."""
 
-    model_config = WRITTEN_WHOLE
+    model_config = WHOLE
 
     type: Annotated[str, Field(max_length=316, pattern=LABEL_KEY)]
     """Which aspect: Accepted, ResolvedRefs, Programmed or Ready."""
@@ -353,7 +345,7 @@ Conditions = Annotated[
 class ServerRef(ApiModel):
     """An MCPServer whose selector matches the object, and what it made of it."""
 
-    model_config = WRITTEN_WHOLE
+    model_config = WHOLE
 
     namespace: str
     """Namespace of the MCPServer."""

@@ -1,0 +1,144 @@
+"""The same work by an operator in Go, as one writes it with controller-runtime, in the same run.
+
+How long a machine takes for a change says little without something to compare it with: between two
+hours of one machine lies a fifth. What is printed here for both was measured within minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.ground import converged, furnish
+from bench.pod import Account
+from support.connected import connected, own_namespace
+from support.controlplane import Cluster
+from support.operator_process import OperatorProcess
+from support.processes import ProcessGroup
+from support.shop import Shop
+
+CHANGES = 200
+"""Updates of one tool, so many that ticks of 10 ms do not matter."""
+
+PAUSE = 0.06
+"""Seconds between two changes, so that none is made in the shadow of another."""
+
+ROLLED_OUT = 25.0
+"""Seconds after which kube-controller-manager has rolled out what fifty servers consist of."""
+
+_MODULE = Path(__file__).parent / "reference"
+_CONTROLLERS = "system:serviceaccount:kube-system:"
+"""Begins the names of kube-controller-manager's accounts."""
+
+_WRITES = frozenset({"create", "delete", "patch", "update"})
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One row: what an operator took from its start, and for each of many updates."""
+
+    cold_seconds: float
+    cold_cpu_seconds: float
+    change_cpu_ms: float
+    change_writes: float
+    rss_mb: float
+
+    def __str__(self) -> str:
+        return (
+            f"from cold {self.cold_seconds:.2f} s and {self.cold_cpu_seconds:.2f} s of CPU; "
+            f"an update {self.change_cpu_ms:.1f} ms of CPU and {self.change_writes:.2f} writes; "
+            f"RSS {self.rss_mb:.0f} MB"
+        )
+
+
+class _InGo:
+    """The operator in Go, with what is asked of a process here."""
+
+    def __init__(self, program: Path, kubeconfig: Path, namespace: str) -> None:
+        self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
+        env = {"KUBECONFIG": str(kubeconfig), "REFERENCE_NAMESPACE": namespace}
+        child = self._group.start("reference", [program], env=os.environ | env)
+        self.cpu_seconds, self.rss_mib = child.cpu_seconds, child.rss_mib
+
+    def stop(self) -> None:
+        self._group.stop()
+
+
+def build() -> Path | None:
+    """Build the operator in Go; return None where there is no Go."""
+    go = shutil.which("go")
+    if go is None:
+        return None
+    program = Path(tempfile.mkdtemp(prefix="mcp-operator-reference-")) / "operator"
+    subprocess.run(  # noqa: S603 - Go and constant arguments
+        [go, "build", "-trimpath", "-buildvcs=false", "-o", program, "."],
+        cwd=_MODULE,
+        env=os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""},
+        check=True,
+    )
+    return program
+
+
+async def measure(cluster: Cluster, servers: int, tools: int, program: Path | None) -> Figures:
+    """Measure the operator in Go, or ours without a program, in a namespace of its own."""
+    name = f"bench-{'go' if program else 'ours'}-{servers}x{tools}-{os.getpid()}"
+    async with (
+        connected(cluster.kubeconfig) as client,
+        own_namespace(client, name) as shop,
+        Account(client, cluster.kubeconfig, name) as account,
+    ):
+        with cluster.with_patient_controllers():
+            await furnish(shop, servers, tools)
+            began = time.perf_counter()
+            operator: OperatorProcess | _InGo = (
+                _InGo(program, cluster.kubeconfig, name) if program else account.operator()
+            )
+            try:
+                await converged(client, name, tools)
+                seconds, cold = time.perf_counter() - began, operator.cpu_seconds()
+                await asyncio.sleep(ROLLED_OUT)
+                return await _update(cluster, shop, operator, seconds, cold)
+            finally:
+                operator.stop()
+
+
+async def _update(
+    cluster: Cluster,
+    shop: Shop,
+    operator: OperatorProcess | _InGo,
+    cold_seconds: float,
+    cold_cpu_seconds: float,
+) -> Figures:
+    cpu, written = operator.cpu_seconds(), _writes(cluster, shop.namespace)
+    for number in range(CHANGES):
+        await shop.patch("MCPTool", "team-0-tool-0", spec={"description": f"state {number}"})
+        await asyncio.sleep(PAUSE)
+    await asyncio.sleep(1)
+    return Figures(
+        cold_seconds=cold_seconds,
+        cold_cpu_seconds=cold_cpu_seconds,
+        change_cpu_ms=(operator.cpu_seconds() - cpu) / CHANGES * 1000,
+        change_writes=(_writes(cluster, shop.namespace) - written) / CHANGES - 1,  # ours is one
+        rss_mb=operator.rss_mib() * 2**20 / 1e6,
+    )
+
+
+def _writes(cluster: Cluster, namespace: str) -> int:
+    """Count the writes to a namespace, but for those of kube-controller-manager."""
+    if cluster.audit_log is None:
+        return 0
+    with cluster.audit_log.open(encoding="utf-8") as lines:
+        entries = [json.loads(line) for line in lines if namespace in line]
+    return sum(
+        entry["verb"] in _WRITES
+        and entry["objectRef"].get("namespace") == namespace
+        and not entry["user"]["username"].startswith(_CONTROLLERS)
+        for entry in entries
+    )
