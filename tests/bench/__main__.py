@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shutil
 import sys
+import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -74,14 +76,16 @@ async def _failover(cluster: Cluster, report: Report, changes: int) -> None:
 
 
 async def _reference(cluster: Cluster, report: Report, changes: int) -> None:
-    program = await asyncio.to_thread(reference.build)
-    if program is None:
+    go = shutil.which("go")
+    if go is None:
         say("\nno go command on PATH: not compared with an operator in Go")
         return
-    for servers, tools in SHAPES:
-        say(f"\n{servers} server(s) with {tools} tools, beside an operator in Go:")
-        for name, each in (("ours", None), ("Go", program)):
-            say(f"  {name:<5} {await reference.measure(cluster, servers, tools, each)}")
+    with tempfile.TemporaryDirectory(prefix="mcp-operator-reference-") as directory:
+        program = await asyncio.to_thread(reference.build, go, Path(directory))
+        for servers, tools in SHAPES:
+            say(f"\n{servers} server(s) with {tools} tools, beside an operator in Go:")
+            for name, each in (("ours", None), ("Go", program)):
+                say(f"  {name:<5} {await reference.measure(cluster, servers, tools, each)}")
 
 
 PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {

@@ -101,7 +101,7 @@ async def measure(
             await operator.ready()
             await converged(client, shop.namespace, tools)
             await operator.quiet()
-            rss_mb = operator.rss_mib() * 2**20 / 1e6
+            rss_mb = operator.rss_mb()
             rows = await _changes(operator, client, shop, servers, changes)
         finally:
             operator.stop()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
-import shutil
 import subprocess
 import tempfile
 import time
@@ -65,18 +65,15 @@ class _InGo:
         self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
         env = {"KUBECONFIG": str(kubeconfig), "REFERENCE_NAMESPACE": namespace}
         child = self._group.start("reference", [program], env=os.environ | env)
-        self.cpu_seconds, self.rss_mib = child.cpu_seconds, child.rss_mib
+        self.cpu_seconds, self.rss_mb = child.cpu_seconds, child.rss_mb
 
     def stop(self) -> None:
         self._group.stop()
 
 
-def build() -> Path | None:
-    """Build the operator in Go; return None where there is no Go."""
-    go = shutil.which("go")
-    if go is None:
-        return None
-    program = Path(tempfile.mkdtemp(prefix="mcp-operator-reference-")) / "operator"
+def build(go: str, directory: Path) -> Path:
+    """Build the operator in Go into a directory, and return the program."""
+    program = directory / "operator"
     subprocess.run(  # noqa: S603 - Go and constant arguments
         [go, "build", "-trimpath", "-buildvcs=false", "-o", program, "."],
         cwd=_MODULE,
@@ -102,43 +99,42 @@ async def measure(cluster: Cluster, servers: int, tools: int, program: Path | No
             )
             try:
                 await converged(client, name, tools)
-                seconds, cold = time.perf_counter() - began, operator.cpu_seconds()
+                seconds, cpu = time.perf_counter() - began, operator.cpu_seconds()
                 await asyncio.sleep(ROLLED_OUT)
-                return await _update(cluster, shop, operator, seconds, cold)
+                change_cpu_ms, change_writes = await _update(cluster, shop, operator)
+                return Figures(seconds, cpu, change_cpu_ms, change_writes, operator.rss_mb())
             finally:
                 operator.stop()
 
 
 async def _update(
-    cluster: Cluster,
-    shop: Shop,
-    operator: OperatorProcess | _InGo,
-    cold_seconds: float,
-    cold_cpu_seconds: float,
-) -> Figures:
+    cluster: Cluster, shop: Shop, operator: OperatorProcess | _InGo
+) -> tuple[float, float]:
+    """Update a tool many times; return the CPU time in ms and the writes that each took."""
     cpu, written = operator.cpu_seconds(), _writes(cluster, shop.namespace)
     for number in range(CHANGES):
         await shop.patch("MCPTool", "team-0-tool-0", spec={"description": f"state {number}"})
         await asyncio.sleep(PAUSE)
     await asyncio.sleep(1)
-    return Figures(
-        cold_seconds=cold_seconds,
-        cold_cpu_seconds=cold_cpu_seconds,
-        change_cpu_ms=(operator.cpu_seconds() - cpu) / CHANGES * 1000,
-        change_writes=(_writes(cluster, shop.namespace) - written) / CHANGES - 1,  # ours is one
-        rss_mb=operator.rss_mib() * 2**20 / 1e6,
-    )
+    cpu, written = operator.cpu_seconds() - cpu, _writes(cluster, shop.namespace) - written
+    return cpu / CHANGES * 1000, written / CHANGES - 1  # one of them is ours
 
 
-def _writes(cluster: Cluster, namespace: str) -> int:
-    """Count the writes to a namespace, but for those of kube-controller-manager."""
+def _writes(cluster: Cluster, namespace: str) -> float:
+    """Count the writes to a namespace, refused ones too, but for kube-controller-manager's.
+
+    Returns:
+        The number; NaN where the cluster's audit log is not ours to read.
+    """
     if cluster.audit_log is None:
-        return 0
+        return math.nan
     with cluster.audit_log.open(encoding="utf-8") as lines:
         entries = [json.loads(line) for line in lines if namespace in line]
-    return sum(
-        entry["verb"] in _WRITES
+    found = [
+        entry
+        for entry in entries
+        if entry["verb"] in _WRITES
         and entry["objectRef"].get("namespace") == namespace
         and not entry["user"]["username"].startswith(_CONTROLLERS)
-        for entry in entries
-    )
+    ]
+    return len(found)

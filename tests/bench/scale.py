@@ -48,7 +48,7 @@ async def _at_rest(account: Account) -> dict[str, float]:
         requests = await operator.quiet()
         started = {
             "cpu_seconds": operator.cpu_seconds(),
-            "rss_mb": operator.rss_mib() * 2**20 / 1e6,
+            "rss_mb": operator.rss_mb(),
             "writes": float(requests.total() - requests["GET"]),
         }
         cpu = operator.cpu_seconds()

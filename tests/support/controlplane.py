@@ -178,8 +178,10 @@ class ControlPlane:
         """Starts another kube-controller-manager with its default limits, and ends it again."""
         with self.without_controllers():
             self._start_controller_manager(*_PATIENT)
-            yield
-            self._stop_controller_manager()
+            try:
+                yield
+            finally:
+                self._stop_controller_manager()
 
     def kill_api_server(self) -> None:
         """Ends the API server as a crash would, so that it keeps none of its watches' past."""

@@ -111,9 +111,9 @@ class OperatorProcess:
         """Return the CPU time of the process, user and system."""
         return self._child.cpu_seconds()
 
-    def rss_mib(self) -> float:
-        """Return the resident memory of the process."""
-        return self._child.rss_mib()
+    def rss_mb(self) -> float:
+        """Return the resident memory of the process in MB."""
+        return self._child.rss_mb()
 
     async def quiet(self) -> Counter[str]:
         """Wait until no request is sent any more, and return how many there were."""

@@ -47,10 +47,10 @@ class Child:
         fields = stat.rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def rss_mib(self) -> float:
-        """The resident memory that it has now; Linux only."""
+    def rss_mb(self) -> float:
+        """The resident memory that it has now, in MB; Linux only."""
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text(encoding="utf-8").split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+        return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
     def tail(self) -> str:
         """The last lines of the log."""

@@ -101,8 +101,8 @@ def list_map(*keys: str) -> dict[str, Any]:
 WHOLE = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
 """The `model_config` of an object whose fields have one owner together.
 
-For what only the operator writes. Server-side apply keeps an account of the owner of each field,
-which made up half of a tool, and a tenth of what it cost the API server to write a status.
+For what only the operator writes. Server-side apply keeps an account of the owner of each field:
+for these it took a sixth of a tool's bytes, and a tenth of what a status cost the API server.
 """
 
 LIST_SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}
