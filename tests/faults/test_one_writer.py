@@ -46,6 +46,19 @@ async def leading(operator: OperatorProcess) -> None:
     await eventually(operator.leads, expected=True, seconds=20)
 
 
+async def watching(standby: OperatorProcess) -> None:
+    """Wait until a standby has seen the lease; it is ready before, when its caches are full.
+
+    One that has never seen a lease takes whatever it finds free, as the first of all has to.
+    """
+
+    async def has_looked() -> bool:
+        looks = await standby.samples("leader_election_slowpath_total")
+        return sum(each.value for each in looks) > 1  # counted as each begins
+
+    await eventually(has_looked, expected=True)
+
+
 async def working(crew: Crew, user: str) -> None:
     await eventually(functools.partial(crew.wrote, user), expected=True, seconds=20)
 
@@ -119,7 +132,7 @@ async def test_a_leader_whose_lease_vanishes_takes_it_back_and_no_other_does(
 ) -> None:
     leader = await crew.start()
     await leading(leader)
-    await crew.start()
+    await watching(await crew.start())
     async with editing(shop, TOOLS):
         for _ in range(5):
             if how == "deleted":

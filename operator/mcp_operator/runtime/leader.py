@@ -39,6 +39,7 @@ class LeaderElector:
 
     The leader stops leading `renew_deadline` after it sent its last successful renewal. Others wait
     for `lease_duration` from when they saw it, so there is time in between for work to stop.
+    One that has never seen the lease takes it at once if there is none, as in client-go.
 
     Args:
         client: Reads and writes the lease; one of its own, so that no other request is in the way.
