@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from prometheus_client import Counter
-
 from mcp_operator.core.metrics import ERROR_RESULTS, RESULTS, RuntimeMetrics
 
 _METHODS: Final = ("GET", "POST", "PATCH", "PUT", "DELETE")
@@ -19,15 +17,18 @@ class ControllerMetrics:
     """The families of controllers, for one of them."""
 
     def __init__(self, name: str, kind: str, metrics: RuntimeMetrics) -> None:
-        self._total = {each: metrics.reconcile_total.labels(name, each) for each in RESULTS}
+        self._postpone = metrics.postpone
+        self._total = {each: metrics.reconcile_total.labels(name, each).inc for each in RESULTS}
         self._errors = metrics.reconcile_errors.labels(name)
-        self._time = metrics.reconcile_time.labels(name)
-        self._kind_total = {each: metrics.reconciliations.labels(kind, each) for each in RESULTS}
+        self._time = metrics.reconcile_time.labels(name).observe
+        self._kind_total = {
+            each: metrics.reconciliations.labels(kind, each).inc for each in RESULTS
+        }
         self._kind_errors = {
             each: metrics.reconciliation_errors.labels(kind, each) for each in ERROR_RESULTS
         }
         self._kind_time = {
-            each: metrics.reconciliation_duration.labels(kind, each) for each in RESULTS
+            each: metrics.reconciliation_duration.labels(kind, each).observe for each in RESULTS
         }
         self.terminal_errors = metrics.terminal_reconcile_errors.labels(name)
         self.panics = metrics.reconcile_panics.labels(name)
@@ -35,10 +36,10 @@ class ControllerMetrics:
 
     def observe(self, result: str, seconds: float) -> None:
         """Count one reconciliation."""
-        self._total[result].inc()
-        self._time.observe(seconds)
-        self._kind_total[result].inc()
-        self._kind_time[result].observe(seconds)
+        self._postpone(self._total[result], 1)
+        self._postpone(self._time, seconds)
+        self._postpone(self._kind_total[result], 1)
+        self._postpone(self._kind_time[result], seconds)
         if result in ERROR_RESULTS:
             self._errors.inc()
             self._kind_errors[result].inc()
@@ -65,17 +66,30 @@ class QueueMetrics:
         busy: Callable[[], list[float]],
     ) -> None:
         self._name = name
+        self._postpone = metrics.postpone
         self._depth = depth
         self._depths = metrics.queue_depth
         self._shown: set[int] = set()
-        self.adds = metrics.queue_adds.labels(name, name)
         self.retries = metrics.queue_retries.labels(name, name)
-        self.waited = metrics.queue_duration.labels(name, name)
-        self.worked = metrics.queue_work_duration.labels(name, name)
+        self._adds = metrics.queue_adds.labels(name, name).inc
+        self._waited = metrics.queue_duration.labels(name, name).observe
+        self._worked = metrics.queue_work_duration.labels(name, name).observe
         metrics.queue_unfinished_work.labels(name, name).set_function(lambda: sum(busy()))
         metrics.queue_longest_running.labels(name, name).set_function(
             lambda: max(busy(), default=0.0)
         )
+
+    def added(self) -> None:
+        """Count an item that was accepted."""
+        self._postpone(self._adds, 1)
+
+    def waited(self, seconds: float) -> None:
+        """Record how long an item waited for a worker."""
+        self._postpone(self._waited, seconds)
+
+    def worked(self, seconds: float) -> None:
+        """Record how long a worker had an item."""
+        self._postpone(self._worked, seconds)
 
     def show_depth(self, priority: int) -> None:
         """Expose the depth of a priority from now on."""
@@ -92,22 +106,23 @@ class RequestMetrics:
     def __init__(self, metrics: RuntimeMetrics, host: str) -> None:
         self._metrics = metrics
         self._host = host
-        self._requests: dict[tuple[int, str], Counter] = {}
-        self._durations = {m: metrics.request_duration.labels(m, host) for m in _METHODS}
-        self._waits = {m: metrics.rate_limiter_duration.labels(m, host) for m in _METHODS}
+        self._postpone = metrics.postpone
+        self._requests: dict[tuple[int, str], Callable[[float], None]] = {}
+        self._durations = {m: metrics.request_duration.labels(m, host).observe for m in _METHODS}
+        self._waits = {m: metrics.rate_limiter_duration.labels(m, host).observe for m in _METHODS}
 
     def waited(self, method: str, seconds: float) -> None:
         """Record how long a request waited for its slot."""
-        self._waits[method].observe(seconds)
+        self._postpone(self._waits[method], seconds)
 
     def answered(self, method: str, status: int, seconds: float) -> None:
         """Record an answer, and the time until its head came."""
-        self._durations[method].observe(seconds)
-        counter = self._requests.get((status, method))
-        if counter is None:
-            counter = self._metrics.requests.labels(_code(status), method, self._host)
-            self._requests[status, method] = counter
-        counter.inc()
+        self._postpone(self._durations[method], seconds)
+        count = self._requests.get((status, method))
+        if count is None:
+            count = self._metrics.requests.labels(_code(status), method, self._host).inc
+            self._requests[status, method] = count
+        self._postpone(count, 1)
 
     def retried(self, method: str, status: int) -> None:
         """Record that a request is sent again."""

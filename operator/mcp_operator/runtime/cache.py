@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from mcp_operator.core.meta import Key, Object, Resource, key_of, resource_version_of, uid_of
 from mcp_operator.core.metrics import RuntimeMetrics
@@ -45,12 +46,13 @@ class Cache:
         self._selection = selection
         self._handlers: list[Handler] = []
         self._older: dict[Key, Object] = {}
-        self._objects = metrics.informer_objects.labels(resource.kind)
+        self._postpone = metrics.postpone
+        self._objects = metrics.informer_objects.labels(resource.kind).inc
         self._counted = 0
-        self._last_event = metrics.informer_last_event.labels(resource.kind)
+        self._last_event = metrics.informer_last_event.labels(resource.kind).set
         self._version = metrics.store_resource_version.labels(
             resource.group, resource.version, resource.plural
-        )
+        ).set
 
     def add_handler(self, handler: Handler) -> None:
         """Have a function called for every change, and now for what is known already."""
@@ -76,10 +78,10 @@ class Cache:
         """Take note that the watch has told every change up to a version."""
         if resource_version.isdecimal():
             self.store.resource_version = int(resource_version)
-            self._version.set(self.store.resource_version)
-        self._objects.inc(len(self.store) - self._counted)
+            self._postpone(self._version, self.store.resource_version)
+        self._postpone(self._objects, len(self.store) - self._counted)
         self._counted = len(self.store)
-        self._last_event.set_to_current_time()
+        self._postpone(self._last_event, time.time())
         self._older.clear()
 
     def complete(self, present: set[Key], resource_version: str) -> None:

@@ -181,7 +181,7 @@ class WorkQueue(Generic[T]):
             await self._wait()
         item = self._ready.pop()
         now = asyncio.get_running_loop().time()
-        self._metrics.waited.observe(now - self._ready_since.pop(item))
+        self._metrics.waited(now - self._ready_since.pop(item))
         self._processing[item] = now
         self._idle.clear()
         return item, self._priority.pop(item)
@@ -189,7 +189,7 @@ class WorkQueue(Generic[T]):
     def done(self, item: T) -> None:
         """Give back an item that `get` handed out; if it is dirty, it is ready again."""
         since = self._processing.pop(item)
-        self._metrics.worked.observe(asyncio.get_running_loop().time() - since)
+        self._metrics.worked(asyncio.get_running_loop().time() - since)
         if item in self._dirty:
             self._dirty.discard(item)
             self._push(item)
@@ -216,7 +216,7 @@ class WorkQueue(Generic[T]):
 
     def _make_ready(self, item: T) -> None:
         if item not in self._ready and item not in self._dirty:
-            self._metrics.adds.inc()
+            self._metrics.added()
             self._delayed.discard(item)
         if item in self._processing:
             self._dirty.add(item)
