@@ -217,7 +217,7 @@ class _Tunnel(Connection):
 
     def done(self, *, reusable: bool) -> None:  # noqa: ARG002  # what follows is not HTTP
         """Neither keep nor close: what the head announces of a body is void (RFC 9110, 9.3.6)."""
-        self._release()
+        self._answer = None
 
 
 async def _open(connection: Connection, host: str, port: int, *, is_secure: bool = False) -> None:

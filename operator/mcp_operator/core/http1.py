@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import math
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -74,7 +74,7 @@ class Answer:
             await self._more()
         return b"".join(self._parts)
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes, None]:
         """Give the body as it comes, and let the server wait for who takes it.
 
         Raises:
@@ -147,7 +147,7 @@ class Answer:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header; several of one name are a list (RFC 9110, 5.2)."""
-        if not self._has_head:  # a trailer is no header (RFC 9110, 6.5.1)
+        if not self.status:  # a trailer is no header (RFC 9110, 6.5.1)
             self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
@@ -254,7 +254,7 @@ class Connection(Wire):
 
     def done(self, *, reusable: bool) -> None:
         """Take note that the answer is whole."""
-        self._release()
+        self._answer = None
         self.resume()
         if reusable and self.is_open and not self._is_sending:
             self.idle_since = self.loop.time()
@@ -270,7 +270,7 @@ class Connection(Wire):
 
     def leave(self) -> asyncio.Transport:
         """Have no more to do with the transport, which somebody else goes on with."""
-        self._release()
+        self._answer = None
         self._pool.remove(self)
         return self.transport
 
@@ -290,8 +290,10 @@ class Connection(Wire):
     def lost(self, error: Exception | None) -> None:
         """Be no longer connected."""
         self._pool.remove(self)
+        if self._timer is not None:
+            self._timer.cancel()
         answer = self._answer
-        self._release()
+        self._answer = None
         if answer is not None:
             answer.end(error)
 
@@ -311,21 +313,25 @@ class Connection(Wire):
         self._is_sending = False
 
     def _time_is_up(self) -> None:
+        self._timer = None
+        if self._answer is None:
+            return
         now = self.loop.time()
         heard = now if self.is_paused else self.heard  # nobody is silent who is not listened to
         due = min(self._until, heard + self._silence)
         if due > now:
             self._set_timer(due)
-        elif self._answer is not None:
+        else:
             self._answer.fail(TimeoutError("the server did not answer in time"))
             self.abort()
 
     def _set_timer(self, due: float) -> None:
-        if due < math.inf:
-            self._timer = self.loop.call_at(due, self._time_is_up)
+        """See to it that the time is looked at when it may be up, or before.
 
-    def _release(self) -> None:
-        self._answer = None
-        if self._timer is not None:
+        One timer serves many requests: as a rule they are answered long before their time.
+        """
+        if self._timer is not None and self._timer.when() > due:
             self._timer.cancel()
             self._timer = None
+        if self._timer is None and due < math.inf:
+            self._timer = self.loop.call_at(due, self._time_is_up)
