@@ -9,7 +9,6 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import aiohttp
 import mcp_types as types
 import pytest
 from aiohttp import web
@@ -72,12 +71,11 @@ async def cell(
     async with contextlib.AsyncExitStack() as stack:
         backend = await stack.enter_async_context(TestServer(app))
         services = {f"{namespace}/orders:80": f"127.0.0.1:{backend.port}"}
-        session = await stack.enter_async_context(aiohttp.ClientSession())
         kubelet = await stack.enter_async_context(
             Kubelet(client, control_plane.kubeconfig, namespace, services)
         )
         operator = await stack.enter_async_context(
-            running_operator(control_plane.kubeconfig, namespace, ask=http_ask(session))
+            running_operator(control_plane.kubeconfig, namespace, ask=http_ask)
         )
         yield Cell(shop, operator, kubelet)
 

@@ -8,7 +8,6 @@ import itertools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -67,12 +66,11 @@ async def fleet(
     async with contextlib.AsyncExitStack() as stack:
         backend = await stack.enter_async_context(TestServer(app))
         services = {f"{namespace}/orders:80": f"127.0.0.1:{backend.port}"}
-        session = await stack.enter_async_context(aiohttp.ClientSession())
         await stack.enter_async_context(
             Kubelet(client, control_plane.kubeconfig, namespace, services)
         )
         await stack.enter_async_context(
-            running_operator(control_plane.kubeconfig, namespace, ask=http_ask(session))
+            running_operator(control_plane.kubeconfig, namespace, ask=http_ask)
         )
         fleet = Fleet(shop)
         schema = {"type": "object", "properties": {"seconds": {"type": "number"}}}

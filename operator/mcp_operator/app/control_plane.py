@@ -11,8 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import aiohttp
-
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import http_ask
@@ -52,9 +50,8 @@ async def run_operator(settings: OperatorSettings) -> None:
         _connected(settings, metrics) as client,
         # Apart, so that the lease is renewed even while all requests of the workers hang.
         _connected(settings, metrics) as lease_client,
-        aiohttp.ClientSession(trust_env=False) as session,
     ):
-        await _until_stopped(_manager(settings, client, lease_client, session))
+        await _until_stopped(_manager(settings, client, lease_client))
 
 
 @asynccontextmanager
@@ -71,12 +68,7 @@ async def _connected(settings: OperatorSettings, metrics: RuntimeMetrics) -> Asy
         await client.close()
 
 
-def _manager(
-    settings: OperatorSettings,
-    client: Client,
-    lease_client: Client,
-    session: aiohttp.ClientSession,
-) -> Manager:
+def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -> Manager:
     identity = settings.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
     elector = _elector(settings, lease_client, identity) if settings.leader_elect else None
     if elector:
@@ -104,7 +96,7 @@ def _manager(
             operator_namespace=_pod_namespace(),
         ),
         recorder=recorder,
-        ask=http_ask(session),
+        ask=http_ask,
         clock=clock,
         namespace=settings.namespace,
         installation=str(_lease(settings)) if settings.leader_elect else "",

@@ -10,13 +10,14 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-import aiohttp
 from pydantic import BaseModel, ValidationError
-from yarl import URL
 
+from mcp_operator.core.connections import Connections, Limits, Server
+from mcp_operator.core.http1 import Answer
 from mcp_operator.core.meta import Key
 from mcp_operator.core.tasks import until_cancelled
 
@@ -27,6 +28,8 @@ WAIT_SECONDS = 5
 
 ANSWER_BYTES = 64 * 1024
 """An answer is a few hundred bytes; more than this is not one."""
+
+_LIMITS = Limits(connect=3.0, total=WAIT_SECONDS + 5.0)
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """The pauses after questions that were not answered as hoped; the last one repeats."""
@@ -162,30 +165,36 @@ class _Answer(BaseModel):
     digest: str = ""
 
 
-def http_ask(session: aiohttp.ClientSession) -> Ask:
-    """Return the question over HTTP, `GET /catalog?digest=…&wait=…` on the management port."""
+async def http_ask(pod: Pod, digest: str) -> str:
+    """Ask over HTTP, `GET /catalog?digest=…&wait=…` on the management port; an `Ask`."""
+    connections = Connections(Server(pod.ip, pod.port))
+    host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+    head = (
+        f"GET /catalog?digest={digest}&wait={WAIT_SECONDS} HTTP/1.1\r\n"
+        f"Host: {host}:{pod.port}\r\nConnection: close\r\n\r\n"
+    )
+    try:
+        answer = await connections.ask(head.encode(), guard=lambda: None, limits=_LIMITS)
+        body = await _at_most(ANSWER_BYTES, answer)
+    except TimeoutError as error:
+        raise AskError("did not answer in time") from error
+    except OSError as error:
+        raise AskError(f"cannot be reached on port {pod.port}") from error
+    finally:
+        connections.close()
+    if answer.status != HTTPStatus.OK:
+        raise AskError(f"answered with HTTP status {answer.status}")
+    try:
+        return _Answer.model_validate_json(body).digest
+    except ValidationError as error:
+        raise AskError("gave an answer that is not a gateway's") from error
 
-    async def ask(pod: Pod, digest: str) -> str:
-        url = URL.build(
-            scheme="http",
-            host=pod.ip,
-            port=pod.port,
-            path="/catalog",
-            query={"digest": digest, "wait": str(WAIT_SECONDS)},
-        )
-        timeout = aiohttp.ClientTimeout(total=WAIT_SECONDS + 5, sock_connect=3)
-        try:
-            async with session.get(url, timeout=timeout, allow_redirects=False) as response:
-                body = await response.content.read(ANSWER_BYTES)
-                if response.status != HTTPStatus.OK:
-                    raise AskError(f"answered with HTTP status {response.status}")
-        except TimeoutError as error:
-            raise AskError("did not answer in time") from error
-        except aiohttp.ClientError as error:
-            raise AskError(f"cannot be reached on port {pod.port}") from error
-        try:
-            return _Answer.model_validate_json(body).digest
-        except ValidationError as error:
-            raise AskError("gave an answer that is not a gateway's") from error
 
-    return ask
+async def _at_most(size: int, answer: Answer) -> bytes:
+    body = b""
+    async with aclosing(answer.stream()) as parts:
+        async for part in parts:
+            body += part
+            if len(body) > size:
+                break
+    return body[:size]

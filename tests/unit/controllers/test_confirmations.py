@@ -6,10 +6,16 @@ import asyncio
 from collections import defaultdict
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mcp_operator.controllers.confirmations import AskError, Confirmations, Pod, http_ask
+from mcp_operator.controllers.confirmations import (
+    ANSWER_BYTES,
+    AskError,
+    Confirmations,
+    Pod,
+    http_ask,
+)
 from mcp_operator.core.meta import Key
 
 SERVER = Key("shop", "api")
@@ -110,10 +116,10 @@ async def ask_a_server_that(answer: web.Response) -> str:
 
     app = web.Application()
     app.router.add_get("/catalog", catalog)
-    async with TestServer(app) as server, ClientSession() as session:
+    async with TestServer(app) as server:
         assert server.port is not None
         pod = Pod("u", "pod", "127.0.0.1", server.port)
-        return await http_ask(session)(pod, "abc")
+        return await http_ask(pod, "abc")
 
 
 async def test_the_digest_is_read_from_the_management_port() -> None:
@@ -133,6 +139,23 @@ async def test_an_answer_that_is_not_one_is_said(answer: web.Response, sentence:
 
 
 async def test_a_closed_port_is_said_without_its_address() -> None:
-    async with ClientSession() as session:
-        with pytest.raises(AskError, match=r"^cannot be reached on port 1$"):
-            await http_ask(session)(Pod("u", "pod", "127.0.0.1", 1), "abc")
+    with pytest.raises(AskError, match=r"^cannot be reached on port 1$"):
+        await http_ask(Pod("u", "pod", "127.0.0.1", 1), "abc")
+
+
+async def test_an_answer_is_read_no_further_than_one_can_be_long() -> None:
+    endless = web.Response(body=b'{"digest": "' + b"a" * 2 * ANSWER_BYTES)
+    with pytest.raises(AskError, match="gave an answer that is not a gateway's"):
+        await ask_a_server_that(endless)
+
+
+@pytest.mark.looptime
+async def test_a_pod_that_says_nothing_is_left_after_a_while() -> None:
+    def mute() -> asyncio.Protocol:
+        return asyncio.Protocol()
+
+    server = await asyncio.get_running_loop().create_server(mute, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(AskError, match=r"^did not answer in time$"):
+            await http_ask(Pod("u", "pod", "127.0.0.1", port), "abc")
