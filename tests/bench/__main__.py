@@ -111,7 +111,7 @@ async def run(cluster: Cluster, parts: list[str], changes: int) -> Report:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
     parser.add_argument("parts", nargs="*", choices=[[], *PARTS], help="all if none is named")
-    parser.add_argument("--changes", type=int, default=100, help="changes of each kind")
+    parser.add_argument("--changes", type=int, default=40, help="changes of each kind")
     parser.add_argument("--json", type=Path, help="file for what is compared")
     parser.add_argument("--accept", action="store_true", help="make this run the baseline")
     arguments = parser.parse_args()

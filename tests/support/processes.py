@@ -42,10 +42,9 @@ class Child:
             raise ProcessError(f"{self.name} ended with code {code}:\n{self.tail()}")
 
     def cpu_seconds(self) -> float:
-        """The CPU time that it has used so far, user and system; Linux only."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
-        fields = stat.rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """The CPU time that its threads have used so far, user and system; Linux only."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/schedstat")
+        return sum(int(task.read_text(encoding="utf-8").split()[0]) for task in tasks) / 1e9
 
     def rss_mb(self) -> float:
         """The resident memory that it has now, in MB; Linux only."""
