@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final, NamedTuple, Self
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from mcp_operator.core.errors import OperatorError
 
@@ -124,6 +124,7 @@ class PageServer:
             self._open.discard(writer)
 
     async def _page(self, reader: asyncio.StreamReader) -> tuple[str, Page]:
+        method = "GET"
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             method, question = _read(head.decode("latin-1"))
@@ -139,7 +140,7 @@ class PageServer:
         except Exception:
             logger.exception("A page could not be made")
             status = HTTPStatus.INTERNAL_SERVER_ERROR
-        return "GET", Page(f"{status.phrase}\n".encode(), status)
+        return method, Page(f"{status.phrase}\n".encode(), status)
 
 
 def _read(head: str) -> tuple[str, Question]:
@@ -151,7 +152,10 @@ def _read(head: str) -> tuple[str, Question]:
     method, target, _ = words
     if method not in {"GET", "HEAD"}:
         raise _NotAskedWellError(HTTPStatus.METHOD_NOT_ALLOWED)
-    path, _, query = target.partition("?")
+    try:
+        _, _, path, query, _ = urlsplit(target)  # a proxy may ask for a whole URL (RFC 9112, 3.2.2)
+    except ValueError as error:
+        raise _NotAskedWellError(HTTPStatus.BAD_REQUEST) from error
     headers = (field.partition(":") for field in fields)
     accept = ", ".join(value.strip() for name, _, value in headers if name.lower() == "accept")
     return method, Question(path, parse_qs(query, keep_blank_values=True), accept)

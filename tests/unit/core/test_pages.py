@@ -93,6 +93,17 @@ async def test_head_gives_what_get_would_without_the_body(server: PageServer) ->
         assert await answer.read() == b""
 
 
+async def test_a_proxy_may_ask_for_a_whole_url(server: PageServer) -> None:
+    answer = await raw(server, b"GET http://somewhere/echo?verbose HTTP/1.1\r\n\r\n")
+    assert answer.endswith("\r\n\r\n/echo {'verbose': ['']} ")
+
+
+async def test_head_gets_no_body_of_an_error_either(server: PageServer) -> None:
+    answer = await raw(server, b"HEAD /nothing HTTP/1.1\r\n\r\n")
+    assert answer.startswith("HTTP/1.1 404 Not Found\r\n")
+    assert answer.endswith("\r\n\r\n")
+
+
 @pytest.mark.parametrize(
     ("asked", "answer"),
     [
@@ -100,6 +111,7 @@ async def test_head_gives_what_get_would_without_the_body(server: PageServer) ->
         ("GET /broken HTTP/1.1\r\n\r\n", "500 Internal Server Error"),
         ("POST /echo HTTP/1.1\r\n\r\n", "405 Method Not Allowed"),
         ("GET /echo\r\n\r\n", "400 Bad Request"),
+        ("GET http://[/echo HTTP/1.1\r\n\r\n", "400 Bad Request"),
         ("\x16\x03\x01\r\n\r\n", "400 Bad Request"),
         (f"GET /echo HTTP/1.1\r\nX: {'x' * 20_000}\r\n\r\n", "431 Request Header Fields Too Large"),
     ],
