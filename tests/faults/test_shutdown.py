@@ -48,6 +48,14 @@ def named(requests: Iterable[Seen]) -> set[str]:
     return {found[0] for seen in requests if (found := re.search(r"server-\d\d", seen.path))}
 
 
+def is_work(seen: Seen) -> bool:
+    return seen.method == "PATCH" and "/events" not in seen.path
+
+
+def reads_lease(seen: Seen) -> bool:
+    return seen.method == "GET" and "/leases/" in seen.path
+
+
 async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease_is_given_back(
     crew: Crew, shop: Shop, proxy: FaultProxy
 ) -> None:
@@ -62,7 +70,7 @@ async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease
 
     await eventually(begun, expected=True)
     before = named(proxy.writes())
-    written = len(proxy.writes())
+    written, told = len(proxy.writes()), len(proxy.seen)
     operator.terminate()
     assert await operator.ended() == 0
 
@@ -70,6 +78,9 @@ async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease
     assert after
     assert len(after - before) <= WORKERS  # those that had been begun and had written nothing yet
     assert named(proxy.writes("/status")) == before | after
+    stopping = [seen.method for seen in proxy.seen[told:] if is_work(seen) or reads_lease(seen)]
+    assert "PATCH" in stopping
+    assert "GET" not in stopping[:-1]  # only who gives it back reads the lease, after all work
     await eventually(standby.leads, expected=True)
     found = await crew.writes()
     assert out_of_turn(found) == []
