@@ -25,7 +25,7 @@ from support.processes import ProcessGroup
 from support.shop import Shop
 
 CHANGES = 200
-"""Updates of one tool, so many that ticks of 10 ms do not matter."""
+"""Updates of one tool."""
 
 PAUSE = 0.06
 """Seconds between two changes, so that none is made in the shadow of another."""

@@ -167,11 +167,11 @@ class _Answer(BaseModel):
 
 async def http_ask(pod: Pod, digest: str) -> str:
     """Ask over HTTP, `GET /catalog?digest=…&wait=…` on the management port; an `Ask`."""
-    connections = Connections(Server(pod.ip, pod.port))
-    host = f"[{pod.ip}]" if ":" in pod.ip else pod.ip
+    server = Server(pod.ip, pod.port)
+    connections = Connections(server)
     head = (
         f"GET /catalog?digest={digest}&wait={WAIT_SECONDS} HTTP/1.1\r\n"
-        f"Host: {host}:{pod.port}\r\nConnection: close\r\n\r\n"
+        f"Host: {server.authority}\r\nConnection: close\r\n\r\n"
     )
     try:
         answer = await connections.ask(head.encode(), guard=lambda: None, limits=_LIMITS)

@@ -63,6 +63,12 @@ class Server:
     name: str = ""
     proxy: str = ""
 
+    @property
+    def authority(self) -> str:
+        """Host and port as requests name them (RFC 3986, 3.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
     @classmethod
     def at(
         cls, url: str, *, tls: ssl.SSLContext | None = None, name: str = "", proxy: str = ""
@@ -197,8 +203,7 @@ class Connections:
         tunnel = _Tunnel(self)
         port = proxy.port or (443 if is_secure else 80)
         await _open(tunnel, proxy.hostname or "", port, is_secure=is_secure)
-        host = self._server.host
-        target = f"[{host}]:{self._server.port}" if ":" in host else f"{host}:{self._server.port}"
+        target = self._server.authority
         head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
         if proxy.username is not None:
             login = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"

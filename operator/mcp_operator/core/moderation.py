@@ -2,7 +2,7 @@
 
 A change has its effects within some milliseconds: answers to what was written, and what the watches
 tell of it. To sleep between any two of them and be woken costs more than to read them, because
-whoever ran meanwhile has taken the processor's caches.
+whoever ran meanwhile has taken the processor's caches, and one that rested is slow to begin.
 """
 
 from __future__ import annotations

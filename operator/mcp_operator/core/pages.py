@@ -137,7 +137,7 @@ class PageServer:
             status = error.status
         except (OSError, EOFError):
             raise  # nobody is there any more
-        except Exception:
+        except Exception:  # whoever asks is to get an answer, whatever a check or collector does
             logger.exception("A page could not be made")
             status = HTTPStatus.INTERNAL_SERVER_ERROR
         return method, Page(f"{status.phrase}\n".encode(), status)

@@ -13,6 +13,7 @@ import pytest
 
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.pages import PATIENCE, Page, PageServer, Question
+from support.network import free_port
 
 LOCAL = "127.0.0.1"
 
@@ -68,9 +69,7 @@ HOSTS = (LOCAL, "::1") if has_ipv6() else (LOCAL,)
 
 @pytest.mark.parametrize("host", HOSTS)
 async def test_without_a_host_addresses_of_both_families_are_listened_on(host: str) -> None:
-    with socket.socket() as free:
-        free.bind((LOCAL, 0))
-        port = free.getsockname()[1]
+    port = free_port()
     async with PageServer(port, PAGES), connection(port, host) as (reader, writer):
         writer.write(b"GET /echo HTTP/1.1\r\n\r\n")
         assert (await reader.read()).startswith(b"HTTP/1.1 200 OK")
