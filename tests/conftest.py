@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import HealthCheck, settings
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
@@ -27,6 +28,15 @@ _US = "mcp-operator-tests"
 """The field manager of the tests."""
 
 _UNIT = Path(__file__).parent / "unit"
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# CI judges every change by the same examples, so that none fails for what it has nothing to do
+# with. Other examples are tried on developers' machines and at night.
+settings.register_profile(
+    "repeatable", settings.get_profile("random"), derandomize=True, database=None
+)
+settings.load_profile("repeatable" if os.environ.get("CI") else "random")
 
 
 def pytest_configure() -> None:

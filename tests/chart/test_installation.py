@@ -26,8 +26,6 @@ from support.kubeconfigs import write_account_kubeconfig
 from support.manifests import server
 from support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(180)
-
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 
 NAMES = [f"mcp{kind}.mcp-operator.dev" for kind in ("prompts", "resources", "servers", "tools")]

@@ -19,7 +19,6 @@ pytestmark = [
     pytest.mark.skipif(
         not FOLDER, reason="MCP_OPERATOR_CONFORMANCE names no folder with the conformance suite"
     ),
-    pytest.mark.timeout(300),
 ]
 
 RICH_RESULTS = {

@@ -23,11 +23,6 @@ from support.shop import Shop
 from support.waiting import eventually
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Give each test minutes: whatever it waits for has a limit, and the machine may be busy."""
-    item.add_marker(pytest.mark.timeout(300))
-
-
 @pytest.fixture(scope="session")
 def active_cluster(control_plane: Cluster, crds_installed: None) -> Cluster:
     """A cluster with our kinds in which all that is made comes to its end, and all that is left."""

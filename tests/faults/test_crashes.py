@@ -36,7 +36,7 @@ async def crash_and_restart(
             return await end_state(client, shop.namespace)
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 async def test_a_crash_at_any_write_leads_to_the_same_end(
     control_plane: Cluster, client: Client, tmp_path: Path, golden: dict[str, object]
 ) -> None:

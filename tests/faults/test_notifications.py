@@ -32,7 +32,7 @@ async def hurry(shop: Shop, seed: int) -> None:
         await asyncio.sleep(chance.random() / 4)
 
 
-@pytest.mark.timeout(120 + 5 * RUNS)
+@pytest.mark.timeout(1200 + 60 * RUNS)
 @pytest.mark.parametrize(
     "mischief", [Mischief(), Mischief(dropped=0.5)], ids=["late and mixed up", "lost as well"]
 )

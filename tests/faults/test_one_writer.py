@@ -23,8 +23,6 @@ from support.shop import Shop
 from support.turns import out_of_turn
 from support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(180)
-
 ROUNDS = 3
 
 TOOLS = [f"tool-{number}" for number in range(4)]

@@ -17,8 +17,6 @@ from support.shop import Shop
 from support.turns import out_of_turn
 from support.waiting import eventually
 
-pytestmark = pytest.mark.timeout(120)
-
 WORKERS = 2
 
 SERVERS = {f"server-{number:02}" for number in range(20)}

@@ -106,7 +106,7 @@ def grounds(
         runner.run(stack.aclose())
 
 
-@pytest.mark.timeout(900 + 10 * WALKS)
+@pytest.mark.timeout(1200 + 60 * WALKS)
 def test_random_walks_end_as_the_model_says(grounds: Grounds) -> None:
     Walk.grounds = grounds
     try:

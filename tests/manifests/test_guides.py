@@ -171,7 +171,6 @@ def names(run: Run) -> set[str]:
     return {line for line in run(OWN).split() if "mcp" in line}
 
 
-@pytest.mark.timeout(180)
 def test_install_upgrade_and_uninstall_by_the_guides_leave_what_they_should(run: Run) -> None:
     assert names(run) == set()
     install = commands(section("install", "With kubectl"))[0]
@@ -200,7 +199,6 @@ def test_install_upgrade_and_uninstall_by_the_guides_leave_what_they_should(run:
     assert names(run) == set()
 
 
-@pytest.mark.timeout(180)
 def test_what_the_readme_shows_installs_production_and_the_guide_removes_it(run: Run) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Install")[2]
     [with_kustomize] = [command for command in commands(readme) if " -k " in command]

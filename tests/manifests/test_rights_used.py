@@ -169,7 +169,6 @@ async def lose_and_find(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("way", ["base", "components/namespaced-rbac"])
-@pytest.mark.timeout(180)
 async def test_all_rights_are_used_and_none_is_missing(
     stage: Stage, build: Build, way: str
 ) -> None:

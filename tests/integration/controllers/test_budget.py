@@ -57,7 +57,6 @@ async def test_a_new_server_takes_a_write_for_each_child_and_two_for_its_status(
     assert operator.reads == []
 
 
-@pytest.mark.timeout(120)
 async def test_fifty_servers_at_once_take_no_more_writes_each(
     routes: None, shop: Shop, operator: Operator, mirror: Mirror
 ) -> None:

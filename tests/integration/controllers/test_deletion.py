@@ -28,7 +28,6 @@ REQUESTS = 60
 and each time one is missed, the first that is made again is refused. 30 are usual."""
 
 
-@pytest.mark.timeout(120)
 async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_nothing(
     complete: Shop, operator: Operator, mirror: Mirror
 ) -> None:
@@ -73,7 +72,6 @@ async def doomed(client: Client, crds_installed: None) -> AsyncIterator[Shop]:
         await client.delete(NAMESPACES, Key("", name))
 
 
-@pytest.mark.timeout(180)
 async def test_a_namespace_goes_with_its_servers_and_may_come_again(
     client: Client, control_plane: Cluster, routes: None, doomed: Shop
 ) -> None:

@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
-
 from mcp_operator.builders.resources import (
     AUTOSCALERS,
     CHILDREN,
@@ -221,7 +219,6 @@ async def nothing_is_written(shop: Shop, operator: Operator) -> None:
     assert [write for write in operator.writes if not write.endswith("/status")] == []
 
 
-@pytest.mark.timeout(300)
 async def test_every_field_that_is_ours_is_put_back(
     complete: Shop, operator: Operator, mirror: Mirror
 ) -> None:

@@ -168,7 +168,6 @@ def is_made(mirror: Mirror, each: Foreign, server: Object) -> bool:
     return child is not None and is_controlled_by(child, server)
 
 
-@pytest.mark.timeout(180)
 async def test_one_object_in_the_way_is_told_of_and_keeps_no_other_child_from_being_made(
     complete: Shop, names: Names, mirror: Mirror, somebody: Object
 ) -> None:
@@ -191,7 +190,6 @@ async def test_one_object_in_the_way_is_told_of_and_keeps_no_other_child_from_be
                 assert is_controlled_by(child, server)
 
 
-@pytest.mark.timeout(180)
 async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
     complete: Shop, names: Names, mirror: Mirror, somebody: Object
 ) -> None:
@@ -216,7 +214,6 @@ async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
         await shop.told("MCPServer", server, "Programmed", "NoReadyPods", seconds=30)
 
 
-@pytest.mark.timeout(180)
 async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the_server(
     complete: Shop, names: Names, mirror: Mirror, somebody: Object
 ) -> None:
@@ -254,7 +251,6 @@ async def mode(shop: Shop, server: str) -> object:
     return (await shop.get("MCPServer", server))["status"].get("mode")
 
 
-@pytest.mark.timeout(180)
 async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
     complete: Shop, names: Names
 ) -> None:
@@ -277,7 +273,6 @@ async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
             assert after.get(field) == before.get(field), (resource, field)
 
 
-@pytest.mark.timeout(180)
 async def test_a_server_made_anew_has_children_of_its_own_once_those_before_are_gone(
     complete: Shop, names: Names, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Awaitable, Iterator
 from typing import Any
 
-import pytest
-
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.labels import child_labels
 from mcp_operator.builders.resources import SERVICES
@@ -128,7 +126,6 @@ async def converged(mirror: Mirror) -> None:
         assert reasons(mirror, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
 
 
-@pytest.mark.timeout(400)
 async def test_neither_resyncs_nor_a_restart_write_anything(
     client: Client, control_plane: Cluster, shop: Shop
 ) -> None:

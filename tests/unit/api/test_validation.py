@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mcp_operator.api.crd import DEFINITIONS, object_schema
@@ -147,7 +147,6 @@ JSON = st.recursive(
 )
 
 
-@settings(deadline=None)  # the first example compiles the rules
 @given(kind=st.sampled_from(KINDS), spec=JSON, metadata=JSON)
 def test_nothing_that_yaml_can_hold_breaks_the_check(kind: str, spec: Any, metadata: Any) -> None:
     obj = {"apiVersion": "mcp-operator.dev/v1alpha1", "kind": kind, "metadata": metadata}
@@ -157,7 +156,6 @@ def test_nothing_that_yaml_can_hold_breaks_the_check(kind: str, spec: Any, metad
 SPECS = [(obj, path) for _, obj in FEATURED for path in obj["spec"]]
 
 
-@settings(deadline=None)  # the first example compiles the rules
 @given(chosen=st.sampled_from(SPECS), value=JSON)
 def test_no_value_of_any_field_breaks_the_check(chosen: tuple[Object, str], value: Any) -> None:
     obj, field = chosen

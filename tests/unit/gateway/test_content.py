@@ -234,7 +234,7 @@ def test_fixed_contents_are_given_as_they_are() -> None:
     )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     status=st.integers(200, 599),
     content_type=st.sampled_from(

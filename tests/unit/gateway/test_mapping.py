@@ -329,7 +329,7 @@ def test_a_url_that_no_server_takes_is_refused() -> None:
         build("/", {"q": "a" * MAX_TARGET_LENGTH}, argument("q"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(arguments=st.fixed_dictionaries(dict.fromkeys("pqhcbr", values | evil)))
 def test_no_argument_changes_where_the_request_goes(arguments: dict[str, Any]) -> None:
     template = backend(

@@ -129,7 +129,7 @@ class Model:
         assert len(self.queue) == self.queue.delayed == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(steps)
 def test_no_change_is_lost_and_no_item_is_with_two_workers(history: list[Step]) -> None:
     async def play() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_operator.gateway.protocol import spec
@@ -65,7 +65,7 @@ def check(answer: HttpResponse | None) -> None:
     assert answer.status in {200, 400, 404}
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(method=METHODS, params=PARAMS, request_id=st.integers() | st.text(max_size=5) | JSON)
 def test_a_modern_request_with_any_parameters(
     method: str, params: dict[str, Any], request_id: object
@@ -81,7 +81,7 @@ def test_a_modern_request_with_any_parameters(
     check(asyncio.run(answer_to(request, in_session=False)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(method=METHODS, params=PARAMS)
 def test_a_legacy_request_with_any_parameters(method: str, params: dict[str, Any]) -> None:
     message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -89,13 +89,13 @@ def test_a_legacy_request_with_any_parameters(method: str, params: dict[str, Any
     check(asyncio.run(answer_to(post(message), in_session=True)))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150)
 @given(body=JSON | st.dictionaries(st.sampled_from(["jsonrpc", "id", "method", "params"]), JSON))
 def test_any_json_at_all(body: object) -> None:
     check(asyncio.run(answer_to(post(body), in_session=False)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(body=st.binary(max_size=64))
 def test_any_bytes_at_all(body: bytes) -> None:
     check(asyncio.run(answer_to(post(body), in_session=False)))
