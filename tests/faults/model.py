@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-MemberKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
+CatalogKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
 Policy = Literal["OldestWins", "RejectAll"]
 
 EVERYBODY = "everybody"
@@ -152,10 +152,10 @@ class Model:
             "children": sorted(CHILDREN | ({"Ingress"} if server.exposed else set())),
             "reasons": {
                 "Accepted": "Accepted",
-                "ResolvedRefs": "MembersUnresolved" if unresolved else "ResolvedRefs",
+                "ResolvedRefs": "ObjectsUnresolved" if unresolved else "ResolvedRefs",
                 "Programmed": "Programmed",
                 "Ready": "Ready",
-                "Degraded": "MembersRejected" if unresolved or beaten else "Healthy",
+                "Degraded": "ObjectsRejected" if unresolved or beaten else "Healthy",
             },
         }
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.cluster_facts import ClusterFacts, Destination
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import Mode, child_labels
 from mcp_operator.builders.networkpolicy import build_network_policy
-from mcp_operator.builders.surroundings import Destination, Surroundings
 from mcp_operator.core.meta import Object
 from support.installations import OPERATORS, Build
 from support.netpol import End, Network, Outside, Pod
@@ -145,7 +145,7 @@ def test_the_edges_of_a_gateway_that_closes_itself_are_those_documented(build: B
     server = MCPServer.model_validate({"metadata": metadata, "spec": spec})
     orders = Destination("elsewhere", (("app", "orders"),), ("8000",))
     context = BuildContext("mcp-operator:test", operator_namespace="mcp-system")
-    policy = build_network_policy(server, context, Surroundings((orders,)))
+    policy = build_network_policy(server, context, ClusterFacts((orders,)))
     assert policy is not None
     operator = Pod.of_workload(named(build("base"), "Deployment", "mcp-operator"))
     everybody = ends(

@@ -14,7 +14,7 @@ from mcp_operator.builders.resources import (
     SECRETS,
     SERVICES,
 )
-from mcp_operator.controllers.world import REFERENCE_GRANTS, World
+from mcp_operator.controllers.cluster_cache import REFERENCE_GRANTS, ClusterCache
 from mcp_operator.core.meta import Key, Object, Resource, generation_of, key_of
 from mcp_operator.runtime.informer import Informer, InformerSet
 from support.fake_client import FakeClient
@@ -32,7 +32,7 @@ class CachedCluster(FakeClient):
     """Answers reads and takes writes as an API server does, and tells the caches of each.
 
     Attributes:
-        world: The caches of the operator.
+        cache: The caches of the operator.
         reads: What was read by name, in order.
         on_read: Called before each such read; may raise in its place.
         on_write: Called with the verb and the object before each write; may raise in its place.
@@ -44,7 +44,7 @@ class CachedCluster(FakeClient):
         self.reads: list[tuple[str, Key]] = []
         self.on_read: Callable[[Key], None] = lambda _: None
         self.on_write: Callable[[str, Object], None] = lambda *_: None
-        self.world = World(InformerSet(self))
+        self.cache = ClusterCache(InformerSet(self))
 
     async def get(self, resource: Resource, key: Key) -> Object:
         self.reads.append((resource.kind, key))
@@ -130,7 +130,7 @@ class CachedCluster(FakeClient):
                 informer.cache.remove({**gone, "metadata": metadata})
 
     def _caching(self, resource: Resource) -> list[Informer]:
-        world = self.world
-        every = [world.servers, *world.members.values(), world.services, world.config_maps]
-        every += [world.grants, *world.owned.values(), world.pods]
+        cache = self.cache
+        every = [cache.servers, *cache.catalog_objects.values(), cache.services, cache.config_maps]
+        every += [cache.grants, *cache.owned.values(), cache.pods]
         return [informer for informer in every if informer.resource == resource]

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import Ask, AskError, Pod
-from mcp_operator.controllers.wiring import STATUS_DELAY, add_controllers
+from mcp_operator.controllers.setup import STATUS_DELAY, add_controllers
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client

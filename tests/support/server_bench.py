@@ -14,16 +14,16 @@ from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import child_labels
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.controllers.children import ChildrenApplier
-from mcp_operator.controllers.claims import Claims
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import AskError, Confirmations, Pod
-from mcp_operator.controllers.ledger import Ledger
+from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.controllers.installation_leases import InstallationLeases
 from mcp_operator.controllers.mcpserver import (
     CONFIRM_GRACE_SECONDS,
     MCPServerReconciler,
 )
-from mcp_operator.controllers.reading import Reader
-from mcp_operator.controllers.statuses import Statuses
+from mcp_operator.controllers.reference_reader import ReferenceReader
+from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.apply import Applier
 from mcp_operator.runtime.errors import ApiError
@@ -51,21 +51,21 @@ class Bench:
         self.cluster.service()
         self.cluster.server()
         self.serves: str | None = None
-        world = self.cluster.world
-        self.ledger = Ledger()
-        self.compiler = Compiler(world.parser, Reader(self.cluster, world))
+        cache = self.cluster.cache
+        self.confirmed_objects = ConfirmedObjects()
+        self.compiler = Compiler(cache.parser, ReferenceReader(self.cluster, cache))
         self.confirmations = Confirmations(self.ask)
         recorder = EventRecorder(self.cluster, controller="c", instance="i", clock=Noon())
         self.reconciler = MCPServerReconciler(
-            world=world,
+            cache=cache,
             compiler=self.compiler,
             children=ChildrenApplier(
-                world, Applier(self.cluster, hash_annotation="hash"), self.cluster
+                cache, Applier(self.cluster, hash_annotation="hash"), self.cluster
             ),
             confirmations=self.confirmations,
-            statuses=Statuses(StatusWriter(self.cluster), recorder, Noon()),
-            ledger=self.ledger,
-            claims=Claims(self.cluster, Noon(), installation=""),
+            reporter=StatusReporter(StatusWriter(self.cluster), recorder, Noon()),
+            confirmed_objects=self.confirmed_objects,
+            installations=InstallationLeases(self.cluster, Noon(), installation=""),
             context=BuildContext(gateway_image="example/gateway:1"),
         )
 

@@ -72,7 +72,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
             Reason.CONFIG_MAP_NOT_FOUND,
             Reason.SECRET_NOT_FOUND,
             Reason.GATEWAY_API_MISSING,
-            Reason.MEMBERS_UNRESOLVED,
+            Reason.OBJECTS_UNRESOLVED,
         ),
     },
     ConditionType.PROGRAMMED: {
@@ -91,7 +91,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
     },
     ConditionType.READY: {True: (Reason.READY,), False: (Reason.UNAVAILABLE,)},
     ConditionType.DEGRADED: {
-        True: (Reason.PODS_FAILING, Reason.MEMBERS_REJECTED),
+        True: (Reason.PODS_FAILING, Reason.OBJECTS_REJECTED),
         False: (Reason.HEALTHY,),
     },
 }

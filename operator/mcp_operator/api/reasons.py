@@ -82,8 +82,8 @@ class Reason(StrEnum):
         "GatewayApiMissing",
         "An HTTPRoute is asked for, and the cluster has no Gateway API.",
     )
-    MEMBERS_UNRESOLVED = (
-        "MembersUnresolved",
+    OBJECTS_UNRESOLVED = (
+        "ObjectsUnresolved",
         "A selected tool or resource refers to something that does not exist.",
     )
 
@@ -112,5 +112,5 @@ class Reason(StrEnum):
         "PodsFailing",
         "A pod of the server will not become ready by itself; those that are ready serve on.",
     )
-    MEMBERS_REJECTED = "MembersRejected", "Some selected objects are not served; see rejected."
+    OBJECTS_REJECTED = "ObjectsRejected", "Some selected objects are not served; see rejected."
     HEALTHY = "Healthy", "Everything that is selected is served."

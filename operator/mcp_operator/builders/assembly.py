@@ -14,12 +14,12 @@ from mcp_operator.api.catalog import (
 )
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.members import (
+from mcp_operator.builders.compiled import (
+    CatalogKind,
     Compiled,
     Entry,
+    EntryKey,
     Finding,
-    MemberKind,
-    Slot,
 )
 from mcp_operator.core.meta import Key
 
@@ -34,7 +34,7 @@ thousand messages of a thousand names."""
 class Rejection:
     """One selected object of which something is not served, and the first reason."""
 
-    kind: MemberKind
+    kind: CatalogKind
     key: Key
     reason: Reason
     message: str
@@ -47,55 +47,55 @@ class Assembly:
 
     Attributes:
         catalog: The catalog.
-        whole: The objects all of whose entries are in it.
+        fully_served: The objects all of whose entries are in it.
         rejected: The objects of which something is not.
         secrets: The Secret keys that its gateway must read.
     """
 
     catalog: Catalog
-    whole: tuple[Compiled, ...]
+    fully_served: tuple[Compiled, ...]
     rejected: tuple[Rejection, ...]
     secrets: frozenset[SecretKey]
 
 
-def claims(members: Iterable[Compiled]) -> dict[Slot, list[Compiled]]:
-    """Return who wants which slot, the oldest claimant first."""
-    wanted: dict[Slot, list[Compiled]] = defaultdict(list)
-    for member in sorted(members, key=lambda member: member.precedence):
-        for slot in member.slots:
-            wanted[slot].append(member)
+def claimants_by_key(objects: Iterable[Compiled]) -> dict[EntryKey, list[Compiled]]:
+    """Return who claims which entry key, the oldest claimant first."""
+    wanted: dict[EntryKey, list[Compiled]] = defaultdict(list)
+    for obj in sorted(objects, key=lambda obj: obj.precedence):
+        for entry_key in obj.entry_keys:
+            wanted[entry_key].append(obj)
     return wanted
 
 
-def contest(
-    member: Compiled, wanted: Mapping[Slot, Sequence[Compiled]], on_conflict: OnConflict
-) -> dict[Slot, Finding]:
-    """Return a finding for each slot that `member` wants and does not get.
+def name_conflicts(
+    obj: Compiled, wanted: Mapping[EntryKey, Sequence[Compiled]], on_conflict: OnConflict
+) -> dict[EntryKey, Finding]:
+    """Return a finding for each entry key that `obj` claims and does not get.
 
     Args:
-        member: The object in question.
-        wanted: For each slot of the member, every claimant in one server, the oldest first and the
-            member included.
+        obj: The object in question.
+        wanted: For each entry key of the object, every claimant in one server, the oldest first
+            and the object included.
         on_conflict: The server's policy.
     """
     lost = {}
-    for slot in member.slots:
-        claimants = wanted[slot]
+    for entry_key in obj.entry_keys:
+        claimants = wanted[entry_key]
         if len(claimants) == 1:
             continue
         if on_conflict == "RejectAll":
             message = (
-                f"{slot} is also claimed by {_rivals(member, claimants)}, and the server's "
+                f"{entry_key} is also claimed by {_rivals(obj, claimants)}, and the server's "
                 "naming.onConflict is RejectAll: rename one of them"
             )
-        elif claimants[0].key != member.key:
+        elif claimants[0].key != obj.key:
             message = (
-                f"{slot} is already served by {claimants[0].kind} {claimants[0].key}, which "
-                f"{_why_first(claimants[0], member)}: rename one of them"
+                f"{entry_key} is already served by {claimants[0].kind} {claimants[0].key}, which "
+                f"{_why_first(claimants[0], obj)}: rename one of them"
             )
         else:
             continue
-        lost[slot] = Finding(ConditionType.ACCEPTED, Reason.DUPLICATE_NAME, message)
+        lost[entry_key] = Finding(ConditionType.ACCEPTED, Reason.DUPLICATE_NAME, message)
     return lost
 
 
@@ -104,49 +104,51 @@ def _why_first(winner: Compiled, loser: Compiled) -> str:
 
 
 def assemble(
-    settings: ServerSettings, members: Iterable[Compiled], on_conflict: OnConflict
+    settings: ServerSettings, objects: Iterable[Compiled], on_conflict: OnConflict
 ) -> Assembly:
-    """Fill every slot once, sort, and say what was left out.
+    """Fill every entry key once, sort, and say what was left out.
 
     Args:
         settings: The server's own part of the catalog.
-        members: Every selected object, compiled.
+        objects: Every selected object, compiled.
         on_conflict: What happens to objects that want one name: the oldest wins, or none does.
     """
-    ordered = sorted(members, key=lambda member: (member.kind, member.precedence))
-    wanted = claims(ordered)
-    served: list[tuple[Slot, Entry]] = []
-    whole: list[Compiled] = []
+    ordered = sorted(objects, key=lambda obj: (obj.kind, obj.precedence))
+    wanted = claimants_by_key(ordered)
+    served: list[tuple[EntryKey, Entry]] = []
+    fully_served: list[Compiled] = []
     rejected: list[Rejection] = []
     secrets: set[SecretKey] = set()
-    for member in ordered:
-        lost = contest(member, wanted, on_conflict)
-        findings = [*(f for f in member.findings if f.blocking), *lost.values()]
+    for obj in ordered:
+        lost = name_conflicts(obj, wanted, on_conflict)
+        findings = [*(f for f in obj.findings if f.blocking), *lost.values()]
         if findings:
-            rejected.append(_rejection(member, findings))
+            rejected.append(_rejection(obj, findings))
         if not lost:
-            whole.append(member)
-        for slot, entry, read in zip(member.slots, member.entries, member.secrets, strict=True):
-            if slot not in lost:
-                served.append((slot, entry))
+            fully_served.append(obj)
+        for entry_key, entry, read in zip(obj.entry_keys, obj.entries, obj.secrets, strict=True):
+            if entry_key not in lost:
+                served.append((entry_key, entry))
                 secrets |= read
-    return Assembly(_catalog(settings, served), tuple(whole), tuple(rejected), frozenset(secrets))
+    return Assembly(
+        _catalog(settings, served), tuple(fully_served), tuple(rejected), frozenset(secrets)
+    )
 
 
-def _rivals(member: Compiled, claimants: Sequence[Compiled]) -> str:
-    others = [f"{rival.kind} {rival.key}" for rival in claimants if rival.key != member.key]
+def _rivals(obj: Compiled, claimants: Sequence[Compiled]) -> str:
+    others = [f"{rival.kind} {rival.key}" for rival in claimants if rival.key != obj.key]
     rest = len(others) - NAMED_RIVALS
     return ", ".join(others[:NAMED_RIVALS]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _catalog(settings: ServerSettings, served: Iterable[tuple[Slot, Entry]]) -> Catalog:
+def _catalog(settings: ServerSettings, served: Iterable[tuple[EntryKey, Entry]]) -> Catalog:
     lists: dict[str, list[Entry]] = defaultdict(list)
-    for slot, entry in sorted(served, key=lambda placed: placed[0]):
-        lists[slot.list].append(entry)
+    for entry_key, entry in sorted(served, key=lambda placed: placed[0]):
+        lists[entry_key.list].append(entry)
     return Catalog.model_validate({"server": settings, **lists})
 
 
-def _rejection(member: Compiled, findings: Sequence[Finding]) -> Rejection:
+def _rejection(obj: Compiled, findings: Sequence[Finding]) -> Rejection:
     first = findings[0]
     message = "; ".join(finding.message for finding in findings)
-    return Rejection(member.kind, member.key, first.reason, message, first.condition)
+    return Rejection(obj.kind, obj.key, first.reason, message, first.condition)

@@ -16,68 +16,68 @@ from mcp_operator.builders.compile_resource import (
     resource_references,
 )
 from mcp_operator.builders.compile_tool import compile_tool, tool_definitions, tool_references
-from mcp_operator.builders.members import Compiled, MemberKind, Slot
+from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import LabelSelector
 
-Member = MCPTool | MCPPrompt | MCPResource
+CatalogObject = MCPTool | MCPPrompt | MCPResource
 
-MODELS: Mapping[MemberKind, type[Member]] = {
+MODELS: Mapping[CatalogKind, type[CatalogObject]] = {
     "MCPTool": MCPTool,
     "MCPPrompt": MCPPrompt,
     "MCPResource": MCPResource,
 }
 
 
-def selectors(server: MCPServer) -> dict[MemberKind, LabelSelector]:
-    """Return a server's compiled selector for each kind of member."""
+def selectors(server: MCPServer) -> dict[CatalogKind, LabelSelector]:
+    """Return a server's compiled selector for each kind of catalog object."""
     tools, prompts, resources = (_compiled(selector) for selector in server.spec.selectors)
     return {"MCPTool": tools, "MCPPrompt": prompts, "MCPResource": resources}
 
 
-def references_of(member: Member) -> References:
+def references_of(obj: CatalogObject) -> References:
     """Return everything that an object refers to.
 
     Raises:
         InvalidError: The object has a form that this release does not know.
     """
-    match member:
+    match obj:
         case MCPTool():
-            return tool_references(member)
+            return tool_references(obj)
         case MCPResource():
-            return resource_references(member)
+            return resource_references(obj)
         case MCPPrompt():
             return References()
 
 
-def compile_member(member: Member, facts: Facts) -> Compiled:
+def compile_object(obj: CatalogObject, facts: Facts) -> Compiled:
     """Compile one object of any kind.
 
     Raises:
         InvalidError: The object has a form that this release does not know.
     """
-    match member:
+    match obj:
         case MCPTool():
-            return compile_tool(member, facts)
+            return compile_tool(obj, facts)
         case MCPResource():
-            return compile_resource(member, facts)
+            return compile_resource(obj, facts)
         case MCPPrompt():
-            return compile_prompt(member)
+            return compile_prompt(obj)
 
 
-def slots_of(member: Member) -> frozenset[Slot]:
-    """Return the slots that an object wants to fill, as far as its spec alone can tell.
+def entry_keys_of(obj: CatalogObject) -> frozenset[EntryKey]:
+    """Return the entry keys that an object claims, as far as its spec alone can tell.
 
     Raises:
         InvalidError: The object has a form that this release does not know.
     """
-    match member:
+    match obj:
         case MCPTool():
-            return frozenset(Slot("tools", one.name) for one in tool_definitions(member))
+            return frozenset(EntryKey("tools", one.name) for one in tool_definitions(obj))
         case MCPPrompt():
-            return frozenset({Slot("prompts", member.spec.name)})
+            return frozenset({EntryKey("prompts", obj.spec.name)})
         case MCPResource():
-            return frozenset(Slot("resources", uri) for uri in resource_identities(member))
+            return frozenset(EntryKey("resources", uri) for uri in resource_identities(obj))
 
 
 def server_settings(server: MCPServer) -> ServerSettings:

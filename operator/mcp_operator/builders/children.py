@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mcp_operator.api.shards import EncodedCatalog
 from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.configmap import build_files, build_shards
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
@@ -30,7 +31,6 @@ from mcp_operator.builders.resources import (
 from mcp_operator.builders.scaling import build_autoscaler, build_disruption_budget
 from mcp_operator.builders.service import build_service
 from mcp_operator.builders.serviceaccount import build_service_account
-from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.core.meta import Object, Resource
 
 
@@ -53,7 +53,7 @@ def build_frame(
     shards: int,
     secret_names: Collection[str],
     context: BuildContext,
-    surroundings: Surroundings,
+    facts: ClusterFacts,
 ) -> Frame:
     """Return what is applied before a server's catalog, and what after it.
 
@@ -65,11 +65,11 @@ def build_frame(
         shards: How many ConfigMaps its pods read by themselves; 0 in Direct mode.
         secret_names: The Secrets, of the server's own namespace, that the catalog names.
         context: What the operator's settings say.
-        surroundings: What the cluster has around the server.
+        facts: What the cluster has around the server.
     """
     before: list[tuple[Resource, Object | None]] = [
         (SERVICEACCOUNTS, build_service_account(server)),
-        (NETWORKPOLICIES, build_network_policy(server, context, surroundings)),
+        (NETWORKPOLICIES, build_network_policy(server, context, facts)),
     ]
     if shards:
         before += [
@@ -83,7 +83,7 @@ def build_frame(
         (SERVICES, build_service(server)),
         (INGRESSES, build_ingress(server)),
     ]
-    if surroundings.has_gateway_api:
+    if facts.has_gateway_api:
         after.append((HTTPROUTES, build_http_route(server)))
     return Frame(_wanted(before), _wanted(after))
 

@@ -17,7 +17,7 @@ from mcp_operator.api.v1alpha1.common import (
     RequestHeader,
     ServiceRef,
 )
-from mcp_operator.builders.members import InvalidError, UnresolvedError
+from mcp_operator.builders.compiled import InvalidError, UnresolvedError
 from mcp_operator.builders.references import (
     Facts,
     References,

@@ -7,7 +7,7 @@ from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPPrompt
-from mcp_operator.builders.members import (
+from mcp_operator.builders.compiled import (
     Compiled,
     Finding,
     remark,

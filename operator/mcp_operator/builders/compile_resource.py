@@ -19,15 +19,15 @@ from mcp_operator.builders.compile_http import (
     path_places,
     union,
 )
-from mcp_operator.builders.members import (
+from mcp_operator.builders.compiled import (
     Compiled,
     Entry,
     FaultError,
     Finding,
     InvalidError,
     UnresolvedError,
+    entry_key_of,
     remark,
-    slot_of,
 )
 from mcp_operator.builders.references import (
     Facts,
@@ -75,7 +75,7 @@ def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
         for outcome in _outcomes(resource, referrer):
             if isinstance(outcome, Finding):
                 findings.append(outcome)
-            elif (identity := slot_of(outcome).identity) in entries:
+            elif (identity := entry_key_of(outcome).identity) in entries:
                 findings.append(
                     Finding(
                         ConditionType.ACCEPTED,

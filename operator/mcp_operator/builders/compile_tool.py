@@ -19,7 +19,7 @@ from mcp_operator.builders.compile_http import (
     path_places,
     union,
 )
-from mcp_operator.builders.members import (
+from mcp_operator.builders.compiled import (
     Compiled,
     FaultError,
     Finding,

@@ -38,7 +38,9 @@ def deliverable(assembly: Assembly) -> Assembly:
     return replace(
         assembly,
         catalog=assembly.catalog.model_copy(update={"resources": kept}),
-        whole=tuple(m for m in assembly.whole if m.kind != "MCPResource" or m.key not in keys),
+        fully_served=tuple(
+            m for m in assembly.fully_served if m.kind != "MCPResource" or m.key not in keys
+        ),
         rejected=(*assembly.rejected, *(_not_delivered(key) for key in sorted(keys))),
     )
 

@@ -7,12 +7,12 @@ from typing import Final
 from mcp_operator.api.base import ApiModel
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPeer
+from mcp_operator.builders.cluster_facts import ClusterFacts, Destination
 from mcp_operator.builders.context import BuildContext, child
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.labels import DOMAIN, selector_labels
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import NETWORKPOLICIES
-from mcp_operator.builders.surroundings import Destination, Surroundings
 from mcp_operator.core.meta import Object
 
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
@@ -29,7 +29,7 @@ LINK_LOCAL: Final = "169.254.0.0/16"
 
 
 def build_network_policy(
-    server: MCPServer, context: BuildContext, surroundings: Surroundings
+    server: MCPServer, context: BuildContext, facts: ClusterFacts
 ) -> Object | None:
     """Return the NetworkPolicy, or nothing where the server does not ask for one."""
     mode = server.spec.network_policy.mode
@@ -42,7 +42,7 @@ def build_network_policy(
     }
     if mode == "Full":
         spec["policyTypes"].append("Egress")
-        spec["egress"] = _egress(server, surroundings)
+        spec["egress"] = _egress(server, facts)
     return {**child(server, NETWORKPOLICIES, child_name(server.name)), "spec": spec}
 
 
@@ -63,7 +63,7 @@ def _ingress(server: MCPServer, context: BuildContext) -> list[Object]:
     return [clients, management]
 
 
-def _egress(server: MCPServer, surroundings: Surroundings) -> list[Object]:
+def _egress(server: MCPServer, facts: ClusterFacts) -> list[Object]:
     dns: Object = {
         "to": [{"namespaceSelector": {}}, {"ipBlock": {"cidr": LINK_LOCAL}}],
         "ports": [_port(DNS_PORT, "UDP"), _port(DNS_PORT)],
@@ -71,8 +71,8 @@ def _egress(server: MCPServer, surroundings: Surroundings) -> list[Object]:
     rules = [dns]
     if server.spec.effective_mode == "Gateway":
         # No selector matches an API server: it is not a pod, or one of the host's network.
-        rules.append({"ports": [_port(port) for port in surroundings.api_server_ports]})
-    rules += [_to(destination) for destination in surroundings.destinations]
+        rules.append({"ports": [_port(port) for port in facts.api_server_ports]})
+    rules += [_to(destination) for destination in facts.destinations]
     for extra in server.spec.network_policy.extra_egress:
         rule: Object = {}
         if extra.to:

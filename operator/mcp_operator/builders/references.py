@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.members import UnresolvedError
+from mcp_operator.builders.compiled import UnresolvedError
 from mcp_operator.core.meta import Key, Object, annotations_of
 
 ALLOW_ANNOTATION = "mcp-operator.dev/allow-from"

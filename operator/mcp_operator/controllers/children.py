@@ -9,7 +9,7 @@ from typing import Final
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.children import Child
 from mcp_operator.builders.resources import AUTOSCALERS, CONFIGMAPS, DEPLOYMENTS
-from mcp_operator.controllers.world import World
+from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, Resource, is_deleting, key_of, uid_of
 from mcp_operator.runtime.apply import Applier, OwnershipConflictError
@@ -52,8 +52,8 @@ class _Settled:
 class ChildrenApplier:
     """Brings the children of one server at a time into the desired state."""
 
-    def __init__(self, world: World, applier: Applier, client: Client) -> None:
-        self._world = world
+    def __init__(self, cache: ClusterCache, applier: Applier, client: Client) -> None:
+        self._cache = cache
         self._applier = applier
         self._client = client
         self._settled: dict[Key, dict[tuple[Resource, Key], _Settled]] = {}
@@ -127,7 +127,7 @@ class ChildrenApplier:
         lost = [
             (resource, key)
             for resource, key in settled
-            if self._world.owned[resource].store.get(key) is None
+            if self._cache.owned[resource].store.get(key) is None
         ]
         for identity in lost:
             del settled[identity]
@@ -149,8 +149,8 @@ class ChildrenApplier:
             if autoscaler.resource != AUTOSCALERS:
                 continue
             key = key_of(autoscaler.object)  # its Deployment has the same name
-            deployment = self._world.owned[DEPLOYMENTS].store.get(key)
-            if deployment is not None and self._world.owned[AUTOSCALERS].store.get(key) is None:
+            deployment = self._cache.owned[DEPLOYMENTS].store.get(key)
+            if deployment is not None and self._cache.owned[AUTOSCALERS].store.get(key) is None:
                 fields = {"spec": {"replicas": deployment["spec"]["replicas"]}}
                 await self._applier.release(
                     owner, DEPLOYMENTS, deployment, fields, heir=REPLICAS_HEIR
@@ -161,13 +161,13 @@ class ChildrenApplier:
     ) -> None:
         """Apply one child, unless exactly this was compared with exactly that before."""
         identity = (child.resource, key_of(child.object))
-        live = self._world.owned[child.resource].store.get(identity[1])
+        live = self._cache.owned[child.resource].store.get(identity[1])
         known = settled.get(identity)
         if known and known.live is live and _same(known.desired, child.object):
             return
         try:
             outcome, disturbed = await self._write(owner, child, live)
-            if disturbed and (live := self._world.owned[child.resource].store.get(identity[1])):
+            if disturbed and (live := self._cache.owned[child.resource].store.get(identity[1])):
                 outcome, disturbed = await self._write(owner, child, live)
         except ApiError as error:
             if error.is_namespace_terminating:
@@ -197,7 +197,7 @@ class ChildrenApplier:
             handler(key_of(owner))
 
     async def _prune(self, owner: Object, wanted: Collection[tuple[Resource, Key]]) -> None:
-        for resource, child in list(self._world.children(owner)):
+        for resource, child in list(self._cache.children(owner)):
             if (resource, key_of(child)) not in wanted:
                 await self._applier.delete(owner, resource, child)
 

@@ -1,14 +1,14 @@
-"""Compiling members, each only when its spec or a fact about its references has changed."""
+"""Compiling objects, each only when its spec or a fact about its references has changed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcp_operator.builders.catalog import compile_member
-from mcp_operator.builders.members import Compiled, InvalidError
+from mcp_operator.builders.catalog import compile_object
+from mcp_operator.builders.compiled import Compiled, InvalidError
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.controllers.parsing import Parser, unreadable
-from mcp_operator.controllers.reading import Reader
+from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.core.meta import Object, generation_of, uid_of
 
 
@@ -20,9 +20,9 @@ class _Result:
 
 
 class Compiler:
-    """Compiles raw members; an unchanged member gives the identical result until `forget`."""
+    """Compiles raw objects; an unchanged object gives the identical result until `forget`."""
 
-    def __init__(self, parser: Parser, reader: Reader) -> None:
+    def __init__(self, parser: Parser, reader: ReferenceReader) -> None:
         self._parser = parser
         self._reader = reader
         self._results: dict[str, tuple[int, _Result]] = {}
@@ -38,17 +38,17 @@ class Compiler:
             ApiError: What it refers to could not be read.
         """
         known = self._known(raw)
-        if known is not None and self._reader.still_holds(known.references, known.facts):
+        if known is not None and self._reader.are_current(known.references, known.facts):
             return known.compiled  # a server asks this for all that it selects, at each change
         try:
-            parsed = self._parser.member(raw)
+            parsed = self._parser.catalog_object(raw)
         except InvalidError as error:
             return self._remember(raw, _Result(References(), Facts(), unreadable(raw, error)))
         facts = await self._reader.facts(parsed.references)
         known = self._known(raw)  # another task may have compiled it meanwhile
         if known is not None and known.facts == facts:
             return known.compiled
-        compiled = compile_member(parsed.model, facts)
+        compiled = compile_object(parsed.model, facts)
         return self._remember(raw, _Result(parsed.references, facts, compiled))
 
     def _known(self, raw: Object) -> _Result | None:

@@ -5,22 +5,22 @@ from __future__ import annotations
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.v1alpha1 import MCPPrompt
 from mcp_operator.builders.compile_prompt import undeclared, unused
-from mcp_operator.builders.members import Compiled
-from mcp_operator.controllers.members import MemberReconciler
-from mcp_operator.controllers.parsing import ParsedMember
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
+from mcp_operator.controllers.parsing import ParsedObject
 from mcp_operator.core.meta import Object
 
 LISTED_VARIABLES = 64
 """Variables listed in a status, as its schema allows; a text may use any number of them."""
 
 
-class MCPPromptReconciler(MemberReconciler):
+class MCPPromptReconciler(CatalogObjectReconciler):
     """Says of an MCPPrompt whether its text and its variables fit together."""
 
     kind = "MCPPrompt"
     stamp = "lastValidationTime"
 
-    def details(self, parsed: ParsedMember | None, compiled: Compiled, *, ready: bool) -> Object:
+    def details(self, parsed: ParsedObject | None, compiled: Compiled, *, ready: bool) -> Object:
         """Return the fields of an MCPPrompt's status."""
         del ready  # the condition says it; the kind has no field for it
         if parsed is None or not isinstance(parsed.model, MCPPrompt):

@@ -6,18 +6,18 @@ import base64
 
 from mcp_operator.api.catalog import ResourceEntry
 from mcp_operator.api.v1alpha1 import MCPResource
-from mcp_operator.builders.members import Compiled
-from mcp_operator.controllers.members import MemberReconciler
-from mcp_operator.controllers.parsing import ParsedMember
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
+from mcp_operator.controllers.parsing import ParsedObject
 from mcp_operator.core.meta import Object
 
 
-class MCPResourceReconciler(MemberReconciler):
+class MCPResourceReconciler(CatalogObjectReconciler):
     """Says of an MCPResource under which URIs it is read, and its size if known."""
 
     kind = "MCPResource"
 
-    def details(self, parsed: ParsedMember | None, compiled: Compiled, *, ready: bool) -> Object:
+    def details(self, parsed: ParsedObject | None, compiled: Compiled, *, ready: bool) -> Object:
         """Return the fields of an MCPResource's status."""
         entries = [entry for entry in compiled.entries if isinstance(entry, ResourceEntry)]
         sizes = [size for size in map(_size, entries) if size is not None]

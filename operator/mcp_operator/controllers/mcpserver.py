@@ -14,28 +14,32 @@ from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.children import Frame, build_frame, desired_children
+from mcp_operator.builders.cluster_facts import ClusterFacts
+from mcp_operator.builders.compiled import CatalogKind, Compiled, InvalidError
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES, deliverable, direct_files, files_size
-from mcp_operator.builders.members import Compiled, InvalidError, MemberKind
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
-from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.controllers.children import ChildrenApplier, OwnerGoneError
-from mcp_operator.controllers.claims import RUN_ELSEWHERE, STATUS_FIELD, Claims
+from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
-from mcp_operator.controllers.ledger import Ledger
-from mcp_operator.controllers.parsing import ParsedServer
-from mcp_operator.controllers.pods import failing, is_ready
-from mcp_operator.controllers.serving import (
-    ServerView,
+from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.controllers.installation_leases import (
+    RUN_ELSEWHERE,
+    STATUS_FIELD,
+    InstallationLeases,
+)
+from mcp_operator.controllers.mcpserver_status import (
+    ObservedServer,
     lacks_gateway_api,
     server_conditions,
     server_fields,
 )
-from mcp_operator.controllers.statuses import Statuses
-from mcp_operator.controllers.world import World
+from mcp_operator.controllers.parsing import ParsedServer
+from mcp_operator.controllers.pods import failing, is_ready
+from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, is_deleting, key_of, uid_of
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
@@ -56,12 +60,12 @@ that the operator does not own, a kind that is not installed, or a pod that does
 class _Assembled:
     """The last catalog of a server, and exactly what it was made from.
 
-    Of the members, `news` are those that the catalog before did not have as they are, until they
+    Of the objects, `news` are those that the catalog before did not have as they are, until they
     have been told of.
     """
 
     generation_of: ParsedServer
-    members: tuple[Compiled, ...]
+    objects: tuple[Compiled, ...]
     news: tuple[Compiled, ...]
     assembly: Assembly
     encoded: EncodedCatalog
@@ -73,7 +77,7 @@ class _Basis(NamedTuple):
     generation_of: ParsedServer
     shards: int
     secrets: frozenset[str]
-    around: Surroundings
+    facts: ClusterFacts
 
 
 class MCPServerReconciler:
@@ -82,94 +86,94 @@ class MCPServerReconciler:
     def __init__(
         self,
         *,
-        world: World,
+        cache: ClusterCache,
         compiler: Compiler,
         children: ChildrenApplier,
         confirmations: Confirmations,
-        statuses: Statuses,
-        ledger: Ledger,
-        claims: Claims,
+        reporter: StatusReporter,
+        confirmed_objects: ConfirmedObjects,
+        installations: InstallationLeases,
         context: BuildContext,
     ) -> None:
-        self._world = world
+        self._cache = cache
         self._compiler = compiler
         self._children = children
         self._confirmations = confirmations
-        self._statuses = statuses
-        self._ledger = ledger
-        self._claims = claims
+        self._reporter = reporter
+        self._confirmed_objects = confirmed_objects
+        self._installations = installations
         self._context = context
         self._assembled: dict[Key, _Assembled] = {}
         self._frames: dict[Key, tuple[_Basis, Frame]] = {}
-        self._published: list[Callable[[MemberKind, Key], None]] = []
+        self._published: list[Callable[[CatalogKind, Key], None]] = []
 
-    def on_published(self, handler: Callable[[MemberKind, Key], None]) -> None:
-        """Call `handler` with each changed member of a catalog once that has been applied."""
+    def on_published(self, handler: Callable[[CatalogKind, Key], None]) -> None:
+        """Call `handler` with each changed object of a catalog once that has been applied."""
         self._published.append(handler)
 
     async def reconcile(self, request: Request) -> Result | None:
         """Bring one server up to date."""
-        raw = self._world.servers.store.get(request)
+        raw = self._cache.servers.store.get(request)
         if raw is None or is_deleting(raw):
             self._assembled.pop(request, None)
             self._frames.pop(request, None)
             self._confirmations.forget(request)
-            self._ledger.forget(request)
+            self._confirmed_objects.forget(request)
             self._children.forget(request)
             return None
-        if holder := await self._claims.holder(raw):
-            self._statuses.tell(
+        if holder := await self._installations.other_installation(raw):
+            self._reporter.warn(
                 raw,
                 RUN_ELSEWHERE,
                 f"the installation {holder} runs this server and is alive: "
-                f"{self._claims.installation} leaves it alone",
+                f"{self._installations.installation} leaves it alone",
             )
             return Result(requeue_after=PROBLEM_RETRY_SECONDS)
         try:
-            server = self._world.parser.server(raw)
+            server = self._cache.parser.server(raw)
         except InvalidError as error:
             await self._refuse(raw, error)
             return None
         assembled = await self._assemble(request, server)
-        around = self._world.surroundings(server.model, assembled.assembly.catalog)
+        facts = self._cache.facts(server.model, assembled.assembly.catalog)
         try:
-            problem, failure = await self._apply(raw, server, assembled, around)
+            problem, failure = await self._apply(raw, server, assembled, facts)
         except OwnerGoneError:
             return None  # its deletion, or what it keeps of its namespace, will bring us back
         self._tell_published(request, assembled)
-        view = self._view(request, server, assembled, around, problem)
+        view = self._view(request, server, assembled, facts, problem)
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)
         conditions = server_conditions(view)
         await self._summarise(raw, view, conditions)
         if any(c.type is ConditionType.PROGRAMMED and c.status for c in conditions):
-            self._ledger.settle(request, assembled.assembly.whole)
+            self._confirmed_objects.record(request, assembled.assembly.fully_served)
         if failure is not None:
             raise failure
         return Result(requeue_after=PROBLEM_RETRY_SECONDS) if _incomplete(view) else None
 
     async def _assemble(self, key: Key, server: ParsedServer) -> _Assembled:
-        members = tuple(
+        objects = tuple(
             [
-                await self._compiler.compile(member)
+                await self._compiler.compile(obj)
                 for kind in server.selectors
-                for member in self._world.selected(server, kind)
+                for obj in self._cache.selected(server, kind)
             ]
         )
         known = self._assembled.get(key)
-        if known and known.generation_of is server and _identical(known.members, members):
+        if known and known.generation_of is server and _identical(known.objects, objects):
             return known
-        assembly = build_catalog(server.model, members)
+        assembly = build_catalog(server.model, objects)
         if server.model.spec.effective_mode == "Direct":
             assembly = deliverable(assembly)
-        before = {id(member) for member in known.members} if known else set()
-        news = tuple(member for member in members if id(member) not in before)
-        assembled = _Assembled(server, members, news, assembly, encode(assembly.catalog))
+        before = {id(obj) for obj in known.objects} if known else set()
+        news = tuple(obj for obj in objects if id(obj) not in before)
+        assembled = _Assembled(server, objects, news, assembly, encode(assembly.catalog))
         self._assembled[key] = assembled
         return assembled
 
     async def _apply(
-        self, raw: Object, server: ParsedServer, assembled: _Assembled, around: Surroundings
+        self, raw: Object, server: ParsedServer, assembled: _Assembled, facts: ClusterFacts
     ) -> tuple[Condition | None, ApiError | None]:
         """Return what to say of a failure, and the error to retry on, if there was one."""
         content: EncodedCatalog | Mapping[str, str] = assembled.encoded
@@ -178,7 +182,7 @@ class MCPServerReconciler:
             if (size := files_size(files)) > MAX_FILES_BYTES:
                 return _too_large(size), None
             content = files
-        frame = self._frame(key_of(raw), server, assembled, around)
+        frame = self._frame(key_of(raw), server, assembled, facts)
         outcome = await self._children.apply(raw, desired_children(server.model, content, frame))
         if outcome.error is not None:
             if outcome.error.is_retryable:
@@ -195,13 +199,13 @@ class MCPServerReconciler:
     def _tell_published(self, key: Key, assembled: _Assembled) -> None:
         if not assembled.news:
             return
-        for member in assembled.news:
+        for obj in assembled.news:
             for handler in self._published:
-                handler(member.kind, member.key)
+                handler(obj.kind, obj.key)
         self._assembled[key] = replace(assembled, news=())
 
     def _frame(
-        self, key: Key, server: ParsedServer, assembled: _Assembled, around: Surroundings
+        self, key: Key, server: ParsedServer, assembled: _Assembled, facts: ClusterFacts
     ) -> Frame:
         """Return all children but the catalog, built anew only if that makes a difference."""
         gateway = server.model.spec.effective_mode == "Gateway"
@@ -209,12 +213,12 @@ class MCPServerReconciler:
             server,
             shards=len(assembled.encoded.shards) if gateway else 0,
             secrets=frozenset(secret.name for secret in assembled.assembly.secrets),
-            around=around,
+            facts=facts,
         )
         known, frame = self._frames.get(key, (None, None))
         if frame is None or known != basis:
             frame = build_frame(
-                server.model, basis.shards, basis.secrets, self._context, basis.around
+                server.model, basis.shards, basis.secrets, self._context, basis.facts
             )
             self._frames[key] = basis, frame
         return frame
@@ -224,38 +228,38 @@ class MCPServerReconciler:
         key: Key,
         server: ParsedServer,
         assembled: _Assembled,
-        around: Surroundings,
+        facts: ClusterFacts,
         problem: Condition | None,
-    ) -> ServerView:
-        pods = self._world.pods_of(key)
+    ) -> ObservedServer:
+        pods = self._cache.pods_of(key)
         ready = [pod for pod in pods if is_ready(pod)]
         index = assembled.encoded.index
         confirmed: Confirmed | None = None
         if server.model.spec.effective_mode == "Gateway":
             confirmed = self._confirmations.expect(key, index.digest, [_pod(pod) for pod in ready])
         deployment = Key(key.namespace, child_name(key.name))
-        return ServerView(
+        return ObservedServer(
             server=server.model,
             assembly=assembled.assembly,
             digest=index.digest,
             size=index.bytes,
-            deployment=self._world.owned[DEPLOYMENTS].store.get(deployment),
+            deployment=self._cache.owned[DEPLOYMENTS].store.get(deployment),
             ready_pods=len(ready),
             failing=failing(pods),
             confirmed=confirmed,
-            surroundings=around,
+            facts=facts,
             problem=problem,
         )
 
     async def _summarise(
-        self, raw: Object, view: ServerView, conditions: Sequence[Condition]
+        self, raw: Object, view: ObservedServer, conditions: Sequence[Condition]
     ) -> None:
         current = raw.get("status") or {}
         fields = server_fields(view)
         unchanged = current.get("configHash") == view.digest
-        fields[STATUS_FIELD] = self._claims.installation or None
-        fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._statuses.now()
-        await self._statuses.write(MCPSERVERS, raw, fields, conditions)
+        fields[STATUS_FIELD] = self._installations.installation or None
+        fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._reporter.now()
+        await self._reporter.write(MCPSERVERS, raw, fields, conditions)
 
     async def _refuse(self, raw: Object, error: InvalidError) -> None:
         """Say that the spec cannot be read; whatever runs keeps running."""
@@ -271,13 +275,13 @@ class MCPServerReconciler:
             Condition(type_, status=False, reason=reason, message=error.finding.message)
             for type_, reason in reasons.items()
         ]
-        await self._statuses.write(MCPSERVERS, raw, current, conditions)
+        await self._reporter.write(MCPSERVERS, raw, current, conditions)
 
 
-def _identical(known: Sequence[Compiled], members: Sequence[Compiled]) -> bool:
-    """Compare by identity: an unchanged member compiles to the identical object."""
-    return len(known) == len(members) and all(
-        one is other for one, other in zip(known, members, strict=True)
+def _identical(known: Sequence[Compiled], objects: Sequence[Compiled]) -> bool:
+    """Compare by identity: an unchanged object compiles to the identical object."""
+    return len(known) == len(objects) and all(
+        one is other for one, other in zip(known, objects, strict=True)
     )
 
 
@@ -285,12 +289,12 @@ def _pod(raw: Object) -> Pod:
     return Pod(uid_of(raw), raw["metadata"]["name"], raw["status"]["podIP"], MANAGEMENT_PORT)
 
 
-def _incomplete(view: ServerView) -> bool:
+def _incomplete(view: ObservedServer) -> bool:
     unconfirmed = view.confirmed is not None and bool(view.confirmed.missing)
     return view.problem is not None or unconfirmed or lacks_gateway_api(view)
 
 
-def _grace_left(view: ServerView) -> float:
+def _grace_left(view: ObservedServer) -> float:
     """Return the seconds that missing confirmations may still take, 0 where none is awaited."""
     if view.confirmed is None or not view.confirmed.missing:
         return 0.0

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from mcp_operator.api.catalog import ToolEntry
 from mcp_operator.api.v1alpha1 import MCPTool
-from mcp_operator.builders.members import Compiled
-from mcp_operator.controllers.members import MemberReconciler
-from mcp_operator.controllers.parsing import ParsedMember
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
+from mcp_operator.controllers.parsing import ParsedObject
 from mcp_operator.core.meta import Object
 
 
-class MCPToolReconciler(MemberReconciler):
+class MCPToolReconciler(CatalogObjectReconciler):
     """Says of an MCPTool which tools it declares and where its calls go."""
 
     kind = "MCPTool"
 
-    def details(self, parsed: ParsedMember | None, compiled: Compiled, *, ready: bool) -> Object:
+    def details(self, parsed: ParsedObject | None, compiled: Compiled, *, ready: bool) -> Object:
         """Return the fields of an MCPTool's status."""
         names: list[str] = []
         if parsed is not None and isinstance(parsed.model, MCPTool):

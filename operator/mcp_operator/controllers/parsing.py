@@ -9,8 +9,14 @@ from pydantic import ValidationError
 
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
-from mcp_operator.builders.catalog import MODELS, Member, references_of, selectors, slots_of
-from mcp_operator.builders.members import Compiled, Finding, InvalidError, MemberKind, Slot
+from mcp_operator.builders.catalog import (
+    MODELS,
+    CatalogObject,
+    entry_keys_of,
+    references_of,
+    selectors,
+)
+from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding, InvalidError
 from mcp_operator.builders.references import References
 from mcp_operator.core.meta import LabelSelector, Object, generation_of, key_of, uid_of
 
@@ -23,16 +29,16 @@ class ParsedServer:
     """A server and its compiled selectors."""
 
     model: MCPServer
-    selectors: dict[MemberKind, LabelSelector]
+    selectors: dict[CatalogKind, LabelSelector]
 
 
 @dataclass(frozen=True, slots=True)
-class ParsedMember:
-    """A tool, prompt or resource, what it refers to and which slots it wants."""
+class ParsedObject:
+    """A tool, prompt or resource, what it refers to and which entry keys it claims."""
 
-    model: Member
+    model: CatalogObject
     references: References
-    slots: frozenset[Slot]
+    entry_keys: frozenset[EntryKey]
 
 
 class Parser:
@@ -43,7 +49,7 @@ class Parser:
     """
 
     def __init__(self) -> None:
-        self._cache: dict[str, dict[int, ParsedServer | ParsedMember | Finding]] = {}
+        self._cache: dict[str, dict[int, ParsedServer | ParsedObject | Finding]] = {}
 
     def server(self, raw: Object) -> ParsedServer:
         """Return a parsed MCPServer.
@@ -53,25 +59,25 @@ class Parser:
         """
         return cast("ParsedServer", self._parsed(raw))
 
-    def member(self, raw: Object) -> ParsedMember:
+    def catalog_object(self, raw: Object) -> ParsedObject:
         """Return a parsed MCPTool, MCPPrompt or MCPResource.
 
         Raises:
             InvalidError: Its spec is not one that this release reads.
         """
-        return cast("ParsedMember", self._parsed(raw))
+        return cast("ParsedObject", self._parsed(raw))
 
-    def readable_server(self, raw: Object) -> ParsedServer | None:
+    def server_or_none(self, raw: Object) -> ParsedServer | None:
         """Return a parsed MCPServer, None where this release cannot read it."""
         try:
             return self.server(raw)
         except InvalidError:
             return None
 
-    def readable_member(self, raw: Object) -> ParsedMember | None:
-        """Return a parsed member, None where this release cannot read it."""
+    def object_or_none(self, raw: Object) -> ParsedObject | None:
+        """Return a parsed catalog object, None where this release cannot read it."""
         try:
-            return self.member(raw)
+            return self.catalog_object(raw)
         except InvalidError:
             return None
 
@@ -83,7 +89,7 @@ class Parser:
         """Tell whether an object has been parsed, and not been forgotten since."""
         return uid in self._cache
 
-    def _parsed(self, raw: Object) -> ParsedServer | ParsedMember:
+    def _parsed(self, raw: Object) -> ParsedServer | ParsedObject:
         generations = self._cache.setdefault(uid_of(raw), {})
         generation = generation_of(raw)
         parsed = generations.get(generation)
@@ -98,18 +104,18 @@ class Parser:
 
 def unreadable(raw: Object, error: InvalidError) -> Compiled:
     """Return what an object compiles to that cannot even be parsed."""
-    kind = cast("MemberKind", raw["kind"])
+    kind = cast("CatalogKind", raw["kind"])
     created = raw["metadata"].get("creationTimestamp", "")
     return Compiled(kind, key_of(raw), created, findings=(error.finding,))
 
 
-def _parse(raw: Object) -> ParsedServer | ParsedMember | Finding:
+def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:
     try:
         if raw["kind"] == "MCPServer":
             server = MCPServer.model_validate(raw)
             return ParsedServer(server, selectors(server))
-        member = MODELS[cast("MemberKind", raw["kind"])].model_validate(raw)
-        return ParsedMember(member, references_of(member), slots_of(member))
+        obj = MODELS[cast("CatalogKind", raw["kind"])].model_validate(raw)
+        return ParsedObject(obj, references_of(obj), entry_keys_of(obj))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

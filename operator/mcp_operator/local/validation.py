@@ -12,8 +12,8 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.structure import Path as FieldPath
 from mcp_operator.api.structure import Problem
 from mcp_operator.api.v1alpha1 import MCPServer
-from mcp_operator.builders.assembly import claims, contest
-from mcp_operator.builders.members import Finding
+from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
+from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.local.documents import Document, load
 from mcp_operator.local.problems import FileProblem
@@ -83,9 +83,9 @@ def findings(world: World) -> Iterator[FileProblem]:
 
 
 def _conflicts(server: MCPServer, selected: list[LocalMember]) -> Iterator[FileProblem]:
-    wanted = claims(local.compiled for local in selected)
+    wanted = claimants_by_key(local.compiled for local in selected)
     for local in selected:
-        lost = contest(local.compiled, wanted, server.spec.naming.on_conflict)
+        lost = name_conflicts(local.compiled, wanted, server.spec.naming.on_conflict)
         for slot, finding in lost.items():
             yield _problem(local.document, finding, slot.identity)
 

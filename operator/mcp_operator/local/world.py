@@ -13,13 +13,13 @@ from mcp_operator.api.validation import problems as admission_problems
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import (
     MODELS,
-    Member,
+    CatalogObject,
     build_catalog,
-    compile_member,
+    compile_object,
     references_of,
     selectors,
 )
-from mcp_operator.builders.members import Compiled
+from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.references import Facts
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.errors import OperatorError
@@ -56,7 +56,7 @@ class LocalMember:
     """A tool, prompt or resource: where it stands in the files, and what it compiles to."""
 
     document: Document
-    member: Member
+    member: CatalogObject
     compiled: Compiled
 
 
@@ -101,7 +101,7 @@ class World:
             self.objects, [member for _, member in members], check_services=check_services
         )
         self.members = tuple(
-            LocalMember(document, member, compile_member(member, facts))
+            LocalMember(document, member, compile_object(member, facts))
             for document, member in members
         )
 
@@ -197,7 +197,9 @@ def _by_key(objects: Iterable[Object], kind: str) -> dict[Key, Object]:
     return {key_of(obj): obj for obj in objects if obj["kind"] == kind}
 
 
-def _facts(objects: Iterable[Object], members: Iterable[Member], *, check_services: bool) -> Facts:
+def _facts(
+    objects: Iterable[Object], members: Iterable[CatalogObject], *, check_services: bool
+) -> Facts:
     services = _by_key(objects, SERVICES.kind)
     unknown = {key: _AnyKey() for member in members for key in references_of(member).secrets}
     secrets = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from datetime import UTC, datetime
 
-from mcp_operator.controllers.claims import RUN_ELSEWHERE
+from mcp_operator.controllers.installation_leases import RUN_ELSEWHERE
 from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.runtime.leader import LEASES
 from support.controlplane import Cluster

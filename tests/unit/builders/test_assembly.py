@@ -23,8 +23,14 @@ from mcp_operator.api.catalog import (
 )
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.assembly import Assembly, OnConflict, assemble, claims, contest
-from mcp_operator.builders.members import Compiled, Entry, Finding, slot_of
+from mcp_operator.builders.assembly import (
+    Assembly,
+    OnConflict,
+    assemble,
+    claimants_by_key,
+    name_conflicts,
+)
+from mcp_operator.builders.compiled import Compiled, Entry, Finding, entry_key_of
 from mcp_operator.core.meta import Key
 
 FEW = settings(max_examples=40)
@@ -40,7 +46,7 @@ def tool(name: str, **backend: Any) -> ToolEntry:
     )
 
 
-def member(name: str, *entries: Entry, created: str = "2026-01-01T00:00:00Z", **more: Any) -> Any:
+def obj(name: str, *entries: Entry, created: str = "2026-01-01T00:00:00Z", **more: Any) -> Any:
     return Compiled("MCPTool", Key("shop", name), created, tuple(entries), **more)
 
 
@@ -48,20 +54,20 @@ def names(assembly: Assembly) -> list[str]:
     return [entry.name for entry in assembly.catalog.tools]
 
 
-def assembled(*members: Compiled, on_conflict: OnConflict = "OldestWins") -> Assembly:
-    return assemble(SERVER, members, on_conflict)
+def assembled(*objects: Compiled, on_conflict: OnConflict = "OldestWins") -> Assembly:
+    return assemble(SERVER, objects, on_conflict)
 
 
 def test_entries_are_sorted_by_name_whatever_the_order_of_objects() -> None:
-    one = assembled(member("b", tool("b")), member("a", tool("a")))
-    other = assembled(member("a", tool("a")), member("b", tool("b")))
+    one = assembled(obj("b", tool("b")), obj("a", tool("a")))
+    other = assembled(obj("a", tool("a")), obj("b", tool("b")))
     assert names(one) == ["a", "b"]
     assert one.catalog.canonical() == other.catalog.canonical()
 
 
 def test_the_oldest_object_keeps_a_contested_name() -> None:
-    old = member("z-old", tool("search"), created="2025-01-01T00:00:00Z")
-    young = member("a-young", tool("search"), tool("other"), created="2026-06-01T00:00:00Z")
+    old = obj("z-old", tool("search"), created="2025-01-01T00:00:00Z")
+    young = obj("a-young", tool("search"), tool("other"), created="2026-06-01T00:00:00Z")
     result = assembled(young, old)
     assert names(result) == ["other", "search"]
     [rejection] = result.rejected
@@ -71,14 +77,12 @@ def test_the_oldest_object_keeps_a_contested_name() -> None:
 
 
 def test_of_two_objects_of_one_age_the_first_by_name_keeps_the_name() -> None:
-    result = assembled(member("b", tool("search")), member("a", tool("search")))
+    result = assembled(obj("b", tool("search")), obj("a", tool("search")))
     assert [rejection.key.name for rejection in result.rejected] == ["b"]
 
 
 def test_with_reject_all_nobody_gets_a_contested_name() -> None:
-    result = assembled(
-        member("a", tool("search")), member("b", tool("search")), on_conflict="RejectAll"
-    )
+    result = assembled(obj("a", tool("search")), obj("b", tool("search")), on_conflict="RejectAll")
     assert names(result) == []
     assert [rejection.key.name for rejection in result.rejected] == ["a", "b"]
     assert "RejectAll" in result.rejected[0].message
@@ -86,7 +90,7 @@ def test_with_reject_all_nobody_gets_a_contested_name() -> None:
 
 def test_an_object_with_a_finding_is_rejected_while_its_good_entries_are_served() -> None:
     finding = Finding(ConditionType.RESOLVED_REFS, Reason.SERVICE_NOT_FOUND, "no such Service")
-    result = assembled(member("half", tool("good"), findings=(finding,)))
+    result = assembled(obj("half", tool("good"), findings=(finding,)))
     assert names(result) == ["good"]
     [rejection] = result.rejected
     assert (rejection.reason, rejection.message) == (Reason.SERVICE_NOT_FOUND, "no such Service")
@@ -94,14 +98,14 @@ def test_an_object_with_a_finding_is_rejected_while_its_good_entries_are_served(
 
 def test_a_remark_rejects_nothing() -> None:
     remark = Finding(ConditionType.ACCEPTED, Reason.INGRESS_PATH_IGNORED, "x", blocking=False)
-    assert assembled(member("a", tool("a"), findings=(remark,))).rejected == ()
+    assert assembled(obj("a", tool("a"), findings=(remark,))).rejected == ()
 
 
 def test_the_same_name_in_different_lists_is_no_conflict() -> None:
     source = SourceRef(kind="MCPPrompt", namespace="shop", name="p")
     prompt = PromptEntry(name="search", messages=(PromptMessage(text="x"),), source=source)
     result = assembled(
-        member("t", tool("search")), Compiled("MCPPrompt", Key("shop", "p"), "", (prompt,))
+        obj("t", tool("search")), Compiled("MCPPrompt", Key("shop", "p"), "", (prompt,))
     )
     assert result.rejected == ()
 
@@ -125,7 +129,7 @@ def test_the_secrets_of_what_is_served_are_collected_and_no_others() -> None:
         ca=secret("ca"),
     )
     loser = tool("a", headers=(Header(name="X-Key", secret=secret("loser")),))
-    result = assembled(member("a", served, created="2025"), member("b", loser, created="2026"))
+    result = assembled(obj("a", served, created="2025"), obj("b", loser, created="2026"))
     assert {s.key for s in result.secrets} == {"header", "pw", "user", "ca"}
 
 
@@ -145,7 +149,7 @@ def selections(draw: st.DrawFn) -> list[Compiled]:
         [(), (Finding(ConditionType.ACCEPTED, Reason.INVALID_SCHEMA, "broken"),)]
     )
     return [
-        member(
+        obj(
             f"object-{number}",
             *(tool(name) for name in sorted(draw(named))),
             created=draw(ages),
@@ -161,20 +165,20 @@ POLICIES = st.sampled_from(["OldestWins", "RejectAll"])
 @FEW
 @given(selections(), POLICIES, st.randoms(use_true_random=False))
 def test_the_order_of_objects_makes_no_difference(
-    members: list[Compiled], policy: OnConflict, random: Any
+    objects: list[Compiled], policy: OnConflict, random: Any
 ) -> None:
-    shuffled = random.sample(members, len(members))
-    one, other = assembled(*members, on_conflict=policy), assembled(*shuffled, on_conflict=policy)
+    shuffled = random.sample(objects, len(objects))
+    one, other = assembled(*objects, on_conflict=policy), assembled(*shuffled, on_conflict=policy)
     assert one == other
     assert one.catalog.canonical() == other.catalog.canonical()
 
 
 @FEW
 @given(selections(), POLICIES)
-def test_no_name_is_ever_served_twice(members: list[Compiled], policy: OnConflict) -> None:
-    result = assembled(*members, on_conflict=policy)
+def test_no_name_is_ever_served_twice(objects: list[Compiled], policy: OnConflict) -> None:
+    result = assembled(*objects, on_conflict=policy)
     assert names(result) == sorted(set(names(result)))
-    wanted = Counter(entry.name for member in members for entry in member.entries)
+    wanted = Counter(entry.name for obj in objects for entry in obj.entries)
     expected = set(wanted) if policy == "OldestWins" else {n for n in wanted if wanted[n] == 1}
     assert set(names(result)) == expected
 
@@ -182,22 +186,22 @@ def test_no_name_is_ever_served_twice(members: list[Compiled], policy: OnConflic
 @FEW
 @given(selections(), POLICIES)
 def test_every_object_is_whole_or_rejected_for_what_it_lost_or_has_wrong(
-    members: list[Compiled], policy: OnConflict
+    objects: list[Compiled], policy: OnConflict
 ) -> None:
-    result = assembled(*members, on_conflict=policy)
+    result = assembled(*objects, on_conflict=policy)
     served = {(entry.source, entry.name) for entry in result.catalog.tools}
-    whole = {member.key for member in result.whole}
+    whole = {obj.key for obj in result.fully_served}
     rejected = {rejection.key for rejection in result.rejected}
-    for one in members:
-        lost = contest(one, claims(members), policy)
+    for one in objects:
+        lost = name_conflicts(one, claimants_by_key(objects), policy)
         assert (one.key in whole) is not bool(lost)
         assert (one.key in rejected) is (bool(lost) or bool(one.findings))
         for entry in one.entries:
-            if slot_of(entry) not in lost:
+            if entry_key_of(entry) not in lost:
                 assert (entry.source, entry.name) in served
 
 
 def test_a_message_about_many_rivals_names_a_few_of_them() -> None:
-    many = [member(f"copy-{number}", tool("search")) for number in range(9)]
+    many = [obj(f"copy-{number}", tool("search")) for number in range(9)]
     message = assembled(*many, on_conflict="RejectAll").rejected[0].message
     assert "shop/copy-1, MCPTool shop/copy-2, MCPTool shop/copy-3 and 5 more, and the" in message

@@ -6,15 +6,15 @@ import pytest
 
 from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.builders.catalog import (
-    Member,
+    CatalogObject,
     build_catalog,
-    compile_member,
+    compile_object,
+    entry_keys_of,
     references_of,
     selectors,
     server_settings,
-    slots_of,
 )
-from mcp_operator.builders.members import Slot, slot_of
+from mcp_operator.builders.compiled import EntryKey, entry_key_of
 from mcp_operator.builders.references import References
 from mcp_operator.core.meta import Key
 from support.compiled import TO_ORDERS, facts, operation, prompt, resource, tool
@@ -78,7 +78,7 @@ def test_each_kind_may_be_selected_by_labels_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("member", "references"),
+    ("obj", "references"),
     [
         (SEARCH, References(services=frozenset({Key("demo", "orders")}))),
         (operation(uri="a:b"), References(services=frozenset({Key("demo", "orders")}))),
@@ -87,33 +87,33 @@ def test_each_kind_may_be_selected_by_labels_of_its_own() -> None:
     ],
 )
 def test_what_an_object_refers_to_is_found_for_every_kind(
-    member: Member, references: References
+    obj: CatalogObject, references: References
 ) -> None:
-    assert references_of(member) == references
+    assert references_of(obj) == references
 
 
 @pytest.mark.parametrize(
-    ("member", "slots"),
+    ("obj", "entry_keys"),
     [
-        (SEARCH, {Slot("tools", "search")}),
+        (SEARCH, {EntryKey("tools", "search")}),
         (
             tool(tools=[{"name": "a", "path": "/"}, {"name": "b", "path": "/"}]),
-            {Slot("tools", "a"), Slot("tools", "b")},
+            {EntryKey("tools", "a"), EntryKey("tools", "b")},
         ),
-        (REVIEW, {Slot("prompts", "review")}),
-        (GUIDE, {Slot("resources", "docs://guide")}),
-        (operation(ingressPath="/a"), {Slot("resources", "mcp://demo/example/a")}),
+        (REVIEW, {EntryKey("prompts", "review")}),
+        (GUIDE, {EntryKey("resources", "docs://guide")}),
+        (operation(ingressPath="/a"), {EntryKey("resources", "mcp://demo/example/a")}),
     ],
 )
 def test_the_slots_that_an_object_wants_are_those_of_its_entries(
-    member: Member, slots: set[Slot]
+    obj: CatalogObject, entry_keys: set[EntryKey]
 ) -> None:
-    assert slots_of(member) == slots
-    assert {slot_of(entry) for entry in compile_member(member, facts()).entries} == slots
+    assert entry_keys_of(obj) == entry_keys
+    assert {entry_key_of(entry) for entry in compile_object(obj, facts()).entries} == entry_keys
 
 
 def test_objects_of_every_kind_make_one_catalog() -> None:
-    compiled = [compile_member(member, facts()) for member in (SEARCH, REVIEW, GUIDE)]
+    compiled = [compile_object(obj, facts()) for obj in (SEARCH, REVIEW, GUIDE)]
     assembly = build_catalog(server(), compiled)
     catalog = assembly.catalog
     assert catalog.server == server_settings(server())
@@ -121,13 +121,13 @@ def test_objects_of_every_kind_make_one_catalog() -> None:
     assert [entry.name for entry in catalog.prompts] == ["review"]
     assert [entry.name for entry in catalog.resources] == ["docs"]
     assert assembly.rejected == ()
-    assert sorted(one.kind for one in assembly.whole) == sorted(one.kind for one in compiled)
+    assert sorted(one.kind for one in assembly.fully_served) == sorted(one.kind for one in compiled)
 
 
 def test_the_policy_of_the_server_decides_a_quarrel_about_a_name() -> None:
-    one = compile_member(SEARCH, facts())
+    one = compile_object(SEARCH, facts())
     renamed = SEARCH.model_copy(update={"metadata": SEARCH.metadata | {"name": "zz"}})
-    two = compile_member(renamed, facts())
+    two = compile_object(renamed, facts())
     assert len(build_catalog(server(), [one, two]).catalog.tools) == 1
     strict = server(naming={"onConflict": "RejectAll"})
     assert build_catalog(strict, [one, two]).catalog.tools == ()
@@ -136,7 +136,7 @@ def test_the_policy_of_the_server_decides_a_quarrel_about_a_name() -> None:
 def test_a_catalog_never_holds_more_of_a_secret_than_its_name() -> None:
     credentials = {"type": "Bearer", "secretRef": {"name": "login"}}
     known = facts(secrets={"login": {"token"}})
-    compiled = compile_member(tool(service=TO_ORDERS, request={"credentials": credentials}), known)
+    compiled = compile_object(tool(service=TO_ORDERS, request={"credentials": credentials}), known)
     assembly = build_catalog(server(), [compiled])
     assert {(secret.name, secret.key) for secret in assembly.secrets} == {("login", "token")}
     assert b'"secret":{"namespace":"demo","name":"login","key":"token"}' in (

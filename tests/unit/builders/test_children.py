@@ -10,16 +10,16 @@ from mcp_operator.api.catalog import Catalog, ServerSettings
 from mcp_operator.api.shards import EncodedCatalog, Index, decode, encode
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.children import Child, build_frame, desired_children
+from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import managed_selector
 from mcp_operator.builders.resources import CHILDREN
-from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.core.meta import LabelSelector
 from support.servers import server
 
 CONTEXT = BuildContext(gateway_image="registry.example/mcp-operator:1")
 ENV = [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]
-PLAIN = Surroundings()
+PLAIN = ClusterFacts()
 EVERYTHING: dict[str, Any] = {
     "ingress": {},
     "httpRoute": {"parentRefs": [{"name": "public"}]},
@@ -38,11 +38,11 @@ def built(
     owner: MCPServer,
     content: EncodedCatalog | dict[str, str] | None = None,
     secrets: tuple[str, ...] = (),
-    around: Surroundings = PLAIN,
+    facts: ClusterFacts = PLAIN,
 ) -> list[Child]:
     given = catalog() if content is None else content
     shards = len(given.shards) if isinstance(given, EncodedCatalog) else 0
-    frame = build_frame(owner, shards, secrets, CONTEXT, around)
+    frame = build_frame(owner, shards, secrets, CONTEXT, facts)
     return desired_children(owner, given, frame)
 
 
@@ -83,7 +83,7 @@ def test_what_is_not_asked_for_is_not_made() -> None:
 
 
 def test_a_route_is_made_only_where_the_cluster_knows_routes() -> None:
-    children = built(server(**EVERYTHING), around=Surroundings(has_gateway_api=False))
+    children = built(server(**EVERYTHING), facts=ClusterFacts(has_gateway_api=False))
 
     assert "HTTPRoute/mcp-server-shop" not in names(children)
     assert len(children) == len(built(server(**EVERYTHING))) - 1

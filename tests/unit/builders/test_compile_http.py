@@ -17,7 +17,7 @@ from mcp_operator.builders.compile_http import (
     path_places,
     union,
 )
-from mcp_operator.builders.members import UnresolvedError
+from mcp_operator.builders.compiled import UnresolvedError
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import Key
 from support.compiled import TO_ORDERS, facts

@@ -15,7 +15,7 @@ from mcp_operator.builders.compile_resource import (
     resource_identities,
     resource_references,
 )
-from mcp_operator.builders.members import Finding
+from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import Key
 from support.compiled import TO_ORDERS, facts, operation, resource

@@ -12,7 +12,7 @@ from mcp_operator.api.jsonschema import CompiledSchema
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTool
 from mcp_operator.builders.compile_tool import compile_tool, tool_references
-from mcp_operator.builders.members import Finding, InvalidError
+from mcp_operator.builders.compiled import Finding, InvalidError
 from mcp_operator.builders.references import Facts
 from mcp_operator.core.meta import Key
 from support.compiled import TO_ORDERS, facts, tool

@@ -97,7 +97,7 @@ def test_the_size_of_files_is_counted_in_bytes() -> None:
 def test_the_content_of_a_secret_is_left_out_and_reported() -> None:
     secret = resource(uri="shop://secret", secret=SecretKey(namespace="demo", name="s", key="k"))
     plain = resource(uri="shop://plain", text="hello")
-    assembly = Assembly(catalog(secret, plain), whole=(), rejected=(), secrets=frozenset())
+    assembly = Assembly(catalog(secret, plain), fully_served=(), rejected=(), secrets=frozenset())
     result = deliverable(assembly)
     assert [entry.uri for entry in result.catalog.resources] == ["shop://plain"]
     [rejection] = result.rejected
@@ -106,5 +106,5 @@ def test_the_content_of_a_secret_is_left_out_and_reported() -> None:
 
 def test_a_catalog_without_secrets_is_delivered_as_it_is() -> None:
     plain = catalog(resource(uri="shop://plain", text="hello"))
-    assembly = Assembly(plain, whole=(), rejected=(), secrets=frozenset())
+    assembly = Assembly(plain, fully_served=(), rejected=(), secrets=frozenset())
     assert deliverable(assembly) is assembly

@@ -7,9 +7,14 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.catalog import Backend
+from mcp_operator.builders.cluster_facts import (
+    API_SERVER,
+    ClusterFacts,
+    Destination,
+    gather_cluster_facts,
+)
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.networkpolicy import build_network_policy
-from mcp_operator.builders.surroundings import API_SERVER, Destination, Surroundings, survey
 from mcp_operator.core.meta import Key, Object
 from support.entries import catalog, resource, tool
 from support.servers import server
@@ -20,13 +25,13 @@ ORDERS = Destination("shop", (("app", "orders"),), ("8000", "http"))
 
 def policy(
     mode: str = "Full",
-    around: Surroundings = Surroundings(),  # noqa: B008  # immutable
+    facts: ClusterFacts = ClusterFacts(),  # noqa: B008  # immutable
     context: BuildContext = IN_CLUSTER,
     spec: dict[str, Any] | None = None,
     **fields: Any,
 ) -> dict[str, Any]:
     owner = server(networkPolicy={"mode": mode, **fields}, **(spec or {}))
-    built = build_network_policy(owner, context, around)
+    built = build_network_policy(owner, context, facts)
     assert built is not None
     found: dict[str, Any] = built["spec"]
     return found
@@ -37,9 +42,9 @@ def namespace(name: str) -> Object:
 
 
 def test_there_is_no_policy_unless_asked_for() -> None:
-    assert build_network_policy(server(), IN_CLUSTER, Surroundings()) is None
+    assert build_network_policy(server(), IN_CLUSTER, ClusterFacts()) is None
     off = server(networkPolicy={"mode": "Disabled", "ingressFrom": [{"podSelector": {}}]})
-    assert build_network_policy(off, IN_CLUSTER, Surroundings()) is None
+    assert build_network_policy(off, IN_CLUSTER, ClusterFacts()) is None
 
 
 def test_mode_ingress_opens_mcp_to_all_and_management_to_operator_and_prometheus() -> None:
@@ -112,7 +117,7 @@ def test_a_direct_server_has_no_business_with_the_api_server() -> None:
 
 
 def test_mode_full_opens_the_way_to_the_pods_behind_the_services() -> None:
-    *_, rule = policy(around=Surroundings((ORDERS,)))["egress"]
+    *_, rule = policy(facts=ClusterFacts((ORDERS,)))["egress"]
 
     assert rule == {
         "to": [{**namespace("shop"), "podSelector": {"matchLabels": {"app": "orders"}}}],
@@ -140,12 +145,12 @@ def service(selector: dict[str, str] | None, *ports: dict[str, Any], **spec: Any
     return {"spec": {"selector": selector, "ports": list(ports), "clusterIP": "10.0.0.1", **spec}}
 
 
-def surveyed(services: dict[Key, Object], *backends: tuple[str, int]) -> Surroundings:
+def surveyed(services: dict[Key, Object], *backends: tuple[str, int]) -> ClusterFacts:
     entries = [
         tool(f"t{number}", Backend(host=f"{name}.shop.svc", port=port))
         for number, (name, port) in enumerate(backends)
     ]
-    return survey(catalog(*entries), services.get, has_gateway_api=True)
+    return gather_cluster_facts(catalog(*entries), services.get, has_gateway_api=True)
 
 
 def test_a_service_leads_to_its_target_ports() -> None:
@@ -186,7 +191,7 @@ def test_services_of_the_same_pods_are_one_destination() -> None:
 def test_a_service_without_a_selector_is_told_and_not_guessed() -> None:
     found = surveyed({Key("shop", "orders"): service(None, {"port": 80})}, ("orders", 80))
 
-    assert (found.destinations, found.unselected) == ((), (Key("shop", "orders"),))
+    assert (found.destinations, found.without_selector) == ((), (Key("shop", "orders"),))
 
 
 def test_resources_lead_to_services_too() -> None:
@@ -194,7 +199,9 @@ def test_resources_lead_to_services_too() -> None:
     entry = resource("docs", text=None, backend=backend)
     services = {Key("shop", "docs"): service({"app": "docs"}, {"port": 80})}
 
-    found = survey(catalog(entry, resource("plain")), services.get, has_gateway_api=True)
+    found = gather_cluster_facts(
+        catalog(entry, resource("plain")), services.get, has_gateway_api=True
+    )
 
     assert [destination.labels for destination in found.destinations] == [(("app", "docs"),)]
 

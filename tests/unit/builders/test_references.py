@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.members import UnresolvedError
+from mcp_operator.builders.compiled import UnresolvedError
 from mcp_operator.builders.references import (
     ALLOW_ANNOTATION,
     Facts,

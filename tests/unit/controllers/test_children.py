@@ -32,7 +32,7 @@ def owner(cluster: CachedCluster) -> Object:
 
 @pytest.fixture
 def children(cluster: CachedCluster) -> ChildrenApplier:
-    return ChildrenApplier(cluster.world, Applier(cluster, hash_annotation="hash"), cluster)
+    return ChildrenApplier(cluster.cache, Applier(cluster, hash_annotation="hash"), cluster)
 
 
 def child(resource: Resource, **spec: object) -> Child:

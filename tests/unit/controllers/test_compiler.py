@@ -1,4 +1,4 @@
-"""How members are compiled: again only when a spec, or a fact that it refers to, has changed."""
+"""How objects are compiled: again only when a spec, or a fact that it refers to, has changed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from mcp_operator.api.reasons import Reason
 from mcp_operator.controllers.compiler import Compiler
-from mcp_operator.controllers.reading import Reader
+from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.core.meta import Key, Object, uid_of
 from mcp_operator.runtime.errors import ApiError
 from support.cached_cluster import CachedCluster
@@ -23,7 +23,7 @@ def cluster() -> CachedCluster:
 
 @pytest.fixture
 def compiler(cluster: CachedCluster) -> Compiler:
-    return Compiler(cluster.world.parser, Reader(cluster, cluster.world))
+    return Compiler(cluster.cache.parser, ReferenceReader(cluster, cluster.cache))
 
 
 async def test_an_unchanged_member_gives_the_identical_result(
@@ -122,5 +122,5 @@ async def test_a_member_that_goes_while_its_facts_are_read_leaves_nothing_behind
 
 
 def gone(cluster: CachedCluster, compiler: Compiler, raw: Object) -> None:
-    cluster.world.parser.forget(uid_of(raw))
+    cluster.cache.parser.forget(uid_of(raw))
     compiler.forget(uid_of(raw))

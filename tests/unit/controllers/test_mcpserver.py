@@ -69,7 +69,7 @@ async def test_a_server_is_programmed_once_its_pods_have_confirmed(bench: Bench)
     await bench.settled()
     assert bench.reason("Programmed") == ("True", "Programmed")
     assert bench.status["syncedReplicas"] == 1
-    assert bench.ledger.confirms(SHOP, await bench.compiler.compile(raw))
+    assert bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
     bench.available()
     assert await bench.reconcile() is None
     assert bench.reason("Ready") == ("True", "Ready")
@@ -82,7 +82,7 @@ async def test_pods_that_do_not_confirm_are_admitted_after_a_moment(bench: Bench
     bench.serves = "nothing"
     await bench.settled()
     assert bench.reason("Programmed") == ("False", "Propagating")
-    assert not bench.ledger.confirms(SHOP, await bench.compiler.compile(raw))
+    assert not bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
     assert await bench.reconcile() == PROBLEM_RETRY_SECONDS
 
 
@@ -126,8 +126,8 @@ async def test_members_that_are_not_served_are_listed(bench: Bench) -> None:
     await bench.reconcile()
     assert [one["name"] for one in bench.status["rejected"]] == ["lost", "search"]
     assert bench.status["rejectedCount"] == 2
-    assert bench.reason("Degraded") == ("True", "MembersRejected")
-    assert bench.reason("ResolvedRefs") == ("False", "MembersUnresolved")
+    assert bench.reason("Degraded") == ("True", "ObjectsRejected")
+    assert bench.reason("ResolvedRefs") == ("False", "ObjectsUnresolved")
 
 
 @pytest.mark.looptime
@@ -136,8 +136,8 @@ async def test_a_loser_is_not_noted_as_served(bench: Bench) -> None:
     younger = bench.cluster.tool("search")
     bench.pod()
     await bench.settled()
-    assert bench.ledger.confirms(SHOP, await bench.compiler.compile(older))
-    assert not bench.ledger.confirms(SHOP, await bench.compiler.compile(younger))
+    assert bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(older))
+    assert not bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(younger))
 
 
 @pytest.mark.looptime
@@ -169,7 +169,7 @@ async def test_in_mode_direct_the_files_are_mounted_and_nobody_is_asked(bench: B
         "tools.json",
     ]
     assert bench.reason("Programmed") == ("True", "Mounted")
-    assert bench.ledger.confirms(SHOP, await bench.compiler.compile(raw))
+    assert bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
 
 
 @pytest.mark.looptime

@@ -173,7 +173,7 @@ async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, 
     assert await bench.reconcile() is None
     assert len(bench.cluster.writes) == writes
     assert bench.reconciler._assembled == {}
-    assert not bench.ledger.confirms(SHOP, await bench.compiler.compile(raw))
+    assert not bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
     assert bench.confirmations._servers == {}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.members import InvalidError, Slot
+from mcp_operator.builders.compiled import EntryKey, InvalidError
 from mcp_operator.controllers.parsing import Parser, unreadable
 from mcp_operator.core.meta import Key, Object
 from support.manifests import manifest
@@ -29,10 +29,10 @@ def parser() -> Parser:
 
 
 def test_a_member_is_parsed_with_what_it_refers_to_and_the_slots_it_wants(parser: Parser) -> None:
-    parsed = parser.member(tool())
+    parsed = parser.catalog_object(tool())
     assert parsed.model.name == "example"
     assert parsed.references.services == {Key("demo", "orders")}
-    assert parsed.slots == {Slot("tools", "search")}
+    assert parsed.entry_keys == {EntryKey("tools", "search")}
 
 
 def test_a_server_is_parsed_with_its_selectors(parser: Parser) -> None:
@@ -42,31 +42,31 @@ def test_a_server_is_parsed_with_its_selectors(parser: Parser) -> None:
 
 
 def test_one_state_of_an_object_is_parsed_once(parser: Parser) -> None:
-    assert parser.member(tool()) is parser.member(tool())
+    assert parser.catalog_object(tool()) is parser.catalog_object(tool())
     assert parser.server(server()) is parser.server(server())
 
 
 def test_the_state_before_a_change_is_still_known_after_it(parser: Parser) -> None:
-    one, two = parser.member(tool(1)), parser.member(tool(2))
+    one, two = parser.catalog_object(tool(1)), parser.catalog_object(tool(2))
     assert one is not two
-    assert parser.member(tool(1)) is one
-    assert parser.member(tool(2)) is two
+    assert parser.catalog_object(tool(1)) is one
+    assert parser.catalog_object(tool(2)) is two
 
 
 def test_older_states_are_not_kept(parser: Parser) -> None:
-    one = parser.member(tool(1))
+    one = parser.catalog_object(tool(1))
     for generation in range(2, 50):
-        parser.member(tool(generation))
+        parser.catalog_object(tool(generation))
     assert len(parser._cache["a"]) == 2
-    assert parser.member(tool(1)) is not one
+    assert parser.catalog_object(tool(1)) is not one
 
 
 def test_an_object_that_is_made_anew_is_another_one(parser: Parser) -> None:
-    assert parser.member(tool(uid="a")) is not parser.member(tool(uid="b"))
+    assert parser.catalog_object(tool(uid="a")) is not parser.catalog_object(tool(uid="b"))
 
 
 def test_nothing_is_kept_of_an_object_that_is_gone(parser: Parser) -> None:
-    parser.member(tool())
+    parser.catalog_object(tool())
     assert parser.knows("a")
     parser.forget("a")
     parser.forget("a")
@@ -88,23 +88,23 @@ def test_an_object_that_this_release_cannot_read_is_refused_in_a_sentence(
 ) -> None:
     for _ in range(2):
         with pytest.raises(InvalidError, match=message) as caught:
-            parser.member(raw)
+            parser.catalog_object(raw)
         assert caught.value.finding.reason is Reason.INVALID
-    assert parser.readable_member(raw) is None
+    assert parser.object_or_none(raw) is None
 
 
 def test_a_server_that_this_release_cannot_read_is_refused_too(parser: Parser) -> None:
     raw = server(replicas="many")
     with pytest.raises(InvalidError, match=r"spec\.replicas: "):
         parser.server(raw)
-    assert parser.readable_server(raw) is None
-    assert parser.readable_server({**server(), "metadata": {"name": "b", "uid": "t"}}) is not None
+    assert parser.server_or_none(raw) is None
+    assert parser.server_or_none({**server(), "metadata": {"name": "b", "uid": "t"}}) is not None
 
 
 def test_refusing_an_object_again_and_again_holds_on_to_nothing(parser: Parser) -> None:
     def depth() -> int:
         with pytest.raises(InvalidError) as caught:
-            parser.member(tool(name=5))
+            parser.catalog_object(tool(name=5))
         return len(caught.traceback)
 
     assert depth() == depth() == depth()
@@ -113,7 +113,7 @@ def test_refusing_an_object_again_and_again_holds_on_to_nothing(parser: Parser) 
 def test_a_refusal_does_not_quote_what_the_object_holds(parser: Parser) -> None:
     raw = tool(request={"headers": [{"name": "X-Key", "value": {"hush": "hush"}}]})
     with pytest.raises(InvalidError) as caught:
-        parser.member(raw)
+        parser.catalog_object(raw)
     assert "hush" not in str(caught.value)
 
 

@@ -9,12 +9,12 @@ import pytest
 from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.common import ChildStatus
-from mcp_operator.builders.members import Compiled, Finding
-from mcp_operator.controllers.membership import (
+from mcp_operator.builders.compiled import Compiled, Finding
+from mcp_operator.controllers.catalog_object_status import (
     LISTED_SERVERS,
-    Membership,
-    member_conditions,
-    member_servers,
+    SelectingServer,
+    object_conditions,
+    server_entries,
 )
 from mcp_operator.core.meta import Key
 from support.declared import declared
@@ -39,12 +39,12 @@ def compiled(*findings: Finding) -> Compiled:
 
 def by(
     name: str = "shop", *, lost: tuple[Finding, ...] = (), programmed: bool = True
-) -> Membership:
-    return Membership(Key("demo", name), lost, programmed)
+) -> SelectingServer:
+    return SelectingServer(Key("demo", name), lost, programmed)
 
 
-def decided(one: Compiled, *memberships: Membership) -> dict[ConditionType, Condition]:
-    conditions = declared(member_conditions(one, memberships))
+def decided(one: Compiled, *servers: SelectingServer) -> dict[ConditionType, Condition]:
+    conditions = declared(object_conditions(one, servers))
     assert list(conditions) == [ACCEPTED, RESOLVED, PROGRAMMED, READY]
     return conditions
 
@@ -113,9 +113,9 @@ def test_a_remark_is_said_without_doing_harm() -> None:
     assert conditions[READY].status
 
 
-@pytest.mark.parametrize("memberships", [(), (by(),), (by(programmed=False),)])
-def test_an_object_that_is_switched_off_is_accepted_and_not_served(memberships: Any) -> None:
-    conditions = decided(compiled(DISABLED), *memberships)
+@pytest.mark.parametrize("servers", [(), (by(),), (by(programmed=False),)])
+def test_an_object_that_is_switched_off_is_accepted_and_not_served(servers: Any) -> None:
+    conditions = decided(compiled(DISABLED), *servers)
     assert conditions[ACCEPTED].status
     for type_ in (PROGRAMMED, READY):
         assert not conditions[type_].status
@@ -123,7 +123,7 @@ def test_an_object_that_is_switched_off_is_accepted_and_not_served(memberships: 
 
 
 def test_every_server_says_whether_it_serves_the_object() -> None:
-    assert member_servers(compiled(), [by("a"), by("b", lost=(LOST,))]) == [
+    assert server_entries(compiled(), [by("a"), by("b", lost=(LOST,))]) == [
         {"namespace": "demo", "name": "a", "accepted": True},
         {
             "namespace": "demo",
@@ -136,19 +136,19 @@ def test_every_server_says_whether_it_serves_the_object() -> None:
 
 
 def test_a_mistake_of_the_object_is_said_for_every_server() -> None:
-    servers = member_servers(compiled(MISSING), [by("a"), by("b", lost=(LOST,))])
+    servers = server_entries(compiled(MISSING), [by("a"), by("b", lost=(LOST,))])
     assert [server["reason"] for server in servers] == ["ServiceNotFound"] * 2
 
 
 def test_a_remark_is_no_reason_not_to_accept() -> None:
-    assert member_servers(compiled(IGNORED), [by()])[0]["accepted"]
+    assert server_entries(compiled(IGNORED), [by()])[0]["accepted"]
 
 
 def test_a_status_stays_small_however_much_is_wrong_and_whoever_selects_it() -> None:
     many = [
         Finding(ACCEPTED, Reason.INVALID_SCHEMA, f"tools[{n}]: {'x' * 500}") for n in range(128)
     ]
-    servers = member_servers(compiled(*many), [by(f"server-{n}") for n in range(150)])
+    servers = server_entries(compiled(*many), [by(f"server-{n}") for n in range(150)])
     assert len(servers) == LISTED_SERVERS
     assert max(len(server["message"]) for server in servers) == MESSAGE_LIMIT
     ChildStatus.model_validate({"servers": servers})

@@ -10,7 +10,7 @@ import pytest
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTOOLS
-from mcp_operator.controllers.statuses import Statuses
+from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
@@ -20,7 +20,7 @@ READY = Condition(ConditionType.READY, status=True, reason=Reason.READY)
 UNREADY = Condition(ConditionType.READY, status=False, reason=Reason.NOT_SELECTED)
 WAITING = Condition(ConditionType.READY, status=False, reason=Reason.PROPAGATING)
 HEALTHY = Condition(ConditionType.DEGRADED, status=False, reason=Reason.HEALTHY)
-DEGRADED = Condition(ConditionType.DEGRADED, status=True, reason=Reason.MEMBERS_REJECTED)
+DEGRADED = Condition(ConditionType.DEGRADED, status=True, reason=Reason.OBJECTS_REJECTED)
 ACCEPTED = Condition(ConditionType.ACCEPTED, status=True, reason=Reason.ACCEPTED)
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -35,20 +35,20 @@ class Bench:
         self.recorder = EventRecorder(
             self.cluster, controller="mcp-operator.dev/operator", instance="test", clock=self
         )
-        self.statuses = Statuses(StatusWriter(self.cluster), self.recorder, self)
+        self.reporter = StatusReporter(StatusWriter(self.cluster), self.recorder, self)
 
     def now(self) -> datetime:
         return self.time
 
     @property
     def raw(self) -> Object:
-        found = self.cluster.world.members["MCPTool"].store.get(Key("demo", "search"))
+        found = self.cluster.cache.catalog_objects["MCPTool"].store.get(Key("demo", "search"))
         assert found is not None
         return found
 
     async def write(self, *conditions: Condition, stamp: str = "", **fields: object) -> bool:
         self.time += timedelta(seconds=1)
-        return await self.statuses.write(MCPTOOLS, self.raw, fields, conditions, stamp=stamp)
+        return await self.reporter.write(MCPTOOLS, self.raw, fields, conditions, stamp=stamp)
 
     async def told(self) -> list[tuple[str, str, str]]:
         """Write out the Events; return the type, reason and note of those made since."""
@@ -102,7 +102,7 @@ async def test_an_empty_list_is_no_news_where_the_server_left_it_out(bench: Benc
 
 
 async def test_the_time_is_told_in_whole_seconds_of_utc(bench: Bench) -> None:
-    assert bench.statuses.now() == "2026-01-01T12:00:00Z"
+    assert bench.reporter.now() == "2026-01-01T12:00:00Z"
 
 
 @pytest.mark.looptime
@@ -149,5 +149,5 @@ async def test_causes_are_not_told_beside_what_they_cause(bench: Bench) -> None:
 async def test_nothing_is_told_of_a_status_that_was_not_written(bench: Bench) -> None:
     old = bench.raw
     bench.cluster.remove("MCPTool", "search")
-    await bench.statuses.write(MCPTOOLS, old, {}, [UNREADY])
+    await bench.reporter.write(MCPTOOLS, old, {}, [UNREADY])
     assert await bench.told() == []

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.builders.labels import child_labels
-from mcp_operator.builders.members import MemberKind
 from mcp_operator.builders.resources import DEPLOYMENTS
-from mcp_operator.controllers.watches import (
+from mcp_operator.controllers.mappers import (
     nudge_for_secret,
     programmed_changed,
-    watch_members,
+    watch_catalog_objects,
     watch_server,
 )
 from mcp_operator.core.meta import Key, Object, owner_reference
@@ -38,14 +38,14 @@ class Queues:
 
     def __init__(self) -> None:
         self.cluster = CachedCluster()
-        self.world = self.cluster.world
+        self.cache = self.cluster.cache
         self.servers = self._controller("MCPServer")
-        self.members: dict[MemberKind, Controller] = {
-            kind: self._controller(kind) for kind in self.world.members
+        self.objects: dict[CatalogKind, Controller] = {
+            kind: self._controller(kind) for kind in self.cache.catalog_objects
         }
-        watch_server(self.servers, self.world, lambda event: True)
-        for kind, controller in self.members.items():
-            watch_members(kind, controller, self.world)
+        watch_server(self.servers, self.cache, lambda event: True)
+        for kind, controller in self.objects.items():
+            watch_catalog_objects(kind, controller, self.cache)
 
     def _controller(self, kind: str) -> Controller:
         return Controller(kind.lower(), kind, Idle(), metrics=self.cluster.metrics)
@@ -53,7 +53,7 @@ class Queues:
     async def taken(self) -> set[tuple[str, str]]:
         """Take out everything that is queued; return it as (kind, name)."""
         found = set()
-        for controller in (self.servers, *self.members.values()):
+        for controller in (self.servers, *self.objects.values()):
             while len(controller.queue):
                 taken = await controller.queue.get()
                 assert taken is not None
@@ -223,7 +223,7 @@ async def test_a_secret_concerns_who_refers_to_it_their_servers_and_their_rivals
     queues.cluster.tool("search")
     queues.cluster.tool("unrelated")
     await queues.taken()
-    nudge = nudge_for_secret(queues.world, queues.servers, queues.members)
+    nudge = nudge_for_secret(queues.cache, queues.servers, queues.objects)
     nudge(Key("demo", "other"))
     assert await queues.taken() == set()
     nudge(Key("demo", "login"))

@@ -14,7 +14,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.core.meta import Key
 
 Entry = ToolEntry | PromptEntry | ResourceEntry
-MemberKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
+CatalogKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class UnresolvedError(FaultError):
     condition = ConditionType.RESOLVED_REFS
 
 
-class Slot(NamedTuple):
+class EntryKey(NamedTuple):
     """The place an entry takes in a catalog; a server can fill each only once."""
 
     list: Literal["tools", "prompts", "resources"]
@@ -74,25 +74,25 @@ class Compiled:
         created: Its creationTimestamp, empty for objects read from files.
         entries: What it contributes, faulty entries left out.
         findings: What is wrong with it, or worth saying.
-        slots: The place that each entry takes.
+        entry_keys: The place that each entry takes.
         secrets: The Secret keys that a gateway must read to serve each entry.
     """
 
-    kind: MemberKind
+    kind: CatalogKind
     key: Key
     created: str
     entries: tuple[Entry, ...] = ()
     findings: tuple[Finding, ...] = ()
-    slots: tuple[Slot, ...] = field(init=False, repr=False, compare=False)
+    entry_keys: tuple[EntryKey, ...] = field(init=False, repr=False, compare=False)
     secrets: tuple[frozenset[SecretKey], ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "slots", tuple(map(slot_of, self.entries)))
+        object.__setattr__(self, "entry_keys", tuple(map(entry_key_of, self.entries)))
         object.__setattr__(self, "secrets", tuple(map(_secrets_of, self.entries)))
 
     @property
     def precedence(self) -> tuple[str, Key]:
-        """The order in which objects win a contested slot: the oldest first, then by name."""
+        """The order in which objects win a contested entry key: the oldest first, then by name."""
         return (self.created, self.key)
 
     def findings_of(self, condition: ConditionType) -> tuple[Finding, ...]:
@@ -105,15 +105,15 @@ class Compiled:
         return tuple(finding for finding in self.findings if not finding.blocking)
 
 
-def slot_of(entry: Entry) -> Slot:
+def entry_key_of(entry: Entry) -> EntryKey:
     """Return the place of an entry: tools and prompts by name, resources by URI or template."""
     match entry:
         case ToolEntry():
-            return Slot("tools", entry.name)
+            return EntryKey("tools", entry.name)
         case PromptEntry():
-            return Slot("prompts", entry.name)
+            return EntryKey("prompts", entry.name)
         case ResourceEntry():
-            return Slot("resources", entry.uri or entry.uri_template)
+            return EntryKey("resources", entry.uri or entry.uri_template)
 
 
 def _secrets_of(entry: Entry) -> frozenset[SecretKey]:

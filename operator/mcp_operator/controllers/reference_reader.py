@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS
-from mcp_operator.controllers.world import World
+from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.core.meta import Key, Object, resource_version_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -46,12 +46,12 @@ class _SecretKeys:
         return now - self.read_at < limit
 
 
-class Reader:
+class ReferenceReader:
     """Gathers the facts that compiling an object needs."""
 
-    def __init__(self, client: Client, world: World) -> None:
+    def __init__(self, client: Client, cache: ClusterCache) -> None:
         self._client = client
-        self._world = world
+        self._cache = cache
         self._config_maps: OrderedDict[Key, tuple[int, Content]] = OrderedDict()
         self._secrets: OrderedDict[Key, _SecretKeys] = OrderedDict()
         self._secret_handlers: list[Callable[[Key], None]] = []
@@ -66,7 +66,7 @@ class Reader:
         Raises:
             ApiError: The API server could not be asked; nothing may be concluded from that.
         """
-        services = {key: self._world.services.store.get(key) for key in references.services}
+        services = {key: self._cache.services.store.get(key) for key in references.services}
         secrets = {key: await self._secret(key) for key in references.secrets}
         return Facts(
             services=services,
@@ -76,25 +76,25 @@ class Reader:
             denied=frozenset(key for key, secret in secrets.items() if secret.denied),
         )
 
-    def still_holds(self, references: References, facts: Facts) -> bool:
+    def are_current(self, references: References, facts: Facts) -> bool:
         """Tell whether facts are true yet, as far as that can be told without asking anybody."""
         if references.config_maps or references.secrets:
             return False
-        service = self._world.services.store.get
+        service = self._cache.services.store.get
         for key, known in facts.services.items():  # no generators: this is asked often
             if service(key) is not known:
                 return False
         return self._grants(references.services) == facts.grants
 
     def _grants(self, services: Iterable[Key]) -> tuple[Object, ...]:
-        store = self._world.grants.store
+        store = self._cache.grants.store
         if not store:
             return ()
         namespaces = sorted({key.namespace for key in services})
         return tuple(grant for name in namespaces for grant in store.list(namespace=name))
 
     async def _config_map(self, key: Key) -> Content | None:
-        metadata = self._world.config_maps.store.get(key)
+        metadata = self._cache.config_maps.store.get(key)
         if metadata is None:
             return None
         version = resource_version_of(metadata)

@@ -8,8 +8,9 @@ from typing import Literal
 
 from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS, MCPServer
+from mcp_operator.builders.cluster_facts import ClusterFacts, gather_cluster_facts
+from mcp_operator.builders.compiled import CatalogKind, EntryKey
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector, users_selector
-from mcp_operator.builders.members import MemberKind, Slot
 from mcp_operator.builders.resources import (
     CHILDREN,
     CONFIGMAPS,
@@ -17,7 +18,6 @@ from mcp_operator.builders.resources import (
     PODS,
     SERVICES,
 )
-from mcp_operator.builders.surroundings import Surroundings, survey
 from mcp_operator.controllers.parsing import ParsedServer, Parser
 from mcp_operator.core.meta import (
     Key,
@@ -32,7 +32,7 @@ from mcp_operator.core.meta import (
 )
 from mcp_operator.runtime.informer import Informer, InformerSet
 
-MEMBERS: Mapping[MemberKind, Resource] = {
+CATALOG_RESOURCES: Mapping[CatalogKind, Resource] = {
     "MCPTool": MCPTOOLS,
     "MCPPrompt": MCPPROMPTS,
     "MCPResource": MCPRESOURCES,
@@ -49,10 +49,10 @@ BY_SELECTOR = "selector"
 
 Referred = Literal["service", "configMap", "secret"]
 LabelPair = tuple[str, str]
-Mention = tuple[Referred, Key] | tuple[str, Slot]
+Mention = tuple[Referred, Key] | tuple[str, EntryKey]
 
 
-class World:
+class ClusterCache:
     """The caches, indexed."""
 
     def __init__(self, informers: InformerSet, namespace: str = "") -> None:
@@ -65,8 +65,8 @@ class World:
         self.parser = Parser()
         declare = functools.partial(informers.informer, namespace=namespace)
         self.servers = declare(MCPSERVERS)
-        self.members: dict[MemberKind, Informer] = {
-            kind: declare(resource) for kind, resource in MEMBERS.items()
+        self.catalog_objects: dict[CatalogKind, Informer] = {
+            kind: declare(resource) for kind, resource in CATALOG_RESOURCES.items()
         }
         self.services = declare(SERVICES)
         self.config_maps = declare(CONFIGMAPS, metadata_only=True, label_selector=users_selector())
@@ -80,19 +80,19 @@ class World:
         self.pods = declare(PODS, label_selector=managed_selector())
         self._add_indexes()
 
-    def selected(self, server: ParsedServer, kind: MemberKind) -> list[Object]:
-        """Return the members of a kind that a server selects, by name.
+    def selected(self, server: ParsedServer, kind: CatalogKind) -> list[Object]:
+        """Return the objects of a kind that a server selects, by name.
 
         One that is being deleted is gone already, whatever finalizer holds it up.
         """
-        store = self.members[kind].store
+        store = self.catalog_objects[kind].store
         found = store.list(namespace=server.model.namespace, selector=server.selectors[kind])
-        return sorted([member for member in found if not is_deleting(member)], key=name_of)
+        return sorted([obj for obj in found if not is_deleting(obj)], key=name_of)
 
-    def servers_selecting(self, kind: MemberKind, member: Object) -> list[ParsedServer]:
-        """Return the servers that select a member now, by name."""
-        labels = labels_of(member)
-        namespace = key_of(member).namespace
+    def servers_selecting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:
+        """Return the servers that select an object now, by name."""
+        labels = labels_of(obj)
+        namespace = key_of(obj).namespace
         servers = [
             server
             for pair in (None, *labels.items())
@@ -101,27 +101,27 @@ class World:
         ]
         found = [
             parsed
-            for parsed in map(self.parser.readable_server, servers)
+            for parsed in map(self.parser.server_or_none, servers)
             if parsed is not None and parsed.selectors[kind].matches(labels)
         ]
         return sorted(found, key=lambda parsed: parsed.model.name)
 
-    def referring(self, what: Referred, key: Key) -> Iterator[tuple[MemberKind, Object]]:
-        """Yield the members that refer to a Service, ConfigMap or Secret."""
-        for kind, informer in self.members.items():
-            for member in informer.store.by_index(BY_MENTION, (what, key)):
-                yield kind, member
+    def referrers(self, what: Referred, key: Key) -> Iterator[tuple[CatalogKind, Object]]:
+        """Yield the objects that refer to a Service, ConfigMap or Secret."""
+        for kind, informer in self.catalog_objects.items():
+            for obj in informer.store.by_index(BY_MENTION, (what, key)):
+                yield kind, obj
 
-    def claimants(self, kind: MemberKind, namespace: str, slot: Slot) -> list[Object]:
-        """Return the members of a namespace that want a slot."""
-        wanting = self.members[kind].store.by_index(BY_MENTION, (namespace, slot))
-        return [member for member in wanting if not is_deleting(member)]
+    def claimants(self, kind: CatalogKind, namespace: str, entry_key: EntryKey) -> list[Object]:
+        """Return the objects of a namespace that claim an entry key."""
+        wanting = self.catalog_objects[kind].store.by_index(BY_MENTION, (namespace, entry_key))
+        return [obj for obj in wanting if not is_deleting(obj)]
 
-    def rivals(self, kind: MemberKind, member: Object) -> Iterator[Key]:
-        """Yield the keys of other members that want a slot that this one wants."""
-        own = key_of(member)
-        for slot in self._slots(member):
-            for rival in self.claimants(kind, own.namespace, slot):
+    def rivals(self, kind: CatalogKind, obj: Object) -> Iterator[Key]:
+        """Yield the keys of other objects that claim an entry key of this one."""
+        own = key_of(obj)
+        for entry_key in self._entry_keys(obj):
+            for rival in self.claimants(kind, own.namespace, entry_key):
                 if key_of(rival) != own:
                     yield key_of(rival)
 
@@ -131,45 +131,47 @@ class World:
             for child in informer.store.by_index(BY_OWNER, uid_of(server)):
                 yield resource, child
 
-    def surroundings(self, server: MCPServer, catalog: Catalog) -> Surroundings:
+    def facts(self, server: MCPServer, catalog: Catalog) -> ClusterFacts:
         """Return what lies around a server, as far as its spec makes that matter."""
         has_gateway_api = self.owned[HTTPROUTES].served
         if server.spec.network_policy.mode != "Full":
-            return Surroundings(has_gateway_api=has_gateway_api)
-        return survey(catalog, self.services.store.get, has_gateway_api=has_gateway_api)
+            return ClusterFacts(has_gateway_api=has_gateway_api)
+        return gather_cluster_facts(
+            catalog, self.services.store.get, has_gateway_api=has_gateway_api
+        )
 
     def pods_of(self, server: Key) -> list[Object]:
         """Return the pods of a server."""
         return self.pods.store.by_index(BY_SERVER, server)
 
-    def _slots(self, member: Object) -> frozenset[Slot]:
-        parsed = self.parser.readable_member(member)
-        return parsed.slots if parsed else frozenset()
+    def _entry_keys(self, obj: Object) -> frozenset[EntryKey]:
+        parsed = self.parser.object_or_none(obj)
+        return parsed.entry_keys if parsed else frozenset()
 
-    def _selections(self, server: Object) -> Iterable[tuple[MemberKind, str, LabelPair | None]]:
-        """Yield one label that members must have to be selected, None if there is no such label.
+    def _selections(self, server: Object) -> Iterable[tuple[CatalogKind, str, LabelPair | None]]:
+        """Yield one label that objects must have to be selected, None if there is no such label.
 
-        With one label of each, a member finds its servers without asking all of them.
+        With one label of each, an object finds its servers without asking all of them.
         """
-        parsed = self.parser.readable_server(server)
+        parsed = self.parser.server_or_none(server)
         for kind, selector in parsed.selectors.items() if parsed else ():
             pair = min(selector.match_labels.items(), default=None)
             yield kind, key_of(server).namespace, pair
 
     def _add_indexes(self) -> None:
         self.servers.add_index(BY_SELECTOR, self._selections)
-        for informer in self.members.values():
+        for informer in self.catalog_objects.values():
             informer.add_index(BY_MENTION, self._mentioned)
         for informer in self.owned.values():
             informer.add_index(BY_OWNER, _owner_uid)
         self.pods.add_index(BY_SERVER, servers_of_pod)
 
-    def _mentioned(self, member: Object) -> Iterable[Mention]:
-        """Yield what a member refers to, and the slots of its namespace that it wants.
+    def _mentioned(self, obj: Object) -> Iterable[Mention]:
+        """Yield what an object refers to, and the entry keys of its namespace that it claims.
 
-        One index for all of them: each costs time at every change of a member.
+        One index for all of them: each costs time at every change of an object.
         """
-        parsed = self.parser.readable_member(member)
+        parsed = self.parser.object_or_none(obj)
         if parsed is None:
             return
         for service in parsed.references.services:
@@ -178,8 +180,8 @@ class World:
             yield "configMap", config_map
         for secret in parsed.references.secrets:
             yield "secret", secret
-        for slot in parsed.slots:
-            yield key_of(member).namespace, slot
+        for entry_key in parsed.entry_keys:
+            yield key_of(obj).namespace, entry_key
 
 
 def servers_of_pod(pod: Object) -> tuple[Key, ...]:

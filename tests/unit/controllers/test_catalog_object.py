@@ -10,20 +10,20 @@ import pytest
 from mcp_operator.api.v1alpha1.mcpprompt import MCPPromptStatus
 from mcp_operator.api.v1alpha1.mcpresource import MCPResourceStatus
 from mcp_operator.api.v1alpha1.mcptool import MCPToolStatus
-from mcp_operator.builders.members import MemberKind
-from mcp_operator.controllers.claims import Claims
+from mcp_operator.builders.compiled import CatalogKind
+from mcp_operator.controllers.catalog_object import (
+    ABSENT_POLL_SECONDS,
+    SECRET_POLL_SECONDS,
+    CatalogObjectReconciler,
+)
 from mcp_operator.controllers.compiler import Compiler
-from mcp_operator.controllers.ledger import Ledger
+from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.controllers.installation_leases import InstallationLeases
 from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
 from mcp_operator.controllers.mcpresource import MCPResourceReconciler
 from mcp_operator.controllers.mcptool import MCPToolReconciler
-from mcp_operator.controllers.members import (
-    ABSENT_POLL_SECONDS,
-    SECRET_POLL_SECONDS,
-    MemberReconciler,
-)
-from mcp_operator.controllers.reading import Reader
-from mcp_operator.controllers.statuses import Statuses
+from mcp_operator.controllers.reference_reader import ReferenceReader
+from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
@@ -31,7 +31,7 @@ from support.cached_cluster import CachedCluster
 
 LOGIN = {"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}}
 SHOP = Key("demo", "shop")
-RECONCILERS: tuple[type[MemberReconciler], ...] = (
+RECONCILERS: tuple[type[CatalogObjectReconciler], ...] = (
     MCPToolReconciler,
     MCPPromptReconciler,
     MCPResourceReconciler,
@@ -50,29 +50,29 @@ class Bench:
     def __init__(self) -> None:
         self.cluster = CachedCluster()
         self.cluster.service()
-        self.ledger = Ledger()
-        world = self.cluster.world
-        self.compiler = Compiler(world.parser, Reader(self.cluster, world))
+        self.confirmed_objects = ConfirmedObjects()
+        cache = self.cluster.cache
+        self.compiler = Compiler(cache.parser, ReferenceReader(self.cluster, cache))
         recorder = EventRecorder(self.cluster, controller="c", instance="i", clock=Noon())
-        statuses = Statuses(StatusWriter(self.cluster), recorder, Noon())
+        reporter = StatusReporter(StatusWriter(self.cluster), recorder, Noon())
         self.reconcilers = {
             reconciler.kind: reconciler(
-                world=world,
+                cache=cache,
                 compiler=self.compiler,
-                statuses=statuses,
-                ledger=self.ledger,
-                claims=Claims(self.cluster, Noon(), installation=""),
+                reporter=reporter,
+                confirmed_objects=self.confirmed_objects,
+                installations=InstallationLeases(self.cluster, Noon(), installation=""),
             )
             for reconciler in RECONCILERS
         }
 
-    def member(self, kind: str, name: str, **spec: Any) -> Object:
+    def obj(self, kind: str, name: str, **spec: Any) -> Object:
         labels = {"labels": {"team": "shop"}}
         return self.cluster.put(kind, name, metadata=labels, spec={"name": name} | spec)
 
     async def reconcile(self, name: str = "search", kind: str = "MCPTool") -> float | None:
         """Reconcile; return the seconds until the next time."""
-        reconciler = self.reconcilers[cast("MemberKind", kind)]
+        reconciler = self.reconcilers[cast("CatalogKind", kind)]
         result = await reconciler.reconcile(Key("demo", name))
         SCHEMAS[kind].model_validate(self.cluster.status(kind, name))
         return result.requeue_after if result else None
@@ -89,8 +89,8 @@ class Bench:
         self.cluster.put("MCPServer", server, status={"conditions": conditions})
 
     async def settle(self, *raws: Object) -> None:
-        """Let the pods of the server confirm these members as they are."""
-        self.ledger.settle(SHOP, [await self.compiler.compile(raw) for raw in raws])
+        """Let the pods of the server confirm these objects as they are."""
+        self.confirmed_objects.record(SHOP, [await self.compiler.compile(raw) for raw in raws])
 
 
 @pytest.fixture
@@ -212,7 +212,7 @@ async def test_an_object_that_is_gone_or_going_is_left_alone(bench: Bench) -> No
 @pytest.mark.parametrize("kind", SCHEMAS)
 async def test_an_object_that_cannot_be_read_is_told_why(bench: Bench, kind: str) -> None:
     bench.cluster.server()
-    bench.member(kind, "search", description=5)
+    bench.obj(kind, "search", description=5)
     assert await bench.ready(kind=kind) == ("False", "Invalid")
     status, reason, message = bench.cluster.conditions(kind, "search")["Accepted"]
     assert (status, reason) == ("False", "Invalid")
@@ -235,13 +235,13 @@ async def test_the_status_of_a_tool_names_its_tools_and_its_endpoint(bench: Benc
 
 
 async def test_the_status_of_a_prompt_tells_how_its_text_and_variables_fit(bench: Bench) -> None:
-    bench.member("MCPPrompt", "review", template="{{b}} {{a}}", variables=[{"name": "c"}])
+    bench.obj("MCPPrompt", "review", template="{{b}} {{a}}", variables=[{"name": "c"}])
     assert (await bench.ready("review", "MCPPrompt"))[1] == "UndeclaredVariable"
     status = bench.cluster.status("MCPPrompt", "review")
     assert (status["undeclared"], status["unused"]) == (["a", "b"], ["c"])
     assert (status["validated"], status["variableCount"]) == (False, 1)
     assert status["lastValidationTime"] == "2026-01-01T12:00:00Z"
-    bench.member("MCPPrompt", "review", template="{{c}}", variables=[{"name": "c"}])
+    bench.obj("MCPPrompt", "review", template="{{c}}", variables=[{"name": "c"}])
     await bench.reconcile("review", "MCPPrompt")
     assert bench.cluster.status("MCPPrompt", "review")["validated"]
 
@@ -250,7 +250,7 @@ async def test_a_prompt_that_uses_countless_variables_has_a_status_all_the_same(
     bench: Bench,
 ) -> None:
     text = " ".join(f"{{{{v{number:04}}}}}" for number in range(1000))
-    bench.member("MCPPrompt", "review", template=text)
+    bench.obj("MCPPrompt", "review", template=text)
     await bench.reconcile("review", "MCPPrompt")
     assert len(bench.cluster.status("MCPPrompt", "review")["undeclared"]) == 64
 
@@ -262,7 +262,7 @@ async def test_a_prompt_that_uses_countless_variables_has_a_status_all_the_same(
 async def test_the_status_of_a_resource_tells_its_uri_and_its_size(
     bench: Bench, content: dict[str, str], size: int
 ) -> None:
-    bench.member("MCPResource", "docs", content={"uri": "docs://a"} | content)
+    bench.obj("MCPResource", "docs", content={"uri": "docs://a"} | content)
     await bench.reconcile("docs", "MCPResource")
     status = bench.cluster.status("MCPResource", "docs")
     assert (status["uris"], status["operationCount"]) == (["docs://a"], 0)
@@ -272,7 +272,7 @@ async def test_the_status_of_a_resource_tells_its_uri_and_its_size(
 async def test_the_size_of_a_resource_over_http_is_unknown(bench: Bench) -> None:
     service = {"name": "orders", "port": 80, "path": "/{id}"}
     operations = [{"service": service, "uriTemplate": "docs://{id}"}]
-    bench.member("MCPResource", "docs", operations=operations)
+    bench.obj("MCPResource", "docs", operations=operations)
     await bench.reconcile("docs", "MCPResource")
     status = bench.cluster.status("MCPResource", "docs")
     assert (status["uris"], status["operationCount"]) == (["docs://{id}"], 1)

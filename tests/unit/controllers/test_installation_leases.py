@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mcp_operator.controllers.claims import BELIEVED_SECONDS, Claims
+from mcp_operator.controllers.installation_leases import BELIEVED_SECONDS, InstallationLeases
 from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.errors import ApiError
@@ -36,54 +36,56 @@ def lease(*, age: float, holder: str = "pod-1") -> Object:
     }
 
 
-def claims(found: Object | None = None, *, installation: str = OURS) -> tuple[Claims, FakeClient]:
+def leases(
+    found: Object | None = None, *, installation: str = OURS
+) -> tuple[InstallationLeases, FakeClient]:
     client = FakeClient()
     if found is not None:
         client.objects[LEASES, Key("old-system", "mcp-operator")] = found
-    return Claims(client, Noon(), installation), client
+    return InstallationLeases(client, Noon(), installation), client
 
 
 async def test_a_server_that_nobody_runs_is_ours() -> None:
-    ours, _ = claims()
-    assert await ours.holder(server()) == ""
+    ours, _ = leases()
+    assert await ours.other_installation(server()) == ""
 
 
 async def test_a_server_that_we_run_is_ours() -> None:
-    ours, _ = claims()
-    assert await ours.holder(server(OURS)) == ""
+    ours, _ = leases()
+    assert await ours.other_installation(server(OURS)) == ""
 
 
 async def test_a_server_that_a_living_installation_runs_is_not_ours() -> None:
-    ours, _ = claims(lease(age=10))
-    assert await ours.holder(server(THEIRS)) == THEIRS
+    ours, _ = leases(lease(age=10))
+    assert await ours.other_installation(server(THEIRS)) == THEIRS
 
 
 @pytest.mark.parametrize(
     "found", [None, lease(age=600), lease(age=1, holder="")], ids=["gone", "expired", "released"]
 )
 async def test_a_server_of_an_installation_that_is_gone_becomes_ours(found: Object | None) -> None:
-    ours, _ = claims(found)
-    assert await ours.holder(server(THEIRS)) == ""
+    ours, _ = leases(found)
+    assert await ours.other_installation(server(THEIRS)) == ""
 
 
 async def test_a_leader_that_is_changing_keeps_its_servers() -> None:
-    ours, _ = claims(lease(age=40))
-    assert await ours.holder(server(THEIRS)) == THEIRS
+    ours, _ = leases(lease(age=40))
+    assert await ours.other_installation(server(THEIRS)) == THEIRS
 
 
 async def test_without_leader_election_nothing_is_respected() -> None:
-    ours, _ = claims(lease(age=10), installation="")
-    assert await ours.holder(server(THEIRS)) == ""
+    ours, _ = leases(lease(age=10), installation="")
+    assert await ours.other_installation(server(THEIRS)) == ""
 
 
 @pytest.mark.looptime
 async def test_a_lease_is_read_seldom_and_its_end_noticed() -> None:
-    ours, client = claims(lease(age=10))
-    assert await ours.holder(server(THEIRS)) == THEIRS
+    ours, client = leases(lease(age=10))
+    assert await ours.other_installation(server(THEIRS)) == THEIRS
     client.objects.clear()
-    assert await ours.holder(server(THEIRS)) == THEIRS
+    assert await ours.other_installation(server(THEIRS)) == THEIRS
     await asyncio.sleep(BELIEVED_SECONDS)
-    assert await ours.holder(server(THEIRS)) == ""
+    assert await ours.other_installation(server(THEIRS)) == ""
 
 
 class Refusing(FakeClient):
@@ -96,9 +98,12 @@ class Refusing(FakeClient):
 
 
 async def test_a_lease_that_may_not_be_read_does_not_hold_a_server_for_ever() -> None:
-    assert await Claims(Refusing(403), Noon(), OURS).holder(server(THEIRS)) == ""
+    assert (
+        await InstallationLeases(Refusing(403), Noon(), OURS).other_installation(server(THEIRS))
+        == ""
+    )
 
 
 async def test_an_api_error_decides_nothing() -> None:
     with pytest.raises(ApiError):
-        await Claims(Refusing(500), Noon(), OURS).holder(server(THEIRS))
+        await InstallationLeases(Refusing(500), Noon(), OURS).other_installation(server(THEIRS))

@@ -40,7 +40,7 @@ class _Belief:
     until: float
 
 
-class Claims:
+class InstallationLeases:
     """Tells whether a server is ours to run.
 
     Args:
@@ -56,7 +56,7 @@ class Claims:
         self.installation = installation
         self._beliefs: dict[str, _Belief] = {}
 
-    async def holder(self, server: Object) -> str:
+    async def other_installation(self, server: Object) -> str:
         """Return the other installation that runs a server, or nothing if it is ours to run.
 
         Raises:

@@ -10,10 +10,10 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.versions import PROTOCOL_VERSIONS
 from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.labels import selector_labels
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import HTTPROUTES
-from mcp_operator.builders.surroundings import Surroundings
 from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.core.meta import Object
 
@@ -25,7 +25,7 @@ NAMED_PODS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class ServerView:
+class ObservedServer:
     """Everything that the status of one server is decided from.
 
     Attributes:
@@ -37,7 +37,7 @@ class ServerView:
         ready_pods: How many of its pods are ready.
         failing: The names of pods that will not become ready by themselves, each with why.
         confirmed: What those pods said; None in mode Direct, where nobody is asked.
-        surroundings: What the cluster has around it.
+        facts: What the cluster has around it.
         problem: Why the children could not be brought up to date, if so.
     """
 
@@ -49,11 +49,11 @@ class ServerView:
     ready_pods: int
     failing: Mapping[str, str]
     confirmed: Confirmed | None
-    surroundings: Surroundings
+    facts: ClusterFacts
     problem: Condition | None = None
 
 
-def server_conditions(view: ServerView) -> list[Condition]:
+def server_conditions(view: ObservedServer) -> list[Condition]:
     """Decide the five conditions of a server."""
     accepted = _accepted(view)
     programmed = _programmed(view)
@@ -66,7 +66,7 @@ def server_conditions(view: ServerView) -> list[Condition]:
     ]
 
 
-def server_fields(view: ServerView) -> Object:
+def server_fields(view: ObservedServer) -> Object:
     """Return the status fields besides conditions and times."""
     catalog = view.assembly.catalog
     deployed = (view.deployment or {}).get("status") or {}
@@ -101,12 +101,12 @@ def server_fields(view: ServerView) -> Object:
     }
 
 
-def lacks_gateway_api(view: ServerView) -> bool:
+def lacks_gateway_api(view: ObservedServer) -> bool:
     """Tell whether the server asks for an HTTPRoute where there are none."""
-    return view.server.spec.http_route is not None and not view.surroundings.has_gateway_api
+    return view.server.spec.http_route is not None and not view.facts.has_gateway_api
 
 
-def _wanted(view: ServerView) -> int:
+def _wanted(view: ObservedServer) -> int:
     """Return how many pods there should be: as the spec says, or as an autoscaler decided."""
     fixed = view.server.spec.fixed_replicas
     if fixed is not None:
@@ -123,7 +123,7 @@ def _yes(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
     return Condition(type_, status=True, reason=reason, message=message)
 
 
-def _accepted(view: ServerView) -> Condition:
+def _accepted(view: ObservedServer) -> Condition:
     if view.problem is not None and view.problem.type is ConditionType.ACCEPTED:
         return view.problem
     if view.server.spec.redis is not None and view.server.spec.effective_mode == "Gateway":
@@ -132,8 +132,8 @@ def _accepted(view: ServerView) -> Condition:
             Reason.REDIS_NOT_USED,
             "spec.redis has no effect in mode Gateway, which keeps nothing in Redis",
         )
-    if view.surroundings.unselected and not view.server.spec.network_policy.extra_egress:
-        services = _listed(map(str, view.surroundings.unselected))
+    if view.facts.without_selector and not view.server.spec.network_policy.extra_egress:
+        services = _listed(map(str, view.facts.without_selector))
         return _yes(
             ConditionType.ACCEPTED,
             Reason.EGRESS_INCOMPLETE,
@@ -143,7 +143,7 @@ def _accepted(view: ServerView) -> Condition:
     return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED)
 
 
-def _resolved(view: ServerView) -> Condition:
+def _resolved(view: ObservedServer) -> Condition:
     if lacks_gateway_api(view):
         return _no(
             ConditionType.RESOLVED_REFS,
@@ -159,10 +159,10 @@ def _resolved(view: ServerView) -> Condition:
     if not unresolved:
         return _yes(ConditionType.RESOLVED_REFS, Reason.RESOLVED_REFS)
     message = f"not wholly served, because of what they refer to: {_listed(unresolved)}"
-    return _no(ConditionType.RESOLVED_REFS, Reason.MEMBERS_UNRESOLVED, message)
+    return _no(ConditionType.RESOLVED_REFS, Reason.OBJECTS_UNRESOLVED, message)
 
 
-def _programmed(view: ServerView) -> Condition:
+def _programmed(view: ObservedServer) -> Condition:
     type_ = ConditionType.PROGRAMMED
     if view.problem is not None:
         return (
@@ -186,7 +186,7 @@ def _programmed(view: ServerView) -> Condition:
     return _yes(type_, Reason.PROGRAMMED, f"confirmed by every ready pod: {view.confirmed.synced}")
 
 
-def _available(view: ServerView) -> Condition:
+def _available(view: ObservedServer) -> Condition:
     wanted = _wanted(view)
     if wanted == 0:
         return _no(ConditionType.READY, Reason.SCALED_TO_ZERO)
@@ -216,14 +216,14 @@ def _ready(*causes: Condition) -> Condition:
     return _yes(ConditionType.READY, Reason.READY)
 
 
-def _degraded(view: ServerView) -> Condition:
+def _degraded(view: ObservedServer) -> Condition:
     rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in view.assembly.rejected]
     unserved = f"not wholly served: {_listed(rejected)}" if rejected else ""
     if view.failing:
         message = "; ".join(filter(None, (_said_of(view.failing), unserved)))
         return _yes(ConditionType.DEGRADED, Reason.PODS_FAILING, message)
     if rejected:
-        return _yes(ConditionType.DEGRADED, Reason.MEMBERS_REJECTED, unserved)
+        return _yes(ConditionType.DEGRADED, Reason.OBJECTS_REJECTED, unserved)
     return _no(ConditionType.DEGRADED, Reason.HEALTHY)
 
 

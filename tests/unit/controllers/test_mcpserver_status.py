@@ -10,15 +10,15 @@ from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.mcpserver import MCPServerStatus
 from mcp_operator.builders.assembly import Assembly, Rejection
-from mcp_operator.builders.surroundings import Surroundings
+from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.controllers.confirmations import Confirmed
-from mcp_operator.controllers.pods import is_ready
-from mcp_operator.controllers.serving import (
+from mcp_operator.controllers.mcpserver_status import (
     LISTED_REJECTIONS,
-    ServerView,
+    ObservedServer,
     server_conditions,
     server_fields,
 )
+from mcp_operator.controllers.pods import is_ready
 from mcp_operator.core.meta import Key, Object
 from support.declared import declared
 from support.entries import catalog, prompt, resource, tool
@@ -56,7 +56,7 @@ def rejection(name: str, *, resolved: bool = True, message: str = "why") -> Reje
     )
 
 
-def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any) -> ServerView:
+def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any) -> ObservedServer:
     """Return the view of a server with which all is well, but for what is given."""
     entries = (tool(), prompt("Hello"), resource(uri="docs://a", text="x"))
     defaults: dict[str, Any] = {
@@ -68,12 +68,12 @@ def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any)
         "ready_pods": 2,
         "failing": {},
         "confirmed": CONFIRMED,
-        "surroundings": Surroundings(),
+        "facts": ClusterFacts(),
     }
-    return ServerView(**defaults | facts)
+    return ObservedServer(**defaults | facts)
 
 
-def decided(given: ServerView) -> dict[ConditionType, Condition]:
+def decided(given: ObservedServer) -> dict[ConditionType, Condition]:
     conditions = declared(server_conditions(given))
     assert list(conditions) == [ACCEPTED, RESOLVED, PROGRAMMED, READY, DEGRADED]
     return conditions
@@ -112,7 +112,7 @@ def test_of_many_pods_a_few_are_named() -> None:
         (view(spec={"replicas": 0} | DIRECT, confirmed=None), Reason.SCALED_TO_ZERO),
     ],
 )
-def test_without_pods_nothing_is_programmed(given: ServerView, reason: Reason) -> None:
+def test_without_pods_nothing_is_programmed(given: ObservedServer, reason: Reason) -> None:
     conditions = decided(given)
     assert conditions[PROGRAMMED].reason is reason
     assert conditions[READY].reason is reason
@@ -153,11 +153,11 @@ def test_rejected_members_degrade_a_server_and_leave_it_ready() -> None:
     conditions = decided(view(rejection("bad"), rejection("lost", resolved=False)))
     assert conditions[READY].status
     assert conditions[DEGRADED].status
-    assert conditions[DEGRADED].reason is Reason.MEMBERS_REJECTED
+    assert conditions[DEGRADED].reason is Reason.OBJECTS_REJECTED
     assert conditions[DEGRADED].message == (
         "not wholly served: MCPTool bad (InvalidSchema), MCPTool lost (ServiceNotFound)"
     )
-    assert conditions[RESOLVED].reason is Reason.MEMBERS_UNRESOLVED
+    assert conditions[RESOLVED].reason is Reason.OBJECTS_UNRESOLVED
     assert conditions[RESOLVED].message.endswith("what they refer to: MCPTool lost")
 
 
@@ -178,15 +178,15 @@ def test_settings_without_effect_are_pointed_out() -> None:
 
 def test_a_route_where_there_are_none_is_pointed_out() -> None:
     spec = {"httpRoute": {"parentRefs": [{"name": "gate"}]}}
-    conditions = decided(view(spec=spec, surroundings=Surroundings(has_gateway_api=False)))
+    conditions = decided(view(spec=spec, facts=ClusterFacts(has_gateway_api=False)))
     assert conditions[RESOLVED].reason is Reason.GATEWAY_API_MISSING
     assert conditions[READY].status
     assert decided(view(spec=spec))[RESOLVED].status
 
 
 def test_services_that_a_network_policy_cannot_open_the_way_to_are_named() -> None:
-    closed = Surroundings(unselected=(Key("demo", "legacy"),))
-    conditions = decided(view(surroundings=closed))
+    closed = ClusterFacts(without_selector=(Key("demo", "legacy"),))
+    conditions = decided(view(facts=closed))
     assert conditions[ACCEPTED].status
     assert conditions[ACCEPTED].reason is Reason.EGRESS_INCOMPLETE
     assert "demo/legacy" in conditions[ACCEPTED].message

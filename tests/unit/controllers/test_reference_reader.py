@@ -8,12 +8,12 @@ import base64
 import pytest
 
 from mcp_operator.builders.references import References
-from mcp_operator.controllers import reading
-from mcp_operator.controllers.reading import (
+from mcp_operator.controllers import reference_reader
+from mcp_operator.controllers.reference_reader import (
     ABSENT_FRESH_SECONDS,
     CACHED_CONFIG_MAPS,
     SECRET_FRESH_SECONDS,
-    Reader,
+    ReferenceReader,
 )
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.errors import ApiError
@@ -31,11 +31,11 @@ def cluster() -> CachedCluster:
 
 
 @pytest.fixture
-def reader(cluster: CachedCluster) -> Reader:
-    return Reader(cluster, cluster.world)
+def reader(cluster: CachedCluster) -> ReferenceReader:
+    return ReferenceReader(cluster, cluster.cache)
 
 
-async def keys(reader: Reader) -> frozenset[str] | None:
+async def keys(reader: ReferenceReader) -> frozenset[str] | None:
     return (await reader.facts(TO_SECRET)).secrets[LOGIN]
 
 
@@ -46,7 +46,7 @@ def reads(cluster: CachedCluster) -> int:
 
 
 async def test_services_and_grants_come_from_the_caches(
-    cluster: CachedCluster, reader: Reader
+    cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     assert (await reader.facts(TO_SERVICE)).services == {ORDERS: None}
     service = cluster.service()
@@ -60,7 +60,7 @@ async def test_services_and_grants_come_from_the_caches(
 
 
 async def test_a_config_map_is_read_once_for_each_of_its_versions(
-    cluster: CachedCluster, reader: Reader
+    cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     assert (await reader.facts(TO_CONFIG_MAP)).config_maps == {FILES: None}
     assert reads(cluster) == 0
@@ -78,13 +78,13 @@ async def test_a_config_map_is_read_once_for_each_of_its_versions(
 
 async def test_the_caches_hold_no_content_of_config_maps(cluster: CachedCluster) -> None:
     cluster.put("ConfigMap", "files", data={"a": "1"})
-    cached = cluster.world.config_maps.store.get(FILES)
+    cached = cluster.cache.config_maps.store.get(FILES)
     assert cached is not None
     assert "data" not in cached
 
 
 async def test_a_config_map_that_is_gone_before_it_is_read_is_missing(
-    cluster: CachedCluster, reader: Reader
+    cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     cluster.put("ConfigMap", "files", data={"a": "1"})
     cluster.objects.clear()
@@ -92,7 +92,7 @@ async def test_a_config_map_that_is_gone_before_it_is_read_is_missing(
 
 
 async def test_only_the_config_maps_that_were_used_last_are_kept(
-    cluster: CachedCluster, reader: Reader
+    cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     names = [f"files-{number}" for number in range(CACHED_CONFIG_MAPS + 5)]
     for name in names:
@@ -105,7 +105,7 @@ async def test_only_the_config_maps_that_were_used_last_are_kept(
 
 @pytest.mark.looptime
 async def test_the_keys_of_a_secret_are_believed_for_a_while(
-    cluster: CachedCluster, reader: Reader
+    cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     cluster.put("Secret", "login", data={"token": "aHVzaA=="})
     assert await keys(reader) == frozenset({"token"})
@@ -117,7 +117,9 @@ async def test_the_keys_of_a_secret_are_believed_for_a_while(
 
 
 @pytest.mark.looptime
-async def test_a_missing_secret_is_asked_for_sooner(cluster: CachedCluster, reader: Reader) -> None:
+async def test_a_missing_secret_is_asked_for_sooner(
+    cluster: CachedCluster, reader: ReferenceReader
+) -> None:
     assert await keys(reader) is None
     assert await keys(reader) is None
     assert reads(cluster) == 1
@@ -128,7 +130,7 @@ async def test_a_missing_secret_is_asked_for_sooner(cluster: CachedCluster, read
 
 @pytest.mark.looptime
 async def test_handlers_are_told_when_the_keys_of_a_secret_have_changed(
-    cluster: CachedCluster, reader: Reader
+    cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     told: list[Key] = []
     reader.on_secret_change(told.append)
@@ -150,19 +152,23 @@ async def test_handlers_are_told_when_the_keys_of_a_secret_have_changed(
     assert told == [LOGIN, LOGIN]
 
 
-async def test_the_values_of_a_secret_are_not_kept(cluster: CachedCluster, reader: Reader) -> None:
+async def test_the_values_of_a_secret_are_not_kept(
+    cluster: CachedCluster, reader: ReferenceReader
+) -> None:
     cluster.put("Secret", "login", data={"token": "aHVzaA=="})
     await keys(reader)
     assert "aHVzaA==" not in repr(vars(reader)["_secrets"])
 
 
-async def test_a_secret_without_data_has_no_keys(cluster: CachedCluster, reader: Reader) -> None:
+async def test_a_secret_without_data_has_no_keys(
+    cluster: CachedCluster, reader: ReferenceReader
+) -> None:
     cluster.put("Secret", "login")
     assert await keys(reader) == frozenset()
 
 
 async def test_a_secret_that_the_operator_may_not_read_is_told_from_a_missing_one(
-    cluster: CachedCluster, reader: Reader
+    cluster: CachedCluster, reader: ReferenceReader
 ) -> None:
     def forbid(_: Key) -> None:
         raise ApiError(403, "Forbidden", "no")
@@ -175,7 +181,7 @@ async def test_a_secret_that_the_operator_may_not_read_is_told_from_a_missing_on
 
 @pytest.mark.parametrize("references", [TO_SECRET, TO_CONFIG_MAP])
 async def test_a_failure_to_ask_is_not_taken_for_an_answer(
-    cluster: CachedCluster, reader: Reader, references: References
+    cluster: CachedCluster, reader: ReferenceReader, references: References
 ) -> None:
     def fail(_: Key) -> None:
         raise ApiError(500, "InternalError", "etcd is away")
@@ -189,9 +195,9 @@ async def test_a_failure_to_ask_is_not_taken_for_an_answer(
 
 
 async def test_only_the_secrets_that_were_read_last_are_remembered(
-    cluster: CachedCluster, reader: Reader, monkeypatch: pytest.MonkeyPatch
+    cluster: CachedCluster, reader: ReferenceReader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "CACHED_SECRETS", 3)
+    monkeypatch.setattr(reference_reader, "CACHED_SECRETS", 3)
     for number in range(9):
         await reader.facts(References(secrets=frozenset({Key("demo", f"s-{number}")})))
     assert [key.name for key in reader._secrets] == ["s-6", "s-7", "s-8"]

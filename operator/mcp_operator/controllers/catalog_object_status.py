@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.members import Compiled, Finding
+from mcp_operator.builders.compiled import Compiled, Finding
 from mcp_operator.core.meta import Key, Object
 
 LISTED_SERVERS = 100
@@ -15,39 +15,39 @@ LISTED_SERVERS = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Membership:
+class SelectingServer:
     """One server that selects the object.
 
     Attributes:
-        server: The server.
-        lost: A finding for each name that another object of the server has taken.
+        key: Its namespace and name.
+        conflicts: A finding for each name that another object of the server has taken.
         programmed: Whether the server's pods have confirmed its catalog.
     """
 
-    server: Key
-    lost: tuple[Finding, ...]
+    key: Key
+    conflicts: tuple[Finding, ...]
     programmed: bool
 
 
-def member_conditions(compiled: Compiled, memberships: Sequence[Membership]) -> list[Condition]:
+def object_conditions(compiled: Compiled, servers: Sequence[SelectingServer]) -> list[Condition]:
     """Decide the four conditions of an object."""
-    accepted = _accepted(compiled, memberships)
+    accepted = _accepted(compiled, servers)
     resolved = _resolved(compiled)
-    programmed = _programmed(memberships, valid=accepted.status and resolved.status)
+    programmed = _programmed(servers, valid=accepted.status and resolved.status)
     if any(remark.reason is Reason.DISABLED for remark in compiled.remarks):
         programmed = Condition(ConditionType.PROGRAMMED, status=False, reason=Reason.DISABLED)
     return [accepted, resolved, programmed, _ready(accepted, resolved, programmed)]
 
 
-def member_servers(compiled: Compiled, memberships: Iterable[Membership]) -> list[Object]:
+def server_entries(compiled: Compiled, servers: Iterable[SelectingServer]) -> list[Object]:
     """Return `status.servers`: who selects the object, and what each made of it."""
     own = _joined(finding for finding in compiled.findings if finding.blocking)
     listed = []
-    for membership in memberships:
-        problem = own or _joined(membership.lost)
+    for one in servers:
+        problem = own or _joined(one.conflicts)
         entry: Object = {
-            "namespace": membership.server.namespace,
-            "name": membership.server.name,
+            "namespace": one.key.namespace,
+            "name": one.key.name,
             "accepted": problem is None,
         }
         if problem is not None:
@@ -57,10 +57,10 @@ def member_servers(compiled: Compiled, memberships: Iterable[Membership]) -> lis
     return listed[:LISTED_SERVERS]
 
 
-def _accepted(compiled: Compiled, memberships: Sequence[Membership]) -> Condition:
+def _accepted(compiled: Compiled, servers: Sequence[SelectingServer]) -> Condition:
     wrong = _joined(compiled.findings_of(ConditionType.ACCEPTED))
     if wrong is None:
-        wrong = _joined(finding for membership in memberships for finding in membership.lost)
+        wrong = _joined(finding for one in servers for finding in one.conflicts)
     if wrong is not None:
         return Condition(
             ConditionType.ACCEPTED, status=False, reason=wrong.reason, message=wrong.message
@@ -84,11 +84,11 @@ def _resolved(compiled: Compiled) -> Condition:
     )
 
 
-def _programmed(memberships: Sequence[Membership], *, valid: bool) -> Condition:
+def _programmed(servers: Sequence[SelectingServer], *, valid: bool) -> Condition:
     def no(reason: Reason, message: str = "") -> Condition:
         return Condition(ConditionType.PROGRAMMED, status=False, reason=reason, message=message)
 
-    if not memberships:
+    if not servers:
         return no(
             Reason.NOT_SELECTED,
             "no MCPServer of the namespace selects this object: compare its labels with the "
@@ -96,7 +96,7 @@ def _programmed(memberships: Sequence[Membership], *, valid: bool) -> Condition:
         )
     if not valid:
         return no(Reason.NOT_ACCEPTED)
-    behind = [str(membership.server) for membership in memberships if not membership.programmed]
+    behind = [str(one.key) for one in servers if not one.programmed]
     if behind:
         return no(Reason.SERVER_NOT_PROGRAMMED, f"not yet served by {', '.join(behind)}")
     return Condition(ConditionType.PROGRAMMED, status=True, reason=Reason.PROGRAMMED)

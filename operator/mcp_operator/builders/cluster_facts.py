@@ -33,25 +33,25 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ClusterFacts:
     """Facts about the cluster.
 
     Attributes:
         destinations: The pods behind the Services of the catalog, in order.
-        unselected: Services of the catalog whose pods no selector tells, in order.
+        without_selector: Services of the catalog whose pods no selector tells, in order.
         api_server_ports: The ports of the API server, in front of and behind its Service.
         has_gateway_api: Whether the cluster serves HTTPRoutes.
     """
 
     destinations: tuple[Destination, ...] = ()
-    unselected: tuple[Key, ...] = ()
+    without_selector: tuple[Key, ...] = ()
     api_server_ports: tuple[int, ...] = API_SERVER_PORTS
     has_gateway_api: bool = True
 
 
-def survey(
+def gather_cluster_facts(
     catalog: Catalog, service: Callable[[Key], Object | None], *, has_gateway_api: bool
-) -> Surroundings:
+) -> ClusterFacts:
     """Find out what lies around a server.
 
     Args:
@@ -64,18 +64,18 @@ def survey(
         name, namespace, _ = backend.host.split(".", 2)  # as `compile_http.service_host` joined it
         used.setdefault(Key(namespace, name), set()).add(backend.port)
     ports: dict[tuple[str, tuple[tuple[str, str], ...]], set[str]] = {}
-    unselected = []
+    without_selector = []
     for key, numbers in used.items():
         found = service(key)
         selector = (found or {}).get("spec", {}).get("selector")
         if found is None or not selector:
-            unselected.append(key)
+            without_selector.append(key)
             continue
         pods = (key.namespace, tuple(sorted(selector.items())))
         ports.setdefault(pods, set()).update(_pod_port(found, number) for number in numbers)
-    return Surroundings(
+    return ClusterFacts(
         tuple(sorted(Destination(*pods, tuple(sorted(names))) for pods, names in ports.items())),
-        tuple(sorted(unselected)),
+        tuple(sorted(without_selector)),
         _api_server_ports(service(API_SERVER)),
         has_gateway_api,
     )

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.builders.context import BuildContext
-from mcp_operator.builders.members import MemberKind
+from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
 from mcp_operator.controllers.children import ChildrenApplier
-from mcp_operator.controllers.claims import Claims
+from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Ask, Confirmations
-from mcp_operator.controllers.ledger import Ledger
+from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.controllers.installation_leases import InstallationLeases
+from mcp_operator.controllers.mappers import nudge_for_secret, watch_catalog_objects, watch_server
 from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
 from mcp_operator.controllers.mcpresource import MCPResourceReconciler
 from mcp_operator.controllers.mcpserver import MCPServerReconciler
 from mcp_operator.controllers.mcptool import MCPToolReconciler
-from mcp_operator.controllers.members import MemberReconciler
-from mcp_operator.controllers.reading import Reader
-from mcp_operator.controllers.statuses import Statuses
-from mcp_operator.controllers.watches import nudge_for_secret, watch_members, watch_server
-from mcp_operator.controllers.world import World
+from mcp_operator.controllers.reference_reader import ReferenceReader
+from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.clock import Clock
 from mcp_operator.core.meta import uid_of
 from mcp_operator.runtime.apply import Applier
@@ -34,10 +34,10 @@ HASH_ANNOTATION = "mcp-operator.dev/applied-hash"
 """On every child: the hash of what was last applied, so that a removed field is noticed."""
 
 STATUS_DELAY = 0.03
-"""Seconds that the status of a changed member waits, unless its server's catalog is written sooner.
+"""Seconds that the status of a changed object waits, unless its server's catalog is written sooner.
 The catalog goes first: people wait for it, and the API server would else work on both at once."""
 
-RECONCILERS: tuple[type[MemberReconciler], ...] = (
+RECONCILERS: tuple[type[CatalogObjectReconciler], ...] = (
     MCPToolReconciler,
     MCPPromptReconciler,
     MCPResourceReconciler,
@@ -56,7 +56,7 @@ def add_controllers(
     namespace: str = "",
     installation: str = "",
     workers: int,
-) -> World:
+) -> ClusterCache:
     """Add the four controllers to a manager, which will run them.
 
     Args:
@@ -74,12 +74,12 @@ def add_controllers(
     Returns:
         The caches, by what they mean.
     """
-    world = World(informers, namespace)
-    reader = Reader(client, world)
-    compiler = Compiler(world.parser, reader)
-    statuses = Statuses(StatusWriter(client), recorder, clock)
-    ledger = Ledger()
-    claims = Claims(client, clock, installation)
+    cache = ClusterCache(informers, namespace)
+    reader = ReferenceReader(client, cache)
+    compiler = Compiler(cache.parser, reader)
+    reporter = StatusReporter(StatusWriter(client), recorder, clock)
+    confirmed_objects = ConfirmedObjects()
+    installations = InstallationLeases(client, clock, installation)
 
     def controller(kind: str, reconciler: Reconciler, delay: float = 0.0) -> Controller:
         return Controller(
@@ -94,52 +94,58 @@ def add_controllers(
     applier = Applier(
         client,
         hash_annotation=HASH_ANNOTATION,
-        kinds=[resource.kind for resource in world.owned],
+        kinds=[resource.kind for resource in cache.owned],
     )
-    children = ChildrenApplier(world, applier, client)
+    children = ChildrenApplier(cache, applier, client)
     confirmations = Confirmations(ask)
     reconciler = MCPServerReconciler(
-        world=world,
+        cache=cache,
         compiler=compiler,
         children=children,
         confirmations=confirmations,
-        statuses=statuses,
-        ledger=ledger,
-        claims=claims,
+        reporter=reporter,
+        confirmed_objects=confirmed_objects,
+        installations=installations,
         context=context,
     )
     servers = controller("MCPServer", reconciler)
-    members: dict[MemberKind, Controller] = {
-        member.kind: controller(
-            member.kind,
-            member(world=world, compiler=compiler, statuses=statuses, ledger=ledger, claims=claims),
+    objects: dict[CatalogKind, Controller] = {
+        obj.kind: controller(
+            obj.kind,
+            obj(
+                cache=cache,
+                compiler=compiler,
+                reporter=reporter,
+                confirmed_objects=confirmed_objects,
+                installations=installations,
+            ),
             delay=STATUS_DELAY,
         )
-        for member in RECONCILERS
+        for obj in RECONCILERS
     }
     confirmations.on_confirmed(servers.enqueue)
-    ledger.on_confirmed(lambda member: members[member[0]].enqueue(member[1]))
+    confirmed_objects.on_confirmed(lambda obj: objects[obj[0]].enqueue(obj[1]))
     children.on_disturbance(servers.enqueue)
-    reconciler.on_published(lambda kind, member: members[kind].queue.hurry(member))
-    watch_server(servers, world, children.is_news)
-    for kind, member_controller in members.items():
-        watch_members(kind, member_controller, world)
-    _forget_deleted(world, compiler)  # after the watches, which still read what was deleted
-    reader.on_secret_change(nudge_for_secret(world, servers, members))
-    for each in (servers, *members.values()):
+    reconciler.on_published(lambda kind, obj: objects[kind].queue.hurry(obj))
+    watch_server(servers, cache, children.is_news)
+    for kind, object_controller in objects.items():
+        watch_catalog_objects(kind, object_controller, cache)
+    _forget_deleted(cache, compiler)  # after the watches, which still read what was deleted
+    reader.on_secret_change(nudge_for_secret(cache, servers, objects))
+    for each in (servers, *objects.values()):
         manager.add(each)
     manager.add_runnable("confirmations", confirmations.run, leader_only=True)
-    return world
+    return cache
 
 
-def _forget_deleted(world: World, compiler: Compiler) -> None:
+def _forget_deleted(cache: ClusterCache, compiler: Compiler) -> None:
     """Keep in memory what concerns objects that exist, and nothing else."""
 
     def forget(event: Event) -> None:
         if event.type == "Deleted":
             uid = uid_of(event.object)
-            world.parser.forget(uid)
+            cache.parser.forget(uid)
             compiler.forget(uid)
 
-    for informer in (world.servers, *world.members.values()):
+    for informer in (cache.servers, *cache.catalog_objects.values()):
         informer.add_handler(forget)

@@ -30,7 +30,7 @@ WAITING = frozenset(
 """Reasons that every new object begins with; they are news only where something else was before."""
 
 
-class Statuses:
+class StatusReporter:
     """Merges conditions into a status, writes it where it differs, records transitions."""
 
     def __init__(self, writer: StatusWriter, recorder: EventRecorder, clock: Clock) -> None:
@@ -42,7 +42,7 @@ class Statuses:
         """Return the time as statuses write it."""
         return rfc3339(self._clock.now())
 
-    def tell(self, raw: Object, reason: str, note: str) -> None:
+    def warn(self, raw: Object, reason: str, note: str) -> None:
         """Warn about an object by an Event alone, where its status is not ours to write."""
         self._recorder.event(raw, type="Warning", reason=reason, note=note)
 

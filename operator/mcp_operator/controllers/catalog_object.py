@@ -1,0 +1,150 @@
+"""What the reconcilers of MCPTool, MCPPrompt and MCPResource share: compile, judge, say so."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+from mcp_operator.api.conditions import Condition, ConditionType, is_true
+from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
+from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding
+from mcp_operator.controllers.catalog_object_status import (
+    SelectingServer,
+    object_conditions,
+    server_entries,
+)
+from mcp_operator.controllers.cluster_cache import CATALOG_RESOURCES, ClusterCache
+from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.controllers.installation_leases import InstallationLeases
+from mcp_operator.controllers.parsing import ParsedObject, ParsedServer
+from mcp_operator.controllers.status_reporter import StatusReporter
+from mcp_operator.core.meta import Key, Object, is_deleting, key_of, labels_of
+from mcp_operator.runtime.reconcile import Request, Result
+
+SECRET_POLL_SECONDS = 30.0
+"""How often an object that refers to a Secret is looked at again: Secrets are not watched."""
+
+ABSENT_POLL_SECONDS = 3.0
+"""The same while something that it refers to is missing."""
+
+
+class CatalogObjectReconciler(ABC):
+    """Writes the status of one kind of catalog object; its servers put it into their catalogs.
+
+    Args:
+        cache: The caches.
+        compiler: Compiles objects; the server's reconciler shares it.
+        reporter: Writes statuses and tells transitions.
+        confirmed_objects: Knows what the servers' pods have confirmed.
+        claims: Knows which servers another installation of the operator runs.
+    """
+
+    kind: ClassVar[CatalogKind]
+    stamp: ClassVar[str] = "lastSyncTime"
+    """The status field that holds when the outcome last changed."""
+
+    def __init__(
+        self,
+        *,
+        cache: ClusterCache,
+        compiler: Compiler,
+        reporter: StatusReporter,
+        confirmed_objects: ConfirmedObjects,
+        installations: InstallationLeases,
+    ) -> None:
+        self._cache = cache
+        self._compiler = compiler
+        self._reporter = reporter
+        self._confirmed_objects = confirmed_objects
+        self._installations = installations
+
+    @abstractmethod
+    def details(self, parsed: ParsedObject | None, compiled: Compiled, *, ready: bool) -> Object:
+        """Return the status fields that this kind alone has.
+
+        Args:
+            parsed: The object; None where it cannot be read.
+            compiled: What it contributes.
+            ready: Whether it is served by every server that selects it.
+        """
+
+    async def reconcile(self, request: Request) -> Result | None:
+        """Compile the object, see what its servers make of it, and write that down."""
+        raw = self._cache.catalog_objects[self.kind].store.get(request)
+        if raw is None or is_deleting(raw):
+            return None
+        if await self._is_managed_elsewhere(raw):
+            return None
+        parsed = self._cache.parser.object_or_none(raw)
+        compiled = await self._compiler.compile(raw)
+        servers = await self._selecting_servers(raw, compiled)
+        if any(self._awaits_confirmation(compiled, server) for server in servers):
+            return None  # the server's confirmation, or its own condition, brings us back
+        conditions = object_conditions(compiled, servers)
+        await self._reporter.write(
+            CATALOG_RESOURCES[self.kind],
+            raw,
+            self._fields(parsed, compiled, servers, conditions),
+            conditions,
+            stamp=self.stamp,
+        )
+        if parsed is None or not parsed.references.secrets:
+            return None
+        missing = bool(compiled.findings_of(ConditionType.RESOLVED_REFS))
+        return Result(requeue_after=ABSENT_POLL_SECONDS if missing else SECRET_POLL_SECONDS)
+
+    def _fields(
+        self,
+        parsed: ParsedObject | None,
+        compiled: Compiled,
+        servers: Sequence[SelectingServer],
+        conditions: Sequence[Condition],
+    ) -> Object:
+        ready = all(condition.good for condition in conditions)
+        return self.details(parsed, compiled, ready=ready) | {
+            "servers": server_entries(compiled, servers),
+            "serverCount": len(servers),
+        }
+
+    async def _selecting_servers(self, raw: Object, compiled: Compiled) -> list[SelectingServer]:
+        return [
+            SelectingServer(
+                Key(server.model.namespace, server.model.name),
+                conflicts=tuple((await self._name_conflicts(compiled, server)).values()),
+                programmed=self._is_programmed(server),
+            )
+            for server in self._cache.servers_selecting(self.kind, raw)
+        ]
+
+    async def _is_managed_elsewhere(self, raw: Object) -> bool:
+        """Tell whether another installation runs a server of the object, and writes its status."""
+        for server in self._cache.servers_selecting(self.kind, raw):
+            current = self._cache.servers.store.get(Key(server.model.namespace, server.model.name))
+            if current is not None and await self._installations.other_installation(current):
+                return True
+        return False
+
+    def _awaits_confirmation(self, compiled: Compiled, server: SelectingServer) -> bool:
+        """Tell whether a server that serves the object has yet to confirm its present state."""
+        serves = bool(compiled.entries) and not server.conflicts and server.programmed
+        return serves and not self._confirmed_objects.includes(server.key, compiled)
+
+    def _is_programmed(self, server: ParsedServer) -> bool:
+        """Look at the server's present status: a parsed model is only as new as its spec."""
+        current = self._cache.servers.store.get(Key(server.model.namespace, server.model.name))
+        return current is not None and is_true(current, ConditionType.PROGRAMMED)
+
+    async def _name_conflicts(
+        self, compiled: Compiled, server: ParsedServer
+    ) -> dict[EntryKey, Finding]:
+        contenders = {compiled.key: compiled}
+        for entry_key in compiled.entry_keys:
+            for rival in self._cache.claimants(self.kind, compiled.key.namespace, entry_key):
+                key = key_of(rival)  # its own newer state may be among them: that comes later
+                if key not in contenders and server.selectors[self.kind].matches(labels_of(rival)):
+                    contenders[key] = await self._compiler.compile(rival)
+        policy = server.model.spec.naming.on_conflict
+        claimants = claimants_by_key(contenders.values())
+        return name_conflicts(compiled, claimants, policy)

@@ -1,0 +1,84 @@
+"""What the operator remembers of which server's pods have confirmed which object."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.controllers.confirmed_objects import ConfirmedObjects, ObjectRef
+from mcp_operator.core.meta import Key
+from support.entries import tool
+
+SHOP, BAR = Key("demo", "shop"), Key("demo", "bar")
+
+
+def obj(name: str, description: str = "") -> Compiled:
+    return Compiled("MCPTool", Key("demo", name), "", (tool(name, description=description),))
+
+
+ONE, TWO = obj("one"), obj("two")
+CHANGED = obj("one", "changed")
+
+
+@pytest.fixture
+def told() -> list[ObjectRef]:
+    return []
+
+
+@pytest.fixture
+def confirmed_objects(told: list[ObjectRef]) -> ConfirmedObjects:
+    confirmed_objects = ConfirmedObjects()
+    confirmed_objects.on_confirmed(told.append)
+    return confirmed_objects
+
+
+def test_nothing_is_confirmed_before_a_server_has_settled(
+    confirmed_objects: ConfirmedObjects,
+) -> None:
+    assert not confirmed_objects.includes(SHOP, ONE)
+
+
+def test_a_member_is_confirmed_exactly_as_it_was_settled(
+    confirmed_objects: ConfirmedObjects,
+) -> None:
+    confirmed_objects.record(SHOP, [ONE])
+    assert confirmed_objects.includes(SHOP, ONE)
+    assert confirmed_objects.includes(SHOP, obj("one"))
+    assert not confirmed_objects.includes(SHOP, CHANGED)
+    assert not confirmed_objects.includes(SHOP, replace(ONE, kind="MCPPrompt"))
+    assert not confirmed_objects.includes(SHOP, TWO)
+    assert not confirmed_objects.includes(BAR, ONE)
+
+
+def test_only_members_that_differ_from_before_are_told_of(
+    confirmed_objects: ConfirmedObjects, told: list[ObjectRef]
+) -> None:
+    confirmed_objects.record(SHOP, [ONE, TWO])
+    assert told == [("MCPTool", ONE.key), ("MCPTool", TWO.key)]
+    told.clear()
+    confirmed_objects.record(SHOP, [CHANGED, TWO])
+    assert told == [("MCPTool", ONE.key)]
+    told.clear()
+    confirmed_objects.record(SHOP, [CHANGED, TWO])
+    assert told == []
+
+
+def test_a_member_that_is_no_longer_served_is_told_of(
+    confirmed_objects: ConfirmedObjects, told: list[ObjectRef]
+) -> None:
+    confirmed_objects.record(SHOP, [ONE, TWO])
+    told.clear()
+    confirmed_objects.record(SHOP, [TWO])
+    assert told == [("MCPTool", ONE.key)]
+    assert not confirmed_objects.includes(SHOP, ONE)
+
+
+def test_a_server_that_is_gone_is_forgotten(confirmed_objects: ConfirmedObjects) -> None:
+    confirmed_objects.record(SHOP, [ONE])
+    confirmed_objects.record(BAR, [ONE])
+    confirmed_objects.forget(SHOP)
+    confirmed_objects.forget(SHOP)
+    assert not confirmed_objects.includes(SHOP, ONE)
+    assert confirmed_objects.includes(BAR, ONE)
