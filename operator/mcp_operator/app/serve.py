@@ -150,7 +150,7 @@ async def run_serve(settings: ServeSettings) -> None:
         async with HttpUpstream(local.addresses, user_agent=user_agent) as upstream:
             gateway = GatewayApp(
                 local.current,
-                HttpExecutor(local.current, upstream, local.secrets),
+                HttpExecutor(local.current, upstream, local.secrets, name_addresses=True),
                 address=GatewayAddress(
                     host=settings.host,
                     port=settings.port,

@@ -34,10 +34,27 @@ class HttpExecutor:
     A call is never repeated here: nobody can tell whether the backend acted on the first try.
     """
 
-    def __init__(self, current: Current, upstream: Upstream, secrets: SecretSource) -> None:
+    def __init__(
+        self,
+        current: Current,
+        upstream: Upstream,
+        secrets: SecretSource,
+        *,
+        name_addresses: bool = False,
+    ) -> None:
+        """Set up an executor.
+
+        Args:
+            current: Holds the table in service.
+            upstream: Sends the requests.
+            secrets: Gives the values of Secret keys.
+            name_addresses: Whether a client is told the address that could not be used. Clients of
+                a cluster are not: they have no business with its inside.
+        """
         self._current = current
         self._upstream = upstream
         self._secrets = secrets
+        self._name_addresses = name_addresses
         self._bulkheads = Bulkheads()
 
     async def call_tool(self, tool: ToolEntry, arguments: JsonObject, call: Call) -> ToolResult:
@@ -112,12 +129,14 @@ class HttpExecutor:
 
     def _failure(self, name: str, backend: Backend, error: Exception) -> _FailedError:
         """Log what happened, and say as much of it as a client may know."""
+        address = error.address if isinstance(error, UpstreamError) else ""
         log.info(
             "A call to a backend failed",
             extra={
                 "entry": name,
                 "backend": f"{backend.host}:{backend.port}",
                 "error": str(error) or type(error).__name__,
+                **({"address": address} if address else {}),
             },
         )
         match error:
@@ -127,5 +146,7 @@ class HttpExecutor:
                 return _FailedError(
                     "The credentials for the backend are unavailable; this server's log says which."
                 )
+            case UpstreamError() if address and self._name_addresses:
+                return _FailedError(f"{str(error).removesuffix('.')}; {address} was tried.")
             case _:
                 return _FailedError(str(error))

@@ -48,11 +48,17 @@ Reason = Literal["connect", "tls", "protocol", "too_large", "forbidden"]
 
 
 class UpstreamError(OperatorError):
-    """A backend gave no usable answer; the sentence names neither host nor credential."""
+    """A backend gave no usable answer; the sentence names neither host nor credential.
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    Attributes:
+        reason: What kind of failure it was.
+        address: The `HOST:PORT` that was tried, for logs; empty where none was.
+    """
+
+    def __init__(self, reason: Reason, message: str, address: str = "") -> None:
         super().__init__(message)
         self.reason: Reason = reason
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +151,16 @@ class HttpUpstream:
             async with self._session.request(request.method, url, **options) as response:
                 return await _read(response, max_bytes)
         except (aiohttp.ClientError, OSError) as error:
-            raise _explained(error) from error
+            raise _explained(error, self._tried(request)) from error
 
     def _url(self, request: Request) -> URL:
         """Build the URL from the catalog's origin; `encoded` keeps the target byte for byte."""
-        host, port = self._address(request)
-        shown = f"[{host}]" if ":" in host else host
-        return URL(f"{request.scheme}://{shown}:{port}{request.target}", encoded=True)
+        authority = _authority(*self._address(request))
+        return URL(f"{request.scheme}://{authority}{request.target}", encoded=True)
+
+    def _tried(self, request: Request) -> str:
+        target = self._overrides.find(request.host, request.port)
+        return _authority(*(target or (request.host, request.port)))
 
     def _address(self, request: Request) -> tuple[str, int]:
         overridden = self._overrides.find(request.host, request.port)
@@ -218,13 +227,17 @@ async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Answer:
     raise UpstreamError("too_large", f"The backend's answer is larger than {max_bytes} bytes.")
 
 
-def _explained(error: Exception) -> UpstreamError:
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _explained(error: Exception, address: str) -> UpstreamError:
     """Say what happened without addresses or anything that was sent."""
     for candidate in (getattr(error, "os_error", error), error):
         for types, reason, sentence in _EXPLANATIONS:
             if isinstance(candidate, types):
-                return UpstreamError(reason, sentence)
-    return UpstreamError("protocol", "The backend closed the connection early.")
+                return UpstreamError(reason, sentence, address)
+    return UpstreamError("protocol", "The backend closed the connection early.", address)
 
 
 _EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason, str], ...] = (

@@ -305,6 +305,27 @@ async def test_a_missing_secret_is_named_in_the_log_alone(caplog: pytest.LogCapt
     assert vars(record)["backend"] == "orders.demo.svc:80"
 
 
+async def test_the_address_that_was_tried_is_logged_and_not_told_to_clients(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    upstream = FakeUpstream(UpstreamError("connect", "It refuses.", "10.0.0.7:80"))
+    with caplog.at_level(logging.INFO):
+        result = await call(upstream, backend())
+    assert text_of(result) == "It refuses."
+    (record,) = caplog.records
+    assert vars(record)["address"] == "10.0.0.7:80"
+
+
+async def test_a_gateway_of_ones_own_machine_tells_the_address_that_was_tried() -> None:
+    upstream = FakeUpstream(UpstreamError("connect", "It refuses.", "127.0.0.1:9000"))
+    called = tool()
+    current = Current()
+    current.swap(Table(catalog(called), "d"))
+    local = HttpExecutor(current, upstream, FakeSecrets(), name_addresses=True)
+    result = await local.call_tool(called, {}, Call())
+    assert text_of(result) == "It refuses; 127.0.0.1:9000 was tried."
+
+
 async def test_an_output_schema_is_held_to() -> None:
     called = tool(output_schema={"type": "object", "required": ["n"]})
     under_test = executor(FakeUpstream(ok(b"{}", "application/json")), called)

@@ -184,6 +184,14 @@ async def test_nobody_listening_is_a_connect_error(unused_tcp_port: int) -> None
         assert await reason_of(upstream, get("/ok")) == "connect"
 
 
+async def test_the_address_that_was_tried_is_kept_for_the_log(unused_tcp_port: int) -> None:
+    for address in (f"127.0.0.1:{unused_tcp_port}", f"[::1]:{unused_tcp_port}"):
+        async with upstream_to(address) as upstream:
+            with pytest.raises(UpstreamError) as caught:
+                await upstream.send(get("/ok"), Tls(), MEBIBYTE)
+        assert caught.value.address == address
+
+
 async def test_an_unknown_name_is_a_connect_error() -> None:
     async with upstream_to() as upstream:
         assert await reason_of(upstream, get("/ok")) == "connect"
