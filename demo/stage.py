@@ -76,8 +76,8 @@ class Troupe:
     async def start_backend(self) -> None:
         """Start the samples' own REST backend."""
         port = self.backend.rpartition(":")[2]
-        app = SAMPLES / "backend" / "app.py"
-        child = self._processes.start("backend", [sys.executable, app, "--port", port])
+        module = "mcp_operator.local.demo_backend"
+        child = self._processes.start("backend", [sys.executable, "-m", module, "--port", port])
         await until_ok(child, f"http://{self.backend}/healthz")
 
 

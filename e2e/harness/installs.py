@@ -13,7 +13,7 @@ from typing import Final
 
 from e2e.harness.helm import Helm
 from e2e.harness.kubectl import Kubectl, Object
-from e2e.harness.shop import ROOT
+from e2e.harness.shop import PUBLISHED, ROOT
 from e2e.harness.waiting import eventually
 from mcp_operator.version import VERSION
 
@@ -22,7 +22,6 @@ OPERATOR: Final = "deployment/mcp-operator"
 CHART: Final = ROOT / "charts" / "mcp-operator"
 INSTALL_YAML: Final = ROOT / "dist" / "install.yaml"
 KIND_OVERLAY: Final = ROOT / "manifests" / "overlays" / "kind"
-PUBLISHED: Final = "ghcr.io/mcp-operator/mcp-operator"
 GROUP: Final = "mcp-operator.dev"
 
 CLUSTER_KINDS: Final = (

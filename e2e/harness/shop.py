@@ -13,9 +13,12 @@ from typing import Any, Final
 from e2e.harness.client import Client
 from e2e.harness.kubectl import Kubectl, Object
 from e2e.harness.waiting import eventually
+from mcp_operator.version import VERSION
 
 ROOT: Final = Path(__file__).parents[2]
 SAMPLES: Final = ROOT / "manifests" / "samples"
+
+PUBLISHED: Final = "ghcr.io/mcp-operator/mcp-operator"
 
 GATEWAY: Final = "deployment/mcp-server-shop"
 GATEWAY_PODS: Final = "--selector=app.kubernetes.io/instance=shop,app.kubernetes.io/name=mcp-server"
@@ -43,7 +46,9 @@ class Shop:
     def apply(self) -> None:
         """Apply the samples as a user does, with the image at hand for the backend's pod."""
         text = self.kubectl("kustomize", str(SAMPLES))
-        self.kubectl.apply(text.replace("image: mcp-operator\n", f"image: {self.image}\n"))
+        published = f"{PUBLISHED}:{VERSION}"
+        assert published in text, f"{SAMPLES} does not name {published}"
+        self.kubectl.apply(text.replace(published, self.image))
         self.client.start()
         self.kubectl.wait("mcpserver/shop", "condition=Ready", 120)
         self.kubectl.rollout("deployment/shop-backend")

@@ -136,13 +136,14 @@ COMMANDS: Final = (
     Command(
         "serve",
         "serve YAML files over MCP, without a cluster",
-        "Serves the MCPServer in the given files and folders, and follows their changes. A broken\n"
-        "file is reported, and the last good catalog stays.\n\n"
+        "Serves the MCPServer in the given files and folders, and follows their changes. It logs\n"
+        "what each MCPServer selects and what is not served, and why. A broken file is reported,\n"
+        "and the last good catalog stays.\n\n"
         "A Service is reached at the address given by --service, or by the annotation\n"
         "mcp-operator.dev/local-address on the Service among the files. A Secret's value comes\n"
         "from the environment, or from the Secret among the files: key `token` of Secret\n"
         "`default/shop-api` is MCP_OPERATOR_SECRET_DEFAULT_SHOP_API_TOKEN.",
-        "  mcp-operator serve manifests/samples\n"
+        "  mcp-operator serve manifests/samples --demo-backend\n"
         "  mcp-operator serve shop.yaml --port 8090 --service orders=127.0.0.1:9000\n"
         "  mcp-operator serve . --server demo/shop --management-port 8081",
         _run_serve,
@@ -153,7 +154,8 @@ COMMANDS: Final = (
         "check YAML files, one problem a line",
         "Checks the four kinds in the given files and folders as the API server and the operator\n"
         "would, and prints each problem as FILE:LINE:FIELD: MESSAGE. References to Services are\n"
-        "checked where the files hold Services. Exit code 1 says that there are problems.",
+        "checked where the files hold Services. Exit code 1 says that there are problems, or\n"
+        "nothing to check.",
         "  mcp-operator validate manifests/samples\n  mcp-operator validate shop.yaml tools/",
         _run_validate,
         takes_paths=True,

@@ -218,6 +218,9 @@ class ServeSettings(Settings):
     """Which MCPServer to serve. Needed only where the paths hold more than one."""
     services: Services = Field(default_factory=dict)
     """Where a Service is reached from here, such as `orders=127.0.0.1:9000`."""
+    demo_backend: Annotated[bool, Setting("true or false")] = False
+    """Whether to run the shop that `manifests/samples` calls as well. It takes a free port of this
+    machine, and stands for the Service `shop-backend`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The samples without a cluster, as a user starts them: two processes and the official client."""
+"""The samples without a cluster, as a user starts them: one command and the official client."""
 
 from __future__ import annotations
 
@@ -38,13 +38,10 @@ def processes(tmp_path: Path) -> Iterator[ProcessGroup]:
 
 
 def start(processes: ProcessGroup, command: Sequence[str]) -> tuple[str, Child]:
-    """Start the backend and the endpoint on ports of their own; return the endpoint's URL."""
-    backend, endpoint = free_port(), free_port()
-    app = SAMPLES / "backend" / "app.py"
-    processes.start("backend", [sys.executable, app, f"--port={backend}"])
-    service = f"--service=shop-backend=127.0.0.1:{backend}"
-    serve = processes.start("serve", [*command, "serve", SAMPLES, f"--port={endpoint}", service])
-    return f"http://127.0.0.1:{endpoint}/mcp", serve
+    """Serve the samples on a port of their own; return the endpoint's URL."""
+    port = free_port()
+    arguments = ("serve", SAMPLES, "--demo-backend", f"--port={port}")
+    return f"http://127.0.0.1:{port}/mcp", processes.start("serve", [*command, *arguments])
 
 
 async def reachable(url: str) -> None:

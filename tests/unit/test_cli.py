@@ -109,7 +109,17 @@ def test_an_expected_error_is_a_sentence_without_traceback(tmp_path: Path, capsy
     assert run("serve", str(tmp_path)) == cli.EXIT_PROBLEM
 
     assert capsys.readouterr().err == (
-        "mcp-operator: no MCPServer among the files; they hold none\n"
+        f"mcp-operator: no object of mcp-operator.dev in {tmp_path}: looked for MCPPrompt, "
+        "MCPResource, MCPServer, MCPTool in 0 files (.json, .yaml, .yml)\n"
+    )
+
+
+def test_a_folder_without_anything_to_check_is_not_valid(tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "deployment.yaml").write_text("apiVersion: apps/v1\nkind: Deployment\n")
+
+    assert run("validate", str(tmp_path)) == cli.EXIT_PROBLEM
+    assert "looked for MCPPrompt, MCPResource, MCPServer, MCPTool in 1 file (" in (
+        capsys.readouterr().err
     )
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mcp_operator.local.documents import load
 from mcp_operator.local.world import World
+from mcp_operator.version import VERSION
 from support.podsecurity import violations
 
 SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
@@ -32,6 +35,23 @@ def test_the_backend_keeps_the_restricted_pod_security_standard(
     assert violations(pod) == []
     pod["containers"][0]["securityContext"]["capabilities"] = {}
     assert violations(pod) == ["shop: capabilities.drop is not [ALL]"]
+
+
+def test_the_backend_is_a_module_of_the_published_image(objects: list[dict[str, Any]]) -> None:
+    (deployment,) = [obj for obj in objects if obj["kind"] == "Deployment"]
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    python, option, module, *_ = container["command"]
+    assert (python, option) == ("python", "-m")
+    assert find_spec(module)
+    assert container["image"] == "mcp-operator"
+    kustomization = (SAMPLES / "backend" / "kustomization.yaml").read_text(encoding="utf-8")
+    assert yaml.safe_load(kustomization)["images"] == [
+        {
+            "name": "mcp-operator",
+            "newName": "ghcr.io/mcp-operator/mcp-operator",
+            "newTag": VERSION,
+        }
+    ]
 
 
 def test_the_server_serves_all_of_the_samples() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,10 +24,10 @@ from mcp_operator.gateway.secret_values import StaticSecrets
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream import HttpUpstream
 from mcp_operator.local.addresses import ServiceAddresses
-from mcp_operator.local.documents import load
+from mcp_operator.local.demo_backend import SERVICE, demo_backend
 from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import changes, fingerprint
-from mcp_operator.local.world import World
+from mcp_operator.local.world import read_world
 from mcp_operator.settings import ServeSettings
 from mcp_operator.version import VERSION
 
@@ -45,7 +46,8 @@ class Snapshot:
     table: Table
     secrets: StaticSecrets
     addresses: dict[Key, str]
-    rejected: tuple[Rejection, ...]
+    selections: dict[Key, dict[str, str]]
+    not_served: tuple[Rejection, ...]
 
 
 class LocalSecrets:
@@ -69,11 +71,21 @@ class LocalSecrets:
 class LocalGateway:
     """What is served, and how a new reading of the files takes its place."""
 
-    def __init__(self, settings: ServeSettings, first: Snapshot) -> None:
+    def __init__(
+        self, settings: ServeSettings, first: Snapshot, services: Mapping[str, str]
+    ) -> None:
+        """Put the first reading in service.
+
+        Args:
+            settings: The paths to follow.
+            first: What was read of them.
+            services: Where Services are, as `ServiceAddresses` takes it.
+        """
         self._settings = settings
+        self._told: dict[Key, dict[str, str]] = {}
         self.current = Current()
         self.secrets = LocalSecrets(first.secrets)
-        self.addresses = ServiceAddresses(settings.services, first.server.namespace)
+        self.addresses = ServiceAddresses(services, first.server.namespace)
         self.serve(first)
 
     def serve(self, snapshot: Snapshot) -> None:
@@ -81,7 +93,8 @@ class LocalGateway:
         self.secrets.latest = snapshot.secrets
         self.addresses.annotate(snapshot.addresses)
         self.current.swap(snapshot.table)
-        for rejection in snapshot.rejected:
+        self._tell_selections(snapshot)
+        for rejection in snapshot.not_served:
             with bind(name=rejection.key.name):
                 logger.warning(
                     "An object is not served, or not wholly",
@@ -97,6 +110,21 @@ class LocalGateway:
                 logger.warning(
                     "A Service has no address here, so its DNS name is used; give --service",
                     extra={"service": service},
+                )
+
+    def _tell_selections(self, snapshot: Snapshot) -> None:
+        """Say what each MCPServer selects, at the start and when that has changed."""
+        told, self._told = self._told, snapshot.selections
+        for server, selection in snapshot.selections.items():
+            if told.get(server) == selection:
+                continue
+            extra = {"server": str(server), **selection}
+            if selection:
+                logger.info("An MCPServer selects these objects", extra=extra)
+            else:
+                logger.warning(
+                    "An MCPServer selects nothing: compare its selectors with the objects' labels",
+                    extra=extra,
                 )
 
     async def follow(self, seen: Hashable) -> None:
@@ -122,7 +150,7 @@ def read(settings: ServeSettings) -> Snapshot:
     Raises:
         OperatorError: The files have problems, or hold no server, or several.
     """
-    world = World(load(settings.paths), check_services=not settings.services)
+    world = read_world(settings.paths, check_services=not settings.services)
     if world.problems:
         raise FilesError(world.problems)
     server = world.choose(settings.server)
@@ -132,7 +160,8 @@ def read(settings: ServeSettings) -> Snapshot:
         Table(assembly.catalog, digest(assembly.catalog.canonical())),
         StaticSecrets(world.objects, os.environ),
         world.local_addresses(),
-        assembly.rejected,
+        {key: world.selection(each) for key, each in world.servers.items()},
+        (*assembly.rejected, *world.not_selected()),
     )
 
 
@@ -144,28 +173,44 @@ async def run_serve(settings: ServeSettings) -> None:
     """
     seen = await asyncio.to_thread(fingerprint, settings.paths)
     first = await asyncio.to_thread(read, settings)
-    local = LocalGateway(settings, first)
-    user_agent = f"mcp-operator/{VERSION}"
-    with stop_signals() as stop:
-        async with HttpUpstream(local.addresses, user_agent=user_agent) as upstream:
-            gateway = GatewayApp(
-                local.current,
-                HttpExecutor(local.current, upstream, local.secrets, name_addresses=True),
-                address=GatewayAddress(
-                    host=settings.host,
-                    port=settings.port,
-                    management_host=settings.host,
-                    management_port=settings.management_port,
-                ),
-                registry=new_registry(),
-            )
-            await _start(gateway, settings)
-            url = f"http://{settings.host}:{gateway.port}{DEFAULT_PATH}"
-            logger.info("Serving the files", extra={"url": url, **_figures(first)})
-            try:
-                await _until(stop, local, seen)
-            finally:
-                await gateway.stop()
+    async with AsyncExitStack() as stack:
+        stop = stack.enter_context(stop_signals())
+        services = dict(settings.services)
+        if settings.demo_backend:
+            services[SERVICE] = await stack.enter_async_context(demo_backend())
+            logger.info("The demo backend is listening", extra={"address": services[SERVICE]})
+        local = LocalGateway(settings, first, services)
+        gateway = await _gateway(stack, local, settings)
+        url = f"http://{settings.host}:{gateway.port}{DEFAULT_PATH}"
+        logger.info("Serving the files", extra={"url": url, **_figures(first)})
+        await _until(stop, local, seen)
+
+
+async def _gateway(
+    stack: AsyncExitStack, local: LocalGateway, settings: ServeSettings
+) -> GatewayApp:
+    """Start the gateway; it stops with the stack.
+
+    Raises:
+        PortError: A port cannot be opened.
+    """
+    upstream = await stack.enter_async_context(
+        HttpUpstream(local.addresses, user_agent=f"mcp-operator/{VERSION}")
+    )
+    gateway = GatewayApp(
+        local.current,
+        HttpExecutor(local.current, upstream, local.secrets, name_addresses=True),
+        address=GatewayAddress(
+            host=settings.host,
+            port=settings.port,
+            management_host=settings.host,
+            management_port=settings.management_port,
+        ),
+        registry=new_registry(),
+    )
+    await _start(gateway, settings)
+    stack.push_async_callback(gateway.stop)
+    return gateway
 
 
 async def _start(gateway: GatewayApp, settings: ServeSettings) -> None:

@@ -25,6 +25,12 @@ from mcp_operator.core.meta import Key
 
 OnConflict = Literal["OldestWins", "RejectAll"]
 
+NOT_SELECTED = (
+    "no MCPServer of the namespace selects this object: compare its labels with the servers' "
+    "selectors"
+)
+"""What `Reason.NOT_SELECTED` says of an object, in a cluster and from files."""
+
 NAMED_RIVALS = 3
 """Rivals that a message names: with all of them, a thousand copies of one object would make a
 thousand messages of a thousand names."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
 from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.assembly import NOT_SELECTED
 from mcp_operator.builders.compiled import Compiled, Finding
 from mcp_operator.core.meta import Key, Object
 
@@ -89,11 +90,7 @@ def _programmed(servers: Sequence[SelectingServer], *, valid: bool) -> Condition
         return Condition(ConditionType.PROGRAMMED, status=False, reason=reason, message=message)
 
     if not servers:
-        return no(
-            Reason.NOT_SELECTED,
-            "no MCPServer of the namespace selects this object: compare its labels with the "
-            "servers' selectors",
-        )
+        return no(Reason.NOT_SELECTED, NOT_SELECTED)
     if not valid:
         return no(Reason.NOT_ACCEPTED)
     behind = [str(one.key) for one in servers if not one.programmed]

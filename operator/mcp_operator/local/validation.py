@@ -15,9 +15,9 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.resources import CONFIGMAPS
-from mcp_operator.local.documents import Document, load
+from mcp_operator.local.documents import Document
 from mcp_operator.local.problems import FileProblem
-from mcp_operator.local.world import LocalMember, World
+from mcp_operator.local.world import LocalMember, World, read_world
 
 _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
     Reason.SERVICE_NOT_FOUND: (("service", "name"),),
@@ -56,12 +56,15 @@ class Report:
 
 
 def validate(paths: Iterable[Path]) -> Report:
-    """Check files as the API server and the operator would."""
-    loaded = load(paths)
-    world = World(loaded)
+    """Check files as the API server and the operator would.
+
+    Raises:
+        NothingFoundError: The files hold nothing to check.
+    """
+    world = read_world(paths)
     found = {*world.problems, *findings(world)}
     checked = len(world.servers) + len(world.members)
-    files = _count(loaded.files, "file")
+    files = _count(world.files, "file")
     if found:
         summary = f"{_count(len(found), 'problem')} in {files}"
     else:
@@ -117,10 +120,8 @@ def _remarks(world: World) -> Iterator[str]:
     """Yield what is no mistake in itself, but easily is one on the whole."""
     if not world.servers:
         return
-    chosen = {id(local) for server in world.servers.values() for local in world.selected(server)}
-    for local in world.members:
-        if id(local) not in chosen:
-            yield f"note: no MCPServer here selects {local.compiled.kind} {local.compiled.key}"
+    for left in world.not_selected():
+        yield f"note: {left.kind} {left.key}: {left.message}"
 
 
 def _count(number: int, noun: str) -> str:

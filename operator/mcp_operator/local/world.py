@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import base64
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
+from mcp_operator.api.base import GROUP
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
 from mcp_operator.api.structure import Problem
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
 from mcp_operator.api.validation import problems as admission_problems
-from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.assembly import NOT_SELECTED, Assembly, Rejection
 from mcp_operator.builders.catalog import (
     MODELS,
     CatalogObject,
@@ -24,7 +29,7 @@ from mcp_operator.builders.references import Facts
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
-from mcp_operator.local.documents import Document, Loaded
+from mcp_operator.local.documents import SUFFIXES, Document, Loaded, load
 from mcp_operator.local.problems import FileProblem
 from mcp_operator.local.referred import (
     LOCAL_ADDRESS,
@@ -64,6 +69,10 @@ class ChoiceError(OperatorError):
     """The server to serve cannot be told."""
 
 
+class NothingFoundError(OperatorError):
+    """The files hold no object of ours."""
+
+
 class World:
     """The objects of a set of files.
 
@@ -73,6 +82,7 @@ class World:
         servers: The MCPServers by key.
         members: The tools, prompts and resources.
         services: The Services by key.
+        files: How many files were read.
     """
 
     def __init__(self, loaded: Loaded, *, check_services: bool = True) -> None:
@@ -83,6 +93,7 @@ class World:
             check_services: Whether a Service that is not among the files is missing; it never is
                 where the files hold no Service at all.
         """
+        self.files = loaded.files
         found = list(loaded.problems)
         documents = list(_admitted(loaded.documents, found))
         self.problems = tuple(sorted(found))
@@ -115,6 +126,28 @@ class World:
             and chosen[local.compiled.kind].matches(labels_of(local.document.obj))
         ]
 
+    def selection(self, server: MCPServer) -> dict[str, str]:
+        """Return the names of what a server selects, by kind; a kind without any is left out."""
+        names: dict[str, list[str]] = defaultdict(list)
+        for local in self.selected(server):
+            names[local.compiled.kind].append(local.compiled.key.name)
+        return {kind: ", ".join(sorted(names[kind])) for kind in sorted(names)}
+
+    def not_selected(self) -> list[Rejection]:
+        """Return the members that no server selects, as a cluster's status says it of them."""
+        chosen = {id(local) for server in self.servers.values() for local in self.selected(server)}
+        return [
+            Rejection(
+                local.compiled.kind,
+                local.compiled.key,
+                Reason.NOT_SELECTED,
+                NOT_SELECTED,
+                ConditionType.PROGRAMMED,
+            )
+            for local in self.members
+            if id(local) not in chosen
+        ]
+
     def assembly(self, server: MCPServer) -> Assembly:
         """Return the catalog of a server."""
         return build_catalog(server, [local.compiled for local in self.selected(server)])
@@ -132,10 +165,14 @@ class World:
         ]
         if len(found) == 1:
             return found[0]
-        known = ", ".join(sorted(map(str, self.servers))) or "none"
+        if not self.servers:
+            raise ChoiceError(
+                "no MCPServer among the files: add one whose toolSelector matches the labels of "
+                "what it is to serve"
+            )
+        known = ", ".join(sorted(map(str, self.servers)))
         if not found:
-            asked = f"MCPServer {wanted}" if wanted else "MCPServer"
-            raise ChoiceError(f"no {asked} among the files; they hold {known}")
+            raise ChoiceError(f"no MCPServer {wanted} among the files; they hold {known}")
         raise ChoiceError(
             f"several MCPServers fit: choose one with --server; the files hold {known}"
         )
@@ -147,6 +184,29 @@ class World:
             for key, service in self.services.items()
             if LOCAL_ADDRESS in annotations_of(service)
         }
+
+
+def read_world(paths: Iterable[Path], *, check_services: bool = True) -> World:
+    """Read files and folders, which must hold at least one object of ours.
+
+    Args:
+        paths: The files and folders.
+        check_services: See `World`.
+
+    Raises:
+        NothingFoundError: There is none, and nothing wrong that would explain it.
+    """
+    named = list(paths)
+    world = World(load(named), check_services=check_services)
+    if not (world.servers or world.members or world.problems):
+        shown = ", ".join(map(str, named))
+        kinds = ", ".join(sorted(OUR_KINDS))
+        suffixes = ", ".join(sorted(SUFFIXES))
+        raise NothingFoundError(
+            f"no object of {GROUP} in {shown}: looked for {kinds} in "
+            f"{world.files} file{'s' * (world.files != 1)} ({suffixes})"
+        )
+    return world
 
 
 def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Iterator[Document]:
@@ -187,6 +247,9 @@ def _refusals(document: Document) -> Iterator[FileProblem]:
         problems = [Problem(("kind",), "is missing; every object has apiVersion and kind")]
     elif kind in OUR_KINDS:
         problems = admission_problems(obj) or referred_problems(obj)
+    elif str(obj.get("apiVersion")).partition("/")[0] == GROUP:
+        known = ", ".join(sorted(OUR_KINDS))
+        problems = [Problem(("kind",), f"{GROUP} has no kind {kind!r}; it has {known}")]
     elif kind in REFERRED_KINDS:
         problems = referred_problems(obj)
     for problem in problems:

@@ -16,10 +16,14 @@ import pytest
 from aiohttp import web
 
 from mcp_operator.app.serve import LocalGateway, PortError, read, run_serve
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.controllers.catalog_object_status import object_conditions
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key
 from mcp_operator.gateway.table import Changes
 from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import fingerprint
+from mcp_operator.local.world import NothingFoundError
 from mcp_operator.settings import ServeSettings
 from support.network import free_port
 
@@ -196,12 +200,16 @@ async def test_a_broken_file_leaves_the_last_good_state_until_it_is_mended(
     assert not local.current.table.tools
 
 
+async def gateway(folder: Path) -> LocalGateway:
+    chosen = settings(folder)
+    return LocalGateway(chosen, await asyncio.to_thread(read, chosen), {})
+
+
 @asynccontextmanager
 async def following(folder: Path) -> AsyncIterator[LocalGateway]:
     """A gateway, not listening, that follows its files."""
-    chosen = settings(folder)
-    seen = await asyncio.to_thread(fingerprint, chosen.paths)
-    local = LocalGateway(chosen, await asyncio.to_thread(read, chosen))
+    seen = await asyncio.to_thread(fingerprint, [folder])
+    local = await gateway(folder)
     task = asyncio.create_task(local.follow(seen))
     yield local
     task.cancel()
@@ -235,7 +243,7 @@ async def test_what_is_not_served_is_logged_with_its_reason(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path, SERVER, PROMPT)
-    local = LocalGateway(settings(tmp_path), await asyncio.to_thread(read, settings(tmp_path)))
+    local = await gateway(tmp_path)
 
     (record,) = caplog.records
     assert record.message == "An object is not served, or not wholly"
@@ -248,17 +256,82 @@ async def test_a_service_without_an_address_is_warned_of(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path, SERVER, TOOL)
-    LocalGateway(settings(tmp_path), await asyncio.to_thread(read, settings(tmp_path)))
+    await gateway(tmp_path)
 
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert record.__dict__["service"] == "default/greeter:80"
 
 
+async def test_what_each_server_selects_is_logged_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    write(tmp_path, SERVER, TOOL, TOOL.replace("greet", "wave"))
+    local = await gateway(tmp_path)
+    local.serve(await asyncio.to_thread(read, settings(tmp_path)))
+
+    (record,) = [one for one in caplog.records if "selects" in one.message]
+    assert record.message == "An MCPServer selects these objects"
+    assert record.__dict__["server"] == "default/shop"
+    assert record.__dict__["MCPTool"] == "greet, wave"
+
+
+async def test_a_selector_that_matches_nothing_is_told_of_the_server_and_of_each_object(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, SERVER.replace("{}", "{matchLabels: {team: shop}}"), TOOL)
+    await gateway(tmp_path)
+
+    of_server, of_tool = caplog.records
+    assert of_server.levelno == logging.WARNING
+    assert of_server.message.startswith("An MCPServer selects nothing: compare")
+    assert of_server.__dict__["server"] == "default/shop"
+    assert of_tool.__dict__["kind"] == "MCPTool"
+    assert of_tool.__dict__["reason"] == "NotSelected"
+    assert of_tool.__dict__["error"] == in_a_cluster()
+
+
+def in_a_cluster() -> str:
+    """Return what the status of a tool says that no server selects."""
+    tool = Compiled("MCPTool", Key("default", "greet"), "")
+    (condition,) = [one for one in object_conditions(tool, []) if one.type == "Programmed"]
+    return condition.message
+
+
+async def test_a_backend_that_refuses_is_named_with_the_address_that_was_tried(
+    tmp_path: Path,
+) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    write(tmp_path, SERVER, TOOL, CREDENTIAL, SERVICE % nobody)
+    async with serving(settings(tmp_path, port=free_port())) as url:
+        result = await call(url, "tools/call", name="greet", arguments={})
+
+    assert result["isError"]
+    (content,) = result["content"]
+    assert content["text"] == (
+        f"The backend refuses connections or cannot be reached; {nobody} was tried."
+    )
+
+
+async def test_the_demo_backend_answers_for_the_service_of_the_samples(tmp_path: Path) -> None:
+    tool = TOOL.partition("  request:")[0].replace("greeter", "shop-backend")
+    write(tmp_path, SERVER, tool.replace("/greet", "/report") + "  method: GET\n")
+    async with serving(settings(tmp_path, port=free_port(), demo_backend=True)) as url:
+        result = await call(url, "tools/call", name="greet", arguments={})
+
+    assert "Open orders: 0" in result["content"][0]["text"]
+
+
 async def test_files_that_are_wrong_at_the_start_are_not_served(tmp_path: Path) -> None:
     write(tmp_path, SERVER, TOOL.replace("port: 80", "port: none"))
 
     with pytest.raises(FilesError, match=r"shop.yaml:12:spec.service.port: "):
+        await run_serve(settings(tmp_path, port=free_port()))
+
+
+async def test_a_folder_without_any_object_is_not_served(tmp_path: Path) -> None:
+    with pytest.raises(NothingFoundError, match=r"no object of mcp-operator.dev in .*: looked for"):
         await run_serve(settings(tmp_path, port=free_port()))
 
 

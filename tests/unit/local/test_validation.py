@@ -88,7 +88,15 @@ def test_an_object_without_a_kind_is_told(tmp_path: Path) -> None:
 
 
 def test_objects_of_other_kinds_are_passed_over(tmp_path: Path) -> None:
-    assert check(tmp_path, "apiVersion: apps/v1\nkind: Deployment\n").problems == ()
+    assert check(tmp_path, SERVER, "apiVersion: apps/v1\nkind: Deployment\n").problems == ()
+
+
+def test_a_kind_that_our_group_lacks_is_told(tmp_path: Path) -> None:
+    (problem,) = told(check(tmp_path, SERVER, TOOL.replace("kind: MCPTool", "kind: McpTool")))
+    assert problem == (
+        "8:kind: mcp-operator.dev has no kind 'McpTool'; it has MCPPrompt, MCPResource, "
+        "MCPServer, MCPTool"
+    )
 
 
 def test_two_tools_of_one_name_are_told_at_the_one_that_loses(tmp_path: Path) -> None:
@@ -241,7 +249,8 @@ def test_what_no_server_selects_is_remarked(tmp_path: Path) -> None:
     selective = SERVER.replace("{}", "{matchLabels: {app: shop}}")
 
     assert check(tmp_path, selective, TOOL).summary == (
-        "2 objects in 1 file: no problems\nnote: no MCPServer here selects MCPTool default/orders"
+        "2 objects in 1 file: no problems\nnote: MCPTool default/orders: no MCPServer of the "
+        "namespace selects this object: compare its labels with the servers' selectors"
     )
     assert check(tmp_path, TOOL).summary == "1 object in 1 file: no problems"
 

@@ -1,17 +1,23 @@
-"""The backend of the samples: a small shop with products and orders, kept in memory.
+"""The backend that manifests/samples calls: a small shop with products and orders, kept in memory.
 
-Run it with `python app.py`; it listens on 127.0.0.1:9000.
+`mcp-operator serve --demo-backend` runs it inside its own process; the samples' Deployment and
+anyone else run it with `python -m mcp_operator.local.demo_backend`, on 127.0.0.1:9000.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import struct
 import zlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from typing import Final
 
 from aiohttp import web
+
+SERVICE: Final = "shop-backend"
+"""The Service that the samples reach it by."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +42,7 @@ class Order:
     status: str = "open"
 
 
-PRODUCTS = {
+PRODUCTS: Final = {
     product.sku: product
     for product in (
         Product("mug-red", "Red mug", 1250, 12, (200, 40, 40)),
@@ -46,8 +52,8 @@ PRODUCTS = {
         Product("tea-black", "Black tea, 100 g", 790, 0, (50, 30, 20)),
     )
 }
-ORDERS: dict[int, Order] = {}
-NUMBERS = itertools.count(1001)
+FIRST_ORDER: Final = 1001
+ORDERS: Final = web.AppKey("orders", dict[int, Order])
 
 routes = web.RouteTableDef()
 
@@ -91,22 +97,23 @@ async def place_order(request: web.Request) -> web.Response:
         return refuse(404, f"there is no product {wish['sku']}; search for its sku first")
     if wish["quantity"] > product.stock:
         return refuse(409, f"only {product.stock} of {product.sku} are left; order fewer")
-    order = Order(next(NUMBERS), product.sku, wish["quantity"], wish.get("note", ""))
-    ORDERS[order.id] = order
+    orders = request.app[ORDERS]
+    number = FIRST_ORDER + len(orders)  # none is ever removed
+    orders[number] = order = Order(number, product.sku, wish["quantity"], wish.get("note", ""))
     return web.json_response(asdict(order), status=201)
 
 
 @routes.get("/orders/{id:[0-9]+}")
 async def get_order(request: web.Request) -> web.Response:
     """Return an order."""
-    order = ORDERS.get(int(request.match_info["id"]))
+    order = request.app[ORDERS].get(int(request.match_info["id"]))
     return web.json_response(asdict(order)) if order else refuse(404, "there is no such order")
 
 
 @routes.delete("/orders/{id:[0-9]+}")
 async def cancel_order(request: web.Request) -> web.Response:
     """Cancel an order; cancelling twice does no more than once."""
-    order = ORDERS.get(int(request.match_info["id"]))
+    order = request.app[ORDERS].get(int(request.match_info["id"]))
     if order is None:
         return refuse(404, "there is no such order")
     order.status = "cancelled"
@@ -114,10 +121,10 @@ async def cancel_order(request: web.Request) -> web.Response:
 
 
 @routes.get("/report")
-async def report(_: web.Request) -> web.Response:
+async def report(request: web.Request) -> web.Response:
     """Return the state of the shop as plain text."""
     lines = [f"{product.stock:>4}  {product.name}" for product in PRODUCTS.values()]
-    still_open = sum(order.status == "open" for order in ORDERS.values())
+    still_open = sum(order.status == "open" for order in request.app[ORDERS].values())
     return web.Response(text="\n".join(["Stock:", *lines, f"Open orders: {still_open}", ""]))
 
 
@@ -142,15 +149,38 @@ def png(color: tuple[int, int, int], side: int = 32) -> bytes:
     )
 
 
+def application() -> web.Application:
+    """Return a shop that has no orders yet."""
+    app = web.Application()
+    app[ORDERS] = {}
+    app.add_routes(routes)
+    return app
+
+
+@asynccontextmanager
+async def demo_backend() -> AsyncIterator[str]:
+    """Run a shop on a free port of this machine for as long as the block lasts.
+
+    Yields:
+        Its `HOST:PORT`.
+    """
+    runner = web.AppRunner(application(), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        host, port = runner.addresses[0][:2]
+        yield f"{host}:{port}"
+    finally:
+        await runner.cleanup()
+
+
 def main() -> None:
     """Serve until interrupted."""
     parser = argparse.ArgumentParser(description="The backend of the mcp-operator samples.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=9000)
     arguments = parser.parse_args()
-    app = web.Application()
-    app.add_routes(routes)
-    web.run_app(app, host=arguments.host, port=arguments.port, access_log=None)
+    web.run_app(application(), host=arguments.host, port=arguments.port, access_log=None)
 
 
 if __name__ == "__main__":
