@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from mcp_operator.local.documents import load
-from mcp_operator.local.world import World
+from mcp_operator.local.manifests import Manifests
 from mcp_operator.version import VERSION
 from support.podsecurity import violations
 
@@ -55,9 +55,9 @@ def test_the_backend_is_a_module_of_the_published_image(objects: list[dict[str, 
 
 
 def test_the_server_serves_all_of_the_samples() -> None:
-    world = World(load([SAMPLES]))
-    assembly = world.assembly(world.choose())
+    manifests = Manifests(load([SAMPLES]))
+    assembly = manifests.assembly(manifests.choose())
 
     assert assembly.rejected == ()
-    assert not any(local.compiled.findings for local in world.members)
-    assert len(world.selected(world.choose())) == len(world.members)
+    assert not any(local.compiled.findings for local in manifests.catalog_objects)
+    assert len(manifests.selected(manifests.choose())) == len(manifests.catalog_objects)

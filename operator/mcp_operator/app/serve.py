@@ -25,9 +25,9 @@ from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream import HttpUpstream
 from mcp_operator.local.addresses import ServiceAddresses
 from mcp_operator.local.demo_backend import SERVICE, demo_backend
+from mcp_operator.local.manifests import read_manifests
 from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import changes, fingerprint
-from mcp_operator.local.world import read_world
 from mcp_operator.settings import ServeSettings
 from mcp_operator.version import VERSION
 
@@ -150,18 +150,18 @@ def read(settings: ServeSettings) -> Snapshot:
     Raises:
         OperatorError: The files have problems, or hold no server, or several.
     """
-    world = read_world(settings.paths, check_services=not settings.services)
-    if world.problems:
-        raise FilesError(world.problems)
-    server = world.choose(settings.server)
-    assembly = world.assembly(server)
+    manifests = read_manifests(settings.paths, check_services=not settings.services)
+    if manifests.problems:
+        raise FilesError(manifests.problems)
+    server = manifests.choose(settings.server)
+    assembly = manifests.assembly(server)
     return Snapshot(
         Key(server.namespace, server.name),
         Table(assembly.catalog, digest(assembly.catalog.canonical())),
-        StaticSecrets(world.objects, os.environ),
-        world.local_addresses(),
-        {key: world.selection(each) for key, each in world.servers.items()},
-        (*assembly.rejected, *world.not_selected()),
+        StaticSecrets(manifests.objects, os.environ),
+        manifests.local_addresses(),
+        {key: manifests.selection(each) for key, each in manifests.servers.items()},
+        (*assembly.rejected, *manifests.not_selected()),
     )
 
 

@@ -139,7 +139,7 @@ def _parse(file: Path, text: str) -> Iterator[Document]:
 
 
 def _objects(value: Any, file: Path, lines: Mapping[FieldPath, int]) -> Iterator[Document]:
-    """Yield an object, or the members of a `List`; what looks like no object is passed over."""
+    """Yield an object, or the items of a `List`; what looks like no object is passed over."""
     if not isinstance(value, dict) or not value.keys() & {"apiVersion", "kind"}:
         return
     if not str(value.get("kind")).endswith("List") or not isinstance(value.get("items"), list):

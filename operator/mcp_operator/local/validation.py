@@ -16,8 +16,8 @@ from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.local.documents import Document
+from mcp_operator.local.manifests import LoadedObject, Manifests, read_manifests
 from mcp_operator.local.problems import FileProblem
-from mcp_operator.local.world import LocalMember, World, read_world
 
 _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
     Reason.SERVICE_NOT_FOUND: (("service", "name"),),
@@ -61,31 +61,31 @@ def validate(paths: Iterable[Path]) -> Report:
     Raises:
         NothingFoundError: The files hold nothing to check.
     """
-    world = read_world(paths)
-    found = {*world.problems, *findings(world)}
-    checked = len(world.servers) + len(world.members)
-    files = _count(world.files, "file")
+    manifests = read_manifests(paths)
+    found = {*manifests.problems, *findings(manifests)}
+    checked = len(manifests.servers) + len(manifests.catalog_objects)
+    files = _count(manifests.files, "file")
     if found:
         summary = f"{_count(len(found), 'problem')} in {files}"
     else:
         summary = f"{_count(checked, 'object')} in {files}: no problems"
-        summary += "".join(f"\n{remark}" for remark in _remarks(world))
+        summary += "".join(f"\n{remark}" for remark in _remarks(manifests))
     return Report(tuple(sorted(found)), summary)
 
 
-def findings(world: World) -> Iterator[FileProblem]:
+def findings(manifests: Manifests) -> Iterator[FileProblem]:
     """Yield what passes admission and is still wrong, across objects too."""
-    has_config_maps = any(obj["kind"] == CONFIGMAPS.kind for obj in world.objects)
-    for local in world.members:
+    has_config_maps = any(obj["kind"] == CONFIGMAPS.kind for obj in manifests.objects)
+    for local in manifests.catalog_objects:
         for finding in local.compiled.findings:
             unknown = finding.reason is Reason.CONFIG_MAP_NOT_FOUND and not has_config_maps
             if finding.blocking and not unknown:
                 yield _problem(local.document, finding)
-    for server in world.servers.values():
-        yield from _conflicts(server, world.selected(server))
+    for server in manifests.servers.values():
+        yield from _conflicts(server, manifests.selected(server))
 
 
-def _conflicts(server: MCPServer, selected: list[LocalMember]) -> Iterator[FileProblem]:
+def _conflicts(server: MCPServer, selected: list[LoadedObject]) -> Iterator[FileProblem]:
     wanted = claimants_by_key(local.compiled for local in selected)
     for local in selected:
         lost = name_conflicts(local.compiled, wanted, server.spec.naming.on_conflict)
@@ -116,11 +116,11 @@ def _index(document: Document, section: str, label: str) -> int:
     return names.index(label) if label in names else int(label)
 
 
-def _remarks(world: World) -> Iterator[str]:
+def _remarks(manifests: Manifests) -> Iterator[str]:
     """Yield what is no mistake in itself, but easily is one on the whole."""
-    if not world.servers:
+    if not manifests.servers:
         return
-    for left in world.not_selected():
+    for left in manifests.not_selected():
         yield f"note: {left.kind} {left.key}: {left.message}"
 
 

@@ -21,9 +21,9 @@ from mcp_operator.controllers.catalog_object_status import object_conditions
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 from mcp_operator.gateway.table import Changes
+from mcp_operator.local.manifests import NothingFoundError
 from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import fingerprint
-from mcp_operator.local.world import NothingFoundError
 from mcp_operator.settings import ServeSettings
 from support.network import free_port
 

@@ -57,11 +57,11 @@ class _AnyKey(frozenset[str]):
 
 
 @dataclass(frozen=True, slots=True)
-class LocalMember:
+class LoadedObject:
     """A tool, prompt or resource: where it stands in the files, and what it compiles to."""
 
     document: Document
-    member: CatalogObject
+    model: CatalogObject
     compiled: Compiled
 
 
@@ -73,14 +73,14 @@ class NothingFoundError(OperatorError):
     """The files hold no object of ours."""
 
 
-class World:
+class Manifests:
     """The objects of a set of files.
 
     Attributes:
         problems: What the API server would refuse, and files that cannot be read; in order.
         objects: Every admitted object of a kind that matters here, namespaces filled in.
         servers: The MCPServers by key.
-        members: The tools, prompts and resources.
+        catalog_objects: The tools, prompts and resources.
         services: The Services by key.
         files: How many files were read.
     """
@@ -103,26 +103,24 @@ class World:
             key: MCPServer.model_validate(obj)
             for key, obj in _by_key(self.objects, MCPSERVERS.kind).items()
         }
-        members = [
+        models = [
             (document, MODELS[document.obj["kind"]].model_validate(document.obj))
             for document in documents
             if document.obj["kind"] in MODELS
         ]
-        facts = _facts(
-            self.objects, [member for _, member in members], check_services=check_services
-        )
-        self.members = tuple(
-            LocalMember(document, member, compile_object(member, facts))
-            for document, member in members
+        facts = _facts(self.objects, [model for _, model in models], check_services=check_services)
+        self.catalog_objects = tuple(
+            LoadedObject(document, model, compile_object(model, facts))
+            for document, model in models
         )
 
-    def selected(self, server: MCPServer) -> list[LocalMember]:
-        """Return the members that a server selects."""
+    def selected(self, server: MCPServer) -> list[LoadedObject]:
+        """Return what a server selects."""
         chosen = selectors(server)
         return [
             local
-            for local in self.members
-            if local.member.namespace == server.namespace
+            for local in self.catalog_objects
+            if local.model.namespace == server.namespace
             and chosen[local.compiled.kind].matches(labels_of(local.document.obj))
         ]
 
@@ -134,7 +132,7 @@ class World:
         return {kind: ", ".join(sorted(names[kind])) for kind in sorted(names)}
 
     def not_selected(self) -> list[Rejection]:
-        """Return the members that no server selects, as a cluster's status says it of them."""
+        """Return what no server selects, with what a cluster's status says of it."""
         chosen = {id(local) for server in self.servers.values() for local in self.selected(server)}
         return [
             Rejection(
@@ -144,7 +142,7 @@ class World:
                 NOT_SELECTED,
                 ConditionType.PROGRAMMED,
             )
-            for local in self.members
+            for local in self.catalog_objects
             if id(local) not in chosen
         ]
 
@@ -186,27 +184,27 @@ class World:
         }
 
 
-def read_world(paths: Iterable[Path], *, check_services: bool = True) -> World:
+def read_manifests(paths: Iterable[Path], *, check_services: bool = True) -> Manifests:
     """Read files and folders, which must hold at least one object of ours.
 
     Args:
         paths: The files and folders.
-        check_services: See `World`.
+        check_services: See `Manifests`.
 
     Raises:
         NothingFoundError: There is none, and nothing wrong that would explain it.
     """
     named = list(paths)
-    world = World(load(named), check_services=check_services)
-    if not (world.servers or world.members or world.problems):
+    manifests = Manifests(load(named), check_services=check_services)
+    if not (manifests.servers or manifests.catalog_objects or manifests.problems):
         shown = ", ".join(map(str, named))
         kinds = ", ".join(sorted(OUR_KINDS))
         suffixes = ", ".join(sorted(SUFFIXES))
         raise NothingFoundError(
             f"no object of {GROUP} in {shown}: looked for {kinds} in "
-            f"{world.files} file{'s' * (world.files != 1)} ({suffixes})"
+            f"{manifests.files} file{'s' * (manifests.files != 1)} ({suffixes})"
         )
-    return world
+    return manifests
 
 
 def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Iterator[Document]:
@@ -261,10 +259,10 @@ def _by_key(objects: Iterable[Object], kind: str) -> dict[Key, Object]:
 
 
 def _facts(
-    objects: Iterable[Object], members: Iterable[CatalogObject], *, check_services: bool
+    objects: Iterable[Object], models: Iterable[CatalogObject], *, check_services: bool
 ) -> Facts:
     services = _by_key(objects, SERVICES.kind)
-    unknown = {key: _AnyKey() for member in members for key in references_of(member).secrets}
+    unknown = {key: _AnyKey() for model in models for key in references_of(model).secrets}
     secrets = {
         key: frozenset({*(obj.get("data") or {}), *(obj.get("stringData") or {})})
         for key, obj in _by_key(objects, SECRETS.kind).items()

@@ -11,8 +11,8 @@ import pytest
 
 from mcp_operator.api.structure import Path as FieldPath
 from mcp_operator.local.documents import Document, Loaded, load
+from mcp_operator.local.manifests import Manifests
 from mcp_operator.local.validation import findings
-from mcp_operator.local.world import World
 
 SAMPLES = Path(__file__).parents[3] / "manifests" / "samples"
 EXTRA = """\
@@ -56,12 +56,12 @@ def test_no_content_of_a_file_is_a_crash(documents: tuple[Document, ...], seed: 
     dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
     for _ in range(ROUNDS // 5):
         broken = [_broken(dice, document) for document in documents]
-        world = World(Loaded(tuple(broken), (), 1))
-        for problem in (*world.problems, *findings(world)):
+        manifests = Manifests(Loaded(tuple(broken), (), 1))
+        for problem in (*manifests.problems, *findings(manifests)):
             assert problem.message
-        for server in world.servers.values():
-            world.assembly(server)
-        world.local_addresses()
+        for server in manifests.servers.values():
+            manifests.assembly(server)
+        manifests.local_addresses()
 
 
 def _broken(dice: random.Random, document: Document) -> Document:

@@ -6,7 +6,7 @@ import pytest
 
 from mcp_operator.core.meta import Key
 from mcp_operator.local.documents import load
-from mcp_operator.local.world import ChoiceError, World
+from mcp_operator.local.manifests import ChoiceError, Manifests
 
 SERVER = """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -45,20 +45,20 @@ spec: {ports: [{port: 80}]}
 """
 
 
-def world(tmp_path: Path, *documents: str) -> World:
+def read(tmp_path: Path, *documents: str) -> Manifests:
     (tmp_path / "world.yaml").write_text("---\n".join(documents))
-    found = World(load([tmp_path]))
+    found = Manifests(load([tmp_path]))
     assert found.problems == ()
     return found
 
 
 def test_the_only_server_needs_no_name(tmp_path: Path) -> None:
-    assert world(tmp_path, SERVER % ("shop", "demo")).choose().name == "shop"
+    assert read(tmp_path, SERVER % ("shop", "demo")).choose().name == "shop"
 
 
 def test_of_several_servers_one_is_chosen_by_name(tmp_path: Path) -> None:
     names = [("shop", "a"), ("shop", "b"), ("other", "b")]
-    found = world(tmp_path, *(SERVER % name for name in names))
+    found = read(tmp_path, *(SERVER % name for name in names))
 
     assert found.choose("other").namespace == "b"
     assert found.choose("a/shop").namespace == "a"
@@ -71,7 +71,7 @@ def test_of_several_servers_one_is_chosen_by_name(tmp_path: Path) -> None:
 
 
 def test_a_server_serves_what_it_selects_in_its_own_namespace(tmp_path: Path) -> None:
-    found = world(
+    found = read(
         tmp_path,
         SERVER % ("shop", "demo"),
         CONFIG_MAP,
@@ -89,7 +89,7 @@ def test_a_server_serves_what_it_selects_in_its_own_namespace(tmp_path: Path) ->
 
 def test_binary_data_of_a_config_map_is_served_as_a_blob(tmp_path: Path) -> None:
     resource = RESOURCE % ("mine", "demo", "shop", "bytes")
-    found = world(tmp_path, SERVER % ("shop", "demo"), CONFIG_MAP, resource)
+    found = read(tmp_path, SERVER % ("shop", "demo"), CONFIG_MAP, resource)
 
     (entry,) = found.assembly(found.choose()).catalog.resources
     assert entry.blob == "AAE="
@@ -97,7 +97,7 @@ def test_binary_data_of_a_config_map_is_served_as_a_blob(tmp_path: Path) -> None
 
 def test_objects_without_a_namespace_are_in_the_default_one(tmp_path: Path) -> None:
     local = SERVICE % ("orders", "mcp-operator.dev/local-address: '127.0.0.1:9000'")
-    found = world(tmp_path, local, SERVICE % ("users", ""))
+    found = read(tmp_path, local, SERVICE % ("users", ""))
 
     assert found.services.keys() == {Key("default", "orders"), Key("default", "users")}
     assert found.local_addresses() == {Key("default", "orders"): "127.0.0.1:9000"}
