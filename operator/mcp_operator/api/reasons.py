@@ -95,7 +95,7 @@ class Reason(StrEnum):
     SCALED_TO_ZERO = "ScaledToZero", "The server has zero replicas, as its spec says."
     CONFLICT = (
         "Conflict",
-        "An object that the operator does not own stands where a child of the server belongs.",
+        "An object that is not the server's own has a child's name; no child is made or changed.",
     )
     APPLY_FAILED = "ApplyFailed", "The API server refused a child of the server."
     NOT_SELECTED = "NotSelected", "No MCPServer of the namespace selects this object."

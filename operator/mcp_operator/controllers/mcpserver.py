@@ -41,6 +41,7 @@ from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.pods import failing, is_ready
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, is_deleting, key_of, uid_of
+from mcp_operator.runtime.apply import OwnershipConflictError
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
 
@@ -189,11 +190,7 @@ class MCPServerReconciler:
                 raise outcome.error
             return _failed(outcome.error), outcome.error
         if outcome.conflicts:
-            message = "; ".join(outcome.conflicts)
-            problem = Condition(
-                ConditionType.PROGRAMMED, status=False, reason=Reason.CONFLICT, message=message
-            )
-            return problem, None
+            return _in_the_way(outcome.conflicts), None
         return None, None
 
     def _tell_published(self, key: Key, assembled: _Assembled) -> None:
@@ -309,6 +306,27 @@ def _too_large(size: int) -> Condition:
         message=f"in mode Direct the catalog is one ConfigMap of at most {MAX_FILES_BYTES} bytes, "
         f"and this one takes {size}: select less, or use mode Gateway; the last one that "
         "fitted stays",
+    )
+
+
+def _in_the_way(conflicts: Sequence[OwnershipConflictError]) -> Condition:
+    """Name every object in the way, those of one owner together: a message is of bounded length."""
+    by_owner: dict[str, list[str]] = {}
+    for conflict in conflicts:
+        by_owner.setdefault(conflict.owner, []).append(conflict.name)
+    said = []
+    for owner, names in by_owner.items():
+        exist, belong, have = (
+            ("exists", "belongs", "has") if len(names) == 1 else ("exist", "belong", "have")
+        )
+        whose = f"{belong} to {owner}" if owner else f"{have} no owner"
+        said.append(f"{', '.join(names)} {exist} already and {whose}")
+    return Condition(
+        ConditionType.PROGRAMMED,
+        status=False,
+        reason=Reason.CONFLICT,
+        message=f"{'; '.join(said)}: delete or rename what is in the way, or rename the server; "
+        "until then nothing of the server is created or changed",
     )
 
 

@@ -37,13 +37,20 @@ _log = logging.getLogger(__name__)
 
 
 class OwnershipConflictError(OperatorError):
-    """An object of the name exists and is not ours; it was left alone."""
+    """An object of the name exists and is not ours; it was left alone.
+
+    Attributes:
+        name: The object, as `KIND NAMESPACE/NAME`.
+        owner: Its controller, as `KIND NAME`; empty where it has none.
+    """
 
     def __init__(self, resource: Resource, live: Object) -> None:
         owner = controller_of(live)
-        whose = f"belongs to {owner['kind']} {owner['name']}" if owner else "has no owner"
+        self.name = f"{resource.kind} {key_of(live)}"
+        self.owner = f"{owner['kind']} {owner['name']}" if owner else ""
+        whose = f"belongs to {self.owner}" if owner else "has no owner"
         super().__init__(
-            f"{resource.kind} {key_of(live)} exists already and {whose}: "
+            f"{self.name} exists already and {whose}: "
             "delete or rename it, or choose another name here"
         )
 

@@ -1,4 +1,7 @@
-"""What a change costs: as many writes as there are objects to write, and nothing is read."""
+"""What a change costs: as many writes as there are objects to write, and nothing is read.
+
+Only for a child that is about to be made the API server is asked whether its name is taken.
+"""
 
 from __future__ import annotations
 
@@ -43,21 +46,21 @@ async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
 
 
 @pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT | {"replicas": 1}])
-async def test_a_new_server_takes_a_write_for_each_child_and_two_for_its_status(
+async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_its_status(
     routes: None, shop: Shop, operator: Operator, mirror: Mirror, spec: dict[str, Any]
 ) -> None:
     await operator.idle()
     operator.forget_requests()
     server = await shop.server("red", **spec)
     await settled(shop, operator, "red")
-    made = {f"PATCH {child}" for child in children(mirror, server)}
+    made = children(mirror, server)
     written = Counter(operator.writes)
     assert written.pop("PATCH mcpservers/red/status") <= 2
-    assert written == Counter(made)
-    assert operator.reads == []
+    assert written == Counter(f"PATCH {child}" for child in made)
+    assert Counter(operator.reads) == Counter(f"GET {child}" for child in made)
 
 
-async def test_fifty_servers_at_once_take_no_more_writes_each(
+async def test_fifty_servers_at_once_take_no_more_requests_each(
     routes: None, shop: Shop, operator: Operator, mirror: Mirror
 ) -> None:
     await operator.idle()
@@ -65,13 +68,13 @@ async def test_fifty_servers_at_once_take_no_more_writes_each(
     names = [f"server-{number}" for number in range(50)]
     made = await asyncio.gather(*(shop.server(name) for name in names))
     await settled(shop, operator, *names)
-    written = Counter(operator.writes)
+    written, read = Counter(operator.writes), Counter(operator.reads)
     for name, server in zip(names, made, strict=True):
         assert written.pop(f"PATCH mcpservers/{name}/status") <= 2
         for child in children(mirror, server):
             assert written.pop(f"PATCH {child}") == 1
-    assert written == Counter()
-    assert operator.reads == []
+            assert read.pop(f"GET {child}") == 1
+    assert written == read == Counter()
 
 
 @pytest.mark.parametrize("ready", [False, True], ids=["no pod is ready", "all pods confirm"])

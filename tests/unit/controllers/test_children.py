@@ -7,53 +7,15 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
-from mcp_operator.builders.children import Child
-from mcp_operator.builders.resources import AUTOSCALERS, DEPLOYMENTS
+from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.controllers.children import REPLICAS_HEIR, ChildrenApplier, OwnerGoneError
-from mcp_operator.core.meta import Key, Object, Resource
-from mcp_operator.runtime.apply import Applier
+from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.errors import ApiError, Cause
 from mcp_operator.runtime.notification import Event
 from support.cached_cluster import CachedCluster
+from support.desired import FIXED, NAME, SCALED, child, verbs
 
 RELEASE = f"apply as {REPLICAS_HEIR}"
-NAME = Key("demo", "mcp-server-shop")
-
-
-@pytest.fixture
-def cluster() -> CachedCluster:
-    return CachedCluster()
-
-
-@pytest.fixture
-def owner(cluster: CachedCluster) -> Object:
-    return cluster.server()
-
-
-@pytest.fixture
-def children(cluster: CachedCluster) -> ChildrenApplier:
-    return ChildrenApplier(cluster.cache, Applier(cluster, hash_annotation="hash"), cluster)
-
-
-def child(resource: Resource, **spec: object) -> Child:
-    metadata = {
-        "name": NAME.name,
-        "namespace": NAME.namespace,
-        "labels": {
-            "app.kubernetes.io/managed-by": "mcp-operator",
-            "app.kubernetes.io/name": "mcp-server",
-        },
-    }
-    head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
-    return Child(resource, {**head, "spec": spec})
-
-
-FIXED = [child(DEPLOYMENTS, replicas=3)]
-SCALED = [child(DEPLOYMENTS, paused=False), child(AUTOSCALERS, maxReplicas=5)]
-
-
-def verbs(cluster: CachedCluster) -> list[tuple[str, str]]:
-    return [(verb, obj["kind"]) for verb, obj in cluster.writes]
 
 
 async def test_replicas_get_an_heir_before_they_are_no_longer_applied(
@@ -104,6 +66,7 @@ async def settled(cluster: CachedCluster, owner: Object, children: ChildrenAppli
     """A child that was made, and then found to be as it should."""
     for _ in range(2):
         await children.apply(owner, FIXED)
+    cluster.reads.clear()
 
 
 @pytest.mark.usefixtures("settled")
@@ -115,7 +78,7 @@ async def test_a_child_that_has_vanished_is_made_again(
     await children.apply(owner, FIXED)
 
     assert verbs(cluster) == [("apply", "Deployment")]
-    assert cluster.reads == [("MCPServer", Key("demo", "shop"))]
+    assert cluster.reads == [("MCPServer", Key("demo", "shop")), ("Deployment", NAME)]
 
 
 @pytest.mark.usefixtures("settled")

@@ -1,0 +1,38 @@
+"""A few desired children of one name, as short as can be, and what was written of them."""
+
+from __future__ import annotations
+
+from mcp_operator.builders.children import Child
+from mcp_operator.builders.resources import AUTOSCALERS, DEPLOYMENTS
+from mcp_operator.core.meta import Key, Resource
+from support.cached_cluster import CachedCluster
+
+NAME = Key("demo", "mcp-server-shop")
+
+LABELS = {
+    "app.kubernetes.io/managed-by": "mcp-operator",
+    "app.kubernetes.io/name": "mcp-server",
+}
+
+
+def child(resource: Resource, **spec: object) -> Child:
+    """Return a child with the labels that the caches select by."""
+    metadata = {"name": NAME.name, "namespace": NAME.namespace, "labels": LABELS}
+    head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
+    return Child(resource, {**head, "spec": spec})
+
+
+def put_foreign(cluster: CachedCluster, resource: Resource) -> None:
+    """Have an object of somebody else where a child belongs; the caches do not see it."""
+    head = {"apiVersion": resource.api_version, "kind": resource.kind}
+    theirs = {"name": NAME.name, "namespace": NAME.namespace, "uid": "u", "resourceVersion": "7"}
+    cluster.objects[resource, NAME] = {**head, "metadata": theirs}
+
+
+FIXED = [child(DEPLOYMENTS, replicas=3)]
+SCALED = [child(DEPLOYMENTS, paused=False), child(AUTOSCALERS, maxReplicas=5)]
+
+
+def verbs(cluster: CachedCluster) -> list[tuple[str, str]]:
+    """Return the verb and kind of every write so far."""
+    return [(verb, obj["kind"]) for verb, obj in cluster.writes]

@@ -1,0 +1,132 @@
+"""What is applied of a server where one of its children is somebody else's, or is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.builders.children import Child
+from mcp_operator.builders.resources import (
+    AUTOSCALERS,
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    INGRESSES,
+    ROLEBINDINGS,
+    ROLES,
+    SERVICEACCOUNTS,
+    SERVICES,
+)
+from mcp_operator.controllers.children import ChildrenApplier
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.runtime.errors import ApiError
+from support.cached_cluster import CachedCluster
+from support.desired import FIXED, LABELS, NAME, SCALED, child, put_foreign, verbs
+
+EVERY = [
+    child(SERVICEACCOUNTS),
+    child(ROLES),
+    child(ROLEBINDINGS),
+    child(CONFIGMAPS),
+    child(DEPLOYMENTS, replicas=3),
+    child(AUTOSCALERS, maxReplicas=5),
+    child(SERVICES),
+    child(INGRESSES),
+]
+
+
+@pytest.mark.parametrize("wanted", EVERY, ids=lambda wanted: wanted.resource.kind)
+async def test_nothing_is_applied_where_one_child_is_not_ours(
+    wanted: Child, cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    put_foreign(cluster, wanted.resource)
+
+    outcome = await children.apply(owner, EVERY)
+
+    [conflict] = outcome.conflicts
+    assert conflict.name == f"{wanted.resource.kind} {NAME}"
+    assert cluster.writes == []
+
+
+async def test_every_object_in_the_way_is_named_whether_or_not_it_is_cached(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    put_foreign(cluster, ROLES)
+    cluster.put("Deployment", NAME.name, metadata={"labels": LABELS})
+
+    outcome = await children.apply(owner, EVERY)
+
+    assert [conflict.name for conflict in outcome.conflicts] == [
+        f"Role {NAME}",
+        f"Deployment {NAME}",
+    ]
+
+
+async def test_what_runs_already_stays_as_it_is_while_something_is_in_the_way(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    await children.apply(owner, FIXED)
+    cluster.writes.clear()
+    put_foreign(cluster, AUTOSCALERS)
+
+    await children.apply(owner, SCALED)
+
+    assert cluster.writes == []
+
+
+async def test_somebody_who_is_faster_than_a_write_stops_all_that_come_after_it(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    def overtake(_: str, obj: Object) -> None:
+        if obj["kind"] == "Role":
+            put_foreign(cluster, ROLES)
+
+    cluster.on_write = overtake
+
+    outcome = await children.apply(owner, EVERY)
+
+    assert [conflict.name for conflict in outcome.conflicts] == [f"Role {NAME}"]
+    assert verbs(cluster) == [("apply", "ServiceAccount"), ("apply", "Role")]
+
+
+@pytest.mark.parametrize(
+    ("refused", "without"),
+    [
+        ("ServiceAccount", {"Deployment", "HorizontalPodAutoscaler"}),
+        ("Role", {"RoleBinding"}),
+        ("Service", {"Ingress"}),
+        ("ConfigMap", set()),
+    ],
+)
+async def test_no_child_is_made_that_would_wait_for_one_that_was_refused(
+    refused: str,
+    without: set[str],
+    cluster: CachedCluster,
+    owner: Object,
+    children: ChildrenApplier,
+) -> None:
+    tried: set[str] = set()
+
+    def refuse(_: str, obj: Object) -> None:
+        tried.add(obj["kind"])
+        if obj["kind"] == refused:
+            raise ApiError(403, "Forbidden", "no")
+
+    cluster.on_write = refuse
+
+    outcome = await children.apply(owner, EVERY)
+
+    assert outcome.error is not None
+    assert {each.resource.kind for each in EVERY} - tried == without
+
+
+async def test_nothing_is_applied_that_could_not_be_looked_for(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    def fail(_: Key) -> None:
+        raise ApiError(500, "InternalError", "no")
+
+    cluster.on_read = fail
+
+    outcome = await children.apply(owner, EVERY)
+
+    assert outcome.error is not None
+    assert cluster.writes == []
