@@ -13,16 +13,12 @@ import pytest
 from aiohttp import ClientSession
 from mcp import Client
 
-from bench.yardstick import yardstick
 from support.network import free_port
-from support.processes import Child, ProcessGroup
+from support.processes import ProcessGroup
+from support.waiting import HANG_SECONDS, hang_guard
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "manifests" / "samples"
-START = 120.0
-"""From the start of the process to its first answer: CPU time in units of a fixed piece of work.
-Two seconds where that takes 17 ms, and as much more where all is slower today."""
-
 MODULE = [sys.executable, "-m", "mcp_operator"]
 SCRIPT = [str(Path(sys.executable).with_name("mcp-operator"))]
 
@@ -37,16 +33,17 @@ def processes(tmp_path: Path) -> Iterator[ProcessGroup]:
         yield group
 
 
-def start(processes: ProcessGroup, command: Sequence[str]) -> tuple[str, Child]:
+def start(processes: ProcessGroup, command: Sequence[str]) -> str:
     """Serve the samples on a port of their own; return the endpoint's URL."""
     port = free_port()
     arguments = ("serve", SAMPLES, "--demo-backend", f"--port={port}")
-    return f"http://127.0.0.1:{port}/mcp", processes.start("serve", [*command, *arguments])
+    processes.start("serve", [*command, *arguments])
+    return f"http://127.0.0.1:{port}/mcp"
 
 
 async def reachable(url: str) -> None:
     """Wait until something answers at a URL, whatever it says."""
-    async with ClientSession() as session:
+    async with ClientSession() as session, hang_guard():
         while True:
             try:
                 async with session.get(url):
@@ -56,22 +53,21 @@ async def reachable(url: str) -> None:
 
 
 @pytest.mark.parametrize("command", [MODULE, SCRIPT], ids=["module", "script"])
-async def test_a_tool_is_called_within_two_seconds_of_the_start(
+async def test_a_tool_is_called_however_the_command_is_started(
     processes: ProcessGroup, command: Sequence[str]
 ) -> None:
-    url, serve = start(processes, command)
-    async with asyncio.timeout(30):
+    url = start(processes, command)
+    async with hang_guard():
         await reachable(url)
         async with Client(url) as client:
             result = await client.call_tool("search-products", {"text": "teapot"})
-    assert serve.cpu_seconds() / yardstick() < START
     assert result.structured_content is not None, processes.logs()
     assert result.structured_content["total"] == 1
 
 
 async def test_the_samples_show_every_kind_of_entry(processes: ProcessGroup) -> None:
-    url, _ = start(processes, MODULE)
-    async with asyncio.timeout(20):
+    url = start(processes, MODULE)
+    async with hang_guard():
         await reachable(url)
         async with Client(url) as client:
             order = await client.call_tool("place-order", {"sku": "mug-red", "quantity": 2})
@@ -103,9 +99,9 @@ async def test_the_samples_show_every_kind_of_entry(processes: ProcessGroup) -> 
 def test_ctrl_c_ends_it_without_a_traceback(processes: ProcessGroup) -> None:
     port = free_port()
     child = processes.start("serve", [*MODULE, "serve", SAMPLES, f"--port={port}"])
-    asyncio.run(asyncio.wait_for(reachable(f"http://127.0.0.1:{port}/mcp"), 20))
+    asyncio.run(reachable(f"http://127.0.0.1:{port}/mcp"))
 
     child.process.send_signal(signal.SIGINT)
-    assert child.process.wait(20) == 0
+    assert child.process.wait(HANG_SECONDS) == 0
     assert "Traceback" not in child.tail()
     assert "The gateway has stopped" in child.tail()

@@ -10,7 +10,6 @@ from aiohttp import web
 
 from faults.actions import Exchange, pass_on
 from faults.proxy import FaultProxy
-from faults.stability import PATIENCE
 from support.forked_operator import ForkedOperator
 from support.waiting import eventually
 
@@ -48,7 +47,7 @@ class Crash:
         crashing.cancel()
         self._victim.kill()
         await self._victim.gone()
-        await eventually(proxy.deserted, expected=True, seconds=PATIENCE)
+        await eventually(proxy.deserted, expected=True)
         rule.end()
 
     def said(self) -> str:

@@ -12,7 +12,7 @@ from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.notification import Event
 from support.objects import CONFIG_MAPS
-from support.waiting import eventually
+from support.waiting import HANG_SECONDS, eventually
 
 
 def a_map(namespace: str, name: str, value: str = "1") -> Object:
@@ -48,7 +48,7 @@ class Mirror:
         return any(key_of(obj).name == "kube-root-ca.crt" for obj in self.informer.store)
 
     async def holds(self, **values: str) -> None:
-        await eventually(self.values, values, seconds=30)
+        await eventually(self.values, values)
 
 
 @asynccontextmanager
@@ -57,7 +57,7 @@ async def mirrored(client: Client, namespace: str) -> AsyncIterator[Mirror]:
     mirror = Mirror(informers.informer(CONFIG_MAPS, namespace=namespace))
     running = asyncio.create_task(informers.run())
     try:
-        await informers.wait_synced(20)
+        await informers.wait_synced(HANG_SECONDS)
         mirror.heard.clear()
         yield mirror
     finally:

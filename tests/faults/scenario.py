@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 
-from faults.stability import PATIENCE, Served, stable
+from faults.stability import Served, stable
 from faults.states import end_state
 from support.connected import connected, own_namespace
 from support.controlplane import Cluster
@@ -51,7 +51,7 @@ async def go_through(shop: Shop) -> None:
     for step, served in STEPS:
         await step(shop)
         for server, expected in served.items():
-            await eventually(functools.partial(shop.served, server), expected, seconds=PATIENCE)
+            await eventually(functools.partial(shop.served, server), expected)
 
 
 async def calmly(cluster: Cluster) -> dict[str, object]:

@@ -23,9 +23,6 @@ from support.operators import Operator
 from support.shop import Shop
 from support.waiting import eventually
 
-PATIENCE = 60.0
-"""Seconds from the end of a fault to the wanted state."""
-
 Served = dict[str, str] | None
 
 
@@ -46,8 +43,8 @@ async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> l
         AssertionError: It does not get there, or goes on writing.
     """
     for server, entries in served.items():
-        await eventually(functools.partial(shop.served, server), entries, seconds=PATIENCE)
-    await eventually(functools.partial(unfinished, shop, operator), [], seconds=PATIENCE)
+        await eventually(functools.partial(shop.served, server), entries)
+    await eventually(functools.partial(unfinished, shop, operator), [])
     writes = operator.writes
     operator.forget_requests()
     await operator.resync()

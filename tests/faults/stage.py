@@ -11,7 +11,7 @@ from faults.invariants import Watchdog
 from faults.outages import blindness
 from faults.proxy import FaultProxy
 from faults.sight import differences, state_of
-from faults.stability import PATIENCE, lagging, left_to_do, stored
+from faults.stability import lagging, left_to_do, stored
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
 from mcp_operator.controllers.confirmations import Pod
 from mcp_operator.core.meta import Key, Object, key_of
@@ -20,7 +20,7 @@ from mcp_operator.runtime.errors import ApiError
 from support.connected import NAMESPACES
 from support.operators import Operator, running_operator
 from support.shop import Shop
-from support.waiting import eventually
+from support.waiting import HANG_SECONDS, eventually
 
 LOOKS = 20
 """Times that a wrong state is seen, with nothing left to do, before it counts as the end."""
@@ -117,7 +117,7 @@ class Stage:
     async def catch_up(self) -> None:
         """Give the caches some time to have what the API server has; `settle` waits for longer."""
         with suppress(AssertionError):
-            await eventually(lambda: lagging(self.shop, self.operator), [])
+            await eventually(lambda: lagging(self.shop, self.operator), [], seconds=10)
 
     async def resync(self) -> None:
         """Tell the operator of every object once more."""
@@ -152,12 +152,12 @@ class Stage:
         if not self.running:
             await self.start()
         seen, looks = [""], 0
-        give_up = asyncio.get_running_loop().time() + PATIENCE
+        give_up = asyncio.get_running_loop().time() + HANG_SECONDS
         while True:
             run = await self.run_pods()
-            wrong = await lagging(self.shop, self.operator)
-            wrong += differences(await state_of(self.shop, self.operator), expected)
-            left = [*left_to_do(self.operator), *unavailable(self.operator)]
+            left = await lagging(self.shop, self.operator)
+            wrong = differences(await state_of(self.shop, self.operator), expected)
+            left += [*left_to_do(self.operator), *unavailable(self.operator)]
             self.check()
             at_rest = run and not left and not self.operator.busy
             if at_rest and not wrong:
@@ -166,7 +166,7 @@ class Stage:
             seen = wrong
             assert looks < LOOKS, "in the end " + "\n".join(wrong)
             late = asyncio.get_running_loop().time() > give_up
-            assert not late, f"after {PATIENCE} s " + "\n".join([*left, *wrong])
+            assert not late, f"after {HANG_SECONDS} s " + "\n".join([*left, *wrong])
             await asyncio.sleep(0.02)
 
     async def rest(self) -> None:

@@ -11,7 +11,7 @@ from faults.actions import Lines, edit
 from faults.mirror import Mirror, mirrored
 from faults.outages import SHORTEST_PAUSES, blindness, storm
 from faults.proxy import FaultProxy
-from faults.stability import PATIENCE, stable
+from faults.stability import stable
 from faults.teams import everything, without
 from mcp_operator.core.connections import Limits
 from mcp_operator.core.meta import Key
@@ -39,7 +39,7 @@ async def test_a_watch_that_was_still_listing_when_it_was_cut_holds_up_no_outage
         await listing.wait()
         async with blindness(proxy) as told:
             await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-        await asyncio.wait_for(told.met.wait(), 30)
+        await told.met.wait()
     assert other.result() == {"b": "1"}
     await mirror.holds(b="1")
 
@@ -70,7 +70,7 @@ async def test_an_operator_lives_through_a_storm_of_expired_versions_and_misses_
         watches = len(proxy.kill())
         await shop.delete("MCPTool", "red-tool")
         await shop.label("MCPTool", "blue-tool", "red")
-        await eventually(lambda: everyone_listed(proxy, watches), expected=True, seconds=PATIENCE)
+        await eventually(lambda: everyone_listed(proxy, watches), expected=True)
         for selection in {seen.selection for seen in proxy.lists()}:
             assert spread(proxy, selection) >= sum(SHORTEST_PAUSES)
         await shop.delete("MCPServer", "blue")

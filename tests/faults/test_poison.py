@@ -8,7 +8,7 @@ import math
 
 from faults.actions import failure
 from faults.proxy import FaultProxy
-from faults.stability import PATIENCE, stable
+from faults.stability import stable
 from faults.teams import ALL, everything
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.reconcile import Reconciler, Result
@@ -42,7 +42,7 @@ async def edit_and_see(shop: Shop) -> dict[str, str]:
     for number in range(EDITS):
         served["red-tool"] = f"edit {number}"
         await shop.patch("MCPTool", "red-tool", spec={"description": served["red-tool"]})
-        await eventually(lambda: shop.served("red"), served, seconds=PATIENCE)
+        await eventually(lambda: shop.served("red"), served)
     return served
 
 

@@ -76,10 +76,16 @@ async def test_a_write_turned_away_for_load_is_sent_again_when_the_server_says(
 async def test_a_server_that_was_away_for_a_moment_is_reached_by_the_same_call(
     subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
+    refused = {"code": "<error>", "method": "POST", "host": proxy.url.removeprefix("https://")}
+
+    async def has_failed() -> bool:
+        sample = subject.metrics.registry.get_sample_value("rest_client_requests_total", refused)
+        return bool(sample)
+
     await proxy.refuse()
     proxy.hang_up()
     writing = asyncio.create_task(subject.create(CONFIG_MAPS, a_map(namespace)))
-    await asyncio.sleep(0.15)
+    await eventually(has_failed, expected=True)
     await proxy.accept()
     await writing
     assert len(proxy.writes()) == 1
@@ -112,7 +118,7 @@ async def test_a_reconciliation_that_hangs_in_a_write_is_given_up_and_tried_agai
     subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     controller = Controller(
-        "maps", "ConfigMap", Writes(subject, namespace), metrics=subject.metrics, timeout=0.3
+        "maps", "ConfigMap", Writes(subject, namespace), metrics=subject.metrics, timeout=5
     )
     proxy.on("PATCH .*/configmaps/a", hang())
     running = asyncio.create_task(controller.run())

@@ -20,9 +20,9 @@ from support.crds import DEFINITIONS, install_crds
 from support.operators import running_operator
 from support.provision import UnavailableError, find_binaries
 from support.shop import Shop
-from support.waiting import eventually
+from support.waiting import HANG_SECONDS, eventually
 
-LATEST = WATCH_IDLE + 2 * Backoff.LONGEST + 30
+LATEST = WATCH_IDLE + 2 * Backoff.LONGEST + HANG_SECONDS
 """Seconds until an operator has surely asked again for what it could not follow."""
 
 CRASHES = 20 if os.environ.get("MCP_OPERATOR_WALKS") else 1
@@ -87,13 +87,13 @@ async def test_kinds_that_go_and_come_again_are_waited_for_and_nothing_is_delete
             await shop.server(server)
             await shop.tool(f"tool-{round_}", server)
             expected = {f"tool-{round_}": "first"}
-            await eventually(functools.partial(shop.served, server), expected, seconds=60)
+            await eventually(functools.partial(shop.served, server), expected)
             await operator.idle()
             for plural in plurals:
                 name = f"{plural}.{MCPSERVERS.group}"
                 await shop.client.delete(DEFINITIONS, Key("", name))
-            await eventually(installed, set(), seconds=30)
-            await eventually(operator.unserved, plurals, seconds=30)
+            await eventually(installed, set())
+            await eventually(operator.unserved, plurals)
             assert not [write for write in operator.writes if write.startswith("DELETE")]
             await install_crds(shop.client)
         # A watch of storage that is just taken down may fall silent, and its retry may be refused.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from contextlib import aclosing
 from pathlib import Path
@@ -17,11 +16,10 @@ from support.connected import NAMESPACES
 from support.controlplane import Cluster
 from support.kubeconfigs import write_account_kubeconfig
 from support.pods import PODS
+from support.waiting import hang_guard
 
 CONFIGMAPS = Resource("", "v1", "configmaps", "ConfigMap")
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
-
-TIMEOUT = 30.0
 
 
 async def deleted(client: Client, resource: Resource, created: Object) -> None:
@@ -33,7 +31,7 @@ async def deleted(client: Client, resource: Resource, created: Object) -> None:
         field_selector=f"metadata.name={key.name}",
         resource_version=created["metadata"]["resourceVersion"],
     )
-    async with asyncio.timeout(TIMEOUT), aclosing(events):
+    async with hang_guard(), aclosing(events):
         async for event in events:
             if event.type == "DELETED":
                 return

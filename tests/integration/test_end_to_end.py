@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import functools
 import json
@@ -23,7 +22,7 @@ from support.controlplane import Cluster
 from support.kubelet import Kubelet
 from support.operators import Operator, running_operator
 from support.shop import Shop
-from support.waiting import eventually
+from support.waiting import eventually, hang_guard
 
 
 @dataclass
@@ -91,7 +90,7 @@ async def test_a_declared_server_becomes_a_live_endpoint_and_says_so_truthfully(
     await cell.shop.server("red", replicas=2)
     schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
     await cell.shop.tool("add", "red", inputSchema=schema)
-    await eventually(cell.synced, 2, seconds=30)
+    await eventually(cell.synced, 2)
     await eventually(cell.programmed, "True")
     await cell.shop.told("MCPServer", "red", "Ready", "Ready")
     await cell.shop.told("MCPTool", "add", "Ready", "Ready")
@@ -109,19 +108,19 @@ async def test_a_running_client_sees_an_edit_and_a_deletion_without_a_restart(
     await cell.shop.server("red")
     for name in ("kept", "doomed"):
         await cell.shop.tool(name, "red")
-    await eventually(cell.programmed, "True", seconds=30)
+    await eventually(cell.programmed, "True")
     await cell.operator.idle()
     cell.operator.forget_requests()
     [url] = await cell.endpoints()
     async with McpClient(url) as client, client.listen(tools_list_changed=True) as changes:
         await cell.shop.patch("MCPTool", "kept", spec={"description": "second"})
-        async with asyncio.timeout(5):
+        async with hang_guard():
             event = await anext(aiter(changes))
         assert isinstance(event, ToolsListChanged)
         described = {tool.name: tool.description for tool in (await client.list_tools()).tools}
         assert described == {"kept": "second", "doomed": "first"}
         await cell.shop.delete("MCPTool", "doomed")
-        async with asyncio.timeout(5):
+        async with hang_guard():
             await anext(aiter(changes))
         assert [tool.name for tool in (await client.list_tools()).tools] == ["kept"]
         with pytest.raises(Exception, match="Unknown tool"):
@@ -134,7 +133,7 @@ async def test_a_change_that_all_pods_confirm_costs_three_writes_and_flips_no_co
     await cell.shop.server("red", replicas=2)
     for name in ("edited", "other"):
         await cell.shop.tool(name, "red")
-    await eventually(cell.synced, 2, seconds=30)
+    await eventually(cell.synced, 2)
     await eventually(cell.programmed, "True")
     await cell.operator.idle()
     cell.operator.forget_requests()
@@ -159,7 +158,7 @@ async def test_twenty_deletions_in_a_row_all_leave_the_served_list(cell: Cell) -
     names = [f"tool-{number:02}" for number in range(20)]
     for name in names:
         await cell.shop.tool(name, "red")
-    await eventually(cell.programmed, "True", seconds=30)
+    await eventually(cell.programmed, "True")
     [url] = await cell.endpoints()
     await eventually(functools.partial(served_tools, url), names)
     while names:
@@ -170,7 +169,7 @@ async def test_twenty_deletions_in_a_row_all_leave_the_served_list(cell: Cell) -
 async def test_a_gateway_keeps_serving_when_the_operator_is_gone(cell: Cell) -> None:
     await cell.shop.server("red")
     await cell.shop.tool("kept", "red")
-    await eventually(cell.programmed, "True", seconds=30)
+    await eventually(cell.programmed, "True")
     [url] = await cell.endpoints()
     await cell.operator.stop()
     async with McpClient(url) as client:

@@ -31,6 +31,7 @@ from mcp_operator.runtime.informer import InformerSet
 from support.controlplane import Cluster
 from support.entries import catalog, tool
 from support.kubeconfigs import write_account_kubeconfig
+from support.waiting import hang_guard
 
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
@@ -55,7 +56,7 @@ class Gateway:
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(10):
+        async with hang_guard():
             while not condition():  # noqa: ASYNC110 - the API server tells the source, not us
                 await asyncio.sleep(0.01)
 

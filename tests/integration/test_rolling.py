@@ -35,6 +35,7 @@ class Fleet:
     """A server `red` of two pods that really run, with the tool `wait`."""
 
     shop: Shop
+    kubelet: Kubelet
 
     async def rolled_out(self, replicas: int) -> bool:
         """Tell whether there are so many pods, all of the present template, and no others."""
@@ -66,18 +67,18 @@ async def fleet(
     async with contextlib.AsyncExitStack() as stack:
         backend = await stack.enter_async_context(TestServer(app))
         services = {f"{namespace}/orders:80": f"127.0.0.1:{backend.port}"}
-        await stack.enter_async_context(
+        kubelet = await stack.enter_async_context(
             Kubelet(client, control_plane.kubeconfig, namespace, services)
         )
         await stack.enter_async_context(
             running_operator(control_plane.kubeconfig, namespace, ask=http_ask)
         )
-        fleet = Fleet(shop)
+        fleet = Fleet(shop, kubelet)
         schema = {"type": "object", "properties": {"seconds": {"type": "number"}}}
         await shop.tool("wait", "red", inputSchema=schema)
         await shop.server("red", replicas=2)
-        await eventually(lambda: shop.replicas("red"), 2, seconds=30)
-        await eventually(lambda: fleet.rolled_out(2), expected=True, seconds=120)
+        await eventually(lambda: shop.replicas("red"), 2)
+        await eventually(lambda: fleet.rolled_out(2), expected=True)
         yield fleet
 
 
@@ -87,9 +88,13 @@ async def test_a_rolling_restart_and_scaling_down_lose_no_call(fleet: Fleet) -> 
     def arguments() -> Object:
         return {"seconds": 0.02 if next(numbers) % SLOW_EVERY else SLOW_SECONDS}
 
+    async def busy() -> bool:
+        return met.total > 500
+
     async with traffic(
-        shop.client, shop.namespace, "wait", clients=CLIENTS, arguments=arguments
+        shop.client, fleet.kubelet, "wait", clients=CLIENTS, arguments=arguments
     ) as met:
+        await eventually(busy, expected=True)
         # What `kubectl rollout restart` does.
         mark = {"kubectl.kubernetes.io/restartedAt": "2026-01-01T00:00:00Z"}
         await shop.client.merge_patch(
@@ -97,13 +102,12 @@ async def test_a_rolling_restart_and_scaling_down_lose_no_call(fleet: Fleet) -> 
             shop.key("mcp-server-red"),
             {"spec": {"template": {"metadata": {"annotations": mark}}}},
         )
-        await eventually(lambda: fleet.rolled_out(2), expected=True, seconds=120)
+        await eventually(lambda: fleet.rolled_out(2), expected=True)
         restarted = len(met.answered)
         await shop.client.merge_patch(
             MCPSERVERS, shop.key("red"), {"spec": {"replicas": 1}}, subresource="scale"
         )
-        await eventually(lambda: fleet.rolled_out(1), expected=True, seconds=120)
+        await eventually(lambda: fleet.rolled_out(1), expected=True)
 
     assert met.failed == []
     assert restarted > 2, "no client has moved to a new pod"
-    assert met.total > 500

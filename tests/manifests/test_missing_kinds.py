@@ -48,7 +48,7 @@ async def test_kinds_that_are_installed_late_are_told_of_and_waited_for(
             sentence = "does not serve mcpservers.mcp-operator.dev: install its CustomResource"
             return operator.log().count(sentence)
 
-        await eventually(told, 1, seconds=30)
+        await eventually(told, 1)
         assert not await operator.is_ready()
         await install_crds(client)
         await operator.ready()

@@ -109,7 +109,7 @@ class Stage:
         async def unused() -> set[Right]:
             return set(rights) - await self.used()
 
-        await eventually(unused, set(), seconds=30)
+        await eventually(unused, set())
 
 
 @pytest.fixture
@@ -177,7 +177,7 @@ async def test_all_rights_are_used_and_none_is_missing(
     await stage.start(rights, "" if way == "base" else shop.namespace)
     await furnish(shop)
     everything = {"search", "greeting", "manual", "one", "two"}
-    await eventually(functools.partial(served, shop), everything, seconds=30)
+    await eventually(functools.partial(served, shop), everything)
     await squat(shop)
     await shop.server("blue", team="red", **EVERY_CHILD)
     await stage.uses(*(Right(kind.group, kind.plural, "get") for kind in CHILDREN))
@@ -218,7 +218,7 @@ async def test_a_right_that_is_missing_is_told_by_name_and_waited_for(
     async def told() -> bool:
         return 'cannot watch resource \\"poddisruptionbudgets\\"' in operator.log()
 
-    await eventually(told, expected=True, seconds=30)
+    await eventually(told, expected=True)
     assert not await operator.is_ready()
     rule = {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["watch"]}
     await rights.grant(stage.shop.client, rule)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import yaml
 
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
+from support.waiting import hang_guard
 
 FOLDER = Path(__file__).parents[2] / "crds"
 
@@ -21,15 +21,12 @@ DEFINITIONS = Resource(
     namespaced=False,
 )
 
-_TIMEOUT = 30.0
-"""Seconds until the API server must serve a new kind; one or two are usual."""
-
 
 async def install_crds(client: Client) -> list[Object]:
     """Apply the CRDs and wait until the API server serves their kinds; returns them.
 
     Raises:
-        TimeoutError: a CRD is not served in time.
+        TimeoutError: a CRD is never served.
     """
     definitions = [
         document
@@ -38,7 +35,7 @@ async def install_crds(client: Client) -> list[Object]:
     ]
     for definition in definitions:
         await client.apply(DEFINITIONS, definition)
-    async with asyncio.timeout(_TIMEOUT):
+    async with hang_guard():
         for definition in definitions:
             await established(client, definition["metadata"]["name"])
     return definitions

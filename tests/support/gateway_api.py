@@ -10,6 +10,7 @@ from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from support.crds import DEFINITIONS, established
+from support.waiting import hang_guard
 
 NAME = f"{HTTPROUTES.plural}.{HTTPROUTES.group}"
 
@@ -82,7 +83,7 @@ async def install(client: Client) -> None:
 
 async def remove(client: Client) -> None:
     """Have the API server serve no HTTPRoutes, and wait until it does not."""
-    async with asyncio.timeout(30):
+    async with hang_guard():
         while True:
             try:
                 await client.delete(DEFINITIONS, Key("", NAME))

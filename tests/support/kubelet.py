@@ -20,7 +20,7 @@ import aiohttp
 from mcp_operator.core.meta import Key, Object, Resource, is_deleting, key_of, uid_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
-from support.pods import PODS, Pod
+from support.pods import PODS, Pod, Unrouted
 from support.processes import ProcessGroup
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,10 @@ class Kubelet:
         namespace: Whose Pods to run.
         services: What the processes reach a Service at, ``NAMESPACE/NAME:PORT`` to ``HOST:PORT``,
             since nothing routes cluster IPs here. It counts for processes that start later.
+
+    Attributes:
+        unrouted: What a preStop hook that sleeps waits for besides, where connections follow the
+            Pods. In a cluster they follow long before its sleep is over; on a busy machine, not.
     """
 
     def __init__(
@@ -52,8 +56,9 @@ class Kubelet:
     ) -> None:
         self._client = client
         self._kubeconfig = kubeconfig
-        self._namespace = namespace
+        self.namespace = namespace
         self.services = services
+        self.unrouted: Unrouted = at_once
         self._node = Key("", f"node-of-{namespace}")
         self._pods: dict[str, Pod] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -64,7 +69,7 @@ class Kubelet:
         # Tokens that are bound to a Pod name the Pod's node, so there must be one.
         node = {"metadata": {"name": self._node.name, "labels": {NODE_LABEL: "true"}}}
         await self._client.create(NODES, node)
-        self._main = asyncio.create_task(self._follow(), name=f"kubelet of {self._namespace}")
+        self._main = asyncio.create_task(self._follow(), name=f"kubelet of {self.namespace}")
         return self
 
     async def __aexit__(self, *exception: object) -> None:
@@ -96,7 +101,7 @@ class Kubelet:
     async def _list(self) -> str:
         present = set()
         version = ""
-        pages = self._client.list_pages(PODS, namespace=self._namespace, label_selector=_SELECTOR)
+        pages = self._client.list_pages(PODS, namespace=self.namespace, label_selector=_SELECTOR)
         async for page in pages:
             version = page.resource_version
             for obj in page.items:
@@ -108,7 +113,7 @@ class Kubelet:
 
     async def _watch(self, version: str) -> None:
         async for event in self._client.watch(
-            PODS, namespace=self._namespace, label_selector=_SELECTOR, resource_version=version
+            PODS, namespace=self.namespace, label_selector=_SELECTOR, resource_version=version
         ):
             pod = self._pods.get(uid_of(event.object)) if event.type == "DELETED" else None
             if pod:
@@ -120,12 +125,24 @@ class Kubelet:
         uid = uid_of(obj)
         if uid not in self._pods and not is_deleting(obj):
             pod = self._pods[uid] = Pod(
-                obj, self._node.name, self._client, self._http, self._processes
+                obj,
+                self._node.name,
+                self._client,
+                self._http,
+                self._processes,
+                unrouted=self._unrouted,
             )
             self._tasks[uid] = asyncio.create_task(self._run(uid, pod), name=f"pod {key_of(obj)}")
         elif uid in self._pods and is_deleting(obj):
             self._pods[uid].terminating.set()
 
+    async def _unrouted(self, address: str) -> None:
+        await self.unrouted(address)
+
     async def _run(self, uid: str, pod: Pod) -> None:
         await pod.run(self._kubeconfig, self.services)
         del self._pods[uid], self._tasks[uid]
+
+
+async def at_once(_: str) -> None:
+    """Wait for nothing."""

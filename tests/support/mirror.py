@@ -10,6 +10,7 @@ from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.notification import Event
+from support.waiting import HANG_SECONDS, hang_guard
 
 
 class Mirror:
@@ -30,13 +31,13 @@ class Mirror:
         """Return all objects of a resource as they were last seen."""
         return self._informers[resource].store.list()
 
-    async def until(self, holds: Callable[[], bool], *, seconds: float = 20.0) -> None:
+    async def until(self, holds: Callable[[], bool]) -> None:
         """Wait until something holds of the copy.
 
         Raises:
-            TimeoutError: It did not in time.
+            TimeoutError: It never did.
         """
-        async with asyncio.timeout(seconds):
+        async with hang_guard():
             while not holds():
                 await self._news.wait()
 
@@ -54,7 +55,7 @@ async def mirrored(
     copies = {each: informers.informer(each, namespace=namespace) for each in resources}
     following = asyncio.create_task(informers.run())
     try:
-        await informers.wait_synced(30)
+        await informers.wait_synced(HANG_SECONDS)
         yield Mirror(copies, namespace)
     finally:
         following.cancel()

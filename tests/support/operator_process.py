@@ -19,6 +19,7 @@ from prometheus_client.samples import Sample
 
 from support.network import free_port
 from support.processes import ProcessGroup
+from support.waiting import HANG_SECONDS, hang_guard
 
 _TAMPERED = Path(__file__).with_name("tampered_operator.py")
 
@@ -66,7 +67,7 @@ class OperatorProcess:
         )
 
     async def ready(self) -> None:
-        async with aiohttp.ClientSession() as session, asyncio.timeout(60):
+        async with aiohttp.ClientSession() as session, hang_guard():
             while True:
                 self._child.check()
                 with contextlib.suppress(aiohttp.ClientError):
@@ -145,7 +146,7 @@ class OperatorProcess:
 
     async def ended(self) -> int:
         """Wait until it has ended by itself, and return its exit code."""
-        return await asyncio.to_thread(self._child.process.wait, 60)
+        return await asyncio.to_thread(self._child.process.wait, HANG_SECONDS)
 
     def stop(self) -> None:
         """End it as Kubernetes would, and remove what it has left."""

@@ -20,6 +20,7 @@ from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.recorder import EventRecorder
+from support.waiting import HANG_SECONDS, hang_guard
 
 GATEWAY_IMAGE = "mcp-operator:test"
 """What the servers' pods would run, if there were a kubelet."""
@@ -114,7 +115,7 @@ class Operator:
     async def idle(self) -> None:
         """Wait until nothing is queued or worked on, and stays so for some turns of the loop."""
         quiet = 0
-        async with asyncio.timeout(20):
+        async with hang_guard():
             while quiet < 5:
                 await asyncio.sleep(0.02)
                 self.check()
@@ -181,7 +182,7 @@ async def running_operator(
     )
     manager.add_runnable("events", recorder.run)
     running = asyncio.create_task(manager.run(), name="operator")
-    synced = asyncio.create_task(informers.wait_synced(30))
+    synced = asyncio.create_task(informers.wait_synced(HANG_SECONDS))
     try:
         await asyncio.wait({running, synced}, return_when=asyncio.FIRST_COMPLETED)
         yield Operator(client, manager._controllers, recorder, running)

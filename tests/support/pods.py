@@ -8,7 +8,7 @@ import os
 import random
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -50,6 +50,10 @@ def loopback_address(ports: list[int]) -> str:
     raise RuntimeError(f"no loopback address has the ports {ports} free")
 
 
+Unrouted = Callable[[str], Awaitable[None]]
+"""Returns when no new connection is led to an address any more."""
+
+
 class Pod:
     """A Pod that was seen, until its process has ended and the Pod is deleted.
 
@@ -65,6 +69,8 @@ class Pod:
         client: Client,
         http: aiohttp.ClientSession,
         processes: ProcessGroup,
+        *,
+        unrouted: Unrouted,
     ) -> None:
         self._obj = obj
         self._key = key_of(obj)
@@ -72,6 +78,7 @@ class Pod:
         self._client = client
         self._http = http
         self._processes = processes
+        self._unrouted = unrouted
         self._container: Object = obj["spec"]["containers"][0]
         self._ports: dict[str, int] = {
             port["name"]: port["containerPort"] for port in self._container.get("ports", [])
@@ -147,14 +154,15 @@ class Pod:
             self._restarts += 1
             await self._report(address, ready=False)
             await self._pause(_RESTART_DELAY)
-        await self._end(child)
+        await self._end(child, address)
 
-    async def _end(self, child: Child) -> None:
+    async def _end(self, child: Child, address: str) -> None:
         """Run the preStop hook, and let the process drain for what is left of the Pod's grace."""
         grace = float(self._obj["spec"].get("terminationGracePeriodSeconds", 30))
         hook = self._container.get("lifecycle", {}).get("preStop", {})
         if self.terminating.is_set() and "sleep" in hook:
             grace -= await self._sleep(hook["sleep"]["seconds"])
+            await self._unrouted(address)
         await asyncio.to_thread(child.stop, 0.0 if self.gone.is_set() else grace)
 
     async def _sleep(self, seconds: float) -> float:

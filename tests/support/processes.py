@@ -108,10 +108,10 @@ class ProcessGroup:
             for path in sorted(self.directory.glob("*.log"))
         )
 
-    def stop(self) -> None:
+    def stop(self, grace: float = _TERMINATION_GRACE) -> None:
         """Ends all children and removes the directory. Calling it twice does no harm."""
         while self._children:
-            self._children.pop().stop()
+            self._children.pop().stop(grace)
         self._watchdog.kill()
         self._watchdog.wait()
         if self._watchdog.stdin is not None:

@@ -95,15 +95,13 @@ class Shop:
                 return condition["status"], condition["reason"], condition["message"]
         return "", "", ""
 
-    async def told(
-        self, kind: str, name: str, type_: str, reason: str, *, seconds: float = 10.0
-    ) -> str:
+    async def told(self, kind: str, name: str, type_: str, reason: str) -> str:
         """Wait for a condition's reason, and return its message."""
 
         async def read() -> str:
             return (await self.condition(kind, name, type_))[1]
 
-        await eventually(read, reason, seconds=seconds)
+        await eventually(read, reason)
         return (await self.condition(kind, name, type_))[2]
 
     async def events(self, name: str) -> set[str]:

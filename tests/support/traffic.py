@@ -13,8 +13,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from mcp_operator.core.meta import Object, is_deleting
 from mcp_operator.runtime.client import Client
+from support.kubelet import Kubelet, at_once
 from support.mcp_http import modern
 from support.pods import PODS
+from support.waiting import hang_guard
 
 PROPAGATION = 0.5
 """Seconds until a Service's connections follow a change of its pods. In a cluster the
@@ -52,7 +54,7 @@ class _Service:
 
     def __init__(self) -> None:
         self._addresses: list[str] = []
-        self.known = asyncio.Event()
+        self._changed = asyncio.Event()
 
     def choose(self) -> str:
         """Return the address that a new connection leads to."""
@@ -67,10 +69,15 @@ class _Service:
             loop.call_later(PROPAGATION, self._learn, ready)
             await asyncio.sleep(_LOOK)
 
+    async def until(self, holds: Callable[[list[str]], bool]) -> None:
+        """Wait until something holds of the addresses that connections are led to."""
+        while not holds(self._addresses):
+            await self._changed.wait()
+
     def _learn(self, addresses: list[str]) -> None:
         self._addresses = addresses
-        if addresses:
-            self.known.set()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 class _Route(AbstractResolver):
@@ -96,7 +103,7 @@ class _Route(AbstractResolver):
 
 @contextlib.asynccontextmanager
 async def traffic(
-    client: Client, namespace: str, tool: str, *, clients: int, arguments: Callable[[], Object]
+    client: Client, kubelet: Kubelet, tool: str, *, clients: int, arguments: Callable[[], Object]
 ) -> AsyncIterator[Traffic]:
     """Have clients call a tool, one call after the other, until the block ends.
 
@@ -104,9 +111,10 @@ async def traffic(
     client of a Service can do.
     """
     service, met, stop = _Service(), Traffic(), asyncio.Event()
-    following = asyncio.create_task(service.follow(client, namespace))
-    async with asyncio.timeout(30):
-        await service.known.wait()
+    following = asyncio.create_task(service.follow(client, kubelet.namespace))
+    async with hang_guard():
+        await service.until(bool)
+    kubelet.unrouted = lambda address: service.until(lambda known: address not in known)
     calls = [_call(service, met, stop, tool, arguments) for _ in range(clients)]
     calling = asyncio.gather(*calls)
     try:
@@ -114,6 +122,7 @@ async def traffic(
     finally:
         stop.set()
         await calling
+        kubelet.unrouted = at_once
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await following

@@ -56,6 +56,6 @@ async def complete(routes: None, shop: Shop, operator: Operator) -> Shop:
         await shop.server(server, **spec)
     await eventually(functools.partial(shop.served, "red"), {"red-search": "first"})
     for server in ("red", "blue"):
-        await eventually(functools.partial(shop.replicas, server), 2, seconds=40)
+        await eventually(functools.partial(shop.replicas, server), 2)
     await operator.idle()
     return shop

@@ -41,7 +41,7 @@ def children(mirror: Mirror, server: Object) -> set[str]:
 async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
     """Wait until servers count their one pod, and nothing is left to do."""
     for server in servers:
-        await eventually(functools.partial(shop.replicas, server), 1, seconds=60)
+        await eventually(functools.partial(shop.replicas, server), 1)
     await operator.idle()
 
 
@@ -90,7 +90,7 @@ async def test_a_tool_takes_three_writes_to_add_and_to_change_and_two_to_delete(
     ):
         await shop.server("red")
         await shop.tool("first", "red")
-        await shop.told("MCPServer", "red", "Programmed", programmed, seconds=30)
+        await shop.told("MCPServer", "red", "Programmed", programmed)
         await settled(shop, operator, "red")
         catalog = ["PATCH configmaps/mcp-server-red-config", "PATCH mcpservers/red/status"]
         change = {"spec": {"description": "second"}}

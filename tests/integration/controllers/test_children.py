@@ -113,7 +113,7 @@ async def test_a_catalog_of_three_mebibytes_travels_in_shards(
     for name, text in texts.items():
         await red.resource(name, "red", content={"uri": f"shop://{name}", "text": text})
     expected = {"search": "first"} | texts
-    await eventually(functools.partial(red.served, "red"), expected, seconds=30)
+    await eventually(functools.partial(red.served, "red"), expected)
     server = await red.get("MCPServer", "red")
     assert server["status"]["configBytes"] > 3 * 1024 * 1024
     assert await exists(red, CONFIGMAPS, f"{NAME}-config-1")
@@ -123,7 +123,7 @@ async def test_a_catalog_of_three_mebibytes_travels_in_shards(
     assert f"{NAME}-config-1" in named
     for name in texts:
         await red.delete("MCPResource", name)
-    await eventually(functools.partial(red.served, "red"), {"search": "first"}, seconds=30)
+    await eventually(functools.partial(red.served, "red"), {"search": "first"})
     await eventually(functools.partial(exists, red, CONFIGMAPS, f"{NAME}-config-1"), expected=False)
 
 
@@ -142,7 +142,7 @@ async def test_what_the_operator_left_behind_can_be_deleted_without_it(
     assert await red.find(MCPSERVERS, "red") is None
     for resource in (DEPLOYMENTS, SERVICES, ROLES, CONFIGMAPS):
         name = config_name("red") if resource == CONFIGMAPS else NAME
-        await eventually(functools.partial(exists, red, resource, name), expected=False, seconds=30)
+        await eventually(functools.partial(exists, red, resource, name), expected=False)
 
 
 async def test_nothing_is_written_at_rest(red: Shop, operator: Operator) -> None:

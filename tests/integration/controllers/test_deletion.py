@@ -57,7 +57,7 @@ async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_no
         left = [obj for resource in CHILDREN for obj in mirror.list(resource)]
         return not any(obj["metadata"]["name"].startswith("mcp-server-") for obj in left)
 
-    await mirror.until(nothing_is_left, seconds=60)
+    await mirror.until(nothing_is_left)
     await operator.idle()
     assert not operator.writes
 
@@ -89,11 +89,11 @@ async def test_a_namespace_goes_with_its_servers_and_may_come_again(
                 await doomed.server(name, **GATEWAY)
                 await doomed.tool(f"{name}-tool", name)
             for name in names:
-                await eventually(functools.partial(doomed.replicas, name), 2, seconds=60)
+                await eventually(functools.partial(doomed.replicas, name), 2)
             await operator.idle()
             operator.forget_requests()
             await client.delete(NAMESPACES, namespace)
-            await eventually(exists, expected=False, seconds=60)
+            await eventually(exists, expected=False)
             await operator.idle()
             assert len(operator.writes) + len(operator.reads) < REQUESTS * len(names)
             await client.create(NAMESPACES, {"metadata": {"name": namespace.name}})

@@ -179,7 +179,7 @@ async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
     ]
     made = {each.server: await shop.server(each.server, "red", **GATEWAY) for each in foreign}
     for each in foreign:
-        said = await shop.told("MCPServer", each.server, "Programmed", "Conflict", seconds=30)
+        said = await shop.told("MCPServer", each.server, "Programmed", "Conflict")
         assert f"{each.resource.kind} {shop.namespace}/{each.name} exists already and" in said
     for each in foreign:
         assert children(mirror, made[each.server]) == [], each
@@ -202,7 +202,7 @@ async def test_every_object_in_the_way_is_named(
     shop = complete
     foreign = [await put_in_the_way(shop, "all", each, "nobody", somebody) for each in names]
     await shop.server("all", "red", **GATEWAY)
-    said = await shop.told("MCPServer", "all", "Programmed", "Conflict", seconds=30)
+    said = await shop.told("MCPServer", "all", "Programmed", "Conflict")
     for each in foreign:
         assert f"{each.resource.kind} {shop.namespace}/{each.name}" in said
 
@@ -212,13 +212,13 @@ async def test_a_server_that_runs_stays_as_it_is_while_a_new_child_finds_its_nam
 ) -> None:
     shop = complete
     await shop.server("plain", "red", mode="Gateway", image="example.com/gateway:1")
-    await shop.told("MCPServer", "plain", "Programmed", "NoReadyPods", seconds=30)
+    await shop.told("MCPServer", "plain", "Programmed", "NoReadyPods")
     await put_in_the_way(shop, "plain", (INGRESSES, ""), "nobody", somebody)
 
     change = {"ingress": GATEWAY["ingress"], "image": "example.com/gateway:2"}
     await shop.patch("MCPServer", "plain", spec=change)
 
-    await shop.told("MCPServer", "plain", "Programmed", "Conflict", seconds=30)
+    await shop.told("MCPServer", "plain", "Programmed", "Conflict")
     assert has_image(mirror, "example.com/gateway:1")
 
     await shop.client.delete(INGRESSES, shop.key("mcp-server-plain"))
@@ -247,14 +247,14 @@ async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
         if each.server not in servers:
             servers[each.server] = await shop.server(each.server, "red", **GATEWAY)
     for server in servers:
-        await shop.told("MCPServer", server, "Programmed", "Conflict", seconds=30)
+        await shop.told("MCPServer", server, "Programmed", "Conflict")
     for each in foreign:
         assert await is_untouched(shop, each), each
         await shop.client.delete(each.resource, shop.key(each.name))
     for each in foreign:
         await mirror.until(functools.partial(is_made, mirror, each, servers[each.server]))
     for server in servers:
-        await shop.told("MCPServer", server, "Programmed", "NoReadyPods", seconds=30)
+        await shop.told("MCPServer", server, "Programmed", "NoReadyPods")
 
 
 async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the_server(
@@ -272,11 +272,11 @@ async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the
     for server in servers:
         await shop.server(server, "red", **GATEWAY)
     for server in servers:
-        await shop.told("MCPServer", server, "Programmed", "Conflict", seconds=30)
+        await shop.told("MCPServer", server, "Programmed", "Conflict")
         await shop.patch("MCPServer", server, spec=LITTLE)
     for server in servers:
         expected = "Mounted" if server.startswith("few") else "Conflict"
-        await shop.told("MCPServer", server, "Programmed", expected, seconds=30)
+        await shop.told("MCPServer", server, "Programmed", expected)
         await eventually(functools.partial(mode, shop, server), "Direct")
     for each in foreign:
         assert await is_untouched(shop, each), each
@@ -284,7 +284,7 @@ async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the
         await shop.delete("MCPServer", server)
     for server in servers:
         made = functools.partial(mirror.get, ALWAYS[-1][0], f"mcp-server-{server}")
-        await mirror.until(lambda made=made: made() is None, seconds=60)  # type: ignore[misc]
+        await mirror.until(lambda made=made: made() is None)  # type: ignore[misc]
     for each in foreign:
         assert await is_untouched(shop, each), each
 
@@ -304,12 +304,12 @@ async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
         change = {"metadata": {"ownerReferences": None, "labels": {"app": "theirs"}}}
         before = await shop.client.merge_patch(resource, key, change)
         taken.append((resource, key, before["metadata"]))
-    await shop.told("MCPServer", "red", "Programmed", "Conflict", seconds=30)
+    await shop.told("MCPServer", "red", "Programmed", "Conflict")
     await shop.patch("MCPServer", "red", spec=LITTLE)
-    await shop.told("MCPServer", "red", "Programmed", "Mounted", seconds=30)
+    await shop.told("MCPServer", "red", "Programmed", "Mounted")
     await shop.delete("MCPServer", "red")
     await shop.server("red", **GATEWAY)
-    await shop.told("MCPServer", "red", "Programmed", "Conflict", seconds=30)
+    await shop.told("MCPServer", "red", "Programmed", "Conflict")
     for resource, key, before in taken:
         after = (await shop.client.get(resource, key))["metadata"]
         for field in ("uid", "generation", "labels", "ownerReferences"):
@@ -327,5 +327,5 @@ async def test_a_server_made_anew_has_children_of_its_own_once_those_before_are_
     assert uid_of(after) != uid_of(before)
     for resource, suffix in names:
         child = Foreign("red", resource, f"mcp-server-red{suffix}", {})
-        await mirror.until(functools.partial(is_made, mirror, child, after), seconds=60)
-    await shop.told("MCPServer", "red", "Programmed", "NoReadyPods", seconds=30)
+        await mirror.until(functools.partial(is_made, mirror, child, after))
+    await shop.told("MCPServer", "red", "Programmed", "NoReadyPods")

@@ -120,7 +120,7 @@ async def converged(mirror: Mirror) -> None:
         )
 
     try:
-        await mirror.until(is_converged, seconds=120)
+        await mirror.until(is_converged)
     except TimeoutError:
         assert reasons(mirror, "Programmed", MCPSERVERS) == PROGRAMMED
         assert reasons(mirror, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY

@@ -146,7 +146,7 @@ async def test_a_new_server_gets_at_least_what_its_autoscaler_asks_for(
     await shop.server("red", autoscaling={"minReplicas": 2, "maxReplicas": 8})
     await eventually(functools.partial(exists, shop, AUTOSCALERS), expected=True)
     # By default kube-controller-manager looks at autoscalers every 15 s.
-    await eventually(functools.partial(pods_wanted, shop), 2, seconds=40)
+    await eventually(functools.partial(pods_wanted, shop), 2)
 
 
 async def test_kubectl_scale_is_refused_beside_autoscaling(red: Shop) -> None:
@@ -173,7 +173,7 @@ async def test_kubectl_autoscale_works_on_a_server(red: Shop) -> None:
         },
     }
     await red.client.create(AUTOSCALERS, own)
-    await eventually(functools.partial(pods_wanted, red), 5, seconds=40)
+    await eventually(functools.partial(pods_wanted, red), 5)
     assert (await red.get("MCPServer", "red"))["spec"]["replicas"] == 5
 
 

@@ -15,6 +15,7 @@ from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.notification import Event
 from support.objects import CONFIG_MAPS
+from support.waiting import HANG_SECONDS, hang_guard
 
 WIDGETS = Resource("tests.example.com", "v1", "absents", "Absent")
 
@@ -28,7 +29,7 @@ def a_map(namespace: str, name: str, labels: dict[str, str] | None = None) -> Ob
 async def synced(informers: InformerSet) -> AsyncIterator[None]:
     task = asyncio.create_task(informers.run())
     try:
-        await informers.wait_synced(10)
+        await informers.wait_synced(HANG_SECONDS)
         yield
     finally:
         task.cancel()
@@ -39,7 +40,7 @@ async def until(informer: Informer, condition: Callable[[], bool]) -> None:
     """Wait for a condition that an event of an informer makes true."""
     changed = asyncio.Event()
     informer.add_handler(lambda _: changed.set())
-    async with asyncio.timeout(10):
+    async with hang_guard():
         while not condition():
             changed.clear()
             await changed.wait()

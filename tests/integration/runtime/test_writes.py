@@ -18,6 +18,7 @@ from mcp_operator.runtime.recorder import EVENTS, EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 from support.elections import live_on
 from support.objects import CONFIG_MAPS
+from support.waiting import eventually
 
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 NETWORK_POLICIES = Resource("networking.k8s.io", "v1", "networkpolicies", "NetworkPolicy")
@@ -214,7 +215,7 @@ async def test_events_about_one_thing_become_one_event_with_a_count(
 
     client.observe_writes(note)
     task = asyncio.create_task(recorder.run())
-    await asyncio.wait_for(written.wait(), 10)
+    await written.wait()
     task.cancel()
     pages = client.list_pages(EVENTS, namespace=namespace)
     found = [obj async for page in pages for obj in page.items if obj["reason"] == "Tested"]
@@ -237,7 +238,7 @@ class Watch:
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # it is slow to stop, and the lease is kept until it has
             self.span = (began, now())
 
 
@@ -250,8 +251,8 @@ async def test_two_replicas_lead_one_after_the_other(
             namespace=namespace,
             name="operator",
             identity=identity,
-            lease_duration=3.0,
-            renew_deadline=2.0,
+            lease_duration=600.0,
+            renew_deadline=500.0,
             retry_period=0.2,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
@@ -261,14 +262,21 @@ async def test_two_replicas_lead_one_after_the_other(
     first, second = Watch(), Watch()
     one, two = elector(client, "one"), elector(other_client, "two")
     leading = asyncio.create_task(one.run(first.work))
-    await asyncio.wait_for(first.started.wait(), 5)
+    await first.started.wait()
     standing_by = asyncio.create_task(two.run(second.work))
-    await asyncio.sleep(1)  # several renewals
+    renewals: set[str] = set()
+
+    async def renewed() -> bool:
+        lease = await client.get(LEASES, Key(namespace, "operator"))
+        renewals.add(lease["spec"]["renewTime"])
+        return len(renewals) > 5
+
+    await eventually(renewed, expected=True)
     assert one.is_leader
     assert not two.is_leader
     leading.cancel()
     await asyncio.wait({leading})
-    await asyncio.wait_for(second.started.wait(), 2)
+    await second.started.wait()  # at once, though the lease would last for minutes
     standing_by.cancel()
     await asyncio.wait({standing_by})
     assert first.span[1] <= second.span[0]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import signal
 
 import pytest
@@ -13,8 +12,7 @@ async def test_the_first_signal_asks_for_a_graceful_stop(number: signal.Signals)
     with stop_signals() as stop:
         assert not stop.is_set()
         signal.raise_signal(number)
-        async with asyncio.timeout(5):
-            await stop.wait()
+        await stop.wait()
 
 
 async def test_the_second_signal_takes_its_usual_effect() -> None:

@@ -18,6 +18,7 @@ from support.entries import tool
 from support.fake_executor import FakeExecutor
 from support.mcp_http import legacy, modern, notification, table
 from support.running_gateway import frame_of, read, running
+from support.waiting import hang_guard
 
 LISTEN = modern("subscriptions/listen", {"notifications": {"toolsListChanged": True}})
 
@@ -140,7 +141,7 @@ async def test_a_client_that_leaves_its_stream_is_forgotten() -> None:
         await frame_of(answer)
         answer.close()
 
-        async with asyncio.timeout(5):
+        async with hang_guard():
             while await gateway.metric("mcp_open_streams") != 0:
                 pass  # each round waits for an answer
 
@@ -166,7 +167,7 @@ async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatc
         )
         await reader.readline()
 
-        async with asyncio.timeout(10):
+        async with hang_guard():
             number = 0
             while await gateway.metric("mcp_open_streams") != 0:
                 number += 1
@@ -182,7 +183,7 @@ async def test_a_modern_client_that_disconnects_cancels_its_call() -> None:
 
         call.cancel()
 
-        async with asyncio.timeout(5):
+        async with hang_guard():
             await gateway.executor.stopped.wait()
         assert gateway.executor.cancelled == ["add"]
 
@@ -242,7 +243,7 @@ async def test_a_parting_gateway_is_unready_and_serves_until_its_clients_have_le
         async with gateway.send(modern("tools/list")) as answer:
             assert "connection" not in answer.headers  # it is kept, and so awaited
             await answer.read()
-        stopping = asyncio.ensure_future(gateway.app.stop(parting=60))
+        stopping = asyncio.ensure_future(gateway.app.stop(parting=3600))
         await asyncio.sleep(0)
 
         status, text = await gateway.manage("/readyz")
@@ -251,20 +252,21 @@ async def test_a_parting_gateway_is_unready_and_serves_until_its_clients_have_le
         async with gateway.send(modern("tools/list")) as answer:
             assert answer.headers["connection"] == "close"
             assert "result" in await answer.json()
-        async with asyncio.timeout(10):
+        async with hang_guard():
             await stopping
 
 
 async def test_a_parting_gateway_takes_new_connections_while_a_client_stays() -> None:
     async with running() as gateway, aiohttp.ClientSession() as newcomer:
         await read(gateway, modern("tools/list"))
-        stopping = asyncio.ensure_future(gateway.app.stop(parting=0.5))
+        stopping = asyncio.ensure_future(gateway.app.stop(parting=3600))
         request = modern("tools/list")
         headers = {name: value for name, value in request.headers.items() if name != "host"}
 
         async with newcomer.post(gateway.url, data=request.body, headers=headers) as answer:
             assert answer.status == 200
         assert not stopping.done()
+        await gateway.client.close()
         await stopping
 
 
@@ -272,7 +274,7 @@ async def test_a_client_that_does_not_leave_is_left() -> None:
     async with running() as gateway:
         await read(gateway, modern("tools/list"))
 
-        async with asyncio.timeout(10):
+        async with hang_guard():
             await gateway.app.stop(parting=0.1)
         with pytest.raises(aiohttp.ClientConnectionError):
             await read(gateway, modern("tools/list"))

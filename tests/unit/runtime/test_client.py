@@ -18,6 +18,7 @@ from mcp_operator.runtime.errors import LOST, MALFORMED, REFUSED, ApiError
 from mcp_operator.runtime.wire import WatchEvent
 from support.objects import CONFIG_MAPS, bookmark, config_map
 from support.scripted_api import ScriptedApi, failure, scripted_client
+from support.waiting import eventually
 
 A = Key("demo", "a")
 
@@ -268,7 +269,7 @@ async def test_requests_are_counted_by_their_status(
 async def test_a_server_that_does_not_answer_is_given_up(api: ScriptedApi, client: Client) -> None:
     api.hang()
     with pytest.raises(ApiError, match="did not answer in time") as caught:
-        await client.request("POST", "/slow", timeout=0.05)
+        await client.request("POST", "/slow", timeout=1)
     assert caught.value.reason == LOST
 
 
@@ -289,8 +290,13 @@ async def test_no_more_requests_are_under_way_than_allowed(
     for _ in range(3):
         api.hang()
     tasks = [asyncio.create_task(client.get(CONFIG_MAPS, A)) for _ in range(3)]
-    await asyncio.wait(tasks, timeout=0.2)
-    assert len(api.received) == 2
+
+    async def received() -> int:
+        return len(api.received)
+
+    await eventually(received, 2)
+    await asyncio.wait(tasks, timeout=0.2)  # in which a third would come, if it were let through
+    assert await received() == 2
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
