@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import Ask, AskError, Pod
-from mcp_operator.controllers.setup import STATUS_DELAY, add_controllers
+from mcp_operator.controllers.setup import add_controllers
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
@@ -21,6 +21,9 @@ from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.recorder import EventRecorder
 from support.waiting import HANG_SECONDS, hang_guard
+
+SOON = 0.03
+"""Seconds within which a delayed key counts as work: the first retries after a failure."""
 
 GATEWAY_IMAGE = "mcp-operator:test"
 """What the servers' pods would run, if there were a kubelet."""
@@ -107,7 +110,7 @@ class Operator:
     @property
     def busy(self) -> bool:
         """Whether something is queued, about to be, worked on or to be told."""
-        soon = asyncio.get_running_loop().time() + STATUS_DELAY
+        soon = asyncio.get_running_loop().time() + SOON
         busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
         due = any((c.queue._delayed.lowest() or math.inf) <= soon for c in self._controllers)
         return busy or due or not self._recorder._queue.empty()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from mcp_operator.api.conditions import Condition, ConditionType
@@ -15,7 +15,7 @@ from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.children import Frame, build_frame, desired_children
 from mcp_operator.builders.cluster_facts import ClusterFacts
-from mcp_operator.builders.compiled import CatalogKind, Compiled, InvalidError
+from mcp_operator.builders.compiled import Compiled, InvalidError
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES, deliverable, direct_files, files_size
@@ -59,15 +59,10 @@ that the operator does not own, a kind that is not installed, or a pod that does
 
 @dataclass(frozen=True, slots=True)
 class _Assembled:
-    """The last catalog of a server, and exactly what it was made from.
-
-    Of the objects, `news` are those that the catalog before did not have as they are, until they
-    have been told of.
-    """
+    """The last catalog of a server, and exactly what it was made from."""
 
     generation_of: ParsedServer
     objects: tuple[Compiled, ...]
-    news: tuple[Compiled, ...]
     assembly: Assembly
     encoded: EncodedCatalog
 
@@ -106,11 +101,6 @@ class MCPServerReconciler:
         self._context = context
         self._assembled: dict[Key, _Assembled] = {}
         self._frames: dict[Key, tuple[_Basis, Frame]] = {}
-        self._published: list[Callable[[CatalogKind, Key], None]] = []
-
-    def on_published(self, handler: Callable[[CatalogKind, Key], None]) -> None:
-        """Call `handler` with each changed object of a catalog once that has been applied."""
-        self._published.append(handler)
 
     async def reconcile(self, request: Request) -> Result | None:
         """Bring one server up to date."""
@@ -141,7 +131,6 @@ class MCPServerReconciler:
             problem, failure = await self._apply(raw, server, assembled, facts)
         except OwnerGoneError:
             return None  # its deletion, or what it keeps of its namespace, will bring us back
-        self._tell_published(request, assembled)
         view = self._view(request, server, assembled, facts, problem)
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)
@@ -167,9 +156,7 @@ class MCPServerReconciler:
         assembly = build_catalog(server.model, objects)
         if server.model.spec.effective_mode == "Direct":
             assembly = deliverable(assembly)
-        before = {id(obj) for obj in known.objects} if known else set()
-        news = tuple(obj for obj in objects if id(obj) not in before)
-        assembled = _Assembled(server, objects, news, assembly, encode(assembly.catalog))
+        assembled = _Assembled(server, objects, assembly, encode(assembly.catalog))
         self._assembled[key] = assembled
         return assembled
 
@@ -192,14 +179,6 @@ class MCPServerReconciler:
         if outcome.conflicts:
             return _in_the_way(outcome.conflicts), None
         return None, None
-
-    def _tell_published(self, key: Key, assembled: _Assembled) -> None:
-        if not assembled.news:
-            return
-        for obj in assembled.news:
-            for handler in self._published:
-                handler(obj.kind, obj.key)
-        self._assembled[key] = replace(assembled, news=())
 
     def _frame(
         self, key: Key, server: ParsedServer, assembled: _Assembled, facts: ClusterFacts

@@ -33,10 +33,6 @@ from mcp_operator.runtime.status import StatusWriter
 HASH_ANNOTATION = "mcp-operator.dev/applied-hash"
 """On every child: the hash of what was last applied, so that a removed field is noticed."""
 
-STATUS_DELAY = 0.03
-"""Seconds that the status of a changed object waits, unless its server's catalog is written sooner.
-The catalog goes first: people wait for it, and the API server would else work on both at once."""
-
 RECONCILERS: tuple[type[CatalogObjectReconciler], ...] = (
     MCPToolReconciler,
     MCPPromptReconciler,
@@ -81,14 +77,13 @@ def add_controllers(
     confirmed_objects = ConfirmedObjects()
     installations = InstallationLeases(client, clock, installation)
 
-    def controller(kind: str, reconciler: Reconciler, delay: float = 0.0) -> Controller:
+    def controller(kind: str, reconciler: Reconciler) -> Controller:
         return Controller(
             kind.lower(),
             kind,
             reconciler,
             metrics=client.metrics,
             max_concurrent=workers,
-            delay=delay,
         )
 
     applier = Applier(
@@ -119,14 +114,12 @@ def add_controllers(
                 confirmed_objects=confirmed_objects,
                 installations=installations,
             ),
-            delay=STATUS_DELAY,
         )
         for obj in RECONCILERS
     }
     confirmations.on_confirmed(servers.enqueue)
     confirmed_objects.on_confirmed(lambda obj: objects[obj[0]].enqueue(obj[1]))
     children.on_disturbance(servers.enqueue)
-    reconciler.on_published(lambda kind, obj: objects[kind].queue.hurry(obj))
     watch_server(servers, cache, children.is_news)
     for kind, object_controller in objects.items():
         watch_catalog_objects(kind, object_controller, cache)

@@ -62,7 +62,6 @@ class Controller:
         metrics: Where the work is measured.
         max_concurrent: Keys worked on at a time, never the same one twice.
         timeout: Seconds that one reconciliation may take.
-        delay: Seconds that a key waits after a change, for more urgent work and further changes.
         rate_limiter: Sets the waits between retries; one with the usual times if None.
     """
 
@@ -75,7 +74,6 @@ class Controller:
         metrics: RuntimeMetrics,
         max_concurrent: int = MAX_CONCURRENT,
         timeout: float = RECONCILE_TIMEOUT,
-        delay: float = 0.0,
         rate_limiter: ExponentialBackoff | None = None,
     ) -> None:
         self.name = name
@@ -84,7 +82,6 @@ class Controller:
         self._reconciler = reconciler
         self._max_concurrent = max_concurrent
         self._timeout = timeout
-        self._delay = delay
         self._sources: list[Source] = []
         self._metrics = ControllerMetrics(name, kind, metrics)
         metrics.active_workers.labels(name).set_function(lambda: self.queue.processing)
@@ -100,7 +97,7 @@ class Controller:
                         return
                 priority = LOW_PRIORITY if event.initial else 0
                 for key in mapper(event):
-                    self.enqueue(key, after=self._delay, priority=priority)
+                    self.enqueue(key, priority=priority)
             except Exception:
                 # An object that a mapper cannot read must not stop the informer for all others.
                 self._metrics.panics.inc()

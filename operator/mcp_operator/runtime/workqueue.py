@@ -159,12 +159,6 @@ class WorkQueue(Generic[T]):
         elif self._delayed.push(item, asyncio.get_running_loop().time() + after):
             self._schedule()
 
-    def hurry(self, item: T) -> None:
-        """Make an item ready that waits for its time; does nothing for any other."""
-        if item in self._delayed:
-            self._make_ready(item)
-            self._schedule()
-
     def forget(self, item: T) -> None:
         """Reset the rate limiter for an item; does not take it out of the queue."""
         self._rate_limiter.forget(item)

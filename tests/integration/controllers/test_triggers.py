@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from mcp_operator.controllers import setup
 from support.controlplane import Cluster
 from support.operators import Operator, running_operator
 from support.shop import Shop
@@ -195,16 +194,6 @@ async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
         "PATCH mcptools/red-tool/status",
     ]
     assert operator.reads == []
-
-
-async def test_the_status_of_a_member_waits_no_longer_than_for_the_catalog(
-    control_plane: Cluster, shop: Shop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(setup, "STATUS_DELAY", 3600.0)
-    async with running_operator(control_plane.kubeconfig, shop.namespace):
-        await furnish(shop)
-        for name in ("Tool", "Prompt", "Resource"):
-            await shop.told(f"MCP{name}", f"red-{name.lower()}", "Accepted", "Accepted")
 
 
 async def test_a_deletion_takes_two_writes(furnished: Shop, operator: Operator) -> None:

@@ -41,24 +41,6 @@ async def test_what_a_server_selects_is_written_for_its_pods_to_read(bench: Benc
 
 
 @pytest.mark.looptime
-async def test_the_changed_members_of_a_catalog_are_told_once_it_is_applied(bench: Bench) -> None:
-    told: list[tuple[str, str]] = []
-    bench.reconciler.on_published(lambda kind, key: told.append((kind, key.name)))
-    bench.cluster.tool("search")
-    bench.cluster.tool("find")
-    await bench.reconcile()
-    assert told == [("MCPTool", "find"), ("MCPTool", "search")]
-    told.clear()
-    bench.cluster.tool("find", description="new")
-    await bench.reconcile()
-    assert told == [("MCPTool", "find")]
-    told.clear()
-    bench.available()
-    await bench.reconcile()
-    assert told == []
-
-
-@pytest.mark.looptime
 async def test_a_server_is_programmed_once_its_pods_have_confirmed(bench: Bench) -> None:
     raw = bench.cluster.tool("search")
     bench.pod()

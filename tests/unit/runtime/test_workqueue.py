@@ -139,34 +139,6 @@ async def test_a_delay_that_ends_while_a_worker_has_the_item_makes_it_dirty(
     assert (before, len(queue)) == (0, 1)
 
 
-async def test_an_item_that_waits_for_its_time_can_be_hurried(queue: WorkQueue[str]) -> None:
-    queue.add("b", after=20)
-    queue.add("a", after=10)
-    queue.hurry("b")
-
-    assert (await take(queue), now()) == ("b", 0)
-    assert (await take(queue), now()) == ("a", 10)
-
-
-async def test_no_timer_goes_off_for_what_has_been_hurried(queue: WorkQueue[str]) -> None:
-    queue.add("a", after=10)
-    queue.hurry("a")
-
-    assert queue._timer is None
-    assert await take(queue) == "a"
-
-
-async def test_nothing_else_can_be_hurried(queue: WorkQueue[str]) -> None:
-    queue.hurry("a")
-    assert len(queue) == 0
-
-    queue.add("a")
-    assert await take(queue) == "a"
-    queue.hurry("a")
-    queue.done("a")
-    assert len(queue) == 0
-
-
 async def test_rate_limited_adds_wait_longer_each_time_until_forgotten(
     queue: WorkQueue[str],
 ) -> None:
