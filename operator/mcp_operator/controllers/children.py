@@ -9,7 +9,7 @@ else's ServiceAccount, with whatever it may do.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,10 +38,8 @@ from mcp_operator.core.meta import (
     uid_of,
 )
 from mcp_operator.runtime.apply import Applier, OwnershipConflictError
-from mcp_operator.runtime.apply import Outcome as Applied
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
-from mcp_operator.runtime.notification import Event
 
 REPLICAS_HEIR: Final = "mcp-operator-autoscaling"
 """The field manager that owns a Deployment's replicas from when the operator no longer applies them
@@ -96,23 +94,6 @@ class ChildrenApplier:
         self._applier = applier
         self._client = client
         self._settled: dict[Key, dict[Identity, _Settled]] = {}
-        self._writing: dict[tuple[str, Key], bool] = {}  # whether something was heard meanwhile
-        self._disturbed: list[Callable[[Key], None]] = []
-
-    def on_disturbance(self, handler: Callable[[Key], None]) -> None:
-        """Call `handler` with an owner whose child others change while it is being written."""
-        self._disturbed.append(handler)
-
-    def is_news(self, event: Event) -> bool:
-        """Hold back what is heard of a child that is being written: `apply` looks at it after that.
-
-        As a rule it is the write itself, of which a watch often tells before the answer comes.
-        """
-        name = (event.object["kind"], key_of(event.object))
-        if event.type not in {"Created", "Updated"} or name not in self._writing:
-            return True
-        self._writing[name] = True
-        return False
 
     def forget(self, owner: Key) -> None:
         """Drop what is known of the children of an owner that is gone."""
@@ -241,35 +222,15 @@ class ChildrenApplier:
         if known and known.live is cached and _same(known.desired, child.object):
             return
         try:
-            outcome, disturbed = await self._write(owner, child, cached or found)
-            if disturbed and (cached := self._cached(identity)):
-                outcome, disturbed = await self._write(owner, child, cached)
+            outcome = await self._applier.apply(
+                owner, child.object, child.resource, cached or found
+            )
         except ApiError as error:
             if error.is_namespace_terminating:
                 raise OwnerGoneError(str(error)) from error
             raise
-        if disturbed:
-            self._tell_disturbance(owner)
         if outcome == "unchanged" and cached is not None:
             settled[identity] = _Settled(child.object, cached)
-
-    async def _write(
-        self, owner: Object, child: Child, live: Object | None
-    ) -> tuple[Applied, bool]:
-        """Apply a child; tell what came of it, and whether something was heard of it meanwhile."""
-        name = (child.resource.kind, key_of(child.object))
-        self._writing[name] = False
-        try:
-            outcome = await self._applier.apply(owner, child.object, child.resource, live)
-        except BaseException:
-            if self._writing.pop(name):
-                self._tell_disturbance(owner)
-            raise
-        return outcome, self._writing.pop(name)
-
-    def _tell_disturbance(self, owner: Object) -> None:
-        for handler in self._disturbed:
-            handler(key_of(owner))
 
     async def _prune(self, owner: Object, wanted: Collection[Identity]) -> None:
         for resource, child in list(self._cache.children(owner)):

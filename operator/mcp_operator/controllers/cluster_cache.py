@@ -1,4 +1,4 @@
-"""All caches of the operator, and the questions that reconcilers and watches ask of them."""
+"""Everything that the operator caches of the cluster, and the queries on it."""
 
 from __future__ import annotations
 
@@ -42,18 +42,34 @@ REFERENCE_GRANTS = Resource(
     "gateway.networking.k8s.io", "v1beta1", "referencegrants", "ReferenceGrant"
 )
 
-BY_OWNER = "owner"
-BY_MENTION = "mention"
-BY_SERVER = "server"
 BY_SELECTOR = "selector"
+"""Servers by one label that each of their selectors requires."""
+BY_REFERENCE = "reference"
+"""Catalog objects by the Services, ConfigMaps and Secrets that they refer to."""
+BY_ENTRY_KEY = "entryKey"
+"""Catalog objects by the names and URIs that they claim in their namespace."""
+BY_OWNER = "owner"
+"""Children by the uid of the server that owns them."""
+BY_SERVER = "server"
+"""Pods by the server that their label names."""
 
-Referred = Literal["service", "configMap", "secret"]
+ReferencedKind = Literal["Service", "ConfigMap", "Secret"]
 LabelPair = tuple[str, str]
-Mention = tuple[Referred, Key] | tuple[str, EntryKey]
 
 
 class ClusterCache:
-    """The caches, indexed."""
+    """The informers of every kind that the operator watches, with their indexes.
+
+    Attributes:
+        parser: Turns the cached MCPServers and catalog objects into models.
+        servers: MCPServers.
+        catalog_objects: MCPTools, MCPPrompts and MCPResources by kind.
+        services: All Services.
+        config_maps: The metadata of all ConfigMaps but the operator's own.
+        grants: ReferenceGrants, where the Gateway API is installed.
+        owned: The children of servers by resource.
+        pods: The pods of servers.
+    """
 
     def __init__(self, informers: InformerSet, namespace: str = "") -> None:
         """Declare every informer.
@@ -83,7 +99,7 @@ class ClusterCache:
     def selected(self, server: ParsedServer, kind: CatalogKind) -> list[Object]:
         """Return the objects of a kind that a server selects, by name.
 
-        One that is being deleted is gone already, whatever finalizer holds it up.
+        An object that is being deleted is left out, even while a finalizer holds it.
         """
         store = self.catalog_objects[kind].store
         found = store.list(namespace=server.model.namespace, selector=server.selectors[kind])
@@ -106,22 +122,22 @@ class ClusterCache:
         ]
         return sorted(found, key=lambda parsed: parsed.model.name)
 
-    def referrers(self, what: Referred, key: Key) -> Iterator[tuple[CatalogKind, Object]]:
-        """Yield the objects that refer to a Service, ConfigMap or Secret."""
-        for kind, informer in self.catalog_objects.items():
-            for obj in informer.store.by_index(BY_MENTION, (what, key)):
-                yield kind, obj
+    def referrers(self, kind: ReferencedKind, key: Key) -> Iterator[tuple[CatalogKind, Object]]:
+        """Yield the catalog objects that refer to a Service, ConfigMap or Secret."""
+        for referrer_kind, informer in self.catalog_objects.items():
+            for obj in informer.store.by_index(BY_REFERENCE, (kind, key)):
+                yield referrer_kind, obj
 
     def claimants(self, kind: CatalogKind, namespace: str, entry_key: EntryKey) -> list[Object]:
-        """Return the objects of a namespace that claim an entry key."""
-        wanting = self.catalog_objects[kind].store.by_index(BY_MENTION, (namespace, entry_key))
-        return [obj for obj in wanting if not is_deleting(obj)]
+        """Return the objects of a namespace that claim a name or URI."""
+        found = self.catalog_objects[kind].store.by_index(BY_ENTRY_KEY, (namespace, entry_key))
+        return [obj for obj in found if not is_deleting(obj)]
 
     def rivals(self, kind: CatalogKind, obj: Object) -> Iterator[Key]:
-        """Yield the keys of other objects that claim an entry key of this one."""
+        """Yield the keys of the other objects that claim a name or URI which this one claims."""
         own = key_of(obj)
-        for entry_key in self._entry_keys(obj):
-            for rival in self.claimants(kind, own.namespace, entry_key):
+        for namespace, entry_key in self._entry_keys(obj):
+            for rival in self.claimants(kind, namespace, entry_key):
                 if key_of(rival) != own:
                     yield key_of(rival)
 
@@ -132,7 +148,7 @@ class ClusterCache:
                 yield resource, child
 
     def facts(self, server: MCPServer, catalog: Catalog) -> ClusterFacts:
-        """Return what lies around a server, as far as its spec makes that matter."""
+        """Return what a server's children depend on besides its spec and its catalog."""
         has_gateway_api = self.owned[HTTPROUTES].served
         if server.spec.network_policy.mode != "Full":
             return ClusterFacts(has_gateway_api=has_gateway_api)
@@ -144,48 +160,46 @@ class ClusterCache:
         """Return the pods of a server."""
         return self.pods.store.by_index(BY_SERVER, server)
 
-    def _entry_keys(self, obj: Object) -> frozenset[EntryKey]:
-        parsed = self.parser.object_or_none(obj)
-        return parsed.entry_keys if parsed else frozenset()
+    def _add_indexes(self) -> None:
+        self.servers.add_index(BY_SELECTOR, self._required_labels)
+        for informer in self.catalog_objects.values():
+            informer.add_index(BY_REFERENCE, self._references)
+            informer.add_index(BY_ENTRY_KEY, self._entry_keys)
+        for informer in self.owned.values():
+            informer.add_index(BY_OWNER, _owner_uid)
+        self.pods.add_index(BY_SERVER, servers_of_pod)
 
-    def _selections(self, server: Object) -> Iterable[tuple[CatalogKind, str, LabelPair | None]]:
-        """Yield one label that objects must have to be selected, None if there is no such label.
+    def _required_labels(
+        self, server: Object
+    ) -> Iterable[tuple[CatalogKind, str, LabelPair | None]]:
+        """Yield a label that objects must have to be selected, None if no single one is required.
 
-        With one label of each, an object finds its servers without asking all of them.
+        One label for each selector is enough to find the servers of an object among many.
         """
         parsed = self.parser.server_or_none(server)
         for kind, selector in parsed.selectors.items() if parsed else ():
             pair = min(selector.match_labels.items(), default=None)
             yield kind, key_of(server).namespace, pair
 
-    def _add_indexes(self) -> None:
-        self.servers.add_index(BY_SELECTOR, self._selections)
-        for informer in self.catalog_objects.values():
-            informer.add_index(BY_MENTION, self._mentioned)
-        for informer in self.owned.values():
-            informer.add_index(BY_OWNER, _owner_uid)
-        self.pods.add_index(BY_SERVER, servers_of_pod)
-
-    def _mentioned(self, obj: Object) -> Iterable[Mention]:
-        """Yield what an object refers to, and the entry keys of its namespace that it claims.
-
-        One index for all of them: each costs time at every change of an object.
-        """
+    def _references(self, obj: Object) -> Iterable[tuple[ReferencedKind, Key]]:
         parsed = self.parser.object_or_none(obj)
         if parsed is None:
             return
         for service in parsed.references.services:
-            yield "service", service
+            yield "Service", service
         for config_map in parsed.references.config_maps:
-            yield "configMap", config_map
+            yield "ConfigMap", config_map
         for secret in parsed.references.secrets:
-            yield "secret", secret
-        for entry_key in parsed.entry_keys:
+            yield "Secret", secret
+
+    def _entry_keys(self, obj: Object) -> Iterable[tuple[str, EntryKey]]:
+        parsed = self.parser.object_or_none(obj)
+        for entry_key in parsed.entry_keys if parsed else ():
             yield key_of(obj).namespace, entry_key
 
 
 def servers_of_pod(pod: Object) -> tuple[Key, ...]:
-    """Return the server that a pod's label names."""
+    """Return the server that a pod's label names, if it has one."""
     name = labels_of(pod).get(SERVER_LABEL)
     return (Key(key_of(pod).namespace, name),) if name else ()
 

@@ -20,6 +20,7 @@ from mcp_operator.core.connections import Connections, Limits, Server
 from mcp_operator.core.http1 import Answer
 from mcp_operator.core.meta import Key
 from mcp_operator.core.tasks import until_cancelled
+from mcp_operator.runtime.sources import Channel
 
 logger = logging.getLogger(__name__)
 
@@ -80,16 +81,19 @@ class Confirmed:
 
 
 class Confirmations:
-    """Keeps one question open per pod that has not confirmed, and tells when one has."""
+    """Keeps one question open for each pod that has not confirmed its server's catalog.
+
+    Args:
+        ask: Asks a pod.
+
+    Attributes:
+        confirmed: Names a server whenever one of its pods has confirmed.
+    """
 
     def __init__(self, ask: Ask) -> None:
+        self.confirmed = Channel("confirmations of pods")
         self._ask = ask
-        self._handlers: list[Callable[[Key], None]] = []
         self._servers: dict[Key, _Expectation] = {}
-
-    def on_confirmed(self, handler: Callable[[Key], None]) -> None:
-        """Call `handler` with the server whenever one of its pods has confirmed."""
-        self._handlers.append(handler)
 
     def expect(self, server: Key, digest: str, pods: Sequence[Pod]) -> Confirmed:
         """State what the pods should serve, and learn what is known of it. Never blocks."""
@@ -154,8 +158,7 @@ class Confirmations:
                 if served == expectation.digest:
                     expectation.confirmed.add(pod.uid)
                     expectation.errors.pop(pod.uid, None)
-                    for handler in self._handlers:
-                        handler(server)
+                    self.confirmed.send(server)
                     return
                 expectation.errors[pod.uid] = f"serves catalog {served[:12] or 'none'}"
             await asyncio.sleep(pause)

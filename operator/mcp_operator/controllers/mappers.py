@@ -1,111 +1,57 @@
-"""Which change concerns whom: the wiring from informers to the four controllers.
+"""Which objects a change concerns: the mappers and predicates of the watches in `setup`.
 
-Every mapper sees the object before and after the change, so that what leaves a server concerns it
-as much as what joins it.
+Each function takes the caches and returns what `mapped` asks for, a function from an object to the
+keys to reconcile. `mapped` calls it with the object before and after the change, so a server that
+an object leaves is reconciled as well as one that it joins.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from mcp_operator.api.conditions import ConditionType, is_true
-from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.compiled import CatalogKind
-from mcp_operator.controllers.cluster_cache import ClusterCache, Referred, servers_of_pod
+from mcp_operator.controllers.cluster_cache import ClusterCache, ReferencedKind
 from mcp_operator.core.meta import Key, Object, key_of
-from mcp_operator.runtime.controller import Controller
-from mcp_operator.runtime.informer import Informer
 from mcp_operator.runtime.notification import Event
-from mcp_operator.runtime.predicates import (
-    Predicate,
-    any_of,
-    changed,
-    not_own,
-    spec_or_meta_changed,
-)
-from mcp_operator.runtime.sources import for_object, for_owner, mapped
+from mcp_operator.runtime.predicates import Predicate, changed
+from mcp_operator.runtime.sources import Source
 
-Controllers = Mapping[CatalogKind, Controller]
+KeysOf = Callable[[Object], Iterable[Key]]
+"""What `runtime.sources.mapped` makes a mapper of."""
+
+Referrers = Callable[[Object], Iterator[tuple[CatalogKind, Object]]]
+"""Returns the catalog objects that refer to an object, each with its kind."""
+
+
+class Reference(NamedTuple):
+    """A kind of object that catalog objects refer to.
+
+    Attributes:
+        source: Where its events come from.
+        referrers: Who refers to one of them.
+    """
+
+    source: Source
+    referrers: Referrers
+
 
 selection_changed: Predicate = changed("generation", "labels", "deletionTimestamp")
-"""Passes what concerns the servers that select an object: its status does not."""
-
-
-def watch_server(controller: Controller, cache: ClusterCache, is_news: Predicate) -> None:
-    """Tell the servers' controller of everything that their pods and catalogs are made from.
-
-    Args:
-        controller: Of the servers.
-        cache: The caches.
-        is_news: Passes the events of children that their own writer has not looked at.
-    """
-    controller.watch(cache.servers, for_object(), spec_or_meta_changed)
-    for kind, objects in cache.catalog_objects.items():
-        controller.watch(objects, mapped(_servers_of(cache, kind)), selection_changed)
-    for informer in cache.owned.values():
-        controller.watch(informer, for_owner(MCPSERVERS.group, MCPSERVERS.kind), not_own, is_news)
-    controller.watch(cache.pods, mapped(servers_of_pod))
-    for source, referrers in _references(cache):
-        controller.watch(source, mapped(_servers_referring_to(cache, referrers)))
-
-
-def watch_catalog_objects(kind: CatalogKind, controller: Controller, cache: ClusterCache) -> None:
-    """Watch the objects of a kind, their rivals, their servers and what they refer to."""
-    objects = cache.catalog_objects[kind]
-    controller.watch(objects, for_object(), spec_or_meta_changed)
-    controller.watch(objects, mapped(lambda obj: cache.rivals(kind, obj)), selection_changed)
-    controller.watch(
-        cache.servers,
-        mapped(_objects_selected_by(cache, kind)),
-        any_of(selection_changed, programmed_changed),
-    )
-    for source, referrers in _references(cache):
-        controller.watch(source, mapped(_objects_referring_to(cache, kind, referrers)))
-
-
-def nudge_for_secret(
-    cache: ClusterCache, servers: Controller, objects: Controllers
-) -> Callable[[Key], None]:
-    """Return a function that reconciles whatever refers to a Secret."""
-
-    def nudge(secret: Key) -> None:
-        for kind, obj in cache.referrers("secret", secret):
-            for key in _concerned(cache, kind, obj):
-                objects[kind].enqueue(key)
-            for server in _servers_of(cache, kind)(obj):
-                servers.enqueue(server)
-
-    return nudge
+"""Passes a change of a spec or of labels; the status of an object does not concern others."""
 
 
 def programmed_changed(event: Event) -> bool:
-    """Pass a server whose pods have, or have no longer, confirmed its catalog."""
+    """Pass a server whose condition `Programmed` becomes true or ceases to be."""
     if event.old is None or event.new is None:
         return True
     programmed = ConditionType.PROGRAMMED
     return is_true(event.old, programmed) != is_true(event.new, programmed)
 
 
-Referrers = Callable[[Object], Iterator[tuple[CatalogKind, Object]]]
+def servers_selecting(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
+    """Map a catalog object to the servers that select it."""
 
-
-def _references(cache: ClusterCache) -> Iterable[tuple[Informer, Referrers]]:
-    """Yield each source of objects that catalog objects refer to, and who refers to one of them."""
-
-    def by(index: Referred) -> Referrers:
-        return lambda obj: cache.referrers(index, key_of(obj))
-
-    def granted(grant: Object) -> Iterator[tuple[CatalogKind, Object]]:
-        namespace = key_of(grant).namespace
-        for service in cache.services.store.list(namespace=namespace):
-            yield from cache.referrers("service", key_of(service))
-
-    yield cache.services, by("service")
-    yield cache.config_maps, by("configMap")
-    yield cache.grants, granted
-
-
-def _servers_of(cache: ClusterCache, kind: CatalogKind) -> Callable[[Object], Iterable[Key]]:
     def keys(obj: Object) -> Iterable[Key]:
         for server in cache.servers_selecting(kind, obj):
             yield Key(server.model.namespace, server.model.name)
@@ -113,19 +59,9 @@ def _servers_of(cache: ClusterCache, kind: CatalogKind) -> Callable[[Object], It
     return keys
 
 
-def _servers_referring_to(
-    cache: ClusterCache, referrers: Referrers
-) -> Callable[[Object], Iterable[Key]]:
-    def keys(obj: Object) -> Iterable[Key]:
-        for kind, referrer in referrers(obj):
-            yield from _servers_of(cache, kind)(referrer)
+def objects_selected(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
+    """Map a server to the objects of a kind that it selects."""
 
-    return keys
-
-
-def _objects_selected_by(
-    cache: ClusterCache, kind: CatalogKind
-) -> Callable[[Object], Iterable[Key]]:
     def keys(server: Object) -> Iterable[Key]:
         parsed = cache.parser.server_or_none(server)
         return map(key_of, cache.selected(parsed, kind)) if parsed else ()
@@ -133,18 +69,54 @@ def _objects_selected_by(
     return keys
 
 
-def _objects_referring_to(
-    cache: ClusterCache, kind: CatalogKind, referrers: Referrers
-) -> Callable[[Object], Iterable[Key]]:
+def rivals(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
+    """Map a catalog object to the others that claim one of its names or URIs."""
+    return lambda obj: cache.rivals(kind, obj)
+
+
+def references(cache: ClusterCache, changed_secrets: Source) -> list[Reference]:
+    """List what catalog objects refer to.
+
+    Args:
+        cache: The informers.
+        changed_secrets: Names a Secret whose keys were found to have changed; none is watched.
+    """
+
+    def by_name(kind: ReferencedKind) -> Referrers:
+        return lambda obj: cache.referrers(kind, key_of(obj))
+
+    def of_granted_services(grant: Object) -> Iterator[tuple[CatalogKind, Object]]:
+        for service in cache.services.store.list(namespace=key_of(grant).namespace):
+            yield from cache.referrers("Service", key_of(service))
+
+    return [
+        Reference(cache.services, by_name("Service")),
+        Reference(cache.grants, of_granted_services),
+        Reference(cache.config_maps, by_name("ConfigMap")),
+        Reference(changed_secrets, by_name("Secret")),
+    ]
+
+
+def servers_referring(cache: ClusterCache, referrers: Referrers) -> KeysOf:
+    """Map an object to the servers that select a catalog object which refers to it."""
+
     def keys(obj: Object) -> Iterable[Key]:
-        for found, referrer in referrers(obj):
-            if found == kind:
-                yield from _concerned(cache, kind, referrer)
+        for kind, referrer in referrers(obj):
+            yield from servers_selecting(cache, kind)(referrer)
 
     return keys
 
 
-def _concerned(cache: ClusterCache, kind: CatalogKind, obj: Object) -> Iterator[Key]:
-    """Yield an object and its rivals: they win the names that it loses with what it refers to."""
-    yield key_of(obj)
-    yield from cache.rivals(kind, obj)
+def objects_referring(cache: ClusterCache, kind: CatalogKind, referrers: Referrers) -> KeysOf:
+    """Map an object to the catalog objects that refer to it, and to their rivals.
+
+    With what it refers to, an object gains or loses the names that its rivals lose or gain.
+    """
+
+    def keys(obj: Object) -> Iterable[Key]:
+        for found, referrer in referrers(obj):
+            if found == kind:
+                yield key_of(referrer)
+                yield from cache.rivals(kind, referrer)
+
+    return keys

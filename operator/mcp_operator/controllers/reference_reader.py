@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mcp_operator.builders.references import Facts, References
@@ -19,6 +19,7 @@ from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.core.meta import Key, Object, resource_version_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.sources import Channel
 
 SECRET_FRESH_SECONDS = 20.0
 """How long the keys of a Secret are believed without asking again."""
@@ -47,18 +48,22 @@ class _SecretKeys:
 
 
 class ReferenceReader:
-    """Gathers the facts that compiling an object needs."""
+    """Gathers the facts that compiling an object needs.
+
+    Args:
+        client: Reads ConfigMaps and Secrets.
+        cache: The informers.
+
+    Attributes:
+        changed_secrets: Names a Secret that was found to have other keys than before.
+    """
 
     def __init__(self, client: Client, cache: ClusterCache) -> None:
+        self.changed_secrets = Channel("Secrets found changed")
         self._client = client
         self._cache = cache
         self._config_maps: OrderedDict[Key, tuple[int, Content]] = OrderedDict()
         self._secrets: OrderedDict[Key, _SecretKeys] = OrderedDict()
-        self._secret_handlers: list[Callable[[Key], None]] = []
-
-    def on_secret_change(self, handler: Callable[[Key], None]) -> None:
-        """Call `handler` when a Secret turns out to have other keys than before."""
-        self._secret_handlers.append(handler)
 
     async def facts(self, references: References) -> Facts:
         """Return everything that is known of what a spec refers to.
@@ -124,8 +129,7 @@ class ReferenceReader:
         if len(self._secrets) > CACHED_SECRETS:
             self._secrets.popitem(last=False)
         if known is not None and (known.keys, known.denied) != (found.keys, found.denied):
-            for handler in self._secret_handlers:
-                handler(key)
+            self.changed_secrets.send(key)
         return found
 
     async def _read_secret(self, key: Key, now: float) -> _SecretKeys:

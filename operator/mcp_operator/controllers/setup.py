@@ -1,17 +1,33 @@
-"""The control plane put together: caches, reconcilers, controllers and what connects them."""
+"""Puts the control plane together: the four controllers and what each of them watches.
+
+`add_controllers` builds the parts. What makes a controller reconcile stands in `watch_for_servers`
+and `watch_for_catalog_objects`, one line for each source of events;
+docs/explanation/control-plane.md draws the same as a diagram.
+"""
 
 from __future__ import annotations
 
+from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
 from mcp_operator.controllers.children import ChildrenApplier
-from mcp_operator.controllers.cluster_cache import ClusterCache
+from mcp_operator.controllers.cluster_cache import ClusterCache, servers_of_pod
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Ask, Confirmations
 from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
-from mcp_operator.controllers.mappers import nudge_for_secret, watch_catalog_objects, watch_server
+from mcp_operator.controllers.mappers import (
+    Reference,
+    objects_referring,
+    objects_selected,
+    programmed_changed,
+    references,
+    rivals,
+    selection_changed,
+    servers_referring,
+    servers_selecting,
+)
 from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
 from mcp_operator.controllers.mcpresource import MCPResourceReconciler
 from mcp_operator.controllers.mcpserver import MCPServerReconciler
@@ -26,14 +42,16 @@ from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.notification import Event
+from mcp_operator.runtime.predicates import any_of, spec_or_meta_changed
 from mcp_operator.runtime.reconcile import Reconciler
 from mcp_operator.runtime.recorder import EventRecorder
+from mcp_operator.runtime.sources import Source, for_object, for_owner, mapped
 from mcp_operator.runtime.status import StatusWriter
 
 HASH_ANNOTATION = "mcp-operator.dev/applied-hash"
 """On every child: the hash of what was last applied, so that a removed field is noticed."""
 
-RECONCILERS: tuple[type[CatalogObjectReconciler], ...] = (
+CATALOG_OBJECT_RECONCILERS: tuple[type[CatalogObjectReconciler], ...] = (
     MCPToolReconciler,
     MCPPromptReconciler,
     MCPResourceReconciler,
@@ -52,62 +70,56 @@ def add_controllers(
     namespace: str = "",
     installation: str = "",
     workers: int,
-) -> ClusterCache:
+) -> None:
     """Add the four controllers to a manager, which will run them.
 
     Args:
         manager: Runs what is added.
-        informers: The caches that the manager runs.
-        client: Writes.
-        context: What the operator's settings say of every server's children.
-        recorder: Takes the Events.
+        informers: Where the informers are declared; the manager runs them.
+        client: Writes to the API server, and reads what is not cached.
+        context: What the operator's settings say about every server's children.
+        recorder: Records Kubernetes Events.
         ask: How a gateway pod is asked which catalog it serves.
-        clock: Dates statuses.
+        clock: The time that is written into statuses.
         namespace: The one namespace to work in; all of them when empty.
         installation: The Lease of this installation, as NAMESPACE/NAME; empty where it has none.
-        workers: Objects of one kind that are reconciled at a time.
-
-    Returns:
-        The caches, by what they mean.
+        workers: How many objects of one kind are reconciled at a time.
     """
     cache = ClusterCache(informers, namespace)
     reader = ReferenceReader(client, cache)
     compiler = Compiler(cache.parser, reader)
     reporter = StatusReporter(StatusWriter(client), recorder, clock)
-    confirmed_objects = ConfirmedObjects()
     installations = InstallationLeases(client, clock, installation)
-
-    def controller(kind: str, reconciler: Reconciler) -> Controller:
-        return Controller(
-            kind.lower(),
-            kind,
-            reconciler,
-            metrics=client.metrics,
-            max_concurrent=workers,
-        )
-
-    applier = Applier(
-        client,
-        hash_annotation=HASH_ANNOTATION,
-        kinds=[resource.kind for resource in cache.owned],
-    )
-    children = ChildrenApplier(cache, applier, client)
     confirmations = Confirmations(ask)
-    reconciler = MCPServerReconciler(
-        cache=cache,
-        compiler=compiler,
-        children=children,
-        confirmations=confirmations,
-        reporter=reporter,
-        confirmed_objects=confirmed_objects,
-        installations=installations,
-        context=context,
+    confirmed_objects = ConfirmedObjects()
+    referenced = references(cache, reader.changed_secrets)
+
+    def add(kind: str, reconciler: Reconciler) -> Controller:
+        controller = Controller(
+            kind.lower(), kind, reconciler, metrics=client.metrics, max_concurrent=workers
+        )
+        manager.add(controller)
+        return controller
+
+    servers = add(
+        MCPSERVERS.kind,
+        MCPServerReconciler(
+            cache=cache,
+            compiler=compiler,
+            children=ChildrenApplier(cache, _applier(client, cache), client),
+            confirmations=confirmations,
+            reporter=reporter,
+            confirmed_objects=confirmed_objects,
+            installations=installations,
+            context=context,
+        ),
     )
-    servers = controller("MCPServer", reconciler)
-    objects: dict[CatalogKind, Controller] = {
-        obj.kind: controller(
-            obj.kind,
-            obj(
+    watch_for_servers(servers, cache, confirmations.confirmed, referenced)
+    for reconciler in CATALOG_OBJECT_RECONCILERS:
+        kind = reconciler.kind
+        objects = add(
+            kind,
+            reconciler(
                 cache=cache,
                 compiler=compiler,
                 reporter=reporter,
@@ -115,24 +127,72 @@ def add_controllers(
                 installations=installations,
             ),
         )
-        for obj in RECONCILERS
-    }
-    confirmations.on_confirmed(servers.enqueue)
-    confirmed_objects.on_confirmed(lambda obj: objects[obj[0]].enqueue(obj[1]))
-    children.on_disturbance(servers.enqueue)
-    watch_server(servers, cache, children.is_news)
-    for kind, object_controller in objects.items():
-        watch_catalog_objects(kind, object_controller, cache)
-    _forget_deleted(cache, compiler)  # after the watches, which still read what was deleted
-    reader.on_secret_change(nudge_for_secret(cache, servers, objects))
-    for each in (servers, *objects.values()):
-        manager.add(each)
+        watch_for_catalog_objects(kind, objects, cache, confirmed_objects.changed[kind], referenced)
+    _forget_deleted(cache, compiler)  # after the watches, whose mappers still read what was deleted
     manager.add_runnable("confirmations", confirmations.run, leader_only=True)
-    return cache
+
+
+def watch_for_servers(
+    controller: Controller,
+    cache: ClusterCache,
+    confirmed: Source,
+    referenced: list[Reference],
+) -> None:
+    """Watch everything that a server's children and status are made from.
+
+    Args:
+        controller: Reconciles servers.
+        cache: The informers.
+        confirmed: Names a server whenever one of its pods has confirmed a catalog.
+        referenced: What catalog objects refer to.
+    """
+    controller.watch(cache.servers, for_object(), spec_or_meta_changed)
+    for kind, objects in cache.catalog_objects.items():
+        controller.watch(objects, mapped(servers_selecting(cache, kind)), selection_changed)
+    for source, referrers in referenced:
+        controller.watch(source, mapped(servers_referring(cache, referrers)))
+    for children in cache.owned.values():
+        controller.watch(children, for_owner(MCPSERVERS.group, MCPSERVERS.kind))
+    controller.watch(cache.pods, mapped(servers_of_pod))
+    controller.watch(confirmed, for_object())
+
+
+def watch_for_catalog_objects(
+    kind: CatalogKind,
+    controller: Controller,
+    cache: ClusterCache,
+    confirmed: Source,
+    referenced: list[Reference],
+) -> None:
+    """Watch everything that the status of a tool, prompt or resource is made from.
+
+    Args:
+        kind: Which of the three.
+        controller: Reconciles its objects.
+        cache: The informers.
+        confirmed: Names an object whenever the pods of a server have confirmed another state of it.
+        referenced: What catalog objects refer to.
+    """
+    objects = cache.catalog_objects[kind]
+    controller.watch(objects, for_object(), spec_or_meta_changed)
+    controller.watch(objects, mapped(rivals(cache, kind)), selection_changed)
+    for source, referrers in referenced:
+        controller.watch(source, mapped(objects_referring(cache, kind, referrers)))
+    controller.watch(
+        cache.servers,
+        mapped(objects_selected(cache, kind)),
+        any_of(selection_changed, programmed_changed),
+    )
+    controller.watch(confirmed, for_object())
+
+
+def _applier(client: Client, cache: ClusterCache) -> Applier:
+    kinds = [resource.kind for resource in cache.owned]
+    return Applier(client, hash_annotation=HASH_ANNOTATION, kinds=kinds)
 
 
 def _forget_deleted(cache: ClusterCache, compiler: Compiler) -> None:
-    """Keep in memory what concerns objects that exist, and nothing else."""
+    """Have the memory of the parser and the compiler end with the objects it is about."""
 
     def forget(event: Event) -> None:
         if event.type == "Deleted":

@@ -26,6 +26,36 @@ class Source(Protocol):
         """Call `handler` for every event from now on; for what is known already as well."""
 
 
+class Channel:
+    """A source of events from inside the process; controller-runtime's `source.Channel`.
+
+    For what no watch tells: something else in the process found out that objects have to be
+    reconciled, and names them.
+
+    Args:
+        name: What the events are about, for people.
+
+    Attributes:
+        synced: Always set: nothing is listed first.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.synced = asyncio.Event()
+        self.synced.set()
+        self._handlers: list[Handler] = []
+
+    def add_handler(self, handler: Handler, /) -> None:
+        """Call `handler` for every event from now on."""
+        self._handlers.append(handler)
+
+    def send(self, key: Key) -> None:
+        """Send a `Generic` event whose object is a name and nothing else."""
+        event = Event("Generic", None, {"metadata": key._asdict()})
+        for handler in self._handlers:
+            handler(event)
+
+
 def for_object() -> Mapper:
     """Map an event to its own object."""
     return lambda event: (key_of(event.object),)

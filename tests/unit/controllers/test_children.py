@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
@@ -11,7 +9,6 @@ from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.controllers.children import REPLICAS_HEIR, ChildrenApplier, OwnerGoneError
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.errors import ApiError, Cause
-from mcp_operator.runtime.notification import Event
 from support.cached_cluster import CachedCluster
 from support.desired import FIXED, NAME, SCALED, child, verbs
 
@@ -132,118 +129,3 @@ async def test_in_a_namespace_that_ends_only_the_first_child_is_tried(
         await children.apply(owner, SCALED)
 
     assert verbs(cluster) == [("apply", "Deployment")]
-
-
-class Interference:
-    """Lets something be heard of the child while it is written, so many times."""
-
-    def __init__(self, cluster: CachedCluster, children: ChildrenApplier) -> None:
-        self.told: list[Key] = []
-        self.news: list[bool] = []
-        self._cluster = cluster
-        self._children = children
-        self._apply = children._applier.apply
-        self._changes: list[dict[str, object]] = []
-        children.on_disturbance(self.told.append)
-
-    def during_writes(self, monkeypatch: pytest.MonkeyPatch, *changes: dict[str, object]) -> None:
-        """Have others make these changes of its spec, one at each write; none is our own write."""
-        self._changes = [*changes]
-        monkeypatch.setattr(self._children._applier, "apply", self._interfered)
-
-    async def _interfered(self, *arguments: Any) -> Any:
-        outcome = await self._apply(*arguments)
-        if self._changes:
-            written = self._cluster.objects[DEPLOYMENTS, NAME]
-            if change := self._changes.pop(0):
-                labels = {"labels": written["metadata"]["labels"]}
-                spec = {**written["spec"], **change}
-                written = self._cluster.put("Deployment", NAME.name, metadata=labels, spec=spec)
-            self.news.append(self._children.is_news(Event("Updated", written, written)))
-        return outcome
-
-
-@pytest.fixture
-def interference(cluster: CachedCluster, children: ChildrenApplier) -> Interference:
-    return Interference(cluster, children)
-
-
-async def test_an_own_write_that_is_heard_of_before_its_answer_brings_nobody_back(
-    cluster: CachedCluster,
-    owner: Object,
-    children: ChildrenApplier,
-    interference: Interference,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    interference.during_writes(monkeypatch, {})
-
-    await children.apply(owner, FIXED)
-
-    assert interference.news == [False]
-    assert interference.told == []
-    assert verbs(cluster) == [("apply", "Deployment")]
-
-
-async def test_what_others_change_while_a_child_is_written_is_put_back_at_once(
-    cluster: CachedCluster,
-    owner: Object,
-    children: ChildrenApplier,
-    interference: Interference,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    interference.during_writes(monkeypatch, {"replicas": 9})
-
-    await children.apply(owner, FIXED)
-
-    assert cluster.objects[DEPLOYMENTS, NAME]["spec"] == {"replicas": 3}
-    assert interference.told == []
-
-
-async def test_a_child_that_others_change_again_and_again_is_left_to_the_queue(
-    owner: Object,
-    children: ChildrenApplier,
-    interference: Interference,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    interference.during_writes(monkeypatch, {"replicas": 9}, {"replicas": 8})
-
-    await children.apply(owner, FIXED)
-
-    assert interference.told == [Key("demo", "shop")]
-
-
-async def test_what_is_heard_while_a_write_fails_brings_its_owner_back(
-    cluster: CachedCluster, owner: Object, children: ChildrenApplier, interference: Interference
-) -> None:
-    def refuse(_: str, obj: Object) -> None:
-        interference.news.append(children.is_news(Event("Created", None, obj)))
-        raise ApiError(503, "ServiceUnavailable", "later")
-
-    cluster.on_write = refuse
-
-    outcome = await children.apply(owner, FIXED)
-
-    assert outcome.error is not None
-    assert interference.news == [False]
-    assert interference.told == [Key("demo", "shop")]
-
-
-async def test_a_deletion_is_news_even_while_a_child_is_written(
-    cluster: CachedCluster, owner: Object, children: ChildrenApplier, interference: Interference
-) -> None:
-    def hear(_: str, obj: Object) -> None:
-        interference.news.append(children.is_news(Event("Deleted", obj, None)))
-
-    cluster.on_write = hear
-
-    await children.apply(owner, FIXED)
-
-    assert interference.news == [True]
-
-
-def test_what_is_heard_of_a_child_that_nobody_writes_is_news(
-    cluster: CachedCluster, children: ChildrenApplier
-) -> None:
-    changed = cluster.put("Deployment", NAME.name, spec={"replicas": 9})
-
-    assert children.is_news(Event("Updated", changed, changed))

@@ -17,6 +17,7 @@ from mcp_operator.controllers.confirmations import (
     http_ask,
 )
 from mcp_operator.core.meta import Key
+from support.channels import sent
 
 SERVER = Key("shop", "api")
 ONE, TWO = (Pod(uid=str(n), name=f"pod-{n}", ip="127.0.0.1", port=8081) for n in (1, 2))
@@ -45,7 +46,7 @@ def pods() -> Pods:
 
 def watching(pods: Pods) -> Confirmations:
     confirmations = Confirmations(pods.ask)
-    confirmations.on_confirmed(pods.told.append)
+    pods.told = sent(confirmations.confirmed)
     return confirmations
 
 

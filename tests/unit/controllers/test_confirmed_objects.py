@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from mcp_operator.builders.compiled import Compiled
-from mcp_operator.controllers.confirmed_objects import ConfirmedObjects, ObjectRef
+from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
 from mcp_operator.core.meta import Key
+from support.channels import sent
 from support.entries import tool
 
 SHOP, BAR = Key("demo", "shop"), Key("demo", "bar")
@@ -23,15 +24,13 @@ CHANGED = obj("one", "changed")
 
 
 @pytest.fixture
-def told() -> list[ObjectRef]:
-    return []
+def confirmed_objects() -> ConfirmedObjects:
+    return ConfirmedObjects()
 
 
 @pytest.fixture
-def confirmed_objects(told: list[ObjectRef]) -> ConfirmedObjects:
-    confirmed_objects = ConfirmedObjects()
-    confirmed_objects.on_confirmed(told.append)
-    return confirmed_objects
+def told(confirmed_objects: ConfirmedObjects) -> list[Key]:
+    return sent(confirmed_objects.changed["MCPTool"])
 
 
 def test_nothing_is_confirmed_before_a_server_has_settled(
@@ -40,7 +39,7 @@ def test_nothing_is_confirmed_before_a_server_has_settled(
     assert not confirmed_objects.includes(SHOP, ONE)
 
 
-def test_a_member_is_confirmed_exactly_as_it_was_settled(
+def test_an_object_is_confirmed_exactly_as_it_was_settled(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
     confirmed_objects.record(SHOP, [ONE])
@@ -52,26 +51,26 @@ def test_a_member_is_confirmed_exactly_as_it_was_settled(
     assert not confirmed_objects.includes(BAR, ONE)
 
 
-def test_only_members_that_differ_from_before_are_told_of(
-    confirmed_objects: ConfirmedObjects, told: list[ObjectRef]
+def test_only_objects_that_differ_from_before_are_told_of(
+    confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
     confirmed_objects.record(SHOP, [ONE, TWO])
-    assert told == [("MCPTool", ONE.key), ("MCPTool", TWO.key)]
+    assert told == [ONE.key, TWO.key]
     told.clear()
     confirmed_objects.record(SHOP, [CHANGED, TWO])
-    assert told == [("MCPTool", ONE.key)]
+    assert told == [ONE.key]
     told.clear()
     confirmed_objects.record(SHOP, [CHANGED, TWO])
     assert told == []
 
 
-def test_a_member_that_is_no_longer_served_is_told_of(
-    confirmed_objects: ConfirmedObjects, told: list[ObjectRef]
+def test_an_object_that_is_no_longer_served_is_told_of(
+    confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
     confirmed_objects.record(SHOP, [ONE, TWO])
     told.clear()
     confirmed_objects.record(SHOP, [TWO])
-    assert told == [("MCPTool", ONE.key)]
+    assert told == [ONE.key]
     assert not confirmed_objects.includes(SHOP, ONE)
 
 

@@ -9,16 +9,13 @@ import pytest
 from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.builders.labels import child_labels
 from mcp_operator.builders.resources import DEPLOYMENTS
-from mcp_operator.controllers.mappers import (
-    nudge_for_secret,
-    programmed_changed,
-    watch_catalog_objects,
-    watch_server,
-)
+from mcp_operator.controllers.mappers import programmed_changed, references
+from mcp_operator.controllers.setup import watch_for_catalog_objects, watch_for_servers
 from mcp_operator.core.meta import Key, Object, owner_reference
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.reconcile import Request
+from mcp_operator.runtime.sources import Channel
 from support.cached_cluster import CachedCluster
 
 OTHER = {"matchLabels": {"team": "other"}}
@@ -43,9 +40,14 @@ class Queues:
         self.objects: dict[CatalogKind, Controller] = {
             kind: self._controller(kind) for kind in self.cache.catalog_objects
         }
-        watch_server(self.servers, self.cache, lambda event: True)
+        self.changed_secrets = Channel("Secrets")
+        self.confirmed_servers = Channel("confirmed servers")
+        self.confirmed_objects = {kind: Channel(f"confirmed {kind}s") for kind in self.objects}
+        referenced = references(self.cache, self.changed_secrets)
+        watch_for_servers(self.servers, self.cache, self.confirmed_servers, referenced)
         for kind, controller in self.objects.items():
-            watch_catalog_objects(kind, controller, self.cache)
+            confirmed = self.confirmed_objects[kind]
+            watch_for_catalog_objects(kind, controller, self.cache, confirmed, referenced)
 
     def _controller(self, kind: str) -> Controller:
         return Controller(kind.lower(), kind, Idle(), metrics=self.cluster.metrics)
@@ -199,7 +201,7 @@ async def test_pods_and_children_concern_their_server(queues: Queues) -> None:
     assert await queues.taken() == set()
 
 
-async def test_a_child_that_the_operator_wrote_itself_concerns_nobody(queues: Queues) -> None:
+async def test_a_child_concerns_its_server_whoever_wrote_it(queues: Queues) -> None:
     server = queues.cluster.server("shop")
     await queues.taken()
     head = {"apiVersion": "apps/v1", "kind": "Deployment"}
@@ -210,7 +212,7 @@ async def test_a_child_that_the_operator_wrote_itself_concerns_nobody(queues: Qu
         "ownerReferences": [owner_reference(server)],
     }
     await queues.cluster.apply(DEPLOYMENTS, {**head, "metadata": metadata})
-    assert await queues.taken() == set()
+    assert await queues.taken() == {SHOP}
     queues.cluster.put("Deployment", "mcp-server-shop", spec={"replicas": 5})
     assert await queues.taken() == {SHOP}
 
@@ -223,11 +225,19 @@ async def test_a_secret_concerns_who_refers_to_it_their_servers_and_their_rivals
     queues.cluster.tool("search")
     queues.cluster.tool("unrelated")
     await queues.taken()
-    nudge = nudge_for_secret(queues.cache, queues.servers, queues.objects)
-    nudge(Key("demo", "other"))
+    queues.changed_secrets.send(Key("demo", "other"))
     assert await queues.taken() == set()
-    nudge(Key("demo", "login"))
+    queues.changed_secrets.send(Key("demo", "login"))
     assert await queues.taken() == {SHOP, OLDER, SEARCH}
+
+
+async def test_a_confirmation_concerns_the_server_or_object_that_is_confirmed(
+    queues: Queues,
+) -> None:
+    queues.confirmed_servers.send(Key("demo", "shop"))
+    assert await queues.taken() == {SHOP}
+    queues.confirmed_objects["MCPTool"].send(Key("demo", "search"))
+    assert await queues.taken() == {SEARCH}
 
 
 async def test_a_server_that_cannot_be_read_selects_nothing_and_stops_nobody(

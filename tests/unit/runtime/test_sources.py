@@ -5,7 +5,7 @@ from typing import Any
 
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.notification import Event
-from mcp_operator.runtime.sources import for_object, for_owner, mapped
+from mcp_operator.runtime.sources import Channel, for_object, for_owner, mapped
 
 
 def child(owner: str = "", *, version: str = "example.dev/v1", kind: str = "Widget") -> Object:
@@ -64,3 +64,15 @@ def test_a_tombstone_is_mapped_by_its_last_known_state() -> None:
     event = Event("Deleted", labelled("a"), None, final_state_unknown=True)
 
     assert list(mapped(by_label)(event)) == [Key("demo", "a")]
+
+
+async def test_a_channel_tells_every_handler_the_names_that_are_sent() -> None:
+    channel = Channel("nudges")
+    heard: list[Key] = []
+    for _ in range(2):
+        channel.add_handler(lambda event: heard.extend(for_object()(event)))
+
+    channel.send(Key("demo", "shop"))
+
+    assert channel.synced.is_set()
+    assert heard == [Key("demo", "shop"), Key("demo", "shop")]
