@@ -49,6 +49,7 @@ OURS = {
 }
 THEIRS = {
     *("configmap", "configmaps", "crd", "deployment", "deployments", "endpointslices", "events"),
+    *("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
     *("lease", "namespace", "pods", "referencegrants", "resourcequota", "rolebindings", "roles"),
     *("secret", "secrets", "service", "serviceaccounts", "services"),
 }

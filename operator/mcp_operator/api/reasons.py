@@ -97,7 +97,7 @@ class Reason(StrEnum):
         "Conflict",
         "An object that is not the server's own has a child's name; no child is made or changed.",
     )
-    APPLY_FAILED = "ApplyFailed", "The API server refused a child of the server."
+    APPLY_FAILED = "ApplyFailed", "The API server refused a child of the server, or fails at it."
     NOT_SELECTED = "NotSelected", "No MCPServer of the namespace selects this object."
     SERVER_NOT_PROGRAMMED = (
         "ServerNotProgrammed",

@@ -56,6 +56,10 @@ NEEDS: Final = {
 """What a child is not applied without. The index of a catalog must not name shards that could not
 be written, and no other child may wait for an object that anybody could make in place of ours."""
 
+LONG_PASS_SECONDS: Final = 5.0
+"""After how long a pass that has failed leaves the rest to the next one. An API server that waits
+for an admission webhook in vain does so for 10 seconds, or up to 30, with each child."""
+
 Identity = tuple[Resource, Key]
 
 
@@ -71,7 +75,7 @@ class Outcome:
         conflicts: One for each object that has the name of a child and is not the server's own.
             Where there is one, no other child was created or changed.
         error: The first refusal of the API server, of a child or of the deletion of a former one;
-            the children that do not need that one were applied all the same.
+            the children that do not need that one were applied all the same, if there was time.
     """
 
     conflicts: tuple[OwnershipConflictError, ...] = ()
@@ -106,8 +110,8 @@ class ChildrenApplier:
             OwnerGoneError: The owner is being deleted, of which its own watch has yet to tell.
         """
         settled = self._settled.setdefault(key_of(owner), {})
-        await self._look_after_lost(owner, settled)
         try:
+            await self._look_after_lost(owner, settled)
             found = await self._look(desired)
             if conflicts := _conflicts(owner, found):
                 return Outcome(conflicts)
@@ -165,9 +169,13 @@ class ChildrenApplier:
             OwnershipConflictError: Somebody else was faster; what comes later was not applied.
             OwnerGoneError: The namespace ends.
         """
-        errors = []
+        errors: list[ApiError] = []
         refused = set()
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + LONG_PASS_SECONDS
         for child in desired:
+            if errors and loop.time() > latest:
+                break
             if NEEDS.get(child.resource) in refused:
                 refused.add(child.resource)
                 continue

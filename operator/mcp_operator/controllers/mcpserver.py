@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES, deliverable, direct_files, files_size
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.controllers.apply_problems import ApplyProblems
 from mcp_operator.controllers.children import ChildrenApplier, OwnerGoneError
 from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
@@ -41,7 +43,6 @@ from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.pods import failing, is_ready
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, is_deleting, key_of, uid_of
-from mcp_operator.runtime.apply import OwnershipConflictError
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
 
@@ -99,6 +100,7 @@ class MCPServerReconciler:
         self._confirmed_objects = confirmed_objects
         self._installations = installations
         self._context = context
+        self._problems = ApplyProblems()
         self._assembled: dict[Key, _Assembled] = {}
         self._frames: dict[Key, tuple[_Basis, Frame]] = {}
 
@@ -111,6 +113,7 @@ class MCPServerReconciler:
             self._confirmations.forget(request)
             self._confirmed_objects.forget(request)
             self._children.forget(request)
+            self._problems.forget(request)
             return None
         if holder := await self._installations.other_installation(raw):
             self._reporter.warn(
@@ -132,6 +135,8 @@ class MCPServerReconciler:
         except OwnerGoneError:
             return None  # its deletion, or what it keeps of its namespace, will bring us back
         view = self._view(request, server, assembled, facts, problem)
+        if failure is not None and problem is None:
+            raise failure  # it may pass by itself, and until then nothing is said
         if (wait := _grace_left(view)) > 0:
             return Result(requeue_after=wait)
         conditions = server_conditions(view)
@@ -171,14 +176,9 @@ class MCPServerReconciler:
                 return _too_large(size), None
             content = files
         frame = self._frame(key_of(raw), server, assembled, facts)
+        began = asyncio.get_running_loop().time()
         outcome = await self._children.apply(raw, desired_children(server.model, content, frame))
-        if outcome.error is not None:
-            if outcome.error.is_retryable:
-                raise outcome.error
-            return _failed(outcome.error), outcome.error
-        if outcome.conflicts:
-            return _in_the_way(outcome.conflicts), None
-        return None, None
+        return self._problems.judge(raw, outcome, began), outcome.error
 
     def _frame(
         self, key: Key, server: ParsedServer, assembled: _Assembled, facts: ClusterFacts
@@ -285,34 +285,4 @@ def _too_large(size: int) -> Condition:
         message=f"in mode Direct the catalog is one ConfigMap of at most {MAX_FILES_BYTES} bytes, "
         f"and this one takes {size}: select less, or use mode Gateway; the last one that "
         "fitted stays",
-    )
-
-
-def _in_the_way(conflicts: Sequence[OwnershipConflictError]) -> Condition:
-    """Name every object in the way, those of one owner together: a message is of bounded length."""
-    by_owner: dict[str, list[str]] = {}
-    for conflict in conflicts:
-        by_owner.setdefault(conflict.owner, []).append(conflict.name)
-    said = []
-    for owner, names in by_owner.items():
-        exist, belong, have = (
-            ("exists", "belongs", "has") if len(names) == 1 else ("exist", "belong", "have")
-        )
-        whose = f"{belong} to {owner}" if owner else f"{have} no owner"
-        said.append(f"{', '.join(names)} {exist} already and {whose}")
-    return Condition(
-        ConditionType.PROGRAMMED,
-        status=False,
-        reason=Reason.CONFLICT,
-        message=f"{'; '.join(said)}: delete or rename what is in the way, or rename the server; "
-        "until then nothing of the server is created or changed",
-    )
-
-
-def _failed(error: ApiError) -> Condition:
-    return Condition(
-        ConditionType.PROGRAMMED,
-        status=False,
-        reason=Reason.APPLY_FAILED,
-        message=f"the API server refused a child: {error}",
     )

@@ -50,6 +50,7 @@ class ApiError(OperatorError):
         status: The HTTP status, or `NO_ANSWER`.
         reason: The machine-readable `reason` of the Status, or one of this module's.
         message: What the server said.
+        request: What was asked, as `METHOD PATH`; empty for a watch's ERROR event.
         retry_after: Seconds after which the server wants to be asked again, if it said so.
         causes: The single fields the server complains about.
     """
@@ -68,6 +69,7 @@ class ApiError(OperatorError):
         self.status = status
         self.reason = reason
         self.message = message
+        self.request = request
         self.retry_after = retry_after
         self.causes = causes
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from mcp_operator.builders.children import Child
@@ -16,7 +18,7 @@ from mcp_operator.builders.resources import (
     SERVICES,
 )
 from mcp_operator.controllers.children import ChildrenApplier
-from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.errors import ApiError
 from support.cached_cluster import CachedCluster
 from support.desired import FIXED, LABELS, NAME, SCALED, child, put_foreign, verbs
@@ -130,3 +132,25 @@ async def test_nothing_is_applied_that_could_not_be_looked_for(
 
     assert outcome.error is not None
     assert cluster.writes == []
+
+
+@pytest.mark.looptime
+async def test_a_pass_whose_writes_hang_leaves_the_rest_to_the_next(
+    cluster: CachedCluster,
+    owner: Object,
+    children: ChildrenApplier,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each of many children may wait for a webhook, and hold up the servers of others."""
+    tried = []
+
+    async def hang(_: Resource, obj: Object, **__: object) -> Object:
+        tried.append(obj["kind"])
+        await asyncio.sleep(10)
+        raise ApiError(500, "InternalError", "no answer from the webhook")
+
+    monkeypatch.setattr(cluster, "apply", hang)
+
+    await children.apply(owner, EVERY)
+
+    assert tried == ["ServiceAccount"]

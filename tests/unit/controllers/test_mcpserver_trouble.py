@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import random
 from collections.abc import AsyncIterator
@@ -9,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mcp_operator.builders.resources import CONFIGMAPS, DEPLOYMENTS, SERVICES
+from mcp_operator.controllers.apply_problems import PATIENCE_SECONDS
 from mcp_operator.controllers.mcpserver import (
     PROBLEM_RETRY_SECONDS,
 )
@@ -64,6 +66,49 @@ async def test_a_passing_failure_is_tried_again_without_a_word(bench: Bench) -> 
     with pytest.raises(ApiError, match="later"):
         await bench.reconcile()
     assert bench.status == {}
+
+
+async def fails(bench: Bench) -> None:
+    with pytest.raises(ApiError, match="later"):
+        await bench.reconcile()
+
+
+@pytest.mark.looptime
+async def test_a_failure_that_lasts_is_said_once_and_taken_back_when_it_ends(bench: Bench) -> None:
+    await bench.reconcile()
+    bench.cluster.put("MCPServer", "shop", spec={"toolSelector": {}, "replicas": 3})
+    bench.refuse(DEPLOYMENTS, "apply", ApiError(500, "InternalError", "try later"))
+    await fails(bench)
+    await asyncio.sleep(PATIENCE_SECONDS)
+    await fails(bench)
+    status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Ready"]
+    assert (status, reason) == ("False", "ApplyFailed")
+    assert "try later" in message
+    assert bench.status["observedGeneration"] == 2
+
+    said = len(bench.cluster.writes)
+    for attempt in range(10):
+        bench.refuse(DEPLOYMENTS, "apply", ApiError(500, "InternalError", f"later: {attempt}"))
+        await fails(bench)
+    assert len(bench.cluster.writes) == said
+
+    bench.cluster.on_write = lambda *_: None
+    await bench.reconcile()
+    assert bench.reason("Programmed") == ("False", "NoReadyPods")
+
+
+@pytest.mark.looptime
+async def test_pods_are_asked_for_a_catalog_that_was_written_beside_a_child_that_was_not(
+    bench: Bench,
+) -> None:
+    bench.cluster.tool("search")
+    bench.pod()
+    bench.refuse(DEPLOYMENTS, "apply", ApiError(500, "InternalError", "later"))
+    await fails(bench)
+    await asyncio.sleep(PATIENCE_SECONDS)
+    await fails(bench)
+    assert bench.status["syncedReplicas"] == 1
+    assert bench.reason("Programmed") == ("False", "ApplyFailed")
 
 
 @pytest.mark.looptime
