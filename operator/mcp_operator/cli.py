@@ -66,9 +66,8 @@ def _run_operator(arguments: argparse.Namespace) -> int:
     settings = load(OperatorSettings, vars(arguments), os.environ)
     with _without_collections():
         from mcp_operator.app.control_plane import run_operator
-        from mcp_operator.core.moderation import moderated_loop
 
-    return _process(settings, run_operator(settings), moderated_loop)
+    return _process(settings, run_operator(settings))
 
 
 def _run_gateway(arguments: argparse.Namespace) -> int:
@@ -229,17 +228,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _process(
-    settings: Settings,
-    main_task: Coroutine[Any, Any, None],
-    new_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
-) -> int:
+def _process(settings: Settings, main_task: Coroutine[Any, Any, None]) -> int:
     """Run a process until it is told to stop."""
     from mcp_operator.core import logs
 
     logs.configure(settings.log_level, settings.log_format)
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(main_task)
+    asyncio.run(main_task)
     return EXIT_OK
 
 

@@ -1,7 +1,7 @@
 """An operator that believes to be in a pod: it reads the files of a service account.
 
-That is how it runs in a cluster, without the 40 MB that the reading of a kubeconfig takes. The
-files are seen by this one process only, in a mount namespace of its own.
+That is how it runs in a cluster. The files are seen by this one process only, in a mount namespace
+of its own.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import yaml
 
 from mcp_operator.builders.resources import SERVICEACCOUNTS
 from mcp_operator.core.meta import Key
-from mcp_operator.runtime.access import SERVICE_ACCOUNT
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.configuration import SERVICE_ACCOUNT
 from support.bound_rights import CLUSTER_ROLE_BINDINGS
 from support.operator_process import OperatorProcess
 

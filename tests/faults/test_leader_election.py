@@ -16,7 +16,7 @@ from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import LeadershipLostError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
-from support.elections import live_on
+from support.elections import no_exit
 from support.operator_process import OperatorProcess
 from support.shop import Shop
 from support.waiting import eventually
@@ -47,7 +47,7 @@ class Replica:
             **times,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
-            end_process_in=live_on,
+            exit_process=no_exit,
         )
         self.task = asyncio.create_task(self.elector.run(self._lead))
 

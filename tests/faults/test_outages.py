@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 
 import pytest
+from aiohttp import ClientTimeout
 
 from faults.actions import Lines, edit
 from faults.mirror import Mirror, mirrored
@@ -13,7 +14,6 @@ from faults.outages import SHORTEST_PAUSES, blindness, storm
 from faults.proxy import FaultProxy
 from faults.stability import stable
 from faults.teams import everything, without
-from mcp_operator.core.connections import Limits
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime import client as client_module
 from mcp_operator.runtime.client import Client
@@ -93,7 +93,7 @@ async def everyone_listed(proxy: FaultProxy, watches: int) -> bool:
 async def test_watches_that_fall_silent_are_given_up_and_what_they_missed_is_found(
     shop: Shop, operator: Operator, proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_WATCH_LIMITS", Limits(silence=2))
+    monkeypatch.setattr(client_module, "_WATCH_TIMEOUT", ClientTimeout(sock_read=2))
     watches = len(proxy.kill())
     await eventually(lambda: reopened(proxy), watches)
     proxy.stall()

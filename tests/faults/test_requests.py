@@ -15,13 +15,14 @@ from faults.actions import drop, drop_answer, failure, hang
 from faults.proxy import FaultProxy
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
-from mcp_operator.runtime.access import Access
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.kubernetes import Configuration
 from mcp_operator.runtime.reconcile import Result
 from mcp_operator.runtime.transport import Transport
 from support.objects import CONFIG_MAPS
+from support.scripted_api import configuration
 from support.waiting import eventually
 
 
@@ -142,11 +143,10 @@ async def pod_client(
 ) -> AsyncIterator[Client]:
     """A client that reads its token and CA from files, as in a pod."""
 
-    def read() -> Access:
-        return Access(proxy.url, f"Bearer {token.read_text().strip()}", ca.read_text())
-
-    async def load() -> Access:
-        return await asyncio.to_thread(read)
+    async def load() -> Configuration:
+        made = configuration(proxy.url, (await asyncio.to_thread(token.read_text)).strip())
+        made.ssl_ca_cert = str(ca)
+        return made
 
     metrics = RuntimeMetrics(new_registry())
     transport = Transport(

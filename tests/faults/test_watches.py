@@ -8,13 +8,13 @@ import json
 import math
 
 import pytest
+from aiohttp import ClientTimeout
 
 from faults.actions import Action, Lines, answer, ask_for, cut, edit, error_line, failure, hang
 from faults.lines import swapped, twice
 from faults.mirror import Mirror, a_map, mirrored, opened
 from faults.outages import EXPIRED, SHORTEST_PAUSES, blindness
 from faults.proxy import FaultProxy
-from mcp_operator.core.connections import Limits
 from mcp_operator.core.meta import (
     Key,
     Resource,
@@ -113,8 +113,8 @@ async def test_a_dead_connection_is_noticed_by_its_silence(
     monkeypatch: pytest.MonkeyPatch,
     silence: str,
 ) -> None:
-    assert client_module._WATCH_LIMITS.silence == WATCH_IDLE <= 70
-    monkeypatch.setattr(client_module, "_WATCH_LIMITS", Limits(silence=0.5))
+    assert client_module._WATCH_TIMEOUT.sock_read == WATCH_IDLE <= 70
+    monkeypatch.setattr(client_module, "_WATCH_TIMEOUT", ClientTimeout(sock_read=0.5))
     if silence == "of the answer":
         proxy.on(WATCH, hang())
         proxy.kill()

@@ -7,12 +7,12 @@ import json
 from typing import NamedTuple
 
 import pytest
+from aiohttp import ClientTimeout
 
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
 from mcp_operator.builders.resources import CHILDREN, PODS
-from mcp_operator.core.connections import Limits
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.transport import Request
@@ -61,7 +61,7 @@ async def judge(client: Client, resource: Resource, obj: Object) -> Verdict:
         },
         headers={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
         data=json.dumps(obj).encode(),
-        limits=Limits(total=30),
+        timeout=ClientTimeout(total=30),
     )
     answer = await client._transport._authorized(request)
     body = json.loads(await answer.read())

@@ -100,15 +100,15 @@ class SteppedClock:
         return datetime.now(UTC) + self.offset
 
 
-def live_on(_: float | None) -> None:
-    """Set no alarm: the process is that of the tests."""
+def no_exit() -> None:
+    """Go on: the process is that of the tests."""
 
 
 def elector(
     client: FakeClient,
     identity: str = "one",
     clock: Clock | None = None,
-    end_process_in: Callable[[float | None], None] = live_on,
+    exit_process: Callable[[], object] = no_exit,
 ) -> LeaderElector:
     return LeaderElector(
         client,
@@ -117,7 +117,7 @@ def elector(
         identity=identity,
         clock=clock or SystemClock(),
         metrics=client.metrics,
-        end_process_in=end_process_in,
+        exit_process=exit_process,
     )
 
 

@@ -5,13 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from collections.abc import Callable
 from contextlib import suppress
-
-from mcp_operator.core.connections import Connections, Limits
-from mcp_operator.core.http1 import Answer
-
-GET = b"GET / HTTP/1.1\r\nHost: api\r\n\r\n"
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -24,11 +18,6 @@ class Peer:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-
-    @property
-    def unsent(self) -> int:
-        """Bytes that the client does not take."""
-        return self._writer.transport.get_write_buffer_size()
 
     async def begun(self) -> bytes:
         """Return the head of the next request."""
@@ -100,33 +89,3 @@ class RawServer:
         peer = Peer(reader, writer)
         self.peers.append(peer)
         self._new.put_nowait(peer)
-
-
-def asking(
-    connections: Connections,
-    body: bytes = b"",
-    *,
-    guard: Callable[[], None] = lambda: None,
-    limits: Limits = Limits(),  # noqa: B008  # it is frozen
-) -> asyncio.Task[Answer]:
-    """Begin a request: a GET, or a PUT if it has a body."""
-    head = GET
-    if body:
-        head = b"PUT / HTTP/1.1\r\nHost: api\r\nContent-Length: %d\r\n\r\n" % len(body)
-    return asyncio.create_task(connections.ask(head, body, guard=guard, limits=limits))
-
-
-async def exchange(connections: Connections, server: RawServer, answer: bytes = OK) -> Peer:
-    """Make a request on a new connection, have it answered, and return the connection."""
-    task = asking(connections)
-    peer = await server.accept()
-    await peer.answer(answer)
-    await (await task).read()
-    return peer
-
-
-async def again(connections: Connections, peer: Peer) -> bytes:
-    """Make a request that comes over a connection that is there."""
-    task = asking(connections)
-    await peer.answer()
-    return await (await task).read()

@@ -14,9 +14,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.access import Access
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.transport import AccessLoader, Transport
+from mcp_operator.runtime.configuration import BEARER, ConfigurationLoader
+from mcp_operator.runtime.kubernetes import Configuration
+from mcp_operator.runtime.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -128,20 +129,28 @@ def failure(status: int, reason: str = "", message: str = "no", **details: Any) 
     }
 
 
+def configuration(url: str, token: str = "secret") -> Configuration:  # noqa: S107  # opens nothing
+    """Return a configuration as the loaders make it."""
+    made = Configuration()
+    made.host = url
+    made.api_key[BEARER] = f"Bearer {token}"
+    return made
+
+
 @asynccontextmanager
 async def scripted_client(
     api: ScriptedApi,
     metrics: RuntimeMetrics,
     *,
-    load: AccessLoader | None = None,
+    load: ConfigurationLoader | None = None,
     refresh_every: float = 60.0,
 ) -> AsyncIterator[Client]:
     """Give a client of the scripted server."""
 
-    async def access() -> Access:
-        return Access(api.url, "Bearer secret")
+    async def scripted() -> Configuration:
+        return configuration(api.url)
 
-    load = load or access
+    load = load or scripted
     transport = Transport(
         load,
         await load(),

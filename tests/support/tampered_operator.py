@@ -3,9 +3,8 @@
     python tampered_operator.py DIRECTORY operator ...
 
 Files in the directory tell what to do: `clock` holds the hours by which the clock is wrong; where
-`freeze-asking` is, the process removes it and stops when it is about to ask whether it may send its
-next write, without an alarm that would end it when it goes on; and where `freeze-allowed` is, when
-that has just been allowed.
+`freeze` is, the process removes it and stops when it is about to ask whether it may send its next
+write.
 """
 
 from __future__ import annotations
@@ -13,17 +12,16 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mcp_operator.cli import main
-from mcp_operator.core.alarm import end_process_in
 from mcp_operator.core.clock import SystemClock
-from mcp_operator.core.http1 import Answer, Connection
+from mcp_operator.runtime.transport import Transport
 
 directory = Path(sys.argv.pop(1))
-ask = Connection.ask
+guarded = Transport._guarded
 
 
 def now(_: SystemClock) -> datetime:
@@ -34,31 +32,15 @@ def now(_: SystemClock) -> datetime:
     return datetime.now(UTC) + timedelta(hours=hours)
 
 
-async def freeze_and_ask(
-    self: Connection,
-    head: bytes,
-    body: bytes,
-    guard: Callable[[], None],
-    *,
-    within: float | None,
-    silence: float | None,
-) -> Answer:
-    def guard_and_freeze() -> None:
-        guard()
-        freeze("freeze-allowed")
-
-    def freeze(moment: str) -> None:
-        wish = directory / moment
-        if head.startswith(b"PATCH ") and wish.exists():
-            wish.unlink()
-            if moment == "freeze-asking":
-                end_process_in(None)
-            os.kill(os.getpid(), signal.SIGSTOP)
-
-    freeze("freeze-asking")
-    return await ask(self, head, body, guard_and_freeze, within=within, silence=silence)
+async def freeze_and_send(self: Transport, body: bytes) -> AsyncIterator[bytes]:
+    wish = directory / "freeze"
+    if b"holderIdentity" not in body and wish.exists():
+        wish.unlink()
+        os.kill(os.getpid(), signal.SIGSTOP)
+    async for part in guarded(self, body):
+        yield part
 
 
 SystemClock.now = now  # type: ignore[assignment, method-assign]  # of all who ask
-Connection.ask = freeze_and_ask  # type: ignore[method-assign]  # where it asks, then sends
+Transport._guarded = freeze_and_send  # type: ignore[method-assign]  # where it asks, then sends
 sys.exit(main())

@@ -15,7 +15,6 @@ from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import http_ask
 from mcp_operator.controllers.setup import add_controllers
-from mcp_operator.core.alarm import end_process_in, helping_threads
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key
@@ -35,6 +34,9 @@ FIELD_MANAGER = "mcp-operator"
 """Owns every field that the operator applies. It never changes: another name would leave the
 fields of the old one behind on every object."""
 
+EXIT_LEASE_LOST = 14
+"""The exit code of a process whose work did not stop before its lease ran out."""
+
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -45,7 +47,6 @@ async def run_operator(settings: OperatorSettings) -> None:
         OperatorError: It could not start, or must not go on.
     """
     metrics = RuntimeMetrics(new_registry())
-    asyncio.get_running_loop().set_default_executor(helping_threads())
     async with (
         _connected(settings, metrics) as client,
         # Apart, so that the lease is renewed even while all requests of the workers hang.
@@ -119,7 +120,7 @@ def _elector(settings: OperatorSettings, client: Client, identity: str) -> Leade
             retry_period=settings.retry_period,
             clock=SystemClock(),
             metrics=client.metrics,
-            end_process_in=end_process_in,
+            exit_process=lambda: os._exit(EXIT_LEASE_LOST),
         )
     except ValueError as error:
         raise SettingsError(f"--lease-duration and its kin do not fit: {error}") from error

@@ -10,14 +10,13 @@ import asyncio
 import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+import aiohttp
 from pydantic import BaseModel, ValidationError
+from yarl import URL
 
-from mcp_operator.core.connections import Connections, Limits, Server
-from mcp_operator.core.http1 import Answer
 from mcp_operator.core.meta import Key
 from mcp_operator.core.tasks import until_cancelled
 from mcp_operator.runtime.sources import Channel
@@ -30,7 +29,7 @@ WAIT_SECONDS = 5
 ANSWER_BYTES = 64 * 1024
 """An answer is a few hundred bytes; more than this is not one."""
 
-_LIMITS = Limits(connect=3.0, total=WAIT_SECONDS + 5.0)
+_TIMEOUT = aiohttp.ClientTimeout(sock_connect=3.0, total=WAIT_SECONDS + 5.0)
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """The pauses after questions that were not answered as hoped; the last one repeats."""
@@ -170,34 +169,35 @@ class _Answer(BaseModel):
 
 async def http_ask(pod: Pod, digest: str) -> str:
     """Ask over HTTP, `GET /catalog?digest=…&wait=…` on the management port; an `Ask`."""
-    server = Server(pod.ip, pod.port)
-    connections = Connections(server)
-    head = (
-        f"GET /catalog?digest={digest}&wait={WAIT_SECONDS} HTTP/1.1\r\n"
-        f"Host: {server.authority}\r\nConnection: close\r\n\r\n"
+    url = URL.build(
+        scheme="http",
+        host=pod.ip,
+        port=pod.port,
+        path="/catalog",
+        query={"digest": digest, "wait": str(WAIT_SECONDS)},
     )
     try:
-        answer = await connections.ask(head.encode(), guard=lambda: None, limits=_LIMITS)
-        body = await _at_most(ANSWER_BYTES, answer)
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as session,
+            session.get(url, allow_redirects=False) as response,
+        ):
+            body = await _at_most(ANSWER_BYTES, response)
     except TimeoutError as error:
         raise AskError("did not answer in time") from error
-    except OSError as error:
+    except (aiohttp.ClientError, OSError) as error:
         raise AskError(f"cannot be reached on port {pod.port}") from error
-    finally:
-        connections.close()
-    if answer.status != HTTPStatus.OK:
-        raise AskError(f"answered with HTTP status {answer.status}")
+    if response.status != HTTPStatus.OK:
+        raise AskError(f"answered with HTTP status {response.status}")
     try:
         return _Answer.model_validate_json(body).digest
     except ValidationError as error:
         raise AskError("gave an answer that is not a gateway's") from error
 
 
-async def _at_most(size: int, answer: Answer) -> bytes:
+async def _at_most(size: int, response: aiohttp.ClientResponse) -> bytes:
     body = b""
-    async with aclosing(answer.stream()) as parts:
-        async for part in parts:
-            body += part
-            if len(body) > size:
-                break
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) >= size:
+            break
     return body[:size]

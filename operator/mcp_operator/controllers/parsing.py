@@ -18,7 +18,7 @@ from mcp_operator.builders.catalog import (
 )
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding, InvalidError
 from mcp_operator.builders.references import References
-from mcp_operator.core.meta import LabelSelector, Object, generation_of, key_of, uid_of
+from mcp_operator.core.meta import UNREADABLE, LabelSelector, Object, generation_of, key_of, uid_of
 
 KEPT_GENERATIONS = 2
 """An event carries the object before and after a change; both are read more than once."""
@@ -110,6 +110,8 @@ def unreadable(raw: Object, error: InvalidError) -> Compiled:
 
 
 def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:
+    if UNREADABLE in raw:
+        return InvalidError(Reason.INVALID, raw[UNREADABLE]).finding
     try:
         if raw["kind"] == "MCPServer":
             server = MCPServer.model_validate(raw)

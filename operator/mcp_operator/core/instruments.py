@@ -17,7 +17,6 @@ class ControllerMetrics:
     """The families of controllers, for one of them."""
 
     def __init__(self, name: str, kind: str, metrics: RuntimeMetrics) -> None:
-        self._postpone = metrics.postpone
         self._total = {each: metrics.reconcile_total.labels(name, each).inc for each in RESULTS}
         self._errors = metrics.reconcile_errors.labels(name)
         self._time = metrics.reconcile_time.labels(name).observe
@@ -36,10 +35,10 @@ class ControllerMetrics:
 
     def observe(self, result: str, seconds: float) -> None:
         """Count one reconciliation."""
-        self._postpone(self._total[result], 1)
-        self._postpone(self._time, seconds)
-        self._postpone(self._kind_total[result], 1)
-        self._postpone(self._kind_time[result], seconds)
+        self._total[result](1)
+        self._time(seconds)
+        self._kind_total[result](1)
+        self._kind_time[result](seconds)
         if result in ERROR_RESULTS:
             self._errors.inc()
             self._kind_errors[result].inc()
@@ -66,7 +65,6 @@ class QueueMetrics:
         busy: Callable[[], list[float]],
     ) -> None:
         self._name = name
-        self._postpone = metrics.postpone
         self._depth = depth
         self._depths = metrics.queue_depth
         self._shown: set[int] = set()
@@ -81,15 +79,15 @@ class QueueMetrics:
 
     def added(self) -> None:
         """Count an item that was accepted."""
-        self._postpone(self._adds, 1)
+        self._adds(1)
 
     def waited(self, seconds: float) -> None:
         """Record how long an item waited for a worker."""
-        self._postpone(self._waited, seconds)
+        self._waited(seconds)
 
     def worked(self, seconds: float) -> None:
         """Record how long a worker had an item."""
-        self._postpone(self._worked, seconds)
+        self._worked(seconds)
 
     def show_depth(self, priority: int) -> None:
         """Expose the depth of a priority from now on."""
@@ -106,23 +104,22 @@ class RequestMetrics:
     def __init__(self, metrics: RuntimeMetrics, host: str) -> None:
         self._metrics = metrics
         self._host = host
-        self._postpone = metrics.postpone
         self._requests: dict[tuple[int, str], Callable[[float], None]] = {}
         self._durations = {m: metrics.request_duration.labels(m, host).observe for m in _METHODS}
         self._waits = {m: metrics.rate_limiter_duration.labels(m, host).observe for m in _METHODS}
 
     def waited(self, method: str, seconds: float) -> None:
         """Record how long a request waited for its slot."""
-        self._postpone(self._waits[method], seconds)
+        self._waits[method](seconds)
 
     def answered(self, method: str, status: int, seconds: float) -> None:
         """Record an answer, and the time until its head came."""
-        self._postpone(self._durations[method], seconds)
+        self._durations[method](seconds)
         count = self._requests.get((status, method))
         if count is None:
             count = self._metrics.requests.labels(_code(status), method, self._host).inc
             self._requests[status, method] = count
-        self._postpone(count, 1)
+        count(1)
 
     def retried(self, method: str, status: int) -> None:
         """Record that a request is sent again."""

@@ -7,10 +7,14 @@ between caches and readers, so they are read-only by contract.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 Object = dict[str, Any]
 """One Kubernetes object, as decoded from JSON."""
+
+UNREADABLE: Final = "mcp-operator.dev/unreadable"
+"""The field of an `Object`, beside its metadata, that says why the rest of it is missing. It holds
+the end of a sentence about the object, and is on no object of the API server."""
 
 
 class Key(NamedTuple):

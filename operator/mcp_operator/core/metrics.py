@@ -22,8 +22,6 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from mcp_operator.core.postponed import Postponed
-
 RESULTS: Final = ("success", "error", "requeue", "requeue_after", "terminal")
 """How one reconciliation ended, the values of the label `result` of `*_reconciliation_*`."""
 
@@ -62,14 +60,10 @@ class RuntimeMetrics:
     Args:
         registry: Where the families are registered; see `new_registry`.
         prefix: Begins the names of the families that count reconciliations by kind.
-
-    Attributes:
-        postpone: Takes what is recorded at each change.
     """
 
     def __init__(self, registry: CollectorRegistry, prefix: str = "mcp_operator") -> None:
         self.registry = registry
-        self.postpone = Postponed(registry)
         self._declare_reconciliations(prefix)
         self._declare_controllers()
         self._declare_queues()

@@ -20,7 +20,15 @@ import asyncio
 import logging
 import time
 
-from mcp_operator.core.meta import Key, Object, Resource, key_of, resource_version_of, uid_of
+from mcp_operator.core.meta import (
+    UNREADABLE,
+    Key,
+    Object,
+    Resource,
+    key_of,
+    resource_version_of,
+    uid_of,
+)
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.notification import Event, Handler
 from mcp_operator.runtime.selection import Selection
@@ -46,7 +54,6 @@ class Cache:
         self._selection = selection
         self._handlers: list[Handler] = []
         self._older: dict[Key, Object] = {}
-        self._postpone = metrics.postpone
         self._objects = metrics.informer_objects.labels(resource.kind).inc
         self._counted = 0
         self._last_event = metrics.informer_last_event.labels(resource.kind).set
@@ -78,10 +85,10 @@ class Cache:
         """Take note that the watch has told every change up to a version."""
         if resource_version.isdecimal():
             self.store.resource_version = int(resource_version)
-            self._postpone(self._version, self.store.resource_version)
-        self._postpone(self._objects, len(self.store) - self._counted)
+            self._version(self.store.resource_version)
+        self._objects(len(self.store) - self._counted)
         self._counted = len(self.store)
-        self._postpone(self._last_event, time.time())
+        self._last_event(time.time())
         self._older.clear()
 
     def complete(self, present: set[Key], resource_version: str) -> None:
@@ -133,6 +140,11 @@ class Cache:
             # Deleted and made anew while nobody looked: two events, as if it had been seen.
             self._delete(old, final_state_unknown=True)
             old = None
+        if UNREADABLE in obj and UNREADABLE not in (old or ()):
+            _log.warning(
+                "An object cannot be read; it is treated as invalid until it changes",
+                extra={"object": f"{self._resource.kind} {key}", "error": obj[UNREADABLE]},
+            )
         self.store.put(obj)
         if old is None:
             self._dispatch(Event("Created", None, obj, initial=not self.synced.is_set(), own=own))

@@ -2,9 +2,6 @@
 
 Every write goes through here, so this is the single seam for the informers' read-your-writes and
 for tests that inject faults.
-
-Of kubernetes_asyncio only the reading of kubeconfigs is used. Its import takes most of a second
-and 40 MB, so it waits until a kubeconfig is really needed: a pod needs none.
 """
 
 from __future__ import annotations
@@ -14,21 +11,20 @@ import math
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Unpack
+from typing import Any, Final, Protocol, TypeVar, Unpack
 
+from aiohttp import ClientTimeout
+from aiohttp.http_exceptions import LineTooLong
 from pydantic_core import to_json
 
-from mcp_operator.core.connections import Limits
-from mcp_operator.core.echoes import Echoes
-from mcp_operator.core.errors import SettingsError
-from mcp_operator.core.lines import LineSplitter, LineTooLongError
 from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime import wire
-from mcp_operator.runtime.access import Access, in_pod, pod_access, proxy_for
+from mcp_operator.runtime.configuration import in_cluster, load_kubeconfig, load_service_account
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
+from mcp_operator.runtime.kubernetes import Configuration
 from mcp_operator.runtime.selection import Selecting
-from mcp_operator.runtime.transport import Request, Transport
+from mcp_operator.runtime.transport import CONNECT_TIMEOUT, Request, Transport
 from mcp_operator.runtime.wire import JSON, Page, WatchEvent
 
 PAGE_SIZE: Final = 500
@@ -44,12 +40,16 @@ WATCH_SECONDS: Final = (300, 600)
 """The server ends a watch after a time between these; client-go, tools/cache/reflector.go."""
 
 LINE_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes. An object is at most 1.5 MiB (etcd, --max-request-bytes), so a longer line is garbage."""
+"""Bytes of the longest line of a watch. An object has at most 1.5 MiB (etcd, --max-request-bytes),
+so a longer line is garbage."""
 
 TOKEN_REFRESH: Final = 60.0
 """Seconds; client-go, transport/token_source.go. Tokens in pods last an hour."""
 
-_WATCH_LIMITS: Final = Limits(silence=WATCH_IDLE)
+_WATCH_TIMEOUT: Final = ClientTimeout(sock_connect=CONNECT_TIMEOUT, sock_read=WATCH_IDLE)
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 WriteObserver = Callable[[Resource, Object], None]
 """Is told the object that the server returned for a write."""
@@ -69,7 +69,6 @@ class Client:
         self._transport = transport
         self._field_manager = field_manager
         self._observers: list[WriteObserver] = []
-        self._echoes = Echoes[Any](wire.decode)
 
     @classmethod
     async def connect(
@@ -96,14 +95,14 @@ class Client:
         Raises:
             SettingsError: No configuration was found, or it cannot be used.
         """
-        pod = kubeconfig is None and not context and in_pod()
+        pod = kubeconfig is None and not context and in_cluster()
 
-        def read() -> Access:
-            return pod_access() if pod else _kubeconfig_access(kubeconfig, context)
+        async def load() -> Configuration:
+            return await (load_service_account() if pod else load_kubeconfig(kubeconfig, context))
 
         transport = Transport(
-            lambda: asyncio.to_thread(read),
-            await asyncio.to_thread(read),
+            load,
+            await load(),
             refresh_every=TOKEN_REFRESH if pod else math.inf,
             user_agent=user_agent,
             metrics=metrics,
@@ -154,7 +153,7 @@ class Client:
                 query=query or {},
                 headers={"Accept": JSON, "Content-Type": JSON, **(headers or {})},
                 data=None if body is None else to_json(body),
-                limits=Limits(total=timeout),
+                timeout=ClientTimeout(total=timeout, sock_connect=CONNECT_TIMEOUT),
             )
         )
 
@@ -164,7 +163,7 @@ class Client:
         Raises:
             ApiError: `is_not_found`, among others.
         """
-        return wire.clean(wire.decode(await self.request("GET", resource.path(*key))), resource)
+        return await _read(wire.read, await self.request("GET", resource.path(*key)), resource)
 
     async def list_pages(
         self, resource: Resource, *, limit: int = PAGE_SIZE, **selecting: Unpack[Selecting]
@@ -181,8 +180,9 @@ class Client:
         accept = _accept(selecting, "PartialObjectMetadataList")
         path = resource.path(selecting.get("namespace", ""))
         while True:
-            # No name for the body: it takes a megabyte, and would be there beside the next.
-            page = wire.page(await self.request("GET", path, query=query, headers=accept), resource)
+            body = await self.request("GET", path, query=query, headers=accept)
+            page = await _read(wire.page, body, resource)
+            del body  # it takes a megabyte, and would be there beside the next
             yield page
             if not page.next:
                 return
@@ -222,17 +222,17 @@ class Client:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
         headers = _accept(selecting, "PartialObjectMetadata")
         path = resource.path(selecting.get("namespace", ""))
-        request = Request("GET", path, query, headers, None, _WATCH_LIMITS)
+        request = Request("GET", path, query, headers, None, _WATCH_TIMEOUT)
         opened = False
         try:
-            async with self._transport.stream(request) as answer:
+            async with self._transport.stream(request) as response:
                 opened = True
-                splitter = LineSplitter(LINE_LIMIT)
-                async for chunk in answer.stream():
-                    for line in splitter.feed(chunk):
-                        yield wire.watch_event(line, resource, self._echoes)
-        except LineTooLongError as error:
-            raise ApiError(NO_ANSWER, MALFORMED, str(error), request=str(request)) from error
+                while line := await response.content.readline(max_line_length=LINE_LIMIT):
+                    if line.endswith(b"\n"):  # else the stream broke off within it
+                        yield await _read(wire.watch_event, line, resource)
+        except LineTooLong as error:
+            text = f"a line of the watch is longer than {LINE_LIMIT} bytes"
+            raise ApiError(NO_ANSWER, MALFORMED, text, request=str(request)) from error
         except ApiError as error:
             if not (opened and error.reason == LOST):
                 raise
@@ -317,17 +317,30 @@ class Client:
     ) -> Object:
         query = query or {"fieldManager": self._field_manager}
         headers = {"Content-Type": content_type}
-        self._echoes.expected += 1
-        try:
-            raw = await self.request(method, path, query=query, body=body, headers=headers)
-        finally:
-            self._echoes.expected -= 1
-        answer: Object = self._echoes.read(raw.removesuffix(b"\n"))
+        raw = await self.request(method, path, query=query, body=body, headers=headers)
+        answer = await _read(wire.read, raw, resource)
         if answer.get("kind") == resource.kind:  # some subresources answer with another kind
-            wire.clean(answer, resource)
             for observer in self._observers:
                 observer(resource, answer)
         return answer
+
+
+class _Reader(Protocol[T_co]):
+    """One of the functions of `wire` that read an answer."""
+
+    def __call__(self, body: bytes, resource: Resource, /, *, cut: bool = False) -> T_co: ...
+
+
+async def _read(reader: _Reader[T], body: bytes, resource: Resource) -> T:
+    """Read an answer, which may hold an object that is nested too deeply to be read whole.
+
+    Whoever may write one object must not be able to keep all others from being read. To leave out
+    what is too deep may take half a second, which a thread spends without stopping the event loop.
+    """
+    try:
+        return reader(body, resource)
+    except wire.TooDeepError:
+        return await asyncio.to_thread(reader, body, resource, cut=True)
 
 
 def _query(selecting: Selecting) -> dict[str, str]:
@@ -338,36 +351,3 @@ def _query(selecting: Selecting) -> dict[str, str]:
 
 def _accept(selecting: Selecting, partial_kind: str) -> dict[str, str]:
     return {"Accept": wire.partial(partial_kind) if selecting.get("metadata_only") else JSON}
-
-
-def _kubeconfig_access(path: Path | None, context: str) -> Access:
-    """Read a kubeconfig, running its exec plugin if it has one. Blocks: call it in a thread."""
-    from kubernetes_asyncio import client, config  # noqa: PLC0415  # slow: see the module's text
-
-    configuration = client.Configuration()
-    try:
-        asyncio.run(
-            config.load_kube_config(
-                config_file=str(path) if path else None,
-                context=context or None,
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        )
-    except (config.ConfigException, OSError, TypeError, ValueError, AssertionError) as error:
-        where = str(path) if path else "KUBECONFIG or ~/.kube/config"
-        raise SettingsError(
-            f"the kubeconfig {where} cannot be used: {error or 'it is incomplete'}. "
-            "Name another file or context"
-        ) from error
-    ca = configuration.ssl_ca_cert
-    return Access(
-        configuration.host,
-        configuration.api_key.get("BearerToken", "").strip(),
-        ca=Path(ca).read_text() if ca else "",
-        client_certificate=configuration.cert_file or "",
-        client_key=configuration.key_file or "",
-        verify=configuration.verify_ssl,
-        server_name=configuration.tls_server_name or "",
-        proxy=configuration.proxy or proxy_for(configuration.host),
-    )

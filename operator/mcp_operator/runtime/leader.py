@@ -51,9 +51,8 @@ class LeaderElector:
         retry_period: Seconds between renewals. Others look three to five times as often.
         clock: Tells the time that is written into the lease.
         metrics: Shows who leads.
-        end_process_in: Sees to it that the process ends in so many seconds, in whatever state it
-            is then, unless called again before, with None for never; see `core.alarm`. That is to
-            be at the end of the lease, because two leaders at a time are worse than none.
+        exit_process: Ends the process at once. Called if the lease runs out before the work has
+            stopped, because two leaders at a time are worse than none.
 
     Raises:
         ValueError: The times do not grow from `retry_period` to `lease_duration`.
@@ -69,7 +68,7 @@ class LeaderElector:
     retry_period: float = 2.0
     clock: Clock
     metrics: RuntimeMetrics
-    end_process_in: Callable[[float | None], None]
+    exit_process: Callable[[], object]
 
     def __post_init__(self) -> None:
         if not self.retry_period < self.renew_deadline < self.lease_duration:
@@ -154,15 +153,13 @@ class LeaderElector:
         """Stop working, then renewing, then let others lead; all before the lease runs out."""
         work.cancel()
         left = self._renewed_at + self.lease_duration - self._now()
-        if not (await asyncio.wait({work}, timeout=left / 2))[0]:
-            _log.warning(
-                "Work is slow to stop; the process ends if the lease does", extra=self._who()
-            )
+        if not (await asyncio.wait({work}, timeout=max(0.0, left)))[0]:
+            _log.error("Work has not stopped while the lease was held: exit", extra=self._who())
+            self.exit_process()
             await asyncio.wait({work})
         held = not renewing.done()
         renewing.cancel()
         await asyncio.wait({renewing})
-        self.end_process_in(None)
         self._set_leads(leads=False)
         if held:
             await self._release()
@@ -207,7 +204,6 @@ class LeaderElector:
         self._written = self._spec(lease.get("spec", {}))
         self._observe(await write(LEASES, {**lease, "spec": self._written}))
         self._renewed_at = sent
-        self.end_process_in(sent + self.lease_duration - self._now())
         return True
 
     async def _release(self) -> None:

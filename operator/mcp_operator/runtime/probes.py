@@ -1,18 +1,21 @@
-"""The two small HTTP servers of a manager: one for metrics, one for the kubelet's probes.
+"""The two small web servers of a manager: one for metrics, one for the kubelet's probes.
 
-They are apart so that metrics can be exposed to a monitoring system and probes to the kubelet only.
+They are separate so that metrics can be exposed to a monitoring system and probes only to the
+kubelet.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Self
 
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
-from mcp_operator.core.pages import Page, PageServer, Question
+from mcp_operator.core.errors import OperatorError
 
 ALL_INTERFACES: Final = ""
 """As a host: every address, IPv4 and IPv6, since a pod's may be of either family."""
@@ -33,38 +36,77 @@ class Checks:
             raise ValueError(f"there is a check {name!r} already")
         self._checks[name] = check
 
-    def page(self, question: Question) -> Page:
+    async def handle(self, request: web.Request) -> web.Response:
         """Answer like the API server's own probes: `ok`, or with `?verbose` a line per check."""
         problems = {name: check() for name, check in self._checks.items()}
+        healthy = not any(problems.values())
+        if healthy and "verbose" not in request.query:
+            return web.Response(text="ok")
         lines = [
             f"[-]{name} failed: {problem}" if problem else f"[+]{name} ok"
             for name, problem in problems.items()
         ]
-        healthy = not any(problems.values())
-        if healthy and "verbose" not in question.query:
-            return Page(b"ok")
-        lines.append(f"{question.path.strip('/')} check {'passed' if healthy else 'failed'}\n")
+        lines.append(f"{request.path.strip('/')} check {'passed' if healthy else 'failed'}\n")
         status = HTTPStatus.OK if healthy else HTTPStatus.SERVICE_UNAVAILABLE
-        return Page("\n".join(lines).encode(), status)
+        return web.Response(text="\n".join(lines), status=status)
 
 
-def metrics_server(
-    registry: CollectorRegistry, port: int, host: str = ALL_INTERFACES
-) -> PageServer:
-    """Return a server of `/metrics`, in OpenMetrics or Prometheus text as the client asks.
+class WebServer:
+    """Serves an application while its `async with` block runs.
 
-    It renders on the event loop, where what it reads holds still. The figures of the process come
-    from files in /proc, which answer from memory.
+    Args:
+        application: What to serve.
+        host: The address to listen on.
+        port: The port to listen on; 0 takes any free one.
     """
 
-    def page(question: Question) -> Page:
-        encode, content_type = choose_encoder(question.accept)
-        return Page(encode(registry), content_type=content_type)
+    def __init__(self, application: web.Application, host: str, port: int) -> None:
+        # Handlers never wait, and whoever asks here asks again: shutdown need not wait either.
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
+        self._host, self._port = host, port
+        self._listening = asyncio.Event()
 
-    return PageServer(port, {"/metrics": page}, host=host)
+    async def __aenter__(self) -> Self:
+        """Listen.
+
+        Raises:
+            OperatorError: The address is not available.
+        """
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self._host, self._port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise OperatorError(
+                f"cannot listen on {self._host}:{self._port}: {error.strerror}; choose another port"
+            ) from error
+        self._listening.set()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def port(self) -> int:
+        """Return the port that the server listens on, once it does."""
+        await self._listening.wait()
+        return int(self._runner.addresses[0][1])
 
 
-def health_server(live: Checks, ready: Checks, port: int, host: str = ALL_INTERFACES) -> PageServer:
+def metrics_server(registry: CollectorRegistry, port: int, host: str = ALL_INTERFACES) -> WebServer:
+    """Return a server of `/metrics`, in OpenMetrics or Prometheus text as the client asks."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+    application = web.Application()
+    application.router.add_get("/metrics", metrics)
+    return WebServer(application, host, port)
+
+
+def health_server(live: Checks, ready: Checks, port: int, host: str = ALL_INTERFACES) -> WebServer:
     """Return a server of `/livez`, `/readyz`, and `/healthz`, the old name of the first."""
-    pages = {"/livez": live.page, "/healthz": live.page, "/readyz": ready.page}
-    return PageServer(port, pages, host=host)
+    application = web.Application()
+    for path, checks in (("/livez", live), ("/healthz", live), ("/readyz", ready)):
+        application.router.add_get(path, checks.handle)
+    return WebServer(application, host, port)

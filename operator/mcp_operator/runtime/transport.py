@@ -1,29 +1,61 @@
-"""Sends requests to the API server: connections, credentials, retries, load and metrics."""
+"""Sends requests to the API server: session, credentials, retries, concurrency and metrics."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
-from mcp_operator.core.connections import Connections, Limits, NoConnectionError, Server
-from mcp_operator.core.errors import OperatorError, SettingsError
-from mcp_operator.core.http1 import Answer
+import aiohttp
+from yarl import URL
+
+from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.instruments import RequestMetrics
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.access import Access
+from mcp_operator.runtime.configuration import BEARER, ConfigurationLoader
 from mcp_operator.runtime.errors import LOST, NO_ANSWER, REFUSED, ApiError
+from mcp_operator.runtime.kubernetes import ApiClient, Configuration
 from mcp_operator.runtime.retry import retry_delay
 
-_PLAIN: Final = re.compile(r"[\w./:~-]*", re.ASCII)
-"""Paths that need no encoding, as nearly all do."""
+CONNECT_TIMEOUT: Final = 10.0
+"""Seconds for a new connection."""
+
+KEEP_ALIVE: Final = 30.0
+"""Seconds for which an idle connection is kept. Load balancers drop idle connections after a minute
+or more, and a request that crosses such a close is lost."""
+
+_BODY_CHUNK: Final = 1 << 16
+
+_SOCKET_OPTIONS: Final = (
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, getattr(socket, name), value)
+        for name, value in (
+            *(("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)),  # seconds
+            ("TCP_USER_TIMEOUT", 5000),  # milliseconds
+        )
+        if hasattr(socket, name)  # macOS has the second alone
+    ),
+)
+"""Probes at twice the interval of Go's net.Dialer keep firewalls from forgetting quiet connections.
+
+Data that is not acknowledged is given up after 5 s. The kernel would try for minutes, and a write
+would arrive when the network is back and another process leads."""
+
+_NOT_CONNECTED: Final = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -37,36 +69,31 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     data: bytes | None
-    limits: Limits
+    timeout: aiohttp.ClientTimeout
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
-AccessLoader = Callable[[], Awaitable[Access]]
-"""Reads the access anew. Raises an OperatorError where it cannot be read."""
-
-
 class Transport:
-    """Connections to one API server, whose credentials and CA may change under way.
+    """A session with one API server, whose credentials and CA may change.
 
     Args:
-        load: Reads the access.
-        access: What it read first.
-        refresh_every: Seconds after which it is read again; a 401 makes it read at once.
+        load: Reads the configuration.
+        configuration: What it read first.
+        refresh_every: Seconds after which it is read again; a 401 causes that at once.
         user_agent: Names this program to the server.
         metrics: Where requests are measured.
-        max_in_flight: Requests at a time, watches not counted.
+        max_in_flight: Concurrent requests, not counting watches.
 
     Attributes:
-        guard: Is asked before anything of a body leaves this process, and raises an OperatorError
-            if it must not.
+        guard: Called before each part of a body is sent; raises an OperatorError to prevent that.
     """
 
     def __init__(
         self,
-        load: AccessLoader,
-        access: Access,
+        load: ConfigurationLoader,
+        configuration: Configuration,
         *,
         refresh_every: float,
         user_agent: str,
@@ -75,37 +102,35 @@ class Transport:
     ) -> None:
         self.guard: Callable[[], None] = lambda: None
         self._load = load
-        self._access = access
+        self._configuration = configuration
         self._refresh_every = refresh_every
         self._refresh_at = asyncio.get_running_loop().time() + refresh_every
         self._refreshing = asyncio.Lock()
         self._user_agent = user_agent
-        self._metrics = RequestMetrics(metrics, access.host)
+        self._metrics = RequestMetrics(metrics, urlsplit(str(configuration.host)).netloc)
         self._slots = asyncio.Semaphore(max_in_flight)
-        self._connections: list[Connections] = []
-        self._is_closed = False
-        self._head = self._prefix = ""
+        self._clients: list[ApiClient] = []
+        self._settings: tuple[Any, ...] = ()
 
     async def open(self) -> None:
-        """Make the connections for the present access.
+        """Make the session.
 
         Raises:
-            SettingsError: The credentials cannot be sent.
+            OSError: A certificate or key cannot be read, or is not one (`ssl.SSLError`).
         """
-        await self._connect(self._access)
+        await self._use(self._configuration)
 
     async def close(self) -> None:
-        """Close all connections; watches under way end."""
-        self._is_closed = True
-        for connections in self._connections:
-            connections.close()
+        """Close all connections; running watches end."""
+        for client in self._clients:
+            await client.close()
 
     async def send(self, request: Request) -> bytes:
-        """Send a request, again where that is safe, and return the answer's body.
+        """Send a request, again where that is safe, and return the response's body.
 
         Raises:
             ApiError: The server refused, or could not be reached.
-            OperatorError: The guard refused; then nothing is sent any more.
+            OperatorError: The guard refused.
         """
         loop = asyncio.get_running_loop()
         attempt = 0
@@ -114,8 +139,8 @@ class Transport:
             try:
                 async with self._slots:
                     self._metrics.waited(request.method, loop.time() - asked)
-                    async with self.stream(request) as answer:
-                        return await answer.read()
+                    async with self.stream(request) as response:
+                        return await response.read()
             except ApiError as error:
                 delay = retry_delay(request.method, attempt, error)
                 if delay is None:
@@ -125,109 +150,182 @@ class Transport:
             await asyncio.sleep(delay)
 
     @asynccontextmanager
-    async def stream(self, request: Request) -> AsyncIterator[Answer]:
-        """Send a request once and give its answer, whose body is still to be read.
+    async def stream(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request once and give the response, whose body is still to be read.
 
         Raises:
             ApiError: The server refused, or could not be reached, or the body broke off.
+            OperatorError: The guard refused.
         """
         if asyncio.get_running_loop().time() >= self._refresh_at:
-            await self._refresh(self._access)
+            await self._refresh(self._configuration)
         try:
-            answer = await self._authorized(request)
+            response = await self._authorized(request)
             try:
-                if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-                    body = await answer.read()
-                    raise ApiError.from_answer(answer.status, answer.headers, body, str(request))
-                yield answer
+                if response.status >= HTTPStatus.MULTIPLE_CHOICES:
+                    body = await response.read()
+                    raise ApiError.from_answer(
+                        response.status, response.headers, body, str(request)
+                    )
+                yield response
             finally:
-                answer.close()
-        except NoConnectionError as error:
+                _end(response)
+        except _NOT_CONNECTED as error:
             self._metrics.answered(request.method, NO_ANSWER, 0.0)
             raise ApiError(NO_ANSWER, REFUSED, str(error), request=str(request)) from error
-        except OSError as error:
-            raise ApiError(NO_ANSWER, LOST, str(error), request=str(request)) from error
+        except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
+            if isinstance(error.__cause__, OperatorError):  # the guard's, while the body was sent
+                raise error.__cause__ from None
+            text = str(error) or "the server did not answer in time"
+            raise ApiError(NO_ANSWER, LOST, text, request=str(request)) from error
 
-    async def _authorized(self, request: Request) -> Answer:
-        """Send the request, and once more with a new token if the server no longer takes ours."""
-        access = self._access
-        answer = await self._ask(request)
-        if answer.status == HTTPStatus.UNAUTHORIZED:
-            await answer.read()  # nothing is left open while the token is read
-            if await self._refresh(access):
-                return await self._ask(request)
-        return answer
+    async def _authorized(self, request: Request) -> aiohttp.ClientResponse:
+        """Send a request, and once more with a new token if the server rejects the present one."""
+        configuration = self._configuration
+        response = await self._request(request)
+        if response.status == HTTPStatus.UNAUTHORIZED:
+            await response.read()
+            if await self._refresh(configuration):
+                return await self._request(request)
+        return response
 
-    async def _ask(self, request: Request) -> Answer:
-        loop = asyncio.get_running_loop()
-        began, pool = loop.time(), self._connections[-1]
-        head, data = self._head_of(request), request.data or b""
-        answer = await pool.ask(head, data, guard=self.guard, limits=request.limits)
-        self._metrics.answered(request.method, answer.status, loop.time() - began)
-        return answer
+    async def _request(self, request: Request) -> aiohttp.ClientResponse:
+        loop, configuration = asyncio.get_running_loop(), self._configuration
+        headers = dict(request.headers)
+        if token := configuration.api_key.get(BEARER):
+            headers["Authorization"] = token
+        body = None
+        if request.data:
+            headers["Content-Length"] = str(len(request.data))
+            body = self._guarded(request.data)
+        proxy, login = _proxy(configuration.proxy)
+        began = loop.time()
+        # Not `call_api`, which encodes bodies and decodes answers; see the docs of the runtime.
+        response: aiohttp.ClientResponse
+        response = await self._clients[-1].rest_client.pool_manager.request(
+            request.method,
+            _url(configuration.host, request),
+            headers=headers,
+            data=body,
+            timeout=request.timeout,
+            allow_redirects=False,
+            proxy=proxy,
+            proxy_headers=login,
+            server_hostname=configuration.tls_server_name,
+        )
+        self._metrics.answered(request.method, response.status, loop.time() - began)
+        return response
 
-    def _head_of(self, request: Request) -> bytes:
-        path = request.path if _PLAIN.fullmatch(request.path) else quote(request.path)
-        query = f"?{_encoded(**request.query)}" if request.query else ""
-        headers = "".join([f"{name}: {value}\r\n" for name, value in request.headers.items()])
-        headers += f"Content-Length: {len(request.data)}\r\n" if request.data else ""
-        line = f"{request.method} {self._prefix}{path}{query} HTTP/1.1"
-        return f"{line}\r\n{self._head}{headers}\r\n".encode("latin-1")
+    async def _guarded(self, body: bytes) -> AsyncIterator[bytes]:
+        """Give a body in parts; the session asks for each when it is about to send it.
 
-    async def _refresh(self, used: Access) -> bool:
-        """Read the access again, unless another task just did; tell whether it is a new one."""
+        A body that can be given only once also keeps aiohttp from sending a PUT or DELETE again by
+        itself when a kept connection turns out to be closed.
+        """
+        for start in range(0, len(body), _BODY_CHUNK):
+            self.guard()
+            yield body[start : start + _BODY_CHUNK]
+
+    async def _refresh(self, used: Configuration) -> bool:
+        """Load the configuration again, unless another task just did; tell whether it changed."""
         async with self._refreshing:
-            if self._access is used:
+            if self._configuration is used:
                 self._refresh_at = asyncio.get_running_loop().time() + self._refresh_every
                 try:
-                    await self._take(await self._load())
-                except OperatorError as error:
+                    await self._use(await self._load())
+                except (OperatorError, OSError) as error:
                     _log.warning(
-                        "Credentials could not be read; the old ones stay in use",
+                        "Cannot reload the credentials; the former ones stay in use",
                         extra={"error": str(error)},
                     )
-            return self._access is not used
+            return self._configuration is not used
 
-    async def _take(self, access: Access) -> None:
-        if access == self._access:
+    async def _use(self, configuration: Configuration) -> None:
+        settings = await asyncio.to_thread(_connection_settings, configuration)
+        if settings != self._settings:
+            context = await asyncio.to_thread(_tls, configuration)
+            # Requests and watches in progress finish on the former connections.
+            self._clients.append(await _api_client(configuration, context, self._user_agent))
+            self._settings = settings
+        elif configuration.api_key == self._configuration.api_key:
             return
-        if replace(access, authorization=self._access.authorization) == self._access:
-            self._head = _common_head(access, self._user_agent)
-            self._access = access
-        else:
-            await self._connect(access)  # requests under way finish on the old connections
-
-    async def _connect(self, access: Access) -> None:
-        head = _common_head(access, self._user_agent)
-        tls = await asyncio.to_thread(access.tls)
-        server = Server.at(access.server, tls=tls, name=access.server_name, proxy=access.proxy)
-        for former in self._connections:
-            former.retire()
-        self._connections.append(Connections(server))
-        self._access, self._head, self._prefix = access, head, urlsplit(access.server).path
-        if self._is_closed:
-            await self.close()
+        self._configuration = configuration
 
 
-@lru_cache(maxsize=16)  # of a write it is the same again and again, and a tenth of its cost
-def _encoded(**query: str) -> str:
-    return urlencode(query)
+def _end(response: aiohttp.ClientResponse) -> None:
+    """Close a connection whose response was not read to its end, without a farewell by TLS.
 
-
-def _common_head(access: Access, user_agent: str) -> str:
-    """Return the headers that all requests with an access have.
-
-    Raises:
-        SettingsError: A value would end its header, and begin another.
+    aiohttp waits for none, so the transport would outlive the session.
     """
-    headers = {
-        "Host": urlsplit(access.server).netloc.rpartition("@")[2],
-        "User-Agent": user_agent,
+    if response.connection is not None and response.connection.transport is not None:
+        response.connection.transport.abort()
+    response.close()
+
+
+def _url(host: str | None, request: Request) -> URL:
+    query = f"?{urlencode(request.query)}" if request.query else ""
+    return URL(f"{host}{quote(request.path)}{query}", encoded=True)
+
+
+def _proxy(url: str | None) -> tuple[URL | None, dict[str, str]]:
+    """Split a proxy's URL from its login, which aiohttp's errors would otherwise show."""
+    if not url:
+        return None, {}
+    proxy = URL(url)
+    if proxy.user is None:
+        return proxy, {}
+    login = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+    return proxy.with_user(None), {"Proxy-Authorization": login}
+
+
+def _connection_settings(configuration: Configuration) -> tuple[Any, ...]:
+    """Return all that requires new connections when it changes; reads files."""
+    files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
+    return (
+        *(configuration.host, configuration.proxy, configuration.tls_server_name),
+        *(configuration.verify_ssl, *(Path(file).read_bytes() if file else b"" for file in files)),
+    )
+
+
+def _tls(configuration: Configuration) -> ssl.SSLContext:
+    """Build the TLS context; reads files, and takes tens of milliseconds."""
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
+    # Many a cluster's CA lacks the extensions that Python 3.13 insists on; client-go does not.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _api_client(
+    configuration: Configuration, context: ssl.SSLContext, user_agent: str
+) -> ApiClient:
+    """Make a client with a session of our own.
+
+    The library's session looks into `~/.netrc` and the environment at each request, which costs
+    more than the request, and knows neither keepalive nor a limit to what is unacknowledged.
+    """
+    client = ApiClient(configuration)
+    await client.rest_client.close()
+    client.rest_client.pool_manager = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(
+            ssl=context, limit=0, keepalive_timeout=KEEP_ALIVE, socket_factory=_new_socket
+        ),
         # Compression costs both sides more time than a cluster's network saves.
-        "Accept-Encoding": "identity",
-        "Authorization": access.authorization,
-    }
-    for name, value in headers.items():
-        if not (value.isascii() and value.isprintable()):
-            raise SettingsError(f"the header {name} has a value that is not printable ASCII")
-    return "".join(f"{name}: {value}\r\n" for name, value in headers.items() if value)
+        headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+    )
+    return client
+
+
+def _new_socket(address: Any) -> socket.socket:
+    family, type_, protocol, *_ = address
+    made = socket.socket(family, type_, protocol)
+    made.settimeout(0)
+    for option in _SOCKET_OPTIONS:
+        made.setsockopt(*option)
+    return made

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final, Literal, NamedTuple
 
 from pydantic_core import from_json
 
-from mcp_operator.core.echoes import Echoes
-from mcp_operator.core.meta import Object, Resource
+from mcp_operator.core.meta import UNREADABLE, Object, Resource
 from mcp_operator.runtime.errors import MALFORMED, NO_ANSWER, ApiError
 
 JSON: Final = "application/json"
@@ -15,22 +15,20 @@ APPLY: Final = "application/apply-patch+yaml"
 """Server-side apply; JSON is YAML, too."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 
+MAX_DEPTH: Final = 200
+"""Levels of nesting that the decoder takes (jiter, DEFAULT_RECURSION_LIMIT). An API server accepts
+10,000 (Go, encoding/json, maxNestingDepth)."""
+
 _EXCERPT: Final = 100
-_MODIFIED: Final = b'{"type":"MODIFIED","object":'
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
+_STRING_OR_BRACKET: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_CUT: Final = "\0nested too deeply\0"
+_CUT_JSON: Final = b'"\\u0000nested too deeply\\u0000"'
 
-def decode(body: bytes | bytearray) -> Any:
-    """Decode JSON. Equal strings become one object: a third of the memory for cached objects.
 
-    Raises:
-        ApiError: It is no JSON (reason `MALFORMED`).
-    """
-    try:
-        return from_json(body, cache_strings="all")
-    except ValueError as error:
-        text = f"the answer is no JSON: {bytes(body[:_EXCERPT])!r}"
-        raise ApiError(NO_ANSWER, MALFORMED, text) from error
+class TooDeepError(ValueError):
+    """JSON is nested more deeply than the decoder takes; what is not can be read with `cut`."""
 
 
 class Page(NamedTuple):
@@ -59,8 +57,98 @@ def partial(kind: str) -> str:
     return f"application/json;as={kind};g=meta.k8s.io;v=v1"
 
 
-def clean(obj: Object, resource: Resource) -> Object:
-    """Make an object the same however it came; items of lists lack apiVersion and kind."""
+def read(body: bytes, resource: Resource, *, cut: bool = False) -> Object:
+    """Read an answer that is one object; one of another kind, as of subresources, is left as is.
+
+    Args:
+        body: The answer.
+        resource: The object's resource.
+        cut: Leave out what is nested too deeply, and say so in the object.
+
+    Raises:
+        ApiError: It is not an object in JSON (reason `MALFORMED`).
+        TooDeepError: It is nested too deeply, and `cut` was not asked for.
+    """
+    obj = _decode(body, cut=cut)
+    if not isinstance(obj, dict):
+        text = f"the answer is not an object: {bytes(body[:_EXCERPT])!r}"
+        raise ApiError(NO_ANSWER, MALFORMED, text)
+    return _clean(obj, resource, cut=cut) if obj.get("kind") == resource.kind else obj
+
+
+def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
+    """Read a list; see `read` for the arguments.
+
+    Raises:
+        ApiError: It is not a list (reason `MALFORMED`).
+        TooDeepError: It is nested too deeply, and `cut` was not asked for.
+    """
+    raw = _decode(body, cut=cut)
+    try:
+        metadata = raw["metadata"]
+        items = [_clean(item, resource, cut=cut) for item in raw.get("items") or ()]
+        return Page(items, metadata["resourceVersion"], metadata.get("continue", ""))
+    except (TypeError, KeyError, AttributeError) as error:
+        text = f"the answer is not a list of {resource}: {body[:_EXCERPT]!r}"
+        raise ApiError(NO_ANSWER, MALFORMED, text) from error
+
+
+def watch_event(line: bytes, resource: Resource, *, cut: bool = False) -> WatchEvent:
+    """Read one line of a watch; see `read` for the arguments.
+
+    Raises:
+        ApiError: It is an ERROR event, or not an event at all (reason `MALFORMED`).
+        TooDeepError: It is nested too deeply, and `cut` was not asked for.
+    """
+    raw = _decode(line, cut=cut)
+    try:
+        kind, obj = raw["type"], raw["object"]
+        if kind in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:
+            obj["metadata"]["resourceVersion"]  # an event without it is not one
+            return WatchEvent(kind, _clean(obj, resource, cut=cut))
+        if kind == "ERROR":
+            raise ApiError.from_status(obj, request=f"watch {resource}")
+    except (TypeError, KeyError, AttributeError) as error:
+        text = f"a watch sent something that is not an event: {bytes(line[:_EXCERPT])!r}"
+        raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}") from error
+    text = f"a watch sent an event of the unknown type {kind!r}"
+    raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}")
+
+
+def _decode(body: bytes, *, cut: bool) -> Any:
+    """Decode JSON. Equal strings become one object: a third of the memory of cached objects."""
+    try:
+        return from_json(_cut(body) if cut else body, cache_strings="all")
+    except ValueError as error:
+        if "recursion limit" in str(error):
+            raise TooDeepError(f"more than {MAX_DEPTH} levels of nesting") from error
+        text = f"the answer is not JSON: {bytes(body[:_EXCERPT])!r}"
+        raise ApiError(NO_ANSWER, MALFORMED, text) from error
+
+
+def _cut(body: bytes) -> bytes:
+    """Put a marker in the place of each value that is nested too deeply."""
+    parts: list[bytes] = []
+    depth = kept = 0
+    for found in _STRING_OR_BRACKET.finditer(body):
+        token = found[0]
+        if token in b"{[":
+            depth += 1
+            if depth == MAX_DEPTH + 1:
+                parts += (body[kept : found.start()], _CUT_JSON)
+        elif token in b"}]":
+            if depth == MAX_DEPTH + 1:
+                kept = found.end()
+            depth -= 1
+    parts.append(body[kept:])
+    return b"".join(parts)
+
+
+def _clean(obj: Object, resource: Resource, *, cut: bool) -> Object:
+    """Make an object the same however it came; items of lists lack apiVersion and kind.
+
+    Of an object that could not be read whole, only what names it is left, and `UNREADABLE` says so.
+    """
     obj["apiVersion"] = resource.api_version
     obj["kind"] = resource.kind
     metadata = obj["metadata"]
@@ -68,44 +156,23 @@ def clean(obj: Object, resource: Resource) -> Object:
     annotations = metadata.get("annotations")
     if annotations:
         annotations.pop(_LAST_APPLIED, None)
+    if cut and _has_cut(obj):
+        kept = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
+        status = obj.get("status")
+        if status is not None and not _has_cut(status):
+            kept["status"] = status
+        return kept | {UNREADABLE: f"it is nested about {MAX_DEPTH} levels deep or more"}
     return obj
 
 
-def page(body: bytes, resource: Resource) -> Page:
-    """Read a list.
-
-    Raises:
-        ApiError: It is no list (reason `MALFORMED`).
-    """
-    raw = decode(body)
-    try:
-        metadata = raw["metadata"]
-        items = [clean(item, resource) for item in raw.get("items") or ()]
-        return Page(items, metadata["resourceVersion"], metadata.get("continue", ""))
-    except (TypeError, KeyError, AttributeError) as error:
-        text = f"the answer is no list of {resource}: {body[:_EXCERPT]!r}"
-        raise ApiError(NO_ANSWER, MALFORMED, text) from error
-
-
-def watch_event(line: bytes | bytearray, resource: Resource, echoes: Echoes[Any]) -> WatchEvent:
-    """Read one line of a watch; `echoes` are the objects that answers to writes may tell of, too.
-
-    Raises:
-        ApiError: It is an ERROR event, or no event at all (reason `MALFORMED`).
-    """
-    if echoes and line.startswith(_MODIFIED) and line.endswith(b"}"):
-        raw = {"type": "MODIFIED", "object": echoes.read(bytes(line[len(_MODIFIED) : -1]))}
-    else:
-        raw = decode(line)
-    try:
-        kind, obj = raw["type"], raw["object"]
-        if kind in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:
-            obj["metadata"]["resourceVersion"]  # an event without it is none
-            return WatchEvent(kind, clean(obj, resource))
-        if kind == "ERROR":
-            raise ApiError.from_status(obj, request=f"watch {resource}")
-    except (TypeError, KeyError, AttributeError) as error:
-        text = f"a watch sent something that is no event: {bytes(line[:_EXCERPT])!r}"
-        raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}") from error
-    text = f"a watch sent an event of the unknown type {kind!r}"
-    raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}")
+def _has_cut(value: Any) -> bool:
+    left = [value]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif value == _CUT:
+            return True
+    return False

@@ -1,4 +1,7 @@
-"""Kubeconfigs, read by the library that is used for nothing else."""
+"""Kubeconfigs, as kubernetes_asyncio reads them.
+
+Not among the unit tests, because the library blocks while it reads files.
+"""
 
 from __future__ import annotations
 
@@ -6,81 +9,97 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from mcp_operator.core.errors import SettingsError
-from mcp_operator.core.meta import Object
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.configuration import BEARER, load_kubeconfig
+from support.certificates import Authority
+
+KUBECONFIG = """
+clusters: [{name: a, cluster: {server: "https://10.0.0.1:6443", %s}}]
+users: [{name: a, user: {%s}}]
+contexts: [{name: a, context: {cluster: a, user: a}}]
+current-context: a
+"""
 
 
-@pytest.fixture
-def kubeconfig(tmp_path: Path) -> Path:
-    path = tmp_path / "config"
-    content = {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "one",
-        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
-        "users": [{"name": "u", "user": {"token": "secret"}}],
-        "contexts": [{"name": "one", "context": {"cluster": "c", "user": "u"}}],
-    }
-    path.write_text(yaml.safe_dump(content))
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def kubeconfig(directory: Path, *, cluster: str = "", user: str = "token: secret") -> Path:
+    path = directory / "kubeconfig"
+    path.write_text(KUBECONFIG % (cluster, user))
     return path
 
 
-def set_user(kubeconfig: Path, user: Object) -> None:
-    content = yaml.safe_load(kubeconfig.read_text())
-    content["users"][0]["user"] = user
-    kubeconfig.write_text(yaml.safe_dump(content))
-
-
-async def connect(metrics: RuntimeMetrics, kubeconfig: Path, context: str = "") -> Client:
-    return await Client.connect(
-        kubeconfig=kubeconfig,
-        context=context,
-        field_manager="tests",
-        user_agent="tests/1",
-        metrics=metrics,
-    )
-
-
-async def test_a_kubeconfig_tells_server_and_token(
-    metrics: RuntimeMetrics, kubeconfig: Path
+async def test_the_proxy_is_that_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = await connect(metrics, kubeconfig)
-    access = client._transport._access
-    await client.close()
-    assert (access.server, access.authorization) == ("http://127.0.0.1:1", "Bearer secret")
+    monkeypatch.setenv("https_proxy", "proxy:3128")
+    assert (await load_kubeconfig(kubeconfig(tmp_path), "")).proxy == "http://proxy:3128"
+    monkeypatch.setenv("no_proxy", "10.0.0.1")
+    assert (await load_kubeconfig(kubeconfig(tmp_path), "")).proxy is None
 
 
-async def test_a_plugin_is_run_for_the_token_and_again_when_it_is_refused(
-    metrics: RuntimeMetrics, kubeconfig: Path, tmp_path: Path
+async def test_a_kubeconfigs_proxy_goes_before_that_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy:3128")
+    path = kubeconfig(tmp_path, cluster='proxy-url: "http://own:1"')
+    assert (await load_kubeconfig(path, "")).proxy == "http://own:1"
+
+
+async def test_a_proxy_that_does_not_speak_http_is_refused(tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, cluster='proxy-url: "socks5://own:1"')
+    with pytest.raises(SettingsError, match="type socks5 is not supported: use an HTTP proxy"):
+        await load_kubeconfig(path, "")
+
+
+async def test_what_a_kubeconfig_says_of_the_server_is_kept(tmp_path: Path) -> None:
+    ca = Authority(tmp_path, "ca").certificate
+    cluster = f'tls-server-name: api.test, certificate-authority: "{ca}"'
+    configuration = await load_kubeconfig(kubeconfig(tmp_path, cluster=cluster), "a")
+    assert configuration.tls_server_name == "api.test"
+    assert configuration.ssl_ca_cert == str(ca)
+    assert configuration.verify_ssl
+    assert configuration.api_key[BEARER] == "Bearer secret"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "clusters: 5", "{", "[]", "5", "current-context: none", "users: [1]\ncontexts: [a]"],
+)
+async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_text(text)
+    with pytest.raises(SettingsError, match=r"kubeconfig .* cannot be used: .*another file"):
+        await load_kubeconfig(path, "")
+
+
+async def test_a_context_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="Name another file or context"):
+        await load_kubeconfig(kubeconfig(tmp_path), "other")
+
+
+async def test_a_plugin_is_run_for_the_token_and_again_when_the_token_is_refused(
+    metrics: RuntimeMetrics, tmp_path: Path
 ) -> None:
     calls = tmp_path / "calls"
-    credential = {
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "kind": "ExecCredential",
-        "status": {"token": "from-plugin"},
-    }
-    plugin = {
-        "apiVersion": credential["apiVersion"],
-        "command": "sh",
-        "args": ["-c", f"echo called >> {calls}; echo '{json.dumps(credential)}'"],
-    }
-    set_user(kubeconfig, {"exec": plugin})
-    client = await connect(metrics, kubeconfig)
-    access = client._transport._access
-    await client._transport._refresh(access)
+    version = "client.authentication.k8s.io/v1"
+    status = {"token": "from-plugin"}
+    credential = {"apiVersion": version, "kind": "ExecCredential", "status": status}
+    script = f"echo called >> {calls}; echo '{json.dumps(credential)}'"
+    plugin = {"apiVersion": version, "command": "sh", "args": ["-c", script]}
+    path = kubeconfig(tmp_path, user=f"exec: {json.dumps(plugin)}")
+    client = await Client.connect(
+        kubeconfig=path, field_manager="tests", user_agent="tests/1", metrics=metrics
+    )
+    used = client._transport._configuration
+    await client._transport._refresh(used)
     await client.close()
-    assert access.authorization == "Bearer from-plugin"
+    assert used.api_key[BEARER] == "Bearer from-plugin"
     assert calls.read_text().count("called") == 2
-
-
-async def test_a_kubeconfig_that_cannot_be_used_is_named(
-    metrics: RuntimeMetrics, kubeconfig: Path, tmp_path: Path
-) -> None:
-    with pytest.raises(SettingsError, match="absent cannot be used"):
-        await connect(metrics, tmp_path / "absent")
-    with pytest.raises(SettingsError, match="Expected object with name two"):
-        await connect(metrics, kubeconfig, "two")

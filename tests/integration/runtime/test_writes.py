@@ -16,7 +16,7 @@ from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
 from mcp_operator.runtime.recorder import EVENTS, EventRecorder
 from mcp_operator.runtime.status import StatusWriter
-from support.elections import live_on
+from support.elections import no_exit
 from support.objects import CONFIG_MAPS
 from support.waiting import eventually
 
@@ -256,7 +256,7 @@ async def test_two_replicas_lead_one_after_the_other(
             retry_period=0.2,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
-            end_process_in=live_on,
+            exit_process=no_exit,
         )
 
     first, second = Watch(), Watch()

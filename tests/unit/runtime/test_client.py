@@ -1,23 +1,19 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from pathlib import Path
 
 import pytest
 
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.access import Access
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import LOST, MALFORMED, REFUSED, ApiError
+from mcp_operator.runtime.kubernetes import Configuration
 from mcp_operator.runtime.wire import WatchEvent
 from support.objects import CONFIG_MAPS, bookmark, config_map
-from support.scripted_api import ScriptedApi, failure, scripted_client
+from support.scripted_api import ScriptedApi, configuration, failure, scripted_client
 from support.waiting import eventually
 
 A = Key("demo", "a")
@@ -27,11 +23,6 @@ A = Key("demo", "a")
 async def client(api: ScriptedApi, metrics: RuntimeMetrics) -> AsyncIterator[Client]:
     async with scripted_client(api, metrics) as made:
         yield made
-
-
-def modified(obj: Object) -> bytes:
-    """Return the line of a watch, written as an API server does."""
-    return b'{"type":"MODIFIED","object":' + json.dumps(obj).encode() + b"}\n"
 
 
 async def events_of(client: Client, **arguments: str) -> list[WatchEvent]:
@@ -187,30 +178,6 @@ async def test_writes_name_the_field_manager_and_are_told_to_observers(
     assert replaced.method == "PUT"
 
 
-async def test_what_a_watch_tells_of_our_own_write_is_the_object_that_the_write_returned(
-    api: ScriptedApi, client: Client
-) -> None:
-    written, changed = config_map("a", 5), config_map("a", 6)
-    api.answer(written)
-    answer = await client.apply(CONFIG_MAPS, config_map("a"))
-    api.stream(*(modified(each) for each in (written, changed)))
-    own, other = await events_of(client)
-    assert own.object is answer
-    assert other == WatchEvent("MODIFIED", changed)
-
-
-@pytest.mark.parametrize("rest", [b"", b"]", b',"more":1}', b"}}"])
-async def test_an_event_that_is_cut_short_or_goes_on_is_malformed_after_a_write_too(
-    api: ScriptedApi, client: Client, rest: bytes
-) -> None:
-    api.answer(config_map("a", 5))
-    await client.apply(CONFIG_MAPS, config_map("a"))
-    api.stream(modified(config_map("a", 5)).removesuffix(b"}\n") + rest + b"\n")
-    with pytest.raises(ApiError) as caught:
-        await events_of(client)
-    assert caught.value.reason == MALFORMED
-
-
 async def test_fields_may_be_applied_for_another_manager(api: ScriptedApi, client: Client) -> None:
     api.answer(config_map("a", 1))
     await client.apply(CONFIG_MAPS, config_map("a"), field_manager="heir")
@@ -305,24 +272,13 @@ async def test_no_more_requests_are_under_way_than_allowed(
 async def test_a_pod_needs_no_kubeconfig(
     metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_operator.runtime.client.in_pod", lambda: True)
-    access = Access("http://127.0.0.1:1", "Bearer pod")
-    monkeypatch.setattr("mcp_operator.runtime.client.pod_access", lambda: access)
+    made = configuration("http://127.0.0.1:1")
+
+    async def load_service_account() -> Configuration:
+        return made
+
+    monkeypatch.setattr("mcp_operator.runtime.client.in_cluster", lambda: True)
+    monkeypatch.setattr("mcp_operator.runtime.client.load_service_account", load_service_account)
     client = await Client.connect(field_manager="t", user_agent="t", metrics=metrics)
     await client.close()
-    assert client._transport._access is access
-
-
-def test_the_kubeconfig_library_is_not_imported_before_it_is_needed() -> None:
-    script = (
-        "import json, sys, mcp_operator.runtime.informer, mcp_operator.runtime.leader;"
-        "print(json.dumps('kubernetes_asyncio' in sys.modules))"
-    )
-    root = Path(__file__).parents[3] / "operator"
-    done = subprocess.run(  # noqa: S603  # our own interpreter
-        [sys.executable, "-c", script],
-        env={"PYTHONPATH": str(root)},
-        capture_output=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) is False
+    assert client._transport._configuration is made

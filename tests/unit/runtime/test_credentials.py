@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.access import Access
 from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.kubernetes import Configuration
 from support.objects import CONFIG_MAPS, config_map
-from support.scripted_api import ScriptedApi, scripted_client
+from support.scripted_api import ScriptedApi, configuration, scripted_client
 
 A = Key("demo", "a")
 
 
 class Credentials:
-    """An access whose parts change under way, as those of a pod do."""
+    """A configuration whose parts change while it is used, as those of a pod do."""
 
     def __init__(self, api: ScriptedApi) -> None:
-        self.access = Access(api.url, "Bearer one")
+        self.url = api.url
+        self.token = "one"  # noqa: S105  # none that opens anything
+        self.server_name = ""
         self.loads = 0
 
-    async def load(self) -> Access:
+    async def load(self) -> Configuration:
         self.loads += 1
-        return replace(self.access)
+        made = configuration(self.url, self.token)
+        made.tls_server_name = self.server_name or None
+        return made
 
 
 async def test_a_401_makes_the_token_be_read_again_once(
@@ -34,7 +36,7 @@ async def test_a_401_makes_the_token_be_read_again_once(
 ) -> None:
     credentials = Credentials(api)
     async with scripted_client(api, metrics, load=credentials.load) as client:
-        credentials.access = replace(credentials.access, authorization="Bearer two")
+        credentials.token = "two"  # noqa: S105  # see above
         api.fail(401, "Unauthorized")
         api.answer(config_map("a", 5))
         await client.apply(CONFIG_MAPS, config_map("a"))
@@ -59,7 +61,7 @@ async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
 ) -> None:
     credentials = Credentials(api)
 
-    async def load() -> Access:
+    async def load() -> Configuration:
         if credentials.loads:
             raise SettingsError("the token is empty")
         return await credentials.load()
@@ -68,7 +70,7 @@ async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
         api.answer(config_map("a", 5))
         await client.get(CONFIG_MAPS, A)
     assert api.received[0].headers["Authorization"] == "Bearer one"
-    assert "old ones stay in use" in caplog.text
+    assert "former ones stay in use" in caplog.text
 
 
 async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
@@ -76,12 +78,12 @@ async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
 ) -> None:
     credentials = Credentials(api)
     async with scripted_client(api, metrics, load=credentials.load, refresh_every=0.0) as client:
-        sessions = client._transport._connections
-        credentials.access = replace(credentials.access, authorization="Bearer two")
+        sessions = client._transport._clients
+        credentials.token = "two"  # noqa: S105  # see above
         api.answer(config_map("a", 5))
         await client.get(CONFIG_MAPS, A)
         assert len(sessions) == 1
-        credentials.access = replace(credentials.access, server_name="api")
+        credentials.server_name = "api"
         api.answer(config_map("a", 5))
         await client.get(CONFIG_MAPS, A)
         assert len(sessions) == 2

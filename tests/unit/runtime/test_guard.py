@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.http1 import Connection
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.access import Access
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.kubernetes import Configuration
+from mcp_operator.runtime.transport import _new_socket
 from support.objects import CONFIG_MAPS, config_map
-from support.scripted_api import ScriptedApi, scripted_client
+from support.scripted_api import ScriptedApi, configuration, scripted_client
 
 A = Key("demo", "a")
 
@@ -68,15 +69,16 @@ async def test_the_guard_is_asked_after_the_connection_has_come_about(
     api: ScriptedApi, client: Client, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard.passes = 1
-    connections = client._transport._connections[-1]
-    connect = connections._connected
+    connector = client._transport._clients[-1].rest_client.pool_manager.connector
+    assert connector is not None
+    connect = connector.connect
 
-    async def slow_connect() -> Connection:
-        connection = await connect()
+    async def slow_connect(*arguments: Any, **options: Any) -> Any:
+        connection = await connect(*arguments, **options)
         guard.passes = 0  # the lease ran out meanwhile
         return connection
 
-    monkeypatch.setattr(connections, "_connected", slow_connect)
+    monkeypatch.setattr(connector, "connect", slow_connect)
     with pytest.raises(OperatorError, match="nothing is written"):
         await client.apply(CONFIG_MAPS, config_map("a"))
     assert guard.asked == 1
@@ -98,8 +100,8 @@ async def test_the_guard_is_asked_again_when_a_write_is_sent_with_a_new_token(
 ) -> None:
     tokens = iter(("one", "two"))
 
-    async def load() -> Access:
-        return Access(api.url, f"Bearer {next(tokens)}")
+    async def load() -> Configuration:
+        return configuration(api.url, next(tokens))
 
     async with scripted_client(api, metrics, load=load) as client:
         client.guard_writes(guard)
@@ -125,14 +127,9 @@ async def test_a_large_write_is_refused_while_its_end_has_not_been_sent(
     assert "Transfer-Encoding" not in api.received[0].headers
 
 
-async def test_the_kernel_gives_up_what_it_cannot_deliver_before_another_may_lead(
-    api: ScriptedApi, client: Client
-) -> None:
-    api.answer(config_map("a", 5))
-    await client.get(CONFIG_MAPS, A)
-    [connection] = client._transport._connections[-1]._open
-    assert connection.transport is not None
-    connected: socket.socket = connection.transport.get_extra_info("socket")
+def test_the_kernel_gives_up_what_it_cannot_deliver_before_another_may_lead() -> None:
     limit = getattr(socket, "TCP_USER_TIMEOUT", None)
-    if limit is not None:
-        assert connected.getsockopt(socket.IPPROTO_TCP, limit) == 5000
+    with _new_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))) as made:
+        assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        if limit is not None:
+            assert made.getsockopt(socket.IPPROTO_TCP, limit) == 5000

@@ -10,22 +10,21 @@ from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.errors import LeadershipLostError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
-from support.elections import LEASE, LeaseClient, Worker, cancelled, elector, live_on, spec
+from support.elections import LEASE, LeaseClient, Worker, cancelled, elector, no_exit, spec
 from support.fake_client import FakeClient
 
 
-class Alarm:
-    """Stands for the kernel's, and does not go off.
+class Exit:
+    """Stands for the end of the process, and does not end it.
 
     Attributes:
-        at: When it would, in the loop's time.
+        at: When it would have been, in the loop's time.
     """
 
     at: float | None = None
 
-    def __call__(self, seconds: float | None) -> None:
-        now = asyncio.get_running_loop().time()
-        self.at = None if seconds is None else now + seconds
+    def __call__(self) -> None:
+        self.at = asyncio.get_running_loop().time()
 
 
 @pytest.fixture
@@ -116,33 +115,19 @@ async def test_a_short_fault_does_not_cost_the_leadership(client: LeaseClient) -
 async def test_work_that_does_not_stop_in_time_ends_the_process(
     client: LeaseClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    worker, alarm = Worker(stops_after=100.0), Alarm()
-    task = asyncio.create_task(elector(client, end_process_in=alarm).run(worker.work))
+    worker, exit_process = Worker(stops_after=100.0), Exit()
+    task = asyncio.create_task(elector(client, exit_process=exit_process).run(worker.work))
     await worker.working.wait()
     client.refuses = True
     began = asyncio.get_running_loop().time()
     await asyncio.sleep(14.5)
-    assert "slow to stop" in caplog.text
     assert not task.done()
-    assert alarm.at is not None
-    assert began + 14.5 < alarm.at < began + 15.1
+    assert exit_process.at is None
     await asyncio.sleep(60)
-    assert alarm.at < began + 15.1, "the alarm was put off"
+    assert exit_process.at is not None
+    assert began + 14.5 < exit_process.at < began + 15.1
+    assert "Work has not stopped while the lease was held" in caplog.text
     await asyncio.wait({task})
-
-
-@pytest.mark.looptime
-async def test_the_end_of_the_process_is_put_off_by_each_renewal_and_called_off_at_the_end(
-    client: LeaseClient,
-) -> None:
-    worker, alarm = Worker(), Alarm()
-    task = asyncio.create_task(elector(client, end_process_in=alarm).run(worker.work))
-    for _ in range(20):
-        await asyncio.sleep(5)
-        assert alarm.at is not None
-        assert alarm.at > asyncio.get_running_loop().time() + 10
-    await cancelled(task)
-    assert alarm.at is None
 
 
 @pytest.mark.looptime
@@ -247,5 +232,5 @@ def test_times_that_leave_no_room_are_refused() -> None:
             lease_duration=10.0,
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
-            end_process_in=live_on,
+            exit_process=no_exit,
         )

@@ -12,11 +12,11 @@ from prometheus_client import CollectorRegistry
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.core.pages import PageServer
 from mcp_operator.core.tasks import TaskDiedError, until_cancelled
 from mcp_operator.runtime import manager as module
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.manager import Manager
+from mcp_operator.runtime.probes import WebServer
 from mcp_operator.runtime.reconcile import Request
 
 LOCAL = "127.0.0.1"
@@ -134,7 +134,7 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
-async def get(server: PageServer, path: str, **headers: str) -> tuple[int, str]:
+async def get(server: WebServer, path: str, **headers: str) -> tuple[int, str]:
     url = f"http://{LOCAL}:{await server.port()}{path}"
     async with aiohttp.ClientSession(headers=headers) as http, http.get(url) as response:
         return response.status, await response.text()
