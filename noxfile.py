@@ -253,7 +253,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def dist(session: nox.Session) -> None:
-    """Build the wheel and the source distribution, and try the wheel in an empty environment."""
+    """Build the wheel and the source distribution, and walk through the README with the wheel."""
     target = ROOT / "dist"
     shutil.rmtree(target, ignore_errors=True)
     session.run(environment(session, "build") / "hatchling", "build", "-d", target)
@@ -261,6 +261,17 @@ def dist(session: nox.Session) -> None:
     (wheel,) = target.glob("*.whl")
     pip_install(session, bin_, "--no-deps", "--force-reinstall", wheel)
     session.run(bin_ / "mcp-operator", "version")
+    walkthrough = ROOT / "tools" / "walkthrough.py"
+    session.run(sys.executable, walkthrough, "--command", bin_ / "mcp-operator")
+
+
+@nox.session(default=False)
+def walkthrough(session: nox.Session) -> None:
+    """Paste the commands of the README and of the first guide into a clean clone of HEAD."""
+    with tempfile.TemporaryDirectory() as scratch:
+        clone = Path(scratch, "clone")
+        session.run("git", "clone", "--quiet", ROOT, clone)
+        session.run(sys.executable, clone / "tools" / "walkthrough.py")
 
 
 def pytest(
@@ -332,6 +343,7 @@ def official_clients(session: nox.Session) -> dict[str, str]:
     return found | {
         "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, CONTRACT / "typescript")),
         "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, CONTRACT / "conformance")),
+        "MCP_OPERATOR_CONNECT": str(node_packages(session, npm, CONTRACT / "connect")),
     }
 
 

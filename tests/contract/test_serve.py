@@ -5,58 +5,24 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from aiohttp import ClientSession
 from mcp import Client
 
-from support.network import free_port
 from support.processes import ProcessGroup
+from support.served_samples import MODULE, reachable, start
 from support.waiting import HANG_SECONDS, hang_guard
 
-ROOT = Path(__file__).parents[2]
-SAMPLES = ROOT / "manifests" / "samples"
-MODULE = [sys.executable, "-m", "mcp_operator"]
 SCRIPT = [str(Path(sys.executable).with_name("mcp-operator"))]
-
-
-@pytest.fixture
-def processes(tmp_path: Path) -> Iterator[ProcessGroup]:
-    directory = tmp_path / "processes"
-    directory.mkdir()
-    with ExitStack() as stack:
-        group = ProcessGroup(directory)
-        stack.callback(group.stop)
-        yield group
-
-
-def start(processes: ProcessGroup, command: Sequence[str]) -> str:
-    """Serve the samples on a port of their own; return the endpoint's URL."""
-    port = free_port()
-    arguments = ("serve", SAMPLES, "--demo-backend", f"--port={port}")
-    processes.start("serve", [*command, *arguments])
-    return f"http://127.0.0.1:{port}/mcp"
-
-
-async def reachable(url: str) -> None:
-    """Wait until something answers at a URL, whatever it says."""
-    async with ClientSession() as session, hang_guard():
-        while True:
-            try:
-                async with session.get(url):
-                    return
-            except OSError:
-                await asyncio.sleep(0.02)
 
 
 @pytest.mark.parametrize("command", [MODULE, SCRIPT], ids=["module", "script"])
 async def test_a_tool_is_called_however_the_command_is_started(
     processes: ProcessGroup, command: Sequence[str]
 ) -> None:
-    url = start(processes, command)
+    url, _ = start(processes, command)
     async with hang_guard():
         await reachable(url)
         async with Client(url) as client:
@@ -66,7 +32,7 @@ async def test_a_tool_is_called_however_the_command_is_started(
 
 
 async def test_the_samples_show_every_kind_of_entry(processes: ProcessGroup) -> None:
-    url = start(processes, MODULE)
+    url, _ = start(processes)
     async with hang_guard():
         await reachable(url)
         async with Client(url) as client:
@@ -97,9 +63,8 @@ async def test_the_samples_show_every_kind_of_entry(processes: ProcessGroup) -> 
 
 
 def test_ctrl_c_ends_it_without_a_traceback(processes: ProcessGroup) -> None:
-    port = free_port()
-    child = processes.start("serve", [*MODULE, "serve", SAMPLES, f"--port={port}"])
-    asyncio.run(reachable(f"http://127.0.0.1:{port}/mcp"))
+    url, child = start(processes)
+    asyncio.run(reachable(url))
 
     child.process.send_signal(signal.SIGINT)
     assert child.process.wait(HANG_SECONDS) == 0

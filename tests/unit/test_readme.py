@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import walkthrough
 import yaml
 
 from mcp_operator.api.validation import problems
+from mcp_operator.builders.names import child_name
+from mcp_operator.cli import build_parser
+from mcp_operator.version import VERSION
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -43,13 +47,44 @@ def test_the_make_goals_are_sessions_of_nox() -> None:
     assert goals <= set(sessions)
 
 
-@pytest.mark.parametrize(
-    "command", sorted(set(re.findall(r"^\$ mcp-operator (\w+)", README, re.MULTILINE)))
+WHEEL = (
+    "https://github.com/mcp-operator/mcp-operator/releases/download/"
+    f"v{VERSION}/mcp_operator-{VERSION}-py3-none-any.whl"
 )
-def test_the_commands_exist(command: str) -> None:
-    subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "mcp_operator", command, "--help"], check=True, capture_output=True
-    )
+IMAGE = f"ghcr.io/mcp-operator/mcp-operator:{VERSION}"
+
+
+def commands(first: str) -> list[list[str]]:
+    """Return the words of the commands that begin with a program."""
+    found = [step for step in walkthrough.steps(README) if isinstance(step, walkthrough.Command)]
+    words = [shlex.split(command.text, comments=True) for command in found]
+    return [each for each in words if each[0] == first]
+
+
+def accepted(arguments: list[str]) -> None:
+    build_parser().parse_args(arguments)
+
+
+def test_the_commands_of_the_clone_are_accepted() -> None:
+    shown = commands(walkthrough.INSTALLED)
+    assert [words[1] for words in shown] == ["serve", "validate"]
+    for words in shown:
+        accepted(words[1:])
+
+
+def test_a_release_has_the_wheel_and_the_image_that_are_named() -> None:
+    [[_, option, wheel, command, *arguments]] = commands("uvx")
+    assert (option, wheel, command) == ("--from", WHEEL, "mcp-operator")
+    accepted(arguments)
+    assert commands("pipx") == [["pipx", "install", WHEEL]]
+    [docker] = commands("docker")
+    accepted(docker[docker.index(IMAGE) + 1 :])
+
+
+def test_the_service_that_is_forwarded_is_that_of_the_server() -> None:
+    [forwarded] = re.findall(r"`kubectl port-forward service/(\S+) 8080:8080`", README)
+    [_, server] = yaml.safe_load_all(blocks("yaml")[0])
+    assert forwarded == child_name(server["metadata"]["name"])
 
 
 def test_the_samples_pass_validate_as_shown() -> None:
@@ -62,7 +97,7 @@ def test_the_samples_pass_validate_as_shown() -> None:
 
 
 def test_every_path_in_the_tables_and_links_exists() -> None:
-    table = README.partition("## Where things are")[2].partition("## Status")[0]
+    table = README.partition("## Where things are")[2].partition("\n## ")[0]
     paths = [path for path in re.findall(r"`([\w./-]+)`", table) if "/" in path]
     links = [link for link in re.findall(r"\]\(([^)#]+)\)", README) if "://" not in link]
     missing = [path for path in (*paths, *links) if not (ROOT / path).exists()]
@@ -79,10 +114,10 @@ def test_the_layers_are_those_that_import_linter_holds() -> None:
 
 
 def test_each_way_to_install_is_that_of_the_guide_which_the_end_to_end_tests_go() -> None:
-    section = README.partition("## Install")[2].partition("## ")[0]
     guide = (ROOT / "docs" / "how-to" / "install.md").read_text(encoding="utf-8")
-    kubectl, kustomize, helm = re.findall(r"^\$ (.*(?:\\\n.*)*)$", section, re.MULTILINE)
+    [kubectl] = re.findall(r"^\$ (kubectl apply .* -f .*)$", README, re.MULTILINE)
+    [helm] = re.findall(r"^\$ (helm .*\\\n.*)$", README, re.MULTILINE)
     assert kubectl in guide
     assert helm in guide
-    [overlay] = re.findall(r'-k "([^"]+)"', kustomize)
+    [overlay] = re.findall(r'-k "([^"]+)"', README)
     assert overlay in guide

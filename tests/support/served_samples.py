@@ -1,0 +1,36 @@
+"""`mcp-operator serve` on the samples, as a user starts it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from aiohttp import ClientSession
+
+from support.network import free_port
+from support.processes import Child, ProcessGroup
+from support.waiting import hang_guard
+
+SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
+
+MODULE = [sys.executable, "-m", "mcp_operator"]
+
+
+def start(processes: ProcessGroup, command: Sequence[str] = MODULE) -> tuple[str, Child]:
+    """Serve the samples on a port of their own; return the endpoint's URL."""
+    port = free_port()
+    arguments = ("serve", SAMPLES, "--demo-backend", f"--port={port}")
+    return f"http://127.0.0.1:{port}/mcp", processes.start("serve", [*command, *arguments])
+
+
+async def reachable(url: str) -> None:
+    """Wait until something answers at a URL, whatever it says."""
+    async with ClientSession() as session, hang_guard():
+        while True:
+            try:
+                async with session.get(url):
+                    return
+            except OSError:
+                await asyncio.sleep(0.02)

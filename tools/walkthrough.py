@@ -1,0 +1,302 @@
+"""Paste what the README and a guide show, one command after the other, as a newcomer does.
+
+    python3 tools/walkthrough.py                        # in a clean clone
+    python3 tools/walkthrough.py --command mcp-operator # with a command that is installed already
+
+Nothing but the pages is known here: a YAML block whose first line is `# NAME.yaml` is saved under
+that name, each command of a console block is given to bash in the clone, and what the page shows
+below a command must come out of it, `...` standing for anything. The tables below hold what a
+person sees: which commands stay in the foreground, and which need something that is not here.
+"""  # noqa: INP001 - a script, not a package
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import doctest
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
+
+ROOT: Final = Path(__file__).parents[1]
+
+PAGES: Final = ("README.md", "docs/how-to/serve-your-own-service.md")
+
+INSTALLED: Final = ".venv/bin/mcp-operator"
+"""The command as the pages install it."""
+
+STAYING: Final = {
+    f"{INSTALLED} serve": 8080,
+    "python3 -m http.server": 9000,
+}
+"""How commands begin that run until Ctrl-C, and the port that they listen on once they are up."""
+
+RELEASED: Final = (
+    "needs a published release; tests/unit/test_readme.py compares it with what one has"
+)
+
+ELSEWHERE: Final = {
+    "kubectl": "needs a cluster; tests/manifests and e2e run what the guides show",
+    "helm": "needs a cluster; tests/chart and e2e run it",
+    "uvx": RELEASED,
+    "pipx": RELEASED,
+    "docker": RELEASED,
+    "make test": "is the test suite, which has a job of its own in CI",
+}
+"""How commands begin that are not run, and why."""
+
+INSTALLING: Final = ("python3 -m venv", ".venv/bin/pip", "make ")
+"""How commands begin that an installed command makes unnecessary."""
+
+START_SECONDS: Final = 60.0
+RUN_SECONDS: Final = 1800.0
+"""Bounds that only what hangs reaches: `make demo` may have an API server to build."""
+
+_BLOCK: Final = re.compile(r"^```(console|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_NAMED: Final = re.compile(r"# ([\w-]+\.yaml)\n")
+_POLL_SECONDS: Final = 0.05
+
+
+class WalkthroughError(Exception):
+    """A page does not do what it shows; the text says which command, and what came out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    """A block to save as a file."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command to paste, and what the page shows below it."""
+
+    text: str
+    shown: str = ""
+
+    @property
+    def reason(self) -> str:
+        """Why it is not run; empty where it is."""
+        return next((why for start, why in ELSEWHERE.items() if self.text.startswith(start)), "")
+
+    @property
+    def port(self) -> int | None:
+        """The port that it listens on until Ctrl-C; None where it ends by itself."""
+        return next((port for start, port in STAYING.items() if self.text.startswith(start)), None)
+
+
+def steps(page: str) -> Iterator[Save | Command]:
+    """Yield what a page asks its reader to do, in order."""
+    for language, text in _BLOCK.findall(page):
+        named = _NAMED.match(text)
+        if language == "console":
+            yield from _commands(text.splitlines())
+        elif named:
+            yield Save(named[1], text)
+
+
+def _commands(lines: Sequence[str]) -> Iterator[Command]:
+    command: list[str] = []
+    shown: list[str] = []
+    for line in lines:
+        if command and not _complete("\n".join(command)):
+            command.append(line)
+        elif not line.startswith("$ "):
+            shown.append(line)
+        else:
+            if command:
+                yield Command("\n".join(command), "\n".join(shown))
+            command, shown = [line[2:]], []
+    if command:
+        yield Command("\n".join(command), "\n".join(shown))
+
+
+def _complete(text: str) -> bool:
+    """Tell whether a shell would run a text, and not wait for more lines."""
+    try:
+        shlex.split(text, comments=True)
+    except ValueError:  # a quotation is open
+        return False
+    return not text.endswith("\\")
+
+
+class Walk:
+    """Does the steps of pages in one folder; what stays in the foreground gets its own terminal."""
+
+    def __init__(self, folder: Path, installed: str = "") -> None:
+        """Set up; nothing is run yet.
+
+        Args:
+            folder: The clone.
+            installed: A command to use instead of the one that the pages install.
+        """
+        self._folder = folder
+        self._installed = installed
+        self._staying: dict[int, _Staying] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.ExitStack() as stack:
+            for port in tuple(self._staying):
+                stack.callback(self._interrupt, port)
+
+    def do(self, step: Save | Command) -> None:
+        """Do a step.
+
+        Raises:
+            WalkthroughError: It fails, or shows something else than the page.
+        """
+        if isinstance(step, Save):
+            _say(f"# saved as {step.name}")
+            (self._folder / step.name).write_text(step.text, encoding="utf-8")
+            return
+        _say(f"$ {step.text}")
+        if step.reason:
+            _say(f"# not run: it {step.reason}")
+        elif self._installed and step.text.startswith(INSTALLING):
+            _say(f"# not run: {self._installed} is installed")
+        elif step.port is not None:
+            self._stay(step, step.port)
+        else:
+            self._run(step)
+
+    def _bash(self, command: Command) -> list[str]:
+        text = command.text
+        if self._installed:
+            text = text.replace(INSTALLED, shlex.quote(self._installed))
+        return ["bash", "-c", text]
+
+    def _run(self, command: Command) -> None:
+        done = subprocess.run(  # noqa: S603 - the pages' own commands
+            self._bash(command),
+            cwd=self._folder,
+            capture_output=True,
+            text=True,
+            timeout=RUN_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise WalkthroughError(
+                f"{command.text}\nended with code {done.returncode}:\n{done.stdout}{done.stderr}"
+            )
+        said = done.stdout or done.stderr
+        if command.shown and not _alike(command.shown, said):
+            raise WalkthroughError(
+                f"{command.text}\nshould have said:\n{command.shown}\nand said:\n{said}"
+            )
+        _say(said.rstrip())
+
+    def _stay(self, command: Command, port: int) -> None:
+        """Start a command, after Ctrl-C for the one before it that has the same port.
+
+        Raises:
+            WalkthroughError: It ended, or the port is somebody else's.
+        """
+        if port in self._staying:
+            self._interrupt(port)
+        if _answers(port):
+            raise WalkthroughError(f"port {port} is taken by another program; end it first")
+        self._staying[port] = staying = _Staying(command.text, self._bash(command), self._folder)
+        deadline = time.monotonic() + START_SECONDS
+        while not _answers(port):
+            if staying.process.poll() is not None or time.monotonic() > deadline:
+                raise WalkthroughError(
+                    f"{command.text}\ndoes not listen on {port}:\n{staying.said}"
+                )
+            time.sleep(_POLL_SECONDS)
+        _say(f"# listens on {port}")
+
+    def _interrupt(self, port: int) -> None:
+        """Press Ctrl-C, and see that the command ends without a traceback.
+
+        Raises:
+            WalkthroughError: It does not.
+        """
+        self._staying.pop(port).interrupt()
+
+
+class _Staying:
+    """A command in a terminal of its own, which is what Ctrl-C reaches as a whole."""
+
+    def __init__(self, shown: str, command: Sequence[str], folder: Path) -> None:
+        self._shown = shown
+        self._output = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - as long as we
+        self.process = subprocess.Popen(  # noqa: S603 - the pages' own commands
+            command,
+            cwd=folder,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    @property
+    def said(self) -> str:
+        self._output.seek(0)
+        return self._output.read()
+
+    def interrupt(self) -> None:
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self.process.pid, signal.SIGINT)
+        with self._output:
+            try:
+                self.process.wait(START_SECONDS)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+                text = f"{self._shown}\ngoes on after Ctrl-C:\n{self.said}"
+                raise WalkthroughError(text) from None
+            if "Traceback" in self.said:
+                raise WalkthroughError(f"{self._shown}\nends with a traceback:\n{self.said}")
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _alike(shown: str, said: str) -> bool:
+    options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    return doctest.OutputChecker().check_output(shown.strip() + "\n", said.strip() + "\n", options)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Walk through the pages; return 1 where one of them does not do what it shows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--command", default="", help="mcp-operator, where it is installed already")
+    parser.add_argument("--folder", type=Path, default=ROOT, help="the clone (default: this one)")
+    arguments = parser.parse_args()
+    try:
+        for page in PAGES:
+            _say(f"\n## {page}\n")
+            text = (arguments.folder / page).read_text(encoding="utf-8")
+            with Walk(arguments.folder, arguments.command) as walk:
+                for step in steps(text):
+                    walk.do(step)
+    except WalkthroughError as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    _say("\nEverything that the pages show is true.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
