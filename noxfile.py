@@ -261,17 +261,21 @@ def dist(session: nox.Session) -> None:
     (wheel,) = target.glob("*.whl")
     pip_install(session, bin_, "--no-deps", "--force-reinstall", wheel)
     session.run(bin_ / "mcp-operator", "version")
-    walkthrough = ROOT / "tools" / "walkthrough.py"
-    session.run(sys.executable, walkthrough, "--command", bin_ / "mcp-operator")
+    walk_through(session, "--command", bin_ / "mcp-operator")
 
 
 @nox.session(default=False)
 def walkthrough(session: nox.Session) -> None:
     """Paste the commands of the README and of the first guide into a clean clone of HEAD."""
+    walk_through(session)
+
+
+def walk_through(session: nox.Session, *arguments: str | Path) -> None:
+    """Walk through the pages of HEAD, in a clone that is removed afterwards."""
     with tempfile.TemporaryDirectory() as scratch:
         clone = Path(scratch, "clone")
         session.run("git", "clone", "--quiet", ROOT, clone)
-        session.run(sys.executable, clone / "tools" / "walkthrough.py")
+        session.run(sys.executable, clone / "tools" / "walkthrough.py", *arguments)
 
 
 def pytest(

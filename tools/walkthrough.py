@@ -282,13 +282,12 @@ def main() -> int:
     """Walk through the pages; return 1 where one of them does not do what it shows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--command", default="", help="mcp-operator, where it is installed already")
-    parser.add_argument("--folder", type=Path, default=ROOT, help="the clone (default: this one)")
     arguments = parser.parse_args()
     try:
         for page in PAGES:
             _say(f"\n## {page}\n")
-            text = (arguments.folder / page).read_text(encoding="utf-8")
-            with Walk(arguments.folder, arguments.command) as walk:
+            text = (ROOT / page).read_text(encoding="utf-8")
+            with Walk(ROOT, arguments.command) as walk:
                 for step in steps(text):
                     walk.do(step)
     except WalkthroughError as error:

@@ -37,6 +37,8 @@ print("not pasted")
 ```
 """
 
+FETCH = "import sys, urllib.request as u; print(u.urlopen(sys.argv[1]).read().decode())"
+
 COMMANDS = [
     step
     for page in walkthrough.PAGES
@@ -87,7 +89,7 @@ def test_a_command_that_stays_is_waited_for_and_gives_way_to_the_next_one(
     with Walk(tmp_path) as walk:
         walk.do(Command(f"{server} --directory first"))
         walk.do(Command(f"{server} --directory second"))
-        walk.do(Command(f"curl --silent http://127.0.0.1:{port}/file", "second"))
+        walk.do(Command(f"python3 -c '{FETCH}' http://127.0.0.1:{port}/file", "second"))
         with (
             pytest.raises(WalkthroughError, match=f"port {port} is taken"),
             Walk(tmp_path) as other,
