@@ -85,7 +85,6 @@ def grounds(
 
     def clean_up() -> None:
         complaints.clear()
-        gc.unfreeze()  # what an operator froze with its caches is garbage now
         gc.collect()
         mutation_detector.check()
         mutation_detector.forget()

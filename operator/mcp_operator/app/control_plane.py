@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -19,6 +20,7 @@ from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.core.tasks import until_cancelled
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import InformerSet
 from mcp_operator.runtime.leader import LeaderElector
@@ -37,6 +39,10 @@ fields of the old one behind on every object."""
 EXIT_LEASE_LOST = 14
 """The exit code of a process whose work did not stop before its lease ran out."""
 
+GC_THRESHOLD = 10_000
+"""Containers made, and not freed, after which the youngest are looked through. Python's default of
+700 is what one change makes, and nearly all of that is freed by reference counting."""
+
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 
@@ -47,6 +53,7 @@ async def run_operator(settings: OperatorSettings) -> None:
         OperatorError: It could not start, or must not go on.
     """
     metrics = RuntimeMetrics(new_registry())
+    gc.disable()  # until the caches are full: the first lists are decoded two to four times faster
     async with (
         _connected(settings, metrics) as client,
         # Apart, so that the lease is renewed even while all requests of the workers hang.
@@ -104,7 +111,19 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
         workers=settings.workers,
     )
     manager.add_runnable("events", recorder.run)
+    manager.add_runnable("garbage collector", collect_without_caches)
     return manager
+
+
+async def collect_without_caches() -> None:
+    """Collect garbage from now on, without ever walking what has filled the caches.
+
+    A full collection of 10,000 objects would stop the event loop for a tenth of a second.
+    """
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD)
+    gc.enable()
+    await until_cancelled()
 
 
 def _elector(settings: OperatorSettings, client: Client, identity: str) -> LeaderElector:

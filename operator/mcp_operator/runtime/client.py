@@ -11,7 +11,7 @@ import math
 import random
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, Unpack
+from typing import Any, Final, TypeVar, Unpack
 
 from aiohttp import ClientTimeout
 from aiohttp.http_exceptions import LineTooLong
@@ -49,7 +49,6 @@ TOKEN_REFRESH: Final = 60.0
 _WATCH_TIMEOUT: Final = ClientTimeout(sock_connect=CONNECT_TIMEOUT, sock_read=WATCH_IDLE)
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 WriteObserver = Callable[[Resource, Object], None]
 """Is told the object that the server returned for a write."""
@@ -325,14 +324,8 @@ class Client:
         return answer
 
 
-class _Reader(Protocol[T_co]):
-    """One of the functions of `wire` that read an answer."""
-
-    def __call__(self, body: bytes, resource: Resource, /, *, cut: bool = False) -> T_co: ...
-
-
-async def _read(reader: _Reader[T], body: bytes, resource: Resource) -> T:
-    """Read an answer, which may hold an object that is nested too deeply to be read whole.
+async def _read(reader: Callable[..., T], body: bytes, resource: Resource) -> T:
+    """Read an answer by `wire`; it may hold an object that is nested too deeply to be read whole.
 
     Whoever may write one object must not be able to keep all others from being read. To leave out
     what is too deep may take half a second, which a thread spends without stopping the event loop.

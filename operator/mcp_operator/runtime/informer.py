@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import gc
-import logging
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final, Unpack
 
@@ -27,16 +23,7 @@ MAX_IDLE: Final = 600.0
 """Seconds without any activity after which an informer counts as stuck. A watch is over after a
 minute of silence, and the longest pause between two tries is a minute, too."""
 
-NO_GC_AT_MOST: Final = 60.0
-"""Seconds for which filling the caches may keep the garbage collector off."""
-
-GC_THRESHOLD: Final = 10_000
-"""Containers made, and not freed, after which the youngest are looked through. The usual 700 are
-those of one change: its garbage is mostly freed without that."""
-
 _YIELD_EVERY: Final = 500
-
-_log = logging.getLogger(__name__)
 
 
 class SyncTimeoutError(OperatorError):
@@ -156,7 +143,7 @@ class InformerSet:
 
     async def run(self) -> None:
         """Run all informers, those added later too, until cancelled or one of them dies."""
-        async with self._filling(), asyncio.TaskGroup() as self._group:
+        async with asyncio.TaskGroup() as self._group:
             for informer in self._informers.values():
                 self._start(self._group, informer)
             await asyncio.Event().wait()
@@ -197,26 +184,3 @@ class InformerSet:
     def _written(self, resource: Resource, obj: Object) -> None:
         for cache in self._caches.get(resource, ()):
             cache.written(obj)
-
-    @asynccontextmanager
-    async def _filling(self) -> AsyncIterator[None]:
-        """Keep the garbage collector off while the caches fill, and off what fills them after.
-
-        Decoding is two to four times faster so, and a full collection never walks the caches.
-        """
-        gc.disable()
-        freezing = asyncio.create_task(self._freeze(), name="freeze the caches")
-        try:
-            yield
-        finally:
-            freezing.cancel()
-            gc.enable()
-
-    async def _freeze(self) -> None:
-        try:
-            await self.wait_synced(NO_GC_AT_MOST)
-        except SyncTimeoutError as error:
-            _log.warning("Caches fill slowly", extra={"error": str(error)})
-        gc.freeze()
-        gc.set_threshold(GC_THRESHOLD)
-        gc.enable()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -32,12 +31,6 @@ async def running(informers: InformerSet) -> AsyncIterator[None]:
 @pytest.fixture
 def client() -> FakeClient:
     return FakeClient()
-
-
-@pytest.fixture(autouse=True)
-def _thaw() -> object:
-    yield
-    gc.unfreeze()
 
 
 def test_the_same_selection_is_cached_once(client: FakeClient) -> None:
@@ -111,34 +104,6 @@ async def test_a_write_is_in_the_caches_of_its_resource_before_the_writer_goes_o
 
 
 @pytest.mark.looptime
-async def test_the_collector_is_off_while_the_caches_fill_and_spares_them_after(
-    client: FakeClient,
-) -> None:
-    informers = InformerSet(client)
-    informers.informer(CONFIG_MAPS)
-    client.watches.append([5.0, LIST_END, 1e6])
-    before = gc.get_freeze_count()
-    async with running(informers):
-        await asyncio.sleep(1)
-        assert not gc.isenabled()
-        await asyncio.sleep(5)
-        assert gc.isenabled()
-        assert gc.get_freeze_count() > before
-
-
-@pytest.mark.looptime
-async def test_the_collector_comes_back_even_if_the_caches_do_not_fill(
-    client: FakeClient, caplog: pytest.LogCaptureFixture
-) -> None:
-    informers = InformerSet(client)
-    informers.informer(CONFIG_MAPS)
-    async with running(informers):
-        await asyncio.sleep(61)
-        assert gc.isenabled()
-    assert "Caches fill slowly" in caplog.text
-
-
-@pytest.mark.looptime
 async def test_everything_is_told_again_about_every_ten_hours(client: FakeClient) -> None:
     informers = InformerSet(client)
     informer = informers.informer(CONFIG_MAPS)
@@ -167,4 +132,3 @@ async def test_a_handler_that_fails_ends_the_process_instead_of_being_forgotten(
     client.watches.append([WatchEvent("ADDED", obj), LIST_END])
     with pytest.raises(ExceptionGroup):
         await informers.run()
-    assert gc.isenabled()
