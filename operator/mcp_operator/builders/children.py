@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable
 from typing import NamedTuple
 
-from mcp_operator.api.shards import EncodedCatalog
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.configmap import build_files, build_shards
@@ -29,6 +28,7 @@ from mcp_operator.builders.resources import (
     SERVICES,
 )
 from mcp_operator.builders.scaling import build_autoscaler, build_disruption_budget
+from mcp_operator.builders.server_catalog import ServerCatalog
 from mcp_operator.builders.service import build_service
 from mcp_operator.builders.serviceaccount import build_service_account
 from mcp_operator.core.meta import Object, Resource
@@ -41,72 +41,47 @@ class Child(NamedTuple):
     object: Object
 
 
-class Frame(NamedTuple):
-    """A server's children but for the catalog: a change of its content leaves them as they are."""
+def build_children(
+    server: MCPServer, catalog: ServerCatalog, context: BuildContext, facts: ClusterFacts
+) -> list[Child]:
+    """Return everything that a server is made of, in the order of application.
 
-    before: list[Child]
-    after: list[Child]
-
-
-def build_frame(
-    server: MCPServer,
-    shards: int,
-    secret_names: Collection[str],
-    context: BuildContext,
-    facts: ClusterFacts,
-) -> Frame:
-    """Return what is applied before a server's catalog, and what after it.
-
-    A change of the catalog alone changes none of it, unless it takes another number of shards or
-    names other Secrets or, with a NetworkPolicy of mode Full, other Services.
+    Permissions come before what they allow to read, the NetworkPolicy before what it lets pods
+    reach, shards before the index that names them, and the configuration before the pods that need
+    it.
 
     Args:
         server: The server, with the metadata that the API server gave it.
-        shards: How many ConfigMaps its pods read by themselves; 0 in Direct mode.
-        secret_names: The Secrets, of the server's own namespace, that the catalog names.
+        catalog: What its pods serve.
         context: What the operator's settings say.
         facts: What the cluster has around the server.
     """
-    before: list[tuple[Resource, Object | None]] = [
-        (SERVICEACCOUNTS, build_service_account(server)),
-        (NETWORKPOLICIES, build_network_policy(server, context, facts)),
+    return [
+        *_present((SERVICEACCOUNTS, build_service_account(server))),
+        *_present((NETWORKPOLICIES, build_network_policy(server, context, facts))),
+        *_configuration(server, catalog),
+        *_present(
+            (DEPLOYMENTS, build_deployment(server, context)),
+            (AUTOSCALERS, build_autoscaler(server)),
+            (DISRUPTION_BUDGETS, build_disruption_budget(server)),
+            (SERVICES, build_service(server)),
+            (INGRESSES, build_ingress(server)),
+            (HTTPROUTES, build_http_route(server) if facts.has_gateway_api else None),
+        ),
     ]
-    if shards:
-        before += [
-            (ROLES, build_role(server, shards, secret_names)),
-            (ROLEBINDINGS, build_role_binding(server)),
-        ]
-    after: list[tuple[Resource, Object | None]] = [
-        (DEPLOYMENTS, build_deployment(server, context)),
-        (AUTOSCALERS, build_autoscaler(server)),
-        (DISRUPTION_BUDGETS, build_disruption_budget(server)),
-        (SERVICES, build_service(server)),
-        (INGRESSES, build_ingress(server)),
-    ]
-    if facts.has_gateway_api:
-        after.append((HTTPROUTES, build_http_route(server)))
-    return Frame(_wanted(before), _wanted(after))
 
 
-def desired_children(
-    server: MCPServer, content: EncodedCatalog | Mapping[str, str], frame: Frame
-) -> list[Child]:
-    """Return a server's children in the order of application.
-
-    Rights come before what they allow to read, the NetworkPolicy before what it lets pods reach,
-    shards before the index that names them, and the configuration before the pods that need it.
-
-    Args:
-        server: The server, with the metadata that the API server gave it.
-        content: The catalog, or in Direct mode the files by name.
-        frame: All other children.
-    """
-    if isinstance(content, EncodedCatalog):
-        configuration = build_shards(server, content)
-    else:
-        configuration = [build_files(server, content)]
-    return [*frame.before, *(Child(CONFIGMAPS, each) for each in configuration), *frame.after]
+def _configuration(server: MCPServer, catalog: ServerCatalog) -> Iterable[Child]:
+    """Yield the ConfigMaps, and in mode Gateway before them the permission to read them."""
+    if catalog.files is not None:
+        yield Child(CONFIGMAPS, build_files(server, catalog.files))
+        return
+    secrets = {secret.name for secret in catalog.assembly.secrets}
+    yield Child(ROLES, build_role(server, len(catalog.encoded.shards), secrets))
+    yield Child(ROLEBINDINGS, build_role_binding(server))
+    for shard in build_shards(server, catalog.encoded):
+        yield Child(CONFIGMAPS, shard)
 
 
-def _wanted(children: Iterable[tuple[Resource, Object | None]]) -> list[Child]:
-    return [Child(resource, obj) for resource, obj in children if obj is not None]
+def _present(*children: tuple[Resource, Object | None]) -> Iterable[Child]:
+    return (Child(resource, obj) for resource, obj in children if obj is not None)

@@ -7,6 +7,7 @@ How the gateway would make a request is not told: a server in mode Direct makes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from pydantic_core import to_json
@@ -66,7 +67,7 @@ def direct_files(catalog: Catalog) -> dict[str, str]:
     return {name: to_json(content, indent=2).decode() for name, content in files.items()}
 
 
-def files_size(files: dict[str, str]) -> int:
+def files_size(files: Mapping[str, str]) -> int:
     """Return the bytes that the files take in a ConfigMap."""
     return sum(len(name) + len(content.encode()) for name, content in files.items())
 

@@ -1,27 +1,28 @@
-"""The reconciler of MCPServer: gather, assemble, build, apply, ask the pods, summarise."""
+"""The reconciler of MCPServer.
+
+One pass reads the caches from the top down: compile what the server selects, build the catalog and
+the children, apply the children that differ, look at the pods and ask them, report the status. All
+decisions in between are pure functions, in `builders` and in `mcpserver_status`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
 
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
-from mcp_operator.api.shards import EncodedCatalog, encode
-from mcp_operator.api.v1alpha1 import MCPSERVERS
-from mcp_operator.builders.assembly import Assembly
-from mcp_operator.builders.catalog import build_catalog
-from mcp_operator.builders.children import Frame, build_frame, desired_children
+from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
+from mcp_operator.builders.children import build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts
-from mcp_operator.builders.compiled import Compiled, InvalidError
+from mcp_operator.builders.compiled import InvalidError
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
-from mcp_operator.builders.direct import MAX_FILES_BYTES, deliverable, direct_files, files_size
+from mcp_operator.builders.direct import MAX_FILES_BYTES, files_size
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.builders.server_catalog import ServerCatalog, build_server_catalog
 from mcp_operator.controllers.apply_problems import ApplyProblems
 from mcp_operator.controllers.children import ChildrenApplier, OwnerGoneError
 from mcp_operator.controllers.cluster_cache import ClusterCache
@@ -39,10 +40,11 @@ from mcp_operator.controllers.mcpserver_status import (
     server_conditions,
     server_fields,
 )
+from mcp_operator.controllers.memo import Memo
 from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.pods import failing, is_ready
 from mcp_operator.controllers.status_reporter import StatusReporter
-from mcp_operator.core.meta import Key, Object, is_deleting, key_of, uid_of
+from mcp_operator.core.meta import Key, Object, is_deleting, uid_of
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
 
@@ -56,25 +58,6 @@ and the statuses of the server's tools, which follow its conditions, are not wri
 PROBLEM_RETRY_SECONDS = 30.0
 """How often a pass is repeated whose cause of failure no watch will tell of: an object in the way
 that the operator does not own, a kind that is not installed, or a pod that does not answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Assembled:
-    """The last catalog of a server, and exactly what it was made from."""
-
-    generation_of: ParsedServer
-    objects: tuple[Compiled, ...]
-    assembly: Assembly
-    encoded: EncodedCatalog
-
-
-class _Basis(NamedTuple):
-    """What a server's children are made from, but for the content of its catalog."""
-
-    generation_of: ParsedServer
-    shards: int
-    secrets: frozenset[str]
-    facts: ClusterFacts
 
 
 class MCPServerReconciler:
@@ -101,122 +84,94 @@ class MCPServerReconciler:
         self._installations = installations
         self._context = context
         self._problems = ApplyProblems()
-        self._assembled: dict[Key, _Assembled] = {}
-        self._frames: dict[Key, tuple[_Basis, Frame]] = {}
+        self._catalogs = Memo[ServerCatalog]()
 
     async def reconcile(self, request: Request) -> Result | None:
         """Bring one server up to date."""
         raw = self._cache.servers.store.get(request)
         if raw is None or is_deleting(raw):
-            self._assembled.pop(request, None)
-            self._frames.pop(request, None)
-            self._confirmations.forget(request)
-            self._confirmed_objects.forget(request)
-            self._children.forget(request)
-            self._problems.forget(request)
+            self._forget(request)
             return None
-        if holder := await self._installations.other_installation(raw):
+        if other := await self._installations.other_installation(raw):
             self._reporter.warn(
                 raw,
                 RUN_ELSEWHERE,
-                f"the installation {holder} runs this server and is alive: "
+                f"the installation {other} runs this server and is alive: "
                 f"{self._installations.installation} leaves it alone",
             )
             return Result(requeue_after=PROBLEM_RETRY_SECONDS)
         try:
-            server = self._cache.parser.server(raw)
+            parsed = self._cache.parser.server(raw)
         except InvalidError as error:
-            await self._refuse(raw, error)
+            await self._report_invalid(raw, error)
             return None
-        assembled = await self._assemble(request, server)
-        facts = self._cache.facts(server.model, assembled.assembly.catalog)
+        catalog = await self._catalog(request, parsed)
+        facts = self._cache.facts(parsed.model, catalog.assembly.catalog)
         try:
-            problem, failure = await self._apply(raw, server, assembled, facts)
+            problem, failure = await self._apply(raw, parsed.model, catalog, facts)
         except OwnerGoneError:
-            return None  # its deletion, or what it keeps of its namespace, will bring us back
-        view = self._view(request, server, assembled, facts, problem)
+            return None  # an event of the server or its namespace will bring us back
+        observed = self._observe(request, parsed.model, catalog, facts, problem)
         if failure is not None and problem is None:
             raise failure  # it may pass by itself, and until then nothing is said
-        if (wait := _grace_left(view)) > 0:
+        if (wait := _grace_left(observed)) > 0:
             return Result(requeue_after=wait)
-        conditions = server_conditions(view)
-        await self._summarise(raw, view, conditions)
+        conditions = server_conditions(observed)
+        await self._report(raw, observed, conditions)
         if any(c.type is ConditionType.PROGRAMMED and c.status for c in conditions):
-            self._confirmed_objects.record(request, assembled.assembly.fully_served)
+            self._confirmed_objects.record(request, catalog.assembly.fully_served)
         if failure is not None:
             raise failure
-        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if _incomplete(view) else None
+        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if _incomplete(observed) else None
 
-    async def _assemble(self, key: Key, server: ParsedServer) -> _Assembled:
-        objects = tuple(
-            [
-                await self._compiler.compile(obj)
-                for kind in server.selectors
-                for obj in self._cache.selected(server, kind)
-            ]
+    def _forget(self, server: Key) -> None:
+        self._catalogs.forget(server)
+        self._confirmations.forget(server)
+        self._confirmed_objects.forget(server)
+        self._children.forget(server)
+        self._problems.forget(server)
+
+    async def _catalog(self, key: Key, server: ParsedServer) -> ServerCatalog:
+        """Compile what the server selects, and build its catalog if anything has changed."""
+        compiled = [
+            await self._compiler.compile(obj)
+            for kind in server.selectors
+            for obj in self._cache.selected(server, kind)
+        ]
+        return self._catalogs.get(
+            key, (server, *compiled), lambda: build_server_catalog(server.model, compiled)
         )
-        known = self._assembled.get(key)
-        if known and known.generation_of is server and _identical(known.objects, objects):
-            return known
-        assembly = build_catalog(server.model, objects)
-        if server.model.spec.effective_mode == "Direct":
-            assembly = deliverable(assembly)
-        assembled = _Assembled(server, objects, assembly, encode(assembly.catalog))
-        self._assembled[key] = assembled
-        return assembled
 
     async def _apply(
-        self, raw: Object, server: ParsedServer, assembled: _Assembled, facts: ClusterFacts
+        self, raw: Object, server: MCPServer, catalog: ServerCatalog, facts: ClusterFacts
     ) -> tuple[Condition | None, ApiError | None]:
         """Return what to say of a failure, and the error to retry on, if there was one."""
-        content: EncodedCatalog | Mapping[str, str] = assembled.encoded
-        if server.model.spec.effective_mode == "Direct":
-            files = direct_files(assembled.assembly.catalog)
-            if (size := files_size(files)) > MAX_FILES_BYTES:
-                return _too_large(size), None
-            content = files
-        frame = self._frame(key_of(raw), server, assembled, facts)
+        if (size := files_size(catalog.files or {})) > MAX_FILES_BYTES:
+            return _too_large(size), None
+        desired = build_children(server, catalog, self._context, facts)
         began = asyncio.get_running_loop().time()
-        outcome = await self._children.apply(raw, desired_children(server.model, content, frame))
+        outcome = await self._children.apply(raw, desired)
         return self._problems.judge(raw, outcome, began), outcome.error
 
-    def _frame(
-        self, key: Key, server: ParsedServer, assembled: _Assembled, facts: ClusterFacts
-    ) -> Frame:
-        """Return all children but the catalog, built anew only if that makes a difference."""
-        gateway = server.model.spec.effective_mode == "Gateway"
-        basis = _Basis(
-            server,
-            shards=len(assembled.encoded.shards) if gateway else 0,
-            secrets=frozenset(secret.name for secret in assembled.assembly.secrets),
-            facts=facts,
-        )
-        known, frame = self._frames.get(key, (None, None))
-        if frame is None or known != basis:
-            frame = build_frame(
-                server.model, basis.shards, basis.secrets, self._context, basis.facts
-            )
-            self._frames[key] = basis, frame
-        return frame
-
-    def _view(
+    def _observe(
         self,
         key: Key,
-        server: ParsedServer,
-        assembled: _Assembled,
+        server: MCPServer,
+        catalog: ServerCatalog,
         facts: ClusterFacts,
         problem: Condition | None,
     ) -> ObservedServer:
+        """Look at the server's pods, and have those asked that have not confirmed the catalog."""
         pods = self._cache.pods_of(key)
         ready = [pod for pod in pods if is_ready(pod)]
-        index = assembled.encoded.index
+        index = catalog.encoded.index
         confirmed: Confirmed | None = None
-        if server.model.spec.effective_mode == "Gateway":
+        if server.spec.effective_mode == "Gateway":
             confirmed = self._confirmations.expect(key, index.digest, [_pod(pod) for pod in ready])
         deployment = Key(key.namespace, child_name(key.name))
         return ObservedServer(
-            server=server.model,
-            assembly=assembled.assembly,
+            server=server,
+            assembly=catalog.assembly,
             digest=index.digest,
             size=index.bytes,
             deployment=self._cache.owned[DEPLOYMENTS].store.get(deployment),
@@ -227,17 +182,17 @@ class MCPServerReconciler:
             problem=problem,
         )
 
-    async def _summarise(
-        self, raw: Object, view: ObservedServer, conditions: Sequence[Condition]
+    async def _report(
+        self, raw: Object, observed: ObservedServer, conditions: Sequence[Condition]
     ) -> None:
         current = raw.get("status") or {}
-        fields = server_fields(view)
-        unchanged = current.get("configHash") == view.digest
+        fields = server_fields(observed)
+        unchanged = current.get("configHash") == observed.digest
         fields[STATUS_FIELD] = self._installations.installation or None
         fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._reporter.now()
         await self._reporter.write(MCPSERVERS, raw, fields, conditions)
 
-    async def _refuse(self, raw: Object, error: InvalidError) -> None:
+    async def _report_invalid(self, raw: Object, error: InvalidError) -> None:
         """Say that the spec cannot be read; whatever runs keeps running."""
         current = dict(raw.get("status") or {})
         for field in ("observedGeneration", "conditions"):
@@ -254,27 +209,20 @@ class MCPServerReconciler:
         await self._reporter.write(MCPSERVERS, raw, current, conditions)
 
 
-def _identical(known: Sequence[Compiled], objects: Sequence[Compiled]) -> bool:
-    """Compare by identity: an unchanged object compiles to the identical object."""
-    return len(known) == len(objects) and all(
-        one is other for one, other in zip(known, objects, strict=True)
-    )
-
-
 def _pod(raw: Object) -> Pod:
     return Pod(uid_of(raw), raw["metadata"]["name"], raw["status"]["podIP"], MANAGEMENT_PORT)
 
 
-def _incomplete(view: ObservedServer) -> bool:
-    unconfirmed = view.confirmed is not None and bool(view.confirmed.missing)
-    return view.problem is not None or unconfirmed or lacks_gateway_api(view)
+def _incomplete(observed: ObservedServer) -> bool:
+    unconfirmed = observed.confirmed is not None and bool(observed.confirmed.missing)
+    return observed.problem is not None or unconfirmed or lacks_gateway_api(observed)
 
 
-def _grace_left(view: ObservedServer) -> float:
+def _grace_left(observed: ObservedServer) -> float:
     """Return the seconds that missing confirmations may still take, 0 where none is awaited."""
-    if view.confirmed is None or not view.confirmed.missing:
+    if observed.confirmed is None or not observed.confirmed.missing:
         return 0.0
-    return max(0.0, CONFIRM_GRACE_SECONDS - view.confirmed.waited)
+    return max(0.0, CONFIRM_GRACE_SECONDS - observed.confirmed.waited)
 
 
 def _too_large(size: int) -> Condition:

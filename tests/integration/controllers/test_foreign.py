@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.shards import encode
+from mcp_operator.builders import server_catalog
 from mcp_operator.builders.labels import SERVER_LABEL, child_labels
 from mcp_operator.builders.resources import (
     AUTOSCALERS,
@@ -122,7 +123,7 @@ async def names(complete: Shop, mirror: Mirror) -> Names:
 
 @pytest.fixture(autouse=True)
 def _small_shards_and_short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mcpserver, "encode", functools.partial(encode, shard_bytes=400))
+    monkeypatch.setattr(server_catalog, "encode", functools.partial(encode, shard_bytes=400))
     monkeypatch.setattr(mcpserver, "PROBLEM_RETRY_SECONDS", 1.0)
 
 

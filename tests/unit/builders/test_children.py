@@ -9,17 +9,21 @@ import pytest
 from mcp_operator.api.catalog import Catalog, ServerSettings
 from mcp_operator.api.shards import EncodedCatalog, Index, decode, encode
 from mcp_operator.api.v1alpha1 import MCPServer
-from mcp_operator.builders.children import Child, build_frame, desired_children
+from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.children import Child, build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import managed_selector
 from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.builders.server_catalog import ServerCatalog
 from mcp_operator.core.meta import LabelSelector
 from support.servers import server
 
 CONTEXT = BuildContext(gateway_image="registry.example/mcp-operator:1")
 ENV = [{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]
 PLAIN = ClusterFacts()
+SETTINGS = ServerSettings(namespace="demo", name="shop")
+EMPTY = Assembly(Catalog(server=SETTINGS), fully_served=(), rejected=(), secrets=frozenset())
 EVERYTHING: dict[str, Any] = {
     "ingress": {},
     "httpRoute": {"parentRefs": [{"name": "public"}]},
@@ -30,20 +34,18 @@ FILES = {"tools.json": "[]", "prompts.json": "[]", "resources.json": "[]"}
 
 
 def catalog(instructions: str = "", shard_bytes: int = 900 * 1024) -> EncodedCatalog:
-    settings = ServerSettings(namespace="demo", name="shop", instructions=instructions)
+    settings = SETTINGS.model_copy(update={"instructions": instructions})
     return encode(Catalog(server=settings), shard_bytes)
 
 
 def built(
     owner: MCPServer,
     content: EncodedCatalog | dict[str, str] | None = None,
-    secrets: tuple[str, ...] = (),
     facts: ClusterFacts = PLAIN,
 ) -> list[Child]:
-    given = catalog() if content is None else content
-    shards = len(given.shards) if isinstance(given, EncodedCatalog) else 0
-    frame = build_frame(owner, shards, secrets, CONTEXT, facts)
-    return desired_children(owner, given, frame)
+    encoded = content if isinstance(content, EncodedCatalog) else catalog()
+    files = content if isinstance(content, dict) else None
+    return build_children(owner, ServerCatalog(EMPTY, encoded, files), CONTEXT, facts)
 
 
 def names(children: list[Child]) -> list[str]:
@@ -55,7 +57,7 @@ def only(children: list[Child], kind: str) -> dict[str, Any]:
     return found
 
 
-def test_a_gateway_server_is_made_of_rights_then_catalog_then_pods() -> None:
+def test_a_gateway_server_is_made_of_permissions_then_catalog_then_pods() -> None:
     assert names(built(server(**EVERYTHING))) == [
         "ServiceAccount/mcp-server-shop",
         "NetworkPolicy/mcp-server-shop",
@@ -89,7 +91,7 @@ def test_a_route_is_made_only_where_the_cluster_knows_routes() -> None:
     assert len(children) == len(built(server(**EVERYTHING))) - 1
 
 
-def test_a_direct_server_gets_its_files_and_no_rights() -> None:
+def test_a_direct_server_gets_its_files_and_no_permissions() -> None:
     children = built(server(image="example/server:1"), FILES)
 
     assert names(children) == [

@@ -95,7 +95,7 @@ async def test_a_pass_that_finds_nothing_new_writes_nothing_and_assembles_nothin
     bench.cluster.tool("broken", method="TRACE")
     await bench.reconcile()
     writes = len(bench.cluster.writes)
-    monkeypatch.setattr(mcpserver, "encode", None)
+    monkeypatch.setattr(mcpserver, "build_server_catalog", None)
     await bench.reconcile()
     assert len(bench.cluster.writes) == writes
 

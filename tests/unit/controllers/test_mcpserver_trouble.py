@@ -209,7 +209,7 @@ async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, 
     raw = bench.cluster.tool("search")
     bench.pod()
     await bench.settled()
-    assert bench.reconciler._assembled
+    assert bench.reconciler._catalogs._results
     if how == "gone":
         bench.cluster.remove("MCPServer", "shop")
     else:
@@ -217,7 +217,7 @@ async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, 
     writes = len(bench.cluster.writes)
     assert await bench.reconcile() is None
     assert len(bench.cluster.writes) == writes
-    assert bench.reconciler._assembled == {}
+    assert bench.reconciler._catalogs._results == {}
     assert not bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
     assert bench.confirmations._servers == {}
 

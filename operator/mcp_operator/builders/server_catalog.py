@@ -1,0 +1,43 @@
+"""The catalog of one server, in the form in which its pods get it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from mcp_operator.api.shards import EncodedCatalog, encode
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.catalog import build_catalog
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.builders.direct import deliverable, direct_files
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCatalog:
+    """What the pods of a server serve.
+
+    Attributes:
+        assembly: The catalog, and what was left out of it.
+        encoded: The catalog as shards, with its digest and its size. In mode Gateway the pods read
+            the shards; in mode Direct they go nowhere.
+        files: In mode Direct, the files to mount, by name; None in mode Gateway.
+    """
+
+    assembly: Assembly
+    encoded: EncodedCatalog
+    files: Mapping[str, str] | None = None
+
+
+def build_server_catalog(server: MCPServer, selected: Iterable[Compiled]) -> ServerCatalog:
+    """Assemble and encode the catalog of a server.
+
+    Args:
+        server: The server.
+        selected: Every object that it selects, compiled.
+    """
+    assembly = build_catalog(server, selected)
+    if server.spec.effective_mode == "Gateway":
+        return ServerCatalog(assembly, encode(assembly.catalog))
+    assembly = deliverable(assembly)
+    return ServerCatalog(assembly, encode(assembly.catalog), direct_files(assembly.catalog))

@@ -1,0 +1,38 @@
+"""Remembering what was computed last, for as long as it would come out the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from mcp_operator.core.meta import Key
+
+T = TypeVar("T")
+
+
+class Memo(Generic[T]):
+    """Holds the last result of a pure function for each object, with its inputs.
+
+    Inputs are compared by identity, which costs next to nothing: the parser and the compiler return
+    the identical model for an object that has not changed.
+    """
+
+    def __init__(self) -> None:
+        self._results: dict[Key, tuple[tuple[object, ...], T]] = {}
+
+    def get(self, key: Key, inputs: tuple[object, ...], compute: Callable[[], T]) -> T:
+        """Return the last result for `key`, computed anew if an input is another than then."""
+        known = self._results.get(key)
+        if known is not None and _identical(known[0], inputs):
+            return known[1]
+        result = compute()
+        self._results[key] = inputs, result
+        return result
+
+    def forget(self, key: Key) -> None:
+        """Drop the result for an object that is gone."""
+        self._results.pop(key, None)
+
+
+def _identical(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
