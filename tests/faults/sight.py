@@ -16,7 +16,7 @@ from support.shop import Shop
 async def state_of(shop: Shop, operator: Operator) -> dict[str, object]:
     """Return what is to be seen of each object, as `Model.expected` does.
 
-    It is read from the caches; whether they are what the API server has is for `lagging` to say.
+    It is read from the caches; `Operator.lagging` says whether they are what the API server has.
     """
     state = {
         f"{resource.kind} {key_of(member).name}": member_state(member)

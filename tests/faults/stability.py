@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.resources import CHILDREN, DEPLOYMENTS
 from mcp_operator.core.meta import (
-    Key,
     Object,
     Resource,
     controller_of,
     generation_of,
     key_of,
-    resource_version_of,
     uid_of,
 )
-from mcp_operator.runtime.informer import Informer
 from support.operators import Operator
 from support.shop import Shop
 from support.waiting import eventually
@@ -55,51 +51,13 @@ async def stable(shop: Shop, operator: Operator, served: dict[str, Served]) -> l
 
 async def unfinished(shop: Shop, operator: Operator) -> list[str]:
     """Say what the operator and the cluster's own controllers have yet to do."""
-    for look in (unsettled, lagging, unsettled):  # a cache that catches up may bring more to do
-        if found := await look(shop, operator):
-            return found
-    return []
-
-
-async def unsettled(_: Shop, operator: Operator) -> list[str]:
-    """Say what is yet to be done about what the caches hold."""
-    await operator.idle()
+    await operator.settled(shop.client)
     return left_to_do(operator)
 
 
 def left_to_do(operator: Operator) -> list[str]:
     """Say what the caches show that is yet to be done, by the operator or the cluster."""
-    return [*_retries(operator), *_not_rolled_out(operator), *_orphans(operator)]
-
-
-async def lagging(shop: Shop, operator: Operator) -> list[str]:
-    """Name the caches that are not exactly what the API server has, in the same versions."""
-    operator.check()
-    informers = [informer for informer in operator.informers if informer.served]
-    real = await asyncio.gather(*(_real(shop, informer) for informer in informers))
-    return [
-        f"the cache of {informer.resource} lags behind"
-        for informer, versions in zip(informers, real, strict=True)
-        if _versions(informer.store) != versions
-    ]
-
-
-async def _real(shop: Shop, informer: Informer) -> dict[Key, int]:
-    selector = informer.cache._selection.label_selector
-    pages = shop.client.list_pages(
-        informer.resource, namespace=shop.namespace, label_selector=selector
-    )
-    return _versions([obj async for page in pages for obj in page.items])
-
-
-def _versions(objects: Iterable[Object]) -> dict[Key, int]:
-    return {key_of(obj): resource_version_of(obj) for obj in objects}
-
-
-def _retries(operator: Operator) -> Iterator[str]:
-    for controller in operator._controllers:
-        for key in controller.queue._rate_limiter._failures:
-            yield f"{controller.kind} {key} failed and is tried again"
+    return [*operator.retries(), *_not_rolled_out(operator), *_orphans(operator)]
 
 
 def _not_rolled_out(operator: Operator) -> Iterator[str]:

@@ -11,7 +11,7 @@ from faults.invariants import Watchdog
 from faults.outages import blindness
 from faults.proxy import FaultProxy
 from faults.sight import differences, state_of
-from faults.stability import lagging, left_to_do, stored
+from faults.stability import left_to_do, stored
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
 from mcp_operator.controllers.confirmations import Pod
 from mcp_operator.core.meta import Key, Object, key_of
@@ -117,7 +117,7 @@ class Stage:
     async def catch_up(self) -> None:
         """Give the caches some time to have what the API server has; `settle` waits for longer."""
         with suppress(AssertionError):
-            await eventually(lambda: lagging(self.shop, self.operator), [], seconds=10)
+            await eventually(lambda: self.operator.lagging(self.shop.client), [], seconds=10)
 
     async def resync(self) -> None:
         """Tell the operator of every object once more."""
@@ -155,7 +155,7 @@ class Stage:
         give_up = asyncio.get_running_loop().time() + HANG_SECONDS
         while True:
             run = await self.run_pods()
-            left = await lagging(self.shop, self.operator)
+            left = await self.operator.lagging(self.shop.client)
             wrong = differences(await state_of(self.shop, self.operator), expected)
             left += [*left_to_do(self.operator), *unavailable(self.operator)]
             self.check()

@@ -11,7 +11,7 @@ import pytest
 
 from faults.notifications import Mischief, bad_post
 from faults.scenario import END, STEPS
-from faults.stability import lagging, stable
+from faults.stability import stable
 from faults.states import differences, end_state
 from mcp_operator.runtime.client import Client
 from support.connected import own_namespace
@@ -49,7 +49,7 @@ async def test_notifications_of_any_kind_lead_to_the_same_end(
         ):
             with bad_post(operator, mischief, seed):
                 await hurry(shop, seed)
-                await eventually(functools.partial(lagging, shop, operator), [])
+                await eventually(functools.partial(operator.lagging, client), [])
             if mischief.dropped:
                 await operator.resync()
             await stable(shop, operator, END)

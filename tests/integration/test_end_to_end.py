@@ -109,7 +109,7 @@ async def test_a_running_client_sees_an_edit_and_a_deletion_without_a_restart(
     for name in ("kept", "doomed"):
         await cell.shop.tool(name, "red")
     await eventually(cell.programmed, "True")
-    await cell.operator.idle()
+    await cell.operator.settled(cell.shop.client)
     cell.operator.forget_requests()
     [url] = await cell.endpoints()
     async with McpClient(url) as client, client.listen(tools_list_changed=True) as changes:
@@ -135,7 +135,7 @@ async def test_a_change_that_all_pods_confirm_costs_three_writes_and_flips_no_co
         await cell.shop.tool(name, "red")
     await eventually(cell.synced, 2)
     await eventually(cell.programmed, "True")
-    await cell.operator.idle()
+    await cell.operator.settled(cell.shop.client)
     cell.operator.forget_requests()
     await cell.shop.patch("MCPTool", "edited", spec={"description": "second"})
     hash_before = (await cell.shop.get("MCPServer", "red"))["status"]["configHash"]
@@ -145,7 +145,7 @@ async def test_a_change_that_all_pods_confirm_costs_three_writes_and_flips_no_co
         return bool(status["configHash"] != hash_before)
 
     await eventually(has_new_hash, expected=True)
-    await cell.operator.idle()
+    await cell.operator.settled(cell.shop.client)
     assert sorted(cell.operator.writes) == [
         "PATCH configmaps/mcp-server-red-config",
         "PATCH mcpservers/red/status",

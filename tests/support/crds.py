@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from http import HTTPStatus
 from pathlib import Path
 
 import yaml
 
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
 from support.waiting import hang_guard
 
 FOLDER = Path(__file__).parents[2] / "crds"
@@ -42,10 +45,32 @@ async def install_crds(client: Client) -> list[Object]:
 
 
 async def established(client: Client, name: str) -> None:
-    """Wait until the API server serves the kind of a CRD."""
+    """Wait until the API server serves the kind of a CRD, to those who watch it as well."""
     events = client.watch(DEFINITIONS, field_selector=f"metadata.name={name}")
     async with contextlib.aclosing(events):
         async for event in events:  # begins with the definition as it is
             conditions = event.object.get("status", {}).get("conditions") or []
             if any(one["type"] == "Established" and one["status"] == "True" for one in conditions):
-                return
+                break
+    await _can_be_watched(client, _resource_of(event.object))
+
+
+def _resource_of(definition: Object) -> Resource:
+    spec = definition["spec"]
+    names, version = spec["names"], spec["versions"][0]["name"]
+    return Resource(spec["group"], version, names["plural"], names["kind"])
+
+
+async def _can_be_watched(client: Client, resource: Resource) -> None:
+    """Wait until a kind can be listed within a watch: for a while its storage is initializing."""
+    while True:
+        events = client.watch(resource, send_initial_events=True)
+        try:
+            async with contextlib.aclosing(events):
+                await anext(events)
+        except ApiError as error:
+            if error.status != HTTPStatus.TOO_MANY_REQUESTS:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            return

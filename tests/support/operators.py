@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import math
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import Ask, AskError, Pod
 from mcp_operator.controllers.setup import add_controllers
 from mcp_operator.core.clock import SystemClock
+from mcp_operator.core.meta import Key, Object, key_of, resource_version_of
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.controller import Controller
@@ -60,8 +61,10 @@ class Operator:
         controllers: Sequence[Controller],
         recorder: EventRecorder,
         running: asyncio.Task[None],
+        namespace: str,
     ) -> None:
         self._client = client
+        self._namespace = namespace
         self._controllers = controllers
         self._recorder = recorder
         self._running = running
@@ -116,13 +119,53 @@ class Operator:
         return busy or due or not self._recorder._queue.empty()
 
     async def idle(self) -> None:
-        """Wait until nothing is queued or worked on, and stays so for some turns of the loop."""
+        """Wait until nothing is queued or worked on, and stays so for some turns of the loop.
+
+        What the API server has yet to tell of may bring more to do; `settled` waits for that too.
+        """
         quiet = 0
         async with hang_guard():
             while quiet < 5:
                 await asyncio.sleep(0.02)
                 self.check()
                 quiet = 0 if self.busy else quiet + 1
+
+    async def settled(self, beside: Client) -> None:
+        """Wait until there is nothing left to do about what the API server has.
+
+        Args:
+            beside: A client of the test's own, whose requests are not counted.
+        """
+        async with hang_guard():
+            while True:
+                await self.idle()
+                behind = await self.lagging(beside)
+                if not (behind or self.busy or [*self.retries()]):
+                    return
+
+    async def lagging(self, beside: Client) -> list[str]:
+        """Name the caches that are not exactly what the API server has, in the same versions."""
+        self.check()
+        informers = [informer for informer in self.informers if informer.served]
+        real = await asyncio.gather(*(self._real(informer, beside) for informer in informers))
+        return [
+            f"the cache of {informer.resource} lags behind"
+            for informer, versions in zip(informers, real, strict=True)
+            if _versions(informer.store) != versions
+        ]
+
+    def retries(self) -> Iterator[str]:
+        """Name what could not be reconciled and is tried again."""
+        for controller in self._controllers:
+            for key in controller.queue._rate_limiter._failures:
+                yield f"{controller.kind} {key} failed and is tried again"
+
+    async def _real(self, informer: Informer, beside: Client) -> dict[Key, int]:
+        selector = informer.cache._selection.label_selector
+        pages = beside.list_pages(
+            informer.resource, namespace=self._namespace, label_selector=selector
+        )
+        return _versions([obj async for page in pages for obj in page.items])
 
     async def stop(self) -> None:
         """Stop the operator before its block ends."""
@@ -140,6 +183,10 @@ class Operator:
         """Raise what the operator died of, if it did."""
         if self._running.done():
             self._running.result()
+
+
+def _versions(objects: Iterable[Object]) -> dict[Key, int]:
+    return {key_of(obj): resource_version_of(obj) for obj in objects}
 
 
 async def nobody_answers(pod: Pod, digest: str) -> str:
@@ -188,7 +235,7 @@ async def running_operator(
     synced = asyncio.create_task(informers.wait_synced(HANG_SECONDS))
     try:
         await asyncio.wait({running, synced}, return_when=asyncio.FIRST_COMPLETED)
-        yield Operator(client, manager._controllers, recorder, running)
+        yield Operator(client, manager._controllers, recorder, running, namespace)
     finally:
         running.cancel()
         synced.cancel()

@@ -57,5 +57,5 @@ async def complete(routes: None, shop: Shop, operator: Operator) -> Shop:
     await eventually(functools.partial(shop.served, "red"), {"red-search": "first"})
     for server in ("red", "blue"):
         await eventually(functools.partial(shop.replicas, server), 2)
-    await operator.idle()
+    await operator.settled(shop.client)
     return shop

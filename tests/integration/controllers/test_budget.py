@@ -42,14 +42,14 @@ async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
     """Wait until servers count their one pod, and nothing is left to do."""
     for server in servers:
         await eventually(functools.partial(shop.replicas, server), 1)
-    await operator.idle()
+    await operator.settled(shop.client)
 
 
 @pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT | {"replicas": 1}])
 async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_its_status(
     routes: None, shop: Shop, operator: Operator, mirror: Mirror, spec: dict[str, Any]
 ) -> None:
-    await operator.idle()
+    await operator.settled(shop.client)
     operator.forget_requests()
     server = await shop.server("red", **spec)
     await settled(shop, operator, "red")
@@ -63,7 +63,7 @@ async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_
 async def test_fifty_servers_at_once_take_no_more_requests_each(
     routes: None, shop: Shop, operator: Operator, mirror: Mirror
 ) -> None:
-    await operator.idle()
+    await operator.settled(shop.client)
     operator.forget_requests()
     names = [f"server-{number}" for number in range(50)]
     made = await asyncio.gather(*(shop.server(name) for name in names))
@@ -102,7 +102,7 @@ async def test_a_tool_takes_three_writes_to_add_and_to_change_and_two_to_delete(
             operator.forget_requests()
             await act()
             await eventually(functools.partial(shop.served, "red"), {"first": "first", **said})
-            await operator.idle()
+            await operator.settled(shop.client)
             await eventually(functools.partial(written, operator), len(catalog) + tool)
             assert sorted(operator.writes) == catalog + ["PATCH mcptools/new/status"] * tool
             assert operator.reads == []
@@ -129,7 +129,7 @@ async def test_a_status_that_is_wiped_wakes_nobody_and_is_mended_by_the_next_res
         return cached is not None and not cached.get("status")
 
     await eventually(is_known, expected=True)
-    await operator.idle()
+    await operator.settled(shop.client)
     assert operator.reconciliations() == before
     await operator.resync()
     await shop.told("MCPTool", "search", "Ready", "ServerNotProgrammed")

@@ -47,7 +47,7 @@ async def red(shop: Shop, operator: Operator) -> Shop:
     await shop.tool("search", "red")
     await eventually(functools.partial(shop.served, "red"), {"search": "first"})
     await eventually(functools.partial(shop.replicas, "red"), 1)
-    await operator.idle()
+    await operator.settled(shop.client)
     operator.forget_requests()
     return shop
 
@@ -67,7 +67,7 @@ async def test_an_edited_field_of_ours_is_put_back_and_others_are_left_alone(
         return int(spec["terminationGracePeriodSeconds"])
 
     await eventually(grace, wanted)
-    await operator.idle()
+    await operator.settled(red.client)
     assert (await deployed(red))["metadata"]["annotations"]["somebody"] == "else"
     assert operator.writes.count(f"PATCH deployments/{NAME}") == 1
 
@@ -148,5 +148,5 @@ async def test_what_the_operator_left_behind_can_be_deleted_without_it(
 async def test_nothing_is_written_at_rest(red: Shop, operator: Operator) -> None:
     await red.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
     await red.patch("MCPTool", "search", metadata={"annotations": {"touched": "1"}})
-    await operator.idle()
+    await operator.settled(red.client)
     assert operator.writes == []

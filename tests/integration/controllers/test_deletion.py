@@ -23,9 +23,11 @@ from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
 
-REQUESTS = 60
-"""What a server may cost while its namespace is being deleted: its children go one after the other,
-and each time one is missed, the first that is made again is refused. 30 are usual."""
+REQUESTS = 400
+"""What a server may cost while its namespace is being deleted. Its children go one after the other;
+each time one is missed, the first that is made again is refused, and that is tried ever less often.
+10 to 100 are usual, and each doubling of the time takes 10 more; without pauses between the tries
+it would be as many in every second."""
 
 
 async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_nothing(
@@ -33,7 +35,7 @@ async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_no
 ) -> None:
     for server in ("red", "blue"):
         await complete.label("MCPTool", f"{server}-search", None)
-    await operator.idle()
+    await operator.settled(complete.client)
     operator.forget_requests()
     servers = [await complete.get("MCPServer", server) for server in ("red", "blue")]
     owners = [
@@ -58,7 +60,7 @@ async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_no
         return not any(obj["metadata"]["name"].startswith("mcp-server-") for obj in left)
 
     await mirror.until(nothing_is_left)
-    await operator.idle()
+    await operator.settled(complete.client)
     assert not operator.writes
 
 
@@ -90,10 +92,10 @@ async def test_a_namespace_goes_with_its_servers_and_may_come_again(
                 await doomed.tool(f"{name}-tool", name)
             for name in names:
                 await eventually(functools.partial(doomed.replicas, name), 2)
-            await operator.idle()
+            await operator.settled(doomed.client)
             operator.forget_requests()
             await client.delete(NAMESPACES, namespace)
             await eventually(exists, expected=False)
-            await operator.idle()
+            await operator.settled(doomed.client)
             assert len(operator.writes) + len(operator.reads) < REQUESTS * len(names)
             await client.create(NAMESPACES, {"metadata": {"name": namespace.name}})

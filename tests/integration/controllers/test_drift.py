@@ -210,11 +210,11 @@ def _by_name(items: list[Object]) -> Object:
 
 
 async def nothing_is_written(shop: Shop, operator: Operator) -> None:
-    await operator.idle()
+    await operator.settled(shop.client)
     operator.forget_requests()
     for server in ("red", "blue"):
         await shop.patch("MCPServer", server, metadata={"annotations": {"touched": "1"}})
-    await operator.idle()
+    await operator.settled(shop.client)
     # The number of pods may still change, and a status tells it.
     assert [write for write in operator.writes if not write.endswith("/status")] == []
 
@@ -238,7 +238,7 @@ async def test_every_field_that_is_ours_is_put_back(
             if new and is_worthwhile(mutation):
                 await child.spoil(mutation)
 
-    await operator.idle()
+    await operator.settled(complete.client)
     before = operator.drift_corrected()
     async with asyncio.TaskGroup() as group:
         for child in (*red, *blue):
@@ -250,7 +250,7 @@ async def test_every_field_that_is_ours_is_put_back(
     for child in (*red, *blue):
         spoilt[child.resource.kind] += child.spoilt
     assert spoilt.total() > 400
-    await operator.idle()
+    await operator.settled(complete.client)
     assert operator.drift_corrected() - before == spoilt
     await nothing_is_written(complete, operator)
 

@@ -36,11 +36,11 @@ async def test_a_server_that_another_installation_runs_is_left_alone_until_that_
     async with running_operator(kubeconfig, namespace, installation=old) as first:
         await eventually(functools.partial(shop.served, "red"), {"search": "first"})
         await eventually(functools.partial(shop.replicas, "red"), 1)
-        await first.idle()
+        await first.settled(shop.client)
     await shop.patch("MCPTool", "search", spec={"description": "second"})
     async with running_operator(kubeconfig, namespace, installation=new) as second:
         await eventually(lambda: shop.events("red"), {RUN_ELSEWHERE})
-        await second.idle()
+        await second.settled(shop.client)
         assert second.writes == []
         assert await shop.served("red") == {"search": "first"}
     await shop.client.delete(LEASES, shop.key("old"))

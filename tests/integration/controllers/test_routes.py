@@ -47,10 +47,10 @@ async def test_a_route_is_made_kept_and_removed(router: Operator, shop: Shop) ->
     catalog = await shop.catalog("red")
     assert catalog is not None
     assert catalog.server.paths == ("/mcp", "/shop")
-    await router.idle()
+    await router.settled(shop.client)
     router.forget_requests()
     await shop.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
-    await router.idle()
+    await router.settled(shop.client)
     assert router.writes == []  # what the API server filled in is no difference
 
     change = {"spec": {"hostnames": ["evil.example.com"]}}
@@ -71,7 +71,7 @@ async def test_without_the_gateway_api_the_server_says_so_and_works(
         _, _, message = await shop.condition("MCPServer", "red", "ResolvedRefs")
         assert "install the Gateway API, or use spec.ingress" in message
         await eventually(functools.partial(shop.served, "red"), {"search": "first"})
-        await operator.idle()
+        await operator.settled(shop.client)
         assert not any("httproutes" in write for write in operator.writes)
         await shop.patch("MCPServer", "red", spec={"httpRoute": None})
         await eventually(functools.partial(resolved, shop), ("True", "ResolvedRefs"))

@@ -151,17 +151,17 @@ async def test_neither_resyncs_nor_a_restart_write_anything(
             await together(servers(shop))
             await together(members(shop))
             await converged(mirror)
-            await first.idle()
+            await first.settled(shop.client)
             first.forget_requests()
             for _ in range(3):
                 before = first.reconciliations()
                 await first.resync()
-                await first.idle()
+                await first.settled(shop.client)
                 assert first.reconciliations() - before >= SERVERS * (MEMBERS + 1)
             assert first.writes == []
             assert but_for_names_in_the_way(first.reads) <= {"GET secrets/login"}
         async with operator() as second:
-            await second.idle()
+            await second.settled(shop.client)
             assert second.reconciliations() >= SERVERS * (MEMBERS + 1)
             assert second.writes == []
             read = but_for_names_in_the_way(second.reads)

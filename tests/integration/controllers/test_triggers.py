@@ -43,7 +43,7 @@ async def settle(shop: Shop, operator: Operator) -> None:
         await eventually(functools.partial(shop.served, team), everything(team))
         # The Deployment controller reports in its own time; that must not count as our change.
         await eventually(functools.partial(shop.replicas, team), 1)
-    await operator.idle()
+    await operator.settled(shop.client)
 
 
 def without(name: str) -> dict[str, str]:
@@ -108,7 +108,7 @@ async def test_a_change_reaches_the_server_it_concerns_and_no_other(
 ) -> None:
     await change(furnished)
     await eventually(lambda: furnished.served("red"), expected)
-    await operator.idle()
+    await operator.settled(furnished.client)
     assert [write for write in operator.writes if "blue" in write] == []
     assert operator.reads == []
 
@@ -123,7 +123,7 @@ async def test_a_change_made_while_the_operator_is_down_is_caught_up(
     await change(shop)
     async with running_operator(control_plane.kubeconfig, shop.namespace) as second:
         await eventually(lambda: shop.served("red"), expected)
-        await second.idle()
+        await second.settled(shop.client)
         assert [write for write in second.writes if "blue" in write] == []
 
 
@@ -143,11 +143,11 @@ async def test_deleting_a_service_takes_its_tools_off_exactly_the_servers_that_s
         lambda: furnished.condition("MCPTool", "red-tool", "ResolvedRefs"),
         ("True", "ResolvedRefs", "Every object that the spec refers to exists and consents."),
     )
-    await operator.idle()
+    await operator.settled(furnished.client)
     operator.forget_requests()
     await furnished.delete("Service", "red-orders")
     await eventually(lambda: furnished.served("red"), without("red-tool"))
-    await operator.idle()
+    await operator.settled(furnished.client)
     assert [write for write in operator.writes if "blue" in write] == []
     message = await furnished.told("MCPTool", "red-tool", "ResolvedRefs", "ServiceNotFound")
     assert message == f"Service {furnished.namespace}/red-orders does not exist"
@@ -161,7 +161,7 @@ async def test_a_service_deleted_while_the_operator_is_down_is_noticed(
     await furnish(shop)
     async with running_operator(control_plane.kubeconfig, shop.namespace) as first:
         await eventually(lambda: shop.served("red"), everything("red"))
-        await first.idle()
+        await first.settled(shop.client)
     await shop.delete("Service", "orders")
     async with running_operator(control_plane.kubeconfig, shop.namespace):
         await eventually(lambda: shop.served("red"), without("red-tool"))
@@ -187,7 +187,7 @@ async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
 ) -> None:
     await edit_the_tool(furnished)
     await eventually(lambda: furnished.served("red"), everything("red") | {"red-tool": "second"})
-    await operator.idle()
+    await operator.settled(furnished.client)
     assert sorted(operator.writes) == [
         "PATCH configmaps/mcp-server-red-config",
         "PATCH mcpservers/red/status",
@@ -199,7 +199,7 @@ async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
 async def test_a_deletion_takes_two_writes(furnished: Shop, operator: Operator) -> None:
     await furnished.delete("MCPTool", "red-tool")
     await eventually(lambda: furnished.served("red"), without("red-tool"))
-    await operator.idle()
+    await operator.settled(furnished.client)
     assert sorted(operator.writes) == [
         "PATCH configmaps/mcp-server-red-config",
         "PATCH mcpservers/red/status",
@@ -224,5 +224,5 @@ async def test_a_restart_at_rest_writes_nothing(
     furnished: Shop, operator: Operator, control_plane: Cluster
 ) -> None:
     async with running_operator(control_plane.kubeconfig, furnished.namespace) as second:
-        await second.idle()
+        await second.settled(furnished.client)
         assert second.writes == []

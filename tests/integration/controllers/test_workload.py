@@ -33,7 +33,7 @@ async def red(shop: Shop, operator: Operator) -> Shop:
     await shop.tool("search", "red")
     await eventually(functools.partial(shop.served, "red"), {"search": "first"})
     await eventually(functools.partial(shop.replicas, "red"), 3)
-    await operator.idle()
+    await operator.settled(shop.client)
     return shop
 
 
@@ -122,7 +122,7 @@ async def test_the_operator_never_fights_over_the_pods_of_an_autoscaler(
             return int(pod["terminationGracePeriodSeconds"])
 
         await eventually(grace, 41)
-        await operator.idle()
+        await operator.settled(red.client)
         assert wanted[-1] == 6
     assert set(wanted) <= {3, 6}
 
