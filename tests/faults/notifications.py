@@ -66,7 +66,7 @@ def merged(first: Event, second: Event) -> Event | None:
         return None
     type_ = "Deleted" if second.new is None else first.type
     old = second.old if second.new is None else first.old
-    return second._replace(type=type_, old=old, own=first.own and second.own)
+    return second._replace(type=type_, old=old)
 
 
 @contextmanager

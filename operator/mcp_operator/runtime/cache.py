@@ -124,13 +124,13 @@ class Cache:
             return
         if self._selection.metadata_only:
             obj = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
-        self._put(key_of(obj), obj, own=True)
+        self._put(key_of(obj), obj)
 
     def resync(self, obj: Object) -> None:
         """Tell the handlers of an object once more, though nothing happened to it."""
         self._dispatch(Event("Generic", None, obj, initial=True))
 
-    def _put(self, key: Key, obj: Object, *, newer_only: bool = True, own: bool = False) -> bool:
+    def _put(self, key: Key, obj: Object, *, newer_only: bool = True) -> bool:
         """Store an object and tell of it; return False if it is no news."""
         old = self.store.get(key)
         version = resource_version_of(obj)
@@ -147,9 +147,9 @@ class Cache:
             )
         self.store.put(obj)
         if old is None:
-            self._dispatch(Event("Created", None, obj, initial=not self.synced.is_set(), own=own))
+            self._dispatch(Event("Created", None, obj, initial=not self.synced.is_set()))
         else:
-            self._dispatch(Event("Updated", old, obj, own=own))
+            self._dispatch(Event("Updated", old, obj))
         return True
 
     def _delete(self, old: Object, *, final_state_unknown: bool = False) -> None:

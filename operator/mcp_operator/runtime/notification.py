@@ -21,7 +21,6 @@ class Event(NamedTuple):
         initial: Nothing happened just now: the event fills an informer for the first time
             (client-go's `isInInitialList`) or repeats what is known, to be on the safe side
             (a resync, as `Generic`). It may wait behind changes that happen now.
-        own: It is the answer to a write of this process: whoever wrote knows it already.
         final_state_unknown: The deletion itself was not seen, it was found out by a new list
             (client-go's `DeletedFinalStateUnknown`); `old` is the last state that was known.
     """
@@ -30,7 +29,6 @@ class Event(NamedTuple):
     old: Object | None
     new: Object | None
     initial: bool = False
-    own: bool = False
     final_state_unknown: bool = False
 
     @property

@@ -33,15 +33,6 @@ def changed(*fields: str) -> Predicate:
     return predicate
 
 
-def not_own(event: Event) -> bool:
-    """Hold back what this process wrote itself.
-
-    For children whose owner's reconciler is the only one of us to write them: it knows what it has
-    written, and if it fails after the write it is retried anyway.
-    """
-    return not event.own
-
-
 def any_of(*predicates: Predicate) -> Predicate:
     """Let an event pass that one of the predicates lets pass."""
     return lambda event: any(predicate(event) for predicate in predicates)

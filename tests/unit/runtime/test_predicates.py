@@ -10,7 +10,6 @@ from mcp_operator.runtime.predicates import (
     Predicate,
     any_of,
     changed,
-    not_own,
     spec_or_meta_changed,
 )
 
@@ -59,12 +58,6 @@ def test_what_appears_or_goes_away_always_passes(predicate: Predicate) -> None:
 
 def test_a_resync_passes_because_no_update_may_have_told_of_it() -> None:
     assert spec_or_meta_changed(Event("Generic", None, widget(1), initial=True))
-
-
-def test_what_this_process_wrote_itself_is_held_back_where_that_is_asked_for() -> None:
-    assert not_own(update())
-    assert not not_own(Event("Updated", widget(1), widget(2), own=True))
-    assert spec_or_meta_changed(Event("Created", None, widget(1), own=True))
 
 
 def test_any_of_passes_what_one_passes() -> None:
