@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_operator.core.meta import Key, LabelSelector, Object, key_of
+from mcp_operator.core.meta import Key, LabelSelector, Object, key_of, resource_version_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.cache import Cache
 from mcp_operator.runtime.notification import Event
