@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -167,6 +167,14 @@ def is_true(obj: Mapping[str, Any], type_: ConditionType) -> bool:
     """Tell whether an object's status holds the condition with status True."""
     return any(
         condition["type"] == type_ and condition["status"] == "True"
+        for condition in (obj.get("status") or {}).get("conditions") or ()
+    )
+
+
+def has_reason(obj: Mapping[str, Any], type_: ConditionType, reasons: Collection[Reason]) -> bool:
+    """Tell whether an object's status holds the condition with one of some reasons."""
+    return any(
+        condition["type"] == type_ and condition.get("reason") in reasons
         for condition in (obj.get("status") or {}).get("conditions") or ()
     )
 

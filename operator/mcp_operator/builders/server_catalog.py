@@ -18,12 +18,14 @@ class ServerCatalog:
     """What the pods of a server serve.
 
     Attributes:
+        selected: All objects that the server selects.
         assembly: The catalog, and what was left out of it.
         encoded: The catalog as shards, with its digest and its size. In mode Gateway the pods read
             the shards; in mode Direct they go nowhere.
         files: In mode Direct, the files to mount, by name; None in mode Gateway.
     """
 
+    selected: tuple[Compiled, ...]
     assembly: Assembly
     encoded: EncodedCatalog
     files: Mapping[str, str] | None = None
@@ -36,8 +38,10 @@ def build_server_catalog(server: MCPServer, selected: Iterable[Compiled]) -> Ser
         server: The server.
         selected: Every object that it selects, compiled.
     """
-    assembly = build_catalog(server, selected)
+    objects = tuple(selected)
+    assembly = build_catalog(server, objects)
     if server.spec.effective_mode == "Gateway":
-        return ServerCatalog(assembly, encode(assembly.catalog))
+        return ServerCatalog(objects, assembly, encode(assembly.catalog))
     assembly = deliverable(assembly)
-    return ServerCatalog(assembly, encode(assembly.catalog), direct_files(assembly.catalog))
+    files = direct_files(assembly.catalog)
+    return ServerCatalog(objects, assembly, encode(assembly.catalog), files)

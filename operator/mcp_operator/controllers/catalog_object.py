@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar
 
-from mcp_operator.api.conditions import Condition, ConditionType, is_true
+from mcp_operator.api.conditions import Condition, ConditionType, has_reason, is_true
 from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding
 from mcp_operator.controllers.catalog_object_status import (
@@ -16,7 +16,7 @@ from mcp_operator.controllers.catalog_object_status import (
 )
 from mcp_operator.controllers.cluster_cache import CATALOG_RESOURCES, ClusterCache
 from mcp_operator.controllers.compiler import Compiler
-from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
 from mcp_operator.controllers.parsing import ParsedObject, ParsedServer
 from mcp_operator.controllers.status_reporter import StatusReporter
@@ -113,7 +113,7 @@ class CatalogObjectReconciler(ABC):
             SelectingServer(
                 Key(server.model.namespace, server.model.name),
                 conflicts=tuple((await self._name_conflicts(compiled, server)).values()),
-                programmed=self._is_programmed(server),
+                programmed=self._is_programmed(server, compiled),
             )
             for server in self._cache.servers_selecting(self.kind, raw)
         ]
@@ -128,13 +128,22 @@ class CatalogObjectReconciler(ABC):
 
     def _awaits_confirmation(self, compiled: Compiled, server: SelectingServer) -> bool:
         """Tell whether a server that serves the object has yet to confirm its present state."""
-        serves = bool(compiled.entries) and not server.conflicts and server.programmed
-        return serves and not self._confirmed_objects.includes(server.key, compiled)
+        if not compiled.entries or server.conflicts:
+            return False
+        current = self._cache.servers.store.get(server.key)
+        if current is not None and has_reason(current, ConditionType.PROGRAMMED, STILL_SERVED):
+            return not self._confirmed_objects.judges(server.key, compiled)
+        return server.programmed and not self._confirmed_objects.includes(server.key, compiled)
 
-    def _is_programmed(self, server: ParsedServer) -> bool:
+    def _is_programmed(self, server: ParsedServer, compiled: Compiled) -> bool:
         """Look at the server's present status: a parsed model is only as new as its spec."""
-        current = self._cache.servers.store.get(Key(server.model.namespace, server.model.name))
-        return current is not None and is_true(current, ConditionType.PROGRAMMED)
+        key = Key(server.model.namespace, server.model.name)
+        current = self._cache.servers.store.get(key)
+        if current is None:
+            return False
+        if has_reason(current, ConditionType.PROGRAMMED, STILL_SERVED):
+            return self._confirmed_objects.includes(key, compiled)
+        return is_true(current, ConditionType.PROGRAMMED)
 
     async def _name_conflicts(
         self, compiled: Compiled, server: ParsedServer

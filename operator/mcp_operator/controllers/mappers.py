@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from mcp_operator.api.conditions import ConditionType, is_true
+from mcp_operator.api.conditions import ConditionType, has_reason, is_true
 from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.controllers.cluster_cache import ClusterCache, ReferencedKind
+from mcp_operator.controllers.confirmed_objects import STILL_SERVED
 from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate, changed
@@ -42,11 +43,18 @@ selection_changed: Predicate = changed("generation", "labels", "deletionTimestam
 
 
 def programmed_changed(event: Event) -> bool:
-    """Pass a server whose condition `Programmed` becomes true or ceases to be."""
+    """Pass a server whose condition `Programmed` becomes true or ceases to be.
+
+    Also one whose pods go on serving without it, or do so no longer.
+    """
     if event.old is None or event.new is None:
         return True
+    return _programmed(event.old) != _programmed(event.new)
+
+
+def _programmed(server: Object) -> tuple[bool, bool]:
     programmed = ConditionType.PROGRAMMED
-    return is_true(event.old, programmed) != is_true(event.new, programmed)
+    return is_true(server, programmed), has_reason(server, programmed, STILL_SERVED)
 
 
 def servers_selecting(cache: ClusterCache, kind: CatalogKind) -> KeysOf:

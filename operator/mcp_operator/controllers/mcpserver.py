@@ -16,7 +16,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
 from mcp_operator.builders.children import build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts
-from mcp_operator.builders.compiled import InvalidError
+from mcp_operator.builders.compiled import Compiled, InvalidError
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES, files_size
@@ -28,7 +28,7 @@ from mcp_operator.controllers.children import ChildrenApplier, OwnerGoneError
 from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
-from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedObjects
 from mcp_operator.controllers.installation_leases import (
     RUN_ELSEWHERE,
     STATUS_FIELD,
@@ -118,8 +118,7 @@ class MCPServerReconciler:
             return Result(requeue_after=wait)
         conditions = server_conditions(observed)
         await self._report(raw, observed, conditions)
-        if any(c.type is ConditionType.PROGRAMMED and c.status for c in conditions):
-            self._confirmed_objects.record(request, catalog.assembly.fully_served)
+        self._record(request, catalog, observed, conditions)
         if failure is not None:
             raise failure
         return Result(requeue_after=PROBLEM_RETRY_SECONDS) if _incomplete(observed) else None
@@ -191,6 +190,24 @@ class MCPServerReconciler:
         fields[STATUS_FIELD] = self._installations.installation or None
         fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._reporter.now()
         await self._reporter.write(MCPSERVERS, raw, fields, conditions)
+
+    def _record(
+        self,
+        key: Key,
+        catalog: ServerCatalog,
+        observed: ObservedServer,
+        conditions: Sequence[Condition],
+    ) -> None:
+        """Note what the server's pods serve, which the statuses of its objects depend on."""
+        served = catalog.assembly.fully_served
+        [programmed] = [c for c in conditions if c.type is ConditionType.PROGRAMMED]
+        if programmed.status:
+            self._confirmed_objects.record(key, served)
+        elif programmed.reason in STILL_SERVED:
+            confirmed: Sequence[Compiled] | None = None
+            if observed.confirmed is not None and not observed.confirmed.missing:
+                confirmed = served if observed.ready_pods else ()
+            self._confirmed_objects.record_failure(key, catalog.selected, confirmed)
 
     async def _report_invalid(self, raw: Object, error: InvalidError) -> None:
         """Say that the spec cannot be read; whatever runs keeps running."""

@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mcp_operator.builders.resources import CHILDREN
+from mcp_operator.builders.resources import CHILDREN, DEPLOYMENTS
 from mcp_operator.core.meta import Key, Object, Resource, generation_of
 from mcp_operator.runtime.client import Client
-from support.operators import Operator
+from mcp_operator.runtime.errors import ApiError
+from support.controlplane import Cluster
+from support.operators import Operator, running_operator
+from support.ready_pods import confirms, ready_pods
 from support.shop import Shop
 from support.waiting import eventually
 
@@ -79,3 +82,39 @@ async def test_a_child_that_a_webhook_keeps_back_is_said_until_it_is_made(
 
 async def has_event(shop: Shop, reason: str) -> bool:
     return reason in await shop.events("red")
+
+
+async def test_tools_that_are_served_stay_ready_while_the_deployment_cannot_be_changed(
+    client: Client, control_plane: Cluster, shop: Shop, webhook: Key
+) -> None:
+    async with (
+        ready_pods(client, shop.namespace),
+        running_operator(control_plane.kubeconfig, shop.namespace, ask=confirms) as operator,
+    ):
+        await shop.server("red")
+        await shop.tool("first", "red")
+        await shop.told("MCPTool", "first", "Ready", "Ready")
+        await operator.idle()
+        before = (await shop.get("MCPTool", "first"))["status"]
+
+        await shop.client.create(WEBHOOKS, closed(shop.namespace, "deployments"))
+        await eventually(functools.partial(is_closed, shop), expected=True)
+        await shop.patch("MCPServer", "red", spec={"replicas": 2})
+        await shop.told("MCPServer", "red", "Ready", "ApplyFailed")
+        await operator.idle()
+        assert (await shop.get("MCPTool", "first"))["status"] == before
+
+        await shop.tool("second", "red")
+        await shop.told("MCPTool", "second", "Ready", "Ready")
+    async with running_operator(control_plane.kubeconfig, shop.namespace, ask=confirms) as operator:
+        await operator.idle()
+        assert [write for write in operator.writes if "mcptools" in write] == []
+
+
+async def is_closed(shop: Shop) -> bool:
+    """Tell whether the API server has heard of the webhook yet."""
+    try:
+        await shop.client.merge_patch(DEPLOYMENTS, shop.key("mcp-server-red"), {"metadata": {}})
+    except ApiError:
+        return True
+    return False

@@ -45,7 +45,7 @@ def built(
 ) -> list[Child]:
     encoded = content if isinstance(content, EncodedCatalog) else catalog()
     files = content if isinstance(content, dict) else None
-    return build_children(owner, ServerCatalog(EMPTY, encoded, files), CONTEXT, facts)
+    return build_children(owner, ServerCatalog((), EMPTY, encoded, files), CONTEXT, facts)
 
 
 def names(children: list[Child]) -> list[str]:

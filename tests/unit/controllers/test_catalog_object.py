@@ -83,9 +83,11 @@ class Bench:
         status, reason, _ = self.cluster.conditions(kind, name)["Ready"]
         return status, reason
 
-    def program(self, server: str = "shop", *, status: str = "True") -> None:
+    def program(
+        self, server: str = "shop", *, status: str = "True", reason: str = "Programmed"
+    ) -> None:
         """Give a server the condition that its pods have confirmed its catalog."""
-        conditions = [{"type": "Programmed", "status": status}]
+        conditions = [{"type": "Programmed", "status": status, "reason": reason}]
         self.cluster.put("MCPServer", server, status={"conditions": conditions})
 
     async def settle(self, *raws: Object) -> None:
@@ -133,8 +135,47 @@ async def test_a_server_that_no_longer_is_programmed_takes_readiness_away(bench:
     bench.program()
     await bench.settle(raw)
     assert await bench.ready() == ("True", "Ready")
-    bench.program(status="False")
+    bench.program(status="False", reason="NoReadyPods")
     assert await bench.ready() == ("False", "ServerNotProgrammed")
+
+
+@pytest.mark.parametrize("reason", ["ApplyFailed", "Conflict"])
+async def test_a_child_that_fails_takes_no_readiness_away_from_what_is_still_served(
+    bench: Bench, reason: str
+) -> None:
+    raw = bench.cluster.tool("search")
+    bench.cluster.server()
+    bench.program()
+    await bench.settle(raw)
+    assert await bench.ready() == ("True", "Ready")
+    compiled = await bench.compiler.compile(raw)
+    bench.confirmed_objects.record_failure(SHOP, [compiled], None)
+    bench.program(status="False", reason=reason)
+    assert await bench.ready() == ("True", "Ready")
+
+
+async def test_what_a_server_with_a_failing_child_does_not_serve_is_not_ready(
+    bench: Bench,
+) -> None:
+    raw = bench.cluster.tool("search")
+    bench.cluster.server()
+    bench.program(status="False", reason="ApplyFailed")
+    bench.confirmed_objects.record_failure(SHOP, [await bench.compiler.compile(raw)], ())
+    assert await bench.ready() == ("False", "ServerNotProgrammed")
+
+
+async def test_nothing_is_said_until_a_server_with_a_failing_child_was_looked_at(
+    bench: Bench,
+) -> None:
+    """After a restart, or a change of the object, what its pods serve is yet to be found out."""
+    raw = bench.cluster.tool("search")
+    bench.cluster.server()
+    bench.program(status="False", reason="ApplyFailed")
+    await bench.reconcile()
+    assert bench.cluster.status("MCPTool", "search") == {}
+    compiled = await bench.compiler.compile(raw)
+    bench.confirmed_objects.record_failure(SHOP, [compiled], [compiled])
+    assert await bench.ready() == ("True", "Ready")
 
 
 async def test_the_younger_of_two_with_one_name_is_told_of_the_older(bench: Bench) -> None:

@@ -81,3 +81,35 @@ def test_a_server_that_is_gone_is_forgotten(confirmed_objects: ConfirmedObjects)
     confirmed_objects.forget(SHOP)
     assert not confirmed_objects.includes(SHOP, ONE)
     assert confirmed_objects.includes(BAR, ONE)
+
+
+def test_a_server_with_a_failing_child_still_serves_what_its_pods_have(
+    confirmed_objects: ConfirmedObjects,
+) -> None:
+    confirmed_objects.record(SHOP, [ONE])
+    confirmed_objects.record_failure(SHOP, [CHANGED, TWO], None)
+    assert confirmed_objects.includes(SHOP, ONE)
+    assert not confirmed_objects.includes(SHOP, CHANGED)
+    assert confirmed_objects.judges(SHOP, CHANGED)
+    assert not confirmed_objects.judges(SHOP, ONE)
+
+
+def test_what_pods_have_confirmed_beside_a_failing_child_is_served(
+    confirmed_objects: ConfirmedObjects,
+) -> None:
+    confirmed_objects.record_failure(SHOP, [ONE, TWO], [ONE])
+    assert confirmed_objects.includes(SHOP, ONE)
+    assert not confirmed_objects.includes(SHOP, TWO)
+
+
+def test_objects_are_told_of_that_are_judged_for_the_first_time_or_differently(
+    confirmed_objects: ConfirmedObjects, told: list[Key]
+) -> None:
+    confirmed_objects.record_failure(SHOP, [ONE, TWO], ())
+    assert told == [ONE.key, TWO.key]
+    told.clear()
+    confirmed_objects.record_failure(SHOP, [ONE, TWO], [TWO])
+    assert told == [TWO.key]
+    told.clear()
+    confirmed_objects.record_failure(SHOP, [ONE, TWO], None)
+    assert told == []

@@ -12,6 +12,7 @@ import pytest
 from mcp_operator.builders.resources import CONFIGMAPS, DEPLOYMENTS, SERVICES
 from mcp_operator.controllers.apply_problems import PATIENCE_SECONDS
 from mcp_operator.controllers.mcpserver import (
+    CONFIRM_GRACE_SECONDS,
     PROBLEM_RETRY_SECONDS,
 )
 from mcp_operator.core.meta import Key, Object
@@ -101,7 +102,7 @@ async def test_a_failure_that_lasts_is_said_once_and_taken_back_when_it_ends(ben
 async def test_pods_are_asked_for_a_catalog_that_was_written_beside_a_child_that_was_not(
     bench: Bench,
 ) -> None:
-    bench.cluster.tool("search")
+    raw = bench.cluster.tool("search")
     bench.pod()
     bench.refuse(DEPLOYMENTS, "apply", ApiError(500, "InternalError", "later"))
     await fails(bench)
@@ -109,6 +110,39 @@ async def test_pods_are_asked_for_a_catalog_that_was_written_beside_a_child_that
     await fails(bench)
     assert bench.status["syncedReplicas"] == 1
     assert bench.reason("Programmed") == ("False", "ApplyFailed")
+    assert bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
+
+
+@pytest.mark.looptime
+async def test_a_catalog_that_cannot_be_written_leaves_served_what_was_confirmed(
+    bench: Bench,
+) -> None:
+    raw = bench.cluster.tool("search")
+    before = await bench.compiler.compile(raw)
+    bench.pod()
+    await bench.settled()
+    bench.serves = bench.status["configHash"]
+    after = await bench.compiler.compile(bench.cluster.tool("search", description="new"))
+    bench.refuse(CONFIGMAPS, "apply")
+    await bench.reconcile()
+    await asyncio.sleep(CONFIRM_GRACE_SECONDS)
+    with pytest.raises(ApiError):
+        await bench.reconcile()
+    assert bench.confirmed_objects.includes(SHOP, before)
+    assert not bench.confirmed_objects.includes(SHOP, after)
+
+
+@pytest.mark.looptime
+async def test_without_ready_pods_a_failing_child_leaves_nothing_served(bench: Bench) -> None:
+    raw = bench.cluster.tool("search")
+    bench.pod()
+    await bench.settled()
+    bench.pod(ready=False)
+    bench.refuse(DEPLOYMENTS, "apply")
+    bench.cluster.put("MCPServer", "shop", spec={"toolSelector": {}, "replicas": 3})
+    with pytest.raises(ApiError):
+        await bench.reconcile()
+    assert not bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
 
 
 @pytest.mark.looptime

@@ -266,3 +266,14 @@ def test_a_server_that_comes_or_goes_counts_as_a_transition() -> None:
     assert programmed_changed(Event("Created", None, server()))
     assert programmed_changed(Event("Deleted", server(), None))
     assert not programmed_changed(Event("Updated", server(), server()))
+
+
+def test_a_server_whose_pods_no_longer_serve_on_counts_as_a_transition() -> None:
+    def programmed(reason: str) -> Object:
+        return server({"type": "Programmed", "status": "False", "reason": reason})
+
+    failed, empty = programmed("ApplyFailed"), programmed("NoReadyPods")
+    assert programmed_changed(Event("Updated", failed, empty))
+    assert programmed_changed(Event("Updated", empty, failed))
+    assert not programmed_changed(Event("Updated", failed, programmed("Conflict")))
+    assert not programmed_changed(Event("Updated", empty, programmed("Propagating")))
