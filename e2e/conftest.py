@@ -12,12 +12,9 @@ from pathlib import Path
 import pytest
 
 from e2e.harness.installs import Install, installed
-from e2e.harness.kubectl import Kubectl
+from e2e.harness.kubectl import HANG_SECONDS, Kubectl
 from e2e.harness.shop import Shop, shop
 from mcp_operator.version import VERSION
-
-SECONDS = 300
-"""The limit of one test; most of it is waiting for pods on a slow machine."""
 
 
 def pytest_configure() -> None:
@@ -51,13 +48,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test more time than a unit test has."""
-    for item in items:
-        if not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(SECONDS))
-
-
 @pytest.fixture(scope="session")
 def image(pytestconfig: pytest.Config) -> str:
     """The image, after the nodes were given it."""
@@ -66,7 +56,7 @@ def image(pytestconfig: pytest.Config) -> str:
     if template:
         archive = pytestconfig.getoption("archive")
         command = shlex.split(template.format(image=reference, archive=archive))
-        subprocess.run(command, check=True, timeout=300)  # noqa: S603 - the user's own command
+        subprocess.run(command, check=True, timeout=2 * HANG_SECONDS)  # noqa: S603 - the user's own command
     return reference
 
 

@@ -21,7 +21,7 @@ def test_programmed_is_true_only_when_all_pods_serve_the_catalog(samples: Shop) 
     before = samples.server()["status"]["configHash"]
     describe(samples, "as it is now")
 
-    status = eventually(lambda: programmed(samples, other_than=before), "Programmed", 30)
+    status = eventually(lambda: programmed(samples, other_than=before), "Programmed")
 
     served = [digest(samples, pod) for pod in samples.kubectl.find("pods", GATEWAY_PODS)]
     assert served == [status["configHash"]] * 3
@@ -37,7 +37,7 @@ def test_a_pod_that_does_not_confirm_is_named(samples: Shop) -> None:
     samples.kubectl("scale", "mcps/shop", "--replicas=3")
 
     (new,) = eventually(lambda: names(samples) - known, "the third pod")
-    eventually(lambda: new in samples.condition("Programmed")["message"], f"{new} to be named", 90)
+    eventually(lambda: new in samples.condition("Programmed")["message"], f"{new} to be named")
 
     assert samples.condition("Programmed")["status"] == "False"
     assert samples.server()["status"]["syncedReplicas"] == 2
@@ -55,7 +55,7 @@ def test_an_image_that_never_gets_ready_replaces_no_pod(samples: Shop, image: st
     assert len(samples.tools()) == 5
     assert names(samples) == served | new
     (pod,) = new
-    eventually(lambda: pod in samples.condition("Degraded")["message"], f"{pod} to be named", 90)
+    eventually(lambda: pod in samples.condition("Degraded")["message"], f"{pod} to be named")
     assert samples.condition("Degraded")["reason"] == "PodsFailing"
     assert samples.condition("Ready")["status"] == "True", "the others go on serving"
 

@@ -53,8 +53,8 @@ async def _official_client_is_served(opened: Shop) -> None:
 def _a_deleted_tool_leaves_the_list(opened: Shop) -> None:
     opened.kubectl("delete", "mcptool", "product-picture")
     rest = [name for name in TOOLS if name != "product-picture"]
-    eventually(lambda: opened.tools() == rest, "the tool to leave the list", 10)
-    opened.kubectl.wait("mcpserver/shop", "jsonpath={.status.toolCount}=4", 10)
+    eventually(lambda: opened.tools() == rest, "the tool to leave the list")
+    opened.kubectl.wait("mcpserver/shop", "jsonpath={.status.toolCount}=4")
 
 
 def _metrics_and_health_are_answered(install: Install, opened: Shop) -> None:
@@ -82,6 +82,6 @@ def _removal_leaves_only_what_policy_keeps(install: Install, opened: Shop) -> No
     opened.kubectl("delete", "mcps,mcpt,mcpp,mcpr", "--all")
     ours = "--selector=app.kubernetes.io/managed-by=mcp-operator"
     # The garbage collector looks for new kinds every 30 s only, and ours may be younger than that.
-    eventually(lambda: not opened.kubectl.find(CHILDREN, ours), "the servers' children to go", 90)
+    eventually(lambda: not opened.kubectl.find(CHILDREN, ours), "the servers' children to go")
     install.uninstall()
     eventually(lambda: not install.leftovers(), "the operator to be gone")

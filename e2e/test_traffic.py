@@ -24,7 +24,7 @@ def three(samples: Shop) -> None:
 def test_a_rolling_restart_fails_no_call(samples: Shop) -> None:
     with samples.load(TOOL, RATE, SECONDS) as summary:
         samples.kubectl("rollout", "restart", GATEWAY)
-        samples.kubectl.rollout(GATEWAY, 150)
+        samples.kubectl.rollout(GATEWAY)
         samples.wait_for_pods(3)
     assert_nothing_failed(summary)
 
@@ -39,7 +39,7 @@ def test_losing_the_operator_fails_no_call(samples: Shop, operator: Install) -> 
     with samples.load(TOOL, RATE, SECONDS) as summary:
         pods = "--selector=app.kubernetes.io/name=mcp-operator"
         operator.system("delete", "pods", pods, "--grace-period=0", "--force")
-        operator.system.rollout(OPERATOR, 120)
+        operator.system.rollout(OPERATOR)
         samples.kubectl.patch("mcptool", "product-picture", {"spec": {"enabled": False}})
         eventually(lambda: "product-picture" not in samples.tools(), "the new leader to lead")
         samples.kubectl.patch("mcptool", "product-picture", {"spec": {"enabled": True}})

@@ -7,12 +7,9 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from e2e.harness.kubectl import CommandError, Kubectl, Object
-
-SECONDS: Final = 180
-"""How long Helm waits for what it installs to become ready."""
+from e2e.harness.kubectl import HANG_SECONDS, CommandError, Kubectl, Object
 
 
 class Helm:
@@ -25,10 +22,11 @@ class Helm:
     def deploy(self, chart: Path, values: Object) -> None:
         """Install the release, or upgrade it where this made it, and wait until it is ready."""
         if shutil.which("helm"):
-            options = ("--install", "--create-namespace", "--wait", f"--timeout={SECONDS}s")
+            limit = f"--timeout={HANG_SECONDS:.0f}s"
+            options = ("--install", "--create-namespace", "--wait", limit)
             self._helm("upgrade", str(chart), *options, "--values=-", stdin=json.dumps(values))
         else:
-            wait = {"wait": "watcher", "timeout": SECONDS}
+            wait = {"wait": "watcher", "timeout": int(HANG_SECONDS)}
             config = self._library()
             if self._installed:
                 config.upgrade(str(chart), self._release, values, **wait)
@@ -41,9 +39,9 @@ class Helm:
         if not self._installed:
             return
         if shutil.which("helm"):
-            self._helm("uninstall", "--wait", f"--timeout={SECONDS}s")
+            self._helm("uninstall", "--wait", f"--timeout={HANG_SECONDS:.0f}s")
         else:
-            self._library().uninstall(self._release, wait="watcher", timeout=SECONDS)
+            self._library().uninstall(self._release, wait="watcher", timeout=int(HANG_SECONDS))
         self._installed = False
 
     def _helm(self, verb: str, *arguments: str, stdin: str = "") -> None:

@@ -57,7 +57,7 @@ class Install(ABC):
 
     def wait_ready(self) -> None:
         """Wait until every replica of the operator is ready."""
-        self.system.rollout(OPERATOR, 120)
+        self.system.rollout(OPERATOR)
 
     def leftovers(self) -> list[str]:
         """Return what there still is of the operator's own but for what policy keeps."""
@@ -66,7 +66,7 @@ class Install(ABC):
     def purge(self) -> None:
         """Remove everything, what policy kept and what an aborted run left too."""
         if present := self._present():
-            self.kubectl("delete", "--ignore-not-found", *present, seconds=180)
+            self.kubectl("delete", "--ignore-not-found", *present)
         eventually(lambda: not self._present(), "the cluster to be empty")
 
     def _present(self) -> list[str]:
@@ -91,7 +91,7 @@ class KubectlInstall(Install):
 
     def uninstall(self) -> None:
         """Delete everything that is in the file."""
-        self.kubectl("delete", "--ignore-not-found", "-f-", stdin=self._text, seconds=180)
+        self.kubectl("delete", "--ignore-not-found", "-f-", stdin=self._text)
 
 
 class KustomizeInstall(Install):
@@ -105,7 +105,7 @@ class KustomizeInstall(Install):
     def uninstall(self) -> None:
         """Delete everything that is in the overlay."""
         with self._overlay() as folder:
-            self.kubectl("delete", "--ignore-not-found", "-k", folder, seconds=180)
+            self.kubectl("delete", "--ignore-not-found", "-k", folder)
 
     @contextmanager
     def _overlay(self) -> Iterator[str]:
@@ -144,7 +144,7 @@ class HelmInstall(Install):
     def uninstall(self) -> None:
         """Remove the release; Helm leaves the namespace, which it did not make as its own."""
         self.helm.uninstall()
-        self.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", seconds=120)
+        self.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
 
 
 WAYS: Final[dict[str, type[Install]]] = {

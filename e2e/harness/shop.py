@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from e2e.harness.client import Client
-from e2e.harness.kubectl import Kubectl, Object
+from e2e.harness.kubectl import HANG_SECONDS, Kubectl, Object
 from e2e.harness.waiting import eventually
 from mcp_operator.version import VERSION
 
@@ -50,7 +50,7 @@ class Shop:
         assert published in text, f"{SAMPLES} does not name {published}"
         self.kubectl.apply(text.replace(published, self.image))
         self.client.start()
-        self.kubectl.wait("mcpserver/shop", "condition=Ready", 120)
+        self.kubectl.wait("mcpserver/shop", "condition=Ready")
         self.kubectl.rollout("deployment/shop-backend")
         # A ready server is called through its Service, which kube-proxy sets up a moment later.
         eventually(self.tools, "the Service to lead to the server")
@@ -79,7 +79,7 @@ class Shop:
             told = (status["replicas"], status["readyReplicas"], status["syncedReplicas"])
             return there == replicas and told == (replicas,) * 3
 
-        eventually(settled, f"exactly {replicas} ready pods", 150)
+        eventually(settled, f"exactly {replicas} ready pods")
 
     def call(self, tool: str, **arguments: object) -> Object:
         """Call a tool through the Service from inside the cluster; return its result."""
@@ -115,7 +115,8 @@ class Shop:
                 started = process.stdout.readline() if process.stdout else ""
                 assert started == "started\n", started
                 yield summary
-                output, _ = process.communicate(timeout=60)  # ends its standard input first
+                # This ends its standard input first.
+                output, _ = process.communicate(timeout=HANG_SECONDS)
             finally:
                 process.kill()
         summary |= json.loads(output)

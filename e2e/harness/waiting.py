@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import TypeVar
 
-from e2e.harness.kubectl import CommandError
+from e2e.harness.kubectl import HANG_SECONDS, CommandError
 
 T = TypeVar("T")
 
@@ -15,15 +15,14 @@ PAUSE = 0.5
 """Seconds between two looks."""
 
 
-def eventually(look: Callable[[], T | None], what: str, seconds: float = 60.0) -> T:
+def eventually(look: Callable[[], T | None], what: str) -> T:
     """Look until there is something to see, and return it.
 
     Args:
         look: Returns a true value when it is there. A failed kubectl command is "not yet".
         what: Completes the sentence "waited in vain for …".
-        seconds: How long to go on.
     """
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + HANG_SECONDS
     last: object = None
     while time.monotonic() < deadline:
         try:
@@ -33,11 +32,11 @@ def eventually(look: Callable[[], T | None], what: str, seconds: float = 60.0) -
         except CommandError as error:
             last = error
         time.sleep(PAUSE)
-    raise AssertionError(f"waited in vain for {what}, {seconds:.0f} s; last seen: {last}")
+    raise AssertionError(f"waited in vain for {what}, {HANG_SECONDS:.0f} s; last seen: {last}")
 
 
 def fetch(port: int, path: str) -> str:
     """Return a page of a forwarded port."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=HANG_SECONDS) as answer:
         text: str = answer.read().decode()
         return text

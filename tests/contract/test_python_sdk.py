@@ -17,6 +17,7 @@ from mcp.shared.exceptions import MCPError
 from support.entries import resource, tool
 from support.everything import PROMPTS, RESOURCES, TOOLS, Everything, serving_everything
 from support.mcp_http import table
+from support.waiting import hang_guard
 
 Mode = Literal["2026-07-28", "legacy", "auto"]
 MODES: tuple[Mode, ...] = ("2026-07-28", "legacy")
@@ -155,7 +156,7 @@ async def test_a_modern_client_listens_to_changes() -> None:
         client.listen(
             tools_list_changed=True, resource_subscriptions=["test://static-text"]
         ) as subscription,
-        asyncio.timeout(10),
+        hang_guard(),
     ):
         assert subscription.honored.tools_list_changed is True
 
@@ -192,7 +193,7 @@ async def test_a_legacy_client_is_told_of_changes() -> None:
         opened = asyncio.Event()
         async with (
             Client(served.url, mode="legacy", message_handler=keep) as client,
-            asyncio.timeout(10),
+            hang_guard(),
         ):
             await client.send_ping()
             await client.set_logging_level("warning")

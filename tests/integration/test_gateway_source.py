@@ -31,7 +31,7 @@ from mcp_operator.runtime.informer import InformerSet
 from support.controlplane import Cluster
 from support.entries import catalog, tool
 from support.kubeconfigs import write_account_kubeconfig
-from support.waiting import hang_guard
+from support.waiting import eventually
 
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
@@ -56,9 +56,10 @@ class Gateway:
         )
 
     async def until(self, condition: Callable[[], bool]) -> None:
-        async with hang_guard():
-            while not condition():  # noqa: ASYNC110 - the API server tells the source, not us
-                await asyncio.sleep(0.01)
+        async def holds() -> bool:
+            return condition()
+
+        await eventually(holds, expected=True)
 
 
 async def write_catalog(client: Client, namespace: str, content: Catalog) -> list[str]:

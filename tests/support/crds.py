@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from http import HTTPStatus
 from pathlib import Path
@@ -12,7 +11,7 @@ import yaml
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
-from support.waiting import hang_guard
+from support.waiting import eventually, hang_guard
 
 FOLDER = Path(__file__).parents[2] / "crds"
 
@@ -63,7 +62,8 @@ def _resource_of(definition: Object) -> Resource:
 
 async def _can_be_watched(client: Client, resource: Resource) -> None:
     """Wait until a kind can be listed within a watch: for a while its storage is initializing."""
-    while True:
+
+    async def is_listed() -> bool:
         events = client.watch(resource, send_initial_events=True)
         try:
             async with contextlib.aclosing(events):
@@ -71,6 +71,7 @@ async def _can_be_watched(client: Client, resource: Resource) -> None:
         except ApiError as error:
             if error.status != HTTPStatus.TOO_MANY_REQUESTS:
                 raise
-            await asyncio.sleep(0.1)
-        else:
-            return
+            return False
+        return True
+
+    await eventually(is_listed, expected=True)

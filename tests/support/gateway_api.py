@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 
 from mcp_operator.builders.resources import HTTPROUTES
@@ -10,7 +9,7 @@ from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from support.crds import DEFINITIONS, established
-from support.waiting import hang_guard
+from support.waiting import eventually
 
 NAME = f"{HTTPROUTES.plural}.{HTTPROUTES.group}"
 
@@ -83,12 +82,14 @@ async def install(client: Client) -> None:
 
 async def remove(client: Client) -> None:
     """Have the API server serve no HTTPRoutes, and wait until it does not."""
-    async with hang_guard():
-        while True:
-            try:
-                await client.delete(DEFINITIONS, Key("", NAME))
-            except ApiError as error:
-                if error.is_not_found:
-                    return
-                raise
-            await asyncio.sleep(0.1)
+
+    async def is_gone() -> bool:
+        try:
+            await client.delete(DEFINITIONS, Key("", NAME))
+        except ApiError as error:
+            if error.is_not_found:
+                return True
+            raise
+        return False
+
+    await eventually(is_gone, expected=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from aiohttp import ClientSession
 
 from support.network import free_port
 from support.processes import Child, ProcessGroup
-from support.waiting import hang_guard
+from support.waiting import eventually
 
 SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"
 
@@ -27,10 +26,13 @@ def start(processes: ProcessGroup, command: Sequence[str] = MODULE) -> tuple[str
 
 async def reachable(url: str) -> None:
     """Wait until something answers at a URL, whatever it says."""
-    async with ClientSession() as session, hang_guard():
-        while True:
-            try:
-                async with session.get(url):
-                    return
-            except OSError:
-                await asyncio.sleep(0.02)
+
+    async def answers() -> bool:
+        try:
+            async with session.get(url):
+                return True
+        except OSError:
+            return False
+
+    async with ClientSession() as session:
+        await eventually(answers, expected=True)

@@ -23,7 +23,11 @@ def hang_guard() -> asyncio.Timeout:
 
 
 async def eventually(
-    read: Callable[[], Awaitable[T]], expected: object, *, seconds: float = HANG_SECONDS
+    read: Callable[[], Awaitable[T]],
+    expected: object,
+    *,
+    seconds: float = HANG_SECONDS,
+    every: float = 0.02,
 ) -> T:
     """Read again and again until what is read equals `expected`, and return it.
 
@@ -31,6 +35,8 @@ async def eventually(
         read: Reads it.
         expected: What it has to equal.
         seconds: How long to wait; longer than by default only where the product itself waits.
+
+        every: Seconds between two looks.
 
     Raises:
         AssertionError: It never did; with what was read last.
@@ -42,4 +48,4 @@ async def eventually(
             return value
         if asyncio.get_running_loop().time() > deadline:
             raise AssertionError(f"after {seconds} s: {value!r}, not {expected!r}")
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(every)

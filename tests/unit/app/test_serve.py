@@ -6,7 +6,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import fingerprint
 from mcp_operator.settings import ServeSettings
 from support.network import free_port
+from support.waiting import hang_guard
 
 SERVER = """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -102,13 +103,13 @@ async def backend() -> AsyncIterator[str]:
 async def serving(chosen: ServeSettings) -> AsyncIterator[str]:
     """Gives the URL of the endpoint; ends with the signal that a user would send."""
     task = asyncio.create_task(run_serve(chosen))
-    async with asyncio.timeout(10):
+    async with hang_guard():
         while not _listening(chosen.port):
             assert not task.done(), task.result()
             await asyncio.sleep(0.01)
     yield f"http://127.0.0.1:{chosen.port}/mcp"
     signal.raise_signal(signal.SIGINT)
-    async with asyncio.timeout(10):
+    async with hang_guard():
         await task
 
 
@@ -188,7 +189,7 @@ async def test_a_broken_file_leaves_the_last_good_state_until_it_is_mended(
     async with following(tmp_path) as local:
         complained = next_record(caplog)
         write(tmp_path, SERVER, TOOL, "---\nkind: [\n")
-        await asyncio.wait_for(complained, 5)
+        await complained
         assert local.current.generation == 1
         assert "shop.yaml:18: is not YAML" in caplog.records[-1].__dict__["error"]
 
@@ -216,7 +217,7 @@ async def following(folder: Path) -> AsyncIterator[LocalGateway]:
     await asyncio.wait({task})
 
 
-def next_swap(local: LocalGateway) -> Awaitable[Changes]:
+def next_swap(local: LocalGateway) -> asyncio.Future[Changes]:
     swapped: asyncio.Future[Changes] = asyncio.get_running_loop().create_future()
 
     def swap(changes: Changes) -> None:
@@ -224,7 +225,7 @@ def next_swap(local: LocalGateway) -> Awaitable[Changes]:
             swapped.set_result(changes)
 
     local.current.subscribe(swap)
-    return asyncio.wait_for(swapped, 5)
+    return swapped
 
 
 def next_record(caplog: pytest.LogCaptureFixture) -> asyncio.Future[None]:

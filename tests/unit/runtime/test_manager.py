@@ -280,7 +280,7 @@ async def test_a_single_replica_needs_no_lease() -> None:
     controller.enqueue(KEY)
 
     async with running(manager):
-        await asyncio.wait_for(leading.wait(), 5)
+        await leading.wait()
         await settle()
 
     assert world.log == ["+caches", "+reconcile demo/a", "-reconcile demo/a", "-caches"]
