@@ -90,7 +90,7 @@ class Confirmations:
     """
 
     def __init__(self, ask: Ask) -> None:
-        self.confirmed = Channel("confirmations of pods")
+        self.confirmed = Channel("pod confirmations")
         self._ask = ask
         self._servers: dict[Key, _Expectation] = {}
 

@@ -30,8 +30,8 @@ GRACE_SECONDS = 60.0
 """How long after its Lease has run out an installation is still believed to be alive: its leader
 may be changing, and clocks differ. Taking over late harms nobody, for the gateways run on."""
 
-BELIEVED_SECONDS = 15.0
-"""How long the answer about one installation is used again."""
+CACHED_SECONDS = 15.0
+"""How long an answer about one installation is used again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class InstallationLeases:
         belief = self._beliefs.get(installation)
         if belief is None or belief.until <= now:
             alive = await self._renews(installation)
-            belief = self._beliefs[installation] = _Belief(alive, now + BELIEVED_SECONDS)
+            belief = self._beliefs[installation] = _Belief(alive, now + CACHED_SECONDS)
         return belief.alive
 
     async def _renews(self, installation: str) -> bool:

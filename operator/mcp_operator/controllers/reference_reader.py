@@ -59,7 +59,7 @@ class ReferenceReader:
     """
 
     def __init__(self, client: Client, cache: ClusterCache) -> None:
-        self.changed_secrets = Channel("Secrets found changed")
+        self.changed_secrets = Channel("changed Secrets")
         self._client = client
         self._cache = cache
         self._config_maps: OrderedDict[Key, tuple[int, Content]] = OrderedDict()

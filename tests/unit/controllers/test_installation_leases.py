@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mcp_operator.controllers.installation_leases import BELIEVED_SECONDS, InstallationLeases
+from mcp_operator.controllers.installation_leases import CACHED_SECONDS, InstallationLeases
 from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.errors import ApiError
@@ -84,7 +84,7 @@ async def test_a_lease_is_read_seldom_and_its_end_noticed() -> None:
     assert await ours.other_installation(server(THEIRS)) == THEIRS
     client.objects.clear()
     assert await ours.other_installation(server(THEIRS)) == THEIRS
-    await asyncio.sleep(BELIEVED_SECONDS)
+    await asyncio.sleep(CACHED_SECONDS)
     assert await ours.other_installation(server(THEIRS)) == ""
 
 

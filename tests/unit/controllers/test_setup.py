@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+import importlib
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mcp_operator.builders.compiled import CatalogKind
-from mcp_operator.builders.labels import child_labels
-from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.labels import child_labels, managed_selector
+from mcp_operator.builders.resources import DEPLOYMENTS, PODS
+from mcp_operator.controllers.cluster_cache import CATALOG_RESOURCES
 from mcp_operator.controllers.mappers import programmed_changed, references
-from mcp_operator.controllers.setup import watch_for_catalog_objects, watch_for_servers
+from mcp_operator.controllers.setup import (
+    add_controllers,
+    watch_for_catalog_objects,
+    watch_for_servers,
+)
+from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.meta import Key, Object, owner_reference
 from mcp_operator.runtime.controller import Controller
+from mcp_operator.runtime.informer import Informer, InformerSet
+from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.reconcile import Request
-from mcp_operator.runtime.sources import Channel
+from mcp_operator.runtime.recorder import EventRecorder
+from mcp_operator.runtime.sources import Channel, Source
 from support.cached_cluster import CachedCluster
+from support.fake_client import FakeClient
+from support.operators import nobody_answers
 
 OTHER = {"matchLabels": {"team": "other"}}
 LOGIN = {"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}}
@@ -277,3 +292,56 @@ def test_a_server_whose_pods_no_longer_serve_on_counts_as_a_transition() -> None
     assert programmed_changed(Event("Updated", empty, failed))
     assert not programmed_changed(Event("Updated", failed, programmed("Conflict")))
     assert not programmed_changed(Event("Updated", empty, programmed("Propagating")))
+
+
+PAGE = (Path(__file__).parents[3] / "docs/explanation/control-plane.md").read_text(encoding="utf-8")
+CHANNELS = {
+    "pod confirmations": "PodConfirmations",
+    "changed Secrets": "ChangedSecrets",
+    **{f"confirmed {kind}s": "ConfirmedObjects" for kind in CATALOG_RESOURCES},
+}
+
+
+def drawn_as(source: Source) -> str:
+    """Return the node of the diagram that stands for a source."""
+    if isinstance(source, Channel):
+        return CHANNELS[source.name]
+    assert isinstance(source, Informer)
+    if source.resource.kind in CATALOG_RESOURCES:
+        return "CatalogObject"
+    managed = source.cache._selection.label_selector == managed_selector()
+    return "Children" if managed and source.resource != PODS else source.resource.kind
+
+
+@pytest.mark.looptime
+async def test_the_diagram_in_the_documentation_shows_every_watch_and_no_other() -> None:
+    client = FakeClient()
+    informers = InformerSet(client)
+    manager = Manager(informers=informers, metrics=client.metrics, metrics_port=0, health_port=0)
+    add_controllers(
+        manager,
+        informers,
+        client,
+        context=BuildContext(gateway_image="example/gateway:1"),
+        recorder=EventRecorder(client, controller="c", instance="i", clock=SystemClock()),
+        ask=nobody_answers,
+        clock=SystemClock(),
+        workers=1,
+    )
+    arrows = set(re.findall(r"^ +(\w+) -->\|.*\| (mcpserver|catalogobject)$", PAGE, re.MULTILINE))
+    assert {each.name for each in manager._controllers} == {
+        "mcpserver",
+        *(kind.lower() for kind in CATALOG_RESOURCES),
+    }
+    for controller in manager._controllers:
+        queue = "mcpserver" if controller.name == "mcpserver" else "catalogobject"
+        watched = {(drawn_as(source), queue) for source in controller._sources}
+        assert watched == {arrow for arrow in arrows if arrow[1] == queue}
+
+
+def test_the_timers_in_the_documentation_are_those_of_the_code() -> None:
+    timers = re.findall(r"^\| `(\w+)\.(\w+)` \| (\d+) \|", PAGE, re.MULTILINE)
+    assert len(timers) == 4
+    for module, constant, seconds in timers:
+        code = importlib.import_module(f"mcp_operator.controllers.{module}")
+        assert getattr(code, constant) == float(seconds)
