@@ -16,7 +16,7 @@ from mcp.client.client import Client as McpClient
 from mcp.client.subscriptions import ToolsListChanged
 
 from mcp_operator.builders.resources import PODS
-from mcp_operator.controllers.confirmations import http_ask
+from mcp_operator.controllers.pod_client import http_ask
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
 from support.kubelet import Kubelet

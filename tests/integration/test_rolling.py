@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestServer
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
-from mcp_operator.controllers.confirmations import http_ask
+from mcp_operator.controllers.pod_client import http_ask
 from mcp_operator.core.meta import Object
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster

@@ -32,6 +32,13 @@ class Peer:
     def send(self, *parts: bytes) -> None:
         self._writer.write(b"".join(parts))
 
+    async def flood(self, data: bytes) -> None:
+        """Send the same again and again, until the client has closed."""
+        with suppress(ConnectionError):
+            while True:
+                self.send(data)
+                await self._writer.drain()
+
     async def answer(self, data: bytes = OK) -> bytes:
         """Receive a request and answer it."""
         request = await self.receive()

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.context import BuildContext
-from mcp_operator.controllers.confirmations import http_ask
+from mcp_operator.controllers.pod_client import http_ask
 from mcp_operator.controllers.setup import add_controllers
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.errors import SettingsError

@@ -11,11 +11,6 @@ import itertools
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from http import HTTPStatus
-
-import aiohttp
-from pydantic import BaseModel, ValidationError
-from yarl import URL
 
 from mcp_operator.core.meta import Key
 from mcp_operator.core.tasks import until_cancelled
@@ -25,11 +20,6 @@ logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 5
 """How long a pod may hold one question back until it serves the expected digest."""
-
-ANSWER_BYTES = 64 * 1024
-"""An answer is a few hundred bytes; more than this is not one."""
-
-_TIMEOUT = aiohttp.ClientTimeout(sock_connect=3.0, total=WAIT_SECONDS + 5.0)
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """The pauses after questions that were not answered as hoped; the last one repeats."""
@@ -161,43 +151,3 @@ class Confirmations:
                     return
                 expectation.errors[pod.uid] = f"serves catalog {served[:12] or 'none'}"
             await asyncio.sleep(pause)
-
-
-class _Answer(BaseModel):
-    digest: str = ""
-
-
-async def http_ask(pod: Pod, digest: str) -> str:
-    """Ask over HTTP, `GET /catalog?digest=…&wait=…` on the management port; an `Ask`."""
-    url = URL.build(
-        scheme="http",
-        host=pod.ip,
-        port=pod.port,
-        path="/catalog",
-        query={"digest": digest, "wait": str(WAIT_SECONDS)},
-    )
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, auto_decompress=False) as session,
-            session.get(url, allow_redirects=False) as response,
-        ):
-            body = await _at_most(ANSWER_BYTES, response)
-    except TimeoutError as error:
-        raise AskError("did not answer in time") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise AskError(f"cannot be reached on port {pod.port}") from error
-    if response.status != HTTPStatus.OK:
-        raise AskError(f"answered with HTTP status {response.status}")
-    try:
-        return _Answer.model_validate_json(body).digest
-    except ValidationError as error:
-        raise AskError("gave an answer that is not a gateway's") from error
-
-
-async def _at_most(size: int, response: aiohttp.ClientResponse) -> bytes:
-    body = b""
-    async for part in response.content.iter_any():
-        body += part
-        if len(body) >= size:
-            break
-    return body[:size]

@@ -6,15 +6,11 @@ import asyncio
 from collections import defaultdict
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from mcp_operator.controllers.confirmations import (
-    ANSWER_BYTES,
     AskError,
     Confirmations,
     Pod,
-    http_ask,
 )
 from mcp_operator.core.meta import Key
 from support.channels import sent
@@ -108,55 +104,3 @@ async def test_a_forgotten_server_is_asked_no_more(pods: Pods) -> None:
     asked = len(pods.asked)
     await asyncio.sleep(60)
     assert len(pods.asked) == asked
-
-
-async def ask_a_server_that(answer: web.Response) -> str:
-    async def catalog(request: web.Request) -> web.Response:
-        assert dict(request.query) == {"digest": "abc", "wait": "5"}
-        return answer
-
-    app = web.Application()
-    app.router.add_get("/catalog", catalog)
-    async with TestServer(app) as server:
-        assert server.port is not None
-        pod = Pod("u", "pod", "127.0.0.1", server.port)
-        return await http_ask(pod, "abc")
-
-
-async def test_the_digest_is_read_from_the_management_port() -> None:
-    assert await ask_a_server_that(web.json_response({"digest": "abc", "tools": 3})) == "abc"
-
-
-@pytest.mark.parametrize(
-    ("answer", "sentence"),
-    [
-        (web.Response(status=503), "answered with HTTP status 503"),
-        (web.Response(text="<html>"), "gave an answer that is not a gateway's"),
-    ],
-)
-async def test_an_answer_that_is_not_one_is_said(answer: web.Response, sentence: str) -> None:
-    with pytest.raises(AskError, match=sentence):
-        await ask_a_server_that(answer)
-
-
-async def test_a_closed_port_is_said_without_its_address() -> None:
-    with pytest.raises(AskError, match=r"^cannot be reached on port 1$"):
-        await http_ask(Pod("u", "pod", "127.0.0.1", 1), "abc")
-
-
-async def test_an_answer_is_read_no_further_than_one_can_be_long() -> None:
-    endless = web.Response(body=b'{"digest": "' + b"a" * 2 * ANSWER_BYTES)
-    with pytest.raises(AskError, match="gave an answer that is not a gateway's"):
-        await ask_a_server_that(endless)
-
-
-@pytest.mark.looptime
-async def test_a_pod_that_says_nothing_is_left_after_a_while() -> None:
-    def mute() -> asyncio.Protocol:
-        return asyncio.Protocol()
-
-    server = await asyncio.get_running_loop().create_server(mute, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(AskError, match=r"^did not answer in time$"):
-            await http_ask(Pod("u", "pod", "127.0.0.1", port), "abc")
