@@ -99,7 +99,6 @@ class WorkQueue(Generic[T]):
         self._priority: dict[T, int] = {}  # of whatever is ready, delayed or dirty
         self._processing: dict[T, float] = {}  # since when
         self._timer: asyncio.TimerHandle | None = None
-        self._timer_due = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()  # workers without an item
         self._idle = asyncio.Event()
         self._idle.set()
@@ -247,12 +246,11 @@ class WorkQueue(Generic[T]):
     def _schedule(self) -> None:
         """Keep one timer, set to the earliest due time or before; none if nothing is due."""
         due = self._delayed.lowest()
-        if self._timer is not None and (due is None or due < self._timer_due):
+        if self._timer is not None and (due is None or due < self._timer.when()):
             self._timer.cancel()
             self._timer = None
         if self._timer is None and due is not None:
             self._timer = asyncio.get_running_loop().call_at(due, self._release)
-            self._timer_due = due
 
     def _release(self) -> None:
         """Make ready what is due; may find nothing if what was due has been discarded."""
