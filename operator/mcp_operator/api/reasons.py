@@ -57,7 +57,7 @@ class Reason(StrEnum):
     )
     EGRESS_INCOMPLETE = (
         "EgressIncomplete",
-        "The object is accepted; its NetworkPolicy closes the way to a Service without selector.",
+        "The object is accepted; its NetworkPolicy blocks traffic to a Service without a selector.",
     )
     DISABLED = "Disabled", "The object is accepted and switched off by enabled: false."
 

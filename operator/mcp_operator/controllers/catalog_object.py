@@ -1,4 +1,4 @@
-"""What the reconcilers of MCPTool, MCPPrompt and MCPResource share: compile, judge, say so."""
+"""What the reconcilers of MCPTool, MCPPrompt and MCPResource have in common."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedOb
 from mcp_operator.controllers.installation_leases import InstallationLeases
 from mcp_operator.controllers.parsing import ParsedObject, ParsedServer
 from mcp_operator.controllers.status_reporter import StatusReporter
-from mcp_operator.core.meta import Key, Object, is_deleting, key_of, labels_of
+from mcp_operator.core.meta import Object, is_deleting, key_of, labels_of
 from mcp_operator.runtime.reconcile import Request, Result
 
 SECRET_POLL_SECONDS = 30.0
-"""How often an object that refers to a Secret is looked at again: Secrets are not watched."""
+"""How often an object that refers to a Secret is reconciled, because Secrets are not watched."""
 
 ABSENT_POLL_SECONDS = 3.0
-"""The same while something that it refers to is missing."""
+"""How often it is reconciled while something that it refers to is missing."""
 
 
 class CatalogObjectReconciler(ABC):
     """Writes the status of one kind of catalog object; its servers put it into their catalogs.
 
     Args:
-        cache: The caches.
-        compiler: Compiles objects; the server's reconciler shares it.
-        reporter: Writes statuses and tells transitions.
+        cache: The informers.
+        compiler: Compiles catalog objects; shared with the reconciler of servers.
+        reporter: Writes statuses.
         confirmed_objects: Knows what the servers' pods have confirmed.
-        claims: Knows which servers another installation of the operator runs.
+        installations: Knows which servers another installation of the operator runs.
     """
 
     kind: ClassVar[CatalogKind]
     stamp: ClassVar[str] = "lastSyncTime"
-    """The status field that holds when the outcome last changed."""
+    """The status field with the time at which the rest of the status last changed."""
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class CatalogObjectReconciler(ABC):
         """
 
     async def reconcile(self, request: Request) -> Result | None:
-        """Compile the object, see what its servers make of it, and write that down."""
+        """Compile the object, look at the servers that select it, and write its status."""
         raw = self._cache.catalog_objects[self.kind].store.get(request)
         if raw is None or is_deleting(raw):
             return None
@@ -81,7 +81,7 @@ class CatalogObjectReconciler(ABC):
         compiled = await self._compiler.compile(raw)
         servers = await self._selecting_servers(raw, compiled)
         if any(self._awaits_confirmation(compiled, server) for server in servers):
-            return None  # the server's confirmation, or its own condition, brings us back
+            return None  # it is enqueued when they have confirmed, or when their status changes
         conditions = object_conditions(compiled, servers)
         await self._reporter.write(
             CATALOG_RESOURCES[self.kind],
@@ -111,7 +111,7 @@ class CatalogObjectReconciler(ABC):
     async def _selecting_servers(self, raw: Object, compiled: Compiled) -> list[SelectingServer]:
         return [
             SelectingServer(
-                Key(server.model.namespace, server.model.name),
+                server.key,
                 conflicts=tuple((await self._name_conflicts(compiled, server)).values()),
                 programmed=self._is_programmed(server, compiled),
             )
@@ -119,15 +119,15 @@ class CatalogObjectReconciler(ABC):
         ]
 
     async def _is_managed_elsewhere(self, raw: Object) -> bool:
-        """Tell whether another installation runs a server of the object, and writes its status."""
+        """Return whether another installation runs a server of the object."""
         for server in self._cache.servers_selecting(self.kind, raw):
-            current = self._cache.servers.store.get(Key(server.model.namespace, server.model.name))
+            current = self._cache.servers.store.get(server.key)
             if current is not None and await self._installations.other_installation(current):
                 return True
         return False
 
     def _awaits_confirmation(self, compiled: Compiled, server: SelectingServer) -> bool:
-        """Tell whether a server that serves the object has yet to confirm its present state."""
+        """Return whether a server that serves the object has yet to confirm its present state."""
         if not compiled.entries or server.conflicts:
             return False
         current = self._cache.servers.store.get(server.key)
@@ -136,8 +136,8 @@ class CatalogObjectReconciler(ABC):
         return server.programmed and not self._confirmed_objects.includes(server.key, compiled)
 
     def _is_programmed(self, server: ParsedServer, compiled: Compiled) -> bool:
-        """Look at the server's present status: a parsed model is only as new as its spec."""
-        key = Key(server.model.namespace, server.model.name)
+        """Look at the present status of the server; a parsed model may have an older one."""
+        key = server.key
         current = self._cache.servers.store.get(key)
         if current is None:
             return False

@@ -1,4 +1,4 @@
-"""What a tool's, prompt's or resource's status says of it: pure decisions on gathered facts."""
+"""What goes into the status of a tool, prompt or resource: pure decisions on gathered facts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mcp_operator.builders.compiled import Compiled, Finding
 from mcp_operator.core.meta import Key, Object
 
 LISTED_SERVERS = 100
-"""Servers listed in a status, as its schema allows; `serverCount` tells their number."""
+"""How many servers a status lists, the limit of its schema; `serverCount` counts all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class SelectingServer:
 
 
 def object_conditions(compiled: Compiled, servers: Sequence[SelectingServer]) -> list[Condition]:
-    """Decide the four conditions of an object."""
+    """Return the four conditions of an object."""
     accepted = _accepted(compiled, servers)
     resolved = _resolved(compiled)
     programmed = _programmed(servers, valid=accepted.status and resolved.status)
@@ -41,11 +41,11 @@ def object_conditions(compiled: Compiled, servers: Sequence[SelectingServer]) ->
 
 
 def server_entries(compiled: Compiled, servers: Iterable[SelectingServer]) -> list[Object]:
-    """Return `status.servers`: who selects the object, and what each made of it."""
-    own = _joined(finding for finding in compiled.findings if finding.blocking)
+    """Return `status.servers`: which servers select the object, and whether they accept it."""
+    own = _merged(finding for finding in compiled.findings if finding.blocking)
     listed = []
     for one in servers:
-        problem = own or _joined(one.conflicts)
+        problem = own or _merged(one.conflicts)
         entry: Object = {
             "namespace": one.key.namespace,
             "name": one.key.name,
@@ -59,14 +59,14 @@ def server_entries(compiled: Compiled, servers: Iterable[SelectingServer]) -> li
 
 
 def _accepted(compiled: Compiled, servers: Sequence[SelectingServer]) -> Condition:
-    wrong = _joined(compiled.findings_of(ConditionType.ACCEPTED))
+    wrong = _merged(compiled.findings_of(ConditionType.ACCEPTED))
     if wrong is None:
-        wrong = _joined(finding for one in servers for finding in one.conflicts)
+        wrong = _merged(finding for one in servers for finding in one.conflicts)
     if wrong is not None:
         return Condition(
             ConditionType.ACCEPTED, status=False, reason=wrong.reason, message=wrong.message
         )
-    remark = _joined(compiled.remarks)
+    remark = _merged(compiled.remarks)
     return Condition(
         ConditionType.ACCEPTED,
         status=True,
@@ -76,7 +76,7 @@ def _accepted(compiled: Compiled, servers: Sequence[SelectingServer]) -> Conditi
 
 
 def _resolved(compiled: Compiled) -> Condition:
-    missing = _joined(compiled.findings_of(ConditionType.RESOLVED_REFS))
+    missing = _merged(compiled.findings_of(ConditionType.RESOLVED_REFS))
     return Condition(
         ConditionType.RESOLVED_REFS,
         status=missing is None,
@@ -111,8 +111,8 @@ def _ready(*conditions: Condition) -> Condition:
     return Condition(ConditionType.READY, status=True, reason=Reason.READY)
 
 
-def _joined(findings: Iterable[Finding]) -> Finding | None:
-    """Return one finding that says what all of them say, with the first one's reason."""
+def _merged(findings: Iterable[Finding]) -> Finding | None:
+    """Return one finding with the messages of all of them and the reason of the first."""
     every = list(findings)
     if not every:
         return None

@@ -1,4 +1,4 @@
-"""Compiling objects, each only when its spec or a fact about its references has changed."""
+"""Compiling catalog objects, each only when its spec or what it refers to has changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Result:
 
 
 class Compiler:
-    """Compiles raw objects; an unchanged object gives the identical result until `forget`."""
+    """Compiles raw catalog objects; an unchanged one gives the identical result until `forget`."""
 
     def __init__(self, parser: Parser, reader: ReferenceReader) -> None:
         self._parser = parser
@@ -37,25 +37,25 @@ class Compiler:
         Raises:
             ApiError: What it refers to could not be read.
         """
-        known = self._known(raw)
+        known = self._cached(raw)
         if known is not None and self._reader.are_current(known.references, known.facts):
-            return known.compiled  # a server asks this for all that it selects, at each change
+            return known.compiled
         try:
             parsed = self._parser.catalog_object(raw)
         except InvalidError as error:
             return self._remember(raw, _Result(References(), Facts(), unreadable(raw, error)))
         facts = await self._reader.facts(parsed.references)
-        known = self._known(raw)  # another task may have compiled it meanwhile
+        known = self._cached(raw)  # another task may have compiled it in the meantime
         if known is not None and known.facts == facts:
             return known.compiled
         compiled = compile_object(parsed.model, facts)
         return self._remember(raw, _Result(parsed.references, facts, compiled))
 
-    def _known(self, raw: Object) -> _Result | None:
+    def _cached(self, raw: Object) -> _Result | None:
         generation, result = self._results.get(uid_of(raw), (0, None))
         return result if generation == generation_of(raw) else None
 
     def _remember(self, raw: Object, result: _Result) -> Compiled:
-        if self._parser.knows(uid_of(raw)):  # else it was deleted while its facts were read
+        if self._parser.knows(uid_of(raw)):  # otherwise it was deleted while its facts were read
             self._results[uid_of(raw)] = generation_of(raw), result
         return result.compiled

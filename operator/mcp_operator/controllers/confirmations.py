@@ -1,7 +1,8 @@
-"""Asking the gateway pods which catalog they serve, so that `Programmed` is proof and not hope.
+"""Asking the gateway pods which catalog they serve, so that `Programmed` states a fact.
 
-Each pod answers on its management port. The question carries the expected digest and a wait, so the
-answer comes the moment the pod has swapped, and a change costs one request per pod.
+Each pod answers on its management port. The request carries the expected digest and how long to
+wait for it, so a pod answers as soon as it serves that catalog, and a change costs one request for
+each pod.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from mcp_operator.runtime.sources import Channel
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 5
-"""How long a pod may hold one question back until it serves the expected digest."""
+"""How long a pod may hold back its answer until it serves the expected digest."""
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
-"""The pauses after questions that were not answered as hoped; the last one repeats."""
+"""The pauses after requests that were not answered with the digest; the last one repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ Ask = Callable[[Pod, str], Awaitable[str]]
 
 @dataclass(slots=True)
 class _Expectation:
-    """What one server's pods should come to serve, and what they said so far."""
+    """What the pods of one server are expected to serve, and what they have answered so far."""
 
     digest: str
     asked_at: dict[str, float] = field(default_factory=dict)
@@ -60,8 +61,8 @@ class Confirmed:
 
     Attributes:
         synced: How many serve the expected digest.
-        missing: The names of those that do not, each with what it said instead.
-        waited: Seconds for which the most patient of them has been asked; 0 if none is missing.
+        missing: The names of those that do not, each with its answer.
+        waited: Seconds since the first of them was asked; 0 if none is missing.
     """
 
     synced: int
@@ -70,7 +71,7 @@ class Confirmed:
 
 
 class Confirmations:
-    """Keeps one question open for each pod that has not confirmed its server's catalog.
+    """Keeps one request open for each pod that has not confirmed its server's catalog.
 
     Args:
         ask: Asks a pod.
@@ -85,7 +86,7 @@ class Confirmations:
         self._servers: dict[Key, _Expectation] = {}
 
     def expect(self, server: Key, digest: str, pods: Sequence[Pod]) -> Confirmed:
-        """State what the pods should serve, and learn what is known of it. Never blocks."""
+        """Set what the pods are expected to serve; return what is known now, without waiting."""
         expectation = self._servers.get(server)
         if expectation is None or expectation.digest != digest:
             self.forget(server)
@@ -109,14 +110,14 @@ class Confirmations:
                 task.cancel()
 
     async def run(self) -> None:
-        """Own the questions: when this is cancelled, all of them end."""
+        """Run until cancelled, then end all open requests."""
         try:
             await until_cancelled()
         finally:
             await self.close()
 
     async def close(self) -> None:
-        """Stop asking, and wait until every question has ended."""
+        """Stop asking, and wait until every request has ended."""
         tasks = [task for e in self._servers.values() for task in e.tasks.values()]
         for server in list(self._servers):
             self.forget(server)

@@ -51,7 +51,7 @@ class ConfirmedObjects:
         self._servers: dict[Key, _Server] = {}
 
     def record(self, server: Key, objects: Iterable[Compiled]) -> None:
-        """Note that every pod of a server serves all entries of these objects, and no others.
+        """Record that every pod of a server serves all entries of these objects, and no others.
 
         An object that lost a name to another is not among them: it counts as served once the pods
         have confirmed a catalog in which it has the name.

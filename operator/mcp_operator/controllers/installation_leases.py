@@ -1,8 +1,8 @@
-"""Which installation of the operator runs a server, so that two of them never fight over it.
+"""Which installation of the operator runs a server, so that two never write to the same one.
 
-An installation is named by its Lease, `NAMESPACE/NAME`, and writes that name into the status of
-each server that it runs. Another installation leaves the server alone for as long as that Lease is
-being renewed, and says so.
+An installation is identified by its Lease, `NAMESPACE/NAME`, and writes that name into the status
+of each server that it runs. Another installation does not touch the server as long as that Lease is
+being renewed.
 """
 
 from __future__ import annotations
@@ -27,40 +27,40 @@ RUN_ELSEWHERE = "RunElsewhere"
 """The reason of the Event on a server that another installation runs."""
 
 GRACE_SECONDS = 60.0
-"""How long after its Lease has run out an installation is still believed to be alive: its leader
-may be changing, and clocks differ. Taking over late harms nobody, for the gateways run on."""
+"""How long an installation counts as running after its Lease has expired: its leader may be
+changing, and clocks differ. A late takeover does no harm, because the gateways keep running."""
 
 CACHED_SECONDS = 15.0
 """How long an answer about one installation is used again."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Belief:
+class _CachedAnswer:
     alive: bool
     until: float
 
 
 class InstallationLeases:
-    """Tells whether a server is ours to run.
+    """Tells by their Leases which servers other installations run.
 
     Args:
         client: Reads the Leases of other installations.
-        clock: Tells whether a Lease has run out.
-        installation: Our own name; empty where there is no leader election, and so no Lease that
-            could show that we live: then nothing is claimed and nothing respected.
+        clock: Decides whether a Lease has expired.
+        installation: The name of this installation. Empty without leader election: with no Lease
+            of its own, it neither marks servers nor looks at the marks of others.
     """
 
     def __init__(self, client: Client, clock: Clock, installation: str) -> None:
         self._client = client
         self._clock = clock
         self.installation = installation
-        self._beliefs: dict[str, _Belief] = {}
+        self._answers: dict[str, _CachedAnswer] = {}
 
     async def other_installation(self, server: Object) -> str:
-        """Return the other installation that runs a server, or nothing if it is ours to run.
+        """Return the other installation that runs a server, or an empty string if there is none.
 
         Raises:
-            ApiError: The API server could not be asked.
+            ApiError: The Lease could not be read.
         """
         claimed = str((server.get("status") or {}).get(STATUS_FIELD) or "")
         if not self.installation or claimed in {"", self.installation}:
@@ -69,11 +69,11 @@ class InstallationLeases:
 
     async def _is_alive(self, installation: str) -> bool:
         now = asyncio.get_running_loop().time()
-        belief = self._beliefs.get(installation)
-        if belief is None or belief.until <= now:
+        answer = self._answers.get(installation)
+        if answer is None or answer.until <= now:
             alive = await self._renews(installation)
-            belief = self._beliefs[installation] = _Belief(alive, now + CACHED_SECONDS)
-        return belief.alive
+            answer = self._answers[installation] = _CachedAnswer(alive, now + CACHED_SECONDS)
+        return answer.alive
 
     async def _renews(self, installation: str) -> bool:
         namespace, _, name = installation.partition("/")
@@ -94,7 +94,7 @@ class InstallationLeases:
 
 
 def _is_held(spec: Object, now: datetime) -> bool:
-    """Tell whether a Lease has a holder who renewed it not long ago."""
+    """Return whether a Lease has a holder that renewed it recently."""
     renewed = spec.get("renewTime")
     if not spec.get("holderIdentity") or not renewed:
         return False

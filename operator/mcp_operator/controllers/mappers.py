@@ -62,7 +62,7 @@ def servers_selecting(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
 
     def keys(obj: Object) -> Iterable[Key]:
         for server in cache.servers_selecting(kind, obj):
-            yield Key(server.model.namespace, server.model.name)
+            yield server.key
 
     return keys
 

@@ -1,18 +1,16 @@
 """The reconciler of MCPServer.
 
-One pass reads the caches from the top down: compile what the server selects, build the catalog and
-the children, apply the children that differ, look at the pods and ask them, report the status. All
-decisions in between are pure functions, in `builders` and in `mcpserver_status`.
+A reconciliation compiles what the server selects, builds the catalog and the children, applies the
+children that differ, looks at the pods, and writes the status. Everything that is decided on the
+way is a pure function of `builders` or `mcpserver_status`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 
 from mcp_operator.api.conditions import Condition, ConditionType
-from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
 from mcp_operator.builders.children import build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts
@@ -36,7 +34,9 @@ from mcp_operator.controllers.installation_leases import (
 )
 from mcp_operator.controllers.mcpserver_status import (
     ObservedServer,
-    lacks_gateway_api,
+    catalog_too_large,
+    invalid_conditions,
+    needs_another_look,
     server_conditions,
     server_fields,
 )
@@ -48,20 +48,29 @@ from mcp_operator.core.meta import Key, Object, is_deleting, uid_of
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
 
-logger = logging.getLogger(__name__)
-
 CONFIRM_GRACE_SECONDS = 2.0
-"""How long pods may take to confirm a change before the status admits that they have not. Within
-it the status stays as it was: a change that every pod confirms at once is then one status write,
-and the statuses of the server's tools, which follow its conditions, are not written at all."""
+"""How long pods may take to confirm a change before the status says that they have not. Until then
+the status is left as it is, so that a change which every pod confirms at once costs one write of
+the server's status, and the conditions of its tools do not go back and forth."""
 
 PROBLEM_RETRY_SECONDS = 30.0
-"""How often a pass is repeated whose cause of failure no watch will tell of: an object in the way
-that the operator does not own, a kind that is not installed, or a pod that does not answer."""
+"""How long until the next look at a problem that may be solved without an event: an object in the
+way that the operator does not own, a kind that is not installed, or a pod that does not answer."""
 
 
 class MCPServerReconciler:
-    """Turns an MCPServer and everything that it selects into running, confirmed gateways."""
+    """Turns an MCPServer and everything that it selects into running gateways.
+
+    Args:
+        cache: The informers.
+        compiler: Compiles catalog objects; shared with their own reconcilers.
+        children: Applies children.
+        confirmations: Asks pods which catalog they serve.
+        reporter: Writes statuses.
+        confirmed_objects: Is told which objects the pods have confirmed.
+        installations: Knows which servers another installation of the operator runs.
+        context: What the operator's settings say about every server's children.
+    """
 
     def __init__(
         self,
@@ -113,7 +122,7 @@ class MCPServerReconciler:
             return None  # an event of the server or its namespace will bring us back
         observed = self._observe(request, parsed.model, catalog, facts, problem)
         if failure is not None and problem is None:
-            raise failure  # it may pass by itself, and until then nothing is said
+            raise failure  # it may be gone at the next try, so it is not reported yet
         if (wait := _grace_left(observed)) > 0:
             return Result(requeue_after=wait)
         conditions = server_conditions(observed)
@@ -121,7 +130,7 @@ class MCPServerReconciler:
         self._record(request, catalog, observed, conditions)
         if failure is not None:
             raise failure
-        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if _incomplete(observed) else None
+        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if needs_another_look(observed) else None
 
     def _forget(self, server: Key) -> None:
         self._catalogs.forget(server)
@@ -131,7 +140,7 @@ class MCPServerReconciler:
         self._problems.forget(server)
 
     async def _catalog(self, key: Key, server: ParsedServer) -> ServerCatalog:
-        """Compile what the server selects, and build its catalog if anything has changed."""
+        """Compile what the server selects, and build its catalog if any of it has changed."""
         compiled = [
             await self._compiler.compile(obj)
             for kind in server.selectors
@@ -144,9 +153,9 @@ class MCPServerReconciler:
     async def _apply(
         self, raw: Object, server: MCPServer, catalog: ServerCatalog, facts: ClusterFacts
     ) -> tuple[Condition | None, ApiError | None]:
-        """Return what to say of a failure, and the error to retry on, if there was one."""
+        """Apply the children; return the condition that reports a problem, and the error if any."""
         if (size := files_size(catalog.files or {})) > MAX_FILES_BYTES:
-            return _too_large(size), None
+            return catalog_too_large(size), None
         desired = build_children(server, catalog, self._context, facts)
         began = asyncio.get_running_loop().time()
         outcome = await self._children.apply(raw, desired)
@@ -160,7 +169,7 @@ class MCPServerReconciler:
         facts: ClusterFacts,
         problem: Condition | None,
     ) -> ObservedServer:
-        """Look at the server's pods, and have those asked that have not confirmed the catalog."""
+        """Look at the server's pods, and ask those that have not confirmed the catalog yet."""
         pods = self._cache.pods_of(key)
         ready = [pod for pod in pods if is_ready(pod)]
         index = catalog.encoded.index
@@ -198,7 +207,7 @@ class MCPServerReconciler:
         observed: ObservedServer,
         conditions: Sequence[Condition],
     ) -> None:
-        """Note what the server's pods serve, which the statuses of its objects depend on."""
+        """Record what the server's pods serve; the statuses of its objects depend on it."""
         served = catalog.assembly.fully_served
         [programmed] = [c for c in conditions if c.type is ConditionType.PROGRAMMED]
         if programmed.status:
@@ -210,44 +219,19 @@ class MCPServerReconciler:
             self._confirmed_objects.record_failure(key, catalog.selected, confirmed)
 
     async def _report_invalid(self, raw: Object, error: InvalidError) -> None:
-        """Say that the spec cannot be read; whatever runs keeps running."""
+        """Report that the spec cannot be read. The children are left as they are."""
         current = dict(raw.get("status") or {})
         for field in ("observedGeneration", "conditions"):
             current.pop(field, None)
-        reasons = {
-            ConditionType.ACCEPTED: error.finding.reason,
-            ConditionType.PROGRAMMED: Reason.NOT_ACCEPTED,
-            ConditionType.READY: error.finding.reason,
-        }
-        conditions = [
-            Condition(type_, status=False, reason=reason, message=error.finding.message)
-            for type_, reason in reasons.items()
-        ]
-        await self._reporter.write(MCPSERVERS, raw, current, conditions)
+        await self._reporter.write(MCPSERVERS, raw, current, invalid_conditions(error.finding))
 
 
 def _pod(raw: Object) -> Pod:
     return Pod(uid_of(raw), raw["metadata"]["name"], raw["status"]["podIP"], MANAGEMENT_PORT)
 
 
-def _incomplete(observed: ObservedServer) -> bool:
-    unconfirmed = observed.confirmed is not None and bool(observed.confirmed.missing)
-    return observed.problem is not None or unconfirmed or lacks_gateway_api(observed)
-
-
 def _grace_left(observed: ObservedServer) -> float:
-    """Return the seconds that missing confirmations may still take, 0 where none is awaited."""
+    """Return the seconds that missing confirmations may still take; 0 if none is missing."""
     if observed.confirmed is None or not observed.confirmed.missing:
         return 0.0
     return max(0.0, CONFIRM_GRACE_SECONDS - observed.confirmed.waited)
-
-
-def _too_large(size: int) -> Condition:
-    return Condition(
-        ConditionType.ACCEPTED,
-        status=False,
-        reason=Reason.CATALOG_TOO_LARGE,
-        message=f"in mode Direct the catalog is one ConfigMap of at most {MAX_FILES_BYTES} bytes, "
-        f"and this one takes {size}: select less, or use mode Gateway; the last one that "
-        "fitted stays",
-    )

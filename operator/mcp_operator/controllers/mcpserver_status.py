@@ -1,4 +1,4 @@
-"""What an MCPServer's status says of it: pure decisions on gathered facts."""
+"""What goes into the status of an MCPServer: pure decisions on what was observed."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.versions import PROTOCOL_VERSIONS
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.cluster_facts import ClusterFacts
+from mcp_operator.builders.compiled import Finding
+from mcp_operator.builders.direct import MAX_FILES_BYTES
 from mcp_operator.builders.labels import selector_labels
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import HTTPROUTES
@@ -18,27 +20,27 @@ from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.core.meta import Object
 
 LISTED_REJECTIONS = 100
-"""Rejections listed in a status, as its schema allows; `rejectedCount` tells their number."""
+"""How many rejections a status lists, the limit of its schema; `rejectedCount` counts all."""
 
-NAMED_PODS = 5
-"""Pods that a message names; a server may have 200."""
+LISTED_ITEMS = 5
+"""How many pods or objects a message names; a server may have 200 pods."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedServer:
-    """Everything that the status of one server is decided from.
+    """Everything that the status of a server is computed from.
 
     Attributes:
         server: The server.
         assembly: Its catalog and what was left out of it.
-        digest: The catalog's name.
-        size: The catalog's bytes, uncompressed.
-        deployment: Its Deployment as cached; None before it exists.
-        ready_pods: How many of its pods are ready.
-        failing: The names of pods that will not become ready by themselves, each with why.
-        confirmed: What those pods said; None in mode Direct, where nobody is asked.
-        facts: What the cluster has around it.
-        problem: Why the children could not be brought up to date, if so.
+        digest: The digest of the catalog.
+        size: The size of the catalog in bytes, uncompressed.
+        deployment: The Deployment as cached; None before it exists.
+        ready_pods: How many of the pods are ready.
+        failing: The pods that will not become ready without a change, by name, each with the cause.
+        confirmed: What the ready pods serve; None in mode Direct, in which pods are not asked.
+        facts: What the children depend on besides the spec and the catalog.
+        problem: The condition that says why the children could not be brought up to date, if any.
     """
 
     server: MCPServer
@@ -53,39 +55,39 @@ class ObservedServer:
     problem: Condition | None = None
 
 
-def server_conditions(view: ObservedServer) -> list[Condition]:
-    """Decide the five conditions of a server."""
-    accepted = _accepted(view)
-    programmed = _programmed(view)
+def server_conditions(observed: ObservedServer) -> list[Condition]:
+    """Return the five conditions of a server."""
+    accepted = _accepted(observed)
+    programmed = _programmed(observed)
     return [
         accepted,
-        _resolved(view),
+        _resolved(observed),
         programmed,
-        _ready(accepted, programmed, _available(view)),
-        _degraded(view),
+        _ready(accepted, programmed, _available(observed)),
+        _degraded(observed),
     ]
 
 
-def server_fields(view: ObservedServer) -> Object:
+def server_fields(observed: ObservedServer) -> Object:
     """Return the status fields besides conditions and times."""
-    catalog = view.assembly.catalog
-    deployed = (view.deployment or {}).get("status") or {}
-    rejected = view.assembly.rejected
+    catalog = observed.assembly.catalog
+    deployed = (observed.deployment or {}).get("status") or {}
+    rejected = observed.assembly.rejected
     return {
-        "mode": view.server.spec.effective_mode,
+        "mode": observed.server.spec.effective_mode,
         "replicas": deployed.get("replicas", 0),
         "readyReplicas": deployed.get("readyReplicas", 0),
-        "syncedReplicas": view.confirmed.synced if view.confirmed else None,
-        "selector": ",".join(f"{k}={v}" for k, v in selector_labels(view.server.name).items()),
+        "syncedReplicas": observed.confirmed.synced if observed.confirmed else None,
+        "selector": ",".join(f"{k}={v}" for k, v in selector_labels(observed.server.name).items()),
         "toolCount": len(catalog.tools),
         "promptCount": len(catalog.prompts),
         "resourceCount": len(catalog.resources),
-        "configHash": view.digest,
-        "configBytes": view.size,
-        "url": _external_url(view.server) or _internal_url(view.server),
-        "internalURL": _internal_url(view.server),
+        "configHash": observed.digest,
+        "configBytes": observed.size,
+        "url": _external_url(observed.server) or _internal_url(observed.server),
+        "internalURL": _internal_url(observed.server),
         "protocolVersions": list(PROTOCOL_VERSIONS)
-        if view.server.spec.effective_mode == "Gateway"
+        if observed.server.spec.effective_mode == "Gateway"
         else None,
         "rejected": [
             {
@@ -101,18 +103,47 @@ def server_fields(view: ObservedServer) -> Object:
     }
 
 
-def lacks_gateway_api(view: ObservedServer) -> bool:
-    """Tell whether the server asks for an HTTPRoute where there are none."""
-    return view.server.spec.http_route is not None and not view.facts.has_gateway_api
+def lacks_gateway_api(observed: ObservedServer) -> bool:
+    """Return whether the server asks for an HTTPRoute in a cluster without the Gateway API."""
+    return observed.server.spec.http_route is not None and not observed.facts.has_gateway_api
 
 
-def _wanted(view: ObservedServer) -> int:
-    """Return how many pods there should be: as the spec says, or as an autoscaler decided."""
-    fixed = view.server.spec.fixed_replicas
+def needs_another_look(observed: ObservedServer) -> bool:
+    """Return whether something is wrong that may be put right without an event."""
+    unconfirmed = observed.confirmed is not None and bool(observed.confirmed.missing)
+    return observed.problem is not None or unconfirmed or lacks_gateway_api(observed)
+
+
+def catalog_too_large(size: int) -> Condition:
+    """Return the condition of a server in mode Direct whose files do not fit.
+
+    Args:
+        size: What the files take in a ConfigMap, in bytes.
+    """
+    return _no(
+        ConditionType.ACCEPTED,
+        Reason.CATALOG_TOO_LARGE,
+        f"in mode Direct the catalog is one ConfigMap of at most {MAX_FILES_BYTES} bytes, and this "
+        f"one takes {size}: select less, or use mode Gateway; the last one that fitted stays",
+    )
+
+
+def invalid_conditions(finding: Finding) -> list[Condition]:
+    """Return the conditions of a server whose spec cannot be read; its pods run on."""
+    return [
+        _no(ConditionType.ACCEPTED, finding.reason, finding.message),
+        _no(ConditionType.PROGRAMMED, Reason.NOT_ACCEPTED, finding.message),
+        _no(ConditionType.READY, finding.reason, finding.message),
+    ]
+
+
+def _desired_replicas(observed: ObservedServer) -> int:
+    """Return how many pods there should be, by the spec or by the decision of an autoscaler."""
+    fixed = observed.server.spec.fixed_replicas
     if fixed is not None:
         return fixed
-    deployed = (view.deployment or {}).get("spec") or {}
-    return int(deployed.get("replicas", 1))  # what the API server makes of none
+    deployed = (observed.deployment or {}).get("spec") or {}
+    return int(deployed.get("replicas", 1))  # the API server's default
 
 
 def _no(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
@@ -123,28 +154,28 @@ def _yes(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
     return Condition(type_, status=True, reason=reason, message=message)
 
 
-def _accepted(view: ObservedServer) -> Condition:
-    if view.problem is not None and view.problem.type is ConditionType.ACCEPTED:
-        return view.problem
-    if view.server.spec.redis is not None and view.server.spec.effective_mode == "Gateway":
+def _accepted(observed: ObservedServer) -> Condition:
+    if observed.problem is not None and observed.problem.type is ConditionType.ACCEPTED:
+        return observed.problem
+    if observed.server.spec.redis is not None and observed.server.spec.effective_mode == "Gateway":
         return _yes(
             ConditionType.ACCEPTED,
             Reason.REDIS_NOT_USED,
             "spec.redis has no effect in mode Gateway, which keeps nothing in Redis",
         )
-    if view.facts.without_selector and not view.server.spec.network_policy.extra_egress:
-        services = _listed(map(str, view.facts.without_selector))
+    if observed.facts.without_selector and not observed.server.spec.network_policy.extra_egress:
+        services = _listed(map(str, observed.facts.without_selector))
         return _yes(
             ConditionType.ACCEPTED,
             Reason.EGRESS_INCOMPLETE,
-            f"the NetworkPolicy closes the way to Services without a selector: {services}; "
+            f"the NetworkPolicy blocks traffic to Services without a selector: {services}; "
             "add their addresses to spec.networkPolicy.extraEgress",
         )
     return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED)
 
 
-def _resolved(view: ObservedServer) -> Condition:
-    if lacks_gateway_api(view):
+def _resolved(observed: ObservedServer) -> Condition:
+    if lacks_gateway_api(observed):
         return _no(
             ConditionType.RESOLVED_REFS,
             Reason.GATEWAY_API_MISSING,
@@ -153,44 +184,45 @@ def _resolved(view: ObservedServer) -> Condition:
         )
     unresolved = [
         f"{rejection.kind} {rejection.key.name}"
-        for rejection in view.assembly.rejected
+        for rejection in observed.assembly.rejected
         if rejection.condition is ConditionType.RESOLVED_REFS
     ]
     if not unresolved:
         return _yes(ConditionType.RESOLVED_REFS, Reason.RESOLVED_REFS)
-    message = f"not wholly served, because of what they refer to: {_listed(unresolved)}"
+    message = f"not fully served, because of what they refer to: {_listed(unresolved)}"
     return _no(ConditionType.RESOLVED_REFS, Reason.OBJECTS_UNRESOLVED, message)
 
 
-def _programmed(view: ObservedServer) -> Condition:
+def _programmed(observed: ObservedServer) -> Condition:
     type_ = ConditionType.PROGRAMMED
-    if view.problem is not None:
+    if observed.problem is not None:
         return (
-            view.problem
-            if view.problem.type is type_
-            else _no(type_, Reason.NOT_ACCEPTED, view.problem.message)
+            observed.problem
+            if observed.problem.type is type_
+            else _no(type_, Reason.NOT_ACCEPTED, observed.problem.message)
         )
-    if _wanted(view) == 0:
+    if _desired_replicas(observed) == 0:
         return _no(type_, Reason.SCALED_TO_ZERO)
-    if view.confirmed is None:
+    if observed.confirmed is None:
         return _yes(type_, Reason.MOUNTED)
-    if view.ready_pods == 0:
-        return _no(type_, Reason.NO_READY_PODS, _said_of(view.failing))
-    if view.confirmed.missing:
-        said = [f"{pod} {answer}" for pod, answer in sorted(view.confirmed.missing.items())]
+    if observed.ready_pods == 0:
+        return _no(type_, Reason.NO_READY_PODS, _describe(observed.failing))
+    if observed.confirmed.missing:
+        pods = [f"{pod} {answer}" for pod, answer in sorted(observed.confirmed.missing.items())]
         return _no(
             type_,
             Reason.PROPAGATING,
-            f"{len(said)} of {view.ready_pods} ready pods have not confirmed: {_listed(said)}",
+            f"{len(pods)} of {observed.ready_pods} ready pods have not confirmed: {_listed(pods)}",
         )
-    return _yes(type_, Reason.PROGRAMMED, f"confirmed by every ready pod: {view.confirmed.synced}")
+    synced = observed.confirmed.synced
+    return _yes(type_, Reason.PROGRAMMED, f"confirmed by every ready pod: {synced}")
 
 
-def _available(view: ObservedServer) -> Condition:
-    wanted = _wanted(view)
-    if wanted == 0:
+def _available(observed: ObservedServer) -> Condition:
+    desired = _desired_replicas(observed)
+    if desired == 0:
         return _no(ConditionType.READY, Reason.SCALED_TO_ZERO)
-    status = (view.deployment or {}).get("status") or {}
+    status = (observed.deployment or {}).get("status") or {}
     for condition in status.get("conditions") or ():
         if condition["type"] == "Available" and condition["status"] == "True":
             return _yes(ConditionType.READY, Reason.READY)
@@ -201,8 +233,8 @@ def _available(view: ObservedServer) -> Condition:
             filter(
                 None,
                 (
-                    f"{status.get('availableReplicas', 0)} of {wanted} pods are available",
-                    _said_of(view.failing),
+                    f"{status.get('availableReplicas', 0)} of {desired} pods are available",
+                    _describe(observed.failing),
                 ),
             )
         ),
@@ -216,25 +248,25 @@ def _ready(*causes: Condition) -> Condition:
     return _yes(ConditionType.READY, Reason.READY)
 
 
-def _degraded(view: ObservedServer) -> Condition:
-    rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in view.assembly.rejected]
-    unserved = f"not wholly served: {_listed(rejected)}" if rejected else ""
-    if view.failing:
-        message = "; ".join(filter(None, (_said_of(view.failing), unserved)))
+def _degraded(observed: ObservedServer) -> Condition:
+    rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in observed.assembly.rejected]
+    unserved = f"not fully served: {_listed(rejected)}" if rejected else ""
+    if observed.failing:
+        message = "; ".join(filter(None, (_describe(observed.failing), unserved)))
         return _yes(ConditionType.DEGRADED, Reason.PODS_FAILING, message)
     if rejected:
         return _yes(ConditionType.DEGRADED, Reason.OBJECTS_REJECTED, unserved)
     return _no(ConditionType.DEGRADED, Reason.HEALTHY)
 
 
-def _said_of(pods: Mapping[str, str]) -> str:
+def _describe(pods: Mapping[str, str]) -> str:
     return _listed(f"pod {name} {why}" for name, why in pods.items())
 
 
 def _listed(items: Iterable[str]) -> str:
     every = list(items)
-    rest = len(every) - NAMED_PODS
-    return ", ".join(every[:NAMED_PODS]) + (f" and {rest} more" if rest > 0 else "")
+    rest = len(every) - LISTED_ITEMS
+    return ", ".join(every[:LISTED_ITEMS]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _external_url(server: MCPServer) -> str | None:

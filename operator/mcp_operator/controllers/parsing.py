@@ -1,4 +1,4 @@
-"""Reading cached objects as models, each spec once."""
+"""Parsing cached objects into models, each spec once."""
 
 from __future__ import annotations
 
@@ -18,10 +18,18 @@ from mcp_operator.builders.catalog import (
 )
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding, InvalidError
 from mcp_operator.builders.references import References
-from mcp_operator.core.meta import UNREADABLE, LabelSelector, Object, generation_of, key_of, uid_of
+from mcp_operator.core.meta import (
+    UNREADABLE,
+    Key,
+    LabelSelector,
+    Object,
+    generation_of,
+    key_of,
+    uid_of,
+)
 
 KEPT_GENERATIONS = 2
-"""An event carries the object before and after a change; both are read more than once."""
+"""An event carries the object before and after a change, and both are parsed more than once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +38,11 @@ class ParsedServer:
 
     model: MCPServer
     selectors: dict[CatalogKind, LabelSelector]
+
+    @property
+    def key(self) -> Key:
+        """The server's namespace and name."""
+        return Key(self.model.namespace, self.model.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +55,9 @@ class ParsedObject:
 
 
 class Parser:
-    """Turns raw objects into models, and remembers them by uid and generation.
+    """Turns raw objects into models, and caches them by uid and generation until `forget`.
 
-    That an object is one which the models refuse (written under an older schema, say) is remembered
-    too. What is remembered of an object lasts until `forget`.
+    It also caches that the models refuse an object, such as one from the time of an older schema.
     """
 
     def __init__(self) -> None:
@@ -55,7 +67,7 @@ class Parser:
         """Return a parsed MCPServer.
 
         Raises:
-            InvalidError: Its spec is not one that this release reads.
+            InvalidError: This release cannot read the spec.
         """
         return cast("ParsedServer", self._parsed(raw))
 
@@ -63,30 +75,30 @@ class Parser:
         """Return a parsed MCPTool, MCPPrompt or MCPResource.
 
         Raises:
-            InvalidError: Its spec is not one that this release reads.
+            InvalidError: This release cannot read the spec.
         """
         return cast("ParsedObject", self._parsed(raw))
 
     def server_or_none(self, raw: Object) -> ParsedServer | None:
-        """Return a parsed MCPServer, None where this release cannot read it."""
+        """Return a parsed MCPServer, or None if this release cannot read it."""
         try:
             return self.server(raw)
         except InvalidError:
             return None
 
     def object_or_none(self, raw: Object) -> ParsedObject | None:
-        """Return a parsed catalog object, None where this release cannot read it."""
+        """Return a parsed catalog object, or None if this release cannot read it."""
         try:
             return self.catalog_object(raw)
         except InvalidError:
             return None
 
     def forget(self, uid: str) -> None:
-        """Drop an object that is gone."""
+        """Drop what is cached of an object that is gone."""
         self._cache.pop(uid, None)
 
     def knows(self, uid: str) -> bool:
-        """Tell whether an object has been parsed, and not been forgotten since."""
+        """Return whether an object has been parsed and not been forgotten since."""
         return uid in self._cache
 
     def _parsed(self, raw: Object) -> ParsedServer | ParsedObject:
@@ -103,7 +115,7 @@ class Parser:
 
 
 def unreadable(raw: Object, error: InvalidError) -> Compiled:
-    """Return what an object compiles to that cannot even be parsed."""
+    """Return the result of compiling an object that cannot be parsed."""
     kind = cast("CatalogKind", raw["kind"])
     created = raw["metadata"].get("creationTimestamp", "")
     return Compiled(kind, key_of(raw), created, findings=(error.finding,))

@@ -1,4 +1,4 @@
-"""What a pod's status says of it: whether it is ready, and what keeps it from becoming so."""
+"""Reading the status of pods: which are ready, and which cannot become ready."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Final
 
 from mcp_operator.core.meta import Object, is_deleting
 
-TROUBLE: Final[Mapping[str, str]] = {
+STUCK_REASONS: Final[Mapping[str, str]] = {
     "ErrImagePull": "cannot pull its image",
     "ImagePullBackOff": "cannot pull its image",
     "ErrImageNeverPull": "cannot pull its image",
-    "InvalidImageName": "has an image name that is none",
+    "InvalidImageName": "has an invalid image name",
     "CrashLoopBackOff": "keeps crashing",
-    "CreateContainerConfigError": "lacks something that its spec refers to",
+    "CreateContainerConfigError": "has an invalid configuration",
     "CreateContainerError": "cannot be started",
     "RunContainerError": "cannot be started",
 }
-"""The waiting reasons of a container that will not pass by themselves (kubelet, pkg/kubelet/images
-and pkg/kubelet/kuberuntime), in words that stay the same while the kubelet tries again."""
+"""Reasons for which a container waits until somebody changes something (kubelet, pkg/kubelet/images
+and pkg/kubelet/kuberuntime). The texts do not change while the kubelet tries again."""
 
 
 def is_ready(pod: Object) -> bool:
-    """Tell whether a pod is ready, has an address, and is not on its way out."""
+    """Return whether a pod is ready, has an address, and is not being deleted."""
     status = pod.get("status") or {}
     return (
         bool(status.get("podIP"))
@@ -32,19 +32,19 @@ def is_ready(pod: Object) -> bool:
 
 
 def failing(pods: Iterable[Object]) -> dict[str, str]:
-    """Return the pods that will not become ready by themselves, by name, each with why."""
-    found = {pod["metadata"]["name"]: _trouble(pod) for pod in pods if not is_deleting(pod)}
+    """Return the pods that will not become ready without a change, by name, each with the cause."""
+    found = {pod["metadata"]["name"]: _cause(pod) for pod in pods if not is_deleting(pod)}
     return {name: why for name, why in sorted(found.items()) if why}
 
 
-def _trouble(pod: Object) -> str:
+def _cause(pod: Object) -> str:
     for container in (pod.get("status") or {}).get("containerStatuses") or ():
         waiting = (container.get("state") or {}).get("waiting") or {}
-        if why := TROUBLE.get(waiting.get("reason", "")):
+        if why := STUCK_REASONS.get(waiting.get("reason", "")):
             return why
     for condition in _conditions(pod):
         if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return "fits on no node"
+            return "cannot be scheduled"
     return ""
 
 

@@ -1,8 +1,9 @@
-"""Reading the ConfigMaps and Secrets that specs refer to, as seldom as possible.
+"""Reading what specs refer to: Services and ReferenceGrants, ConfigMaps, and the keys of Secrets.
 
-ConfigMaps are watched by metadata alone, so that the operator does not hold every ConfigMap of the
-cluster, and fetched when a version is seen for the first time. Secrets are never watched or listed:
-the operator has no right to. They are fetched one by one, and only their keys are kept.
+Only the metadata of ConfigMaps is watched, so that the operator does not hold every ConfigMap of
+the cluster; the content is read when a version is referred to for the first time. Secrets are
+neither watched nor listed, because the operator has no permission to. They are read one by one, and
+only their keys are kept, for a short time.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.sources import Channel
 
 SECRET_FRESH_SECONDS = 20.0
-"""How long the keys of a Secret are believed without asking again."""
+"""How long the keys of a Secret are cached."""
 
 ABSENT_FRESH_SECONDS = 2.0
-"""How long a Secret is believed to be missing: its author is waiting for us."""
+"""How long it is cached that a Secret is missing. Somebody may be about to create it."""
 
 CACHED_SECRETS = 20_000
-"""Secrets whose keys are kept, those that were read last."""
+"""How many Secrets have their keys cached; those that were read last are kept."""
 
 CACHED_CONFIG_MAPS = 64
-"""ConfigMaps whose content is kept; each holds at most 1 MiB."""
+"""How many ConfigMaps have their content cached; each holds at most 1 MiB."""
 
 Content = Mapping[str, str | bytes]
 
@@ -66,10 +67,10 @@ class ReferenceReader:
         self._secrets: OrderedDict[Key, _SecretKeys] = OrderedDict()
 
     async def facts(self, references: References) -> Facts:
-        """Return everything that is known of what a spec refers to.
+        """Return what a spec refers to, as it is now.
 
         Raises:
-            ApiError: The API server could not be asked; nothing may be concluded from that.
+            ApiError: The API server gave no answer, so nothing is known.
         """
         services = {key: self._cache.services.store.get(key) for key in references.services}
         secrets = {key: await self._secret(key) for key in references.secrets}
@@ -82,11 +83,11 @@ class ReferenceReader:
         )
 
     def are_current(self, references: References, facts: Facts) -> bool:
-        """Tell whether facts are true yet, as far as that can be told without asking anybody."""
+        """Return whether facts are sure to hold still, without a request to the API server."""
         if references.config_maps or references.secrets:
             return False
         service = self._cache.services.store.get
-        for key, known in facts.services.items():  # no generators: this is asked often
+        for key, known in facts.services.items():
             if service(key) is not known:
                 return False
         return self._grants(references.services) == facts.grants

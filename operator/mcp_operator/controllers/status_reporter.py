@@ -1,4 +1,4 @@
-"""Writing a status once per pass, and telling people when it means something new."""
+"""Writing statuses, and recording an Event when a condition changes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from mcp_operator.runtime.status import StatusWriter
 
 Conditions = Sequence[Mapping[str, Any]]
 
-TOLD = frozenset({ConditionType.READY, ConditionType.DEGRADED})
-"""The conditions whose transitions become Events; the others are causes that Ready names."""
+EVENT_CONDITIONS = frozenset({ConditionType.READY, ConditionType.DEGRADED})
+"""The conditions whose transitions are recorded as Events; Ready has the reason of the others."""
 
-WAITING = frozenset(
+INITIAL_REASONS = frozenset(
     {
         Reason.SERVER_NOT_PROGRAMMED,
         Reason.NO_READY_PODS,
@@ -27,11 +27,11 @@ WAITING = frozenset(
         Reason.HEALTHY,
     }
 )
-"""Reasons that every new object begins with; they are news only where something else was before."""
+"""Reasons that every new object has at first. They become Events only after another reason."""
 
 
 class StatusReporter:
-    """Merges conditions into a status, writes it where it differs, records transitions."""
+    """Merges conditions into a status, writes it if it differs, and records transitions."""
 
     def __init__(self, writer: StatusWriter, recorder: EventRecorder, clock: Clock) -> None:
         self._writer = writer
@@ -39,11 +39,11 @@ class StatusReporter:
         self._clock = clock
 
     def now(self) -> str:
-        """Return the time as statuses write it."""
+        """Return the present time in the format of statuses."""
         return rfc3339(self._clock.now())
 
     def warn(self, raw: Object, reason: str, note: str) -> None:
-        """Warn about an object by an Event alone, where its status is not ours to write."""
+        """Record a warning Event about an object whose status is not ours to write."""
         self._recorder.event(raw, type="Warning", reason=reason, note=note)
 
     async def write(
@@ -55,17 +55,17 @@ class StatusReporter:
         *,
         stamp: str = "",
     ) -> bool:
-        """Write a status if it says anything new.
+        """Write a status if it differs from the present one.
 
         Args:
             resource: The object's resource.
             raw: The object as cached.
             fields: The whole status but `observedGeneration` and `conditions`; None drops a field.
-            conditions: The whole set of conditions, as decided now.
-            stamp: The name of a field that holds when anything else in the status last changed.
+            conditions: All conditions.
+            stamp: The field for the time at which anything else in the status last changed.
 
         Returns:
-            Whether the API server was asked.
+            Whether it was written.
 
         Raises:
             ApiError: The API server refused.
@@ -86,14 +86,14 @@ class StatusReporter:
                 status[stamp] = self.now()
         written = await self._writer.write(resource, raw, status)
         if written:
-            self._tell(raw, current.get("conditions") or (), merged)
+            self._record_transitions(raw, current.get("conditions") or (), merged)
         return written
 
-    def _tell(self, raw: Object, before: Conditions, merged: Conditions) -> None:
+    def _record_transitions(self, raw: Object, before: Conditions, merged: Conditions) -> None:
         known = {condition["type"] for condition in before}
         for condition in transitions(before, merged):
             kind, reason = condition["type"], condition["reason"]
-            if kind not in TOLD or (kind not in known and reason in WAITING):
+            if kind not in EVENT_CONDITIONS or (kind not in known and reason in INITIAL_REASONS):
                 continue
             good = (condition["status"] == "True") != (kind == ConditionType.DEGRADED)
             self._recorder.event(

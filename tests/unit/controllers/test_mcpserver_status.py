@@ -155,7 +155,7 @@ def test_rejected_members_degrade_a_server_and_leave_it_ready() -> None:
     assert conditions[DEGRADED].status
     assert conditions[DEGRADED].reason is Reason.OBJECTS_REJECTED
     assert conditions[DEGRADED].message == (
-        "not wholly served: MCPTool bad (InvalidSchema), MCPTool lost (ServiceNotFound)"
+        "not fully served: MCPTool bad (InvalidSchema), MCPTool lost (ServiceNotFound)"
     )
     assert conditions[RESOLVED].reason is Reason.OBJECTS_UNRESOLVED
     assert conditions[RESOLVED].message.endswith("what they refer to: MCPTool lost")
@@ -316,7 +316,7 @@ def test_a_failing_pod_is_named_while_the_others_serve_on() -> None:
 
 def test_failing_pods_and_rejected_members_are_told_together() -> None:
     message = decided(view(rejection("a"), failing={"shop-x": "keeps crashing"}))[DEGRADED].message
-    assert message.startswith("pod shop-x keeps crashing; not wholly served: MCPTool a")
+    assert message.startswith("pod shop-x keeps crashing; not fully served: MCPTool a")
 
 
 def test_a_server_without_a_ready_pod_names_those_that_fail() -> None:

@@ -22,7 +22,7 @@ def pod(name: str = "shop-x", *, reason: str = "", **status: object) -> Object:
         ("ErrImagePull", "cannot pull its image"),
         ("ImagePullBackOff", "cannot pull its image"),
         ("CrashLoopBackOff", "keeps crashing"),
-        ("CreateContainerConfigError", "lacks something that its spec refers to"),
+        ("CreateContainerConfigError", "has an invalid configuration"),
     ],
 )
 def test_a_container_that_waits_in_vain_is_told(reason: str, why: str) -> None:
@@ -31,7 +31,7 @@ def test_a_container_that_waits_in_vain_is_told(reason: str, why: str) -> None:
 
 def test_a_pod_that_fits_on_no_node_is_told() -> None:
     unschedulable = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
-    assert failing([pod(conditions=[unschedulable])]) == {"shop-x": "fits on no node"}
+    assert failing([pod(conditions=[unschedulable])]) == {"shop-x": "cannot be scheduled"}
 
 
 @pytest.mark.parametrize("reason", ["", "ContainerCreating", "PodInitializing"])
