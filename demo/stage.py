@@ -28,7 +28,7 @@ BACKEND = "shop-backend"
 
 BACKEND_PORT = 80
 
-READY_TIMEOUT = 30.0
+READY_TIMEOUT = 180.0
 """Seconds for a process or an object to become ready. One or two are usual."""
 
 _POLL_INTERVAL = 0.05

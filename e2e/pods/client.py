@@ -18,7 +18,7 @@ import aiohttp
 
 REVISION = "2026-07-28"
 
-TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
+TIMEOUT = aiohttp.ClientTimeout(total=120)
 
 CONNECTIONS = 32
 """Connections that are kept open; each second request opens one of its own besides."""

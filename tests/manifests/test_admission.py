@@ -21,6 +21,7 @@ from support.connected import NAMESPACES
 from support.crds import DEFINITIONS
 from support.installations import ELSEWHERE, EVERYTHING, Build
 from support.manifests import featured_manifests
+from support.waiting import HANG_SECONDS
 from support.workloads import named, of_kind
 
 PRIORITY_CLASSES = Resource(
@@ -61,7 +62,7 @@ async def judge(client: Client, resource: Resource, obj: Object) -> Verdict:
         },
         headers={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
         data=json.dumps(obj).encode(),
-        timeout=ClientTimeout(total=30),
+        timeout=ClientTimeout(total=HANG_SECONDS),
     )
     answer = await client._transport._authorized(request)
     body = json.loads(await answer.read())

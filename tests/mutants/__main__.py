@@ -16,6 +16,11 @@ from pathlib import Path
 from mutants.catalogue import ROOT, Mutant, catalogue
 
 
+LIMITS = ("--timeout", "300")
+PATIENCE = {"MCP_OPERATOR_TEST_HANG_SECONDS": "60"}
+"""Many a mutant is noticed by something that does not happen: less patient here than elsewhere."""
+
+
 def survives(mutant: Mutant, package: Path) -> bool:
     """Tell whether the mutant's test passes on a copy of the package that is broken so."""
     broken = package / "mcp_operator" / mutant.file
@@ -26,10 +31,11 @@ def survives(mutant: Mutant, package: Path) -> bool:
         run = subprocess.run(  # noqa: S603 - our own tests
             [
                 *(sys.executable, "-m", "pytest", "-x", "-q", "--no-header", *mutant.tests),
+                *LIMITS,
                 *("-p", "no:cacheprovider", "-o", f"pythonpath={' '.join(map(str, paths))}"),
             ],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": f"{package}:{ROOT / 'tests'}", **mutant.env},
+            env={**PATIENCE, **os.environ, "PYTHONPATH": f"{package}:{ROOT / 'tests'}", **mutant.env},
             capture_output=True,
             text=True,
             check=False,

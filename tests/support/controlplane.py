@@ -20,9 +20,7 @@ from support.certificates import Authority, write_signing_key
 from support.network import free_port
 from support.processes import ProcessGroup, wait_until_ready
 from support.provision import Binaries, Report, UnavailableError, find_binaries
-
-_START_TIMEOUT = 180.0
-"""Seconds for one component. Two are usual; a machine that is very busy takes far longer."""
+from support.waiting import HANG_SECONDS
 
 _SERVICE_RANGE = "10.96.0.0/16"
 """Cluster IPs; nothing routes them. kubeadm's default is 10.96.0.0/12."""
@@ -195,7 +193,7 @@ class ControlPlane:
         self._api_server = self._processes.start(
             "kube-apiserver", self._api_server_command, env=env
         )
-        wait_until_ready(self._api_server, lambda: self._answers("/readyz"), timeout=_START_TIMEOUT)
+        wait_until_ready(self._api_server, lambda: self._answers("/readyz"), timeout=HANG_SECONDS)
 
     def stop(self) -> None:
         """Ends the components and removes everything. Calling it twice does no harm."""
@@ -292,7 +290,7 @@ class ControlPlane:
             ],
         )
         account = "/api/v1/namespaces/default/serviceaccounts/default"
-        wait_until_ready(self._controllers, lambda: self._answers(account), timeout=_START_TIMEOUT)
+        wait_until_ready(self._controllers, lambda: self._answers(account), timeout=HANG_SECONDS)
 
     def _write_kubeconfig(self, path: Path, certificate: Path, key: Path) -> None:
         authority = str(self._authority.certificate)
@@ -312,7 +310,7 @@ class ControlPlane:
         context = ssl.create_default_context(cafile=str(self._authority.certificate))
         context.load_cert_chain(*self._admin)
         host, _, port = self.url.removeprefix("https://").partition(":")
-        connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=5)
+        connection = http.client.HTTPSConnection(host, int(port), context=context, timeout=30)
         try:
             connection.request("GET", path)
             return connection.getresponse().status == http.HTTPStatus.OK

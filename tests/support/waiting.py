@@ -35,7 +35,6 @@ async def eventually(
         read: Reads it.
         expected: What it has to equal.
         seconds: How long to wait; longer than by default only where the product itself waits.
-
         every: Seconds between two looks.
 
     Raises:

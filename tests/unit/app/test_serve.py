@@ -26,7 +26,7 @@ from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import fingerprint
 from mcp_operator.settings import ServeSettings
 from support.network import free_port
-from support.waiting import hang_guard
+from support.waiting import eventually, hang_guard
 
 SERVER = """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -103,10 +103,12 @@ async def backend() -> AsyncIterator[str]:
 async def serving(chosen: ServeSettings) -> AsyncIterator[str]:
     """Gives the URL of the endpoint; ends with the signal that a user would send."""
     task = asyncio.create_task(run_serve(chosen))
-    async with hang_guard():
-        while not _listening(chosen.port):
-            assert not task.done(), task.result()
-            await asyncio.sleep(0.01)
+
+    async def listens() -> bool:
+        assert not task.done(), task.result()
+        return _listening(chosen.port)
+
+    await eventually(listens, expected=True)
     yield f"http://127.0.0.1:{chosen.port}/mcp"
     signal.raise_signal(signal.SIGINT)
     async with hang_guard():
