@@ -15,7 +15,6 @@ from pathlib import Path
 
 from mutants.catalogue import ROOT, Mutant, catalogue
 
-
 LIMITS = ("--timeout", "300")
 PATIENCE = {"MCP_OPERATOR_TEST_HANG_SECONDS": "60"}
 """Many a mutant is noticed by something that does not happen: less patient here than elsewhere."""
@@ -27,6 +26,7 @@ def survives(mutant: Mutant, package: Path) -> bool:
     whole = broken.read_text(encoding="utf-8")
     broken.write_text(mutant.applied_to(whole), encoding="utf-8")
     paths = (package, ROOT / "tests", ROOT / "tools", ROOT)
+    path = f"{package}:{ROOT / 'tests'}"
     try:
         run = subprocess.run(  # noqa: S603 - our own tests
             [
@@ -35,7 +35,7 @@ def survives(mutant: Mutant, package: Path) -> bool:
                 *("-p", "no:cacheprovider", "-o", f"pythonpath={' '.join(map(str, paths))}"),
             ],
             cwd=ROOT,
-            env={**PATIENCE, **os.environ, "PYTHONPATH": f"{package}:{ROOT / 'tests'}", **mutant.env},
+            env={**PATIENCE, **os.environ, "PYTHONPATH": path, **mutant.env},
             capture_output=True,
             text=True,
             check=False,
