@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import cold, failover, propagation, reference, scale, workqueue
+from bench import cold, failover, propagation, reference, scale, serve, workqueue
 from bench.baseline import BASELINE, Report, differences, read, write
 from bench.yardstick import yardstick
 from support.connected import connected
@@ -62,6 +62,11 @@ async def _scale(cluster: Cluster, report: Report, changes: int) -> None:
             report.counts[f"{name}: writes"] = figures["writes"]
 
 
+async def _serve(cluster: Cluster, report: Report, changes: int) -> None:
+    seconds = report.cpu_seconds["serve: first call"] = await serve.measure()
+    say(f"\nwithout a cluster, from the start of `serve` to the first call: {seconds:.2f} s of CPU")
+
+
 async def _queue(cluster: Cluster, report: Report, changes: int) -> None:
     say("\nwork queue:")
     for name, rate in (await asyncio.to_thread(workqueue.measure)).items():
@@ -92,6 +97,7 @@ PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {
     "propagation": _propagation,
     "cold": _cold,
     "scale": _scale,
+    "serve": _serve,
     "queue": _queue,
     "failover": _failover,
     "reference": _reference,
