@@ -1,9 +1,9 @@
-"""Applying a server's children in their order, and removing what is no longer desired.
+"""Applying a server's children in order, and deleting those that are no longer desired.
 
-Children stand for each other: pods run as the ServiceAccount, a RoleBinding gives what the Role
-says, an Ingress leads to the Service. So where one name is taken by an object that is not the
-server's own, none of the children is created or changed: pods would otherwise run as somebody
-else's ServiceAccount, with whatever it may do.
+Children depend on each other by name: pods run as the ServiceAccount, a RoleBinding grants the
+Role, an Ingress routes to the Service. If one of the names is taken by an object that the server
+does not own, no child is created or changed: pods would otherwise run as somebody else's
+ServiceAccount, with all of its permissions.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ from mcp_operator.runtime.apply import Applier, OwnershipConflictError
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 
-REPLICAS_HEIR: Final = "mcp-operator-autoscaling"
-"""The field manager that owns a Deployment's replicas from when the operator no longer applies them
-until the autoscaler changes them."""
+REPLICAS_MANAGER: Final = "mcp-operator-autoscaling"
+"""The field manager that owns a Deployment's replicas after the operator stops applying them and
+before the autoscaler changes them for the first time."""
 
 NEEDS: Final = {
     ROLEBINDINGS: ROLES,
@@ -53,29 +53,29 @@ NEEDS: Final = {
     INGRESSES: SERVICES,
     HTTPROUTES: SERVICES,
 }
-"""What a child is not applied without. The index of a catalog must not name shards that could not
-be written, and no other child may wait for an object that anybody could make in place of ours."""
+"""The kinds without which a child is not applied. The index of a catalog must not name shards that
+could not be written, and no child may refer to a name that somebody else could take instead."""
 
 LONG_PASS_SECONDS: Final = 5.0
-"""After how long a pass that has failed leaves the rest to the next one. An API server that waits
-for an admission webhook in vain does so for 10 seconds, or up to 30, with each child."""
+"""After this time, a pass in which a write has failed leaves the rest to the next pass. If an
+admission webhook does not answer, each write takes 10 seconds by default, and up to 30."""
 
 Identity = tuple[Resource, Key]
 
 
 class OwnerGoneError(OperatorError):
-    """Nothing is to be made any more: the owner is gone, or goes with its namespace."""
+    """Nothing may be created any more: the owner or its namespace is deleted or being deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an application went.
+    """The result of applying all children.
 
     Attributes:
-        conflicts: One for each object that has the name of a child and is not the server's own.
-            Where there is one, no other child was created or changed.
-        error: The first refusal of the API server, of a child or of the deletion of a former one;
-            the children that do not need that one were applied all the same, if there was time.
+        conflicts: One for each object that has the name of a child and is not owned by the server.
+            If there is any, no child was created or changed.
+        error: The first failed request. Children that do not need the failed one were applied
+            nevertheless, within `LONG_PASS_SECONDS`.
     """
 
     conflicts: tuple[OwnershipConflictError, ...] = ()
@@ -83,72 +83,81 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class _Settled:
-    """A desired state and the cached object that was found to have it."""
+class _Verified:
+    """A desired state, and the cached object that was found to be in that state."""
 
     desired: Object
     live: Object
 
 
+_VerifiedChildren = dict[Identity, _Verified]
+
+
 class ChildrenApplier:
-    """Brings the children of one server at a time into the desired state."""
+    """Brings the children of servers into their desired state.
+
+    Args:
+        cache: The informers.
+        applier: Applies single objects.
+        client: Reads what is not cached.
+    """
 
     def __init__(self, cache: ClusterCache, applier: Applier, client: Client) -> None:
         self._cache = cache
         self._applier = applier
         self._client = client
-        self._settled: dict[Key, dict[Identity, _Settled]] = {}
+        self._verified: dict[Key, _VerifiedChildren] = {}
 
     def forget(self, owner: Key) -> None:
-        """Drop what is known of the children of an owner that is gone."""
-        self._settled.pop(owner, None)
+        """Drop what is known about the children of an owner that is gone."""
+        self._verified.pop(owner, None)
 
     async def apply(self, owner: Object, desired: Sequence[Child]) -> Outcome:
-        """Apply what is desired, then delete what the owner has besides.
+        """Apply the desired children, then delete all others that the owner has.
 
         Raises:
-            OwnerGoneError: The owner is being deleted, of which its own watch has yet to tell.
+            OwnerGoneError: The owner is gone or being deleted, which the cache does not show yet.
         """
-        settled = self._settled.setdefault(key_of(owner), {})
+        verified = self._verified.setdefault(key_of(owner), {})
         try:
-            await self._look_after_lost(owner, settled)
-            found = await self._look(desired)
-            if conflicts := _conflicts(owner, found):
+            await self._check_owner_of_lost(owner, verified)
+            existing = await self._find_existing(desired)
+            if conflicts := _conflicts(owner, existing):
                 return Outcome(conflicts)
-            await self._release_replicas(owner, desired)
+            await self._hand_over_replicas(owner, desired)
         except ApiError as error:
             return Outcome(error=error)
         try:
-            errors = await self._settle_all(owner, desired, found, settled)
-        except OwnershipConflictError as conflict:  # it came between the look and the write
+            errors = await self._apply_all(owner, desired, existing, verified)
+        except OwnershipConflictError as conflict:  # it was created in the meantime
             return Outcome((conflict,))
-        wanted = {_identity(child) for child in desired}
-        for unwanted in settled.keys() - wanted:
-            del settled[unwanted]
+        identities = {_identity(child) for child in desired}
+        for former in verified.keys() - identities:
+            del verified[former]
         if not errors:
             try:
-                await self._prune(owner, wanted)
+                await self._prune(owner, identities)
             except ApiError as error:
                 errors.append(error)
         return Outcome(error=errors[0] if errors else None)
 
-    async def _look(self, desired: Sequence[Child]) -> dict[Identity, Object]:
-        """Return what there is of the names of the desired children, whoever owns it.
+    async def _find_existing(self, desired: Sequence[Child]) -> dict[Identity, Object]:
+        """Return all objects that have the names of desired children, whoever owns them.
 
-        The caches hold only what carries the operator's labels, so the API server is asked for
-        what is not in them.
+        Objects without the operator's labels are not cached, so a request is made for each child
+        that is not in the cache.
         """
         cached = {identity: self._cached(identity) for identity in map(_identity, desired)}
         missing = [identity for identity, live in cached.items() if live is None]
-        answers = await asyncio.gather(*(self._find(*identity) for identity in missing))
-        found = cached | dict(zip(missing, answers, strict=True))
-        return {identity: live for identity, live in found.items() if live is not None}
+        answers = await asyncio.gather(*(self._get(*identity) for identity in missing))
+        existing = cached | dict(zip(missing, answers, strict=True))
+        return {identity: live for identity, live in existing.items() if live is not None}
 
     def _cached(self, identity: Identity) -> Object | None:
         resource, key = identity
         return self._cache.owned[resource].store.get(key)
 
-    async def _find(self, resource: Resource, key: Key) -> Object | None:
+    async def _get(self, resource: Resource, key: Key) -> Object | None:
         try:
             return await self._client.get(resource, key)
         except ApiError as error:
@@ -156,18 +165,19 @@ class ChildrenApplier:
                 return None
             raise
 
-    async def _settle_all(
+    async def _apply_all(
         self,
         owner: Object,
         desired: Sequence[Child],
-        found: Mapping[Identity, Object],
-        settled: dict[Identity, _Settled],
+        existing: Mapping[Identity, Object],
+        verified: _VerifiedChildren,
     ) -> list[ApiError]:
-        """Apply the children in their order; return the refusals.
+        """Apply the children in order; return the errors.
 
         Raises:
-            OwnershipConflictError: Somebody else was faster; what comes later was not applied.
-            OwnerGoneError: The namespace ends.
+            OwnershipConflictError: Somebody else has created an object of that name. The children
+                after it were not applied.
+            OwnerGoneError: The namespace is being deleted.
         """
         errors: list[ApiError] = []
         refused = set()
@@ -180,21 +190,21 @@ class ChildrenApplier:
                 refused.add(child.resource)
                 continue
             try:
-                await self._settle(owner, child, found.get(_identity(child)), settled)
+                await self._apply(owner, child, existing.get(_identity(child)), verified)
             except ApiError as error:
                 errors.append(error)
                 refused.add(child.resource)
         return errors
 
-    async def _look_after_lost(self, owner: Object, settled: dict[Identity, _Settled]) -> None:
-        """Where a child has vanished, ask the API server whether its owner has, too.
+    async def _check_owner_of_lost(self, owner: Object, verified: _VerifiedChildren) -> None:
+        """If a child has disappeared, make sure that its owner still exists.
 
-        Each kind has a watch of its own, so the end of a child may be heard of before the end of
-        its owner. What is made for one that is gone is collected as garbage, and made again.
+        Each kind is watched separately, so the deletion of a child may be seen before that of its
+        owner. A child that is created for an owner that is gone would be garbage-collected at once.
         """
-        lost = [identity for identity in settled if self._cached(identity) is None]
+        lost = [identity for identity in verified if self._cached(identity) is None]
         for identity in lost:
-            del settled[identity]
+            del verified[identity]
         if not lost:
             return
         try:
@@ -207,8 +217,8 @@ class ChildrenApplier:
                 return
         raise OwnerGoneError(f"{MCPSERVERS.kind} {key_of(owner)} is being deleted")
 
-    async def _release_replicas(self, owner: Object, desired: Sequence[Child]) -> None:
-        """Leave the number of pods to an autoscaler that is about to be made, as it is."""
+    async def _hand_over_replicas(self, owner: Object, desired: Sequence[Child]) -> None:
+        """Before an autoscaler is created, stop owning the number of pods without changing it."""
         for autoscaler in desired:
             if autoscaler.resource != AUTOSCALERS:
                 continue
@@ -216,33 +226,37 @@ class ChildrenApplier:
             deployment = self._cache.owned[DEPLOYMENTS].store.get(key)
             if deployment is not None and self._cache.owned[AUTOSCALERS].store.get(key) is None:
                 fields = {"spec": {"replicas": deployment["spec"]["replicas"]}}
-                await self._applier.release(
-                    owner, DEPLOYMENTS, deployment, fields, heir=REPLICAS_HEIR
+                await self._applier.hand_over(
+                    owner, DEPLOYMENTS, deployment, fields, manager=REPLICAS_MANAGER
                 )
 
-    async def _settle(
-        self, owner: Object, child: Child, found: Object | None, settled: dict[Identity, _Settled]
+    async def _apply(
+        self,
+        owner: Object,
+        child: Child,
+        existing: Object | None,
+        verified: _VerifiedChildren,
     ) -> None:
-        """Apply one child, unless exactly this was compared with exactly that before."""
+        """Apply a child, unless its cached object was found to be in this very state before."""
         identity = _identity(child)
         cached = self._cached(identity)
-        known = settled.get(identity)
+        known = verified.get(identity)
         if known and known.live is cached and _same(known.desired, child.object):
             return
         try:
             outcome = await self._applier.apply(
-                owner, child.object, child.resource, cached or found
+                owner, child.object, child.resource, cached or existing
             )
         except ApiError as error:
             if error.is_namespace_terminating:
                 raise OwnerGoneError(str(error)) from error
             raise
         if outcome == "unchanged" and cached is not None:
-            settled[identity] = _Settled(child.object, cached)
+            verified[identity] = _Verified(child.object, cached)
 
-    async def _prune(self, owner: Object, wanted: Collection[Identity]) -> None:
+    async def _prune(self, owner: Object, identities: Collection[Identity]) -> None:
         for resource, child in list(self._cache.children(owner)):
-            if (resource, key_of(child)) not in wanted:
+            if (resource, key_of(child)) not in identities:
                 await self._applier.delete(owner, resource, child)
 
 
@@ -251,11 +265,11 @@ def _identity(child: Child) -> Identity:
 
 
 def _conflicts(
-    owner: Object, found: Mapping[Identity, Object]
+    owner: Object, existing: Mapping[Identity, Object]
 ) -> tuple[OwnershipConflictError, ...]:
     return tuple(
         OwnershipConflictError(resource, live)
-        for (resource, _), live in found.items()
+        for (resource, _), live in existing.items()
         if not is_controlled_by(live, owner)
     )
 

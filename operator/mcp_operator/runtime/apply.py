@@ -107,21 +107,21 @@ class Applier:
         self._note_drift(resource, wanted, live)
         return "updated"
 
-    async def release(
-        self, owner: Object, resource: Resource, live: Object, fields: Object, *, heir: str
+    async def hand_over(
+        self, owner: Object, resource: Resource, live: Object, fields: Object, *, manager: str
     ) -> None:
-        """Give up fields that are not to be applied any more, without changing their values.
+        """Make another field manager an owner of fields that are not going to be applied any more.
 
-        A field that its last owner stops to apply is removed, and the API server's default takes
-        its place: a Deployment would fall to one replica. So another manager owns them first
-        (Kubernetes documentation, Server-Side Apply, "Transferring ownership between managers").
+        A field whose last owner stops applying it is removed, and the API server's default takes
+        its place: a Deployment would be scaled to one replica (Kubernetes documentation,
+        Server-Side Apply, "Transferring ownership between managers").
 
         Args:
             owner: Nothing happens unless it controls the object.
             resource: The object's resource.
             live: The object as the cache has it.
             fields: The fields with their present values.
-            heir: The manager that owns them until somebody changes them.
+            manager: The field manager that owns them until somebody changes them.
 
         Raises:
             ApiError: The API server refused.
@@ -130,7 +130,7 @@ class Applier:
             key = key_of(live)
             metadata = {"name": key.name, "namespace": key.namespace, "uid": uid_of(live)}
             head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
-            await self._client.apply(resource, head | fields, field_manager=heir)
+            await self._client.apply(resource, head | fields, field_manager=manager)
 
     async def delete(self, owner: Object, resource: Resource, live: Object) -> bool:
         """Delete an object if `owner` controls it.

@@ -6,16 +6,16 @@ import pytest
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.resources import DEPLOYMENTS
-from mcp_operator.controllers.children import REPLICAS_HEIR, ChildrenApplier, OwnerGoneError
+from mcp_operator.controllers.children import REPLICAS_MANAGER, ChildrenApplier, OwnerGoneError
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.errors import ApiError, Cause
 from support.cached_cluster import CachedCluster
 from support.desired import FIXED, NAME, SCALED, child, verbs
 
-RELEASE = f"apply as {REPLICAS_HEIR}"
+HAND_OVER = f"apply as {REPLICAS_MANAGER}"
 
 
-async def test_replicas_get_an_heir_before_they_are_no_longer_applied(
+async def test_replicas_get_another_owner_before_they_are_no_longer_applied(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     await children.apply(owner, FIXED)
@@ -24,14 +24,14 @@ async def test_replicas_get_an_heir_before_they_are_no_longer_applied(
     await children.apply(owner, SCALED)
 
     assert verbs(cluster) == [
-        (RELEASE, "Deployment"),
+        (HAND_OVER, "Deployment"),
         ("apply", "Deployment"),
         ("apply", "HorizontalPodAutoscaler"),
     ]
     assert cluster.writes[0][1]["spec"] == {"replicas": 3}
 
 
-async def test_nothing_is_released_of_what_is_not_there_or_is_an_autoscalers_already(
+async def test_nothing_is_handed_over_without_a_deployment_or_with_an_autoscaler(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     await children.apply(owner, SCALED)
@@ -40,7 +40,7 @@ async def test_nothing_is_released_of_what_is_not_there_or_is_an_autoscalers_alr
     assert verbs(cluster) == [("apply", "Deployment"), ("apply", "HorizontalPodAutoscaler")]
 
 
-async def test_replicas_without_an_heir_go_on_being_applied(
+async def test_replicas_that_cannot_be_handed_over_go_on_being_applied(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     await children.apply(owner, FIXED)
@@ -50,7 +50,7 @@ async def test_replicas_without_an_heir_go_on_being_applied(
     outcome = await children.apply(owner, SCALED)
 
     assert outcome.error is not None
-    assert verbs(cluster) == [(RELEASE, "Deployment")]
+    assert verbs(cluster) == [(HAND_OVER, "Deployment")]
 
 
 def vanish(cluster: CachedCluster) -> None:
@@ -59,14 +59,14 @@ def vanish(cluster: CachedCluster) -> None:
 
 
 @pytest.fixture
-async def settled(cluster: CachedCluster, owner: Object, children: ChildrenApplier) -> None:
+async def applied_twice(cluster: CachedCluster, owner: Object, children: ChildrenApplier) -> None:
     """A child that was made, and then found to be as it should."""
     for _ in range(2):
         await children.apply(owner, FIXED)
     cluster.reads.clear()
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("applied_twice")
 async def test_a_child_that_has_vanished_is_made_again(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
@@ -78,7 +78,7 @@ async def test_a_child_that_has_vanished_is_made_again(
     assert cluster.reads == [("MCPServer", Key("demo", "shop")), ("Deployment", NAME)]
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("applied_twice")
 async def test_whether_the_owner_lives_is_asked_only_where_a_child_has_vanished(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
@@ -87,7 +87,7 @@ async def test_whether_the_owner_lives_is_asked_only_where_a_child_has_vanished(
     assert cluster.reads == []
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("applied_twice")
 async def test_a_child_of_an_owner_that_is_gone_unheard_is_not_made_again(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
@@ -100,7 +100,7 @@ async def test_a_child_of_an_owner_that_is_gone_unheard_is_not_made_again(
     assert cluster.writes == []
 
 
-@pytest.mark.usefixtures("settled")
+@pytest.mark.usefixtures("applied_twice")
 @pytest.mark.parametrize(
     "present",
     [{"uid": "that of another"}, {"deletionTimestamp": "2026-01-01T00:00:00Z"}],

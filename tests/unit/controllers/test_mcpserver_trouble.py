@@ -189,11 +189,11 @@ async def test_an_autoscaler_finds_the_number_of_pods_that_there_was(bench: Benc
     bench.cluster.put("MCPServer", "shop", spec=spec)
     bench.cluster.writes.clear()
     await bench.reconcile()
-    [heir, *others] = [
+    [handed_over, *others] = [
         (verb, obj) for verb, obj in bench.cluster.writes if obj["kind"] == "Deployment"
     ]
-    assert heir[0] == "apply as mcp-operator-autoscaling"
-    assert heir[1]["spec"] == {"replicas": 3}
+    assert handed_over[0] == "apply as mcp-operator-autoscaling"
+    assert handed_over[1]["spec"] == {"replicas": 3}
     assert not any("replicas" in obj["spec"] for _, obj in others)
 
 

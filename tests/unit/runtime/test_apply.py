@@ -210,22 +210,22 @@ async def test_a_status_that_is_refused_is_an_error(client: FakeClient) -> None:
         await StatusWriter(client).write(CONFIG_MAPS, config_map("a", 5), {"ready": True})
 
 
-async def test_released_fields_get_an_heir_and_keep_their_values(
+async def test_fields_that_are_handed_over_keep_their_values(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
     live = stored(client)
-    await applier.release(OWNER, CONFIG_MAPS, live, {"data": {"x": "1"}}, heir="heir")
+    await applier.hand_over(OWNER, CONFIG_MAPS, live, {"data": {"x": "1"}}, manager="other")
     verb, applied = client.writes[-1]
-    assert verb == "apply as heir"
+    assert verb == "apply as other"
     uid = live["metadata"]["uid"]
     assert applied["metadata"] == {"name": "a", "namespace": "demo", "uid": uid}
     assert applied["data"] == {"x": "1"}
 
 
-async def test_fields_of_somebody_elses_object_are_not_released(
+async def test_fields_of_somebody_elses_object_are_not_handed_over(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OTHER, desired(x="1"), CONFIG_MAPS, None)
-    await applier.release(OWNER, CONFIG_MAPS, stored(client), {"data": {}}, heir="heir")
+    await applier.hand_over(OWNER, CONFIG_MAPS, stored(client), {"data": {}}, manager="other")
     assert [verb for verb, _ in client.writes] == ["apply"]

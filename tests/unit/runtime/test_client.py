@@ -180,8 +180,8 @@ async def test_writes_name_the_field_manager_and_are_told_to_observers(
 
 async def test_fields_may_be_applied_for_another_manager(api: ScriptedApi, client: Client) -> None:
     api.answer(config_map("a", 1))
-    await client.apply(CONFIG_MAPS, config_map("a"), field_manager="heir")
-    assert api.received[0].query == {"fieldManager": "heir", "force": "true"}
+    await client.apply(CONFIG_MAPS, config_map("a"), field_manager="other")
+    assert api.received[0].query == {"fieldManager": "other", "force": "true"}
 
 
 async def test_an_answer_of_another_kind_is_not_taken_for_the_object(
