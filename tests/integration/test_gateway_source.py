@@ -16,7 +16,6 @@ from mcp_operator.api.catalog import Catalog, SecretKey
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, encode
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
-from mcp_operator.gateway.secret_values import SecretUnavailable
 from mcp_operator.gateway.source import (
     CONFIGMAPS,
     SECRETS,
@@ -25,6 +24,7 @@ from mcp_operator.gateway.source import (
     index_informer,
 )
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.upstream.secret_values import SecretUnavailable
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.informer import InformerSet

@@ -23,9 +23,9 @@ from mcp_operator.api.catalog import (
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.listener import Listener
-from mcp_operator.gateway.secret_values import StaticSecrets
 from mcp_operator.gateway.table import Current, Table
-from mcp_operator.gateway.upstream import HttpUpstream
+from mcp_operator.gateway.upstream.client import HttpUpstream
+from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from support.entries import argument, backend, prompt, resource, tool
 from support.mcp_http import table
 

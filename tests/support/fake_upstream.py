@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 
 from mcp_operator.api.catalog import SecretKey
-from mcp_operator.gateway.content import Answer
-from mcp_operator.gateway.mapping import Request
-from mcp_operator.gateway.secret_values import SecretUnavailable
-from mcp_operator.gateway.upstream import Tls
+from mcp_operator.gateway.upstream.client import Tls
+from mcp_operator.gateway.upstream.content import Answer
+from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.secret_values import SecretUnavailable
 
 CANARY = b"canary-8c1f3a-secret"
 

@@ -18,7 +18,7 @@ from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
 from mcp_operator.gateway.table import Current
-from mcp_operator.gateway.upstream import HttpUpstream
+from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.local.addresses import ServiceAddresses
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import InformerSet

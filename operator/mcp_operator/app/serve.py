@@ -20,9 +20,9 @@ from mcp_operator.core.metrics import new_registry
 from mcp_operator.core.tasks import forever
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.secret_values import StaticSecrets
 from mcp_operator.gateway.table import Current, Table
-from mcp_operator.gateway.upstream import HttpUpstream
+from mcp_operator.gateway.upstream.client import HttpUpstream
+from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from mcp_operator.local.addresses import ServiceAddresses
 from mcp_operator.local.demo_backend import SERVICE, demo_backend
 from mcp_operator.local.manifests import read_manifests

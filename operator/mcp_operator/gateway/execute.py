@@ -8,15 +8,15 @@ from collections.abc import Mapping
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.gateway import content
-from mcp_operator.gateway.bulkhead import Bulkheads, BusyError
-from mcp_operator.gateway.content import Answer
 from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
-from mcp_operator.gateway.mapping import MappingError, build_request
-from mcp_operator.gateway.outgoing import complete, tls_of
-from mcp_operator.gateway.secret_values import SecretSource, SecretUnavailable
 from mcp_operator.gateway.table import Current
-from mcp_operator.gateway.upstream import Upstream, UpstreamError
+from mcp_operator.gateway.upstream import content
+from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
+from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
+from mcp_operator.gateway.upstream.content import Answer
+from mcp_operator.gateway.upstream.mapping import MappingError, build_request
+from mcp_operator.gateway.upstream.outgoing import complete, tls_of
+from mcp_operator.gateway.upstream.secret_values import SecretSource, SecretUnavailable
 
 log = logging.getLogger(__name__)
 

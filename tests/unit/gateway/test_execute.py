@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey, ToolEntry
-from mcp_operator.gateway.content import Answer
 from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
-from mcp_operator.gateway.upstream import HttpUpstream, Tls, UpstreamError
+from mcp_operator.gateway.upstream.client import HttpUpstream, Tls, UpstreamError
+from mcp_operator.gateway.upstream.content import Answer
 from support.entries import argument, backend, catalog, resource, tool
 from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, Reply
 from support.hostile_backend import hostile_backend

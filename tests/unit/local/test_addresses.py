@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from mcp_operator.core.meta import Key
-from mcp_operator.gateway.addresses import Overrides
+from mcp_operator.gateway.upstream.addresses import Overrides
 from mcp_operator.local.addresses import ServiceAddresses
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 from mcp_operator.api.catalog import Backend, Credentials, SecretKey
 from mcp_operator.api.places import FRAMING
-from mcp_operator.gateway.content import Answer
 from mcp_operator.gateway.contract import Call
-from mcp_operator.gateway.mapping import Request, check_header
-from mcp_operator.gateway.secret_values import SecretSource
-from mcp_operator.gateway.upstream import Tls
+from mcp_operator.gateway.upstream.client import Tls
+from mcp_operator.gateway.upstream.content import Answer
+from mcp_operator.gateway.upstream.mapping import Request, check_header
+from mcp_operator.gateway.upstream.secret_values import SecretSource
 
 ACCEPT = "application/json, text/*;q=0.9, */*;q=0.5"
 """What tools can make most of, in this order."""

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 from mcp_operator.api.catalog import JsonObject, ResponseMapping, ToolEntry
 from mcp_operator.gateway.contract import ResourceUnavailable, ToolResult
-from mcp_operator.gateway.jsonpath import JsonPath, JsonPathError
+from mcp_operator.gateway.upstream.jsonpath import JsonPath, JsonPathError
 
 MAX_ERROR_TEXT = 1000
 """Characters of a backend's error that reach a model: enough to act on."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.gateway.jsonpath import JsonPath, JsonPathError
+from mcp_operator.gateway.upstream.jsonpath import JsonPath, JsonPathError
 
 DOCUMENT = {"items": [{"name": "a"}, {"name": None}], "odd name": {"": 1}, "n": {"0": "zero"}}
 

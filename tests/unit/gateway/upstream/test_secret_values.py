@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_operator.api.catalog import SecretKey
-from mcp_operator.gateway.secret_values import SecretUnavailable, StaticSecrets
+from mcp_operator.gateway.upstream.secret_values import SecretUnavailable, StaticSecrets
 
 KEY = SecretKey(namespace="demo", name="api-key", key="token.txt")
 MANIFEST = {

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_operator.api.catalog import ResponseMapping
-from mcp_operator.gateway.content import (
+from mcp_operator.gateway.contract import MISSING, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.upstream.content import (
     MAX_ERROR_TEXT,
     Answer,
     fixed_contents,
@@ -17,7 +18,6 @@ from mcp_operator.gateway.content import (
     resource_contents,
     tool_result,
 )
-from mcp_operator.gateway.contract import MISSING, ResourceUnavailable, ToolResult
 from support.entries import tool
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff"

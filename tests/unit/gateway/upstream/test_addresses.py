@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_operator.gateway.addresses import (
+from mcp_operator.gateway.upstream.addresses import (
     ForbiddenAddressError,
     GuardedResolver,
     Overrides,

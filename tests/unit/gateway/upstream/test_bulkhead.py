@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from mcp_operator.gateway.bulkhead import Bulkheads, BusyError
+from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 
 
 async def hold(bulkheads: Bulkheads, release: asyncio.Event, host: str = "a") -> None:

@@ -22,14 +22,14 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.gateway.addresses import (
+from mcp_operator.gateway.upstream.addresses import (
     ForbiddenAddressError,
     GuardedResolver,
     Overrides,
     check_address,
 )
-from mcp_operator.gateway.content import Answer
-from mcp_operator.gateway.mapping import Request
+from mcp_operator.gateway.upstream.content import Answer
+from mcp_operator.gateway.upstream.mapping import Request
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for the TCP connection: in a cluster it takes milliseconds or never happens."""

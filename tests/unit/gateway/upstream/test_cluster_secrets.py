@@ -9,8 +9,8 @@ import pytest
 
 from mcp_operator.api.catalog import SecretKey
 from mcp_operator.core.meta import Key
-from mcp_operator.gateway.secret_values import SecretUnavailable
 from mcp_operator.gateway.source import ClusterSecrets
+from mcp_operator.gateway.upstream.secret_values import SecretUnavailable
 from mcp_operator.runtime.errors import NO_ANSWER, ApiError
 from support.fake_cluster import FakeCluster
 

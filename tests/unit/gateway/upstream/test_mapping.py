@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-from mcp_operator.gateway.mapping import (
+from mcp_operator.gateway.upstream.mapping import (
     MAX_TARGET_LENGTH,
     MappingError,
     Request,

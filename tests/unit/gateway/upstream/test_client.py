@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from mcp_operator.gateway.content import Answer
-from mcp_operator.gateway.mapping import Request
-from mcp_operator.gateway.upstream import MAX_TLS_CONTEXTS, HttpUpstream, Tls, UpstreamError
+from mcp_operator.gateway.upstream.client import MAX_TLS_CONTEXTS, HttpUpstream, Tls, UpstreamError
+from mcp_operator.gateway.upstream.content import Answer
+from mcp_operator.gateway.upstream.mapping import Request
 from support.certificates import Authority
 from support.fake_dns import FakeDns
 from support.hostile_backend import HostileBackend, hostile_backend
@@ -296,7 +296,7 @@ async def test_tls_contexts_are_shared_and_bounded(
     upstream: HttpUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        "mcp_operator.gateway.upstream._make_context",
+        "mcp_operator.gateway.upstream.client._make_context",
         lambda _: ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
     )
     first = await upstream._context(Tls(ca=b"0"))

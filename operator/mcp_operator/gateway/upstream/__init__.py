@@ -1,0 +1,10 @@
+"""The way from a call to a backend and back.
+
+mapping        arguments to an HTTP request (pure)
+outgoing       what else the request carries: forwarded headers, credentials, TLS
+secret_values  Secrets, read when they are needed
+addresses      which addresses may be connected to
+client         sends one request and reads one answer
+bulkhead       bounds the concurrent calls of each backend
+content        an answer to MCP content (pure)
+"""
