@@ -1,4 +1,4 @@
-"""Putting the compiled objects that a server selects together into its one catalog."""
+"""Assembling a server's catalog from the compiled objects that it selects."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ NOT_SELECTED = (
     "no MCPServer of the namespace selects this object: compare its labels with the servers' "
     "selectors"
 )
-"""What `Reason.NOT_SELECTED` says of an object, in a cluster and from files."""
+"""The message that goes with `Reason.NOT_SELECTED`, in a cluster and for files."""
 
 NAMED_RIVALS = 3
-"""Rivals that a message names: with all of them, a thousand copies of one object would make a
-thousand messages of a thousand names."""
+"""How many rivals a message names. A thousand copies of one object would otherwise have a thousand
+messages with a thousand names each."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One selected object of which something is not served, and the first reason."""
+    """A selected object that is not fully served, with the first reason and all messages."""
 
     kind: CatalogKind
     key: Key
@@ -49,12 +49,12 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A server's catalog and what was made of each object.
+    """A server's catalog, and what has become of each selected object.
 
     Attributes:
         catalog: The catalog.
-        fully_served: The objects all of whose entries are in it.
-        rejected: The objects of which something is not.
+        fully_served: The objects whose entries are all in the catalog.
+        rejected: The objects that are not fully served.
         secrets: The Secret keys that its gateway must read.
     """
 
@@ -65,28 +65,28 @@ class Assembly:
 
 
 def claimants_by_key(objects: Iterable[Compiled]) -> dict[EntryKey, list[Compiled]]:
-    """Return who claims which entry key, the oldest claimant first."""
-    wanted: dict[EntryKey, list[Compiled]] = defaultdict(list)
+    """Return the objects that claim each entry key, the oldest first."""
+    claimants_of: dict[EntryKey, list[Compiled]] = defaultdict(list)
     for obj in sorted(objects, key=lambda obj: obj.precedence):
         for entry_key in obj.entry_keys:
-            wanted[entry_key].append(obj)
-    return wanted
+            claimants_of[entry_key].append(obj)
+    return claimants_of
 
 
 def name_conflicts(
-    obj: Compiled, wanted: Mapping[EntryKey, Sequence[Compiled]], on_conflict: OnConflict
+    obj: Compiled, claimants_of: Mapping[EntryKey, Sequence[Compiled]], on_conflict: OnConflict
 ) -> dict[EntryKey, Finding]:
-    """Return a finding for each entry key that `obj` claims and does not get.
+    """Return a finding for each entry key that an object claims and does not get.
 
     Args:
-        obj: The object in question.
-        wanted: For each entry key of the object, every claimant in one server, the oldest first
-            and the object included.
+        obj: The object.
+        claimants_of: For each of its entry keys, all claimants in one server, the oldest first; the
+            object is one of them.
         on_conflict: The server's policy.
     """
     lost = {}
     for entry_key in obj.entry_keys:
-        claimants = wanted[entry_key]
+        claimants = claimants_of[entry_key]
         if len(claimants) == 1:
             continue
         if on_conflict == "RejectAll":
@@ -112,21 +112,21 @@ def _why_first(winner: Compiled, loser: Compiled) -> str:
 def assemble(
     settings: ServerSettings, objects: Iterable[Compiled], on_conflict: OnConflict
 ) -> Assembly:
-    """Fill every entry key once, sort, and say what was left out.
+    """Build a catalog in which each entry key occurs once, in a stable order.
 
     Args:
         settings: The server's own part of the catalog.
         objects: Every selected object, compiled.
-        on_conflict: What happens to objects that want one name: the oldest wins, or none does.
+        on_conflict: Who gets an entry key that several objects claim: the oldest, or none.
     """
     ordered = sorted(objects, key=lambda obj: (obj.kind, obj.precedence))
-    wanted = claimants_by_key(ordered)
+    claimants_of = claimants_by_key(ordered)
     served: list[tuple[EntryKey, Entry]] = []
     fully_served: list[Compiled] = []
     rejected: list[Rejection] = []
     secrets: set[SecretKey] = set()
     for obj in ordered:
-        lost = name_conflicts(obj, wanted, on_conflict)
+        lost = name_conflicts(obj, claimants_of, on_conflict)
         findings = [*(f for f in obj.findings if f.blocking), *lost.values()]
         if findings:
             rejected.append(_rejection(obj, findings))
@@ -149,7 +149,7 @@ def _rivals(obj: Compiled, claimants: Sequence[Compiled]) -> str:
 
 def _catalog(settings: ServerSettings, served: Iterable[tuple[EntryKey, Entry]]) -> Catalog:
     lists: dict[str, list[Entry]] = defaultdict(list)
-    for entry_key, entry in sorted(served, key=lambda placed: placed[0]):
+    for entry_key, entry in sorted(served, key=lambda keyed: keyed[0]):
         lists[entry_key.list].append(entry)
     return Catalog.model_validate({"server": settings, **lists})
 

@@ -1,4 +1,4 @@
-"""From objects to a catalog: what a server selects, compiles and assembles."""
+"""What the three kinds of catalog objects have in common, and the catalog built from them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def selectors(server: MCPServer) -> dict[CatalogKind, LabelSelector]:
 
 
 def references_of(obj: CatalogObject) -> References:
-    """Return everything that an object refers to.
+    """Return all objects that a catalog object refers to.
 
     Raises:
         InvalidError: The object has a form that this release does not know.
@@ -51,7 +51,7 @@ def references_of(obj: CatalogObject) -> References:
 
 
 def compile_object(obj: CatalogObject, facts: Facts) -> Compiled:
-    """Compile one object of any kind.
+    """Compile a catalog object of any kind.
 
     Raises:
         InvalidError: The object has a form that this release does not know.
@@ -66,7 +66,7 @@ def compile_object(obj: CatalogObject, facts: Facts) -> Compiled:
 
 
 def entry_keys_of(obj: CatalogObject) -> frozenset[EntryKey]:
-    """Return the entry keys that an object claims, as far as its spec alone can tell.
+    """Return the entry keys that an object claims by its spec, whether or not it is valid.
 
     Raises:
         InvalidError: The object has a form that this release does not know.

@@ -1,4 +1,4 @@
-"""What the cluster has around a server, as far as the server's children depend on it."""
+"""Facts about the cluster that a server's children depend on."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from mcp_operator.api.catalog import Backend, Catalog
 from mcp_operator.core.meta import Key, Object
 
 API_SERVER: Final = Key("default", "kubernetes")
-"""The Service that every API server publishes itself under."""
+"""The Service of the API server, in every cluster."""
 
 API_SERVER_PORTS: Final = (443, 6443)
-"""Where an API server listens behind that Service if the Service cannot be read: 443 with most
-cloud providers, 6443 with kubeadm (its default `bindPort`), kind and k3s."""
+"""The ports behind that Service, in case it cannot be read: 443 with most cloud providers, 6443
+with kubeadm (its default `bindPort`), kind and k3s."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Destination:
-    """Pods that a server's tools and resources lead to.
+    """Pods that a server's tools and resources call.
 
     Attributes:
         namespace: Where the pods are.
@@ -37,9 +37,9 @@ class ClusterFacts:
     """Facts about the cluster.
 
     Attributes:
-        destinations: The pods behind the Services of the catalog, in order.
-        without_selector: Services of the catalog whose pods no selector tells, in order.
-        api_server_ports: The ports of the API server, in front of and behind its Service.
+        destinations: The pods behind the Services that the catalog names, sorted.
+        without_selector: The Services that the catalog names and that have no selector, sorted.
+        api_server_ports: The ports of the API server, both of its Service and of its endpoints.
         has_gateway_api: Whether the cluster serves HTTPRoutes.
     """
 
@@ -52,11 +52,11 @@ class ClusterFacts:
 def gather_cluster_facts(
     catalog: Catalog, service: Callable[[Key], Object | None], *, has_gateway_api: bool
 ) -> ClusterFacts:
-    """Find out what lies around a server.
+    """Collect the facts that the children of a server depend on.
 
     Args:
-        catalog: What it serves.
-        service: Returns a Service as the cluster has it, or None.
+        catalog: The server's catalog.
+        service: Returns a Service by its key, or None if it does not exist.
         has_gateway_api: Whether the cluster serves HTTPRoutes.
     """
     used: dict[Key, set[int]] = {}
@@ -87,9 +87,9 @@ def _backends(catalog: Catalog) -> Iterator[Backend]:
 
 
 def _pod_port(service: Object, number: int) -> str:
-    """Return the port of the pods that a port of a Service leads to.
+    """Return the port of the pods that a port of a Service forwards to.
 
-    A headless Service leads nowhere: its name resolves to the pods, and the port stays as it is.
+    A headless Service does not forward: its name resolves to the pods, and the port is theirs.
     """
     spec = service["spec"]
     for port in spec.get("ports") or ():
@@ -99,7 +99,7 @@ def _pod_port(service: Object, number: int) -> str:
 
 
 def _api_server_ports(service: Object | None) -> tuple[int, ...]:
-    """Return both ports, since network plugins differ in whether they look before or after."""
+    """Return both ports: network plugins apply policies before or after address translation."""
     if service is None:
         return API_SERVER_PORTS
     ports = service["spec"]["ports"]

@@ -1,6 +1,6 @@
-"""What one MCPTool, MCPPrompt or MCPResource contributes to a catalog, and why it may not.
+"""The result of compiling an MCPTool, MCPPrompt or MCPResource: catalog entries and findings.
 
-Compiling an object knows nothing of servers: the same result serves every server that selects it.
+It does not depend on any server, so every server that selects the object uses the same result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CatalogKind = Literal["MCPTool", "MCPPrompt", "MCPResource"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why an object, or one entry of it, is not served; or, without `blocking`, a remark."""
+    """Why an object, or one of its entries, is not served; without `blocking`, only a remark."""
 
     condition: Literal[ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS]
     reason: Reason
@@ -28,12 +28,12 @@ class Finding:
 
 
 def remark(reason: Reason, message: str) -> Finding:
-    """Return a finding that is worth saying and stops nothing."""
+    """Return a finding that does not keep anything from being served."""
     return Finding(ConditionType.ACCEPTED, reason, message, blocking=False)
 
 
 class FaultError(Exception):
-    """An entry cannot be served; carries the finding that says why."""
+    """An entry cannot be served; `finding` says why."""
 
     condition: Literal[ConditionType.ACCEPTED, ConditionType.RESOLVED_REFS]
 
@@ -49,13 +49,13 @@ class InvalidError(FaultError):
 
 
 class UnresolvedError(FaultError):
-    """A reference leads nowhere, or to something that does not consent."""
+    """A referenced object does not exist or does not permit the reference."""
 
     condition = ConditionType.RESOLVED_REFS
 
 
 class EntryKey(NamedTuple):
-    """The place an entry takes in a catalog; a server can fill each only once."""
+    """What identifies an entry within a catalog: its list, and its name, URI or URI template."""
 
     list: Literal["tools", "prompts", "resources"]
     identity: str
@@ -72,10 +72,10 @@ class Compiled:
         kind: The object's kind.
         key: Its namespace and name.
         created: Its creationTimestamp, empty for objects read from files.
-        entries: What it contributes, faulty entries left out.
-        findings: What is wrong with it, or worth saying.
-        entry_keys: The place that each entry takes.
-        secrets: The Secret keys that a gateway must read to serve each entry.
+        entries: The catalog entries, without those that cannot be served.
+        findings: What is wrong, and remarks.
+        entry_keys: The key of each entry.
+        secrets: For each entry, the Secret keys that a gateway must read to serve it.
     """
 
     kind: CatalogKind
@@ -92,7 +92,7 @@ class Compiled:
 
     @property
     def precedence(self) -> tuple[str, Key]:
-        """The order in which objects win a contested entry key: the oldest first, then by name."""
+        """The sort key that decides between objects which claim one entry key: age, then name."""
         return (self.created, self.key)
 
     def findings_of(self, condition: ConditionType) -> tuple[Finding, ...]:
@@ -101,12 +101,12 @@ class Compiled:
 
     @property
     def remarks(self) -> tuple[Finding, ...]:
-        """The findings that are worth saying but stop nothing."""
+        """The findings that do not keep anything from being served."""
         return tuple(finding for finding in self.findings if not finding.blocking)
 
 
 def entry_key_of(entry: Entry) -> EntryKey:
-    """Return the place of an entry: tools and prompts by name, resources by URI or template."""
+    """Return the key of an entry: tools and prompts by name, resources by URI or template."""
     match entry:
         case ToolEntry():
             return EntryKey("tools", entry.name)

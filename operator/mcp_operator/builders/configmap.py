@@ -16,7 +16,7 @@ from mcp_operator.core.meta import Object
 def build_shards(server: MCPServer, encoded: EncodedCatalog) -> list[Object]:
     """Return the ConfigMaps of a catalog, the one with the index last.
 
-    They must be applied in this order: a reader that sees the new index then finds its shards.
+    Applied in this order, the shards are there when a reader sees the new index.
     """
     shards = [_shard(server, number, shard) for number, shard in enumerate(encoded.shards)]
     index = shards.pop(0)
@@ -25,7 +25,7 @@ def build_shards(server: MCPServer, encoded: EncodedCatalog) -> list[Object]:
 
 
 def build_files(server: MCPServer, files: Mapping[str, str]) -> Object:
-    """Return the ConfigMap of plain files that a pod in Direct mode has mounted."""
+    """Return the ConfigMap with the files that are mounted in mode Direct."""
     config = child(server, CONFIGMAPS, config_name(server.name))
     return {**config, "data": dict(sorted(files.items()))}
 

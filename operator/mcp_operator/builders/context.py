@@ -1,4 +1,4 @@
-"""What every builder is given beside the server itself."""
+"""What every builder needs besides the server itself."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ PullPolicy = Literal["Always", "IfNotPresent", "Never"]
 
 @dataclass(frozen=True, slots=True)
 class BuildContext:
-    """What the operator's own settings say of every server's children."""
+    """The operator's settings for the children of all servers."""
 
     gateway_image: str
-    """The image of gateway pods, where a server names no other."""
+    """The image of gateway pods, unless the server names another."""
     gateway_image_pull_policy: PullPolicy = "IfNotPresent"
-    """The pull policy of gateway pods, where a server names no other."""
+    """The pull policy of gateway pods, unless the server names another."""
     operator_namespace: str = ""
     """The namespace of the operator's own pods; empty where it runs outside of the cluster."""
 
 
 def child(server: MCPServer, resource: Resource, name: str) -> Object:
-    """Return the head of a child: type, name, labels and the server as its controlling owner."""
+    """Return type and metadata of a child, with the server as its controller."""
     owner = {
         "apiVersion": MCPSERVERS.api_version,
         "kind": MCPSERVERS.kind,

@@ -1,7 +1,7 @@
 """The Deployment of a server, in both modes.
 
-Its pod template says nothing of the catalog: gateways follow the catalog by watching it, so only a
-change of the MCPServer itself ever replaces a pod. In Direct mode the kubelet refreshes the files.
+The pod template does not depend on the catalog. Gateways watch their catalog, and in mode Direct
+the kubelet updates the mounted files, so pods are replaced only if the MCPServer itself changes.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ CONFIG_DIR: Final = "/etc/mcp/config"
 """Where a pod in Direct mode finds its files; `MCP_CONFIG_DIR` tells it so."""
 
 PRESTOP_SECONDS: Final = 5
-"""How long a terminating pod still accepts connections, while proxies stop choosing it."""
+"""How long a terminating pod still accepts connections, until proxies no longer choose it."""
 
 EXIT_SECONDS: Final = 5
-"""What is left besides draining for the process to part from its clients and go."""
+"""How long the process may take to end after draining."""
 
 DEFAULT_RESOURCES: Final[Object] = {"requests": {"cpu": "50m", "memory": "128Mi"}}
-"""No limits: the memory that a gateway needs follows its catalog and its traffic."""
+"""No limits: how much memory a gateway needs depends on its catalog and its traffic."""
 
 
 def build_deployment(server: MCPServer, context: BuildContext) -> Object:
-    """Return the Deployment; it has no `replicas` where they are an autoscaler's to set."""
+    """Return the Deployment; without `replicas` if an autoscaler sets them."""
     name = server.name
     deployment = child(server, DEPLOYMENTS, child_name(name))
     deployment["spec"] = {
@@ -121,7 +121,7 @@ def _gateway_container(server: MCPServer, context: BuildContext) -> Object:
 
 
 def _direct_container(server: MCPServer) -> Object:
-    """Return the user's own container; of its HTTP paths nothing is known, so a port is probed."""
+    """Return the user's own container. Its HTTP paths are unknown, so the port is probed."""
     spec = server.spec
     container: Object = {
         "name": "server",
@@ -148,7 +148,7 @@ def _direct_container(server: MCPServer) -> Object:
 
 
 def _files(server: str) -> Object:
-    """Return the volume of the files; null takes away what a volume without a source becomes."""
+    """Return the volume of the files; null removes the default source that others may have left."""
     return {"name": "config", "configMap": {"name": config_name(server)}, "emptyDir": None}
 
 
@@ -182,14 +182,14 @@ def _redis_env(server: MCPServer) -> dict[str, str]:
 
 
 def _env(ours: Mapping[str, str], server: MCPServer) -> list[Object]:
-    """Join our variables and the user's; theirs win, for apply refuses two of one name."""
+    """Merge our variables with the user's, which win: server-side apply refuses duplicate names."""
     entries: dict[str, Object] = {
         name: {"name": name, "value": value} for name, value in ours.items()
     }
     for variable in server.spec.env:
         entry = variable.model_dump(by_alias=True, exclude_none=True)
         if not variable.value:
-            # Left out by the API server, where it is empty; null takes away what others set here.
+            # The API server leaves an empty value out; null removes what others have set.
             entry["value"] = None
         entries[variable.name] = entry
     return list(entries.values())

@@ -2,7 +2,7 @@
 
 Their names and the keys `name`, `endpoint`, `inputSchema`, `template`, `variables`, `content` and
 `operations` are those of the operator that this project follows, so its server images keep working.
-How the gateway would make a request is not told: a server in mode Direct makes its own.
+They do not say how a gateway would build a request: a server in mode Direct builds its own.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from mcp_operator.builders.assembly import Assembly, Rejection
 from mcp_operator.core.meta import Key
 
 MAX_FILES_BYTES = 1024 * 1024 - 16 * 1024
-"""What one ConfigMap holds, less room for its metadata."""
+"""The 1 MiB that a ConfigMap may hold, less room for its metadata."""
 
 
 def deliverable(assembly: Assembly) -> Assembly:
-    """Leave out what nobody could read: resources whose content is a Secret's."""
+    """Leave out resources whose content is in a Secret, which the files cannot hold."""
     lost = [entry for entry in assembly.catalog.resources if entry.secret is not None]
     if not lost:
         return assembly
@@ -51,7 +51,7 @@ def _not_delivered(key: Key) -> Rejection:
         "MCPResource",
         key,
         Reason.SECRET_NOT_DELIVERED,
-        "its content is a Secret's, which mode Direct does not copy into the mounted files: "
+        "its content is in a Secret, which mode Direct does not copy into the mounted files: "
         "mount the Secret into your own image, or use mode Gateway",
         ConditionType.ACCEPTED,
     )

@@ -10,10 +10,10 @@ from mcp_operator.core.meta import Object
 
 
 def build_http_route(server: MCPServer) -> Object | None:
-    """Return the HTTPRoute, or nothing where the server does not ask for one.
+    """Return the HTTPRoute, or None if the server does not ask for one.
 
-    It spells the defaults out: its lists are ours as a whole, so that a field more, or a backend,
-    is a difference.
+    It contains the API server's defaults: the operator owns its lists as a whole, so a field that
+    is missing here would count as drift.
     """
     wanted = server.spec.http_route
     if wanted is None:

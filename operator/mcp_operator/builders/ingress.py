@@ -11,7 +11,7 @@ from mcp_operator.core.meta import Object
 
 
 def build_ingress(server: MCPServer) -> Object | None:
-    """Return the Ingress, or nothing where the server does not ask for one."""
+    """Return the Ingress, or None if the server does not ask for one."""
     wanted = server.spec.ingress
     if wanted is None:
         return None

@@ -1,17 +1,17 @@
-"""The labels by which a server's children are found."""
+"""The labels of a server's children, and the selectors that find them."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
 Mode = Literal["Gateway", "Direct"]
-"""How a server runs, once `Auto` has been decided."""
+"""How a server runs; `Auto` has been resolved to one of these."""
 
 DOMAIN: Final = "mcp-operator.dev"
-"""The prefix of every label and annotation of ours."""
+"""The prefix of the operator's own labels and annotations."""
 
 SERVER_LABEL: Final = f"{DOMAIN}/server"
-"""Names the MCPServer on each of its children and pods."""
+"""On children and pods: the name of their MCPServer."""
 
 MANAGED_BY: Final = "mcp-operator"
 
@@ -19,13 +19,13 @@ MANAGED_BY: Final = "mcp-operator"
 def selector_labels(server: str) -> dict[str, str]:
     """Return the labels that a Deployment and a Service select pods by.
 
-    They never change in the life of a server, because `spec.selector` of a Deployment is immutable.
+    They never change, because `spec.selector` of a Deployment is immutable.
     """
     return {"app.kubernetes.io/name": "mcp-server", "app.kubernetes.io/instance": server}
 
 
 def child_labels(server: str, mode: Mode) -> dict[str, str]:
-    """Return the labels of every child: the recommended ones of Kubernetes, and the server's."""
+    """Return the labels of every child: Kubernetes' recommended labels and the server label."""
     return {
         **selector_labels(server),
         "app.kubernetes.io/component": mode.lower(),
@@ -40,5 +40,5 @@ def managed_selector() -> str:
 
 
 def users_selector() -> str:
-    """Return the label selector, in query form, that leaves out children of servers."""
+    """Return the label selector, in query form, that excludes children of servers."""
     return f"!{SERVER_LABEL}"

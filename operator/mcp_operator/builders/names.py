@@ -1,14 +1,14 @@
 """The names of a server's children.
 
-They are fixed by the server's name alone, so that people can find them. A server's name has at most
-52 characters (a rule of its CRD), which keeps every name within the 63 of a DNS label.
+They depend on the server's name alone, so that people can find them. A server's name has at most 52
+characters (a rule of its CRD), so every name fits into the 63 characters of a DNS label.
 """
 
 from __future__ import annotations
 
 
 def child_name(server: str) -> str:
-    """Return the one name of everything that a server is made of, but its ConfigMaps."""
+    """Return the name that all children of a server have, except its ConfigMaps."""
     return f"mcp-server-{server}"
 
 

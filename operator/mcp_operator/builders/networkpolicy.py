@@ -24,14 +24,14 @@ SCRAPERS: Final = {f"{DOMAIN}/scrapes-metrics": "true"}
 DNS_PORT: Final = 53
 
 LINK_LOCAL: Final = "169.254.0.0/16"
-"""Where a DNS cache on the node answers: 169.254.20.10 by the NodeLocal DNSCache add-on's default,
+"""Where a node-local DNS cache answers: 169.254.20.10 by the NodeLocal DNSCache add-on's default,
 169.254.169.254 on Google Cloud."""
 
 
 def build_network_policy(
     server: MCPServer, context: BuildContext, facts: ClusterFacts
 ) -> Object | None:
-    """Return the NetworkPolicy, or nothing where the server does not ask for one."""
+    """Return the NetworkPolicy, or None if the server does not ask for one."""
     mode = server.spec.network_policy.mode
     if mode == "Disabled":
         return None
@@ -47,7 +47,7 @@ def build_network_policy(
 
 
 def _ingress(server: MCPServer, context: BuildContext) -> list[Object]:
-    """Let clients to the MCP port; the operator and Prometheus to the management port.
+    """Allow clients on the MCP port, and the operator and Prometheus on the management port.
 
     The kubelet's probes need no rule: traffic from a pod's own node is always allowed.
     """
@@ -70,7 +70,7 @@ def _egress(server: MCPServer, facts: ClusterFacts) -> list[Object]:
     }
     rules = [dns]
     if server.spec.effective_mode == "Gateway":
-        # No selector matches an API server: it is not a pod, or one of the host's network.
+        # No selector matches an API server: it is not a pod, or runs in the host network.
         rules.append({"ports": [_port(port) for port in facts.api_server_ports]})
     rules += [_to(destination) for destination in facts.destinations]
     for extra in server.spec.network_policy.extra_egress:
@@ -99,7 +99,7 @@ def _port(port: int | str, protocol: str = "TCP") -> Object:
 
 
 def _peer(peer: NetworkPeer) -> Object:
-    """Write a peer; an empty selector selects everything, and must not get lost."""
+    """Return a peer as JSON; an empty selector selects everything and must be kept."""
     written = {
         "podSelector": peer.pod_selector,
         "namespaceSelector": peer.namespace_selector,

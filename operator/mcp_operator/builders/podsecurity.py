@@ -1,4 +1,4 @@
-"""The `restricted` Pod Security Standard, which every generated pod keeps."""
+"""Security contexts that comply with the `restricted` Pod Security Standard."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 from mcp_operator.core.meta import Object
 
 NON_ROOT_UID: Final = 10001
-"""Above 10000, so that it is nobody's account on a usual host."""
+"""Above 10000, so that it is not the id of an account on the host."""
 
 
 def pod_security() -> Object:
@@ -24,7 +24,7 @@ def container_security(*, read_only_root: bool) -> Object:
     """Return the security context of a container.
 
     Args:
-        read_only_root: Whether the image is known to write nowhere on its root filesystem.
+        read_only_root: Whether the image is known not to write to its root filesystem.
     """
     return {
         "allowPrivilegeEscalation": False,

@@ -1,4 +1,4 @@
-"""What a gateway may read: its own catalog and the Secrets its catalog names, nothing else."""
+"""The permissions of a gateway: to read its own catalog and the Secrets that the catalog names."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build_role(server: MCPServer, shards: int, secret_names: Collection[str]) ->
         {
             "apiGroups": [CONFIGMAPS.group],
             "resources": [CONFIGMAPS.plural],
-            # A list or watch is granted by resourceNames when its field selector is one name.
+            # resourceNames permit a list or watch whose field selector is metadata.name.
             "verbs": ["get", "list", "watch"],
             "resourceNames": [config_name(name, shard) for shard in range(shards)],
         }

@@ -1,4 +1,4 @@
-"""Resolving what a spec refers to, on facts that somebody else has gathered."""
+"""Resolving what a spec refers to, from facts that the caller has gathered."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class References:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The referred objects as they are; a name that maps to None does not exist.
+    """The referenced objects as they are; a name that maps to None does not exist.
 
     Attributes:
         services: Service objects.
         grants: ReferenceGrant objects of the namespaces of those Services.
         config_maps: The texts and the bytes of each ConfigMap by key.
         secrets: The keys of each Secret, never the values.
-        denied: Secrets that the operator may not read, so that nothing is known of them.
-        check_services: False where Services cannot be known, as with files and no cluster; then
-            every reference is taken as good, and a port must be a number.
+        denied: Secrets that the operator has no permission to read.
+        check_services: False if Services are unknown, as for files without a cluster. Every
+            reference to a Service then resolves, and ports must be numbers.
     """
 
     services: Mapping[Key, Object | None] = field(default_factory=dict)
@@ -51,14 +51,14 @@ def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, name
     """Return the number of a Service's port, given by number or name.
 
     Args:
-        facts: What is known.
+        facts: The referenced objects.
         service: The Service.
         port: A number or a port name.
         kind: The kind of the referring object.
         namespace: Its namespace.
 
     Raises:
-        UnresolvedError: The Service or port does not exist, or does not consent.
+        UnresolvedError: The Service or port does not exist, or the reference is not permitted.
     """
     if not facts.check_services:
         return _numeric(port, service)
@@ -97,10 +97,10 @@ def config_map_value(facts: Facts, config_map: Key, key: str) -> str | bytes:
 
 
 def require_secret(facts: Facts, secret: Key, key: str) -> None:
-    """Make sure that a Secret has a key.
+    """Check that a Secret has a key.
 
     Raises:
-        UnresolvedError: It has not, does not exist, or may not be read.
+        UnresolvedError: It does not have the key, does not exist, or may not be read.
     """
     if secret in facts.denied:
         raise UnresolvedError(

@@ -1,4 +1,4 @@
-"""The Kubernetes resources that a server is made of or reads."""
+"""The Kubernetes resources that the operator creates for a server, or reads."""
 
 from __future__ import annotations
 
@@ -35,4 +35,4 @@ CHILDREN: Final = (
     INGRESSES,
     HTTPROUTES,
 )
-"""Every resource a server may own an object of; what is owned and no longer desired is deleted."""
+"""All resources of which a server may own objects; what it owns and does not need is deleted."""

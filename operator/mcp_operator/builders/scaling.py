@@ -1,4 +1,4 @@
-"""What decides on the number of a server's pods, besides its own `replicas`."""
+"""The HorizontalPodAutoscaler and the PodDisruptionBudget of a server."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mcp_operator.core.meta import Object
 
 
 def build_autoscaler(server: MCPServer) -> Object | None:
-    """Return the HorizontalPodAutoscaler, or nothing where the server does not ask for one.
+    """Return the HorizontalPodAutoscaler, or None if the server does not ask for one.
 
-    It scales the Deployment and not the MCPServer: its decisions are no declarations of a user, and
-    must not appear in what a user keeps in Git.
+    It scales the Deployment and not the MCPServer, whose spec belongs to the user, who may keep it
+    in Git.
     """
     wanted = server.spec.autoscaling
     if wanted is None:
@@ -41,18 +41,18 @@ def build_autoscaler(server: MCPServer) -> Object | None:
 
 
 def build_disruption_budget(server: MCPServer) -> Object | None:
-    """Return the PodDisruptionBudget, or nothing where it is switched off.
+    """Return the PodDisruptionBudget, or None if it is disabled.
 
-    A server of at most one pod gets none either: it could only hold up `kubectl drain` for ever.
+    A server with at most one pod gets none either: it would only block `kubectl drain`.
     """
     wanted = server.spec.pod_disruption_budget
     if not wanted.enabled or server.spec.max_replicas <= 1:
         return None
     spec: Object = {
         "selector": {"matchLabels": selector_labels(server.name)},
-        # A pod that serves nobody must not keep a node from being drained (KEP-3017).
+        # A pod that is not ready must not keep a node from being drained (KEP-3017).
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
-        # Both would be refused: null takes away what others set here.
+        # Only one of both may be set: null removes what others have set.
         "minAvailable": wanted.min_available,
         "maxUnavailable": wanted.max_unavailable,
     }

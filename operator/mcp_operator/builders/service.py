@@ -12,11 +12,11 @@ from mcp_operator.builders.resources import SERVICES
 from mcp_operator.core.meta import Object
 
 HTTP_PORT_NAME: Final = "http"
-"""Names the data port on the pod, the Service and the Ingress's backend alike."""
+"""The name of the MCP port in pods, in the Service and in the backend of the Ingress."""
 
 
 def build_service(server: MCPServer) -> Object:
-    """Return the Service; the management port is reached at pods, never through it."""
+    """Return the Service. It does not have the management port, which is used on pods directly."""
     name = server.name
     wanted = server.spec.service
     service = child(server, SERVICES, child_name(name))

@@ -10,7 +10,7 @@ from mcp_operator.core.meta import Object
 
 
 def build_service_account(server: MCPServer) -> Object:
-    """Return the ServiceAccount; pods get its token only where their own spec asks for it."""
+    """Return the ServiceAccount. Pods get its token only if their own spec asks for it."""
     return {
         **child(server, SERVICEACCOUNTS, child_name(server.name)),
         "automountServiceAccountToken": False,
