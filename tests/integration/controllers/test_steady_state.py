@@ -20,7 +20,7 @@ from support.ready_pods import confirms, ready_pods
 from support.shop import Shop
 
 SERVERS = 25
-MEMBERS = 39
+OBJECTS = 39
 """Of each server."""
 
 SIDE_BY_SIDE = 16
@@ -40,9 +40,9 @@ SPECS: dict[int, dict[str, Any]] = {
 PROGRAMMED = Counter({"Programmed": SERVERS - 3, "Mounted": 1, "ScaledToZero": 1, "Conflict": 1})
 READY = Counter(
     {
-        "Ready": (MEMBERS - 5) * (SERVERS - 2) - 1,
+        "Ready": (OBJECTS - 5) * (SERVERS - 2) - 1,
         # Nobody serves what server 1, without pods, and server 5 select.
-        "ServerNotProgrammed": (MEMBERS - 5) * 2,
+        "ServerNotProgrammed": (OBJECTS - 5) * 2,
         "InvalidSchema": SERVERS,
         "Disabled": SERVERS,
         "ServiceNotFound": SERVERS,
@@ -71,13 +71,13 @@ def servers(shop: Shop) -> Iterator[Awaitable[object]]:
         yield shop.server(f"server-{number}", f"team-{number}", **selectors, **spec)
 
 
-def members(shop: Shop) -> Iterator[Awaitable[object]]:
+def catalog_objects(shop: Shop) -> Iterator[Awaitable[object]]:
     nowhere = {"name": "nowhere", "port": 80}
     secret = {"credentials": {"type": "Bearer", "secretRef": {"name": "login", "key": "token"}}}
     texts = {"uri": "shop://terms", "configMapKeyRef": {"name": "texts", "key": "terms"}}
     for number in range(SERVERS):
         team = f"team-{number}"
-        for which in range(MEMBERS - 7):
+        for which in range(OBJECTS - 7):
             yield shop.tool(f"{team}-{which}", team)
         yield shop.tool(f"{team}-broken", team, inputSchema=NONSENSE)
         yield shop.tool(f"{team}-disabled", team, enabled=False)
@@ -149,7 +149,7 @@ async def test_neither_resyncs_nor_a_restart_write_anything(
     ):
         async with operator() as first:
             await together(servers(shop))
-            await together(members(shop))
+            await together(catalog_objects(shop))
             await converged(mirror)
             await first.settled(shop.client)
             first.forget_requests()
@@ -157,12 +157,12 @@ async def test_neither_resyncs_nor_a_restart_write_anything(
                 before = first.reconciliations()
                 await first.resync()
                 await first.settled(shop.client)
-                assert first.reconciliations() - before >= SERVERS * (MEMBERS + 1)
+                assert first.reconciliations() - before >= SERVERS * (OBJECTS + 1)
             assert first.writes == []
             assert but_for_names_in_the_way(first.reads) <= {"GET secrets/login"}
         async with operator() as second:
             await second.settled(shop.client)
-            assert second.reconciliations() >= SERVERS * (MEMBERS + 1)
+            assert second.reconciliations() >= SERVERS * (OBJECTS + 1)
             assert second.writes == []
             read = but_for_names_in_the_way(second.reads)
             assert read <= {"GET secrets/login", "GET configmaps/texts"}

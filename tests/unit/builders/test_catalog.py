@@ -105,7 +105,7 @@ def test_what_an_object_refers_to_is_found_for_every_kind(
         (operation(ingressPath="/a"), {EntryKey("resources", "mcp://demo/example/a")}),
     ],
 )
-def test_the_slots_that_an_object_wants_are_those_of_its_entries(
+def test_the_entry_keys_that_an_object_claims_are_those_of_its_entries(
     obj: CatalogObject, entry_keys: set[EntryKey]
 ) -> None:
     assert entry_keys_of(obj) == entry_keys

@@ -26,7 +26,7 @@ def compiler(cluster: CachedCluster) -> Compiler:
     return Compiler(cluster.cache.parser, ReferenceReader(cluster, cluster.cache))
 
 
-async def test_an_unchanged_member_gives_the_identical_result(
+async def test_an_unchanged_object_gives_the_identical_result(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     raw = cluster.tool("search")
@@ -72,7 +72,7 @@ async def test_a_grant_that_comes_or_goes_gives_another_result(
     assert not (await compiler.compile(raw)).entries
 
 
-async def test_a_member_that_is_made_anew_is_compiled_anew(
+async def test_an_object_that_is_made_anew_is_compiled_anew(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     first = await compiler.compile(cluster.tool("search"))
@@ -81,7 +81,7 @@ async def test_a_member_that_is_made_anew_is_compiled_anew(
     assert second != first
 
 
-async def test_a_member_that_cannot_be_read_gives_the_identical_result_too(
+async def test_an_object_that_cannot_be_read_gives_the_identical_result_too(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     raw = cluster.tool("search", method="TRACE")
@@ -102,7 +102,7 @@ async def test_what_cannot_be_asked_is_not_taken_for_missing(
         await compiler.compile(raw)
 
 
-async def test_nothing_is_kept_of_members_that_are_gone(
+async def test_nothing_is_kept_of_objects_that_are_gone(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     raw = cluster.tool("search")
@@ -111,7 +111,7 @@ async def test_nothing_is_kept_of_members_that_are_gone(
     assert compiler._results == {}
 
 
-async def test_a_member_that_goes_while_its_facts_are_read_leaves_nothing_behind(
+async def test_an_object_that_goes_while_its_facts_are_read_leaves_nothing_behind(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     cluster.put("Secret", "login", data={"token": ""})

@@ -33,13 +33,13 @@ def told(confirmed_objects: ConfirmedObjects) -> list[Key]:
     return sent(confirmed_objects.changed["MCPTool"])
 
 
-def test_nothing_is_confirmed_before_a_server_has_settled(
+def test_nothing_is_confirmed_before_it_is_recorded(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
     assert not confirmed_objects.includes(SHOP, ONE)
 
 
-def test_an_object_is_confirmed_exactly_as_it_was_settled(
+def test_an_object_is_confirmed_exactly_as_it_was_recorded(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
     confirmed_objects.record(SHOP, [ONE])

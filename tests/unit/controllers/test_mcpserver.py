@@ -101,7 +101,7 @@ async def test_a_pass_that_finds_nothing_new_writes_nothing_and_assembles_nothin
 
 
 @pytest.mark.looptime
-async def test_members_that_are_not_served_are_listed(bench: Bench) -> None:
+async def test_objects_that_are_not_served_are_listed(bench: Bench) -> None:
     bench.cluster.tool("older", name="search")
     bench.cluster.tool("search")
     bench.cluster.tool("lost", service={"name": "none", "port": 80})

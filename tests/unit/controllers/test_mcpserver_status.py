@@ -149,7 +149,7 @@ def test_a_server_with_too_few_pods_is_not_ready(deployment: Object | None, mess
     assert conditions[READY].message == message
 
 
-def test_rejected_members_degrade_a_server_and_leave_it_ready() -> None:
+def test_rejected_objects_degrade_a_server_and_leave_it_ready() -> None:
     conditions = decided(view(rejection("bad"), rejection("lost", resolved=False)))
     assert conditions[READY].status
     assert conditions[DEGRADED].status
@@ -161,7 +161,7 @@ def test_rejected_members_degrade_a_server_and_leave_it_ready() -> None:
     assert conditions[RESOLVED].message.endswith("what they refer to: MCPTool lost")
 
 
-def test_of_many_rejected_members_a_few_are_named() -> None:
+def test_of_many_rejected_objects_a_few_are_named() -> None:
     many = [rejection(f"tool-{number}") for number in range(9)]
     message = decided(view(*many))[DEGRADED].message
     assert message.endswith("MCPTool tool-4 (InvalidSchema) and 4 more")
@@ -240,7 +240,7 @@ def test_of_a_server_of_ones_own_image_less_is_known() -> None:
     assert fields["protocolVersions"] is None
 
 
-def test_rejected_members_are_listed_within_bounds() -> None:
+def test_rejected_objects_are_listed_within_bounds() -> None:
     many = [rejection(f"tool-{number}", message="x" * 5000) for number in range(150)]
     fields = server_fields(view(*many))
     MCPServerStatus.model_validate(fields)
@@ -314,7 +314,7 @@ def test_a_failing_pod_is_named_while_the_others_serve_on() -> None:
     assert conditions[DEGRADED].message == "pod shop-x cannot pull its image"
 
 
-def test_failing_pods_and_rejected_members_are_told_together() -> None:
+def test_failing_pods_and_rejected_objects_are_told_together() -> None:
     message = decided(view(rejection("a"), failing={"shop-x": "keeps crashing"}))[DEGRADED].message
     assert message.startswith("pod shop-x keeps crashing; not fully served: MCPTool a")
 

@@ -28,7 +28,7 @@ def parser() -> Parser:
     return Parser()
 
 
-def test_a_member_is_parsed_with_what_it_refers_to_and_the_slots_it_wants(parser: Parser) -> None:
+def test_an_object_is_parsed_with_what_it_refers_to_and_the_names_it_claims(parser: Parser) -> None:
     parsed = parser.catalog_object(tool())
     assert parsed.model.name == "example"
     assert parsed.references.services == {Key("demo", "orders")}

@@ -96,7 +96,7 @@ async def test_a_new_member_concerns_itself_and_the_servers_that_select_it(queue
     assert await queues.taken() == {SHOP, SEARCH}
 
 
-async def test_a_member_that_changes_sides_concerns_both_servers(queues: Queues) -> None:
+async def test_an_object_that_changes_sides_concerns_both_servers(queues: Queues) -> None:
     queues.cluster.server("shop")
     queues.cluster.server("bar", toolSelector=OTHER)
     queues.cluster.tool("search")
@@ -105,7 +105,7 @@ async def test_a_member_that_changes_sides_concerns_both_servers(queues: Queues)
     assert await queues.taken() == {SHOP, BAR, SEARCH}
 
 
-async def test_a_member_that_is_deleted_concerns_its_server(queues: Queues) -> None:
+async def test_an_object_that_is_deleted_concerns_its_server(queues: Queues) -> None:
     queues.cluster.server("shop")
     queues.cluster.tool("search")
     await queues.taken()
@@ -113,7 +113,7 @@ async def test_a_member_that_is_deleted_concerns_its_server(queues: Queues) -> N
     assert await queues.taken() == {SHOP, SEARCH}
 
 
-async def test_the_status_of_a_member_concerns_nobody(queues: Queues) -> None:
+async def test_the_status_of_an_object_concerns_nobody(queues: Queues) -> None:
     queues.cluster.server("shop")
     queues.cluster.tool("search")
     await queues.taken()
@@ -121,7 +121,7 @@ async def test_the_status_of_a_member_concerns_nobody(queues: Queues) -> None:
     assert await queues.taken() == set()
 
 
-async def test_a_server_concerns_the_members_that_it_selects_or_did(queues: Queues) -> None:
+async def test_a_server_concerns_the_objects_that_it_selects_or_did(queues: Queues) -> None:
     queues.cluster.tool("search")
     queues.cluster.tool("other", team="other")
     await queues.taken()
@@ -133,7 +133,7 @@ async def test_a_server_concerns_the_members_that_it_selects_or_did(queues: Queu
     assert await queues.taken() == {SHOP, ("MCPTool", "other")}
 
 
-async def test_only_a_transition_of_programmed_in_a_servers_status_concerns_its_members(
+async def test_only_a_transition_of_programmed_in_a_servers_status_concerns_its_objects(
     queues: Queues,
 ) -> None:
     queues.cluster.server("shop")
@@ -150,7 +150,7 @@ async def test_only_a_transition_of_programmed_in_a_servers_status_concerns_its_
     assert await queues.taken() == {SEARCH}
 
 
-async def test_members_that_want_one_name_concern_each_other(queues: Queues) -> None:
+async def test_objects_that_want_one_name_concern_each_other(queues: Queues) -> None:
     queues.cluster.tool("search")
     queues.cluster.tool("unrelated")
     await queues.taken()
@@ -163,7 +163,7 @@ async def test_members_that_want_one_name_concern_each_other(queues: Queues) -> 
 
 
 @pytest.mark.parametrize("kind", ["Service", "ReferenceGrant"])
-async def test_what_a_member_refers_to_concerns_it_and_its_servers(
+async def test_what_an_object_refers_to_concerns_it_and_its_servers(
     queues: Queues, kind: str
 ) -> None:
     queues.cluster.server("shop")
@@ -266,7 +266,7 @@ async def test_a_server_that_cannot_be_read_selects_nothing_and_stops_nobody(
     assert await queues.taken() == {SHOP, SEARCH}
 
 
-async def test_a_member_that_cannot_be_read_still_concerns_its_servers(queues: Queues) -> None:
+async def test_an_object_that_cannot_be_read_still_concerns_its_servers(queues: Queues) -> None:
     queues.cluster.server("shop")
     await queues.taken()
     queues.cluster.tool("search", method="TRACE")

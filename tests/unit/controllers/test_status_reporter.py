@@ -81,7 +81,7 @@ async def test_a_status_that_says_nothing_new_is_not_written(bench: Bench) -> No
     assert [verb for verb, _ in bench.cluster.writes] == ["apply"]
 
 
-async def test_a_new_generation_is_news(bench: Bench) -> None:
+async def test_a_new_generation_is_written(bench: Bench) -> None:
     await bench.write(READY)
     bench.cluster.tool("search", description="new")
     assert await bench.write(READY)
@@ -96,7 +96,7 @@ async def test_a_stamp_moves_when_anything_else_does_and_only_then(bench: Bench)
     assert bench.raw["status"]["lastSyncTime"] == "2026-01-01T12:00:03Z"
 
 
-async def test_an_empty_list_is_no_news_where_the_server_left_it_out(bench: Bench) -> None:
+async def test_an_empty_list_is_not_written_where_the_server_left_it_out(bench: Bench) -> None:
     await bench.write(READY, stamp="lastSyncTime", servers=None)
     assert not await bench.write(READY, stamp="lastSyncTime", servers=[])
 
@@ -122,7 +122,7 @@ async def test_what_is_no_transition_is_not_told(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_how_every_new_object_begins_is_no_news(bench: Bench) -> None:
+async def test_the_reasons_that_every_new_object_has_at_first_are_no_events(bench: Bench) -> None:
     await bench.write(WAITING, HEALTHY)
     assert await bench.told() == []
     await bench.write(READY, HEALTHY)
@@ -132,7 +132,7 @@ async def test_how_every_new_object_begins_is_no_news(bench: Bench) -> None:
 
 
 @pytest.mark.looptime
-async def test_degraded_is_bad_news_when_true_and_good_news_when_false(bench: Bench) -> None:
+async def test_degraded_is_a_warning_when_true_and_normal_when_false(bench: Bench) -> None:
     await bench.write(DEGRADED)
     assert [kind for kind, *_ in await bench.told()] == ["Warning"]
     await bench.write(HEALTHY)
