@@ -109,9 +109,9 @@ class Controller:
         self._sources.append(source)
         return self
 
-    def enqueue(self, key: Key, *, after: float = 0.0, priority: int = 0) -> None:
-        """Reconcile a key, after some seconds if so wished."""
-        self.queue.add(key, after=after, priority=priority)
+    def enqueue(self, key: Key, *, priority: int = 0) -> None:
+        """Have a key reconciled; of two priorities the higher counts."""
+        self.queue.add(key, priority=priority)
 
     async def run(self) -> None:
         """Wait for the sources, then work until the queue is shut down or this is cancelled."""
