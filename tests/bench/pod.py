@@ -21,7 +21,7 @@ from mcp_operator.builders.resources import SERVICEACCOUNTS
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.configuration import SERVICE_ACCOUNT
-from support.bound_rights import CLUSTER_ROLE_BINDINGS
+from support.operator_account import CLUSTER_ROLE_BINDINGS
 from support.operator_process import OperatorProcess
 
 _NAME = "operator"

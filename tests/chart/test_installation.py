@@ -189,7 +189,7 @@ async def team(
     return path
 
 
-async def test_row_27_a_team_installs_for_its_namespace_once_its_rights_are_granted(
+async def test_row_27_a_team_installs_for_its_namespace_once_its_permissions_are_granted(
     client: Client, helm3: Command, namespace: str, team: Path
 ) -> None:
     own = f"watchNamespace={namespace}"

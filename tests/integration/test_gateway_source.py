@@ -1,4 +1,4 @@
-"""The catalog source on a real API server, with the rights of a gateway and no more."""
+"""The catalog source on a real API server, with the permissions of a gateway and no more."""
 
 from __future__ import annotations
 

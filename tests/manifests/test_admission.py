@@ -16,11 +16,11 @@ from mcp_operator.builders.resources import CHILDREN, PODS
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.transport import Request
-from support.bound_rights import KINDS
 from support.connected import NAMESPACES
 from support.crds import DEFINITIONS
 from support.installations import ELSEWHERE, EVERYTHING, Build
 from support.manifests import featured_manifests
+from support.operator_account import KINDS
 from support.waiting import HANG_SECONDS
 from support.workloads import named, of_kind
 

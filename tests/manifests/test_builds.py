@@ -186,7 +186,7 @@ def test_for_one_namespace_nothing_is_made_outside_of_it(build: Build) -> None:
     assert own["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
 
 
-def test_for_one_namespace_the_rights_are_the_same_as_for_all(build: Build) -> None:
+def test_the_permissions_for_one_namespace_are_the_same_as_for_all(build: Build) -> None:
     everywhere_ = named(build("base"), "ClusterRole", "mcp-operator")
     here = named(build("components/namespaced-rbac"), "Role", "mcp-operator")
     assert here["rules"] == everywhere_["rules"]

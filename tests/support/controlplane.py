@@ -255,7 +255,7 @@ class ControlPlane:
             f"--service-account-signing-key-file={self._token_key}",
             f"--service-cluster-ip-range={_SERVICE_RANGE}",
             "--authorization-mode=RBAC",
-            # OpenShift has it on; off by default, it would hide a right that is needed there.
+            # OpenShift has it on; off by default, it would hide a permission that is needed there.
             "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             "--endpoint-reconciler-type=none",
             "--profiling=false",

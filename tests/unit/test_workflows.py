@@ -78,7 +78,7 @@ def test_no_right_is_given_to_a_whole_workflow(name: str) -> None:
 
 
 @all_workflows
-def test_every_job_lists_its_rights_each_with_its_reason(name: str) -> None:
+def test_every_job_lists_its_permissions_each_with_its_reason(name: str) -> None:
     assert [job for job, content in jobs(name).items() if "permissions" not in content] == []
     granted = re.findall(r"^\s+[\w-]+: (?:read|write)\b(.*)$", TEXTS[name], re.MULTILINE)
     assert [rest for rest in granted if not rest.startswith(" # ")] == []
@@ -112,7 +112,7 @@ def test_no_checkout_leaves_a_token_behind(name: str) -> None:
 
 
 @all_workflows
-def test_nothing_runs_with_our_rights_on_the_word_of_a_stranger(name: str) -> None:
+def test_nothing_of_a_stranger_runs_with_our_permissions(name: str) -> None:
     assert triggers(name).isdisjoint({"pull_request_target", "workflow_run", "issue_comment"})
 
 

@@ -89,7 +89,7 @@ async def test_the_url_is_that_of_the_ingress(red: Shop) -> None:
     await eventually(url, "https://mcp.example.com/red")
 
 
-async def test_mode_direct_mounts_plain_files_and_takes_the_gateways_rights_away(
+async def test_mode_direct_mounts_plain_files_and_removes_the_gateways_permissions(
     red: Shop,
 ) -> None:
     assert await exists(red, ROLES)

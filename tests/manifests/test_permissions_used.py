@@ -1,7 +1,7 @@
-"""The operator's rights are those it uses: the roles against the API server's audit log.
+"""The operator has the permissions that it uses and no others: roles against the audit log.
 
-A process of the operator runs with the token of a ServiceAccount that is bound to nothing but the
-roles of the manifests, while everything happens to its objects that makes it use a right.
+An operator process runs with the token of a ServiceAccount that is bound to the roles of the
+manifests and to nothing else, while its objects go through everything that needs a permission.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS
 from mcp_operator.core.meta import Object
 from mcp_operator.runtime.client import Client
 from support import gateway_api
-from support.bound_rights import BoundRights
 from support.controlplane import Cluster
 from support.installations import Build
 from support.kubeconfigs import write_account_kubeconfig
+from support.operator_account import OperatorAccount
 from support.operator_process import OperatorProcess
-from support.rights import Right, denied, used
+from support.permissions import Permission, denied, used
 from support.shop import KINDS, Shop
 from support.waiting import eventually
 
-UNLOGGED = {Right("mcp-operator.dev", "mcpservers/finalizers", "update")}
-"""Asked for by an admission plugin, not by a request that would be logged; the second test shows
+UNLOGGED = {Permission("mcp-operator.dev", "mcpservers/finalizers", "update")}
+"""Checked by an admission plugin, without a request that would be logged; the second test shows
 that it is needed."""
 
 SELECTING = {"matchLabels": {"team": "red"}}
@@ -61,8 +61,8 @@ LARGE = base64.b64encode(random.Random(4).randbytes(600_000)).decode()  # noqa: 
 """Text that cannot be compressed: two of them do not fit into one ConfigMap."""
 
 
-class Stage:
-    """A namespace with the operator, which has no rights but those of the manifests."""
+class RestrictedOperator:
+    """A namespace and an operator that has only the permissions of the manifests."""
 
     def __init__(self, shop: Shop, admin: Path, log: Path, kubeconfig: Path) -> None:
         self.shop = shop
@@ -70,70 +70,70 @@ class Stage:
         self._log = log
         self._kubeconfig = kubeconfig
         self._operator: OperatorProcess | None = None
-        self.rights = BoundRights([], shop.namespace)
+        self.account = OperatorAccount([], shop.namespace)
 
-    async def start(self, rights: BoundRights, watched: str) -> None:
+    async def start(self, account: OperatorAccount, watched: str) -> None:
         """Run the operator for one namespace, or for all, and wait until it is ready."""
-        await (await self.launch(rights, watched)).ready()
+        await (await self.launch(account, watched)).ready()
 
-    async def launch(self, rights: BoundRights, watched: str) -> OperatorProcess:
+    async def launch(self, account: OperatorAccount, watched: str) -> OperatorProcess:
         """Run the operator, ready or not."""
         client, namespace = self.shop.client, self.shop.namespace
-        self.rights = rights
-        await rights.apply(client)
+        self.account = account
+        await account.apply(client)
         await write_account_kubeconfig(
-            self._kubeconfig, client, self._admin, namespace, rights.account
+            self._kubeconfig, client, self._admin, namespace, account.name
         )
         flags = ("--lease-namespace", namespace, "--identity", "one")
         self._operator = OperatorProcess(self._kubeconfig, watched, *flags)
         return self._operator
 
     async def stop(self) -> None:
-        """End the operator and take its rights."""
+        """Stop the operator and delete its account."""
         if self._operator is not None:
             await asyncio.to_thread(self._operator.stop)
-            await self.rights.remove(self.shop.client)
+            await self.account.remove(self.shop.client)
             self._operator = None
 
-    async def used(self) -> set[Right]:
-        """Return which rights have been used."""
-        return await asyncio.to_thread(used, self._log, self.rights.user)
+    async def used(self) -> set[Permission]:
+        """Return the permissions that have been used."""
+        return await asyncio.to_thread(used, self._log, self.account.user)
 
     async def denied(self) -> list[str]:
-        """Return what was asked for in vain."""
-        return await asyncio.to_thread(denied, self._log, self.rights.user)
+        """Return a line for each request that was forbidden."""
+        return await asyncio.to_thread(denied, self._log, self.account.user)
 
-    async def uses(self, *rights: Right) -> None:
-        """Wait until rights have been used."""
+    async def uses(self, *permissions: Permission) -> None:
+        """Wait until some permissions have been used."""
 
-        async def unused() -> set[Right]:
-            return set(rights) - await self.used()
+        async def unused() -> set[Permission]:
+            return set(permissions) - await self.used()
 
         await eventually(unused, set())
 
 
 @pytest.fixture
-async def stage(
+async def restricted(
     control_plane: Cluster, client: Client, namespace: str, crds_installed: None, tmp_path: Path
-) -> AsyncIterator[Stage]:
-    """A namespace for the operator, which is to be started yet."""
+) -> AsyncIterator[RestrictedOperator]:
+    """A namespace, and an operator that the test has yet to start."""
     if control_plane.audit_log is None:
         pytest.skip("the cluster is not ours, so there is no audit log to read")
     if not control_plane.has_controllers:
         pytest.skip("without kube-controller-manager no object goes with its owner")
-    stage = Stage(
+    restricted = RestrictedOperator(
         Shop(client, namespace),
         control_plane.kubeconfig,
         control_plane.audit_log,
         tmp_path / "kubeconfig",
     )
     await gateway_api.install(client)
-    yield stage
-    await stage.stop()
+    yield restricted
+    await restricted.stop()
 
 
-async def furnish(shop: Shop) -> None:
-    """Make objects of all kinds that refer to everything that can be referred to."""
+async def create_objects(shop: Shop) -> None:
+    """Create objects of all kinds, with every reference that they can have."""
     await shop.service()
     await shop.create("Secret", "token", stringData={"token": "secret"})
     await shop.create("ConfigMap", "texts", data={"manual": "Press the button."})
@@ -147,8 +147,8 @@ async def furnish(shop: Shop) -> None:
     await shop.server("red", **EVERY_CHILD)
 
 
-async def squat(shop: Shop) -> None:
-    """Make strangers' objects that have the names of another server's children."""
+async def take_names(shop: Shop) -> None:
+    """Create objects under the names that the children of the server `blue` are to have."""
     for resource in CHILDREN:
         name = config_name("red") if resource == CONFIGMAPS else child_name("red")
         live = await shop.client.get(resource, shop.key(name))
@@ -160,7 +160,7 @@ async def squat(shop: Shop) -> None:
 
 
 async def lose_and_find(shop: Shop) -> None:
-    """Make the same thing happen twice, which the second time is told in the first's Event."""
+    """Make the same thing happen twice: the second time is counted in the Event of the first."""
     for _ in range(2):
         await shop.label("MCPTool", "search", "nobody")
         await shop.told("MCPTool", "search", "Ready", Reason.NOT_SELECTED)
@@ -169,51 +169,55 @@ async def lose_and_find(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("way", ["base", "components/namespaced-rbac"])
-async def test_all_rights_are_used_and_none_is_missing(
-    stage: Stage, build: Build, way: str
+async def test_all_permissions_are_used_and_none_is_missing(
+    restricted: RestrictedOperator, build: Build, way: str
 ) -> None:
-    shop = stage.shop
-    rights = BoundRights(build(way, shop.namespace), shop.namespace)
-    await stage.start(rights, "" if way == "base" else shop.namespace)
-    await furnish(shop)
+    shop = restricted.shop
+    account = OperatorAccount(build(way, shop.namespace), shop.namespace)
+    await restricted.start(account, "" if way == "base" else shop.namespace)
+    await create_objects(shop)
     everything = {"search", "greeting", "manual", "one", "two"}
     await eventually(functools.partial(served, shop), everything)
-    await squat(shop)
+    await take_names(shop)
     await shop.server("blue", team="red", **EVERY_CHILD)
-    await stage.uses(*(Right(kind.group, kind.plural, "get") for kind in CHILDREN))
+    await restricted.uses(*(Permission(kind.group, kind.plural, "get") for kind in CHILDREN))
     await lose_and_find(shop)
     await shop.delete("MCPResource", "two")
-    await stage.uses(Right("", "configmaps", "delete"))
+    await restricted.uses(Permission("", "configmaps", "delete"))
     await shop.patch("MCPServer", "red", spec=FEWEST_CHILDREN)
-    await stage.uses(Right("rbac.authorization.k8s.io", "rolebindings", "delete"))
-    await stage.stop()
-    assert await stage.denied() == []
-    unused = rights.rights - await stage.used()
-    assert sorted(unused - UNLOGGED - fallbacks(rights.rights)) == []
+    await restricted.uses(Permission("rbac.authorization.k8s.io", "rolebindings", "delete"))
+    await restricted.stop()
+    assert await restricted.denied() == []
+    unused = account.permissions - await restricted.used()
+    assert sorted(unused - UNLOGGED - fallbacks(account.permissions)) == []
 
 
-def fallbacks(rights: set[Right]) -> set[Right]:
+def fallbacks(permissions: set[Permission]) -> set[Permission]:
     """Return the lists that stand in where the API server cannot stream one (KEP-3157)."""
-    return {right._replace(verb="list") for right in rights if right.verb == "watch"}
+    return {
+        permission._replace(verb="list") for permission in permissions if permission.verb == "watch"
+    }
 
 
-async def test_without_the_right_to_finalizers_nothing_is_made(stage: Stage, build: Build) -> None:
-    namespace = stage.shop.namespace
-    rights = BoundRights(build("base", namespace), namespace)
-    rights.without("mcpservers/finalizers")
-    await stage.start(rights, namespace)
-    await stage.shop.server("red")
-    await stage.shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
-    assert any("cannot set blockOwnerDeletion" in line for line in await stage.denied())
-
-
-async def test_a_right_that_is_missing_is_told_by_name_and_waited_for(
-    stage: Stage, build: Build
+async def test_nothing_is_created_without_the_permission_to_update_finalizers(
+    restricted: RestrictedOperator, build: Build
 ) -> None:
-    namespace = stage.shop.namespace
-    rights = BoundRights(build("base", namespace), namespace)
-    rights.without("poddisruptionbudgets")
-    operator = await stage.launch(rights, namespace)
+    namespace = restricted.shop.namespace
+    account = OperatorAccount(build("base", namespace), namespace)
+    account.without("mcpservers/finalizers")
+    await restricted.start(account, namespace)
+    await restricted.shop.server("red")
+    await restricted.shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
+    assert any("cannot set blockOwnerDeletion" in line for line in await restricted.denied())
+
+
+async def test_a_missing_permission_is_named_in_the_log_and_waited_for(
+    restricted: RestrictedOperator, build: Build
+) -> None:
+    namespace = restricted.shop.namespace
+    account = OperatorAccount(build("base", namespace), namespace)
+    account.without("poddisruptionbudgets")
+    operator = await restricted.launch(account, namespace)
 
     async def told() -> bool:
         return 'cannot watch resource \\"poddisruptionbudgets\\"' in operator.log()
@@ -221,22 +225,22 @@ async def test_a_right_that_is_missing_is_told_by_name_and_waited_for(
     await eventually(told, expected=True)
     assert not await operator.is_ready()
     rule = {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": ["watch"]}
-    await rights.grant(stage.shop.client, rule)
+    await account.grant(restricted.shop.client, rule)
     await operator.ready()
 
 
 async def test_another_installation_is_looked_at_before_its_server_is_taken_over(
-    stage: Stage, build: Build
+    restricted: RestrictedOperator, build: Build
 ) -> None:
-    namespace = stage.shop.namespace
-    await stage.shop.server("red")
+    namespace = restricted.shop.namespace
+    await restricted.shop.server("red")
     claim = {"status": {"operator": "default/no-such-lease"}}
-    await stage.shop.client.merge_patch(
-        KINDS["MCPServer"], stage.shop.key("red"), claim, subresource="status"
+    await restricted.shop.client.merge_patch(
+        KINDS["MCPServer"], restricted.shop.key("red"), claim, subresource="status"
     )
-    await stage.start(BoundRights(build("base", namespace), namespace), "")
-    await stage.uses(Right("", "services", "create"))
-    assert await stage.denied() == []
+    await restricted.start(OperatorAccount(build("base", namespace), namespace), "")
+    await restricted.uses(Permission("", "services", "create"))
+    assert await restricted.denied() == []
 
 
 async def served(shop: Shop) -> set[str]:

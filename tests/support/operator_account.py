@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from mcp_operator.builders.resources import ROLEBINDINGS, ROLES, SERVICEACCOUNTS
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
-from support.rights import Right, granted
+from support.permissions import Permission, granted
 
 _RBAC = ROLES.group
 
@@ -23,35 +23,35 @@ KINDS = {
 }
 
 
-class BoundRights:
+class OperatorAccount:
     """The operator's ServiceAccount, its roles and their bindings.
 
     Args:
-        objects: what is installed; everything but the above is left out.
-        namespace: where it is installed. What belongs to the whole cluster gets a name after it,
-            so that two tests do not share roles.
+        objects: what is installed; anything else is ignored.
+        namespace: where it is installed. Cluster-scoped objects get it as a suffix of
+            their names, so that no two tests share them.
 
     Attributes:
-        user: the name that the audit log has for the account.
-        rights: what the roles that are bound to it grant.
+        user: the account's name in the audit log.
+        permissions: what the roles that are bound to it grant.
     """
 
-    account = "mcp-operator"
+    name = "mcp-operator"
 
     def __init__(self, objects: Iterable[Object], namespace: str) -> None:
-        self.user = f"system:serviceaccount:{namespace}:{self.account}"
+        self.user = f"system:serviceaccount:{namespace}:{self.name}"
         self._objects = [_renamed(obj, namespace) for obj in objects if obj["kind"] in KINDS]
 
     @property
-    def rights(self) -> set[Right]:
+    def permissions(self) -> set[Permission]:
         """What the roles grant that are bound to the account."""
         bound = [obj["roleRef"] for obj in self._objects if "roleRef" in obj]
         names = {(reference["kind"], reference["name"]) for reference in bound}
         return {
-            right
+            permission
             for obj in self._objects
             if (obj["kind"], obj["metadata"]["name"]) in names
-            for right in granted(obj["rules"])
+            for permission in granted(obj["rules"])
         }
 
     def without(self, resource: str) -> None:

@@ -1,4 +1,4 @@
-"""Rights: those that roles grant, and those that the API server's audit log shows in use."""
+"""Permissions: those that roles grant, and those that the API server's audit log shows in use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TERMINATING = "because it is being terminated"
 admission plugin NamespaceLifecycle)."""
 
 
-class Right(NamedTuple):
+class Permission(NamedTuple):
     """One verb on one resource.
 
     Attributes:
@@ -30,33 +30,33 @@ class Right(NamedTuple):
     verb: str
 
 
-def granted(rules: Iterable[Object]) -> set[Right]:
+def granted(rules: Iterable[Object]) -> set[Permission]:
     """Return what rules grant, whichever names they restrict it to."""
     return {
-        Right(*right)
+        Permission(*permission)
         for rule in rules
-        for right in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
+        for permission in itertools.product(rule["apiGroups"], rule["resources"], rule["verbs"])
     }
 
 
-def used(log: Path, user: str) -> set[Right]:
+def used(log: Path, user: str) -> set[Permission]:
     """Return what a user was let do.
 
     A PATCH that created its object, as server-side apply does, has used `create` besides.
     """
-    rights = set()
+    permissions = set()
     for entry in _requests(log, user):
         if entry["responseStatus"]["code"] == HTTPStatus.FORBIDDEN:
             continue
-        right = _right(entry)
-        rights.add(right)
-        if right.verb == "patch" and entry["responseStatus"]["code"] == HTTPStatus.CREATED:
-            rights.add(right._replace(verb="create"))
-    return rights
+        permission = _permission(entry)
+        permissions.add(permission)
+        if permission.verb == "patch" and entry["responseStatus"]["code"] == HTTPStatus.CREATED:
+            permissions.add(permission._replace(verb="create"))
+    return permissions
 
 
 def denied(log: Path, user: str) -> list[str]:
-    """Return a line for each request of a user that was forbidden for want of a right."""
+    """Return a line for each request of a user that was forbidden for want of a permission."""
     return [
         f"{entry['verb']} {entry['requestURI']}: {entry['responseStatus'].get('message', '')}"
         for entry in _requests(log, user)
@@ -76,9 +76,9 @@ def _requests(log: Path, user: str) -> Iterator[Object]:
                 yield entry
 
 
-def _right(entry: Object) -> Right:
+def _permission(entry: Object) -> Permission:
     target = entry["objectRef"]
     resource = target["resource"]
     if subresource := target.get("subresource"):
         resource = f"{resource}/{subresource}"
-    return Right(target.get("apiGroup", ""), resource, entry["verb"])
+    return Permission(target.get("apiGroup", ""), resource, entry["verb"])

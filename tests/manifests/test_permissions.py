@@ -12,10 +12,10 @@ from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPT
 from mcp_operator.builders.resources import ROLEBINDINGS
 from mcp_operator.core.meta import Object
 from mcp_operator.runtime.client import Client
-from support.bound_rights import KINDS
 from support.controlplane import Cluster
 from support.installations import OPERATORS, Build
-from support.rights import granted
+from support.operator_account import KINDS
+from support.permissions import granted
 from support.waiting import eventually
 from support.workloads import named, of_kind
 
@@ -45,7 +45,7 @@ OPERATORS_OWN = ("mcp-operator", "mcp-operator-lease")
 
 
 @pytest.mark.parametrize("way", OPERATORS)
-def test_the_operator_has_no_right_that_leads_to_others(build: Build, way: str) -> None:
+def test_the_operator_has_no_permission_that_leads_to_others(build: Build, way: str) -> None:
     roles = [
         role
         for role in of_kind(build(way), "Role", "ClusterRole")
@@ -53,18 +53,18 @@ def test_the_operator_has_no_right_that_leads_to_others(build: Build, way: str) 
     ]
     assert len(roles) == len(OPERATORS_OWN)
     for role in roles:
-        rights = granted(role["rules"])
-        assert {right.verb for right in rights} & FORBIDDEN_VERBS == set()
-        assert {right.resource for right in rights} & FORBIDDEN_RESOURCES == set()
-        assert "*" not in {right.group for right in rights}
-        assert {right.verb for right in rights if right.resource == "secrets"} <= {"get"}
+        permissions = granted(role["rules"])
+        assert {each.verb for each in permissions} & FORBIDDEN_VERBS == set()
+        assert {each.resource for each in permissions} & FORBIDDEN_RESOURCES == set()
+        assert "*" not in {each.group for each in permissions}
+        assert {each.verb for each in permissions if each.resource == "secrets"} <= {"get"}
 
 
 def test_the_lease_is_written_in_the_operators_own_namespace_under_its_own_name(
     build: Build,
 ) -> None:
     everywhere = granted(named(build("base"), "ClusterRole", "mcp-operator")["rules"])
-    assert {right.verb for right in everywhere if right.resource == "leases"} == {"get"}
+    assert {each.verb for each in everywhere if each.resource == "leases"} == {"get"}
     rules = named(build("base"), "Role", "mcp-operator-lease")["rules"]
     [restricted] = [rule for rule in rules if rule["verbs"] != ["create"]]
     assert restricted["resourceNames"] == ["mcp-operator"]

@@ -10,7 +10,7 @@ import yaml
 
 from mcp_operator.core.meta import Object
 from support.helm import CHART, Library, Rendered
-from support.rights import Right, granted
+from support.permissions import Permission, granted
 
 SOURCE = CHART.parents[1] / "manifests" / "base" / "rbac.yaml"
 
@@ -21,7 +21,7 @@ FORBIDDEN_VERBS = {"*", "bind", "escalate", "impersonate"}
 
 @pytest.fixture(scope="module")
 def manifest() -> list[Object]:
-    """The roles that kustomize installs, which are the one source of all rights."""
+    """The roles that kustomize installs, which are the one source of all permissions."""
     text = Path(SOURCE).read_text(encoding="utf-8")
     return [obj for obj in yaml.safe_load_all(text) if obj["kind"].endswith("Role")]
 
@@ -35,7 +35,7 @@ def roles(rendered: Rendered) -> list[Object]:
     return rendered.of("ClusterRole") + rendered.of("Role")
 
 
-def rights(rendered: Rendered) -> set[Right]:
+def permissions(rendered: Rendered) -> set[Permission]:
     """Return what the operator itself is granted."""
     own = [
         rule
@@ -75,10 +75,10 @@ def test_row_27_for_one_namespace_there_is_nothing_of_the_cluster(helm4: Library
 
 
 def test_row_27_both_ways_grant_the_same(helm4: Library) -> None:
-    assert rights(helm4.render({"watchNamespace": "team-a"})) == rights(helm4.render())
+    assert permissions(helm4.render({"watchNamespace": "team-a"})) == permissions(helm4.render())
 
 
-def test_row_28_the_rights_are_those_of_the_manifests(
+def test_row_28_the_permissions_are_those_of_the_manifests(
     helm4: Library, manifest: list[Object]
 ) -> None:
     rendered = helm4.render()
@@ -87,12 +87,12 @@ def test_row_28_the_rights_are_those_of_the_manifests(
     assert len(roles(rendered)) == len(manifest)
 
 
-def test_row_28_no_right_is_a_wildcard_or_leads_to_more(helm4: Library) -> None:
-    for right in rights(helm4.render()):
-        assert "*" not in (right.group, right.resource)
-        assert right.verb not in FORBIDDEN_VERBS
-        assert right.resource != "secrets" or right.verb == "get"
-        assert right.resource not in {"nodes/proxy", "pods/exec", "serviceaccounts/token"}
+def test_row_28_no_permission_is_a_wildcard_or_leads_to_more(helm4: Library) -> None:
+    for permission in permissions(helm4.render()):
+        assert "*" not in (permission.group, permission.resource)
+        assert permission.verb not in FORBIDDEN_VERBS
+        assert permission.resource != "secrets" or permission.verb == "get"
+        assert permission.resource not in {"nodes/proxy", "pods/exec", "serviceaccounts/token"}
 
 
 def test_row_28_roles_can_be_left_to_the_administrator(helm4: Library) -> None:
