@@ -55,6 +55,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
         False: (
             Reason.INVALID,
             Reason.INVALID_SCHEMA,
+            Reason.SCHEMA_TOO_COMPLEX,
             Reason.UNDECLARED_ARGUMENT,
             Reason.UNDECLARED_VARIABLE,
             Reason.DUPLICATE_NAME,

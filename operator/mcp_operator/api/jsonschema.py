@@ -1,18 +1,34 @@
-"""JSON Schema 2020-12 for arguments and results: compiled once, no network, bounded time."""
+"""JSON Schema 2020-12 for arguments and results: compiled once, no network, bounded cost.
+
+Whoever may write a tool may write any schema, so what compiling and checking would cost is counted
+before anything is compiled.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final
+from urllib.parse import quote
 
 import jsonschema_rs
 
+from mcp_operator.api import patterns
 from mcp_operator.api.catalog import JsonObject
-from mcp_operator.core.errors import OperatorError
+from mcp_operator.api.patterns import PatternCostError, PatternError, mebibytes
+from mcp_operator.api.subschemas import (
+    SchemaCostError,
+    SchemaError,
+    Subschemas,
+    children,
+    pointer_part,
+    shown,
+)
+
+__all__ = ["CompiledSchema", "SchemaCostError", "SchemaError", "check"]
 
 MAX_SCHEMA_BYTES = 256 * 1024
 """A schema larger than this, as JSON, is refused: MCP asks servers to bound schema size."""
@@ -20,12 +36,11 @@ MAX_SCHEMA_BYTES = 256 * 1024
 MAX_SCHEMA_DEPTH = 64
 """Nesting beyond this is refused: MCP asks servers to bound schema depth."""
 
-MAX_EXPANDED_NODES = 20_000
-"""Subschemas that a schema may hold once every local `$ref` is followed. A dozen definitions that
-each refer twice to the next are a few hundred bytes and a million subschemas."""
+MAX_PATTERNS_COST = 12 * 1024 * 1024
+"""What the different `pattern`s of a schema may cost together, in bytes of memory."""
 
-BACKTRACK_LIMIT = 10_000
-"""Steps that one `pattern` with look-around may take; a pattern without runs in linear time."""
+DIALECT_COST = 64 * 1024
+"""More than any `pattern` of the dialect's own schemas costs, which a schema may refer to."""
 
 MAX_SOUND = 4096
 """Schemas that are known to compile, by digests of 32 bytes."""
@@ -40,65 +55,62 @@ MAX_EXPLAINING = 4000
 """How much explaining one value may cost: its parts times the alternatives that a schema tries on
 each. A unit takes 10 to 60 µs, so this is at most some 50 ms and usually much less."""
 
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
-
-
-_TOO_DEEP = f"the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels"
-
-_ALTERNATIVES = ("allOf", "anyOf", "dependentSchemas", "oneOf", "patternProperties")
-"""Keywords that hold several subschemas for one and the same part of a value."""
-
-_CONDITIONS = ("if", "then", "else", "not")
-"""Keywords that hold one such subschema."""
-
-_OPTIONS: Final[dict[str, Any]] = {
-    "offline": True,
-    "pattern_options": jsonschema_rs.FancyRegexOptions(backtrack_limit=BACKTRACK_LIMIT),
-}
+OFFLINE: Final = True
 """No reference is ever fetched, neither over the network nor from a file."""
 
+_SELF: Final = "urn:mcp-operator:schema"
+"""What a schema is called where another one refers to it."""
 
-_sound: dict[bytes, None] = {}
-"""The digests of schemas that compile, in the order in which they were found to."""
+_sound: dict[bytes, int] = {}
+"""By the digests of schemas that compile, in the order in which they were found to: what their
+patterns cost."""
 
 
-class SchemaError(OperatorError):
-    """A schema cannot be used; the sentence says why."""
-
-
-def check(schema: JsonObject) -> None:
+def check(schema: JsonObject) -> int:
     """Raise what `CompiledSchema` does; a schema that was found sound is not compiled again.
 
     Tools change more often than their schemas, and many share one.
+
+    Returns:
+        What the schema's patterns cost, in bytes.
     """
-    try:
-        digest = hashlib.sha256(json.dumps(schema).encode()).digest()
-    except RecursionError as error:
-        raise SchemaError(_TOO_DEEP) from error
-    if digest in _sound:
-        return
-    CompiledSchema(schema)
-    _sound[digest] = None
-    if len(_sound) > MAX_SOUND:
-        del _sound[next(iter(_sound))]
+    text = _bounded_json(schema)
+    digest = hashlib.sha256(text.encode()).digest()
+    cost = _sound.get(digest)
+    if cost is None:
+        cost = _sound[digest] = CompiledSchema(schema).cost
+        if len(_sound) > MAX_SOUND:
+            del _sound[next(iter(_sound))]
+    return cost
 
 
 class CompiledSchema:
-    """One schema, ready to check values."""
+    """One schema, ready to check values.
+
+    Attributes:
+        cost: What its patterns cost, in bytes of memory.
+    """
 
     def __init__(self, schema: JsonObject) -> None:
         """Compile.
 
         Raises:
-            SchemaError: It is not JSON Schema 2020-12, refers to something outside itself, or is
-                too large.
+            SchemaError: It is not JSON Schema 2020-12, or refers to something outside itself.
+            SchemaCostError: It is too large, or would cost too much.
         """
+        _bounded_json(schema)
+        parts = Subschemas(schema)
+        costs = _costs(parts)
         self._schema = schema
-        self._alternatives, self._recursive = _check_bounds(schema)
+        self._alternatives, self._recursive = parts.alternatives, parts.recursive
+        self.cost = sum(costs.values())
+        self._limits = patterns.engine_options(max((DIALECT_COST, *costs.values())))
         try:
-            self._validator = jsonschema_rs.Draft202012Validator(schema, **_OPTIONS)
+            self._validator = jsonschema_rs.Draft202012Validator(
+                schema, pattern_options=self._limits, offline=OFFLINE
+            )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-            raise SchemaError(f"the schema does not compile: {_shorten(error)}") from error
+            raise SchemaError(f"the schema does not compile: {_placed(error)}") from error
 
     def errors(self, value: Any) -> list[str]:
         """Return what is wrong with a value, one sentence each, at most `MAX_ERRORS`.
@@ -140,13 +152,23 @@ class CompiledSchema:
         for name in self._schema.get("properties", {}):
             if name not in value:
                 continue
-            part = self._parts.get(f"#/properties/{name.replace('~', '~0').replace('/', '~1')}")
-            if part is not None and not part.is_valid(value[name]):
+            if not self._properties.is_valid({name: value[name]}):
                 yield f"{_cut(name)}: the value does not match the schema"
 
     @cached_property
-    def _parts(self) -> jsonschema_rs.ValidatorMap:
-        return jsonschema_rs.validator_map_for(self._schema, **_OPTIONS)
+    def _properties(self) -> jsonschema_rs.Draft202012Validator:
+        """Checks an object of one property, and only against what the schema says of that one."""
+        registry = jsonschema_rs.Registry([(_SELF, self._schema)])
+        properties = {
+            name: {"$ref": f"{_SELF}#/properties/{quote(pointer_part(name))}"}
+            for name in self._schema["properties"]
+        }
+        return jsonschema_rs.Draft202012Validator(
+            {"properties": properties},
+            registry=registry,
+            pattern_options=self._limits,
+            offline=OFFLINE,
+        )
 
 
 def _weight_and_depth(value: Any) -> tuple[int, int]:
@@ -158,7 +180,7 @@ def _weight_and_depth(value: Any) -> tuple[int, int]:
         weight += sum(len(node) // 100 for node in level if isinstance(node, str))
         weight += sum(len(node) for node in level if isinstance(node, dict | list))
         if weight <= MAX_EXPLAINING:
-            level = [child for node in level for child in _children(node)]
+            level = [child for node in level for child in children(node)]
     return weight, depth
 
 
@@ -169,6 +191,13 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
     return f"{'.'.join(str(part) for part in error.instance_path)}: {message}"
 
 
+def _placed(error: Exception) -> str:
+    """Return an error of compiling a schema, with the place in the schema if that is known."""
+    path = getattr(error, "instance_path", None) or ()
+    place = "".join(f"/{pointer_part(str(part))}" for part in path)
+    return f"{shown('#' + place)}: {_shorten(error)}" if place else _shorten(error)
+
+
 def _shorten(error: Exception) -> str:
     return _cut(getattr(error, "message", "") or str(error))
 
@@ -177,100 +206,79 @@ def _cut(text: str) -> str:
     return text if len(text) <= MAX_ERROR_LENGTH else text[:MAX_ERROR_LENGTH] + "…"
 
 
-def _check_bounds(schema: JsonObject) -> tuple[int, bool]:
-    """Refuse what is too large; return how many alternatives there are, and if any recurs."""
-    dialect = schema.get("$schema", DIALECT)
-    if not isinstance(dialect, str) or dialect.rstrip("#") != DIALECT:
-        raise SchemaError(f"the dialect {dialect!r} is not supported, use {DIALECT}")
-    if _depth(schema) > MAX_SCHEMA_DEPTH:
-        raise SchemaError(_TOO_DEEP)
-    if len(json.dumps(schema)) > MAX_SCHEMA_BYTES:
-        raise SchemaError(f"the schema is larger than {MAX_SCHEMA_BYTES} bytes")
-    expansion = _Expansion(schema)
-    try:
-        expanded, alternatives = expansion.measure(schema)
-    except RecursionError as error:
-        raise SchemaError("the schema's references form too long a chain") from error
-    if expanded > MAX_EXPANDED_NODES:
-        raise SchemaError(
-            f"the schema holds more than {MAX_EXPANDED_NODES} subschemas once its references are"
-            " followed"
+def _bounded_json(schema: JsonObject) -> str:
+    """Return a schema as JSON, after a look at its depth and size."""
+    place = _too_deep(schema)
+    if place is not None:
+        raise SchemaCostError(
+            f"{shown(place)}: the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels: move "
+            "part of it to $defs, and refer to that"
         )
-    return alternatives, expansion.recursive
+    text = json.dumps(schema)
+    if len(text) > MAX_SCHEMA_BYTES:
+        raise SchemaCostError(
+            f"the schema has {len(text)} bytes, and at most {MAX_SCHEMA_BYTES} are allowed: leave "
+            "to the backend some of what it checks itself"
+        )
+    return text
 
 
-def _children(node: Any) -> Iterator[Any]:
-    if isinstance(node, dict):
-        yield from node.values()
-    elif isinstance(node, list):
-        yield from node
-
-
-def _depth(schema: Any) -> int:
-    depth, level = 0, [schema]
+def _too_deep(schema: JsonObject) -> str | None:
+    """Return the place of an object or list that is nested too deep."""
+    depth = 0
+    level: list[Any] = [schema]
     while level and depth <= MAX_SCHEMA_DEPTH:
         depth += 1
-        level = [child for node in level for child in _children(node) if child]
-    return depth
+        level = [
+            child for node in level for child in children(node) if isinstance(child, dict | list)
+        ]
+    return _place_at(schema, depth) if depth > MAX_SCHEMA_DEPTH else None
 
 
-def _own_alternatives(node: Any) -> int:
-    if not isinstance(node, dict):
-        return 0
-    several = (node[keyword] for keyword in _ALTERNATIVES if keyword in node)
-    return sum(len(schemas) for schemas in several if isinstance(schemas, dict | list)) + sum(
-        keyword in node for keyword in _CONDITIONS
-    )
+def _place_at(schema: JsonObject, depth: int) -> str:
+    """Return the place of the first object or list that stands at a depth."""
+    pending: list[tuple[int, str, Any]] = [(1, "#", schema)]
+    while pending:
+        level, place, node = pending.pop()
+        if level == depth:
+            return place
+        named = node.items() if isinstance(node, dict) else enumerate(node)
+        pending += [
+            (level + 1, f"{place}/{pointer_part(str(name))}", child)
+            for name, child in named
+            if isinstance(child, dict | list)
+        ]
+    raise AssertionError("something stands at this depth")
 
 
-class _Expansion:
-    """Counts the nodes of a schema with local references followed, each cycle once.
+def _costs(parts: Subschemas) -> dict[str, int]:
+    """Return what each different `pattern` of a schema costs."""
+    costs: dict[str, int] = {}
+    total = 0
+    for place, pattern in _patterns(parts):
+        if pattern in costs:
+            continue
+        try:
+            costs[pattern] = patterns.cost(pattern)
+        except PatternCostError as error:
+            raise SchemaCostError(f"{shown(place)} {error}") from error
+        except PatternError as error:
+            raise SchemaError(f"{shown(place)} {error}") from error
+        total += costs[pattern]
+        if total > MAX_PATTERNS_COST:
+            raise SchemaCostError(
+                f"{shown(place)}: up to here the schema's patterns would take {mebibytes(total)} "
+                f"when compiled, and at most {mebibytes(MAX_PATTERNS_COST)} are allowed: repeat "
+                "less, or bound lengths with maxLength instead of repeat counts"
+            )
+    return costs
 
-    Attributes:
-        recursive: Whether a cycle was met.
-    """
 
-    def __init__(self, schema: JsonObject) -> None:
-        self._root = schema
-        self._known: dict[int, tuple[int, int]] = {}
-        self._open: set[int] = set()
-        self.recursive = False
-
-    def measure(self, node: Any) -> tuple[int, int]:
-        """Return the nodes of a part, and the alternatives among them."""
-        if not isinstance(node, dict | list):
-            return 0, 0
-        known = self._known.get(id(node))
-        if known is not None:
-            self.recursive = self.recursive or id(node) in self._open
-            return known
-        self._known[id(node)] = (1, 0)  # what a cycle that comes back here counts
-        self._open.add(id(node))
-        nodes, alternatives = 1, _own_alternatives(node)
-        for child in (*_children(node), self._referred(node)):
-            more_nodes, more_alternatives = self.measure(child)
-            nodes += more_nodes
-            alternatives += more_alternatives
-        self._open.remove(id(node))
-        limit = MAX_EXPANDED_NODES + 1
-        self._known[id(node)] = (min(nodes, limit), min(alternatives, limit))
-        return self._known[id(node)]
-
-    def _referred(self, node: Any) -> Any:
-        reference = node.get("$ref") if isinstance(node, dict) else None
-        return self._target(reference) if isinstance(reference, str) else None
-
-    def _target(self, reference: str) -> Any:
-        """Follow a JSON pointer in this document; other references are not expanded."""
-        if not reference.startswith("#"):
-            return None
-        node: Any = self._root
-        for raw in filter(None, reference[1:].split("/")):
-            part = raw.replace("~1", "/").replace("~0", "~")
-            if isinstance(node, dict):
-                node = node.get(part)
-            elif isinstance(node, list) and part.isdecimal() and int(part) < len(node):
-                node = node[int(part)]
-            else:
-                return None
-        return node
+def _patterns(parts: Subschemas) -> Iterator[tuple[str, str]]:
+    """Yield the regular expressions of a schema, and where they stand."""
+    for part in parts:
+        pattern, properties = part.node.get("pattern"), part.node.get("patternProperties")
+        if isinstance(pattern, str):
+            yield f"{part.place}/pattern", pattern
+        for name in properties if isinstance(properties, Mapping) else ():
+            yield f"{part.place}/patternProperties/{pointer_part(name)}", name

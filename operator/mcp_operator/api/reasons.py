@@ -27,6 +27,10 @@ class Reason(StrEnum):
     ACCEPTED = "Accepted", "The spec is valid."
     INVALID = "Invalid", "The spec passed admission but is still wrong; the message says where."
     INVALID_SCHEMA = "InvalidSchema", "An input or output schema is not JSON Schema 2020-12."
+    SCHEMA_TOO_COMPLEX = (
+        "SchemaTooComplex",
+        "An input or output schema would take too much memory or time; the message says where.",
+    )
     UNDECLARED_ARGUMENT = (
         "UndeclaredArgument",
         "A path or an argument mapping names something that the input schema does not declare.",

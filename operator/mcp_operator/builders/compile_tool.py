@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from mcp_operator.api.catalog import Argument, JsonObject, ResponseMapping, SourceRef, ToolEntry
-from mcp_operator.api.jsonschema import SchemaError, check
+from mcp_operator.api.jsonschema import SchemaCostError, SchemaError, check
+from mcp_operator.api.patterns import mebibytes
 from mcp_operator.api.places import NOT_FOR_ARGUMENTS, has_fields
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTool
@@ -31,6 +32,11 @@ from mcp_operator.core.meta import Key
 
 BODYLESS = frozenset({"GET", "DELETE"})
 """Methods whose arguments go into the query: RFC 9110 §9.3 gives their bodies no meaning."""
+
+
+MAX_PATTERNS_COST = 32 * 1024 * 1024
+"""What the `pattern`s of all tools of one object may cost together, in bytes of a gateway's memory:
+128 tools of ten ordinary ones each."""
 
 
 def tool_definitions(tool: MCPTool) -> tuple[ToolDefinition, ...]:
@@ -68,12 +74,13 @@ def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
     """
     entries, findings = [], []
     referrer = Referrer("MCPTool", tool.namespace, facts)
+    budget = _Budget()
     definitions = tool_definitions(tool)
     for definition in definitions:
         if not definition.enabled:
             continue
         try:
-            entries.append(_entry(definition, tool, referrer))
+            entries.append(_entry(definition, tool, referrer, budget))
         except FaultError as error:
             findings.append(_located(error.finding, definition, tool))
     if not any(definition.enabled for definition in definitions):
@@ -112,11 +119,36 @@ def _located(finding: Finding, definition: ToolDefinition, tool: MCPTool) -> Fin
     return Finding(finding.condition, finding.reason, message, finding.blocking)
 
 
-def _entry(definition: ToolDefinition, tool: MCPTool, referrer: Referrer) -> ToolEntry:
+class _Budget:
+    """What the patterns of one object may yet cost."""
+
+    def __init__(self) -> None:
+        self._spent = 0
+
+    def spend(self, cost: int) -> None:
+        """Take in the schemas of another tool.
+
+        Raises:
+            InvalidError: They cost more than is left, which stays for others.
+        """
+        if self._spent + cost > MAX_PATTERNS_COST:
+            raise InvalidError(
+                Reason.SCHEMA_TOO_COMPLEX,
+                "up to this one, the patterns of the object's tools would take "
+                f"{mebibytes(self._spent + cost)} when compiled, and at most "
+                f"{mebibytes(MAX_PATTERNS_COST)} are allowed: divide the tools among objects",
+            )
+        self._spent += cost
+
+
+def _entry(
+    definition: ToolDefinition, tool: MCPTool, referrer: Referrer, budget: _Budget
+) -> ToolEntry:
     schema = _input_schema(definition)
-    _compile(schema, "inputSchema")
+    cost = _compile(schema, "inputSchema")
     if definition.output_schema is not None:
-        _compile(definition.output_schema, "outputSchema")
+        cost += _compile(definition.output_schema, "outputSchema")
+    budget.spend(cost)
     backend = compile_backend(_call(definition, _arguments(definition, schema)), referrer)
     response = definition.response
     annotations = definition.annotations
@@ -182,13 +214,16 @@ def _input_schema(definition: ToolDefinition) -> JsonObject:
     return schema | ({"required": list(fillers.values())} if fillers else {})
 
 
-def _compile(schema: JsonObject, where: str) -> None:
+def _compile(schema: JsonObject, where: str) -> int:
+    """Return what the patterns of a schema cost."""
     if schema.get("type") != "object" and where == "inputSchema":
         raise InvalidError(
             Reason.INVALID_SCHEMA, f'{where}: the root must have type: "object", as MCP asks'
         )
     try:
-        check(schema)
+        return check(schema)
+    except SchemaCostError as error:
+        raise InvalidError(Reason.SCHEMA_TOO_COMPLEX, f"{where}: {error}") from error
     except SchemaError as error:
         raise InvalidError(Reason.INVALID_SCHEMA, f"{where}: {error}") from error
 

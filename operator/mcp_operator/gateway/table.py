@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from mcp_operator.api.catalog import (
     Catalog,
@@ -17,11 +17,18 @@ from mcp_operator.api.catalog import (
     ServerSettings,
     ToolEntry,
 )
-from mcp_operator.api.jsonschema import CompiledSchema, SchemaError
+from mcp_operator.api.jsonschema import CompiledSchema, SchemaCostError, SchemaError
+from mcp_operator.api.patterns import mebibytes
 from mcp_operator.api.uritemplates import TemplateError, UriTemplate
 from mcp_operator.core.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
+
+MAX_PATTERNS_COST: Final = 128 * 1024 * 1024
+"""What the `pattern`s of a catalog may cost together, in bytes of memory."""
+
+FREE_PATTERNS_COST: Final = 256 * 1024
+"""What those of one tool may cost uncounted, so that ten thousand ordinary tools find room."""
 
 
 class Table:
@@ -48,6 +55,7 @@ class Table:
         self.shards = shards
         rejected: dict[str, str] = {}
         tools: dict[str, ToolEntry] = {}
+        self._spent = 0
         self._inputs: dict[str, CompiledSchema] = {}
         self._outputs: dict[str, CompiledSchema] = {}
         for tool in catalog.tools:
@@ -79,9 +87,23 @@ class Table:
 
     def _compile_tool(self, tool: ToolEntry) -> None:
         inputs = CompiledSchema(tool.input_schema)
-        if tool.output_schema is not None:
-            self._outputs[tool.name] = CompiledSchema(tool.output_schema)
+        outputs = CompiledSchema(tool.output_schema) if tool.output_schema is not None else None
+        self._spend(inputs.cost + (outputs.cost if outputs else 0))
         self._inputs[tool.name] = inputs
+        if outputs:
+            self._outputs[tool.name] = outputs
+
+    def _spend(self, cost: int) -> None:
+        """Take in what the patterns of a tool cost, if there is room for it."""
+        if cost <= FREE_PATTERNS_COST:
+            return
+        if self._spent + cost > MAX_PATTERNS_COST:
+            raise SchemaCostError(
+                f"its patterns take {mebibytes(cost)} when compiled, and of the "
+                f"{mebibytes(MAX_PATTERNS_COST)} that those of a server may take, other tools have "
+                f"{mebibytes(self._spent)}: repeat less in patterns, or use another MCPServer"
+            )
+        self._spent += cost
 
     def match(self, uri: str) -> tuple[ResourceEntry, dict[str, str]] | None:
         """Find the resource of a URI and the values of its template variables."""

@@ -37,6 +37,7 @@ _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
         ("headers",),
     ),
     Reason.INVALID_SCHEMA: (("inputSchema",), ("outputSchema",)),
+    Reason.SCHEMA_TOO_COMPLEX: (("inputSchema",), ("outputSchema",)),
     Reason.UNDECLARED_ARGUMENT: (("path",), ("service", "path"), ("uriTemplate",)),
     Reason.UNDECLARED_VARIABLE: (("template",), ("messages",)),
     Reason.DUPLICATE_NAME: (("name",), ("content", "uri"), ("contentFrom", "uri")),
@@ -45,6 +46,9 @@ _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
 
 _ENTRY: Final = re.compile(r"(tools|operations)\[([^\]]+)\]: ")
 """How a finding begins that is about one entry of a list."""
+
+_IN_SCHEMA: Final = re.compile(r"(inputSchema|outputSchema): (?:the schema [a-z ]+: )?#(/[^\s:]*)")
+"""How a finding begins, but for its entry, that is about a place in a schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,21 @@ def _problem(document: Document, finding: Finding, entry: str = "") -> FileProbl
         for tail in _FIELDS.get(finding.reason, ())
     ]
     path = next((path for path in candidates if path in document.lines), base)
+    if found := _IN_SCHEMA.search(finding.message):
+        path = _down(document, (*base, found[1]), found[2])
     return document.problem(path, Problem(path, "").field, finding.message)
+
+
+def _down(document: Document, path: FieldPath, pointer: str) -> FieldPath:
+    """Follow a JSON pointer (RFC 6901) as far as it leads."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        steps: list[str | int] = [name, *([int(name)] if name.isdecimal() else [])]
+        below = [(*path, step) for step in steps if (*path, step) in document.lines]
+        if not below:
+            break
+        path = below[0]
+    return path
 
 
 def _index(document: Document, section: str, label: str) -> int:

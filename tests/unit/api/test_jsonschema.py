@@ -8,8 +8,8 @@ import pytest
 
 from bench.yardstick import yardstick
 from mcp_operator.api import jsonschema
+from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.jsonschema import (
-    BACKTRACK_LIMIT,
     MAX_ERRORS,
     MAX_SCHEMA_BYTES,
     CompiledSchema,
@@ -82,7 +82,7 @@ async def test_no_reference_is_fetched(scheme: str, keyword: str) -> None:
     async with await asyncio.start_server(count, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         address = "/etc/hostname" if scheme == "file" else f"{host}:{port}/schema"
-        with pytest.raises(SchemaError, match="does not compile"):
+        with pytest.raises(SchemaError, match="leads out of the schema, and nothing is fetched"):
             await asyncio.to_thread(CompiledSchema, {keyword: f"{scheme}://{address}"})
     assert connections == 0
 
@@ -100,7 +100,10 @@ async def test_no_reference_is_fetched(scheme: str, keyword: str) -> None:
         nested(40),
         {"description": "x" * MAX_SCHEMA_BYTES},
         doubling(20),
-        {"$defs": {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(3000)}},
+        {
+            "$defs": {f"d{n}": {"$ref": f"#/$defs/d{n + 1}"} for n in range(3000)},
+            "$ref": "#/$defs/d0",
+        },
     ],
     ids=lambda schema: str(schema)[:40],
 )
@@ -120,7 +123,13 @@ def test_a_schema_that_was_found_sound_is_not_compiled_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compiled: list[Any] = []
-    monkeypatch.setattr(jsonschema, "CompiledSchema", compiled.append)
+
+    class Counted(CompiledSchema):
+        def __init__(self, schema: JsonObject) -> None:
+            compiled.append(schema)
+            super().__init__(schema)
+
+    monkeypatch.setattr(jsonschema, "CompiledSchema", Counted)
     monkeypatch.setattr(jsonschema, "MAX_SOUND", 2)
     monkeypatch.setattr(jsonschema, "_sound", {})
     for number in (1, 1, 2, 1, 3, 3, 1):  # the third makes the first be forgotten
@@ -157,7 +166,7 @@ def test_references_within_the_schema_and_cycles_are_fine() -> None:
 def test_no_pattern_takes_long(pattern: str, value: str) -> None:
     schema = CompiledSchema({"pattern": pattern})
     assert schema.errors(value)
-    assert work_to_check(schema, value) < WORST_VALIDATION, BACKTRACK_LIMIT
+    assert work_to_check(schema, value) < WORST_VALIDATION
 
 
 def test_a_pattern_may_look_around() -> None:

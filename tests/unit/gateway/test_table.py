@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mcp_operator.gateway import table as tables
 from mcp_operator.gateway.table import Changes, Current, Table
 from support.entries import backend, catalog, prompt, resource, tool
 
@@ -61,7 +62,25 @@ def test_a_broken_entry_is_left_out_and_explained() -> None:
     assert list(built.tools) == ["good"]
     assert built.templates == ()
     assert set(built.rejected) == {"tool bad", "tool worse", "resource odd"}
-    assert "does not compile" in built.rejected["tool bad"]
+    assert "leads out of the schema" in built.rejected["tool bad"]
+
+
+def test_the_patterns_of_a_catalog_share_a_bound_on_what_they_cost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tables, "MAX_PATTERNS_COST", 10 * 2**20)
+    large = {"type": "object", "properties": {"a": {"pattern": r"^\pL{60}$"}}}
+    small = {"type": "object", "properties": {"a": {"pattern": "^[a-z]{9}$"}}}
+    built = table(
+        *(tool(f"large-{n}", input_schema=large) for n in range(4)),
+        *(tool(f"small-{n}", output_schema=small) for n in range(3)),
+    )
+    assert list(built.tools) == ["large-0", "large-1", "large-2", "small-0", "small-1", "small-2"]
+    assert built.rejected == {
+        "tool large-3": "its patterns take 3.3 MiB when compiled, and of the 10 MiB that those of "
+        "a server may take, other tools have 9.9 MiB: repeat less in patterns, or use another "
+        "MCPServer"
+    }
 
 
 def test_the_first_table_changes_what_it_holds() -> None:

@@ -152,7 +152,26 @@ def test_services_are_not_missed_where_the_files_hold_none(tmp_path: Path) -> No
 
 def test_a_schema_that_does_not_compile_is_told(tmp_path: Path) -> None:
     (problem,) = told(check(tmp_path, TOOL.replace("type: integer", "type: whole")))
-    assert problem.startswith("10:spec.inputSchema: ")
+    assert problem.startswith("13:spec.inputSchema.properties.id.type: inputSchema: the schema ")
+    (problem,) = told(check(tmp_path, TOOL.replace("type: object", "type: array")))
+    assert problem.startswith("10:spec.inputSchema: inputSchema: the root must have type")
+
+
+@pytest.mark.parametrize("field", ["inputSchema", "outputSchema"])
+def test_a_schema_that_would_cost_too_much_is_told_at_its_place(tmp_path: Path, field: str) -> None:
+    head = TOOL[: TOOL.index("  inputSchema")].replace("/{id}", "")
+    schema = (
+        f"  {field}:\n    type: object\n    properties:\n      a/b:\n        anyOf:\n"
+        "        - {}\n        - pattern: a{9999999}\n"
+    )
+    (problem,) = told(check(tmp_path, head + schema))
+    assert problem == (
+        f"16:spec.{field}.properties[a/b].anyOf[1].pattern: {field}: "
+        "#/properties/a~1b/anyOf/1/pattern would take 183.1 MiB when compiled, and at most 6 MiB "
+        "are allowed: repeat less, or bound the length with maxLength instead of a repeat count"
+    )
+    (problem,) = told(check(tmp_path, head + schema.replace("a/b", "a b")))
+    assert problem.startswith(f"12:spec.{field}.properties: {field}: #/properties/a b/anyOf/1/")
 
 
 def test_a_path_variable_that_the_schema_lacks_is_told(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""Schemas that would cost too much, and what becomes of the tools that have them."""
+
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.compile_tool import compile_tool
+from support.compiled import facts, tool
+
+
+@pytest.mark.parametrize("field", ["inputSchema", "outputSchema"])
+def test_a_schema_that_would_cost_too_much_is_not_accepted(field: str) -> None:
+    schema = {"type": "object", "patternProperties": {r"^\pL{200}$": {}}}
+    compiled = compile_tool(tool(**{field: schema}), facts())
+    assert compiled.entries == ()
+    [finding] = compiled.findings
+    assert (finding.condition, finding.reason) == (
+        ConditionType.ACCEPTED,
+        Reason.SCHEMA_TOO_COMPLEX,
+    )
+    assert finding.message.startswith(
+        f"{field}: #/patternProperties/^\\pL{{200}}$ would take 11 MiB when compiled, and at most "
+    )
+
+
+def test_the_schemas_of_one_object_share_a_bound_on_what_their_patterns_cost() -> None:
+    large = {"type": "object", "properties": {"a": {"pattern": r"^\pL{80}$"}}}
+    small = {"type": "object", "properties": {"a": {"pattern": "^[a-z]{9}$"}}}
+    entries = [{"name": f"large-{n}", "inputSchema": large} for n in range(9)]
+    entries += [
+        {"name": f"both-{n}", "inputSchema": small, "outputSchema": small} for n in range(9)
+    ]
+    compiled = compile_tool(tool(tools=entries), facts())
+
+    served = [entry.name for entry in compiled.entries]
+    assert served == [f"large-{n}" for n in range(7)] + [f"both-{n}" for n in range(9)]
+    assert [(finding.reason, finding.blocking) for finding in compiled.findings] == [
+        (Reason.SCHEMA_TOO_COMPLEX, True)
+    ] * 2
+    assert compiled.findings[0].message == (
+        "tools[large-7]: up to this one, the patterns of the object's tools would take 35.1 MiB "
+        "when compiled, and at most 32 MiB are allowed: divide the tools among objects"
+    )
