@@ -1,4 +1,4 @@
-"""The lease behind a faulty network: never do two lead, and no writer takes the leader's turn."""
+"""The lease behind a faulty network: two never lead at once, and writes do not delay renewals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Two replicas that always have something to write, and what keeps the wrong one from it."""
+"""Two replicas that always have something to write: only the one that holds the lease writes."""
 
 from __future__ import annotations
 
@@ -13,58 +13,59 @@ from pathlib import Path
 import pytest
 
 from faults.actions import hang
-from faults.crew import KEPT_LEASE, Crew
 from faults.proxy import FaultProxy, fault_proxy
+from faults.replicas import KEPT_LEASE, Replicas
 from mcp_operator.runtime.leader import LEASES
 from support.controlplane import Cluster, ControlPlane
 from support.editing import editing
+from support.lease_audit import writes_without_lease
 from support.operator_process import OperatorProcess
 from support.shop import Shop
-from support.turns import out_of_turn
 from support.waiting import eventually
 
 ROUNDS = 3
 
 SHORT_LEASE, LONGER_LEASE = 10, 30
-"""Seconds of leases that have to expire. The longer one is for tests that fail if the leader loses
-its lease before that, as it does when the machine lets it renew nothing for 0.8 times as long."""
+"""Seconds of leases that have to expire. A leader that the machine keeps from renewing its lease
+for 0.8 of that time loses it; tests that would fail then use the longer one."""
 
 TOOLS = [f"tool-{number}" for number in range(4)]
 
 
 @pytest.fixture
 def lease_seconds() -> int:
-    """Return how long a lease lasts; a test that keeps it asks for a longer one."""
+    """The duration of a lease in seconds; a test may parametrize it."""
     return SHORT_LEASE
 
 
 @pytest.fixture
-async def crew(control_plane: Cluster, shop: Shop, lease_seconds: int) -> AsyncIterator[Crew]:
+async def replicas(
+    control_plane: Cluster, shop: Shop, lease_seconds: int
+) -> AsyncIterator[Replicas]:
     if not isinstance(control_plane, ControlPlane):
         pytest.skip("the cluster is not ours, so there is no audit log to read")
     await shop.server("red")
     for tool in TOOLS:
         await shop.tool(tool, "red")
-    crew = Crew(control_plane, shop, lease_seconds=lease_seconds)
-    yield crew
-    await crew.stop()
+    replicas = Replicas(control_plane, shop, lease_seconds=lease_seconds)
+    yield replicas
+    await replicas.stop()
 
 
-async def leading(operator: OperatorProcess) -> None:
+async def until_leading(operator: OperatorProcess) -> None:
     await eventually(operator.leads, expected=True)
 
 
-async def watching(standby: OperatorProcess) -> None:
-    """Wait until a standby has seen the lease; it is ready before, when its caches are full.
+async def until_watching(standby: OperatorProcess) -> None:
+    """Wait until a standby has seen the lease, which may be after it has become ready.
 
-    One that has never seen a lease takes whatever it finds free, as the first of all has to.
+    A process that has never seen the lease takes it at once if it is free, as the first one has to.
     """
-
-    await looks(standby, 2)  # counted as each begins
+    await looks(standby, 2)  # each is counted when it begins
 
 
 async def looks(standby: OperatorProcess, number: int) -> None:
-    """Wait until a standby has begun to read the lease so many times more."""
+    """Wait until a standby has read the lease so many more times."""
 
     async def counted() -> float:
         samples = await standby.samples("leader_election_slowpath_total")
@@ -77,61 +78,61 @@ async def looks(standby: OperatorProcess, number: int) -> None:
     await eventually(enough, expected=True)
 
 
-async def working(crew: Crew, user: str) -> None:
-    await eventually(functools.partial(crew.wrote, user), expected=True)
+async def until_writing(replicas: Replicas, user: str) -> None:
+    await eventually(functools.partial(replicas.wrote, user), expected=True)
 
 
 async def test_a_leader_that_is_frozen_at_any_moment_writes_nothing_after_another_has_led(
-    crew: Crew, shop: Shop
+    replicas: Replicas, shop: Shop
 ) -> None:
-    leader = await crew.start()
-    await leading(leader)
+    leader = await replicas.start()
+    await until_leading(leader)
     async with editing(shop, TOOLS):
         for _ in range(ROUNDS):
-            await working(crew, crew.users[-1])
-            standby = await crew.start()
+            await until_writing(replicas, replicas.users[-1])
+            standby = await replicas.start()
             await asyncio.sleep(random.uniform(0, 0.5))  # noqa: S311  # any moment will do
             leader.freeze()
-            await leading(standby)
-            await working(crew, crew.users[-1])
+            await until_leading(standby)
+            await until_writing(replicas, replicas.users[-1])
             leader.thaw()
             assert await leader.ended() != 0
             leader = standby
-    assert out_of_turn(await crew.writes()) == []
+    assert writes_without_lease(await replicas.writes()) == []
 
 
 async def test_the_write_that_was_next_when_the_leader_was_frozen_is_never_sent(
-    crew: Crew, shop: Shop, tmp_path: Path
+    replicas: Replicas, shop: Shop, tmp_path: Path
 ) -> None:
-    leader = await crew.start(tamper=tmp_path)
-    await leading(leader)
-    await working(crew, crew.users[0])
-    standby = await crew.start()
+    leader = await replicas.start(tamper=tmp_path)
+    await until_leading(leader)
+    await until_writing(replicas, replicas.users[0])
+    standby = await replicas.start()
     async with editing(shop, TOOLS):
         freeze = tmp_path / "freeze"
         freeze.touch()
         await eventually(functools.partial(asyncio.to_thread, freeze.exists), expected=False)
-        await leading(standby)
-        await working(crew, crew.users[1])
+        await until_leading(standby)
+        await until_writing(replicas, replicas.users[1])
         leader.thaw()
         assert await leader.ended() != 0
-    assert out_of_turn(await crew.writes()) == []
+    assert writes_without_lease(await replicas.writes()) == []
 
 
 @pytest.mark.parametrize("how", ["hangs", "refuses"])
 async def test_a_leader_that_is_cut_off_writes_nothing_after_another_has_led(
-    crew: Crew, shop: Shop, tmp_path: Path, how: str
+    replicas: Replicas, shop: Shop, tmp_path: Path, how: str
 ) -> None:
-    async with fault_proxy(tmp_path, crew.enlist()) as proxy, editing(shop, TOOLS):
-        leader = await crew.start(proxy.kubeconfig)
-        await leading(leader)
-        await working(crew, crew.users[0])
-        standby = await crew.start()
+    async with fault_proxy(tmp_path, replicas.add_user()) as proxy, editing(shop, TOOLS):
+        leader = await replicas.start(proxy.kubeconfig)
+        await until_leading(leader)
+        await until_writing(replicas, replicas.users[0])
+        standby = await replicas.start()
         await cut_off(proxy, how)
-        await leading(standby)
+        await until_leading(standby)
         assert await leader.ended() != 0
-        await working(crew, crew.users[1])
-    assert out_of_turn(await crew.writes()) == []
+        await until_writing(replicas, replicas.users[1])
+    assert writes_without_lease(await replicas.writes()) == []
 
 
 async def cut_off(proxy: FaultProxy, how: str) -> None:
@@ -146,83 +147,83 @@ async def cut_off(proxy: FaultProxy, how: str) -> None:
 @pytest.mark.parametrize("lease_seconds", [KEPT_LEASE], ids=["kept"])
 @pytest.mark.parametrize("how", ["deleted", "emptied"])
 async def test_a_leader_whose_lease_vanishes_takes_it_back_and_no_other_does(
-    crew: Crew, shop: Shop, how: str
+    replicas: Replicas, shop: Shop, how: str
 ) -> None:
-    leader = await crew.start()
-    await leading(leader)
-    await watching(await crew.start())
+    leader = await replicas.start()
+    await until_leading(leader)
+    await until_watching(await replicas.start())
     async with editing(shop, TOOLS):
         for _ in range(5):
             if how == "deleted":
-                await shop.client.delete(LEASES, crew.lease)
+                await shop.client.delete(LEASES, replicas.lease)
             else:
-                await crew.edit_lease(holderIdentity="")
-            await eventually(functools.partial(holder, crew, shop), crew.users[0])
+                await replicas.edit_lease(holderIdentity="")
+            await eventually(functools.partial(holder, replicas, shop), replicas.users[0])
     assert await leader.leads()
-    assert {write.user for write in await crew.writes()} == {crew.users[0]}
+    assert {write.user for write in await replicas.writes()} == {replicas.users[0]}
 
 
-async def holder(crew: Crew, shop: Shop) -> str:
-    lease = await shop.find(LEASES, crew.lease.name)
+async def holder(replicas: Replicas, shop: Shop) -> str:
+    lease = await shop.find(LEASES, replicas.lease.name)
     return str((lease or {}).get("spec", {}).get("holderIdentity", ""))
 
 
 @pytest.mark.parametrize("lease_seconds", [LONGER_LEASE], ids=["longer"])
 @pytest.mark.parametrize("by", ["a stranger", "the standby"])
 async def test_a_leader_that_is_robbed_of_its_lease_stops_before_another_begins(
-    crew: Crew, shop: Shop, by: str
+    replicas: Replicas, shop: Shop, by: str
 ) -> None:
-    leader = await crew.start()
-    await leading(leader)
-    standby = await crew.start()
+    leader = await replicas.start()
+    await until_leading(leader)
+    standby = await replicas.start()
     async with editing(shop, TOOLS):
-        await working(crew, crew.users[0])
-        thief = "a stranger" if by == "a stranger" else crew.users[1]
-        await crew.edit_lease(holderIdentity=thief)
+        await until_writing(replicas, replicas.users[0])
+        thief = "a stranger" if by == "a stranger" else replicas.users[1]
+        await replicas.edit_lease(holderIdentity=thief)
         assert await leader.ended() != 0
-        stopped = len(await crew.writes())
-        await leading(standby)
-        await working(crew, crew.users[1])
-    found = await crew.writes()
-    assert {write.user for write in found[:stopped]} == {crew.users[0]}
-    assert out_of_turn(found) == []
+        stopped = len(await replicas.writes())
+        await until_leading(standby)
+        await until_writing(replicas, replicas.users[1])
+    found = await replicas.writes()
+    assert {write.user for write in found[:stopped]} == {replicas.users[0]}
+    assert writes_without_lease(found) == []
 
 
 @pytest.mark.parametrize("lease_seconds", [LONGER_LEASE], ids=["longer"])
 async def test_clocks_that_are_set_under_way_move_no_lease(
-    crew: Crew, shop: Shop, tmp_path: Path
+    replicas: Replicas, shop: Shop, tmp_path: Path
 ) -> None:
     clocks = [tmp_path / name / "clock" for name in ("leader", "standby")]
     for clock in clocks:
         clock.parent.mkdir()
-    leader = await crew.start(tamper=clocks[0].parent)
-    await leading(leader)
-    standby = await crew.start(tamper=clocks[1].parent)
+    leader = await replicas.start(tamper=clocks[0].parent)
+    await until_leading(leader)
+    standby = await replicas.start(tamper=clocks[1].parent)
     async with editing(shop, TOOLS):
         for hours in (1, -2):
             for clock, wrong in zip(clocks, (hours, -hours), strict=True):
                 clock.write_text(str(wrong), encoding="utf-8")
-            await renewals(crew, 6)
+            await renewals(replicas, 6)
             await looks(standby, 6)
-            wrong_by = await renewed(crew, shop) - datetime.now(UTC)
+            wrong_by = await renewed(replicas, shop) - datetime.now(UTC)
             assert round(wrong_by / timedelta(hours=1)) == hours
-        assert {write.user for write in await crew.writes()} == {crew.users[0]}
+        assert {write.user for write in await replicas.writes()} == {replicas.users[0]}
         leader.kill()
-        await leading(standby)
-        await working(crew, crew.users[1])
-    assert out_of_turn(await crew.writes()) == []
+        await until_leading(standby)
+        await until_writing(replicas, replicas.users[1])
+    assert writes_without_lease(await replicas.writes()) == []
 
 
-async def renewals(crew: Crew, number: int) -> None:
-    """Wait until the lease has been written so many times more."""
+async def renewals(replicas: Replicas, number: int) -> None:
+    """Wait until the lease has been written so many more times."""
 
     async def enough() -> bool:
-        return len([write for write in await crew.writes() if write.is_lease]) >= wanted
+        return len([write for write in await replicas.writes() if write.is_lease]) >= wanted
 
-    wanted = len([write for write in await crew.writes() if write.is_lease]) + number
+    wanted = len([write for write in await replicas.writes() if write.is_lease]) + number
     await eventually(enough, expected=True)
 
 
-async def renewed(crew: Crew, shop: Shop) -> datetime:
-    lease = await shop.client.get(LEASES, crew.lease)
+async def renewed(replicas: Replicas, shop: Shop) -> datetime:
+    lease = await shop.client.get(LEASES, replicas.lease)
     return datetime.fromisoformat(lease["spec"]["renewTime"])

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from faults.actions import Seen, delay
-from faults.crew import Crew
 from faults.proxy import FaultProxy, fault_proxy
+from faults.replicas import Replicas
 from support.controlplane import Cluster, ControlPlane
+from support.lease_audit import writes_without_lease
 from support.shop import Shop
-from support.turns import out_of_turn
 from support.waiting import eventually
 
 WORKERS = 2
@@ -26,17 +26,17 @@ WRITE_SECONDS = 0.2
 
 
 @pytest.fixture
-async def crew(control_plane: Cluster, shop: Shop) -> AsyncIterator[Crew]:
+async def replicas(control_plane: Cluster, shop: Shop) -> AsyncIterator[Replicas]:
     if not isinstance(control_plane, ControlPlane):
         pytest.skip("the cluster is not ours, so there is no audit log to read")
-    crew = Crew(control_plane, shop)
-    yield crew
-    await crew.stop()
+    replicas = Replicas(control_plane, shop)
+    yield replicas
+    await replicas.stop()
 
 
 @pytest.fixture
-async def proxy(crew: Crew, tmp_path: Path) -> AsyncIterator[FaultProxy]:
-    async with fault_proxy(tmp_path, crew.enlist()) as running:
+async def proxy(replicas: Replicas, tmp_path: Path) -> AsyncIterator[FaultProxy]:
+    async with fault_proxy(tmp_path, replicas.add_user()) as running:
         running.on("PATCH ", delay(WRITE_SECONDS), times=math.inf)
         yield running
 
@@ -55,11 +55,11 @@ def reads_lease(seen: Seen) -> bool:
 
 
 async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease_is_given_back(
-    crew: Crew, shop: Shop, proxy: FaultProxy
+    replicas: Replicas, shop: Shop, proxy: FaultProxy
 ) -> None:
-    operator = await crew.start(proxy.kubeconfig, workers=WORKERS)
+    operator = await replicas.start(proxy.kubeconfig, workers=WORKERS)
     await eventually(operator.leads, expected=True)
-    standby = await crew.start()  # would take the lease as soon as it is free
+    standby = await replicas.start()  # would take the lease as soon as it is free
     for name in SERVERS:
         await shop.server(name)
 
@@ -80,8 +80,8 @@ async def test_what_is_in_progress_is_finished_and_nothing_else_before_the_lease
     assert "PATCH" in stopping
     assert "GET" not in stopping[:-1]  # only who gives it back reads the lease, after all work
     await eventually(standby.leads, expected=True)
-    found = await crew.writes()
-    assert out_of_turn(found) == []
-    *work, release = [w for w in found if w.user == crew.users[0] and "/events" not in w.what]
+    found = await replicas.writes()
+    assert writes_without_lease(found) == []
+    *work, release = [w for w in found if w.user == replicas.users[0] and "/events" not in w.what]
     assert release.is_lease
     assert max(write.done for write in work) < release.came

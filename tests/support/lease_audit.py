@@ -1,7 +1,7 @@
-"""Whose turn it was to write: the writes of several processes, as the API server logged them.
+"""Who held the lease at each write of several processes, as the API server's audit log shows.
 
-Each process has a user of its own. It has its turn from its first write of the lease that went well
-until that of another.
+Each process has a user of its own. It holds the lease from its first successful write of the lease
+until the first such write of another process.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _READS = {"get", "list", "watch"}
 
 @dataclass(frozen=True)
 class Write:
-    """One write that went well.
+    """One write that succeeded.
 
     Attributes:
         user: Who sent it.
-        what: The verb and the path, for a person.
+        what: The verb and the path, to be read by people.
         is_lease: Whether it wrote a lease.
-        came: When the API server had received it.
-        done: When it had answered.
+        came: When the API server received it.
+        done: When the API server answered it.
     """
 
     user: str
@@ -38,7 +38,7 @@ class Write:
 
 
 def writes(log: Path, users: Collection[str]) -> list[Write]:
-    """Return the writes of some users, in the order in which they were answered."""
+    """Return the writes of some users in the order of their answers."""
     found = []
     with log.open(encoding="utf-8") as lines:
         for line in lines:
@@ -49,12 +49,12 @@ def writes(log: Path, users: Collection[str]) -> list[Write]:
     return sorted(found, key=lambda write: write.done)
 
 
-def out_of_turn(found: Collection[Write]) -> list[str]:
-    """Return the writes that came while another had the lease, or before anybody had it."""
-    turns = [write for write in found if write.is_lease]
+def writes_without_lease(found: Collection[Write]) -> list[str]:
+    """Return the writes that came while another process, or none, held the lease."""
+    holders = [write for write in found if write.is_lease]
     late = []
     for write in found:
-        before = [turn.user for turn in turns if turn.done <= write.came]
+        before = [holder.user for holder in holders if holder.done <= write.came]
         if not write.is_lease and before[-1:] != [write.user]:
             late.append(f"{write.came:%H:%M:%S.%f} {write.user}: {write.what}")
     return late

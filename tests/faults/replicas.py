@@ -1,6 +1,7 @@
-"""Replicas of the operator, each a process with a user of its own, and whose turn it was to write.
+"""Replicas of the operator: processes, each with a user of its own, that share a lease.
 
-The API server's audit log decides that, whatever the replicas believe of themselves.
+Which of them held the lease at a write is read from the API server's audit log, whatever the
+replicas believe.
 """
 
 from __future__ import annotations
@@ -11,20 +12,20 @@ from pathlib import Path
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.leader import LEASES
 from support.controlplane import ControlPlane
+from support.lease_audit import Write, writes
 from support.operator_process import OperatorProcess
 from support.shop import Shop
-from support.turns import Write, writes
 
 KEPT_LEASE = 600
-"""Seconds of a lease that no test waits for: it is kept, however busy the machine is."""
+"""Seconds of a lease whose expiry no test waits for: it is kept, however busy the machine is."""
 
 
-class Crew:
-    """Replicas that share a lease, which is in the namespace where they work.
+class Replicas:
+    """Replicas that watch one namespace and keep their lease there.
 
     Attributes:
-        users: Their names, to the API server and in the lease, in the order of their start.
-        lease_seconds: How long a lease lasts that is not renewed.
+        users: Their names in the audit log and in the lease, in the order of their start.
+        lease_seconds: After how long a lease that is not renewed expires.
     """
 
     def __init__(
@@ -39,20 +40,22 @@ class Crew:
         self._shop = shop
         self._started: list[OperatorProcess] = []
 
-    def enlist(self) -> Path:
-        """Return the kubeconfig of the user that the next replica is to be."""
+    def add_user(self) -> Path:
+        """Create a user for the next replica and return its kubeconfig."""
         self.users.append(f"{self._shop.namespace}-{len(self.users)}")
         return self._control_plane.kubeconfig_of(self.users[-1])
 
     async def start(
         self, kubeconfig: Path | None = None, *, workers: int = 4, tamper: Path | None = None
     ) -> OperatorProcess:
-        """Start a replica, as the user who was enlisted last if a kubeconfig is given.
+        """Start a replica and wait until its caches have synced.
 
-        Returns:
-            The replica, when its caches are full.
+        Args:
+            kubeconfig: Of the user that was added last; by default one is added.
+            workers: Reconciliations at a time.
+            tamper: See `OperatorProcess`.
         """
-        kubeconfig = kubeconfig or self.enlist()
+        kubeconfig = kubeconfig or self.add_user()
         namespace = self._shop.namespace
         who = ("--identity", self.users[-1], "--lease-namespace", namespace)
         times = (
@@ -67,11 +70,11 @@ class Crew:
         return operator
 
     async def writes(self) -> list[Write]:
-        """Return what they have written so far."""
+        """Return what the replicas have written so far."""
         return await asyncio.to_thread(writes, self._log, self.users)
 
     async def wrote(self, user: str) -> bool:
-        """Tell whether a user has written anything but the lease."""
+        """Return whether a user has written anything but the lease."""
         return any(w.user == user and not w.is_lease for w in await self.writes())
 
     async def edit_lease(self, **change: object) -> Object:
