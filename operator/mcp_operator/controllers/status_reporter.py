@@ -8,7 +8,7 @@ from typing import Any
 from mcp_operator.api.conditions import Condition, ConditionType, merge, transitions
 from mcp_operator.api.reasons import Reason
 from mcp_operator.core.clock import Clock, rfc3339
-from mcp_operator.core.compare import alike
+from mcp_operator.core.compare import semantically_equal
 from mcp_operator.core.meta import Object, Resource, generation_of
 from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
@@ -82,7 +82,7 @@ class StatusReporter:
         status |= {"observedGeneration": generation, "conditions": merged}
         if stamp:
             status[stamp] = current.get(stamp, "")
-            if not alike(status, current):
+            if not semantically_equal(status, current):
                 status[stamp] = self.now()
         written = await self._writer.write(resource, raw, status)
         if written:

@@ -1,1 +1,1 @@
-"""What every layer shares and that does no I/O: metadata, errors, time, logs, metrics, tasks."""
+"""Code without I/O that every layer shares: metadata, errors, time, logs, metrics and tasks."""

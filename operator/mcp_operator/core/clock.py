@@ -1,7 +1,7 @@
 """Wall-clock time as an injected value.
 
-Durations are measured with the event loop's own monotonic `loop.time()`, which tests run in virtual
-time. Only timestamps that leave the process (status, leases, events) come from here.
+Durations are measured with the event loop's monotonic `loop.time()`, which is virtual in tests.
+Only timestamps that leave the process (status, leases, events) come from here.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the wall-clock time."""
+    """A source of wall-clock time."""
 
     def now(self) -> datetime:
-        """Return the time, aware and in UTC."""
+        """Return the current time in UTC, timezone-aware."""
         ...
 
 
 class SystemClock:
-    """The machine's clock."""
+    """The system clock."""
 
     def now(self) -> datetime:
-        """Return the time, aware and in UTC."""
+        """Return the current time in UTC, timezone-aware."""
         return datetime.now(UTC)
 
 

@@ -1,9 +1,9 @@
-"""Does a live object have everything that was applied to it?
+"""Compares live objects with the state that was applied to them.
 
-The API server adds defaults and the fields of others, writes quantities in its own way and leaves
-out what is empty. None of these is a difference. But some structures have one owner as a whole, and
-of those nobody may add a part: with one more label a selector selects less, with one more subject
-a binding grants more. Whoever applies one writes the defaults into it, too.
+The API server sets defaults, adds the fields of other managers, normalizes quantities and omits
+empty values. None of this counts as a difference. Atomic structures are stricter, because an added
+entry changes their meaning: one more label narrows a selector, one more subject widens a binding.
+They must therefore be applied with all defaults spelled out.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from mcp_operator.core.meta import Object
 
-_SHARED_LISTS: Final = {
+_LIST_MAP_KEYS: Final = {
     "containers": frozenset({"name"}),
     "env": frozenset({"name"}),
     "initContainers": frozenset({"name"}),
@@ -27,10 +27,10 @@ _SHARED_LISTS: Final = {
     "volumeMounts": frozenset({"mountPath"}),
     "volumes": frozenset({"name"}),
 }
-"""Lists whose items may have several owners, and the keys by which the items are told apart
-(`x-kubernetes-list-map-keys` in Kubernetes' OpenAPI). All other lists have one owner."""
+"""Lists whose items can have different owners, and the keys that identify an item
+(`x-kubernetes-list-map-keys` in the Kubernetes OpenAPI schema). All other lists are atomic."""
 
-_WHOLE_MAPS: Final = frozenset(
+_ATOMIC_MAPS: Final = frozenset(
     {
         "configMapKeyRef",
         "fieldRef",
@@ -42,7 +42,7 @@ _WHOLE_MAPS: Final = frozenset(
         "selector",
     }
 )
-"""Maps that have one owner (`x-kubernetes-map-type: atomic`)."""
+"""Maps with a single owner (`x-kubernetes-map-type: atomic`)."""
 
 _SORTED: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
@@ -63,21 +63,21 @@ _SUFFIXES: Final = {
 
 
 def fingerprint(desired: Object) -> str:
-    """Return a short hash that is equal for equal objects, whatever the order of their keys."""
+    """Return a short hash of an object that does not depend on the order of its keys."""
     text = _SORTED.encode(desired)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def covers(live: Any, desired: Any) -> bool:
-    """Tell whether `live` has all that is in `desired`; it may have more where others may add."""
+    """Return whether `live` contains `desired`; it may have more outside of atomic structures."""
     return _covers(live, desired, "")
 
 
-def alike(one: Any, other: Any) -> bool:
-    """Tell whether two objects have the same in them, where to be empty is to be left out.
+def semantically_equal(one: Any, other: Any) -> bool:
+    """Return whether two objects are equal, treating empty and absent fields as the same.
 
-    Nor is it a difference to the API server: an empty list that is applied removes a field that was
-    full, and makes an empty one where there was none.
+    The API server treats them alike, too: applying an empty list removes a field that had items,
+    and creates an empty field if there was none.
     """
     return covers(one, other) and covers(other, one)
 
@@ -94,20 +94,20 @@ def quantity(text: str) -> Decimal | None:
 
 
 def _covers(
-    live: Any, desired: Any, name: str, *, is_quantity: bool = False, is_whole: bool = False
+    live: Any, desired: Any, name: str, *, is_quantity: bool = False, is_atomic: bool = False
 ) -> bool:
-    """Compare two values of the field `name`; `is_whole` means that nobody may add to them."""
+    """Compare two values of the field `name`; an atomic one must not have additional entries."""
     if type(live) is type(desired) and live == desired:
-        return True  # so are 1 and True within a map, but no field of an API may be either
+        return True  # 1 == True inside a map, but no API field accepts both types
     is_quantity = is_quantity or name in _QUANTITY_PARENTS or name in _QUANTITY_FIELDS
-    is_whole = is_whole or name in _WHOLE_MAPS
+    is_atomic = is_atomic or name in _ATOMIC_MAPS
     if isinstance(desired, dict):
-        live = {} if live is None and not is_whole else live  # an empty selector selects all
+        live = {} if live is None and not is_atomic else live  # an empty selector matches all
         return isinstance(live, dict) and _covers_fields(
-            live, desired, is_quantity=is_quantity, is_whole=is_whole
+            live, desired, is_quantity=is_quantity, is_atomic=is_atomic
         )
     if isinstance(desired, list):
-        keys = frozenset[str]() if is_whole else _SHARED_LISTS.get(name, frozenset())
+        keys = frozenset[str]() if is_atomic else _LIST_MAP_KEYS.get(name, frozenset())
         return isinstance(live or [], list) and _covers_items(live or [], desired, keys)
     if live is None:
         return desired is None or desired == ""
@@ -115,11 +115,11 @@ def _covers(
     return value is not None and value == quantity(str(desired))
 
 
-def _covers_fields(live: Object, desired: Object, *, is_quantity: bool, is_whole: bool) -> bool:
-    if is_whole and any(name not in desired for name, value in live.items() if value != ""):
+def _covers_fields(live: Object, desired: Object, *, is_quantity: bool, is_atomic: bool) -> bool:
+    if is_atomic and any(name not in desired for name, value in live.items() if value != ""):
         return False
     return all(
-        _covers(live.get(name), value, name, is_quantity=is_quantity, is_whole=is_whole)
+        _covers(live.get(name), value, name, is_quantity=is_quantity, is_atomic=is_atomic)
         for name, value in desired.items()
     )
 
@@ -128,11 +128,11 @@ def _covers_items(live: Sequence[Any], desired: Sequence[Any], keys: frozenset[s
     if keys and all(isinstance(item, dict) and not keys.isdisjoint(item) for item in desired):
         return all(covers(_counterpart(item, live, keys), item) for item in desired)
     return len(live) == len(desired) and all(
-        _covers(one, other, "", is_whole=True) for one, other in zip(live, desired, strict=True)
+        _covers(one, other, "", is_atomic=True) for one, other in zip(live, desired, strict=True)
     )
 
 
 def _counterpart(item: Object, live: Sequence[Any], keys: frozenset[str]) -> Any:
-    """Find the live item that has the keys of a desired one, as far as that names them."""
+    """Find the live item that matches the list-map keys that a desired item sets."""
     named = {key: item[key] for key in keys & item.keys()}
     return next((one for one in live if covers(one, named)), None)

@@ -1,13 +1,12 @@
-"""The errors whose text a person reads."""
+"""Base classes of the errors whose text is shown to users."""
 
 from __future__ import annotations
 
 
 class OperatorError(Exception):
-    """The base of all errors whose text is a sentence for a person: what, where, what to do.
+    """The base of all errors whose text tells a user what is wrong, where, and what to do.
 
-    Handlers print or log the text alone; a traceback belongs only to errors that are not one of
-    these, because those are bugs.
+    Handlers print or log only the text. All other errors are bugs, and come with a traceback.
     """
 
 

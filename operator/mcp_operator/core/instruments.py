@@ -1,6 +1,6 @@
-"""What the parts of the runtime measure with: the families of `metrics`, for one of each part.
+"""The metric families of `metrics`, bound to one controller, queue or API server.
 
-All label sets that are known beforehand are made when an instrument is, so that they begin at 0.
+Label sets that are known in advance are created with the instrument, so that they start at 0.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _METHODS: Final = ("GET", "POST", "PATCH", "PUT", "DELETE")
 
 
 class ControllerMetrics:
-    """The families of controllers, for one of them."""
+    """The metrics of one controller."""
 
     def __init__(self, name: str, kind: str, metrics: RuntimeMetrics) -> None:
         self._total = {each: metrics.reconcile_total.labels(name, each).inc for each in RESULTS}
@@ -45,15 +45,13 @@ class ControllerMetrics:
 
 
 class QueueMetrics:
-    """The `workqueue_*` families for one queue.
-
-    What describes the present is computed when it is scraped, so that the queue need not keep it.
+    """The `workqueue_*` metrics of one queue. Gauges are computed on each scrape.
 
     Args:
         name: The labels `name` and `controller`.
-        metrics: The families.
-        depth: Returns how many items of a priority wait.
-        busy: Returns for each item with a worker how many seconds it has been there.
+        metrics: The metric families.
+        depth: Returns the number of waiting items with a priority.
+        busy: Returns the processing time so far of each item in progress, in seconds.
     """
 
     def __init__(
@@ -78,19 +76,19 @@ class QueueMetrics:
         )
 
     def added(self) -> None:
-        """Count an item that was accepted."""
+        """Count an accepted item."""
         self._adds(1)
 
     def waited(self, seconds: float) -> None:
-        """Record how long an item waited for a worker."""
+        """Record how many seconds an item waited for a worker."""
         self._waited(seconds)
 
     def worked(self, seconds: float) -> None:
-        """Record how long a worker had an item."""
+        """Record how many seconds a worker spent on an item."""
         self._worked(seconds)
 
     def show_depth(self, priority: int) -> None:
-        """Expose the depth of a priority from now on."""
+        """Start exposing the depth of a priority."""
         if priority not in self._shown:
             self._shown.add(priority)
             self._depths.labels(self._name, self._name, str(priority)).set_function(
@@ -99,7 +97,7 @@ class QueueMetrics:
 
 
 class RequestMetrics:
-    """The `rest_client_*` families for one host."""
+    """The `rest_client_*` metrics of one host."""
 
     def __init__(self, metrics: RuntimeMetrics, host: str) -> None:
         self._metrics = metrics
@@ -109,11 +107,11 @@ class RequestMetrics:
         self._waits = {m: metrics.rate_limiter_duration.labels(m, host).observe for m in _METHODS}
 
     def waited(self, method: str, seconds: float) -> None:
-        """Record how long a request waited for its slot."""
+        """Record how many seconds a request waited for a free slot."""
         self._waits[method](seconds)
 
     def answered(self, method: str, status: int, seconds: float) -> None:
-        """Record an answer, and the time until its head came."""
+        """Count a response, and record the seconds until its headers arrived."""
         self._durations[method](seconds)
         count = self._requests.get((status, method))
         if count is None:
@@ -122,10 +120,10 @@ class RequestMetrics:
         count(1)
 
     def retried(self, method: str, status: int) -> None:
-        """Record that a request is sent again."""
+        """Count a retry."""
         self._metrics.request_retries.labels(_code(status), method, self._host).inc()
 
 
 def _code(status: int) -> str:
-    """Name a request without an answer as client-go does."""
+    """Return the label `code`; client-go uses `<error>` for a request without a response."""
     return str(status) if status else "<error>"

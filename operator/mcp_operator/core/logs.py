@@ -1,10 +1,10 @@
-"""Logging: JSON lines for machines, plain lines for a person at a terminal.
+"""Logging: JSON lines for machines, plain text for a terminal.
 
-Messages are constant and fields carry what varies. Fields come from `extra=` of the call, or from
-`bind`, which puts them on every record that the enclosed code logs, in whatever module. `bind` is
-also the way to set `name`: the standard library refuses that key in `extra=`.
+Messages are constant, and fields carry the variable data. Fields come from `extra=` or from `bind`,
+which adds them to every record that is logged inside its block, in any module. Use `bind` for the
+field `name`, which the standard library rejects in `extra=`.
 
-No value can forge a line: JSON escapes control characters, and so does the text format.
+No value can forge a log line: both formats escape control characters.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ LogFormat = Literal["auto", "json", "text"]
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 _PLAIN_VALUE: Final = re.compile(r"[\w./:@%+,-]+")
-_NOTHING_BOUND: Final[Mapping[str, Any]] = MappingProxyType({})
-_bound: ContextVar[Mapping[str, Any]] = ContextVar("log_fields", default=_NOTHING_BOUND)
+_NO_FIELDS: Final[Mapping[str, Any]] = MappingProxyType({})
+_bound: ContextVar[Mapping[str, Any]] = ContextVar("log_fields", default=_NO_FIELDS)
 
 
 @contextmanager
 def bind(**fields: Any) -> Iterator[None]:
-    """Put `fields` on every record logged inside the block, and by the tasks it starts."""
+    """Add `fields` to every record logged inside the block and by the tasks it starts."""
     token = _bound.set({**_bound.get(), **fields})
     try:
         yield
@@ -55,7 +55,7 @@ class JsonLineFormatter(JsonFormatter):
         )
 
     def process_log_record(self, log_data: LogData) -> LogData:
-        """Put the timestamp first and add the bound fields, over which those of the call win."""
+        """Put the timestamp first, and add the bound fields that the call does not override."""
         bound = {key: value for key, value in _bound.get().items() if key not in log_data}
         return {"timestamp": None, **log_data, **bound}
 
@@ -63,14 +63,14 @@ class JsonLineFormatter(JsonFormatter):
 class TextFormatter(logging.Formatter):
     """One plain line per record: time, level, logger, message, `key=value` fields.
 
-    A traceback follows on lines of its own, each behind a bar that no other line begins with.
+    A traceback follows on separate lines, each starting with a bar, as no other line does.
     """
 
     default_time_format = "%H:%M:%S"
     default_msec_format = "%s.%03d"
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the text of a record."""
+        """Format a record."""
         fields = {**_bound.get(), **merge_record_extra(record, {}, reserved=RESERVED_ATTRS)}
         line = " ".join(
             [
@@ -88,7 +88,7 @@ class TextFormatter(logging.Formatter):
 
 
 def configure(level: str, log_format: LogFormat = "auto") -> None:
-    """Send all logs to standard error; replaces what was configured before.
+    """Send all logs to standard error, replacing any earlier configuration.
 
     Raises:
         SettingsError: The level is not one of `LEVELS`.

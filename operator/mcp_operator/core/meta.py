@@ -1,7 +1,7 @@
 """Kubernetes object metadata as plain data: resources, keys, owners and label selectors.
 
-Objects are the JSON dictionaries that the API server sends, typed as `Object`. They are shared
-between caches and readers, so they are read-only by contract.
+Objects are the JSON dictionaries that the API server sends, typed as `Object`. Caches share them
+with all readers, so they must not be modified.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ Object = dict[str, Any]
 """One Kubernetes object, as decoded from JSON."""
 
 UNREADABLE: Final = "mcp-operator.dev/unreadable"
-"""The field of an `Object`, beside its metadata, that says why the rest of it is missing. It holds
-the end of a sentence about the object, and is on no object of the API server."""
+"""The top-level field of an `Object` that says why parts of the object are missing. Its value
+completes a sentence about the object. The API server never sends this field."""
 
 
 class Key(NamedTuple):
-    """Names one object of a kind; `namespace` is empty for cluster-scoped kinds."""
+    """Identifies one object of a kind; `namespace` is empty for cluster-scoped kinds."""
 
     namespace: str
     name: str
@@ -28,9 +28,9 @@ class Key(NamedTuple):
 
 
 class Resource(NamedTuple):
-    """One served resource: what client-go calls GroupVersionResource, with its kind.
+    """One served resource: client-go's GroupVersionResource, and its kind.
 
-    `group` is empty for the core group. A tuple, as it is the key of many a mapping.
+    `group` is empty for the core group.
     """
 
     group: str
@@ -64,27 +64,27 @@ def key_of(obj: Mapping[str, Any]) -> Key:
 
 
 def name_of(obj: Mapping[str, Any]) -> str:
-    """Return the name; among objects of one kind and namespace it tells them apart."""
+    """Return the name, which is unique within a kind and namespace."""
     return str(obj["metadata"]["name"])
 
 
 def uid_of(obj: Mapping[str, Any]) -> str:
-    """Return the uid, empty where the API server has not yet given one."""
+    """Return the UID; empty if the API server has not assigned one."""
     return str(obj["metadata"].get("uid", ""))
 
 
 def generation_of(obj: Mapping[str, Any]) -> int:
-    """Return `metadata.generation`, 0 for kinds that have none."""
+    """Return `metadata.generation`; 0 for kinds without one."""
     return int(obj["metadata"].get("generation", 0))
 
 
 def labels_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the labels, empty where there are none."""
+    """Return the labels; empty if there are none."""
     return obj["metadata"].get("labels") or {}
 
 
 def annotations_of(obj: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the annotations, empty where there are none."""
+    """Return the annotations; empty if there are none."""
     return obj["metadata"].get("annotations") or {}
 
 
@@ -92,19 +92,19 @@ def resource_version_of(obj: Mapping[str, Any]) -> int:
     """Return the resourceVersion as a number, comparable within one resource (KEP-5504).
 
     Returns:
-        The number, or 0 where the server gave none or one that is not a number.
+        The number; 0 if there is none or it is not a decimal.
     """
     raw = obj["metadata"].get("resourceVersion", "")
     return int(raw) if raw.isdecimal() else 0
 
 
 def is_deleting(obj: Mapping[str, Any]) -> bool:
-    """Tell whether deletion has begun."""
+    """Return whether deletion has started."""
     return "deletionTimestamp" in obj["metadata"]
 
 
 def owner_reference(owner: Mapping[str, Any]) -> Object:
-    """Return the controller reference that makes `owner` the managing owner of a child."""
+    """Return the owner reference that makes `owner` the controller of a child."""
     return {
         "apiVersion": owner["apiVersion"],
         "kind": owner["kind"],
@@ -116,7 +116,7 @@ def owner_reference(owner: Mapping[str, Any]) -> Object:
 
 
 def controller_of(obj: Mapping[str, Any]) -> Object | None:
-    """Return the owner reference with `controller: true`, if there is one."""
+    """Return the owner reference with `controller: true`, or None."""
     for reference in obj["metadata"].get("ownerReferences") or ():
         if reference.get("controller"):
             return dict(reference)
@@ -124,7 +124,7 @@ def controller_of(obj: Mapping[str, Any]) -> Object | None:
 
 
 def is_controlled_by(obj: Mapping[str, Any], owner: Mapping[str, Any]) -> bool:
-    """Tell whether `owner`, by uid, is the managing owner of `obj`."""
+    """Return whether `owner`, compared by UID, is the controller of `obj`."""
     reference = controller_of(obj)
     return reference is not None and reference["uid"] == uid_of(owner)
 
@@ -149,10 +149,10 @@ def _requirement(expression: Mapping[str, Any]) -> Callable[[Mapping[str, str]],
 
 
 class LabelSelector:
-    """A compiled `metav1.LabelSelector`: every requirement must hold.
+    """A compiled `metav1.LabelSelector`: all requirements must match.
 
-    An empty selector matches everything, as in Kubernetes; a caller for whom an absent selector
-    means nothing decides that itself.
+    An empty selector matches everything, as in Kubernetes. What an absent one means is up to the
+    caller.
     """
 
     __slots__ = ("_requirements", "match_labels")
@@ -176,8 +176,8 @@ class LabelSelector:
         return cls(raw.get("matchLabels"), raw.get("matchExpressions") or ())
 
     def matches(self, labels: Mapping[str, str]) -> bool:
-        """Tell whether every requirement holds for `labels`."""
+        """Return whether `labels` match all requirements."""
         for key, value in self.match_labels.items():
             if labels.get(key) != value:
                 return False
-        return all(holds(labels) for holds in self._requirements)
+        return all(matches(labels) for matches in self._requirements)

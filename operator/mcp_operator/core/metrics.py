@@ -1,11 +1,11 @@
 """The metrics of the controller runtime, under the names that existing dashboards query.
 
-`controller_runtime_*`, `workqueue_*`, `rest_client_*` and `leader_election_*` are named, labelled
-and bucketed as controller-runtime and client-go do it, so that their dashboards and alerts work.
+`controller_runtime_*`, `workqueue_*`, `rest_client_*` and `leader_election_*` use the names, labels
+and buckets of controller-runtime and client-go, so that their dashboards and alerts work.
 
-A family with labels exposes nothing before its first label set exists, and `rate()` then misses the
-step from absent to 1. Whoever uses a family therefore makes its children when constructed, and
-keeps them: a lookup with `.labels()` costs six times an increment.
+A family with labels exposes nothing until its first label set exists, and `rate()` then misses the
+step from absent to 1. Users of a family therefore create its children at construction, and keep
+them: a lookup with `.labels()` costs six times as much as an increment.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from prometheus_client import (
 )
 
 RESULTS: Final = ("success", "error", "requeue", "requeue_after", "terminal")
-"""How one reconciliation ended, the values of the label `result` of `*_reconciliation_*`."""
+"""How a reconciliation ended: the values of the label `result`."""
 
 ERROR_RESULTS: Final = ("error", "terminal")
 """The results that also count as errors."""
@@ -43,9 +43,9 @@ REQUEST_BUCKETS: Final = (0.005, 0.025, 0.1, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0
 
 
 def new_registry() -> CollectorRegistry:
-    """Return a registry with the figures of this process and no `_created` samples.
+    """Return a registry with process metrics and without `_created` samples.
 
-    The `_created` samples double the size of the exposition, and no query of ours reads them.
+    The `_created` samples double the size of the exposition, and our queries do not read them.
     """
     disable_created_metrics()  # type: ignore[no-untyped-call]  # unannotated upstream
     registry = CollectorRegistry()
@@ -55,11 +55,11 @@ def new_registry() -> CollectorRegistry:
 
 
 class RuntimeMetrics:
-    """Declares every family of the runtime on one registry.
+    """Declares all metric families of the runtime on one registry.
 
     Args:
         registry: Where the families are registered; see `new_registry`.
-        prefix: Begins the names of the families that count reconciliations by kind.
+        prefix: The prefix of the families that describe reconciliations by kind.
     """
 
     def __init__(self, registry: CollectorRegistry, prefix: str = "mcp_operator") -> None:
@@ -85,17 +85,17 @@ class RuntimeMetrics:
     def _declare_reconciliations(self, prefix: str) -> None:
         self.reconciliations = self._counter(
             f"{prefix}_reconciliation_total",
-            "Reconciliations of objects of a kind, by how they ended.",
+            "Reconciliations, by kind and result.",
             *("kind", "result"),
         )
         self.reconciliation_errors = self._counter(
             f"{prefix}_reconciliation_errors_total",
-            "Reconciliations of objects of a kind that failed.",
+            "Failed reconciliations, by kind and result.",
             *("kind", "result"),
         )
         self.reconciliation_duration = self._histogram(
             f"{prefix}_reconciliation_duration_seconds",
-            "Time that one reconciliation of an object of a kind took.",
+            "Duration of a reconciliation, by kind and result.",
             RECONCILE_BUCKETS,
             *("kind", "result"),
         )
@@ -108,51 +108,51 @@ class RuntimeMetrics:
         )
         self.reconcile_errors = self._counter(
             "controller_runtime_reconcile_errors_total",
-            "Reconciliations per controller that failed.",
+            "Failed reconciliations per controller.",
             "controller",
         )
         self.terminal_reconcile_errors = self._counter(
             "controller_runtime_terminal_reconcile_errors_total",
-            "Reconciliations per controller that failed and are not retried.",
+            "Failed reconciliations per controller that are not retried.",
             "controller",
         )
         self.reconcile_panics = self._counter(
             "controller_runtime_reconcile_panics_total",
-            "Reconciliations per controller that ended in an error nobody foresaw.",
+            "Reconciliations per controller that raised an unexpected error.",
             "controller",
         )
         self.reconcile_timeouts = self._counter(
             "controller_runtime_reconcile_timeouts_total",
-            "Reconciliations per controller that were cut off at the deadline.",
+            "Reconciliations per controller that timed out.",
             "controller",
         )
         self.reconcile_time = self._histogram(
             "controller_runtime_reconcile_time_seconds",
-            "Time that one reconciliation took, per controller.",
+            "Duration of a reconciliation per controller.",
             RECONCILE_BUCKETS,
             "controller",
         )
         self.max_concurrent_reconciles = self._gauge(
             "controller_runtime_max_concurrent_reconciles",
-            "Workers that a controller may run at a time.",
+            "Maximum number of concurrent reconciliations per controller.",
             "controller",
         )
         self.active_workers = self._gauge(
             "controller_runtime_active_workers",
-            "Workers of a controller that are busy now.",
+            "Workers per controller that are currently busy.",
             "controller",
         )
 
     def _declare_queues(self) -> None:
         labels = ("name", "controller")
         self.queue_depth = self._gauge(
-            "workqueue_depth", "Items that wait, by priority.", *labels, "priority"
+            "workqueue_depth", "Items waiting in the queue, by priority.", *labels, "priority"
         )
         self.queue_adds = self._counter(
             "workqueue_adds_total", "Items accepted by the queue.", *labels
         )
         self.queue_retries = self._counter(
-            "workqueue_retries_total", "Items added again by the rate limiter.", *labels
+            "workqueue_retries_total", "Items added again with rate limiting.", *labels
         )
         self.queue_duration = self._histogram(
             "workqueue_queue_duration_seconds",
@@ -168,12 +168,12 @@ class RuntimeMetrics:
         )
         self.queue_unfinished_work = self._gauge(
             "workqueue_unfinished_work_seconds",
-            "Seconds of work in progress, summed over the busy workers.",
+            "Seconds of work in progress, summed over all busy workers.",
             *labels,
         )
         self.queue_longest_running = self._gauge(
             "workqueue_longest_running_processor_seconds",
-            "Seconds that the longest running worker has been busy.",
+            "Seconds that the longest-running worker has been busy.",
             *labels,
         )
 
@@ -185,31 +185,31 @@ class RuntimeMetrics:
         )
         self.request_duration = self._histogram(
             "rest_client_request_duration_seconds",
-            "Time from sending a request to the API server until the head of its answer.",
+            "Time from sending a request to the API server to receiving the response headers.",
             REQUEST_BUCKETS,
             *("verb", "host"),
         )
         self.rate_limiter_duration = self._histogram(
             "rest_client_rate_limiter_duration_seconds",
-            "Time a request waited for one of the slots for requests in flight.",
+            "Time a request waited because too many requests were in flight.",
             REQUEST_BUCKETS,
             *("verb", "host"),
         )
         self.request_retries = self._counter(
             "rest_client_request_retries_total",
-            "Requests to the API server that were sent again.",
+            "Retried requests to the API server.",
             *("code", "verb", "host"),
         )
 
     def _declare_informers(self) -> None:
         self.informer_relists = self._counter(
             "informer_relists_total",
-            "Times a kind was listed anew.",
+            "Relists of a kind, by reason.",
             *("kind", "reason"),
         )
         self.informer_watch_restarts = self._counter(
             "informer_watch_restarts_total",
-            "Times the watch on a kind was opened again.",
+            "Restarts of the watch on a kind, by reason.",
             *("kind", "reason"),
         )
         self.informer_objects = self._gauge(
@@ -217,31 +217,31 @@ class RuntimeMetrics:
         )
         self.informer_last_event = self._gauge(
             "informer_last_event_timestamp_seconds",
-            "Unix time of the last event or bookmark of a kind.",
+            "Unix time of the last watch event or bookmark of a kind.",
             "kind",
         )
         self.store_resource_version = self._gauge(
             "store_resource_version",
-            "The resourceVersion up to which the cache has seen a resource.",
+            "Latest resourceVersion of a resource that the cache has observed.",
             *("group", "version", "resource"),
         )
         self.drift_corrected = self._counter(
             "drift_corrected_total",
-            "Children put back after somebody else changed them.",
+            "Children restored after an external change.",
             "kind",
         )
 
     def _declare_process(self) -> None:
         self.leader = self._gauge(
             "leader_election_master_status",
-            "1 while this process holds the lease, else 0.",
+            "1 while this process holds the lease, 0 otherwise.",
             "name",
         )
         self.leader_slow_path = self._counter(
             "leader_election_slowpath_total",
-            "Times the lease had to be read from the API server before it was renewed.",
+            "Attempts to acquire or renew the lease that had to read it first.",
             "name",
         )
         self.event_loop_lag = self._gauge(
-            "event_loop_lag_seconds", "How late the event loop last woke a timer."
+            "event_loop_lag_seconds", "Delay of the most recent timer of the event loop."
         )

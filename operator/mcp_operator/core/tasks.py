@@ -1,4 +1,4 @@
-"""Background tasks that have a name, an owner and a way to die, and that never die in silence."""
+"""Background tasks that have a name and an owner, and whose failures are never silent."""
 
 from __future__ import annotations
 
@@ -13,49 +13,49 @@ logger = logging.getLogger(__name__)
 
 
 class TaskDiedError(OperatorError):
-    """A task ended that has to run as long as its owner does."""
+    """A task ended that must run for as long as its owner."""
 
 
 async def forever(name: str, work: Awaitable[object]) -> NoReturn:
     """Await work that must not end before it is cancelled.
 
-    In an `asyncio.TaskGroup` this takes the whole group down with a cause that names the task.
+    In an `asyncio.TaskGroup`, the error cancels the whole group and names the task.
 
     Raises:
-        TaskDiedError: The work returned, or raised (then with the error as the cause).
+        TaskDiedError: The work returned, or raised (the error is then the cause).
     """
     try:
         await work
     except Exception as error:
         raise TaskDiedError(f"{name} failed: {describe(root_error(error))}") from error
-    raise TaskDiedError(f"{name} ended, but it has to run until the process stops")
+    raise TaskDiedError(f"{name} ended, but must run until the process stops")
 
 
 async def until_cancelled() -> NoReturn:
-    """Wait for nothing but to be cancelled."""
+    """Wait until cancelled."""
     while True:
         await asyncio.get_running_loop().create_future()
 
 
 def describe(error: BaseException) -> str:
-    """Return an error as text: a person's sentence as it is, a bug with the name of its type."""
+    """Return the text of an OperatorError as it is; the text of a bug starts with its type."""
     if isinstance(error, OperatorError):
         return str(error)
     return f"{type(error).__name__}: {error}".removesuffix(": ")
 
 
 def root_error(error: BaseException) -> BaseException:
-    """Return the first leaf of nested exception groups; an error that is no group is its own."""
+    """Return the first leaf of nested exception groups, or the error itself if it is no group."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
 
 
 class TaskSet:
-    """Owns tasks that come and go while their owner lives; `close` ends those that are left.
+    """Owns tasks that come and go during the owner's lifetime; `close` cancels the remaining ones.
 
-    A task that fails is logged with its name, and does not disturb the others. For tasks whose
-    failure has to stop the owner, use `forever` in an `asyncio.TaskGroup`.
+    A failed task is logged with its name and does not affect the others. If a failure must stop
+    the owner, use `forever` in an `asyncio.TaskGroup` instead.
     """
 
     def __init__(self) -> None:
@@ -65,13 +65,13 @@ class TaskSet:
         return len(self._tasks)
 
     def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
-        """Run `work` in the background; the set keeps the task from being garbage collected."""
+        """Run `work` in the background, and keep the task from being garbage collected."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 
     async def close(self) -> None:
-        """Cancel all tasks and wait until they are gone."""
+        """Cancel all tasks and wait until they have ended."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mcp_operator.core.compare import alike
+from mcp_operator.core.compare import semantically_equal
 from mcp_operator.core.meta import Object, Resource, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -34,7 +34,7 @@ class StatusWriter:
         Raises:
             ApiError: The API server refused.
         """
-        if alike(live.get("status") or {}, status):
+        if semantically_equal(live.get("status") or {}, status):
             return False
         key = key_of(live)
         applied = {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_operator.core.compare import alike, covers, fingerprint, quantity
+from mcp_operator.core.compare import covers, fingerprint, quantity, semantically_equal
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -27,10 +27,10 @@ def test_more_than_is_desired_does_no_harm(value: dict[str, Any], extra: Any) ->
 
 
 def test_what_is_empty_may_be_left_out_and_nothing_else() -> None:
-    assert alike({"a": 1, "b": []}, {"a": 1})
-    assert alike({"a": 1}, {"a": 1, "b": []})
-    assert not alike({"a": 1, "b": [0]}, {"a": 1})
-    assert not alike({"a": 1}, {"a": 1, "b": [0]})
+    assert semantically_equal({"a": 1, "b": []}, {"a": 1})
+    assert semantically_equal({"a": 1}, {"a": 1, "b": []})
+    assert not semantically_equal({"a": 1, "b": [0]}, {"a": 1})
+    assert not semantically_equal({"a": 1}, {"a": 1, "b": [0]})
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ async def fail(error: Exception) -> None:
 
 
 async def test_an_eternal_task_that_returns_is_an_error() -> None:
-    with pytest.raises(TaskDiedError, match=r"^watch ended, but it has to run until"):
+    with pytest.raises(TaskDiedError, match=r"^watch ended, but must run until"):
         await forever("watch", asyncio.sleep(0))
 
 

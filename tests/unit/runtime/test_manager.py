@@ -252,7 +252,7 @@ async def test_a_task_that_ends_ends_the_process_by_name(*, leader_only: bool) -
 
     with pytest.raises(TaskDiedError) as caught:
         await run
-    assert "event recorder ended, but it has to run" in str(caught.value)
+    assert "event recorder ended, but must run" in str(caught.value)
 
 
 @pytest.mark.looptime
