@@ -23,7 +23,7 @@ from mcp_operator.runtime import wire
 from mcp_operator.runtime.configuration import in_cluster, load_kubeconfig, load_service_account
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
 from mcp_operator.runtime.kubernetes import Configuration
-from mcp_operator.runtime.selection import Selecting
+from mcp_operator.runtime.selection import ListOptions
 from mcp_operator.runtime.transport import CONNECT_TIMEOUT, Request, Transport
 from mcp_operator.runtime.wire import JSON, Page, WatchEvent
 
@@ -165,7 +165,7 @@ class Client:
         return await _read(wire.read, await self.request("GET", resource.path(*key)), resource)
 
     async def list_pages(
-        self, resource: Resource, *, limit: int = PAGE_SIZE, **selecting: Unpack[Selecting]
+        self, resource: Resource, *, limit: int = PAGE_SIZE, **options: Unpack[ListOptions]
     ) -> AsyncGenerator[Page, None]:
         """Read a list page by page, in its newest state.
 
@@ -175,9 +175,9 @@ class Client:
         Raises:
             ApiError: `is_expired` if the list grew too old while it was paged through.
         """
-        query = _query(selecting) | {"limit": str(limit)}
-        accept = _accept(selecting, "PartialObjectMetadataList")
-        path = resource.path(selecting.get("namespace", ""))
+        query = _query(options) | {"limit": str(limit)}
+        accept = _accept(options, "PartialObjectMetadataList")
+        path = resource.path(options.get("namespace", ""))
         while True:
             body = await self.request("GET", path, query=query, headers=accept)
             page = await _read(wire.page, body, resource)
@@ -193,7 +193,7 @@ class Client:
         *,
         resource_version: str = "",
         send_initial_events: bool = False,
-        **selecting: Unpack[Selecting],
+        **options: Unpack[ListOptions],
     ) -> AsyncGenerator[WatchEvent, None]:
         """Follow changes until the stream ends, which it does sooner or later.
 
@@ -204,13 +204,13 @@ class Client:
             resource: What to watch.
             resource_version: Go on after this version.
             send_initial_events: Begin with the present objects and a bookmark (KEP-3157).
-            selecting: Which of the objects, and how much of them.
+            options: Which of the objects, and how much of them.
 
         Raises:
             ApiError: The watch could not be opened, or an ERROR event came, `is_expired` among
                 them, or something that is no event at all (reason `MALFORMED`).
         """
-        query = _query(selecting) | {
+        query = _query(options) | {
             "watch": "true",
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),  # noqa: S311  # spreads load
@@ -219,8 +219,8 @@ class Client:
             query["resourceVersion"] = resource_version
         if send_initial_events:
             query |= {"sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"}
-        headers = _accept(selecting, "PartialObjectMetadata")
-        path = resource.path(selecting.get("namespace", ""))
+        headers = _accept(options, "PartialObjectMetadata")
+        path = resource.path(options.get("namespace", ""))
         request = Request("GET", path, query, headers, None, _WATCH_TIMEOUT)
         opened = False
         try:
@@ -336,11 +336,11 @@ async def _read(reader: Callable[..., T], body: bytes, resource: Resource) -> T:
         return await asyncio.to_thread(reader, body, resource, cut=True)
 
 
-def _query(selecting: Selecting) -> dict[str, str]:
-    labels, fields = selecting.get("label_selector"), selecting.get("field_selector")
+def _query(options: ListOptions) -> dict[str, str]:
+    labels, fields = options.get("label_selector"), options.get("field_selector")
     pairs = {"labelSelector": labels, "fieldSelector": fields}
     return {name: value for name, value in pairs.items() if value}
 
 
-def _accept(selecting: Selecting, partial_kind: str) -> dict[str, str]:
-    return {"Accept": wire.partial(partial_kind) if selecting.get("metadata_only") else JSON}
+def _accept(options: ListOptions, partial_kind: str) -> dict[str, str]:
+    return {"Accept": wire.partial(partial_kind) if options.get("metadata_only") else JSON}

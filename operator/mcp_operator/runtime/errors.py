@@ -1,6 +1,6 @@
-"""What the API server, or the way to it, answers when it refuses.
+"""The errors of requests to the API server.
 
-One class is enough: callers decide by what can be done about it, through the properties.
+One class is enough: callers decide what to do by its properties.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from pydantic_core import from_json
 from mcp_operator.core.errors import OperatorError
 
 NO_ANSWER: Final = 0
-"""The status of a request that got no answer at all."""
+"""The status of a request without a response."""
 
 REFUSED: Final = "ConnectionRefused"
-"""Reason: no connection came about, so the server has certainly not seen the request."""
+"""Reason: no connection was established, so the server cannot have seen the request."""
 
 LOST: Final = "ConnectionLost"
-"""Reason: the connection broke or timed out; the server may have acted on the request."""
+"""Reason: the connection broke or timed out; the server may have processed the request."""
 
 MALFORMED: Final = "MalformedAnswer"
-"""Reason: the answer is not what the Kubernetes API speaks."""
+"""Reason: the response does not follow the Kubernetes API."""
 
 _MESSAGE_LIMIT: Final = 512
-"""Characters kept of an answer that is not a Status: proxies answer with whole pages."""
+"""Characters kept of a response that is not a Status: proxies send whole pages."""
 
 
 class LeadershipLostError(OperatorError):
-    """The lease can no longer be relied on; another process may lead now."""
+    """The lease has been lost, and another process may be leading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class ApiError(OperatorError):
     Attributes:
         status: The HTTP status, or `NO_ANSWER`.
         reason: The machine-readable `reason` of the Status, or one of this module's.
-        message: What the server said.
-        request: What was asked, as `METHOD PATH`; empty for a watch's ERROR event.
-        retry_after: Seconds after which the server wants to be asked again, if it said so.
-        causes: The single fields the server complains about.
+        message: The server's message.
+        request: `METHOD PATH`; empty for a watch's ERROR event.
+        retry_after: Seconds to wait before a retry, if the server asked for that.
+        causes: The fields that the server rejected.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ApiError(OperatorError):
 
     @classmethod
     def from_status(cls, raw: Mapping[str, Any], *, request: str = "") -> ApiError:
-        """Read a `metav1.Status`, from an answer's body or from a watch's ERROR event."""
+        """Read a `metav1.Status` from a response body or from a watch's ERROR event."""
         details = raw.get("details") or {}
         return cls(
             int(raw.get("code") or HTTPStatus.INTERNAL_SERVER_ERROR),
@@ -90,16 +90,16 @@ class ApiError(OperatorError):
         )
 
     @classmethod
-    def from_answer(
+    def from_response(
         cls, status: int, headers: Mapping[str, str], body: bytes, request: str
     ) -> ApiError:
-        """Read an answer that is not a success; its body may be a Status or plain text.
+        """Read an unsuccessful response, whose body is a Status or plain text.
 
         Args:
             status: The HTTP status.
-            headers: The headers, by their names in lower case.
+            headers: The headers, with lower-case names.
             body: The body.
-            request: What was asked, for the error's text.
+            request: `METHOD PATH`, for the error's text.
         """
         error = cls._from_body(status, body, request)
         error.status = status
@@ -119,30 +119,30 @@ class ApiError(OperatorError):
 
     @property
     def is_not_found(self) -> bool:
-        """The object, or the whole kind, does not exist."""
+        """Whether the object or its resource does not exist."""
         return self.status == HTTPStatus.NOT_FOUND
 
     @property
     def is_forbidden(self) -> bool:
-        """RBAC or an admission plugin refused."""
+        """Whether RBAC or an admission plugin rejected the request."""
         return self.status == HTTPStatus.FORBIDDEN
 
     @property
     def is_namespace_terminating(self) -> bool:
-        """Nothing can be made any more where it was to be made (Go: NamespaceTerminatingCause)."""
+        """Whether the namespace is terminating (Go: NamespaceTerminatingCause)."""
         return any(cause.reason == "NamespaceTerminating" for cause in self.causes)
 
     @property
     def is_already_exists(self) -> bool:
-        """An object of that name was there before."""
+        """Whether an object with that name already exists."""
         return self.status == HTTPStatus.CONFLICT and self.reason == "AlreadyExists"
 
     @property
     def is_conflict(self) -> bool:
-        """The object is not, or no longer, the one that the request was made for.
+        """Whether the object is not, or no longer, the one that the request expects.
 
-        A uid that does not match is told as an invalid change of `metadata.uid` where the object
-        exists, and as a conflict where it does not.
+        A mismatched UID is reported as an invalid change of `metadata.uid` if the object exists,
+        and as a conflict if it does not.
         """
         if self.status == HTTPStatus.CONFLICT:
             return not self.is_already_exists
@@ -150,9 +150,9 @@ class ApiError(OperatorError):
 
     @property
     def is_expired(self) -> bool:
-        """The resourceVersion is one the server no longer has, or does not have yet.
+        """Whether the server no longer has the resourceVersion, or does not have it yet.
 
-        The second comes as a timeout with the cause `ResourceVersionTooLarge` (client-go,
+        The latter is reported as a timeout with the cause `ResourceVersionTooLarge` (client-go,
         tools/cache/reflector.go, isTooLargeResourceVersionError).
         """
         if self.status == HTTPStatus.GONE or self.reason in {"Expired", "Gone"}:
@@ -163,7 +163,7 @@ class ApiError(OperatorError):
 
     @property
     def is_retryable(self) -> bool:
-        """The same request may succeed later without any change of it."""
+        """Whether the same request may succeed later."""
         return (
             self.status in {NO_ANSWER, HTTPStatus.TOO_MANY_REQUESTS}
             or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
@@ -172,6 +172,6 @@ class ApiError(OperatorError):
 
 
 def _seconds(raw: object) -> float | None:
-    """Read a Retry-After; its other form, a date, is not used by any API server."""
+    """Parse a Retry-After in seconds; no API server sends its other form, a date."""
     text = str(raw or "").strip()
     return float(text) if text.isdecimal() and float(text) > 0 else None

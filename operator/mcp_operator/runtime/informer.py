@@ -13,7 +13,7 @@ from mcp_operator.runtime.cache import Cache
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.notification import Handler
 from mcp_operator.runtime.reflector import Reflector
-from mcp_operator.runtime.selection import Selecting, Selection
+from mcp_operator.runtime.selection import ListOptions, Selection
 from mcp_operator.runtime.store import IndexFunction, Store
 
 RESYNC_PERIOD: Final = 36_000.0
@@ -47,7 +47,7 @@ class Informer:
         synced: Set once the first list is complete, or an optional kind was found missing.
     """
 
-    def __init__(self, client: Client, spec: _Spec, selecting: Selecting) -> None:
+    def __init__(self, client: Client, spec: _Spec, options: ListOptions) -> None:
         self.resource = spec.resource
         self.cache = Cache(spec.resource, spec.selection, metrics=client.metrics)
         self.store: Store = self.cache.store
@@ -55,7 +55,7 @@ class Informer:
         self._reflector = Reflector(
             client,
             spec.resource,
-            selecting,
+            options,
             self.cache,
             optional=spec.optional,
             metrics=client.metrics,
@@ -119,7 +119,7 @@ class InformerSet:
         client.observe_writes(self._written)
 
     def informer(
-        self, resource: Resource, *, optional: bool = False, **selecting: Unpack[Selecting]
+        self, resource: Resource, *, optional: bool = False, **options: Unpack[ListOptions]
     ) -> Informer:
         """Return the informer of a selection; the same one for the same arguments.
 
@@ -127,15 +127,15 @@ class InformerSet:
             resource: What to cache.
             optional: A cluster that does not serve the kind has none of it; it is looked for
                 again now and then.
-            selecting: Which of the objects, and how much of them; selectors as `name=value`.
+            options: Which of the objects, and how much of them; selectors as `name=value`.
 
         Raises:
             ValueError: A selector is of a form that cannot be decided on this side.
         """
-        spec = _Spec(resource, Selection(**selecting), optional)
+        spec = _Spec(resource, Selection(**options), optional)
         informer = self._informers.get(spec)
         if informer is None:
-            informer = self._informers[spec] = Informer(self._client, spec, selecting)
+            informer = self._informers[spec] = Informer(self._client, spec, options)
             self._caches.setdefault(resource, []).append(informer.cache)
             if self._group is not None:
                 self._start(self._group, informer)

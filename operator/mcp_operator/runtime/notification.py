@@ -1,4 +1,4 @@
-"""What an informer tells its handlers: one change of one object."""
+"""What an informer passes to its event handlers: one change of one object."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from mcp_operator.core.meta import Object
 
 EventType = Literal["Created", "Updated", "Deleted", "Generic"]
-"""`Generic` stands for a nudge without a change of the object (a timer, a resync)."""
+"""`Generic` asks for a reconciliation without a change of the object (a timer, a resync)."""
 
 
 class Event(NamedTuple):
@@ -16,13 +16,12 @@ class Event(NamedTuple):
 
     Attributes:
         type: What happened.
-        old: The object before; None when it was created.
-        new: The object after; None when it was deleted.
-        initial: Nothing happened just now: the event fills an informer for the first time
-            (client-go's `isInInitialList`) or repeats what is known, to be on the safe side
-            (a resync, as `Generic`). It may wait behind changes that happen now.
-        final_state_unknown: The deletion itself was not seen, it was found out by a new list
-            (client-go's `DeletedFinalStateUnknown`); `old` is the last state that was known.
+        old: The object before the change; None if it was created.
+        new: The object after the change; None if it was deleted.
+        initial: The event reports existing state: it belongs to the initial list (client-go's
+            `isInInitialList`) or to a resync (`Generic`). Current changes take precedence.
+        final_state_unknown: The watch missed the deletion, and a relist found it (client-go's
+            `DeletedFinalStateUnknown`); `old` is the last known state.
     """
 
     type: EventType
@@ -33,10 +32,10 @@ class Event(NamedTuple):
 
     @property
     def object(self) -> Object:
-        """The object the event is about: the newest state that is known.
+        """The latest known state of the object.
 
         Raises:
-            ValueError: The event carries no object at all.
+            ValueError: The event carries no object.
         """
         newest = self.new if self.new is not None else self.old
         if newest is None:
@@ -45,4 +44,4 @@ class Event(NamedTuple):
 
 
 Handler = Callable[[Event], None]
-"""Called synchronously for each event. Must be fast and must not raise: it only enqueues."""
+"""Called synchronously for each event. It must be fast and must not raise: it only enqueues."""

@@ -1,7 +1,7 @@
-"""Which events are worth a reconciliation.
+"""Predicates: filters that decide which events are worth a reconciliation.
 
-Predicates look at updates only. What appears or goes away always counts, and so do the events of a
-resync, which have no old object: they are there to find what no update told.
+They filter updates only. Creations and deletions always pass, and so do the events of a resync,
+which have no old object and exist to catch missed updates.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ Predicate = Callable[[Event], bool]
 
 
 def changed(*fields: str) -> Predicate:
-    """Let an update pass that changes one of these fields of the metadata.
+    """Pass updates that change one of these metadata fields.
 
-    The API server counts a `generation` for each change of the spec, and none for the status;
-    `deletionTimestamp` appears when deletion begins.
+    The API server increments `generation` with each change of the spec, but not of the status. It
+    sets `deletionTimestamp` when deletion starts.
     """
 
     def predicate(event: Event) -> bool:
         if event.old is None or event.new is None:
             return True
         before, after = event.old["metadata"], event.new["metadata"]
-        for field in fields:  # no generator: this is asked several times for each event
+        for field in fields:  # not a generator: this runs several times per event
             old, new = before.get(field), after.get(field)
-            if old != new and (old or new):  # to be empty is to be left out
+            if old != new and (old or new):  # empty equals absent
                 return True
         return False
 
@@ -34,9 +34,9 @@ def changed(*fields: str) -> Predicate:
 
 
 def any_of(*predicates: Predicate) -> Predicate:
-    """Let an event pass that one of the predicates lets pass."""
+    """Pass events that any of the predicates passes."""
     return lambda event: any(predicate(event) for predicate in predicates)
 
 
 spec_or_meta_changed = changed("generation", "labels", "annotations", "deletionTimestamp")
-"""All that a user changes; holds back status writes, the operator's own above all."""
+"""Passes everything that users change; filters out status updates, above all our own."""

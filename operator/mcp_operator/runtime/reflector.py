@@ -17,7 +17,7 @@ from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.retry import Backoff
-from mcp_operator.runtime.selection import Selecting
+from mcp_operator.runtime.selection import ListOptions
 from mcp_operator.runtime.wire import WatchEvent
 
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
@@ -64,7 +64,7 @@ class Reflector:
         self,
         client: Client,
         resource: Resource,
-        selecting: Selecting,
+        options: ListOptions,
         sink: Sink,
         *,
         optional: bool,
@@ -78,7 +78,7 @@ class Reflector:
         """When it last did anything, in the loop's time; infinite before it runs."""
         self._client = client
         self._resource = resource
-        self._selecting = selecting
+        self._options = options
         self._sink = sink
         self._optional = optional
         self._version = ""
@@ -112,7 +112,7 @@ class Reflector:
     async def _list(self) -> float:
         present: set[Key] = set()
         version = ""
-        pages = self._client.list_pages(self._resource, **self._selecting)
+        pages = self._client.list_pages(self._resource, **self._options)
         async with aclosing(pages):
             async for page in pages:
                 for obj in page.items:
@@ -132,7 +132,7 @@ class Reflector:
             self._resource,
             resource_version=self._version,
             send_initial_events=present is not None,
-            **self._selecting,
+            **self._options,
         )
         followed = False
         try:

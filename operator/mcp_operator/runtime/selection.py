@@ -1,4 +1,4 @@
-"""What a list, a watch or an informer is about: namespace, labels and fields, whole or in part."""
+"""What a list, watch or informer covers: a namespace, selectors, whole objects or metadata."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, TypedDict
 from mcp_operator.core.meta import Object, key_of, labels_of
 
 
-class Selecting(TypedDict, total=False):
-    """What is selected, as keyword arguments of which each may be left out.
+class ListOptions(TypedDict, total=False):
+    """The options of a list or watch, as keyword arguments; all are optional.
 
     Attributes:
-        namespace: Only there; everywhere if empty.
-        label_selector: Only objects with these labels.
-        field_selector: Only objects with these fields.
-        metadata_only: Have the server leave out all but the metadata.
+        namespace: The namespace; empty for all namespaces.
+        label_selector: Selects by labels.
+        field_selector: Selects by fields.
+        metadata_only: Ask the server for the metadata only.
     """
 
     namespace: str
@@ -26,16 +26,16 @@ class Selecting(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Decides for a written object what the API server decides for a watched one.
+    """Evaluates list options locally, for objects that come from writes and not from the watch.
 
     Attributes:
-        namespace: Only there; everywhere if empty.
+        namespace: The namespace; empty for all namespaces.
         label_selector: `label=value` or `!label` requirements, separated by commas.
         field_selector: `path=value` requirements, separated by commas.
-        metadata_only: Of the objects, only the metadata is wanted.
+        metadata_only: Only the metadata of objects is kept.
 
     Raises:
-        ValueError: A selector has a requirement of another form, which could not be decided here.
+        ValueError: A selector has a requirement of another form, which is not supported here.
     """
 
     namespace: str = ""
@@ -50,7 +50,7 @@ class Selection:
         object.__setattr__(self, "_fields", _requirements(self.field_selector))
 
     def matches(self, obj: Object) -> bool:
-        """Tell whether the API server would send this object."""
+        """Return whether the API server would send this object."""
         return (
             self.namespace in {"", key_of(obj).namespace}
             and all(labels_of(obj).get(name) == value for name, value in self._labels.items())

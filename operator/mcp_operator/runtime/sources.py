@@ -1,7 +1,7 @@
-"""Where events come from, and whom they concern.
+"""Sources of events, and the mappers that turn events into the keys to reconcile.
 
-A mapper turns an event into the keys to reconcile. It sees the object before and after, because a
-child that moves from one parent to another concerns both.
+A mapper sees the object before and after the change, because a child that moves from one parent to
+another affects both.
 """
 
 from __future__ import annotations
@@ -17,26 +17,25 @@ Mapper = Callable[[Event], Iterable[Key]]
 
 
 class Source(Protocol):
-    """What a controller needs of an informer."""
+    """What a controller needs from an informer."""
 
     synced: asyncio.Event
-    """Set once the events of the first list have been handed out."""
+    """Set once the handlers have received the initial list."""
 
     def add_handler(self, handler: Handler, /) -> None:
-        """Call `handler` for every event from now on; for what is known already as well."""
+        """Call `handler` for every known object now, and for every event from now on."""
 
 
 class Channel:
     """A source of events from inside the process; controller-runtime's `source.Channel`.
 
-    For what no watch tells: something else in the process found out that objects have to be
-    reconciled, and names them.
+    For changes that no watch reports: another part of the process names the objects to reconcile.
 
     Args:
-        name: What the events are about, for people.
+        name: A description of the events.
 
     Attributes:
-        synced: Always set: nothing is listed first.
+        synced: Always set, because there is no initial list.
     """
 
     def __init__(self, name: str) -> None:
@@ -50,23 +49,23 @@ class Channel:
         self._handlers.append(handler)
 
     def send(self, key: Key) -> None:
-        """Send a `Generic` event whose object is a name and nothing else."""
+        """Send a `Generic` event for an object of which only the key is known."""
         event = Event("Generic", None, {"metadata": key._asdict()})
         for handler in self._handlers:
             handler(event)
 
 
 def for_object() -> Mapper:
-    """Map an event to its own object."""
+    """Map an event to its object; controller-runtime's EnqueueRequestForObject."""
     return lambda event: (key_of(event.object),)
 
 
 def for_owner(group: str, kind: str) -> Mapper:
-    """Map an event to the managing owner of its object.
+    """Map an event to the controller of its object; EnqueueRequestForOwner.
 
     Args:
-        group: The API group of the owner. Its version is not compared: an owner reference keeps the
-            one it was written with.
+        group: The API group of the owner. The version is not compared, because an owner reference
+            keeps the version it was written with.
         kind: The kind of the owner.
     """
 
@@ -81,7 +80,7 @@ def for_owner(group: str, kind: str) -> Mapper:
 
 
 def mapped(keys_of: Callable[[Object], Iterable[Key]]) -> Mapper:
-    """Map an event to the keys of the old object and those of the new, each once."""
+    """Map an event to the keys for its old and new objects; EnqueueRequestsFromMapFunc."""
 
     def mapper(event: Event) -> Iterable[Key]:
         keys: dict[Key, None] = {}

@@ -1,4 +1,4 @@
-"""Writes what was observed about an object, and only when it is news."""
+"""Writes the status of objects, only when it has changed."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from mcp_operator.runtime.errors import ApiError
 class StatusWriter:
     """Owns the whole status of the objects it is given.
 
-    The API server takes no uid as a precondition here: it takes the metadata from what is stored
+    The API server ignores a UID here: it takes the metadata from the stored object
     (apiextensions-apiserver, pkg/registry/customresource/status_strategy.go). An object that was
-    deleted and made anew just now may thus get the status of its forerunner, until its own
-    reconciliation, which its creation causes, finds the difference.
+    just deleted and recreated may thus get the status of its predecessor, until the reconciliation
+    that its creation triggers corrects it.
     """
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def write(self, resource: Resource, live: Object, status: Object) -> bool:
-        """Make `status` the status of an object, through its `/status` subresource.
+        """Apply an object's status through its `/status` subresource.
 
         Args:
             resource: The object's resource.
-            live: The object as the cache has it.
-            status: The whole status; fields written before and not in it are removed.
+            live: The object from the cache.
+            status: The whole status; fields that were applied before and are not in it are removed.
 
         Returns:
-            Whether it was written: false if it is the same, or the object is gone.
+            Whether it was written: False if it is unchanged or the object is gone.
 
         Raises:
-            ApiError: The API server refused.
+            ApiError: The API server rejected the request.
         """
         if semantically_equal(live.get("status") or {}, status):
             return False

@@ -164,7 +164,7 @@ class Transport:
             try:
                 if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                     body = await response.read()
-                    raise ApiError.from_answer(
+                    raise ApiError.from_response(
                         response.status, response.headers, body, str(request)
                     )
                 yield response

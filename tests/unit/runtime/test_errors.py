@@ -20,18 +20,18 @@ def test_a_status_tells_reason_message_and_the_fields_it_complains_about() -> No
 
 
 def test_a_text_answer_is_kept_as_the_message_but_not_a_whole_page() -> None:
-    error = ApiError.from_answer(502, {}, b"bad gateway " * 100, request="GET /x")
+    error = ApiError.from_response(502, {}, b"bad gateway " * 100, request="GET /x")
     assert error.status == 502
     assert error.message.startswith("bad gateway")
     assert len(error.message) <= 512
-    assert ApiError.from_answer(502, {}, b"", request="").message == "HTTP status 502"
+    assert ApiError.from_response(502, {}, b"", request="").message == "HTTP status 502"
 
 
 def test_the_retry_after_of_the_header_goes_before_that_of_the_status() -> None:
     body = b'{"kind":"Status","code":429,"details":{"retryAfterSeconds":7}}'
-    assert ApiError.from_answer(429, {}, body, request="").retry_after == 7.0
-    assert ApiError.from_answer(429, {"retry-after": "2"}, body, request="").retry_after == 2.0
-    odd = ApiError.from_answer(429, {"retry-after": "soon"}, b"busy", request="")
+    assert ApiError.from_response(429, {}, body, request="").retry_after == 7.0
+    assert ApiError.from_response(429, {"retry-after": "2"}, body, request="").retry_after == 2.0
+    odd = ApiError.from_response(429, {"retry-after": "soon"}, b"busy", request="")
     assert odd.retry_after is None
 
 
