@@ -182,14 +182,13 @@ def _redis_env(server: MCPServer) -> dict[str, str]:
 
 
 def _env(ours: Mapping[str, str], server: MCPServer) -> list[Object]:
-    """Merge our variables with the user's, which win: server-side apply refuses duplicate names."""
-    entries: dict[str, Object] = {
-        name: {"name": name, "value": value} for name, value in ours.items()
-    }
+    """Merge our variables, which win, with the user's: apply refuses duplicate names."""
+    entries: dict[str, Object] = {}
     for variable in server.spec.env:
         entry = variable.model_dump(by_alias=True, exclude_none=True)
         if not variable.value:
             # The API server leaves an empty value out; null removes what others have set.
             entry["value"] = None
         entries[variable.name] = entry
-    return list(entries.values())
+    mine = {name: {"name": name, "value": value} for name, value in ours.items()}
+    return list((entries | mine).values())

@@ -121,13 +121,21 @@ def unreadable(raw: Object, error: InvalidError) -> Compiled:
     return Compiled(kind, key_of(raw), created, findings=(error.finding,))
 
 
+def _parse_server(raw: Object) -> ParsedServer:
+    server = MCPServer.model_validate(raw)
+    if reserved := server.spec.reserved_variables:
+        raise InvalidError(
+            Reason.INVALID, f"spec.env: {', '.join(reserved)} may not be set there; remove it"
+        )
+    return ParsedServer(server, selectors(server))
+
+
 def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:
     if UNREADABLE in raw:
         return InvalidError(Reason.INVALID, raw[UNREADABLE]).finding
     try:
         if raw["kind"] == "MCPServer":
-            server = MCPServer.model_validate(raw)
-            return ParsedServer(server, selectors(server))
+            return _parse_server(raw)
         obj = MODELS[cast("CatalogKind", raw["kind"])].model_validate(raw)
         return ParsedObject(obj, references_of(obj), entry_keys_of(obj))
     except ValidationError as error:

@@ -84,6 +84,42 @@ SERVERS = [
         "Duplicate value",
     ),
     Negative(
+        "a gateway's own setting in its environment",
+        server(env=[{"name": "MCP_OPERATOR_SERVICES", "value": "a/b:80=169.254.169.254:80"}]),
+        "spec.env",
+        "the gateway does not take its settings",
+    ),
+    Negative(
+        "a gateway's code in its environment",
+        server(mode="Gateway", env=[{"name": "OK"}, {"name": "PYTHONPATH", "value": "/data"}]),
+        "spec.env",
+        "the gateway does not take its settings",
+    ),
+    Negative(
+        "a proxy in the environment of a gateway from another image",
+        server(mode="Gateway", image="a", env=[{"name": "https_proxy", "value": "http://b"}]),
+        "spec.env",
+        "or use mode: Direct",
+    ),
+    Negative(
+        "an address of the API server in the environment",
+        server(image="a", env=[{"name": "KUBERNETES_SERVICE_HOST", "value": "evil.example"}]),
+        "spec.env",
+        "are set for you",
+    ),
+    Negative(
+        "another place for the files of mode Direct",
+        server(image="a", env=[{"name": "MCP_CONFIG_DIR", "value": "/data"}]),
+        "spec.env",
+        "are set for you",
+    ),
+    Negative(
+        "two Redis hosts",
+        server(image="a", redis={"address": "b"}, env=[{"name": "REDIS_HOST", "value": "c"}]),
+        "spec.env",
+        "are set for you",
+    ),
+    Negative(
         "an environment variable with a space",
         server(env=[{"name": "A B"}]),
         "spec.env[0].name",

@@ -177,11 +177,11 @@ def test_a_direct_server_learns_its_files_and_its_redis_from_the_environment() -
     assert found["REDIS_PORT"]["value"] == "6379"
 
 
-def test_the_users_environment_wins_and_no_name_appears_twice() -> None:
+def test_the_users_environment_does_not_move_the_files_and_no_name_appears_twice() -> None:
     own = [{"name": "MCP_CONFIG_DIR", "value": "/data"}]
     entries = container(image="own/server:1", env=own)["env"]
 
-    assert entries == [{"name": "MCP_CONFIG_DIR", "value": "/data"}]
+    assert entries == [{"name": "MCP_CONFIG_DIR", "value": "/etc/mcp/config"}]
 
 
 def test_the_environment_may_come_from_secrets_config_maps_and_pod_fields() -> None:

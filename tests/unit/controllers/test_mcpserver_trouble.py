@@ -238,6 +238,19 @@ async def test_a_server_that_cannot_be_read_is_told_why_and_keeps_running(bench:
 
 
 @pytest.mark.looptime
+async def test_a_server_stored_with_a_setting_of_its_gateway_is_told_and_not_built(
+    bench: Bench,
+) -> None:
+    env = [{"name": "MCP_OPERATOR_SERVICES", "value": "a/b:80=169.254.169.254:80"}]
+    bench.cluster.server("shop", env=env)
+    assert await bench.reconcile() is None
+    status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Accepted"]
+    assert (status, reason) == ("False", "Invalid")
+    assert "MCP_OPERATOR_SERVICES" in message
+    assert not any(obj["kind"] == "Deployment" for _, obj in bench.cluster.writes)
+
+
+@pytest.mark.looptime
 @pytest.mark.parametrize("how", ["gone", "going"])
 async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, how: str) -> None:
     raw = bench.cluster.tool("search")

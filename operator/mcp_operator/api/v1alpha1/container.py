@@ -15,6 +15,18 @@ QUANTITY = (
 )
 """apimachinery `resource.Quantity`, as controller-gen writes it."""
 
+_SETTINGS = "MCP_OPERATOR_.*|KUBE.*|POD_.*"
+_CODE = (
+    "PYTHON.*|(PYDANTIC|AIOHTTP|YARL|MULTIDICT|FROZENLIST|PROPCACHE|UVLOOP|PROMETHEUS)_.*"
+    "|(LD|GLIBC|MALLOC|GCONV|GETCONF)_.*|PATH|HOME|TMPDIR|TEMP|TMP|TZDIR|LOCPATH|NLSPATH"
+)
+_TRUST = "SSL.*|OPENSSL_.*|(REQUESTS|CURL)_CA_BUNDLE"
+_CONNECTIONS = ".*_PROXY|NETRC|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|RESOLV_.*"
+GATEWAY_VARIABLES = f"(?i)^({_SETTINGS}|{_CODE}|{_TRUST}|{_CONNECTIONS})$"
+"""Environment variables that tell a gateway, its interpreter or its libraries what to be, run,
+trust or connect to; in any case, as proxies are read in both. What an author may tell a gateway
+has fields in the spec of its server."""
+
 Argument = Annotated[str, Field(max_length=4096)]
 Quantity = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=QUANTITY, max_length=64)]
 Quantities = Annotated[dict[str, Quantity], Field(max_length=16)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,7 +19,13 @@ from mcp_operator.api.v1alpha1.common import (
     Selector,
     Timestamp,
 )
-from mcp_operator.api.v1alpha1.container import Argument, EnvVar, Image, ResourceRequirements
+from mcp_operator.api.v1alpha1.container import (
+    GATEWAY_VARIABLES,
+    Argument,
+    EnvVar,
+    Image,
+    ResourceRequirements,
+)
 from mcp_operator.api.v1alpha1.exposure import HTTPRoute, Ingress, ServiceSettings
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
 from mcp_operator.api.v1alpha1.scaling import MAX_REPLICAS, Autoscaling, PodDisruptionBudget
@@ -77,6 +84,13 @@ class ServerConfig(ApiModel):
     """What clients are told about the server as a whole, for the model to read."""
 
 
+_IS_GATEWAY = (
+    "self.mode == 'Gateway' || "
+    "(self.mode == 'Auto' && !has(self.image) && !has(self.command) && !has(self.args))"
+)
+"""`effective_mode` as a CEL expression."""
+
+
 class MCPServerSpec(ApiModel):
     """What the endpoint serves, and how it runs."""
 
@@ -112,6 +126,22 @@ class MCPServerSpec(ApiModel):
             "autoscaling measures CPU against its request; set resources.requests.cpu",
             field_path=".resources",
         ),
+        rule(
+            "!has(self.env) || self.env.all(one, !(one.name.startsWith('KUBERNETES_') "
+            "|| one.name == 'MCP_CONFIG_DIR' "
+            "|| (has(self.redis) && one.name in ['REDIS_HOST', 'REDIS_PORT'])))",
+            "KUBERNETES_*, MCP_CONFIG_DIR and, with redis, REDIS_HOST and REDIS_PORT are set for "
+            "you; choose other names",
+            field_path=".env",
+        ),
+        rule(
+            f"!has(self.env) || !({_IS_GATEWAY}) "
+            f"|| !self.env.exists(one, one.name.matches(r'{GATEWAY_VARIABLES}'))",
+            "the gateway does not take its settings, proxies, certificates or libraries from env; "
+            "remove variables such as MCP_OPERATOR_*, PYTHON*, LD_*, SSL_*, PATH and *_PROXY, or "
+            "use mode: Direct",
+            field_path=".env",
+        ),
     )
 
     mode: Literal["Auto", "Gateway", "Direct"] = "Auto"
@@ -129,7 +159,9 @@ class MCPServerSpec(ApiModel):
     """What evictions must leave of the pods. From two replicas on, evictions take one pod at a time
     when this is left out."""
     image: Image | None = None
-    """Container image; the operator's own gateway when left out."""
+    """Container image; the operator's own gateway when left out. With mode: Gateway, another build
+    of the gateway, which runs with the permissions of one: to read this server's own ConfigMaps and
+    the Secrets that its tools name."""
     command: tuple[Argument, ...] = Field(default_factory=tuple, max_length=64)
     """Entrypoint of your image; its own when left out."""
     args: tuple[Argument, ...] = Field(default_factory=tuple, max_length=256)
@@ -137,7 +169,8 @@ class MCPServerSpec(ApiModel):
     env: tuple[EnvVar, ...] = Field(
         default_factory=tuple, max_length=256, json_schema_extra=list_map("name")
     )
-    """Environment of the container."""
+    """Environment of the container. It cannot change what a gateway is, runs, trusts or connects
+    to."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When the image is pulled; Kubernetes decides by its tag when left out."""
     port: PortNumber = 8080
@@ -171,6 +204,18 @@ class MCPServerSpec(ApiModel):
         if self.mode != "Auto":
             return self.mode
         return "Direct" if self.image or self.command or self.args else "Gateway"
+
+    @property
+    def reserved_variables(self) -> tuple[str, ...]:
+        """What env may not set; admission refuses it, but may not have seen an older object."""
+        return tuple(variable.name for variable in self.env if self._is_reserved(variable.name))
+
+    def _is_reserved(self, variable: str) -> bool:
+        if variable.startswith("KUBERNETES_") or variable == "MCP_CONFIG_DIR":
+            return True
+        if self.redis and variable in {"REDIS_HOST", "REDIS_PORT"}:
+            return True
+        return self.effective_mode == "Gateway" and bool(re.search(GATEWAY_VARIABLES, variable))
 
     @property
     def fixed_replicas(self) -> int | None:
