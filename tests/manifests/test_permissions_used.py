@@ -17,8 +17,8 @@ import pytest
 
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.names import child_name, config_name
-from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS
-from mcp_operator.core.meta import Object
+from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS, DEPLOYMENTS, SERVICES
+from mcp_operator.core.meta import Object, Resource, uid_of
 from mcp_operator.runtime.client import Client
 from support import gateway_api
 from support.controlplane import Cluster
@@ -104,9 +104,10 @@ class RestrictedOperator:
         return await asyncio.to_thread(denied, self._log, self.account.user)
 
     async def uses(self, *permissions: Permission) -> None:
-        """Wait until some permissions have been used."""
+        """Wait until some permissions have been used; fail where one is missing."""
 
         async def unused() -> set[Permission]:
+            assert await self.denied() == []
             return set(permissions) - await self.used()
 
         await eventually(unused, set())
@@ -147,6 +148,19 @@ async def create_objects(shop: Shop) -> None:
     await shop.server("red", **EVERY_CHILD)
 
 
+async def delete_child(child: Resource, shop: Shop) -> None:
+    """Delete a child of the server `red`, and wait until it has been created again."""
+    key = shop.key(child_name("red"))
+    before = await shop.client.get(child, key)
+    await shop.client.delete(child, key)
+
+    async def is_made_again() -> bool:
+        live = await shop.find(child, key.name)
+        return live is not None and uid_of(live) != uid_of(before)
+
+    await eventually(is_made_again, expected=True)
+
+
 async def take_names(shop: Shop) -> None:
     """Create objects under the names that the children of the server `blue` are to have."""
     for resource in CHILDREN:
@@ -178,6 +192,9 @@ async def test_all_permissions_are_used_and_none_is_missing(
     await create_objects(shop)
     everything = {"search", "greeting", "manual", "one", "two"}
     await eventually(functools.partial(served, shop), everything)
+    for child in (DEPLOYMENTS, SERVICES):  # the first makes the operator compare the others again
+        await delete_child(child, shop)
+    await restricted.uses(Permission("mcp-operator.dev", "mcpservers", "get"))
     await take_names(shop)
     await shop.server("blue", team="red", **EVERY_CHILD)
     await restricted.uses(*(Permission(kind.group, kind.plural, "get") for kind in CHILDREN))
