@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from faults.mirror import Mirror, a_map, mirrored, opened
+from faults.observed_informer import ObservedInformer, a_map, observed_informer, watch_opened
 from faults.proxy import FaultProxy, fault_proxy
-from faults.scenario import calmly
+from faults.scenario import run_undisturbed
 from faults.stability import stable
-from faults.teams import ALL, furnish
+from faults.tenants import ALL, create_tenants
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.retry import Backoff
@@ -34,7 +34,7 @@ def active_cluster(control_plane: Cluster, crds_installed: None) -> Cluster:
 @pytest.fixture(scope="session")
 def golden(active_cluster: Cluster) -> dict[str, object]:
     """What there is in the end if nothing goes wrong."""
-    return asyncio.run(calmly(active_cluster))
+    return asyncio.run(run_undisturbed(active_cluster))
 
 
 @pytest.fixture
@@ -73,16 +73,16 @@ async def shop(client: Client, namespace: str, active_cluster: Cluster) -> Shop:
 
 @pytest.fixture
 async def operator(proxy: FaultProxy, shop: Shop) -> AsyncIterator[Operator]:
-    """An operator behind the proxy, which has furnished both servers and is at rest."""
+    """An operator behind the proxy that has reconciled both tenants and is idle."""
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
-        await furnish(shop)
+        await create_tenants(shop)
         await stable(shop, operator, ALL)
         proxy.forget()
         yield operator
 
 
 @pytest.fixture
-async def mirror(
+async def observed(
     *,
     subject: Client,
     client: Client,
@@ -90,14 +90,14 @@ async def mirror(
     proxy: FaultProxy,
     namespace: str,
     short_pauses: None,
-) -> AsyncIterator[Mirror]:
+) -> AsyncIterator[ObservedInformer]:
     """A cache with the ConfigMaps `a` and `b`; the requests so far are forgotten."""
     for name in "ab":
         await client.create(CONFIG_MAPS, a_map(namespace, name))
-    async with mirrored(subject, namespace) as mirror:
-        await mirror.holds(a="1", b="1")
+    async with observed_informer(subject, namespace) as observed:
+        await observed.holds(a="1", b="1")
         if control_plane.has_controllers:  # which make one in every namespace, sooner or later
-            await eventually(mirror.has_roots, expected=True)
-        await eventually(lambda: opened(proxy), expected=True)
+            await eventually(observed.has_root_certificate, expected=True)
+        await eventually(lambda: watch_opened(proxy), expected=True)
         proxy.forget()
-        yield mirror
+        yield observed

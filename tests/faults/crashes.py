@@ -34,7 +34,7 @@ class Crash:
         self.writes = 0
         self.happened = asyncio.Event()
 
-    async def befall(self, proxy: FaultProxy, namespace: str, user: asyncio.Task[None]) -> None:
+    async def run(self, proxy: FaultProxy, namespace: str, user: asyncio.Task[None]) -> None:
         """Run an operator until it crashes, or else until its user is done.
 
         Whatever it had sent by then has reached the API server, and been acted on, when this

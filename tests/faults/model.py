@@ -1,7 +1,7 @@
-"""What users have declared in one namespace, and what has to come of it: the oracle of the walks.
+"""What users have declared in one namespace, and what must come of it: the oracle of the walks.
 
-It is written after docs/reference/api.md and docs/reference/conditions.md, not after the code, and
-knows nothing of clusters: it is told what the user does, and says what is to be seen in the end.
+It follows docs/reference/api.md and docs/reference/conditions.md, not the code, and knows nothing
+of clusters: it is told what the user does, and says what must be observed in the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ EVERYBODY = "everybody"
 CHILDREN = frozenset(
     {"ConfigMap", "Deployment", "Role", "RoleBinding", "Service", "ServiceAccount"}
 )
-"""What every server is made of."""
+"""The children that every server has."""
 
 
 class Identity(NamedTuple):
@@ -55,7 +55,7 @@ class Server:
 
 
 class Content(NamedTuple):
-    """What a member's spec says.
+    """What the spec of a catalog object says.
 
     Attributes:
         entry: What clients know it by; one of them once in a server, for each kind.
@@ -70,7 +70,7 @@ class Content(NamedTuple):
 
 
 @dataclass
-class Member:
+class CatalogObject:
     """An MCPTool, MCPPrompt or MCPResource."""
 
     created: str
@@ -81,22 +81,22 @@ class Member:
 
 @dataclass
 class Model:
-    """All that is declared."""
+    """All that users have declared."""
 
     servers: dict[str, Server] = field(default_factory=dict)
-    members: dict[Identity, Member] = field(default_factory=dict)
+    objects: dict[Identity, CatalogObject] = field(default_factory=dict)
     services: set[str] = field(default_factory=set)
     config_maps: dict[str, str] = field(default_factory=dict)
 
     def expected(self) -> dict[str, object]:
-        """Return what is to be seen of each object."""
+        """Return what must be observed of each object."""
         servers = {f"MCPServer {name}": self._of_server(name) for name in self.servers}
-        return servers | {str(identity): self._of_member(identity) for identity in self.members}
+        return servers | {str(identity): self._of_object(identity) for identity in self.objects}
 
     def served(self, server: str) -> dict[str, str]:
         """Return the texts that a server serves, by the names of its entries."""
         return {
-            entry_name(identity.kind, self.members[identity].content.entry): self._text(identity)
+            entry_name(identity.kind, self.objects[identity].content.entry): self._text(identity)
             for identity in self._selected(server)
             if self._is_sound(identity) and not self._is_beaten(identity, server)
         }
@@ -105,36 +105,36 @@ class Model:
         selection = self.servers[server].selection
         return [
             identity
-            for identity, member in self.members.items()
-            if selection.of(identity.kind) in {member.team, EVERYBODY}
+            for identity, obj in self.objects.items()
+            if selection.of(identity.kind) in {obj.team, EVERYBODY}
         ]
 
     def _is_sound(self, identity: Identity) -> bool:
-        return self.members[identity].enabled and not self._missing(identity)
+        return self.objects[identity].enabled and not self._missing(identity)
 
     def _missing(self, identity: Identity) -> str:
-        """Return the reason why what the object refers to cannot be used; none if it can."""
-        member = self.members[identity]
-        source = member.content.source
-        if source is None or not member.enabled:
+        """Return the reason why a reference of the object cannot be resolved; empty if it can."""
+        obj = self.objects[identity]
+        source = obj.content.source
+        if source is None or not obj.enabled:
             return ""
         if identity.kind == "MCPTool":
             return "" if source in self.services else "ServiceNotFound"
         return "" if source in self.config_maps else "ConfigMapNotFound"
 
     def _is_beaten(self, identity: Identity, server: str) -> bool:
-        """Tell whether another object of a server has the entry, or nobody may have it."""
+        """Return whether the entry goes to another object of the server, or to none."""
         claimed: dict[tuple[str, str], list[Identity]] = defaultdict(list)
         for each in filter(self._is_sound, self._selected(server)):
-            claimed[each.kind, self.members[each].content.entry].append(each)
-        claimants = claimed[identity.kind, self.members[identity].content.entry]
+            claimed[each.kind, self.objects[each].content.entry].append(each)
+        claimants = claimed[identity.kind, self.objects[identity].content.entry]
         if identity not in claimants or len(claimants) == 1:
             return False
-        oldest = min(claimants, key=lambda each: (self.members[each].created, each.name))
+        oldest = min(claimants, key=lambda each: (self.objects[each].created, each.name))
         return self.servers[server].policy == "RejectAll" or identity != oldest
 
     def _text(self, identity: Identity) -> str:
-        content = self.members[identity].content
+        content = self.objects[identity].content
         from_map = identity.kind == "MCPResource" and content.source is not None
         return self.config_maps[content.source or ""] if from_map else content.text
 
@@ -159,17 +159,17 @@ class Model:
             },
         }
 
-    def _of_member(self, identity: Identity) -> object:
-        member = self.members[identity]
+    def _of_object(self, identity: Identity) -> object:
+        obj = self.objects[identity]
         servers = [name for name in sorted(self.servers) if identity in self._selected(name)]
         beaten = {name for name in servers if self._is_beaten(identity, name)}
         missing = self._missing(identity)
-        accepted = "DuplicateName" if beaten else "Accepted" if member.enabled else "Disabled"
+        accepted = "DuplicateName" if beaten else "Accepted" if obj.enabled else "Disabled"
         if not servers:
             programmed = "NotSelected"
         else:
             programmed = "NotAccepted" if beaten or missing else "Programmed"
-        if not member.enabled:
+        if not obj.enabled:
             programmed = "Disabled"
         served = programmed == "Programmed"
         blamed = [accepted] if beaten else [missing] if missing else [programmed]
@@ -194,5 +194,5 @@ def entry_name(kind: str, entry: str) -> str:
 
 
 def is_of(kind: str, name: str) -> bool:
-    """Tell whether a name is one of a kind's entries."""
+    """Return whether a name is that of an entry of a kind."""
     return name.startswith(PREFIXES[kind])

@@ -22,7 +22,7 @@ SHORTEST_PAUSES = (0.08, 0.16, 0.32, 0.64)
 
 
 @asynccontextmanager
-async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[Rule]:
+async def watch_outage(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[Rule]:
     """Cut all watches, or a namespace's, while the block lasts; then their versions expired.
 
     Each is told so when it is opened again, however late that is. One that was cut before its list
@@ -59,7 +59,7 @@ async def blindness(proxy: FaultProxy, namespace: str = "") -> AsyncIterator[Rul
 
 
 @contextmanager
-def storm(proxy: FaultProxy) -> Iterator[None]:
+def expiry_storm(proxy: FaultProxy) -> Iterator[None]:
     """Let all versions expire as soon as they are known, while the block lasts."""
 
     async def list_and_expire(lines: Lines) -> Lines:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Awaitable, Callable
 
+from faults.end_state import end_state
 from faults.stability import Served, stable
-from faults.states import end_state
 from support.connected import connected, own_namespace
 from support.controlplane import Cluster
 from support.operators import running_operator
@@ -46,7 +46,7 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-async def go_through(shop: Shop) -> None:
+async def run_scenario(shop: Shop) -> None:
     """Take each step, and see it served before the next."""
     for step, served in STEPS:
         await step(shop)
@@ -54,13 +54,13 @@ async def go_through(shop: Shop) -> None:
             await eventually(functools.partial(shop.served, server), expected)
 
 
-async def calmly(cluster: Cluster) -> dict[str, object]:
+async def run_undisturbed(cluster: Cluster) -> dict[str, object]:
     """Go through all of it while nothing happens, and return what there is in the end."""
     async with (
         connected(cluster.kubeconfig) as client,
         own_namespace(client) as shop,
         running_operator(cluster.kubeconfig, shop.namespace) as operator,
     ):
-        await go_through(shop)
+        await run_scenario(shop)
         await stable(shop, operator, END)
         return await end_state(client, shop.namespace)

@@ -6,7 +6,7 @@ from faults.model import EVERYBODY, Content, Identity, Selection, entry_name
 
 
 def selectors(selection: Selection) -> dict[str, object]:
-    """Return the selectors of a server; one that is None is left out, or taken out."""
+    """Return the selectors of a server; one that is None is left out, or removed by a patch."""
     return {
         f"{what}Selector": None if team is None else selector(team)
         for what, team in zip(("tool", "prompt", "resource"), selection, strict=True)
@@ -14,12 +14,12 @@ def selectors(selection: Selection) -> dict[str, object]:
 
 
 def selector(team: str) -> dict[str, object]:
-    """Return what selects a team."""
+    """Return a selector of a team."""
     return {"matchLabels": None if team == EVERYBODY else {"team": team}}
 
 
 def spec_of(identity: Identity, content: Content) -> dict[str, object]:
-    """Return a member's spec; as a merge patch it takes out what the last one may have had."""
+    """Return the spec of a catalog object; as a merge patch it removes what was there before."""
     spec: dict[str, object] = {"name": entry_name(identity.kind, content.entry)}
     if identity.kind == "MCPTool":
         service = {"name": content.source, "port": 80, "path": f"/{content.entry}"}

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from faults.crashes import Crash, Moment
+from faults.end_state import differences, end_state
 from faults.proxy import fault_proxy
-from faults.scenario import END, go_through
+from faults.scenario import END, run_scenario
 from faults.stability import stable
-from faults.states import differences, end_state
 from mcp_operator.runtime.client import Client
 from support.connected import own_namespace
 from support.controlplane import Cluster
@@ -28,8 +28,8 @@ async def crash_and_restart(
 ) -> dict[str, object]:
     """Go through the scenario with a crash, and return what there is in the end."""
     async with fault_proxy(directory, cluster.kubeconfig) as proxy, own_namespace(client) as shop:
-        user = asyncio.create_task(go_through(shop))
-        await crash.befall(proxy, shop.namespace, user)
+        user = asyncio.create_task(run_scenario(shop))
+        await crash.run(proxy, shop.namespace, user)
         async with running_operator(proxy.kubeconfig, shop.namespace) as successor:
             await user
             await stable(shop, successor, END)

@@ -1,4 +1,4 @@
-"""Reconciling depends on what there is, not on who was told of it, how often and in which order."""
+"""Reconciliation depends on the state, not on how often and in which order it is notified."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import random
 
 import pytest
 
-from faults.notifications import Mischief, bad_post
+from faults.end_state import differences, end_state
 from faults.scenario import END, STEPS
 from faults.stability import stable
-from faults.states import differences, end_state
+from faults.unreliable_delivery import DeliveryFaults, unreliable_delivery
 from mcp_operator.runtime.client import Client
 from support.connected import own_namespace
 from support.controlplane import Cluster
@@ -24,8 +24,8 @@ RUNS = int(os.environ.get("MCP_OPERATOR_WALKS") or 4)
 AT_ONCE = 4
 
 
-async def hurry(shop: Shop, seed: int) -> None:
-    """Take the steps of the scenario without waiting for what comes of them."""
+async def take_steps(shop: Shop, seed: int) -> None:
+    """Take the steps of the scenario without waiting for their effects."""
     chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
     for step, _ in STEPS:
         await step(shop)
@@ -34,10 +34,12 @@ async def hurry(shop: Shop, seed: int) -> None:
 
 @pytest.mark.timeout(1200 + 60 * RUNS)
 @pytest.mark.parametrize(
-    "mischief", [Mischief(), Mischief(dropped=0.5)], ids=["late and mixed up", "lost as well"]
+    "faults",
+    [DeliveryFaults(), DeliveryFaults(dropped=0.5)],
+    ids=["late and reordered", "lost as well"],
 )
 async def test_notifications_of_any_kind_lead_to_the_same_end(
-    control_plane: Cluster, client: Client, golden: dict[str, object], mischief: Mischief
+    control_plane: Cluster, client: Client, golden: dict[str, object], faults: DeliveryFaults
 ) -> None:
     room = asyncio.Semaphore(AT_ONCE)
 
@@ -47,10 +49,10 @@ async def test_notifications_of_any_kind_lead_to_the_same_end(
             own_namespace(client) as shop,
             running_operator(control_plane.kubeconfig, shop.namespace) as operator,
         ):
-            with bad_post(operator, mischief, seed):
-                await hurry(shop, seed)
+            with unreliable_delivery(operator, faults, seed):
+                await take_steps(shop, seed)
                 await eventually(functools.partial(operator.lagging, client), [])
-            if mischief.dropped:
+            if faults.dropped:
                 await operator.resync()
             await stable(shop, operator, END)
             difference = differences(golden, await end_state(client, shop.namespace))

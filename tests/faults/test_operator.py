@@ -23,11 +23,11 @@ from faults.actions import (
     pass_on,
 )
 from faults.crashes import WRITE
-from faults.lines import Unruly
-from faults.outages import blindness
+from faults.outages import watch_outage
 from faults.proxy import FaultProxy
 from faults.stability import stable
-from faults.teams import ALL, TEAMS, everything, furnish, without
+from faults.tenants import ALL, TENANTS, create_tenants, everything, without
+from faults.watch_edits import ChaoticStream
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
@@ -70,7 +70,7 @@ async def test_what_is_missed_while_all_watches_are_blind_reaches_exactly_its_se
     change: Callable[[Shop], Awaitable[object]],
     expected: dict[str, str],
 ) -> None:
-    async with blindness(proxy) as told:
+    async with watch_outage(proxy) as told:
         await change(shop)
     await told.met.wait()
     writes = await stable(shop, operator, ALL | {"red": expected})
@@ -80,7 +80,7 @@ async def test_what_is_missed_while_all_watches_are_blind_reaches_exactly_its_se
 async def test_watches_that_break_at_rest_cause_no_write(
     shop: Shop, operator: Operator, proxy: FaultProxy
 ) -> None:
-    async with blindness(proxy) as told:
+    async with watch_outage(proxy) as told:
         pass
     await told.met.wait()
     blind = len({seen.path for seen in proxy.seen if "resourceVersion" in seen.query})
@@ -101,7 +101,7 @@ async def test_nothing_is_written_before_every_cache_has_its_list(
         await released.wait()
         return await pass_on(exchange)
 
-    await furnish(shop)
+    await create_tenants(shop)
     proxy.on(r"GET .*/mcptools\?", late, times=math.inf)
     starting = asyncio.create_task(start_and_settle(shop, proxy))
     await eventually(lambda: waits_for(proxy, "mcptools"), expected=True)
@@ -127,7 +127,7 @@ async def test_a_restart_against_an_old_view_deletes_nothing_and_is_mended_by_th
     recordings = {kind: Recording() for kind in ("mcpservers", "mcptools", "services")}
     for kind, recording in recordings.items():
         proxy.on(rf"/{kind}\?.*sendInitialEvents", recording.record())
-    await furnish(shop)
+    await create_tenants(shop)
     await start_and_settle(shop, proxy)
     await shop.patch("MCPTool", "red-tool", spec={"description": "second"})
     await shop.server("green", team="blue")
@@ -154,8 +154,8 @@ async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
 
     rule = proxy.on("labelSelector=.*watch=true", edit(only_the_list), times=math.inf)
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
-        await furnish(shop)
-        for team in TEAMS:
+        await create_tenants(shop)
+        for team in TENANTS:
             await eventually(functools.partial(shop.served, team), everything(team))
         await shop.patch("MCPTool", "red-tool", spec={"description": "second"})
         expected = everything("red") | {"red-tool": "second"}
@@ -176,7 +176,7 @@ async def test_own_writes_are_known_though_the_watch_tells_of_them_late(
 
 async def test_writes_whose_outcome_stays_unknown_do_no_harm(shop: Shop, proxy: FaultProxy) -> None:
     rule = proxy.on(WRITE, drop_answer(), times=12)
-    await furnish(shop)
+    await create_tenants(shop)
     await start_and_settle(shop, proxy)
     assert rule.met.is_set()
 
@@ -202,7 +202,7 @@ async def test_a_server_that_fails_every_second_write_is_worked_with(
         return await (fault if next(turn) % 2 == 0 else pass_on)(exchange)
 
     proxy.on(WRITE, every_second, times=30)
-    await furnish(shop)
+    await create_tenants(shop)
     await start_and_settle(shop, proxy)
     proxy.forget()
     assert await start_and_settle(shop, proxy) == []
@@ -222,15 +222,15 @@ async def describe_blue(shop: Shop, *texts: str) -> None:
 async def test_watches_that_stutter_and_break_lead_to_the_same_end(
     shop: Shop, proxy: FaultProxy, short_pauses: None
 ) -> None:
-    unruly = Unruly(seed=7)
-    proxy.on("watch=true", edit(unruly.edit), times=math.inf)
+    chaos = ChaoticStream(seed=7)
+    proxy.on("watch=true", edit(chaos.edit), times=math.inf)
     async with running_operator(proxy.kubeconfig, shop.namespace) as operator:
-        await furnish(shop)
+        await create_tenants(shop)
         await stable(shop, operator, ALL)
         rounds = 0
-        while not all(unruly.done.values()):
+        while not all(chaos.done.values()):
             rounds += 1
-            assert rounds < 100, f"by chance there was only {unruly.done}"
+            assert rounds < 100, f"by chance there was only {chaos.done}"
             await describe_blue(shop, f"first of {rounds}", f"second of {rounds}")
             await describe_blue(shop, f"third of {rounds}")
         await shop.delete("MCPTool", "red-tool")

@@ -9,11 +9,11 @@ import pytest
 from aiohttp import ClientTimeout
 
 from faults.actions import Lines, edit
-from faults.mirror import Mirror, mirrored
-from faults.outages import SHORTEST_PAUSES, blindness, storm
+from faults.observed_informer import ObservedInformer, observed_informer
+from faults.outages import SHORTEST_PAUSES, expiry_storm, watch_outage
 from faults.proxy import FaultProxy
 from faults.stability import stable
-from faults.teams import everything, without
+from faults.tenants import everything, without
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime import client as client_module
 from mcp_operator.runtime.client import Client
@@ -24,7 +24,7 @@ from support.waiting import eventually
 
 
 async def test_a_watch_that_was_still_listing_when_it_was_cut_holds_up_no_outage(
-    mirror: Mirror, subject: Client, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, subject: Client, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     listing = asyncio.Event()
 
@@ -37,28 +37,28 @@ async def test_a_watch_that_was_still_listing_when_it_was_cut_holds_up_no_outage
     async with asyncio.TaskGroup() as group:
         other = group.create_task(_values(subject, namespace))
         await listing.wait()
-        async with blindness(proxy) as told:
+        async with watch_outage(proxy) as told:
             await client.delete(CONFIG_MAPS, Key(namespace, "a"))
         await told.met.wait()
     assert other.result() == {"b": "1"}
-    await mirror.holds(b="1")
+    await observed.holds(b="1")
 
 
 async def _values(client: Client, namespace: str) -> dict[str, str]:
-    async with mirrored(client, namespace) as other:
+    async with observed_informer(client, namespace) as other:
         await other.holds(b="1")
         return await other.values()
 
 
 async def test_a_watch_that_comes_back_after_an_outage_finds_its_version_expired(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     await proxy.refuse()
-    async with blindness(proxy) as told:
+    async with watch_outage(proxy) as told:
         await client.delete(CONFIG_MAPS, Key(namespace, "a"))
     assert not told.met.is_set()
     await proxy.accept()
-    await mirror.holds(b="1")
+    await observed.holds(b="1")
     assert told.met.is_set()
     assert len(proxy.lists()) == 1
 
@@ -66,7 +66,7 @@ async def test_a_watch_that_comes_back_after_an_outage_finds_its_version_expired
 async def test_an_operator_lives_through_a_storm_of_expired_versions_and_misses_nothing(
     shop: Shop, short_pauses: None, operator: Operator, proxy: FaultProxy
 ) -> None:
-    with storm(proxy):
+    with expiry_storm(proxy):
         watches = len(proxy.kill())
         await shop.delete("MCPTool", "red-tool")
         await shop.label("MCPTool", "blue-tool", "red")

@@ -9,7 +9,7 @@ import math
 from faults.actions import failure
 from faults.proxy import FaultProxy
 from faults.stability import stable
-from faults.teams import ALL, everything
+from faults.tenants import ALL, everything
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.reconcile import Reconciler, Result
 from support.operators import Operator

@@ -5,8 +5,8 @@ the same. `MCP_OPERATOR_WALKS=1000` takes a thousand others, as happens at night
 
 A walk that fails is taken again in ever shorter forms, for five minutes at most. The report shows
 the shortest as a program, and `@reproduce_failure(…)`: put above the class `Walk`, that takes the
-same walk again. The deeds are the same then; how far the operator is at each of them is not. What
-only fails now and then is reported as flaky: at the end stand the deeds of the first walk that
+same walk again. The steps are the same then; how far the operator is at each of them is not. What
+only fails now and then is reported as flaky: at the end stand the steps of the first walk that
 failed, and why. The option `--hypothesis-seed=7` chooses the walks that the variable asks for.
 """
 
@@ -25,7 +25,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from faults.proxy import fault_proxy
-from faults.walks import Grounds, Walk
+from faults.walks import Walk, WalkContext
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.retry import Backoff
@@ -48,7 +48,7 @@ SETTINGS = settings(
 )
 
 
-class Complaints(logging.Handler):
+class ErrorLog(logging.Handler):
     """Collects the errors that are logged: an operator that works has none."""
 
     def __init__(self) -> None:
@@ -60,31 +60,31 @@ class Complaints(logging.Handler):
 
 
 @pytest.fixture
-def complaints(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
+def logged_errors(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
     """What is complained of. Mere warnings, of every watch that breaks, are not kept."""
     caplog.set_level(logging.ERROR, "mcp_operator")
-    handler = Complaints()
+    handler = ErrorLog()
     logging.getLogger().addHandler(handler)
     yield handler.heard
     logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture
-def grounds(
+def context(
     *,
     active_cluster: Cluster,
     tmp_path: Path,
-    complaints: list[str],
+    logged_errors: list[str],
     mutation_detector: MutationDetector,
     short_pauses: None,
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Grounds]:
+) -> Iterator[WalkContext]:
     """Where the walks are taken: an event loop of their own, a proxy, and a user beside it."""
     monkeypatch.setattr(Backoff, "FACTOR", 1.0)  # walks break watches more often than networks do
     kubeconfig = active_cluster.kubeconfig
 
     def clean_up() -> None:
-        complaints.clear()
+        logged_errors.clear()
         gc.collect()
         mutation_detector.check()
         mutation_detector.forget()
@@ -101,15 +101,15 @@ def grounds(
             )
         )
         stack.push_async_callback(user.close)
-        yield Grounds(user, proxy, runner.run, complaints, clean_up)
+        yield WalkContext(user, proxy, runner.run, logged_errors, clean_up)
         runner.run(stack.aclose())
 
 
 @pytest.mark.timeout(1200 + 60 * WALKS)
-def test_random_walks_end_as_the_model_says(grounds: Grounds) -> None:
-    Walk.grounds = grounds
+def test_random_walks_end_as_the_model_says(context: WalkContext) -> None:
+    Walk.context = context
     try:
         run_state_machine_as_test(Walk, settings=SETTINGS)
     except Exception as error:
-        error.add_note(f"The first walk that failed:\n{grounds.first_failure}")
+        error.add_note(f"The first walk that failed:\n{context.first_failure}")
         raise

@@ -11,10 +11,10 @@ import pytest
 from aiohttp import ClientTimeout
 
 from faults.actions import Action, Lines, answer, ask_for, cut, edit, error_line, failure, hang
-from faults.lines import swapped, twice
-from faults.mirror import Mirror, a_map, mirrored, opened
-from faults.outages import EXPIRED, SHORTEST_PAUSES, blindness
+from faults.observed_informer import ObservedInformer, a_map, observed_informer, watch_opened
+from faults.outages import EXPIRED, SHORTEST_PAUSES, watch_outage
 from faults.proxy import FaultProxy
+from faults.watch_edits import duplicated, reordered
 from mcp_operator.core.meta import (
     Key,
     Resource,
@@ -40,51 +40,51 @@ async def change(client: Client, namespace: str, name: str, value: str) -> None:
 
 
 async def test_a_first_list_asks_for_the_newest_state(
-    mirror: Mirror, subject: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    async with mirrored(subject, namespace):
+    async with observed_informer(subject, namespace):
         (first,) = proxy.lists("/configmaps")
         assert "resourceVersion" not in first.query
 
 
 async def test_a_watch_that_breaks_goes_on_where_it_was(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    version = mirror.informer.store.resource_version
+    version = observed.informer.store.resource_version
     proxy.kill()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     (again,) = proxy.watches("/configmaps")
     assert int(again.query["resourceVersion"]) == version
     assert again.query["allowWatchBookmarks"] == "true"
     assert 300 <= int(again.query["timeoutSeconds"]) <= 600
     assert proxy.lists() == []
-    assert mirror.told == ["Updated a"]
+    assert observed.summary == ["Updated a"]
 
 
 async def test_a_server_that_cannot_list_within_a_watch_is_listed_by_pages(
-    mirror: Mirror, subject: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("sendInitialEvents", failure(400, "BadRequest"), times=math.inf)
-    async with mirrored(subject, namespace) as paged:
-        assert list(paged.informer.store) == list(mirror.informer.store)
+    async with observed_informer(subject, namespace) as paged:
+        assert list(paged.informer.store) == list(observed.informer.store)
     assert [("limit" in seen.query) for seen in proxy.lists()] == [False, True]
 
 
 async def test_a_list_that_expires_between_its_pages_begins_again(
-    mirror: Mirror, subject: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, subject: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("sendInitialEvents", failure(400, "BadRequest"))
     proxy.on(r"limit=500$", ask_for(limit="1"), times=math.inf)
     proxy.on("continue=", failure(410, "Expired"))
-    async with mirrored(subject, namespace) as paged:
-        assert list(paged.informer.store) == list(mirror.informer.store)
+    async with observed_informer(subject, namespace) as paged:
+        assert list(paged.informer.store) == list(observed.informer.store)
     pages = ["continue" in seen.query for seen in proxy.lists()[1:]]
     assert pages[:4] == [False, True, False, True]
 
 
 async def test_a_bookmark_moves_the_version_and_tells_nobody(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     secret = {"metadata": {"namespace": namespace, "name": "other"}}
     newest = resource_version_of(await client.create(SECRETS, secret))
@@ -97,16 +97,16 @@ async def test_a_bookmark_moves_the_version_and_tells_nobody(
 
     proxy.on(WATCH, edit(nothing_else))
     proxy.kill()
-    await eventually(lambda: version_of(mirror), newest)
+    await eventually(lambda: version_of(observed), newest)
     proxy.kill()
     await eventually(lambda: last_version(proxy), str(newest))
-    assert mirror.told == []
+    assert observed.summary == []
 
 
 @pytest.mark.parametrize("silence", ["of the stream", "of the answer"])
 async def test_a_dead_connection_is_noticed_by_its_silence(
     *,
-    mirror: Mirror,
+    observed: ObservedInformer,
     client: Client,
     proxy: FaultProxy,
     namespace: str,
@@ -120,15 +120,15 @@ async def test_a_dead_connection_is_noticed_by_its_silence(
         proxy.kill()
     else:
         proxy.kill()
-        await eventually(lambda: opened(proxy), expected=True)
+        await eventually(lambda: watch_opened(proxy), expected=True)
         proxy.stall()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     assert proxy.lists() == []
 
 
 async def test_a_server_that_refuses_is_tried_ever_less_often(
-    mirror: Mirror, subject: Client, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, subject: Client, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     labels = {"code": "<error>", "method": "GET", "host": proxy.url.removeprefix("https://")}
 
@@ -144,24 +144,24 @@ async def test_a_server_that_refuses_is_tried_ever_less_often(
     await eventually(tried_five_times, expected=True)
     assert now() - began >= sum(SHORTEST_PAUSES)
     await proxy.accept()
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     assert proxy.lists() == []
 
 
 @pytest.mark.parametrize("refusal", [EXPIRED, TOO_LARGE], ids=["too old", "too large"])
 async def test_a_version_that_the_server_does_not_have_leads_to_one_list(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str, refusal: Action
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str, refusal: Action
 ) -> None:
     proxy.on(WATCH, refusal)
     proxy.kill()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     assert len(proxy.lists()) == 1
-    assert mirror.told == ["Updated a"]
+    assert observed.summary == ["Updated a"]
 
 
 async def test_versions_that_expire_again_and_again_are_listed_ever_less_often(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on("sendInitialEvents", failure(400, "BadRequest"), times=math.inf)
     proxy.on("watch=true.*resourceVersion=[0-9]", EXPIRED, times=math.inf)
@@ -171,7 +171,7 @@ async def test_versions_that_expire_again_and_again_are_listed_ever_less_often(
     assert listed[len(SHORTEST_PAUSES)] - listed[0] >= sum(SHORTEST_PAUSES)
     proxy.forget()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
 
 
 @pytest.mark.parametrize(
@@ -183,12 +183,12 @@ async def test_versions_that_expire_again_and_again_are_listed_ever_less_often(
     ids=["a Status", "text"],
 )
 async def test_a_busy_server_is_asked_again_when_it_says_and_for_the_same_version(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str, busy: Action
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str, busy: Action
 ) -> None:
     proxy.on(WATCH, busy)
     proxy.kill()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     first, second = proxy.watches()
     assert second.at - first.at >= 1
     assert second.query["resourceVersion"] == first.query["resourceVersion"]
@@ -196,12 +196,12 @@ async def test_a_busy_server_is_asked_again_when_it_says_and_for_the_same_versio
 
 
 async def test_watches_that_end_at_once_are_opened_ever_less_often(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     proxy.on(WATCH, answer(200), times=3)
     proxy.kill()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     opened = [seen.at for seen in proxy.watches()]
     gaps = [after - before for before, after in itertools.pairwise(opened)]
     assert len(gaps) == 3
@@ -211,63 +211,63 @@ async def test_watches_that_end_at_once_are_opened_ever_less_often(
 
 
 async def test_what_was_deleted_while_nobody_watched_is_told_with_its_last_state(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    async with blindness(proxy):
+    async with watch_outage(proxy):
         await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-    await mirror.holds(b="1")
-    (event,) = mirror.heard
+    await observed.holds(b="1")
+    (event,) = observed.events
     assert event.type == "Deleted"
     assert event.final_state_unknown
     assert event.object["data"] == {"x": "1"}
 
 
 async def test_what_was_deleted_and_made_anew_while_nobody_watched_is_told_as_both(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    async with blindness(proxy):
+    async with watch_outage(proxy):
         await client.delete(CONFIG_MAPS, Key(namespace, "a"))
         await client.create(CONFIG_MAPS, a_map(namespace, "a", "2"))
-    await mirror.holds(a="2", b="1")
-    assert mirror.told == ["Deleted a", "Created a"]
-    gone, new = mirror.heard
+    await observed.holds(a="2", b="1")
+    assert observed.summary == ["Deleted a", "Created a"]
+    gone, new = observed.events
     assert gone.final_state_unknown
     assert uid_of(gone.object) != uid_of(new.object)
 
 
 async def test_an_event_that_comes_twice_is_told_once(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    proxy.on(WATCH, edit(twice))
+    proxy.on(WATCH, edit(duplicated))
     proxy.kill()
     await change(client, namespace, "a", "2")
     await change(client, namespace, "b", "2")
-    await mirror.holds(a="2", b="2")
+    await observed.holds(a="2", b="2")
     await client.delete(CONFIG_MAPS, Key(namespace, "a"))
-    await mirror.holds(b="2")
-    assert mirror.told == ["Updated a", "Updated b", "Deleted a"]
+    await observed.holds(b="2")
+    assert observed.summary == ["Updated a", "Updated b", "Deleted a"]
 
 
 async def test_an_older_state_that_comes_later_is_not_taken(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    proxy.on(WATCH, edit(swapped))
+    proxy.on(WATCH, edit(reordered))
     proxy.kill()
     await change(client, namespace, "a", "2")
     await change(client, namespace, "a", "3")
-    await mirror.holds(a="3", b="1")
+    await observed.holds(a="3", b="1")
     await change(client, namespace, "b", "2")
-    await mirror.holds(a="3", b="2")
-    assert mirror.told == ["Updated a", "Updated b"]
+    await observed.holds(a="3", b="2")
+    assert observed.summary == ["Updated a", "Updated b"]
 
 
 async def test_a_watch_cut_within_a_line_goes_on_without_a_list(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     rule = proxy.on(WATCH, cut(after=300))
     proxy.kill()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     assert rule.met.is_set()
     assert proxy.lists() == []
 
@@ -276,7 +276,7 @@ async def test_a_watch_cut_within_a_line_goes_on_without_a_list(
     "garbage", [b"<html>\n", b'{"type":"NEWS","object":{}}\n', b'{"type":"ADDED"}\n']
 )
 async def test_a_line_that_is_no_event_leads_to_a_list_and_to_no_crash(
-    mirror: Mirror, client: Client, proxy: FaultProxy, namespace: str, garbage: bytes
+    observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str, garbage: bytes
 ) -> None:
     async def spoiled(lines: Lines) -> Lines:
         async for _ in lines:
@@ -285,12 +285,12 @@ async def test_a_line_that_is_no_event_leads_to_a_list_and_to_no_crash(
     proxy.on(WATCH, edit(spoiled))
     proxy.kill()
     await change(client, namespace, "a", "2")
-    await mirror.holds(a="2", b="1")
+    await observed.holds(a="2", b="1")
     assert len(proxy.lists()) == 1
 
 
-async def version_of(mirror: Mirror) -> int:
-    return mirror.informer.store.resource_version
+async def version_of(observed: ObservedInformer) -> int:
+    return observed.informer.store.resource_version
 
 
 async def last_version(proxy: FaultProxy) -> str:

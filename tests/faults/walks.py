@@ -1,7 +1,7 @@
-"""A user and an environment that do what they like, each deed a rule of a Hypothesis state machine.
+"""A user and an environment that act at random; each step is a rule of a Hypothesis state machine.
 
-Every rule acts on the real API server and on the model alike. What a rule may draw depends on the
-model alone, so that the same choices make the same walk, however fast the machine is.
+Every rule acts on the real API server and on the model. What a rule may draw depends on the model
+alone, so that the same choices make the same walk, however fast the machine is.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.errors import HypothesisException
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from faults.environment import Environment
 from faults.model import (
     EVERYBODY,
+    CatalogObject,
     Content,
     Identity,
-    Member,
     Model,
     Policy,
     Selection,
@@ -29,7 +30,6 @@ from faults.model import (
 )
 from faults.proxy import FaultProxy
 from faults.specs import selectors, spec_of
-from faults.stage import Stage
 from mcp_operator.runtime.client import Client
 
 P = ParamSpec("P")
@@ -41,7 +41,7 @@ SELECTED = (*SERVERS, EVERYBODY)
 SERVICES = ("orders", "stock")
 CONFIG_MAP = "texts"
 ENTRIES = ("find", "show")
-MEMBERS = {
+OBJECTS = {
     Identity("MCPTool", "a"): "red",
     Identity("MCPTool", "b"): "red",
     Identity("MCPTool", "c"): "blue",
@@ -50,47 +50,47 @@ MEMBERS = {
     Identity("MCPResource", "a"): "red",
     Identity("MCPResource", "b"): "blue",
 }
-"""All that there ever are, each with its team when a walk begins. There are but few names, so that
-objects are made anew under names that were there before."""
+"""All objects of a walk, each with its team at the beginning. There are only a few names, so that
+objects are created again under names that existed before."""
 
 SOURCES = {"MCPTool": SERVICES, "MCPPrompt": (None, None), "MCPResource": (CONFIG_MAP, None)}
-"""What a member may refer to; either of two."""
+"""What an object may refer to, one of two."""
 
 
 class Run(Protocol):
-    """Lets a coroutine run to its end, and whatever else happens meanwhile."""
+    """Runs a coroutine to its end, and the event loop meanwhile."""
 
     def __call__(self, doing: Coroutine[Any, Any, T], /) -> T: ...
 
 
 @dataclass
-class Grounds:
-    """What all walks have in common.
+class WalkContext:
+    """What all walks share.
 
     Attributes:
-        user: The client of whoever makes objects; it goes beside the proxy.
-        proxy: What the operators go through.
-        run: The event loop of all of them.
-        complaints: The errors that were logged.
-        clean_up: Called after each walk; may raise if it left anything.
-        first_failure: The deeds of the first walk that failed, and why it did.
+        user: The client of the user, which bypasses the proxy.
+        proxy: What the operators connect through.
+        run: Runs a coroutine on the event loop that all of them share.
+        logged_errors: The errors that have been logged.
+        clean_up: Called after each walk; raises if the walk left anything behind.
+        first_failure: The steps of the first walk that failed, and why it did.
     """
 
     user: Client
     proxy: FaultProxy
     run: Run
-    complaints: list[str]
+    logged_errors: list[str]
     clean_up: Callable[[], None]
     first_failure: str = ""
 
 
 def recorded(method: Callable[Concatenate[Walk, P], None]) -> Callable[Concatenate[Walk, P], None]:
-    """Write a deed into the diary before it is done, and check what always holds after it."""
+    """Record a step before it is taken, and check the invariants after it."""
 
     @functools.wraps(method)
     def done(walk: Walk, /, *args: P.args, **drawn: P.kwargs) -> None:
         words = [*map(repr, args), *(f"{name}={value!r}" for name, value in drawn.items())]
-        walk.diary.append(f"{method.__name__}({', '.join(words)})")
+        walk.history.append(f"{method.__name__}({', '.join(words)})")
         method(walk, *args, **drawn)
         walk.check()
 
@@ -98,12 +98,12 @@ def recorded(method: Callable[Concatenate[Walk, P], None]) -> Callable[Concatena
 
 
 def one_of(choices: Callable[[Walk], Collection[Any]]) -> st.SearchStrategy[Any]:
-    """Draw one of what a walk has at the moment."""
+    """Draw one of what a walk has at that moment."""
     return st.runner().flatmap(lambda walk: st.sampled_from(sorted(choices(walk))))
 
 
-absent = one_of(lambda walk: MEMBERS.keys() - walk.model.members.keys())
-present = one_of(lambda walk: walk.model.members)
+absent = one_of(lambda walk: OBJECTS.keys() - walk.model.objects.keys())
+present = one_of(lambda walk: walk.model.objects)
 closed = one_of(lambda walk: set(SERVERS) - walk.model.servers.keys())
 opened = one_of(lambda walk: walk.model.servers)
 teams = st.sampled_from(TEAMS)
@@ -112,47 +112,47 @@ sources = st.integers(0, 1)
 selected = st.sampled_from((None, None, *SELECTED))
 selections = st.builds(Selection, st.sampled_from(SELECTED), selected, selected)
 
-with_member = precondition(lambda walk: walk.model.members)
+with_object = precondition(lambda walk: walk.model.objects)
 with_server = precondition(lambda walk: walk.model.servers)
-while_watching = precondition(lambda walk: walk.stage.running and not walk.stage.blind)
+while_watching = precondition(lambda walk: walk.environment.is_watching)
 
 
 class Walk(RuleBasedStateMachine):
     """One walk, in a namespace of its own."""
 
-    grounds: ClassVar[Grounds]
+    context: ClassVar[WalkContext]
     model: Model
-    stage: Stage
+    environment: Environment
 
     def __init__(self) -> None:
         super().__init__()
         self.model = Model()
-        self.diary: list[str] = []
-        self.stage = Stage(self.grounds.user, self.grounds.proxy)
-        self._shop = self.stage.shop
-        self._do = self.grounds.run
+        self.history: list[str] = []
+        self.environment = Environment(self.context.user, self.context.proxy)
+        self._shop = self.environment.shop
+        self._do = self.context.run
         self._texts = 0
-        self.deeds = 0
-        self._do(self.stage.open())
-        self._furnish()
+        self.steps = 0
+        self._do(self.environment.open())
+        self._create_objects()
 
-    def _furnish(self) -> None:
-        """Begin with two servers, each with something of every kind, and a name in dispute."""
+    def _create_objects(self) -> None:
+        """Begin with two servers that select objects of every kind, and a name claimed twice."""
         for name in SERVERS:
             self.create_server(name, Selection(name))
             self.expose_or_hide(name)
         for name in SERVICES:
             self.create_or_delete_service(name)
         self.write_text()
-        for identity, team in MEMBERS.items():
+        for identity, team in OBJECTS.items():
             self.create(identity, team, ENTRIES[0], 0)
         self.start()
-        self._do(self.stage.operator.idle())
-        self.diary.clear()
+        self._do(self.environment.operator.idle())
+        self.history.clear()
 
-    # The user's deeds
+    # What the user does
 
-    @precondition(lambda walk: len(walk.model.members) < len(MEMBERS))
+    @precondition(lambda walk: len(walk.model.objects) < len(OBJECTS))
     @rule(identity=absent, team=teams, entry=entries, source=sources)
     @recorded
     def create(self, identity: Identity, team: str, entry: str, source: int) -> None:
@@ -161,47 +161,47 @@ class Walk(RuleBasedStateMachine):
             self._shop.create(*identity, labels={"team": team}, spec=spec_of(identity, content))
         )
         created = made["metadata"]["creationTimestamp"]
-        self.model.members[identity] = Member(created, team, content)
+        self.model.objects[identity] = CatalogObject(created, team, content)
 
-    @with_member
+    @with_object
     @rule(identity=present, entry=entries, source=sources)
     @recorded
     def edit(self, identity: Identity, entry: str, source: int) -> None:
         content = self._content(identity, entry, source)
         self._do(self._shop.patch(*identity, spec=spec_of(identity, content)))
-        self.model.members[identity].content = content
+        self.model.objects[identity].content = content
 
-    @with_member
+    @with_object
     @rule(identity=present, team=teams, unseen=st.booleans())
     @recorded
     def relabel(self, identity: Identity, team: str, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen=unseen):
+        with self._unobserved(unseen=unseen):
             self._do(self._shop.label(*identity, team))
-        self.model.members[identity].team = team
+        self.model.objects[identity].team = team
 
-    @with_member
+    @with_object
     @rule(identity=present)
     @recorded
     def switch(self, identity: Identity) -> None:
-        member = self.model.members[identity]
-        member.enabled = not member.enabled
-        self._do(self._shop.patch(*identity, spec={"enabled": member.enabled}))
+        obj = self.model.objects[identity]
+        obj.enabled = not obj.enabled
+        self._do(self._shop.patch(*identity, spec={"enabled": obj.enabled}))
 
-    @with_member
+    @with_object
     @rule(identity=present, unseen=st.booleans())
     @recorded
     def delete(self, identity: Identity, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen=unseen):
+        with self._unobserved(unseen=unseen):
             self._do(self._shop.delete(*identity))
-        del self.model.members[identity]
+        del self.model.objects[identity]
 
-    @with_member
+    @with_object
     @rule(identity=present, team=teams, entry=entries, source=sources, unseen=st.booleans())
     @recorded
     def recreate(
         self, identity: Identity, team: str, entry: str, source: int, *, unseen: bool
     ) -> None:
-        with self._eyes_closed(unseen=unseen):
+        with self._unobserved(unseen=unseen):
             self.delete(identity, unseen=False)
             self.create(identity, team, entry, source)
 
@@ -216,7 +216,7 @@ class Walk(RuleBasedStateMachine):
     @rule(name=opened, unseen=st.booleans())
     @recorded
     def delete_server(self, name: str, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen=unseen):
+        with self._unobserved(unseen=unseen):
             self._do(self._shop.delete("MCPServer", name))
         del self.model.servers[name]
 
@@ -224,7 +224,7 @@ class Walk(RuleBasedStateMachine):
     @rule(name=opened, selection=selections, unseen=st.booleans())
     @recorded
     def recreate_server(self, name: str, selection: Selection, *, unseen: bool) -> None:
-        with self._eyes_closed(unseen=unseen):
+        with self._unobserved(unseen=unseen):
             self.delete_server(name, unseen=False)
             self.create_server(name, selection)
 
@@ -277,74 +277,74 @@ class Walk(RuleBasedStateMachine):
         self._do(self._shop.delete("ConfigMap", CONFIG_MAP))
         del self.model.config_maps[CONFIG_MAP]
 
-    # What befalls the operator
+    # What happens to the operator
 
-    @precondition(lambda walk: not walk.stage.running)
+    @precondition(lambda walk: not walk.environment.running)
     @rule()
     @recorded
     def start(self) -> None:
-        self._do(self.stage.start())
+        self._do(self.environment.start())
 
     @while_watching
     @rule()
     @recorded
     def kill(self) -> None:
-        self._do(self.stage.kill())
+        self._do(self.environment.kill())
 
     @while_watching
     @rule()
     @recorded
     def stop(self) -> None:
-        self._do(self.stage.stop())
+        self._do(self.environment.stop())
 
     @while_watching
     @rule()
     @recorded
     def break_watches(self) -> None:
-        self._do(self.stage.break_watches())
+        self._do(self.environment.break_watches())
 
     @while_watching
     @rule()
     @recorded
-    def go_blind(self) -> None:
-        self._do(self.stage.go_blind())
+    def cut_watches(self) -> None:
+        self._do(self.environment.cut_watches())
 
-    @precondition(lambda walk: walk.stage.blind)
+    @precondition(lambda walk: walk.environment.watches_cut)
     @rule()
     @recorded
-    def see(self) -> None:
-        self._do(self.stage.see())
+    def restore_watches(self) -> None:
+        self._do(self.environment.restore_watches())
 
     @while_watching
     @rule()
     @recorded
     def resync(self) -> None:
-        self._do(self.stage.resync())
+        self._do(self.environment.resync())
 
     @precondition(lambda walk: walk.model.servers)
     @rule()
     @recorded
     def run_pods(self) -> None:
-        self._do(self.stage.run_pods())
+        self._do(self.environment.run_pods())
 
-    @precondition(lambda walk: walk.deeds > 2)
+    @precondition(lambda walk: walk.steps > 2)
     @rule()
     @recorded
     def settle(self) -> None:
-        self._do(self.stage.settle(self.model.expected()))
-        self._do(self.stage.rest())
-        self.deeds = 0
+        self._do(self.environment.settle(self.model.expected()))
+        self._do(self.environment.rest())
+        self.steps = 0
 
-    # What has to hold
+    # What must hold
 
     def check(self) -> None:
-        """See that no key is with two workers, and that informers tell nothing but the truth."""
-        self.deeds += 1
-        self.stage.check()
-        assert not self.grounds.complaints, "\n".join(self.grounds.complaints)
+        """Check that no two workers have the same key, and that informers report what they hold."""
+        self.steps += 1
+        self.environment.check()
+        assert not self.context.logged_errors, "\n".join(self.context.logged_errors)
 
     def teardown(self) -> None:
-        """See that the walk ends well, unless it has failed already."""
+        """Check that the walk converges, unless it has failed already."""
         error = sys.exc_info()[1]
         try:
             if error is None:
@@ -354,25 +354,25 @@ class Walk(RuleBasedStateMachine):
             raise
         finally:
             self._report(error)
-            self._do(self.stage.close())
-            self.grounds.clean_up()
+            self._do(self.environment.close())
+            self.context.clean_up()
 
     def _report(self, error: BaseException | None) -> None:
-        """Keep the first failure: the same walk may not fail again."""
+        """Keep the first failure, since the same walk may not fail again."""
         is_failure = isinstance(error, Exception) and not isinstance(error, HypothesisException)
-        if is_failure and not self.grounds.first_failure:
-            self.grounds.first_failure = "\n".join([*self.diary, repr(error)])
+        if is_failure and not self.context.first_failure:
+            self.context.first_failure = "\n".join([*self.history, repr(error)])
 
     @contextmanager
-    def _eyes_closed(self, *, unseen: bool) -> Iterator[None]:
-        """Cut all watches while something happens; let their versions expire before they go on."""
-        unseen = unseen and self.stage.running and not self.stage.blind
+    def _unobserved(self, *, unseen: bool) -> Iterator[None]:
+        """Cut all watches while something happens, and let their versions expire meanwhile."""
+        unseen = unseen and self.environment.is_watching
         if unseen:
-            self._do(self.stage.go_blind())
+            self._do(self.environment.cut_watches())
         yield
         if unseen:
-            self._do(self.stage.see())
-            self._do(self.stage.catch_up())
+            self._do(self.environment.restore_watches())
+            self._do(self.environment.catch_up())
 
     def _content(self, identity: Identity, entry: str, source: int) -> Content:
         return Content(entry, self._text(), SOURCES[identity.kind][source])

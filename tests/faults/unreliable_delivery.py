@@ -1,4 +1,4 @@
-"""A bad post between the caches and whoever listens to them."""
+"""Delivery of notifications from the caches to their handlers that loses, delays and reorders."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ LONGEST = 0.2
 
 
 @dataclass(frozen=True)
-class Mischief:
-    """How likely each thing is to happen to a notification; delay and disorder come to all."""
+class DeliveryFaults:
+    """The probability of each fault of a notification; all are delayed and reordered."""
 
     dropped: float = 0.0
     merged: float = 0.3
     repeated: float = 0.2
 
 
-class Post:
-    """Takes a handler's notifications, and delivers them as it pleases."""
+class UnreliableDelivery:
+    """Delivers the notifications of a handler unreliably."""
 
-    def __init__(self, handler: Handler, mischief: Mischief, chance: random.Random) -> None:
+    def __init__(self, handler: Handler, faults: DeliveryFaults, chance: random.Random) -> None:
         self._handler = handler
-        self._mischief = mischief
+        self._faults = faults
         self._chance = chance
         self._waiting: list[Event] = []
 
     def __call__(self, event: Event) -> None:
-        if self._chance.random() < self._mischief.dropped:
+        if self._chance.random() < self._faults.dropped:
             return
         for number, other in enumerate(self._waiting):
             both = merged(other, event)
-            if both is not None and self._chance.random() < self._mischief.merged:
+            if both is not None and self._chance.random() < self._faults.merged:
                 self._waiting[number] = both
                 return
         self._send(event)
-        if self._chance.random() < self._mischief.repeated:
+        if self._chance.random() < self._faults.repeated:
             self._send(event)
 
     def deliver_all(self) -> None:
@@ -61,7 +61,7 @@ class Post:
 
 
 def merged(first: Event, second: Event) -> Event | None:
-    """Make one notification of two about one object, if they can be told as one."""
+    """Merge two notifications about one object, if one can stand for both."""
     if key_of(first.object) != key_of(second.object) or first.new is None or second.old is None:
         return None
     type_ = "Deleted" if second.new is None else first.type
@@ -70,13 +70,13 @@ def merged(first: Event, second: Event) -> Event | None:
 
 
 @contextmanager
-def bad_post(operator: Operator, mischief: Mischief, seed: int) -> Iterator[None]:
-    """Let all notifications go by a bad post; what still waits when the block ends is delivered."""
+def unreliable_delivery(operator: Operator, faults: DeliveryFaults, seed: int) -> Iterator[None]:
+    """Deliver all notifications unreliably; those that wait at the end are delivered then."""
     chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
     straight = {informer: [*informer.cache._handlers] for informer in operator.informers}
     posts = []
     for informer, handlers in straight.items():
-        between = [Post(handler, mischief, chance) for handler in handlers]
+        between = [UnreliableDelivery(handler, faults, chance) for handler in handlers]
         informer.cache._handlers[:] = between
         posts += between
     yield

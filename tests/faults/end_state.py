@@ -1,4 +1,4 @@
-"""What a namespace holds in the end, and what two such ends differ in."""
+"""What a namespace holds in the end, and the difference between two such states."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _VARYING = {
 
 
 async def end_state(client: Client, namespace: str) -> dict[str, Any]:
-    """Return all objects of a namespace without what differs from one run to the next."""
+    """Return all objects of a namespace, without what differs between two runs."""
     found: dict[str, Any] = {}
     for resource in (*OURS, *(child for child in CHILDREN if child != HTTPROUTES)):
         async for page in client.list_pages(resource, namespace=namespace):
@@ -35,7 +35,7 @@ async def end_state(client: Client, namespace: str) -> dict[str, Any]:
 
 
 def differences(wanted: dict[str, Any], found: dict[str, Any]) -> str:
-    """Return what two end states differ in, line by line; nothing if they are equal."""
+    """Return the difference between two end states, line by line; empty if they are equal."""
     one, other = (
         json.dumps(state, indent=1, sort_keys=True).splitlines() for state in (wanted, found)
     )
@@ -55,7 +55,7 @@ def _constant(obj: Object, resource: Resource, namespace: str) -> Any:
 
 
 def _filled(value: Any) -> Any:
-    """Leave out what is empty: whether the API server does so depends on what was before."""
+    """Leave out what is empty: whether the API server does so depends on the previous state."""
     if isinstance(value, dict):
         pairs = ((name, _filled(each)) for name, each in value.items())
         return {name: each for name, each in pairs if each not in (None, "", [], {})}

@@ -1,11 +1,11 @@
-"""Two teams in one namespace, so that it shows when one pays for what happens to the other."""
+"""Two tenants in one namespace, to see whether what happens to one affects the other."""
 
 from __future__ import annotations
 
 from faults.stability import Served
 from support.shop import Shop
 
-TEAMS = ("red", "blue")
+TENANTS = ("red", "blue")
 
 
 def everything(team: str) -> dict[str, str]:
@@ -16,12 +16,12 @@ def without(name: str) -> dict[str, str]:
     return {key: value for key, value in everything("red").items() if key != name}
 
 
-ALL: dict[str, Served] = {team: everything(team) for team in TEAMS}
+ALL: dict[str, Served] = {team: everything(team) for team in TENANTS}
 
 
-async def furnish(shop: Shop) -> None:
-    """Two servers, each with a Service of its own and one object of each kind."""
-    for team in TEAMS:
+async def create_tenants(shop: Shop) -> None:
+    """Create two servers, each with a Service of its own and one object of each kind."""
+    for team in TENANTS:
         await shop.service(f"{team}-orders")
         await shop.server(team)
         service = {"name": f"{team}-orders", "port": 80, "path": "/"}

@@ -1,4 +1,4 @@
-"""An informer by itself, which mirrors the ConfigMaps of a namespace."""
+"""An informer of the ConfigMaps of a namespace, without an operator around it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ def a_map(namespace: str, name: str, value: str = "1") -> Object:
     return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"x": value}}
 
 
-class Mirror:
-    """An informer of the namespace's ConfigMaps and what it told; Kubernetes' own is left out."""
+class ObservedInformer:
+    """An informer of ConfigMaps and the events that it reported, without Kubernetes' own."""
 
     def __init__(self, informer: Informer) -> None:
         self.informer = informer
-        self.heard: list[Event] = []
-        informer.add_handler(self._hear)
+        self.events: list[Event] = []
+        informer.add_handler(self._record)
 
-    def _hear(self, event: Event) -> None:
+    def _record(self, event: Event) -> None:
         if not key_of(event.object).name.startswith("kube-"):
-            self.heard.append(event)
+            self.events.append(event)
 
     @property
-    def told(self) -> list[str]:
-        return [f"{event.type} {key_of(event.object).name}" for event in self.heard]
+    def summary(self) -> list[str]:
+        return [f"{event.type} {key_of(event.object).name}" for event in self.events]
 
     async def values(self) -> dict[str, str]:
         return {
@@ -43,8 +43,8 @@ class Mirror:
             if not key_of(obj).name.startswith("kube-")
         }
 
-    async def has_roots(self) -> bool:
-        """Tell whether the namespace has the certificates of the cluster."""
+    async def has_root_certificate(self) -> bool:
+        """Return whether the cluster's root certificate has been published in the namespace."""
         return any(key_of(obj).name == "kube-root-ca.crt" for obj in self.informer.store)
 
     async def holds(self, **values: str) -> None:
@@ -52,19 +52,19 @@ class Mirror:
 
 
 @asynccontextmanager
-async def mirrored(client: Client, namespace: str) -> AsyncIterator[Mirror]:
+async def observed_informer(client: Client, namespace: str) -> AsyncIterator[ObservedInformer]:
     informers = InformerSet(client)
-    mirror = Mirror(informers.informer(CONFIG_MAPS, namespace=namespace))
+    observed = ObservedInformer(informers.informer(CONFIG_MAPS, namespace=namespace))
     running = asyncio.create_task(informers.run())
     try:
         await informers.wait_synced(HANG_SECONDS)
-        mirror.heard.clear()
-        yield mirror
+        observed.events.clear()
+        yield observed
     finally:
         running.cancel()
         await asyncio.wait({running})
 
 
-async def opened(proxy: FaultProxy) -> bool:
-    """Tell whether a watch of ConfigMaps was opened."""
+async def watch_opened(proxy: FaultProxy) -> bool:
+    """Return whether a watch of ConfigMaps has been opened."""
     return bool(proxy.watches("/configmaps"))

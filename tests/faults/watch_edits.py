@@ -1,4 +1,4 @@
-"""What may become of the lines of a watch on their way: edits, for `faults.actions.edit`."""
+"""What may happen to the lines of a watch on their way: edits for `faults.actions.edit`."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from collections.abc import AsyncIterator
 from faults.actions import Lines
 
 TOGETHER = 0.05
-"""Seconds within which events have to come in order to change places or be merged."""
+"""Seconds between two events that may change places or be merged."""
 
 
-async def twice(lines: Lines) -> Lines:
+async def duplicated(lines: Lines) -> Lines:
     """Send every line a second time."""
     async for line in lines:
         yield line
         yield line
 
 
-async def swapped(lines: Lines) -> Lines:
+async def reordered(lines: Lines) -> Lines:
     """Let the first two lines change places."""
     first, second = await anext(lines), await anext(lines)
     yield second
@@ -29,12 +29,12 @@ async def swapped(lines: Lines) -> Lines:
         yield line
 
 
-class Unruly:
-    """Sends lines late, twice, merged, in another order, and cuts within one, at random.
+class ChaoticStream:
+    """Delays, repeats, merges and reorders lines, and cuts the stream within one, at random.
 
-    It does only what leaves a watch a watch: events of one object keep their order, a bookmark
-    comes after all that it vouches for, and a stream is not cut between events that have changed
-    places, since the client would go on after the later of the two.
+    It stays within the contract of a watch: events of one object keep their order, a bookmark comes
+    after all that it covers, and a stream is not cut between events that have changed places, since
+    the client would go on after the later of the two.
     """
 
     def __init__(self, seed: int) -> None:
@@ -42,7 +42,7 @@ class Unruly:
         self.done: dict[str, int] = dict.fromkeys(("cut", "moved", "merged", "repeated"), 0)
 
     async def edit(self, lines: Lines) -> Lines:
-        """Be an edit."""
+        """Change the lines of a watch; to be given to `faults.actions.edit`."""
         async for batch in _batches(lines):
             if self._likely(0.1, "cut"):
                 yield batch[0][: len(batch[0]) // 2]

@@ -1,4 +1,4 @@
-"""What a settled operator's caches and catalogs show, in the words of the model."""
+"""What the caches and catalogs of a settled operator show, in the terms of the model."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from support.operators import Operator
 from support.shop import Shop
 
 
-async def state_of(shop: Shop, operator: Operator) -> dict[str, object]:
-    """Return what is to be seen of each object, as `Model.expected` does.
+async def observed_state(shop: Shop, operator: Operator) -> dict[str, object]:
+    """Return what is observed of each object, in the form of `Model.expected`.
 
     It is read from the caches; `Operator.lagging` says whether they are what the API server has.
     """
     state = {
-        f"{resource.kind} {key_of(member).name}": member_state(member)
+        f"{resource.kind} {key_of(obj).name}": object_state(obj)
         for resource in (MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
-        for member in stored(operator, resource)
+        for obj in stored(operator, resource)
     }
     servers = {
         key_of(server).name: server_state(server, children_of(server, operator))
@@ -33,7 +33,7 @@ async def state_of(shop: Shop, operator: Operator) -> dict[str, object]:
 
 
 def server_state(server: Object, children: Iterator[str]) -> dict[str, object]:
-    """Return what is to be seen of a server, but for its catalog."""
+    """Return what is observed of a server, without its catalog."""
     status = server.get("status", {})
     rejected = [f"{each['kind']} {each['name']}" for each in status.get("rejected", ())]
     return {
@@ -44,9 +44,9 @@ def server_state(server: Object, children: Iterator[str]) -> dict[str, object]:
     }
 
 
-def member_state(member: Object) -> object:
-    """Return what is to be seen of a tool, prompt or resource."""
-    status = member.get("status", {})
+def object_state(obj: Object) -> object:
+    """Return what is observed of a tool, prompt or resource."""
+    status = obj.get("status", {})
     return {
         "servers": {each["name"]: each["accepted"] for each in status.get("servers", ())},
         "count": status.get("serverCount"),
@@ -55,7 +55,7 @@ def member_state(member: Object) -> object:
 
 
 def children_of(server: Object, operator: Operator) -> Iterator[str]:
-    """Yield the kinds of what a server owns; one that labels itself so, but not of another."""
+    """Yield the kinds of the objects whose controller is the server, whatever their labels say."""
     for resource in CHILDREN:
         for child in {key_of(obj): obj for obj in stored(operator, resource)}.values():
             if (controller_of(child) or {}).get("uid") == uid_of(server):
@@ -68,9 +68,9 @@ def reasons(status: Object) -> dict[str, str]:
 
 
 def differences(real: Mapping[str, object], wanted: Mapping[str, object]) -> list[str]:
-    """Return a line for each object that is not as it should be."""
+    """Return a line for each object that is not as expected."""
     return [
-        f"{name} is {real.get(name)}, and should be {wanted.get(name)}"
+        f"{name} is {real.get(name)}, not {wanted.get(name)}"
         for name in sorted(real.keys() | wanted.keys())
         if real.get(name) != wanted.get(name)
     ]

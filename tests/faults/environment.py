@@ -1,4 +1,4 @@
-"""One walk's namespace: its user, an operator behind the fault proxy, and what befalls that."""
+"""The namespace of one walk: its user, an operator behind the fault proxy, and faults."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack, suppress
 
 from faults.invariants import Watchdog
-from faults.outages import blindness
+from faults.observed_state import differences, observed_state
+from faults.outages import watch_outage
 from faults.proxy import FaultProxy
-from faults.sight import differences, state_of
 from faults.stability import left_to_do, stored
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
 from mcp_operator.controllers.confirmations import Pod
@@ -23,7 +23,7 @@ from support.shop import Shop
 from support.waiting import HANG_SECONDS, eventually
 
 LOOKS = 20
-"""Times that a wrong state is seen, with nothing left to do, before it counts as the end."""
+"""How often a wrong state must be observed, with nothing left to do, before it is final."""
 
 READY = {
     "phase": "Running",
@@ -33,39 +33,44 @@ READY = {
 """The status of a pod whose gateway runs."""
 
 
-class Stage:
+class Environment:
     """A namespace with at most one operator.
 
     Attributes:
-        shop: What its user does.
-        blind: Whether all watches of the operator are cut.
+        shop: The user of the namespace.
+        watches_cut: Whether all watches of the operator are cut.
     """
 
     def __init__(self, client: Client, proxy: FaultProxy) -> None:
         self.shop = Shop(client, f"walk-{uuid.uuid4().hex[:10]}")
-        self.blind = False
+        self.watches_cut = False
         self._proxy = proxy
-        self._actors: tuple[Operator, Watchdog] | None = None
+        self._current: tuple[Operator, Watchdog] | None = None
         self._lifetime = AsyncExitStack()
         self._outage = AsyncExitStack()
 
     @property
     def running(self) -> bool:
         """Whether there is an operator."""
-        return self._actors is not None
+        return self._current is not None
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether there is an operator whose watches are not cut."""
+        return self.running and not self.watches_cut
 
     @property
     def operator(self) -> Operator:
         """The operator, where there is one."""
-        assert self._actors is not None
-        return self._actors[0]
+        assert self._current is not None
+        return self._current[0]
 
     async def open(self) -> None:
         """Make the namespace."""
         await self.shop.client.create(NAMESPACES, {"metadata": {"name": self.shop.namespace}})
 
     async def close(self) -> None:
-        """End what runs, and leave the namespace to be deleted."""
+        """Stop what runs, and delete the namespace."""
         if self.running:
             await self.kill()
         await self._outage.aclose()
@@ -73,46 +78,44 @@ class Stage:
         await self.shop.client.delete(NAMESPACES, Key("", self.shop.namespace))
 
     async def start(self) -> None:
-        """Run an operator from now on."""
-        running = running_operator(
-            self._proxy.kubeconfig, self.shop.namespace, ask=everybody_confirms
-        )
+        """Start an operator."""
+        running = running_operator(self._proxy.kubeconfig, self.shop.namespace, ask=all_confirm)
         operator = await self._lifetime.enter_async_context(running)
-        self._actors = operator, Watchdog(operator)
+        self._current = operator, Watchdog(operator)
 
     async def kill(self) -> None:
-        """End the operator in the midst of what it does."""
+        """Kill the operator in the middle of its work."""
         await self.operator.kill()
-        self._actors = None
+        self._current = None
         await self._lifetime.aclose()
 
     async def stop(self) -> None:
-        """Let the operator finish what it does, and end it."""
+        """Stop the operator, which may finish what it does."""
         await self.operator.stop()
-        self._actors = None
+        self._current = None
         await self._lifetime.aclose()
 
     def check(self) -> None:
-        """Raise if the operator died, or if what holds at every moment does not."""
-        if self._actors is not None:
-            operator, watchdog = self._actors
+        """Raise if the operator has died, or if an invariant is broken."""
+        if self._current is not None:
+            operator, watchdog = self._current
             operator.check()
             watchdog.check()
 
     async def break_watches(self) -> None:
-        """Break every watch once; each goes on where it was."""
+        """Break every watch once; each resumes at its version."""
         self._proxy.kill(f"/namespaces/{self.shop.namespace}/.*watch=true")
 
-    async def go_blind(self) -> None:
-        """Cut every watch until `see`."""
-        outage = blindness(self._proxy, f"/namespaces/{self.shop.namespace}/")
+    async def cut_watches(self) -> None:
+        """Cut every watch until `restore_watches`."""
+        outage = watch_outage(self._proxy, f"/namespaces/{self.shop.namespace}/")
         await self._outage.enter_async_context(outage)
-        self.blind = True
+        self.watches_cut = True
 
-    async def see(self) -> None:
-        """Let the watches come back, and find that the versions they were at have expired."""
+    async def restore_watches(self) -> None:
+        """Let the watches come back; the versions that they resume at have expired."""
         await self._outage.aclose()
-        self.blind = False
+        self.watches_cut = False
 
     async def catch_up(self) -> None:
         """Give the caches some time to have what the API server has; `settle` waits for longer."""
@@ -120,11 +123,11 @@ class Stage:
             await eventually(lambda: self.operator.lagging(self.shop.client), [], seconds=10)
 
     async def resync(self) -> None:
-        """Tell the operator of every object once more."""
+        """Notify the operator of every object once more."""
         await self.operator.resync()
 
     async def run_pods(self) -> bool:
-        """Do a kubelet's work: let every pod run and be ready. Tell whether all did already."""
+        """Act as the kubelet: make every pod run and be ready. Return whether all did already."""
         pages = self.shop.client.list_pages(PODS, namespace=self.shop.namespace)
         pods = [pod async for page in pages for pod in page.items]
         idle = [pod for pod in pods if pod["status"]["phase"] != "Running"]
@@ -142,13 +145,13 @@ class Stage:
                 raise
 
     async def settle(self, expected: Mapping[str, object]) -> None:
-        """Wait until there is nothing left to do, and see that all is as expected.
+        """Wait until there is nothing left to do, and check that the state is the expected one.
 
         Raises:
-            AssertionError: It is not, and stays so; or there is no end.
+            AssertionError: It is not, and stays so; or the operator never settles.
         """
-        if self.blind:
-            await self.see()
+        if self.watches_cut:
+            await self.restore_watches()
         if not self.running:
             await self.start()
         seen, looks = [""], 0
@@ -156,7 +159,7 @@ class Stage:
         while True:
             run = await self.run_pods()
             left = await self.operator.lagging(self.shop.client)
-            wrong = differences(await state_of(self.shop, self.operator), expected)
+            wrong = differences(await observed_state(self.shop, self.operator), expected)
             left += [*left_to_do(self.operator), *unavailable(self.operator)]
             self.check()
             at_rest = run and not left and not self.operator.busy
@@ -170,7 +173,7 @@ class Stage:
             await asyncio.sleep(0.02)
 
     async def rest(self) -> None:
-        """See that a settled operator writes nothing, though it looks at everything again."""
+        """Check that a settled operator writes nothing when it reconciles everything again."""
         self.operator.forget_requests()
         await self.operator.resync()
         await self.operator.idle()
@@ -179,13 +182,13 @@ class Stage:
 
 
 def unavailable(operator: Operator) -> Iterator[str]:
-    """Name the Deployments that do not count their pod yet."""
+    """Name the Deployments that do not report their pod as available yet."""
     for deployment in stored(operator, DEPLOYMENTS):
         if deployment.get("status", {}).get("availableReplicas") != 1:
             yield f"Deployment {key_of(deployment).name} is not available"
 
 
-async def everybody_confirms(pod: Pod, digest: str) -> str:
-    """Stand for gateways that serve at once whatever they are asked for."""
+async def all_confirm(pod: Pod, digest: str) -> str:
+    """Stand for gateways that serve every catalog at once."""
     del pod
     return digest
