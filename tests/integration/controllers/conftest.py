@@ -12,7 +12,7 @@ from mcp_operator.runtime.client import Client
 from support import gateway_api
 from support.complete import DIRECT, GATEWAY
 from support.controlplane import Cluster
-from support.mirror import Mirror, mirrored
+from support.namespace_cache import NamespaceCache, namespace_cache
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
@@ -40,10 +40,10 @@ async def routes(client: Client, crds_installed: None) -> None:
 
 
 @pytest.fixture
-async def mirror(routes: None, client: Client, namespace: str) -> AsyncIterator[Mirror]:
+async def cached(routes: None, client: Client, namespace: str) -> AsyncIterator[NamespaceCache]:
     """A copy of the test's namespace, as far as servers have children there."""
-    async with mirrored(client, namespace, CHILDREN) as mirror:
-        yield mirror
+    async with namespace_cache(client, namespace, CHILDREN) as cached:
+        yield cached
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from mcp_operator.core.meta import Object, is_controlled_by
 from mcp_operator.runtime.client import Client
 from support.complete import DIRECT, GATEWAY
 from support.controlplane import Cluster
-from support.mirror import Mirror
+from support.namespace_cache import NamespaceCache
 from support.operators import Operator, nobody_answers, running_operator
 from support.ready_pods import confirms, ready_pods
 from support.shop import Shop
@@ -28,12 +28,12 @@ from support.waiting import eventually
 ONE_POD = {"autoscaling": {"minReplicas": 1, "maxReplicas": 4}}
 
 
-def children(mirror: Mirror, server: Object) -> set[str]:
+def children(cached: NamespaceCache, server: Object) -> set[str]:
     """Return the paths of all children of a server."""
     return {
         f"{resource.plural}/{child['metadata']['name']}"
         for resource in CHILDREN
-        for child in mirror.list(resource)
+        for child in cached.list(resource)
         if is_controlled_by(child, server)
     }
 
@@ -47,13 +47,13 @@ async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
 
 @pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT | {"replicas": 1}])
 async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_its_status(
-    routes: None, shop: Shop, operator: Operator, mirror: Mirror, spec: dict[str, Any]
+    routes: None, shop: Shop, operator: Operator, cached: NamespaceCache, spec: dict[str, Any]
 ) -> None:
     await operator.settled(shop.client)
     operator.forget_requests()
     server = await shop.server("red", **spec)
     await settled(shop, operator, "red")
-    made = children(mirror, server)
+    made = children(cached, server)
     written = Counter(operator.writes)
     assert written.pop("PATCH mcpservers/red/status") <= 2
     assert written == Counter(f"PATCH {child}" for child in made)
@@ -61,7 +61,7 @@ async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_
 
 
 async def test_fifty_servers_at_once_take_no_more_requests_each(
-    routes: None, shop: Shop, operator: Operator, mirror: Mirror
+    routes: None, shop: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     await operator.settled(shop.client)
     operator.forget_requests()
@@ -71,7 +71,7 @@ async def test_fifty_servers_at_once_take_no_more_requests_each(
     written, read = Counter(operator.writes), Counter(operator.reads)
     for name, server in zip(names, made, strict=True):
         assert written.pop(f"PATCH mcpservers/{name}/status") <= 2
-        for child in children(mirror, server):
+        for child in children(cached, server):
             assert written.pop(f"PATCH {child}") == 1
             assert read.pop(f"GET {child}") == 1
     assert written == read == Counter()

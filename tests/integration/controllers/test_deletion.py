@@ -18,7 +18,7 @@ from mcp_operator.runtime.errors import ApiError
 from support.complete import GATEWAY
 from support.connected import NAMESPACES
 from support.controlplane import Cluster
-from support.mirror import Mirror
+from support.namespace_cache import NamespaceCache
 from support.operators import Operator, running_operator
 from support.shop import Shop
 from support.waiting import eventually
@@ -31,7 +31,7 @@ it would be as many in every second."""
 
 
 async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_nothing(
-    complete: Shop, operator: Operator, mirror: Mirror
+    complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     for server in ("red", "blue"):
         await complete.label("MCPTool", f"{server}-search", None)
@@ -48,7 +48,7 @@ async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_no
         }
         for server in servers
     ]
-    for child in (child for resource in CHILDREN for child in mirror.list(resource)):
+    for child in (child for resource in CHILDREN for child in cached.list(resource)):
         if SERVER_LABEL in labels_of(child):
             [owner] = child["metadata"]["ownerReferences"]
             assert owner in owners
@@ -56,10 +56,10 @@ async def test_a_deleted_server_leaves_nothing_behind_and_the_operator_writes_no
         await complete.delete("MCPServer", key_of(deleted).name)
 
     def nothing_is_left() -> bool:
-        left = [obj for resource in CHILDREN for obj in mirror.list(resource)]
+        left = [obj for resource in CHILDREN for obj in cached.list(resource)]
         return not any(obj["metadata"]["name"].startswith("mcp-server-") for obj in left)
 
-    await mirror.until(nothing_is_left)
+    await cached.until(nothing_is_left)
     await operator.settled(complete.client)
     assert not operator.writes
 

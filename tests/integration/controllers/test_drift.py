@@ -24,7 +24,7 @@ from mcp_operator.controllers.setup import HASH_ANNOTATION
 from mcp_operator.core.meta import Object, Resource, key_of, resource_version_of, uid_of
 from mcp_operator.runtime.errors import ApiError
 from support.managed_fields import Mutation, Path, at, mutations, owned_fields, pointer
-from support.mirror import Mirror
+from support.namespace_cache import NamespaceCache
 from support.operators import Operator
 from support.shop import Shop
 
@@ -94,9 +94,9 @@ EXCLUSIVE: tuple[tuple[Resource, Path, Object], ...] = (
 class Child:
     """One child, and what the operator owns of it."""
 
-    def __init__(self, shop: Shop, mirror: Mirror, resource: Resource, raw: Object) -> None:
+    def __init__(self, shop: Shop, cached: NamespaceCache, resource: Resource, raw: Object) -> None:
         self._shop = shop
-        self._mirror = mirror
+        self._cached = cached
         self.resource = resource
         self.name = key_of(raw).name
         self.owned = owned_fields(raw, "mcp-operator")
@@ -107,7 +107,7 @@ class Child:
     @property
     def live(self) -> Object:
         """The child as it was last seen; without a uid where there is none."""
-        return self._mirror.get(self.resource, self.name) or {"metadata": {}}
+        return self._cached.get(self.resource, self.name) or {"metadata": {}}
 
     def differs(self, obj: Object) -> Path | None:
         """Return a path at which an object is not what the operator made it."""
@@ -141,7 +141,7 @@ class Child:
             return resource_version_of(self.live) > resource_version_of(after) and left() is None
 
         try:
-            await self._mirror.until(is_restored)
+            await self._cached.until(is_restored)
         except TimeoutError as error:
             said = f"{self.resource.kind} {self.name} after {what}: {left()} is not put back"
             raise AssertionError(said) from error
@@ -159,14 +159,14 @@ class Child:
         return found
 
 
-async def children_of(shop: Shop, mirror: Mirror, server: str) -> list[Child]:
+async def children_of(shop: Shop, cached: NamespaceCache, server: str) -> list[Child]:
     """Return all children of a server."""
     found = []
     for resource in CHILDREN:
         query = {"labelSelector": f"mcp-operator.dev/server={server}"}
         path = resource.path(shop.namespace)
         listed = json.loads(await shop.client.request("GET", path, query=query))["items"]
-        found += [Child(shop, mirror, resource, raw) for raw in listed]
+        found += [Child(shop, cached, resource, raw) for raw in listed]
     return found
 
 
@@ -220,11 +220,11 @@ async def nothing_is_written(shop: Shop, operator: Operator) -> None:
 
 
 async def test_every_field_that_is_ours_is_put_back(
-    complete: Shop, operator: Operator, mirror: Mirror
+    complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     """Change, add to and remove each field that the operator applied, one at a time."""
-    red = await children_of(complete, mirror, "red")
-    blue = await children_of(complete, mirror, "blue")
+    red = await children_of(complete, cached, "red")
+    blue = await children_of(complete, cached, "blue")
     assert {child.resource for child in red} == set(CHILDREN)
     theirs = {child: {"metadata": META, **THEIRS.get(child.resource, {})} for child in red}
     theirs |= {child: PAUSED for child in blue if child.resource == DEPLOYMENTS}
@@ -256,10 +256,10 @@ async def test_every_field_that_is_ours_is_put_back(
 
 
 async def test_deleted_children_are_all_made_again(
-    complete: Shop, operator: Operator, mirror: Mirror
+    complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
-    children = await children_of(complete, mirror, "red")
-    children += await children_of(complete, mirror, "blue")
+    children = await children_of(complete, cached, "red")
+    children += await children_of(complete, cached, "blue")
     old = {child: uid_of(child.live) for child in children}
     for child in children:
         await complete.client.delete(child.resource, complete.key(child.name))
@@ -267,15 +267,15 @@ async def test_deleted_children_are_all_made_again(
     def all_are_new() -> bool:
         return all(uid_of(child.live) not in {"", old[child]} for child in children)
 
-    await mirror.until(all_are_new)
+    await cached.until(all_are_new)
     await nothing_is_written(complete, operator)
 
 
 async def test_what_others_take_by_force_is_taken_back_and_what_is_theirs_is_kept(
-    complete: Shop, operator: Operator, mirror: Mirror
+    complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     ours = "app.kubernetes.io/instance"
-    children = await children_of(complete, mirror, "red")
+    children = await children_of(complete, cached, "red")
     for child in children:
         theirs = THEIRS.get(child.resource, {}) | {"metadata": META}
         taken: Object = {"labels": {**META["labels"], ours: "theirs"}}
@@ -286,10 +286,10 @@ async def test_what_others_take_by_force_is_taken_back_and_what_is_theirs_is_kep
 
 
 async def test_a_field_that_excludes_ours_makes_way_for_it(
-    complete: Shop, operator: Operator, mirror: Mirror
+    complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     """Replace a field by another that cannot be beside it, as `kubectl set env` and `edit` do."""
-    children = {child.resource: child for child in await children_of(complete, mirror, "red")}
+    children = {child.resource: child for child in await children_of(complete, cached, "red")}
     for resource, path, change in EXCLUSIVE:
         child = children[resource]
         patch = [
@@ -306,10 +306,10 @@ async def test_a_field_that_excludes_ours_makes_way_for_it(
 
 
 async def test_a_field_that_cannot_be_beside_ours_is_told_of_until_it_is_taken_away(
-    complete: Shop, operator: Operator, mirror: Mirror
+    complete: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     """Server-side apply takes no structure of another's away; a variable has one source."""
-    children = {child.resource: child for child in await children_of(complete, mirror, "red")}
+    children = {child.resource: child for child in await children_of(complete, cached, "red")}
     child = children[DEPLOYMENTS]
     place = pointer(child.live, (*_CONTAINER, "env", (("name", "PLAIN"),)))
     source = {"fieldRef": {"fieldPath": "metadata.name"}}

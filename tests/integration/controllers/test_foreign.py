@@ -40,7 +40,7 @@ from mcp_operator.core.meta import (
     uid_of,
 )
 from support.complete import GATEWAY
-from support.mirror import Mirror
+from support.namespace_cache import NamespaceCache
 from support.shop import Shop
 from support.waiting import eventually
 
@@ -108,15 +108,15 @@ class Foreign:
 
 
 @pytest.fixture
-async def names(complete: Shop, mirror: Mirror) -> Names:
+async def names(complete: Shop, cached: NamespaceCache) -> Names:
     """What each child of a server is called, as far as that does not depend on the server."""
     noise = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(20))
     await complete.resource("noise", "red", content={"uri": "shop://noise", "text": noise})
-    await mirror.until(lambda: mirror.get(CONFIGMAPS, "mcp-server-red-config-2") is not None)
+    await cached.until(lambda: cached.get(CONFIGMAPS, "mcp-server-red-config-2") is not None)
     return [
         (resource, key_of(child).name.removeprefix("mcp-server-red"))
         for resource in CHILDREN
-        for child in mirror.list(resource)
+        for child in cached.list(resource)
         if labels_of(child).get(SERVER_LABEL) == "red"
     ]
 
@@ -163,14 +163,14 @@ async def is_untouched(shop: Shop, each: Foreign) -> bool:
     return all(same) and managers <= {"mcp-operator-tests", "kube-controller-manager"}
 
 
-def is_made(mirror: Mirror, each: Foreign, server: Object) -> bool:
+def is_made(cached: NamespaceCache, each: Foreign, server: Object) -> bool:
     """Tell whether the server's own child is where the foreign object was."""
-    child = mirror.get(each.resource, each.name)
+    child = cached.get(each.resource, each.name)
     return child is not None and is_controlled_by(child, server)
 
 
 async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
-    complete: Shop, names: Names, mirror: Mirror, somebody: Object
+    complete: Shop, names: Names, cached: NamespaceCache, somebody: Object
 ) -> None:
     """Pods would else run as somebody's ServiceAccount, or an Ingress lead to their Service."""
     shop = complete
@@ -183,16 +183,16 @@ async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
         said = await shop.told("MCPServer", each.server, "Programmed", "Conflict")
         assert f"{each.resource.kind} {shop.namespace}/{each.name} exists already and" in said
     for each in foreign:
-        assert children(mirror, made[each.server]) == [], each
+        assert children(cached, made[each.server]) == [], each
         assert await is_untouched(shop, each), each
 
 
-def children(mirror: Mirror, server: Object) -> list[str]:
+def children(cached: NamespaceCache, server: Object) -> list[str]:
     """Return the names of what a server owns."""
     return [
         f"{resource.kind} {key_of(child).name}"
         for resource in CHILDREN
-        for child in mirror.list(resource)
+        for child in cached.list(resource)
         if is_controlled_by(child, server)
     ]
 
@@ -209,7 +209,7 @@ async def test_every_object_in_the_way_is_named(
 
 
 async def test_a_server_that_runs_stays_as_it_is_while_a_new_child_finds_its_name_taken(
-    complete: Shop, mirror: Mirror, somebody: Object
+    complete: Shop, cached: NamespaceCache, somebody: Object
 ) -> None:
     shop = complete
     await shop.server("plain", "red", mode="Gateway", image="example.com/gateway:1")
@@ -220,22 +220,22 @@ async def test_a_server_that_runs_stays_as_it_is_while_a_new_child_finds_its_nam
     await shop.patch("MCPServer", "plain", spec=change)
 
     await shop.told("MCPServer", "plain", "Programmed", "Conflict")
-    assert has_image(mirror, "example.com/gateway:1")
+    assert has_image(cached, "example.com/gateway:1")
 
     await shop.client.delete(INGRESSES, shop.key("mcp-server-plain"))
-    await mirror.until(functools.partial(has_image, mirror, "example.com/gateway:2"))
+    await cached.until(functools.partial(has_image, cached, "example.com/gateway:2"))
 
 
-def has_image(mirror: Mirror, image: str) -> bool:
+def has_image(cached: NamespaceCache, image: str) -> bool:
     """Tell whether the pods of the server `plain` are to run an image."""
-    deployment = mirror.get(DEPLOYMENTS, "mcp-server-plain")
+    deployment = cached.get(DEPLOYMENTS, "mcp-server-plain")
     assert deployment is not None
     [container] = deployment["spec"]["template"]["spec"]["containers"]
     return bool(container["image"] == image)
 
 
 async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
-    complete: Shop, names: Names, mirror: Mirror, somebody: Object
+    complete: Shop, names: Names, cached: NamespaceCache, somebody: Object
 ) -> None:
     shop = complete
     servers: dict[str, Object] = {}
@@ -253,13 +253,13 @@ async def test_what_is_in_the_way_is_left_alone_until_it_goes_and_then_made(
         assert await is_untouched(shop, each), each
         await shop.client.delete(each.resource, shop.key(each.name))
     for each in foreign:
-        await mirror.until(functools.partial(is_made, mirror, each, servers[each.server]))
+        await cached.until(functools.partial(is_made, cached, each, servers[each.server]))
     for server in servers:
         await shop.told("MCPServer", server, "Programmed", "NoReadyPods")
 
 
 async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the_server(
-    complete: Shop, names: Names, mirror: Mirror, somebody: Object
+    complete: Shop, names: Names, cached: NamespaceCache, somebody: Object
 ) -> None:
     """Of one server for each owner all is in the way, of another what a feature has made."""
     shop = complete
@@ -284,8 +284,8 @@ async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the
     for server in servers:
         await shop.delete("MCPServer", server)
     for server in servers:
-        made = functools.partial(mirror.get, ALWAYS[-1][0], f"mcp-server-{server}")
-        await mirror.until(lambda made=made: made() is None)  # type: ignore[misc]
+        made = functools.partial(cached.get, ALWAYS[-1][0], f"mcp-server-{server}")
+        await cached.until(lambda made=made: made() is None)  # type: ignore[misc]
     for each in foreign:
         assert await is_untouched(shop, each), each
 
@@ -318,7 +318,7 @@ async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
 
 
 async def test_a_server_made_anew_has_children_of_its_own_once_those_before_are_gone(
-    complete: Shop, names: Names, mirror: Mirror, monkeypatch: pytest.MonkeyPatch
+    complete: Shop, names: Names, cached: NamespaceCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mcpserver, "PROBLEM_RETRY_SECONDS", 1000.0)  # nothing is waited for
     shop = complete
@@ -328,5 +328,5 @@ async def test_a_server_made_anew_has_children_of_its_own_once_those_before_are_
     assert uid_of(after) != uid_of(before)
     for resource, suffix in names:
         child = Foreign("red", resource, f"mcp-server-red{suffix}", {})
-        await mirror.until(functools.partial(is_made, mirror, child, after))
+        await cached.until(functools.partial(is_made, cached, child, after))
     await shop.told("MCPServer", "red", "Programmed", "NoReadyPods")

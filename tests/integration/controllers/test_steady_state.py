@@ -14,7 +14,7 @@ from mcp_operator.builders.resources import SERVICES
 from mcp_operator.core.meta import Resource, generation_of
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
-from support.mirror import Mirror, mirrored
+from support.namespace_cache import NamespaceCache, namespace_cache
 from support.operators import LoggingClient, Sent, running_operator
 from support.ready_pods import confirms, ready_pods
 from support.shop import Shop
@@ -100,10 +100,10 @@ async def together(requests: Iterator[Awaitable[object]]) -> None:
             group.create_task(send())
 
 
-def reasons(mirror: Mirror, type_: str, *kinds: Resource) -> Counter[str]:
+def reasons(cached: NamespaceCache, type_: str, *kinds: Resource) -> Counter[str]:
     """Count the reasons of a condition, as far as statuses are about the present specs."""
     counted = Counter[str]()
-    for obj in (obj for kind in kinds for obj in mirror.list(kind)):
+    for obj in (obj for kind in kinds for obj in cached.list(kind)):
         status = obj.get("status") or {}
         current = status.get("observedGeneration") == generation_of(obj)
         for condition in status.get("conditions") or ():
@@ -112,18 +112,18 @@ def reasons(mirror: Mirror, type_: str, *kinds: Resource) -> Counter[str]:
     return counted
 
 
-async def converged(mirror: Mirror) -> None:
+async def converged(cached: NamespaceCache) -> None:
     def is_converged() -> bool:
         return (
-            reasons(mirror, "Programmed", MCPSERVERS) == PROGRAMMED
-            and reasons(mirror, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
+            reasons(cached, "Programmed", MCPSERVERS) == PROGRAMMED
+            and reasons(cached, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
         )
 
     try:
-        await mirror.until(is_converged)
+        await cached.until(is_converged)
     except TimeoutError:
-        assert reasons(mirror, "Programmed", MCPSERVERS) == PROGRAMMED
-        assert reasons(mirror, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
+        assert reasons(cached, "Programmed", MCPSERVERS) == PROGRAMMED
+        assert reasons(cached, "Ready", MCPTOOLS, MCPPROMPTS, MCPRESOURCES) == READY
 
 
 async def test_neither_resyncs_nor_a_restart_write_anything(
@@ -145,12 +145,12 @@ async def test_neither_resyncs_nor_a_restart_write_anything(
     )
     async with (
         ready_pods(client, shop.namespace),
-        mirrored(client, shop.namespace, kinds) as mirror,
+        namespace_cache(client, shop.namespace, kinds) as cached,
     ):
         async with operator() as first:
             await together(servers(shop))
             await together(catalog_objects(shop))
-            await converged(mirror)
+            await converged(cached)
             await first.settled(shop.client)
             first.forget_requests()
             for _ in range(3):

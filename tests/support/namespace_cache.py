@@ -1,4 +1,4 @@
-"""Follows the objects of a namespace, so that a test may wait for one without asking for it."""
+"""A cache of the objects of a namespace, so that tests can wait for one without polling."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from mcp_operator.runtime.notification import Event
 from support.waiting import HANG_SECONDS, hang_guard
 
 
-class Mirror:
-    """A copy of some resources of a namespace that is up to date within milliseconds."""
+class NamespaceCache:
+    """The objects of some resources of a namespace, kept up to date by informers."""
 
     def __init__(self, informers: dict[Resource, Informer], namespace: str) -> None:
         self._informers = informers
         self._namespace = namespace
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
         for informer in informers.values():
-            informer.add_handler(self._tell)
+            informer.add_handler(self._notify)
 
     def get(self, resource: Resource, name: str) -> Object | None:
-        """Return an object as it was last seen."""
+        """Return an object in its last known state."""
         return self._informers[resource].store.get(Key(self._namespace, name))
 
     def list(self, resource: Resource) -> list[Object]:
-        """Return all objects of a resource as they were last seen."""
+        """Return all objects of a resource in their last known state."""
         return self._informers[resource].store.list()
 
     async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until something holds of the copy.
+        """Wait until a condition holds for the cached objects.
 
         Raises:
             TimeoutError: It never did.
         """
         async with hang_guard():
             while not holds():
-                await self._news.wait()
+                await self._changed.wait()
 
-    def _tell(self, _: Event) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _notify(self, _: Event) -> None:
+        self._changed.set()
+        self._changed = asyncio.Event()
 
 
 @contextlib.asynccontextmanager
-async def mirrored(
+async def namespace_cache(
     client: Client, namespace: str, resources: Iterable[Resource]
-) -> AsyncIterator[Mirror]:
-    """Follow some resources of a namespace until the block ends."""
+) -> AsyncIterator[NamespaceCache]:
+    """Watch some resources of a namespace until the block ends."""
     informers = InformerSet(client)
     copies = {each: informers.informer(each, namespace=namespace) for each in resources}
     following = asyncio.create_task(informers.run())
     try:
         await informers.wait_synced(HANG_SECONDS)
-        yield Mirror(copies, namespace)
+        yield NamespaceCache(copies, namespace)
     finally:
         following.cancel()
         with contextlib.suppress(asyncio.CancelledError):
