@@ -73,14 +73,14 @@ def merged(first: Event, second: Event) -> Event | None:
 def unreliable_delivery(operator: Operator, faults: DeliveryFaults, seed: int) -> Iterator[None]:
     """Deliver all notifications unreliably; those that wait at the end are delivered then."""
     chance = random.Random(seed)  # noqa: S311 - what fails has to fail again
-    straight = {informer: [*informer.cache._handlers] for informer in operator.informers}
+    straight = {informer: [*informer.processor._handlers] for informer in operator.informers}
     posts = []
     for informer, handlers in straight.items():
         between = [UnreliableDelivery(handler, faults, chance) for handler in handlers]
-        informer.cache._handlers[:] = between
+        informer.processor._handlers[:] = between
         posts += between
     yield
     for informer, handlers in straight.items():
-        informer.cache._handlers[:] = handlers
+        informer.processor._handlers[:] = handlers
     for post in posts:
         post.deliver_all()

@@ -117,17 +117,17 @@ class CachedCluster(FakeClient):
     def _tell(self, resource: Resource, obj: Object) -> None:
         """Tell the caches as their watches do, for what somebody else has written."""
         for informer in self._caching(resource):
-            selection = informer.cache._selection
+            selection = informer.processor._selection
             if selection.matches(obj):
                 head = ("apiVersion", "kind", "metadata")
                 whole = not selection.metadata_only
-                informer.cache.upsert({k: v for k, v in obj.items() if whole or k in head})
+                informer.processor.upsert({k: v for k, v in obj.items() if whole or k in head})
 
     def _forget(self, resource: Resource, gone: Object) -> None:
         metadata = {**gone["metadata"], "resourceVersion": str(next(self._versions))}
         for informer in self._caching(resource):
             if informer.store.get(key_of(gone)) is not None:
-                informer.cache.remove({**gone, "metadata": metadata})
+                informer.processor.remove({**gone, "metadata": metadata})
 
     def _caching(self, resource: Resource) -> list[Informer]:
         cache = self.cache

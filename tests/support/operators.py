@@ -161,7 +161,7 @@ class Operator:
                 yield f"{controller.kind} {key} failed and is tried again"
 
     async def _real(self, informer: Informer, beside: Client) -> dict[Key, int]:
-        selector = informer.cache._selection.label_selector
+        selector = informer.processor._selection.label_selector
         pages = beside.list_pages(
             informer.resource, namespace=self._namespace, label_selector=selector
         )

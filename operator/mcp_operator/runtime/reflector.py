@@ -1,7 +1,6 @@
-"""Keeps a copy of what the API server has: lists once, then follows, and never gives up.
+"""Mirrors one selection of a resource into a sink: lists once, then watches, and never gives up.
 
-The state is one resourceVersion. Without one, everything is listed; with one, the watch goes on
-after it. What the objects are for is the sink's business.
+Its only state is a resourceVersion. Without one, it lists; with one, it resumes the watch after it.
 """
 
 from __future__ import annotations
@@ -21,40 +20,40 @@ from mcp_operator.runtime.selection import ListOptions
 from mcp_operator.runtime.wire import WatchEvent
 
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
-"""The annotation of the bookmark that ends the list within a watch (KEP-3157)."""
+"""The annotation of the bookmark that ends a streaming list, a list within a watch (KEP-3157)."""
 
 ABSENT_KIND_RETRY: Final = 30.0
-"""Seconds between looks for an optional kind that the cluster does not serve."""
+"""Seconds between checks for an optional resource that the cluster does not serve."""
 
 SHORT_WATCH: Final = 1.0
-"""A watch that ends sooner and brought nothing is a fault; client-go, VeryShortWatchError."""
+"""Seconds. A watch that ends sooner without an event has failed; client-go, VeryShortWatchError."""
 
 LONG_WATCH: Final = 5.0
-"""Seconds of life after which a watch was a success, even if nothing happened in it."""
+"""Seconds after which a watch counts as successful, even without an event."""
 
 _YIELD_EVERY: Final = 500
-"""Events after which other tasks get their turn, should so many come at once."""
+"""Events after which other tasks get a turn, if that many arrive at once."""
 
 _TRANSIENT: Final = frozenset({NO_ANSWER, 401, 403, 404})
-"""Statuses that say nothing about whether a server can list within a watch."""
+"""Statuses that say nothing about whether a server supports streaming lists."""
 
 _log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
-    """Takes what the reflector sees, one object at a time."""
+    """Receives what the reflector observes, one object at a time; client-go's ReflectorStore."""
 
     def upsert(self, obj: Object) -> Key:
-        """Take an object that exists in this or a newer state."""
+        """Process an object that exists, in this or a newer state; return its key."""
 
     def remove(self, obj: Object) -> None:
-        """Take the last state of an object that was deleted."""
+        """Process the last state of a deleted object."""
 
     def advance(self, resource_version: str) -> None:
-        """Take note that every change up to a version has been told."""
+        """Record that all changes up to a version have been reported."""
 
     def complete(self, present: set[Key], resource_version: str) -> None:
-        """Take note that a list is complete: at this version there was nothing else."""
+        """Record that a list is complete: there were no other objects at this version."""
 
 
 class Reflector:
@@ -71,20 +70,20 @@ class Reflector:
         metrics: RuntimeMetrics,
     ) -> None:
         self.problem = ""
-        """What went wrong last, as a sentence; empty while all is well."""
+        """The last error, as a sentence; empty while the watch is healthy."""
         self.served = True
-        """Whether the cluster has the kind at all; only an optional one may be missing."""
+        """Whether the cluster serves the resource; only an optional one may be missing."""
         self.active_at = math.inf
-        """When it last did anything, in the loop's time; infinite before it runs."""
+        """When it was last active, in the loop's time; infinite before it runs."""
         self._client = client
         self._resource = resource
         self._options = options
         self._sink = sink
         self._optional = optional
         self._version = ""
-        self._told = ""
+        self._logged = ""
         self._relisted = False
-        self._streams_lists = True
+        self._use_watch_list = True
         self._backoff = Backoff()
         kind = resource.kind
         self._relists = {
@@ -101,7 +100,7 @@ class Reflector:
         while True:
             self.active_at = asyncio.get_running_loop().time()
             try:
-                if self._version or self._streams_lists:
+                if self._version or self._use_watch_list:
                     delay = await self._watch()
                 else:
                     delay = await self._list()
@@ -123,7 +122,7 @@ class Reflector:
         return 0.0
 
     async def _watch(self) -> float:
-        """Follow one stream to its end and return how long to wait before the next."""
+        """Follow one watch to its end, and return the seconds to wait before the next."""
         loop = asyncio.get_running_loop()
         began = loop.time()
         present: set[Key] | None = None if self._version else set()
@@ -143,19 +142,19 @@ class Reflector:
                     if present is None:
                         self._follow(event)
                         followed = True
-                    elif self._collect(event, present):
+                    elif self._collect_initial(event, present):
                         present = None
                     if count % _YIELD_EVERY == 0:
                         await asyncio.sleep(0)
         finally:
-            # A list is no success yet: its version may have expired when the watch begins.
+            # A list alone is no success: its version may have expired when the watch starts.
             lived = loop.time() - began
             if followed or lived > SHORT_WATCH:
                 self._relisted = False
             if followed or lived > LONG_WATCH:
                 self._backoff.reset()
         if present is not None:
-            raise ApiError(NO_ANSWER, LOST, "the watch ended before its list was complete")
+            raise ApiError(NO_ANSWER, LOST, "the watch ended before its initial list was complete")
         return self._ended(count, lived)
 
     def _follow(self, event: WatchEvent) -> None:
@@ -168,8 +167,8 @@ class Reflector:
         self._version = obj["metadata"]["resourceVersion"]
         self._sink.advance(self._version)
 
-    def _collect(self, event: WatchEvent, present: set[Key]) -> bool:
-        """Take an event of the list within a watch; tell whether the list is complete."""
+    def _collect_initial(self, event: WatchEvent, present: set[Key]) -> bool:
+        """Process an event of a streaming list; return whether the list is complete."""
         kind, obj = event
         if kind == "BOOKMARK":
             if annotations_of(obj).get(INITIAL_EVENTS_END) != "true":
@@ -187,7 +186,7 @@ class Reflector:
         self._version = version
         self.served = True
         self._sink.complete(present, version)
-        self.problem = self._told = ""
+        self.problem = self._logged = ""
 
     def _ended(self, count: int, lived: float) -> float:
         if count == 0 and lived < SHORT_WATCH:
@@ -198,7 +197,7 @@ class Reflector:
         return 0.0
 
     def _recover(self, error: ApiError) -> float:
-        """Decide where to go on after an error, and return how long to wait before."""
+        """Decide how to continue after an error, and return the seconds to wait."""
         self.problem = str(error)
         if error.is_not_found:
             self.problem = (
@@ -211,19 +210,19 @@ class Reflector:
             self._relists[relist].inc()
         elif self._version:
             self._restarts["error"].inc()
-        elif self._streams_lists and (error.status not in _TRANSIENT or error.reason == LOST):
-            # Older servers refuse, or never end, a list within a watch; pages always work.
-            self._streams_lists = False
+        elif self._use_watch_list and (error.status not in _TRANSIENT or error.reason == LOST):
+            # Older servers reject a streaming list, or never end it; paging always works.
+            self._use_watch_list = False
             self._relists["error"].inc()
             return error.retry_after or 0.0
         if error.is_not_found and self._optional:
             self.served = False
             self._sink.complete(set(), "")
             return ABSENT_KIND_RETRY
-        if self.problem != self._told:  # it is tried again for as long as it takes
-            self._told = self.problem
+        if self.problem != self._logged:  # not again for each retry
+            self._logged = self.problem
             _log.warning(
-                "Watch failed; it is opened again",
+                "Watch failed, retrying",
                 extra={"kind": self._resource.kind, "error": self.problem},
             )
         if error.is_expired and not self._relisted:
@@ -235,7 +234,7 @@ class Reflector:
 
 
 def _relist_reason(error: ApiError) -> str:
-    """Tell why the present version is of no more use, or return nothing if it still is."""
+    """Return why a watch cannot resume from the current version; empty if it can."""
     if error.is_expired:
         return "expired"
     if error.reason == MALFORMED:

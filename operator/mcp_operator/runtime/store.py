@@ -1,4 +1,4 @@
-"""The cache of one resource: objects by key, with indexes that change in the same step."""
+"""The store of an informer: objects by key, with indexes that are updated in the same step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from mcp_operator.core.meta import Key, LabelSelector, Object, key_of, labels_of
 
 IndexFunction = Callable[[Object], Iterable[Hashable]]
-"""Returns the values under which an object is found. Must not raise, whatever the object."""
+"""Returns the values under which an object is indexed. It must not raise for any object."""
 
 Objects = list[Object]
 
@@ -17,26 +17,26 @@ _LABEL: Final = "label"
 
 
 class _Index:
-    """Finds objects by a value; within one value they keep the order in which they came."""
+    """Finds objects by a value, in the order in which they were added to it."""
 
-    __slots__ = ("_buckets", "_found_by", "_values")
+    __slots__ = ("_buckets", "_function", "_values_of")
 
     def __init__(self, values: IndexFunction) -> None:
-        self._values = values
+        self._function = values
         self._buckets: dict[Hashable, dict[Key, Object]] = {}
-        self._found_by: dict[Key, tuple[Hashable, ...]] = {}
+        self._values_of: dict[Key, tuple[Hashable, ...]] = {}
 
     def put(self, key: Key, obj: Object) -> None:
-        values = tuple(self._values(obj))
-        before = self._found_by.get(key, ())
+        values = tuple(self._function(obj))
+        before = self._values_of.get(key, ())
         if values != before:
             self._discard(key, set(before).difference(values))
-            self._found_by[key] = values
+            self._values_of[key] = values
         for value in values:
             self._buckets.setdefault(value, {})[key] = obj
 
     def remove(self, key: Key) -> None:
-        self._discard(key, set(self._found_by.pop(key, ())))
+        self._discard(key, set(self._values_of.pop(key, ())))
 
     def _discard(self, key: Key, values: Iterable[Hashable]) -> None:
         for value in values:
@@ -50,11 +50,11 @@ class _Index:
 
 
 class Store:
-    """Objects by key. Only an informer writes to it, and what is read must not be changed.
+    """Objects by key, with indexes; client-go's Indexer. Its objects must not be modified.
 
     Attributes:
-        resource_version: The version up to which the API server has told every change; 0 before
-            the first list is complete.
+        resource_version: The store includes all changes up to this version; 0 until the initial
+            list is complete.
     """
 
     def __init__(self) -> None:
@@ -72,19 +72,19 @@ class Store:
         return iter(self._objects.values())
 
     def get(self, key: Key) -> Object | None:
-        """Return the object of that name, if there is one."""
+        """Return the object with a key, or None."""
         return self._objects.get(key)
 
     def keys(self) -> set[Key]:
-        """Return the names of all objects, as of now."""
+        """Return a snapshot of all keys."""
         return set(self._objects)
 
     def list(self, namespace: str | None = None, selector: LabelSelector | None = None) -> Objects:
-        """Return the objects of a namespace that a selector matches.
+        """Return the objects in a namespace that match a selector.
 
         Args:
-            namespace: Only there; None stands for everywhere.
-            selector: Only these; its `match_labels` are looked up, not searched for.
+            namespace: The namespace; None for all namespaces.
+            selector: The selector; its `match_labels` are looked up in an index.
         """
         buckets = []
         if namespace is not None:
@@ -101,19 +101,19 @@ class Store:
         ]
 
     def add_index(self, name: str, values: IndexFunction) -> None:
-        """Make objects findable by the values that a function returns for them.
+        """Index objects by the values that a function returns for them.
 
         Raises:
-            ValueError: There is an index of that name already.
+            ValueError: An index of that name exists.
         """
         if name in self._indexes:
-            raise ValueError(f"the store has an index {name!r} already: choose another name")
+            raise ValueError(f"the store already has an index {name!r}: choose another name")
         index = self._indexes[name] = _Index(values)
         for key, obj in self._objects.items():
             index.put(key, obj)
 
     def by_index(self, name: str, value: Hashable) -> Objects:
-        """Return the objects that an index has under a value.
+        """Return the objects that are indexed under a value.
 
         Raises:
             KeyError: There is no index of that name.
@@ -121,17 +121,17 @@ class Store:
         return [*self._indexes[name].bucket(value).values()]
 
     def put(self, obj: Object) -> None:
-        """Put in an object, or put it in the place of an older state."""
+        """Add or replace an object."""
         key = key_of(obj)
         self._objects[key] = obj
         for index in self._indexes.values():
             index.put(key, obj)
 
     def remove(self, key: Key) -> None:
-        """Take out an object.
+        """Remove an object.
 
         Raises:
-            KeyError: There is none of that name.
+            KeyError: The store does not have it.
         """
         del self._objects[key]
         for index in self._indexes.values():

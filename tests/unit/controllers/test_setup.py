@@ -309,7 +309,7 @@ def drawn_as(source: Source) -> str:
     assert isinstance(source, Informer)
     if source.resource.kind in CATALOG_RESOURCES:
         return "CatalogObject"
-    managed = source.cache._selection.label_selector == managed_selector()
+    managed = source.processor._selection.label_selector == managed_selector()
     return "Children" if managed and source.resource != PODS else source.resource.kind
 
 

@@ -67,7 +67,7 @@ async def test_an_informer_without_any_activity_is_stuck_but_one_that_keeps_tryi
         assert informers.stuck() == ""
         client.watches.clear()
         await asyncio.sleep(700)  # the watch neither tells anything nor ends
-        assert informers.stuck() == "nothing is done to follow configmaps"
+        assert informers.stuck() == "stuck without activity: configmaps"
 
 
 @pytest.mark.looptime

@@ -312,13 +312,13 @@ async def test_a_silent_cache_or_an_overdue_lease_shows_in_livez() -> None:
     manager, _ = build(world)
 
     async with running(manager):
-        world.stuck = "nothing is done to follow widgets"
+        world.stuck = "stuck without activity: widgets"
         silent = await get(manager.health_server, "/livez")
         world.stuck, world.overdue = "", "the lease ran out 3 s ago"
         overdue = await get(manager.health_server, "/livez")
 
     assert silent[0] == overdue[0] == 503
-    assert "[-]informers failed: nothing is done to follow widgets" in silent[1]
+    assert "[-]informers failed: stuck without activity: widgets" in silent[1]
     assert "[-]lease failed: the lease ran out 3 s ago" in overdue[1]
 
 

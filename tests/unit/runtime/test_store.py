@@ -69,7 +69,7 @@ def test_an_index_added_late_finds_what_is_there_already() -> None:
 def test_two_indexes_of_one_name_are_refused() -> None:
     store = Store()
     store.add_index("colour", colours)
-    with pytest.raises(ValueError, match="'colour' already"):
+    with pytest.raises(ValueError, match="already has an index 'colour'"):
         store.add_index("colour", colours)
 
 
