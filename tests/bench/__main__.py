@@ -1,7 +1,7 @@
 """Runs the benchmarks, prints their tables, and compares them with the committed baseline.
 
-Compared is what does not depend on how fast a machine is today: counts of requests, and CPU time in
-units of the run's own yardstick. Times are printed for people.
+What is compared does not depend on the speed of the machine: counts of requests, and CPU times
+divided by that of a fixed piece of work in the same run. Durations are only printed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench import cold, failover, propagation, reference, scale, serve, workqueue
 from bench.baseline import BASELINE, Report, differences, read, write
-from bench.yardstick import yardstick
+from bench.calibration import calibration
 from support.connected import connected
 from support.controlplane import Cluster, start_cluster
 from support.crds import install_crds
@@ -107,10 +107,10 @@ PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {
 async def run(cluster: Cluster, parts: list[str], changes: int) -> Report:
     async with connected(cluster.kubeconfig) as client:
         await install_crds(client)
-    report = Report(yardstick_seconds=yardstick())
+    report = Report(calibration_seconds=calibration())
     for part in parts:
         await PARTS[part](cluster, report, changes)
-    report.yardstick_seconds = (report.yardstick_seconds + yardstick()) / 2
+    report.calibration_seconds = (report.calibration_seconds + calibration()) / 2
     return report
 
 

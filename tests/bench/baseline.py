@@ -19,18 +19,18 @@ class Report:
     """The figures of one run that can be compared with those of another.
 
     Attributes:
-        yardstick_seconds: CPU time of the fixed work, which all other CPU times are divided by.
+        calibration_seconds: CPU time of the fixed work, by which all other CPU times are divided.
         counts: Requests, or objects, by what they were for.
         cpu_seconds: CPU time by what it was for.
     """
 
-    yardstick_seconds: float
+    calibration_seconds: float
     counts: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
 
     def work(self, name: str) -> float:
-        """Return a CPU time in yardsticks."""
-        return self.cpu_seconds[name] / self.yardstick_seconds
+        """Return a CPU time as a multiple of that of the fixed work."""
+        return self.cpu_seconds[name] / self.calibration_seconds
 
 
 def read(path: Path) -> Report:

@@ -17,8 +17,8 @@ import os
 import time
 from collections.abc import Sequence
 
-from bench.ground import converged, furnish
-from bench.pod import Account
+from bench.in_cluster import Account
+from bench.workload import converged, create_workload
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.resources import CHILDREN, HTTPROUTES
 from mcp_operator.core.meta import Object, Resource
@@ -51,7 +51,7 @@ async def measure(
         await eventually(functools.partial(_cleaning_up, client), expected=False, seconds=300)
         with cluster.with_patient_controllers() if rollouts else cluster.without_controllers():
             for each in (shop, empty):
-                await furnish(each, servers, tools)
+                await create_workload(each, servers, tools)
             figures = await _start(client, shop, account, tools)
             return figures | {"floor_seconds": await _floor(client, empty, like=shop)}
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.ground import furnish
+from bench.workload import create_workload
 from support.connected import connected, own_namespace
 from support.editing import editing
 from support.operator_process import OperatorProcess
@@ -45,7 +45,7 @@ async def measure(kubeconfig: Path, runs: int = RUNS) -> list[Figures]:
         connected(kubeconfig) as client,
         own_namespace(client, f"bench-failover-{os.getpid()}") as shop,
     ):
-        await furnish(shop, 1, 10)
+        await create_workload(shop, 1, 10)
         async with editing(shop, ["team-0-tool-0"], every=0.05):
             return [await _series(kubeconfig, shop, name, end, runs) for name, end in ends.items()]
 

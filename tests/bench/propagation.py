@@ -17,8 +17,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.ground import converged, furnish
-from bench.pod import Account
+from bench.in_cluster import Account
+from bench.workload import converged, create_workload
 from mcp_operator.api.v1alpha1 import MCPTOOLS
 from mcp_operator.builders.names import config_name
 from mcp_operator.builders.resources import CONFIGMAPS
@@ -127,7 +127,7 @@ async def measure(
         own_namespace(client, f"bench-{servers}x{tools}-{os.getpid()}") as shop,
         Account(client, kubeconfig, shop.namespace) as account,
     ):
-        await furnish(shop, servers, tools)
+        await create_workload(shop, servers, tools)
         operator = account.operator()
         try:
             await operator.ready()

@@ -16,8 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.ground import converged, furnish
-from bench.pod import Account
+from bench.in_cluster import Account
+from bench.workload import converged, create_workload
 from support.connected import connected, own_namespace
 from support.controlplane import Cluster
 from support.operator_process import OperatorProcess
@@ -92,7 +92,7 @@ async def measure(cluster: Cluster, servers: int, tools: int, program: Path | No
         Account(client, cluster.kubeconfig, name) as account,
     ):
         with cluster.with_patient_controllers():
-            await furnish(shop, servers, tools)
+            await create_workload(shop, servers, tools)
             began = time.perf_counter()
             operator: OperatorProcess | _InGo = (
                 _InGo(program, cluster.kubeconfig, name) if program else account.operator()

@@ -7,9 +7,9 @@ import json
 import sys
 from pathlib import Path
 
-from bench.ground import converged, furnish
-from bench.pod import Account
+from bench.in_cluster import Account
 from bench.sync import WAYS
+from bench.workload import converged, create_workload
 from support.connected import connected, own_namespace
 from support.shop import Shop
 
@@ -27,7 +27,7 @@ async def measure(kubeconfig: Path) -> dict[str, dict[str, float]]:
         Account(client, kubeconfig, shop.namespace) as account,
     ):
         empty = await _at_rest(account)
-        await furnish(shop, *SHAPE)
+        await create_workload(shop, *SHAPE)
         await _unselected(shop, UNSELECTED)
         first = account.operator()
         try:

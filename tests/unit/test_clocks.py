@@ -17,7 +17,7 @@ MEASURES = ROOT / "tests" / "bench"
 
 CLOCKS = re.compile(
     r"(?P<library>asyncio\.(sleep|timeout|timeout_at|wait_for)"
-    r"|time\.(sleep|time|monotonic|perf_counter|process_time))"
+    r"|time\.(sleep|time|monotonic|perf_counter|process_time|thread_time))"
     r"|.*\b(?P<method>call_later|call_at|ClientTimeout|mark\.timeout)"
 )
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from bench.baseline import BASELINE, Report, differences, read, write
 
 
-def report(*, yardstick: float = 0.1, writes: float = 3, cpu: float = 0.005) -> Report:
-    return Report(yardstick, {"update: writes": writes}, {"update": cpu})
+def report(*, calibration: float = 0.1, writes: float = 3, cpu: float = 0.005) -> Report:
+    return Report(calibration, {"update: writes": writes}, {"update": cpu})
 
 
 def test_the_same_work_on_a_slower_machine_is_no_difference() -> None:
-    assert differences(report(yardstick=0.2, cpu=0.01), report()) == []
+    assert differences(report(calibration=0.2, cpu=0.01), report()) == []
 
 
 def test_more_requests_are_a_difference_and_fewer_are_none() -> None:

@@ -1,7 +1,6 @@
-"""An operator that believes to be in a pod: it reads the files of a service account.
+"""An operator with in-cluster configuration: it reads the files of a ServiceAccount, as in a pod.
 
-That is how it runs in a cluster. The files are seen by this one process only, in a mount namespace
-of its own.
+Only this process sees the files, in a mount namespace of its own.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ exec "$@"
 
 
 class Account:
-    """A ServiceAccount that may do everything, and the files that a pod has of it."""
+    """A ServiceAccount with all permissions, and the files of it that a pod has."""
 
     def __init__(self, client: Client, kubeconfig: Path, namespace: str) -> None:
         self._client = client

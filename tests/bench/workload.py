@@ -1,4 +1,4 @@
-"""What a user has declared before a benchmark is run, and when all of it is done."""
+"""The objects that a benchmark runs with, and when the operator has reconciled all of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mcp_operator.runtime.notification import Event
 from support.shop import Shop
 
 
-async def furnish(shop: Shop, servers: int, tools: int) -> None:
+async def create_workload(shop: Shop, servers: int, tools: int) -> None:
     await shop.service()
     limit = asyncio.Semaphore(16)
 
@@ -30,9 +30,9 @@ async def furnish(shop: Shop, servers: int, tools: int) -> None:
 
 
 async def converged(client: Client, namespace: str, tools: int) -> None:
-    """Wait until every server has the catalog it should have, and every tool a status.
+    """Wait until every server has its catalog, and every tool a status.
 
-    What kube-controller-manager makes of the Deployments takes longer, and is none of our work.
+    kube-controller-manager takes longer to roll out the Deployments; that is not measured.
     """
     behind: set[tuple[str, Key]] = set()
     done = asyncio.Event()

@@ -1,7 +1,7 @@
-"""CPU time of a fixed piece of work, by which the CPU times of one run are made comparable.
+"""The CPU time of a fixed piece of work, which makes the CPU times of different runs comparable.
 
-Machines differ, and one machine differs from hour to hour, by what else it does. A figure divided
-by the yardstick of its own run says how much work was done, not how fast this machine is.
+Machines differ in speed, and so does one machine from hour to hour. A CPU time divided by that of
+the fixed work in the same run says how much work was done, not how fast the machine was.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def _work() -> None:
         json.loads(json.dumps(table))
 
 
-def yardstick() -> float:
-    """Return the CPU seconds of the work, the least of several tries."""
+def calibration() -> float:
+    """Return the CPU seconds of the fixed work, the minimum of several tries."""
 
     def timed() -> float:
         began = time.process_time()
