@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import time
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bench.calibration import relative_work
 from mcp_operator.api.uritemplates import TemplateError, UriTemplate, is_safe_segment
 
 
@@ -89,9 +89,9 @@ def test_a_template_that_cannot_be_matched_safely_is_refused(template: str) -> N
 
 def test_matching_takes_linear_time() -> None:
     template = UriTemplate("x:" + "a".join(f"{{v{n}}}" for n in range(50)) + "b")
-    start = time.thread_time()
-    assert template.match("x:" + "a" * 8000) is None
-    assert time.thread_time() - start < 0.1
+    uri = "x:" + "a" * 8000
+    assert template.match(uri) is None
+    assert relative_work(lambda: template.match(uri)) < 1
 
 
 @given(st.text(min_size=1))
