@@ -1,7 +1,7 @@
-"""The one way to the API server: raw paths and JSON dictionaries.
+"""The client of the API server: raw paths and JSON dictionaries.
 
-Every write goes through here, so this is the single seam for the informers' read-your-writes and
-for tests that inject faults.
+Every write goes through it, so it is the one place where informers observe writes and where tests
+inject faults.
 """
 
 from __future__ import annotations
@@ -31,34 +31,34 @@ PAGE_SIZE: Final = 500
 """Objects per page of a list; client-go, tools/pager/pager.go, defaultPageSize."""
 
 REQUEST_TIMEOUT: Final = 30.0
-"""Seconds that one attempt of a request may take, connecting and reading included."""
+"""Seconds that one attempt of a request may take, including connecting and reading."""
 
 WATCH_IDLE: Final = 70.0
-"""Seconds of silence after which a watch counts as over. Bookmarks come about once a minute."""
+"""Seconds of silence after which a watch is ended. Bookmarks arrive about once a minute."""
 
 WATCH_SECONDS: Final = (300, 600)
-"""The server ends a watch after a time between these; client-go, tools/cache/reflector.go."""
+"""The server ends a watch after seconds in this range; client-go, tools/cache/reflector.go."""
 
 LINE_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes of the longest line of a watch. An object has at most 1.5 MiB (etcd, --max-request-bytes),
-so a longer line is garbage."""
+"""Bytes in a line of a watch. An object has at most 1.5 MiB (etcd, --max-request-bytes), so a longer
+line is malformed."""
 
 TOKEN_REFRESH: Final = 60.0
-"""Seconds; client-go, transport/token_source.go. Tokens in pods last an hour."""
+"""Seconds between reloads; client-go, transport/token_source.go. Pod tokens last an hour."""
 
 _WATCH_TIMEOUT: Final = ClientTimeout(sock_connect=CONNECT_TIMEOUT, sock_read=WATCH_IDLE)
 
 T = TypeVar("T")
 
 WriteObserver = Callable[[Resource, Object], None]
-"""Is told the object that the server returned for a write."""
+"""Called with the object that the server returned for a write."""
 
 
 class Client:
     """Reads and writes objects of any resource.
 
-    Objects come without `managedFields` and without kubectl's copy of what was applied: together
-    they are half of an object, and nobody here reads them.
+    Returned objects lack `managedFields` and kubectl's last-applied annotation: together they are
+    half of an object, and nothing here reads them.
     """
 
     def __init__(
@@ -80,19 +80,19 @@ class Client:
         metrics: RuntimeMetrics,
         max_in_flight: int = 32,
     ) -> Client:
-        """Find the API server and make a client for it.
+        """Find the API server and create a client for it.
 
         Args:
-            kubeconfig: The file to read; without one, a pod uses its service account and anything
-                else the files that KUBECONFIG names, or `~/.kube/config`.
-            context: The context of the kubeconfig; the current one if empty.
-            field_manager: The owner of the fields that are applied.
-            user_agent: Names this program to the server.
-            metrics: Where requests are measured.
-            max_in_flight: Requests at a time, watches not counted.
+            kubeconfig: The kubeconfig file. Without one, a pod uses its service account, and other
+                processes use the files listed in KUBECONFIG, or `~/.kube/config`.
+            context: The context of the kubeconfig; empty for the current context.
+            field_manager: The field manager of all writes.
+            user_agent: Identifies this program to the server.
+            metrics: Where requests are recorded.
+            max_in_flight: The limit of concurrent requests, watches excluded.
 
         Raises:
-            SettingsError: No configuration was found, or it cannot be used.
+            SettingsError: No usable configuration was found.
         """
         pod = kubeconfig is None and not context and in_cluster()
 
@@ -111,15 +111,15 @@ class Client:
         return cls(transport, field_manager=field_manager, metrics=metrics)
 
     async def close(self) -> None:
-        """Close all connections; watches under way end."""
+        """Close all connections, which ends running watches."""
         await self._transport.close()
 
     def observe_writes(self, callback: WriteObserver) -> None:
-        """Have a callback told the result of every write, before the writer itself is."""
+        """Call a function with the result of every write, before the writer gets the result."""
         self._observers.append(callback)
 
     def guard_writes(self, guard: Callable[[], None]) -> None:
-        """Have a callback asked at the very moment a write is sent; it raises to prevent that."""
+        """Call a function immediately before each write is sent; it raises to prevent the write."""
         self._transport.guard = guard
 
     async def request(
@@ -130,20 +130,20 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109  # of each attempt, not of the call
+        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109  # per attempt, not per call
     ) -> bytes:
-        """Send any request and return the body of the answer.
+        """Send a request and return the response body.
 
         Args:
-            method: The HTTP method, in capitals.
-            path: The path, from the server's root.
+            method: The HTTP method, in upper case.
+            path: The absolute path.
             query: Query parameters.
-            body: Anything that is JSON.
-            headers: More headers, such as Accept.
-            timeout: Seconds for each attempt.
+            body: Any JSON value.
+            headers: Additional headers, such as Accept.
+            timeout: Seconds per attempt.
 
         Raises:
-            ApiError: The server refused, or could not be reached.
+            ApiError: The server rejected the request or is unreachable.
         """
         return await self._transport.send(
             Request(
@@ -157,23 +157,23 @@ class Client:
         )
 
     async def get(self, resource: Resource, key: Key) -> Object:
-        """Read one object from the server itself.
+        """Read one object from the server, not from a cache.
 
         Raises:
-            ApiError: `is_not_found`, among others.
+            ApiError: For example `is_not_found`.
         """
         return await _read(wire.read, await self.request("GET", resource.path(*key)), resource)
 
     async def list_pages(
         self, resource: Resource, *, limit: int = PAGE_SIZE, **options: Unpack[ListOptions]
     ) -> AsyncGenerator[Page, None]:
-        """Read a list page by page, in its newest state.
+        """Read a list page by page, in its latest state.
 
-        No resourceVersion is sent: `0` would let a server that lags behind answer with the past
-        (kubernetes issue 59848).
+        The request has no resourceVersion: `0` would let an API server that lags behind return an
+        old state (kubernetes issue 59848).
 
         Raises:
-            ApiError: `is_expired` if the list grew too old while it was paged through.
+            ApiError: `is_expired` if the list expired between two pages.
         """
         query = _query(options) | {"limit": str(limit)}
         accept = _accept(options, "PartialObjectMetadataList")
@@ -181,7 +181,7 @@ class Client:
         while True:
             body = await self.request("GET", path, query=query, headers=accept)
             page = await _read(wire.page, body, resource)
-            del body  # it takes a megabyte, and would be there beside the next
+            del body  # a megabyte, which would otherwise be held until the next page
             yield page
             if not page.next:
                 return
@@ -195,20 +195,20 @@ class Client:
         send_initial_events: bool = False,
         **options: Unpack[ListOptions],
     ) -> AsyncGenerator[WatchEvent, None]:
-        """Follow changes until the stream ends, which it does sooner or later.
+        """Yield changes until the stream ends, as every stream eventually does.
 
-        The end of a stream, its breaking off and its silence are all the same: the generator is
-        over, and the caller goes on from the last resourceVersion it saw.
+        A stream that is closed, breaks or falls silent simply ends the generator. The caller then
+        resumes from the last resourceVersion that it received.
 
         Args:
             resource: What to watch.
-            resource_version: Go on after this version.
-            send_initial_events: Begin with the present objects and a bookmark (KEP-3157).
-            options: Which of the objects, and how much of them.
+            resource_version: Start after this version.
+            send_initial_events: Start with the current objects and a bookmark (KEP-3157).
+            options: The selection.
 
         Raises:
-            ApiError: The watch could not be opened, or an ERROR event came, `is_expired` among
-                them, or something that is no event at all (reason `MALFORMED`).
+            ApiError: The watch could not be opened, or it sent an ERROR event (for example
+                `is_expired`) or something that is no event (reason `MALFORMED`).
         """
         query = _query(options) | {
             "watch": "true",
@@ -227,7 +227,7 @@ class Client:
             async with self._transport.stream(request) as response:
                 opened = True
                 while line := await response.content.readline(max_line_length=LINE_LIMIT):
-                    if line.endswith(b"\n"):  # else the stream broke off within it
+                    if line.endswith(b"\n"):  # otherwise the stream broke off
                         yield await _read(wire.watch_event, line, resource)
         except LineTooLong as error:
             text = f"a line of the watch is longer than {LINE_LIMIT} bytes"
@@ -240,7 +240,7 @@ class Client:
         """Create an object.
 
         Raises:
-            ApiError: `is_already_exists`, among others.
+            ApiError: For example `is_already_exists`.
         """
         path = resource.path(key_of(obj).namespace)
         return await self._write(resource, "POST", path, obj)
@@ -248,15 +248,15 @@ class Client:
     async def apply(
         self, resource: Resource, obj: Object, *, subresource: str = "", field_manager: str = ""
     ) -> Object:
-        """Apply the fields of an object server-side, and take back those applied before.
+        """Apply an object server-side: set its fields, and remove those that were applied before.
 
-        A `metadata.uid` in the object makes it a precondition, though not for a subresource.
+        `metadata.uid` acts as a precondition, except for subresources.
 
         Args:
-            resource: Its resource.
-            obj: The fields to own; creates the object if there is none.
-            subresource: `status`, for example.
-            field_manager: Becomes the owner; the client's own one if empty.
+            resource: The object's resource.
+            obj: The fields to own; the object is created if it does not exist.
+            subresource: For example `status`.
+            field_manager: The field manager; empty for the client's.
 
         Raises:
             ApiError: `is_conflict` if a precondition does not hold.
@@ -268,12 +268,12 @@ class Client:
     async def merge_patch(
         self, resource: Resource, key: Key, patch: Object, *, subresource: str = ""
     ) -> Object:
-        """Change an object by a JSON merge patch (RFC 7396)."""
+        """Patch an object with a JSON merge patch (RFC 7396)."""
         path = resource.path(*key, subresource)
         return await self._write(resource, "PATCH", path, patch, content_type=wire.MERGE_PATCH)
 
     async def replace(self, resource: Resource, obj: Object, *, subresource: str = "") -> Object:
-        """Replace an object whole; its resourceVersion, if given, is a precondition.
+        """Replace an object; its resourceVersion, if set, is a precondition.
 
         Raises:
             ApiError: `is_conflict` if it has changed since.
@@ -284,13 +284,13 @@ class Client:
     async def delete(
         self, resource: Resource, key: Key, *, uid: str = "", resource_version: str = ""
     ) -> None:
-        """Delete an object, if it is still the one that is meant.
+        """Delete an object if the preconditions hold.
 
         Args:
-            resource: Its resource.
-            key: Its name.
-            uid: Only if it has this uid.
-            resource_version: Only if it has not changed since this version.
+            resource: The object's resource.
+            key: The object's key.
+            uid: The expected UID, if any.
+            resource_version: The expected resourceVersion, if any.
 
         Raises:
             ApiError: `is_conflict` if a precondition does not hold; `is_not_found`.
@@ -318,17 +318,17 @@ class Client:
         headers = {"Content-Type": content_type}
         raw = await self.request(method, path, query=query, body=body, headers=headers)
         answer = await _read(wire.read, raw, resource)
-        if answer.get("kind") == resource.kind:  # some subresources answer with another kind
+        if answer.get("kind") == resource.kind:  # some subresources return another kind
             for observer in self._observers:
                 observer(resource, answer)
         return answer
 
 
 async def _read(reader: Callable[..., T], body: bytes, resource: Resource) -> T:
-    """Read an answer by `wire`; it may hold an object that is nested too deeply to be read whole.
+    """Decode a response with a function of `wire`, and leave out values that are nested too deeply.
 
-    Whoever may write one object must not be able to keep all others from being read. To leave out
-    what is too deep may take half a second, which a thread spends without stopping the event loop.
+    One such object must not make all others unreadable. Cutting can take half a second, so it runs
+    in a thread.
     """
     try:
         return reader(body, resource)

@@ -1,4 +1,4 @@
-"""Finds the API server and the credentials for it: in a pod, or through a kubeconfig."""
+"""Finds the API server and its credentials: in a pod, or through a kubeconfig."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from mcp_operator.runtime.kubernetes import (
 )
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
-"""Where a pod finds its token and the cluster's CA."""
+"""The directory of a pod's token and the cluster's CA."""
 
 BEARER: Final = "BearerToken"
 """The entry of `Configuration.api_key` that holds the Authorization header."""
 
 ConfigurationLoader = Callable[[], Awaitable[Configuration]]
-"""Reads the configuration again. Raises an OperatorError if it cannot be read."""
+"""Loads the configuration again; raises an OperatorError if that fails."""
 
 
 def in_cluster(directory: Path = SERVICE_ACCOUNT) -> bool:
-    """Tell whether this process runs in a pod that has a service account."""
+    """Return whether this process runs in a pod with a service account."""
     return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and (directory / "token").is_file()
 
 
@@ -46,24 +46,24 @@ async def load_service_account(directory: Path = SERVICE_ACCOUNT) -> Configurati
         await asyncio.to_thread(
             load_incluster_config,
             configuration,
-            try_refresh_token=False,  # the transport does, and it reads the CA again as well
+            try_refresh_token=False,  # the transport reloads the token, and the CA as well
             token_filename=str(directory / "token"),
             cert_filename=str(directory / "ca.crt"),
         )
     except (ConfigException, OSError) as error:
         raise SettingsError(
-            f"the service account of this pod cannot be read ({error}): set "
-            "automountServiceAccountToken to true, or name a kubeconfig"
+            f"cannot read the service account of this pod ({error}): set "
+            "automountServiceAccountToken to true, or specify a kubeconfig"
         ) from error
     return _checked(configuration)
 
 
 async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
-    """Load a kubeconfig, running its exec plugin if it has one.
+    """Load a kubeconfig, and run its exec plugin if it has one.
 
     Args:
-        path: The file; None for those that KUBECONFIG names, or `~/.kube/config`.
-        context: The context to use; the file's current context if empty.
+        path: The file; None for the files listed in KUBECONFIG, or `~/.kube/config`.
+        context: The context; empty for the current context.
 
     Raises:
         SettingsError: The file or the context cannot be used.
@@ -71,7 +71,7 @@ async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
     configuration = Configuration()
 
     def load() -> None:
-        # The loader is a coroutine for its exec plugins, and blocks while it reads files.
+        # The loader is a coroutine because of its exec plugins, but blocks to read files.
         asyncio.run(
             load_kube_config(
                 config_file=str(path) if path else None,
@@ -83,7 +83,7 @@ async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
 
     try:
         await asyncio.to_thread(load)
-    # The library looks into the file without checking its form first.
+    # The library does not validate the structure of the file.
     except (
         ConfigException,
         YAMLError,
@@ -92,34 +92,34 @@ async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
         where = str(path) if path else "KUBECONFIG or ~/.kube/config"
         why = " ".join(str(error).split()) or "it is incomplete"
         raise SettingsError(
-            f"the kubeconfig {where} cannot be used: {why}. Name another file or context"
+            f"cannot use the kubeconfig {where}: {why}. Specify another file or context"
         ) from error
     return _checked(configuration)
 
 
 def _checked(configuration: Configuration) -> Configuration:
-    """Complete a configuration by the environment's proxy, and refuse what cannot be sent.
+    """Add the proxy from the environment, and validate the token and the proxy.
 
     Raises:
-        SettingsError: The token or the proxy's URL is not usable.
+        SettingsError: The token or the proxy URL is invalid.
     """
     header = configuration.api_key.get(BEARER)
     if header is not None:
         token = header.removeprefix("Bearer ").strip()
         if not (token and token.isascii() and token.isprintable()):
-            raise SettingsError("the API server's token is empty or is not printable ASCII")
+            raise SettingsError("the token for the API server is empty or not printable ASCII")
         configuration.api_key[BEARER] = f"Bearer {token}"
     proxy = configuration.proxy or _environment_proxy(str(configuration.host))
     if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"  # as curl reads it
+        proxy = f"http://{proxy}"  # like curl
     if (scheme := urlsplit(proxy).scheme) not in {"", "http", "https"}:
-        raise SettingsError(f"a proxy of the type {scheme} is not supported: use an HTTP proxy")
+        raise SettingsError(f"the proxy scheme {scheme} is not supported: use an HTTP proxy")
     configuration.proxy = proxy or None
     return configuration
 
 
 def _environment_proxy(server: str) -> str:
-    """Return the proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY name for a server, or empty."""
+    """Return the proxy for a server according to HTTPS_PROXY, HTTP_PROXY and NO_PROXY, or empty."""
     parts = urlsplit(server)
     if urllib.request.proxy_bypass(parts.netloc):
         return ""

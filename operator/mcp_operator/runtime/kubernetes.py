@@ -1,12 +1,12 @@
-"""What is used of kubernetes_asyncio: its configuration, its loaders and its API client.
+"""The parts of kubernetes_asyncio that are used: its configuration, loaders and API client.
 
-Nothing else in the package imports the library. Its watch, its dynamic client, its leader election
-and its generated models are left out on purpose: an object travels as the API server sent it.
+No other module imports the library. Its watch, dynamic client, leader election and generated models
+are left out on purpose: objects stay as the API server sends them.
 
 The library's packages import several hundred generated modules, which take 35 MB in every operator
-and gateway pod. So the packages are registered here without running their `__init__.py`, and only
-the modules that are needed are imported. `tests/unit/runtime/test_kubernetes.py` notices when a new
-version of the library is laid out differently.
+and gateway pod. The packages are therefore registered here without running their `__init__.py`, and
+only the required modules are imported. `tests/unit/runtime/test_kubernetes.py` fails if a new
+version of the library has a different layout.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PACKAGES = (
 
 
 def _register_without_running(name: str) -> ModuleType:
-    """Make the modules of a package importable without the package's own imports."""
+    """Make the modules of a package importable without running the package's own imports."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.submodule_search_locations is None:
         raise ImportError(f"{name} is not a package: this version of the library is not supported")
@@ -37,14 +37,14 @@ def _register_without_running(name: str) -> ModuleType:
     return package
 
 
-if "kubernetes_asyncio" not in sys.modules:  # a program may have imported all of it before
+if "kubernetes_asyncio" not in sys.modules:  # a program may already have imported all of it
     for _name in _PACKAGES:
         _register_without_running(_name)
 
 from kubernetes_asyncio.client.api_client import ApiClient  # noqa: E402  # see above
 from kubernetes_asyncio.client.configuration import Configuration  # noqa: E402
 
-# The loaders import both from the package itself.
+# The loaders import both from the package.
 sys.modules["kubernetes_asyncio.client"].ApiClient = ApiClient  # type: ignore[attr-defined]
 sys.modules["kubernetes_asyncio.client"].Configuration = Configuration  # type: ignore[attr-defined]
 

@@ -1,4 +1,4 @@
-"""Sends requests to the API server: session, credentials, retries, concurrency and metrics."""
+"""Sends requests to the API server: session, credentials, retries, concurrency, metrics."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from mcp_operator.runtime.kubernetes import ApiClient, Configuration
 from mcp_operator.runtime.retry import retry_delay
 
 CONNECT_TIMEOUT: Final = 10.0
-"""Seconds for a new connection."""
+"""Seconds to establish a connection."""
 
 KEEP_ALIVE: Final = 30.0
-"""Seconds for which an idle connection is kept. Load balancers drop idle connections after a minute
-or more, and a request that crosses such a close is lost."""
+"""Seconds that an idle connection is kept. Load balancers close idle connections after a minute or
+more, and a request that is sent at that moment is lost."""
 
 _BODY_CHUNK: Final = 1 << 16
 
@@ -42,13 +42,12 @@ _SOCKET_OPTIONS: Final = (
             *(("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)),  # seconds
             ("TCP_USER_TIMEOUT", 5000),  # milliseconds
         )
-        if hasattr(socket, name)  # macOS has the second alone
+        if hasattr(socket, name)  # macOS has only TCP_KEEPINTVL
     ),
 )
-"""Probes at twice the interval of Go's net.Dialer keep firewalls from forgetting quiet connections.
-
-Data that is not acknowledged is given up after 5 s. The kernel would try for minutes, and a write
-would arrive when the network is back and another process leads."""
+"""Keepalive probes, at twice the interval of Go's net.Dialer, keep firewalls from dropping quiet
+connections. A connection fails if data is not acknowledged for 5 s: the kernel would retry for
+minutes, and deliver a write when the network has recovered and another process leads."""
 
 _NOT_CONNECTED: Final = (
     aiohttp.ClientConnectorError,
@@ -62,7 +61,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, without the server's address and our credentials."""
+    """One HTTP request, without the server's address and the credentials."""
 
     method: str
     path: str
@@ -76,18 +75,18 @@ class Request:
 
 
 class Transport:
-    """A session with one API server, whose credentials and CA may change.
+    """A session with one API server, whose credentials and CA can change.
 
     Args:
-        load: Reads the configuration.
-        configuration: What it read first.
-        refresh_every: Seconds after which it is read again; a 401 causes that at once.
-        user_agent: Names this program to the server.
-        metrics: Where requests are measured.
-        max_in_flight: Concurrent requests, not counting watches.
+        load: Loads the configuration.
+        configuration: The initial configuration.
+        refresh_every: Seconds between reloads; a 401 triggers one at once.
+        user_agent: Identifies this program to the server.
+        metrics: Where requests are recorded.
+        max_in_flight: The limit of concurrent requests, watches excluded.
 
     Attributes:
-        guard: Called before each part of a body is sent; raises an OperatorError to prevent that.
+        guard: Called before each chunk of a body is sent; raises an OperatorError to prevent it.
     """
 
     def __init__(
@@ -113,32 +112,32 @@ class Transport:
         self._settings: tuple[Any, ...] = ()
 
     async def open(self) -> None:
-        """Make the session.
+        """Create the session.
 
         Raises:
-            OSError: A certificate or key cannot be read, or is not one (`ssl.SSLError`).
+            OSError: A certificate or key cannot be read or is invalid (`ssl.SSLError`).
         """
-        await self._use(self._configuration)
+        await self._switch_to(self._configuration)
 
     async def close(self) -> None:
-        """Close all connections; running watches end."""
+        """Close all connections, which ends running watches."""
         for client in self._clients:
             await client.close()
 
     async def send(self, request: Request) -> bytes:
-        """Send a request, again where that is safe, and return the response's body.
+        """Send a request, retry it where that is safe, and return the response body.
 
         Raises:
-            ApiError: The server refused, or could not be reached.
-            OperatorError: The guard refused.
+            ApiError: The server rejected the request or is unreachable.
+            OperatorError: The guard rejected the write.
         """
         loop = asyncio.get_running_loop()
         attempt = 0
         while True:
-            asked = loop.time()
+            queued = loop.time()
             try:
                 async with self._slots:
-                    self._metrics.waited(request.method, loop.time() - asked)
+                    self._metrics.waited(request.method, loop.time() - queued)
                     async with self.stream(request) as response:
                         return await response.read()
             except ApiError as error:
@@ -151,11 +150,11 @@ class Transport:
 
     @asynccontextmanager
     async def stream(self, request: Request) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request once and give the response, whose body is still to be read.
+        """Send a request once, and yield the response before its body is read.
 
         Raises:
-            ApiError: The server refused, or could not be reached, or the body broke off.
-            OperatorError: The guard refused.
+            ApiError: The server rejected the request, is unreachable, or closed the connection.
+            OperatorError: The guard rejected the write.
         """
         if asyncio.get_running_loop().time() >= self._refresh_at:
             await self._refresh(self._configuration)
@@ -169,18 +168,18 @@ class Transport:
                     )
                 yield response
             finally:
-                _end(response)
+                _abort(response)
         except _NOT_CONNECTED as error:
             self._metrics.answered(request.method, NO_ANSWER, 0.0)
             raise ApiError(NO_ANSWER, REFUSED, str(error), request=str(request)) from error
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
-            if isinstance(error.__cause__, OperatorError):  # the guard's, while the body was sent
+            if isinstance(error.__cause__, OperatorError):  # the guard's, raised while sending
                 raise error.__cause__ from None
-            text = str(error) or "the server did not answer in time"
+            text = str(error) or "the server did not respond in time"
             raise ApiError(NO_ANSWER, LOST, text, request=str(request)) from error
 
     async def _authorized(self, request: Request) -> aiohttp.ClientResponse:
-        """Send a request, and once more with a new token if the server rejects the present one."""
+        """Send a request, and again with a new token if the server rejects the current one."""
         configuration = self._configuration
         response = await self._request(request)
         if response.status == HTTPStatus.UNAUTHORIZED:
@@ -198,9 +197,9 @@ class Transport:
         if request.data:
             headers["Content-Length"] = str(len(request.data))
             body = self._guarded(request.data)
-        proxy, login = _proxy(configuration.proxy)
+        proxy, proxy_headers = _proxy(configuration.proxy)
         began = loop.time()
-        # Not `call_api`, which encodes bodies and decodes answers; see the docs of the runtime.
+        # Not `call_api`, which encodes bodies and decodes responses.
         response: aiohttp.ClientResponse
         response = await self._clients[-1].rest_client.pool_manager.request(
             request.method,
@@ -210,41 +209,41 @@ class Transport:
             timeout=request.timeout,
             allow_redirects=False,
             proxy=proxy,
-            proxy_headers=login,
+            proxy_headers=proxy_headers,
             server_hostname=configuration.tls_server_name,
         )
         self._metrics.answered(request.method, response.status, loop.time() - began)
         return response
 
     async def _guarded(self, body: bytes) -> AsyncIterator[bytes]:
-        """Give a body in parts; the session asks for each when it is about to send it.
+        """Yield a body in chunks; the session fetches each one right before sending it.
 
-        A body that can be given only once also keeps aiohttp from sending a PUT or DELETE again by
-        itself when a kept connection turns out to be closed.
+        A body that can be read only once also keeps aiohttp from resending a PUT or DELETE on its
+        own when a reused connection turns out to be closed.
         """
         for start in range(0, len(body), _BODY_CHUNK):
             self.guard()
             yield body[start : start + _BODY_CHUNK]
 
     async def _refresh(self, used: Configuration) -> bool:
-        """Load the configuration again, unless another task just did; tell whether it changed."""
+        """Reload the configuration, unless another task just did; return whether it changed."""
         async with self._refreshing:
             if self._configuration is used:
                 self._refresh_at = asyncio.get_running_loop().time() + self._refresh_every
                 try:
-                    await self._use(await self._load())
+                    await self._switch_to(await self._load())
                 except (OperatorError, OSError) as error:
                     _log.warning(
-                        "Cannot reload the credentials; the former ones stay in use",
+                        "Cannot reload the credentials; the current ones stay in use",
                         extra={"error": str(error)},
                     )
             return self._configuration is not used
 
-    async def _use(self, configuration: Configuration) -> None:
+    async def _switch_to(self, configuration: Configuration) -> None:
         settings = await asyncio.to_thread(_connection_settings, configuration)
         if settings != self._settings:
             context = await asyncio.to_thread(_tls, configuration)
-            # Requests and watches in progress finish on the former connections.
+            # Requests and watches in progress finish on the old connections.
             self._clients.append(await _api_client(configuration, context, self._user_agent))
             self._settings = settings
         elif configuration.api_key == self._configuration.api_key:
@@ -252,10 +251,10 @@ class Transport:
         self._configuration = configuration
 
 
-def _end(response: aiohttp.ClientResponse) -> None:
-    """Close a connection whose response was not read to its end, without a farewell by TLS.
+def _abort(response: aiohttp.ClientResponse) -> None:
+    """Close the connection of a response that was not read to its end, without a TLS shutdown.
 
-    aiohttp waits for none, so the transport would outlive the session.
+    aiohttp does not wait for the shutdown, so the transport would outlive the session.
     """
     if response.connection is not None and response.connection.transport is not None:
         response.connection.transport.abort()
@@ -268,18 +267,18 @@ def _url(host: str | None, request: Request) -> URL:
 
 
 def _proxy(url: str | None) -> tuple[URL | None, dict[str, str]]:
-    """Split a proxy's URL from its login, which aiohttp's errors would otherwise show."""
+    """Separate a proxy's URL and credentials, which aiohttp's errors would otherwise show."""
     if not url:
         return None, {}
     proxy = URL(url)
     if proxy.user is None:
         return proxy, {}
-    login = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
-    return proxy.with_user(None), {"Proxy-Authorization": login}
+    credentials = aiohttp.encode_basic_auth(proxy.user, proxy.password or "")
+    return proxy.with_user(None), {"Proxy-Authorization": credentials}
 
 
 def _connection_settings(configuration: Configuration) -> tuple[Any, ...]:
-    """Return all that requires new connections when it changes; reads files."""
+    """Return everything that requires new connections when it changes; reads files."""
     files = (configuration.ssl_ca_cert, configuration.cert_file, configuration.key_file)
     return (
         *(configuration.host, configuration.proxy, configuration.tls_server_name),
@@ -288,9 +287,9 @@ def _connection_settings(configuration: Configuration) -> tuple[Any, ...]:
 
 
 def _tls(configuration: Configuration) -> ssl.SSLContext:
-    """Build the TLS context; reads files, and takes tens of milliseconds."""
+    """Build the TLS context; reads files and takes tens of milliseconds."""
     context = ssl.create_default_context(cafile=configuration.ssl_ca_cert)
-    # Many a cluster's CA lacks the extensions that Python 3.13 insists on; client-go does not.
+    # Many cluster CAs lack extensions that Python 3.13 requires and client-go does not.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if configuration.cert_file:
         context.load_cert_chain(configuration.cert_file, configuration.key_file)
@@ -303,10 +302,10 @@ def _tls(configuration: Configuration) -> ssl.SSLContext:
 async def _api_client(
     configuration: Configuration, context: ssl.SSLContext, user_agent: str
 ) -> ApiClient:
-    """Make a client with a session of our own.
+    """Create a client with a session of our own.
 
-    The library's session looks into `~/.netrc` and the environment at each request, which costs
-    more than the request, and knows neither keepalive nor a limit to what is unacknowledged.
+    The library's session reads `~/.netrc` and the environment for each request, which costs more
+    than the request. It has neither keepalive nor a limit for unacknowledged data.
     """
     client = ApiClient(configuration)
     await client.rest_client.close()
@@ -314,7 +313,7 @@ async def _api_client(
         connector=aiohttp.TCPConnector(
             ssl=context, limit=0, keepalive_timeout=KEEP_ALIVE, socket_factory=_new_socket
         ),
-        # Compression costs both sides more time than a cluster's network saves.
+        # Compression costs both sides more time than it saves on a cluster's network.
         headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -324,8 +323,8 @@ async def _api_client(
 
 def _new_socket(address: Any) -> socket.socket:
     family, type_, protocol, *_ = address
-    made = socket.socket(family, type_, protocol)
-    made.settimeout(0)
+    created = socket.socket(family, type_, protocol)
+    created.settimeout(0)
     for option in _SOCKET_OPTIONS:
-        made.setsockopt(*option)
-    return made
+        created.setsockopt(*option)
+    return created

@@ -1,4 +1,4 @@
-"""The API server's JSON, as it is on the wire and as the rest of the runtime sees it."""
+"""Decodes the API server's JSON into the form that the rest of the runtime uses."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from mcp_operator.runtime.errors import MALFORMED, NO_ANSWER, ApiError
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
-"""Server-side apply; JSON is YAML, too."""
+"""Server-side apply; JSON is also YAML."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 MAX_DEPTH: Final = 200
-"""Levels of nesting that the decoder takes (jiter, DEFAULT_RECURSION_LIMIT). An API server accepts
+"""Levels of nesting that the decoder accepts (jiter, DEFAULT_RECURSION_LIMIT). An API server takes
 10,000 (Go, encoding/json, maxNestingDepth)."""
 
 _EXCERPT: Final = 100
@@ -28,7 +28,7 @@ _CUT_JSON: Final = b'"\\u0000nested too deeply\\u0000"'
 
 
 class TooDeepError(ValueError):
-    """JSON is nested more deeply than the decoder takes; what is not can be read with `cut`."""
+    """JSON is nested more deeply than the decoder accepts; `cut` leaves the deep values out."""
 
 
 class Page(NamedTuple):
@@ -37,7 +37,7 @@ class Page(NamedTuple):
     Attributes:
         items: The objects.
         resource_version: The version of the whole list.
-        next: What to ask the next page with; empty for the last.
+        next: The continue token of the next page; empty on the last one.
     """
 
     items: list[Object]
@@ -46,42 +46,42 @@ class Page(NamedTuple):
 
 
 class WatchEvent(NamedTuple):
-    """One event of a watch; of a BOOKMARK's object only the metadata says something."""
+    """One event of a watch; the object of a BOOKMARK has meaningful metadata only."""
 
     type: Literal["ADDED", "MODIFIED", "DELETED", "BOOKMARK"]
     object: Object
 
 
 def partial(kind: str) -> str:
-    """Return the Accept header that leaves out all but the metadata."""
+    """Return the Accept header that requests the metadata only."""
     return f"application/json;as={kind};g=meta.k8s.io;v=v1"
 
 
 def read(body: bytes, resource: Resource, *, cut: bool = False) -> Object:
-    """Read an answer that is one object; one of another kind, as of subresources, is left as is.
+    """Decode a response that is one object; leave other kinds, sent by subresources, unchanged.
 
     Args:
-        body: The answer.
+        body: The response body.
         resource: The object's resource.
-        cut: Leave out what is nested too deeply, and say so in the object.
+        cut: Leave out values that are nested too deeply, and mark the object as `UNREADABLE`.
 
     Raises:
-        ApiError: It is not an object in JSON (reason `MALFORMED`).
-        TooDeepError: It is nested too deeply, and `cut` was not asked for.
+        ApiError: The body is not a JSON object (reason `MALFORMED`).
+        TooDeepError: The body is nested too deeply, and `cut` is false.
     """
     obj = _decode(body, cut=cut)
     if not isinstance(obj, dict):
-        text = f"the answer is not an object: {bytes(body[:_EXCERPT])!r}"
+        text = f"the response is not an object: {bytes(body[:_EXCERPT])!r}"
         raise ApiError(NO_ANSWER, MALFORMED, text)
     return _clean(obj, resource, cut=cut) if obj.get("kind") == resource.kind else obj
 
 
 def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
-    """Read a list; see `read` for the arguments.
+    """Decode a list; see `read` for the arguments.
 
     Raises:
-        ApiError: It is not a list (reason `MALFORMED`).
-        TooDeepError: It is nested too deeply, and `cut` was not asked for.
+        ApiError: The body is not a list (reason `MALFORMED`).
+        TooDeepError: The body is nested too deeply, and `cut` is false.
     """
     raw = _decode(body, cut=cut)
     try:
@@ -89,45 +89,45 @@ def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
         items = [_clean(item, resource, cut=cut) for item in raw.get("items") or ()]
         return Page(items, metadata["resourceVersion"], metadata.get("continue", ""))
     except (TypeError, KeyError, AttributeError) as error:
-        text = f"the answer is not a list of {resource}: {body[:_EXCERPT]!r}"
+        text = f"the response is not a list of {resource}: {body[:_EXCERPT]!r}"
         raise ApiError(NO_ANSWER, MALFORMED, text) from error
 
 
 def watch_event(line: bytes, resource: Resource, *, cut: bool = False) -> WatchEvent:
-    """Read one line of a watch; see `read` for the arguments.
+    """Decode one line of a watch; see `read` for the arguments.
 
     Raises:
-        ApiError: It is an ERROR event, or not an event at all (reason `MALFORMED`).
-        TooDeepError: It is nested too deeply, and `cut` was not asked for.
+        ApiError: The line is an ERROR event, or no event at all (reason `MALFORMED`).
+        TooDeepError: The line is nested too deeply, and `cut` is false.
     """
     raw = _decode(line, cut=cut)
     try:
         kind, obj = raw["type"], raw["object"]
         if kind in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:
-            obj["metadata"]["resourceVersion"]  # an event without it is not one
+            obj["metadata"]["resourceVersion"]  # required in every event
             return WatchEvent(kind, _clean(obj, resource, cut=cut))
         if kind == "ERROR":
             raise ApiError.from_status(obj, request=f"watch {resource}")
     except (TypeError, KeyError, AttributeError) as error:
-        text = f"a watch sent something that is not an event: {bytes(line[:_EXCERPT])!r}"
+        text = f"the watch sent an invalid event: {bytes(line[:_EXCERPT])!r}"
         raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}") from error
-    text = f"a watch sent an event of the unknown type {kind!r}"
+    text = f"the watch sent an event of unknown type {kind!r}"
     raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}")
 
 
 def _decode(body: bytes, *, cut: bool) -> Any:
-    """Decode JSON. Equal strings become one object: a third of the memory of cached objects."""
+    """Decode JSON. Equal strings share one object, which halves the memory of cached objects."""
     try:
         return from_json(_cut(body) if cut else body, cache_strings="all")
     except ValueError as error:
         if "recursion limit" in str(error):
             raise TooDeepError(f"more than {MAX_DEPTH} levels of nesting") from error
-        text = f"the answer is not JSON: {bytes(body[:_EXCERPT])!r}"
+        text = f"the response is not JSON: {bytes(body[:_EXCERPT])!r}"
         raise ApiError(NO_ANSWER, MALFORMED, text) from error
 
 
 def _cut(body: bytes) -> bytes:
-    """Put a marker in the place of each value that is nested too deeply."""
+    """Replace each value that is nested too deeply with a marker."""
     parts: list[bytes] = []
     depth = kept = 0
     for found in _STRING_OR_BRACKET.finditer(body):
@@ -145,9 +145,9 @@ def _cut(body: bytes) -> bytes:
 
 
 def _clean(obj: Object, resource: Resource, *, cut: bool) -> Object:
-    """Make an object the same however it came; items of lists lack apiVersion and kind.
+    """Normalize an object: add apiVersion and kind, which list items lack; drop unused metadata.
 
-    Of an object that could not be read whole, only what names it is left, and `UNREADABLE` says so.
+    An object that was cut keeps its metadata, and an intact status, and is marked `UNREADABLE`.
     """
     obj["apiVersion"] = resource.api_version
     obj["kind"] = resource.kind

@@ -76,12 +76,12 @@ async def test_what_a_kubeconfig_says_of_the_server_is_kept(tmp_path: Path) -> N
 async def test_a_kubeconfig_that_cannot_be_used_is_named(tmp_path: Path, text: str) -> None:
     path = tmp_path / "kubeconfig"
     path.write_text(text)
-    with pytest.raises(SettingsError, match=r"kubeconfig .* cannot be used: .*another file"):
+    with pytest.raises(SettingsError, match=r"cannot use the kubeconfig .*: .*another file"):
         await load_kubeconfig(path, "")
 
 
 async def test_a_context_that_does_not_exist_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="Name another file or context"):
+    with pytest.raises(SettingsError, match="Specify another file or context"):
         await load_kubeconfig(kubeconfig(tmp_path), "other")
 
 

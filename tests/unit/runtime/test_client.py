@@ -235,7 +235,7 @@ async def test_requests_are_counted_by_their_status(
 
 async def test_a_server_that_does_not_answer_is_given_up(api: ScriptedApi, client: Client) -> None:
     api.hang()
-    with pytest.raises(ApiError, match="did not answer in time") as caught:
+    with pytest.raises(ApiError, match="did not respond in time") as caught:
         await client.request("POST", "/slow", timeout=1)
     assert caught.value.reason == LOST
 

@@ -70,7 +70,7 @@ async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
         api.answer(config_map("a", 5))
         await client.get(CONFIG_MAPS, A)
     assert api.received[0].headers["Authorization"] == "Bearer one"
-    assert "former ones stay in use" in caplog.text
+    assert "current ones stay in use" in caplog.text
 
 
 async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
