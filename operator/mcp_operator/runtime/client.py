@@ -40,8 +40,8 @@ WATCH_SECONDS: Final = (300, 600)
 """The server ends a watch after seconds in this range; client-go, tools/cache/reflector.go."""
 
 LINE_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes in a line of a watch. An object has at most 1.5 MiB (etcd, --max-request-bytes), so a longer
-line is malformed."""
+"""Bytes of a line of a watch. An object has at most 1.5 MiB (etcd, --max-request-bytes), so a
+longer line is malformed."""
 
 TOKEN_REFRESH: Final = 60.0
 """Seconds between reloads; client-go, transport/token_source.go. Pod tokens last an hour."""

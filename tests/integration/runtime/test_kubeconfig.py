@@ -55,7 +55,7 @@ async def test_a_kubeconfigs_proxy_goes_before_that_of_the_environment(
 
 async def test_a_proxy_that_does_not_speak_http_is_refused(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, cluster='proxy-url: "socks5://own:1"')
-    with pytest.raises(SettingsError, match="type socks5 is not supported: use an HTTP proxy"):
+    with pytest.raises(SettingsError, match="scheme socks5 is not supported: use an HTTP proxy"):
         await load_kubeconfig(path, "")
 
 

@@ -52,7 +52,8 @@ async def test_a_token_that_cannot_be_sent_is_refused_without_showing_it(
     pod: Path, token: str
 ) -> None:
     (pod / "token").write_text(token)
-    with pytest.raises(SettingsError, match=r"token is empty or is not printable ASCII$"):
+    sentence = r"^the token for the API server is empty or not printable ASCII$"
+    with pytest.raises(SettingsError, match=sentence):
         await load_service_account(pod)
 
 
