@@ -64,7 +64,7 @@ async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
     async with Troupe() as troupe, ClusterStage(cluster, troupe) as stage:
         try:
             with narrator.step(
-                "The CRDs are installed", "Four kinds, with validation by the API server itself."
+                "The CRDs are installed", "Four of them, with validation by the API server itself."
             ):
                 narrator.say(", ".join(await stage.install_crds()))
             with narrator.step("The operator starts", "It waits for its caches, then it is ready."):

@@ -172,7 +172,7 @@ class ClusterStage:
         await self.client.delete(MCPTOOLS, Key(self.namespace, name))
 
     async def tables(self) -> str:
-        """Return what `kubectl get` says of our kinds."""
+        """Return what `kubectl get` says of the custom resources."""
         parts = [await table(self.client, resource, self.namespace) for resource in OURS]
         return "\n\n".join(parts)
 

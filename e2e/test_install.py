@@ -74,14 +74,14 @@ def _metrics_and_health_are_answered(install: Install, opened: Shop) -> None:
 
 
 def _removal_leaves_only_what_policy_keeps(install: Install, opened: Shop) -> None:
-    """Go by docs/how-to/uninstall.md: the operator first where the kinds stay, else the servers."""
+    """Go by docs/how-to/uninstall.md: the operator first where the CRDs stay, else the servers."""
     if install.keeps_crds:
         install.uninstall()
         eventually(lambda: not install.leftovers(), "the operator to be gone")
         assert len(opened.tools()) == 4, "gateways go on without an operator"
     opened.kubectl("delete", "mcps,mcpt,mcpp,mcpr", "--all")
     ours = "--selector=app.kubernetes.io/managed-by=mcp-operator"
-    # The garbage collector looks for new kinds every 30 s only, and ours may be younger than that.
+    # The garbage collector looks for new CRDs only every 30 s, and ours may be younger than that.
     eventually(lambda: not opened.kubectl.find(CHILDREN, ours), "the servers' children to go")
     install.uninstall()
     eventually(lambda: not install.leftovers(), "the operator to be gone")

@@ -27,7 +27,7 @@ GROUP: Final = "mcp-operator.dev"
 CLUSTER_KINDS: Final = (
     "clusterroles,clusterrolebindings,namespaces,priorityclasses,customresourcedefinitions"
 )
-"""Kinds without a namespace that a way to install may leave something of."""
+"""Cluster-scoped kinds of which a way to install may leave something behind."""
 
 
 class Install(ABC):

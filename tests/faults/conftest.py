@@ -25,7 +25,7 @@ from support.waiting import eventually
 
 @pytest.fixture(scope="session")
 def active_cluster(control_plane: Cluster, crds_installed: None) -> Cluster:
-    """A cluster with our kinds in which all that is made comes to its end, and all that is left."""
+    """A cluster with our CRDs, and with the controllers that roll out Deployments."""
     if not control_plane.has_controllers:
         pytest.skip("without kube-controller-manager no Deployment rolls out, and garbage stays")
     return control_plane

@@ -23,7 +23,7 @@ CHILDREN = frozenset(
 
 
 class Identity(NamedTuple):
-    """Which object of the four kinds; `MCPTool a`, say."""
+    """The kind and the name of a custom resource, such as `MCPTool a`."""
 
     kind: str
     name: str

@@ -1,4 +1,4 @@
-"""An API server that crashes and forgets its watches, and one that no longer knows our kinds."""
+"""An API server that crashes and forgets its watches, and one that no longer has our CRDs."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ async def test_a_crash_of_the_api_server_is_survived_and_what_was_missed_is_foun
         await stable(shop, operator, {"red": dict.fromkeys(tools, "first")})
 
 
-async def test_kinds_that_go_and_come_again_are_waited_for_and_nothing_is_deleted_meanwhile(
+async def test_crds_that_are_deleted_are_waited_for_and_nothing_is_deleted_meanwhile(
     own_control_plane: ControlPlane, own_shop: Shop
 ) -> None:
     shop = own_shop

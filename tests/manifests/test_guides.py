@@ -189,9 +189,9 @@ def test_install_upgrade_and_uninstall_by_the_guides_leave_what_they_should(run:
 
     for command in commands(section("uninstall", "Remove the operator, keep the servers"))[:2]:
         run(command)
-    kinds = {name for name in installed if name.startswith("customresourcedefinition")}
-    assert len(kinds) == 4
-    assert names(run) == kinds
+    crds = {name for name in installed if name.startswith("customresourcedefinition")}
+    assert len(crds) == 4
+    assert names(run) == crds
     assert run(OBJECTS) == objects
 
     for command in commands(section("uninstall", "Remove everything")):

@@ -99,7 +99,7 @@ BUILT_IN = {
     "edit": matrix(read=True, write=True, scale=True, collect=False),
     "admin": matrix(read=True, write=True, scale=True, collect=True),
 }
-"""With ours aggregated to them; only the questions about our kinds count for these."""
+"""With ours aggregated to them; only the questions about our custom resources count for these."""
 
 
 GROUPS = {

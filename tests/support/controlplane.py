@@ -156,7 +156,7 @@ class ControlPlane:
     def restart_controllers(self) -> None:
         """Has the garbage collector know CRDs that were installed meanwhile.
 
-        By itself it looks for new kinds every 30 s (kubernetes, garbagecollector.go, Sync), and
+        By default it looks for new CRDs every 30 s (kubernetes, garbagecollector.go, Sync), and
         until then does not see that an owner of such a kind is deleted.
         """
         with self.without_controllers():

@@ -25,7 +25,7 @@ DEFINITIONS = Resource(
 
 
 async def install_crds(client: Client) -> list[Object]:
-    """Apply the CRDs and wait until the API server serves their kinds; returns them.
+    """Apply the CRDs and wait until the API server serves them; returns them.
 
     Raises:
         TimeoutError: a CRD is never served.

@@ -1,4 +1,4 @@
-"""Short ways to write objects of the four kinds."""
+"""Short ways to write custom resources."""
 
 from __future__ import annotations
 

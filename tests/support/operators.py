@@ -94,7 +94,7 @@ class Operator:
         return self._counted("controller_runtime_reconcile_total", "controller").total()
 
     async def unserved(self) -> set[str]:
-        """Return the plurals of the kinds that must be there and cannot be followed."""
+        """Return the plurals of the required resources that cannot be watched."""
         return {each.resource.plural for each in self.informers if each.problem and each.served}
 
     async def resync(self) -> None:

@@ -1,4 +1,4 @@
-"""A small shop in one namespace: objects of the four kinds with just what a test needs to say."""
+"""A user of one namespace, who creates objects with just what a test has to specify."""
 
 from __future__ import annotations
 

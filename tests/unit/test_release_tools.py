@@ -1,4 +1,4 @@
-"""What a release takes out of the repository: its notes, and the schemas of the kinds."""
+"""What a release takes from the repository: its notes, and the schemas of the custom resources."""
 
 from __future__ import annotations
 
