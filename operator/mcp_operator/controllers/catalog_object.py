@@ -132,7 +132,7 @@ class CatalogObjectReconciler(ABC):
             return False
         current = self._cache.servers.store.get(server.key)
         if current is not None and has_reason(current, ConditionType.PROGRAMMED, STILL_SERVED):
-            return not self._confirmed_objects.judges(server.key, compiled)
+            return not self._confirmed_objects.was_selected(server.key, compiled)
         return server.programmed and not self._confirmed_objects.includes(server.key, compiled)
 
     def _is_programmed(self, server: ParsedServer, compiled: Compiled) -> bool:

@@ -18,8 +18,8 @@ from mcp_operator.core.meta import Key
 from mcp_operator.runtime.sources import Channel
 
 STILL_SERVED: Final = frozenset({Reason.CONFLICT, Reason.APPLY_FAILED})
-"""Reasons why a server is not programmed while its pods go on serving: one of its children is not
-as it should be, which need not be the catalog, and is not the one that they have."""
+"""Reasons for which a server is not programmed while its pods keep serving. A child could not be
+applied, which need not be the catalog; the pods serve the newest one that they have."""
 
 ObjectRef = tuple[CatalogKind, Key]
 
@@ -30,12 +30,12 @@ class _Server:
 
     Attributes:
         served: The objects that all its pods serve, as they were confirmed.
-        judged: With a child that cannot be applied: the objects that it selected when its status
-            was last written. Those that are not served by then, are not served for now.
+        selected: If a child cannot be applied, the objects that the server selected when its status
+            was last written. Those of them that are not served will not be for now.
     """
 
     served: Mapping[ObjectRef, Compiled] = field(default_factory=dict)
-    judged: Mapping[ObjectRef, Compiled] = field(default_factory=dict)
+    selected: Mapping[ObjectRef, Compiled] = field(default_factory=dict)
 
 
 class ConfirmedObjects:
@@ -61,13 +61,13 @@ class ConfirmedObjects:
     def record_failure(
         self, server: Key, selected: Iterable[Compiled], objects: Iterable[Compiled] | None
     ) -> None:
-        """Note what the pods of a server serve, one of whose children cannot be applied.
+        """Record what the pods of a server serve while one of its children cannot be applied.
 
         Args:
             server: The server.
             selected: All objects that it selects.
-            objects: Those that its pods serve, as for `record`. None where they have not confirmed
-                the present catalog, and so serve what they did.
+            objects: Those that its pods serve, as for `record`. None if they have not confirmed
+                the present catalog, and so serve what they served before.
         """
         served = self._known(server).served if objects is None else _by_ref(objects)
         self._replace(server, _Server(served, _by_ref(selected)))
@@ -80,12 +80,12 @@ class ConfirmedObjects:
         """Return whether every pod of a server serves an object exactly as it is now."""
         return self._known(server).served.get((obj.kind, obj.key)) == obj
 
-    def judges(self, server: Key, obj: Compiled) -> bool:
-        """Return whether `record_failure` was told of an object exactly as it is now.
+    def was_selected(self, server: Key, obj: Compiled) -> bool:
+        """Return whether the last `record_failure` was about this very state of an object.
 
-        It was not right after the object has changed, or the operator has started.
+        It was not if the object has changed since, or the operator has been restarted.
         """
-        return self._known(server).judged.get((obj.kind, obj.key)) == obj
+        return self._known(server).selected.get((obj.kind, obj.key)) == obj
 
     def _known(self, server: Key) -> _Server:
         return self._servers.get(server, _Server())
@@ -93,9 +93,9 @@ class ConfirmedObjects:
     def _replace(self, server: Key, now: _Server) -> None:
         before = self._known(server)
         self._servers[server] = now
-        for ref in {**now.served, **before.served, **now.judged, **before.judged}:
+        for ref in {**now.served, **before.served, **now.selected, **before.selected}:
             same = before.served.get(ref) == now.served.get(ref)
-            if not same or before.judged.get(ref) != now.judged.get(ref):
+            if not same or before.selected.get(ref) != now.selected.get(ref):
                 kind, key = ref
                 self.changed[kind].send(key)
 

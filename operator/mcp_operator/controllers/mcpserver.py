@@ -159,7 +159,7 @@ class MCPServerReconciler:
         desired = build_children(server, catalog, self._context, facts)
         began = asyncio.get_running_loop().time()
         outcome = await self._children.apply(raw, desired)
-        return self._problems.judge(raw, outcome, began), outcome.error
+        return self._problems.condition(raw, outcome, began), outcome.error
 
     def _observe(
         self,

@@ -8,7 +8,7 @@ import pytest
 
 from mcp_operator.api.conditions import Condition
 from mcp_operator.controllers.apply_problems import (
-    PATIENCE_SECONDS,
+    REPORT_AFTER_SECONDS,
     REWORD_SECONDS,
     ApplyProblems,
 )
@@ -35,15 +35,15 @@ class Passes:
     def fails(self, error: ApiError, *, after: float = 0.0) -> Condition | None:
         """Judge a pass that took so many seconds."""
         began = asyncio.get_running_loop().time() - after
-        return self.problems.judge(self.server, Outcome(error=error), began)
+        return self.problems.condition(self.server, Outcome(error=error), began)
 
     def succeeds(self) -> Condition | None:
-        return self.problems.judge(self.server, Outcome(), asyncio.get_running_loop().time())
+        return self.problems.condition(self.server, Outcome(), asyncio.get_running_loop().time())
 
     async def said(self, error: ApiError) -> Condition:
         """Fail until that is said."""
         self.fails(error)
-        await asyncio.sleep(PATIENCE_SECONDS)
+        await asyncio.sleep(REPORT_AFTER_SECONDS)
         condition = self.fails(error)
         assert condition is not None
         return condition
@@ -66,9 +66,9 @@ async def test_a_failure_that_may_pass_by_itself_is_said_once_it_has_lasted(
     passes: Passes, error: ApiError
 ) -> None:
     assert passes.fails(error) is None
-    await asyncio.sleep(PATIENCE_SECONDS / 2)
+    await asyncio.sleep(REPORT_AFTER_SECONDS / 2)
     assert passes.fails(error) is None
-    await asyncio.sleep(PATIENCE_SECONDS / 2)
+    await asyncio.sleep(REPORT_AFTER_SECONDS / 2)
     condition = passes.fails(error)
     assert condition is not None
     assert (condition.status, condition.reason) == (False, "ApplyFailed")
@@ -85,7 +85,7 @@ async def test_a_failure_that_is_not_to_be_retried_soon_is_said_before(passes: P
 
 async def test_failures_with_a_success_between_them_have_not_lasted(passes: Passes) -> None:
     assert passes.fails(DOWN) is None
-    await asyncio.sleep(PATIENCE_SECONDS)
+    await asyncio.sleep(REPORT_AFTER_SECONDS)
     assert passes.succeeds() is None
     assert passes.fails(DOWN) is None
 
@@ -136,6 +136,6 @@ async def test_a_changed_spec_is_told_what_became_of_it(passes: Passes) -> None:
 
 async def test_nothing_is_remembered_of_a_server_that_is_gone(passes: Passes) -> None:
     passes.fails(DOWN)
-    await asyncio.sleep(PATIENCE_SECONDS)
+    await asyncio.sleep(REPORT_AFTER_SECONDS)
     passes.problems.forget(passes.problems._failing.copy().popitem()[0])
     assert passes.fails(DOWN) is None

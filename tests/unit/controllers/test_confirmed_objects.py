@@ -90,8 +90,8 @@ def test_a_server_with_a_failing_child_still_serves_what_its_pods_have(
     confirmed_objects.record_failure(SHOP, [CHANGED, TWO], None)
     assert confirmed_objects.includes(SHOP, ONE)
     assert not confirmed_objects.includes(SHOP, CHANGED)
-    assert confirmed_objects.judges(SHOP, CHANGED)
-    assert not confirmed_objects.judges(SHOP, ONE)
+    assert confirmed_objects.was_selected(SHOP, CHANGED)
+    assert not confirmed_objects.was_selected(SHOP, ONE)
 
 
 def test_what_pods_have_confirmed_beside_a_failing_child_is_served(
@@ -102,7 +102,7 @@ def test_what_pods_have_confirmed_beside_a_failing_child_is_served(
     assert not confirmed_objects.includes(SHOP, TWO)
 
 
-def test_objects_are_told_of_that_are_judged_for_the_first_time_or_differently(
+def test_objects_are_told_of_that_are_selected_for_the_first_time_or_differently(
     confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
     confirmed_objects.record_failure(SHOP, [ONE, TWO], ())

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mcp_operator.builders.resources import CONFIGMAPS, DEPLOYMENTS, SERVICES
-from mcp_operator.controllers.apply_problems import PATIENCE_SECONDS
+from mcp_operator.controllers.apply_problems import REPORT_AFTER_SECONDS
 from mcp_operator.controllers.mcpserver import (
     CONFIRM_GRACE_SECONDS,
     PROBLEM_RETRY_SECONDS,
@@ -80,7 +80,7 @@ async def test_a_failure_that_lasts_is_said_once_and_taken_back_when_it_ends(ben
     bench.cluster.put("MCPServer", "shop", spec={"toolSelector": {}, "replicas": 3})
     bench.refuse(DEPLOYMENTS, "apply", ApiError(500, "InternalError", "try later"))
     await fails(bench)
-    await asyncio.sleep(PATIENCE_SECONDS)
+    await asyncio.sleep(REPORT_AFTER_SECONDS)
     await fails(bench)
     status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Ready"]
     assert (status, reason) == ("False", "ApplyFailed")
@@ -106,7 +106,7 @@ async def test_pods_are_asked_for_a_catalog_that_was_written_beside_a_child_that
     bench.pod()
     bench.refuse(DEPLOYMENTS, "apply", ApiError(500, "InternalError", "later"))
     await fails(bench)
-    await asyncio.sleep(PATIENCE_SECONDS)
+    await asyncio.sleep(REPORT_AFTER_SECONDS)
     await fails(bench)
     assert bench.status["syncedReplicas"] == 1
     assert bench.reason("Programmed") == ("False", "ApplyFailed")
