@@ -15,10 +15,10 @@ import sys
 import textwrap
 import traceback
 
-from cluster_stage import SERVER, ClusterStage
+from cluster_environment import SERVER, ClusterEnvironment
+from environment import Environment, FileEnvironment, Processes
 from narrator import WIDTH, Narrator
-from stage import FileStage, Stage, Troupe
-from story import play
+from story import show
 from support.controlplane import Cluster, start_cluster
 from support.provision import UnavailableError
 
@@ -61,62 +61,62 @@ def _api_server(narrator: Narrator) -> Cluster | None:
 
 
 async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
-    async with Troupe() as troupe, ClusterStage(cluster, troupe) as stage:
+    async with Processes() as processes, ClusterEnvironment(cluster, processes) as environment:
         try:
             with narrator.step(
                 "The CRDs are installed", "Four of them, with validation by the API server itself."
             ):
-                narrator.say(", ".join(await stage.install_crds()))
+                narrator.say(", ".join(await environment.install_crds()))
             with narrator.step("The operator starts", "It waits for its caches, then it is ready."):
-                await stage.start_operator()
+                await environment.start_operator()
             with narrator.step(
                 "manifests/samples is applied", "A server, tools, prompts, resources, a backend."
             ):
-                narrator.say("\n".join(await stage.apply_samples()))
+                narrator.say("\n".join(await environment.apply_samples()))
             with narrator.step(
                 "The gateway runs", "Ready says: the gateway itself confirmed this very catalog."
             ):
-                narrator.say(await stage.start_gateway())
-            await play(stage, narrator)
+                narrator.say(await environment.start_gateway())
+            await show(environment, narrator)
             with narrator.step(
                 "kubectl get mcps,mcpt,mcpp,mcpr", "The tables are the API server's own."
             ):
-                narrator.say(await stage.tables())
+                narrator.say(await environment.tables())
         except Exception:
-            print(troupe.logs(), file=sys.stderr)
+            print(processes.logs(), file=sys.stderr)
             raise
         if os.environ.get("KEEP"):
             print(
                 f"\nIt stays up until Ctrl-C. kubectl, in another terminal:\n"
                 f"\n    export KUBECONFIG={cluster.kubeconfig}"
-                f"\n    kubectl --namespace {stage.namespace} get mcps,mcpt,mcpp,mcpr"
-                f"\n    kubectl --namespace {stage.namespace} edit mcpserver {SERVER}"
+                f"\n    kubectl --namespace {environment.namespace} get mcps,mcpt,mcpp,mcpr"
+                f"\n    kubectl --namespace {environment.namespace} edit mcpserver {SERVER}"
             )
-            await _stay_up(stage)
+            await _stay_up(environment)
 
 
 async def _from_files(narrator: Narrator) -> None:
-    async with Troupe() as troupe:
-        stage = FileStage(troupe)
+    async with Processes() as processes:
+        environment = FileEnvironment(processes)
         try:
             with narrator.step(
                 "mcp-operator serve", "The same YAML without a cluster, reloaded when it changes."
             ):
-                await stage.start()
-            await play(stage, narrator)
+                await environment.start()
+            await show(environment, narrator)
         except Exception:
-            print(troupe.logs(), file=sys.stderr)
+            print(processes.logs(), file=sys.stderr)
             raise
         if os.environ.get("KEEP"):
             print("\nIt stays up until Ctrl-C.")
-            await _stay_up(stage)
+            await _stay_up(environment)
 
 
-async def _stay_up(stage: Stage) -> None:
+async def _stay_up(environment: Environment) -> None:
     print(
         f"\nAn MCP client, for instance:\n"
-        f"\n    claude mcp add --transport http shop {stage.url}"
-        f"\n    npx @modelcontextprotocol/inspector {stage.url}",
+        f"\n    claude mcp add --transport http shop {environment.url}"
+        f"\n    npx @modelcontextprotocol/inspector {environment.url}",
         flush=True,
     )
     with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is how this is meant to end

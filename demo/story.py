@@ -12,8 +12,8 @@ from mcp import Client
 from mcp.client.subscriptions import Subscription
 from mcp.types import TextContent, TextResourceContents, Tool
 
+from environment import READY_TIMEOUT, Environment
 from narrator import Narrator
-from stage import READY_TIMEOUT, Stage
 
 EDITED = "search-products"
 DELETED = "product-picture"
@@ -39,20 +39,21 @@ def expect(condition: bool, sentence: str) -> None:  # noqa: FBT001 - it reads l
         raise UnexpectedError(sentence)
 
 
-async def play(stage: Stage, narrator: Narrator) -> None:
+async def show(environment: Environment, narrator: Narrator) -> None:
     """Connect, list, call, edit and delete."""
     async with contextlib.AsyncExitStack() as stack:
         with narrator.step(
-            "An MCP client connects", f"The official Python SDK, knowing nothing but {stage.url}"
+            "An MCP client connects",
+            f"The official Python SDK, knowing nothing but {environment.url}",
         ):
             client = await stack.enter_async_context(
-                Client(stage.url, read_timeout_seconds=READY_TIMEOUT)
+                Client(environment.url, read_timeout_seconds=READY_TIMEOUT)
             )
             narrator.say(f"protocol {client.protocol_version}")
         await _list(client, narrator)
         await _use(client, narrator)
         changes = await stack.enter_async_context(client.listen(tools_list_changed=True))
-        await _change(stage, client, changes, narrator)
+        await _change(environment, client, changes, narrator)
 
 
 async def _list(client: Client, narrator: Narrator) -> None:
@@ -95,7 +96,9 @@ async def _use(client: Client, narrator: Narrator) -> None:
         narrator.excerpt(f"describe-product: {_text(prompt.messages[0].content)}")
 
 
-async def _change(stage: Stage, client: Client, changes: Subscription, narrator: Narrator) -> None:
+async def _change(
+    environment: Environment, client: Client, changes: Subscription, narrator: Narrator
+) -> None:
     """Edit and delete, and have the client notice; the subscription is open meanwhile."""
 
     async def noticed(act: Awaitable[None], holds: Callable[[Tools], bool]) -> float:
@@ -115,13 +118,15 @@ async def _change(stage: Stage, client: Client, changes: Subscription, narrator:
         f"The MCPTool {EDITED} is edited", "The client is told, and lists the new description."
     ):
         text = "Finds things to buy."
-        seconds = await noticed(stage.describe_tool(EDITED, text), described(text))
+        seconds = await noticed(environment.describe_tool(EDITED, text), described(text))
         narrator.say(f"edit to list_changed to new list: {seconds * 1000:.0f} ms")
     with narrator.step(
         f"The MCPTool {DELETED} is deleted",
         "It vanishes from the client's list; it cannot be called.",
     ):
-        seconds = await noticed(stage.delete_tool(DELETED), lambda tools: DELETED not in tools)
+        seconds = await noticed(
+            environment.delete_tool(DELETED), lambda tools: DELETED not in tools
+        )
         narrator.say(f"deletion to list_changed to a list without it: {seconds * 1000:.0f} ms")
         narrator.say(f"tools      {', '.join(sorted(await tools_of(client)))}")
     with narrator.step(
@@ -131,7 +136,7 @@ async def _change(stage: Stage, client: Client, changes: Subscription, narrator:
         times = []
         for number in range(REPETITIONS):
             text = f"Finds things to buy, edition {number}."
-            times.append(await noticed(stage.describe_tool(EDITED, text), described(text)))
+            times.append(await noticed(environment.describe_tool(EDITED, text), described(text)))
         narrator.say(
             f"median {statistics.median(times) * 1000:.0f} ms, "
             f"fastest {min(times) * 1000:.0f} ms, slowest {max(times) * 1000:.0f} ms"

@@ -9,12 +9,12 @@ from typing import Self
 
 import yaml
 
+from environment import BACKEND, BACKEND_PORT, READY_TIMEOUT, SAMPLES, Processes, until_ok
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
-from stage import BACKEND, BACKEND_PORT, READY_TIMEOUT, SAMPLES, Troupe, until_ok
 from support.controlplane import Cluster, ControlPlane
 from support.crds import DEFINITIONS, install_crds
 from support.kubelet import Kubelet
@@ -34,22 +34,22 @@ RESOURCES = {one.kind: one for one in (*OURS, SERVICES)}
 SERVER = "shop"
 
 
-class ClusterStage:
+class ClusterEnvironment:
     """A namespace of a cluster with the samples, from entering it to leaving it.
 
     Where the cluster has no nodes and the Deployment controller runs, the gateway is the Pod that
     the operator asked for. Otherwise the gateway is a process beside the operator.
     """
 
-    def __init__(self, cluster: Cluster, troupe: Troupe) -> None:
+    def __init__(self, cluster: Cluster, processes: Processes) -> None:
         own = isinstance(cluster, ControlPlane)
         self.namespace = "demo" if own else f"mcp-demo-{uuid.uuid4().hex[:6]}"
         self.url = ""
         self._cluster = cluster
-        self._troupe = troupe
+        self._processes = processes
         self._runs_pods = own and cluster.has_controllers
         self._exit = contextlib.AsyncExitStack()
-        self._services = {f"{self.namespace}/{BACKEND}:{BACKEND_PORT}": troupe.backend}
+        self._services = {f"{self.namespace}/{BACKEND}:{BACKEND_PORT}": processes.backend}
         self.client: Client
 
     async def __aenter__(self) -> Self:
@@ -84,7 +84,7 @@ class ClusterStage:
         await self.client.create(NAMESPACES, {"metadata": {"name": self.namespace}})
         self._exit.push_async_callback(self._delete, NAMESPACES, Key("", self.namespace))
         health = free_port()
-        child = self._troupe.operator(
+        child = self._processes.operator(
             "operator",
             f"--kubeconfig={self._cluster.kubeconfig}",
             f"--namespace={self.namespace}",
@@ -97,7 +97,7 @@ class ClusterStage:
 
     async def apply_samples(self) -> list[str]:
         """Start the backend and apply the samples; returns what was applied."""
-        await self._troupe.start_backend()
+        await self._processes.start_backend()
         applied = []
         for obj in samples(self.namespace):
             await self.client.apply(RESOURCES[obj["kind"]], obj)
@@ -126,7 +126,7 @@ class ClusterStage:
 
     async def _start_gateway_process(self) -> None:
         port, management = free_port(), free_port()
-        child = self._troupe.operator(
+        child = self._processes.operator(
             "gateway",
             f"--kubeconfig={self._cluster.kubeconfig}",
             f"--namespace={self.namespace}",

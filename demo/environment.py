@@ -34,7 +34,7 @@ READY_TIMEOUT = 180.0
 _POLL_INTERVAL = 0.05
 
 
-class Stage(Protocol):
+class Environment(Protocol):
     """Where a server of the samples runs, and how its objects are changed.
 
     Attributes:
@@ -50,34 +50,34 @@ class Stage(Protocol):
         """Delete the MCPTool of this name."""
 
 
-class Troupe:
+class Processes:
     """The demo's processes; leaving it ends them and removes what they wrote."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="mcp-operator-demo-"))
-        self._processes = ProcessGroup(self.directory)
+        self._group = ProcessGroup(self.directory)
         self.backend = f"127.0.0.1:{free_port()}"
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        await asyncio.to_thread(self._processes.stop)
+        await asyncio.to_thread(self._group.stop)
 
     def logs(self) -> str:
         """What the processes have written."""
-        return self._processes.logs()
+        return self._group.logs()
 
     def operator(self, *arguments: str) -> Child:
         """Start `mcp-operator`, which logs to our file."""
         command = (sys.executable, "-m", "mcp_operator", *arguments)
-        return self._processes.start(arguments[0], command, env=os.environ)
+        return self._group.start(arguments[0], command, env=os.environ)
 
     async def start_backend(self) -> None:
         """Start the samples' own REST backend."""
         port = self.backend.rpartition(":")[2]
         module = "mcp_operator.local.demo_backend"
-        child = self._processes.start("backend", [sys.executable, "-m", module, "--port", port])
+        child = self._group.start("backend", [sys.executable, "-m", module, "--port", port])
         await until_ok(child, f"http://{self.backend}/healthz")
 
 
@@ -111,25 +111,25 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> bool:
     return True
 
 
-class FileStage:
+class FileEnvironment:
     """`mcp-operator serve` on a copy of the samples."""
 
-    def __init__(self, troupe: Troupe) -> None:
-        self._troupe = troupe
-        self._folder = troupe.directory / "samples"
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+        self._folder = processes.directory / "samples"
         self.url = ""
 
     async def start(self) -> None:
         """Copy the samples and serve the copy."""
         shutil.copytree(SAMPLES, self._folder)
-        await self._troupe.start_backend()
+        await self._processes.start_backend()
         port, management = free_port(), free_port()
-        child = self._troupe.operator(
+        child = self._processes.operator(
             "serve",
             str(self._folder),
             f"--port={port}",
             f"--management-port={management}",
-            f"--service={BACKEND}:{BACKEND_PORT}={self._troupe.backend}",
+            f"--service={BACKEND}:{BACKEND_PORT}={self._processes.backend}",
         )
         await until_ok(child, f"http://127.0.0.1:{management}/readyz")
         self.url = f"http://127.0.0.1:{port}/mcp"
