@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mcp_operator.local import documents
+from mcp_operator.local import yaml_values as yaml_module
 from mcp_operator.local.documents import Document, Loaded, files_of, load
 
 
@@ -129,7 +130,7 @@ def test_a_forbidden_character_is_one_line_of_complaint(tmp_path: Path) -> None:
 def test_aliases_of_aliases_cannot_expand_without_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "MAX_NODES", 1000)
+    monkeypatch.setattr(yaml_module, "MAX_NODES", 1000)
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 9)]
 

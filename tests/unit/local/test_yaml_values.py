@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.local.yaml_values import JsonLoader, YamlError, yaml_values
+
+
+def value_of(text: str) -> Any:
+    ((value, _),) = yaml_values(f"value: {text}\n", JsonLoader)
+    return value["value"]
+
+
+@pytest.mark.parametrize("word", ["NO", "no", "on", "y", "Yes", "12:30", "0123", "1_000", "0x1F"])
+def test_the_json_schema_leaves_words_alone_that_yaml_1_1_reads_as_something_else(
+    word: str,
+) -> None:
+    assert value_of(word) == word
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("true", True),
+        ("FALSE", False),
+        ("null", None),
+        ("~", None),
+        ("", None),
+        ("-12", -12),
+        ("1e3", 1000.0),
+        ("0.5", 0.5),
+        ("2020-01-01", "2020-01-01"),
+        (".inf", ".inf"),
+        ("'1'", "1"),
+    ],
+)
+def test_the_json_schema_reads_what_json_has(text: str, value: object) -> None:
+    assert value_of(text) == value
+    assert type(value_of(text)) is type(value)
+
+
+def test_merge_keys_and_aliases_are_written_out() -> None:
+    text = "base: &base {a: 1}\nother: {<<: *base, b: 2}\nsame: *base\n"
+    ((value, _),) = yaml_values(text, JsonLoader)
+
+    assert value == {"base": {"a": 1}, "other": {"a": 1, "b": 2}, "same": {"a": 1}}
+
+
+def test_a_key_that_is_a_number_becomes_text() -> None:
+    ((value, lines),) = yaml_values("responses:\n  200: {}\n", JsonLoader)
+
+    assert value == {"responses": {"200": {}}}
+    assert lines["responses", "200"] == 2
+
+
+def test_what_is_no_yaml_is_told_with_its_line() -> None:
+    with pytest.raises(YamlError, match="is not YAML") as caught:
+        list(yaml_values("a: 1\nb: [\n", JsonLoader))
+    assert caught.value.line >= 2
