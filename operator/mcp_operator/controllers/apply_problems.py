@@ -114,7 +114,7 @@ def _conflict(conflicts: Sequence[OwnershipConflictError]) -> Condition:
             ("exists", "belongs", "has") if len(names) == 1 else ("exist", "belong", "have")
         )
         whose = f"{belong} to {owner}" if owner else f"{have} no owner"
-        sentences.append(f"{', '.join(names)} {exist} already and {whose}")
+        sentences.append(f"{', '.join(names)} already {exist} and {whose}")
     return Condition(
         ConditionType.PROGRAMMED,
         status=False,

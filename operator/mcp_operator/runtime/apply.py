@@ -1,4 +1,4 @@
-"""Brings owned objects to their desired state, and leaves everybody else's alone."""
+"""Applies the desired state of owned objects, and leaves all other objects alone."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from mcp_operator.runtime.errors import ApiError
 MUST_NOT_EXIST: Final = "1"
 """As the resourceVersion of an applied object: create it, or fail with a conflict.
 
-No object has this version, as etcd's first revision is never one, so an existing object always
-conflicts (apiserver, pkg/registry/generic/registry/store.go, Update). A plain POST would be as
-safe, but its fields belong to an `Update` entry beside the one of later applies, and a field that
-both own can no longer be taken back.
+No object has this version, because etcd never assigns its first revision, so an existing object
+always conflicts (apiserver, pkg/registry/generic/registry/store.go, Update). A POST would be as
+safe, but its fields get an `Update` entry in managedFields beside the `Apply` entry of later
+applies, and a field in both can no longer be removed by applying.
 """
 
 Outcome = Literal["unchanged", "created", "updated"]
@@ -37,11 +37,11 @@ _log = logging.getLogger(__name__)
 
 
 class OwnershipConflictError(OperatorError):
-    """An object of the name exists and is not ours; it was left alone.
+    """An object with that name exists and is not ours; it was left alone.
 
     Attributes:
         name: The object, as `KIND NAMESPACE/NAME`.
-        owner: Its controller, as `KIND NAME`; empty where it has none.
+        owner: Its controller, as `KIND NAME`; empty if it has none.
     """
 
     def __init__(self, resource: Resource, live: Object) -> None:
@@ -50,19 +50,19 @@ class OwnershipConflictError(OperatorError):
         self.owner = f"{owner['kind']} {owner['name']}" if owner else ""
         whose = f"belongs to {self.owner}" if owner else "has no owner"
         super().__init__(
-            f"{self.name} exists already and {whose}: "
+            f"{self.name} already exists and {whose}: "
             "delete or rename it, or choose another name here"
         )
 
 
 class Applier:
-    """Applies children of an owner by server-side apply, only when something is to change.
+    """Applies an owner's children server-side, only if that changes something.
 
     Args:
-        client: Its field manager becomes the owner of all fields that are applied.
-        hash_annotation: Where the hash of the desired state is kept on the object. It shows that a
-            field was removed from the desired state, which the live fields cannot show.
-        kinds: Those whose corrections are counted from 0 on, not only from the first.
+        client: Its field manager owns all applied fields.
+        hash_annotation: The annotation for a hash of the desired state. It reveals that a field was
+            removed from the desired state, which the live object cannot show.
+        kinds: The kinds whose counters of corrected drift start at 0.
     """
 
     def __init__(self, client: Client, *, hash_annotation: str, kinds: Iterable[str] = ()) -> None:
@@ -77,17 +77,17 @@ class Applier:
         """Bring one object to its desired state.
 
         Args:
-            owner: Becomes the object's controller.
+            owner: The object's controller.
             desired: The fields to own; the owner reference and the hash are added to a copy.
             resource: The object's resource.
-            live: The object as the cache has it. None means that the cache, which may select by
-                labels, has none: an object that exists all the same is still never taken over.
+            live: The object from the cache, or None. The cache may be restricted to labels: an
+                object that exists outside of it is not taken over either.
 
         Raises:
             OwnershipConflictError: The object exists and `owner` does not control it.
-            ApiError: The API server refused.
+            ApiError: The API server rejected the request.
         """
-        wanted = self._marked(owner, desired)
+        wanted = self._with_owner_and_hash(owner, desired)
         if live is None:
             try:
                 await self._apply(resource, wanted, resourceVersion=MUST_NOT_EXIST)
@@ -103,14 +103,14 @@ class Applier:
             return "unchanged"
         answer = await self._apply(resource, wanted, uid=uid_of(live))
         if resource_version_of(answer) == resource_version_of(live):
-            return "unchanged"  # somebody insists, such as an admission webhook: that is no drift
-        self._note_drift(resource, wanted, live)
+            return "unchanged"  # reverted, for example by an admission webhook: not drift
+        self._record_drift(resource, wanted, live)
         return "updated"
 
     async def hand_over(
         self, owner: Object, resource: Resource, live: Object, fields: Object, *, manager: str
     ) -> None:
-        """Make another field manager an owner of fields that are not going to be applied any more.
+        """Make another field manager an owner of fields that will no longer be applied.
 
         A field whose last owner stops applying it is removed, and the API server's default takes
         its place: a Deployment would be scaled to one replica (Kubernetes documentation,
@@ -119,12 +119,12 @@ class Applier:
         Args:
             owner: Nothing happens unless it controls the object.
             resource: The object's resource.
-            live: The object as the cache has it.
-            fields: The fields with their present values.
-            manager: The field manager that owns them until somebody changes them.
+            live: The object from the cache.
+            fields: The fields with their current values.
+            manager: The new field manager.
 
         Raises:
-            ApiError: The API server refused.
+            ApiError: The API server rejected the request.
         """
         if is_controlled_by(live, owner):
             key = key_of(live)
@@ -136,10 +136,10 @@ class Applier:
         """Delete an object if `owner` controls it.
 
         Returns:
-            Whether this call deleted it: false if it is not ours, or gone already.
+            Whether this call deleted it: False if it is not ours or already gone.
 
         Raises:
-            ApiError: The API server refused.
+            ApiError: The API server rejected the request.
         """
         if not is_controlled_by(live, owner):
             return False
@@ -151,19 +151,19 @@ class Applier:
             raise
         return True
 
-    def _marked(self, owner: Object, desired: Object) -> Object:
+    def _with_owner_and_hash(self, owner: Object, desired: Object) -> Object:
         metadata = desired["metadata"]
         owned = {**metadata, "ownerReferences": [owner_reference(owner)]}
-        mark = fingerprint({**desired, "metadata": owned})
-        annotations = {**(metadata.get("annotations") or {}), self._annotation: mark}
+        digest = fingerprint({**desired, "metadata": owned})
+        annotations = {**(metadata.get("annotations") or {}), self._annotation: digest}
         return {**desired, "metadata": {**owned, "annotations": annotations}}
 
-    def _note_drift(self, resource: Resource, wanted: Object, live: Object) -> None:
-        """Count a difference that no change of the desired state explains."""
+    def _record_drift(self, resource: Resource, wanted: Object, live: Object) -> None:
+        """Count a difference that is not due to a change of the desired state."""
         if annotations_of(live).get(self._annotation) == annotations_of(wanted)[self._annotation]:
             self._client.metrics.drift_corrected.labels(resource.kind).inc()
             _log.info(
-                "Put back a child that somebody else had changed",
+                "Restored a child after an external change",
                 extra={"child": f"{resource.kind} {key_of(live)}"},
             )
 

@@ -1,10 +1,10 @@
-"""Puts the parts of an operator together, starts them in order and stops them in reverse.
+"""Assembles an operator: starts its components in order, and stops them in reverse order.
 
     http -> caches -> (the queues fill) -> lease -> workers
 
-Each stage is a `TaskGroup` inside the one before. Whatever must run for ever and does not takes its
-group down, and the groups inside it first: the process ends with an error that names the cause, and
-its next start begins from a clean slate. That is the only error handling there is at this level.
+Each stage is a `TaskGroup` inside the previous one. A component that ends unexpectedly cancels its
+group, inner groups first: the process exits with an error that names the cause, and starts again
+from a clean state. There is no other error handling at this level.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ from mcp_operator.runtime.probes import ALL_INTERFACES, Check, Checks, health_se
 logger = logging.getLogger(__name__)
 
 CACHE_SYNC_TIMEOUT: Final = 120.0
-"""Seconds until the caches must have synced; controller-runtime's CacheSyncTimeout."""
+"""Seconds within which the caches must sync; controller-runtime's CacheSyncTimeout."""
 
 SHUTDOWN_GRACE: Final = 30.0
-"""Seconds for reconciliations in progress; controller-runtime's GracefulShutdownTimeout."""
+"""Seconds to finish reconciliations; controller-runtime's GracefulShutdownTimeout."""
 
 MAX_LOOP_LAG: Final = 5.0
-"""Seconds that the event loop may be late before the process counts as hung."""
+"""Seconds of event loop lag after which the process counts as hung."""
 
 _LAG_INTERVAL: Final = 0.5
 """Seconds between two measurements of the lag."""
 
 
 class Caches(Protocol):
-    """What a manager needs of an `InformerSet`."""
+    """What a manager needs from an `InformerSet`."""
 
     async def run(self) -> None:
         """Run all informers until cancelled."""
 
-    async def wait_synced(self, timeout: float) -> None:  # noqa: ASYNC109  (it names what is late)
-        """Return once all have synced; raise if that takes more than `timeout` seconds."""
+    async def wait_synced(self, timeout: float) -> None:  # noqa: ASYNC109  # names what is late
+        """Return once all caches have synced; raise if that takes more than `timeout` seconds."""
 
     def stuck(self) -> str:
-        """Say what a restart would mend; nothing if all is well."""
+        """Describe a problem that a restart would fix; empty if there is none."""
 
 
 class Elector(Protocol):
-    """What a manager needs of a leader election."""
+    """What a manager needs from a leader election."""
 
     async def run(self, lead: Callable[[], Awaitable[None]]) -> None:
-        """Acquire the lease, run `lead` while it is held, give it back; raise if it is lost."""
+        """Acquire the lease, run `lead` while it is held, release it; raise if it is lost."""
 
     def stuck(self) -> str:
-        """Say what a restart would mend; nothing if all is well."""
+        """Describe a problem that a restart would fix; empty if there is none."""
 
 
 Runnable = Callable[[], Awaitable[None]]
-"""Starts a task that must not end; it is cancelled to end it."""
+"""Runs until it is cancelled, and must not end on its own."""
 
 
 class Manager:
@@ -66,10 +66,10 @@ class Manager:
 
     Args:
         informers: The caches that the controllers read.
-        metrics: Where the process is measured; its registry is what `/metrics` shows.
-        metrics_port: Of `/metrics`; 0 takes any free one, see `metrics_server.port`.
-        health_port: Of `/livez`, `/readyz`, `/healthz`; 0 takes any free one.
-        elector: Decides which of several replicas works; None if this is the only one.
+        metrics: The metrics to record; `/metrics` exposes their registry.
+        metrics_port: The port of `/metrics`; 0 for any free port, see `metrics_server.port`.
+        health_port: The port of `/livez`, `/readyz` and `/healthz`; 0 for any free port.
+        elector: Elects the replica that works; None if there is only one.
         host: The address that both servers listen on.
     """
 
@@ -102,34 +102,34 @@ class Manager:
         self.add_check("caches-synced", self._check_synced)
 
     def add(self, controller: Controller) -> None:
-        """Run the controller's workers while leading."""
+        """Add a controller, whose workers run while this process leads."""
         self._controllers.append(controller)
 
     def add_runnable(self, name: str, run: Runnable, *, leader_only: bool = False) -> None:
-        """Run a task that must not end, from when the caches have synced.
+        """Add a task, which starts once the caches have synced.
 
         Args:
-            name: What logs and errors call it.
-            run: Starts the task.
+            name: The task's name in logs and errors.
+            run: The task.
             leader_only: Run it only while this process leads.
         """
         (self._while_leading if leader_only else self._always)[name] = run
 
     def add_check(self, name: str, check: Check, *, live: bool = False) -> None:
-        """Let `/readyz` ask for a check, and with `live` `/livez` as well.
+        """Add a check to `/readyz`, and with `live` to `/livez` as well.
 
-        A failing live check has the kubelet restart the process: use it for what a restart mends.
+        If a live check fails, the kubelet restarts the process: use it for what a restart fixes.
         """
         self._ready.add(name, check)
         if live:
             self._live.add(name, check)
 
     async def run(self) -> None:
-        """Run until cancelled; then finish what is in progress, for 30 s at most.
+        """Run until cancelled; then finish reconciliations in progress, for at most 30 s.
 
         Raises:
-            OperatorError: A port is taken, the caches did not sync, the lease was lost, or a task
-                ended that must not.
+            OperatorError: A port is in use, the caches did not sync, the lease was lost, or a task
+                ended unexpectedly.
         """
         try:
             async with self.metrics_server, self.health_server, asyncio.TaskGroup() as caches:
@@ -138,40 +138,40 @@ class Manager:
                 await self._informers.wait_synced(CACHE_SYNC_TIMEOUT)
                 self._synced = True
                 logger.info("The caches have synced")
-                async with asyncio.TaskGroup() as stage:
-                    await self._run_work(stage)
-        except BaseExceptionGroup as group:
-            raise root_error(group) from group
+                async with asyncio.TaskGroup() as group:
+                    await self._run_work(group)
+        except BaseExceptionGroup as errors:
+            raise root_error(errors) from errors
 
-    def _start(self, stage: asyncio.TaskGroup, name: str, work: Awaitable[None]) -> None:
-        self._tasks.append(stage.create_task(forever(name, work), name=name))
+    def _start(self, group: asyncio.TaskGroup, name: str, work: Awaitable[None]) -> None:
+        self._tasks.append(group.create_task(forever(name, work), name=name))
 
-    async def _run_work(self, stage: asyncio.TaskGroup) -> None:
+    async def _run_work(self, group: asyncio.TaskGroup) -> None:
         for name, run in self._always.items():
-            self._start(stage, name, run())
+            self._start(group, name, run())
         if self._elector is None:
-            self._start(stage, "workers", self._lead())
+            self._start(group, "workers", self._lead())
         else:
-            self._start(stage, "leader election", self._elector.run(self._lead))
+            self._start(group, "leader election", self._elector.run(self._lead))
         try:
             await until_cancelled()
         except asyncio.CancelledError:
-            # Cancelled by our caller, or by a stage of which a task has ended? Only in the first
-            # case is it safe to go on writing: in the second the lease may be lost.
+            # Cancelled by the caller, or by a group in which a task has ended? Writes are safe
+            # only in the first case: in the second, the lease may be lost.
             if not any(task.done() for task in self._tasks):
                 await self._drain()
             raise
 
     async def _lead(self) -> None:
-        async with asyncio.TaskGroup() as stage:
+        async with asyncio.TaskGroup() as group:
             for name, run in self._while_leading.items():
-                self._start(stage, name, run())
+                self._start(group, name, run())
             for controller in self._controllers:
-                self._start(stage, f"controller {controller.name}", _work(controller))
+                self._start(group, f"controller {controller.name}", _work(controller))
             await until_cancelled()
 
     async def _drain(self) -> None:
-        logger.info("Finishing what is in progress", extra={"grace": SHUTDOWN_GRACE})
+        logger.info("Finishing reconciliations in progress", extra={"grace": SHUTDOWN_GRACE})
 
         async def all_drained() -> None:
             async with asyncio.TaskGroup() as drains:
@@ -182,7 +182,7 @@ class Manager:
             # In a task that is being cancelled, asyncio.timeout does not work before Python 3.11.4.
             await asyncio.wait_for(all_drained(), SHUTDOWN_GRACE)
         except TimeoutError:
-            logger.warning("Some reconciliations are cut off", extra={"grace": SHUTDOWN_GRACE})
+            logger.warning("Cancelling unfinished reconciliations", extra={"grace": SHUTDOWN_GRACE})
 
     async def _measure_lag(self) -> None:
         loop = asyncio.get_running_loop()
@@ -197,10 +197,10 @@ class Manager:
         return f"the event loop was {self._lag:.1f} s late" if late else ""
 
     def _check_synced(self) -> str:
-        return "" if self._synced else "the first lists have not all arrived"
+        return "" if self._synced else "not all caches have synced"
 
 
 async def _work(controller: Controller) -> None:
     await controller.run()
     if controller.queue.shutting_down:
-        await until_cancelled()  # drained; the stage ends as a whole
+        await until_cancelled()  # drained; wait for the whole group to end

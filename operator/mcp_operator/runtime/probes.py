@@ -1,6 +1,6 @@
-"""The two small web servers of a manager: one for metrics, one for the kubelet's probes.
+"""The two HTTP servers of a manager: one for metrics, one for the kubelet's probes.
 
-They are separate so that metrics can be exposed to a monitoring system and probes only to the
+They are separate so that metrics can be exposed to a monitoring system, and probes only to the
 kubelet.
 """
 
@@ -18,26 +18,26 @@ from prometheus_client.exposition import choose_encoder
 from mcp_operator.core.errors import OperatorError
 
 ALL_INTERFACES: Final = ""
-"""As a host: every address, IPv4 and IPv6, since a pod's may be of either family."""
+"""As a host: all IPv4 and IPv6 addresses, because a pod's address can be either."""
 
 Check = Callable[[], str]
-"""Returns what is wrong, as a text for people; nothing if all is well. Must be fast."""
+"""Returns a description of the problem, or an empty string if healthy. Must be fast."""
 
 
 class Checks:
-    """Named checks that one probe asks for together."""
+    """Named checks that one probe runs together."""
 
     def __init__(self) -> None:
         self._checks: dict[str, Check] = {}
 
     def add(self, name: str, check: Check) -> None:
-        """Add a check; names are unique."""
+        """Add a check under a unique name."""
         if name in self._checks:
-            raise ValueError(f"there is a check {name!r} already")
+            raise ValueError(f"there is already a check {name!r}: choose another name")
         self._checks[name] = check
 
     async def handle(self, request: web.Request) -> web.Response:
-        """Answer like the API server's own probes: `ok`, or with `?verbose` a line per check."""
+        """Respond like the API server's probes: `ok`, or with `?verbose` a line per check."""
         problems = {name: check() for name, check in self._checks.items()}
         healthy = not any(problems.values())
         if healthy and "verbose" not in request.query:
@@ -61,13 +61,13 @@ class WebServer:
     """
 
     def __init__(self, application: web.Application, host: str, port: int) -> None:
-        # Handlers never wait, and whoever asks here asks again: shutdown need not wait either.
+        # Handlers never wait and clients ask again, so shutdown need not wait either.
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.01)
         self._host, self._port = host, port
         self._listening = asyncio.Event()
 
     async def __aenter__(self) -> Self:
-        """Listen.
+        """Start listening.
 
         Raises:
             OperatorError: The address is not available.
@@ -87,13 +87,13 @@ class WebServer:
         await self._runner.cleanup()
 
     async def port(self) -> int:
-        """Return the port that the server listens on, once it does."""
+        """Return the port, once the server listens on it."""
         await self._listening.wait()
         return int(self._runner.addresses[0][1])
 
 
 def metrics_server(registry: CollectorRegistry, port: int, host: str = ALL_INTERFACES) -> WebServer:
-    """Return a server of `/metrics`, in OpenMetrics or Prometheus text as the client asks."""
+    """Return a server for `/metrics`, in the Prometheus or OpenMetrics text format."""
 
     async def metrics(request: web.Request) -> web.Response:
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -105,7 +105,7 @@ def metrics_server(registry: CollectorRegistry, port: int, host: str = ALL_INTER
 
 
 def health_server(live: Checks, ready: Checks, port: int, host: str = ALL_INTERFACES) -> WebServer:
-    """Return a server of `/livez`, `/readyz`, and `/healthz`, the old name of the first."""
+    """Return a server for `/livez`, `/readyz`, and `/healthz`, the old name of `/livez`."""
     application = web.Application()
     for path, checks in (("/livez", live), ("/healthz", live), ("/readyz", ready)):
         application.router.add_get(path, checks.handle)

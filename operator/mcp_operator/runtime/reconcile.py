@@ -1,13 +1,13 @@
-"""What a reconciler is given, and the ways it may answer.
+"""What a reconciler receives, and what it can return.
 
-The answer says when to come again, and the controller does the rest: a reconciler neither sleeps,
-nor counts, nor retries.
+The result says when to reconcile again, and the controller does the rest: a reconciler does not
+sleep, count or retry.
 
-    returns None           done; come again when something changes
-    returns Result(d)      done for now; come again after d seconds, whatever happens
+    returns None           done; reconcile again after a change
+    returns Result(d)      done for now; reconcile again after d seconds in any case
     raises TerminalError   failed; only a change of the objects can help, so do not retry
-    raises RetryAfterError failed; come again after the seconds it names
-    raises anything else   failed; come again with exponential backoff
+    raises RetryAfterError failed; retry after the given seconds
+    raises anything else   failed; retry with exponential backoff
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 
 Request = Key
-"""What Go users know as `reconcile.Request`: the name of an object, never the event or the object.
+"""The key of an object, never the event or the object; controller-runtime's `reconcile.Request`.
 
-A reconciler reads the present from the caches, so that running twice, late, or after a crash makes
-no difference.
+A reconciler reads the current state from the caches, so that running twice, late or after a crash
+makes no difference.
 """
 
 
@@ -42,14 +42,14 @@ class Result:
 
 
 class TerminalError(OperatorError):
-    """A failure that trying again cannot mend."""
+    """A failure that a retry cannot fix."""
 
 
 class RetryAfterError(OperatorError):
-    """A failure that is known to last for a time.
+    """A failure that is known to last for some time.
 
     Attributes:
-        retry_after: Seconds until the next try.
+        retry_after: Seconds until the retry.
     """
 
     def __init__(self, message: str, *, retry_after: float) -> None:
@@ -58,7 +58,7 @@ class RetryAfterError(OperatorError):
 
 
 class Reconciler(Protocol):
-    """Brings the world into the state that one object asks for."""
+    """Brings the cluster into the state that one object declares."""
 
     async def reconcile(self, request: Request) -> Result | None:
-        """Compare and repair; must be idempotent, and may be cancelled at any await."""
+        """Compare and correct; must be idempotent, and can be cancelled at any await."""

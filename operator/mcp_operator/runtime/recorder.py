@@ -1,7 +1,7 @@
-"""Tells users what happens to their objects, as Kubernetes events, without ever being in the way.
+"""Writes Kubernetes events about objects, without ever blocking the code that reports them.
 
-Events are a courtesy: one that cannot be written is dropped, and whoever reports something never
-waits. The same event again within some minutes becomes a higher count on the first one.
+Events are best-effort: one that cannot be written is dropped. If an event recurs within a few
+minutes, the count of the first one increases.
 """
 
 from __future__ import annotations
@@ -22,31 +22,31 @@ from mcp_operator.runtime.errors import ApiError
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 
 QUEUE_SIZE: Final = 1000
-"""Events that wait; client-go, tools/events/event_broadcaster.go, and the record package."""
+"""Events in the queue; client-go, tools/events/event_broadcaster.go, and the record package."""
 
 SERIES_SECONDS: Final = 360.0
-"""Seconds after which the same event is a new one; client-go, tools/events, finishTime."""
+"""Seconds until a recurring event starts a new series; client-go, tools/events, finishTime."""
 
-REMEMBERED: Final = 4096
-"""Events and objects remembered; client-go, tools/record/events_cache.go, maxLruCacheEntries."""
+MAX_CACHED: Final = 4096
+"""Series and buckets kept; client-go, tools/record/events_cache.go, maxLruCacheEntries."""
 
 BURST: Final = 25
 """Events an object may have at once; client-go, tools/record/events_cache.go, defaultSpamBurst."""
 
 SECONDS_PER_EVENT: Final = 300.0
-"""Seconds until an object that had its burst may have one more; defaultSpamQPS there."""
+"""Seconds until an object may have one more event after a burst; defaultSpamQPS there."""
 
 _NOTE_LIMIT: Final = 1024
 """Bytes; kubernetes, pkg/apis/core/validation/events.go, NoteLengthLimit."""
 
 _NAME_LIMIT: Final = 230
-"""Characters of an object's name kept in an event's, which ends in 17 more and may have 253."""
+"""Characters of an object's name kept in the event's name, which adds 17 and may have 253."""
 
 _log = logging.getLogger(__name__)
 
 
 class _Report(NamedTuple):
-    """What makes two events the same."""
+    """Identifies a series; equal reports belong to the same one."""
 
     api_version: str
     kind: str
@@ -60,7 +60,7 @@ class _Report(NamedTuple):
 
 @dataclass(slots=True)
 class _Series:
-    """An event that was written, and how often it has happened."""
+    """An event that was written, and how often it occurred."""
 
     key: Key
     count: int
@@ -68,10 +68,10 @@ class _Series:
 
 
 @dataclass(slots=True)
-class _Allowance:
-    """How many events an object may have, as of a moment."""
+class _TokenBucket:
+    """How many events an object may still have, as of a point in time."""
 
-    events: float
+    tokens: float
     at: float
 
 
@@ -79,10 +79,10 @@ class EventRecorder:
     """Writes events about objects.
 
     Args:
-        client: Writes them.
-        controller: Names this program in them, such as `mcp-operator.dev/operator`.
-        instance: Names this process in them, such as the pod.
-        clock: Tells the time that users see.
+        client: Writes the events.
+        controller: The `reportingController`, such as `mcp-operator.dev/operator`.
+        instance: The `reportingInstance`, such as the pod's name.
+        clock: Provides the events' timestamps.
     """
 
     def __init__(self, client: Client, *, controller: str, instance: str, clock: Clock) -> None:
@@ -91,7 +91,7 @@ class EventRecorder:
         self._clock = clock
         self._queue: asyncio.Queue[_Report] = asyncio.Queue(QUEUE_SIZE)
         self._series: OrderedDict[_Report, _Series] = OrderedDict()
-        self._allowances: OrderedDict[tuple[str, Key], _Allowance] = OrderedDict()
+        self._buckets: OrderedDict[tuple[str, Key], _TokenBucket] = OrderedDict()
 
     def event(
         self,
@@ -102,14 +102,14 @@ class EventRecorder:
         note: str,
         action: str = "Reconcile",
     ) -> None:
-        """Report something about an object; it is written later, by `run`.
+        """Report an event about an object; `run` writes it later.
 
         Args:
             obj: The object, with apiVersion and kind.
-            type: Whether all is well.
-            reason: One word for machines, such as `Created`.
-            note: A sentence for people; what is over the API's limit is cut off.
-            action: What was being done.
+            type: The type of the event.
+            reason: The machine-readable reason, such as `Created`.
+            note: A sentence for users, truncated to the API's limit.
+            action: The action that was in progress.
         """
         note = note.encode()[:_NOTE_LIMIT].decode(errors="ignore")
         report = _Report(
@@ -122,28 +122,28 @@ class EventRecorder:
         self._queue.put_nowait(report)
 
     async def run(self) -> None:
-        """Write what was reported, until cancelled."""
+        """Write reported events until cancelled."""
         while True:
             report = await self._queue.get()
             try:
                 await self._write(report)
             except OperatorError as error:
                 _log.info(
-                    "Event could not be written",
+                    "Cannot write an event",
                     extra={"kind": report.kind, "reason": report.reason, "error": str(error)},
                 )
 
     def _allows(self, report: _Report) -> bool:
-        """Take one event from the object's allowance, a bucket that fills slowly."""
+        """Take a token from the object's bucket, and return whether there was one."""
         now = asyncio.get_running_loop().time()
-        bucket = self._allowances.pop((report.kind, report.key), None) or _Allowance(BURST, now)
-        bucket.events = min(BURST, bucket.events + (now - bucket.at) / SECONDS_PER_EVENT)
+        bucket = self._buckets.pop((report.kind, report.key), None) or _TokenBucket(BURST, now)
+        bucket.tokens = min(BURST, bucket.tokens + (now - bucket.at) / SECONDS_PER_EVENT)
         bucket.at = now
-        allowed = bucket.events >= 1
-        bucket.events -= allowed
-        self._allowances[report.kind, report.key] = bucket
-        if len(self._allowances) > REMEMBERED:
-            self._allowances.popitem(last=False)
+        allowed = bucket.tokens >= 1
+        bucket.tokens -= allowed
+        self._buckets[report.kind, report.key] = bucket
+        if len(self._buckets) > MAX_CACHED:
+            self._buckets.popitem(last=False)
         return allowed
 
     async def _write(self, report: _Report) -> None:
@@ -153,11 +153,11 @@ class EventRecorder:
             series = _Series(await self._create(report), 1, now)
         series.last = now
         self._series[report] = series
-        if len(self._series) > REMEMBERED:
+        if len(self._series) > MAX_CACHED:
             self._series.popitem(last=False)
 
     async def _repeat(self, series: _Series) -> bool:
-        """Count an event once more; return False if the API server has forgotten it."""
+        """Increase the count of an event; return False if the event no longer exists."""
         series.count += 1
         seen = {"count": series.count, "lastObservedTime": rfc3339_micro(self._clock.now())}
         try:
@@ -169,7 +169,7 @@ class EventRecorder:
         return True
 
     async def _create(self, report: _Report) -> Key:
-        namespace = report.key.namespace or "default"  # where events of the whole cluster are
+        namespace = report.key.namespace or "default"  # for cluster-scoped objects
         name = f"{report.key.name[:_NAME_LIMIT]}.{secrets.token_hex(8)}"
         event = {
             "apiVersion": EVENTS.api_version,

@@ -181,7 +181,7 @@ async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
     made = {each.server: await shop.server(each.server, "red", **GATEWAY) for each in foreign}
     for each in foreign:
         said = await shop.told("MCPServer", each.server, "Programmed", "Conflict")
-        assert f"{each.resource.kind} {shop.namespace}/{each.name} exists already and" in said
+        assert f"{each.resource.kind} {shop.namespace}/{each.name} already exists and" in said
     for each in foreign:
         assert children(cached, made[each.server]) == [], each
         assert await is_untouched(shop, each), each

@@ -34,7 +34,7 @@ async def test_an_object_in_the_way_is_left_alone_and_named(bench: Bench) -> Non
     assert bench.child(SERVICES, Key("demo", "mcp-server-shop"))["spec"] == {"ports": []}
     status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Programmed"]
     assert (status, reason) == ("False", "Conflict")
-    assert "Service demo/mcp-server-shop exists already and has no owner" in message
+    assert "Service demo/mcp-server-shop already exists and has no owner" in message
 
 
 @pytest.mark.looptime

@@ -109,7 +109,7 @@ async def test_somebody_elses_object_is_never_written(
     live = config_map("a", 5)
     if owner:
         live["metadata"]["ownerReferences"] = [owner_reference(owner)]
-    with pytest.raises(OwnershipConflictError, match="ConfigMap demo/a exists already and"):
+    with pytest.raises(OwnershipConflictError, match="ConfigMap demo/a already exists and"):
         await applier.apply(OWNER, desired(), CONFIG_MAPS, live)
     assert client.writes == []
 

@@ -198,7 +198,7 @@ async def test_what_is_not_finished_within_the_grace_is_cut_off(
         await asyncio.wait([run])
 
     assert asyncio.get_running_loop().time() == pytest.approx(module.SHUTDOWN_GRACE, abs=0.1)
-    assert "Some reconciliations are cut off" in caplog.messages
+    assert "Cancelling unfinished reconciliations" in caplog.messages
 
 
 @pytest.mark.looptime
@@ -300,7 +300,7 @@ async def test_readyz_waits_for_the_caches_and_livez_does_not() -> None:
 
     assert live == (200, "ok")
     assert unready[0] == 503
-    assert "[-]caches-synced failed: the first lists have not all arrived" in unready[1]
+    assert "[-]caches-synced failed: not all caches have synced" in unready[1]
     assert ready == (200, "ok")
     checks = ("event-loop", "informers", "lease", "caches-synced")
     lines = "".join(f"[+]{check} ok\n" for check in checks)
@@ -314,12 +314,12 @@ async def test_a_silent_cache_or_an_overdue_lease_shows_in_livez() -> None:
     async with running(manager):
         world.stuck = "stuck without activity: widgets"
         silent = await get(manager.health_server, "/livez")
-        world.stuck, world.overdue = "", "the lease ran out 3 s ago"
+        world.stuck, world.overdue = "", "the lease expired 3 s ago"
         overdue = await get(manager.health_server, "/livez")
 
     assert silent[0] == overdue[0] == 503
     assert "[-]informers failed: stuck without activity: widgets" in silent[1]
-    assert "[-]lease failed: the lease ran out 3 s ago" in overdue[1]
+    assert "[-]lease failed: the lease expired 3 s ago" in overdue[1]
 
 
 async def test_own_checks_join_the_probes() -> None:
@@ -330,7 +330,7 @@ async def test_own_checks_join_the_probes() -> None:
         return "the watch is silent"
 
     manager.add_check("watches", refuse, live=True)
-    with pytest.raises(ValueError, match="there is a check 'watches' already"):
+    with pytest.raises(ValueError, match="there is already a check 'watches'"):
         manager.add_check("watches", refuse)
 
     async with running(manager):

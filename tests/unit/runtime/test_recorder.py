@@ -134,7 +134,7 @@ async def test_an_event_that_cannot_be_written_does_not_stop_the_next(
         say(recorder, "Two.")
         say(recorder, "Two.")
     assert [(resource, len(client.objects)) for resource, _ in client.objects] == [(EVENTS, 1)]
-    assert caplog.text.count("Event could not be written") == 2
+    assert caplog.text.count("Cannot write an event") == 2
 
 
 @pytest.mark.looptime
@@ -162,9 +162,9 @@ async def test_events_of_the_whole_cluster_are_in_the_default_namespace(
 async def test_what_is_remembered_is_bounded(
     client: FakeClient, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_operator.runtime.recorder.REMEMBERED", 3)
+    monkeypatch.setattr("mcp_operator.runtime.recorder.MAX_CACHED", 3)
     async with running(recorder):
         for number in range(10):
             say(recorder, obj=config_map(f"a{number}", 5))
     assert len(recorder._series) == 3
-    assert len(recorder._allowances) == 3
+    assert len(recorder._buckets) == 3
