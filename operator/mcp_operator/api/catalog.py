@@ -16,6 +16,11 @@ from pydantic.alias_generators import to_camel
 
 JsonObject = dict[str, Any]
 
+Style = Literal[
+    "simple", "label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject", "json"
+]
+"""How a value is written outside of a JSON body: OpenAPI 3.1's styles, and JSON text."""
+
 DEFAULT_PATH: Final = "/mcp"
 """Where every server answers."""
 
@@ -62,15 +67,37 @@ class SecretKey(CatalogModel):
     key: str
 
 
-class Header(CatalogModel):
-    """A request header with a fixed value, or one read from a Secret at call time."""
+class Strict(CatalogModel):
+    """A part of a request that keeps what it does not know, so that it is not sent by halves.
+
+    A gateway that is a release older than the operator would otherwise leave out, without a word, a
+    field that changes what is asked of a backend. Defaults are not written, so only entries that
+    use a new field hold one.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def unknown(self) -> list[str]:
+        """The fields that this release does not know, of this part and of those below it."""
+        found = sorted(self.model_extra or ())
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            for part in value if isinstance(value, tuple) else (value,):
+                if isinstance(part, Strict):
+                    found += part.unknown
+        return found
+
+
+class Header(Strict):
+    """A request header or query parameter with a fixed value, or one from a Secret at call time."""
 
     name: str
     value: str | None = None
     secret: SecretKey | None = None
 
 
-class Credentials(CatalogModel):
+class Credentials(Strict):
     """What the gateway authenticates with to the backend.
 
     `Bearer` sends `secret` in `Authorization: Bearer`; `Basic` joins `username` and `secret` (the
@@ -83,25 +110,36 @@ class Credentials(CatalogModel):
     username: SecretKey | None = None
 
 
-class Argument(CatalogModel):
-    """Where one argument goes in the HTTP request; `target` is its name there."""
+class Argument(Strict):
+    """Where one argument goes in the HTTP request; `target` is its name there.
+
+    `style` and `explode` are OpenAPI's, and `json`; left out, they are those of the location.
+    `base64` says that the bytes are sent that the text stands for. `content_type` and `file_name`
+    are those of a part of a multipart body.
+    """
 
     name: str
     location: Literal["path", "query", "header", "cookie", "body"] = Field(alias="in")
     target: str
-    style: Literal["form", "spaceDelimited", "pipeDelimited", "json"] = "form"
+    style: Style | None = None
+    explode: bool | None = None
+    allow_reserved: bool = False
+    base64: bool = False
+    content_type: str = ""
+    file_name: str = ""
     required: bool = False
     default: Any = None
     enum: tuple[str, ...] = ()
 
 
-class Backend(CatalogModel):
+class Backend(Strict):
     """One HTTP operation of an in-cluster Service.
 
     `host` is the Service's DNS name, `port` its number: fixed by the operator, never by arguments.
     `path` is the absolute path template with `{name}` places. `arguments` lists every mapped
     argument explicitly. What the schema allows beyond them goes to `rest` under its own name, or
-    nowhere.
+    nowhere. `body_from` names the argument that is the whole body, `constants` holds fields that
+    every body has.
     Where `timeout_seconds` or `max_response_bytes` is None, the server's setting holds.
     """
 
@@ -112,7 +150,10 @@ class Backend(CatalogModel):
     path: str = "/"
     arguments: tuple[Argument, ...] = ()
     rest: Literal["query", "body"] | None = None
+    query: tuple[Header, ...] = ()
     headers: tuple[Header, ...] = ()
+    body_from: str = ""
+    constants: JsonObject = Field(default_factory=dict)
     forward_headers: tuple[str, ...] = ()
     content_type: str = "application/json"
     credentials: Credentials | None = None

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-PATH_PLACE: Final = re.compile(r"\{([^{}/]+)\}")
-"""`{name}` in a path."""
+PATH_PLACE: Final = re.compile(r"\{(\+?[^{}/+][^{}/]*)\}")
+"""`{name}` in a path, or `{+name}` for a value of several segments (RFC 6570 section 3.2.3)."""
 
 PROMPT_PLACE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]+)\s*\}\}")
 """`{{name}}` in the text of a prompt."""
@@ -43,6 +43,8 @@ NOT_FOR_ARGUMENTS: Final = FRAMING | {
 
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
+MULTIPART_TYPE: Final = "multipart/form-data"
+
 
 def media_type(content_type: str) -> str:
     """Return a media type in lower case, without its parameters."""
@@ -55,6 +57,16 @@ def is_json(content_type: str) -> bool:
     return found == "application/json" or found.endswith("+json")
 
 
+def is_form(content_type: str) -> bool:
+    """Tell whether a body of this type is written in name=value pairs."""
+    return media_type(content_type) == FORM_TYPE
+
+
+def is_multipart(content_type: str) -> bool:
+    """Tell whether a body of this type has a part for each argument."""
+    return media_type(content_type) == MULTIPART_TYPE
+
+
 def has_fields(content_type: str) -> bool:
     """Tell whether a body of this type can hold several named arguments."""
-    return is_json(content_type) or media_type(content_type) == FORM_TYPE
+    return is_json(content_type) or is_form(content_type) or is_multipart(content_type)

@@ -11,12 +11,15 @@ from mcp_operator.api.catalog import Argument, Backend, Credentials, Header, Sec
 from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.places import PATH_PLACE
 from mcp_operator.api.reasons import Reason
-from mcp_operator.api.v1alpha1.common import (
+from mcp_operator.api.v1alpha1.backend import (
     CredentialsSecret,
     RequestCredentials,
     RequestHeader,
+    RequestQuery,
     ServiceRef,
+    ValueSource,
 )
+from mcp_operator.api.v1alpha1.request import RequestBody
 from mcp_operator.builders.compiled import InvalidError, UnresolvedError
 from mcp_operator.builders.references import (
     Facts,
@@ -40,7 +43,9 @@ class HttpCall:
     method: str
     arguments: tuple[Argument, ...] = ()
     rest: Literal["query", "body"] | None = None
+    query: Sequence[RequestQuery] = ()
     headers: Sequence[RequestHeader] = ()
+    body: RequestBody | None = None
     forward_headers: Sequence[str] = ()
     content_type: str = "application/json"
     credentials: RequestCredentials | None = None
@@ -63,7 +68,7 @@ class Referrer:
 
 def path_places(path: str) -> tuple[str, ...]:
     """Return the names of the `{name}` places of a path, in their order."""
-    return tuple(PATH_PLACE.findall(path))
+    return tuple(place.removeprefix("+") for place in PATH_PLACE.findall(path))
 
 
 def service_key(service: ServiceRef, namespace: str) -> Key:
@@ -80,11 +85,12 @@ def http_references(call: HttpCall, namespace: str) -> References:
     """Return everything that an HTTP operation refers to."""
     secrets = set(_credential_keys(call.credentials))
     config_maps = set()
-    for header in call.headers:
-        if header.value_from and header.value_from.secret_key_ref:
-            secrets.add(header.value_from.secret_key_ref.name)
-        if header.value_from and header.value_from.config_map_key_ref:
-            config_maps.add(header.value_from.config_map_key_ref.name)
+    fixed: list[RequestHeader | RequestQuery] = [*call.headers, *call.query]
+    for source in (one.value_from for one in fixed if one.value_from):
+        if source.secret_key_ref:
+            secrets.add(source.secret_key_ref.name)
+        if source.config_map_key_ref:
+            config_maps.add(source.config_map_key_ref.name)
     if call.service.tls and call.service.tls.ca_secret_ref:
         secrets.add(call.service.tls.ca_secret_ref.name)
     return References(
@@ -129,7 +135,10 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
         path=call.path,
         arguments=call.arguments,
         rest=call.rest,
-        headers=tuple(_header(header, referrer) for header in call.headers),
+        query=tuple(_fixed(one, f"query parameter {one.name}", referrer) for one in call.query),
+        headers=tuple(_fixed(one, f"header {one.name}", referrer) for one in call.headers),
+        body_from=(call.body.from_ or "") if call.body else "",
+        constants=call.body.constants if call.body else {},
         forward_headers=tuple(name.lower() for name in call.forward_headers),
         content_type=call.content_type,
         credentials=_credentials(call.credentials, referrer) if call.credentials else None,
@@ -170,25 +179,29 @@ def _secret(referrer: Referrer, name: str, key: str) -> SecretKey:
     return SecretKey(namespace=referrer.namespace, name=name, key=key)
 
 
-def _header(header: RequestHeader, referrer: Referrer) -> Header:
-    source = header.value_from
+def _fixed(written: RequestHeader | RequestQuery, what: str, referrer: Referrer) -> Header:
+    """Resolve a constant header or query parameter."""
+    source = written.value_from
     if source is None:
-        return Header(name=header.name, value=header.value)
+        return Header(name=written.name, value=written.value)
     if source.secret_key_ref is not None:
         reference = source.secret_key_ref
-        return Header(name=header.name, secret=_secret(referrer, reference.name, reference.key))
+        return Header(name=written.name, secret=_secret(referrer, reference.name, reference.key))
+    return Header(name=written.name, value=_config_map_text(source, what, referrer))
+
+
+def _config_map_text(source: ValueSource, what: str, referrer: Referrer) -> str:
     if source.config_map_key_ref is None:
-        raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, f"header {header.name} has no source")
+        raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, f"{what} has no source")
     config_map = referrer.local(source.config_map_key_ref.name)
     key = source.config_map_key_ref.key
     value = config_map_value(referrer.facts, config_map, key)
     if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value.strip()):
         raise UnresolvedError(
             Reason.CONFIG_MAP_NOT_FOUND,
-            f"header {header.name}: key {key!r} of ConfigMap {config_map} is not one line of "
-            "printable ASCII",
+            f"{what}: key {key!r} of ConfigMap {config_map} is not one line of printable ASCII",
         )
-    return Header(name=header.name, value=value.strip())
+    return value.strip()
 
 
 def _credentials(credentials: RequestCredentials, referrer: Referrer) -> Credentials:

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal
-
-from mcp_operator.api.catalog import Argument, JsonObject, ResponseMapping, SourceRef, ToolEntry
+from mcp_operator.api.catalog import JsonObject, ResponseMapping, SourceRef, ToolEntry
 from mcp_operator.api.jsonschema import SchemaCostError, SchemaError, check
 from mcp_operator.api.patterns import mebibytes
-from mcp_operator.api.places import NOT_FOR_ARGUMENTS, has_fields
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTool
-from mcp_operator.api.v1alpha1.mcptool import ArgumentMapping, ToolDefinition
+from mcp_operator.api.v1alpha1.mcptool import ToolDefinition
+from mcp_operator.builders.compile_arguments import Placing, input_schema, place_arguments
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,
     compile_backend,
     http_references,
-    path_places,
     union,
 )
 from mcp_operator.builders.compiled import (
@@ -29,10 +25,6 @@ from mcp_operator.builders.compiled import (
 )
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import Key
-
-BODYLESS = frozenset({"GET", "DELETE"})
-"""Methods whose arguments go into the query: RFC 9110 §9.3 gives their bodies no meaning."""
-
 
 MAX_PATTERNS_COST = 32 * 1024 * 1024
 """What the `pattern`s of all tools of one object may cost together, in bytes of a gateway's memory:
@@ -60,7 +52,7 @@ def tool_references(tool: MCPTool) -> References:
         InvalidError: The object has a form that this release does not know.
     """
     return union(
-        http_references(_call(definition, ()), tool.namespace)
+        http_references(_call(definition, Placing()), tool.namespace)
         for definition in tool_definitions(tool)
         if definition.enabled
     )
@@ -144,12 +136,12 @@ class _Budget:
 def _entry(
     definition: ToolDefinition, tool: MCPTool, referrer: Referrer, budget: _Budget
 ) -> ToolEntry:
-    schema = _input_schema(definition)
+    schema = input_schema(definition)
     cost = _compile(schema, "inputSchema")
     if definition.output_schema is not None:
         cost += _compile(definition.output_schema, "outputSchema")
     budget.spend(cost)
-    backend = compile_backend(_call(definition, _arguments(definition, schema)), referrer)
+    backend = compile_backend(_call(definition, place_arguments(definition, schema)), referrer)
     response = definition.response
     annotations = definition.annotations
     return ToolEntry(
@@ -171,7 +163,7 @@ def _entry(
     )
 
 
-def _call(definition: ToolDefinition, arguments: tuple[Argument, ...]) -> HttpCall:
+def _call(definition: ToolDefinition, placing: Placing) -> HttpCall:
     request, response, service = definition.request, definition.response, definition.service
     if service is None or request is None or response is None:
         raise AssertionError("tool_definitions() fills in service, request and response")
@@ -179,39 +171,17 @@ def _call(definition: ToolDefinition, arguments: tuple[Argument, ...]) -> HttpCa
         service=service,
         path=definition.path or "/",
         method=definition.method or "POST",
-        arguments=arguments,
-        rest=_rest(definition.method or "POST", request.content_type),
+        arguments=placing.arguments,
+        rest=placing.rest,
+        query=request.query,
         headers=request.headers,
+        body=request.body,
         forward_headers=request.forward_headers,
         content_type=request.content_type,
         credentials=request.credentials,
         timeout=definition.timeout,
         max_bytes=response.max_bytes,
     )
-
-
-def _rest(method: str, content_type: str) -> Literal["query", "body"] | None:
-    """Return where an argument goes that the schema allows without naming it."""
-    if method in BODYLESS:
-        return "query"
-    return "body" if has_fields(content_type) else None
-
-
-def _input_schema(definition: ToolDefinition) -> JsonObject:
-    """Return the schema as written; where none is, one that declares the path's places."""
-    if definition.input_schema is not None:
-        return definition.input_schema
-    mappings = _mappings(definition)
-    fillers = {place: place for place in path_places(definition.path or "")}
-    fillers |= {target: name for name, target in _path_targets(mappings).items()}
-    named = dict.fromkeys([*fillers.values(), *mappings])
-    if not named:
-        return {"type": "object"}
-    schema: JsonObject = {
-        "type": "object",
-        "properties": {name: {"type": "string"} for name in named},
-    }
-    return schema | ({"required": list(fillers.values())} if fillers else {})
 
 
 def _compile(schema: JsonObject, where: str) -> int:
@@ -226,95 +196,3 @@ def _compile(schema: JsonObject, where: str) -> int:
         raise InvalidError(Reason.SCHEMA_TOO_COMPLEX, f"{where}: {error}") from error
     except SchemaError as error:
         raise InvalidError(Reason.INVALID_SCHEMA, f"{where}: {error}") from error
-
-
-def _mappings(definition: ToolDefinition) -> dict[str, ArgumentMapping]:
-    request = definition.request
-    return {mapping.name: mapping for mapping in request.arguments} if request else {}
-
-
-def _path_targets(mappings: Mapping[str, ArgumentMapping]) -> dict[str, str]:
-    """Return the place in the path for each argument that is mapped to one."""
-    return {
-        name: mapping.target or name
-        for name, mapping in mappings.items()
-        if mapping.location == "path"
-    }
-
-
-def _arguments(definition: ToolDefinition, schema: JsonObject) -> tuple[Argument, ...]:
-    """Map every declared argument: as told, else into the path, the query or the body."""
-    declared: Mapping[str, object] = schema.get("properties") or {}
-    mappings = _mappings(definition)
-    places = set(path_places(definition.path or "")) - set(_path_targets(mappings).values())
-    _check_declared(definition, declared, mappings)
-    _check_headers(mappings)
-    method = definition.method or "POST"
-    arguments = []
-    for name in declared:
-        mapping = mappings.get(name)
-        if mapping is not None:
-            arguments.append(
-                Argument(
-                    name=name,
-                    location=mapping.location,
-                    target=mapping.target or name,
-                    style=mapping.style,
-                )
-            )
-        elif name in places:
-            arguments.append(Argument(name=name, location="path", target=name))
-        else:
-            rest = "query" if method in BODYLESS else "body"
-            arguments.append(Argument(name=name, location=rest, target=name))
-    _check_body(definition, arguments)
-    return tuple(arguments)
-
-
-def _check_headers(mappings: Mapping[str, ArgumentMapping]) -> None:
-    for name, mapping in mappings.items():
-        header = mapping.target or name
-        if mapping.location == "header" and header.lower() in NOT_FOR_ARGUMENTS:
-            raise InvalidError(
-                Reason.INVALID,
-                f"request.arguments maps {name!r} to the header {header}, which no argument may "
-                "set: use request.credentials or request.headers",
-            )
-
-
-def _check_body(definition: ToolDefinition, arguments: Sequence[Argument]) -> None:
-    fields = [argument.name for argument in arguments if argument.location == "body"]
-    content_type = definition.request.content_type if definition.request else ""
-    if len(fields) > 1 and not has_fields(content_type):
-        raise InvalidError(
-            Reason.INVALID,
-            f"a body of type {content_type} is made of one argument, and these go there: "
-            f"{', '.join(fields)}; map the others elsewhere with request.arguments",
-        )
-
-
-def _check_declared(
-    definition: ToolDefinition,
-    declared: Mapping[str, object],
-    mappings: Mapping[str, ArgumentMapping],
-) -> None:
-    targets = _path_targets(mappings)
-    for place in path_places(definition.path or ""):
-        if place not in declared and place not in targets.values():
-            raise InvalidError(
-                Reason.UNDECLARED_ARGUMENT,
-                f"the path {definition.path} has {{{place}}}, which inputSchema.properties does "
-                "not declare",
-            )
-    for name in mappings:
-        if name not in declared:
-            raise InvalidError(
-                Reason.UNDECLARED_ARGUMENT,
-                f"request.arguments maps {name!r}, which inputSchema.properties does not declare",
-            )
-    for name, target in targets.items():
-        if target not in path_places(definition.path or ""):
-            raise InvalidError(
-                Reason.UNDECLARED_ARGUMENT,
-                f"request.arguments maps {name!r} into the path, which has no {{{target}}}",
-            )

@@ -129,7 +129,7 @@ def _secrets_of(entry: Entry) -> frozenset[SecretKey]:
 
 
 def _backend_secrets(backend: Backend) -> frozenset[SecretKey]:
-    found = [header.secret for header in backend.headers]
+    found = [one.secret for one in (*backend.headers, *backend.query)]
     found.append(backend.ca)
     if backend.credentials:
         found += [backend.credentials.secret, backend.credentials.username]

@@ -94,6 +94,7 @@ class Front:
             key = name.lower()
             if key in headers:
                 repeated.add(key)
+                headers[key] += ("; " if key == "cookie" else ", ") + value
             else:
                 headers[key] = value
         http = HttpRequest(request.method, headers, frozenset(repeated), body)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from mcp_operator.api.catalog import (
+    Backend,
     Catalog,
     JsonObject,
     PromptEntry,
@@ -21,6 +22,8 @@ from mcp_operator.api.jsonschema import CompiledSchema, SchemaCostError, SchemaE
 from mcp_operator.api.patterns import mebibytes
 from mcp_operator.api.uritemplates import TemplateError, UriTemplate
 from mcp_operator.core.clock import Clock, SystemClock
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway.arguments import ArgumentForm
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +32,10 @@ MAX_PATTERNS_COST: Final = 128 * 1024 * 1024
 
 FREE_PATTERNS_COST: Final = 256 * 1024
 """What those of one tool may cost uncounted, so that ten thousand ordinary tools find room."""
+
+
+class NewerEntryError(OperatorError):
+    """An entry asks for what only a later release can do; the sentence says what."""
 
 
 class Table:
@@ -56,29 +63,32 @@ class Table:
         rejected: dict[str, str] = {}
         tools: dict[str, ToolEntry] = {}
         self._spent = 0
-        self._inputs: dict[str, CompiledSchema] = {}
+        self._inputs: dict[str, ArgumentForm] = {}
         self._outputs: dict[str, CompiledSchema] = {}
         for tool in catalog.tools:
             try:
+                _require_known(tool.backend)
                 self._compile_tool(tool)
-            except SchemaError as error:
+            except (NewerEntryError, SchemaError) as error:
                 rejected[f"tool {tool.name}"] = str(error)
             else:
                 tools[tool.name] = tool
         templates: list[tuple[UriTemplate, ResourceEntry]] = []
+        resources: dict[str, ResourceEntry] = {}
         for entry in catalog.resources:
             try:
+                _require_known(entry.backend)
                 if entry.uri_template:
                     templates.append((UriTemplate(entry.uri_template), entry))
-            except TemplateError as error:
+                else:
+                    resources[entry.uri] = entry
+            except (NewerEntryError, TemplateError) as error:
                 rejected[f"resource {entry.name}"] = str(error)
         self.tools: Mapping[str, ToolEntry] = MappingProxyType(tools)
         self.prompts: Mapping[str, PromptEntry] = MappingProxyType(
             {prompt.name: prompt for prompt in catalog.prompts}
         )
-        self.resources: Mapping[str, ResourceEntry] = MappingProxyType(
-            {entry.uri: entry for entry in catalog.resources if entry.uri}
-        )
+        self.resources: Mapping[str, ResourceEntry] = MappingProxyType(resources)
         self.templates: tuple[ResourceEntry, ...] = tuple(entry for _, entry in templates)
         self.rejected: Mapping[str, str] = MappingProxyType(rejected)
         # The most literal template is the most specific one; sorting is stable, so equals keep
@@ -89,7 +99,7 @@ class Table:
         inputs = CompiledSchema(tool.input_schema)
         outputs = CompiledSchema(tool.output_schema) if tool.output_schema is not None else None
         self._spend(inputs.cost + (outputs.cost if outputs else 0))
-        self._inputs[tool.name] = inputs
+        self._inputs[tool.name] = ArgumentForm(tool.input_schema, inputs)
         if outputs:
             self._outputs[tool.name] = outputs
 
@@ -116,14 +126,25 @@ class Table:
                 return entry, variables
         return None
 
-    def argument_errors(self, tool_name: str, arguments: JsonObject) -> list[str]:
-        """Check a served tool's arguments; an empty list says that the call may be made."""
-        return self._inputs[tool_name].errors(arguments)
+    def checked_arguments(
+        self, tool_name: str, arguments: JsonObject
+    ) -> tuple[JsonObject, list[str]]:
+        """Return a served tool's arguments as they are to be sent, and what is wrong with them."""
+        return self._inputs[tool_name].checked(arguments)
 
     def output_errors(self, tool_name: str, value: Any) -> list[str]:
         """Check a structured result; a tool without output schema accepts everything."""
         schema = self._outputs.get(tool_name)
         return schema.errors(value) if schema else []
+
+
+def _require_known(backend: Backend | None) -> None:
+    """Refuse a request that would be sent by halves, without a field that a later release added."""
+    if backend is not None and backend.unknown:
+        raise NewerEntryError(
+            f"its request has {', '.join(backend.unknown)}, which this release does not know: run "
+            "the gateway in the operator's release"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcp_operator.core.meta import Object
 from support.manifests import SERVICE, tool, tools, without
 from support.negatives.case import Negative
+from support.negatives.requests import REQUESTS
 
 ENTRY: Object = {"name": "a", "path": "/a"}
 SECRET: Object = {"name": "token", "key": "value"}
@@ -134,9 +135,9 @@ TOOLS = [
     ),
     Negative(
         "an unknown method",
-        tool(method="HEAD"),
+        tool(method="TRACE"),
         "spec.method",
-        'supported values: "GET", "POST", "PUT", "DELETE", "PATCH"',
+        'supported values: "GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"',
     ),
     Negative(
         "an inputSchema that is text",
@@ -175,24 +176,28 @@ TOOLS = [
         "use printable ASCII",
     ),
     Negative(
-        "a body on GET",
-        tool(method="GET", request={"arguments": [{"name": "q", "in": "body"}]}),
+        "a body on HEAD",
+        tool(method="HEAD", request={"arguments": [{"name": "q", "in": "body"}]}),
         "spec.request",
-        "GET and DELETE have no body",
+        "HEAD has no body",
     ),
     Negative(
-        "a body on the GET of an entry",
-        tools(
-            {**ENTRY, "method": "DELETE", "request": {"arguments": [{"name": "q", "in": "body"}]}}
-        ),
-        "spec.tools",
-        "GET and DELETE have no body",
+        "constants in the body of HEAD",
+        tool(method="HEAD", request={"body": {"constants": {"a": 1}}}),
+        "spec.request",
+        "HEAD has no body",
     ),
     Negative(
-        "a body on an entry that inherits GET",
-        tools({**ENTRY, "request": {"arguments": [{"name": "q", "in": "body"}]}}, method="GET"),
+        "a body on the HEAD of an entry",
+        tools({**ENTRY, "method": "HEAD", "request": {"arguments": [{"name": "q", "in": "body"}]}}),
         "spec.tools",
-        "GET and DELETE have no body",
+        "HEAD has no body",
+    ),
+    Negative(
+        "a body on an entry that inherits HEAD",
+        tools({**ENTRY, "request": {"body": {"from": "q"}}}, method="HEAD"),
+        "spec.tools",
+        "HEAD has no body",
     ),
     Negative(
         "the Host header",
@@ -320,4 +325,5 @@ TOOLS = [
         "spec.timeout",
         "write a duration longer than zero",
     ),
+    *REQUESTS,
 ]

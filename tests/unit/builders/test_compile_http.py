@@ -8,7 +8,7 @@ import pytest
 
 from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey
 from mcp_operator.api.reasons import Reason
-from mcp_operator.api.v1alpha1.common import RequestCredentials, RequestHeader, ServiceRef
+from mcp_operator.api.v1alpha1.backend import RequestCredentials, RequestHeader, ServiceRef
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,

@@ -41,9 +41,9 @@ def test_the_most_literal_template_wins() -> None:
 def test_arguments_are_checked_by_the_tools_schema() -> None:
     schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
     built = table(tool("count", input_schema=schema), tool("free"))
-    assert built.argument_errors("count", {"n": 1}) == []
-    assert built.argument_errors("count", {"n": "x"}) == ['n: "x" is not of type "integer"']
-    assert built.argument_errors("free", {"n": "x"}) == []
+    assert built.checked_arguments("count", {"n": 1}) == ({"n": 1}, [])
+    assert built.checked_arguments("count", {"n": "x"})[1] == ['n: "x" is not of type "integer"']
+    assert built.checked_arguments("free", {"n": "x"})[1] == []
 
 
 def test_results_are_checked_where_there_is_an_output_schema() -> None:

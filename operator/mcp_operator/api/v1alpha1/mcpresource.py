@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.v1alpha1.backend import RequestCredentials, RequestHeader, ServiceRef
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     ConfigMapKeyRef,
@@ -16,10 +17,7 @@ from mcp_operator.api.v1alpha1.common import (
     Kind,
     McpName,
     MimeType,
-    RequestCredentials,
-    RequestHeader,
     SecretKeyRef,
-    ServiceRef,
     Timestamp,
     Title,
     Uri,

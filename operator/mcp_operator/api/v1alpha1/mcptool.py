@@ -7,24 +7,21 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.base import ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.v1alpha1.backend import ServiceRef
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     Description,
     Duration,
-    HeaderName,
     HttpPath,
     Kind,
     McpName,
-    MimeType,
-    RequestCredentials,
-    RequestHeader,
-    ServiceRef,
     Timestamp,
     Title,
 )
+from mcp_operator.api.v1alpha1.request import ToolRequest
 
-Method = Literal["GET", "POST", "PUT", "DELETE", "PATCH"]
+Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"]
 JsonSchema = dict[str, Any]
 
 ErrorStatus = Annotated[
@@ -44,15 +41,6 @@ JsonPath = Annotated[
     ),
 ]
 """A singular query of RFC 9535: names and indexes, no wildcard, filter or slice."""
-
-TargetName = Annotated[
-    str,
-    matching(
-        r"^[!-:<>-~]+$",
-        "use printable ASCII characters without spaces, ';' and '='",
-        max_length=128,
-    ),
-]
 
 
 class ToolAnnotations(ApiModel):
@@ -78,45 +66,6 @@ class ToolAnnotations(ApiModel):
     """Calling twice with the same arguments does no more than calling once."""
     open_world_hint: bool | None = None
     """The tool reaches beyond what the server knows of, such as the Internet."""
-
-
-class ArgumentMapping(ApiModel):
-    """Where one argument goes in the HTTP request."""
-
-    name: Annotated[str, Field(min_length=1, max_length=128)]
-    """Name of the argument: a property of inputSchema."""
-    location: Literal["path", "query", "header", "cookie", "body"] = Field(alias="in")
-    """Part of the request."""
-    target: TargetName | None = Field(default=None, alias="as")
-    """Name there; that of the argument when left out."""
-    style: Literal["form", "spaceDelimited", "pipeDelimited", "json"] = "form"
-    """How lists and objects are written outside a body: repeated, separated, or as JSON."""
-
-
-class ToolRequest(ApiModel):
-    """How a call becomes an HTTP request.
-
-    Arguments without a mapping go where the path has {name}, else into the query of GET and DELETE
-    and into the JSON body of the other methods.
-    """
-
-    arguments: tuple[ArgumentMapping, ...] = Field(
-        default_factory=tuple, max_length=64, json_schema_extra=list_map("name")
-    )
-    """Arguments that go elsewhere than by default."""
-    headers: tuple[RequestHeader, ...] = Field(
-        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
-    )
-    """Headers added to every request."""
-    forward_headers: tuple[HeaderName, ...] = Field(
-        default_factory=tuple, max_length=32, json_schema_extra=LIST_SET
-    )
-    """Headers of the client's request that are passed on; none by default."""
-    content_type: MimeType = Field(default_factory=lambda: "application/json")
-    """Media type of the body: application/json, or application/x-www-form-urlencoded;
-    application/json when left out."""
-    credentials: RequestCredentials | None = None
-    """What the gateway authenticates with to the backend."""
 
 
 class ToolResponse(ApiModel):
@@ -191,25 +140,25 @@ class MCPToolSpec(ApiModel):
         rule(
             "!has(self.tools) || !(has(self.inputSchema) || has(self.outputSchema) "
             "|| has(self.annotations) || has(self.title) "
-            "|| (has(self.request) && has(self.request.arguments)))",
-            "title, inputSchema, outputSchema, annotations and request.arguments describe one "
-            "tool; with tools, move them into its entries",
+            "|| (has(self.request) && (has(self.request.arguments) || has(self.request.body))))",
+            "title, inputSchema, outputSchema, annotations, request.arguments and request.body "
+            "describe one tool; with tools, move them into its entries",
             field_path=".tools",
         ),
         rule(
-            "!(has(self.method) && self.method in ['GET', 'DELETE'] && has(self.request) "
-            "&& has(self.request.arguments) "
-            "&& self.request.arguments.exists(a, a.__in__ == 'body'))",
-            "GET and DELETE have no body; map the argument to query, or use POST",
+            "!(has(self.method) && self.method == 'HEAD' && has(self.request) "
+            "&& (has(self.request.body) || has(self.request.arguments) "
+            "&& self.request.arguments.exists(a, a.__in__ == 'body')))",
+            "HEAD has no body; map the argument to query, and remove request.body",
             field_path=".request",
         ),
         rule(
             "!has(self.tools) || self.tools.all(t, !((has(t.method) ? t.method : "
-            "has(self.method) ? self.method : 'POST') in ['GET', 'DELETE'] && has(t.request) "
-            "&& has(t.request.arguments) "
-            "&& t.request.arguments.exists(a, a.__in__ == 'body')))",
-            "GET and DELETE have no body; in that entry of tools, map the argument to query, "
-            "or use POST",
+            "has(self.method) ? self.method : 'POST') == 'HEAD' && has(t.request) "
+            "&& (has(t.request.body) || has(t.request.arguments) "
+            "&& t.request.arguments.exists(a, a.__in__ == 'body'))))",
+            "HEAD has no body; in that entry of tools, map the argument to query, and remove "
+            "request.body",
             field_path=".tools",
         ),
     )

@@ -21,7 +21,8 @@ class HttpRequest:
 
     Attributes:
         method: In upper case.
-        headers: By lower-case name; of a repeated header, the first.
+        headers: By lower-case name; those of a repeated header as one list (RFC 9110
+            section 5.3).
         repeated: Names of headers that came more than once.
         body: Already bounded by the front.
     """

@@ -76,7 +76,7 @@ class Operations:
         rules = view.header_rules.get(tool.name)
         if rules:
             check_parameters(context.http, rules, arguments)
-        errors = table.argument_errors(tool.name, arguments)
+        arguments, errors = table.checked_arguments(tool.name, arguments)
         if errors:
             self._observer.tool(tool.name, "tool_error", 0.0)
             return _argument_result(tool, errors)

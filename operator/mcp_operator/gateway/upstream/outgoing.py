@@ -18,6 +18,7 @@ from mcp_operator.gateway.upstream.client import Tls
 from mcp_operator.gateway.upstream.content import Answer
 from mcp_operator.gateway.upstream.mapping import Request, check_header
 from mcp_operator.gateway.upstream.secret_values import SecretSource
+from mcp_operator.gateway.upstream.styles import quoted
 
 ACCEPT = "application/json, text/*;q=0.9, */*;q=0.5"
 """What tools can make most of, in this order."""
@@ -71,8 +72,21 @@ async def complete(
         headers.append(check_header(header.name, value))
     if backend.credentials is not None:
         headers.append(await _credentials(backend.credentials, secrets, used))
+    target = await _with_query(request.target, backend, secrets, used)
     merged = {name.lower(): (name, value) for name, value in headers}
-    return replace(request, headers=tuple(merged.values())), used
+    return replace(request, target=target, headers=tuple(merged.values())), used
+
+
+async def _with_query(
+    target: str, backend: Backend, secrets: SecretSource, used: UsedSecrets
+) -> str:
+    """Append the query parameters that come from Secrets."""
+    for parameter in backend.query:
+        if parameter.secret is not None:
+            value = quoted(await _read(parameter.secret, secrets, used))
+            used.values.append(value.encode())
+            target += f"{'&' if '?' in target else '?'}{quoted(parameter.name)}={value}"
+    return target
 
 
 async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:

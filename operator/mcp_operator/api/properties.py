@@ -1,0 +1,98 @@
+"""Which properties a JSON Schema names, and whether it has room for others.
+
+Compiler and gateway share this: what a schema does not name is not sent, unless it says that others
+may come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+from urllib.parse import unquote
+
+from mcp_operator.api.catalog import JsonObject
+
+MAX_REFERENCES: Final = 64
+"""A chain of references longer than this is a cycle, or no longer readable."""
+
+_UNCONDITIONAL: Final = ("allOf",)
+_ALTERNATIVE: Final = ("anyOf", "oneOf")
+_CONDITIONAL: Final = ("if", "then", "else")
+_OTHERS: Final = ("additionalProperties", "unevaluatedProperties")
+
+
+def target(root: JsonObject, reference: str) -> JsonObject | None:
+    """Return what a JSON pointer of a schema leads to; None for any other reference."""
+    if not reference.startswith("#"):
+        return None
+    node: Any = root
+    for raw in filter(None, unquote(reference[1:]).split("/")):
+        part = raw.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+            node = node[int(part)]
+        else:
+            node = node.get(part) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else None
+
+
+def in_place(root: JsonObject, node: Any, *, certain: bool = False) -> Iterator[JsonObject]:
+    """Yield a schema and those that judge the same value: of references and of combinations.
+
+    Args:
+        root: The whole schema.
+        node: Where to begin.
+        certain: Whether to leave out those that judge it in some cases only.
+    """
+    pending, seen = [node], set[int]()
+    while pending and len(seen) <= MAX_REFERENCES:
+        one = pending.pop(0)
+        if not isinstance(one, dict) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        yield one
+        if isinstance(one.get("$ref"), str):
+            pending.append(target(root, one["$ref"]))
+        for keyword in _UNCONDITIONAL if certain else (*_UNCONDITIONAL, *_ALTERNATIVE):
+            branches = one.get(keyword)
+            pending += branches if isinstance(branches, list) else []
+        if not certain:
+            pending += [one.get(keyword) for keyword in _CONDITIONAL]
+            dependent = one.get("dependentSchemas")
+            pending += dependent.values() if isinstance(dependent, dict) else ()
+
+
+def named_properties(root: JsonObject) -> dict[str, Any]:
+    """Return the properties that a schema names, each with the first schema given for it.
+
+    A name that is only required counts: it has to be sent.
+    """
+    named: dict[str, Any] = {}
+    for node in in_place(root, root):
+        properties, required = node.get("properties"), node.get("required")
+        for name, schema in (properties if isinstance(properties, dict) else {}).items():
+            named.setdefault(name, schema)
+        for name in required if isinstance(required, list) else ():
+            named.setdefault(name, True)
+    return named
+
+
+def has_room(root: JsonObject) -> bool:
+    """Tell whether a schema says that properties which it does not name may come."""
+    return takes_any(root) or bool(patterns(root))
+
+
+def takes_any(root: JsonObject) -> bool:
+    """Tell whether a schema takes properties of any name, or cannot be read to its end."""
+    for node in in_place(root, root):
+        if any(node.get(keyword, False) is not False for keyword in _OTHERS):
+            return True
+        reference = node.get("$dynamicRef", node.get("$ref"))
+        if isinstance(reference, str) and target(root, reference) is None:
+            return True
+    return False
+
+
+def patterns(root: JsonObject) -> list[str]:
+    """Return the patterns of names that a schema says may come."""
+    found = (node.get("patternProperties") for node in in_place(root, root))
+    return list(dict.fromkeys(name for one in found if isinstance(one, dict) for name in one))

@@ -1,0 +1,139 @@
+"""The body of a request, from the arguments that go there."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from urllib3.fields import RequestField
+from urllib3.filepost import encode_multipart_formdata
+
+from mcp_operator.api.catalog import Argument, Backend
+from mcp_operator.api.places import is_form, is_json, is_multipart
+from mcp_operator.gateway.upstream.styles import (
+    MappingError,
+    Placed,
+    all_pairs,
+    json_text,
+    plain_text,
+    quoted,
+)
+
+BINARY = "application/octet-stream"
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The bytes of a body and their media type."""
+
+    data: bytes
+    content_type: str
+
+
+def build_body(backend: Backend, placed: Placed) -> Body | None:
+    """Return the body, or None for a request that has none.
+
+    A backend with fields in its body gets one always, `{}` where all are left out; one that takes
+    no arguments there gets none.
+
+    Raises:
+        MappingError: An argument has no form that the body's type can hold.
+    """
+    declared = any(argument.location == "body" for argument in backend.arguments)
+    if not (declared or placed or backend.rest == "body" or backend.constants):
+        return None
+    content_type = backend.content_type
+    if backend.body_from:
+        return Body(_whole(placed[0], content_type), content_type) if placed else None
+    if is_json(content_type):
+        fields = {argument.target: value for argument, value in placed}
+        return Body(json_text({**backend.constants, **fields}).encode(), content_type)
+    every = [*_constants(backend), *placed]
+    if is_form(content_type):
+        return Body(_form(every), content_type)
+    if is_multipart(content_type):
+        return _multipart(every, content_type)
+    if len(placed) > 1:
+        raise MappingError("a body of this content type is made of exactly one argument")
+    return Body(_whole(placed[0], content_type), content_type) if placed else None
+
+
+def _constants(backend: Backend) -> Iterator[tuple[Argument, Any]]:
+    """Yield the author's own fields; what is nested in them is written as `a[b]`."""
+    for name, value in backend.constants.items():
+        style = "deepObject" if isinstance(value, dict | list) else "form"
+        argument = Argument.model_validate(
+            {"name": name, "in": "body", "target": name, "style": style}
+        )
+        yield argument, value
+
+
+def _whole(placed: tuple[Argument, Any], content_type: str) -> bytes:
+    """Return the one argument that is the whole body."""
+    argument, value = placed
+    if is_json(content_type):
+        return json_text(value).encode()
+    if is_form(content_type) and isinstance(value, dict):
+        return _form([(_field(argument, key), part) for key, part in value.items()])
+    return _bytes(argument, value)
+
+
+def _field(argument: Argument, name: str) -> Argument:
+    return argument.model_copy(update={"target": name})
+
+
+def _bytes(argument: Argument, value: Any) -> bytes:
+    if not argument.base64:
+        return plain_text(value).encode()
+    try:
+        if not isinstance(value, str):
+            raise MappingError(f"the argument {argument.name!r} must be a text in base64")
+        plain = "".join(value.split()).translate({ord("-"): "+", ord("_"): "/"})
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MappingError(f"the argument {argument.name!r} is not base64") from error
+
+
+def _form(placed: Placed) -> bytes:
+    return "&".join(f"{quoted(name)}={text}" for name, text in all_pairs(placed)).encode()
+
+
+def _multipart(placed: Placed, content_type: str) -> Body:
+    """Write a part for each value; the boundary is made of the parts, which cannot hold it."""
+    plain = [argument.target for argument, _ in placed if argument.style is None]
+    all_pairs([one for one in placed if one[0].style], plain, str)
+    parts = [part for argument, value in placed for part in _parts(argument, value)]
+    seed = hashlib.sha256()
+    for part in parts:
+        data = part.data if isinstance(part.data, bytes) else str(part.data).encode()
+        seed.update(part.render_headers().encode() + data + b"\0")
+    boundary = seed.hexdigest()[:48]
+    data, _ = encode_multipart_formdata(parts, boundary=boundary)
+    bare = content_type.partition(";")[0].strip()
+    return Body(data, f"{bare}; boundary={boundary}")
+
+
+def _parts(argument: Argument, value: Any) -> Iterator[RequestField]:
+    if value is None:
+        return
+    if argument.style is not None:
+        for name, text in all_pairs([(argument, value)], (), str):
+            yield _part(name, text.encode(), argument.content_type, argument.file_name)
+        return
+    for item in value if isinstance(value, list) else [value]:
+        kind, file_name = argument.content_type, argument.file_name
+        if argument.base64:
+            kind, file_name = kind or BINARY, file_name or argument.target
+        elif isinstance(item, dict | list):
+            kind = kind or "application/json"
+        yield _part(argument.target, _bytes(argument, item), kind, file_name)
+
+
+def _part(name: str, data: bytes, content_type: str, file_name: str) -> RequestField:
+    part = RequestField(name, data, filename=file_name or None)
+    part.make_multipart(content_type=content_type or None)
+    return part

@@ -1,0 +1,172 @@
+"""Wrong requests of MCPTools: arguments, constants and bodies."""
+
+from __future__ import annotations
+
+from mcp_operator.core.meta import Object
+from support.manifests import tool, tools
+from support.negatives.case import Negative
+
+FIRST = "spec.request.arguments[0]"
+QUERY = "spec.request.query[0]"
+SECRET: Object = {"name": "token", "key": "value"}
+
+
+def argument(location: str, **fields: object) -> Object:
+    return tool(request={"arguments": [{"name": "q", "in": location, **fields}]})
+
+
+def styled(location: str, style: str, fragment: str, **fields: object) -> Negative:
+    also = "".join(f" and {name}" for name in fields)
+    return Negative(
+        f"style {style} in {location}{also}",
+        argument(location, style=style, **fields),
+        f"{FIRST}.{'explode' if fields else 'style'}",
+        fragment,
+    )
+
+
+_QUERY_STYLES = "in: query and in: body take the styles form"
+
+REQUESTS = [
+    *(
+        styled("path", style, "in: path takes the styles simple, label, matrix and json")
+        for style in ("form", "spaceDelimited", "pipeDelimited", "deepObject")
+    ),
+    *(styled("query", style, _QUERY_STYLES) for style in ("simple", "label", "matrix")),
+    *(styled("body", style, _QUERY_STYLES) for style in ("simple", "label", "matrix")),
+    *(
+        styled("header", style, "in: header takes the styles simple and json")
+        for style in ("label", "matrix", "form", "spaceDelimited", "pipeDelimited", "deepObject")
+    ),
+    *(
+        styled("cookie", style, "in: cookie takes the styles form and json")
+        for style in ("simple", "label", "matrix", "spaceDelimited", "pipeDelimited", "deepObject")
+    ),
+    *(
+        styled(location, "json", "style: json writes the whole value as one text", explode=True)
+        for location in ("path", "query", "header", "cookie", "body")
+    ),
+    *(
+        styled(location, "deepObject", "always writes one pair for each part", explode=False)
+        for location in ("query", "body")
+    ),
+    Negative(
+        "an unknown style",
+        argument("query", style="comma"),
+        f"{FIRST}.style",
+        'supported values: "simple", "label", "matrix", "form"',
+    ),
+    Negative(
+        "explode in words",
+        argument("query", explode="yes"),
+        f"{FIRST}.explode",
+        "must be of type boolean",
+    ),
+    *(
+        Negative(
+            f"allowReserved in a {location}",
+            argument(location, allowReserved=True),
+            f"{FIRST}.allowReserved",
+            "allowReserved is for in: path, in: query and the fields of a form",
+        )
+        for location in ("header", "cookie")
+    ),
+    *(
+        Negative(
+            f"{field} in {location}",
+            argument(location, **{field: value}),
+            f"{FIRST}.{field}",
+            f"{field} is that of a part of a multipart body",
+        )
+        for field, value in (("contentType", "image/png"), ("fileName", "a.png"))
+        for location in ("path", "query", "header", "cookie")
+    ),
+    Negative(
+        "a part that is no media type",
+        argument("body", contentType="png"),
+        f"{FIRST}.contentType",
+        "write a media type",
+    ),
+    *(
+        Negative(
+            f"a file name with {what}",
+            argument("body", fileName=name),
+            f"{FIRST}.fileName",
+            "write a file name without slashes, quotes and control characters",
+        )
+        for what, name in (
+            ("a slash", "../a"),
+            ("a backslash", "a\\b"),
+            ("a quote", 'a"; b="c'),
+            ("a line break", "a\r\nX-Admin: 1"),
+        )
+    ),
+    Negative(
+        "a query parameter with two values",
+        tool(
+            request={"query": [{"name": "k", "value": "a", "valueFrom": {"secretKeyRef": SECRET}}]}
+        ),
+        QUERY,
+        "set exactly one of value and valueFrom",
+    ),
+    Negative(
+        "a query parameter without value",
+        tool(request={"query": [{"name": "k"}]}),
+        QUERY,
+        "set exactly one of value and valueFrom",
+    ),
+    Negative(
+        "a query parameter from two places",
+        tool(
+            request={
+                "query": [
+                    {"name": "k", "valueFrom": {"secretKeyRef": SECRET, "configMapKeyRef": SECRET}}
+                ]
+            }
+        ),
+        f"{QUERY}.valueFrom",
+        "set exactly one of secretKeyRef and configMapKeyRef",
+    ),
+    Negative(
+        "a query parameter twice",
+        tool(request={"query": [{"name": "k", "value": "a"}, {"name": "k", "value": "b"}]}),
+        "spec.request.query[1]",
+        "Duplicate value",
+    ),
+    Negative(
+        "a query parameter with an equals sign in its name",
+        tool(request={"query": [{"name": "k=v", "value": "a"}]}),
+        f"{QUERY}.name",
+        "use printable ASCII",
+    ),
+    Negative(
+        "a query parameter of two lines",
+        tool(request={"query": [{"name": "k", "value": "a\nb"}]}),
+        f"{QUERY}.value",
+        "write one line, without control characters",
+    ),
+    Negative(
+        "a body of one argument and of constants",
+        tool(request={"body": {"from": "q", "constants": {"a": 1}}}),
+        "spec.request.body",
+        "set exactly one of from and constants",
+    ),
+    Negative(
+        "a body of nothing",
+        tool(request={"body": {}}),
+        "spec.request.body",
+        "set exactly one of from and constants",
+    ),
+    Negative(
+        "constants that are a list",
+        tool(request={"body": {"constants": [1]}}),
+        "spec.request.body.constants",
+        "must be of type object",
+    ),
+    Negative(
+        "a body beside tools",
+        tools({"name": "a", "path": "/a"}, request={"body": {"from": "q"}}),
+        "spec.tools",
+        "with tools, move them into its entries",
+    ),
+]

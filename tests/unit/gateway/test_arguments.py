@@ -1,0 +1,181 @@
+"""What a client sends is brought into the form that the schema asks for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_operator.api.jsonschema import CompiledSchema
+from mcp_operator.gateway.arguments import ArgumentForm
+
+
+def checked(arguments: Any, properties: Any = None, **schema: Any) -> tuple[Any, list[str]]:
+    whole = {"type": "object", "properties": properties or {}, **schema}
+    return ArgumentForm(whole, CompiledSchema(whole)).checked(arguments)
+
+
+def sent(arguments: Any, properties: Any = None, **schema: Any) -> Any:
+    result, errors = checked(arguments, properties, **schema)
+    assert errors == []
+    return result
+
+
+TEXT, NUMBER = {"type": "string"}, {"type": "integer"}
+NULLABLE = [
+    {"type": ["string", "null"]},
+    {},
+    {"enum": ["a", None]},
+    {"anyOf": [TEXT, {"type": "null"}]},
+    {"const": None},
+]
+NOT_NULLABLE = [
+    TEXT,
+    NUMBER,
+    {"enum": ["a", "b"]},
+    {"const": 1},
+    {"oneOf": [TEXT, NUMBER]},
+    {"allOf": [{}, TEXT]},
+    {"$ref": "#/$defs/text"},
+]
+
+
+@pytest.mark.parametrize("schema", NOT_NULLABLE, ids=json.dumps)
+def test_null_counts_as_left_out_where_none_may_be(schema: Any) -> None:
+    assert sent({"a": None, "b": "x"}, {"a": schema, "b": TEXT}, **{"$defs": {"text": TEXT}}) == {
+        "b": "x"
+    }
+
+
+@pytest.mark.parametrize("schema", NULLABLE, ids=json.dumps)
+def test_null_is_sent_where_it_may_be(schema: Any) -> None:
+    assert sent({"a": None, "b": None}, {"a": schema, "b": TEXT}) == {"a": None}
+
+
+def test_null_stays_an_error_for_what_is_required() -> None:
+    result, errors = checked({"a": None}, {"a": TEXT}, required=["a"])
+    assert result == {"a": None}
+    assert errors == ['a: null is not of type "string"']
+
+
+def test_null_counts_as_left_out_in_objects_and_lists_too() -> None:
+    inner = {"type": "object", "properties": {"b": TEXT, "c": NUMBER}, "required": ["c"]}
+    properties = {"a": inner, "list": {"type": "array", "items": inner}}
+    assert sent({"a": {"b": None, "c": 1}, "list": [{"b": None, "c": 2}]}, properties) == {
+        "a": {"c": 1},
+        "list": [{"c": 2}],
+    }
+
+
+def test_another_wrong_value_is_told_without_the_nulls() -> None:
+    _, errors = checked({"a": None, "b": 1}, {"a": TEXT, "b": TEXT})
+    assert errors == ['b: 1 is not of type "string"']
+
+
+def test_defaults_are_filled_in() -> None:
+    properties = {"version": {"type": "integer", "default": 2}, "q": TEXT}
+    assert sent({}, properties, required=["version"]) == {"version": 2}
+    assert sent({"version": 3}, properties, required=["version"]) == {"version": 3}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"$ref": "#/$defs/x"},
+        {"allOf": [{"default": 2}, NUMBER]},
+        {"anyOf": [NUMBER, {"type": "null"}], "default": 2},
+    ],
+)
+def test_a_default_is_found_where_the_schema_leads(schema: Any) -> None:
+    definitions = {"$defs": {"x": {"type": "integer", "default": 2}}}
+    assert sent({}, {"a": schema}, **definitions) == {"a": 2}
+
+
+def test_null_for_what_has_a_default_is_the_default() -> None:
+    assert sent({"a": None}, {"a": {"type": "integer", "default": 2}}) == {"a": 2}
+
+
+def test_defaults_are_filled_in_within_objects_that_are_there() -> None:
+    inner = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
+    assert sent({"a": {}}, {"a": inner, "b": inner}) == {"a": {"n": 1}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": {"a": {"type": "integer", "default": "x"}}},
+        {"properties": {"a": {"default": 1}, "b": {}}, "not": {"required": ["a"]}},
+    ],
+)
+def test_a_default_that_makes_a_call_invalid_is_left_out(schema: Any) -> None:
+    assert sent({}, **schema) == {}
+
+
+def test_a_default_of_null_is_no_value() -> None:
+    assert sent({}, {"a": {"type": ["string", "null"], "default": None}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        (NUMBER, 5.0, 5),
+        ({"type": ["integer", "null"]}, -3.0, -3),
+        ({"anyOf": [NUMBER, {"type": "null"}]}, 5.0, 5),
+        ({"type": "number"}, 5.0, 5.0),
+        ({"type": ["integer", "number"]}, 5.0, 5.0),
+        ({}, 5.0, 5.0),
+        ({"type": "array", "items": NUMBER}, [1.0, 2], [1, 2]),
+        ({"type": "object", "properties": {"b": NUMBER}}, {"b": 1.0}, {"b": 1}),
+        (NUMBER, 1e20, 10**20),
+    ],
+)
+def test_a_whole_number_is_an_integer_where_one_is_asked_for(
+    schema: Any, value: Any, expected: Any
+) -> None:
+    assert json.dumps(sent({"a": value}, {"a": schema})) == json.dumps({"a": expected})
+
+
+def test_only_what_matches_a_pattern_is_let_through_beside_what_is_named() -> None:
+    schema = {"patternProperties": {"^x-": {"type": "string"}}}
+    assert sent({"a": "1", "x-b": "2", "toolCallId": "3"}, {"a": TEXT}, **schema) == {
+        "a": "1",
+        "x-b": "2",
+    }
+    _, errors = checked({"x-b": 2}, **schema)
+    assert errors == ['x-b: 2 is not of type "string"']
+
+
+def test_what_the_schema_forbids_stays_an_error() -> None:
+    _, errors = checked({"b": 1}, {"a": TEXT}, additionalProperties=False)
+    assert "additional" in errors[0].lower()
+
+
+def test_a_schema_that_refers_to_itself_is_followed_no_further_than_the_value() -> None:
+    node = {"properties": {"n": {"type": "integer", "default": 1}, "next": {"$ref": "#/$defs/x"}}}
+    assert sent({"next": {"next": {}}}, **{"$ref": "#/$defs/x", "$defs": {"x": node}}) == {
+        "n": 1,
+        "next": {"n": 1, "next": {"n": 1}},
+    }
+    loop = {"anyOf": [{"$ref": "#/$defs/x"}, {"type": "null"}]}
+    checked({"a": 1.0}, {"a": {"$ref": "#/$defs/x"}}, **{"$defs": {"x": loop}})  # it ends
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+
+
+@given(arguments=st.dictionaries(st.sampled_from("abc"), json_values))
+def test_what_is_valid_and_whole_is_sent_as_it_came(arguments: Any) -> None:
+    properties = {"a": TEXT, "b": {"type": "array"}, "c": {}}
+    result, errors = checked(arguments, properties)
+    before = json.dumps(arguments)
+    schema = CompiledSchema({"type": "object", "properties": properties})
+    if not schema.errors(arguments):
+        assert (result, errors) == (arguments, [])
+    assert json.dumps(arguments) == before

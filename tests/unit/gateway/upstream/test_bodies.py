@@ -1,0 +1,169 @@
+"""Bodies of each kind, read back by parsers that are not ours."""
+
+from __future__ import annotations
+
+import base64
+import json
+from email import policy
+from email.parser import BytesParser
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
+from support.entries import argument, backend
+
+FORM = "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data"
+
+
+def sent(arguments: dict[str, Any], *mapped: Any, **fields: Any) -> Request:
+    return build_request(backend("/", *mapped, method="POST", **fields), arguments)
+
+
+def kind(request: Request) -> str:
+    return dict(request.headers)["Content-Type"]
+
+
+def parts(request: Request) -> list[tuple[str, str | None, str | None, bytes]]:
+    """Return name, file name, media type and bytes of each part, as the standard library reads."""
+    head = f"Content-Type: {kind(request)}\r\n\r\n".encode()
+    message = BytesParser(policy=policy.HTTP).parsebytes(head + (request.body or b""))
+    read = []
+    for part in message.iter_parts():
+        name = str(part.get_param("name", header="content-disposition"))
+        content = part.get_payload(decode=True)
+        assert isinstance(content, bytes)
+        read.append((name, part.get_filename(), part.get("Content-Type"), content))
+    return read
+
+
+@pytest.mark.parametrize("value", [[1, 2], {"a": None}, "x", 7, None, [], False])
+def test_one_argument_can_be_the_whole_json_body(value: Any) -> None:
+    request = sent({"items": value, "q": 1}, argument("items", "body"), argument("q"),
+                   body_from="items")  # fmt: skip
+    assert json.loads(request.body or b"") == value
+    assert (kind(request), request.target) == ("application/json", "/?q=1")
+
+
+def test_without_its_one_argument_there_is_no_body() -> None:
+    assert sent({}, argument("items", "body"), body_from="items").body is None
+
+
+def test_constants_are_merged_into_a_json_body() -> None:
+    request = sent({"a": 1}, argument("a", "body"), constants={"version": "2", "deep": {"b": []}})
+    assert json.loads(request.body or b"") == {"version": "2", "deep": {"b": []}, "a": 1}
+    assert sent({}, constants={"jsonrpc": "2.0"}).body == b'{"jsonrpc":"2.0"}'
+
+
+def test_constants_are_merged_into_a_form() -> None:
+    request = sent(
+        {"a": 1}, argument("a", "body"), constants={"v": "2", "deep": {"b": [1]}}, content_type=FORM
+    )
+    assert parse_qsl((request.body or b"").decode()) == [("v", "2"), ("deep[b][]", "1"), ("a", "1")]
+
+
+@pytest.mark.parametrize("name", ["v", "V", "v[x]"])
+def test_no_argument_takes_the_place_of_a_constant(name: str) -> None:
+    with pytest.raises(MappingError, match="place of another"):
+        sent({"a": {name: 1}}, argument("a", "body"), constants={"v": "2"}, content_type=FORM)
+
+
+def test_an_unnamed_argument_takes_no_constants_place() -> None:
+    with pytest.raises(MappingError, match="place of another"):
+        sent({"v": 1}, constants={"v": "2"}, rest="body")
+
+
+def test_forms_nest() -> None:
+    items = [{"price": "p1", "tags": ["a", "b"]}]
+    request = sent(
+        {"items": items}, argument("items", "body", style="deepObject"), content_type=FORM
+    )
+    assert parse_qsl((request.body or b"").decode()) == [
+        ("items[0][price]", "p1"),
+        ("items[0][tags][]", "a"),
+        ("items[0][tags][]", "b"),
+    ]
+
+
+def test_base64_is_sent_as_its_bytes() -> None:
+    one = argument("file", "body", base64=True)
+    octets = sent({"file": "aGVsbG8="}, one, content_type="application/octet-stream")
+    assert (octets.body, kind(octets)) == (b"hello", "application/octet-stream")
+    assert sent({"file": "_-8"}, one, content_type="image/png").body == b"\xff\xef"
+
+
+@pytest.mark.parametrize("value", ["not base64!", "aGVsbG8=x", "é", 5, ["aGVsbG8="]])
+def test_what_is_no_base64_is_refused(value: Any) -> None:
+    with pytest.raises(MappingError, match=r"'file'.* base64"):
+        sent({"file": value}, argument("file", "body", base64=True), content_type="image/png")
+
+
+@pytest.mark.parametrize("type_", ["text/csv", "text/plain; charset=utf-8", "application/soap+xml"])
+def test_a_text_is_sent_as_it_is(type_: str) -> None:
+    request = sent({"text": "a,ü\n"}, argument("text", "body"), content_type=type_)
+    assert (request.body, kind(request)) == ("a,ü\n".encode(), type_)
+
+
+def test_a_multipart_body_has_a_part_for_each_argument() -> None:
+    request = sent(
+        {"title": "ü", "meta": {"a": 1}, "file": "aGVsbG8=", "n": 3, "none": None},
+        argument("title", "body"),
+        argument("meta", "body"),
+        argument("file", "body", base64=True, file_name="a b.txt", content_type="text/plain"),
+        argument("n", "body"),
+        argument("none", "body"),
+        content_type=MULTIPART,
+    )
+    assert parts(request) == [
+        ("title", None, None, "ü".encode()),
+        ("meta", None, "application/json", b'{"a":1}'),
+        ("file", "a b.txt", "text/plain", b"hello"),
+        ("n", None, None, b"3"),
+    ]
+
+
+def test_a_file_has_a_name_and_a_type_even_if_none_is_given() -> None:
+    request = sent({"f": ["YQ==", "Yg=="]}, argument("f", "body", base64=True),
+                   content_type=MULTIPART)  # fmt: skip
+    assert parts(request) == [
+        ("f", "f", "application/octet-stream", b"a"),
+        ("f", "f", "application/octet-stream", b"b"),
+    ]
+
+
+def test_a_styled_part_is_written_in_its_style() -> None:
+    request = sent({"a": {"b": [1]}}, argument("a", "body", style="deepObject"),
+                   content_type=MULTIPART)  # fmt: skip
+    assert parts(request) == [("a[b][]", None, None, b"1")]
+
+
+def test_a_multipart_body_without_parts_ends_at_once() -> None:
+    assert parts(sent({}, argument("a", "body"), content_type=MULTIPART)) == []
+
+
+@given(data=st.binary(), text=st.text(st.characters(exclude_categories=["Cs"])))
+def test_no_content_ends_its_part(data: bytes, text: str) -> None:
+    mapped = [argument("t", "body"), argument("f", "body", base64=True)]
+    call = {"t": text, "f": base64.b64encode(data).decode()}
+    request = sent(call, *mapped, content_type=MULTIPART)
+    again = sent(call | {"t": (request.body or b"").decode(errors="replace")}, *mapped,
+                 content_type=MULTIPART)  # fmt: skip
+    boundary = kind(request).partition("boundary=")[2].encode()
+    assert (request.body or b"").count(b"--" + boundary) == 3
+    assert boundary not in kind(again).encode()
+    assert sent(call, *mapped, content_type=MULTIPART) == request
+
+
+@pytest.mark.parametrize("method", ["DELETE", "GET", "OPTIONS"])
+def test_any_method_sends_a_body_where_its_author_put_one(method: str) -> None:
+    request = build_request(backend("/", argument("ids", "body"), method=method), {"ids": ["a"]})
+    assert (request.method, request.body) == (method, b'{"ids":["a"]}')
+
+
+def test_a_map_that_is_empty_is_still_a_body() -> None:
+    assert sent({}, rest="body").body == b"{}"
+    assert sent({}).body is None
