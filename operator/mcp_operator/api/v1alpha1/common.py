@@ -75,6 +75,7 @@ Duration = Annotated[
     ),
 ]
 
+
 def _media_type(max_length: int) -> Any:
     return matching(
         r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[ -~]*)?$",
