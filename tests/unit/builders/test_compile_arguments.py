@@ -1,0 +1,189 @@
+"""Where the arguments of a tool go, and what of them reaches the gateway."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import Argument, Header
+from mcp_operator.api.reasons import Reason
+from support.compiled import TO_ORDERS
+from support.compiled_tools import INPUT, entry, finding, places
+
+
+@pytest.mark.parametrize(
+    ("method", "content_type", "rest"),
+    [
+        ("GET", "application/json", "query"),
+        ("DELETE", "application/json", "query"),
+        ("POST", "application/json", "body"),
+        ("POST", "application/merge-patch+json", "body"),
+        ("POST", "application/x-www-form-urlencoded", "body"),
+        ("POST", "text/plain", None),
+    ],
+)
+def test_arguments_that_the_schema_allows_without_naming_them_have_a_place_where_one_is_possible(
+    method: str, content_type: str, rest: str | None
+) -> None:
+    schema = {"type": "object", "additionalProperties": {"type": "string"}}
+    compiled = entry(method=method, inputSchema=schema, request={"contentType": content_type})
+    assert compiled.backend.rest == rest
+
+
+@pytest.mark.parametrize(
+    ("schema", "rest"),
+    [
+        (None, None),
+        ({}, None),
+        ({"properties": {"a": {}}}, None),
+        ({"additionalProperties": False}, None),
+        ({"additionalProperties": True}, "body"),
+        ({"additionalProperties": {}}, "body"),
+        ({"patternProperties": {"^x-": {}}}, "body"),
+        ({"unevaluatedProperties": True}, "body"),
+        ({"allOf": [{"additionalProperties": {"type": "string"}}]}, "body"),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"additionalProperties": True}}}, "body"),
+    ],
+)
+def test_what_no_schema_names_is_not_sent_unless_the_schema_says_so(
+    schema: dict[str, Any] | None, rest: str | None
+) -> None:
+    given_ = {} if schema is None else {"inputSchema": {"type": "object", **schema}}
+    assert entry(**given_).backend.rest == rest
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"allOf": [{"properties": {"a": {}}}]},
+        {"anyOf": [{"properties": {"a": {}}}, {"properties": {"b": {}}}]},
+        {"oneOf": [{"$ref": "#/$defs/x"}], "$defs": {"x": {"properties": {"a": {}}}}},
+        {"if": {"required": ["a"]}, "then": {"properties": {"b": {}}}},
+        {"required": ["a"]},
+    ],
+)
+def test_a_property_is_named_wherever_the_schema_names_it(schema: dict[str, Any]) -> None:
+    assert "a" in places(entry(inputSchema={"type": "object", **schema}))
+
+
+FILE = {"type": "object", "properties": {"file": {"contentEncoding": "base64"}, "id": {}}}
+
+
+def test_what_is_said_of_an_argument_reaches_the_gateway() -> None:
+    mapping = {
+        "name": "file",
+        "in": "body",
+        "as": "f",
+        "style": "deepObject",
+        "explode": True,
+        "allowReserved": True,
+        "contentType": "image/png",
+        "fileName": "a.png",
+    }
+    only = entry(
+        inputSchema=FILE, request={"arguments": [mapping], "contentType": "multipart/form-data"}
+    )
+    assert only.backend.arguments[0] == Argument(
+        name="file",
+        location="body",
+        target="f",
+        style="deepObject",
+        explode=True,
+        allow_reserved=True,
+        base64=True,
+        content_type="image/png",
+        file_name="a.png",
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind", "base64"),
+    [
+        ({"contentEncoding": "base64"}, "application/octet-stream", True),
+        ({"format": "byte"}, "multipart/form-data", True),
+        ({"format": "binary"}, "multipart/form-data", True),
+        ({"type": "array", "items": {"contentEncoding": "base64"}}, "multipart/form-data", True),
+        ({"contentEncoding": "base64"}, "application/json", False),
+        ({"contentEncoding": "base64"}, "application/x-www-form-urlencoded", False),
+        ({"type": "string"}, "application/octet-stream", False),
+    ],
+)
+def test_base64_stands_for_bytes_where_a_body_has_them(
+    schema: dict[str, Any], kind: str, *, base64: bool
+) -> None:
+    only = entry(
+        inputSchema={"type": "object", "properties": {"file": schema}},
+        request={"contentType": kind},
+    )
+    assert only.backend.arguments[0].base64 is base64
+
+
+def test_one_argument_as_the_body_leaves_the_query_to_the_others() -> None:
+    only = entry(inputSchema=INPUT, request={"body": {"from": "id"}})
+    assert places(only) == {"id": ("body", "id"), "limit": ("query", "limit")}
+    assert only.backend.body_from == "id"
+
+
+def test_without_a_schema_the_argument_that_is_the_body_is_declared() -> None:
+    only = entry(request={"body": {"from": "items"}})
+    assert only.input_schema["properties"] == {"items": {}}
+
+
+def test_constants_reach_the_gateway() -> None:
+    only = entry(
+        request={"body": {"constants": {"v": [1]}}, "query": [{"name": "k", "value": "&"}]}
+    )
+    assert only.backend.constants == {"v": [1]}
+    assert only.backend.query == (Header(name="k", value="&"),)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"body": {"from": "other"}}, "makes 'other' the whole body"),
+        (
+            {"body": {"from": "id"}, "arguments": [{"name": "limit", "in": "body"}]},
+            "these go there: id, limit",
+        ),
+        ({"body": {"from": "id"}, "contentType": "multipart/form-data"}, "a part for each"),
+        ({"body": {"constants": {"a": 1}}, "contentType": "text/plain"}, "made of one argument"),
+        ({"body": {"constants": {"limit": 1}}}, "constants sets limit"),
+        ({"query": [{"name": "id", "value": "1"}], "arguments": [{"name": "id", "in": "query"}]},
+         "request.query sets id"),
+        ({"arguments": [{"name": "id", "in": "body", "style": "form"}]}, "has no use for"),
+        ({"arguments": [{"name": "id", "in": "body", "fileName": "a"}]}, "only a part of"),
+        (
+            {
+                "arguments": [{"name": "id", "in": "body", "explode": True}],
+                "contentType": "multipart/form-data",
+            },
+            "no explode without style",
+        ),
+    ],
+)  # fmt: skip
+def test_what_no_body_can_hold_is_invalid(request_: dict[str, Any], message: str) -> None:
+    found = finding(inputSchema=INPUT, request=request_)
+    assert found.reason is Reason.INVALID
+    assert message in found.message
+
+
+def test_a_place_with_a_plus_is_filled_by_the_argument_of_that_name() -> None:
+    only = entry(service=TO_ORDERS | {"path": "/v2/{+name}/tags"}, method="GET")
+    assert places(only) == {"name": ("path", "name")}
+
+
+@pytest.mark.parametrize("header", ["Authorization", "cookie", "Content-Type"])
+def test_an_argument_that_would_set_a_guarded_header_is_invalid(header: str) -> None:
+    mapped = {"arguments": [{"name": "id", "in": "header", "as": header}]}
+    found = finding(inputSchema=INPUT, request=mapped)
+    assert found.reason is Reason.INVALID
+    assert header in found.message
+
+
+def test_a_body_without_fields_takes_one_argument() -> None:
+    found = finding(inputSchema=INPUT, request={"contentType": "text/plain"})
+    assert found.reason is Reason.INVALID
+    assert "id, limit" in found.message
+    one = {"contentType": "text/plain", "arguments": [{"name": "limit", "in": "query"}]}
+    assert places(entry(inputSchema=INPUT, request=one))["id"] == ("body", "id")
