@@ -1,4 +1,4 @@
-"""Elections in memory: a lease, those who want it, and what they do with it."""
+"""Leader elections in memory: a lease, electors, and the work of a leader."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class LeaseClient(FakeClient):
 
 
 class Worker:
-    """What is led: notes when it works."""
+    """The work of a leader; records when it ran."""
 
     def __init__(self, *, stops_after: float = 0.0) -> None:
         self.spans: list[tuple[float, float]] = []
@@ -72,16 +72,16 @@ class Worker:
             self.spans.append((began, asyncio.get_running_loop().time()))
 
 
-class Office:
-    """What is led by several in turn: notes who works, and how many did so at a time."""
+class LeaderHistory:
+    """Records which processes led, in order, and the most that led at one time."""
 
     def __init__(self) -> None:
-        self.history: list[str] = []
+        self.leaders: list[str] = []
         self.most = 0
         self._inside = 0
 
     async def work(self, name: str) -> None:
-        self.history.append(name)
+        self.leaders.append(name)
         self._inside += 1
         self.most = max(self.most, self._inside)
         try:
@@ -91,7 +91,7 @@ class Office:
 
 
 class SteppedClock:
-    """A clock that somebody sets."""
+    """A clock that a test sets."""
 
     def __init__(self) -> None:
         self.offset = timedelta()

@@ -15,8 +15,8 @@ from support.waiting import eventually
 Change = Callable[[Shop], Awaitable[object]]
 
 
-async def furnish(shop: Shop) -> None:
-    """Two servers, red and blue; each selects a tool, a prompt and a resource of its own."""
+async def create_objects(shop: Shop) -> None:
+    """Create two servers, red and blue; each selects a tool, a prompt and a resource of its own."""
     for team in ("red", "blue"):
         await shop.server(team)
         await shop.tool(f"{team}-tool", team)
@@ -29,16 +29,16 @@ def everything(team: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def furnished(shop: Shop, operator: Operator) -> Shop:
-    """The furnished shop, when the operator has nothing more to do."""
-    await furnish(shop)
+async def reconciled(shop: Shop, operator: Operator) -> Shop:
+    """The shop, when the operator has reconciled all its objects."""
+    await create_objects(shop)
     await settle(shop, operator)
     operator.forget_requests()
     return shop
 
 
 async def settle(shop: Shop, operator: Operator) -> None:
-    """Wait until both servers are as they should be and nothing more happens by itself."""
+    """Wait until both servers are reconciled and nothing is left to do."""
     for team in ("red", "blue"):
         await eventually(functools.partial(shop.served, team), everything(team))
         # The Deployment controller reports in its own time; that must not count as our change.
@@ -104,11 +104,11 @@ by_sentence = pytest.mark.parametrize(
 
 @by_sentence
 async def test_a_change_reaches_the_server_it_concerns_and_no_other(
-    furnished: Shop, operator: Operator, change: Change, expected: dict[str, str]
+    reconciled: Shop, operator: Operator, change: Change, expected: dict[str, str]
 ) -> None:
-    await change(furnished)
-    await eventually(lambda: furnished.served("red"), expected)
-    await operator.settled(furnished.client)
+    await change(reconciled)
+    await eventually(lambda: reconciled.served("red"), expected)
+    await operator.settled(reconciled.client)
     assert [write for write in operator.writes if "blue" in write] == []
     assert operator.reads == []
 
@@ -117,7 +117,7 @@ async def test_a_change_reaches_the_server_it_concerns_and_no_other(
 async def test_a_change_made_while_the_operator_is_down_is_caught_up(
     control_plane: Cluster, shop: Shop, change: Change, expected: dict[str, str]
 ) -> None:
-    await furnish(shop)
+    await create_objects(shop)
     async with running_operator(control_plane.kubeconfig, shop.namespace) as first:
         await settle(shop, first)
     await change(shop)
@@ -127,38 +127,40 @@ async def test_a_change_made_while_the_operator_is_down_is_caught_up(
         assert [write for write in second.writes if "blue" in write] == []
 
 
-async def test_a_tool_that_moves_concerns_both_servers(furnished: Shop, operator: Operator) -> None:
-    await furnished.label("MCPTool", "red-tool", "blue")
-    await eventually(lambda: furnished.served("red"), without("red-tool"))
-    await eventually(lambda: furnished.served("blue"), everything("blue") | {"red-tool": "first"})
+async def test_a_tool_that_moves_concerns_both_servers(
+    reconciled: Shop, operator: Operator
+) -> None:
+    await reconciled.label("MCPTool", "red-tool", "blue")
+    await eventually(lambda: reconciled.served("red"), without("red-tool"))
+    await eventually(lambda: reconciled.served("blue"), everything("blue") | {"red-tool": "first"})
 
 
 async def test_deleting_a_service_takes_its_tools_off_exactly_the_servers_that_serve_them(
-    furnished: Shop, operator: Operator
+    reconciled: Shop, operator: Operator
 ) -> None:
-    await furnished.service("red-orders")
+    await reconciled.service("red-orders")
     service = {"name": "red-orders", "port": 80, "path": "/"}
-    await furnished.patch("MCPTool", "red-tool", spec={"service": service})
+    await reconciled.patch("MCPTool", "red-tool", spec={"service": service})
     await eventually(
-        lambda: furnished.condition("MCPTool", "red-tool", "ResolvedRefs"),
+        lambda: reconciled.condition("MCPTool", "red-tool", "ResolvedRefs"),
         ("True", "ResolvedRefs", "Every object that the spec refers to exists and consents."),
     )
-    await operator.settled(furnished.client)
+    await operator.settled(reconciled.client)
     operator.forget_requests()
-    await furnished.delete("Service", "red-orders")
-    await eventually(lambda: furnished.served("red"), without("red-tool"))
-    await operator.settled(furnished.client)
+    await reconciled.delete("Service", "red-orders")
+    await eventually(lambda: reconciled.served("red"), without("red-tool"))
+    await operator.settled(reconciled.client)
     assert [write for write in operator.writes if "blue" in write] == []
-    message = await furnished.told("MCPTool", "red-tool", "ResolvedRefs", "ServiceNotFound")
-    assert message == f"Service {furnished.namespace}/red-orders does not exist"
-    await furnished.service("red-orders")
-    await eventually(lambda: furnished.served("red"), everything("red"))
+    message = await reconciled.told("MCPTool", "red-tool", "ResolvedRefs", "ServiceNotFound")
+    assert message == f"Service {reconciled.namespace}/red-orders does not exist"
+    await reconciled.service("red-orders")
+    await eventually(lambda: reconciled.served("red"), everything("red"))
 
 
 async def test_a_service_deleted_while_the_operator_is_down_is_noticed(
     control_plane: Cluster, shop: Shop
 ) -> None:
-    await furnish(shop)
+    await create_objects(shop)
     async with running_operator(control_plane.kubeconfig, shop.namespace) as first:
         await eventually(lambda: shop.served("red"), everything("red"))
         await first.settled(shop.client)
@@ -168,26 +170,26 @@ async def test_a_service_deleted_while_the_operator_is_down_is_noticed(
 
 
 async def test_content_of_a_config_map_follows_the_config_map(
-    furnished: Shop, operator: Operator
+    reconciled: Shop, operator: Operator
 ) -> None:
-    await furnished.create("ConfigMap", "texts", data={"manual": "one"})
+    await reconciled.create("ConfigMap", "texts", data={"manual": "one"})
     source = {"uri": "shop://manual", "configMapKeyRef": {"name": "texts", "key": "manual"}}
-    await furnished.resource("manual", "red", content=None, contentFrom=source)
-    await eventually(lambda: furnished.served("red"), everything("red") | {"manual": "one"})
-    await furnished.patch("ConfigMap", "texts", data={"manual": "two"})
-    await eventually(lambda: furnished.served("red"), everything("red") | {"manual": "two"})
-    await furnished.delete("ConfigMap", "texts")
-    await eventually(lambda: furnished.served("red"), everything("red"))
-    message = await furnished.told("MCPResource", "manual", "ResolvedRefs", "ConfigMapNotFound")
-    assert message == f"ConfigMap {furnished.namespace}/texts does not exist"
+    await reconciled.resource("manual", "red", content=None, contentFrom=source)
+    await eventually(lambda: reconciled.served("red"), everything("red") | {"manual": "one"})
+    await reconciled.patch("ConfigMap", "texts", data={"manual": "two"})
+    await eventually(lambda: reconciled.served("red"), everything("red") | {"manual": "two"})
+    await reconciled.delete("ConfigMap", "texts")
+    await eventually(lambda: reconciled.served("red"), everything("red"))
+    message = await reconciled.told("MCPResource", "manual", "ResolvedRefs", "ConfigMapNotFound")
+    assert message == f"ConfigMap {reconciled.namespace}/texts does not exist"
 
 
 async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
-    furnished: Shop, operator: Operator
+    reconciled: Shop, operator: Operator
 ) -> None:
-    await edit_the_tool(furnished)
-    await eventually(lambda: furnished.served("red"), everything("red") | {"red-tool": "second"})
-    await operator.settled(furnished.client)
+    await edit_the_tool(reconciled)
+    await eventually(lambda: reconciled.served("red"), everything("red") | {"red-tool": "second"})
+    await operator.settled(reconciled.client)
     assert sorted(operator.writes) == [
         "PATCH configmaps/mcp-server-red-config",
         "PATCH mcpservers/red/status",
@@ -196,10 +198,10 @@ async def test_one_edit_of_a_tool_takes_three_writes_and_no_read(
     assert operator.reads == []
 
 
-async def test_a_deletion_takes_two_writes(furnished: Shop, operator: Operator) -> None:
-    await furnished.delete("MCPTool", "red-tool")
-    await eventually(lambda: furnished.served("red"), without("red-tool"))
-    await operator.settled(furnished.client)
+async def test_a_deletion_takes_two_writes(reconciled: Shop, operator: Operator) -> None:
+    await reconciled.delete("MCPTool", "red-tool")
+    await eventually(lambda: reconciled.served("red"), without("red-tool"))
+    await operator.settled(reconciled.client)
     assert sorted(operator.writes) == [
         "PATCH configmaps/mcp-server-red-config",
         "PATCH mcpservers/red/status",
@@ -221,8 +223,8 @@ async def test_twenty_deletions_in_a_row_all_leave_the_catalog(
 
 
 async def test_a_restart_at_rest_writes_nothing(
-    furnished: Shop, operator: Operator, control_plane: Cluster
+    reconciled: Shop, operator: Operator, control_plane: Cluster
 ) -> None:
-    async with running_operator(control_plane.kubeconfig, furnished.namespace) as second:
-        await second.settled(furnished.client)
+    async with running_operator(control_plane.kubeconfig, reconciled.namespace) as second:
+        await second.settled(reconciled.client)
         assert second.writes == []

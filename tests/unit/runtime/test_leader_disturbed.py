@@ -12,8 +12,8 @@ from mcp_operator.runtime.errors import LeadershipLostError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
 from support.elections import (
     LEASE,
+    LeaderHistory,
     LeaseClient,
-    Office,
     SteppedClock,
     Worker,
     cancelled,
@@ -28,7 +28,7 @@ class Contest:
     """Two who want the lease: "one" leads, and "two" waits."""
 
     def __init__(self, client: LeaseClient) -> None:
-        self.office = Office()
+        self.history = LeaderHistory()
         self.clocks = SteppedClock(), SteppedClock()
         self.electors = (
             elector(client, "one", self.clocks[0]),
@@ -38,10 +38,10 @@ class Contest:
 
     async def begin(self) -> None:
         for each in self.electors:
-            work = functools.partial(self.office.work, each.identity)
+            work = functools.partial(self.history.work, each.identity)
             self.tasks.append(asyncio.create_task(each.run(work)))
             await asyncio.sleep(1)
-        assert self.office.history == ["one"]
+        assert self.history.leaders == ["one"]
 
     async def end(self) -> None:
         for task in self.tasks:
@@ -84,7 +84,7 @@ async def test_a_lease_that_is_disturbed_by_hand_goes_back_to_its_leader(
         await asyncio.sleep(2 + number * 0.73 % 8)
         await disturb(client)
     await asyncio.sleep(10)
-    assert contest.office.history == ["one"]
+    assert contest.history.leaders == ["one"]
     assert spec(client)["holderIdentity"] == "one"
     await contest.end()
 
@@ -102,10 +102,10 @@ async def test_a_lease_that_is_given_to_another_by_hand_is_waited_for(
         await contest.tasks[0]
     assert asyncio.get_running_loop().time() - given <= 2
     await asyncio.sleep(12)
-    assert contest.office.history == ["one"]
+    assert contest.history.leaders == ["one"]
     await asyncio.sleep(5)
-    assert contest.office.history == ["one", "two"]
-    assert contest.office.most == 1
+    assert contest.history.leaders == ["one", "two"]
+    assert contest.history.most == 1
     await contest.end()
 
 
@@ -119,11 +119,11 @@ async def test_a_clock_that_is_set_changes_nothing(
         await asyncio.sleep(number * 7.3 % 20)
         contest.clocks[whose].offset += timedelta(hours=hours)
     await asyncio.sleep(60)
-    assert contest.office.history == ["one"]
+    assert contest.history.leaders == ["one"]
     await cancelled(contest.tasks[0])
     await asyncio.sleep(0.9)
-    assert contest.office.history == ["one", "two"]
-    assert contest.office.most == 1
+    assert contest.history.leaders == ["one", "two"]
+    assert contest.history.most == 1
     await contest.end()
 
 
@@ -135,9 +135,9 @@ async def test_a_dead_leader_is_followed_soon_after_its_lease_has_run_out(
     client.hangs = True
     left = contest.electors[0]._renewed_at - asyncio.get_running_loop().time()
     await asyncio.sleep(left + 14.9)
-    assert contest.office.history == ["one"]
+    assert contest.history.leaders == ["one"]
     await asyncio.sleep(1.8)
-    assert contest.office.history == ["one", "two"]
+    assert contest.history.leaders == ["one", "two"]
     await contest.end()
 
 
