@@ -9,7 +9,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-HANG_SECONDS = float(os.environ.get("MCP_OPERATOR_TEST_HANG_SECONDS") or 180.0)
+HANG_SECONDS = float(os.environ.get("MCP_OPERATOR_TEST_HANG_SECONDS") or 300.0)
 """Seconds after which a wait counts as hung.
 
 No test expects anything within this time: it is many times what the slowest wait takes on a busy
