@@ -1,7 +1,7 @@
-"""The command `mcp-operator`: what is typed, turned into settings and handed to the application.
+"""The command `mcp-operator`: parses the command line into settings, and runs the application.
 
-Nothing heavy is imported before the command is known, so that `--help`, `version` and `serve` start
-at once and without a Kubernetes client; hence the imports inside functions.
+Heavy modules are imported inside functions, once the command is known, so that `--help`, `version`
+and `serve` start fast and without a Kubernetes client.
 """
 # ruff: noqa: PLC0415
 
@@ -32,16 +32,16 @@ from mcp_operator.version import VERSION
 
 EXIT_OK: Final = 0
 EXIT_PROBLEM: Final = 1
-"""The command ran and found or met a problem."""
+"""The command ran and found or encountered a problem."""
 EXIT_USAGE: Final = 2
-"""The command line or a setting is wrong; argparse uses the same number."""
+"""The command line or a setting is invalid; argparse uses the same code."""
 EXIT_INTERRUPTED: Final = 130
-"""Ctrl-C before the command could stop by itself: 128 and SIGINT, as shells report it."""
+"""Ctrl-C before the command could stop by itself: 128 + SIGINT, as in shells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One subcommand: its help screen, its settings, and what it does."""
+    """One subcommand: its help text, its settings and its function."""
 
     name: str
     summary: str
@@ -53,8 +53,8 @@ class Command:
 
 
 @contextmanager
-def _without_collections() -> Iterator[None]:
-    """Import without the garbage collector: it finds next to nothing, in a tenth of the time."""
+def _without_gc() -> Iterator[None]:
+    """Import without the garbage collector: it finds almost nothing, in a tenth of the time."""
     gc.disable()
     try:
         yield
@@ -64,7 +64,7 @@ def _without_collections() -> Iterator[None]:
 
 def _run_operator(arguments: argparse.Namespace) -> int:
     settings = load(OperatorSettings, vars(arguments), os.environ)
-    with _without_collections():
+    with _without_gc():
         from mcp_operator.app.control_plane import run_operator
 
     return _process(settings, run_operator(settings))
@@ -72,7 +72,7 @@ def _run_operator(arguments: argparse.Namespace) -> int:
 
 def _run_gateway(arguments: argparse.Namespace) -> int:
     settings = load(GatewaySettings, vars(arguments), os.environ)
-    with _without_collections():
+    with _without_gc():
         from mcp_operator.app.data_plane import run_gateway
 
     return _process(settings, run_gateway(settings))
@@ -80,7 +80,7 @@ def _run_gateway(arguments: argparse.Namespace) -> int:
 
 def _run_serve(arguments: argparse.Namespace) -> int:
     settings = load(ServeSettings, vars(arguments), os.environ)
-    with _without_collections():
+    with _without_gc():
         from mcp_operator.app.serve import run_serve
 
     return _process(settings, run_serve(settings))
@@ -91,8 +91,8 @@ def _run_validate(arguments: argparse.Namespace) -> int:
 
     report = validate([Path(path) for path in arguments.paths])
     for problem in report.problems:
-        _say(str(problem))
-    _say(report.summary, sys.stderr)
+        _print(str(problem))
+    _print(report.summary, sys.stderr)
     return EXIT_PROBLEM if report.problems else EXIT_OK
 
 
@@ -106,16 +106,16 @@ def _run_crds(_: argparse.Namespace) -> int:
 
 
 def _run_version(_: argparse.Namespace) -> int:
-    _say(f"mcp-operator {VERSION}")
+    _print(f"mcp-operator {VERSION}")
     return EXIT_OK
 
 
 COMMANDS: Final = (
     Command(
         "operator",
-        "run the control plane: watch the four kinds, keep every MCP server as declared",
-        "Watches MCPServers, MCPTools, MCPPrompts and MCPResources, and keeps a gateway running\n"
-        "for each server, with the catalog of what it selects.",
+        "run the control plane, which reconciles the custom resources",
+        "Watches MCPServers, MCPTools, MCPPrompts and MCPResources, and runs a gateway for each\n"
+        "server, with the catalog of the objects that it selects.",
         "  mcp-operator operator\n"
         "  mcp-operator operator --kubeconfig ~/.kube/config --namespace demo --no-leader-elect",
         _run_operator,
@@ -123,9 +123,9 @@ COMMANDS: Final = (
     ),
     Command(
         "gateway",
-        "run the data plane: serve one MCPServer of a cluster over MCP",
-        "Serves the catalog of one MCPServer and follows its changes. The operator starts this in\n"
-        "the pods of a server; by hand it serves a cluster from your own machine.",
+        "run the data plane, which serves one MCPServer of a cluster over MCP",
+        "Serves the catalog of one MCPServer and follows its changes. The operator runs this in\n"
+        "the pods of a server. Run it by hand to serve an MCPServer from your own machine.",
         "  mcp-operator gateway --namespace demo --server shop\n"
         "  mcp-operator gateway --namespace demo --server shop --kubeconfig ~/.kube/config \\\n"
         "      --bind-address 127.0.0.1 --service orders:80=127.0.0.1:9000",
@@ -136,12 +136,12 @@ COMMANDS: Final = (
         "serve",
         "serve YAML files over MCP, without a cluster",
         "Serves the MCPServer in the given files and folders, and follows their changes. It logs\n"
-        "what each MCPServer selects and what is not served, and why. A broken file is reported,\n"
-        "and the last good catalog stays.\n\n"
-        "A Service is reached at the address given by --service, or by the annotation\n"
-        "mcp-operator.dev/local-address on the Service among the files. A Secret's value comes\n"
-        "from the environment, or from the Secret among the files: key `token` of Secret\n"
-        "`default/shop-api` is MCP_OPERATOR_SECRET_DEFAULT_SHOP_API_TOKEN.",
+        "what each MCPServer selects, and what is not served and why. If a file becomes invalid,\n"
+        "it logs that and keeps serving the last valid catalog.\n\n"
+        "The address of a Service comes from --service, or from the annotation\n"
+        "mcp-operator.dev/local-address on the Service in the files. The value of a Secret comes\n"
+        "from the environment, or from the Secret in the files: for the key `token` of the Secret\n"
+        "`default/shop-api`, the variable is MCP_OPERATOR_SECRET_DEFAULT_SHOP_API_TOKEN.",
         "  mcp-operator serve manifests/samples --demo-backend\n"
         "  mcp-operator serve shop.yaml --port 8090 --service orders=127.0.0.1:9000\n"
         "  mcp-operator serve . --server demo/shop --management-port 8081",
@@ -150,11 +150,11 @@ COMMANDS: Final = (
     ),
     Command(
         "validate",
-        "check YAML files, one problem a line",
-        "Checks the four kinds in the given files and folders as the API server and the operator\n"
-        "would, and prints each problem as FILE:LINE:FIELD: MESSAGE. References to Services are\n"
-        "checked where the files hold Services. Exit code 1 says that there are problems, or\n"
-        "nothing to check.",
+        "check YAML files, and print one problem per line",
+        "Checks the custom resources in the given files and folders as the API server and the\n"
+        "operator would, and prints each problem as FILE:LINE:FIELD: MESSAGE. References to\n"
+        "Services are checked if the files contain Services. The exit code is 1 if there are\n"
+        "problems, or nothing to check.",
         "  mcp-operator validate manifests/samples\n  mcp-operator validate shop.yaml tools/",
         _run_validate,
         takes_paths=True,
@@ -162,7 +162,7 @@ COMMANDS: Final = (
     Command(
         "crds",
         "print the CustomResourceDefinitions",
-        "Prints the definitions of the four kinds as YAML.",
+        "Prints the CustomResourceDefinitions as YAML.",
         "  mcp-operator crds | kubectl apply --server-side -f -",
         _run_crds,
     ),
@@ -192,7 +192,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
         own.set_defaults(run=command.run)
         if command.takes_paths:
-            own.add_argument("paths", nargs="+", metavar="PATH", help="Files and folders of YAML.")
+            own.add_argument("paths", nargs="+", metavar="PATH", help="YAML files and folders.")
         if command.settings:
             for declaration in declared(command.settings):
                 _add_setting(own, declaration)
@@ -203,10 +203,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line.
 
     Args:
-        argv: The arguments; those of the process where left out.
+        argv: The arguments; by default, those of the process.
 
     Returns:
-        The exit code: 0, 1 for a problem, 2 for a wrong command line or setting.
+        The exit code: 0, 1 for a problem, 2 for an invalid command line or setting.
     """
     arguments = build_parser().parse_args(argv)
     try:
@@ -215,21 +215,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has gone, and Python would complain again when it flushes.
+        # The reader of our output is gone, and Python would fail again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_PROBLEM
     except OperatorError as error:
-        return _complain([error])
+        return _report([error])
     except ExceptionGroup as group:
         expected, unexpected = group.split(OperatorError)
         if expected is None or unexpected is not None:
             raise
-        return _complain(_leaves(expected))
+        return _report(_leaves(expected))
     return code
 
 
 def _process(settings: Settings, main_task: Coroutine[Any, Any, None]) -> int:
-    """Run a process until it is told to stop."""
+    """Run a process until it is stopped."""
     from mcp_operator.core import logs
 
     logs.configure(settings.log_level, settings.log_format)
@@ -237,18 +237,18 @@ def _process(settings: Settings, main_task: Coroutine[Any, Any, None]) -> int:
     return EXIT_OK
 
 
-def _complain(errors: Iterable[BaseException]) -> int:
-    """Print the sentences of expected errors, and return the exit code they call for."""
+def _report(errors: Iterable[BaseException]) -> int:
+    """Print expected errors, and return the exit code for them."""
     code = EXIT_PROBLEM
     for error in errors:
         if isinstance(error, SettingsError):
             code = EXIT_USAGE
         for line in str(error).splitlines():
-            _say(f"mcp-operator: {line}", sys.stderr)
+            _print(f"mcp-operator: {line}", sys.stderr)
     return code
 
 
-def _say(line: str, stream: TextIO | None = None) -> None:
+def _print(line: str, stream: TextIO | None = None) -> None:
     (stream or sys.stdout).write(f"{line}\n")
 
 
@@ -261,7 +261,7 @@ def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
 
 
 def _add_setting(parser: argparse.ArgumentParser, declaration: Declared) -> None:
-    """Add a setting's flag; its value stays text, so that flags and variables are read alike."""
+    """Add a setting's flag. Its value stays text, so that flags and variables are parsed alike."""
     shown = declaration.shown_default
     notes = [f"default {shown}"] if shown else []
     described = f"{declaration.help} [{', '.join([*notes, declaration.variable])}]"

@@ -1,9 +1,9 @@
-"""The settings of each process: frozen, checked at the start, the same by flag and environment.
+"""The settings of each process: immutable, validated at startup, set by flags or the environment.
 
-A field of a settings class is the whole declaration of a setting: its name gives the flag
-(`--log-level`) and the variable (`MCP_OPERATOR_LOG_LEVEL`), its docstring gives the help text, and
-the `Setting` in its type says what is accepted. A flag wins over the environment, which wins over
-the default.
+A field of a settings class declares a setting: its name determines the flag (`--log-level`) and the
+environment variable (`MCP_OPERATOR_LOG_LEVEL`), its docstring is the help text, and the `Setting`
+in its type describes the accepted values. A flag overrides the environment, which overrides the
+default.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mcp_operator.version import VERSION
 ENVIRONMENT_PREFIX: Final = "MCP_OPERATOR_"
 
 DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-"""RFC 1123 label, the form of a namespace's name."""
+"""An RFC 1123 label, such as the name of a namespace."""
 
 SERVICE: Final = r"^([a-z0-9-]+/)?[a-z0-9-]+(:[0-9]{1,5})?$"
 """`[NAMESPACE/]SERVICE[:PORT]`."""
@@ -34,11 +34,11 @@ class Setting:
     """What a setting accepts and how its flag is written.
 
     Attributes:
-        accepts: Completes the sentence "… is not …" about a refused value.
-        metavar: Stands for the value in the help text.
-        flag: The flag, where it is not the field's name; empty for a positional argument.
-        repeated: Whether the flag may be given several times; in the environment and in one flag,
-            commas do the same.
+        accepts: Completes the sentence "… is not …" about a rejected value.
+        metavar: The placeholder for the value in the help text.
+        flag: The flag, if it is not the field's name; empty for a positional argument.
+        repeated: Whether the flag can be repeated; in the environment and within one flag, commas
+            separate the values.
     """
 
     accepts: str
@@ -48,16 +48,16 @@ class Setting:
 
 
 def _parts(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Split a text, or each of several, at commas."""
+    """Split one or more texts at commas."""
     texts = [value] if isinstance(value, str) else value
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def _pairs(value: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
-    """Read `SERVICE=HOST:PORT` parts as a mapping.
+    """Parse `SERVICE=HOST:PORT` parts into a mapping.
 
     Raises:
-        ValueError: A part is something else.
+        ValueError: A part has another form.
     """
     if isinstance(value, Mapping):
         return value
@@ -67,14 +67,14 @@ def _pairs(value: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
 def _pair(part: str) -> tuple[str, str]:
     service, _, address = part.partition("=")
     if not is_address(address):
-        raise ValueError(f"{part!r} leads to no address")
+        raise ValueError(f"{part!r} has no valid address")
     return service, address
 
 
 Port = Annotated[
     int,
     Field(ge=0, le=65535),
-    Setting("a port number from 0 to 65535 (0 takes any free one)", "PORT"),
+    Setting("a port number from 0 to 65535 (0 for any free port)", "PORT"),
 ]
 Namespace = Annotated[
     str, Field(pattern=DNS_LABEL), Setting("the name of a namespace, such as demo", "NAMESPACE")
@@ -111,69 +111,69 @@ Services = Annotated[
 
 
 class Settings(BaseModel):
-    """What every process has."""
+    """The settings of every process."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
     )
 
     log_level: LogLevel = "info"
-    """The least severe records that are logged."""
+    """The lowest severity that is logged."""
     log_format: LogFormat = "auto"
-    """`json` for machines, `text` for people, `auto` for text on a terminal and JSON elsewhere."""
+    """The log format: `json`, `text`, or `auto` for text on a terminal and JSON elsewhere."""
 
 
 class OperatorSettings(Settings):
     """The settings of `mcp-operator operator`, the control plane."""
 
     kubeconfig: Kubeconfig = None
-    """The kubeconfig file. Without it: the pod's account in a cluster, else the default file."""
+    """The kubeconfig file. Empty: the service account in a pod, the default file elsewhere."""
     namespace: Annotated[
         str,
         Field(pattern=rf"^$|{DNS_LABEL}"),
         Setting("the name of a namespace, such as demo", "NAMESPACE"),
     ] = ""
-    """The one namespace to work in. Empty: all of them."""
+    """The only namespace to watch. Empty: all namespaces."""
     gateway_image: Annotated[
         str, Field(min_length=1, pattern=r"^\S+$"), Setting("an image reference", "IMAGE")
     ] = f"mcp-operator:{VERSION}"
-    """The image of gateway pods. It is the operator's own image, by whichever name you pull it."""
+    """The image of gateway pods: the operator's own image, under any name that nodes can pull."""
     gateway_image_pull_policy: Annotated[
         Literal["Always", "IfNotPresent", "Never"],
         Setting("one of Always, IfNotPresent, Never", "POLICY"),
     ] = "IfNotPresent"
-    """When the kubelet pulls that image."""
+    """The pull policy of that image."""
     bind_address: Address = ""
-    """The address that both ports are opened on. Empty: every address, IPv4 and IPv6."""
+    """The address that both ports listen on. Empty: all IPv4 and IPv6 addresses."""
     metrics_port: Port = 8080
     """The port of `/metrics`."""
     health_port: Port = 8081
     """The port of `/livez`, `/readyz` and `/healthz`."""
     leader_elect: Annotated[bool, Setting("true or false")] = True
-    """Whether replicas take turns by a Lease. Without it run one replica only."""
+    """Whether replicas elect a leader with a Lease. Without it, run only one replica."""
     lease_namespace: Annotated[
         str,
         Field(pattern=rf"^$|{DNS_LABEL}"),
         Setting("the name of a namespace, such as mcp-operator-system", "NAMESPACE"),
     ] = ""
-    """The namespace of the Lease. Empty: the operator's own in a cluster, else `default`."""
+    """The namespace of the Lease. Empty: the operator's own in a pod, `default` elsewhere."""
     lease_name: Name = "mcp-operator"
-    """The name of the Lease. Operators that share no work need different ones."""
+    """The name of the Lease. Operators that manage different objects need different names."""
     lease_duration: Seconds = 15.0
-    """How long the other replicas wait for a leader that they do not hear from."""
+    """How long the other replicas wait for a leader that does not renew the Lease."""
     renew_deadline: Seconds = 10.0
-    """How long the leader goes on without renewing the Lease. Shorter than the lease duration."""
+    """How long the leader continues without renewing the Lease. Shorter than the lease duration."""
     retry_period: Seconds = 2.0
-    """The pause between renewals of the Lease; the others look at it more often. Much shorter than
-    the deadline."""
+    """The interval between renewals of the Lease; other replicas check it more often. Much shorter
+    than the renew deadline."""
     identity: Annotated[
         str, Field(max_length=253), Setting("a text of at most 253 characters", "NAME")
     ] = ""
-    """This replica's name in the Lease. Empty: the host name and a random part."""
+    """The name of this replica in the Lease. Empty: the host name and a random suffix."""
     workers: Annotated[
         int, Field(ge=1, le=64), Setting("a whole number from 1 to 64", "NUMBER")
     ] = 4
-    """How many objects of one kind are reconciled at a time."""
+    """How many objects of one kind are reconciled concurrently."""
 
 
 class GatewaySettings(Settings):
@@ -184,15 +184,15 @@ class GatewaySettings(Settings):
     server: Name
     """The name of the MCPServer to serve."""
     kubeconfig: Kubeconfig = None
-    """The kubeconfig file. Without it: the pod's account in a cluster, else the default file."""
+    """The kubeconfig file. Empty: the service account in a pod, the default file elsewhere."""
     bind_address: Address = ""
-    """The address that both ports are opened on. Empty: every address, IPv4 and IPv6."""
+    """The address that both ports listen on. Empty: all IPv4 and IPv6 addresses."""
     port: Port = 8080
     """The port of the MCP endpoint."""
     management_port: Port = 8081
     """The port of `/metrics`, `/livez`, `/readyz` and `/catalog`."""
     services: Services = Field(default_factory=dict)
-    """Sends calls for a Service elsewhere, for a gateway outside the cluster's network."""
+    """The address to use for a Service, for a gateway outside of the cluster network."""
 
 
 class ServeSettings(Settings):
@@ -203,29 +203,29 @@ class ServeSettings(Settings):
         Field(min_length=1),
         Setting("at least one path", "PATH", "", repeated=True),
     ]
-    """Files and folders of YAML."""
+    """YAML files and folders."""
     host: Address = "127.0.0.1"
-    """The address that the ports are opened on. Other machines reach the default not at all."""
+    """The address that the ports listen on. Other machines cannot reach the default."""
     port: Port = 8080
     """The port of the MCP endpoint."""
     management_port: Port = 0
-    """The port of `/metrics`, `/livez`, `/readyz` and `/catalog`. The log tells which was taken."""
+    """The port of `/metrics`, `/livez`, `/readyz` and `/catalog`. 0: any; it is logged."""
     server: Annotated[
         str,
         Field(pattern=r"^$|^([a-z0-9-]+/)?[a-z0-9][-.a-z0-9]*$"),
         Setting("the name of an MCPServer, as [NAMESPACE/]NAME", "[NAMESPACE/]NAME"),
     ] = ""
-    """Which MCPServer to serve. Needed only where the paths hold more than one."""
+    """The MCPServer to serve. Required only if the paths contain more than one."""
     services: Services = Field(default_factory=dict)
-    """Where a Service is reached from here, such as `orders=127.0.0.1:9000`."""
+    """The address to use for a Service, such as `orders=127.0.0.1:9000`."""
     demo_backend: Annotated[bool, Setting("true or false")] = False
-    """Whether to run the shop that `manifests/samples` calls as well. It takes a free port of this
-    machine, and stands for the Service `shop-backend`."""
+    """Whether to also run the demo shop that `manifests/samples` calls. It listens on a free local
+    port, and takes the place of the Service `shop-backend`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One setting of a settings class, ready for a parser."""
+    """One setting of a settings class, as an argument parser needs it."""
 
     name: str
     """The field's name."""
@@ -236,13 +236,13 @@ class Declared:
 
     @property
     def flag(self) -> str:
-        """The flag as typed; empty for a positional argument."""
+        """The flag on the command line; empty for a positional argument."""
         own = self.setting.flag
         return own if own is not None else "--" + self.name.replace("_", "-")
 
     @property
     def label(self) -> str:
-        """What a sentence calls the setting on the command line."""
+        """The name of the setting in messages about the command line."""
         return self.flag or self.setting.metavar
 
     @property
@@ -252,14 +252,14 @@ class Declared:
 
     @property
     def shown_default(self) -> str:
-        """The default as one would type it; empty where it stands for the absence of a value."""
+        """The default as a user would type it; empty if it means that there is no value."""
         if isinstance(self.default, bool):
             return str(self.default).lower()
         return str(self.default) if self.default else ""
 
 
 def declared(model: type[Settings]) -> Iterator[Declared]:
-    """Yield every setting of a class in the order of declaration, those of every process last."""
+    """Yield the settings of a class in declaration order, the common ones last."""
     own = [name for name in model.model_fields if name not in Settings.model_fields]
     for name in (*own, *Settings.model_fields):
         info = model.model_fields[name]
@@ -276,17 +276,16 @@ S = TypeVar("S", bound=Settings)
 
 
 def load(model: type[S], flags: Mapping[str, Any], environ: Mapping[str, str]) -> S:
-    """Read the settings of one process.
+    """Load the settings of one process.
 
     Args:
-        model: The class of settings.
-        flags: The values given on the command line, by field name; None, and no value at all for a
-            repeated one, stand for not given.
+        model: The settings class.
+        flags: The values from the command line, by field name; None or an empty list if not given.
         environ: The environment.
 
     Raises:
-        SettingsError: Values are missing or wrong; one line for each, naming the flag or variable
-            that it came from and what is accepted.
+        SettingsError: Values are missing or invalid; one line for each, with the flag or variable
+            that it comes from and the accepted values.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -313,7 +312,7 @@ def _setting_of(info: FieldInfo) -> Setting:
 def _sentence(declaration: Declared, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     name, accepts = declaration.name, declaration.setting.accepts
     if name not in values:
-        return f"{declaration.label} (or {declaration.variable}) is missing: give {accepts}"
+        return f"{declaration.label} (or {declaration.variable}) is missing: specify {accepts}"
     value = values[name]
     shown = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
     return f"{origins[name]}: {str(shown)!r} is not {accepts}"

@@ -101,7 +101,7 @@ def test_a_wrong_setting_is_one_line_and_the_usage_code(capsys: Output) -> None:
     assert run("serve", "samples", "--port", "http") == cli.EXIT_USAGE
 
     assert capsys.readouterr().err == (
-        "mcp-operator: --port: 'http' is not a port number from 0 to 65535 (0 takes any free one)\n"
+        "mcp-operator: --port: 'http' is not a port number from 0 to 65535 (0 for any free port)\n"
     )
 
 

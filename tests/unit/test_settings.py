@@ -104,7 +104,7 @@ def test_an_address_of_a_service_that_leads_nowhere_is_refused(pair: str) -> Non
         (
             OperatorSettings,
             {"metrics_port": "70000"},
-            "--metrics-port: '70000' is not a port number from 0 to 65535 (0 takes any free one)",
+            "--metrics-port: '70000' is not a port number from 0 to 65535 (0 for any free port)",
         ),
         (
             OperatorSettings,
@@ -163,10 +163,10 @@ def test_a_variable_that_kubernetes_sets_for_a_service_of_our_name_is_not_taken_
 def test_what_is_missing_is_asked_for_by_flag_and_variable() -> None:
     assert refusal(GatewaySettings, {"server": "shop"}, {}) == (
         "--namespace (or MCP_OPERATOR_NAMESPACE) is missing: "
-        "give the name of a namespace, such as demo"
+        "specify the name of a namespace, such as demo"
     )
     assert refusal(ServeSettings, {"paths": []}, {}) == (
-        "PATH (or MCP_OPERATOR_PATHS) is missing: give at least one path"
+        "PATH (or MCP_OPERATOR_PATHS) is missing: specify at least one path"
     )
 
 

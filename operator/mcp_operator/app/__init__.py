@@ -1,4 +1,4 @@
-"""The composition roots: one module for each process, each of which knows every layer it needs.
+"""The composition roots: one module for each process, which knows all the layers that it needs.
 
-They are separate modules so that each process imports only what it runs.
+They are separate modules so that a process imports only what it runs.
 """

@@ -33,15 +33,15 @@ from mcp_operator.version import VERSION
 logger = logging.getLogger(__name__)
 
 FIELD_MANAGER = "mcp-operator"
-"""Owns every field that the operator applies. It never changes: another name would leave the
-fields of the old one behind on every object."""
+"""The field manager of all applied fields. Never rename it: objects would keep the fields that the
+old name owns."""
 
 EXIT_LEASE_LOST = 14
-"""The exit code of a process whose work did not stop before its lease ran out."""
+"""The exit code of a process whose work did not stop before its lease expired."""
 
 GC_THRESHOLD = 10_000
-"""Containers made, and not freed, after which the youngest are looked through. Python's default of
-700 is what one change makes, and nearly all of that is freed by reference counting."""
+"""Allocated minus freed containers that trigger a collection of the youngest generation. One change
+allocates about Python's default of 700, and reference counting frees nearly all of them."""
 
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -50,13 +50,13 @@ async def run_operator(settings: OperatorSettings) -> None:
     """Run the control plane until SIGTERM or Ctrl-C.
 
     Raises:
-        OperatorError: It could not start, or must not go on.
+        OperatorError: It cannot start, or must not continue.
     """
     metrics = RuntimeMetrics(new_registry())
-    gc.disable()  # until the caches are full: the first lists are decoded two to four times faster
+    gc.disable()  # until the caches have synced: lists are decoded two to four times faster
     async with (
         _connected(settings, metrics) as client,
-        # Apart, so that the lease is renewed even while all requests of the workers hang.
+        # Separate, so that the lease is renewed even while all requests of the workers hang.
         _connected(settings, metrics) as lease_client,
     ):
         await _until_stopped(_manager(settings, client, lease_client))
@@ -116,9 +116,9 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
 
 
 async def collect_without_caches() -> None:
-    """Collect garbage from now on, without ever walking what has filled the caches.
+    """Enable the garbage collector, and exempt the objects that are in the caches now.
 
-    A full collection of 10,000 objects would stop the event loop for a tenth of a second.
+    A full collection of 10,000 objects would block the event loop for a tenth of a second.
     """
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
@@ -142,7 +142,9 @@ def _elector(settings: OperatorSettings, client: Client, identity: str) -> Leade
             exit_process=lambda: os._exit(EXIT_LEASE_LOST),
         )
     except ValueError as error:
-        raise SettingsError(f"--lease-duration and its kin do not fit: {error}") from error
+        raise SettingsError(
+            f"--lease-duration, --renew-deadline and --retry-period do not fit together: {error}"
+        ) from error
 
 
 def _lease(settings: OperatorSettings) -> Key:
@@ -150,7 +152,7 @@ def _lease(settings: OperatorSettings) -> Key:
 
 
 def _pod_namespace() -> str:
-    """Return the pod's namespace: from the downward API, else from its account; empty in no pod."""
+    """Return the pod's namespace: downward API, else service account; empty outside pods."""
     if name := os.environ.get("POD_NAMESPACE"):
         return name
     try:
@@ -166,7 +168,7 @@ async def _until_stopped(manager: Manager) -> None:
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not running.done():
-            logger.info("Stopping on a signal")
+            logger.info("Received a signal, stopping")
             running.cancel()
         try:
             await running

@@ -28,9 +28,9 @@ from mcp_operator.version import VERSION
 
 logger = logging.getLogger(__name__)
 
-PARTING_SECONDS: Final = 2.0
-"""How long clients have to leave the connections that they keep open: a busy client learns of it
-with its next request. It fits into what the pod is granted besides draining
+CLOSE_SECONDS: Final = 2.0
+"""How long clients have to close their keep-alive connections: a busy client is told with its next
+request. It fits into the time that a pod has in addition to draining
 (`builders.deployment.EXIT_SECONDS`)."""
 
 
@@ -41,10 +41,10 @@ class ListenError(OperatorError):
 async def run_gateway(settings: GatewaySettings) -> None:
     """Serve the catalog of one MCPServer until SIGTERM or Ctrl-C.
 
-    The ports are open before the first catalog has come: the process lives, and is not ready.
+    The ports open before the first catalog arrives: until then, the process is live but not ready.
 
     Raises:
-        OperatorError: It could not start, or must not go on.
+        OperatorError: It cannot start, or must not continue.
     """
     metrics = RuntimeMetrics(new_registry())
     user_agent = f"mcp-operator-gateway/{VERSION}"
@@ -74,7 +74,7 @@ async def run_gateway(settings: GatewaySettings) -> None:
 
 
 def _api_server() -> frozenset[str]:
-    """Return the API server's address in a pod: no tool has business there."""
+    """Return the API server's address in a pod, which tools must not reach."""
     return frozenset(filter(None, [os.environ.get("KUBERNETES_SERVICE_HOST")]))
 
 
@@ -113,7 +113,7 @@ async def _serve(
                     group.create_task(forever("catalog source", source.run())),
                 ]
                 await stop.wait()
-                await gateway.stop(PARTING_SECONDS)
+                await gateway.stop(CLOSE_SECONDS)
                 for task in following:
                     task.cancel()
         except BaseExceptionGroup as errors:
@@ -121,5 +121,5 @@ async def _serve(
 
 
 def _follow_log_level(current: Current) -> None:
-    """Log as much as the server's `config.logLevel` says."""
+    """Set the log level to the server's `config.logLevel`."""
     logging.getLogger().setLevel(current.server.log_level.upper())

@@ -40,7 +40,7 @@ class PortError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All that serving takes from one reading of the files."""
+    """Everything that is served, from one read of the files."""
 
     server: Key
     table: Table
@@ -51,7 +51,7 @@ class Snapshot:
 
 
 class LocalSecrets:
-    """The Secrets of the latest reading; a `SecretSource`."""
+    """The Secrets from the latest read; a `SecretSource`."""
 
     def __init__(self, secrets: StaticSecrets) -> None:
         self.latest = secrets
@@ -60,44 +60,44 @@ class LocalSecrets:
         """Return a value.
 
         Raises:
-            SecretUnavailable: Neither the environment nor the files hold it.
+            SecretUnavailable: Neither the environment nor the files contain it.
         """
         return await self.latest.value(key)
 
     def distrust(self, key: SecretKey) -> None:
-        """Do nothing: the value is read anew when its file changes."""
+        """Do nothing: the value is read again when its file changes."""
 
 
 class LocalGateway:
-    """What is served, and how a new reading of the files takes its place."""
+    """Serves the files, and replaces what is served when they change."""
 
     def __init__(
         self, settings: ServeSettings, first: Snapshot, services: Mapping[str, str]
     ) -> None:
-        """Put the first reading in service.
+        """Serve the first snapshot.
 
         Args:
             settings: The paths to follow.
-            first: What was read of them.
-            services: Where Services are, as `ServiceAddresses` takes it.
+            first: The first snapshot of the files.
+            services: The addresses of Services, as for `ServiceAddresses`.
         """
         self._settings = settings
-        self._told: dict[Key, dict[str, str]] = {}
+        self._logged_selections: dict[Key, dict[str, str]] = {}
         self.current = Current()
         self.secrets = LocalSecrets(first.secrets)
         self.addresses = ServiceAddresses(services, first.server.namespace)
         self.serve(first)
 
     def serve(self, snapshot: Snapshot) -> None:
-        """Put a reading in service, and say what of it is not served."""
+        """Serve a snapshot, and log what is not served and why."""
         self.secrets.latest = snapshot.secrets
         self.addresses.annotate(snapshot.addresses)
         self.current.swap(snapshot.table)
-        self._tell_selections(snapshot)
+        self._log_selections(snapshot)
         for rejection in snapshot.not_served:
             with bind(name=rejection.key.name):
                 logger.warning(
-                    "An object is not served, or not wholly",
+                    "An object is not served, or only partly",
                     extra={
                         "kind": rejection.kind,
                         "namespace": rejection.key.namespace,
@@ -108,15 +108,15 @@ class LocalGateway:
         for service in sorted(_services(snapshot.table.catalog)):
             if service not in self.addresses:
                 logger.warning(
-                    "A Service has no address here, so its DNS name is used; give --service",
+                    "A Service has no local address, so its DNS name is used; set one by --service",
                     extra={"service": service},
                 )
 
-    def _tell_selections(self, snapshot: Snapshot) -> None:
-        """Say what each MCPServer selects, at the start and when that has changed."""
-        told, self._told = self._told, snapshot.selections
+    def _log_selections(self, snapshot: Snapshot) -> None:
+        """Log what each MCPServer selects, at startup and when that has changed."""
+        logged, self._logged_selections = self._logged_selections, snapshot.selections
         for server, selection in snapshot.selections.items():
-            if told.get(server) == selection:
+            if logged.get(server) == selection:
                 continue
             extra = {"server": str(server), **selection}
             if selection:
@@ -128,7 +128,7 @@ class LocalGateway:
                 )
 
     async def follow(self, seen: Hashable) -> None:
-        """Serve every good state of the files; a bad one is reported and changes nothing."""
+        """Serve each valid state of the files; log an invalid one and keep the last valid state."""
         look = partial(asyncio.to_thread, fingerprint, self._settings.paths)
         async for _ in changes(look, seen):
             try:
@@ -136,19 +136,19 @@ class LocalGateway:
             except OperatorError as error:
                 for line in str(error).splitlines():
                     logger.warning(
-                        "The files cannot be served; the last good state stays",
+                        "Cannot serve the files; the last valid state stays in use",
                         extra={"error": line},
                     )
             else:
                 self.serve(snapshot)
-                logger.info("Serving the changed files", extra=_figures(snapshot))
+                logger.info("Serving the changed files", extra=_summary(snapshot))
 
 
 def read(settings: ServeSettings) -> Snapshot:
-    """Read the files and compile the catalog; blocks on files.
+    """Read the files and compile the catalog; blocks while reading.
 
     Raises:
-        OperatorError: The files have problems, or hold no server, or several.
+        OperatorError: The files have problems, or do not determine the one server to serve.
     """
     manifests = read_manifests(settings.paths, check_services=not settings.services)
     if manifests.problems:
@@ -169,7 +169,7 @@ async def run_serve(settings: ServeSettings) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
     Raises:
-        OperatorError: The files cannot be served at all, or a port cannot be opened.
+        OperatorError: The files cannot be served, or a port cannot be opened.
     """
     seen = await asyncio.to_thread(fingerprint, settings.paths)
     first = await asyncio.to_thread(read, settings)
@@ -182,8 +182,8 @@ async def run_serve(settings: ServeSettings) -> None:
         local = LocalGateway(settings, first, services)
         gateway = await _gateway(stack, local, settings)
         url = f"http://{settings.host}:{gateway.port}{DEFAULT_PATH}"
-        logger.info("Serving the files", extra={"url": url, **_figures(first)})
-        await _until(stop, local, seen)
+        logger.info("Serving the files", extra={"url": url, **_summary(first)})
+        await _serve_until(stop, local, seen)
 
 
 async def _gateway(
@@ -219,18 +219,18 @@ async def _start(gateway: GatewayApp, settings: ServeSettings) -> None:
     except OSError as error:
         raise PortError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
-            "choose another port with --port, and --management-port where that was given"
+            "choose another port with --port, or --management-port if that is set"
         ) from error
 
 
-async def _until(stop: asyncio.Event, local: LocalGateway, seen: Hashable) -> None:
+async def _serve_until(stop: asyncio.Event, local: LocalGateway, seen: Hashable) -> None:
     async with asyncio.TaskGroup() as group:
         following = group.create_task(forever("follow files", local.follow(seen)))
         await stop.wait()
         following.cancel()
 
 
-def _figures(snapshot: Snapshot) -> dict[str, object]:
+def _summary(snapshot: Snapshot) -> dict[str, object]:
     table = snapshot.table
     return {
         "server": str(snapshot.server),

@@ -1,4 +1,4 @@
-"""Stopping on SIGTERM and Ctrl-C."""
+"""Handles SIGTERM and Ctrl-C."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stop_signals() -> Iterator[asyncio.Event]:
-    """Give an event that the first SIGINT or SIGTERM sets.
+    """Yield an event that the first SIGINT or SIGTERM sets.
 
-    The process is expected to stop gracefully then. A second signal takes its usual effect, for
-    whoever does not want to wait.
+    The process should then stop gracefully. A second signal has its default effect, for users who
+    do not want to wait.
     """
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()

@@ -57,7 +57,7 @@ class WebServer:
     Args:
         application: What to serve.
         host: The address to listen on.
-        port: The port to listen on; 0 takes any free one.
+        port: The port to listen on; 0 for any free port.
     """
 
     def __init__(self, application: web.Application, host: str, port: int) -> None:

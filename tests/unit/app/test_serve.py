@@ -249,7 +249,7 @@ async def test_what_is_not_served_is_logged_with_its_reason(
     local = await gateway(tmp_path)
 
     (record,) = caplog.records
-    assert record.message == "An object is not served, or not wholly"
+    assert record.message == "An object is not served, or only partly"
     assert record.__dict__["reason"] == "UndeclaredVariable"
     assert local.current.table is not None
     assert not local.current.table.prompts
