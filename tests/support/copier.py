@@ -32,7 +32,7 @@ class Copier:
     async def reconcile(self, request: Key) -> None:
         original = self._originals.store.get(request)
         if original is None:
-            return  # its copy goes with it: the owner reference sees to that
+            return  # the owner reference has its copy garbage collected
         copy = Key(request.namespace, f"{request.name}-copy")
         metadata = {**copy._asdict(), "labels": {"copied": "true"}}
         head = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
