@@ -194,7 +194,7 @@ async def test_the_built_in_roles_come_to_include_ours(
     await come_to_allow(client, namespace, user, expected)
 
 
-async def test_whoever_edits_tools_reads_no_secret(
+async def test_users_who_may_edit_tools_may_read_no_secret(
     tenant_roles: None, client: Client, namespace: str
 ) -> None:
     user = await bind(client, namespace, "mcp-operator-edit")

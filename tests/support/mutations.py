@@ -1,4 +1,4 @@
-"""Finds whoever changes an object of a cache: they are shared, and read-only by contract.
+"""Detects changes of cached objects, which are shared and read-only by contract.
 
 client-go has the same for tests (tools/cache/mutation_detector.go).
 """

@@ -1,4 +1,4 @@
-"""What is deleted goes with all that was made of it, and is mourned by nobody."""
+"""A deleted server takes its children with it, and the operator does not bring them back."""
 
 from __future__ import annotations
 

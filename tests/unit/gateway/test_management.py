@@ -35,7 +35,7 @@ async def test_the_catalog_in_service_is_reported() -> None:
         assert report["loadedAt"].endswith("Z")
 
 
-async def test_whoever_waits_for_a_catalog_is_answered_when_it_is_served() -> None:
+async def test_a_request_that_waits_for_a_catalog_is_answered_when_it_is_served() -> None:
     async with running() as gateway:
         before, new = len(gateway.current._subscribers), table(tool("b"))
         waiting = asyncio.ensure_future(gateway.catalog(f"?digest={new.digest}&wait=20"))
