@@ -179,9 +179,7 @@ class RuntimeMetrics:
 
     def _declare_requests(self) -> None:
         self.requests = self._counter(
-            "rest_client_requests_total",
-            "Requests to the API server.",
-            *("code", "method", "host"),
+            "rest_client_requests_total", "Requests to the API server.", "code", "method", "host"
         )
         self.request_duration = self._histogram(
             "rest_client_request_duration_seconds",
@@ -203,9 +201,7 @@ class RuntimeMetrics:
 
     def _declare_informers(self) -> None:
         self.informer_relists = self._counter(
-            "informer_relists_total",
-            "Relists of a kind, by reason.",
-            *("kind", "reason"),
+            "informer_relists_total", "Relists of a kind, by reason.", "kind", "reason"
         )
         self.informer_watch_restarts = self._counter(
             "informer_watch_restarts_total",
@@ -226,9 +222,7 @@ class RuntimeMetrics:
             *("group", "version", "resource"),
         )
         self.drift_corrected = self._counter(
-            "drift_corrected_total",
-            "Children restored after an external change.",
-            "kind",
+            "drift_corrected_total", "Children restored after an external change.", "kind"
         )
 
     def _declare_process(self) -> None:

@@ -80,8 +80,8 @@ class Applier:
             owner: The object's controller.
             desired: The fields to own; the owner reference and the hash are added to a copy.
             resource: The object's resource.
-            live: The object from the cache, or None. The cache may be restricted to labels: an
-                object that exists outside of it is not taken over either.
+            live: The object from the cache, or None. If the object exists nevertheless, because
+                the cache is restricted to labels, it is not taken over.
 
         Raises:
             OwnershipConflictError: The object exists and `owner` does not control it.
@@ -114,14 +114,8 @@ class Applier:
 
         A field whose last owner stops applying it is removed, and the API server's default takes
         its place: a Deployment would be scaled to one replica (Kubernetes documentation,
-        Server-Side Apply, "Transferring ownership between managers").
-
-        Args:
-            owner: Nothing happens unless it controls the object.
-            resource: The object's resource.
-            live: The object from the cache.
-            fields: The fields with their current values.
-            manager: The new field manager.
+        Server-Side Apply, "Transferring ownership between managers"). `fields` have their current
+        values. Nothing happens unless `owner` controls the object.
 
         Raises:
             ApiError: The API server rejected the request.

@@ -130,17 +130,9 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Any = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109  # per attempt, not per call
+        timeout: float = REQUEST_TIMEOUT,  # noqa: ASYNC109  # seconds per attempt, not per call
     ) -> bytes:
-        """Send a request and return the response body.
-
-        Args:
-            method: The HTTP method, in upper case.
-            path: The absolute path.
-            query: Query parameters.
-            body: Any JSON value.
-            headers: Additional headers, such as Accept.
-            timeout: Seconds per attempt.
+        """Send a request with any JSON body, and return the response body.
 
         Raises:
             ApiError: The server rejected the request or is unreachable.
@@ -198,13 +190,8 @@ class Client:
         """Yield changes until the stream ends, as every stream eventually does.
 
         A stream that is closed, breaks or falls silent simply ends the generator. The caller then
-        resumes from the last resourceVersion that it received.
-
-        Args:
-            resource: What to watch.
-            resource_version: Start after this version.
-            send_initial_events: Start with the current objects and a bookmark (KEP-3157).
-            options: The selection.
+        resumes after the last `resource_version` that it received. `send_initial_events` requests
+        the current objects first, followed by a bookmark (KEP-3157).
 
         Raises:
             ApiError: The watch could not be opened, or it sent an ERROR event (for example
@@ -250,13 +237,8 @@ class Client:
     ) -> Object:
         """Apply an object server-side: set its fields, and remove those that were applied before.
 
-        `metadata.uid` acts as a precondition, except for subresources.
-
-        Args:
-            resource: The object's resource.
-            obj: The fields to own; the object is created if it does not exist.
-            subresource: For example `status`.
-            field_manager: The field manager; empty for the client's.
+        The object is created if it does not exist. `metadata.uid` acts as a precondition, except
+        for subresources. The default field manager is the client's.
 
         Raises:
             ApiError: `is_conflict` if a precondition does not hold.
@@ -284,13 +266,7 @@ class Client:
     async def delete(
         self, resource: Resource, key: Key, *, uid: str = "", resource_version: str = ""
     ) -> None:
-        """Delete an object if the preconditions hold.
-
-        Args:
-            resource: The object's resource.
-            key: The object's key.
-            uid: The expected UID, if any.
-            resource_version: The expected resourceVersion, if any.
+        """Delete an object, if it still has the given UID and resourceVersion (where not empty).
 
         Raises:
             ApiError: `is_conflict` if a precondition does not hold; `is_not_found`.

@@ -61,9 +61,7 @@ async def load_service_account(directory: Path = SERVICE_ACCOUNT) -> Configurati
 async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
     """Load a kubeconfig, and run its exec plugin if it has one.
 
-    Args:
-        path: The file; None for the files listed in KUBECONFIG, or `~/.kube/config`.
-        context: The context; empty for the current context.
+    Defaults are the files listed in KUBECONFIG, or `~/.kube/config`, and the current context.
 
     Raises:
         SettingsError: The file or the context cannot be used.

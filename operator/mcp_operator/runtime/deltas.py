@@ -92,11 +92,9 @@ class DeltaProcessor:
         self._outdated.clear()
 
     def complete(self, present: set[Key], resource_version: str) -> None:
-        """Finish a list: remove the objects that it did not contain.
+        """Finish a list, and remove the objects whose keys it did not contain.
 
-        Args:
-            present: The keys of all listed objects.
-            resource_version: The list's version; empty if the resource itself is not served.
+        The version is empty if the API server does not serve the resource at all.
         """
         listed_at = int(resource_version) if resource_version.isdecimal() else 0
         rolled_back = 0 < listed_at < self.store.resource_version

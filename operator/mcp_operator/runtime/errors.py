@@ -93,14 +93,7 @@ class ApiError(OperatorError):
     def from_response(
         cls, status: int, headers: Mapping[str, str], body: bytes, request: str
     ) -> ApiError:
-        """Read an unsuccessful response, whose body is a Status or plain text.
-
-        Args:
-            status: The HTTP status.
-            headers: The headers, with lower-case names.
-            body: The body.
-            request: `METHOD PATH`, for the error's text.
-        """
+        """Read an unsuccessful response, whose body is a Status or plain text."""
         error = cls._from_body(status, body, request)
         error.status = status
         error.retry_after = _seconds(headers.get("retry-after")) or error.retry_after

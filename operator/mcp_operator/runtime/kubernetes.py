@@ -15,11 +15,7 @@ import importlib.util
 import sys
 from types import ModuleType
 
-_PACKAGES = (
-    "kubernetes_asyncio",
-    "kubernetes_asyncio.client",
-    "kubernetes_asyncio.client.models",
-)
+_PACKAGES = ("kubernetes_asyncio", "kubernetes_asyncio.client", "kubernetes_asyncio.client.models")
 
 
 def _register_without_running(name: str) -> ModuleType:

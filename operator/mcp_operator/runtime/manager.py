@@ -106,13 +106,7 @@ class Manager:
         self._controllers.append(controller)
 
     def add_runnable(self, name: str, run: Runnable, *, leader_only: bool = False) -> None:
-        """Add a task, which starts once the caches have synced.
-
-        Args:
-            name: The task's name in logs and errors.
-            run: The task.
-            leader_only: Run it only while this process leads.
-        """
+        """Add a task, to run once the caches have synced, or only while this process leads."""
         (self._while_leading if leader_only else self._always)[name] = run
 
     def add_check(self, name: str, check: Check, *, live: bool = False) -> None:

@@ -104,12 +104,8 @@ class EventRecorder:
     ) -> None:
         """Report an event about an object; `run` writes it later.
 
-        Args:
-            obj: The object, with apiVersion and kind.
-            type: The type of the event.
-            reason: The machine-readable reason, such as `Created`.
-            note: A sentence for users, truncated to the API's limit.
-            action: The action that was in progress.
+        The reason is one word for machines, such as `Created`; the note is a sentence for users,
+        and is truncated to the API's limit.
         """
         note = note.encode()[:_NOTE_LIMIT].decode(errors="ignore")
         report = _Report(

@@ -222,8 +222,7 @@ class Reflector:
         if self.problem != self._logged:  # not again for each retry
             self._logged = self.problem
             _log.warning(
-                "Watch failed, retrying",
-                extra={"kind": self._resource.kind, "error": self.problem},
+                "Watch failed, retrying", extra={"kind": self._resource.kind, "error": self.problem}
             )
         if error.is_expired and not self._relisted:
             self._relisted = True

@@ -16,18 +16,11 @@ _LONGEST_DELAY: Final = 30.0
 
 
 def retry_delay(method: str, attempt: int, error: ApiError) -> float | None:
-    """Return how long to wait before retrying a failed request.
+    """Return the seconds to wait before retrying a request, or None if it must not be retried.
 
     A write is retried only if the server cannot have processed it: no connection was established,
-    or the server rejected it because of load. A read is retried whenever that may help.
-
-    Args:
-        method: The HTTP method.
-        attempt: The number of retries so far.
-        error: The failure.
-
-    Returns:
-        Seconds, or None if the request must not be retried.
+    or the server rejected it because of load. A read is retried whenever that may help. `attempt`
+    is the number of retries so far.
     """
     untouched = error.reason == REFUSED or error.status == HTTPStatus.TOO_MANY_REQUESTS
     answered = NO_ANSWER < error.status < HTTPStatus.INTERNAL_SERVER_ERROR

@@ -21,15 +21,10 @@ class StatusWriter:
         self._client = client
 
     async def write(self, resource: Resource, live: Object, status: Object) -> bool:
-        """Apply an object's status through its `/status` subresource.
-
-        Args:
-            resource: The object's resource.
-            live: The object from the cache.
-            status: The whole status; fields that were applied before and are not in it are removed.
+        """Apply the whole status of an object; previously applied fields that it lacks are removed.
 
         Returns:
-            Whether it was written: False if it is unchanged or the object is gone.
+            Whether it was written: False if `live` has it already, or the object is gone.
 
         Raises:
             ApiError: The API server rejected the request.

@@ -80,11 +80,9 @@ class Store:
         return set(self._objects)
 
     def list(self, namespace: str | None = None, selector: LabelSelector | None = None) -> Objects:
-        """Return the objects in a namespace that match a selector.
+        """Return the objects in a namespace (None for all) that match a selector.
 
-        Args:
-            namespace: The namespace; None for all namespaces.
-            selector: The selector; its `match_labels` are looked up in an index.
+        The `match_labels` of the selector are looked up in an index.
         """
         buckets = []
         if namespace is not None:

@@ -60,10 +60,7 @@ def partial(kind: str) -> str:
 def read(body: bytes, resource: Resource, *, cut: bool = False) -> Object:
     """Decode a response that is one object; leave other kinds, sent by subresources, unchanged.
 
-    Args:
-        body: The response body.
-        resource: The object's resource.
-        cut: Leave out values that are nested too deeply, and mark the object as `UNREADABLE`.
+    `cut` leaves out values that are nested too deeply, and marks the object as `UNREADABLE`.
 
     Raises:
         ApiError: The body is not a JSON object (reason `MALFORMED`).
@@ -77,7 +74,7 @@ def read(body: bytes, resource: Resource, *, cut: bool = False) -> Object:
 
 
 def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
-    """Decode a list; see `read` for the arguments.
+    """Decode a list; see `read` for `cut`.
 
     Raises:
         ApiError: The body is not a list (reason `MALFORMED`).
@@ -94,7 +91,7 @@ def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
 
 
 def watch_event(line: bytes, resource: Resource, *, cut: bool = False) -> WatchEvent:
-    """Decode one line of a watch; see `read` for the arguments.
+    """Decode one line of a watch; see `read` for `cut`.
 
     Raises:
         ApiError: The line is an ERROR event, or no event at all (reason `MALFORMED`).
