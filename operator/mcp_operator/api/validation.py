@@ -8,7 +8,7 @@ is written twice, so a file that passes here is admitted there.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -71,7 +71,8 @@ def problems(obj: Any) -> list[Problem]:
     declared = {name: value for name, value in obj.items() if name != "status"}
     checked = {name: value for name, value in declared.items() if name != "metadata"}
     found = [*_metadata_problems(obj.get("metadata")), *structure_problems(schema, checked)]
-    return [*found, *_rule_problems(schema, defaulted(schema, declared), (), found)]
+    wrong = {one.path[:length] for one in found for length in range(len(one.path) + 1)}
+    return [*found, *_rule_problems(schema, defaulted(schema, declared), (), wrong)]
 
 
 @cache
@@ -80,14 +81,13 @@ def _schemas() -> dict[str, Object]:
 
 
 def _rule_problems(
-    schema: Mapping[str, Any], value: Any, path: Path, known: list[Problem]
+    schema: Mapping[str, Any], value: Any, path: Path, wrong: Collection[Path]
 ) -> Iterator[Problem]:
     """Evaluate the rules of a schema and of all below it.
 
     A rule is skipped where the structure it relies on is wrong already, as in the API server.
     """
-    depth = len(path)
-    if not any(problem.path[:depth] == path for problem in known):
+    if path not in wrong:
         for one in schema.get(VALIDATIONS, ()):
             if not _holds(one["rule"], _escaped(schema, value)):
                 yield _blamed(path, one)
@@ -96,10 +96,10 @@ def _rule_problems(
         for name, child in value.items():
             below = properties.get(name, others)
             if below:
-                yield from _rule_problems(below, child, (*path, name), known)
+                yield from _rule_problems(below, child, (*path, name), wrong)
     elif isinstance(value, list) and "items" in schema:
         for index, child in enumerate(value):
-            yield from _rule_problems(schema["items"], child, (*path, index), known)
+            yield from _rule_problems(schema["items"], child, (*path, index), wrong)
 
 
 def _holds(expression: str, value: Any) -> bool:

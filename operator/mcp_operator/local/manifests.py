@@ -29,7 +29,8 @@ from mcp_operator.builders.references import Facts
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
-from mcp_operator.local.documents import SUFFIXES, Document, Loaded, load
+from mcp_operator.local.documents import Document, Loaded, load
+from mcp_operator.local.files import SUFFIXES
 from mcp_operator.local.problems import FileProblem
 from mcp_operator.local.referred import (
     LOCAL_ADDRESS,
@@ -216,6 +217,7 @@ def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Ite
         if refused or document.obj["kind"] not in OUR_KINDS | REFERRED_KINDS:
             continue
         stored = _without_nulls(document.obj)
+        stored.pop("status", None)
         obj = {**stored, "metadata": {"namespace": DEFAULT_NAMESPACE, **stored["metadata"]}}
         identity = (obj["kind"], key_of(obj))
         if (earlier := first.setdefault(identity, document)) is not document:
@@ -223,7 +225,7 @@ def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Ite
             message = f"{obj['kind']} {key_of(obj)} stands in {where} too; keep one of them"
             problems.append(document.problem(("metadata", "name"), "metadata.name", message))
             continue
-        yield Document(obj, document.file, document.lines)
+        yield Document(obj, document.file, document.located)
 
 
 def _without_nulls(value: Any) -> Any:

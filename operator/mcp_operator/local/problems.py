@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from mcp_operator.core.errors import OperatorError
+
+MAX_SHOWN: Final = 1000
+"""Characters of a field or a message: the names in them are the user's, and of any length."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -26,8 +30,20 @@ class FileProblem:
     message: str
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:"
-        return f"{where}{self.field}: {self.message}" if self.field else f"{where} {self.message}"
+        """Return one line, without what a terminal would act on, however long the names are."""
+        where = f"{_plain(str(self.file))}:{self.line}:"
+        message = _plain(self.message)
+        return f"{where}{_plain(self.field)}: {message}" if self.field else f"{where} {message}"
+
+
+def _plain(text: str) -> str:
+    """Cut a text that is long, and write what cannot be printed as Python does."""
+    cut = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
+    if cut.isprintable():
+        return cut
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in cut
+    )
 
 
 class FilesError(OperatorError):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterab
 from pathlib import Path
 from typing import Final
 
-from mcp_operator.local.documents import files_of
+from mcp_operator.local.files import files_of
 
 POLL_SECONDS: Final = 0.3
 """How often the files are looked at: below what a person who saves a file would notice."""

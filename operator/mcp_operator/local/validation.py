@@ -109,7 +109,7 @@ def _problem(document: Document, finding: Finding, entry: str = "") -> FileProbl
         for start in dict.fromkeys((base, ("spec",)))
         for tail in _FIELDS.get(finding.reason, ())
     ]
-    path = next((path for path in candidates if path in document.lines), base)
+    path = next((path for path in candidates if path in document.located), base)
     if found := _IN_SCHEMA.search(finding.message):
         path = _down(document, (*base, found[1]), found[2])
     return document.problem(path, Problem(path, "").field, finding.message)
@@ -120,7 +120,7 @@ def _down(document: Document, path: FieldPath, pointer: str) -> FieldPath:
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         steps: list[str | int] = [name, *([int(name)] if name.isdecimal() else [])]
-        below = [(*path, step) for step in steps if (*path, step) in document.lines]
+        below = [(*path, step) for step in steps if (*path, step) in document.located]
         if not below:
             break
         path = below[0]

@@ -1,24 +1,82 @@
-"""Reading YAML into JSON values, with the line of each.
+"""YAML documents as JSON values, with the line of every field.
 
-The result is JSON, so there are no timestamps and every key is text; and as `kubectl apply` does, a
-key given twice is refused.
+YAML is read as Kubernetes reads it: the result is JSON, so there are no timestamps and every key is
+text; and as `kubectl apply` does, a key given twice is refused. What a few bytes can expand to is
+bounded: nesting, aliases of aliases, merges of merges, and numbers.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 import yaml
+from yaml.composer import Composer
 
-from mcp_operator.api.structure import Path as FieldPath
+from mcp_operator.api.structure import Path
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 """The tag of the key `<<`, which takes over the entries of another mapping."""
 
-MAX_NODES: Final = 1_000_000
-"""More than any document; a bound on what aliases of aliases can expand to."""
+MAX_NODES: Final = 500_000
+"""Values that one file may hold; ten thousand objects of fifty."""
+
+MAX_ALIASED: Final = 50_000
+"""Values that the aliases and merges of one file may add to those that are written."""
+
+MAX_DEPTH: Final = 100
+"""How deep values may be nested. The API server and the operator take more, and nothing that is
+valid has more: a schema may have 64 levels."""
+
+MAX_DIGITS: Final = 400
+"""Characters of a number; with more it is none of JSON's, which are doubles."""
+
+_SCALARS: Final = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null", "str")
+)
+_COLLECTIONS: Final = frozenset({"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
+
+_MIN_INT64, _MAX_INT64 = -(2**63), 2**63 - 1
+
+_SHOWN: Final = 40
+"""Characters of a value in a message."""
+
+
+class Located:
+    """Where a value is written, and what is in it.
+
+    Attributes:
+        line: Its line, counted from 1; that of its key, if it has one.
+        below: The values in it, by key or index.
+    """
+
+    __slots__ = ("below", "line")
+
+    def __init__(self, line: int) -> None:
+        self.line = line
+        self.below: dict[str | int, Located] = {}
+
+    def __contains__(self, path: Path) -> bool:
+        """Tell whether something is written at a path."""
+        return self.at(path) is not None
+
+    def at(self, path: Path) -> Located | None:
+        """Return what is written at a path."""
+        found: Located | None = self
+        for part in path:
+            found = found.below.get(part) if found else None
+        return found
+
+    def line_of(self, path: Path) -> int:
+        """Return the line of a field, or of the nearest one around it that is written."""
+        found = self
+        for part in path:
+            if part not in found.below:
+                break
+            found = found.below[part]
+        return found.line
 
 
 class YamlError(Exception):
@@ -33,8 +91,42 @@ class YamlError(Exception):
         self.line = line
 
 
-class KubernetesLoader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc] # chosen at run time
+class _Bounded(Composer):
+    """Composes nodes in Python, so that nesting ends in an error and not in the end of the stack.
+
+    libyaml's composer recurses in C, and a hundred thousand brackets end the process.
+    """
+
+    depth = 0
+    nodes = 0
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Compose a node and all in it, or return the one that an alias means."""
+        event: Any = self.peek_event()  # type: ignore[attr-defined] # of the parser beside it
+        self.nodes += 1
+        line = event.start_mark.line + 1
+        if self.nodes > MAX_NODES:
+            raise YamlError(line, f"the file holds more than {MAX_NODES} values; divide it")
+        if self.depth >= MAX_DEPTH:
+            raise YamlError(line, f"is nested deeper than {MAX_DEPTH} levels; flatten it")
+        if not isinstance(event, yaml.AliasEvent):
+            self.anchors.pop(event.anchor, None)  # YAML lets a name be given anew
+        self.depth += 1
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self.depth -= 1
+
+
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class KubernetesLoader(_Bounded, _SafeLoader):  # type: ignore[misc] # chosen at run time
     """The safe loader without timestamps: YAML 1.1, as Kubernetes reads it."""
+
+    def __init__(self, text: str) -> None:
+        Composer.__init__(self)
+        _SafeLoader.__init__(self, text)
 
 
 KubernetesLoader.yaml_implicit_resolvers = {
@@ -65,79 +157,133 @@ for _tag, _pattern, _first in (
     JsonLoader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
-def yaml_values(
-    text: str, loader: type[Any] = KubernetesLoader
-) -> Iterator[tuple[Any, Mapping[FieldPath, int]]]:
-    """Yield each document of a text: its value, and the line of every part of it.
+def yaml_values(text: str, loader: type[Any] = KubernetesLoader) -> Iterator[tuple[Any, Located]]:
+    """Yield each document of a text: its value, and where its parts are written.
 
     Args:
         text: The text.
         loader: How plain words are read: `KubernetesLoader` or `JsonLoader`.
 
     Raises:
-        YamlError: The text is not YAML, or a value has no form in JSON, or is too large.
+        YamlError: The text is not YAML, or holds what has no form in JSON or is too large. What was
+            yielded before stands.
     """
-    reader = loader(text)
     try:
-        while reader.check_node():
-            builder = _Builder(reader)
-            value = builder.value(reader.get_node(), ())
-            yield value, builder.lines
+        yield from _values(text, loader)
+    except yaml.reader.ReaderError as error:  # a character that YAML forbids
+        line = text.encode()[: error.position].count(b"\n") + 1
+        raise YamlError(line, f"is not YAML: {str(error).splitlines()[0]}") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise YamlError(line, f"is not YAML: {error.problem}") from error
-    except yaml.YAMLError as error:  # a character that YAML forbids; it carries no mark
-        raise YamlError(1, f"is not YAML: {str(error).splitlines()[0]}") from error
+
+
+def _values(text: str, loader: type[Any]) -> Iterator[tuple[Any, Located]]:
+    reader = loader(text)
+    builder = _Builder(reader)
+    try:
+        while reader.check_node():
+            yield builder.document(reader.get_node())
     finally:
         reader.dispose()
 
 
+_Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
+
+
 class _Builder:
-    """Turns the nodes of one document into JSON values, noting lines on the way."""
+    """Turns the nodes of one file into JSON values, noting lines on the way."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
+        self._line = 1
+        """The last line that was reached; what an alias means stands before it."""
         self._nodes = 0
         self._open: set[int] = set()
-        self._flat: set[int] = set()
-        self.lines: dict[FieldPath, int] = {}
+        self._known: dict[int, _Pairs] = {}
 
-    def value(self, node: yaml.Node, path: FieldPath) -> Any:
-        """Return the value of a node.
+    def document(self, root: yaml.Node) -> tuple[Any, Located]:
+        """Return the value of a document, and where its parts are written.
 
         Raises:
             YamlError: It has no form in JSON, or is too large.
         """
-        self._nodes += 1
-        line = _line(node)
-        self.lines.setdefault(path, line)
-        if self._nodes > MAX_NODES:
-            raise YamlError(line, f"expands to more than {MAX_NODES} values; use fewer aliases")
+        self._known.clear()  # of the document before, whose nodes are gone
+        located = Located(_line(root))
+        return self._value(root, located), located
+
+    def _value(self, node: yaml.Node, located: Located) -> Any:
+        if isinstance(node, yaml.ScalarNode):
+            self._count(node)
+            return self._scalar(node)
+        if node.tag not in _COLLECTIONS:
+            raise _no_form(node)
+        self._enter(node)
+        is_list = isinstance(node, yaml.SequenceNode)
+        value = self._list(node, located) if is_list else self._object(node, located)
+        self._open.remove(id(node))
+        return value
+
+    def _object(self, node: yaml.Node, located: Located) -> dict[str, Any]:
+        value = {}
+        for name, (key, child) in self._pairs(node).items():
+            below = located.below[name] = Located(_line(key))
+            value[name] = self._value(child, below)
+        return value
+
+    def _list(self, node: yaml.Node, located: Located) -> list[Any]:
+        value = []
+        for index, child in enumerate(node.value):
+            below = located.below[index] = Located(_line(child))
+            value.append(self._value(child, below))
+        return value
+
+    def _pairs(self, node: yaml.Node) -> _Pairs:
+        """Return the keys and values of a mapping, those that it takes over included."""
+        if id(node) in self._known:
+            return self._known[id(node)]
+        own: _Pairs = {}
+        merged: list[yaml.Node] = []
+        for key, value in node.value:
+            if key.tag == MERGE_TAG:
+                merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
+                continue
+            name = self._key(key)
+            if name in own:
+                raise YamlError(_line(key), f"the key {name!r} is given twice; keep one of them")
+            own[name] = (key, value)
+        pairs: _Pairs = {}
+        for source in merged:
+            pairs = self._merge(source) | pairs
+        self._known[id(node)] = pairs | own
+        return self._known[id(node)]
+
+    def _merge(self, source: yaml.Node) -> _Pairs:
+        """Return what a mapping is to take over from another."""
+        if not isinstance(source, yaml.MappingNode):
+            raise YamlError(_line(source), "<< takes over mappings; name one, or a list of them")
+        if len(self._open) > MAX_DEPTH:
+            raise YamlError(_line(source), f"merges more than {MAX_DEPTH} levels deep; flatten it")
+        self._enter(source)
+        pairs = self._pairs(source)
+        self._open.remove(id(source))
+        self._count(source, len(pairs))
+        return pairs
+
+    def _enter(self, node: yaml.Node) -> None:
         if id(node) in self._open:
-            raise YamlError(line, "contains itself through an alias; write it out")
+            raise YamlError(_line(node), "contains itself through an alias; write it out")
         self._open.add(id(node))
-        try:
-            return self._build(node, path)
-        finally:
-            self._open.remove(id(node))
+        self._count(node)
 
-    def _build(self, node: yaml.Node, path: FieldPath) -> Any:
-        match node:
-            case yaml.MappingNode():
-                self._flatten(node)
-                return {
-                    name: self._entry(name, key, value, path)
-                    for key, value in node.value
-                    for name in (self._key(key),)
-                }
-            case yaml.SequenceNode():
-                return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
-            case _:
-                return self._scalar(node)
-
-    def _entry(self, name: str, key: yaml.Node, value: yaml.Node, path: FieldPath) -> Any:
-        self.lines[(*path, name)] = _line(key)
-        return self.value(value, (*path, name))
+    def _count(self, node: yaml.Node, values: int = 1) -> None:
+        self._line = max(self._line, _line(node))
+        self._nodes += values
+        if self._nodes - self._loader.nodes > MAX_ALIASED:
+            raise YamlError(
+                self._line,
+                f"aliases and merges expand to more than {MAX_ALIASED} values; write less by them",
+            )
 
     def _key(self, node: yaml.Node) -> str:
         key = self._scalar(node) if isinstance(node, yaml.ScalarNode) else node
@@ -147,26 +293,50 @@ class _Builder:
             return str(key)
         raise YamlError(_line(node), "a key must be text; write it in quotes")
 
-    def _scalar(self, node: yaml.Node) -> str | int | float | bool | None:
-        value = self._loader.construct_object(node)
-        if isinstance(value, (str, int, float)) or value is None:
-            return value
-        raise YamlError(_line(node), f"the tag {node.tag} has no form in JSON; write plain text")
+    def _scalar(self, node: yaml.ScalarNode) -> str | int | float | bool | None:
+        if node.tag not in _SCALARS:
+            raise _no_form(node)
+        kind = node.tag.rpartition(":")[2]
+        is_number = kind in ("int", "float")
+        if is_number and ":" in node.value:
+            return str(node.value)  # a number to the base of 60 in YAML 1.1 alone
+        if is_number and len(node.value) > MAX_DIGITS:
+            raise _no_number(node)
+        value: str | int | float | bool | None
+        try:
+            value = self._loader.yaml_constructors[node.tag](self._loader, node)
+        except (ValueError, LookupError) as error:  # as `!!int x` and `!!bool x` end
+            raise YamlError(
+                _line(node), f"{_cut(node.value)!r} is no {kind}; write it without the tag"
+            ) from error
+        return _number(node, value) if is_number else value
 
-    def _flatten(self, node: yaml.MappingNode) -> None:
-        """Refuse keys given twice and resolve merge keys, once for each node."""
-        if id(node) in self._flat:
-            return
-        self._flat.add(id(node))
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.tag == MERGE_TAG:
-                continue
-            name = self._key(key)
-            if name in seen:
-                raise YamlError(_line(key), f"the key {name!r} is given twice; keep one of them")
-            seen.add(name)
-        self._loader.flatten_mapping(node)
+
+def _number(node: yaml.ScalarNode, value: Any) -> int | float:
+    """Return a number as the API server stores it: 64 bits, or a double."""
+    if isinstance(value, int) and _MIN_INT64 <= value <= _MAX_INT64:
+        return value
+    try:
+        number = float(value)
+    except OverflowError as error:
+        raise _no_number(node) from error
+    if not math.isfinite(number):
+        raise _no_number(node)
+    return number
+
+
+def _no_number(node: yaml.ScalarNode) -> YamlError:
+    return YamlError(
+        _line(node), f"{_cut(node.value)!r} is no number in JSON; write it in quotes if it is text"
+    )
+
+
+def _no_form(node: yaml.Node) -> YamlError:
+    return YamlError(_line(node), f"the tag {_cut(node.tag)} has no form in JSON; write plain text")
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _line(node: yaml.Node) -> int:

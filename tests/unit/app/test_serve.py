@@ -25,6 +25,7 @@ from mcp_operator.local.manifests import NothingFoundError
 from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import fingerprint
 from mcp_operator.settings import ServeSettings
+from support.hostile_yaml import HOSTILE
 from support.network import free_port
 from support.waiting import eventually, hang_guard
 
@@ -331,6 +332,14 @@ async def test_files_that_are_wrong_at_the_start_are_not_served(tmp_path: Path) 
 
     with pytest.raises(FilesError, match=r"shop.yaml:12:spec.service.port: "):
         await run_serve(settings(tmp_path, port=free_port()))
+
+
+@pytest.mark.parametrize("content", [case for case, _ in HOSTILE.values()], ids=HOSTILE)
+def test_a_hostile_file_is_told_and_not_served(content: str | bytes, tmp_path: Path) -> None:
+    data = content if isinstance(content, bytes) else content.encode()
+    (tmp_path / "hostile.yaml").write_bytes(data)
+    with pytest.raises(OperatorError):
+        read(settings(tmp_path))
 
 
 async def test_a_folder_without_any_object_is_not_served(tmp_path: Path) -> None:

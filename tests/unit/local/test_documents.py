@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.local import documents
+from mcp_operator.local import files
 from mcp_operator.local import yaml_values as yaml_module
-from mcp_operator.local.documents import Document, Loaded, files_of, load
+from mcp_operator.local.documents import Document, Loaded, load
+from mcp_operator.local.files import files_of
+from mcp_operator.local.yaml_values import yaml_values
 
 
 def read(tmp_path: Path, text: str, name: str = "file.yaml") -> Loaded:
@@ -81,6 +83,10 @@ def value_of(tmp_path: Path, text: str) -> Any:
         ("'80'", "80"),
         ("~", None),
         ("1.5", 1.5),
+        ("22:22", "22:22"),
+        ("-9223372036854775808", -(2**63)),
+        ("18446744073709551615", 2.0**64),
+        ("{a: &x 1, b: &x 2, c: *x}", {"a": 1, "b": 2, "c": 2}),
     ],
 )
 def test_values_are_read_as_kubernetes_reads_them(tmp_path: Path, text: str, value: Any) -> None:
@@ -98,6 +104,20 @@ def test_merge_keys_and_aliases_are_resolved(tmp_path: Path) -> None:
     }
 
 
+def test_the_first_of_several_merged_mappings_wins(tmp_path: Path) -> None:
+    text = "{a: &a {x: 1, y: 1}, b: &b {x: 2, z: 2}, c: {<<: [*a, *b], z: 3}, d: {<<: *b, <<: *a}}"
+
+    value = value_of(tmp_path, text)
+    assert value["c"] == {"x": 1, "y": 1, "z": 3}
+    assert value["d"] == {"x": 2, "y": 1, "z": 2}
+
+
+def test_a_document_takes_nothing_over_from_the_one_before() -> None:
+    names = list("abcdefgh") * 500
+    found = [value for value, _ in yaml_values("---\n".join(f"{name}: 1\n" for name in names))]
+    assert found == [{name: 1} for name in names]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -111,7 +131,7 @@ def test_merge_keys_and_aliases_are_resolved(tmp_path: Path) -> None:
         ),
         (
             "a: !secret b\n",
-            "file.yaml:1: is not YAML: could not determine a constructor for the tag '!secret'",
+            "file.yaml:1: the tag !secret has no form in JSON; write plain text",
         ),
     ],
 )
@@ -130,17 +150,19 @@ def test_a_forbidden_character_is_one_line_of_complaint(tmp_path: Path) -> None:
 def test_aliases_of_aliases_cannot_expand_without_bound(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(yaml_module, "MAX_NODES", 1000)
+    monkeypatch.setattr(yaml_module, "MAX_ALIASED", 1000)
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 8)}]" for n in range(1, 9)]
 
-    assert "expands to more than 1000 values" in complaint(read(tmp_path, "\n".join(lines)))
+    assert "aliases and merges expand to more than 1000 values" in complaint(
+        read(tmp_path, "\n".join(lines))
+    )
 
 
 def test_a_file_too_large_for_a_manifest_is_not_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "MAX_FILE_BYTES", 10)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 10)
     assert "larger than 10 bytes" in complaint(read(tmp_path, "kind: MCPTool\n"))
 
 

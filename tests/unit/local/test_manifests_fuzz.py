@@ -74,7 +74,7 @@ def _broken(dice: random.Random, document: Document) -> Document:
     for part in parents:
         target = target[part]
     target[last] = dice.choice(JUNK)
-    return Document(obj, document.file, document.lines)
+    return Document(obj, document.file, document.located)
 
 
 def _paths(value: Any, path: FieldPath = ()) -> list[FieldPath]:

@@ -48,10 +48,10 @@ def test_merge_keys_and_aliases_are_written_out() -> None:
 
 
 def test_a_key_that_is_a_number_becomes_text() -> None:
-    ((value, lines),) = yaml_values("responses:\n  200: {}\n", JsonLoader)
+    ((value, located),) = yaml_values("responses:\n  200: {}\n", JsonLoader)
 
     assert value == {"responses": {"200": {}}}
-    assert lines["responses", "200"] == 2
+    assert located.line_of(("responses", "200")) == 2
 
 
 def test_what_is_no_yaml_is_told_with_its_line() -> None:
