@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Mapping
 
 from mcp_operator.api.catalog import SecretKey
+from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls
-from mcp_operator.gateway.upstream.content import Answer
 from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.reading import UNLIMITED, StreamLimits
 from mcp_operator.gateway.upstream.secret_values import SecretUnavailable
 
 CANARY = b"canary-8c1f3a-secret"
@@ -24,7 +25,9 @@ class FakeUpstream:
         self.sent: list[tuple[Request, Tls, int]] = []
         self.cancelled = 0
 
-    async def send(self, request: Request, tls: Tls, max_bytes: int) -> Answer:
+    async def send(
+        self, request: Request, tls: Tls, max_bytes: int, stream: StreamLimits = UNLIMITED
+    ) -> Answer:
         self.sent.append((request, tls, max_bytes))
         if self.reply is None or request.host in self.hung:
             try:

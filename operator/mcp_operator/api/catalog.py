@@ -24,6 +24,9 @@ Style = Literal[
 DEFAULT_PATH: Final = "/mcp"
 """Where every server answers."""
 
+SHOWN_HEADERS: Final = ("Location", "Link", "Retry-After", "ETag", "X-Total-Count")
+"""What a model needs to go on: the id of what it made, the next page, when to try again."""
+
 
 class CatalogModel(BaseModel):
     """Frozen; camelCase on the wire; unknown fields ignored; validators built at first use."""
@@ -170,11 +173,18 @@ class ResponseMapping(CatalogModel):
     `json_path` picks a part of a JSON body before anything else. `structured` `Auto` adds
     `structuredContent` when the body is a JSON object or the tool has an output schema. A status
     matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
+    `headers` of the answer are shown beside its content. `follow_redirects` follows those that stay
+    on the Service. A stream is read to its `stream_max_events`th event and for
+    `stream_max_seconds` at most.
     """
 
     json_path: str = ""
     structured: Literal["Auto", "Always", "Never"] = "Auto"
     error_status: str = "4xx,5xx"
+    headers: tuple[str, ...] = SHOWN_HEADERS
+    follow_redirects: Literal["SameService", "Never"] = "SameService"
+    stream_max_events: int | None = None
+    stream_max_seconds: float | None = None
 
 
 class ToolEntry(CatalogModel):
@@ -189,6 +199,11 @@ class ToolEntry(CatalogModel):
     backend: Backend
     response: ResponseMapping = ResponseMapping()
     source: SourceRef
+
+    @property
+    def listed_output_schema(self) -> JsonObject | None:
+        """The output schema that clients see: they refuse results without the structure of one."""
+        return None if self.response.structured == "Never" else self.output_schema
 
 
 class PromptVariable(CatalogModel):

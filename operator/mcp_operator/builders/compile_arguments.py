@@ -48,7 +48,7 @@ def input_schema(definition: ToolDefinition) -> JsonObject:
     if body is not None and body.from_ is not None:
         types.setdefault(body.from_, {})
     if not types:
-        return {"type": "object"}
+        return {"type": "object", "properties": {}, "additionalProperties": False}
     schema: JsonObject = {"type": "object", "properties": types}
     return schema | ({"required": list(fillers.values())} if fillers else {})
 

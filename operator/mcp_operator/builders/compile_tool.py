@@ -16,6 +16,7 @@ from mcp_operator.builders.compile_http import (
     http_references,
     union,
 )
+from mcp_operator.builders.compile_response import compile_response
 from mcp_operator.builders.compiled import (
     Compiled,
     FaultError,
@@ -152,13 +153,7 @@ def _entry(
         output_schema=definition.output_schema,
         annotations=annotations.model_dump(by_alias=True, exclude_none=True) if annotations else {},
         backend=backend,
-        response=ResponseMapping(
-            json_path=response.json_path or "",
-            structured=response.structured,
-            error_status=response.error_status,
-        )
-        if response
-        else ResponseMapping(),
+        response=compile_response(response) if response else ResponseMapping(),
         source=SourceRef(kind="MCPTool", namespace=tool.namespace, name=tool.name),
     )
 

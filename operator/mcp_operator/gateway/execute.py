@@ -4,24 +4,77 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Literal
 
-from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
+from mcp_operator.api.catalog import (
+    Backend,
+    JsonObject,
+    ResourceEntry,
+    ResponseMapping,
+    ToolEntry,
+)
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream import content
+from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
-from mcp_operator.gateway.upstream.content import Answer
-from mcp_operator.gateway.upstream.mapping import MappingError, build_request
+from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
 from mcp_operator.gateway.upstream.outgoing import complete, tls_of
+from mcp_operator.gateway.upstream.reading import StreamLimits
+from mcp_operator.gateway.upstream.redirects import (
+    MAX_REDIRECTS,
+    REDIRECTS,
+    explain,
+    next_request,
+)
 from mcp_operator.gateway.upstream.secret_values import SecretSource, SecretUnavailable
 
 log = logging.getLogger(__name__)
 
 CREDENTIAL_REFUSED = frozenset({401, 403})
 """Statuses after which the Secrets of a call are read again before their next use."""
+
+MAX_MAPPED_AT_ONCE = 256 * 1024
+"""Bytes of an answer that are mapped on the event loop, within some 20 ms; more go to a thread."""
+
+STREAM_SHARE = 0.9
+"""Share of a call's time that a stream without an end may take before what came is the answer."""
+
+_RESOURCE = ResponseMapping()
+"""How the answers of a resource's backend are read."""
+
+
+async def _followed(
+    request: Request,
+    send: Callable[[Request], Awaitable[Answer]],
+    follow: Literal["SameService", "Never"],
+) -> Answer:
+    """Send a request and follow its redirects; of one that is left, say where it leads."""
+    answer, followed = await send(request), 0
+    while follow == "SameService" and followed < MAX_REDIRECTS:
+        target = next_request(request, answer)
+        if target is None:
+            break
+        request, followed = target, followed + 1
+        answer = await send(request)
+    if answer.status in REDIRECTS:
+        answer = replace(answer, problem=explain(request, answer, followed))
+    return answer
+
+
+def _stream_limits(response: ResponseMapping, deadline: float) -> StreamLimits:
+    """Return where to stop reading a stream: in time to give what came of an endless one."""
+    left = deadline - asyncio.get_running_loop().time()
+    given = response.stream_max_seconds
+    return StreamLimits(
+        max_events=response.stream_max_events,
+        max_seconds=max(0.0, min(given or left, left * STREAM_SHARE)),
+        any_type=response.stream_max_events is not None or given is not None,
+    )
 
 
 class _FailedError(OperatorError):
@@ -63,13 +116,26 @@ class HttpExecutor:
         The caller has checked the arguments against the input schema.
         """
         try:
-            answer = await self._exchange(tool.name, tool.backend, arguments, call)
+            answer = await self._exchange(
+                tool.name, tool.backend, arguments, call, response=tool.response
+            )
         except (MappingError, _FailedError) as error:
             return content.error_result(str(error))
+        if len(answer.body) <= MAX_MAPPED_AT_ONCE:
+            return self._mapped(tool, answer)
+        return await asyncio.to_thread(self._mapped, tool, answer)
+
+    def _mapped(self, tool: ToolEntry, answer: Answer) -> ToolResult:
         table = self._current.table
 
         def output_errors(value: object) -> list[str]:
-            return table.output_errors(tool.name, value) if table else []
+            problems = table.output_errors(tool.name, value) if table else []
+            if problems:
+                log.warning(
+                    "An answer breaks the outputSchema of its tool",
+                    extra={"entry": tool.name, "status": answer.status, "error": problems[0]},
+                )
+            return problems
 
         return content.tool_result(tool, answer, output_errors)
 
@@ -99,7 +165,13 @@ class HttpExecutor:
         return content.fixed_contents(uri, entry.mime_type, text=entry.text, blob=entry.blob)
 
     async def _exchange(
-        self, name: str, backend: Backend, arguments: JsonObject, call: Call
+        self,
+        name: str,
+        backend: Backend,
+        arguments: JsonObject,
+        call: Call,
+        *,
+        response: ResponseMapping = _RESOURCE,
     ) -> Answer:
         """Build, send and read, within the deadline and the backend's bulkhead.
 
@@ -119,7 +191,12 @@ class HttpExecutor:
                 request, used = await complete(request, backend, call, self._secrets)
                 tls = await tls_of(backend, self._secrets)
                 limit = backend.max_response_bytes or server.max_response_bytes
-                answer = await self._upstream.send(request, tls, limit)
+
+                async def send(request: Request) -> Answer:
+                    stream = _stream_limits(response, deadline)
+                    return await self._upstream.send(request, tls, limit, stream)
+
+                answer = await _followed(request, send, response.follow_redirects)
         except (TimeoutError, UpstreamError, BusyError, SecretUnavailable) as error:
             raise self._failure(name, backend, error) from error
         if answer.status in CREDENTIAL_REFUSED:

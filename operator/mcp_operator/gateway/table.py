@@ -190,7 +190,7 @@ def _listed_tool(tool: ToolEntry) -> tuple[Any, ...]:
         tool.title,
         tool.description,
         tool.input_schema,
-        tool.output_schema,
+        tool.listed_output_schema,
         tool.annotations,
     )
 

@@ -8,9 +8,10 @@ from support.negatives.case import Negative
 from support.negatives.pods import PODS
 from support.negatives.prompts import PROMPTS
 from support.negatives.resources import RESOURCES
+from support.negatives.responses import RESPONSES
 from support.negatives.servers import SERVERS
 from support.negatives.tools import TOOLS
 
-NEGATIVES = (*SERVERS, *PODS, *TOOLS, *PROMPTS, *RESOURCES)
+NEGATIVES = (*SERVERS, *PODS, *TOOLS, *RESPONSES, *PROMPTS, *RESOURCES)
 
 __all__ = ["NEGATIVES", "Negative"]

@@ -26,7 +26,11 @@ def test_the_shortest_tool_posts_to_the_root_of_its_service() -> None:
     [only] = compiled.entries
     assert isinstance(only, ToolEntry)
     assert (only.name, only.description, only.title) == ("search", "Find orders.", "")
-    assert only.input_schema == {"type": "object"}
+    assert only.input_schema == {
+        "type": "object",
+        "properties": {},
+        "additionalProperties": False,
+    }
     assert only.output_schema is None
     assert only.annotations == {}
     assert only.response == ResponseMapping()

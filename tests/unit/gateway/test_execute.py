@@ -11,8 +11,8 @@ from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey, To
 from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import HttpUpstream, Tls, UpstreamError
-from mcp_operator.gateway.upstream.content import Answer
 from support.entries import argument, backend, catalog, resource, tool
 from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, Reply
 from support.hostile_backend import hostile_backend
@@ -120,12 +120,11 @@ async def test_a_client_that_leaves_cancels_the_call_to_the_backend() -> None:
     [
         ("/gigabyte", 600, "larger than 1048576 bytes"),
         ("/bad-json", 600, "not the JSON"),
-        ("/redirect", 600, "302 Found: redirects are not followed"),
+        ("/redirect", 600, "302 Found, a redirect to http://169.254.169.254/latest, which is not"),
         ("/stall", 0.3, "did not answer in time"),
-        ("/drip", 0.3, "did not answer in time"),
         ("/hang-up", 600, "closed the connection"),
         ("/not-http", 600, "not valid HTTP"),
-        ("/gzip", 600, "compressed its answer"),
+        ("/gzip", 600, "cannot be decompressed"),
     ],
 )
 async def test_a_hostile_backend_is_an_error_that_says_what_it_did(
@@ -338,7 +337,9 @@ async def test_an_output_schema_is_held_to() -> None:
 async def test_a_template_is_read_from_its_backend() -> None:
     upstream = FakeUpstream(ok(b"hello", "text/markdown"))
     entry = resource(
-        uri_template="docs://{id}", backend=backend("/docs/{id}", argument("id", "path"))
+        uri_template="docs://{id}",
+        mime_type="",
+        backend=backend("/docs/{id}", argument("id", "path")),
     )
     contents = await executor(upstream).read_resource(entry, "docs://7", {"id": "7"}, Call())
     assert contents == ({"uri": "docs://7", "mimeType": "text/markdown", "text": "hello"},)

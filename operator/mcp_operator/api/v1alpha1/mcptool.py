@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.base import ApiModel, list_map, rule, validated
 from mcp_operator.api.v1alpha1.backend import ServiceRef
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
@@ -20,27 +20,10 @@ from mcp_operator.api.v1alpha1.common import (
     Title,
 )
 from mcp_operator.api.v1alpha1.request import ToolRequest
+from mcp_operator.api.v1alpha1.response import ToolResponse
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"]
 JsonSchema = dict[str, Any]
-
-ErrorStatus = Annotated[
-    str,
-    matching(
-        r"^([1-5]([0-9]{2}|xx))(,[1-5]([0-9]{2}|xx))*$",
-        "list HTTP statuses or classes with commas, such as 4xx,5xx,302",
-        max_length=128,
-    ),
-]
-JsonPath = Annotated[
-    str,
-    matching(
-        r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]{1,6}\]|\['[^'\\]{1,128}'\])*$",
-        "write a path of names and indexes from the root $, such as $.items[0].name",
-        max_length=512,
-    ),
-]
-"""A singular query of RFC 9535: names and indexes, no wildcard, filter or slice."""
 
 
 class ToolAnnotations(ApiModel):
@@ -66,20 +49,6 @@ class ToolAnnotations(ApiModel):
     """Calling twice with the same arguments does no more than calling once."""
     open_world_hint: bool | None = None
     """The tool reaches beyond what the server knows of, such as the Internet."""
-
-
-class ToolResponse(ApiModel):
-    """How an HTTP answer becomes the result of the call."""
-
-    json_path: JsonPath | None = None
-    """Part of a JSON body to return, such as $.items[0].name; all of it when left out."""
-    structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
-    """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
-    an outputSchema. Auto when left out."""
-    max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
-    """Largest answer in bytes; the server's maxResponseBytes when left out."""
-    error_status: ErrorStatus = Field(default_factory=lambda: "4xx,5xx")
-    """HTTP statuses that make the result an error for the model to read; 4xx,5xx when left out."""
 
 
 class ToolDefinition(ApiModel):

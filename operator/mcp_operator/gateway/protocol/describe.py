@@ -15,10 +15,16 @@ _DIALECT_KEYWORDS: Final = ("$schema", "$defs", "definitions")
 
 
 def tool(entry: ToolEntry, era: Era) -> JsonObject:
-    """Describe a tool; the input schema goes out as it was written."""
+    """Describe a tool; the input schema goes out as it was written.
+
+    But for `properties`, which OpenAI's API misses in a schema of no arguments; clients that pass
+    schemas on unchanged would lose every tool of the server by it.
+    """
     described = _named(entry)
     described["inputSchema"] = entry.input_schema
-    output = entry.output_schema
+    if "properties" not in entry.input_schema:
+        described["inputSchema"] = entry.input_schema | {"properties": {}}
+    output = entry.listed_output_schema
     if output is not None and era is Era.LEGACY and is_wrapped(output):
         output = _wrap(output)
     if output is not None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway import exact
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.message import JSON, HttpResponse
 
@@ -113,7 +114,7 @@ def _invalid(message: str) -> RpcError:
 
 def encode(value: Any) -> bytes:
     """Encode a value as compact JSON in UTF-8."""
-    return to_json(value, inf_nan_mode="null")
+    return exact.encode(value)
 
 
 def result(request_id: RequestId, body: bytes) -> bytes:

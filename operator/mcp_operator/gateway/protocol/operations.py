@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
-from mcp_operator.gateway import prompts
+from mcp_operator.gateway import exact, prompts
 from mcp_operator.gateway.contract import MISSING, Call, Executor, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.protocol import describe, spec
 from mcp_operator.gateway.protocol.envelope import check_parameters
@@ -183,9 +183,9 @@ def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
 def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:
     answer: JsonObject = {"content": list(result.content)}
     if result.structured is not MISSING:
-        answer["structuredContent"] = result.structured
-        if era is Era.LEGACY and _is_wrapped(tool, result.structured):
-            answer["structuredContent"] = {describe.WRAPPED: result.structured}
+        structured = exact.unfolded(result.structured)
+        wrapped = era is Era.LEGACY and _is_wrapped(tool, result.structured)
+        answer["structuredContent"] = {describe.WRAPPED: structured} if wrapped else structured
     if result.is_error:
         answer["isError"] = True
     return answer

@@ -1,7 +1,7 @@
 """The HTTP client to backends: one pooled session that follows nothing and trusts nothing.
 
-No redirects, no cookies, no proxies or credentials from the environment, no decompression, and no
-more of an answer is held than its limit. Deadlines are the caller's: cancelling `send` closes the
+No redirects, no cookies, no proxies or credentials from the environment, and no more of an answer
+is held than its limit. Deadlines are the caller's: cancelling `send` closes the
 connection.
 """
 
@@ -28,8 +28,14 @@ from mcp_operator.gateway.upstream.addresses import (
     Overrides,
     check_address,
 )
-from mcp_operator.gateway.upstream.content import Answer
+from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.reading import (
+    UNLIMITED,
+    StreamLimits,
+    TooLargeError,
+    read_answer,
+)
 
 CONNECT_TIMEOUT = 5.0
 """Seconds for the TCP connection: in a cluster it takes milliseconds or never happens."""
@@ -43,6 +49,11 @@ DNS_TTL = 10.0
 
 MAX_TLS_CONTEXTS = 256
 """TLS contexts kept; one is made per distinct CA."""
+
+_NARROW = (
+    "Ask for less, by a filter, a page or a limit among the arguments, if there is one; else who"
+    " wrote the tool has to raise response.maxBytes."
+)
 
 Reason = Literal["connect", "tls", "protocol", "too_large", "forbidden"]
 
@@ -79,8 +90,10 @@ class Tls:
 class Upstream(Protocol):
     """Sends one request and reads one whole answer."""
 
-    async def send(self, request: Request, tls: Tls, max_bytes: int) -> Answer:
-        """Exchange a request for an answer of at most `max_bytes`.
+    async def send(
+        self, request: Request, tls: Tls, max_bytes: int, stream: StreamLimits = UNLIMITED
+    ) -> Answer:
+        """Exchange a request for an answer of at most `max_bytes`, of a stream for its beginning.
 
         Raises:
             UpstreamError: There was no answer, or not one that can be used.
@@ -139,8 +152,10 @@ class HttpUpstream:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def send(self, request: Request, tls: Tls, max_bytes: int) -> Answer:
-        """Exchange a request for an answer of at most `max_bytes`.
+    async def send(
+        self, request: Request, tls: Tls, max_bytes: int, stream: StreamLimits = UNLIMITED
+    ) -> Answer:
+        """Exchange a request for an answer of at most `max_bytes`, of a stream for its beginning.
 
         Raises:
             UpstreamError: There was no answer, or not one that can be used.
@@ -149,7 +164,11 @@ class HttpUpstream:
             options = await self._options(request, tls)
             url = self._url(request)
             async with self._session.request(request.method, url, **options) as response:
-                return await _read(response, max_bytes)
+                if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
+                    raise UpstreamError("protocol", "The backend switched to another protocol.")
+                return await read_answer(response, max_bytes, stream)
+        except TooLargeError as error:
+            raise UpstreamError("too_large", f"{error} {_NARROW}") from error
         except (aiohttp.ClientError, OSError) as error:
             raise _explained(error, self._tried(request)) from error
 
@@ -207,24 +226,6 @@ def _make_context(tls: Tls) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-async def _read(response: aiohttp.ClientResponse, max_bytes: int) -> Answer:
-    """Read the body piece by piece and give up as soon as it is too large."""
-    if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
-        raise UpstreamError("protocol", "The backend switched to another protocol.")
-    if response.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
-        raise UpstreamError("protocol", "The backend compressed its answer without being asked to.")
-    body = bytearray()
-    if (response.content_length or 0) <= max_bytes:
-        async for piece in response.content.iter_any():
-            body += piece
-            if len(body) > max_bytes:
-                break
-        else:
-            return Answer(response.status, response.headers.get("Content-Type", ""), bytes(body))
-    response.close()
-    raise UpstreamError("too_large", f"The backend's answer is larger than {max_bytes} bytes.")
 
 
 def _authority(host: str, port: int) -> str:

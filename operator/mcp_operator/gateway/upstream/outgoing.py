@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from mcp_operator.api.catalog import Backend, Credentials, SecretKey
 from mcp_operator.api.places import FRAMING
 from mcp_operator.gateway.contract import Call
+from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls
-from mcp_operator.gateway.upstream.content import Answer
 from mcp_operator.gateway.upstream.mapping import Request, check_header
 from mcp_operator.gateway.upstream.secret_values import SecretSource
 from mcp_operator.gateway.upstream.styles import quoted
@@ -44,11 +44,14 @@ class UsedSecrets:
 
     def redact(self, answer: Answer) -> Answer:
         """Remove the values from an answer that echoes them."""
-        body = answer.body
+        body, problem, headers = answer.body, answer.problem, answer.headers
         for value in sorted(self.values, key=len, reverse=True):
             if len(value) >= MIN_REDACTED_LENGTH:
                 body = body.replace(value, REDACTED)
-        return replace(answer, body=body)
+                text, mark = value.decode(errors="replace"), REDACTED.decode()
+                problem = problem.replace(text, mark)
+                headers = tuple((name, sent.replace(text, mark)) for name, sent in headers)
+        return replace(answer, body=body, problem=problem, headers=headers)
 
 
 async def complete(

@@ -60,7 +60,8 @@ async def test_a_session_lists_calls_and_pings() -> None:
     called = await server.result(legacy("tools/call", {"name": "add"}, mcp_session_id=session))
     pinged = await server.result(legacy("ping", mcp_session_id=session))
 
-    assert listed == {"tools": [{"name": "add", "inputSchema": {"type": "object"}}]}
+    schema = {"type": "object", "properties": {}}
+    assert listed == {"tools": [{"name": "add", "inputSchema": schema}]}
     assert called == {"content": [{"type": "text", "text": "add"}]}
     assert pinged == {}
     assert ("tools/call", "legacy", "ok") in server.observer.requests

@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 
 from mcp_operator.api.catalog import ResponseMapping
 from mcp_operator.gateway.contract import MISSING, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.upstream.answer import MAX_ERROR_TEXT, Answer
 from mcp_operator.gateway.upstream.content import (
-    MAX_ERROR_TEXT,
-    Answer,
     fixed_contents,
     is_error_status,
     resource_contents,
     tool_result,
 )
-from support.entries import tool
+from support.entries import backend, tool
 
 PNG = b"\x89PNG\r\n\x1a\n\x00\xff"
 
@@ -90,13 +89,11 @@ def test_a_json_path_that_finds_nothing_is_an_error(path: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
         b'{"a":',
         b"NaN",
         b'{"a": Infinity}',
         b"\xff\xfe\xff",
         b"[" * 100_000,
-        b"9" * 10_000,
         b'"\\ud800"',
         b"<html>",
     ],
@@ -113,6 +110,8 @@ def test_a_result_that_breaks_the_output_schema_is_an_error() -> None:
     )
     assert result.is_error
     assert "outputSchema: a: bad" in text_of(result)
+    assert text_of(result).startswith("The backend answered 200 OK: the call was made")
+    assert text_of(result).endswith('The answer: {"a":1}')
     assert result.structured is MISSING
 
 
@@ -131,7 +130,6 @@ def test_text_where_json_was_promised_is_an_error() -> None:
         ("text/html; charset=ISO-8859-1", b"gr\xfc\xdfe", "grüße"),
         ("text/plain; charset=base64", b"abc", "abc"),
         ("text/plain; charset=utf-99", b"abc", "abc"),
-        ("text/plain", b"a\xffb", "a\ufffdb"),
         ("application/xml", b"<a/>", "<a/>"),
         ("application/rss+xml", b"<a/>", "<a/>"),
         ("application/yaml", b"a: 1", "a: 1"),
@@ -140,6 +138,142 @@ def test_text_where_json_was_promised_is_an_error() -> None:
 )
 def test_text_becomes_a_text_block(content_type: str, body: bytes, expected: str) -> None:
     assert text_of(map_answer(body, content_type)) == expected
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "text/html; charset=utf-8", ""])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"output_schema": {"type": "object"}},
+        {"response": {"structured": "Always"}},
+        {"response": {"json_path": "$"}},
+    ],
+)
+def test_json_under_another_name_is_found_where_json_is_asked_for(
+    content_type: str, asked: dict[str, Any]
+) -> None:
+    assert map_answer(b'{"id":4711}', content_type, **asked).structured == {"id": 4711}
+
+
+def test_lines_of_json_are_a_list_where_json_is_asked_for_and_text_else() -> None:
+    lines = b'{"a":1}\n{"a":2}\n'
+    asked = map_answer(lines, "application/x-ndjson", response={"json_path": "$[1].a"})
+    assert text_of(asked) == "2"
+    assert text_of(map_answer(lines, "application/x-ndjson")) == lines.decode()
+
+
+def test_numbers_reach_a_model_as_the_backend_wrote_them() -> None:
+    body = b'{"a":1.10,"b":1e400,"c":123456789012345678901234567890}'
+    assert text_of(map_answer(body, "application/json")) == body.decode()
+    assert text_of(map_answer(body, "application/json", response={"json_path": "$.b"})) == "1e400"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "expected"),
+    [
+        ("text/plain; charset=GBK", "东京".encode("gbk"), "东京"),
+        ("text/plain; charset='gb18030'", "东京".encode("gb18030"), "东京"),
+        ('text/html; charset="Shift_JIS"', "在庫".encode("shift_jis"), "在庫"),
+        ("text/csv; charset=x-sjis", "在庫".encode("shift_jis"), "在庫"),
+        ("text/plain; charset=cp1252", b"5 \x80", "5 €"),
+        ("text/plain; charset=utf-16", "a€".encode("utf-16"), "a€"),
+        ("text/plain", b"\xef\xbb\xbfa", "a"),
+        ("application/json;charset=ISO-8859-1", b'"M\xfcller"', "Müller"),
+        ("application/json", '"€"'.encode("utf-16"), "€"),
+        (
+            "text/xml",
+            '<?xml version="1.0" encoding="latin1"?>ü'.encode("latin1"),
+            '<?xml version="1.0" encoding="latin1"?>ü',
+        ),
+        ("text/html", b'<meta charset="koi8-r">\xf0', '<meta charset="koi8-r">П'),
+        ("application/x-ndjson", b'{"a":1}', '{"a":1}'),
+        ("text/event-stream", b"data: 1\n\n", "data: 1\n\n"),
+        ("application/openmetrics-text; version=1.0.0", b"a 1\n# EOF", "a 1\n# EOF"),
+        ("application/vnd.acme.thing", "grüße".encode(), "grüße"),
+        ("application/octet-stream", b"# Read me", "# Read me"),
+        ("image/svg+xml", b"<svg/>", "<svg/>"),
+        ("image/png", b"<html>login</html>", "<html>login</html>"),
+    ],
+)
+def test_text_is_read_in_the_charset_that_it_is_in(
+    content_type: str, body: bytes, expected: str
+) -> None:
+    assert text_of(map_answer(body, content_type)) == expected
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/plain", b"a\xffb"),
+        ("text/plain; charset=utf-8", b"a\xffb"),
+        ("application/vnd.acme.thing", b"a\x00b"),
+        ("application/pdf", b"%PDF-1.4"),
+        ("image/tiff", b"II*\x00"),
+        ("image/x-icon", b"\x00\x00\x01\x00"),
+        ("image/png", b"\x00\x01"),
+        ("video/mp4", b"ftyp"),
+    ],
+)
+def test_what_no_model_can_read_is_a_resource_with_a_line_before_it(
+    content_type: str, body: bytes
+) -> None:
+    line, block = map_answer(body, content_type).content
+    assert f"{len(body)} bytes" in line["text"]
+    assert content_type.partition(";")[0] in line["text"]
+    assert base64.b64decode(block["resource"]["blob"]) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "mime_type"),
+    [
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
+        (b"GIF89a", "image/gif"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp"),
+        (PNG, "image/png"),
+    ],
+)
+def test_an_image_is_of_the_type_that_its_bytes_are(body: bytes, mime_type: str) -> None:
+    (block,) = map_answer(body, "image/jpg").content
+    assert (block["type"], block["mimeType"]) == ("image", mime_type)
+
+
+@pytest.mark.parametrize(
+    ("named", "shown"), [((), False), (("If-None-Match",), True), (("if-modified-since",), True)]
+)
+def test_not_modified_is_an_answer_to_a_condition_alone(
+    named: tuple[str, ...], shown: object
+) -> None:
+    asking = backend(forward_headers=named)
+    assert map_answer(b"", status=304, to=asking).is_error is not shown
+
+
+def test_headers_that_a_model_needs_are_shown_and_cleaned() -> None:
+    headers = (
+        ("link", '</p?c=2>; rel="next"'),
+        ("set-cookie", "a=b"),
+        ("link", '</p>; rel="first"'),
+        ("x-total-count", "13\u202e42\udcff"),
+    )
+    answer = Answer(200, "application/json", b"[]", headers)
+    content = tool_result(tool(), answer, lambda _: []).content
+    assert content[1]["text"] == (
+        'Headers of the answer:\nLink: </p?c=2>; rel="next", </p>; rel="first"\nX-Total-Count: 1342'
+    )
+    silent = tool(response=ResponseMapping(headers=()))
+    assert len(tool_result(silent, answer, lambda _: []).content) == 1
+
+
+def test_an_error_shows_when_to_try_again() -> None:
+    answer = Answer(429, "text/plain", b"slow down", (("retry-after", "17"),))
+    result = tool_result(tool(), answer, lambda _: [])
+    assert result.is_error
+    assert result.content[1]["text"].endswith("Retry-After: 17")
+
+
+def test_a_cut_answer_says_so() -> None:
+    answer = Answer(200, "text/event-stream", b"data: 1\n\n", cut="after 1 events (maxEvents)")
+    note = tool_result(tool(), answer, lambda _: []).content[1]["text"]
+    assert "reading ended after 1 events" in note
 
 
 @pytest.mark.parametrize(("content_type", "kind"), [("image/png", "image"), ("audio/wav", "audio")])
@@ -155,17 +289,27 @@ def test_pictures_and_sound_become_their_blocks(content_type: str, kind: str) ->
     [("application/pdf", "application/pdf"), ("", "application/octet-stream")],
 )
 def test_other_bytes_become_an_embedded_resource(content_type: str, mime_type: str) -> None:
-    (block,) = map_answer(PNG, content_type, name="get/pdf").content
+    line, block = map_answer(PNG, content_type, name="get/pdf").content
+    assert line["text"] == f"The backend answered 200 OK with {mime_type}, 10 bytes, as a resource:"
     assert block["type"] == "resource"
     assert block["resource"]["uri"] == "tool://get%2Fpdf/result"
     assert block["resource"]["mimeType"] == mime_type
     assert base64.b64decode(block["resource"]["blob"]) == PNG
 
 
-def test_an_empty_answer_says_so() -> None:
-    result = map_answer(b"", status=204)
-    assert text_of(result) == "The backend answered 204 No Content without content."
-    assert not result.is_error
+@pytest.mark.parametrize("content_type", ["", "application/json", "image/png", "audio/wav"])
+@pytest.mark.parametrize("body", [b"", b"\r\n"])
+def test_a_success_without_content_is_one_whatever_its_type(content_type: str, body: bytes) -> None:
+    for response in ({}, {"json_path": "$.a"}, {"structured": "Always"}):
+        result = map_answer(body, content_type, status=204, response=response)
+        assert text_of(result) == "The backend answered 204 No Content without content."
+        assert not result.is_error
+
+
+def test_nothing_where_structure_is_promised_says_that_the_call_succeeded() -> None:
+    result = map_answer(b"", "application/json", status=204, output_schema={"type": "object"})
+    assert result.is_error  # or clients would refuse it for the lack of structured content
+    assert "the call succeeded and returned nothing, so do not repeat it" in text_of(result)
 
 
 @pytest.mark.parametrize(
@@ -192,11 +336,11 @@ def test_an_unknown_status_has_no_phrase() -> None:
     assert text_of(map_answer(PNG, "image/png", status=599)) == "The backend answered 599."
 
 
-@pytest.mark.parametrize("status", [300, 302, 304, 308, 399])
+@pytest.mark.parametrize("status", [301, 302, 308])
 def test_a_redirect_is_an_error_whatever_the_mapping_says(status: int) -> None:
     result = map_answer(b"moved", "text/plain", status=status, response={"error_status": "5xx"})
     assert result.is_error
-    assert "redirects are not followed" in text_of(result)
+    assert "a redirect that does not say where to" in text_of(result)
 
 
 def test_an_errors_text_is_short_and_shows_what_it_holds() -> None:
@@ -209,10 +353,14 @@ def test_an_errors_text_is_short_and_shows_what_it_holds() -> None:
     assert long.endswith("…")
 
 
-def test_a_resource_takes_the_backends_type_or_its_own() -> None:
-    assert resource_contents(
-        Answer(200, "text/csv; charset=utf-8", b"a,b"), "x:1", "text/plain"
-    ) == ({"uri": "x:1", "mimeType": "text/csv", "text": "a,b"},)
+def test_a_resource_takes_its_own_type_or_the_backends() -> None:
+    csv = Answer(200, "text/csv; charset=utf-8", b"a,b")
+    assert resource_contents(csv, "x:1", "text/plain") == (
+        {"uri": "x:1", "mimeType": "text/plain", "text": "a,b"},
+    )
+    assert resource_contents(csv, "x:1", "") == (
+        {"uri": "x:1", "mimeType": "text/csv", "text": "a,b"},
+    )
     assert resource_contents(Answer(200, "", PNG), "x:1", "image/png") == (
         {"uri": "x:1", "mimeType": "image/png", "blob": base64.b64encode(PNG).decode()},
     )

@@ -1,0 +1,83 @@
+"""How an HTTP answer becomes the result of a tool's call."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import LIST_SET, ApiModel, matching, rule, validated
+from mcp_operator.api.catalog import SHOWN_HEADERS
+from mcp_operator.api.v1alpha1.common import HEADER_FIELD, Duration
+
+ErrorStatus = Annotated[
+    str,
+    matching(
+        r"^([1-5]([0-9]{2}|xx))(,[1-5]([0-9]{2}|xx))*$",
+        "list HTTP statuses or classes with commas, such as 4xx,5xx,302",
+        max_length=128,
+    ),
+]
+JsonPath = Annotated[
+    str,
+    matching(
+        r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]{1,6}\]|\['[^'\\]{1,128}'\])*$",
+        "write a path of names and indexes from the root $, such as $.items[0].name",
+        max_length=512,
+    ),
+]
+"""A singular query of RFC 9535: names and indexes, no wildcard, filter or slice."""
+
+ShownHeader = Annotated[
+    str,
+    matching(
+        HEADER_FIELD,
+        "write the name of an HTTP header, such as X-Request-Id",
+        rule(
+            "!self.matches('^(?i:authorization|proxy-authorization|set-cookie2?"
+            "|(proxy-)?authentication-info)$')",
+            "this header carries credentials, which no model may read; name another header",
+        ),
+        max_length=128,
+    ),
+]
+
+
+class ToolStream(ApiModel):
+    """Where reading an answer ends that may have no end; what came until then is the result.
+
+    Without it, streams of events and of JSON lines end shortly before the call's time does.
+    """
+
+    model_config = validated(
+        rule("has(self.maxEvents) || has(self.maxDuration)", "set maxEvents, maxDuration or both")
+    )
+
+    max_events: Annotated[int, Field(ge=1, le=100000)] | None = None
+    """Events of text/event-stream, or lines of anything else; any number when left out."""
+    max_duration: Duration | None = None
+    """Time for reading, such as 5s; until shortly before the timeout when left out."""
+
+
+class ToolResponse(ApiModel):
+    """How an HTTP answer becomes the result of the call."""
+
+    json_path: JsonPath | None = None
+    """Part of a JSON body to return, such as $.items[0].name; all of it when left out."""
+    structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
+    """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
+    an outputSchema. Auto when left out."""
+    max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
+    """Largest answer in bytes; the server's maxResponseBytes when left out."""
+    error_status: ErrorStatus = Field(default_factory=lambda: "4xx,5xx")
+    """HTTP statuses that make the result an error for the model to read; 4xx,5xx when left out."""
+    headers: tuple[ShownHeader, ...] = Field(
+        default_factory=lambda: SHOWN_HEADERS, max_length=32, json_schema_extra=LIST_SET
+    )
+    """Headers of the answer that are shown beside its content; Location, Link, Retry-After, ETag
+    and X-Total-Count when left out."""
+    follow_redirects: Literal["SameService", "Never"] = Field(default_factory=lambda: "SameService")
+    """Which redirects of GET and HEAD are followed: those to the scheme, host and port of the call,
+    five at most, or none. SameService when left out."""
+    stream: ToolStream | None = None
+    """Where reading an answer without an end stops."""

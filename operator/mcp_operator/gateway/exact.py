@@ -1,0 +1,157 @@
+"""JSON whose numbers leave as they came: `1.10`, `1e400` and integers of any length.
+
+Python reads `1.10` as the float 1.1 and `1e400` as infinity, which has no JSON form. A number that
+a float would write differently therefore keeps its text, and is still a float to whatever computes
+with it.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable
+from decimal import Decimal
+from math import isfinite
+from typing import Any, Final, NoReturn
+
+from pydantic_core import to_json
+
+MAX_INTEGER_DIGITS: Final = 4000
+"""Longer integers keep their text: Python refuses to convert more than 4300 digits."""
+
+MAX_EXPONENT: Final = 1000
+"""Beyond it a schema sees infinity or zero: as an exact number, 1e999999999 takes 400 MB."""
+
+_MARK: Final = secrets.token_hex(16).encode()
+"""Surrounds a number's text until its quotation marks are dropped. Nobody outside of this process
+knows it, so that no string of a backend passes for a number."""
+
+
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+
+
+class WrittenNumber(float):
+    """A number with the text that it was written as."""
+
+    __slots__ = ("text",)
+
+    text: str
+
+    @classmethod
+    def of(cls, text: str) -> WrittenNumber:
+        """Read a number; infinite or zero where it is too large or small for a float."""
+        number = cls(text)
+        number.text = text
+        return number
+
+
+class _Raw:
+    """A number's text, where the JSON encoder asks what to do."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def loads(text: str) -> Any:
+    """Parse JSON as RFC 8259 has it.
+
+    Raises:
+        ValueError: It is none, or holds NaN, an infinity or half of a surrogate pair.
+        RecursionError: It is nested too deep.
+    """
+    value = json.loads(
+        text, parse_float=_fraction, parse_int=_integer, parse_constant=_refuse_constant
+    )
+    if "\\u" in text:
+        dumps(value)  # an escaped half surrogate has no UTF-8 form
+    return value
+
+
+def dumps(value: Any) -> bytes:
+    """Encode a value as compact JSON in UTF-8, its numbers as they were written.
+
+    Raises:
+        ValueError: It holds NaN, an infinity that came of a computation, or half a surrogate pair,
+            or is nested deeper than some 250 levels.
+        RecursionError: It is nested even deeper.
+    """
+    nested = [[[[unfolded(value)]]]]  # as deep as it stands in a response, for the depth is bounded
+    return encode(nested)[4:-4]
+
+
+def encode(value: Any) -> bytes:
+    """Encode what `unfolded` gave, and all that has a JSON form by itself."""
+    encoded = to_json(value, inf_nan_mode="null", fallback=_quoted)
+    if _MARK in encoded:
+        encoded = encoded.replace(b'"' + _MARK, b"").replace(_MARK + b'"', b"")
+    return encoded
+
+
+def for_schema(value: Any) -> Any:
+    """Return a value with numbers of the types that the JSON Schema validator takes."""
+    return _replaced(value, _decimal)
+
+
+def _fraction(text: str) -> float:
+    number = float(text)
+    plain = repr(number) == text and "e" not in text  # other encoders write exponents differently
+    return number if plain else WrittenNumber.of(text)
+
+
+def _integer(text: str) -> int | float:
+    if len(text) > MAX_INTEGER_DIGITS or text == "-0":
+        return WrittenNumber.of(text)
+    return int(text)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")  # RFC 8259 section 6
+
+
+def unfolded(value: Any) -> Any:
+    """Return a value with its numbers as `encode` writes them: in the form that they came in.
+
+    Raises:
+        ValueError: A computed number is infinite or none.
+    """
+    return _replaced(value, lambda number: _Raw(number.text))
+
+
+def _quoted(raw: Any) -> str:
+    if not isinstance(raw, _Raw):
+        raise TypeError(f"{type(raw).__name__} has no JSON form")
+    return f"{_MARK.decode()}{raw.text}{_MARK.decode()}"
+
+
+def _decimal(number: WrittenNumber) -> Any:
+    try:
+        exact = Decimal(number.text)
+    except ArithmeticError:
+        return float(number)
+    return exact if abs(exact.adjusted()) <= MAX_EXPONENT else float(number)
+
+
+def _replaced(value: Any, replace: Callable[[WrittenNumber], Any]) -> Any:
+    """Copy the containers of a value around each written number; keep all others."""
+    kind = type(value)
+    if kind is WrittenNumber:
+        return replace(value)
+    if kind is float and not isfinite(value):
+        raise ValueError("a computed number is infinite, which has no JSON form")
+    if kind is dict:
+        changed = {
+            key: new
+            for key, old in value.items()
+            if type(old) not in _PLAIN and (new := _replaced(old, replace)) is not old
+        }
+        return value | changed if changed else value
+    if kind is list:
+        changed = {
+            index: new
+            for index, old in enumerate(value)
+            if type(old) not in _PLAIN and (new := _replaced(old, replace)) is not old
+        }
+        return [changed.get(index, old) for index, old in enumerate(value)] if changed else value
+    return value

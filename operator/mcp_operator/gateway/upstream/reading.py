@@ -1,0 +1,149 @@
+"""Reading one answer: whole, or as much of a stream as was asked for; never beyond its limit."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+
+from mcp_operator.gateway.upstream.answer import Answer, status_line
+from mcp_operator.gateway.upstream.compression import CompressionError, decompress
+from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES
+
+EVENT_STREAM: Final = "text/event-stream"
+
+_EVENT_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")  # HTML standard, server-sent events
+_LINE_END: Final = re.compile(rb"\r\n|\n|\r")
+_DATA_LINE: Final = re.compile(rb"(?:^|[\r\n])data")
+"""What an event has and a comment that only keeps the connection open has not."""
+
+
+class TooLargeError(Exception):
+    """An answer is larger than its limit, and its beginning is of no use."""
+
+    def __init__(self, status: int, max_bytes: int) -> None:
+        line = status_line(Answer(status, "", b""))
+        super().__init__(f"{line}, but its answer is larger than {max_bytes} bytes.")
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """Where to stop reading a stream.
+
+    Attributes:
+        max_events: Events, or lines of what is no event stream; None for any number.
+        max_seconds: Time from the first byte of the head on; None for no end.
+        any_type: Whether every answer counts as a stream, whatever its type says.
+    """
+
+    max_events: int | None = None
+    max_seconds: float | None = None
+    any_type: bool = False
+
+
+UNLIMITED: Final = StreamLimits()
+
+
+class _Body:
+    """What has come of a body so far, and how many events that is."""
+
+    def __init__(self, media_type: str) -> None:
+        self.data = bytearray()
+        self._is_event_stream = media_type == EVENT_STREAM
+        self._end = _EVENT_END if self._is_event_stream else _LINE_END
+        self._searched = 0
+        self._last_end = 0
+        self._events = 0
+
+    def add(self, piece: bytes, max_events: int | None) -> bool:
+        """Take a piece; True where the wanted number of events has come, and nothing after it."""
+        self.data += piece
+        if max_events is None:
+            return False
+        while end := self._end.search(self.data, self._searched):
+            event, last_end = self.data[self._last_end : end.start()], end.end()
+            self._last_end = self._searched = last_end
+            self._events += bool(_DATA_LINE.search(event) if self._is_event_stream else event)
+            if self._events >= max_events:
+                del end  # which keeps the data from shrinking
+                del self.data[last_end:]
+                return True
+        self._searched = max(self._last_end, len(self.data) - 3)
+        return False
+
+    def drop_half_event(self) -> None:
+        """Leave out the event in whose middle reading ended, where there is a whole one."""
+        ends = [end.end() for end in self._end.finditer(self.data)]
+        if ends:
+            del self.data[ends[-1] :]
+
+
+async def read_answer(
+    response: aiohttp.ClientResponse, max_bytes: int, stream: StreamLimits = UNLIMITED
+) -> Answer:
+    """Read the body piece by piece, and give up as soon as it is too large.
+
+    Of an error, whose first words tell enough, and of a stream the beginning is kept.
+
+    Raises:
+        TooLargeError: There are more than `max_bytes`.
+        aiohttp.ClientError: The connection broke.
+    """
+    content_type = response.headers.get("Content-Type", "")
+    media_type = content_type.partition(";")[0].strip().lower()
+    encoding = response.headers.get("Content-Encoding", "")
+    is_stream = stream.any_type or media_type == EVENT_STREAM or media_type in JSON_LINE_TYPES
+    is_error = response.status >= HTTPStatus.BAD_REQUEST
+    if not (is_stream or is_error) and (response.content_length or 0) > max_bytes:
+        response.close()
+        raise TooLargeError(response.status, max_bytes)
+    body = _Body(media_type)
+    cut = await _read(response, body, max_bytes, stream if is_stream else None)
+    problem, data = "", bytes(body.data[:max_bytes])
+    try:
+        data = decompress(data, encoding, max_bytes, partial=bool(cut))
+    except CompressionError:
+        problem, data = f"its body cannot be decompressed (Content-Encoding: {encoding})", b""
+    if len(data) > max_bytes:
+        cut, data = _size(max_bytes), data[:max_bytes]
+    if cut:
+        response.close()
+    if cut == _size(max_bytes) and not (is_stream or is_error):
+        raise TooLargeError(response.status, max_bytes)
+    headers = tuple((name.lower(), value) for name, value in response.headers.items())
+    return Answer(response.status, content_type, data, headers, cut, problem)
+
+
+async def _read(
+    response: aiohttp.ClientResponse, body: _Body, max_bytes: int, stream: StreamLimits | None
+) -> str:
+    """Fill a body; return why it is not whole, empty where it is.
+
+    Without `stream`, it is none: it has no events, and no end before its own.
+    """
+    limits = stream or UNLIMITED
+    max_events = None if "Content-Encoding" in response.headers else limits.max_events
+    timeout = asyncio.timeout(limits.max_seconds)
+    try:
+        async with timeout:
+            async for piece in response.content.iter_any():
+                if body.add(piece, max_events):
+                    return f"after {max_events} events (maxEvents)"
+                if len(body.data) > max_bytes:
+                    if stream is not None:
+                        body.drop_half_event()
+                    return _size(max_bytes)
+    except TimeoutError:
+        if not timeout.expired():
+            raise
+        body.drop_half_event()
+        return f"after {limits.max_seconds:.3g} s (maxDuration, or the time for a call)"
+    return ""
+
+
+def _size(max_bytes: int) -> str:
+    return f"after {max_bytes} bytes (maxBytes)"

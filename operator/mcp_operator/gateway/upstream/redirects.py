@@ -1,0 +1,89 @@
+"""Redirects: the next request of one that stays on its Service, or where it would have led."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Final
+from urllib.parse import quote, urljoin, urlsplit
+
+from mcp_operator.gateway.upstream.answer import Answer, clean
+from mcp_operator.gateway.upstream.mapping import MAX_TARGET_LENGTH, Request
+
+REDIRECTS: Final = frozenset({301, 302, 303, 305, 307, 308})
+"""Never content: 300 has some, and 304 says that there is none (RFC 9110 section 15.4)."""
+
+MAX_REDIRECTS: Final = 5
+"""Redirects of one call that are followed; a framework's final slash takes one."""
+
+_FOLLOWED: Final = REDIRECTS - {305}  # RFC 9110 deprecates 305: it would name a proxy
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_SAFE: Final = "/%:@!$&'()*+,;=~?[]"
+_UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
+
+
+def next_request(request: Request, answer: Answer) -> Request | None:
+    """Return the request that a redirect asks for, if it asks the same Service in the same way.
+
+    Scheme, host and port stay, and so does every header: credentials reach no one else.
+    """
+    location = answer.header("location")
+    if answer.status not in _FOLLOWED or request.method not in _SAFE_METHODS or not location:
+        return None
+    if _UNSAFE.search(location) or not _stays(request, location):
+        return None
+    parts = urlsplit(urljoin(_url(request), location))
+    path = quote(parts.path or "/", safe=_SAFE)
+    target = path + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+    return replace(request, target=target) if len(target) <= MAX_TARGET_LENGTH else None
+
+
+def explain(request: Request | None, answer: Answer, followed: int = 0) -> str:
+    """Say where an unfollowed redirect leads and why it is not followed; ends without a full stop.
+
+    Args:
+        request: What was answered so, as far as it is known.
+        answer: The redirect.
+        followed: Redirects of the same call before it.
+    """
+    location = clean(answer.header("location"))
+    if not location:
+        return "a redirect that does not say where to"
+    if followed >= MAX_REDIRECTS:
+        return f"the {followed + 1}th redirect in a row, to {location}"
+    if request is not None and not _stays(request, answer.header("location")):
+        return f"a redirect to {location}, which is not on the tool's Service and not followed"
+    return f"a redirect to {location}, which is not followed"
+
+
+def _url(request: Request) -> str:
+    return f"{request.scheme}://{request.host}:{request.port}{request.target}"
+
+
+def _stays(request: Request, location: str) -> bool:
+    """Tell whether a target has the scheme, host and port of a request."""
+    try:
+        parts = urlsplit(urljoin(_url(request), location))
+        port = parts.port or _DEFAULT_PORTS.get(parts.scheme)
+    except ValueError:
+        return False
+    if parts.username is not None or parts.scheme != request.scheme or port != request.port:
+        return False
+    return (parts.hostname or "").rstrip(".") in _names(request)
+
+
+def _names(request: Request) -> set[str]:
+    """Return the names of a request's host: of a Service also those with the cluster's domain."""
+    host = request.host.lower().rstrip(".")
+    names = {
+        host,
+        *(
+            value.partition(":")[0].lower()
+            for name, value in request.headers
+            if name.lower() == "host"
+        ),
+    }
+    if host.endswith(".svc"):
+        names |= {f"{host}.cluster.local", host.removesuffix(".svc")}
+    return names

@@ -1,0 +1,125 @@
+"""JSON answers: parsed, cut down to what a tool picks, checked, and given as text and as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+from mcp_operator.api.catalog import ToolEntry
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway import exact
+from mcp_operator.gateway.contract import ToolResult
+from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
+from mcp_operator.gateway.upstream.jsonpath import JsonPath, JsonPathError
+from mcp_operator.gateway.upstream.media import text_block
+from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES, is_json, text_of
+
+OutputErrors = Callable[[Any], list[str]]
+"""Checks a value against a tool's output schema."""
+
+_ACTED: Final = "the call was made, so do not repeat it for this"
+"""Said where a backend did what it was asked to and only its answer is not as promised."""
+
+
+class NotJsonError(OperatorError):
+    """A body is not the JSON that is asked for; the sentence goes on after the status line."""
+
+
+def _wants_json(tool: ToolEntry) -> bool:
+    """Tell whether a tool can do nothing with an answer that is no JSON."""
+    response = tool.response
+    selects = bool(response.json_path)
+    return selects or response.structured == "Always" or tool.listed_output_schema is not None
+
+
+def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) -> ToolResult | None:
+    """Map an answer as JSON; None where it promises none and the tool asks for none.
+
+    Args:
+        tool: The tool that was called.
+        answer: What its backend said, with a status that is no error.
+        output_errors: Checks a value against the tool's output schema.
+    """
+    if answer.is_empty:
+        return _nothing(answer) if tool.listed_output_schema is not None else None
+    if not is_json(answer.media_type) and not _wants_json(tool):
+        return None
+    try:
+        value = _selected(tool, parse(answer))
+        text = value if isinstance(value, str) else _written(value)
+    except (NotJsonError, JsonPathError) as error:
+        return _not_as_promised(answer, str(error))
+    content = (text_block(text),)
+    if not _is_structured(tool, value):
+        return ToolResult(content=content)
+    problems = output_errors(exact.for_schema(value))
+    if problems:
+        broken = f"the result breaks this tool's outputSchema: {clean('; '.join(problems))}"
+        return _not_as_promised(answer, broken)
+    return ToolResult(content=content, structured=value)
+
+
+def parse(answer: Answer) -> Any:
+    """Return the JSON value of a body; a list of them where there is one on each line.
+
+    Raises:
+        NotJsonError: It is no JSON.
+    """
+    text = text_of(answer, answer.media_type if is_json(answer.media_type) else "application/json")
+    try:
+        if text is not None and answer.media_type in JSON_LINE_TYPES:
+            return [exact.loads(line) for line in text.replace("\x1e", "").splitlines() if line]
+        if text is not None:
+            return exact.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    promise = "that its content type promises" if is_json(answer.media_type) else "asked for"
+    raise NotJsonError(f"its body is not the JSON {promise}")
+
+
+def _written(value: Any) -> str:
+    try:
+        return exact.dumps(value).decode()
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError("its JSON is nested too deep, or not finite") from error
+
+
+def _selected(tool: ToolEntry, value: Any) -> Any:
+    path = tool.response.json_path
+    return _compiled(path).select(value) if path else value
+
+
+@lru_cache(maxsize=4096)
+def _compiled(path: str) -> JsonPath:
+    return JsonPath(path)
+
+
+def _is_structured(tool: ToolEntry, value: Any) -> bool:
+    match tool.response.structured:
+        case "Always":
+            return True
+        case "Never":
+            return False
+        case "Auto":
+            return isinstance(value, dict) or tool.output_schema is not None
+
+
+def _nothing(answer: Answer) -> ToolResult:
+    text = (
+        f"{status_line(answer)} without content: the call succeeded and returned nothing, so do not"
+        " repeat it. It is marked as an error because this tool promises structured content."
+    )
+    return ToolResult(content=(text_block(text),), is_error=True)
+
+
+def _not_as_promised(answer: Answer, problem: str) -> ToolResult:
+    """Say that the call was made and what is wrong with its answer, and show the answer.
+
+    Marked as an error because a result without structured content breaks clients of a tool that
+    lists an output schema.
+    """
+    lead = f"{status_line(answer)}: {_ACTED}. But {problem}."
+    shown = clean(text_of(answer) or "").strip()
+    content = f"{lead} The answer: {shown}" if shown else lead
+    return ToolResult(content=(text_block(content),), is_error=True)

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcp_operator.gateway import exact
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1.10",
+        "1e400",
+        "-0",
+        "-0.0",
+        "1E5",
+        "1e16",
+        "0.1000000000000000055511151231257827",
+        "123456789012345678901234567890",
+        "9" * 5000,
+        '{"a":{"b":[1.0,2.50,3]},"c":"x"}',
+        '"1.10"',
+    ],
+)
+def test_numbers_leave_as_they_came(text: str) -> None:
+    assert exact.dumps(exact.loads(text)) == text.encode()
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(st.characters(exclude_categories=["Cs"]))
+        | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.just("k"), inner),
+    )
+)
+def test_what_is_encoded_is_read_back(value: Any) -> None:
+    encoded = exact.dumps(value)
+    assert exact.loads(encoded.decode()) == value
+    assert exact.dumps(exact.loads(encoded.decode())) == encoded
+
+
+def test_a_written_number_still_is_one() -> None:
+    price = exact.loads("1.10")
+    assert price < 2
+    assert price + 1 == 2.1
+
+
+@pytest.mark.parametrize("text", ["NaN", "[Infinity]", '"\\ud800"', "{", ""])
+def test_what_is_not_json_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is Python's
+        exact.loads(text)
+
+
+def test_a_computed_infinity_has_no_form() -> None:
+    with pytest.raises(ValueError, match="infinite"):
+        exact.dumps([float("inf")])
+
+
+def test_the_validator_sees_numbers_as_exact_as_it_can() -> None:
+    small, huge = exact.for_schema(exact.loads("[1.10,1e999999999]"))
+    assert str(small) == "1.10"
+    assert huge == float("inf")
+
+
+def test_a_string_cannot_pass_for_a_number() -> None:
+    assert exact.dumps(exact.loads('["1.10", 1.10]')) == b'["1.10",1.10]'
+
+
+def test_what_has_no_json_form_is_refused() -> None:
+    with pytest.raises(ValueError, match="object has no JSON form"):
+        exact.encode(object())

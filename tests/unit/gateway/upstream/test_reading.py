@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from mcp_operator.gateway.upstream.answer import Answer
+from mcp_operator.gateway.upstream.client import HttpUpstream, Tls, UpstreamError
+from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.reading import UNLIMITED, StreamLimits
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+SSE = "text/event-stream"
+
+
+@asynccontextmanager
+async def answering(handler: Handler) -> AsyncIterator[Callable[..., Awaitable[Answer]]]:
+    app = web.Application()
+    app.router.add_route("*", "/", handler)
+    async with (
+        TestServer(app, host="127.0.0.1") as server,
+        HttpUpstream({"demo/be:80": f"127.0.0.1:{server.port}"}, user_agent="t") as upstream,
+    ):
+
+        async def ask(limit: int = 1 << 20, stream: StreamLimits = UNLIMITED) -> Answer:
+            request = Request("GET", "http", "be.demo.svc", 80, "/")
+            return await upstream.send(request, Tls(), limit, stream)
+
+        yield ask
+
+
+def saying(*pieces: bytes, content_type: str = SSE, status: int = 200, **headers: str) -> Handler:
+    """Answer piece by piece, then keep the connection open until the client leaves."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(
+            status=status, headers={"Content-Type": content_type, **headers}
+        )
+        await response.prepare(request)
+        for piece in pieces:
+            await response.write(piece)
+        await asyncio.Event().wait()
+        return response
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("content_type", "pieces", "events", "expected"),
+    [
+        (SSE, [b"data: 1\n\ndata: 2\n\ndata: 3\n\n"], 2, b"data: 1\n\ndata: 2\n\n"),
+        (SSE, [b"data: 1\r\n", b"\r", b"\ndata: 2"], 1, b"data: 1\r\n\r\n"),
+        (SSE, [b": ping\n\n", b"event: a\ndata: 1\n\n"], 1, b": ping\n\nevent: a\ndata: 1\n\n"),
+        ("application/x-ndjson", [b'{"a":1}\n{"a', b'":2}\n{}'], 2, b'{"a":1}\n{"a":2}\n'),
+        ("text/plain", [b"one\n\ntwo\nthree"], 2, b"one\n\ntwo\n"),
+    ],
+)
+async def test_a_stream_ends_after_as_many_events_as_are_wanted(
+    content_type: str, pieces: list[bytes], events: int, expected: bytes
+) -> None:
+    async with answering(saying(*pieces, content_type=content_type)) as ask:
+        answer = await ask(stream=StreamLimits(max_events=events, any_type=True))
+    assert answer.body == expected
+    assert answer.cut == f"after {events} events (maxEvents)"
+
+
+async def test_a_stream_ends_when_its_time_is_over_with_the_events_that_are_whole() -> None:
+    async with answering(saying(b"data: 1\n\ndata: half")) as ask:
+        answer = await ask(stream=StreamLimits(max_seconds=0.3))
+    assert answer.body == b"data: 1\n\n"
+    assert "0.3 s" in answer.cut
+
+
+async def test_what_is_no_stream_does_not_end_early() -> None:
+    async with answering(saying(b"{", content_type="application/json")) as ask:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await ask(stream=StreamLimits(max_seconds=0.01))
+
+
+async def test_a_stream_beyond_its_size_is_cut_and_any_other_answer_refused() -> None:
+    async with answering(saying(b"data: 1\n\n", b"data: " + b"x" * 100)) as ask:
+        answer = await ask(limit=50)
+    assert (answer.body, answer.cut) == (b"data: 1\n\n", "after 50 bytes (maxBytes)")
+    async with answering(saying(b"x" * 100, content_type="text/plain", status=201)) as ask:
+        with pytest.raises(UpstreamError, match=r"201 Created, .* larger than 50") as told:
+            await ask(limit=50)
+    assert "Ask for less" in str(told.value)
+
+
+async def test_an_error_keeps_its_status_however_large_or_broken_it_is() -> None:
+    async with answering(saying(b"x" * 100, content_type="text/plain", status=404)) as ask:
+        assert (await ask(limit=50)).body == b"x" * 50
+
+    async def broken(_: web.Request) -> web.Response:
+        headers = {"Content-Encoding": "gzip"}
+        return web.Response(status=404, body=gzip.compress(b"no")[:-9], headers=headers)
+
+    async with answering(broken) as ask:
+        answer = await ask()
+    assert (answer.status, answer.body) == (404, b"")
+    assert "Content-Encoding: gzip" in answer.problem
+
+
+async def test_compressed_answers_are_read_within_the_limit_of_what_they_hold() -> None:
+    async def compressed(_: web.Request) -> web.Response:
+        return web.Response(
+            body=gzip.compress(bytes(1 << 20)), headers={"Content-Encoding": "gzip"}
+        )
+
+    async with answering(compressed) as ask:
+        assert (await ask(limit=1 << 20)).body == bytes(1 << 20)
+        with pytest.raises(UpstreamError, match="larger than"):
+            await ask(limit=(1 << 20) - 1)
+
+
+async def test_headers_come_with_every_repetition() -> None:
+    async def linked(_: web.Request) -> web.Response:
+        response = web.Response(text="x")
+        response.headers.add("Link", "</a>")
+        response.headers.add("Link", "</b>")
+        return response
+
+    async with answering(linked) as ask:
+        assert (await ask()).header("LINK") == "</a>, </b>"

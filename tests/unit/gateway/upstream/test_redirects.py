@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.gateway.upstream.answer import Answer
+from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.redirects import explain, next_request
+
+ITEMS = Request("GET", "http", "be.demo.svc", 80, "/v1/items?q=1", (("Authorization", "Bearer x"),))
+
+
+def redirect(location: str, status: int = 307) -> Answer:
+    return Answer(status, "", b"", (("location", location),) if location else ())
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("http://be.demo.svc/v1/items/", "/v1/items/"),
+        ("http://be.demo.svc:80/x?a=%2F", "/x?a=%2F"),
+        ("http://BE.demo.svc.cluster.local./x", "/x"),
+        ("//be.demo/x", "/x"),
+        ("/login", "/login"),
+        ("other?b=c#d", "/v1/other?b=c"),
+        ("?page=2", "/v1/items?page=2"),
+        ("/gr\u00fc\u00dfe", "/gr%C3%BC%C3%9Fe"),
+    ],
+)
+def test_a_redirect_on_the_service_keeps_all_but_the_target(location: str, target: str) -> None:
+    followed = next_request(ITEMS, redirect(location))
+    assert followed is not None
+    assert followed.target == target
+    assert (followed.method, followed.host, followed.port) == ("GET", "be.demo.svc", 80)
+    assert followed.headers == ITEMS.headers
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://evil.demo.svc/",
+        "http://be.demo.svc.evil.example/",
+        "https://be.demo.svc/",
+        "http://be.demo.svc:8080/",
+        "http://user@be.demo.svc/",
+        "//169.254.169.254/latest",
+        "http:\\\\evil",
+        "/a\\b",
+        "/a b",
+        "ftp://be.demo.svc/",
+        "http://[::1",
+        "http://be.demo.svc:port/",
+        "/" + "a" * 20_000,
+        "",
+    ],
+)
+def test_any_other_redirect_is_not_followed(location: str) -> None:
+    assert next_request(ITEMS, redirect(location)) is None
+    assert explain(ITEMS, redirect(location)).startswith("a redirect")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_what_may_change_something_is_not_repeated(method: str) -> None:
+    posted = Request(method, "http", "be.demo.svc", 80, "/items")
+    assert next_request(posted, redirect("/items/")) is None
+    assert explain(posted, redirect("/items/")) == "a redirect to /items/, which is not followed"
+
+
+@pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 399])
+def test_other_statuses_lead_nowhere(status: int) -> None:
+    assert next_request(ITEMS, redirect("/items/", status)) is None
+
+
+def test_a_target_elsewhere_is_named_and_cleaned() -> None:
+    assert explain(ITEMS, redirect("https://sso.example/\u202elogin")) == (
+        "a redirect to https://sso.example/login, which is not on the tool's Service and not"
+        " followed"
+    )
+    assert explain(ITEMS, redirect("/a"), followed=5) == "the 6th redirect in a row, to /a"
