@@ -18,23 +18,14 @@ import jsonschema_rs
 
 from mcp_operator.api import patterns
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.nesting import MAX_DEPTH, children, place_beyond, pointer_part
 from mcp_operator.api.patterns import PatternCostError, PatternError, mebibytes
-from mcp_operator.api.subschemas import (
-    SchemaCostError,
-    SchemaError,
-    Subschemas,
-    children,
-    pointer_part,
-    shown,
-)
+from mcp_operator.api.subschemas import SchemaCostError, SchemaError, Subschemas, shown
 
 __all__ = ["CompiledSchema", "SchemaCostError", "SchemaError", "check"]
 
 MAX_SCHEMA_BYTES = 256 * 1024
 """A schema larger than this, as JSON, is refused: MCP asks servers to bound schema size."""
-
-MAX_SCHEMA_DEPTH = 64
-"""Nesting beyond this is refused: MCP asks servers to bound schema depth."""
 
 MAX_PATTERNS_COST = 12 * 1024 * 1024
 """What the different `pattern`s of a schema may cost together, in bytes of memory."""
@@ -174,7 +165,7 @@ class CompiledSchema:
 def _weight_and_depth(value: Any) -> tuple[int, int]:
     """Measure a value level by level, and no further than it is worth explaining."""
     weight, depth, level = 1, 0, [value]
-    while level and weight <= MAX_EXPLAINING and depth < MAX_SCHEMA_DEPTH:
+    while level and weight <= MAX_EXPLAINING and depth < MAX_DEPTH:
         depth += 1
         # Messages quote texts, so long ones weigh more.
         weight += sum(len(node) // 100 for node in level if isinstance(node, str))
@@ -208,11 +199,11 @@ def _cut(text: str) -> str:
 
 def _bounded_json(schema: JsonObject) -> str:
     """Return a schema as JSON, after a look at its depth and size."""
-    place = _too_deep(schema)
+    place = place_beyond(schema)
     if place is not None:
         raise SchemaCostError(
-            f"{shown(place)}: the schema is nested deeper than {MAX_SCHEMA_DEPTH} levels: move "
-            "part of it to $defs, and refer to that"
+            f"{shown(place)}: the schema is nested deeper than {MAX_DEPTH} levels: move part of it "
+            "to $defs, and refer to that"
         )
     text = json.dumps(schema)
     if len(text) > MAX_SCHEMA_BYTES:
@@ -221,34 +212,6 @@ def _bounded_json(schema: JsonObject) -> str:
             "to the backend some of what it checks itself"
         )
     return text
-
-
-def _too_deep(schema: JsonObject) -> str | None:
-    """Return the place of an object or list that is nested too deep."""
-    depth = 0
-    level: list[Any] = [schema]
-    while level and depth <= MAX_SCHEMA_DEPTH:
-        depth += 1
-        level = [
-            child for node in level for child in children(node) if isinstance(child, dict | list)
-        ]
-    return _place_at(schema, depth) if depth > MAX_SCHEMA_DEPTH else None
-
-
-def _place_at(schema: JsonObject, depth: int) -> str:
-    """Return the place of the first object or list that stands at a depth."""
-    pending: list[tuple[int, str, Any]] = [(1, "#", schema)]
-    while pending:
-        level, place, node = pending.pop()
-        if level == depth:
-            return place
-        named = node.items() if isinstance(node, dict) else enumerate(node)
-        pending += [
-            (level + 1, f"{place}/{pointer_part(str(name))}", child)
-            for name, child in named
-            if isinstance(child, dict | list)
-        ]
-    raise AssertionError("something stands at this depth")
 
 
 def _costs(parts: Subschemas) -> dict[str, int]:

@@ -6,6 +6,8 @@ may come.
 
 from __future__ import annotations
 
+import re
+from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import unquote
@@ -15,6 +17,7 @@ from mcp_operator.api.catalog import JsonObject
 MAX_REFERENCES: Final = 64
 """A chain of references longer than this is a cycle, or no longer readable."""
 
+_INDEX: Final = re.compile("[0-9]{1,6}")
 _UNCONDITIONAL: Final = ("allOf",)
 _ALTERNATIVE: Final = ("anyOf", "oneOf")
 _CONDITIONAL: Final = ("if", "then", "else")
@@ -28,7 +31,7 @@ def target(root: JsonObject, reference: str) -> JsonObject | None:
     node: Any = root
     for raw in filter(None, unquote(reference[1:]).split("/")):
         part = raw.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, list) and part.isdecimal() and int(part) < len(node):
+        if isinstance(node, list) and _INDEX.fullmatch(part) and int(part) < len(node):
             node = node[int(part)]
         else:
             node = node.get(part) if isinstance(node, dict) else None
@@ -43,9 +46,9 @@ def in_place(root: JsonObject, node: Any, *, certain: bool = False) -> Iterator[
         node: Where to begin.
         certain: Whether to leave out those that judge it in some cases only.
     """
-    pending, seen = [node], set[int]()
+    pending, seen = deque([node]), set[int]()
     while pending and len(seen) <= MAX_REFERENCES:
-        one = pending.pop(0)
+        one = pending.popleft()
         if not isinstance(one, dict) or id(one) in seen:
             continue
         seen.add(id(one))

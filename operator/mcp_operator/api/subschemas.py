@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urljoin
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.nesting import children, pointer_part
 from mcp_operator.core.errors import OperatorError
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -252,11 +253,6 @@ def shown(text: str) -> str:
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
-def pointer_part(name: str) -> str:
-    """Return a name as it stands in a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")
-
-
 def _too_many(part: Subschema) -> SchemaCostError:
     return SchemaCostError(
         f"{shown(part.place)}: with every reference followed, the schema holds more than "
@@ -316,13 +312,6 @@ def _weight(node: JsonObject) -> int:
         weight += len(level)
         level = [child for one in level for child in children(one)]
     return weight
-
-
-def children(node: Any) -> Iterable[Any]:
-    """Return what a JSON value holds."""
-    if isinstance(node, dict):
-        return node.values()
-    return node if isinstance(node, list) else ()
 
 
 def _alternatives(node: JsonObject) -> int:

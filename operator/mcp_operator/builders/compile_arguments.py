@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from mcp_operator.api.catalog import Argument, JsonObject
+from mcp_operator.api.nesting import MAX_DEPTH, place_beyond
 from mcp_operator.api.places import NOT_FOR_ARGUMENTS, has_fields, is_form, is_json, is_multipart
 from mcp_operator.api.properties import has_room, in_place, named_properties
 from mcp_operator.api.reasons import Reason
@@ -190,6 +191,8 @@ def _body_faults(
     constants = body.constants if body is not None else {}
     if constants and not has_fields(kind):
         yield f"a body of type {kind} has no fields: remove request.body.constants"
+    if place_beyond(constants) is not None:
+        yield f"request.body.constants is nested deeper than {MAX_DEPTH} levels: flatten it"
     for argument in fields:
         if argument.target in constants:
             yield (

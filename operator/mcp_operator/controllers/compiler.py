@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mcp_operator.builders.catalog import compile_object
 from mcp_operator.builders.compiled import Compiled, InvalidError
 from mcp_operator.builders.references import Facts, References
-from mcp_operator.controllers.parsing import Parser, unreadable
+from mcp_operator.controllers.parsing import Parser, fault, unreadable
 from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.core.meta import Object, generation_of, uid_of
 
@@ -48,7 +48,10 @@ class Compiler:
         known = self._cached(raw)  # another task may have compiled it in the meantime
         if known is not None and known.facts == facts:
             return known.compiled
-        compiled = compile_object(parsed.model, facts)
+        try:
+            compiled = compile_object(parsed.model, facts)
+        except Exception as error:  # noqa: BLE001 - a bug costs the object that shows it
+            compiled = unreadable(raw, fault("compile", raw, error))
         return self._remember(raw, _Result(parsed.references, facts, compiled))
 
     def _cached(self, raw: Object) -> _Result | None:

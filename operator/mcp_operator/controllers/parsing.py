@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import cast
 
@@ -27,6 +28,8 @@ from mcp_operator.core.meta import (
     key_of,
     uid_of,
 )
+
+logger = logging.getLogger(__name__)
 
 KEPT_GENERATIONS = 2
 """An event carries the object before and after a change, and both are parsed more than once."""
@@ -114,6 +117,17 @@ class Parser:
         return parsed
 
 
+def fault(step: str, raw: Object, error: Exception) -> InvalidError:
+    """Return what is said of an object with which this release fails: it alone is not served."""
+    object_ = f"{raw['kind']} {key_of(raw)}"
+    logger.error("An object is not served", exc_info=error, extra={"object": object_})
+    return InvalidError(
+        Reason.INVALID,
+        f"this release fails to {step} the object ({type(error).__name__}): change what is unusual "
+        "about it, and report the operator's log",
+    )
+
+
 def unreadable(raw: Object, error: InvalidError) -> Compiled:
     """Return the result of compiling an object that cannot be parsed."""
     kind = cast("CatalogKind", raw["kind"])
@@ -144,3 +158,5 @@ def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:
         return InvalidError(Reason.INVALID, f"{where}: {first['msg']}").finding
     except InvalidError as error:
         return error.finding
+    except Exception as error:  # noqa: BLE001 - a bug costs the object that shows it
+        return fault("read", raw, error).finding

@@ -32,6 +32,8 @@ class ArgumentForm:
         """Take the schema, and the same compiled."""
         self._root = schema
         self._compiled = compiled
+        self._nullables: dict[int, bool] = {}
+        """By the identity of a subschema, whether it may take null."""
 
     def checked(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
         """Return arguments as they are to be sent, and what is wrong with them.
@@ -116,8 +118,18 @@ class ArgumentForm:
         whole = value.is_integer() and abs(value) < EXACT
         return int(value) if whole and "integer" in allowed and "number" not in allowed else value
 
-    def _nullable(self, schema: Any) -> bool:
-        """Tell whether a schema may take null, as far as its types say."""
+    def _nullable(self, schema: Any, level: int = 0) -> bool:
+        """Tell whether a schema may take null, as far as its types say.
+
+        One that refers to itself, or is nested deeper than is looked into, may.
+        """
+        known = self._nullables.get(id(schema))
+        if known is None:
+            self._nullables[id(schema)] = True
+            known = self._nullables[id(schema)] = self._takes_null(schema, level)
+        return known
+
+    def _takes_null(self, schema: Any, level: int) -> bool:
         for node in in_place(self._root, schema, certain=True):
             types = node.get("type", "null")
             if "null" not in (types if isinstance(types, list) else [types]):
@@ -125,8 +137,8 @@ class ArgumentForm:
             if None not in node.get("enum", [None]) or node.get("const") is not None:
                 return False
             for keyword in ("anyOf", "oneOf"):
-                branches = node.get(keyword)
-                if branches and not any(self._nullable(branch) for branch in branches):
+                branches = node.get(keyword) if level < MAX_NESTED else None
+                if branches and not any(self._nullable(one, level + 1) for one in branches):
                     return False
         return schema is not False
 

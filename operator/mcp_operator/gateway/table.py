@@ -69,8 +69,8 @@ class Table:
             try:
                 _require_known(tool.backend)
                 self._compile_tool(tool)
-            except (NewerEntryError, SchemaError) as error:
-                rejected[f"tool {tool.name}"] = str(error)
+            except Exception as error:  # noqa: BLE001 - a bug costs the entry that shows it
+                rejected[f"tool {tool.name}"] = _rejection(error)
             else:
                 tools[tool.name] = tool
         templates: list[tuple[UriTemplate, ResourceEntry]] = []
@@ -82,8 +82,8 @@ class Table:
                     templates.append((UriTemplate(entry.uri_template), entry))
                 else:
                     resources[entry.uri] = entry
-            except (NewerEntryError, TemplateError) as error:
-                rejected[f"resource {entry.name}"] = str(error)
+            except Exception as error:  # noqa: BLE001 - a bug costs the entry that shows it
+                rejected[f"resource {entry.name}"] = _rejection(error)
         self.tools: Mapping[str, ToolEntry] = MappingProxyType(tools)
         self.prompts: Mapping[str, PromptEntry] = MappingProxyType(
             {prompt.name: prompt for prompt in catalog.prompts}
@@ -145,6 +145,14 @@ def _require_known(backend: Backend | None) -> None:
             f"its request has {', '.join(backend.unknown)}, which this release does not know: run "
             "the gateway in the operator's release"
         )
+
+
+def _rejection(error: Exception) -> str:
+    """Return why an entry is not served; what nobody expected is logged."""
+    if isinstance(error, NewerEntryError | SchemaError | TemplateError):
+        return str(error)
+    log.error("An entry of the catalog cannot be compiled", exc_info=error)
+    return f"this release fails to compile it ({type(error).__name__}); the log says more"
 
 
 @dataclass(frozen=True, slots=True)

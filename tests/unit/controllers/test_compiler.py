@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 
 from mcp_operator.api.reasons import Reason
+from mcp_operator.builders.catalog import CatalogObject, compile_object
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.builders.references import Facts
+from mcp_operator.controllers import compiler as compiling
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.core.meta import Key, Object, uid_of
@@ -124,3 +128,20 @@ async def test_an_object_that_goes_while_its_facts_are_read_leaves_nothing_behin
 def gone(cluster: CachedCluster, compiler: Compiler, raw: Object) -> None:
     cluster.cache.parser.forget(uid_of(raw))
     compiler.forget(uid_of(raw))
+
+
+async def test_an_object_that_this_release_fails_to_compile_costs_no_other(
+    cluster: CachedCluster, compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_all_but_one(obj: CatalogObject, facts: Facts) -> Compiled:
+        if obj.name == "odd":
+            raise ValueError("a library's")
+        return compile_object(obj, facts)
+
+    monkeypatch.setattr(compiling, "compile_object", compile_all_but_one)
+    odd = await compiler.compile(cluster.tool("odd"))
+    assert [finding.reason for finding in odd.findings] == [Reason.INVALID]
+    assert odd.findings[0].message.startswith(
+        "this release fails to compile the object (ValueError)"
+    )
+    assert len((await compiler.compile(cluster.tool("search"))).entries) == 1

@@ -8,6 +8,8 @@ import pytest
 
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.compiled import EntryKey, InvalidError
+from mcp_operator.builders.references import References
+from mcp_operator.controllers import parsing
 from mcp_operator.controllers.parsing import Parser, unreadable
 from mcp_operator.core.meta import Key, Object
 from support.manifests import manifest
@@ -122,3 +124,22 @@ def test_an_object_that_cannot_be_read_compiles_to_what_is_wrong_with_it() -> No
     assert (compiled.kind, compiled.key) == ("MCPTool", Key("demo", "example"))
     assert compiled.entries == ()
     assert [finding.message for finding in compiled.findings] == ["spec.name: is wrong"]
+
+
+def test_an_object_that_this_release_fails_to_read_is_told_and_logged(
+    parser: Parser, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_: object) -> References:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(parsing, "references_of", fails)
+    for _ in range(2):
+        with pytest.raises(InvalidError) as caught:
+            parser.catalog_object(tool())
+        assert caught.value.finding.message.startswith(
+            "this release fails to read the object (RecursionError): "
+        )
+    assert parser.object_or_none(tool()) is None
+    [record] = caplog.records
+    assert record.__dict__["object"] == "MCPTool demo/example"
+    assert record.exc_info

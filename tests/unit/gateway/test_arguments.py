@@ -55,6 +55,21 @@ def test_null_is_sent_where_it_may_be(schema: Any) -> None:
     assert sent({"a": None, "b": None}, {"a": schema, "b": TEXT}) == {"a": None}
 
 
+CHOICE_OF_ITSELF = {"anyOf": [{"$ref": "#/$defs/x"}, TEXT]}
+CHOICES_OF_CHOICES = {f"x{n}": {"anyOf": [{"$ref": f"#/$defs/x{n + 1}"}] * 2} for n in range(12)}
+
+
+@pytest.mark.parametrize(
+    ("definitions", "reference"),
+    [({"x": CHOICE_OF_ITSELF}, "x"), ({**CHOICES_OF_CHOICES, "x12": TEXT}, "x0")],
+    ids=["itself", "choices of choices"],
+)
+def test_a_choice_among_choices_is_not_followed_for_ever(definitions: Any, reference: str) -> None:
+    items = {"items": {"properties": {"a": {"$ref": f"#/$defs/{reference}"}}}}
+    result, _ = checked({"b": [{"a": None}] * 1000}, {"b": items}, **{"$defs": definitions})
+    assert len(result["b"]) == 1000
+
+
 def test_null_stays_an_error_for_what_is_required() -> None:
     result, errors = checked({"a": None}, {"a": TEXT}, required=["a"])
     assert result == {"a": None}

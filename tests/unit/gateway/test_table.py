@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from mcp_operator.api.uritemplates import UriTemplate
 from mcp_operator.gateway import table as tables
 from mcp_operator.gateway.table import Changes, Current, Table
 from support.entries import backend, catalog, prompt, resource, tool
@@ -63,6 +64,21 @@ def test_a_broken_entry_is_left_out_and_explained() -> None:
     assert built.templates == ()
     assert set(built.rejected) == {"tool bad", "tool worse", "resource odd"}
     assert "leads out of the schema" in built.rejected["tool bad"]
+
+
+def test_an_entry_with_which_this_release_fails_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(_: str) -> UriTemplate:
+        raise RecursionError("too deep")
+
+    monkeypatch.setattr(tables, "UriTemplate", fails)
+    built = table(tool("good"), resource("odd", uri_template="docs://{path}"))
+    assert list(built.tools) == ["good"]
+    assert built.rejected == {
+        "resource odd": "this release fails to compile it (RecursionError); the log says more"
+    }
+    assert [record.exc_info is not None for record in caplog.records] == [True]
 
 
 def test_the_patterns_of_a_catalog_share_a_bound_on_what_they_cost(
