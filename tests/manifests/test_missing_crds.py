@@ -37,7 +37,7 @@ async def empty(metrics: RuntimeMetrics) -> AsyncIterator[tuple[ControlPlane, Cl
         await asyncio.to_thread(cluster.stop)
 
 
-async def test_kinds_that_are_installed_late_are_told_of_and_waited_for(
+async def test_crds_that_are_installed_late_are_reported_and_waited_for(
     empty: tuple[ControlPlane, Client],
 ) -> None:
     cluster, client = empty

@@ -72,9 +72,9 @@ async def test_a_stream_ends_after_as_many_events_as_are_wanted(
 
 async def test_a_stream_ends_when_its_time_is_over_with_the_events_that_are_whole() -> None:
     async with answering(saying(b"data: 1\n\ndata: half")) as ask:
-        answer = await ask(stream=StreamLimits(max_seconds=0.3))
+        answer = await ask(stream=StreamLimits(max_seconds=2))
     assert answer.body == b"data: 1\n\n"
-    assert "0.3 s" in answer.cut
+    assert "2 s" in answer.cut
 
 
 async def test_what_is_no_stream_does_not_end_early() -> None:
