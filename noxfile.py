@@ -26,6 +26,10 @@ GROUPS = (
     "bootstrap",
     "build",
     "chart",
+    "client-fastmcp",
+    "client-langchain",
+    "client-openai",
+    "client-pydantic",
     "dev",
     "lint",
     "mcp1",
@@ -36,7 +40,10 @@ GROUPS = (
 )
 """Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
 
-STANDALONE = ("bootstrap", "build", "lint", "mcp1", "scan", "workflows")
+CLIENTS = tuple(group for group in GROUPS if group.startswith("client-"))
+"""Groups of one MCP client each, in the order in which they are listed."""
+
+STANDALONE = ("bootstrap", "build", *CLIENTS, "lint", "mcp1", "scan", "workflows")
 """Groups whose environments do without the package and its dependencies."""
 
 CONTRACT = ROOT / "tests" / "contract"

@@ -170,15 +170,18 @@ class Backend(Strict):
 class ResponseMapping(CatalogModel):
     """How an HTTP answer becomes MCP content.
 
-    `json_path` picks a part of a JSON body before anything else. `structured` `Auto` adds
-    `structuredContent` when the body is a JSON object or the tool has an output schema. A status
-    matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
+    `error_when` is a CEL condition that makes an answer an error whatever its status. `json_path`
+    picks a part of a JSON body, `jmes_path` makes something else of what was picked. `structured`
+    `Auto` adds `structuredContent` when the body is a JSON object or the tool has an output schema.
+    A status matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
     `headers` of the answer are shown beside its content. `follow_redirects` follows those that stay
     on the Service. A stream is read to its `stream_max_events`th event and for
     `stream_max_seconds` at most.
     """
 
+    error_when: str = ""
     json_path: str = ""
+    jmes_path: str = ""
     structured: Literal["Auto", "Always", "Never"] = "Auto"
     error_status: str = "4xx,5xx"
     headers: tuple[str, ...] = SHOWN_HEADERS

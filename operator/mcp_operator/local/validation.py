@@ -44,6 +44,9 @@ _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
 }
 """Where, below the spec or an entry of it, the field stands that a reason is about."""
 
+_IN_RESPONSE: Final = re.compile(r"(response\.\w+): ")
+"""How a finding says which expression of a response it is about."""
+
 _ENTRY: Final = re.compile(r"(tools|operations)\[([^\]]+)\]: ")
 """How a finding begins that is about one entry of a list."""
 
@@ -110,6 +113,15 @@ def _problem(document: Document, finding: Finding, entry: str = "") -> FileProbl
         for tail in _FIELDS.get(finding.reason, ())
     ]
     path = next((path for path in candidates if path in document.located), base)
+    if found := _IN_RESPONSE.search(finding.message):
+        path = next(
+            (
+                p
+                for p in ((*base, *found[1].split(".")), ("spec", *found[1].split(".")))
+                if p in document.located
+            ),
+            path,
+        )
     if found := _IN_SCHEMA.search(finding.message):
         path = _down(document, (*base, found[1]), found[2])
     return document.problem(path, Problem(path, "").field, finding.message)

@@ -47,6 +47,21 @@ RESPONSES = [
         "Unsupported value",
         followRedirects="Always",
     ),
+    _response("a jsonPath without root", "jsonPath", "from the root $", jsonPath="items[0]"),
+    _response(
+        "a jsonPath without an end", "jsonPath", "may not be more than 1024", jsonPath="$.a" * 400
+    ),
+    _response("an empty jmesPath", "jmesPath", "should be at least 1 chars long", jmesPath=""),
+    _response(
+        "a jmesPath without an end", "jmesPath", "may not be more than 4096", jmesPath="a." * 2100
+    ),
+    _response("an empty errorWhen", "errorWhen", "should be at least 1 chars long", errorWhen=""),
+    _response(
+        "an errorWhen without an end",
+        "errorWhen",
+        "may not be more than 1024",
+        errorWhen="true && " * 200,
+    ),
     _response("a stream without an end", "stream", "set maxEvents, maxDuration or both", stream={}),
     _response(
         "a stream of no events",

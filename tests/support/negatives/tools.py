@@ -302,12 +302,6 @@ TOOLS = [
         "Basic reads usernameKey and passwordKey",
     ),
     Negative(
-        "a jsonPath with a wildcard",
-        tool(response={"jsonPath": "$.items[*]"}),
-        "spec.response.jsonPath",
-        "write a path of names and indexes from the root $",
-    ),
-    Negative(
         "an unknown status class",
         tool(response={"errorStatus": "4xx;5xx"}),
         "spec.response.errorStatus",

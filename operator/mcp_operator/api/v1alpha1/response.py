@@ -21,12 +21,12 @@ ErrorStatus = Annotated[
 JsonPath = Annotated[
     str,
     matching(
-        r"^\$(\.[A-Za-z_][A-Za-z0-9_-]*|\[[0-9]{1,6}\]|\['[^'\\]{1,128}'\])*$",
-        "write a path of names and indexes from the root $, such as $.items[0].name",
-        max_length=512,
+        r"^\$",
+        "write a JSON path from the root $, such as $.items[*].name",
+        max_length=1024,
     ),
 ]
-"""A singular query of RFC 9535: names and indexes, no wildcard, filter or slice."""
+"""A query of RFC 9535, which the operator compiles."""
 
 ShownHeader = Annotated[
     str,
@@ -63,7 +63,11 @@ class ToolResponse(ApiModel):
     """How an HTTP answer becomes the result of the call."""
 
     json_path: JsonPath | None = None
-    """Part of a JSON body to return, such as $.items[0].name; all of it when left out."""
+    """Part of a JSON body to return (RFC 9535), such as $.items[0].name or $.items[*].name: one
+    value, or a list where the path may find several; all of it when left out."""
+    jmes_path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    """JMESPath that picks and renames what is returned of a JSON body, or of what jsonPath picked,
+    such as items[*].{id: id, name: metadata.name}."""
     structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
     """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
     an outputSchema. Auto when left out."""
@@ -71,6 +75,10 @@ class ToolResponse(ApiModel):
     """Largest answer in bytes; the server's maxResponseBytes when left out."""
     error_status: ErrorStatus = Field(default_factory=lambda: "4xx,5xx")
     """HTTP statuses that make the result an error for the model to read; 4xx,5xx when left out."""
+    error_when: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """CEL condition over status, headers (names in lower case) and body that makes the result an
+    error whatever its status, such as !body.ok or has(body.errors). One that cannot be told of an
+    answer, for lack of a field, does not hold."""
     headers: tuple[ShownHeader, ...] = Field(
         default_factory=lambda: SHOWN_HEADERS, max_length=32, json_schema_extra=LIST_SET
     )

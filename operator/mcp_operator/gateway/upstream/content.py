@@ -7,18 +7,29 @@ success that is not as the tool promises is shown beside what is wrong with it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
+from typing import Any
 
+from mcp_operator.api.budget import SelectionError
 from mcp_operator.api.catalog import Backend, JsonObject, ResponseMapping, ToolEntry
+from mcp_operator.api.selection import error_when
 from mcp_operator.gateway.contract import ResourceUnavailable, ToolResult
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
 from mcp_operator.gateway.upstream.media import media_blocks, resource, text_block
 from mcp_operator.gateway.upstream.redirects import REDIRECTS, explain
-from mcp_operator.gateway.upstream.structured import OutputErrors, json_result
+from mcp_operator.gateway.upstream.structured import (
+    NotJsonError,
+    OutputErrors,
+    json_result,
+    parse,
+)
 from mcp_operator.gateway.upstream.text import text_of
+
+log = logging.getLogger(__name__)
 
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 
@@ -39,6 +50,7 @@ def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     failure = failure_text(tool.response, answer)
     if answer.status == HTTPStatus.NOT_MODIFIED and not _asks_on_condition(tool.backend):
         failure = failure or f"{status_line(answer)}, but the call set no condition."
+    failure = failure or _told_by_the_body(tool, answer)
     if failure:
         result = error_result(failure)
     else:
@@ -93,6 +105,27 @@ def failure_text(response: ResponseMapping, answer: Answer) -> str:
         text = clean(text_of(answer) or answer.problem).strip()
         return f"{status_line(answer)}: {text}" if text else f"{status_line(answer)}."
     return f"{status_line(answer)}, but {answer.problem}." if answer.problem else ""
+
+
+def _told_by_the_body(tool: ToolEntry, answer: Answer) -> str:
+    """Say what `errorWhen` makes a failure; empty where it makes none, or cannot tell."""
+    if not tool.response.error_when:
+        return ""
+    try:
+        body: Any = parse(answer)
+    except NotJsonError:
+        body = text_of(answer)
+    headers = {name: answer.header(name) for name, _ in answer.headers}
+    try:
+        failed = error_when(tool.response.error_when).holds(answer.status, headers, body)
+    except SelectionError as error:
+        log.warning(
+            "An errorWhen cannot be told of an answer, which therefore counts as a success",
+            extra={"entry": tool.name, "status": answer.status, "error": str(error)},
+        )
+        return ""
+    text = clean(text_of(answer) or "").strip()
+    return f"{status_line(answer)}, and says that it failed: {text}" if failed else ""
 
 
 def _asks_on_condition(backend: Backend) -> bool:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any, Final
 
-from mcp_operator.api.catalog import ToolEntry
+from mcp_operator.api.budget import SelectionError
+from mcp_operator.api.catalog import ResponseMapping, ToolEntry
+from mcp_operator.api.selection import jmes_path, json_path
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import ToolResult
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
-from mcp_operator.gateway.upstream.jsonpath import JsonPath, JsonPathError
 from mcp_operator.gateway.upstream.media import text_block
 from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES, is_json, text_of
 
@@ -29,7 +29,7 @@ class NotJsonError(OperatorError):
 def _wants_json(tool: ToolEntry) -> bool:
     """Tell whether a tool can do nothing with an answer that is no JSON."""
     response = tool.response
-    selects = bool(response.json_path)
+    selects = bool(response.json_path or response.jmes_path)
     return selects or response.structured == "Always" or tool.listed_output_schema is not None
 
 
@@ -46,9 +46,9 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     if not is_json(answer.media_type) and not _wants_json(tool):
         return None
     try:
-        value = _selected(tool, parse(answer))
+        value = _selected(tool.response, parse(answer))
         text = value if isinstance(value, str) else _written(value)
-    except (NotJsonError, JsonPathError) as error:
+    except (NotJsonError, SelectionError) as error:
         return _not_as_promised(answer, str(error))
     content = (text_block(text),)
     if not _is_structured(tool, value):
@@ -85,14 +85,10 @@ def _written(value: Any) -> str:
         raise NotJsonError("its JSON is nested too deep, or not finite") from error
 
 
-def _selected(tool: ToolEntry, value: Any) -> Any:
-    path = tool.response.json_path
-    return _compiled(path).select(value) if path else value
-
-
-@lru_cache(maxsize=4096)
-def _compiled(path: str) -> JsonPath:
-    return JsonPath(path)
+def _selected(response: ResponseMapping, value: Any) -> Any:
+    if response.json_path:
+        value = json_path(response.json_path).select(value)
+    return jmes_path(response.jmes_path).select(value) if response.jmes_path else value
 
 
 def _is_structured(tool: ToolEntry, value: Any) -> bool:

@@ -79,7 +79,7 @@ def test_a_json_path_picks_before_anything_else() -> None:
     assert result.structured is MISSING
 
 
-@pytest.mark.parametrize("path", ["$.absent", "$..all"])
+@pytest.mark.parametrize("path", ["$.absent", "$[0]"])
 def test_a_json_path_that_finds_nothing_is_an_error(path: str) -> None:
     result = map_answer(b"{}", "application/json", response={"json_path": path})
     assert result.is_error
@@ -401,3 +401,30 @@ def test_every_answer_becomes_a_result_that_can_be_sent(
         sendable.append(result.structured)
     json.dumps(sendable, ensure_ascii=False, allow_nan=False).encode()
     assert result.content
+
+
+def test_a_jmes_path_makes_something_else_of_what_the_json_path_picked() -> None:
+    result = map_answer(
+        b'{"data":[{"id":1.10,"x":2}]}',
+        "application/json",
+        response={"json_path": "$.data", "jmes_path": "[*].{id: id}"},
+    )
+    assert text_of(result) == '[{"id":1.10}]'
+
+
+def test_a_success_that_says_that_it_failed_is_an_error_with_its_words() -> None:
+    response = {"error_when": "!body.ok"}
+    failed = map_answer(b'{"ok":false,"error":"no"}', "application/json", response=response)
+    assert failed.is_error
+    assert text_of(failed) == (
+        'The backend answered 200 OK, and says that it failed: {"ok":false,"error":"no"}'
+    )
+    assert not map_answer(b'{"ok":true}', "application/json", response=response).is_error
+
+
+@pytest.mark.parametrize("body", [b"{}", b"text", b""])
+def test_a_failure_that_cannot_be_told_is_a_success_and_logged(
+    body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not map_answer(body, "text/plain", response={"error_when": "!body.ok"}).is_error
+    assert "errorWhen cannot be told" in caplog.text

@@ -1,0 +1,51 @@
+"""The expressions of `response`, each compiled once and only where a tool has one.
+
+Their libraries take longer to load than the rest of what `mcp-operator serve` needs to answer.
+"""
+
+# ruff: noqa: PLC0415
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mcp_operator.api.error_when import ErrorWhen
+    from mcp_operator.api.jmespath import JmesPath
+    from mcp_operator.api.jsonpath import JsonPath
+
+
+@lru_cache(maxsize=4096)
+def json_path(query: str) -> JsonPath:
+    """Compile a query of RFC 9535.
+
+    Raises:
+        SelectionError: It is none.
+    """
+    from mcp_operator.api.jsonpath import JsonPath
+
+    return JsonPath(query)
+
+
+@lru_cache(maxsize=4096)
+def jmes_path(expression: str) -> JmesPath:
+    """Compile a JMESPath.
+
+    Raises:
+        SelectionError: It is none.
+    """
+    from mcp_operator.api.jmespath import JmesPath
+
+    return JmesPath(expression)
+
+
+@lru_cache(maxsize=4096)
+def error_when(condition: str) -> ErrorWhen:
+    """Compile the condition of an `errorWhen`.
+
+    Raises:
+        SelectionError: It is none, or has a form that could take long.
+    """
+    from mcp_operator.api.error_when import ErrorWhen
+
+    return ErrorWhen(condition)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.budget import SelectionError
+from mcp_operator.api.error_when import ErrorWhen
+
+BODY = {"ok": False, "code": 12, "errors": [{"level": "warn"}, {"level": "fatal"}], "n": 10**30}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("!body.ok", True),
+        ("body.code != 0", True),
+        ("has(body.errors)", True),
+        ("has(body.error)", False),
+        ("'error' in body", False),
+        ("size(body.errors) > 2", False),
+        ("body.errors.exists(e, e.level == 'fatal')", True),
+        ("body.errors.all(e, e.level == 'body')", False),
+        ("status == 200 && headers['x-app-error'] == 'yes'", True),
+        ("body.n > 1e29", True),
+        ("body.errors[0].level.matches('^w')", True),
+    ],
+)
+def test_a_condition_tells_a_failure(condition: str, expected: object) -> None:
+    assert ErrorWhen(condition).holds(200, {"x-app-error": "yes"}, BODY) is expected
+
+
+def test_a_condition_may_look_at_text() -> None:
+    assert ErrorWhen("body.contains('ORA-')").holds(200, {}, "<p>ORA-00942</p>")
+
+
+@pytest.mark.parametrize(
+    ("condition", "body"), [("!body.ok", {}), ("body.ok", "text"), ("body.ok", None), ("status", 1)]
+)
+def test_what_cannot_be_told_is_said(condition: str, body: Any) -> None:
+    with pytest.raises(SelectionError):
+        ErrorWhen(condition).holds(200, {}, body)
+
+
+@pytest.mark.parametrize(
+    ("condition", "fragment"),
+    [
+        ("", "no CEL"),
+        ("body.ok ==", "no CEL"),
+        ("response.ok", "none of status, headers, body"),
+        ("fail(body)", "none of status, headers, body"),
+        ("body.a.all(x, body.b.all(y, x == y))", "whole body again"),
+        ("body.a.all(x, x.all(y, y))", "inside of another"),
+        ("body.a.exists (x, x in headers)", "whole headers again"),
+        ("body.a.map(x, [x, x]).size() > 1", "not available: map()"),
+        ("optional.of(body).optMap(x, [x, x]) == body", "not available: map()"),
+        ("body.a.existsOne(x, x.exists_one(y, y))", "inside of another"),
+        ("true // body", "comments"),
+        ("true || " * 200 + "true", "longer than"),
+        ("(" * 400 + "true" + ")" * 400, "no CEL"),
+    ],
+)
+def test_what_is_no_condition_or_could_take_long_is_refused(condition: str, fragment: str) -> None:
+    with pytest.raises(SelectionError, match=fragment.replace("(", r"\(").replace(")", r"\)")):
+        ErrorWhen(condition)
+
+
+def test_a_macro_after_a_macro_is_none_within_it() -> None:
+    chain = "body.errors.filter(e, e.level == 'fatal').exists(e, true) && has(body.ok)"
+    assert ErrorWhen(chain).holds(200, {}, BODY)
+    assert ErrorWhen("body.errors.exists(e, e.level == 'a.all(b') || !body.ok").holds(200, {}, BODY)
