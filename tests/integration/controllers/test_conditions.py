@@ -41,6 +41,19 @@ async def test_a_schema_that_does_not_compile_is_named_and_the_rest_is_served(re
     assert await red.served("red") == {"good": "first"}
 
 
+async def test_a_schema_that_would_take_a_gigabyte_is_named_and_the_rest_is_served(
+    red: Shop,
+) -> None:
+    patterns = [{"pattern": rf"^\pL{{200}}x{number}$"} for number in range(100)]
+    schema = {"type": "object", "properties": {"p": {"anyOf": patterns}}}
+    await red.tool("bomb", "red", inputSchema=schema)
+    message = await red.told("MCPTool", "bomb", "Accepted", Reason.SCHEMA_TOO_COMPLEX)
+    assert message.startswith("inputSchema: #/properties/p/anyOf/0/pattern would take 11 MiB")
+    await eventually(functools.partial(rejected, red), {"bomb": "SchemaTooComplex"})
+    await red.tool("other", "red")
+    await eventually(functools.partial(red.served, "red"), {"good": "first", "other": "first"})
+
+
 async def test_a_path_argument_that_no_schema_declares_is_named(red: Shop) -> None:
     service = {"name": "orders", "port": 80, "path": "/orders/{id}"}
     schema = {"type": "object", "properties": {"other": {"type": "string"}}}

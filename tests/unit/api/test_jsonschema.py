@@ -15,6 +15,7 @@ from mcp_operator.api.jsonschema import (
     SchemaError,
     check,
 )
+from support.hostile_schemas import unevaluated
 
 WORST_VALIDATION = 20.0
 """CPU time that one validation may take on any schema that compiles, as a multiple of that of a
@@ -201,6 +202,13 @@ def deep(levels: int) -> dict[str, Any]:
         (RECURSIVE, {"filter": deep(100)}),
         (RECURSIVE, {"filter": deep(5)}),
         ({"$ref": "#/$defs/filter", **RECURSIVE}, deep(100)),
+        (
+            {"propertyNames": {"enum": [str(n) for n in range(15_000)]}},
+            {f"q{n}": 1 for n in range(3000)},
+        ),
+        ({"items": {"not": {"enum": [{"a": n} for n in range(9000)]}}}, [{"a": 1}] * 1000),
+        ({"required": [f"p{n}" for n in range(18_000)]}, {}),
+        (unevaluated("anyOf", 7), {"a": 1}),
     ],
     ids=lambda case: str(case)[:40],
 )
@@ -219,6 +227,29 @@ def test_what_is_too_large_to_explain_is_still_located() -> None:
     assert CompiledSchema({"items": {"type": "integer"}}).errors(["x"] * 50_000) == [
         "the value does not match the schema"
     ]
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "50%", "%20", "é", "\U0001f600", "#", "?", "a\nb", "", "$ref"]
+)
+@pytest.mark.parametrize("identifier", [{}, {"$id": "https://example.com/tool"}])
+def test_a_property_of_any_name_is_located(name: str, identifier: dict[str, str]) -> None:
+    numbers = {"items": {"$ref": "#/$defs/number"}}
+    schema = CompiledSchema(
+        {**identifier, "$defs": {"number": {"type": "integer"}}, "properties": {name: numbers}}
+    )
+    assert schema.errors({name: ["x"] * 50_000}) == [f"{name}: the value does not match the schema"]
+
+
+def test_an_error_that_repeats_a_long_list_is_coarse() -> None:
+    names = CompiledSchema(
+        {"properties": {"o": {"propertyNames": {"enum": [f"p{n}" for n in range(15_000)]}}}}
+    )
+    assert names.errors({"o": {f"q{n}": 1 for n in range(3000)}}) == [
+        "o: the value does not match the schema"
+    ]
+    [error] = CompiledSchema({"enum": [f"p{n}" for n in range(500)]}).errors("q")
+    assert error.startswith('"q" is not one of "p0", "p1" or 498 other candidates')
 
 
 def test_a_large_schema_without_alternatives_is_explained_in_full() -> None:
