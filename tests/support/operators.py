@@ -115,7 +115,7 @@ class Operator:
         """Whether something is queued, about to be, worked on or to be told."""
         soon = asyncio.get_running_loop().time() + SOON
         busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
-        due = any((c.queue._delayed.lowest() or math.inf) <= soon for c in self._controllers)
+        due = any((c.queue._delayed.peek() or math.inf) <= soon for c in self._controllers)
         return busy or due or not self._recorder._queue.empty()
 
     async def idle(self) -> None:

@@ -1,6 +1,6 @@
-"""A controller: sources of events, a queue of keys, and workers that reconcile them.
+"""A controller: event sources, a queue of keys, and workers that reconcile them.
 
-The controller alone times, counts, logs and backs off; see `reconcile` for what it goes by.
+Only the controller times, counts, logs and backs off; the module `reconcile` describes the rules.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from mcp_operator.runtime.workqueue import LOW_PRIORITY, WorkQueue
 logger = logging.getLogger(__name__)
 
 MAX_CONCURRENT: Final = 4
-"""Keys reconciled at a time. Reconciling is waiting for the API server, so more than Go's 1."""
+"""Keys reconciled concurrently: more than Go's 1, as workers mostly wait for the API server."""
 
 RECONCILE_TIMEOUT: Final = 120.0
-"""Seconds after which a reconciliation is given up; controller-runtime's ReconciliationTimeout."""
+"""Seconds after which a reconciliation is cancelled; controller-runtime ReconciliationTimeout."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """How a reconciliation ended, and what becomes of its key.
+    """How a reconciliation ended, and when its key is reconciled again.
 
     Attributes:
         result: The value of the label `result`, one of `RESULTS`.
-        after: Seconds until the next one; None if there is none.
-        backoff: The rate limiter counts a failure, and may make the wait longer.
+        after: Seconds until the next reconciliation; None to wait for a change.
+        backoff: Whether the rate limiter counts a failure, which can increase the delay.
     """
 
     result: Literal["success", "error", "requeue", "requeue_after", "terminal"]
@@ -52,15 +52,15 @@ class _Outcome:
 class Controller:
     """Reconciles the objects of one kind.
 
-    It collects keys from the moment its sources run, and works on them while `run` does. A replica
-    that waits for the lease is thus warm: its queue is full when it takes over.
+    It enqueues keys as soon as its sources run, and processes them while `run` is active. A standby
+    replica is therefore warm: its queue is full when it takes over.
 
     Args:
-        name: The label `controller` of the metrics and the field of the logs.
-        kind: The kind of the objects that the keys name.
-        reconciler: Does the work.
-        metrics: Where the work is measured.
-        max_concurrent: Keys worked on at a time, never the same one twice.
+        name: The label `controller` of the metrics, and the field `controller` of the logs.
+        kind: The kind of the objects.
+        reconciler: Reconciles a key.
+        metrics: The metrics to record.
+        max_concurrent: Keys processed concurrently, never the same key twice.
         timeout: Seconds that one reconciliation may take.
         rate_limiter: Sets the waits between retries; one with the usual times if None.
     """
@@ -88,7 +88,7 @@ class Controller:
         metrics.max_concurrent_reconciles.labels(name).set(max_concurrent)
 
     def watch(self, source: Source, mapper: Mapper, *predicates: Predicate) -> Self:
-        """Enqueue what `mapper` makes of each event that passes all `predicates`."""
+        """Enqueue the keys that `mapper` returns for each event that passes all `predicates`."""
 
         def handle(event: Event) -> None:
             try:
@@ -99,7 +99,7 @@ class Controller:
                 for key in mapper(event):
                     self.enqueue(key, priority=priority)
             except Exception:
-                # An object that a mapper cannot read must not stop the informer for all others.
+                # An object that a mapper cannot handle must not stop the informer for all others.
                 self._metrics.panics.inc()
                 namespace, name = key_of(event.object)
                 with logs.bind(controller=self.name, namespace=namespace, name=name):
@@ -114,7 +114,7 @@ class Controller:
         self.queue.add(key, priority=priority)
 
     async def run(self) -> None:
-        """Wait for the sources, then work until the queue is shut down or this is cancelled."""
+        """Wait for the sources to sync, then work until the queue is shut down or cancelled."""
         for source in self._sources:
             await source.synced.wait()
         logger.info("Starting workers", extra={"controller": self.name})
@@ -123,7 +123,7 @@ class Controller:
                 workers.create_task(self._work(), name=f"{self.name}-worker-{number}")
 
     async def drain(self) -> None:
-        """Take no more keys and wait until those being worked on are done."""
+        """Accept no more keys, and wait for those in progress."""
         self.queue.shut_down()
         await self.queue.drained()
 
@@ -152,7 +152,7 @@ class Controller:
             return self._failed(error)
         except Exception as error:
             self._metrics.panics.inc()
-            logger.exception("Reconciling failed unforeseen", extra={"error": describe(error)})
+            logger.exception("Unexpected error while reconciling", extra={"error": describe(error)})
             return _Outcome("error", after=0.0, backoff=True)
         if result is None or result.requeue_after is None:
             return _Outcome("success")
@@ -167,7 +167,7 @@ class Controller:
             if not deadline.expired():
                 raise  # the reconciler's own
             self._metrics.timeouts.inc()
-            raise OperatorError(f"not done within {self._timeout:g} s, given up") from error
+            raise OperatorError(f"not done within {self._timeout:g} s, cancelled") from error
 
     def _failed(self, error: OperatorError) -> _Outcome:
         match error:
@@ -176,7 +176,7 @@ class Controller:
                 outcome = _Outcome("terminal")
             case RetryAfterError():
                 outcome = _Outcome("error", after=error.retry_after)
-            # Somebody else was faster, and the cache will tell; or somebody else may lead.
+            # Another client was faster, as the cache will show; or another process may lead.
             case ApiError(is_conflict=True) | LeadershipLostError():
                 outcome = _Outcome("requeue", after=0.0, backoff=True)
             case ApiError():
@@ -185,7 +185,7 @@ class Controller:
                 outcome = _Outcome("error", after=0.0, backoff=True)
         logger.log(
             logging.ERROR if outcome.result in ERROR_RESULTS else logging.DEBUG,
-            "Reconciling failed",
+            "Reconciliation failed",
             extra={"error": describe(error), "result": outcome.result},
         )
         return outcome

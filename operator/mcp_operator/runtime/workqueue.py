@@ -6,7 +6,7 @@
 * Of two delays for an item the earlier counts, of two priorities the higher (controller-runtime's
   priority queue). Within a priority, first come is first served.
 
-One event loop runs it all, so there are no locks: every method but `get` and `drained` is
+Everything runs in one event loop, so there are no locks: every method except `get` and `drained` is
 synchronous and leaves the queue consistent.
 """
 
@@ -25,18 +25,18 @@ from mcp_operator.runtime.ratelimit import ExponentialBackoff
 T = TypeVar("T", bound=Hashable)
 
 LOW_PRIORITY: Final = -100
-"""Of the items that fill a cache at start; controller-runtime, pkg/handler: LowPriority."""
+"""The priority of items from the initial list; controller-runtime, pkg/handler: LowPriority."""
 
 
-class _Ranked(Generic[T]):
-    """Items by rank, lowest first, each once under the lowest rank it was pushed with."""
+class _KeyedHeap(Generic[T]):
+    """Items by rank, lowest first; each is contained once, with its lowest rank so far."""
 
     __slots__ = ("_entries", "_heap", "_pushed")
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, T]] = []
         self._entries: dict[T, tuple[float, int, T]] = {}
-        self._pushed = 0  # orders the items within a rank
+        self._pushed = 0  # for the order within a rank
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -48,7 +48,7 @@ class _Ranked(Generic[T]):
         return iter(self._entries)
 
     def push(self, item: T, rank: float) -> bool:
-        """Return False if the item is there already under a rank as low."""
+        """Add an item; return False if it already has this or a lower rank."""
         known = self._entries.get(item)
         if known is not None and known[0] <= rank:
             return False
@@ -57,22 +57,22 @@ class _Ranked(Generic[T]):
         heapq.heappush(self._heap, entry)
         return True
 
-    def lowest(self) -> float | None:
-        """Return the rank of what `pop` takes next, None if there is nothing."""
+    def peek(self) -> float | None:
+        """Return the rank of the item that `pop` would return, or None if there is none."""
         while self._heap and self._entries.get(self._heap[0][2]) is not self._heap[0]:
-            heapq.heappop(self._heap)  # was discarded, or pushed again under a lower rank
+            heapq.heappop(self._heap)  # was discarded, or pushed again with a lower rank
         return self._heap[0][0] if self._heap else None
 
     def pop(self) -> T:
-        """Take the first item of those with the lowest rank; there must be one."""
-        self.lowest()
+        """Remove and return the first item with the lowest rank; there must be one."""
+        self.peek()
         item = heapq.heappop(self._heap)[2]
         del self._entries[item]
         return item
 
     def discard(self, item: T) -> None:
         if self._entries.pop(item, None) and len(self._heap) > 2 * len(self._entries) + 64:
-            self._heap = sorted(self._entries.values())  # sheds the stale majority
+            self._heap = sorted(self._entries.values())  # drop the stale entries
 
     def clear(self) -> None:
         self._heap.clear()
@@ -92,11 +92,11 @@ class WorkQueue(Generic[T]):
         self, name: str, *, metrics: RuntimeMetrics, rate_limiter: ExponentialBackoff | None = None
     ) -> None:
         self._rate_limiter = rate_limiter or ExponentialBackoff()
-        self._ready = _Ranked[T]()  # by falling priority
+        self._ready = _KeyedHeap[T]()  # by falling priority
         self._ready_since: dict[T, float] = {}
-        self._delayed = _Ranked[T]()  # by due time
-        self._dirty: set[T] = set()  # ready, but with a worker
-        self._priority: dict[T, int] = {}  # of whatever is ready, delayed or dirty
+        self._delayed = _KeyedHeap[T]()  # by due time
+        self._dirty: set[T] = set()  # added while being processed
+        self._priority: dict[T, int] = {}  # of all items that are ready, delayed or dirty
         self._processing: dict[T, float] = {}  # since when
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[asyncio.Future[None]] = deque()  # workers without an item
@@ -108,17 +108,17 @@ class WorkQueue(Generic[T]):
         self._metrics.show_depth(LOW_PRIORITY)
 
     def __len__(self) -> int:
-        """How many items a worker could take now."""
+        """The number of items that are ready for a worker."""
         return len(self._ready)
 
     @property
     def delayed(self) -> int:
-        """How many items wait for their time."""
+        """The number of items whose delay has not passed."""
         return len(self._delayed)
 
     @property
     def processing(self) -> int:
-        """How many items are with a worker."""
+        """The number of items that are being processed."""
         return len(self._processing)
 
     @property
@@ -127,11 +127,11 @@ class WorkQueue(Generic[T]):
         return self._shutting_down
 
     def depth(self, priority: int) -> int:
-        """Return how many items of a priority a worker could take now."""
+        """Return the number of ready items with a priority."""
         return sum(self._priority[item] == priority for item in self._ready)
 
     def busy_seconds(self) -> list[float]:
-        """Return for each item with a worker how long it has been there."""
+        """Return how many seconds each item in progress has been processed."""
         if not self._processing:
             return []
         now = asyncio.get_running_loop().time()
@@ -140,13 +140,13 @@ class WorkQueue(Generic[T]):
     def add(
         self, item: T, *, priority: int = 0, after: float = 0.0, rate_limited: bool = False
     ) -> None:
-        """Have the item processed; does nothing once the queue is shut down.
+        """Add an item; does nothing once the queue is shut down.
 
         Args:
-            item: What to process.
-            priority: Higher comes first.
-            after: Seconds to wait before it is ready; at once if not positive.
-            rate_limited: Wait for as long as the rate limiter says, or `after` if that is longer.
+            item: The item.
+            priority: Items with a higher priority are processed first.
+            after: Seconds until the item is ready; at once if not positive.
+            rate_limited: Wait for the rate limiter's delay, or for `after` if that is longer.
         """
         if self._shutting_down:
             return
@@ -160,11 +160,11 @@ class WorkQueue(Generic[T]):
             self._schedule()
 
     def forget(self, item: T) -> None:
-        """Reset the rate limiter for an item; does not take it out of the queue."""
+        """Reset the rate limiter for an item; this does not remove it from the queue."""
         self._rate_limiter.forget(item)
 
     async def get(self) -> tuple[T, int] | None:
-        """Wait for an item and take it; the taker must call `done`.
+        """Wait for an item and remove it from the queue; the caller must call `done`.
 
         Returns:
             The item and its priority, or None once the queue is shut down.
@@ -181,7 +181,7 @@ class WorkQueue(Generic[T]):
         return item, self._priority.pop(item)
 
     def done(self, item: T) -> None:
-        """Give back an item that `get` handed out; if it is dirty, it is ready again."""
+        """Finish an item that `get` returned; if it is dirty, it becomes ready again."""
         since = self._processing.pop(item)
         self._metrics.worked(asyncio.get_running_loop().time() - since)
         if item in self._dirty:
@@ -191,10 +191,10 @@ class WorkQueue(Generic[T]):
             self._idle.set()
 
     def shut_down(self) -> None:
-        """Accept no more items, drop those that wait, and send idle workers home.
+        """Accept no more items, drop those in the queue, and end idle workers.
 
-        client-go hands out first what is ready. Here it is dropped: whoever starts next lists the
-        world anew and finds the same work, and a backlog does not hold up the shutdown.
+        client-go still hands out ready items. Here they are dropped, so that a backlog does not
+        delay the shutdown: the next process lists everything again and finds the same work.
         """
         self._shutting_down = True
         for waiting in (self._ready, self._ready_since, self._delayed, self._dirty, self._priority):
@@ -205,7 +205,7 @@ class WorkQueue(Generic[T]):
             self._wake_one()
 
     async def drained(self) -> None:
-        """Wait until no worker has an item; call `shut_down` first."""
+        """Wait until no item is being processed; call `shut_down` first."""
         await self._idle.wait()
 
     def _make_ready(self, item: T) -> None:
@@ -225,7 +225,7 @@ class WorkQueue(Generic[T]):
             self._wake_one()
 
     async def _wait(self) -> None:
-        """Wait to be woken; one who cannot take the item leaves it to the next."""
+        """Wait to be woken; one that is woken and cancelled wakes the next."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -236,7 +236,7 @@ class WorkQueue(Generic[T]):
             raise
 
     def _wake_one(self) -> None:
-        """Wake one worker, if there is one that waits: all of them would find one item."""
+        """Wake one waiting worker, if any: there is only one new item."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -244,8 +244,8 @@ class WorkQueue(Generic[T]):
                 return
 
     def _schedule(self) -> None:
-        """Keep one timer, set to the earliest due time or before; none if nothing is due."""
-        due = self._delayed.lowest()
+        """Set the timer to the earliest due time or before; no timer if nothing is delayed."""
+        due = self._delayed.peek()
         if self._timer is not None and (due is None or due < self._timer.when()):
             self._timer.cancel()
             self._timer = None
@@ -253,9 +253,9 @@ class WorkQueue(Generic[T]):
             self._timer = asyncio.get_running_loop().call_at(due, self._release)
 
     def _release(self) -> None:
-        """Make ready what is due; may find nothing if what was due has been discarded."""
+        """Make due items ready; there may be none, if they have been discarded."""
         self._timer = None
         now = asyncio.get_running_loop().time()
-        while (due := self._delayed.lowest()) is not None and due <= now:
+        while (due := self._delayed.peek()) is not None and due <= now:
             self._make_ready(self._delayed.pop())
         self._schedule()
