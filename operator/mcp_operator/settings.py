@@ -71,6 +71,11 @@ def _pair(part: str) -> tuple[str, str]:
     return service, address
 
 
+def _listed(value: Any) -> tuple[str, ...]:
+    """Return the parts of a text or of a list of texts, separated by commas."""
+    return tuple(_parts(value))
+
+
 Port = Annotated[
     int,
     Field(ge=0, le=65535),
@@ -105,6 +110,21 @@ Services = Annotated[
         "[NAMESPACE/]SERVICE[:PORT]=HOST:PORT, such as orders=127.0.0.1:9000",
         "SERVICE=HOST:PORT",
         flag="--service",
+        repeated=True,
+    ),
+]
+
+
+EXTERNAL_HOST = r"^\*$|^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+"""A host outside of the cluster, `*.` before a domain for all below it, `*` for any host."""
+
+ExternalHosts = Annotated[
+    tuple[Annotated[str, Field(pattern=EXTERNAL_HOST, max_length=253)], ...],
+    BeforeValidator(_listed),
+    Setting(
+        "host names, such as api.example.com or *.example.com, or * for any",
+        "HOST",
+        flag="--external-host",
         repeated=True,
     ),
 ]
@@ -170,6 +190,9 @@ class OperatorSettings(Settings):
         str, Field(max_length=253), Setting("a text of at most 253 characters", "NAME")
     ] = ""
     """The name of this replica in the Lease. Empty: the host name and a random suffix."""
+    external_hosts: ExternalHosts = ()
+    """A host outside the cluster that MCPTools and MCPResources may call. None by default:
+    otherwise anyone who may write these objects could send anything anywhere."""
     workers: Annotated[
         int, Field(ge=1, le=64), Setting("a whole number from 1 to 64", "NUMBER")
     ] = 4
@@ -218,6 +241,8 @@ class ServeSettings(Settings):
     """The MCPServer to serve. Required only if the paths contain more than one."""
     services: Services = Field(default_factory=dict)
     """The address to use for a Service, such as `orders=127.0.0.1:9000`."""
+    external_hosts: ExternalHosts = ()
+    """A host outside the cluster that tools and resources may call."""
     demo_backend: Annotated[bool, Setting("true or false")] = False
     """Whether to also run the demo shop that `manifests/samples` calls. It listens on a free local
     port, and takes the place of the Service `shop-backend`."""

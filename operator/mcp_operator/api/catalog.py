@@ -100,17 +100,35 @@ class Header(Strict):
     secret: SecretKey | None = None
 
 
+class OAuth2(Strict):
+    """Where an access token comes from; the client is `username` and `secret` of the credentials.
+
+    `endpoint` is the token endpoint. With `in_form`, the client's credentials go into the form
+    instead of the header `Authorization`.
+    """
+
+    endpoint: Backend
+    scopes: tuple[str, ...] = ()
+    audience: str = ""
+    resource: str = ""
+    in_form: bool = False
+
+
 class Credentials(Strict):
     """What the gateway authenticates with to the backend.
 
     `Bearer` sends `secret` in `Authorization: Bearer`; `Basic` joins `username` and `secret` (the
-    password); `Header` sends `secret` unchanged in `header`.
+    password); `Header`, `Query` and `Cookie` send `secret` under `name`, all but `Basic` after
+    `prefix`, which for `Bearer` is "Bearer " where it is empty; `OAuth2` sends a token of its own
+    as `Bearer` does.
     """
 
-    type: Literal["Bearer", "Basic", "Header"]
-    header: str = "Authorization"
+    type: Literal["Bearer", "Basic", "Header", "Query", "Cookie", "OAuth2"]
+    name: str = "Authorization"
+    prefix: str = ""
     secret: SecretKey
     username: SecretKey | None = None
+    oauth2: OAuth2 | None = None
 
 
 class Argument(Strict):
@@ -136,9 +154,11 @@ class Argument(Strict):
 
 
 class Backend(Strict):
-    """One HTTP operation of an in-cluster Service.
+    """One HTTP operation of a Service, or of a host outside of the cluster.
 
     `host` is the Service's DNS name, `port` its number: fixed by the operator, never by arguments.
+    `virtual_host` is the name that requests carry in place of it. `external` says that `host` is
+    one outside of the cluster, which the installation allows.
     `path` is the absolute path template with `{name}` places. `arguments` lists every mapped
     argument explicitly. What the schema allows beyond them goes to `rest` under its own name, or
     nowhere. `body_from` names the argument that is the whole body, `constants` holds fields that
@@ -149,6 +169,8 @@ class Backend(Strict):
     scheme: Literal["http", "https"] = "http"
     host: str
     port: int
+    external: bool = False
+    virtual_host: str = ""
     method: str = "GET"
     path: str = "/"
     arguments: tuple[Argument, ...] = ()
@@ -161,6 +183,8 @@ class Backend(Strict):
     content_type: str = "application/json"
     credentials: Credentials | None = None
     ca: SecretKey | None = None
+    client_certificate: SecretKey | None = None
+    client_key: SecretKey | None = None
     server_name: str = ""
     insecure_skip_verify: bool = False
     timeout_seconds: float | None = None

@@ -1,7 +1,7 @@
-"""URI templates of resources: RFC 6570 level 1 in the path, `{?a,b}` for the query.
+"""URI templates of resources: RFC 6570's `{a}` and `{+a}` in the path, `{?a,b}` for the query.
 
-Matching is the reverse of expansion and takes what clients send, so it is strict: a value never
-crosses a path segment, also not in an encoded form.
+Matching is the reverse of expansion and takes what clients send, so it is strict: a value crosses
+a path segment only as `{+a}`, and never climbs, also not in an encoded form.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from mcp_operator.core.errors import OperatorError
 MAX_URI_LENGTH = 8192
 """Characters of a URI that is looked at; longer ones match nothing."""
 
-_PLACE = re.compile(r"\{([A-Za-z0-9_]+)\}")
+_PLACE = re.compile(r"\{(\+?[A-Za-z0-9_]+)\}")
 _QUERY = re.compile(r"\{\?([A-Za-z0-9_,]+)\}$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PERCENT_ERROR = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -27,10 +27,14 @@ class TemplateError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """One path segment: literals around variables, one literal more than variables."""
+    """One path segment: literals around variables, one literal more than variables.
+
+    `several` says that its one variable may take more than this segment.
+    """
 
     literals: tuple[str, ...]
     names: tuple[str, ...]
+    several: bool = False
 
     def match(self, text: str) -> dict[str, str] | None:
         """Return the raw values; each is the shortest that lets the rest match, never empty."""
@@ -58,8 +62,8 @@ class UriTemplate:
         """Compile.
 
         Raises:
-            TemplateError: It uses an operator other than `{name}` and a final `{?a,b}`, names a
-                variable twice, or puts two variables side by side.
+            TemplateError: It uses an operator other than `{name}`, one `{+name}` and a final
+                `{?a,b}`, names a variable twice, or puts two variables side by side.
         """
         self.template = template
         query = _QUERY.search(template)
@@ -71,6 +75,10 @@ class UriTemplate:
         if len(names) != len(set(names)):
             raise TemplateError(f"the URI template {template!r} names a variable twice")
         self.names = frozenset(names)
+        wide = [index for index, segment in enumerate(self._segments) if segment.several]
+        if len(wide) > 1:
+            raise TemplateError(f"the URI template {template!r} has more than one {{+name}}")
+        self._wide = wide[0] if wide else None
         self.literal_length = sum(
             len(literal) for segment in self._segments for literal in segment.literals
         )
@@ -82,8 +90,8 @@ class UriTemplate:
         path, mark, query = uri.partition("?")
         if mark and not self.query_names:
             return None
-        parts = path.split("/")
-        if len(parts) != len(self._segments):
+        parts = self._parts(path)
+        if parts is None:
             return None
         values: dict[str, str] = {}
         for segment, part in zip(self._segments, parts, strict=True):
@@ -92,10 +100,20 @@ class UriTemplate:
                 return None
             for name, value in raw.items():
                 decoded = _decode(value)
-                if decoded is None or not is_safe_segment(decoded):
+                safe = is_safe_path if segment.several else is_safe_segment
+                if decoded is None or not safe(decoded):
                     return None
                 values[name] = decoded
         return self._match_query(query, values) if query else values
+
+    def _parts(self, path: str) -> list[str] | None:
+        """Cut a path into as many parts as there are segments; one may hold several of them."""
+        parts = path.split("/")
+        more = len(parts) - len(self._segments)
+        if self._wide is None or more <= 0:
+            return parts if more == 0 else None
+        end = self._wide + more + 1
+        return [*parts[: self._wide], "/".join(parts[self._wide : end]), *parts[end:]]
 
     def _match_query(self, query: str, values: dict[str, str]) -> dict[str, str] | None:
         for pair in query.split("&"):
@@ -118,6 +136,17 @@ def is_safe_segment(value: str) -> bool:
         value = decoded
 
 
+def is_safe_path(value: str) -> bool:
+    """Tell whether a value of several segments stays below its place, however often decoded."""
+    while True:
+        if any(not part or not is_safe_segment(part) for part in value.split("/")):
+            return False
+        decoded = unquote(value, errors="replace")
+        if decoded == value:
+            return True
+        value = decoded
+
+
 def _decode(value: str) -> str | None:
     try:
         return unquote(value, errors="strict")
@@ -130,8 +159,13 @@ def _segment(text: str, template: str) -> _Segment:
     literals, names = tuple(parts[0::2]), tuple(parts[1::2])
     if any("{" in literal or "}" in literal for literal in literals):
         raise TemplateError(
-            f"the URI template {template!r} uses more than {{name}} and a final {{?a,b}}"
+            f"the URI template {template!r} uses more than {{name}}, {{+name}} and a final {{?a,b}}"
         )
     if "" in literals[1:-1]:
         raise TemplateError(f"the URI template {template!r} has two variables side by side")
-    return _Segment(literals, names)
+    several = any(name.startswith("+") for name in names)
+    if several and len(names) > 1:
+        raise TemplateError(
+            f"the URI template {template!r} has another variable in the segment of {{+name}}"
+        )
+    return _Segment(literals, tuple(name.removeprefix("+") for name in names), several)

@@ -102,6 +102,7 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
             settings.gateway_image,
             settings.gateway_image_pull_policy,
             operator_namespace=_pod_namespace(),
+            external_hosts=settings.external_hosts,
         ),
         recorder=recorder,
         ask=http_ask,

@@ -18,6 +18,7 @@ from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.upstream.addresses import own_cluster_domain
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.local.addresses import ServiceAddresses
 from mcp_operator.runtime.client import Client
@@ -60,7 +61,12 @@ async def run_gateway(settings: GatewaySettings) -> None:
         stack.push_async_callback(secrets.close)
         addresses = ServiceAddresses(settings.services, settings.namespace)
         upstream = await stack.enter_async_context(
-            HttpUpstream(addresses, user_agent=user_agent, blocked=_api_server())
+            HttpUpstream(
+                addresses,
+                user_agent=user_agent,
+                blocked=_api_server(),
+                domain=await asyncio.to_thread(own_cluster_domain),
+            )
         )
         current = Current()
         current.subscribe(lambda _: _follow_log_level(current))

@@ -21,6 +21,7 @@ from mcp_operator.core.tasks import forever
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream.addresses import own_cluster_domain
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from mcp_operator.local.addresses import ServiceAddresses
@@ -150,7 +151,11 @@ def read(settings: ServeSettings) -> Snapshot:
     Raises:
         OperatorError: The files have problems, or do not determine the one server to serve.
     """
-    manifests = read_manifests(settings.paths, check_services=not settings.services)
+    manifests = read_manifests(
+        settings.paths,
+        check_services=not settings.services,
+        external_hosts=settings.external_hosts,
+    )
     if manifests.problems:
         raise FilesError(manifests.problems)
     server = manifests.choose(settings.server)
@@ -195,7 +200,11 @@ async def _gateway(
         PortError: A port cannot be opened.
     """
     upstream = await stack.enter_async_context(
-        HttpUpstream(local.addresses, user_agent=f"mcp-operator/{VERSION}")
+        HttpUpstream(
+            local.addresses,
+            user_agent=f"mcp-operator/{VERSION}",
+            domain=await asyncio.to_thread(own_cluster_domain),
+        )
     )
     gateway = GatewayApp(
         local.current,
@@ -243,7 +252,7 @@ def _summary(snapshot: Snapshot) -> dict[str, object]:
 
 def _services(catalog: Catalog) -> set[str]:
     """Return the Services that a catalog calls, as `NAMESPACE/SERVICE:PORT`."""
-    return {_service(backend) for backend in _backends(catalog)}
+    return {_service(backend) for backend in _backends(catalog) if not backend.external}
 
 
 def _backends(catalog: Catalog) -> Iterator[Backend]:

@@ -41,12 +41,14 @@ class ClusterFacts:
         without_selector: The Services that the catalog names and that have no selector, sorted.
         api_server_ports: The ports of the API server, both of its Service and of its endpoints.
         has_gateway_api: Whether the cluster serves HTTPRoutes.
+        external_ports: The ports of hosts outside of the cluster, in order.
     """
 
     destinations: tuple[Destination, ...] = ()
     without_selector: tuple[Key, ...] = ()
     api_server_ports: tuple[int, ...] = API_SERVER_PORTS
     has_gateway_api: bool = True
+    external_ports: tuple[int, ...] = ()
 
 
 def gather_cluster_facts(
@@ -60,8 +62,12 @@ def gather_cluster_facts(
         has_gateway_api: Whether the cluster serves HTTPRoutes.
     """
     used: dict[Key, set[int]] = {}
+    outside = set[int]()
     for backend in _backends(catalog):
-        name, namespace, _ = backend.host.split(".", 2)  # as `compile_http.service_host` joined it
+        if backend.external:
+            outside.add(backend.port)
+            continue
+        name, namespace, _ = backend.host.split(".", 2)  # as `service_host` joined it
         used.setdefault(Key(namespace, name), set()).add(backend.port)
     ports: dict[tuple[str, tuple[tuple[str, str], ...]], set[str]] = {}
     without_selector = []
@@ -78,12 +84,18 @@ def gather_cluster_facts(
         tuple(sorted(without_selector)),
         _api_server_ports(service(API_SERVER)),
         has_gateway_api,
+        tuple(sorted(outside)),
     )
 
 
 def _backends(catalog: Catalog) -> Iterator[Backend]:
-    yield from (tool.backend for tool in catalog.tools)
-    yield from (resource.backend for resource in catalog.resources if resource.backend)
+    """Yield every backend, token endpoints included."""
+    backends = [tool.backend for tool in catalog.tools]
+    backends += [resource.backend for resource in catalog.resources if resource.backend]
+    for backend in backends:
+        yield backend
+        if backend.credentials and backend.credentials.oauth2:
+            yield backend.credentials.oauth2.endpoint
 
 
 def _pod_port(service: Object, number: int) -> str:

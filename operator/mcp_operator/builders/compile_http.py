@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
-from mcp_operator.api.catalog import Argument, Backend, Credentials, Header, SecretKey
+from mcp_operator.api.catalog import Argument, Backend, Header
 from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.places import PATH_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.backend import (
-    CredentialsSecret,
+    External,
     RequestCredentials,
     RequestHeader,
     RequestQuery,
@@ -20,15 +20,26 @@ from mcp_operator.api.v1alpha1.backend import (
     ValueSource,
 )
 from mcp_operator.api.v1alpha1.request import RequestBody
-from mcp_operator.builders.compiled import InvalidError, UnresolvedError
-from mcp_operator.builders.references import (
-    Facts,
-    References,
-    config_map_value,
-    require_secret,
-    service_port,
+from mcp_operator.builders.compile_credentials import compile_credentials, credential_references
+from mcp_operator.builders.compile_endpoint import (
+    Referrer,
+    external_endpoint,
+    service_endpoint,
+    service_key,
+    tls_secrets,
 )
+from mcp_operator.builders.compiled import InvalidError, UnresolvedError
+from mcp_operator.builders.references import References, config_map_value
 from mcp_operator.core.meta import Key
+
+__all__ = [
+    "HttpCall",
+    "Referrer",
+    "compile_backend",
+    "http_references",
+    "path_places",
+    "union",
+]
 
 _HEADER_VALUE = re.compile(r"[\t -~]*")
 """RFC 9110 §5.5 without obs-text: a value from a ConfigMap must not smuggle in a header."""
@@ -38,9 +49,10 @@ _HEADER_VALUE = re.compile(r"[\t -~]*")
 class HttpCall:
     """What a spec says of one HTTP operation, with everything inherited filled in."""
 
-    service: ServiceRef
+    service: ServiceRef | None
     path: str
     method: str
+    external: External | None = None
     arguments: tuple[Argument, ...] = ()
     rest: Literal["query", "body"] | None = None
     query: Sequence[RequestQuery] = ()
@@ -53,51 +65,28 @@ class HttpCall:
     max_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Referrer:
-    """Who refers, and the facts that it may be resolved on."""
-
-    kind: str
-    namespace: str
-    facts: Facts = field(default_factory=Facts)
-
-    def local(self, name: str) -> Key:
-        """Return the key of an object beside the referrer."""
-        return Key(self.namespace, name)
-
-
 def path_places(path: str) -> tuple[str, ...]:
     """Return the names of the `{name}` places of a path, in their order."""
     return tuple(place.removeprefix("+") for place in PATH_PLACE.findall(path))
 
 
-def service_key(service: ServiceRef, namespace: str) -> Key:
-    """Return the key of a Service that an object of `namespace` refers to."""
-    return Key(service.namespace or namespace, service.name)
-
-
-def service_host(service: Key) -> str:
-    """Return the DNS name of a Service, without the cluster's domain, which pods search."""
-    return f"{service.name}.{service.namespace}.svc"
-
-
 def http_references(call: HttpCall, namespace: str) -> References:
     """Return everything that an HTTP operation refers to."""
-    secrets = set(_credential_keys(call.credentials))
-    config_maps = set()
+    secrets, config_maps = set[str](), set[str]()
     fixed: list[RequestHeader | RequestQuery] = [*call.headers, *call.query]
     for source in (one.value_from for one in fixed if one.value_from):
         if source.secret_key_ref:
             secrets.add(source.secret_key_ref.name)
         if source.config_map_key_ref:
             config_maps.add(source.config_map_key_ref.name)
-    if call.service.tls and call.service.tls.ca_secret_ref:
-        secrets.add(call.service.tls.ca_secret_ref.name)
-    return References(
-        services=frozenset({service_key(call.service, namespace)}),
+    for target in (call.service, call.external):
+        secrets |= tls_secrets(target.tls) if target else set()
+    own = References(
+        services=frozenset({service_key(call.service, namespace)} if call.service else ()),
         config_maps=frozenset(Key(namespace, name) for name in config_maps),
         secrets=frozenset(Key(namespace, name) for name in secrets),
     )
+    return union([own, credential_references(call.credentials, namespace)])
 
 
 def union(references: Iterable[References]) -> References:
@@ -117,66 +106,53 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
         InvalidError: The path is not filled by the arguments.
         UnresolvedError: Something it refers to is missing or does not consent.
     """
-    _check_path(call)
-    service = service_key(call.service, referrer.namespace)
-    port = service_port(
-        referrer.facts,
-        service,
-        call.service.port,
-        kind=referrer.kind,
-        namespace=referrer.namespace,
-    )
-    tls = call.service.tls
-    return Backend(
-        scheme=call.service.scheme,
-        host=service_host(service),
-        port=port,
-        method=call.method,
-        path=call.path,
-        arguments=call.arguments,
-        rest=call.rest,
-        query=tuple(_fixed(one, f"query parameter {one.name}", referrer) for one in call.query),
-        headers=tuple(_fixed(one, f"header {one.name}", referrer) for one in call.headers),
-        body_from=(call.body.from_ or "") if call.body else "",
-        constants=call.body.constants if call.body else {},
-        forward_headers=tuple(name.lower() for name in call.forward_headers),
-        content_type=call.content_type,
-        credentials=_credentials(call.credentials, referrer) if call.credentials else None,
-        ca=_secret(referrer, tls.ca_secret_ref.name, tls.ca_secret_ref.key)
-        if tls and tls.ca_secret_ref
-        else None,
-        server_name=(tls.server_name or "") if tls else "",
-        insecure_skip_verify=tls.insecure_skip_verify if tls else False,
-        timeout_seconds=parse_duration(call.timeout) if call.timeout else None,
-        max_response_bytes=call.max_bytes,
+    endpoint = _endpoint(call, referrer)
+    _check_path(endpoint.path, call.arguments)
+    return endpoint.model_copy(
+        update={
+            "method": call.method,
+            "arguments": call.arguments,
+            "rest": call.rest,
+            "query": tuple(
+                _fixed(one, f"query parameter {one.name}", referrer) for one in call.query
+            ),
+            "headers": tuple(_fixed(one, f"header {one.name}", referrer) for one in call.headers),
+            "body_from": (call.body.from_ or "") if call.body else "",
+            "constants": call.body.constants if call.body else {},
+            "forward_headers": tuple(name.lower() for name in call.forward_headers),
+            "content_type": call.content_type,
+            "credentials": compile_credentials(call.credentials, referrer)
+            if call.credentials
+            else None,
+            "timeout_seconds": parse_duration(call.timeout) if call.timeout else None,
+            "max_response_bytes": call.max_bytes,
+        }
     )
 
 
-def _check_path(call: HttpCall) -> None:
+def _endpoint(call: HttpCall, referrer: Referrer) -> Backend:
+    if call.service is not None:
+        return service_endpoint(call.service, call.path, referrer)
+    if call.external is not None:
+        return external_endpoint(call.external, call.path, referrer)
+    raise InvalidError(Reason.INVALID, "set service, or external in its place")
+
+
+def _check_path(path: str, arguments: Sequence[Argument]) -> None:
     """Every brace belongs to a place, and exactly one argument fills each place."""
-    if not {"{", "}"}.isdisjoint(PATH_PLACE.sub("", call.path)):
+    if not {"{", "}"}.isdisjoint(PATH_PLACE.sub("", path)):
         raise InvalidError(
             Reason.INVALID,
-            f"the path {call.path} has a brace outside of a {{name}}: write %7B or %7D for a brace",
+            f"the path {path} has a brace outside of a {{name}}: write %7B or %7D for a brace",
         )
-    targets = [argument.target for argument in call.arguments if argument.location == "path"]
-    for place in path_places(call.path):
+    targets = [argument.target for argument in arguments if argument.location == "path"]
+    for place in path_places(path):
         if targets.count(place) != 1:
             number = "two arguments fill" if place in targets else "no argument fills"
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
-                f"{number} {{{place}}} of the path {call.path}: map one to it with in: path",
+                f"{number} {{{place}}} of the path {path}: map one to it with in: path",
             )
-
-
-def _credential_keys(credentials: RequestCredentials | None) -> Iterator[str]:
-    if credentials is not None:
-        yield credentials.secret_ref.name
-
-
-def _secret(referrer: Referrer, name: str, key: str) -> SecretKey:
-    require_secret(referrer.facts, referrer.local(name), key)
-    return SecretKey(namespace=referrer.namespace, name=name, key=key)
 
 
 def _fixed(written: RequestHeader | RequestQuery, what: str, referrer: Referrer) -> Header:
@@ -186,7 +162,7 @@ def _fixed(written: RequestHeader | RequestQuery, what: str, referrer: Referrer)
         return Header(name=written.name, value=written.value)
     if source.secret_key_ref is not None:
         reference = source.secret_key_ref
-        return Header(name=written.name, secret=_secret(referrer, reference.name, reference.key))
+        return Header(name=written.name, secret=referrer.secret(reference.name, reference.key))
     return Header(name=written.name, value=_config_map_text(source, what, referrer))
 
 
@@ -202,18 +178,3 @@ def _config_map_text(source: ValueSource, what: str, referrer: Referrer) -> str:
             f"{what}: key {key!r} of ConfigMap {config_map} is not one line of printable ASCII",
         )
     return value.strip()
-
-
-def _credentials(credentials: RequestCredentials, referrer: Referrer) -> Credentials:
-    reference: CredentialsSecret = credentials.secret_ref
-    if credentials.type == "Basic":
-        return Credentials(
-            type="Basic",
-            secret=_secret(referrer, reference.name, reference.password_key),
-            username=_secret(referrer, reference.name, reference.username_key),
-        )
-    return Credentials(
-        type=credentials.type,
-        header=credentials.header or "Authorization",
-        secret=_secret(referrer, reference.name, reference.key),
-    )

@@ -171,6 +171,7 @@ def _operation(
     _check_names(uri or template, arguments)
     return _entry(
         resource,
+        name=operation.name or resource.spec.name,
         title=operation.title or resource.spec.title or "",
         uri=uri,
         uri_template=template,
@@ -182,9 +183,11 @@ def _operation(
 def _call(operation: ResourceOperation, arguments: tuple[Argument, ...]) -> HttpCall:
     return HttpCall(
         service=operation.service,
-        path=operation.service.path,
+        external=operation.external,
+        path=operation.path,
         method=operation.method,
         arguments=arguments,
+        query=operation.query,
         headers=operation.headers,
         credentials=operation.credentials,
         timeout=operation.timeout,
@@ -198,14 +201,19 @@ def _arguments(operation: ResourceOperation) -> tuple[Argument, ...]:
         parameter.name: Argument(
             name=parameter.name,
             location=parameter.location,
-            target=parameter.name,
+            target=parameter.target or parameter.name,
+            style=parameter.style,
+            allow_reserved=parameter.allow_reserved,
             required=parameter.required or parameter.location == "path",
             default=parameter.default,
             enum=parameter.enum,
         )
         for parameter in operation.parameters
     }
-    for place in path_places(operation.service.path):
+    filled = {one.target for one in declared.values() if one.location == "path"}
+    for place in path_places(operation.path):
+        if place in filled:
+            continue
         declared.setdefault(
             place, Argument(name=place, location="path", target=place, required=True)
         )
@@ -252,11 +260,17 @@ def _check_names(identity: str, arguments: tuple[Argument, ...]) -> None:
 
 
 def _entry(
-    resource: MCPResource, *, uri: str, mime_type: str, title: str = "", **content: object
+    resource: MCPResource,
+    *,
+    uri: str,
+    mime_type: str,
+    name: str = "",
+    title: str = "",
+    **content: object,
 ) -> ResourceEntry:
     spec = resource.spec
     return ResourceEntry(
-        name=spec.name,
+        name=name or spec.name,
         title=title or spec.title or "",
         description=spec.description,
         uri=uri,

@@ -41,7 +41,7 @@ def tool_definitions(tool: MCPTool) -> tuple[ToolDefinition, ...]:
     if tool.spec.name is None and not tool.spec.tools:
         raise InvalidError(Reason.INVALID, "spec sets neither name nor tools: set one of them")
     definitions = tool.spec.definitions
-    if any(definition.service is None for definition in definitions):
+    if any(one.service is None and one.external is None for one in definitions):
         raise InvalidError(Reason.INVALID, "spec.service is missing: set it, or one on every tool")
     return definitions
 
@@ -159,11 +159,12 @@ def _entry(
 
 
 def _call(definition: ToolDefinition, placing: Placing) -> HttpCall:
-    request, response, service = definition.request, definition.response, definition.service
-    if service is None or request is None or response is None:
-        raise AssertionError("tool_definitions() fills in service, request and response")
+    request, response = definition.request, definition.response
+    if request is None or response is None:
+        raise AssertionError("tool_definitions() fills in request and response")
     return HttpCall(
-        service=service,
+        service=definition.service,
+        external=definition.external,
         path=definition.path or "/",
         method=definition.method or "POST",
         arguments=placing.arguments,

@@ -130,7 +130,10 @@ def _secrets_of(entry: Entry) -> frozenset[SecretKey]:
 
 def _backend_secrets(backend: Backend) -> frozenset[SecretKey]:
     found = [one.secret for one in (*backend.headers, *backend.query)]
-    found.append(backend.ca)
+    found += [backend.ca, backend.client_certificate, backend.client_key]
+    below: frozenset[SecretKey] = frozenset()
     if backend.credentials:
         found += [backend.credentials.secret, backend.credentials.username]
-    return frozenset(secret for secret in found if secret is not None)
+        if backend.credentials.oauth2:
+            below = _backend_secrets(backend.credentials.oauth2.endpoint)
+    return frozenset(secret for secret in found if secret is not None) | below

@@ -22,6 +22,8 @@ class BuildContext:
     """The pull policy of gateway pods, unless the server names another."""
     operator_namespace: str = ""
     """The namespace of the operator's own pods; empty where it runs outside of the cluster."""
+    external_hosts: tuple[str, ...] = ()
+    """Patterns of the hosts outside of the cluster that tools and resources may lead to."""
 
 
 def child(server: MCPServer, resource: Resource, name: str) -> Object:

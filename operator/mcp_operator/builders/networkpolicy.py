@@ -28,6 +28,25 @@ LINK_LOCAL: Final = "169.254.0.0/16"
 169.254.169.254 on Google Cloud."""
 
 
+_INTERNET: Final = [
+    {
+        "ipBlock": {
+            "cidr": "0.0.0.0/0",
+            "except": [
+                "10.0.0.0/8",
+                "100.64.0.0/10",
+                LINK_LOCAL,
+                "172.16.0.0/12",
+                "192.168.0.0/16",
+            ],
+        }
+    },
+    {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}},
+]
+"""Every address but the private and link-local ones (RFC 1918, 6598, 3927, 4193, 4291), where
+Services and metadata services are."""
+
+
 def build_network_policy(
     server: MCPServer, context: BuildContext, facts: ClusterFacts
 ) -> Object | None:
@@ -73,6 +92,10 @@ def _egress(server: MCPServer, facts: ClusterFacts) -> list[Object]:
         # No selector matches an API server: it is not a pod, or runs in the host network.
         rules.append({"ports": [_port(port) for port in facts.api_server_ports]})
     rules += [_to(destination) for destination in facts.destinations]
+    if facts.external_ports:
+        rules.append(
+            {"to": _INTERNET, "ports": [_port(port) for port in facts.external_ports]},
+        )
     for extra in server.spec.network_policy.extra_egress:
         rule: Object = {}
         if extra.to:

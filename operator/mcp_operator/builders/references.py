@@ -15,6 +15,9 @@ it; `*` stands for all. Where the Gateway API is installed a ReferenceGrant says
 
 API_GROUP = "mcp-operator.dev"
 
+WELL_KNOWN = {"http": 80, "https": 443}
+"""The ports that these names stand for where the Service is not known."""
+
 
 @dataclass(frozen=True, slots=True)
 class References:
@@ -45,6 +48,7 @@ class Facts:
     secrets: Mapping[Key, frozenset[str] | None] = field(default_factory=dict)
     denied: frozenset[Key] = frozenset()
     check_services: bool = True
+    external_hosts: tuple[str, ...] = ()
 
 
 def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, namespace: str) -> int:
@@ -60,9 +64,11 @@ def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, name
     Raises:
         UnresolvedError: The Service or port does not exist, or the reference is not permitted.
     """
-    if not facts.check_services:
-        return _numeric(port, service)
     found = facts.services.get(service)
+    if not facts.check_services:
+        if isinstance(port, str) and found is not None:
+            return _declared(found, service, port)
+        return _numeric(port, service)
     if found is None:
         raise UnresolvedError(Reason.SERVICE_NOT_FOUND, f"Service {service} does not exist")
     if service.namespace != namespace and not _consents(found, facts.grants, kind, namespace):
@@ -117,6 +123,8 @@ def require_secret(facts: Facts, secret: Key, key: str) -> None:
 def _numeric(port: int | str, service: Key) -> int:
     if isinstance(port, int) or port.isdecimal():
         return int(port)
+    if port in WELL_KNOWN:
+        return WELL_KNOWN[port]
     raise UnresolvedError(
         Reason.PORT_NOT_FOUND,
         f"port {port!r} of Service {service} is a name, and the Service is not among the files",

@@ -54,12 +54,16 @@ class ReferenceReader:
     Args:
         client: Reads ConfigMaps and Secrets.
         cache: The informers.
+        external_hosts: Patterns of the hosts outside of the cluster that are allowed.
 
     Attributes:
         changed_secrets: Names a Secret that was found to have other keys than before.
     """
 
-    def __init__(self, client: Client, cache: ClusterCache) -> None:
+    def __init__(
+        self, client: Client, cache: ClusterCache, external_hosts: tuple[str, ...] = ()
+    ) -> None:
+        self._external_hosts = external_hosts
         self.changed_secrets = Channel("changed Secrets")
         self._client = client
         self._cache = cache
@@ -80,6 +84,7 @@ class ReferenceReader:
             config_maps={key: await self._config_map(key) for key in references.config_maps},
             secrets={key: secret.keys for key, secret in secrets.items()},
             denied=frozenset(key for key, secret in secrets.items() if secret.denied),
+            external_hosts=self._external_hosts,
         )
 
     def are_current(self, references: References, facts: Facts) -> bool:

@@ -86,7 +86,7 @@ def add_controllers(
         workers: How many objects of one kind are reconciled at a time.
     """
     cache = ClusterCache(informers, namespace)
-    reader = ReferenceReader(client, cache)
+    reader = ReferenceReader(client, cache, context.external_hosts)
     compiler = Compiler(cache.parser, reader)
     reporter = StatusReporter(StatusWriter(client), recorder, clock)
     installations = InstallationLeases(client, clock, installation)

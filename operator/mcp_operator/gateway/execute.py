@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Literal
 
 from mcp_operator.api.catalog import (
@@ -23,7 +24,7 @@ from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
-from mcp_operator.gateway.upstream.outgoing import complete, tls_of
+from mcp_operator.gateway.upstream.outgoing import UsedSecrets, complete, tls_of
 from mcp_operator.gateway.upstream.reading import StreamLimits
 from mcp_operator.gateway.upstream.redirects import (
     MAX_REDIRECTS,
@@ -32,6 +33,7 @@ from mcp_operator.gateway.upstream.redirects import (
     next_request,
 )
 from mcp_operator.gateway.upstream.secret_values import SecretSource, SecretUnavailable
+from mcp_operator.gateway.upstream.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +86,8 @@ class _FailedError(OperatorError):
 class HttpExecutor:
     """`Executor` over HTTP: a bulkhead per backend, a deadline per call, no retries.
 
-    A call is never repeated here: nobody can tell whether the backend acted on the first try.
+    A call is never repeated here, as nobody can tell whether the backend acted on the first try,
+    unless it refused an access token that may have been revoked.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class HttpExecutor:
         self._current = current
         self._upstream = upstream
         self._secrets = secrets
+        self._tokens = Tokens(upstream, secrets)
         self._name_addresses = name_addresses
         self._bulkheads = Bulkheads()
 
@@ -188,7 +192,6 @@ class HttpExecutor:
         slot = self._bulkheads.slot(backend.host, backend.port, server.max_concurrent_requests)
         try:
             async with asyncio.timeout_at(deadline), slot:
-                request, used = await complete(request, backend, call, self._secrets)
                 tls = await tls_of(backend, self._secrets)
                 limit = backend.max_response_bytes or server.max_response_bytes
 
@@ -196,13 +199,23 @@ class HttpExecutor:
                     stream = _stream_limits(response, deadline)
                     return await self._upstream.send(request, tls, limit, stream)
 
-                answer = await _followed(request, send, response.follow_redirects)
+                sent, used = await self._completed(request, backend, call)
+                answer = await _followed(sent, send, response.follow_redirects)
+                if answer.status == HTTPStatus.UNAUTHORIZED and used.token:
+                    self._tokens.reject(used.token)  # and once more: the backend did nothing
+                    sent, used = await self._completed(request, backend, call)
+                    answer = await _followed(sent, send, response.follow_redirects)
         except (TimeoutError, UpstreamError, BusyError, SecretUnavailable) as error:
             raise self._failure(name, backend, error) from error
         if answer.status in CREDENTIAL_REFUSED:
             for key in used.keys:
                 self._secrets.distrust(key)
         return used.redact(answer)
+
+    async def _completed(
+        self, request: Request, backend: Backend, call: Call
+    ) -> tuple[Request, UsedSecrets]:
+        return await complete(request, backend, call, self._secrets, self._tokens)
 
     def _failure(self, name: str, backend: Backend, error: Exception) -> _FailedError:
         """Log what happened, and say as much of it as a client may know."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -86,13 +86,21 @@ class Manifests:
         files: How many files were read.
     """
 
-    def __init__(self, loaded: Loaded, *, check_services: bool = True) -> None:
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        check_services: bool = True,
+        external_hosts: tuple[str, ...] = ("*",),
+    ) -> None:
         """Admit and compile what was loaded.
 
         Args:
             loaded: The documents.
             check_services: Whether a Service that is not among the files is missing; it never is
                 where the files hold no Service at all.
+            external_hosts: Hosts outside of the cluster that are allowed. All by default, as only
+                an installation can tell.
         """
         self.files = loaded.files
         found = list(loaded.problems)
@@ -109,7 +117,10 @@ class Manifests:
             for document in documents
             if document.obj["kind"] in MODELS
         ]
-        facts = _facts(self.objects, [model for _, model in models], check_services=check_services)
+        facts = replace(
+            _facts(self.objects, [model for _, model in models], check_services=check_services),
+            external_hosts=external_hosts,
+        )
         self.catalog_objects = tuple(
             LoadedObject(document, model, compile_object(model, facts))
             for document, model in models
@@ -185,18 +196,24 @@ class Manifests:
         }
 
 
-def read_manifests(paths: Iterable[Path], *, check_services: bool = True) -> Manifests:
+def read_manifests(
+    paths: Iterable[Path],
+    *,
+    check_services: bool = True,
+    external_hosts: tuple[str, ...] = ("*",),
+) -> Manifests:
     """Read files and folders, which must hold at least one object of ours.
 
     Args:
         paths: The files and folders.
         check_services: See `Manifests`.
+        external_hosts: See `Manifests`.
 
     Raises:
         NothingFoundError: There is none, and nothing wrong that would explain it.
     """
     named = list(paths)
-    manifests = Manifests(load(named), check_services=check_services)
+    manifests = Manifests(load(named), check_services=check_services, external_hosts=external_hosts)
     if not (manifests.servers or manifests.catalog_objects or manifests.problems):
         shown = ", ".join(map(str, named))
         kinds = ", ".join(sorted(OUR_KINDS))

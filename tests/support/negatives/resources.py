@@ -89,7 +89,34 @@ RESOURCES = [
         "an operation without service",
         resource(operations=[{"uri": "docs://guide"}]),
         "spec.operations[0].service",
-        "Required value",
+        "set service, or external in its place",
+    ),
+    Negative(
+        "an operation with a Service and a host outside",
+        operation(external={"url": "https://api.example.com"}),
+        "spec.operations[0].service",
+        "set service, or external in its place",
+    ),
+    Negative(
+        "a cookie parameter in a style of paths",
+        operation(parameters=[{"name": "id", "in": "cookie", "style": "matrix"}]),
+        "spec.operations[0].parameters[0].style",
+        "in: cookie takes the styles form and json",
+    ),
+    Negative(
+        "a path parameter whose other name the path lacks",
+        operation(
+            service={**SERVICE, "path": "/{id}"},
+            parameters=[{"name": "id", "in": "path", "as": "other"}],
+        ),
+        "spec.operations[0].parameters",
+        "needs its {name} in service.path",
+    ),
+    Negative(
+        "an operation whose name has a space",
+        operation(name="a b"),
+        "spec.operations[0].name",
+        "use 1 to 128 letters",
     ),
     Negative(
         "an operation that writes",
@@ -125,7 +152,7 @@ RESOURCES = [
         "a parameter in the body",
         operation(parameters=[{"name": "id", "in": "body"}]),
         "spec.operations[0].parameters[0].in",
-        'supported values: "path", "query", "header"',
+        'supported values: "path", "query", "header", "cookie"',
     ),
     Negative(
         "a parameter whose default is outside enum",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcp_operator.core.meta import Object
 from support.manifests import SERVICE, tool, tools, without
 from support.negatives.case import Negative
+from support.negatives.endpoints import ENDPOINTS
 from support.negatives.requests import REQUESTS
 
 ENTRY: Object = {"name": "a", "path": "/a"}
@@ -86,10 +87,10 @@ TOOLS = [
         "use lower-case letters",
     ),
     Negative(
-        "a Service port by name",
-        tool(service={"name": "orders", "port": "http"}),
+        "a Service port by a name that no port has",
+        tool(service={"name": "orders", "port": "HTTP"}),
         "spec.service.port",
-        "must be of type integer",
+        "should match",
     ),
     Negative(
         "a namespace with a capital letter",
@@ -320,4 +321,5 @@ TOOLS = [
         "write a duration longer than zero",
     ),
     *REQUESTS,
+    *ENDPOINTS,
 ]

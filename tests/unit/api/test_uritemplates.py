@@ -68,7 +68,10 @@ def test_a_uri_of_another_form_does_not_match(template: str, uri: str) -> None:
 @pytest.mark.parametrize(
     "template",
     [
-        "x:{+a}",
+        "x:{+a}/{+b}",
+        "x:{+a}-{b}",
+        "x:{+a}/{a}",
+        "x:{++a}",
         "x:{#a}",
         "x:{a*}",
         "x:{a:3}",
@@ -102,3 +105,34 @@ def test_what_a_client_expands_comes_back(value: str) -> None:
         return
     expected = {"id": value} if is_safe_segment(value) and len(uri) <= 8192 else None
     assert UriTemplate("docs://a/{id}/data").match(uri) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "uri", "values"),
+    [
+        ("files://{+path}", "files://a", {"path": "a"}),
+        ("files://{+path}", "files://a/b/c.txt", {"path": "a/b/c.txt"}),
+        ("files://{+path}", "files://a%2Fb", {"path": "a/b"}),
+        ("f://{a}/{+b}/raw", "f://x/y/z/raw", {"a": "x", "b": "y/z"}),
+        ("f://{a}/{+b}/raw", "f://x/raw", None),
+        ("f://{+b}.md?x", "f://a/b.md?x", None),
+        ("f://d/{+b}.md{?q}", "f://d/a/b.md?q=1", {"b": "a/b", "q": "1"}),
+        *(
+            ("f://d/{+b}", f"f://d/{climbing}", None)
+            for climbing in (
+                "..",
+                "a/../b",
+                "a/%2e%2e/b",
+                "a%252F%252e%252e",
+                "a//b",
+                "/a",
+                "a/",
+                "",
+            )
+        ),
+    ],
+)
+def test_a_variable_with_a_plus_takes_several_segments_and_does_not_climb(
+    template: str, uri: str, values: dict[str, str] | None
+) -> None:
+    assert UriTemplate(template).match(uri) == values

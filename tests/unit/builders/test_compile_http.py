@@ -140,7 +140,7 @@ def test_a_header_of_a_source_that_only_a_newer_release_knows_is_unresolved() ->
         ),
         (
             {"type": "Header", "header": "X-Key", "secretRef": {"name": "login"}},
-            Credentials(type="Header", header="X-Key", secret=secret("token")),
+            Credentials(type="Header", name="X-Key", secret=secret("token")),
         ),
         (
             {"type": "Basic", "secretRef": {"name": "login"}},

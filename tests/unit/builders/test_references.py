@@ -108,7 +108,8 @@ def test_without_a_cluster_a_numeric_port_is_taken_as_it_is() -> None:
     facts = Facts(check_services=False)
     assert service_port(facts, ORDERS, "8080", kind="MCPTool", namespace="shop") == 8080
     with pytest.raises(UnresolvedError, match="is a name"):
-        service_port(facts, ORDERS, "http", kind="MCPTool", namespace="shop")
+        service_port(facts, ORDERS, "grpc", kind="MCPTool", namespace="shop")
+    assert service_port(facts, ORDERS, "https", kind="MCPTool", namespace="shop") == 443
 
 
 def test_a_config_map_and_its_key_must_exist() -> None:

@@ -172,7 +172,7 @@ async def test_a_hung_backend_leaves_the_others_alone() -> None:
             "Authorization",
             "Basic OmNhbmFyeS04YzFmM2Etc2VjcmV0",
         ),
-        (Credentials(type="Header", header="X-Key", secret=KEY), "X-Key", "canary-8c1f3a-secret"),
+        (Credentials(type="Header", name="X-Key", secret=KEY), "X-Key", "canary-8c1f3a-secret"),
     ],
 )
 async def test_credentials_come_from_the_secret(

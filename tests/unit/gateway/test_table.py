@@ -58,7 +58,7 @@ def test_a_broken_entry_is_left_out_and_explained() -> None:
         tool("good"),
         tool("bad", input_schema={"type": "object", "$ref": "http://127.0.0.1:1/x"}),
         tool("worse", output_schema={"type": "nonsense"}),
-        resource("odd", uri_template="docs://{+path}"),
+        resource("odd", uri_template="docs://{#path}"),
     )
     assert list(built.tools) == ["good"]
     assert built.templates == ()

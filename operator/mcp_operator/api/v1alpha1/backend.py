@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, matching, rule, validated
+from mcp_operator.api.base import LIST_SET, ApiModel, matching, rule, validated
 from mcp_operator.api.v1alpha1.common import (
+    HEADER_FIELD,
+    RESERVED_HEADERS,
     ConfigMapKeyRef,
     DataKey,
     DnsLabel,
@@ -15,9 +18,54 @@ from mcp_operator.api.v1alpha1.common import (
     HeaderName,
     HeaderValue,
     HttpPath,
+    PortName,
     PortNumber,
     SecretKeyRef,
+    Uri,
 )
+
+
+def _url(path: str) -> Any:
+    return matching(
+        r"^https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?"
+        rf"(/[A-Za-z0-9._~!$&'()*+,;=:@%/{path}-]*)?$",
+        "write a URL such as https://api.example.com/v1: its host in lower case, no user, query or "
+        "fragment",
+        rule(
+            "!self.matches('/[.][.]?(/|$)')",
+            "a URL must not contain the segments . or ..; write the path it leads to",
+        ),
+        max_length=512,
+    )
+
+
+HttpUrl = Annotated[str, _url("")]
+"""The URL of an HTTP endpoint."""
+
+BaseUrl = Annotated[str, _url("{}")]
+"""The same, with `{name}` where an argument goes."""
+
+Scope = Annotated[
+    str,
+    matching(
+        r"^[!#-\[\]-~]+$",
+        "a scope has printable ASCII characters, without spaces, quotes and backslashes",
+        max_length=256,
+    ),
+]
+"""RFC 6749 section 3.3, `scope-token`."""
+
+TokenPrefix = Annotated[
+    str,
+    matching(r"^[ -~]+$", "a prefix is printable ASCII, such as 'Token '", max_length=64),
+]
+
+
+class CertificateRef(ApiModel):
+    """A Secret of type kubernetes.io/tls in the same namespace."""
+
+    name: DnsSubdomain
+    """Name of the Secret; its keys are tls.crt and tls.key."""
 
 
 class ServiceTls(ApiModel):
@@ -28,6 +76,8 @@ class ServiceTls(ApiModel):
     kubernetes.io/tls Secret."""
     server_name: DnsSubdomain | None = None
     """Name expected in the certificate; the Service's DNS name when left out."""
+    client_certificate_secret_ref: CertificateRef | None = None
+    """Certificate and key that the gateway shows to the backend, of a kubernetes.io/tls Secret."""
     insecure_skip_verify: bool = False
     """Accept any certificate. For experiments only."""
 
@@ -48,14 +98,40 @@ class ServiceRef(ApiModel):
     namespace: DnsLabel | None = None
     """Namespace of the Service; that of this object when left out. Another namespace must consent
     with a ReferenceGrant or an annotation on the Service."""
-    port: PortNumber
-    """Port of the Service."""
+    port: PortNumber | PortName
+    """Port of the Service, by number or by name."""
     path: HttpPath = "/"
     """Absolute path of the endpoint; {name} stands for an argument."""
     scheme: Literal["http", "https"] = "http"
     """Protocol that the Service speaks."""
+    host: DnsSubdomain | None = None
+    """Host that requests name, in the Host header and in TLS, where the Service serves several
+    virtual hosts; the connection still goes to the Service."""
     tls: ServiceTls | None = None
     """Certificate verification; only with scheme https."""
+
+
+class External(ApiModel):
+    """An API outside of the cluster."""
+
+    model_config = validated(
+        rule(
+            "!has(self.tls) || self.url.startsWith('https://')",
+            "tls needs a url that begins with https://",
+            field_path=".tls",
+        )
+    )
+
+    url: BaseUrl
+    """Base URL of the API, such as https://api.example.com/v1, of a host that the installation
+    allows. The path of a tool is appended; {name} in it stands for an argument."""
+    tls: ServiceTls | None = None
+    """Certificate verification; only with https."""
+
+    @property
+    def path(self) -> str:
+        """The path of the URL, which begins with a slash."""
+        return urlsplit(self.url).path or "/"
 
 
 class ValueSource(ApiModel):
@@ -132,11 +208,48 @@ class CredentialsSecret(ApiModel):
     name: DnsSubdomain
     """Name of the Secret, in the same namespace."""
     key: DataKey = Field(default_factory=lambda: "token")
-    """Key that holds the token, for Bearer and Header; token when left out."""
+    """Key that holds the token, for Bearer, Header, Query and Cookie; token when left out."""
     username_key: DataKey = Field(default_factory=lambda: "username")
     """Key that holds the user name, for Basic; username when left out."""
     password_key: DataKey = Field(default_factory=lambda: "password")
     """Key that holds the password, for Basic; password when left out."""
+    client_id_key: DataKey = Field(default_factory=lambda: "client_id", alias="clientIDKey")
+    """Key that holds the client's identifier, for OAuth2; client_id when left out."""
+    client_secret_key: DataKey = Field(default_factory=lambda: "client_secret")
+    """Key that holds the client's secret, for OAuth2; client_secret when left out."""
+
+
+class OAuth2Client(ApiModel):
+    """How to get an access token: the client credentials grant of OAuth 2 (RFC 6749 section 4.4).
+
+    The gateway keeps a token until shortly before it expires, and gets a new one where the backend
+    answers 401.
+    """
+
+    model_config = validated(
+        rule(
+            "!has(self.tls) || self.tokenURL.startsWith('https://')",
+            "tls needs a tokenURL that begins with https://",
+            field_path=".tls",
+        )
+    )
+
+    token_url: HttpUrl = Field(alias="tokenURL")
+    """The token endpoint: of a Service of the cluster, such as
+    https://keycloak.identity.svc/realms/shop/token, or of a host that the installation allows."""
+    scopes: tuple[Scope, ...] = Field(
+        default_factory=tuple, max_length=32, json_schema_extra=LIST_SET
+    )
+    """The scopes to ask for."""
+    audience: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """The parameter audience, which some servers need to know what the token is for."""
+    resource: Uri | None = None
+    """The parameter resource (RFC 8707): URI of what the token is for."""
+    client_authentication: Literal["Basic", "Post"] = Field(default_factory=lambda: "Basic")
+    """Whether the client's identifier and secret are sent by HTTP Basic authentication, or in the
+    form; Basic when left out."""
+    tls: ServiceTls | None = None
+    """Verification of the token endpoint's certificate; only with https."""
 
 
 class RequestCredentials(ApiModel):
@@ -144,23 +257,64 @@ class RequestCredentials(ApiModel):
 
     model_config = validated(
         rule(
-            "(self.type == 'Header') == has(self.header)",
-            "header names the header of type: Header; set it for that type and no other",
+            "self.type == 'Header' ? has(self.header) != has(self.name) : !has(self.header)",
+            "header names the header of type: Header, as name does; set one of them for that "
+            "type, and header for no other",
             field_path=".header",
         ),
         rule(
-            "self.type == 'Basic' ? !has(self.secretRef.key) "
-            ": !has(self.secretRef.usernameKey) && !has(self.secretRef.passwordKey)",
-            "Basic reads usernameKey and passwordKey, Bearer and Header read key; "
-            "remove what the type does not read",
+            "self.type in ['Query', 'Cookie'] ? has(self.name) "
+            ": self.type == 'Header' || !has(self.name)",
+            "name is the parameter of type: Query, the cookie of type: Cookie, or the header of "
+            "type: Header; set it for these types and no other",
+            field_path=".name",
+        ),
+        rule(
+            f"!has(self.name) || self.type == 'Query' || self.name.matches(r\"{HEADER_FIELD}\")",
+            "write the name of a header or cookie: letters, digits and a few signs such as - and _",
+            field_path=".name",
+        ),
+        rule(
+            "!has(self.name) || self.type != 'Header' "
+            f"|| !self.name.matches('^(?i:{RESERVED_HEADERS})$')",
+            "Host, Content-Length and the connection headers are set by the gateway; name another "
+            "header",
+            field_path=".name",
+        ),
+        rule(
+            "!has(self.prefix) || !(self.type in ['Basic', 'OAuth2'])",
+            "prefix stands before a token that is sent as it is; remove it for Basic and OAuth2",
+            field_path=".prefix",
+        ),
+        rule(
+            "(self.type == 'OAuth2') == has(self.oauth2)",
+            "oauth2 says where type: OAuth2 gets its token; set it for that type and no other",
+            field_path=".oauth2",
+        ),
+        rule(
+            "(self.type in ['Basic', 'OAuth2'] ? !has(self.secretRef.key) : true) "
+            "&& (self.type != 'Basic' ? !has(self.secretRef.usernameKey) "
+            "&& !has(self.secretRef.passwordKey) : true) "
+            "&& (self.type != 'OAuth2' ? !has(self.secretRef.clientIDKey) "
+            "&& !has(self.secretRef.clientSecretKey) : true)",
+            "Basic reads usernameKey and passwordKey, OAuth2 clientIDKey and clientSecretKey, the "
+            "other types key; remove what the type does not read",
             field_path=".secretRef",
         ),
     )
 
-    type: Literal["Bearer", "Basic", "Header"]
-    """Bearer sends Authorization: Bearer TOKEN; Basic sends a user name and password; Header sends
-    the token unchanged in a header of its own."""
+    type: Literal["Bearer", "Basic", "Header", "Query", "Cookie", "OAuth2"]
+    """Bearer sends Authorization: Bearer TOKEN; Basic sends a user name and password; Header, Query
+    and Cookie send the token in the header, query parameter or cookie of that name; OAuth2 gets a
+    token with the client's credentials and sends it as Bearer does."""
     header: HeaderName | None = None
-    """Header that carries the token; only for type Header."""
+    """Header that carries the token, for type Header; name does the same."""
+    name: TargetName | None = None
+    """Name of the header, query parameter or cookie, for the types Header, Query and Cookie."""
+    prefix: TokenPrefix | None = None
+    """What stands before the token, such as "Token " or "ApiKey ", with the space where one
+    belongs; for type Bearer, it stands in place of "Bearer "."""
     secret_ref: CredentialsSecret
-    """The Secret that holds the token, or the user name and password."""
+    """The Secret that holds the token, the user name and password, or the client's credentials."""
+    oauth2: OAuth2Client | None = None
+    """Where the token comes from, for type OAuth2."""

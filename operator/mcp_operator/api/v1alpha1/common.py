@@ -65,6 +65,7 @@ VariableName = Annotated[
 Title = Annotated[str, Field(min_length=1, max_length=256)]
 Description = Annotated[str, Field(max_length=4000)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
+PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=15)]
 
 Duration = Annotated[
     str,

@@ -7,7 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
-from mcp_operator.api.v1alpha1.backend import RequestCredentials, RequestHeader, ServiceRef
+from mcp_operator.api.catalog import Style
+from mcp_operator.api.v1alpha1.backend import (
+    External,
+    RequestCredentials,
+    RequestHeader,
+    RequestQuery,
+    ServiceRef,
+    TargetName,
+)
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     ConfigMapKeyRef,
@@ -23,6 +31,7 @@ from mcp_operator.api.v1alpha1.common import (
     Uri,
     VariableName,
 )
+from mcp_operator.api.v1alpha1.request import STYLE_RULES
 
 MAX_INLINE = 900_000
 """Characters of inline content; an object of more than 1.5 MiB is refused by etcd."""
@@ -95,13 +104,22 @@ class OperationParameter(ApiModel):
             "!has(self.default) || !has(self.enum) || self.default in self.enum",
             "default must be one of enum",
             field_path=".default",
-        )
+        ),
+        *STYLE_RULES,
     )
 
     name: VariableName
     """Name of the variable."""
-    location: Literal["path", "query", "header"] = Field(alias="in")
+    location: Literal["path", "query", "header", "cookie"] = Field(alias="in")
     """Part of the request that the value goes to."""
+    target: Annotated[TargetName, Field(max_length=63)] | None = Field(default=None, alias="as")
+    """Name there; that of the variable when left out."""
+    style: Style | None = None
+    """How the value is written, in OpenAPI's words, or json for JSON text; when left out: simple in
+    the path and in headers, form in the query and in cookies."""
+    allow_reserved: bool = False
+    """Whether reserved characters stay as they are. In the path, the value may then hold slashes,
+    which are sent encoded."""
     description: Description = ""
     """What the parameter is for."""
     required: bool = False
@@ -129,10 +147,16 @@ class ResourceOperation(ApiModel):
             field_path=".uri",
         ),
         rule(
-            "!has(self.parameters) || self.parameters.all(p, p.__in__ != 'path' "
-            "|| self.service.path.contains('{' + p.name + '}'))",
+            "!has(self.parameters) || !has(self.service) || self.parameters.all(p, "
+            "p.__in__ != 'path' || self.service.path.contains("
+            "(has(p.__as__) ? p.__as__ : p.name) + '}'))",
             "every parameter in: path needs its {name} in service.path",
             field_path=".parameters",
+        ),
+        rule(
+            "has(self.service) != has(self.external)",
+            "set service, or external in its place",
+            field_path=".service",
         ),
         rule(
             "!has(self.uri) || !self.uri.contains('{')",
@@ -146,8 +170,12 @@ class ResourceOperation(ApiModel):
     ingress_path: HttpPath | None = None
     """Without uri and uriTemplate, the URI is mcp://NAMESPACE/NAME followed by this path and the
     query parameters. No path is opened on the Ingress, which is reported as IngressPathIgnored."""
-    service: ServiceRef
+    name: McpName | None = None
+    """Name that clients see; that of the object when left out."""
+    service: ServiceRef | None = None
     """Service that holds the content."""
+    external: External | None = None
+    """API outside of the cluster that holds the content, in place of service."""
     parameters: tuple[OperationParameter, ...] = Field(
         default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
     )
@@ -155,13 +183,18 @@ class ResourceOperation(ApiModel):
     uri: Uri | None = None
     """URI that clients read the resource by."""
     uri_template: Uri | None = None
-    """RFC 6570 template of the URIs that clients read, such as docs://{section}."""
+    """RFC 6570 template of the URIs that clients read, such as docs://{section}, or
+    files://{+path} for a value with slashes."""
     mime_type: MimeType | None = None
     """Media type of the content; that of the answer when left out."""
     title: Title | None = None
     """Name for people."""
     timeout: Duration | None = None
     """Time for one read; the server's requestTimeout when left out."""
+    query: tuple[RequestQuery, ...] = Field(
+        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
+    )
+    """Query parameters added to every request."""
     headers: tuple[RequestHeader, ...] = Field(
         default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
     )
@@ -170,6 +203,13 @@ class ResourceOperation(ApiModel):
     """What the gateway authenticates with to the backend."""
     max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
     """Largest content in bytes; the server's maxResponseBytes when left out."""
+
+    @property
+    def path(self) -> str:
+        """The path of the request, with its places."""
+        if self.external is not None:
+            return self.external.path
+        return self.service.path if self.service else "/"
 
 
 class MCPResourceSpec(ApiModel):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, list_map, rule, validated
-from mcp_operator.api.v1alpha1.backend import ServiceRef
+from mcp_operator.api.v1alpha1.backend import External, ServiceRef
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     Description,
@@ -56,10 +56,15 @@ class ToolDefinition(ApiModel):
 
     model_config = validated(
         rule(
-            "has(self.path) || has(self.service)",
+            "has(self.path) || has(self.service) || has(self.external)",
             "set path, the endpoint on the common service, or a service of its own",
             field_path=".path",
-        )
+        ),
+        rule(
+            "!(has(self.service) && has(self.external))",
+            "set only one of service and external",
+            field_path=".external",
+        ),
     )
 
     name: McpName
@@ -69,9 +74,12 @@ class ToolDefinition(ApiModel):
     description: Description = ""
     """What the tool does and when to use it, for the model to read."""
     path: HttpPath | None = None
-    """Absolute path on the service, instead of the service's own; {name} stands for an argument."""
+    """Absolute path on the service, instead of the service's own, or below external.url; {name}
+    stands for an argument, {+name} for one of several segments."""
     service: ServiceRef | None = None
     """Service of this tool alone; that of the object when left out."""
+    external: External | None = None
+    """API outside of the cluster for this tool alone; that of the object when left out."""
     method: Method | None = None
     """HTTP method; that of the object when left out, else POST."""
     ingress_path: HttpPath | None = None
@@ -102,9 +110,15 @@ class MCPToolSpec(ApiModel):
             field_path=".name",
         ),
         rule(
-            "has(self.service) || (has(self.tools) && self.tools.all(t, has(t.service)))",
-            "set service, or with tools a service on every entry",
+            "has(self.service) || has(self.external) || (has(self.tools) "
+            "&& self.tools.all(t, has(t.service) || has(t.external)))",
+            "set service, or with tools a service on every entry; or external in its place",
             field_path=".service",
+        ),
+        rule(
+            "!(has(self.service) && has(self.external))",
+            "set only one of service and external",
+            field_path=".external",
         ),
         rule(
             "!has(self.tools) || !(has(self.inputSchema) || has(self.outputSchema) "
@@ -142,6 +156,8 @@ class MCPToolSpec(ApiModel):
     object."""
     service: ServiceRef | None = None
     """Service that answers the calls."""
+    external: External | None = None
+    """API outside of the cluster that answers the calls, in place of service."""
     method: Method | None = None
     """HTTP method; POST when left out."""
     ingress_path: HttpPath | None = None
@@ -170,8 +186,8 @@ class MCPToolSpec(ApiModel):
     def definitions(self) -> tuple[ToolDefinition, ...]:
         """The tools of either form, with everything inherited filled in.
 
-        `service`, `path` and `method` are always set. As in the ancestor, the path of an entry
-        replaces that of its service; it is not appended.
+        `path`, `method` and one of `service` and `external` are always set. As in the ancestor, the
+        path of an entry replaces that of its service; to that of an external URL it is appended.
         """
         entries = self.tools or (self._single(),)
         return tuple(self._inherit(entry) for entry in entries)
@@ -181,11 +197,14 @@ class MCPToolSpec(ApiModel):
         return ToolDefinition.model_construct(**given)
 
     def _inherit(self, entry: ToolDefinition) -> ToolDefinition:
-        service = entry.service or self.service
+        own = entry.service is not None or entry.external is not None
+        service = entry.service if own else self.service
+        external = entry.external if own else self.external
         return entry.model_copy(
             update={
                 "service": service,
-                "path": entry.path or (service.path if service else None),
+                "external": external,
+                "path": _path(service, external, entry.path),
                 "method": entry.method or self.method or "POST",
                 "enabled": entry.enabled and self.enabled,
                 "request": _merged(ToolRequest, self.request, entry.request),
@@ -193,6 +212,13 @@ class MCPToolSpec(ApiModel):
                 "timeout": entry.timeout or self.timeout,
             }
         )
+
+
+def _path(service: ServiceRef | None, external: External | None, own: str | None) -> str:
+    """Return a tool's own path instead of its Service's, or below that of its external URL."""
+    if external is not None:
+        return external.path.rstrip("/") + (own or "") or "/"
+    return own or (service.path if service else "/")
 
 
 _SHARED = ToolDefinition.model_fields.keys() & MCPToolSpec.model_fields.keys()

@@ -7,7 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, rule, validated
-from mcp_operator.api.v1alpha1.common import LabelRequirement, LabelValue, PortNumber, Selector
+from mcp_operator.api.v1alpha1.common import (
+    LabelRequirement,
+    LabelValue,
+    PortName,
+    PortNumber,
+    Selector,
+)
 
 _OCTET = r"(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 CIDR = (
@@ -17,7 +23,6 @@ CIDR = (
 """An IPv4 or IPv6 address range, such as 10.0.0.0/8 or fd00::/8."""
 
 Cidr = Annotated[str, Field(pattern=CIDR, max_length=43)]
-PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=15)]
 
 
 class IPBlock(ApiModel):

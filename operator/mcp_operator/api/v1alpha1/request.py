@@ -41,6 +41,16 @@ STYLE_RULES = (
         field_path=".style",
     ),
     rule(
+        "!has(self.allowReserved) || !self.allowReserved "
+        "|| self.__in__ in ['path', 'query', 'body']",
+        "allowReserved is for in: path, in: query and the fields of a form; remove it",
+        field_path=".allowReserved",
+    ),
+)
+"""Which styles a place takes: OpenAPI 3.1, the table under "Style Values"."""
+
+EXPLODE_RULES = (
+    rule(
         "!has(self.explode) || !has(self.style) || self.style != 'json'",
         "style: json writes the whole value as one text; remove explode",
         field_path=".explode",
@@ -50,14 +60,7 @@ STYLE_RULES = (
         "style: deepObject always writes one pair for each part; remove explode, or set it to true",
         field_path=".explode",
     ),
-    rule(
-        "!has(self.allowReserved) || !self.allowReserved "
-        "|| self.__in__ in ['path', 'query', 'body']",
-        "allowReserved is for in: path, in: query and the fields of a form; remove it",
-        field_path=".allowReserved",
-    ),
 )
-"""Which styles a place takes: OpenAPI 3.1, the table under "Style Values"."""
 
 ArgumentName = Annotated[str, Field(min_length=1, max_length=128)]
 
@@ -76,6 +79,7 @@ class ArgumentMapping(ApiModel):
 
     model_config = validated(
         *STYLE_RULES,
+        *EXPLODE_RULES,
         rule(
             "self.__in__ == 'body' || !has(self.contentType)",
             "contentType is that of a part of a multipart body; set in: body, or remove it",

@@ -9,8 +9,17 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from mcp_operator.api.hosts import SERVICE_HOST, is_service_host
+
+DEFAULT_DOMAIN: Final = "cluster.local"
+"""The kubelet's default, also taken outside of a cluster."""
+
+RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -37,12 +46,13 @@ class ForbiddenAddressError(OSError):
     """A backend's name leads to an address that no tool may reach; the sentence says why."""
 
 
-def why_forbidden(address: str, blocked: Collection[str] = ()) -> str:
+def why_forbidden(address: str, blocked: Collection[str] = (), *, outside: bool = False) -> str:
     """Return why no connection may be made to an IP address, or nothing where it may.
 
     Args:
         address: An IP address, IPv6 with or without zone.
         blocked: Further addresses to refuse, such as the API server's.
+        outside: Whether it is to be an address outside of every private network.
     """
     try:
         ip: _Address = ipaddress.ip_address(address.partition("%")[0])
@@ -60,6 +70,7 @@ def why_forbidden(address: str, blocked: Collection[str] = ()) -> str:
         "unspecified": ip.is_unspecified or (is_v4 and ip.packed[0] == 0),
         "multicast": ip.is_multicast,
         "reserved": is_v4 and ip.is_reserved,
+        "private": outside and not ip.is_global,
     }
     return next((f"it is {kind}" for kind, applies in kinds.items() if applies), "")
 
@@ -75,10 +86,36 @@ def _embedded(ip: _Address) -> _Address:
     return ip.ipv4_mapped or ip
 
 
+def cluster_domain(resolv_conf: str) -> str:
+    """Return the domain of the cluster from a pod's resolv.conf, whose search list names it.
+
+    The kubelet writes `search NAMESPACE.svc.DOMAIN svc.DOMAIN DOMAIN` (its `--cluster-domain`).
+
+    Args:
+        resolv_conf: The text of the file; outside of a cluster, it names no such domain.
+    """
+    for line in resolv_conf.splitlines():
+        words = line.split()
+        for entry in words[1:] if words[:1] == ["search"] else ():
+            if entry.startswith("svc.") and entry.strip(".") != "svc":
+                return entry.removeprefix("svc.").rstrip(".")
+    return DEFAULT_DOMAIN
+
+
+def own_cluster_domain() -> str:
+    """Return the domain of the cluster that this process runs in; reads a file."""
+    try:
+        return cluster_domain(RESOLV_CONF.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return DEFAULT_DOMAIN
+
+
 class GuardedResolver(AbstractResolver):
     """Resolves names, and fails where any address of a name is forbidden.
 
-    One bad address spoils the name: an honest Service has none.
+    One bad address spoils the name: an honest Service has none. Names are asked for with a final
+    dot. Without it, the search list of a pod turns `orders.shop.svc` into
+    `orders.shop.svc.svc.cluster.local` first, a Service `shop` in a namespace called `svc`.
     """
 
     def __init__(
@@ -87,6 +124,7 @@ class GuardedResolver(AbstractResolver):
         *,
         trusted: Callable[[str, int], bool],
         blocked: Collection[str],
+        domain: str,
     ) -> None:
         """Guard a resolver.
 
@@ -95,8 +133,10 @@ class GuardedResolver(AbstractResolver):
             trusted: Tells of a host and port whether the user of this process named them; these
                 may be anywhere.
             blocked: Further addresses to refuse.
+            domain: The domain of the cluster, such as `cluster.local`.
         """
         self._inner = inner
+        self._domain = domain
         self._trusted = trusted
         self._blocked = blocked
 
@@ -109,24 +149,27 @@ class GuardedResolver(AbstractResolver):
             ForbiddenAddressError: An address of the name may not be connected to.
             OSError: The name does not resolve.
         """
-        results = await self._inner.resolve(host, port, family)
-        if not self._trusted(host, port):
-            for result in results:
-                check_address(result["host"], self._blocked)
-        return results
+        if self._trusted(host, port):
+            return await self._inner.resolve(host, port, family)
+        outside = not is_service_host(host)
+        absolute = f"{host}." if outside else f"{host}.{self._domain}."
+        results = await self._inner.resolve(absolute, port, family)
+        for result in results:
+            check_address(result["host"], self._blocked, outside=outside)
+        return [{**result, "hostname": host} for result in results]
 
     async def close(self) -> None:
         """Close the inner resolver."""
         await self._inner.close()
 
 
-def check_address(address: str, blocked: Collection[str]) -> None:
+def check_address(address: str, blocked: Collection[str], *, outside: bool = False) -> None:
     """Refuse a forbidden address.
 
     Raises:
         ForbiddenAddressError: No connection may be made to it.
     """
-    reason = why_forbidden(address, blocked)
+    reason = why_forbidden(address, blocked, outside=outside)
     if reason:
         raise ForbiddenAddressError(f"no connection is made to {address}: {reason}")
 
@@ -147,11 +190,10 @@ class Overrides:
 
     def find(self, host: str, port: int) -> tuple[str, int] | None:
         """Return the address to connect to instead, if one was given."""
-        name, _, rest = host.partition(".")
-        namespace = rest.partition(".")[0]
-        target = self._services.get(f"{host}:{port}") or self._services.get(
-            f"{namespace}/{name}:{port}"
-        )
+        target = self._services.get(f"{host}:{port}")
+        service = SERVICE_HOST.match(host)  # with or without the domain of a cluster
+        if target is None and service is not None:
+            target = self._services.get(f"{service[2]}/{service[1]}:{port}")
         if target is None:
             return None
         address, _, number = target.rpartition(":")

@@ -10,19 +10,24 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import ipaddress
+import os
 import ssl
+import sys
+import tempfile
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any, Literal, Protocol, Self
+from typing import IO, Any, Literal, Protocol, Self, cast
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
+from mcp_operator.api.hosts import is_outside, is_service_host
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.upstream.addresses import (
+    DEFAULT_DOMAIN,
     ForbiddenAddressError,
     GuardedResolver,
     Overrides,
@@ -55,7 +60,7 @@ _NARROW = (
     " wrote the tool has to raise response.maxBytes."
 )
 
-Reason = Literal["connect", "tls", "protocol", "too_large", "forbidden"]
+Reason = Literal["connect", "tls", "protocol", "too_large", "forbidden", "credentials"]
 
 
 class UpstreamError(OperatorError):
@@ -80,11 +85,15 @@ class Tls:
         ca: PEM certificates to trust instead of the system's; None for the system's.
         server_name: The name that the certificate must carry; empty for the backend's host.
         verify: False accepts any certificate.
+        certificate: PEM certificate to show to the backend; None for none.
+        key: Its PEM key.
     """
 
     ca: bytes | None = None
     server_name: str = ""
     verify: bool = True
+    certificate: bytes | None = None
+    key: bytes | None = field(default=None, repr=False)
 
 
 class Upstream(Protocol):
@@ -111,6 +120,7 @@ class HttpUpstream:
         user_agent: str,
         blocked: Collection[str] = (),
         resolver: AbstractResolver | None = None,
+        domain: str = DEFAULT_DOMAIN,
     ) -> None:
         """Set up; nothing is opened before the context is entered.
 
@@ -120,18 +130,21 @@ class HttpUpstream:
             user_agent: The `User-Agent` that backends see.
             blocked: Addresses to refuse besides the general ones, such as the API server's.
             resolver: Asks the DNS; the system's one where none is given.
+            domain: The domain of the cluster, which Services' names end with.
         """
+        self._domain = domain
         self._overrides = Overrides(services)
         self._blocked = frozenset(blocked)
         self._user_agent = user_agent
         self._resolver = resolver
-        self._contexts: OrderedDict[tuple[str, bool], ssl.SSLContext] = OrderedDict()
+        self._contexts: OrderedDict[tuple[object, ...], ssl.SSLContext] = OrderedDict()
 
     async def __aenter__(self) -> Self:
         guarded = GuardedResolver(
             self._resolver or aiohttp.ThreadedResolver(),
             trusted=self._overrides.lead_to,
             blocked=self._blocked,
+            domain=self._domain,
         )
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
@@ -188,12 +201,17 @@ class HttpUpstream:
         if self._overrides.lead_to(request.host, request.port):
             raise ForbiddenAddressError("only the Service that it stands in for may be called")
         if _is_ip(request.host):  # which aiohttp connects to without asking the resolver
-            check_address(request.host, self._blocked)
+            check_address(request.host, self._blocked, outside=True)
+        if is_service_host(request.host) == request.external:
+            raise ForbiddenAddressError("a Service is not outside of the cluster, nor the reverse")
+        if request.external and not is_outside(request.host):
+            raise ForbiddenAddressError("the name means something within a network only")
         return request.host, request.port
 
     async def _options(self, request: Request, tls: Tls) -> dict[str, Any]:
         default_port = {"http": 80, "https": 443}[request.scheme]
-        host = request.host if request.port == default_port else f"{request.host}:{request.port}"
+        name = request.virtual_host or request.host
+        host = name if request.port == default_port else f"{name}:{request.port}"
         options: dict[str, Any] = {
             "headers": [("Host", host), *request.headers],
             "data": request.body,
@@ -201,11 +219,12 @@ class HttpUpstream:
         }
         if request.scheme == "https":
             options["ssl"] = await self._context(tls)
-            options["server_hostname"] = tls.server_name or request.host
+            options["server_hostname"] = tls.server_name or name
         return options
 
     async def _context(self, tls: Tls) -> ssl.SSLContext:
-        key = (hashlib.sha256(tls.ca).hexdigest() if tls.ca else "", tls.verify)
+        pair = (tls.certificate or b"") + (tls.key or b"")
+        key = (_digest(tls.ca), _digest(pair), tls.verify)
         context = self._contexts.get(key)
         if context is None:
             # Loading the system's certificates reads files.
@@ -222,10 +241,37 @@ def _make_context(tls: Tls) -> ssl.SSLContext:
     except (ssl.SSLError, ValueError) as error:
         raise UpstreamError("tls", "The CA given for the backend is no PEM certificate.") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if tls.certificate is not None:
+        _load_pair(context, tls.certificate, tls.key or b"")
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
+    """Load a client certificate; `ssl` takes files only, so it gets one that is soon gone."""
+    with _private_file() as file:
+        file.write(certificate.rstrip() + b"\n" + key)
+        file.flush()
+        name = f"/proc/self/fd/{file.fileno()}" if isinstance(file.name, int) else file.name
+        try:
+            context.load_cert_chain(name, password="")
+        except (ssl.SSLError, OSError, ValueError) as error:
+            raise UpstreamError(
+                "tls", "The client certificate for the backend and its key are no PEM pair."
+            ) from error
+
+
+def _private_file() -> IO[bytes]:
+    """Open a file that only this process reads: in memory, since pods may write nowhere."""
+    if sys.platform == "linux":
+        return os.fdopen(os.memfd_create("client-certificate"), "wb")
+    return cast("IO[bytes]", tempfile.NamedTemporaryFile())
+
+
+def _digest(secret: bytes | None) -> str:
+    return hashlib.sha256(secret).hexdigest() if secret else ""
 
 
 def _authority(host: str, port: int) -> str:

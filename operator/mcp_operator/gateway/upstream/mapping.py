@@ -56,6 +56,8 @@ class Request:
         target: Path and query, encoded, as they go on the wire.
         headers: Names and values, checked.
         body: None where the request has none.
+        external: Whether the host is one outside of the cluster that the catalog allows.
+        virtual_host: The name in the Host header and in TLS, instead of the host.
     """
 
     method: str
@@ -65,6 +67,8 @@ class Request:
     target: str
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
+    external: bool = False
+    virtual_host: str = ""
 
 
 def build_request(backend: Backend, arguments: JsonObject) -> Request:
@@ -77,7 +81,7 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
     present = _present(backend, arguments)
     try:
         target = fill_path(backend.path, present.get("path", ())) + _query(backend, present)
-        headers = list(_headers(present))
+        headers = list(_headers(backend, present))
         body = build_body(backend, present.get("body", ()))
     except UnicodeEncodeError as error:
         raise MappingError(
@@ -100,6 +104,8 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
         target=target,
         headers=tuple(headers),
         body=body.data if body is not None else None,
+        external=backend.external,
+        virtual_host=backend.virtual_host,
     )
 
 
@@ -158,18 +164,25 @@ def _unnamed(backend: Backend, arguments: JsonObject) -> Iterator[Argument]:
 
 def _query(backend: Backend, present: _Present) -> str:
     pairs = [(one.name, quoted(one.value)) for one in backend.query if one.value is not None]
-    pairs += all_pairs(present.get("query", ()), [one.name for one in backend.query])
+    taken = [one.name for one in backend.query] + _credential(backend, "Query")
+    pairs += all_pairs(present.get("query", ()), taken)
     return "?" + "&".join(f"{quoted(name)}={text}" for name, text in pairs) if pairs else ""
 
 
-def _headers(present: _Present) -> Iterator[tuple[str, str]]:
+def _credential(backend: Backend, kind: str) -> list[str]:
+    """Return the name that the backend's credentials take in this place, if they do."""
+    found = backend.credentials
+    return [found.name] if found is not None and found.type == kind else []
+
+
+def _headers(backend: Backend, present: _Present) -> Iterator[tuple[str, str]]:
     for argument, value in present.get("header", ()):
         if value is None:
             continue
         if argument.target.lower() in NOT_FOR_ARGUMENTS:
             raise MappingError(f"no argument may set the header {argument.target}")
         yield check_header(argument.target, placed_text(argument, value, str))
-    cookies = all_pairs(present.get("cookie", ()), (), _cookie_text)
+    cookies = all_pairs(present.get("cookie", ()), _credential(backend, "Cookie"), _cookie_text)
     if cookies:
         yield check_header("Cookie", "; ".join(_cookie(name, text) for name, text in cookies))
 

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from mcp_operator.api.catalog import Backend, Credentials, SecretKey
 from mcp_operator.api.places import FRAMING
@@ -37,10 +38,14 @@ _TRACE = {
 
 @dataclass(slots=True)
 class UsedSecrets:
-    """The Secrets that one request carries: their names, and what must not come back."""
+    """The Secrets that one request carries: their names, and what must not come back.
+
+    `token` is the access token among them, if there is one.
+    """
 
     keys: list[SecretKey] = field(default_factory=list)
     values: list[bytes] = field(default_factory=list)
+    token: str = field(default="", repr=False)
 
     def redact(self, answer: Answer) -> Answer:
         """Remove the values from an answer that echoes them."""
@@ -54,17 +59,34 @@ class UsedSecrets:
         return replace(answer, body=body, problem=problem, headers=headers)
 
 
-async def complete(
-    request: Request, backend: Backend, call: Call, secrets: SecretSource
-) -> tuple[Request, UsedSecrets]:
-    """Add headers to a request, and say which Secrets they hold.
+class TokenSource(Protocol):
+    """Gives access tokens."""
 
-    Later ones replace earlier ones of the same name: what is usual, what is forwarded, what the
+    async def token(self, credentials: Credentials) -> tuple[str, list[bytes]]:
+        """Return a token, and what else must not come back.
+
+        Raises:
+            OperatorError: There is none; the sentence is fit for clients.
+        """
+        ...
+
+
+async def complete(
+    request: Request,
+    backend: Backend,
+    call: Call,
+    secrets: SecretSource,
+    tokens: TokenSource,
+) -> tuple[Request, UsedSecrets]:
+    """Add headers and query parameters to a request, and say which Secrets they hold.
+
+    Later headers replace earlier ones of the same name: what is usual, what is forwarded, what the
     arguments set, what the author fixed, credentials.
 
     Raises:
         MappingError: A value cannot be sent in a header.
         SecretUnavailable: A Secret could not be read.
+        UpstreamError: There is no access token.
     """
     used = UsedSecrets()
     headers = [("Accept", ACCEPT), *_forwarded(backend, call), *request.headers]
@@ -73,23 +95,36 @@ async def complete(
         if header.secret is not None:
             value = await _read(header.secret, secrets, used)
         headers.append(check_header(header.name, value))
-    if backend.credentials is not None:
-        headers.append(await _credentials(backend.credentials, secrets, used))
-    target = await _with_query(request.target, backend, secrets, used)
+    target = request.target
+    for parameter in backend.query:
+        if parameter.secret is not None:
+            value = await _read(parameter.secret, secrets, used)
+            target = _with_parameter(target, parameter.name, value, used)
+    credentials = backend.credentials
+    if credentials is not None and credentials.type == "Query":
+        value = credentials.prefix + await _read(credentials.secret, secrets, used)
+        target = _with_parameter(target, credentials.name, value, used)
+    elif credentials is not None and credentials.type == "Cookie":
+        value = credentials.prefix + await _read(credentials.secret, secrets, used)
+        headers.append(_with_cookie(headers, credentials.name, value))
+    elif credentials is not None:
+        headers.append(await _credentials(credentials, secrets, tokens, used))
     merged = {name.lower(): (name, value) for name, value in headers}
     return replace(request, target=target, headers=tuple(merged.values())), used
 
 
-async def _with_query(
-    target: str, backend: Backend, secrets: SecretSource, used: UsedSecrets
-) -> str:
-    """Append the query parameters that come from Secrets."""
-    for parameter in backend.query:
-        if parameter.secret is not None:
-            value = quoted(await _read(parameter.secret, secrets, used))
-            used.values.append(value.encode())
-            target += f"{'&' if '?' in target else '?'}{quoted(parameter.name)}={value}"
-    return target
+def _with_parameter(target: str, name: str, value: str, used: UsedSecrets) -> str:
+    encoded = quoted(value)
+    used.values.append(encoded.encode())
+    return f"{target}{'&' if '?' in target else '?'}{quoted(name)}={encoded}"
+
+
+def _with_cookie(headers: list[tuple[str, str]], name: str, value: str) -> tuple[str, str]:
+    """Add a cookie to those that are there, in place of any of that name."""
+    sent = [text for known, text in headers if known.lower() == "cookie"][-1:]
+    others = [one.strip() for text in sent for one in text.split(";")]
+    kept = [one for one in others if one and one.partition("=")[0].strip() != name]
+    return check_header("Cookie", "; ".join([*kept, f"{name}={value}"]))
 
 
 async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:
@@ -102,6 +137,10 @@ async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:
         ca=await secrets.value(backend.ca) if backend.ca else None,
         server_name=backend.server_name,
         verify=not backend.insecure_skip_verify,
+        certificate=await secrets.value(backend.client_certificate)
+        if backend.client_certificate
+        else None,
+        key=await secrets.value(backend.client_key) if backend.client_key else None,
     )
 
 
@@ -117,22 +156,41 @@ def _forwarded(backend: Backend, call: Call) -> Iterator[tuple[str, str]]:
 
 
 async def _credentials(
-    credentials: Credentials, secrets: SecretSource, used: UsedSecrets
+    credentials: Credentials, secrets: SecretSource, tokens: TokenSource, used: UsedSecrets
 ) -> tuple[str, str]:
+    if credentials.type == "OAuth2":
+        used.token, hidden = await tokens.token(credentials)
+        used.values += [used.token.encode(), *hidden]
+        used.keys += filter(None, [credentials.secret, credentials.username])
+        return check_header("Authorization", f"Bearer {used.token}")
     value = await _read(credentials.secret, secrets, used)
-    if credentials.type == "Bearer":
-        value = f"Bearer {value}"
-    elif credentials.type == "Basic":
+    if credentials.type == "Basic":
         user = await _read(credentials.username, secrets, used) if credentials.username else ""
-        token = base64.b64encode(f"{user}:{value}".encode())
-        used.values.append(token)
-        value = f"Basic {token.decode()}"
-    return check_header(credentials.header, value)
+        value = basic(user, value)
+        used.values.append(value.removeprefix("Basic ").encode())
+    prefix = credentials.prefix or ("Bearer " if credentials.type == "Bearer" else "")
+    return check_header(credentials.name, prefix + value)
+
+
+def basic(user: str, password: str) -> str:
+    """Return the value of the header Authorization for HTTP Basic authentication (RFC 7617)."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
 async def _read(key: SecretKey, secrets: SecretSource, used: UsedSecrets) -> str:
-    """Read a value for a header; `kubectl create secret --from-file` leaves a final line break."""
-    value = (await secrets.value(key)).rstrip(b"\r\n")
+    value = await read_secret(key, secrets, used.values)
     used.keys.append(key)
-    used.values.append(value)
+    return value
+
+
+async def read_secret(key: SecretKey, secrets: SecretSource, read: list[bytes]) -> str:
+    """Read a value, note it in `read`, and return it as text.
+
+    `kubectl create secret --from-file` leaves a final line break.
+
+    Raises:
+        SecretUnavailable: It could not be read.
+    """
+    value = (await secrets.value(key)).rstrip(b"\r\n")
+    read.append(value)
     return value.decode(errors="replace")

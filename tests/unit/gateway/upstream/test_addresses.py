@@ -6,6 +6,7 @@ from mcp_operator.gateway.upstream.addresses import (
     ForbiddenAddressError,
     GuardedResolver,
     Overrides,
+    cluster_domain,
     why_forbidden,
 )
 from support.fake_dns import FakeDns
@@ -75,7 +76,7 @@ def test_the_clusters_own_addresses_can_be_blocked() -> None:
 
 async def test_one_bad_address_spoils_a_name() -> None:
     resolver = GuardedResolver(
-        FakeDns("10.0.0.1", "127.0.0.1"), trusted=lambda *_: False, blocked=()
+        FakeDns("10.0.0.1", "127.0.0.1"), trusted=lambda *_: False, blocked=(), domain="d"
     )
     with pytest.raises(ForbiddenAddressError, match=r"127\.0\.0\.1: it is loopback"):
         await resolver.resolve("orders.demo.svc", 80)
@@ -84,7 +85,7 @@ async def test_one_bad_address_spoils_a_name() -> None:
 async def test_a_trusted_name_may_be_anywhere() -> None:
     dns = FakeDns("127.0.0.1")
     resolver = GuardedResolver(
-        dns, trusted=Overrides({"a/b:1": "localhost:9000"}).lead_to, blocked=()
+        dns, trusted=Overrides({"a/b:1": "localhost:9000"}).lead_to, blocked=(), domain="d"
     )
     (result,) = await resolver.resolve("localhost", 9000)
     assert result["host"] == "127.0.0.1"
@@ -98,7 +99,6 @@ async def test_a_trusted_name_may_be_anywhere() -> None:
     ("key", "host"),
     [
         ("demo/orders:80", "orders.demo.svc"),
-        ("demo/orders:80", "orders.demo"),
         ("demo/orders:80", "orders.demo.svc.cluster.local"),
         ("orders.demo.svc:80", "orders.demo.svc"),
     ],
@@ -112,3 +112,54 @@ def test_a_service_is_found_by_either_name(key: str, host: str) -> None:
 
 def test_an_ipv6_override_loses_its_brackets() -> None:
     assert Overrides({"demo/orders:80": "[::1]:9000"}).find("orders.demo.svc", 80) == ("::1", 9000)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("orders.demo.svc", "orders.demo.svc.corp.example."),
+        ("demo.svc.svc", "demo.svc.svc.corp.example."),
+        ("api.example.com", "api.example.com."),
+    ],
+)
+async def test_a_name_is_asked_for_so_that_no_search_list_changes_it(host: str, asked: str) -> None:
+    dns = FakeDns("93.184.216.34")
+    resolver = GuardedResolver(dns, trusted=lambda *_: False, blocked=(), domain="corp.example")
+    (result,) = await resolver.resolve(host, 80)
+    assert dns.asked == [asked]
+    assert (result["hostname"], result["host"]) == (host, "93.184.216.34")
+
+
+@pytest.mark.parametrize(
+    ("resolv_conf", "domain"),
+    [
+        ("search demo.svc.cluster.local svc.cluster.local cluster.local\n", "cluster.local"),
+        ("nameserver 10.0.0.10\nsearch a.svc.k8s.corp svc.k8s.corp. k8s.corp lan\n", "k8s.corp"),
+        ("search lan home\n", "cluster.local"),
+        ("search svc. svc\n", "cluster.local"),
+        ("", "cluster.local"),
+        ("searching svc.evil\n", "cluster.local"),
+    ],
+)
+def test_the_domain_of_a_cluster_is_the_one_that_its_pods_search(
+    resolv_conf: str, domain: str
+) -> None:
+    assert cluster_domain(resolv_conf) == domain
+
+
+PRIVATE = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "::ffff:10.0.0.1"]
+
+
+@pytest.mark.parametrize("address", [*PRIVATE, "64:ff9b::a00:1", "2002:a00:1::"])
+async def test_a_host_outside_of_the_cluster_has_no_private_address(address: str) -> None:
+    assert "private" in why_forbidden(address, outside=True)
+    assert not why_forbidden(address)
+    dns = FakeDns("93.184.216.34", address)
+    resolver = GuardedResolver(dns, trusted=lambda *_: False, blocked=(), domain="d")
+    with pytest.raises(ForbiddenAddressError, match="private"):
+        await resolver.resolve("api.example.com", 443)
+    assert len(await resolver.resolve("orders.demo.svc", 443)) == 2
+
+
+def test_no_override_of_a_service_catches_a_host_outside() -> None:
+    assert Overrides({"example/api:443": "127.0.0.1:1"}).find("api.example.com", 443) is None

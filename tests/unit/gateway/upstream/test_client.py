@@ -274,6 +274,74 @@ async def test_tls_is_verified_against_the_given_ca_and_the_backends_name(
         assert (await upstream.send(other, named, MEBIBYTE)).status == 200
 
 
+async def test_a_virtual_host_is_named_in_the_header_and_in_tls(
+    authority: Authority, hostile: HostileBackend, tls_address: str
+) -> None:
+    async with upstream_to(hostile.address) as upstream:
+        await upstream.send(get("/ok", virtual_host="shop.example.com"), Tls(), MEBIBYTE)
+    assert b"Host: shop.example.com\r\n" in hostile.requests[-1]
+    named = get("/", scheme="https", virtual_host="shop.example.com")
+    tls = Tls(ca=authority.certificate.read_bytes())
+    async with upstream_to(tls_address) as upstream:
+        assert await reason_of(upstream, named, tls) == "tls"
+
+
+@pytest.fixture
+async def strict_address(authority: Authority) -> AsyncIterator[str]:
+    """A backend that wants to see a certificate of the authority."""
+    certificate, key = authority.issue("backend", hosts=("orders.demo.svc",))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.certificate))
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_cert_chain(certificate, key)
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(text="known")
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    yield f"127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+async def test_a_client_certificate_is_shown_to_the_backend(
+    authority: Authority, strict_address: str
+) -> None:
+    certificate, key = authority.issue("client")
+    shown, ca = certificate.read_bytes(), authority.certificate.read_bytes()
+    known = Tls(ca=ca, certificate=shown, key=key.read_bytes())
+    request = get("/", scheme="https")
+    async with upstream_to(strict_address) as upstream:
+        assert (await upstream.send(request, known, MEBIBYTE)).body == b"known"
+        with pytest.raises(UpstreamError):
+            await upstream.send(request, Tls(ca=ca), MEBIBYTE)
+        wrong = Tls(ca=ca, certificate=shown, key=b"no key")
+        assert await reason_of(upstream, request, wrong) == "tls"
+
+
+@pytest.mark.parametrize(
+    ("host", "external"),
+    [
+        ("api.example.com", False),
+        ("orders.demo.svc", True),
+        ("orders", True),
+        ("printer.local", True),
+        ("localhost", True),
+        ("orders.demo.svc.cluster.local", True),
+        ("metadata.google.internal", True),
+        ("93.184.216.34", True),
+        ("93.184.216.34", False),
+    ],
+)
+async def test_only_a_host_outside_may_be_called_as_one(
+    hostile: HostileBackend, host: str, *, external: bool
+) -> None:
+    async with upstream_to("", "93.184.216.34") as upstream:
+        request = get("/", host=host, port=hostile.port, external=external)
+        assert await reason_of(upstream, request) == "forbidden"
+
+
 async def test_a_ca_that_is_none_is_a_tls_error(tls_address: str) -> None:
     async with upstream_to(tls_address) as upstream:
         for ca in (b"not PEM", b"\xff"):
