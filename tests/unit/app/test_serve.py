@@ -328,7 +328,7 @@ async def test_the_demo_backend_answers_for_the_service_of_the_samples(tmp_path:
 
 
 async def test_files_that_are_wrong_at_the_start_are_not_served(tmp_path: Path) -> None:
-    write(tmp_path, SERVER, TOOL.replace("port: 80", "port: none"))
+    write(tmp_path, SERVER, TOOL.replace("port: 80", "port: 0"))
 
     with pytest.raises(FilesError, match=r"shop.yaml:12:spec.service.port: "):
         await run_serve(settings(tmp_path, port=free_port()))
