@@ -7,15 +7,22 @@ looks at the whole answer again for each of its items.
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
 from mcp_operator.api.budget import SelectionError
 from mcp_operator.api.expressions import compile_expression
+from mcp_operator.api.patterns import estimate, mebibytes
 
 MAX_LENGTH: Final = 1024
 """Characters of a condition."""
+
+MAX_PATTERN_COST: Final = 256 * 1024
+"""Bytes that a regular expression of a condition may take: the evaluator compiles it whenever it
+comes by, and bounds nothing."""
 
 _NAMES: Final = ("status", "headers", "body")
 _TOKEN: Final = re.compile(
@@ -26,6 +33,7 @@ _TOKEN: Final = re.compile(
     r"""|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
     re.DOTALL,
 )
+_MATCHES: Final = re.compile(r"\.\s*matches")
 _PROBES: Final[tuple[Any, ...]] = ({}, "", [], 0, None)
 _I64: Final = 1 << 63
 
@@ -43,6 +51,7 @@ class ErrorWhen:
         if len(condition) > MAX_LENGTH:
             raise SelectionError(f"the condition is longer than {MAX_LENGTH} characters")
         _check_form(condition)
+        _check_patterns(condition)
         try:
             self._program = compile_expression(condition)
         except ValueError as error:
@@ -120,6 +129,41 @@ def _check_form(condition: str) -> None:
                 f"the condition has a macro that looks at the whole {token['name']} again for each"
                 " item; compare the items with constants"
             )
+
+
+def _check_patterns(condition: str) -> None:
+    """Refuse a regular expression that is not written out, or that would take much to compile.
+
+    Raises:
+        SelectionError: Naming what is to be written otherwise.
+    """
+    tokens = list(_TOKEN.finditer(condition))
+    for index, token in enumerate(tokens):
+        if token["name"] != "matches" and not _MATCHES.fullmatch(token["member"] or ""):
+            continue
+        opening, text, closing = [*tokens[index + 1 : index + 4], None, None, None][:3]
+        if not (token["member"] and opening and text and closing) or not (
+            opening["open"] and text["text"] and closing["close"]
+        ):
+            raise SelectionError(
+                "the condition has matches() in a form that is not available; write it as "
+                "text.matches('…'), with the expression written out"
+            )
+        cost = estimate(f"(?=){_written(text['text'])}")  # in which `\\w` is Unicode's, as in CEL
+        if cost > MAX_PATTERN_COST:
+            raise SelectionError(
+                f"the expression of matches() would take {mebibytes(cost)} when compiled, and at "
+                f"most {mebibytes(MAX_PATTERN_COST)} are allowed: repeat less"
+            )
+
+
+def _written(text: str) -> str:
+    """Return the value of a text as it stands in a condition; as it stands, if it is no Python."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            return str(ast.literal_eval(text))
+    except (SyntaxError, ValueError):
+        return text
 
 
 def _cel(value: Any) -> Any:

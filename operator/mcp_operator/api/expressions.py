@@ -7,7 +7,7 @@ extension is loaded by itself.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from cel import Program
 
 
-@cache
+@lru_cache(maxsize=1024)
 def compile_expression(expression: str) -> Program:
-    """Compile a CEL expression; each is compiled once.
+    """Compile a CEL expression; all of the CRDs' rules, and users' in use, are compiled once.
 
     Raises:
         ValueError: The expression is no CEL.

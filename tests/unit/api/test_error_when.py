@@ -24,6 +24,8 @@ BODY = {"ok": False, "code": 12, "errors": [{"level": "warn"}, {"level": "fatal"
         ("status == 200 && headers['x-app-error'] == 'yes'", True),
         ("body.n > 1e29", True),
         ("body.errors[0].level.matches('^w')", True),
+        (r"body.errors[1].level.matches(r'^\w{1,3}[\\d]?\.?al?$')", True),
+        ("body.errors.exists(e, e.level.matches('f|g'))", True),
     ],
 )
 def test_a_condition_tells_a_failure(condition: str, expected: object) -> None:
@@ -58,6 +60,13 @@ def test_what_cannot_be_told_is_said(condition: str, body: Any) -> None:
         ("true // body", "comments"),
         ("true || " * 200 + "true", "longer than"),
         ("(" * 400 + "true" + ")" * 400, "no CEL"),
+        (r"body.matches('\\pL{200}')", "would take 11 MiB when compiled"),
+        (r"body . matches(r'\pL{200}')", "would take 11 MiB when compiled"),
+        ("body.matches('(a{1000}){1000}')", "would take"),
+        ("body.matches(body)", "with the expression written out"),
+        ("body.matches('a' + body)", "with the expression written out"),
+        ("matches(body, 'a')", "with the expression written out"),
+        ("body.all(x, x.matches(x))", "with the expression written out"),
     ],
 )
 def test_what_is_no_condition_or_could_take_long_is_refused(condition: str, fragment: str) -> None:
