@@ -73,7 +73,7 @@ def requested(entry: dict[str, Any], arguments: dict[str, Any]) -> Request:
     assert problems(declared(entry)) == []
     compiled = compile_tool(tool(tools=[entry]), FACTS)
     assert [one.message for one in compiled.findings if one.blocking] == []
-    table, recorder = Table(catalog(*compiled.entries), "d"), Recorder()  # type: ignore[arg-type] # tools alone
+    table, recorder = Table(catalog(*compiled.entries), "d"), Recorder()
     called = table.tools[entry["name"]]
     sent, errors = table.checked_arguments(called.name, arguments)
     assert errors == []
