@@ -90,7 +90,7 @@ def _run_validate(arguments: argparse.Namespace) -> int:
     from mcp_operator.local.validation import validate
 
     report = validate([Path(path) for path in arguments.paths])
-    for problem in report.problems:
+    for problem in sorted((*report.problems, *report.warnings)):
         _print(str(problem))
     _print(report.summary, sys.stderr)
     return EXIT_PROBLEM if report.problems else EXIT_OK

@@ -294,8 +294,12 @@ class ServerSettings(CatalogModel):
     namespace: str
     name: str
     uid: str = ""
+    title: str = ""
+    version: str = ""
+    website_url: str = ""
+    icons: tuple[JsonObject, ...] = ()
     instructions: str = ""
-    page_size: int = 200
+    page_size: int = 1000
     request_timeout_seconds: float = 30.0
     max_concurrent_requests: int = 100
     max_request_bytes: int = 4 * 1024 * 1024

@@ -87,6 +87,12 @@ def server_settings(server: MCPServer) -> ServerSettings:
         namespace=server.namespace,
         name=server.name,
         uid=server.metadata.get("uid", ""),
+        title=server.spec.title or "",
+        version=server.spec.version or "",
+        website_url=server.spec.website_url or "",
+        icons=tuple(
+            icon.model_dump(by_alias=True, exclude_defaults=True) for icon in server.spec.icons
+        ),
         instructions=config.instructions,
         page_size=config.page_size,
         request_timeout_seconds=parse_duration(config.request_timeout),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from mcp_operator.api.catalog import JsonObject, ResponseMapping, SourceRef, ToolEntry
 from mcp_operator.api.jsonschema import SchemaCostError, SchemaError, check
 from mcp_operator.api.patterns import mebibytes
 from mcp_operator.api.reasons import Reason
+from mcp_operator.api.schema_hints import schema_hints
 from mcp_operator.api.v1alpha1 import MCPTool
 from mcp_operator.api.v1alpha1.mcptool import ToolDefinition
 from mcp_operator.builders.compile_arguments import Placing, input_schema, place_arguments
@@ -76,6 +79,8 @@ def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
             entries.append(_entry(definition, tool, referrer, budget))
         except FaultError as error:
             findings.append(_located(error.finding, definition, tool))
+        else:
+            findings += [_located(hint, definition, tool) for hint in _hints(definition)]
     if not any(definition.enabled for definition in definitions):
         findings.append(_disabled(tool))
     elif any(_ingress_paths(tool)):
@@ -92,6 +97,13 @@ def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
         tuple(entries),
         tuple(findings),
     )
+
+
+def _hints(definition: ToolDefinition) -> Iterator[Finding]:
+    schemas = {"inputSchema": definition.input_schema, "outputSchema": definition.output_schema}
+    for field, schema in schemas.items():
+        for pointer, hint in schema_hints(schema or {}):
+            yield remark(Reason.ACCEPTED, f"{field}: #{pointer}: {hint}")
 
 
 def _disabled(tool: MCPTool) -> Finding:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from mcp_operator.api.catalog import ToolEntry
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.structure import Path as FieldPath
 from mcp_operator.api.structure import Problem
@@ -15,6 +16,7 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.resources import CONFIGMAPS
+from mcp_operator.local.clients import client_warnings
 from mcp_operator.local.documents import Document
 from mcp_operator.local.manifests import LoadedObject, Manifests, read_manifests
 from mcp_operator.local.problems import FileProblem
@@ -56,10 +58,17 @@ _IN_SCHEMA: Final = re.compile(r"(inputSchema|outputSchema): (?:the schema [a-z 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome: the problems in the order of files and lines, and one line that sums them up."""
+    """The outcome, in the order of files and lines, and one line that sums up the problems.
+
+    Attributes:
+        problems: What the API server, the operator or the gateway would not take.
+        summary: How many problems there are.
+        warnings: What they take, and known clients do not.
+    """
 
     problems: tuple[FileProblem, ...]
     summary: str
+    warnings: tuple[FileProblem, ...] = ()
 
 
 def validate(paths: Iterable[Path]) -> Report:
@@ -77,7 +86,7 @@ def validate(paths: Iterable[Path]) -> Report:
     else:
         summary = f"{_count(checked, 'object')} in {files}: no problems"
         summary += "".join(f"\n{remark}" for remark in _remarks(manifests))
-    return Report(tuple(sorted(found)), summary)
+    return Report(tuple(sorted(found)), summary, tuple(sorted({*_warnings(manifests)})))
 
 
 def findings(manifests: Manifests) -> Iterator[FileProblem]:
@@ -90,6 +99,23 @@ def findings(manifests: Manifests) -> Iterator[FileProblem]:
                 yield _problem(local.document, finding)
     for server in manifests.servers.values():
         yield from _conflicts(server, manifests.selected(server))
+
+
+def _warnings(manifests: Manifests) -> Iterator[FileProblem]:
+    for local in manifests.catalog_objects:
+        for entry in local.compiled.entries:
+            if not isinstance(entry, ToolEntry):
+                continue
+            base: FieldPath = ("spec",)
+            if local.document.obj["spec"].get("tools"):
+                base = ("spec", "tools", _index(local.document, "tools", entry.name))
+            for below, message in client_warnings(entry):
+                path = _down(local.document, base, "".join(f"/{_escaped(part)}" for part in below))
+                yield local.document.problem(path, Problem(path, "").field, f"warning: {message}")
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _conflicts(server: MCPServer, selected: list[LoadedObject]) -> Iterator[FileProblem]:

@@ -298,6 +298,41 @@ SERVERS = [
         "Too long: may not be more than 8000",
     ),
     Negative(
+        "a title for a server that says its own",
+        server(image="example.com/mcp", title="The shop"),
+        "spec.mode",
+        "in mode Direct your own server says its title",
+    ),
+    Negative("an empty title", server(title=""), "spec.title", "should be at least 1 chars long"),
+    Negative(
+        "an empty version", server(version=""), "spec.version", "should be at least 1 chars long"
+    ),
+    Negative(
+        "a website that is a path",
+        server(websiteURL="/about"),
+        "spec.websiteURL",
+        "write a URL with http or https",
+    ),
+    Negative(
+        "an icon that is a script",
+        server(icons=[{"src": "javascript:alert(1)"}]),
+        "spec.icons[0].src",
+        "write a URL with http or https",
+    ),
+    Negative("an icon without src", server(icons=[{}]), "spec.icons[0].src", "Required value"),
+    Negative(
+        "an icon of some size",
+        server(icons=[{"src": "https://a.example/i.png", "sizes": ["large"]}]),
+        "spec.icons[0].sizes[0]",
+        "write a size such as 48x48",
+    ),
+    Negative(
+        "nine icons",
+        server(icons=[{"src": f"https://a.example/{number}.png"} for number in range(9)]),
+        "spec.icons",
+        "must have at most 8 items",
+    ),
+    Negative(
         "an unknown Service type",
         server(service={"type": "ExternalName"}),
         "spec.service.type",

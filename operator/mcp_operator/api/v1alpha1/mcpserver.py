@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, list_map, rule, validated
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.v1alpha1.common import (
     Conditions,
     DnsLabel,
@@ -15,9 +15,11 @@ from mcp_operator.api.v1alpha1.common import (
     Duration,
     Generation,
     Kind,
+    MimeType,
     PortNumber,
     Selector,
     Timestamp,
+    Title,
 )
 from mcp_operator.api.v1alpha1.container import (
     GATEWAY_VARIABLES,
@@ -76,8 +78,8 @@ class ServerConfig(ApiModel):
     drain_timeout: Duration = "30s"
     """Time that a stopping pod gives to the calls it has begun. The one setting here whose change
     replaces the pods: Kubernetes must grant them that time."""
-    page_size: Annotated[int, Field(ge=1, le=1000)] = 200
-    """Entries on one page of a list."""
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 1000
+    """Entries on one page of a list. Several clients read the first page only."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe messages that the pods log."""
     instructions: Annotated[str, Field(max_length=8000)] = ""
@@ -91,10 +93,52 @@ _IS_GATEWAY = (
 """`effective_mode` as a CEL expression."""
 
 
+ServerUrl = Annotated[
+    str,
+    matching(
+        r"^https?://[^\s]+$",
+        "write a URL with http or https, such as https://shop.example.com",
+        max_length=2048,
+    ),
+]
+
+
+class Icon(ApiModel):
+    """A picture that clients may show for the server."""
+
+    src: Annotated[
+        str,
+        matching(
+            r"^(https?://|data:image/)[^\s]+$",
+            "write a URL with http or https, or a data: URI of an image",
+            max_length=8192,
+        ),
+    ]
+    """URL of the picture, or a data: URI that holds it."""
+    mime_type: MimeType | None = None
+    """Media type of the picture, where its URL does not tell it."""
+    sizes: tuple[
+        Annotated[
+            str,
+            matching(r"^([0-9]+x[0-9]+|any)$", "write a size such as 48x48, or any", max_length=16),
+        ],
+        ...,
+    ] = Field(default_factory=tuple, max_length=16, json_schema_extra=LIST_SET)
+    """Sizes that the picture is good for, such as 48x48, or any."""
+
+
 class MCPServerSpec(ApiModel):
     """What the endpoint serves, and how it runs."""
 
     model_config = validated(
+        rule(
+            "(!has(self.title) && !has(self.version) && !has(self.websiteURL) && !has(self.icons)) "
+            "|| self.mode == 'Gateway' || (self.mode == 'Auto' && !has(self.image) "
+            "&& !has(self.command) && !has(self.args))",
+            "in mode Direct your own server says its title, version, websiteURL and icons; "
+            "remove them here",
+            field_path=".mode",
+        ),
         rule(
             "self.mode != 'Gateway' || (!has(self.command) && !has(self.args))",
             "mode: Gateway runs the operator's own gateway; remove command and args, "
@@ -149,6 +193,16 @@ class MCPServerSpec(ApiModel):
     server image with the catalog mounted at MCP_CONFIG_DIR as tools.json, prompts.json and
     resources.json: names, schemas, endpoints, no Secret. Auto is Direct when image, command or args
     is set."""
+    title: Title | None = None
+    """Name of the server that clients show to people; its metadata.name when left out."""
+    version: Annotated[str, Field(min_length=1, max_length=128)] | None = None
+    """Version of the server that clients are told; that of the gateway when left out."""
+    website_url: Annotated[ServerUrl | None, Field(alias="websiteURL")] = None
+    """Page about the server that clients may link to."""
+    icons: tuple[Icon, ...] = Field(
+        default_factory=tuple, max_length=8, json_schema_extra=list_map("src")
+    )
+    """Pictures that clients may show for the server."""
     # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = Field(default_factory=lambda: 1)
     """Number of pods; 1 when left out. With autoscaling it must be left out. kubectl scale sets it;

@@ -4,14 +4,42 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from mcp_operator.api.catalog import JsonObject, PromptEntry, ResourceEntry, ToolEntry
+from mcp_operator.api.catalog import (
+    JsonObject,
+    PromptEntry,
+    ResourceEntry,
+    ServerSettings,
+    ToolEntry,
+)
 from mcp_operator.gateway.protocol.spec import Era
 
 WRAPPED: Final = "result"
 """The property that carries a legacy structured result that is not an object itself."""
 
+TITLES_SINCE: Final = "2025-06-18"
+ICONS_SINCE: Final = "2025-11-25"
+"""Which also brought `websiteUrl`."""
+
 _DIALECT_KEYWORDS: Final = ("$schema", "$defs", "definitions")
 """Stay at the root of a wrapped schema: `#/$defs/...` points there."""
+
+
+def server(settings: ServerSettings, version: str, revision: str = "2026-07-28") -> JsonObject:
+    """Describe the server with the fields that a revision of MCP knows (`Implementation`).
+
+    Args:
+        settings: What the MCPServer says of itself.
+        version: The gateway's own, where it says none.
+        revision: The protocol version that is spoken; revisions sort by their dates.
+    """
+    described: JsonObject = {"name": settings.name, "version": settings.version or version}
+    if settings.title and revision >= TITLES_SINCE:
+        described["title"] = settings.title
+    if settings.website_url and revision >= ICONS_SINCE:
+        described["websiteUrl"] = settings.website_url
+    if settings.icons and revision >= ICONS_SINCE:
+        described["icons"] = list(settings.icons)
+    return described
 
 
 def tool(entry: ToolEntry, era: Era) -> JsonObject:

@@ -35,7 +35,7 @@ class View:
         self.table = table
         self.era = era
         server = table.catalog.server
-        self.server_info: JsonObject = {"name": server.name, "version": VERSION}
+        self.server_info = describe.server(server, VERSION)
         self.meta: JsonObject = {spec.SERVER_INFO_META: self.server_info}
         self.lists: Mapping[str, Listing] = {
             "tools/list": self._listing(
@@ -67,9 +67,9 @@ class View:
     def initialized(self, protocol_version: str) -> bytes:
         """Return the encoded result of a legacy `initialize`."""
         greeting = self._greeting(_CAPABILITIES | {"logging": {}})
-        return encode(
-            {"protocolVersion": protocol_version, "serverInfo": self.server_info} | greeting
-        )
+        server = self.table.catalog.server
+        info = describe.server(server, VERSION, protocol_version)
+        return encode({"protocolVersion": protocol_version, "serverInfo": info} | greeting)
 
     def _greeting(self, capabilities: JsonObject) -> JsonObject:
         instructions = self.table.catalog.server.instructions

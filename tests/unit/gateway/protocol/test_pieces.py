@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.gateway.protocol import describe
 from mcp_operator.gateway.protocol.envelope import decode_value, header_rules
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
@@ -325,3 +326,31 @@ def test_views_are_built_once_per_table() -> None:
     assert core.view(Era.MODERN) is view
     server.current.swap(table(tool("t")))
     assert core.view(Era.MODERN) is not view
+
+
+@pytest.mark.parametrize(
+    ("revision", "fields"),
+    [
+        ("2025-03-26", {"name", "version"}),
+        ("2025-06-18", {"name", "version", "title"}),
+        ("2025-11-25", {"name", "version", "title", "websiteUrl", "icons"}),
+        ("2026-07-28", {"name", "version", "title", "websiteUrl", "icons"}),
+    ],
+)
+def test_a_server_describes_itself_with_what_the_revision_knows(
+    revision: str, fields: set[str]
+) -> None:
+    icon = {"src": "https://shop.example/i.png"}
+    settings = ServerSettings(
+        namespace="demo",
+        name="shop",
+        title="The shop",
+        version="7",
+        website_url="https://shop.example",
+        icons=(icon,),
+    )
+    described = describe.server(settings, "1.2.3", revision)
+    assert described.keys() == fields
+    assert described["version"] == "7"
+    plain = ServerSettings(namespace="demo", name="shop")
+    assert describe.server(plain, "1.2.3") == {"name": "shop", "version": "1.2.3"}

@@ -1,0 +1,67 @@
+"""Keywords of OpenAPI 3.0 that JSON Schema 2020-12 does not have, and so passes over in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from mcp_operator.api.catalog import JsonObject
+
+MAX_HINTS: Final = 8
+"""Hints on one schema: generators write the same mistake hundreds of times."""
+
+_HINTS: Final = {
+    "nullable": (
+        "nullable means nothing in JSON Schema 2020-12, so null is refused; write null among the"
+        ' types, such as type: [string, "null"]'
+    ),
+}
+_ONE: Final = (
+    "additionalProperties",
+    "contains",
+    "else",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "then",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+)
+_MANY: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
+_NAMED: Final = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+
+
+def schema_hints(schema: JsonObject) -> list[tuple[str, str]]:
+    """Return JSON pointers, such as `/properties/note/nullable`, each with what to know of it."""
+    found = [
+        (f"{pointer}/{keyword}", _HINTS[keyword])
+        for pointer, part in subschemas(schema)
+        for keyword in _HINTS
+        if part.get(keyword) is True
+    ]
+    return found[:MAX_HINTS]
+
+
+def subschemas(schema: JsonObject) -> Iterator[tuple[str, JsonObject]]:
+    """Yield a schema and those within it with their JSON pointers; no reference is followed."""
+    pending: list[tuple[str, Any]] = [("", schema)]
+    while pending:
+        pointer, part = pending.pop()
+        if not isinstance(part, dict):
+            continue
+        yield pointer, part
+        below = [(f"{pointer}/{keyword}", part[keyword]) for keyword in _ONE if keyword in part]
+        for keyword in _MANY:
+            if isinstance(part.get(keyword), list):
+                listed = enumerate(part[keyword])
+                below += [(f"{pointer}/{keyword}/{index}", one) for index, one in listed]
+        for keyword in _NAMED:
+            if isinstance(part.get(keyword), dict):
+                named = part[keyword].items()
+                below += [(f"{pointer}/{keyword}/{_escaped(name)}", one) for name, one in named]
+        pending.extend(reversed(below))
+
+
+def _escaped(name: str) -> str:
+    return name.replace("~", "~0").replace("/", "~1")

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.local.clients import client_warnings
+from mcp_operator.local.validation import validate
+from support.entries import tool
+
+
+def warned(name: str = "a", schema: JsonObject | None = None, **more: Any) -> list[tuple[str, str]]:
+    entry = tool(name, input_schema={"type": "object", **(schema or {}), **more})
+    return [(".".join(path), message) for path, message in client_warnings(entry)]
+
+
+def test_what_every_client_takes_is_not_warned_of() -> None:
+    assert warned("get-order_2", properties={"order-id": {"type": "string"}}) == []
+
+
+@pytest.mark.parametrize("name", ["shop.get", "a" * 65])
+def test_a_name_that_model_apis_refuse_is_warned_of(name: str) -> None:
+    ((path, message),) = warned(name)
+    assert path == "name"
+    assert "OpenAI API" in message
+
+
+@pytest.mark.parametrize("name", ["filter[id]", "größe", "a.b", "", "a" * 65, "$top"])
+def test_an_argument_name_that_model_apis_refuse_is_warned_of(name: str) -> None:
+    ((path, message),) = warned(properties={name: {}})
+    assert path == f"inputSchema.properties.{name}"
+    assert "Claude Code and the Anthropic API" in message
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf", "allOf"])
+def test_alternatives_at_the_top_are_warned_of(keyword: str) -> None:
+    ((path, message),) = warned(schema={keyword: [{}]})
+    assert path == f"inputSchema.{keyword}"
+    assert "Claude Code" in message
+    assert warned(properties={"a": {keyword: [{}]}}) == []
+
+
+def test_the_first_reference_is_warned_of_with_its_place() -> None:
+    schema = {"items": {"$ref": "#/$defs/a"}}
+    ((path, message),) = warned(schema={"$defs": {"a": {}}}, properties={"b": schema, "c": schema})
+    assert path == "inputSchema.properties.b.items.$ref"
+    assert "Gemini CLI" in message
+
+
+def test_a_property_called_ref_is_no_reference() -> None:
+    assert [path for path, _ in warned(properties={"nullable": {"type": "boolean"}})] == []
+
+
+def test_a_keyword_of_openapi_gets_a_hint_in_either_schema() -> None:
+    note = {"type": "string", "nullable": True}
+    entry = tool(
+        input_schema={"type": "object", "properties": {"a": {"anyOf": [note]}}},
+        output_schema={"type": "object", "properties": {"b": note}},
+    )
+    told = {".".join(path): message for path, message in client_warnings(entry)}
+    assert list(told) == [
+        "inputSchema.properties.a.anyOf.0.nullable",
+        "outputSchema.properties.b.nullable",
+    ]
+    assert all('[string, "null"]' in message for message in told.values())
+
+
+def test_validate_tells_warnings_at_their_line_without_failing(tmp_path: Path) -> None:
+    (tmp_path / "tool.yaml").write_text(
+        """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPTool
+metadata: {name: orders}
+spec:
+  service: {name: orders, port: 80}
+  tools:
+    - name: shop.get
+      path: /orders
+      inputSchema:
+        type: object
+        properties:
+          filter[id]: {type: string, nullable: true}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: orders}
+spec: {ports: [{port: 80}]}
+"""
+    )
+    report = validate([tmp_path])
+    assert report.problems == ()
+    places = [(warning.line, warning.field) for warning in report.warnings]
+    assert [line for line, _ in places] == [7, 12, 12]
+    assert places[0][1] == "spec.tools[0].name"
+    assert all(warning.message.startswith("warning: ") for warning in report.warnings)
