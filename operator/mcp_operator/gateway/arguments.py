@@ -21,6 +21,12 @@ MAX_DEPTH: Final = 64
 MAX_NESTED: Final = 8
 """Choices between a schema and null that are looked into, one within the other."""
 
+NO_ARGUMENTS: Final = (
+    {"type": "object", "properties": {}, "additionalProperties": False},
+    {"type": "object", "additionalProperties": False},
+)
+"""What MCP recommends as the inputSchema of a tool without arguments (server/tools)."""
+
 EXACT: Final = 1e21
 """From here on, JavaScript, too, writes an integer with an exponent."""
 
@@ -55,7 +61,12 @@ class ArgumentForm:
         yield self._completed(self._root, pruned, 0, defaults=False)
 
     def _allowed(self, arguments: JsonObject) -> JsonObject:
-        """Leave out what only `patternProperties` could allow, and does not."""
+        """Leave out what only `patternProperties` could allow, and does not.
+
+        A tool without arguments gets none: n8n and others send some of their own to every tool.
+        """
+        if self._root in NO_ARGUMENTS:
+            return {}
         if self._names is None:
             return arguments
         named, matching = self._names

@@ -163,6 +163,11 @@ def test_only_what_matches_a_pattern_is_let_through_beside_what_is_named() -> No
     assert errors == ['x-b: 2 is not of type "string"']
 
 
+def test_a_tool_without_arguments_gets_none() -> None:
+    assert sent({"toolCallId": "1"}, additionalProperties=False) == {}
+    assert sent({"toolCallId": "1"}) == {"toolCallId": "1"}  # which mapping has no place for
+
+
 def test_what_the_schema_forbids_stays_an_error() -> None:
     _, errors = checked({"b": 1}, {"a": TEXT}, additionalProperties=False)
     assert "additional" in errors[0].lower()

@@ -98,7 +98,7 @@ async def read_answer(
     encoding = response.headers.get("Content-Encoding", "")
     is_stream = stream.any_type or media_type == EVENT_STREAM or media_type in JSON_LINE_TYPES
     is_error = response.status >= HTTPStatus.BAD_REQUEST
-    if not (is_stream or is_error) and (response.content_length or 0) > max_bytes:
+    if not (is_stream or is_error) and _announced(response) > max_bytes:
         response.close()
         raise TooLargeError(response.status, max_bytes)
     body = _Body(media_type)
@@ -147,3 +147,8 @@ async def _read(
 
 def _size(max_bytes: int) -> str:
     return f"after {max_bytes} bytes (maxBytes)"
+
+
+def _announced(response: aiohttp.ClientResponse) -> int:
+    """Return the length of the body that follows; to HEAD, none follows (RFC 9110 section 8.6)."""
+    return 0 if response.method == "HEAD" else response.content_length or 0

@@ -274,6 +274,26 @@ async def test_tls_is_verified_against_the_given_ca_and_the_backends_name(
         assert (await upstream.send(other, named, MEBIBYTE)).status == 200
 
 
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "POST"])
+async def test_a_request_without_body_says_so(method: str) -> None:
+    seen: list[str] = []
+
+    async def answer(request: web.BaseRequest) -> web.Response:
+        seen.append(request.headers.get("Content-Length", "none"))
+        return web.Response(body=b"x" * MEBIBYTE if method == "HEAD" else b"")
+
+    runner = web.ServerRunner(web.Server(answer))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with upstream_to(f"127.0.0.1:{runner.addresses[0][1]}") as upstream:
+        for _ in range(2):
+            found = await upstream.send(get("/", method=method), Tls(), 10)
+            assert (found.status, found.body) == (200, b"")
+    await runner.cleanup()
+    assert seen == (["0", "0"] if method == "POST" else seen)
+    assert set(seen) <= {"0", "none"}
+
+
 async def test_a_virtual_host_is_named_in_the_header_and_in_tls(
     authority: Authority, hostile: HostileBackend, tls_address: str
 ) -> None:
