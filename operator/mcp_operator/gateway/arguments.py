@@ -38,6 +38,9 @@ class ArgumentForm:
         """Take the schema, and the same compiled."""
         self._root = schema
         self._compiled = compiled
+        # By the identity of parts of the schema, which live as long as this does.
+        self._known_nodes: dict[int, tuple[JsonObject, ...]] = {}
+        self._known_properties: dict[int, JsonObject] = {}
         self._nullables: dict[int, bool] = {}
         """By the identity of a subschema, whether it may take null."""
 
@@ -154,24 +157,35 @@ class ArgumentForm:
         return schema is not False
 
     def _properties(self, schema: Any) -> JsonObject:
-        found: JsonObject = {}
-        for node in self._nodes(schema):
-            properties = node.get("properties")
-            if isinstance(properties, dict):
-                found = properties | found
-        return found
+        known = self._known_properties.get(id(schema))
+        if known is None:
+            known = {}
+            for node in self._nodes(schema):
+                properties = node.get("properties")
+                if isinstance(properties, dict):
+                    known = properties | known
+            self._known_properties[id(schema)] = known
+        return known
 
     def _first(self, schema: Any, keyword: str) -> Any:
         return next((n[keyword] for n in self._nodes(schema) if keyword in n), None)
 
-    def _nodes(self, schema: Any, level: int = 0) -> Iterator[JsonObject]:
-        """Yield the schemas that judge a value in any case, or in any but that it is null."""
+    def _nodes(self, schema: Any) -> tuple[JsonObject, ...]:
+        """Return the schemas that judge a value in any case, or in any but that it is null."""
+        if not isinstance(schema, dict):
+            return ()
+        known = self._known_nodes.get(id(schema))
+        if known is None:
+            known = self._known_nodes[id(schema)] = tuple(self._judging(schema, 0))
+        return known
+
+    def _judging(self, schema: Any, level: int) -> Iterator[JsonObject]:
         for node in in_place(self._root, schema, certain=True):
             yield node
             for keyword in ("anyOf", "oneOf"):
                 branches = [one for one in node.get(keyword, ()) if one != {"type": "null"}]
                 if len(branches) == 1 and level < MAX_NESTED:
-                    yield from self._nodes(branches[0], level + 1)
+                    yield from self._judging(branches[0], level + 1)
 
 
 def _strings(names: Any) -> list[str]:

@@ -37,6 +37,18 @@ def policy(
     return found
 
 
+def test_hosts_outside_are_reached_on_their_ports_at_public_addresses_alone() -> None:
+    found = policy(facts=ClusterFacts(external_ports=(443, 8443)))["egress"]
+    [rule] = [one for one in found if "ipBlock" in str(one) and len(one["ports"]) == 2 and
+              one["ports"][0]["port"] == 443 and "to" in one]  # fmt: skip
+    assert [port["port"] for port in rule["ports"]] == [443, 8443]
+    blocks = [to["ipBlock"] for to in rule["to"]]
+    assert [block["cidr"] for block in blocks] == ["0.0.0.0/0", "::/0"]
+    assert "10.0.0.0/8" in blocks[0]["except"]
+    assert "169.254.0.0/16" in blocks[0]["except"]
+    assert "0.0.0.0/0" not in str(policy()["egress"])
+
+
 def namespace(name: str) -> Object:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 

@@ -22,6 +22,7 @@ from mcp_operator.gateway.upstream.styles import (
 PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
 """RFC 3986 pchar; the catalog may hold encoded literals."""
 
+_HARMLESS = re.compile(r"[A-Za-z0-9_-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -98,6 +99,8 @@ def stays(text: str, *, slashes: bool = False) -> bool:
         text: What a server may decode, once or several times.
         slashes: Whether it may be several segments, none of which climbs or is empty.
     """
+    if _HARMLESS.fullmatch(text):
+        return True
     while True:
         for form in (text, unicodedata.normalize("NFKC", text)):
             parts = form.split("/") if slashes else [form]
