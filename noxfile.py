@@ -112,6 +112,16 @@ def contract(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def clients(session: nox.Session) -> None:
+    """Let the MCP clients of others read every kind of answer; no model is called."""
+    env = {}
+    for group in CLIENTS:
+        variable = f"MCP_OPERATOR_{group.replace('-', '_').upper()}"
+        env[variable] = str(environment(session, group) / "python")
+    pytest(session, "tests/clients", env=env)
+
+
+@nox.session(default=False)
 def test(session: nox.Session) -> None:
     """Run the unit, integration, contract and fault tests; fail below the required coverage.
 
