@@ -25,8 +25,8 @@ ENVIRONMENT_PREFIX: Final = "MCP_OPERATOR_"
 DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 """An RFC 1123 label, such as the name of a namespace."""
 
-SERVICE: Final = r"^([a-z0-9-]+/)?[a-z0-9-]+(:[0-9]{1,5})?$"
-"""`[NAMESPACE/]SERVICE[:PORT]`."""
+SERVICE: Final = r"^(([a-z0-9-]+/)?[a-z0-9-]+|[a-z0-9-]+(\.[a-z0-9-]+)+)(:[0-9]{1,5})?$"
+"""`[NAMESPACE/]SERVICE[:PORT]`, or the name of a host outside the cluster, which has dots."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -192,3 +192,22 @@ def test_every_default_is_accepted_when_typed(model: type[Settings]) -> None:
     needed = {name: value for name, value in required.items() if name in model.model_fields}
 
     assert load(model, {**typed, **needed}, {}) == load(model, needed, {})
+
+
+def test_hosts_outside_the_cluster_are_none_unless_named() -> None:
+    assert load(OperatorSettings, {}, {}).external_hosts == ()
+    environ = {"MCP_OPERATOR_EXTERNAL_HOSTS": "api.example.com, *.example.org"}
+    assert load(OperatorSettings, {}, environ).external_hosts == (
+        "api.example.com",
+        "*.example.org",
+    )
+    assert load(OperatorSettings, {"external_hosts": ["*"]}, {}).external_hosts == ("*",)
+
+
+@pytest.mark.parametrize(
+    "host", ["https://api.example.com", "a.*.com", "**", "*.", "API.com", "a:1"]
+)
+def test_what_is_no_host_is_not_allowed(host: str) -> None:
+    said = refusal(OperatorSettings, {"external_hosts": [host]}, {})
+    assert said.startswith("--external-host: ")
+    assert "is not host names, such as api.example.com" in said

@@ -21,6 +21,8 @@ def is_address(text: str) -> bool:
 class ServiceAddresses(Mapping[str, str]):
     """`NAMESPACE/SERVICE:PORT` to `HOST:PORT`, as the gateway looks addresses up.
 
+    A host outside the cluster stands in place of `NAMESPACE/SERVICE`.
+
     What the user typed may leave out the namespace and the port, and wins over annotations, which
     stand for every port of a Service.
     """
@@ -29,11 +31,11 @@ class ServiceAddresses(Mapping[str, str]):
         """Take what the user typed.
 
         Args:
-            typed: `[NAMESPACE/]SERVICE[:PORT]` to `HOST:PORT`.
+            typed: `[NAMESPACE/]SERVICE[:PORT]`, or a host outside the cluster, to `HOST:PORT`.
             namespace: The namespace of Services that are typed without one.
         """
         self._typed = {
-            name if "/" in name else f"{namespace}/{name}": address
+            name if "/" in name or "." in name else f"{namespace}/{name}": address
             for name, address in typed.items()
         }
         self._annotated: dict[str, str] = {}

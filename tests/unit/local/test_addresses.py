@@ -43,3 +43,9 @@ def test_the_gateway_finds_services_in_it() -> None:
     addresses.annotate({Key("demo", "users"): "[::1]:9001"})
     assert overrides.find("users.demo.svc", 80) == ("::1", 9001)
     assert overrides.lead_to("[::1]", 9001)
+
+
+def test_a_host_outside_the_cluster_can_be_elsewhere_too() -> None:
+    addresses = ServiceAddresses({"api.example.com": "127.0.0.1:9000"}, "demo")
+    assert addresses["api.example.com:443"] == "127.0.0.1:9000"
+    assert "demo/api:443" not in addresses
