@@ -65,7 +65,7 @@ ANSWERS: dict[str, Answer] = {
     "/test_simple_text": (200, "text/plain", b"This is a simple text response for testing."),
     "/test_image_content": (200, "image/png", PNG),
     "/test_audio_content": (200, "audio/wav", WAV),
-    "/test_embedded_resource": (200, "application/octet-stream", b"an embedded resource"),
+    "/test_embedded_resource": (200, "application/octet-stream", b"\x00\xff embedded"),
     "/test_error_handling": (500, "text/plain", b"This tool intentionally returns an error"),
     "/json_schema_2020_12_tool": (200, "text/plain", b"ok"),
 }
