@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import helm_chart
+import imported_sample
 import yaml
 
 from mcp_operator.api.base import GROUP, VALIDATIONS, VERSION, ApiModel
@@ -76,6 +77,7 @@ def generated() -> dict[Path, str]:
         REFERENCE / "api.md": api_reference(),
         REFERENCE / "conditions.md": conditions_reference(),
         **helm_chart.generated(),
+        **imported_sample.generated(),
     }
 
 

@@ -26,7 +26,7 @@ refer twice to the next are a few hundred bytes and a million subschemas."""
 MAX_SHOWN: Final = 200
 """Characters of a user's text in a message; names and references are of any length."""
 
-_ALONE: Final = frozenset(
+ALONE: Final = frozenset(
     {
         "additionalProperties",
         "contains",
@@ -43,10 +43,10 @@ _ALONE: Final = frozenset(
 )
 """Keywords whose value is a schema (JSON Schema Core, sections 10 and 11)."""
 
-_IN_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+IN_LISTS: Final = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
 """Keywords whose value is a list of schemas."""
 
-_NAMED: Final = frozenset({"dependencies", "dependentSchemas", "patternProperties", "properties"})
+NAMED: Final = frozenset({"dependencies", "dependentSchemas", "patternProperties", "properties"})
 """Keywords whose value is an object of schemas."""
 
 _DEFINED: Final = frozenset({"$defs", "definitions"})
@@ -84,7 +84,7 @@ _REQUIRED_FREE, _REQUIRED_NAMES = 16, 4
 """How many names `required` may have at no cost, and how many more cost as much as an alternative:
 each name that is missing is an error."""
 
-_HOLDING: Final = _ALONE | _IN_LISTS | _NAMED | _DEFINED
+_HOLDING: Final = ALONE | IN_LISTS | NAMED | _DEFINED
 
 _INDEX: Final = re.compile(r"\+?[0-9]{1,6}")
 """An index of a list in a JSON pointer, as the engine reads it."""
@@ -283,9 +283,9 @@ def _held(node: JsonObject) -> Iterator[tuple[str, JsonObject, int]]:
     """Yield each schema that a node holds: its place in the node, itself, how often it judges."""
     for keyword, value in node.items():
         held: Iterable[tuple[str, Any]] = ()
-        if keyword in _ALONE:
+        if keyword in ALONE:
             held = [(keyword, value)]
-        elif keyword in _IN_LISTS and isinstance(value, list):
+        elif keyword in IN_LISTS and isinstance(value, list):
             held = ((f"{keyword}/{index}", child) for index, child in enumerate(value))
         elif keyword in _HOLDING and isinstance(value, dict):
             held = ((f"{keyword}/{pointer_part(name)}", child) for name, child in value.items())

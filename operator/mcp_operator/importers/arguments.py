@@ -1,0 +1,181 @@
+"""What an operation takes beside its body, and what of it an argument may say."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.places import NOT_FOR_ARGUMENTS
+from mcp_operator.importers import openapi3, swagger
+from mcp_operator.importers.bodies import BodyPlan, Field
+from mcp_operator.importers.documents import Dialect, Documents, Located
+from mcp_operator.importers.linking import Linker
+from mcp_operator.importers.operations import Body, Operation, Parameter, parameters
+from mcp_operator.importers.paths import holds_slashes
+from mcp_operator.importers.schemas import Schemas
+from mcp_operator.importers.security import Access, Security
+from mcp_operator.importers.texts import cleaned, sentences, shortened
+
+_NOT_FOR_ARGUMENTS: Final = NOT_FOR_ARGUMENTS | {"accept"}
+"""Headers that are no parameters: OpenAPI 3.1 has Accept, Content-Type and Authorization said
+elsewhere, and the rest frame the message."""
+
+_TARGET: Final = re.compile(r"[!-:<>-~]{1,128}")
+"""What a request can name a parameter: printable ASCII without spaces, ';' and '='."""
+
+_MAX_DEFAULT: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of a tool, before it has a name.
+
+    Attributes:
+        location: `path`, `query`, `header`, `cookie` or `body`.
+        field: Its name there, its schema, and how it is written.
+        is_whole: Whether it is the whole body.
+    """
+
+    location: str
+    field: Field
+    is_whole: bool = False
+
+
+class Arguments:
+    """Reads what the operations of one document take."""
+
+    def __init__(self, documents: Documents, schemas: Schemas, linker: Linker) -> None:
+        self._documents = documents
+        self._schemas = schemas
+        self._linker = linker
+        self._security = Security(documents)
+
+    def access(self, operation: Operation) -> Access:
+        """Return what an operation authenticates with."""
+        return self._security.access(operation)
+
+    def read(
+        self, operation: Operation, access: Access, notes: list[str]
+    ) -> tuple[Body | None, list[Argument]]:
+        """Return the body of an operation, and the arguments for the rest of the request.
+
+        Args:
+            operation: The operation.
+            access: What it authenticates with: no argument carries that.
+            notes: Takes in what is left out, and why.
+
+        Raises:
+            OpenApiError: A reference leads nowhere.
+        """
+        parts = [
+            part
+            for part in parameters(self._documents, operation)
+            if not self._is_secret(part, access, notes)
+        ]
+        if self._documents.dialect is Dialect.SWAGGER_2:
+            fields = [part for part in parts if part.mapping.get("in") in ("body", "formData")]
+            consumed = operation.place.at("consumes")
+            if not isinstance(consumed.node, list):
+                consumed = self._documents.main.at("consumes")
+            body = swagger.body(fields, _media_types(consumed))
+            described = [swagger.parameter(part) for part in parts if part not in fields]
+        else:
+            body = openapi3.body(self._documents, operation.place.at("requestBody"))
+            described = [openapi3.parameter(part) for part in parts]
+        kept = [one for one in described if _is_argument(one, notes)]
+        return body, [self._argument(one, operation) for one in kept]
+
+    def without_default(self, schema: JsonObject) -> JsonObject:
+        """Tell the reader of a default instead of having it sent.
+
+        It says what the API does without the argument. Sent, it is one more thing to refuse: not
+        every value goes with every other.
+        """
+        opened = self._linker.opened(schema)
+        if "default" not in opened:
+            return schema
+        rest = {key: value for key, value in opened.items() if key != "default"}
+        default = opened["default"]
+        if default in (None, "", [], {}):
+            return rest
+        shown = default if isinstance(default, str) else json.dumps(default, ensure_ascii=False)
+        text = f"Default: {shortened(shown, _MAX_DEFAULT)}."
+        return rest | {"description": sentences(opened.get("description", ""), text)}
+
+    def _is_secret(self, part: Located, access: Access, notes: list[str]) -> bool:
+        name, location = str(part.mapping.get("name", "")), str(part.mapping.get("in", ""))
+        told = cleaned(part.mapping.get("description"))
+        if location in ("path", "body"):
+            return False
+        found = self._security.is_credential(name, location, told, access)
+        if found:
+            notes.append(f"the parameter {name} is a credential, and no argument")
+        return found
+
+    def _argument(self, parameter: Parameter, operation: Operation) -> Argument:
+        schema = self._schemas.translate(parameter.schema, parameter.name)
+        text = cleaned(parameter.description)
+        return Argument(
+            parameter.location,
+            Field(
+                parameter.name,
+                schema | ({"description": shortened(text, 1000)} if text else {}),
+                required=parameter.required or parameter.location == "path",
+                style=parameter.style,
+                explode=parameter.explode,
+                reserved=parameter.reserved or holds_slashes(parameter, operation.template),
+            ),
+        )
+
+
+def body_arguments(plan: BodyPlan | None) -> Iterator[Argument]:
+    """Yield the arguments that make a body."""
+    if plan and plan.whole:
+        yield Argument("body", plan.whole, is_whole=True)
+    for one in plan.fields if plan else ():
+        yield Argument("body", one)
+
+
+def in_order(
+    path: Iterable[str], arguments: Iterable[Argument], notes: list[str]
+) -> list[Argument]:
+    """Order the arguments of the path as they stand there; add those that are not declared.
+
+    Args:
+        path: The names of the places in the path.
+        arguments: What the operation declares.
+        notes: Takes in what has no place.
+    """
+    given = tuple(arguments)
+    declared = {one.field.name: one for one in given if one.location == "path"}
+    names = tuple(path)
+    notes += [f"the path has no {{{name}}}" for name in declared if name not in names]
+    undeclared: Any = {"type": "string"}
+    ordered = [
+        declared.get(name) or Argument("path", Field(name, undeclared, required=True))
+        for name in names
+    ]
+    return ordered + [one for one in given if one.location != "path"]
+
+
+def _is_argument(parameter: Parameter, notes: list[str]) -> bool:
+    name, location = parameter.name, parameter.location
+    if location not in ("path", "query", "header", "cookie") or not name:
+        notes.append(f"the parameter {name!r} in {location!r} is none of HTTP's")
+    elif location == "header" and name.lower() in _NOT_FOR_ARGUMENTS:
+        notes.append(f"the header {name} belongs to the message, and is no argument")
+    elif location != "path" and not _TARGET.fullmatch(name):
+        notes.append(f"the {location} parameter {name!r} has no plain name, and is left out")
+    else:
+        return True
+    return False
+
+
+def _media_types(consumed: Located) -> Iterator[str]:
+    for _, written in consumed.entries():
+        if isinstance(written.node, str):
+            yield openapi3.media_type(written.node)

@@ -1,0 +1,255 @@
+"""One schema object of OpenAPI or Swagger in the words of JSON Schema 2020-12.
+
+Only the keywords that hold no other schema are here; `schemas` walks through those that do. Real
+documents are not always right: a keyword whose value JSON Schema does not allow is left out, so
+that one slip of the pen costs a constraint and not the tool.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from mcp_operator.api import patterns
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.patterns import PatternError
+from mcp_operator.importers.texts import cleaned, shortened
+
+MAX_TEXT: Final = 1000
+"""Characters of the description of one argument or field."""
+
+MAX_TITLE: Final = 100
+MAX_EXAMPLE: Final = 120
+"""Characters of an example, as JSON. It shows a form; a page of data shows none."""
+
+_TYPES: Final = {
+    "array": list,
+    "boolean": bool,
+    "integer": int,
+    "null": type(None),
+    "number": (int, float),
+    "object": dict,
+    "string": str,
+}
+_MISSPELT: Final = {
+    "bool": "boolean",
+    "dict": "object",
+    "double": "number",
+    "file": "string",
+    "float": "number",
+    "int": "integer",
+    "list": "array",
+    "long": "integer",
+    "map": "object",
+    "str": "string",
+    "text": "string",
+}
+"""Types that are none of JSON Schema's, and what is meant by them. `file` is Swagger's own."""
+
+ANNOTATIONS: Final = frozenset({"default", "deprecated", "description", "examples", "title"})
+"""Keywords that say something and refuse nothing."""
+
+
+def keywords(node: Mapping[str, Any], name: str = "") -> JsonObject:
+    """Translate what a schema object says itself.
+
+    Args:
+        node: The schema object.
+        name: The property that it describes; a title that only repeats it is left out.
+    """
+    schema = {
+        keyword: node[keyword]
+        for keyword, allowed in _KEPT.items()
+        if keyword in node and allowed(node[keyword])
+    }
+    types = _types(node.get("type"))
+    if types:
+        schema["type"] = types[0] if len(types) == 1 else types
+    if node.get("type") == "file":
+        schema["format"] = "binary"
+    schema |= _bounds(node)
+    schema |= _texts(node, name)
+    _drop_what_does_not_fit(schema)
+    return schema
+
+
+def nullable(schema: JsonObject, node: Mapping[str, Any]) -> JsonObject:
+    """Let a schema take null where its node says so in the words of OpenAPI 3.0 or of Swagger.
+
+    By the letter of OpenAPI 3.0.3, `nullable` has no effect without `type`; whoever writes it
+    there means it all the same.
+    """
+    if node.get("nullable") is not True and node.get("x-nullable") is not True:
+        return schema
+    if "const" in schema:
+        schema["enum"] = [schema.pop("const")]
+    if None not in schema.get("enum", [None]):
+        schema["enum"] = [*schema["enum"], None]
+    types = schema.get("type")
+    if types is not None:
+        written = [types] if isinstance(types, str) else types
+        schema["type"] = [*written, *(["null"] if "null" not in written else [])]
+        return schema
+    for alternatives in ("anyOf", "oneOf"):
+        if alternatives in schema:
+            return schema | {alternatives: [*schema[alternatives], {"type": "null"}]}
+    said = {keyword: value for keyword, value in schema.items() if keyword in ANNOTATIONS}
+    rest = {keyword: value for keyword, value in schema.items() if keyword not in ANNOTATIONS}
+    if not rest or rest.keys() == {"enum"}:
+        return schema
+    return {"anyOf": [rest, {"type": "null"}], **said}
+
+
+def pattern_problem(node: Mapping[str, Any]) -> str:
+    """Return why the pattern of a schema object cannot be used; nothing where it can."""
+    pattern = node.get("pattern")
+    if not isinstance(pattern, str) or _is_pattern(pattern):
+        return ""
+    return f"the pattern {shortened(pattern, 80)!r} is none that JSON Schema's engine can use"
+
+
+def _types(written: Any) -> list[str]:
+    names = written if isinstance(written, list) else [written]
+    meant = [_MISSPELT.get(name, name) for name in names if isinstance(name, str)]
+    if any(name not in _TYPES for name in meant):
+        return []  # `any` and whatever else: better no constraint than a wrong one
+    return list(dict.fromkeys(meant))
+
+
+def _bounds(node: Mapping[str, Any]) -> JsonObject:
+    """Translate limits of numbers. Until OpenAPI 3.1, exclusiveMinimum is said of minimum."""
+    bounds: JsonObject = {}
+    for keyword, exclusive in (
+        ("minimum", "exclusiveMinimum"),
+        ("maximum", "exclusiveMaximum"),
+    ):
+        limit, strict = node.get(keyword), node.get(exclusive)
+        if strict is True and _is_number(limit):
+            bounds[exclusive] = limit
+            continue
+        if _is_number(limit):
+            bounds[keyword] = limit
+        if _is_number(strict):
+            bounds[exclusive] = strict
+    return bounds
+
+
+def _texts(node: Mapping[str, Any], name: str) -> JsonObject:
+    """Translate what is for the reader: description, title and one short example."""
+    texts: JsonObject = {}
+    description = shortened(cleaned(node.get("description")), MAX_TEXT)
+    title = shortened(" ".join(cleaned(node.get("title")).split()), MAX_TITLE)
+    if description:
+        texts["description"] = description
+    elif title and _plain(title) != _plain(name):
+        texts["title"] = title
+    examples = node.get("examples")
+    shown = examples if isinstance(examples, list) else [node.get("example")]
+    short = [one for one in shown if one not in (None, "", [], {}) and _is_short(one)]
+    if short:
+        texts["examples"] = short[:1]
+    return texts
+
+
+def _drop_what_does_not_fit(schema: JsonObject) -> None:
+    """Drop a default or an example of another type: models follow them, and are refused."""
+    if "default" in schema and not _fits(schema["default"], schema):
+        del schema["default"]
+    if "examples" in schema and not _fits(schema["examples"][0], schema):
+        del schema["examples"]
+
+
+def _fits(value: Any, schema: Mapping[str, Any]) -> bool:
+    types = schema.get("type", [])
+    names = [types] if isinstance(types, str) else types
+    if value is None:
+        return "null" in names
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    return not names or any(_is(name, value) for name in names)
+
+
+def _is(name: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return name == "boolean"
+    return isinstance(value, _TYPES[name])  # type: ignore[arg-type] # one type, or a tuple of them
+
+
+def _plain(text: str) -> str:
+    return "".join(character for character in text.casefold() if character.isalnum())
+
+
+def _is_short(example: Any) -> bool:
+    return len(json.dumps(example, ensure_ascii=False)) <= MAX_EXAMPLE
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_positive(value: Any) -> bool:
+    return _is_number(value) and value > 0
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_true(value: Any) -> bool:
+    return value is True
+
+
+def _is_pattern(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    try:
+        patterns.cost(value)
+    except PatternError:
+        return False
+    return True
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value) and bool(value)
+
+
+def _is_names_of_names(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(one, list) for one in value.values())
+
+
+def _is_options(value: Any) -> bool:
+    return isinstance(value, list) and bool(value)
+
+
+def _is_anything(_: Any) -> bool:
+    return True
+
+
+_KEPT: Final[Mapping[str, Callable[[Any], bool]]] = {
+    "const": _is_anything,
+    "contentEncoding": _is_text,
+    "contentMediaType": _is_text,
+    "default": _is_anything,
+    "dependentRequired": _is_names_of_names,
+    "deprecated": _is_true,
+    "enum": _is_options,
+    "format": _is_text,
+    "maxContains": _is_count,
+    "maxItems": _is_count,
+    "maxLength": _is_count,
+    "maxProperties": _is_count,
+    "minContains": _is_count,
+    "minItems": _is_count,
+    "minLength": _is_count,
+    "minProperties": _is_count,
+    "multipleOf": _is_positive,
+    "pattern": _is_pattern,
+    "required": _is_names,
+    "uniqueItems": _is_true,
+}
+"""The keywords that mean the same in both languages, and the values that JSON Schema allows."""

@@ -1,0 +1,204 @@
+"""The documents of one import: which dialect they speak, and what their references lead to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+from urllib.parse import unquote, urldefrag, urljoin
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.nesting import children
+from mcp_operator.core.errors import OperatorError
+
+MAX_HOPS: Final = 32
+"""References that may follow one another; more is a circle."""
+
+MAX_DEPTH: Final = 200
+"""Nesting of a document; what people write has less than 40 levels."""
+
+_INDEX: Final = re.compile(r"[0-9]{1,6}")
+
+
+class OpenApiError(OperatorError):
+    """A document cannot be imported; the sentence says why."""
+
+
+class Dialect(Enum):
+    """The versions of OpenAPI, as far as they differ in what they say."""
+
+    SWAGGER_2 = "Swagger 2.0"
+    OPENAPI_3_0 = "OpenAPI 3.0"
+    OPENAPI_3_1 = "OpenAPI 3.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A part of a document, and where it is.
+
+    Attributes:
+        node: The part.
+        base: The URI of the document, which references in the part are relative to.
+        pointer: Where it stands there, as a JSON pointer (RFC 6901).
+    """
+
+    node: Any
+    base: str
+    pointer: str = ""
+
+    @property
+    def mapping(self) -> JsonObject:
+        """The part, where it is an object; else an empty one."""
+        return self.node if isinstance(self.node, dict) else {}
+
+    @property
+    def key(self) -> str:
+        """What tells the part from all others."""
+        return f"{self.base}#{self.pointer}"
+
+    def at(self, *names: str) -> Located:
+        """Return the part that the names lead to; None as its node where there is none."""
+        node, pointer = self.node, self.pointer
+        for name in names:
+            node = node.get(name) if isinstance(node, dict) else None
+            pointer += "/" + name.replace("~", "~0").replace("/", "~1")
+        return Located(node, self.base, pointer)
+
+    def entries(self, *names: str) -> Iterator[tuple[str, Located]]:
+        """Yield the members of the object, or the items of the list, that the names lead to."""
+        place = self.at(*names)
+        if isinstance(place.node, list):
+            for index, item in enumerate(place.node):
+                yield str(index), Located(item, self.base, f"{place.pointer}/{index}")
+        elif isinstance(place.node, dict):
+            for name in place.node:
+                yield name, place.at(name)
+
+
+class Documents:
+    """The document to import, and the others that it refers to."""
+
+    def __init__(
+        self, main: str, roots: Mapping[str, Any], unread: Mapping[str, str] | None = None
+    ) -> None:
+        """Take them in.
+
+        Args:
+            main: The URI of the document to import.
+            roots: The content of each document by its URI.
+            unread: Why other documents could not be read, by their URIs.
+
+        Raises:
+            OpenApiError: The main document is none that can be imported.
+        """
+        self._roots = roots
+        self._unread = unread or {}
+        self.main = Located(roots[main], main)
+        self.dialect = _dialect(self.main.node)
+
+    def follow(self, reference: str, base: str) -> Located:
+        """Return what a reference leads to, which may be another reference.
+
+        Raises:
+            OpenApiError: It leads nowhere.
+        """
+        uri, fragment = urldefrag(_joined(base, reference))
+        if uri not in self._roots:
+            reason = self._unread.get(uri, "it was not read")
+            raise OpenApiError(f"refers to {reference!r}, and {reason}")
+        pointer = unquote(fragment)
+        if pointer and not pointer.startswith("/"):
+            found = _anchored(Located(self._roots[uri], uri), pointer)
+        else:
+            found = _pointed(self._roots[uri], uri, pointer)
+        if found is None:
+            raise OpenApiError(f"refers to {reference!r}, which is not there")
+        return found
+
+    def resolved(self, part: Located) -> Located:
+        """Follow a part that is a reference to what it stands for.
+
+        Raises:
+            OpenApiError: It leads nowhere, or in a circle.
+        """
+        for _ in range(MAX_HOPS):
+            reference = part.mapping.get("$ref")
+            if not isinstance(reference, str):
+                return part
+            part = self.follow(reference, part.base)
+        raise OpenApiError(f"refers to {part.mapping['$ref']!r}, which leads in a circle")
+
+
+def external_references(root: Any, base: str) -> set[str]:
+    """Return the URIs of the other documents that a document refers to.
+
+    What looks like a reference in an example counts too: whether it is one is not known yet.
+
+    Raises:
+        OpenApiError: The document is nested too deep.
+    """
+    found: set[str] = set()
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        found |= {uri for node in level for uri in _outward(node, base)}
+        level = [child for node in level for child in children(node)]
+        if not level:
+            return found
+    raise OpenApiError(f"the document is nested deeper than {MAX_DEPTH} levels")
+
+
+def _outward(node: Any, base: str) -> Iterator[str]:
+    reference = node.get("$ref") if isinstance(node, dict) else None
+    if isinstance(reference, str):
+        uri = urldefrag(_joined(base, reference)).url
+        if uri != base:
+            yield uri
+
+
+def _joined(base: str, reference: str) -> str:
+    """Resolve a reference; `urljoin` alone does not know a base such as `stdin:`."""
+    return base + reference if reference.startswith("#") else urljoin(base, reference)
+
+
+def _dialect(root: Any) -> Dialect:
+    if not isinstance(root, dict):
+        raise OpenApiError("this is no OpenAPI document: its root is no object")
+    version = str(root.get("openapi") or root.get("swagger") or "")
+    if "swagger" in root and version.startswith("2"):
+        dialect = Dialect.SWAGGER_2
+    elif "openapi" in root and version.startswith("3.0"):
+        dialect = Dialect.OPENAPI_3_0
+    elif "openapi" in root and version.startswith("3."):
+        dialect = Dialect.OPENAPI_3_1
+    else:
+        given = f"says version {version!r}" if version else "has neither openapi nor swagger"
+        raise OpenApiError(f"the document {given}; give one of OpenAPI 3.x or Swagger 2.0")
+    if not isinstance(root.get("paths"), dict) or not root["paths"]:
+        raise OpenApiError("the document has no paths, so there is nothing to call")
+    return dialect
+
+
+def _pointed(root: Any, uri: str, pointer: str) -> Located | None:
+    node = root
+    for raw in pointer.split("/")[1:]:
+        name = raw.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, dict) and name in node:
+            node = node[name]
+        elif isinstance(node, list) and _INDEX.fullmatch(name) and int(name) < len(node):
+            node = node[int(name)]
+        else:
+            return None
+    return Located(node, uri, pointer)
+
+
+def _anchored(root: Located, name: str) -> Located | None:
+    """Return the schema that declares a plain name (JSON Schema 2020-12, section 8.2.2)."""
+    pending = [root]
+    while pending:
+        part = pending.pop()
+        if name in (part.mapping.get("$anchor"), part.mapping.get("$dynamicAnchor")):
+            return part
+        pending += [child for _, child in part.entries()]
+    return None

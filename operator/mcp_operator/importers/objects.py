@@ -1,0 +1,207 @@
+"""Tools as Kubernetes objects: as few as there is room for, else one and more for each tag."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.jsonschema import MAX_PATTERNS_COST, check
+from mcp_operator.importers.names import object_name
+from mcp_operator.importers.options import Backend, ImportOptions
+from mcp_operator.importers.tools import Tool
+from mcp_operator.importers.vocabulary import (
+    API_VERSION,
+    MAX_OBJECT_BYTES,
+    MAX_TOOLS,
+    credentials,
+    request,
+)
+
+LABEL: Final = "mcp-operator.dev/import"
+"""The label of imported objects where no other is asked for."""
+
+_BASE_CHARACTERS: Final = 40
+"""Of a title; the rest is for the name of a security scheme, or of a tag."""
+
+_FRAME_BYTES: Final = 4096
+"""What an object is beside its tools, and more."""
+
+
+def base_name(title: Any, options: ImportOptions) -> str:
+    """Return what the objects are called."""
+    given = options.name or object_name(str(title or ""), _BASE_CHARACTERS)
+    return given or "openapi"
+
+
+def tool_objects(
+    tools: Sequence[tuple[str, Tool]], base: str, options: ImportOptions
+) -> list[JsonObject]:
+    """Return the MCPTools that hold the given tools.
+
+    Args:
+        tools: The name of each tool, and the tool, in the order of the document.
+        base: What the objects are called.
+        options: What is asked for.
+    """
+    entries = [(_group(tool), _entry(name, tool, base)) for name, tool in tools]
+    whole = [entry for _, entry in entries]
+    certificate = _certificate_secret(tools, base)
+    room = _Room()
+    if all(room.takes(entry) for entry in whole):
+        return [_tool_object(base, whole, base, options, certificate)]
+    groups: dict[str, list[JsonObject]] = {}
+    for group, entry in entries:
+        groups.setdefault(group, []).append(entry)
+    return [
+        _tool_object(name, part, base, options, certificate)
+        for group, members in groups.items()
+        for name, part in _parts(object_name(f"{base}-{group}"), members)
+    ]
+
+
+def labels(base: str, options: ImportOptions) -> Mapping[str, str]:
+    """Return the labels by which an MCPServer selects the objects."""
+    return options.labels or {LABEL: base}
+
+
+def server_object(base: str, options: ImportOptions) -> JsonObject:
+    """Return an MCPServer that selects the objects."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "MCPServer",
+        "metadata": _metadata(options.server, options, {}),
+        "spec": {"toolSelector": {"matchLabels": dict(labels(base, options))}},
+    }
+
+
+def _entry(name: str, tool: Tool, base: str) -> JsonObject:
+    entry: JsonObject = {
+        "name": name,
+        **tool.texts,
+        "method": tool.operation.method,
+        "path": tool.path,
+    }
+    described = request(
+        tool.mappings,
+        query=tool.query,
+        whole=tool.whole,
+        content_type=tool.content_type,
+        credentials=credentials(tool.access, base),
+    )
+    if described:
+        entry["request"] = described
+    if tool.input_schema is not None:
+        entry["inputSchema"] = tool.input_schema
+    if tool.output_schema is not None:
+        entry["outputSchema"] = tool.output_schema
+    return entry
+
+
+def _tool_object(
+    name: str,
+    entries: list[JsonObject],
+    base: str,
+    options: ImportOptions,
+    certificate: str,
+) -> JsonObject:
+    common = _common_credentials(entries)
+    own = [_without_credentials(entry) for entry in entries] if common else entries
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "MCPTool",
+        "metadata": _metadata(name, options, labels(base, options)),
+        "spec": {
+            **_backend(base, options.backend, certificate),
+            **({"request": {"credentials": common}} if common else {}),
+            "tools": own,
+        },
+    }
+
+
+def _metadata(name: str, options: ImportOptions, labels_: Mapping[str, str]) -> JsonObject:
+    metadata: JsonObject = {"name": name}
+    if options.namespace:
+        metadata["namespace"] = options.namespace
+    return metadata | ({"labels": dict(labels_)} if labels_ else {})
+
+
+def _backend(base: str, backend: Backend, certificate: str) -> JsonObject:
+    tls = {"tls": {"clientCertificateSecretRef": {"name": certificate}}} if certificate else {}
+    if backend.external:
+        return {"external": {"url": backend.external, **tls}}
+    service: JsonObject = {"name": backend.service or base}
+    if backend.namespace:
+        service["namespace"] = backend.namespace
+    service["port"] = backend.port
+    if backend.scheme != "http":
+        service["scheme"] = backend.scheme
+    return {"service": {**service, **tls}}
+
+
+def _certificate_secret(tools: Iterable[tuple[str, Tool]], base: str) -> str:
+    schemes = (scheme for _, tool in tools for scheme in tool.access.schemes)
+    return next((one.secret_name(base) for one in schemes if one.type == "mutualTLS"), "")
+
+
+def _common_credentials(entries: Sequence[JsonObject]) -> Any:
+    """Return the credentials of all entries, where they have the same."""
+    first = entries[0].get("request", {}).get("credentials")
+    same = all(entry.get("request", {}).get("credentials") == first for entry in entries)
+    return first if same else None
+
+
+def _without_credentials(entry: JsonObject) -> JsonObject:
+    rest = {key: value for key, value in entry["request"].items() if key != "credentials"}
+    return {
+        key: rest if key == "request" else value
+        for key, value in entry.items()
+        if key != "request" or rest
+    }
+
+
+def _group(tool: Tool) -> str:
+    return next(iter(tool.operation.tags), "other")
+
+
+def _parts(name: str, entries: Iterable[JsonObject]) -> Iterator[tuple[str, list[JsonObject]]]:
+    """Divide the entries of one tag into objects that are small enough."""
+    number, room, part = 1, _Room(), list[JsonObject]()
+    for entry in entries:
+        if not room.takes(entry):
+            yield _numbered(name, number), part
+            number, room, part = number + 1, _Room(), []
+            room.takes(entry)
+        part.append(entry)
+    yield _numbered(name, number), part
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 1 else f"{name}-{number}"
+
+
+class _Room:
+    """What an object has room for: the first entry always, and others within the limits."""
+
+    def __init__(self) -> None:
+        self._entries = 0
+        self._bytes = _FRAME_BYTES
+        self._cost = 0
+
+    def takes(self, entry: JsonObject) -> bool:
+        """Take in one more entry; tell whether there is room."""
+        size = len(json.dumps(entry, ensure_ascii=False).encode())
+        schemas = (entry[key] for key in ("inputSchema", "outputSchema") if key in entry)
+        cost = sum(check(schema) for schema in schemas)
+        fits = (
+            self._entries < MAX_TOOLS
+            and self._bytes + size <= MAX_OBJECT_BYTES
+            and self._cost + cost <= MAX_PATTERNS_COST
+        )
+        if fits or not self._entries:
+            self._entries += 1
+            self._bytes += size
+            self._cost += cost
+            return True
+        return False

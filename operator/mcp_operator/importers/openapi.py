@@ -1,0 +1,100 @@
+"""From an OpenAPI document to the objects that serve it as tools."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.jsonschema import SchemaError
+from mcp_operator.importers.documents import Documents, OpenApiError
+from mcp_operator.importers.names import tool_names
+from mcp_operator.importers.objects import base_name, server_object, tool_objects
+from mcp_operator.importers.operations import Operation, operations
+from mcp_operator.importers.options import ImportOptions
+from mcp_operator.importers.report import Report
+from mcp_operator.importers.security import Scheme
+from mcp_operator.importers.selection import selected
+from mcp_operator.importers.tools import Tool, ToolMaker
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """The outcome of an import.
+
+    Attributes:
+        name: What the objects are called.
+        title: The title of the document, and its version.
+        objects: The objects, as they are applied.
+        secrets: The Secrets to fill: the name of each, its keys, and what it is for.
+        report: What was made, and what was not.
+    """
+
+    name: str
+    title: str
+    objects: tuple[JsonObject, ...]
+    secrets: tuple[tuple[str, Scheme], ...]
+    report: Report
+
+
+def import_openapi(documents: Documents, options: ImportOptions) -> Imported:
+    """Turn the operations of a document into tools.
+
+    Raises:
+        OpenApiError: Nothing can be imported, or nobody chose among too many operations.
+    """
+    every = [_based(operation, options) for operation in operations(documents)]
+    names = tool_names(every, options.tool_prefix)
+    chosen = selected(every, options.include, options.exclude, everything=options.everything)
+    tools, skipped, notes = _tools(documents, chosen, names, options)
+    if not tools:
+        reasons = "; ".join(dict.fromkeys(reason for _, reason in skipped))
+        raise OpenApiError(f"no operation can be imported: {reasons}")
+    info = documents.main.at("info").mapping
+    base = base_name(info.get("title"), options)
+    objects = tool_objects(tools, base, options)
+    report = Report(len(every), len(chosen), len(tools), len(objects), tuple(skipped), tuple(notes))
+    if options.server:
+        objects = [*objects, server_object(base, options)]
+    title = " ".join(str(info[key]) for key in ("title", "version") if info.get(key))
+    return Imported(base, title, tuple(objects), _secrets(tools, base), report)
+
+
+def _based(operation: Operation, options: ImportOptions) -> Operation:
+    """Return an operation below the path that was asked for."""
+    path = options.backend.base_path
+    return operation if path is None else replace(operation, base_path=path.rstrip("/"))
+
+
+def _tools(
+    documents: Documents,
+    chosen: Iterable[Operation],
+    names: dict[str, str],
+    options: ImportOptions,
+) -> tuple[list[tuple[str, Tool]], list[tuple[str, str]], list[tuple[str, tuple[str, ...]]]]:
+    """Return the tools by name, the operations that were skipped and why, and the notes."""
+    maker = ToolMaker(
+        documents, max_bytes=options.max_schema_bytes, output_schemas=options.output_schemas
+    )
+    tools: list[tuple[str, Tool]] = []
+    skipped: list[tuple[str, str]] = []
+    notes: dict[str, list[str]] = {}
+    for operation in chosen:
+        name = names[operation.label]
+        try:
+            tool = maker.make(operation)
+        except (OpenApiError, SchemaError) as error:
+            skipped.append((operation.label, str(error)))
+            continue
+        except RecursionError:
+            skipped.append((operation.label, "its schemas are nested too deep"))
+            continue
+        tools.append((name, tool))
+        for note in tool.notes:
+            notes.setdefault(note, []).append(name)
+    return tools, skipped, [(note, tuple(about)) for note, about in notes.items()]
+
+
+def _secrets(tools: Iterable[tuple[str, Tool]], base: str) -> tuple[tuple[str, Scheme], ...]:
+    schemes = {scheme.name: scheme for _, tool in tools for scheme in tool.access.schemes}
+    return tuple((scheme.secret_name(base), scheme) for scheme in schemes.values())

@@ -1,0 +1,173 @@
+"""The operations of a document, in one form for OpenAPI 3 and Swagger 2."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
+
+METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete", "trace")
+"""The methods of a Path Item Object."""
+
+_SERVER_VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter outside the body.
+
+    Attributes:
+        name: Its name in the request.
+        location: `path`, `query`, `header` or `cookie`.
+        schema: The schema object of its value.
+        required: Whether every request has it.
+        description: What it means.
+        style: How lists and objects are written, in OpenAPI's words or `json`; empty for the
+            default of the location.
+        explode: Whether each item stands on its own; None for the default of the style.
+        reserved: Whether reserved characters stay as they are.
+    """
+
+    name: str
+    location: str
+    schema: Located
+    required: bool = False
+    description: str = ""
+    style: str = ""
+    explode: bool | None = None
+    reserved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One form that a body may have.
+
+    Attributes:
+        type: The media type, in lower case, without parameters.
+        schema: The schema object of the body; None as its node where nothing is said.
+        encoding: How each field of a form is written (OpenAPI 3.1, Encoding Object).
+    """
+
+    type: str
+    schema: Located
+    encoding: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """The body of a request.
+
+    Attributes:
+        media: The forms that it may have.
+        required: Whether the document says that every request has it.
+        optional: Whether the document says that a request may lack it. Most say neither.
+        description: What it is.
+    """
+
+    media: tuple[Media, ...]
+    required: bool = False
+    optional: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation as the document has it.
+
+    Attributes:
+        method: In upper case.
+        template: The path as the document writes it.
+        base_path: The path of the server that answers, without a slash at its end.
+        host: The host of that server, where the document names one.
+        place: The Operation Object.
+        item: The Path Item Object.
+    """
+
+    method: str
+    template: str
+    base_path: str
+    host: str
+    place: Located
+    item: Located
+
+    @property
+    def label(self) -> str:
+        """How a report names the operation."""
+        return f"{self.method} {self.template}"
+
+    @property
+    def id(self) -> str:
+        """The operationId; empty where there is none."""
+        given = self.place.mapping.get("operationId")
+        return given if isinstance(given, str) else ""
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags."""
+        given = self.place.mapping.get("tags")
+        return tuple(str(tag) for tag in given) if isinstance(given, list) else ()
+
+
+def operations(documents: Documents) -> Iterator[Operation]:
+    """Yield every operation of the main document, in its order."""
+    for template, written in documents.main.entries("paths"):
+        if template.startswith("x-"):
+            continue
+        try:
+            item = documents.resolved(written)
+        except OpenApiError:
+            item = written  # the parts say what is missing
+        for method in METHODS:
+            place = item.at(method)
+            if isinstance(place.node, dict):
+                host, base_path = _server(documents, item, place)
+                yield Operation(method.upper(), template, base_path, host, place, item)
+
+
+def parameters(documents: Documents, operation: Operation) -> tuple[Located, ...]:
+    """Return the parameters of an operation and of its path; those of the operation win.
+
+    Raises:
+        OpenApiError: One is a reference that leads nowhere.
+    """
+    found: dict[tuple[Any, Any], Located] = {}
+    for place in (operation.item, operation.place):
+        for _, written in place.entries("parameters"):
+            part = documents.resolved(written)
+            found[part.mapping.get("name"), part.mapping.get("in")] = part
+    return tuple(found.values())
+
+
+def _server(documents: Documents, item: Located, place: Located) -> tuple[str, str]:
+    """Return the host and the path of the server that is nearest to an operation."""
+    root = documents.main
+    if documents.dialect is Dialect.SWAGGER_2:
+        host = root.mapping.get("host")
+        return host if isinstance(host, str) else "", _base_path(root.mapping.get("basePath"))
+    for part in (place, item, root):
+        for _, server in part.entries("servers"):
+            url = server.mapping.get("url")
+            if isinstance(url, str):
+                split = urlsplit(_filled(url, server.at("variables").mapping))
+                return split.netloc.rpartition("@")[2], _base_path(split.path)
+    return "", ""
+
+
+def _filled(url: str, variables: JsonObject) -> str:
+    def default(found: re.Match[str]) -> str:
+        variable = variables.get(found[1])
+        return str(variable.get("default", "")) if isinstance(variable, dict) else found[0]
+
+    return _SERVER_VARIABLE.sub(default, url)
+
+
+def _base_path(path: Any) -> str:
+    """Return the path of a server as one that can be put before others."""
+    segments = path.split("/") if isinstance(path, str) else []
+    kept = [segment for segment in segments if segment not in ("", ".", "..")]
+    return "".join(f"/{segment}" for segment in kept)

@@ -1,0 +1,216 @@
+"""The schemas of a document in JSON Schema 2020-12, each one that has a name translated once.
+
+A reference stays a reference, by the key of what it leads to: `linking` decides for each tool what
+is written in place and what becomes a definition.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Mapping
+from typing import Any, Final, Literal
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.subschemas import ALONE, IN_LISTS, NAMED
+from mcp_operator.importers.dialect import ANNOTATIONS, keywords, nullable, pattern_problem
+from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
+from mcp_operator.importers.subtypes import Subtypes, with_value
+
+HIDDEN: Final = "x-hidden"
+"""In a translated schema: the properties that were left out, which may be required elsewhere. It is
+gone once the schema is linked."""
+
+_NAMED: Final = NAMED - {"dependencies", "properties"}
+"""Keywords whose value is an object of schemas; properties are a matter of their own."""
+
+Direction = Literal["request", "response"]
+_LEFT_OUT: Final[Mapping[Direction, str]] = {"request": "readOnly", "response": "writeOnly"}
+"""The mark of the properties that do not go in a direction (OpenAPI 3.1, Schema Object)."""
+
+_Anchors = Mapping[str, Located]
+
+
+class Schemas:
+    """The translated schemas of one direction.
+
+    Attributes:
+        definitions: What references lead to, by key.
+        notes: What could not be translated as it is written, and how often.
+    """
+
+    def __init__(self, documents: Documents, direction: Direction) -> None:
+        self.definitions: dict[str, JsonObject] = {}
+        self.notes: Counter[str] = Counter()
+        self._documents = documents
+        self._subtypes = Subtypes(documents)
+        self._left_out = _LEFT_OUT[direction]
+        self._pending: deque[Located] = deque()
+
+    def translate(self, part: Located, name: str = "") -> JsonObject:
+        """Translate a schema object, and what it refers to.
+
+        Args:
+            part: The schema object.
+            name: The argument that it describes.
+        """
+        schema = self._schema(part, {}, name)
+        while self._pending:
+            target = self._pending.popleft()
+            self.definitions[target.key] = self._schema(target, {})
+        return schema
+
+    def _schema(
+        self, part: Located, anchors: _Anchors, name: str = "", *, extended: bool = False
+    ) -> JsonObject:
+        """Translate one schema object; `extended` says that another one extends it."""
+        if part.node is False:
+            return {"not": {}}
+        node = part.mapping
+        anchors = _with_anchors(part, anchors)
+        target = self._target(part, anchors, extended=extended)
+        schema = keywords(node, name) | self._subschemas(part, anchors)
+        problem = pattern_problem(node)
+        if problem:
+            self.notes[problem] += 1
+        if target is not None:
+            schema = self._beside(target, schema)
+        return nullable(schema, node)
+
+    def _target(self, part: Located, anchors: _Anchors, *, extended: bool) -> str | None:
+        """Return the key of what a schema refers to, which is translated in its turn."""
+        target = self._followed(part, anchors)
+        if target is None:
+            return None
+        return (None if extended else self._any_subtype(target)) or self._defined(target)
+
+    def _defined(self, target: Located) -> str:
+        if target.key not in self.definitions:
+            self.definitions[target.key] = {}
+            self._pending.append(target)
+        return target.key
+
+    def _followed(self, part: Located, anchors: _Anchors) -> Located | None:
+        node = part.mapping
+        if node.get("$recursiveRef") == "#":  # JSON Schema 2019-09, section 8.2.4.2
+            return anchors.get("")
+        dynamic = node.get("$dynamicRef")
+        if isinstance(dynamic, str) and dynamic.lstrip("#") in anchors:
+            return anchors[dynamic.lstrip("#")]
+        reference = node.get("$ref", dynamic)
+        if not isinstance(reference, str):
+            return None
+        try:
+            return self._documents.follow(reference, part.base)
+        except OpenApiError as error:
+            self.notes[str(error)] += 1
+            return None
+
+    def _beside(self, target: str, schema: JsonObject) -> JsonObject:
+        """Put a reference into a schema.
+
+        Until OpenAPI 3.1, what stands beside a reference has no meaning; what people write there
+        for the reader they mean all the same.
+        """
+        said = {keyword: value for keyword, value in schema.items() if keyword in ANNOTATIONS}
+        rest = {keyword: value for keyword, value in schema.items() if keyword not in ANNOTATIONS}
+        if not rest or self._documents.dialect is not Dialect.OPENAPI_3_1:
+            return {"$ref": target, **said}
+        return {"allOf": [{"$ref": target}, rest], **said}
+
+    def _subschemas(self, part: Located, anchors: _Anchors) -> JsonObject:
+        schema: JsonObject = {}
+        for keyword, value in part.mapping.items():
+            if keyword in ALONE and isinstance(value, bool):
+                schema[keyword] = value
+            elif keyword in ALONE and isinstance(value, dict):
+                schema[keyword] = self._schema(part.at(keyword), anchors)
+            elif keyword in IN_LISTS and isinstance(value, list) and value:
+                places = part.entries(keyword)
+                extends = keyword == "allOf"
+                schema[keyword] = [
+                    self._schema(place, anchors, extended=extends) for _, place in places
+                ]
+            elif keyword in _NAMED and isinstance(value, dict):
+                places = part.entries(keyword)
+                schema[keyword] = {name: self._schema(place, anchors) for name, place in places}
+        if schema.get("additionalProperties") == {}:
+            schema["additionalProperties"] = True
+        self._tell_apart(part, schema)
+        return schema | self._tuple(part, anchors) | self._properties(part, anchors)
+
+    def _tuple(self, part: Located, anchors: _Anchors) -> JsonObject:
+        """Translate a list under `items`, as JSON Schema had it until 2020-12."""
+        if not isinstance(part.mapping.get("items"), list) or not part.mapping["items"]:
+            return {}
+        places = part.entries("items")
+        schema: JsonObject = {"prefixItems": [self._schema(place, anchors) for _, place in places]}
+        others = part.at("additionalItems")
+        if isinstance(others.node, bool):
+            schema["items"] = others.node
+        elif isinstance(others.node, dict):
+            schema["items"] = self._schema(others, anchors)
+        return schema
+
+    def _properties(self, part: Located, anchors: _Anchors) -> JsonObject:
+        if not isinstance(part.mapping.get("properties"), dict):
+            return {}
+        places = dict(part.entries("properties"))
+        hidden = [name for name, place in places.items() if self._is(self._left_out, place)]
+        schema: JsonObject = {
+            "properties": {
+                name: self._schema(place, anchors, name)
+                for name, place in places.items()
+                if name not in hidden
+            }
+        }
+        return schema | ({HIDDEN: hidden} if hidden else {})
+
+    def _is(self, mark: str, part: Located) -> bool:
+        """Tell whether a property has a mark, itself or by what it alone refers to."""
+        for _ in range(8):
+            node = part.mapping
+            if mark in node:
+                return node[mark] is True
+            all_of = node.get("allOf")
+            if isinstance(all_of, list) and len(all_of) == 1:
+                (_, part), *_ = part.entries("allOf")
+                continue
+            target = self._followed(part, {})
+            if target is None:
+                return False
+            part = target
+        return False
+
+    def _tell_apart(self, part: Located, schema: JsonObject) -> None:
+        """Say in each alternative which value of the discriminator stands for it."""
+        for keyword in ("oneOf", "anyOf"):
+            if keyword in schema:
+                for index, property_, values in self._subtypes.alternatives(part, keyword):
+                    alternative = schema[keyword][index]
+                    schema[keyword][index] = with_value(alternative, property_, values)
+
+    def _any_subtype(self, base: Located) -> str | None:
+        """Return the key of a schema that takes a type and all that extend it, if any do."""
+        key = f"{base.key}?any"
+        if key not in self.definitions:
+            extending = tuple(self._subtypes.of(base))
+            if not extending or {"oneOf", "anyOf"} & base.mapping.keys():
+                return None
+            self.definitions[key] = {}  # it may contain itself
+            alternatives = [
+                with_value({"$ref": self._defined(schema)}, property_, values)
+                for schema, property_, values in extending
+            ]
+            alternatives.append({"$ref": self._defined(base)})
+            self.definitions[key] = {"anyOf": alternatives}
+        return key
+
+
+def _with_anchors(part: Located, anchors: _Anchors) -> _Anchors:
+    node: Mapping[str, Any] = part.mapping
+    own = {}
+    if node.get("$recursiveAnchor") is True:
+        own[""] = part
+    if isinstance(node.get("$dynamicAnchor"), str):
+        own[node["$dynamicAnchor"]] = part
+    return {**anchors, **own} if own else anchors

@@ -1,0 +1,188 @@
+"""Security schemes as credentials: who calls is the gateway, and no argument holds a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp_operator.importers.documents import Dialect, Documents, OpenApiError
+from mcp_operator.importers.names import object_name
+from mcp_operator.importers.operations import Operation
+from mcp_operator.importers.swagger import security_scheme
+
+_PREFIX: Final = re.compile(
+    r"""(?:prepended|prefixed|preceded|starts?|begins?)\s+(?:with|by)\s+(?:the\s+)?"""
+    r"""["'`]?(\w+)["'`]?\s*(?:followed|and|,|\.|$)""",
+    re.IGNORECASE,
+)
+"""How a description tells the word before a token: `must be prepended with "token" followed by`."""
+
+_SECRET_NAMES: Final = frozenset(
+    {"accesstoken", "apikey", "apitoken", "auth", "authtoken", "authorization", "token"}
+    | {"xapikey", "xauthtoken"}
+)
+_SECRET_WORDS: Final = re.compile(
+    r"authenticat|authoriz|api key|access token|bearer", re.IGNORECASE
+)
+
+
+_RANKED: Final = {
+    "basic": ("Basic", 1),
+    "bearer": ("Bearer", 0),
+    "clientCredentials": ("OAuth2", 0),
+    "mutualTLS": ("mutualTLS", 4),
+    "oauth2": ("Bearer", 0),  # flows in which a person consents: the token is made elsewhere
+    "openIdConnect": ("Bearer", 0),
+}
+"""What stands for the types of schemes, and which of several is taken: the least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A security scheme that a Secret can fill.
+
+    Attributes:
+        name: Its name in the document.
+        type: `Bearer`, `Basic`, `Header`, `Query`, `Cookie`, `OAuth2` or `mutualTLS`.
+        target: The header, query parameter or cookie that carries the token.
+        prefix: What stands before the token in a header.
+        token_url: Where OAuth 2 tokens come from.
+        description: What the document says of it.
+        rank: Which of several is taken; the least.
+    """
+
+    name: str
+    type: str
+    target: str = ""
+    prefix: str = ""
+    token_url: str = ""
+    description: str = ""
+    rank: int = 0
+
+    def secret_name(self, base: str) -> str:
+        """Return the name of the Secret to fill."""
+        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", self.name)
+        return object_name(f"{base}-{words}")
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The keys of the Secret to fill."""
+        match self.type:
+            case "Basic":
+                return ("username", "password")
+            case "OAuth2":
+                return ("client_id", "client_secret")
+            case "mutualTLS":
+                return ("tls.crt", "tls.key")
+            case _:
+                return ("token",)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one operation authenticates with.
+
+    Attributes:
+        schemes: Together; none where the operation is open to all.
+        scopes: What OAuth 2 asks for.
+        unsupported: The schemes that were asked for and that no credential can stand for.
+    """
+
+    schemes: tuple[Scheme, ...] = ()
+    scopes: tuple[str, ...] = ()
+    unsupported: tuple[str, ...] = ()
+
+
+class Security:
+    """The security schemes of a document."""
+
+    def __init__(self, documents: Documents) -> None:
+        self._documents = documents
+        self._schemes = dict(_schemes(documents))
+        self._carriers = {(scheme.type, scheme.target.lower()) for scheme in self._schemes.values()}
+
+    def access(self, operation: Operation) -> Access:
+        """Return what an operation authenticates with: of several ways, one."""
+        own = operation.place.mapping.get("security")
+        wanted = own if isinstance(own, list) else self._documents.main.mapping.get("security")
+        if not isinstance(wanted, list):
+            return Access()
+        ways = [way for way in wanted if isinstance(way, dict) and way]
+        if not ways:
+            return Access()
+        possible = [way for way in ways if all(name in self._schemes for name in way)]
+        if not possible:
+            return Access(unsupported=tuple(dict.fromkeys(name for way in ways for name in way)))
+        best = min(possible, key=lambda way: (len(way), self._rank(way)))
+        schemes = tuple(self._schemes[name] for name in best)
+        scopes = [scope for scheme in schemes for scope in _scopes(scheme, best[scheme.name])]
+        return Access(schemes, tuple(dict.fromkeys(scopes)))
+
+    def is_credential(self, name: str, location: str, description: str, access: Access) -> bool:
+        """Tell whether a parameter carries what a security scheme is there for."""
+        type_ = location.capitalize()
+        if (type_, name.lower()) in self._carriers:
+            return True
+        bare = "".join(character for character in name.lower() if character.isalnum())
+        told = _SECRET_WORDS.search(description) is not None
+        return bool(access.schemes) and bare in _SECRET_NAMES and told
+
+    def _rank(self, way: Iterable[str]) -> int:
+        return sum(self._schemes[name].rank for name in way)
+
+
+def _scopes(scheme: Scheme, given: Any) -> Iterator[str]:
+    if scheme.type == "OAuth2" and isinstance(given, list):
+        yield from (scope for scope in given if isinstance(scope, str))
+
+
+def _schemes(documents: Documents) -> Iterator[tuple[str, Scheme]]:
+    old = documents.dialect is Dialect.SWAGGER_2
+    path = ("securityDefinitions",) if old else ("components", "securitySchemes")
+    for name, written in documents.main.entries(*path):
+        try:
+            part = documents.resolved(written)
+        except OpenApiError:
+            continue
+        scheme = _scheme(name, security_scheme(part.mapping) if old else part.mapping)
+        if scheme:
+            yield name, scheme
+
+
+def _scheme(name: str, node: Mapping[str, Any]) -> Scheme | None:
+    description = str(node.get("description") or "")
+    late = 10 if "deprecated" in description.lower() else 0
+    type_, token_url = node.get("type"), ""
+    if type_ == "apiKey":
+        return _api_key(name, node, description, late)
+    if type_ == "http":
+        type_ = str(node.get("scheme", "")).lower()
+    elif type_ == "oauth2":
+        token_url = _token_url(node.get("flows"))
+        type_ = "clientCredentials" if token_url else type_
+    if type_ not in _RANKED:
+        return None
+    kind, rank = _RANKED[type_]
+    return Scheme(name, kind, token_url=token_url, description=description, rank=rank + late)
+
+
+def _token_url(flows: Any) -> str:
+    flow = flows.get("clientCredentials") if isinstance(flows, dict) else None
+    url = flow.get("tokenUrl") if isinstance(flow, dict) else None
+    return url if isinstance(url, str) else ""
+
+
+def _api_key(name: str, node: Mapping[str, Any], description: str, late: int) -> Scheme | None:
+    target, location = node.get("name"), node.get("in")
+    if not isinstance(target, str) or location not in ("header", "query", "cookie"):
+        return None
+    if location == "header" and target.lower() == "authorization":
+        if "bearer" in f"{name} {description}".lower():
+            return Scheme(name, "Bearer", description=description, rank=late)
+        word = _PREFIX.search(description)
+        prefix = f"{word[1]} " if word else ""
+        return Scheme(name, "Header", "Authorization", prefix, "", description, late)
+    rank = {"header": 2, "query": 3, "cookie": 3}[location] + late
+    return Scheme(name, location.capitalize(), target, description=description, rank=rank)

@@ -1,0 +1,118 @@
+"""What only Swagger 2 says so, in the words of OpenAPI 3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.importers.documents import Located
+from mcp_operator.importers.operations import Body, Media, Parameter
+
+_NOT_SCHEMA: Final = frozenset(
+    {"allowEmptyValue", "collectionFormat", "description", "in", "name", "required"}
+)
+"""What a Parameter Object says beside the schema of its value."""
+
+_FORMATS: Final[Mapping[str, tuple[str, bool | None]]] = {
+    "csv": ("", False),
+    "multi": ("form", True),
+    "pipes": ("pipeDelimited", False),
+    "ssv": ("spaceDelimited", False),
+}
+"""The collectionFormats as style and explode; the style of csv is that of the location."""
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_MULTIPART: Final = "multipart/form-data"
+
+_FLOWS: Final = {
+    "accessCode": "authorizationCode",
+    "application": "clientCredentials",
+    "implicit": "implicit",
+    "password": "password",
+}
+
+
+def parameter(part: Located) -> Parameter:
+    """Return a parameter that is not part of the body."""
+    node = part.mapping
+    style, explode = collection(node)
+    return Parameter(
+        name=str(node.get("name", "")),
+        location=str(node.get("in", "")),
+        schema=value_schema(part),
+        required=node.get("required") is True,
+        description=node.get("description") or "",
+        style=style,
+        explode=explode,
+    )
+
+
+def collection(node: Mapping[str, Any]) -> tuple[str, bool | None]:
+    """Return the style and explode of a list."""
+    if node.get("type") != "array":
+        return "", None
+    return _FORMATS.get(str(node.get("collectionFormat", "csv")), ("", None))
+
+
+def value_schema(part: Located) -> Located:
+    """Return the schema of a parameter's value.
+
+    Lists whose items are set apart by tabs have no style in OpenAPI 3: they are one text.
+    """
+    node = part.mapping
+    if node.get("collectionFormat") == "tsv":
+        return Located({"type": "string", "description": "Values with tabs between."}, part.base)
+    schema = {key: value for key, value in node.items() if key not in _NOT_SCHEMA}
+    return Located(schema, part.base, part.pointer)
+
+
+def body(parts: Iterable[Located], consumes: Iterable[str]) -> Body | None:
+    """Return the body that the parameters in `body` and `formData` make; None without any."""
+    types = tuple(dict.fromkeys(consumes))
+    fields = []
+    for part in parts:
+        if part.mapping.get("in") == "body":
+            node = part.mapping
+            media = tuple(
+                Media(type_, part.at("schema")) for type_ in types or ("application/json",)
+            )
+            required = node.get("required")
+            text = node.get("description") or ""
+            return Body(media, required is True, required is False, text)
+        if part.mapping.get("in") == "formData":
+            fields.append(part)
+    return _form(fields, types) if fields else None
+
+
+def _form(fields: list[Located], types: tuple[str, ...]) -> Body:
+    has_file = any(field.mapping.get("type") == "file" for field in fields)
+    multipart = has_file or (_MULTIPART in types and _FORM not in types)
+    properties, encoding = {}, {}
+    for field in fields:
+        name = str(field.mapping.get("name", ""))
+        described = {"description": field.mapping.get("description")}
+        properties[name] = value_schema(field).mapping | described
+        style, explode = collection(field.mapping)
+        if explode is False:
+            encoding[name] = {"style": style or "form", "explode": False}
+    required = [
+        str(field.mapping.get("name")) for field in fields if field.mapping.get("required") is True
+    ]
+    schema: JsonObject = {"type": "object", "properties": properties, "required": required}
+    located = Located(schema, fields[0].base, f"{fields[0].pointer}/form")
+    media = Media(_MULTIPART if multipart else _FORM, located, encoding)
+    return Body((media,), required=bool(required))
+
+
+def security_scheme(node: Mapping[str, Any]) -> JsonObject:
+    """Return a security scheme as OpenAPI 3 has it."""
+    match node.get("type"):
+        case "basic":
+            return {**node, "type": "http", "scheme": "basic"}
+        case "oauth2":
+            names = ("authorizationUrl", "tokenUrl", "scopes")
+            flow = {name: node[name] for name in names if name in node}
+            return {**node, "flows": {_FLOWS.get(str(node.get("flow")), "implicit"): flow}}
+        case _:
+            return dict(node)

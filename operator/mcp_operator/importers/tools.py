@@ -1,0 +1,229 @@
+"""One operation as one tool: its arguments, its request and what it says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.importers import openapi3
+from mcp_operator.importers.arguments import Argument, Arguments, body_arguments, in_order
+from mcp_operator.importers.bodies import Bodies, BodyPlan
+from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
+from mcp_operator.importers.linking import Linker
+from mcp_operator.importers.names import argument_names
+from mcp_operator.importers.operations import Body, Operation
+from mcp_operator.importers.paths import described_path, places, with_names
+from mcp_operator.importers.schemas import Schemas
+from mcp_operator.importers.security import Access
+from mcp_operator.importers.texts import cleaned, sentences, shortened
+from mcp_operator.importers.vocabulary import (
+    BODYLESS,
+    IN_QUERY,
+    MAX_DESCRIPTION,
+    MAX_MAPPINGS,
+    MAX_TITLE,
+    Placed,
+    hints,
+    mapping,
+)
+
+_SINGLE: Final = frozenset({"boolean", "integer", "null", "number", "string"})
+
+_Names = Mapping[tuple[str, str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool, but for its name, its credentials and where it is served.
+
+    Attributes:
+        operation: Where it comes from.
+        path: The path, with the names of arguments in its places.
+        query: Constants of the query.
+        mappings: The entries of request.arguments.
+        whole: The argument that is the whole body; empty where the body has fields.
+        content_type: The media type of the body; empty where there is none.
+        input_schema: The schema of the arguments; None without arguments.
+        output_schema: The schema of the result; None where nothing is said.
+        access: What it authenticates with.
+        notes: What a reviewer should know.
+    """
+
+    operation: Operation
+    path: str
+    query: Sequence[tuple[str, str]]
+    mappings: Sequence[JsonObject]
+    whole: str
+    content_type: str
+    input_schema: JsonObject | None
+    output_schema: JsonObject | None
+    access: Access
+    notes: tuple[str, ...]
+
+    @property
+    def texts(self) -> JsonObject:
+        """Title, description and hints, as a tool has them."""
+        node = self.operation.place.mapping
+        summary = " ".join(cleaned(node.get("summary")).split())
+        deprecated = "Deprecated." if node.get("deprecated") is True else ""
+        text = sentences(deprecated, summary, cleaned(node.get("description")))
+        title = shortened(summary.rstrip("."), MAX_TITLE)
+        result: JsonObject = {"title": title} if title else {}
+        result["description"] = shortened(text or self.operation.label, MAX_DESCRIPTION)
+        told = hints(self.operation.method)
+        return result | ({"annotations": told} if told else {})
+
+
+class ToolMaker:
+    """Makes tools of the operations of one document."""
+
+    def __init__(self, documents: Documents, *, max_bytes: int, output_schemas: bool) -> None:
+        """Prepare.
+
+        Args:
+            documents: The document, and those it refers to.
+            max_bytes: How large a tool's schema may become, as JSON.
+            output_schemas: Whether tools say what they return.
+        """
+        self._documents = documents
+        self._schemas = Schemas(documents, "request")
+        self._linker = Linker(self._schemas.definitions, max_bytes)
+        self._arguments = Arguments(documents, self._schemas, self._linker)
+        self._bodies = Bodies(self._schemas, self._linker)
+        self._results = Schemas(documents, "response") if output_schemas else None
+        self._max_bytes = max_bytes
+
+    def make(self, operation: Operation) -> Tool:
+        """Return the tool that calls an operation.
+
+        Raises:
+            OpenApiError: It cannot be called by a tool; the text says why.
+            SchemaError: Its schemas cannot be used.
+        """
+        if operation.method == "TRACE":
+            raise OpenApiError("a TRACE request returns itself, and no API answers it")
+        self._linker.reset()
+        notes: list[str] = []
+        access = self._arguments.access(operation)
+        notes += [f"no Secret can fill the security scheme {one}" for one in access.unsupported]
+        path, query = described_path(operation)
+        body, outside = self._arguments.read(operation, access, notes)
+        outside = in_order(places(path), outside, notes)
+        plan = self._plan(operation, body, notes)
+        arguments = [*outside, *body_arguments(plan)]
+        names, mappings = self._named(operation, arguments)
+        if len(mappings) > MAX_MAPPINGS and body and plan and plan.fields:
+            plan = self._bodies.plan(body, as_whole=True)
+            arguments = [*outside, *body_arguments(plan)]
+            names, mappings = self._named(operation, arguments)
+        if len(mappings) > MAX_MAPPINGS:
+            raise OpenApiError(f"more than {MAX_MAPPINGS} arguments need an entry of their own")
+        return Tool(
+            operation=operation,
+            path=with_names(path, names),
+            query=query,
+            mappings=mappings,
+            whole=next((names["body", one.field.name] for one in arguments if one.is_whole), ""),
+            content_type=plan.content_type if plan else "",
+            input_schema=self._input_schema(arguments, names, plan, notes),
+            output_schema=self._output_schema(operation, notes),
+            access=access,
+            notes=tuple(dict.fromkeys(notes)),
+        )
+
+    def _plan(self, operation: Operation, body: Body | None, notes: list[str]) -> BodyPlan | None:
+        if body is None:
+            return None
+        if operation.method in BODYLESS:
+            notes.append(f"a {operation.method} request has no body")
+            return None
+        as_whole = operation.method in IN_QUERY and not body.required
+        return self._bodies.plan(body, as_whole=as_whole)
+
+    def _named(
+        self, operation: Operation, arguments: Sequence[Argument]
+    ) -> tuple[_Names, list[JsonObject]]:
+        """Return the names of the arguments, and the entries of those that need one."""
+        names = argument_names((one.location, one.field.name) for one in arguments)
+        placed = (
+            self._placed(one, names[one.location, one.field.name])
+            for one in arguments
+            if not one.is_whole
+        )
+        entries = (mapping(one, operation.method) for one in placed)
+        return names, [entry for entry in entries if entry]
+
+    def _placed(self, argument: Argument, name: str) -> Placed:
+        field = argument.field
+        types = self._linker.opened(field.schema).get("type", [])
+        types = [types] if isinstance(types, str) else types
+        return Placed(
+            name,
+            argument.location,
+            name if argument.location == "path" else field.name,
+            field.style,
+            field.explode,
+            field.reserved,
+            field.content_type,
+            is_single=bool(types) and _SINGLE.issuperset(types),
+        )
+
+    def _input_schema(
+        self,
+        arguments: Sequence[Argument],
+        names: _Names,
+        plan: BodyPlan | None,
+        notes: list[str],
+    ) -> JsonObject | None:
+        if not arguments:
+            return None
+        named = {names[one.location, one.field.name]: one.field for one in arguments}
+        schema: JsonObject = {
+            "type": "object",
+            "properties": {
+                name: self._arguments.without_default(field.schema) for name, field in named.items()
+            },
+        }
+        required = [name for name, field in named.items() if field.required]
+        if required:
+            schema["required"] = required
+        if plan and plan.others is not None:
+            schema["additionalProperties"] = plan.others
+        return _linked(self._linker, schema, "arguments", notes)
+
+    def _output_schema(self, operation: Operation, notes: list[str]) -> JsonObject | None:
+        if self._results is None:
+            return None
+        part = _result(self._documents, operation)
+        if part is None:
+            return None
+        linker = Linker(self._results.definitions, self._max_bytes)
+        schema = linker.opened(self._results.translate(part))
+        if schema.get("type") != "object":
+            notes.append("the result is no object, which an outputSchema has to be")
+            return None
+        return _linked(linker, schema, "result", notes)
+
+
+def _linked(linker: Linker, schema: JsonObject, what: str, notes: list[str]) -> JsonObject:
+    linked = linker.link(schema)
+    if linked.loss:
+        notes.append(f"schema of the {what}: {linked.loss}")
+    return linked.schema
+
+
+def _result(documents: Documents, operation: Operation) -> Located | None:
+    """Return the schema of a successful answer in JSON; None where there is none."""
+    responses = operation.place.at("responses")
+    codes = sorted(str(code) for code in responses.mapping)
+    good = [code for code in codes if code.startswith("2")]
+    for code in good or [code for code in codes if code == "default"]:
+        part = documents.resolved(responses.at(code))
+        if documents.dialect is Dialect.SWAGGER_2 and isinstance(part.at("schema").node, dict):
+            return part.at("schema")
+        for name, content in part.entries("content"):
+            if openapi3.media_type(name).endswith("json"):
+                return content.at("schema")
+    return None

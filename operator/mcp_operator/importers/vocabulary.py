@@ -1,0 +1,184 @@
+"""The fields of MCPTool that an import writes, and how: the one place that knows the API.
+
+Every function returns plain YAML data without what says no more than the default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp_operator.api.base import GROUP, VERSION
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.importers.security import Access, Scheme
+
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+
+MAX_DESCRIPTION: Final = 1024
+"""Characters of a tool's description: the API takes 4000, OpenAI's models 1024."""
+
+MAX_TITLE: Final = 120
+MAX_MAPPINGS: Final = 64
+MAX_TOOLS: Final = 128
+MAX_OBJECT_BYTES: Final = 200 * 1024
+"""JSON of one object: far from the 1.5 MiB of an etcd request, and still to be read by people."""
+
+IN_QUERY: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
+"""Methods whose arguments go into the query where nothing else is said."""
+
+BODYLESS: Final = frozenset({"HEAD", "TRACE"})
+"""Methods whose requests have no body: RFC 9110, sections 9.3.2 and 9.3.8."""
+
+_DEFAULT_STYLES: Final = {
+    "path": "simple",
+    "query": "form",
+    "header": "simple",
+    "cookie": "form",
+    "body": "form",
+}
+_STYLES: Final = {
+    "path": frozenset({"simple", "label", "matrix", "json"}),
+    "query": frozenset({"form", "spaceDelimited", "pipeDelimited", "deepObject", "json"}),
+    "header": frozenset({"simple", "json"}),
+    "cookie": frozenset({"form", "json"}),
+    "body": frozenset({"form", "spaceDelimited", "pipeDelimited", "deepObject", "json"}),
+}
+"""The styles that a location takes (OpenAPI 3.1, Parameter Object, Style Values)."""
+
+_ONE_VALUE: Final = frozenset({"label", "matrix", "json"})
+"""Styles that make a difference for a single value too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where one argument goes.
+
+    Attributes:
+        name: The argument.
+        location: `path`, `query`, `header`, `cookie` or `body`.
+        target: Its name there.
+        style: Its style; empty for the default of the location.
+        explode: Whether each item stands on its own; None for the default of the style.
+        reserved: Whether reserved characters stay as they are.
+        content_type: The media type of its part of a multipart body; empty for the default.
+        is_single: Whether it is a text, a number or a truth value, never a list or an object.
+    """
+
+    name: str
+    location: str
+    target: str
+    style: str = ""
+    explode: bool | None = None
+    reserved: bool = False
+    content_type: str = ""
+    is_single: bool = False
+
+
+def mapping(placed: Placed, method: str) -> JsonObject | None:
+    """Return the entry of request.arguments; None where the argument needs none."""
+    entry: JsonObject = {"name": placed.name, "in": placed.location}
+    if placed.target != placed.name:
+        entry["as"] = placed.target
+    entry |= _written(placed)
+    if placed.reserved:
+        entry["allowReserved"] = True
+    if placed.content_type:
+        entry["contentType"] = placed.content_type
+    rest = "query" if method in IN_QUERY else "body"
+    is_default = placed.location in ("path", rest)
+    return None if is_default and len(entry) == len(("name", "in")) else entry
+
+
+def request(
+    mappings: Sequence[JsonObject],
+    *,
+    query: Iterable[tuple[str, str]] = (),
+    whole: str = "",
+    content_type: str = "",
+    credentials: Mapping[str, Any] | None = None,
+) -> JsonObject:
+    """Return spec.tools[].request.
+
+    Args:
+        mappings: What `mapping` made.
+        query: Constants of the query.
+        whole: The argument that is the whole body; empty where the body has fields.
+        content_type: The media type of the body; empty where there is none.
+        credentials: What `credentials` made: fields of the request.
+    """
+    given = dict(credentials or {})
+    constants = [{"name": name, "value": value} for name, value in query]
+    constants += given.pop("query", [])
+    result: JsonObject = {}
+    if mappings:
+        result["arguments"] = list(mappings)
+    if constants:
+        result["query"] = constants
+    if whole:
+        result["body"] = {"from": whole}
+    if content_type and content_type != "application/json":
+        result["contentType"] = content_type
+    return result | given
+
+
+def credentials(access: Access, base: str) -> JsonObject:
+    """Return the fields of a request that authenticate it.
+
+    Args:
+        access: What the operation asks for.
+        base: What the names of the Secrets begin with.
+    """
+    fields: JsonObject = {}
+    for scheme in access.schemes:
+        secret = {"name": scheme.secret_name(base)}
+        if scheme.type == "mutualTLS":
+            continue  # it belongs to the Service
+        if "credentials" not in fields:
+            fields["credentials"] = _credentials(scheme, access, secret)
+        elif scheme.type in ("Header", "Query"):
+            source = {"secretKeyRef": {**secret, "key": scheme.secret_keys[0]}}
+            where = "headers" if scheme.type == "Header" else "query"
+            fields.setdefault(where, []).append({"name": scheme.target, "valueFrom": source})
+    return fields
+
+
+def _credentials(scheme: Scheme, access: Access, secret: JsonObject) -> JsonObject:
+    result: JsonObject = {"type": scheme.type}
+    if scheme.type == "Header":
+        result["header"] = scheme.target
+    elif scheme.target:
+        result["name"] = scheme.target
+    if scheme.prefix:
+        result["prefix"] = scheme.prefix
+    result["secretRef"] = secret
+    if scheme.type == "OAuth2":
+        scopes = {"scopes": list(access.scopes)} if access.scopes else {}
+        result["oauth2"] = {"tokenURL": scheme.token_url, **scopes}
+    return result
+
+
+def hints(method: str) -> JsonObject:
+    """Return the hints that follow from the method alone (RFC 9110, section 9.2)."""
+    match method:
+        case "GET" | "HEAD" | "OPTIONS":
+            return {"readOnlyHint": True}
+        case "PUT":
+            return {"idempotentHint": True}
+        case "DELETE":
+            return {"destructiveHint": True, "idempotentHint": True}
+        case _:
+            return {}
+
+
+def _written(placed: Placed) -> JsonObject:
+    """Return style and explode, where they say more than the defaults do."""
+    default = _DEFAULT_STYLES[placed.location]
+    style = placed.style if placed.style in _STYLES[placed.location] else default
+    if placed.is_single and style not in _ONE_VALUE:
+        return {}
+    result: JsonObject = {"style": style} if style != default else {}
+    explodes = style == "form"
+    if style not in ("json", "deepObject") and placed.explode not in (None, explodes):
+        result["explode"] = placed.explode
+    return result

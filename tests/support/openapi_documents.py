@@ -1,0 +1,85 @@
+"""OpenAPI documents for the tests of the importer: small ones made here, and real ones."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mcp_operator.importers.documents import Documents
+from mcp_operator.importers.openapi import Imported, import_openapi
+from mcp_operator.importers.options import ImportOptions
+from mcp_operator.importers.output import yaml_text
+
+FOLDER = Path(__file__).parent / "openapi"
+REAL = ("alertmanager", "petstore3")
+
+MAIN = "file:///api/openapi.json"
+
+Json = dict[str, Any]
+
+
+def real_bytes(name: str) -> bytes:
+    """Return a real document by its name, as it is published."""
+    return gzip.decompress((FOLDER / f"{name}.json.gz").read_bytes())
+
+
+def real(name: str) -> Json:
+    """Return a real document by its name."""
+    content: Json = json.loads(real_bytes(name))
+    return content
+
+
+def openapi(paths: Json, version: str = "3.1.0", **root: Any) -> Json:
+    """Return a document of OpenAPI 3."""
+    info = {"title": "Shop", "version": "1"}
+    return {"openapi": version, "info": info, "paths": paths, **root}
+
+
+def swagger(paths: Json, **root: Any) -> Json:
+    """Return a document of Swagger 2."""
+    return {"swagger": "2.0", "info": {"title": "Shop", "version": "1"}, "paths": paths, **root}
+
+
+def post(schema: Any, type_: str = "application/json", **body: Any) -> Json:
+    """Return paths with one operation, a POST with a body."""
+    content = {type_: {"schema": schema}}
+    request = {"content": content, "required": True, **body}
+    return {"/things": {"post": {"operationId": "make", "requestBody": request}}}
+
+
+def get(*parameters: Json, path: str = "/things") -> Json:
+    """Return paths with one operation, a GET with parameters."""
+    return {path: {"get": {"operationId": "list", "parameters": list(parameters)}}}
+
+
+def imported(document: Json, *others: tuple[str, Any], **options: Any) -> Imported:
+    """Import a document, and others that it refers to, each with its URI."""
+    documents = Documents(MAIN, {MAIN: document, **dict(others)})
+    return import_openapi(documents, ImportOptions(**{"everything": True, **options}))
+
+
+def tools(document: Json, *others: tuple[str, Any], **options: Any) -> dict[str, Json]:
+    """Return the tools that a document becomes, by name."""
+    objects = imported(document, *others, **options).objects
+    entries = [tool for obj in objects for tool in obj["spec"].get("tools", ())]
+    return {tool["name"]: tool for tool in entries}
+
+
+def tool(document: Json, *others: tuple[str, Any], **options: Any) -> Json:
+    """Return the only tool that a document becomes."""
+    (only,) = tools(document, *others, **options).values()
+    return only
+
+
+def text_of(outcome: Imported) -> str:
+    """Return the YAML of an import."""
+    return yaml_text(outcome, "shop.json", "0" * 64, guessed=False)
+
+
+def objects_in(text: str) -> list[Json]:
+    """Return the objects that a text of YAML holds."""
+    return list(yaml.safe_load_all(text))

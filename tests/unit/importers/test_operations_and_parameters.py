@@ -1,0 +1,249 @@
+"""Where the arguments of an operation go: paths, servers, parameters, styles."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.importers.options import Backend
+from support.openapi_documents import get, openapi, swagger, tool, tools
+
+STRINGS = {"type": "array", "items": {"type": "string"}}
+OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
+
+
+def arguments(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = entry.get("request", {}).get("arguments", [])
+    return found
+
+
+def test_parameters_of_the_path_are_taken_and_those_of_the_operation_win() -> None:
+    shared = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+    verbose = {"name": "verbose", "in": "query", "schema": {"type": "boolean"}}
+    own = {**shared, "schema": {"type": "integer"}}
+    document = openapi(
+        {"/things/{id}": {"parameters": [shared, verbose], "get": {"parameters": [own]}}}
+    )
+
+    entry = tool(document)
+    assert entry["path"] == "/things/{id}"
+    assert entry["inputSchema"]["properties"] == {
+        "id": {"type": "integer"},
+        "verbose": {"type": "boolean"},
+    }
+    assert entry["inputSchema"]["required"] == ["id"]
+
+
+def test_a_parameter_may_be_a_reference() -> None:
+    limit = {"name": "limit", "in": "query", "schema": {"type": "integer"}}
+    document = openapi(
+        get({"$ref": "#/components/parameters/Limit"}),
+        components={"parameters": {"Limit": limit}},
+    )
+
+    assert tool(document)["inputSchema"]["properties"] == {"limit": {"type": "integer"}}
+
+
+def test_a_place_of_the_path_that_is_not_declared_is_an_argument_all_the_same() -> None:
+    entry = tool(openapi(get(path="/things/{id}")))
+
+    assert entry["inputSchema"] == {
+        "type": "object",
+        "properties": {"id": {"type": "string"}},
+        "required": ["id"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("servers", "path"),
+    [
+        ([{"url": "https://api.example.com/v2/"}], "/v2/things"),
+        ([{"url": "/api"}], "/api/things"),
+        ([{"url": "https://api.example.com"}, {"url": "/other"}], "/things"),
+        (
+            [{"url": "https://{host}/{base}", "variables": {"base": {"default": "v3"}}}],
+            "/v3/things",
+        ),
+        ([], "/things"),
+    ],
+)
+def test_of_a_server_only_the_path_is_kept(servers: list[Any], path: str) -> None:
+    assert tool(openapi(get(), servers=servers))["path"] == path
+
+
+def test_the_server_of_the_operation_wins_over_that_of_the_path_and_of_the_document() -> None:
+    paths = {
+        "/a": {"servers": [{"url": "/path"}], "get": {"servers": [{"url": "/operation"}]}},
+        "/b": {"servers": [{"url": "/path"}], "get": {}},
+        "/c": {"get": {}},
+    }
+
+    found = tools(openapi(paths, servers=[{"url": "/document"}]))
+    assert [entry["path"] for entry in found.values()] == ["/operation/a", "/path/b", "/document/c"]
+
+
+def test_a_base_path_of_swagger_2_need_not_begin_with_a_slash() -> None:
+    assert tool(swagger(get(), basePath="x/api/v1"))["path"] == "/x/api/v1/things"
+
+
+def test_the_base_path_that_was_asked_for_replaces_that_of_the_document() -> None:
+    document = openapi(get(), servers=[{"url": "/old"}])
+    assert tool(document, backend=Backend(base_path="/new"))["path"] == "/new/things"
+
+
+def test_a_query_in_the_key_of_a_path_is_a_constant_of_the_request() -> None:
+    entry = tool(openapi(get(path="/things?beta=true&mode=a%20b")))
+
+    assert entry["path"] == "/things"
+    assert entry["request"]["query"] == [
+        {"name": "beta", "value": "true"},
+        {"name": "mode", "value": "a b"},
+    ]
+
+
+def test_characters_that_a_path_may_not_hold_are_encoded() -> None:
+    assert tool(openapi(get(path="/a b/ü")))["path"] == "/a%20b/%C3%BC"
+
+
+@pytest.mark.parametrize(
+    ("location", "parameter", "said"),
+    [
+        ("query", {"style": "form", "explode": True}, {}),
+        ("query", {"explode": False}, {"explode": False}),
+        ("query", {"style": "pipeDelimited"}, {"style": "pipeDelimited"}),
+        (
+            "query",
+            {"style": "spaceDelimited", "explode": True},
+            {"style": "spaceDelimited", "explode": True},
+        ),
+        ("query", {"allowReserved": True}, {"allowReserved": True}),
+        ("header", {"style": "simple", "explode": False}, {"in": "header"}),
+        ("header", {"explode": True}, {"in": "header", "explode": True}),
+        ("cookie", {}, {"in": "cookie"}),
+        ("path", {"style": "label"}, {"style": "label"}),
+        ("path", {"style": "matrix", "explode": True}, {"style": "matrix", "explode": True}),
+        ("path", {"style": "simple"}, {}),
+    ],
+)
+def test_style_and_explode_are_said_where_they_are_not_the_default(
+    location: str, parameter: dict[str, Any], said: dict[str, Any]
+) -> None:
+    path = "/things/{ids}" if location == "path" else "/things"
+    given = {"name": "ids", "in": location, "schema": STRINGS, **parameter}
+
+    entry = tool(openapi(get(given, path=path)))
+    assert arguments(entry) == ([{"name": "ids", "in": location, **said}] if said else [])
+
+
+def test_an_object_in_deep_brackets_keeps_its_style() -> None:
+    given = {"name": "at", "in": "query", "style": "deepObject", "explode": True, "schema": OBJECT}
+
+    assert arguments(tool(openapi(get(given)))) == [
+        {"name": "at", "in": "query", "style": "deepObject"}
+    ]
+
+
+def test_explode_of_a_single_value_says_nothing() -> None:
+    given = {"name": "q", "in": "query", "explode": False, "schema": {"type": "string"}}
+
+    assert arguments(tool(openapi(get(given)))) == []
+
+
+def test_a_style_that_its_location_does_not_have_is_left_to_the_default() -> None:
+    given = {"name": "X-Ids", "in": "header", "style": "form", "schema": STRINGS}
+
+    assert arguments(tool(openapi(get(given)))) == [{"name": "X-Ids", "in": "header"}]
+
+
+def test_a_parameter_with_json_content_is_written_as_json() -> None:
+    given = {"name": "at", "in": "query", "content": {"application/json": {"schema": OBJECT}}}
+
+    entry = tool(openapi(get(given)))
+    assert arguments(entry) == [{"name": "at", "in": "query", "style": "json"}]
+    assert entry["inputSchema"]["properties"]["at"] == OBJECT
+
+
+@pytest.mark.parametrize(
+    ("collection", "said"),
+    [
+        (None, {"explode": False}),
+        ("csv", {"explode": False}),
+        ("multi", {}),
+        ("ssv", {"style": "spaceDelimited"}),
+        ("pipes", {"style": "pipeDelimited"}),
+    ],
+)
+def test_collection_formats_of_swagger_2_are_styles(
+    collection: str | None, said: dict[str, Any]
+) -> None:
+    given = {"name": "ids", "in": "query", **STRINGS}
+    given |= {"collectionFormat": collection} if collection else {}
+
+    entry = tool(swagger(get(given)))
+    assert entry["inputSchema"]["properties"]["ids"] == STRINGS
+    assert arguments(entry) == ([{"name": "ids", "in": "query", **said}] if said else [])
+
+
+def test_a_list_that_tabs_set_apart_is_one_text() -> None:
+    given = {"name": "ids", "in": "query", "collectionFormat": "tsv", **STRINGS}
+
+    (schema,) = tool(swagger(get(given)))["inputSchema"]["properties"].values()
+    assert schema["type"] == "string"
+
+
+def test_arguments_of_a_post_outside_its_body_say_where_they_go() -> None:
+    paths = get({"name": "dry", "in": "query", "schema": {"type": "boolean"}})
+    paths["/things"]["post"] = paths["/things"].pop("get")
+
+    assert arguments(tool(openapi(paths))) == [{"name": "dry", "in": "query"}]
+
+
+@pytest.mark.parametrize(
+    ("parameter", "template"),
+    [
+        ({"name": "filepath"}, "/contents/{filepath}"),
+        ({"name": "name", "description": "May contain slashes."}, "/tags/{name}"),
+        ({"name": "rest", "schema": {"type": "string", "format": "path"}}, "/files/{rest}"),
+        ({"name": "rest", "schema": {"type": "string", "x-multi-segment": True}}, "/f/{rest}"),
+        ({"name": "rest"}, "/files/{rest*}"),
+        ({"name": "rest"}, "/files/{+rest}"),
+    ],
+)
+def test_an_argument_that_is_a_path_may_hold_slashes(
+    parameter: dict[str, Any], template: str
+) -> None:
+    given = {"in": "path", "required": True, "schema": {"type": "string"}, **parameter}
+
+    entry = tool(openapi(get(given, path=template)))
+    name = parameter["name"]
+    assert arguments(entry) == [{"name": name, "in": "path", "allowReserved": True}]
+    assert entry["path"].endswith(f"/{{{name}}}")
+
+
+def test_an_id_may_hold_no_slashes() -> None:
+    given = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
+
+    assert arguments(tool(openapi(get(given, path="/things/{id}")))) == []
+
+
+@pytest.mark.parametrize("name", ["Accept", "content-type", "Authorization", "Host", "Cookie"])
+def test_headers_that_belong_to_the_message_are_no_arguments(name: str) -> None:
+    given = {"name": name, "in": "header", "schema": {"type": "string"}}
+
+    assert "inputSchema" not in tool(openapi(get(given)))
+
+
+def test_a_default_is_told_and_not_sent() -> None:
+    schema = {"type": "integer", "default": 20}
+    given = {"name": "limit", "in": "query", "description": "How many.", "schema": schema}
+
+    (shown,) = tool(openapi(get(given)))["inputSchema"]["properties"].values()
+    assert shown == {"type": "integer", "description": "How many. Default: 20."}
+
+
+@pytest.mark.parametrize("path", ["/a/../b", "/a/./b"])
+def test_a_path_that_clients_would_resolve_is_skipped(path: str) -> None:
+    found = tools(openapi({**get(path=path), **get(path="/good")}))
+
+    assert [entry["path"] for entry in found.values()] == ["/good"]

@@ -1,0 +1,290 @@
+"""What becomes of the schemas of a document: dialects, references, recursion, directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.jsonschema import CompiledSchema
+from support.openapi_documents import MAIN, imported, openapi, post, swagger, tool
+
+TEXT = {"type": "string"}
+N, T, P = (f"#/components/schemas/{name}" for name in ("Node", "Tree", "Pet"))
+
+
+def field(schema: Any, version: str = "3.0.3", **root: Any) -> Any:
+    """Return what becomes of the schema of one field of a body."""
+    document = openapi(post({"type": "object", "properties": {"x": schema}}), version, **root)
+    return tool(document)["inputSchema"]["properties"]["x"]
+
+
+def schemas(**named: Any) -> dict[str, Any]:
+    return {"components": {"schemas": named}}
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ({"type": "string", "nullable": True}, {"type": ["string", "null"]}),
+        ({"type": "string", "nullable": False}, TEXT),
+        (
+            {"type": "string", "enum": ["a"], "nullable": True},
+            {"type": ["string", "null"], "enum": ["a", None]},
+        ),
+        (
+            {"nullable": True, "oneOf": [TEXT, {"type": "integer"}]},
+            {"oneOf": [TEXT, {"type": "integer"}, {"type": "null"}]},
+        ),
+        ({"type": "integer", "minimum": 0, "exclusiveMinimum": True}, {"exclusiveMinimum": 0}),
+        ({"type": "integer", "maximum": 9, "exclusiveMaximum": False}, {"maximum": 9}),
+        ({"type": "string", "example": "a"}, {"examples": ["a"]}),
+        ({"type": "integer", "example": "ten"}, {"type": "integer"}),
+        ({"type": "string", "example": "long " * 50}, TEXT),
+        ({"type": "string", "xml": {"attribute": True}, "x-go-name": "X"}, TEXT),
+        ({"type": "string", "externalDocs": {"url": "https://example.com"}}, TEXT),
+        ({"type": "file"}, {"type": "string", "format": "binary"}),
+        ({"type": "float", "format": "double"}, {"type": "number", "format": "double"}),
+        ({"type": "any"}, {}),
+        ({"type": "string", "required": True}, TEXT),
+        ({"type": "string", "enum": []}, TEXT),
+        ({"type": "string", "maxLength": "ten"}, TEXT),
+        ({"type": "integer", "default": "ten", "minimum": 1}, {"type": "integer", "minimum": 1}),
+        ({"type": "array", "items": [TEXT], "additionalItems": False}, {"items": False}),
+        ({"title": "X", "type": "string"}, TEXT),
+        ({"title": "The size", "type": "string"}, {"title": "The size"}),
+        ({"title": "The size", "description": "How big.", "type": "string"}, {"type": "string"}),
+    ],
+)
+def test_dialects_become_json_schema_2020_12(written: Any, read: dict[str, Any]) -> None:
+    schema = field(written)
+
+    assert {key: schema.get(key) for key in read} == read
+    allowed = {*read, *written, "examples", "prefixItems"} - {"example", "nullable", "xml"}
+    assert schema.keys() <= allowed
+    CompiledSchema(schema)
+
+
+def test_a_modern_document_may_say_null_in_its_own_words() -> None:
+    assert field({"anyOf": [TEXT, {"type": "null"}]}, "3.1.0") == {"type": ["string", "null"]}
+    assert field({"type": ["string", "null"]}, "3.1.0") == {"type": ["string", "null"]}
+
+
+@pytest.mark.parametrize("pattern", [r"(?<year>\d{4}", r"\p{Han}{900}{900}", "[z-a]"])
+def test_a_pattern_that_no_engine_takes_costs_the_pattern_alone(pattern: str) -> None:
+    assert field({"type": "string", "pattern": pattern}) == TEXT
+
+
+def test_a_pattern_that_the_engine_takes_is_kept() -> None:
+    assert field({"type": "string", "pattern": "^a+$"})["pattern"] == "^a+$"
+
+
+def test_what_only_answers_have_is_neither_asked_for_nor_required() -> None:
+    identity = {"type": "integer", "readOnly": True}
+    document = openapi(
+        post(
+            {
+                "type": "object",
+                "properties": {
+                    "id": identity,
+                    "made": {"$ref": "#/components/schemas/Made"},
+                    "kept": {"allOf": [{"$ref": "#/components/schemas/Made"}]},
+                    "inner": {
+                        "type": "object",
+                        "properties": {"id": identity, "name": TEXT},
+                        "required": ["id", "name"],
+                    },
+                },
+                "required": ["id", "made", "inner"],
+            }
+        ),
+        **schemas(Made={"type": "string", "readOnly": True}),
+    )
+
+    schema = tool(document)["inputSchema"]
+    assert list(schema["properties"]) == ["inner"]
+    assert schema["required"] == ["inner"]
+    assert schema["properties"]["inner"] == {
+        "type": "object",
+        "properties": {"name": TEXT},
+        "required": ["name"],
+    }
+
+
+def test_what_is_read_only_in_one_part_of_an_all_of_is_required_in_none() -> None:
+    document = openapi(
+        post({"allOf": [{"$ref": "#/components/schemas/Base"}, {"required": ["id", "name"]}]}),
+        **schemas(Base={"properties": {"id": {"readOnly": True}, "name": TEXT}}),
+    )
+
+    assert tool(document)["inputSchema"]["required"] == ["name"]
+
+
+def test_what_only_requests_have_is_not_promised() -> None:
+    secret = {"type": "string", "writeOnly": True}
+    schema = {"type": "object", "properties": {"id": TEXT, "secret": secret}}
+    answer = {"description": "ok", "content": {"application/json": {"schema": schema}}}
+    document = openapi({"/me": {"get": {"responses": {"200": answer}}}})
+
+    assert "outputSchema" not in tool(document)
+    output = tool(document, output_schemas=True)["outputSchema"]
+    assert output["properties"] == {"id": TEXT}
+
+
+def test_a_result_that_is_no_object_is_not_promised() -> None:
+    answer = {"description": "ok", "schema": {"type": "array", "items": TEXT}}
+    document = swagger({"/me": {"get": {"responses": {"200": answer}}}})
+
+    assert "outputSchema" not in tool(document, output_schemas=True)
+
+
+def test_what_stands_beside_a_reference_is_what_it_means_here() -> None:
+    reference = {"$ref": "#/components/schemas/Size", "description": "Of the box."}
+    size = {"type": "integer", "description": "A size.", "minimum": 1}
+
+    assert field(reference, **schemas(Size=size)) == {
+        "type": "integer",
+        "description": "Of the box.",
+        "minimum": 1,
+    }
+    assert field({**reference, "maximum": 9}, "3.1.0", **schemas(Size=size))["maximum"] == 9
+    assert "maximum" not in field({**reference, "maximum": 9}, "3.0.3", **schemas(Size=size))
+
+
+def test_what_contains_itself_becomes_a_definition() -> None:
+    node = {
+        "type": "object",
+        "properties": {"name": TEXT, "next": {"$ref": "#/components/schemas/Node"}},
+    }
+
+    document = openapi(
+        post({"type": "object", "properties": {"x": {"$ref": N}}}), **schemas(Node=node)
+    )
+    schema = tool(document)["inputSchema"]
+    assert schema["properties"]["x"] == {"$ref": "#/$defs/Node"}
+    assert schema["$defs"]["Node"]["properties"]["next"] == {"$ref": "#/$defs/Node"}
+    assert CompiledSchema(schema).errors({"x": {"next": {"next": {"name": 1}}}})
+
+
+def test_a_body_that_contains_itself_has_its_fields_as_arguments() -> None:
+    node = {"type": "object", "properties": {"next": {"$ref": N}, "name": TEXT}}
+
+    schema = tool(openapi(post({"$ref": N}), **schemas(Node=node)))["inputSchema"]
+    assert schema["properties"] == {"next": {"$ref": "#/$defs/Node"}, "name": TEXT}
+
+
+@pytest.mark.parametrize("keyword", ["recursive", "dynamic"])
+def test_recursion_in_the_words_of_json_schema_is_understood(keyword: str) -> None:
+    anchor: Any = {"recursive": {"$recursiveAnchor": True}, "dynamic": {"$dynamicAnchor": "node"}}
+    refers = {"recursive": {"$recursiveRef": "#"}, "dynamic": {"$dynamicRef": "#node"}}
+    tree = {"type": "array", "items": {"anyOf": [TEXT, refers[keyword]]}, **anchor[keyword]}
+
+    document = openapi(
+        post({"type": "object", "properties": {"x": {"$ref": T}}}), **schemas(Tree=tree)
+    )
+    schema = tool(document)["inputSchema"]
+    assert CompiledSchema(schema).errors({"x": [["a", ["b"]]]}) == []
+    assert CompiledSchema(schema).errors({"x": [["a", [1]]]})
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        {"A": {"$ref": "#/components/schemas/B"}, "B": {"$ref": "#/components/schemas/A"}},
+        {"A": {"allOf": [{"$ref": "#/components/schemas/A"}]}},
+        {"A": {"$ref": "#/components/schemas/A", "description": "Itself."}},
+    ],
+)
+def test_a_circle_of_references_takes_anything(named: dict[str, Any]) -> None:
+    body = {"type": "object", "properties": {"x": {"$ref": "#/components/schemas/A"}}}
+
+    schema = tool(openapi(post(body), **schemas(**named)))["inputSchema"]
+    assert CompiledSchema(schema).errors({"x": 1}) == []
+
+
+def test_a_reference_into_another_document_is_followed_and_back() -> None:
+    other = {
+        "Thing": {
+            "type": "object",
+            "properties": {
+                "own": {"$ref": "#/Own"},
+                "back": {"$ref": "openapi.json#/components/schemas/Here"},
+            },
+        },
+        "Own": {"type": "integer"},
+    }
+    document = openapi(post({"$ref": "types.yaml#/Thing"}), **schemas(Here={"type": "boolean"}))
+
+    schema = tool(document, ("file:///api/types.yaml", other))["inputSchema"]
+    assert schema["properties"] == {"own": {"type": "integer"}, "back": {"type": "boolean"}}
+
+
+def test_a_reference_that_leads_nowhere_costs_the_constraint_and_not_the_tool() -> None:
+    assert field({"$ref": "#/components/schemas/Missing"}) == {}
+
+
+def test_a_body_that_leads_nowhere_is_skipped_with_the_reason() -> None:
+    paths = {
+        "/a": {"post": {"requestBody": {"$ref": "#/components/requestBodies/No"}}},
+        "/b": {"get": {}},
+    }
+
+    (skipped,) = imported(openapi(paths)).report.skipped
+    assert skipped == (
+        "POST /a",
+        "refers to '#/components/requestBodies/No', which is not there",
+    )
+
+
+def test_each_alternative_says_which_value_of_the_discriminator_it_is() -> None:
+    cat = {"type": "object", "properties": {"kind": TEXT, "claws": {"type": "integer"}}}
+    dog = {"type": "object", "properties": {"kind": {"type": "string", "enum": ["dog"]}}}
+    pet = {
+        "oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}],
+        "discriminator": {
+            "propertyName": "kind",
+            "mapping": {"kitty": "#/components/schemas/Cat", "dog": "Dog"},
+        },
+    }
+
+    one, other = field({"$ref": P}, **schemas(Cat=cat, Dog=dog, Pet=pet))["oneOf"]
+    assert one["properties"]["kind"] == {"type": "string", "const": "kitty"}
+    assert one["required"] == ["kind"]
+    assert other == dog
+
+
+@pytest.mark.parametrize("version", ["2", "3"])
+def test_a_type_that_others_extend_stands_for_them_too(version: str) -> None:
+    name = "kind"
+    told = name if version == "2" else {"propertyName": name}
+    base = "#/definitions/Pet" if version == "2" else P
+    pet = {"type": "object", "properties": {name: TEXT}, "required": [name], "discriminator": told}
+    cat = {"allOf": [{"$ref": base}, {"properties": {"claws": {"type": "integer"}}}]}
+    if version == "2":
+        body = {"name": "it", "in": "body", "required": True, "schema": {"$ref": base}}
+        paths = {"/pets": {"post": {"parameters": [body]}}}
+        document = swagger(paths, definitions={"Pet": pet, "Cat": cat})
+    else:
+        document = openapi(post({"$ref": base}), **schemas(Pet=pet, Cat=cat))
+
+    entry = tool(document)
+    assert entry["request"] == {"body": {"from": "body"}}
+    first, second = entry["inputSchema"]["properties"]["body"]["anyOf"]
+    assert first["properties"]["claws"] == {"type": "integer"}
+    assert first["properties"][name] == {"type": "string", "const": "Cat"}
+    assert second["properties"] == {name: TEXT}
+
+
+def test_texts_that_nobody_sees_are_left_out() -> None:
+    hidden = "A name.\u202e\u200b\U000e0041 \x07Short.  \r\n"
+
+    assert field({"type": "string", "description": hidden})["description"] == "A name. Short."
+
+
+def test_a_document_that_refers_to_another_by_its_own_name_refers_to_itself() -> None:
+    document = openapi(
+        post({"$ref": f"{MAIN}#/components/schemas/A"}),
+        **schemas(A={"type": "object", "properties": {"n": TEXT}}),
+    )
+
+    assert tool(document)["inputSchema"]["properties"] == {"n": TEXT}
