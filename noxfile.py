@@ -143,6 +143,16 @@ def generate(session: nox.Session) -> None:
     session.run(environment(session, "test") / "python", "tools/generate.py", *session.posargs)
 
 
+@nox.session(name="import", default=False)
+def import_(session: nox.Session) -> None:
+    """Import whole OpenAPI documents and have an API server judge the objects (`-- FILES`)."""
+    files = [str(Path(file).resolve()) for file in session.posargs]
+    python(session, "tools/import_figures.py", *files)
+    command = environment(session, "test") / "pytest"
+    env = {"MCP_OPERATOR_OPENAPI_DOCUMENTS": os.pathsep.join(files)}
+    session.run(command, "tests/integration/test_imported.py", env=env)
+
+
 @nox.session(default=False)
 def locks(session: nox.Session) -> None:
     """Pin all dependencies with hashes (`-- --check` compares, `-- --upgrade` takes newer ones).

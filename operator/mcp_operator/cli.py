@@ -18,11 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from mcp_operator.app.openapi_settings import ImportSettings
 from mcp_operator.core.errors import OperatorError, SettingsError
 from mcp_operator.settings import (
     Declared,
     GatewaySettings,
     OperatorSettings,
+    Options,
     ServeSettings,
     Settings,
     declared,
@@ -41,14 +43,17 @@ EXIT_INTERRUPTED: Final = 130
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One subcommand: its help text, its settings and its function."""
+    """One subcommand: its help text, its settings and its function.
+
+    Two words as the name are a command of a group.
+    """
 
     name: str
     summary: str
     description: str
     examples: str
     run: Callable[[argparse.Namespace], int]
-    settings: type[Settings] | None = None
+    settings: type[Options] | None = None
     takes_paths: bool = False
 
 
@@ -96,6 +101,13 @@ def _run_validate(arguments: argparse.Namespace) -> int:
     return EXIT_PROBLEM if report.problems else EXIT_OK
 
 
+def _run_import(arguments: argparse.Namespace) -> int:
+    settings = load(ImportSettings, vars(arguments), os.environ)
+    from mcp_operator.app.openapi_import import run_import
+
+    return EXIT_OK if run_import(settings) else EXIT_PROBLEM
+
+
 def _run_crds(_: argparse.Namespace) -> int:
     import yaml
 
@@ -109,6 +121,9 @@ def _run_version(_: argparse.Namespace) -> int:
     _print(f"mcp-operator {VERSION}")
     return EXIT_OK
 
+
+GROUPS: Final = {"import": "write custom resources for APIs described elsewhere"}
+"""The help text of each group of commands."""
 
 COMMANDS: Final = (
     Command(
@@ -160,6 +175,18 @@ COMMANDS: Final = (
         takes_paths=True,
     ),
     Command(
+        "import openapi",
+        "write tools for the operations of an OpenAPI document",
+        "Reads an OpenAPI 3.x or Swagger 2.0 document, and writes MCPTools to review, commit and\n"
+        "apply: one tool for each operation. It reports what it skips, and why.",
+        "  mcp-operator import openapi pets.json --service pets:8080 --output pets.yaml\n"
+        "  mcp-operator import openapi https://example.com/openapi.yaml --include tag=order \\\n"
+        "      --exclude method=DELETE --server shop\n"
+        "  mcp-operator import openapi pets.json --service pets:8080 --diff pets.yaml",
+        _run_import,
+        ImportSettings,
+    ),
+    Command(
         "crds",
         "print the CustomResourceDefinitions",
         "Prints the CustomResourceDefinitions as YAML.",
@@ -180,10 +207,13 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"mcp-operator {VERSION}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = {"": parser.add_subparsers(title="commands", metavar="COMMAND", required=True)}
     for command in COMMANDS:
-        own = commands.add_parser(
-            command.name,
+        group, _, name = command.name.rpartition(" ")
+        if group not in commands:
+            commands[group] = _add_group(commands[""], group)
+        own = commands[group].add_parser(
+            name,
             help=command.summary,
             description=command.description,
             epilog=f"examples:\n{command.examples}" if command.examples else None,
@@ -197,6 +227,14 @@ def build_parser() -> argparse.ArgumentParser:
             for declaration in declared(command.settings):
                 _add_setting(own, declaration)
     return parser
+
+
+def _add_group(commands: Any, name: str) -> Any:
+    """Add a command that has commands of its own, and return those."""
+    own = commands.add_parser(
+        name, help=GROUPS[name], description=f"{GROUPS[name].capitalize()}.", allow_abbrev=False
+    )
+    return own.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -263,8 +301,9 @@ def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
 def _add_setting(parser: argparse.ArgumentParser, declaration: Declared) -> None:
     """Add a setting's flag. Its value stays text, so that flags and variables are parsed alike."""
     shown = declaration.shown_default
-    notes = [f"default {shown}"] if shown else []
-    described = f"{declaration.help} [{', '.join([*notes, declaration.variable])}]"
+    notes = [f"default {shown}" if shown else "", declaration.variable]
+    noted = ", ".join(filter(None, notes))
+    described = f"{declaration.help} [{noted}]" if noted else declaration.help
     described = described.replace("%", "%%")
     setting = declaration.setting
     if declaration.boolean:
@@ -275,7 +314,8 @@ def _add_setting(parser: argparse.ArgumentParser, declaration: Declared) -> None
             help=described,
         )
     elif not declaration.flag:
-        parser.add_argument(declaration.name, nargs="*", metavar=setting.metavar, help=described)
+        count = "*" if setting.repeated else "?"
+        parser.add_argument(declaration.name, nargs=count, metavar=setting.metavar, help=described)
     else:
         parser.add_argument(
             declaration.flag,

@@ -1,4 +1,4 @@
-"""The settings of each process: immutable, validated at startup, set by flags or the environment.
+"""The settings of each command: immutable, validated at startup, set by flags or the environment.
 
 A field of a settings class declares a setting: its name determines the flag (`--log-level`) and the
 environment variable (`MCP_OPERATOR_LOG_LEVEL`), its docstring is the help text, and the `Setting`
@@ -47,7 +47,7 @@ class Setting:
     repeated: bool = False
 
 
-def _parts(value: str | Sequence[str]) -> tuple[str, ...]:
+def parts(value: str | Sequence[str]) -> tuple[str, ...]:
     """Split one or more texts at commas."""
     texts = [value] if isinstance(value, str) else value
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
@@ -61,7 +61,7 @@ def _pairs(value: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
     """
     if isinstance(value, Mapping):
         return value
-    return dict(_pair(part) for part in _parts(value))
+    return dict(_pair(part) for part in parts(value))
 
 
 def _pair(part: str) -> tuple[str, str]:
@@ -69,11 +69,6 @@ def _pair(part: str) -> tuple[str, str]:
     if not is_address(address):
         raise ValueError(f"{part!r} has no valid address")
     return service, address
-
-
-def _listed(value: Any) -> tuple[str, ...]:
-    """Return the parts of a text or of a list of texts, separated by commas."""
-    return tuple(_parts(value))
 
 
 Port = Annotated[
@@ -120,7 +115,7 @@ EXTERNAL_HOST = r"^\*$|^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 ExternalHosts = Annotated[
     tuple[Annotated[str, Field(pattern=EXTERNAL_HOST, max_length=253)], ...],
-    BeforeValidator(_listed),
+    BeforeValidator(parts),
     Setting(
         "host names, such as api.example.com or *.example.com, or * for any",
         "HOST",
@@ -130,12 +125,16 @@ ExternalHosts = Annotated[
 ]
 
 
-class Settings(BaseModel):
-    """The settings of every process."""
+class Options(BaseModel):
+    """The settings of any command."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
     )
+
+
+class Settings(Options):
+    """The settings of every process, which the environment can set as well."""
 
     log_level: LogLevel = "info"
     """The lowest severity that is logged."""
@@ -258,6 +257,7 @@ class Declared:
     help: str
     default: Any
     boolean: bool
+    in_environment: bool = True
 
     @property
     def flag(self) -> str:
@@ -272,8 +272,8 @@ class Declared:
 
     @property
     def variable(self) -> str:
-        """The environment variable."""
-        return ENVIRONMENT_PREFIX + self.name.upper()
+        """The environment variable; empty if none can set it."""
+        return ENVIRONMENT_PREFIX + self.name.upper() if self.in_environment else ""
 
     @property
     def shown_default(self) -> str:
@@ -283,10 +283,11 @@ class Declared:
         return str(self.default) if self.default else ""
 
 
-def declared(model: type[Settings]) -> Iterator[Declared]:
+def declared(model: type[Options]) -> Iterator[Declared]:
     """Yield the settings of a class in declaration order, the common ones last."""
     own = [name for name in model.model_fields if name not in Settings.model_fields]
-    for name in (*own, *Settings.model_fields):
+    common = [name for name in Settings.model_fields if name in model.model_fields]
+    for name in (*own, *common):
         info = model.model_fields[name]
         yield Declared(
             name=name,
@@ -294,10 +295,11 @@ def declared(model: type[Settings]) -> Iterator[Declared]:
             help=" ".join((info.description or "").split()),
             default=None if info.is_required() else info.get_default(call_default_factory=True),
             boolean=info.annotation is bool,
+            in_environment=issubclass(model, Settings),
         )
 
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=Options)
 
 
 def load(model: type[S], flags: Mapping[str, Any], environ: Mapping[str, str]) -> S:
@@ -337,7 +339,8 @@ def _setting_of(info: FieldInfo) -> Setting:
 def _sentence(declaration: Declared, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
     name, accepts = declaration.name, declaration.setting.accepts
     if name not in values:
-        return f"{declaration.label} (or {declaration.variable}) is missing: specify {accepts}"
+        other = f" (or {declaration.variable})" if declaration.variable else ""
+        return f"{declaration.label}{other} is missing: specify {accepts}"
     value = values[name]
     shown = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
     return f"{origins[name]}: {str(shown)!r} is not {accepts}"

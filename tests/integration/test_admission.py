@@ -2,36 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 
 from mcp_operator.api.crd import DEFINITIONS
-from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from support.admission import RESOURCES, admit
 from support.manifests import ancestor_manifests, featured_manifests, migrated, server
 from support.negatives import NEGATIVES, Negative
 
 pytestmark = pytest.mark.usefixtures("crds_installed")
 
-RESOURCES: dict[str, Resource] = {one.resource.kind: one.resource for one in DEFINITIONS}
 ANCESTOR = ancestor_manifests()
 FEATURED = featured_manifests()
-
-
-async def admit(client: Client, obj: Object, namespace: str = "default") -> dict[str, Any]:
-    """Have the API server decide, as `kubectl create --dry-run=server --validate=strict`."""
-    path = RESOURCES[obj["kind"]].path(namespace)
-    answer = await client.request(
-        "POST",
-        path,
-        query={"dryRun": "All", "fieldValidation": "Strict"},
-        body={**obj, "metadata": {**obj["metadata"], "namespace": namespace}},
-    )
-    admitted: dict[str, Any] = json.loads(answer)
-    return admitted
 
 
 @pytest.mark.parametrize("case", NEGATIVES, ids=str)

@@ -29,6 +29,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "serve-your-own-service.md",
     ROOT / "docs" / "how-to" / "expose-a-rest-api.md",
     ROOT / "docs" / "how-to" / "authenticate-to-a-backend.md",
+    ROOT / "docs" / "how-to" / "import-an-openapi-document.md",
     ROOT / "docs" / "reference" / "alerts.md",
     ROOT / "docs" / "reference" / "network.md",
     ROOT / "docs" / "explanation" / "threat-model.md",

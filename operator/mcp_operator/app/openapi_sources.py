@@ -1,0 +1,247 @@
+"""Where OpenAPI documents are read from: files, URLs and standard input, and nothing else.
+
+A document may come from anywhere, and what it refers to is read with the rights of the person who
+imports it. So references lead into the folder of the document, or to its own host, unless more is
+allowed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+import aiohttp
+
+from mcp_operator.importers.documents import Documents, OpenApiError, external_references
+from mcp_operator.local.yaml_values import JsonLoader, YamlError, yaml_values
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of all documents together; GitHub's own has 12 MB."""
+
+MAX_DOCUMENTS: Final = 256
+TIMEOUT: Final = 30.0
+"""Seconds for one document."""
+
+STDIN: Final = "-"
+_STDIN_URI: Final = "stdin:"
+
+_ACCEPT: Final = "application/json, application/yaml;q=0.9, */*;q=0.5"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document that was read.
+
+    Attributes:
+        documents: The document, and those it refers to.
+        shown: Where it comes from: the name of the file, or the URL without secrets.
+        digest: The SHA-256 of all that was read, in hexadecimal.
+        count: How many documents were read.
+    """
+
+    documents: Documents
+    shown: str
+    digest: str
+    count: int
+
+
+def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
+    """Read a document, and those it refers to.
+
+    Args:
+        source: A path, a URL, or `-` for standard input.
+        allowed: Further folders and URLs that references may lead into.
+
+    Raises:
+        OpenApiError: It cannot be read, or is no document that can be imported.
+    """
+    reader = _Reader()
+    uri, content = reader.read(_uri(source))
+    roots = {uri: _parsed(content, source)}
+    contents = {uri: content}
+    unread: dict[str, str] = {}
+    places = _Places(uri, allowed)
+    pending = sorted(external_references(roots[uri], uri))
+    while pending:
+        wanted = pending.pop(0)
+        if wanted in roots or wanted in unread:
+            continue
+        try:
+            places.check(wanted)
+            _, contents[wanted] = reader.read(wanted, follow=False)
+            roots[wanted] = _parsed(contents[wanted], wanted)
+            pending += sorted(external_references(roots[wanted], wanted))
+        except OpenApiError as error:
+            unread[wanted] = str(error)
+    return Source(Documents(uri, roots, unread), _shown(source), _digest(contents), len(roots))
+
+
+class _Reader:
+    """Reads bytes from anywhere, up to the limits."""
+
+    def __init__(self) -> None:
+        self._bytes = 0
+        self._documents = 0
+
+    def read(self, uri: str, *, follow: bool = True) -> tuple[str, bytes]:
+        """Return where a document was found, and its bytes.
+
+        Args:
+            uri: Where to look.
+            follow: Whether redirects are followed.
+
+        Raises:
+            OpenApiError: It cannot be read.
+        """
+        self._documents += 1
+        if self._documents > MAX_DOCUMENTS:
+            raise OpenApiError(f"more than {MAX_DOCUMENTS} documents are referred to")
+        rest = MAX_BYTES - self._bytes
+        if uri == _STDIN_URI:
+            found, content = uri, sys.stdin.buffer.read(rest + 1)
+        elif urlsplit(uri).scheme == "file":
+            found, content = uri, _file(uri, rest + 1)
+        else:
+            found, content = asyncio.run(_fetched(uri, rest + 1, follow=follow))
+        self._bytes += len(content)
+        if self._bytes > MAX_BYTES:
+            raise OpenApiError(f"the documents have more than {MAX_BYTES} bytes")
+        return found, content
+
+
+class _Places:
+    """Where references may lead."""
+
+    def __init__(self, main: str, allowed: Sequence[str]) -> None:
+        self._folders = [Path(one).resolve() for one in allowed if not _is_url(one)]
+        self._urls = [one for one in allowed if _is_url(one)]
+        split = urlsplit(main)
+        if split.scheme == "file":
+            self._folders.append(_path(main).parent)
+        elif main != _STDIN_URI:
+            self._urls.append(f"{split.scheme}://{split.netloc}/")
+
+    def check(self, uri: str) -> None:
+        """Refuse what lies elsewhere.
+
+        Raises:
+            OpenApiError: The place is not among the allowed ones.
+        """
+        if urlsplit(uri).scheme == "file":
+            inside = any(_path(uri).is_relative_to(folder) for folder in self._folders)
+        else:
+            inside = any(_is_below(uri, one) for one in self._urls)
+        if not inside:
+            raise OpenApiError(
+                "that is neither in the folder of the document nor on its host: allow it with "
+                "--references-from"
+            )
+
+
+def _uri(source: str) -> str:
+    if source == STDIN:
+        return _STDIN_URI
+    return source if _is_url(source) else Path(source).resolve().as_uri()
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _is_below(uri: str, allowed: str) -> bool:
+    """Tell whether a URL has the origin of another one, and a path below its path."""
+    one, other = urlsplit(uri), urlsplit(allowed)
+    same = (one.scheme, one.netloc) == (other.scheme, other.netloc)
+    folder = other.path.rstrip("/") + "/"
+    return same and (one.path == other.path or one.path.startswith(folder))
+
+
+def _path(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path)).resolve()
+
+
+def _file(uri: str, limit: int) -> bytes:
+    try:
+        with _path(uri).open("rb") as file:
+            return file.read(limit)
+    except OSError as error:
+        path = unquote(urlsplit(uri).path)
+        raise OpenApiError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+async def _fetched(url: str, limit: int, *, follow: bool) -> tuple[str, bytes]:
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=True) as session,
+            session.get(url, allow_redirects=follow, headers={"Accept": _ACCEPT}) as response,
+        ):
+            if response.status != 200:  # noqa: PLR2004 - HTTP's own number for success
+                raise OpenApiError(f"{_shown(url)} answers with status {response.status}")
+            content = b""
+            async for chunk in response.content.iter_chunked(64 * 1024):
+                content += chunk
+                if len(content) >= limit:
+                    break
+            return str(response.url), content
+    except TimeoutError as error:
+        raise OpenApiError(f"{_shown(url)} did not answer within {TIMEOUT:g} seconds") from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise OpenApiError(f"{_shown(url)} cannot be read: {error}") from error
+
+
+def _parsed(content: bytes, name: str) -> Any:
+    """Read JSON, and what is not JSON as YAML."""
+    shown = "standard input" if name == STDIN else _shown(name)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OpenApiError(f"{shown} is not UTF-8 text") from error
+    try:
+        return json.loads(text, parse_constant=_no_constant)
+    except RecursionError as error:
+        raise OpenApiError(f"{shown} is nested too deep") from error
+    except ValueError:
+        return _yaml(text, shown)
+
+
+def _yaml(text: str, shown: str) -> Any:
+    try:
+        values = [value for value, _ in yaml_values(text, JsonLoader)]
+    except YamlError as error:
+        raise OpenApiError(f"{shown}:{error.line}: {error}") from error
+    except RecursionError as error:
+        raise OpenApiError(f"{shown} is nested too deep") from error
+    if len(values) != 1:
+        raise OpenApiError(f"{shown} holds {len(values)} YAML documents: give one")
+    return values[0]
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _shown(source: str) -> str:
+    """Return a source as it may be written down: without a folder, a password or a query."""
+    if source == STDIN:
+        return "standard input"
+    if not _is_url(source):
+        return Path(unquote(urlsplit(source).path) if "://" in source else source).name
+    split = urlsplit(source)
+    host = split.netloc.rpartition("@")[2]
+    return urlunsplit((split.scheme, host, split.path, "", ""))
+
+
+def _digest(contents: Mapping[str, bytes]) -> str:
+    """Return the digest of the one document, or of all in the order in which they were found."""
+    digest = hashlib.sha256()
+    for content in contents.values():
+        digest.update(content)
+    return digest.hexdigest()

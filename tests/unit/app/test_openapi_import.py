@@ -1,0 +1,194 @@
+"""The command that imports a document: what it writes, compares and refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_operator.app.openapi_import import run_import
+from mcp_operator.app.openapi_settings import ImportSettings
+from mcp_operator.core.errors import OperatorError, SettingsError
+from mcp_operator.importers.documents import OpenApiError
+from mcp_operator.importers.options import Backend, Criterion
+from mcp_operator.local.validation import validate
+from mcp_operator.settings import load
+from support.openapi_documents import FOLDER, REAL, get, objects_in, openapi, real, real_bytes
+
+GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "import-an-openapi-document.md"
+
+Output = pytest.CaptureFixture[str]
+
+
+def source(folder: Path, document: Any) -> str:
+    file = folder / "api.json"
+    file.write_text(json.dumps(document))
+    return str(file)
+
+
+def settings(source_: str, **flags: Any) -> ImportSettings:
+    return load(ImportSettings, {"source": source_, **flags}, {})
+
+
+def test_the_objects_are_written_and_the_report_told(tmp_path: Path, capsys: Output) -> None:
+    assert run_import(settings(source(tmp_path, real("petstore3"))))
+
+    shown = capsys.readouterr()
+    (obj,) = objects_in(shown.out)
+    assert len(obj["spec"]["tools"]) == 19
+    assert "# source: api.json\n" in shown.out
+    assert "The name and the port of the Service are guesses" in shown.out
+    assert shown.err == (
+        "note: the parameter api_key is a credential, and no argument (deletePet)\n"
+        "19 operations: 19 tools in 1 object, 0 skipped\n"
+    )
+
+
+def test_a_file_is_written_where_one_is_named(tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "tools.yaml"
+    run_import(settings(source(tmp_path, real("alertmanager")), output=str(file), service="am"))
+
+    assert capsys.readouterr().out == ""
+    assert "guess" not in file.read_text()
+    assert validate([file]).problems == ()
+
+    with pytest.raises(OperatorError, match="cannot be written: Is a directory"):
+        run_import(settings(source(tmp_path, real("alertmanager")), output=str(tmp_path)))
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_what_is_written_is_valid(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "tools.yaml"
+    flags = {"output": str(file), "output_schemas": "true", "server": "mcp", "namespace": "shop"}
+    run_import(settings(source(tmp_path, real(name)), **flags))
+
+    report = validate([file])
+    assert report.problems == ()
+    assert report.summary == "2 objects in 1 file: no problems"
+
+
+def test_the_sample_is_what_the_command_writes(tmp_path: Path) -> None:
+    file = tmp_path / "petstore3.yaml"
+    (tmp_path / "petstore3.json").write_bytes(real_bytes("petstore3"))
+    flags = {"name": "petstore", "service": "petstore:8080", "server": "petstore"}
+    run_import(settings(str(tmp_path / "petstore3.json"), output=str(file), **flags))
+
+    assert file.read_text() == (FOLDER / "petstore3.yaml").read_text()
+
+
+def test_the_guide_shows_what_the_command_writes(tmp_path: Path, capsys: Output) -> None:
+    guide = GUIDE.read_text()
+    block = re.findall(r"^```yaml\n(.*?)^```", guide, re.MULTILINE | re.DOTALL)[0]
+    (shown,) = objects_in(block)
+    document = tmp_path / "openapi.json"
+    document.write_bytes(real_bytes("petstore3"))
+    flags = {"name": "petstore", "service": "petstore:8080", "server": "petstore"}
+    run_import(settings(str(document), include=["tag=pet"], **flags))
+
+    written = capsys.readouterr()
+    first, _ = objects_in(written.out)
+    assert all(entry in first["spec"]["tools"] for entry in shown["spec"]["tools"])
+    assert first | {"spec": {**first["spec"], "tools": shown["spec"]["tools"]}} == shown
+    assert written.err in guide
+    head = written.out.partition("---\n")[0]
+    address = "http://127.0.0.1:9000/api/v3/openapi.json"
+    assert head.replace("source: openapi.json", f"source: {address}") in guide
+
+
+def test_a_second_import_of_the_same_changes_nothing(tmp_path: Path, capsys: Output) -> None:
+    file = str(tmp_path / "tools.yaml")
+    run_import(settings(source(tmp_path, real("petstore3")), output=file))
+    before = Path(file).read_text()
+
+    assert run_import(settings(source(tmp_path, real("petstore3")), diff=file))
+    assert run_import(settings(source(tmp_path, real("petstore3") | {"x-new": 1}), diff=file))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.endswith(f"{file}: nothing would change\n")
+    assert Path(file).read_text() == before
+
+
+def test_what_would_change_is_shown_and_nothing_is_written(tmp_path: Path, capsys: Output) -> None:
+    file = tmp_path / "tools.yaml"
+    run_import(settings(source(tmp_path, openapi(get())), output=str(file)))
+    before = file.read_text()
+
+    after = openapi({"/things": {"get": {"operationId": "list", "summary": "List things"}}})
+    assert not run_import(settings(source(tmp_path, after), diff=str(file)))
+    shown = capsys.readouterr()
+    assert shown.out.startswith(f"--- {file}\n+++ {file} (imported again)\n")
+    assert "+    title: List things\n" in shown.out
+    assert shown.err.endswith("changed: list\n")
+    assert file.read_text() == before
+
+
+def test_a_file_to_compare_with_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    given = settings(source(tmp_path, openapi(get())), diff=str(tmp_path / "none.yaml"))
+
+    with pytest.raises(OperatorError, match=r"none\.yaml:1: cannot be read"):
+        run_import(given)
+
+
+def test_strict_makes_what_is_skipped_an_error_and_writes_nothing(
+    tmp_path: Path, capsys: Output
+) -> None:
+    document = source(tmp_path, openapi({"/x": {"get": {}, "trace": {}}}))
+
+    with pytest.raises(OpenApiError, match="1 operation skipped, and --strict was given"):
+        run_import(settings(document, strict="true"))
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith("skipped: TRACE /x: ")
+    assert run_import(settings(document))
+
+
+def test_flags_are_what_the_import_is_asked_for() -> None:
+    given = settings(
+        "api.json",
+        service="shop/orders:8080",
+        scheme="https",
+        base_path="/v2",
+        label=["team=a,env=dev", "x/y=z"],
+        include=["tag=a b", "path=/x/**"],
+        exclude=["method=GET,operation=get*"],
+        all=True,
+    ).options
+
+    assert given.backend == Backend("orders", "shop", 8080, "https", "/v2")
+    assert given.labels == {"team": "a", "env": "dev", "x/y": "z"}
+    assert given.include == (Criterion("tag", "a b"), Criterion("path", "/x/**"))
+    assert given.exclude == (Criterion("method", "GET"), Criterion("operation", "get*"))
+    assert given.everything
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("include", ["pets"]),
+        ("exclude", ["color=red"]),
+        ("include", ["tag="]),
+        ("service", "Orders"),
+        ("service", "orders:http:80"),
+        ("scheme", "ftp"),
+        ("base_path", "v2"),
+        ("label", ["team"]),
+        ("name", "Pet Store"),
+        ("server", "a" * 53),
+        ("tool_prefix", "pets."),
+        ("max_schema_bytes", "10"),
+        ("source", ""),
+    ],
+)
+def test_a_wrong_flag_is_refused_and_named(flag: str, value: Any) -> None:
+    with pytest.raises(SettingsError, match=r"SOURCE" if flag == "source" else r"--"):
+        settings(
+            **{"source_": "x.json", **({"source_": value} if flag == "source" else {flag: value})}
+        )
+
+
+def test_no_environment_variable_changes_what_is_imported() -> None:
+    with pytest.raises(SettingsError, match=r"^SOURCE is missing: specify a file"):
+        load(ImportSettings, {}, {"MCP_OPERATOR_SOURCE": "x.json"})

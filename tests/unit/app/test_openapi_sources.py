@@ -1,0 +1,259 @@
+"""Where documents are read from, and where their references may lead."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mcp_operator.app import openapi_sources
+from mcp_operator.app.openapi_sources import read_source
+from mcp_operator.importers.documents import OpenApiError
+from support.openapi_documents import get, openapi
+
+DOCUMENT = openapi(get())
+JSON = json.dumps(DOCUMENT)
+YAML = "openapi: 3.1.0\ninfo: {title: Shop, version: '1'}\npaths:\n  /things: {get: {}}\n"
+
+
+def refers(*references: str) -> str:
+    """Return a document with one schema for each reference."""
+    schemas = {f"S{n}": {"$ref": one} for n, one in enumerate(references)}
+    return json.dumps(DOCUMENT | {"components": {"schemas": schemas}})
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / name.replace("__", "/").replace("_", ".")).write_text(text)
+    return folder / "api.json"
+
+
+@pytest.mark.parametrize(
+    "text", [JSON, YAML, "\ufeff" + JSON, "# a comment\n" + JSON], ids=["json", "yaml", "bom", "#"]
+)
+def test_a_file_may_be_json_or_yaml(tmp_path: Path, text: str) -> None:
+    source = read_source(str(write(tmp_path, api_json=text)))
+
+    assert source.documents.main.mapping["info"]["title"] == "Shop"
+    assert source.shown == "api.json"
+    assert source.digest == hashlib.sha256((tmp_path / "api.json").read_bytes()).hexdigest()
+
+
+def test_words_of_yaml_are_those_of_openapi(tmp_path: Path) -> None:
+    text = YAML + "components: {schemas: {Country: {enum: [NO, SE]}}}\n"
+
+    source = read_source(str(write(tmp_path, api_json=text)))
+    assert source.documents.main.at("components", "schemas", "Country").node == {
+        "enum": ["NO", "SE"]
+    }
+
+
+def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(JSON.encode())))
+
+    source = read_source("-")
+    assert (source.shown, source.count) == ("standard input", 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[1, 2]", "its root is no object"),
+        ("just text", "its root is no object"),
+        ('{"info": {}}', "has neither openapi nor swagger"),
+        ('{"openapi": "4.0", "paths": {}}', "says version '4.0'"),
+        ('{"openapi": "3.1.0", "paths": {}}', "has no paths"),
+        ("a: [", r"api\.json:\d+: is not YAML"),
+        ("a: 1\n---\nb: 2\n", "holds 2 YAML documents"),
+        ("", "holds 0 YAML documents"),
+        ("[" * 100_000, "nested too deep|is not YAML"),
+        ('{"a": NaN}', "its root is no object|has neither"),
+    ],
+)
+def test_what_is_no_document_is_refused_in_a_sentence(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(OpenApiError, match=told):
+        read_source(str(write(tmp_path, api_json=text)))
+
+
+def test_a_document_that_nests_without_end_is_refused(tmp_path: Path) -> None:
+    nested: Any = {}
+    for _ in range(300):
+        nested = {"x": nested}
+
+    with pytest.raises(OpenApiError, match="nested deeper than 200 levels"):
+        read_source(str(write(tmp_path, api_json=json.dumps(DOCUMENT | {"x": nested}))))
+
+
+def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
+    with pytest.raises(OpenApiError, match=r"none\.json cannot be read: No such file"):
+        read_source(str(tmp_path / "none.json"))
+    (tmp_path / "api.json").write_bytes(b"\xff\xfe{")
+    with pytest.raises(OpenApiError, match=r"api\.json is not UTF-8 text"):
+        read_source(str(tmp_path / "api.json"))
+
+
+def test_documents_beside_and_below_are_read_too(tmp_path: Path) -> None:
+    (tmp_path / "types").mkdir()
+    file = write(
+        tmp_path,
+        api_json=refers("types/a.yaml#/A", "b.json"),
+        types__a_yaml="A: {$ref: '../b.json#/B'}",
+        b_json='{"B": {"type": "string"}}',
+    )
+
+    source = read_source(str(file))
+    (_, first), (_, second) = source.documents.main.entries("components", "schemas")
+    assert source.documents.resolved(first).node == {"type": "string"}
+    assert source.documents.resolved(second).node == {"B": {"type": "string"}}
+    assert source.count == 3
+
+
+def unread(source: openapi_sources.Source) -> list[str]:
+    """Return why references of a document cannot be followed."""
+    told = []
+    for _, schema in source.documents.main.entries("components", "schemas"):
+        with pytest.raises(OpenApiError) as caught:
+            source.documents.resolved(schema)
+        told.append(str(caught.value))
+    return told
+
+
+def test_a_reference_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "secret.yaml").write_text("password: x\n")
+    (tmp_path / "inner" / "link.yaml").symlink_to(tmp_path / "secret.yaml")
+    references = ("../secret.yaml", (tmp_path / "secret.yaml").as_uri(), "link.yaml")
+    file = write(tmp_path / "inner", api_json=refers(*references))
+
+    told = unread(read_source(str(file)))
+    assert all("--references-from" in one for one in told)
+
+
+def test_a_reference_may_lead_where_it_is_allowed_to(tmp_path: Path) -> None:
+    for name in ("inner", "common"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "common" / "a.yaml").write_text("type: string\n")
+    file = write(tmp_path / "inner", api_json=refers("../common/a.yaml"))
+
+    source = read_source(str(file), [str(tmp_path / "common")])
+    (_, schema) = next(source.documents.main.entries("components", "schemas"))
+    assert source.documents.resolved(schema).node == {"type": "string"}
+
+
+def test_a_reference_from_a_file_does_not_lead_into_the_network(tmp_path: Path) -> None:
+    file = write(tmp_path, api_json=refers("http://169.254.169.254/latest#/x"))
+
+    (told,) = unread(read_source(str(file)))
+    assert "neither in the folder of the document nor on its host" in told
+
+
+def test_what_is_missing_is_told_where_it_is_referred_to(tmp_path: Path) -> None:
+    file = write(tmp_path, api_json=refers("none.yaml#/A", "#/nowhere"))
+
+    missing, nowhere = unread(read_source(str(file)))
+    assert "refers to 'none.yaml#/A', and " in missing
+    assert missing.endswith("cannot be read: No such file or directory")
+    assert nowhere == "refers to '#/nowhere', which is not there"
+
+
+def test_documents_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write(tmp_path, api_json=refers("a.json", "b.json"), a_json="{}", b_json="{}")
+
+    monkeypatch.setattr(openapi_sources, "MAX_DOCUMENTS", 2)
+    assert read_source(str(file)).count == 2
+    monkeypatch.setattr(openapi_sources, "MAX_BYTES", 100)
+    with pytest.raises(OpenApiError, match="more than 100 bytes"):
+        read_source(str(file))
+
+
+class _Handler(BaseHTTPRequestHandler):
+    pages: dict[str, tuple[int, dict[str, str], str]]
+
+    def do_GET(self) -> None:
+        status, headers, text = self.pages.get(self.path, (404, {}, ""))
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Stay silent."""
+
+
+@pytest.fixture
+def web() -> Iterator[tuple[str, dict[str, tuple[int, dict[str, str], str]]]]:
+    """Serve pages on loopback."""
+    pages: dict[str, tuple[int, dict[str, str], str]] = {}
+    handler = type("_Served", (_Handler,), {"pages": pages})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", pages
+        server.shutdown()
+        thread.join()
+
+
+def test_a_url_is_read_with_what_it_refers_to_on_its_host(web: Any) -> None:
+    url, pages = web
+    pages["/v1/api.json?key=secret"] = (200, {}, refers("a.json#/A", f"{url}/b.json"))
+    pages["/v1/a.json"] = (200, {}, '{"A": {"type": "string"}}')
+    pages["/b.json"] = (200, {}, '{"type": "integer"}')
+
+    source = read_source(f"{url}/v1/api.json?key=secret")
+    (_, first), (_, second) = source.documents.main.entries("components", "schemas")
+    assert source.documents.resolved(first).node == {"type": "string"}
+    assert source.documents.resolved(second).node == {"type": "integer"}
+    assert source.shown == f"{url}/v1/api.json"
+
+
+def test_what_is_shown_of_a_url_holds_no_password(web: Any) -> None:
+    url, pages = web
+    pages["/api.json"] = (200, {}, JSON)
+
+    source = read_source(url.replace("http://", "http://user:password@") + "/api.json")
+    assert source.shown == f"{url}/api.json"
+
+
+def test_a_url_refers_to_no_file_and_to_no_other_host(web: Any, tmp_path: Path) -> None:
+    url, pages = web
+    (tmp_path / "a.json").write_text("{}")
+    pages["/api.json"] = (200, {}, refers((tmp_path / "a.json").as_uri(), "http://127.0.0.1:1/x"))
+
+    told = unread(read_source(f"{url}/api.json"))
+    assert all("--references-from" in one for one in told)
+
+
+def test_a_redirect_is_followed_for_the_document_and_for_no_reference(web: Any) -> None:
+    url, pages = web
+    pages["/old"] = (302, {"Location": "/new/api.json"}, "")
+    pages["/new/api.json"] = (200, {}, refers("a.json"))
+    pages["/new/a.json"] = (302, {"Location": "http://127.0.0.1:1/"}, "")
+
+    (told,) = unread(read_source(f"{url}/old"))
+    assert told.endswith("/new/a.json answers with status 302")
+
+
+def test_a_url_that_does_not_answer_well_is_named(web: Any) -> None:
+    url, _ = web
+    with pytest.raises(OpenApiError, match="none answers with status 404"):
+        read_source(f"{url}/none?token=secret")
+    with pytest.raises(OpenApiError, match=r"http://127\.0\.0\.1:1/x cannot be read") as caught:
+        read_source("http://user:password@127.0.0.1:1/x")
+    assert "password" not in str(caught.value)
+
+
+def test_a_url_that_sends_without_end_is_cut_off(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, pages = web
+    pages["/api.json"] = (200, {}, " " * 300_000)
+    monkeypatch.setattr(openapi_sources, "MAX_BYTES", 100_000)
+
+    with pytest.raises(OpenApiError, match="more than 100000 bytes"):
+        read_source(f"{url}/api.json")
