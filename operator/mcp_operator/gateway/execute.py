@@ -41,7 +41,8 @@ CREDENTIAL_REFUSED = frozenset({401, 403})
 """Statuses after which the Secrets of a call are read again before their next use."""
 
 MAX_MAPPED_AT_ONCE = 256 * 1024
-"""Bytes of an answer that are mapped on the event loop, within some 20 ms; more go to a thread."""
+"""Bytes of an answer that are mapped on the event loop, within some 20 ms. More go to a thread, and
+so does every expression, which may take seconds on very little."""
 
 STREAM_SHARE = 0.9
 """Share of a call's time that a stream without an end may take before what came is the answer."""
@@ -125,7 +126,9 @@ class HttpExecutor:
             )
         except (MappingError, _FailedError) as error:
             return content.error_result(str(error))
-        if len(answer.body) <= MAX_MAPPED_AT_ONCE:
+        response = tool.response
+        computes = response.json_path or response.jmes_path or response.error_when
+        if len(answer.body) <= MAX_MAPPED_AT_ONCE and not computes:
             return self._mapped(tool, answer)
         return await asyncio.to_thread(self._mapped, tool, answer)
 

@@ -105,7 +105,8 @@ async def read_answer(
     cut = await _read(response, body, max_bytes, stream if is_stream else None)
     problem, data = "", bytes(body.data[:max_bytes])
     try:
-        data = decompress(data, encoding, max_bytes, partial=bool(cut))
+        if encoding.strip().lower() not in {"", "identity"}:
+            data = await asyncio.to_thread(decompress, data, encoding, max_bytes, partial=bool(cut))
     except CompressionError:
         problem, data = f"its body cannot be decompressed (Content-Encoding: {encoding})", b""
     if len(data) > max_bytes:

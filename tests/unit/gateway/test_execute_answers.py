@@ -1,0 +1,68 @@
+"""What the executor does with an answer before it becomes a result."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import ResponseMapping, ToolEntry
+from mcp_operator.gateway.contract import Call, ToolResult
+from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream.answer import Answer
+from support.entries import backend, catalog, tool
+from support.fake_upstream import FakeSecrets, FakeUpstream
+
+
+def executor(upstream: FakeUpstream, called: ToolEntry) -> HttpExecutor:
+    current = Current()
+    current.swap(Table(catalog(called), "d"))
+    return HttpExecutor(current, upstream, FakeSecrets())
+
+
+@pytest.mark.parametrize(
+    ("reply", "response", "aside"),
+    [
+        (Answer(200, "application/json", b"{}"), {}, False),
+        (Answer(200, "text/plain", b"x" * 300_000), {}, True),
+        (Answer(200, "application/json", b"{}"), {"json_path": "$"}, True),
+        (Answer(200, "application/json", b"{}"), {"jmes_path": "@"}, True),
+        (Answer(200, "application/json", b"{}"), {"error_when": "false"}, True),
+    ],
+)
+async def test_what_may_take_long_is_not_done_on_the_event_loop(
+    reply: Answer, response: dict[str, Any], aside: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = []
+
+    def mapped(*_: object) -> ToolResult:
+        threads.append(threading.current_thread())
+        return ToolResult(content=())
+
+    monkeypatch.setattr("mcp_operator.gateway.upstream.content.tool_result", mapped)
+    called = tool(response=ResponseMapping(**response))
+    await executor(FakeUpstream(reply), called).call_tool(called, {}, Call())
+    assert (threads != [threading.main_thread()]) is aside
+
+
+async def test_redirects_are_followed_five_times_and_then_named() -> None:
+    moved = Answer(307, "", b"", (("location", "/items/"),))
+    upstream, called = FakeUpstream(moved), tool(to=backend("/items"))
+    result = await executor(upstream, called).call_tool(called, {}, Call())
+    assert [request.target for request, _, _ in upstream.sent] == ["/items", *["/items/"] * 5]
+    assert "the 6th redirect in a row, to /items/" in result.content[0]["text"]
+    upstream = FakeUpstream(moved)
+    called = tool(response=ResponseMapping(follow_redirects="Never"))
+    result = await executor(upstream, called).call_tool(called, {}, Call())
+    assert len(upstream.sent) == 1
+    assert "a redirect to /items/, which is not followed" in result.content[0]["text"]
+
+
+async def test_an_answer_that_breaks_its_schema_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    called = tool(output_schema={"type": "object", "required": ["name"]})
+    upstream = FakeUpstream(Answer(201, "application/json", b"{}"))
+    result = await executor(upstream, called).call_tool(called, {}, Call())
+    assert result.is_error
+    assert "An answer breaks the outputSchema of its tool" in caplog.text
