@@ -81,6 +81,7 @@ ANIMALS = {
     "svg": Animal(b"<svg/>", "image/svg+xml"),
     "tiff": Animal(b"II*\x00", "image/tiff", kinds=("text", "resource")),
     "pdf": Animal(b"%PDF-1.4\x00", "application/pdf", kinds=("text", "resource")),
+    "octets": Animal(b"text", "application/octet-stream", kinds=("text", "resource")),
     "wav": Animal(WAV, "audio/wav", kinds=("audio",)),
     "missing": Animal(b'{"error":"no such order"}', "application/json", 404, failed=True),
     "busy": Animal(

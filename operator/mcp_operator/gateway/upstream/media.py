@@ -47,7 +47,7 @@ def media_blocks(answer: Answer, tool_name: str) -> tuple[JsonObject, ...]:
     if kind == "audio" and not is_text_type(answer.media_type):
         return ({"type": "audio", "data": _base64(answer.body), "mimeType": answer.media_type},)
     text = text_of(answer)
-    if text is not None:
+    if text is not None and answer.media_type != OCTETS:  # which says that it is a file
         return (text_block(text),)
     media_type = answer.media_type or OCTETS
     note = f"{status_line(answer)} with {media_type}, {len(answer.body)} bytes, as a resource:"

@@ -48,7 +48,6 @@ def test_text_becomes_a_text_block(content_type: str, body: bytes, expected: str
         ("text/event-stream", b"data: 1\n\n", "data: 1\n\n"),
         ("application/openmetrics-text; version=1.0.0", b"a 1\n# EOF", "a 1\n# EOF"),
         ("application/vnd.acme.thing", "grüße".encode(), "grüße"),
-        ("application/octet-stream", b"# Read me", "# Read me"),
         ("image/svg+xml", b"<svg/>", "<svg/>"),
         ("image/png", b"<html>login</html>", "<html>login</html>"),
     ],
@@ -79,6 +78,12 @@ def test_what_no_model_can_read_is_a_resource_with_a_line_before_it(
     assert f"{len(body)} bytes" in line["text"]
     assert content_type.partition(";")[0] in line["text"]
     assert base64.b64decode(block["resource"]["blob"]) == body
+
+
+def test_a_file_of_text_is_a_resource_that_can_be_read() -> None:
+    line, block = map_answer(b"# Read me", "application/octet-stream").content
+    assert "application/octet-stream, 9 bytes" in line["text"]
+    assert block["resource"]["text"] == "# Read me"
 
 
 @pytest.mark.parametrize(
