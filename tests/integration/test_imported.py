@@ -6,6 +6,7 @@ import -- FILES` sets it.
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -29,7 +30,10 @@ OTHERS = [
 
 def content_of(name: str) -> bytes:
     file = next((file for file in OTHERS if file.name == name), None)
-    return file.read_bytes() if file else real_bytes(name)
+    if file is None:
+        return real_bytes(name)
+    content = file.read_bytes()
+    return gzip.decompress(content) if file.suffix == ".gz" else content
 
 
 @pytest.mark.parametrize("name", [*REAL, *(file.name for file in OTHERS)])
