@@ -9,6 +9,7 @@ import asyncio
 import logging
 import random
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final, Literal, Self
 
 from mcp_operator.core import logs
@@ -78,7 +79,9 @@ class Controller:
     ) -> None:
         self.name = name
         self.kind = kind
-        self.queue = WorkQueue[Key](name, metrics=metrics, rate_limiter=rate_limiter)
+        self.queue = WorkQueue[Key](
+            name, metrics=metrics, rate_limiter=rate_limiter, group=attrgetter("namespace")
+        )
         self._reconciler = reconciler
         self._max_concurrent = max_concurrent
         self._timeout = timeout

@@ -4,7 +4,9 @@
 * An item is never with two workers at a time. Added while a worker has it, it is *dirty*, and comes
   back when that worker is done: no change is lost, and none is worked on twice at once.
 * Of two delays for an item the earlier counts, of two priorities the higher (controller-runtime's
-  priority queue). Within a priority, first come is first served.
+  priority queue).
+* Within a priority, groups of items take turns, as namespaces do in a controller: a thousand items
+  of one do not come before the only item of another. Within a group, first come is first served.
 
 Everything runs in one event loop, so there are no locks: every method except `get` and `drained` is
 synchronous and leaves the queue consistent.
@@ -15,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Final, Generic, TypeVar
 
 from mcp_operator.core.instruments import QueueMetrics
@@ -26,6 +28,9 @@ T = TypeVar("T", bound=Hashable)
 
 LOW_PRIORITY: Final = -100
 """The priority of items from the initial list; controller-runtime, pkg/handler: LowPriority."""
+
+_TURNS: Final = 1 << 40
+"""More turns than there are between two moments at which nothing is ready."""
 
 
 class _KeyedHeap(Generic[T]):
@@ -79,6 +84,40 @@ class _KeyedHeap(Generic[T]):
         self._entries.clear()
 
 
+class _FairRanks:
+    """Ranks items by falling priority, then by the turn of their group.
+
+    Each item of a group gets the turn after the group's last one, or after the present turn if that
+    is later: start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with items of one size.
+    """
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[int, Hashable], int] = {}
+        self._now: dict[int, int] = {}
+
+    def next(self, priority: int, group: Hashable) -> int:
+        """Return the rank for the next item of a group."""
+        turn = max(self._now.get(priority, 0), self._last.get((priority, group), 0)) + 1
+        return turn - priority * _TURNS
+
+    def used(self, priority: int, group: Hashable, rank: int) -> None:
+        """Note that an item of a group has a rank."""
+        self._last[priority, group] = rank + priority * _TURNS
+
+    def reached(self, priority: int, rank: float) -> None:
+        """Note that the item with this rank is taken."""
+        self._now[priority] = int(rank) + priority * _TURNS
+
+    def clear(self) -> None:
+        """Begin anew: nothing is ready."""
+        self._last.clear()
+        self._now.clear()
+
+
+def _one_group(_: Hashable) -> Hashable:
+    return None
+
+
 class WorkQueue(Generic[T]):
     """Hands each item to one worker at a time.
 
@@ -86,13 +125,21 @@ class WorkQueue(Generic[T]):
         name: The labels `name` and `controller` of the `workqueue_*` metrics.
         metrics: The families to report to.
         rate_limiter: Sets the delay of rate limited adds; one with the usual times if None.
+        group: Returns the group of an item; all are in one by default.
     """
 
     def __init__(
-        self, name: str, *, metrics: RuntimeMetrics, rate_limiter: ExponentialBackoff | None = None
+        self,
+        name: str,
+        *,
+        metrics: RuntimeMetrics,
+        rate_limiter: ExponentialBackoff | None = None,
+        group: Callable[[T], Hashable] = _one_group,
     ) -> None:
         self._rate_limiter = rate_limiter or ExponentialBackoff()
-        self._ready = _KeyedHeap[T]()  # by falling priority
+        self._group = group
+        self._ranks = _FairRanks()
+        self._ready = _KeyedHeap[T]()
         self._ready_since: dict[T, float] = {}
         self._delayed = _KeyedHeap[T]()  # by due time
         self._dirty: set[T] = set()  # added while being processed
@@ -173,12 +220,17 @@ class WorkQueue(Generic[T]):
             if self._shutting_down:
                 return None
             await self._wait()
+        rank = self._ready.peek() or 0
         item = self._ready.pop()
+        priority = self._priority.pop(item)
+        self._ranks.reached(priority, rank)
+        if not self._ready:
+            self._ranks.clear()
         now = asyncio.get_running_loop().time()
         self._metrics.waited(now - self._ready_since.pop(item))
         self._processing[item] = now
         self._idle.clear()
-        return item, self._priority.pop(item)
+        return item, priority
 
     def done(self, item: T) -> None:
         """Finish an item that `get` returned; if it is dirty, it becomes ready again."""
@@ -218,8 +270,10 @@ class WorkQueue(Generic[T]):
             self._push(item)
 
     def _push(self, item: T) -> None:
-        priority = self._priority[item]
-        if self._ready.push(item, -priority):
+        priority, group = self._priority[item], self._group(item)
+        rank = self._ranks.next(priority, group)
+        if self._ready.push(item, rank):
+            self._ranks.used(priority, group, rank)
             self._ready_since.setdefault(item, asyncio.get_running_loop().time())
             self._metrics.show_depth(priority)
             self._wake_one()
