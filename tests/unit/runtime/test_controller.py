@@ -391,15 +391,3 @@ async def test_all_that_a_reconciler_logs_names_its_object() -> None:
 def test_a_requeue_that_would_spin_is_refused() -> None:
     with pytest.raises(ValueError, match="more than 0 s, not 0 s"):
         Result(requeue_after=0)
-
-
-async def test_a_backlog_of_one_namespace_does_not_delay_another() -> None:
-    script = Script(lambda: None)
-    controller = build(script, max_concurrent=1)
-    for number in range(1000):
-        controller.queue.add(Key("greedy", f"tool-{number}"))
-    controller.queue.add(Key("quiet", "tool"))
-    async with running(controller):
-        await asyncio.sleep(1)
-    assert script.keys.index(Key("quiet", "tool")) == 1
-    assert len(script.keys) == 1001
