@@ -145,8 +145,9 @@ def generate(session: nox.Session) -> None:
 
 @nox.session(name="import", default=False)
 def import_(session: nox.Session) -> None:
-    """Import whole OpenAPI documents and have an API server judge the objects (`-- FILES`)."""
-    python(session, "tools/import_figures.py", "--admit", *session.posargs)
+    """Import whole OpenAPI documents, and have an API server and Prism judge (`-- FILES`)."""
+    clients = official_clients(session)
+    python(session, "tools/import_figures.py", "--judge", *session.posargs, env=clients)
 
 
 @nox.session(default=False)
@@ -313,11 +314,10 @@ def pytest(
     session.run(command, *(given or folders), *options, env=env)
 
 
-def python(session: nox.Session, *arguments: str) -> None:
+def python(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
     """Run Python with the package and the tests' support modules on its path."""
-    session.run(
-        environment(session, "test") / "python", *arguments, env={"PYTHONPATH": str(ROOT / "tests")}
-    )
+    env = {"PYTHONPATH": str(ROOT / "tests")} | (env or {})
+    session.run(environment(session, "test") / "python", *arguments, env=env)
 
 
 def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
@@ -371,6 +371,7 @@ def official_clients(session: nox.Session) -> dict[str, str]:
         "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, CONTRACT / "typescript")),
         "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, CONTRACT / "conformance")),
         "MCP_OPERATOR_CONNECT": str(node_packages(session, npm, CONTRACT / "connect")),
+        "MCP_OPERATOR_PRISM": str(node_packages(session, npm, CONTRACT / "prism")),
     }
 
 

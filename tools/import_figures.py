@@ -22,6 +22,7 @@ from mcp_operator.importers.output import yaml_text
 from mcp_operator.local.validation import validate
 
 ROOT = Path(__file__).resolve().parents[1]
+JUDGES = ("tests/integration/test_imported.py", "tests/contract/test_prism.py")
 HEAD = ("document", "operations", "skipped", "less said", "objects", "YAML KiB", "largest KiB")
 
 
@@ -30,18 +31,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="OpenAPI documents")
     parser.add_argument("--output-schemas", action="store_true", help="import the results as well")
-    parser.add_argument("--admit", action="store_true", help="have an API server judge as well")
+    parser.add_argument("--judge", action="store_true", help="ask an API server and Prism as well")
     arguments = parser.parse_args()
     sys.stdout.write(_row(*HEAD, "seconds", "problems"))
     sound = [_figures(file, output_schemas=arguments.output_schemas) for file in arguments.files]
     code = 0 if all(sound) else 1
-    return max(code, _admitted(arguments.files)) if arguments.admit else code
+    return max(code, _judged(arguments.files)) if arguments.judge else code
 
 
-def _admitted(files: list[Path]) -> int:
-    """Have a real API server take what is made of the files; return pytest's exit code."""
+def _judged(files: list[Path]) -> int:
+    """Have a real API server take the objects, and Prism the requests; return the exit code."""
     named = os.pathsep.join(str(file.resolve()) for file in files)
-    command = [sys.executable, "-m", "pytest", "tests/integration/test_imported.py"]
+    command = [sys.executable, "-m", "pytest", "-rP", *JUDGES]
     environment = {**os.environ, "MCP_OPERATOR_OPENAPI_DOCUMENTS": named}
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode  # noqa: S603 - our own tests
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,15 @@ from mcp_operator.importers.output import yaml_text
 FOLDER = Path(__file__).parent / "openapi"
 REAL = ("alertmanager", "petstore3")
 
+OTHERS = {
+    Path(path).name: Path(path)
+    for path in os.environ.get("MCP_OPERATOR_OPENAPI_DOCUMENTS", "").split(os.pathsep)
+    if path
+}
+"""Further documents, by the names of their files."""
+
+DOCUMENTS = (*REAL, *OTHERS)
+
 MAIN = "file:///api/openapi.json"
 
 Json = dict[str, Any]
@@ -25,6 +35,14 @@ Json = dict[str, Any]
 def real_bytes(name: str) -> bytes:
     """Return a real document by its name, as it is published."""
     return gzip.decompress((FOLDER / f"{name}.json.gz").read_bytes())
+
+
+def document_bytes(name: str) -> bytes:
+    """Return any of `DOCUMENTS`."""
+    if name not in OTHERS:
+        return real_bytes(name)
+    content = OTHERS[name].read_bytes()
+    return gzip.decompress(content) if OTHERS[name].suffix == ".gz" else content
 
 
 def real(name: str) -> Json:
