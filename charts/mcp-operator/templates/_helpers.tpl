@@ -87,8 +87,9 @@ annotations:
 {{/* The settings of the process, as environment variables. It checks them when it starts. */}}
 {{- define "mcp-operator.settings" -}}
 {{- range $key, $value := .Values.config }}
-{{- if ne (toString $value) "" }}
-MCP_OPERATOR_{{ snakecase $key | upper }}: {{ toString $value | quote }}
+{{- $text := ternary (join "," $value) (toString $value) (kindIs "slice" $value) }}
+{{- if ne $text "" }}
+MCP_OPERATOR_{{ snakecase $key | upper }}: {{ $text | quote }}
 {{- end }}
 {{- end }}
 {{- with .Values.watchNamespace }}
