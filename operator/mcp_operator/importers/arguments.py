@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -14,18 +13,16 @@ from mcp_operator.importers import openapi3, swagger
 from mcp_operator.importers.bodies import BodyPlan, Field
 from mcp_operator.importers.documents import Dialect, Documents, Located
 from mcp_operator.importers.linking import Linker
+from mcp_operator.importers.names import is_target
 from mcp_operator.importers.operations import Body, Operation, Parameter, parameters
 from mcp_operator.importers.paths import holds_slashes
 from mcp_operator.importers.schemas import Schemas
-from mcp_operator.importers.security import Access, Security
+from mcp_operator.importers.security import Access, Security, looks_secret
 from mcp_operator.importers.texts import cleaned, sentences, shortened
 
 _NOT_FOR_ARGUMENTS: Final = NOT_FOR_ARGUMENTS | {"accept"}
 """Headers that are no parameters: OpenAPI 3.1 has Accept, Content-Type and Authorization said
 elsewhere, and the rest frame the message."""
-
-_TARGET: Final = re.compile(r"[!-:<>-~]{1,128}")
-"""What a request can name a parameter: printable ASCII without spaces, ';' and '='."""
 
 _MAX_DEFAULT: Final = 200
 
@@ -77,7 +74,7 @@ class Arguments:
             if not self._is_secret(part, access, notes)
         ]
         if self._documents.dialect is Dialect.SWAGGER_2:
-            fields = [part for part in parts if part.mapping.get("in") in ("body", "formData")]
+            fields = [part for part in parts if part.text("in") in ("body", "formData")]
             consumed = operation.place.at("consumes")
             if not isinstance(consumed.node, list):
                 consumed = self._documents.main.at("consumes")
@@ -87,6 +84,11 @@ class Arguments:
             body = openapi3.body(self._documents, operation.place.at("requestBody"))
             described = [openapi3.parameter(part) for part in parts]
         kept = [one for one in described if _is_argument(one, notes)]
+        notes += [
+            f"the header {one.name} may carry a secret: consider request.headers with a Secret"
+            for one in kept
+            if one.location == "header" and looks_secret(one.name)
+        ]
         return body, [self._argument(one, operation) for one in kept]
 
     def without_default(self, schema: JsonObject) -> JsonObject:
@@ -107,13 +109,13 @@ class Arguments:
         return rest | {"description": sentences(opened.get("description", ""), text)}
 
     def _is_secret(self, part: Located, access: Access, notes: list[str]) -> bool:
-        name, location = str(part.mapping.get("name", "")), str(part.mapping.get("in", ""))
+        name, location = part.text("name"), part.text("in")
         told = cleaned(part.mapping.get("description"))
         if location in ("path", "body"):
             return False
         found = self._security.is_credential(name, location, told, access)
         if found:
-            notes.append(f"the parameter {name} is a credential, and no argument")
+            notes.append(f"the parameter {name} carries a credential, so it is not an argument")
         return found
 
     def _argument(self, parameter: Parameter, operation: Operation) -> Argument:
@@ -153,7 +155,7 @@ def in_order(
     given = tuple(arguments)
     declared = {one.field.name: one for one in given if one.location == "path"}
     names = tuple(path)
-    notes += [f"the path has no {{{name}}}" for name in declared if name not in names]
+    notes += [f"the path does not contain {{{name}}}" for name in declared if name not in names]
     undeclared: Any = {"type": "string"}
     ordered = [
         declared.get(name) or Argument("path", Field(name, undeclared, required=True))
@@ -165,11 +167,11 @@ def in_order(
 def _is_argument(parameter: Parameter, notes: list[str]) -> bool:
     name, location = parameter.name, parameter.location
     if location not in ("path", "query", "header", "cookie") or not name:
-        notes.append(f"the parameter {name!r} in {location!r} is none of HTTP's")
+        notes.append(f"the parameter {name!r} is in {location!r}, which HTTP does not have")
     elif location == "header" and name.lower() in _NOT_FOR_ARGUMENTS:
-        notes.append(f"the header {name} belongs to the message, and is no argument")
-    elif location != "path" and not _TARGET.fullmatch(name):
-        notes.append(f"the {location} parameter {name!r} has no plain name, and is left out")
+        notes.append(f"the gateway sets the header {name}, so it is not an argument")
+    elif location != "path" and not is_target(name, location):
+        notes.append(f"{name!r} is no name for a {location} parameter, so it is left out")
     else:
         return True
     return False

@@ -38,6 +38,8 @@ _TEXT: Final = re.compile(
 )
 """Media types whose bodies are text; all others are bytes."""
 
+_PART_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
+
 _FLAT: Final = ANNOTATIONS | {"type", "properties", "required", "additionalProperties", "format"}
 """What the schema of an object may say whose fields become arguments of their own."""
 
@@ -109,7 +111,7 @@ class Bodies:
         if media.type in (FORM_TYPE, MULTIPART):
             return self._form(media, schema, body, as_whole=as_whole)
         if media.type.startswith("multipart/"):
-            raise OpenApiError(f"its body is {media.type}, whose parts have no names")
+            raise OpenApiError(f"the parts of its {media.type} body have no names")
         return self._opaque(media.type, schema, body)
 
     def _rank(self, media: Media) -> tuple[bool, int]:
@@ -134,7 +136,7 @@ class Bodies:
         opened = self._united(self._linker.opened(schema))
         properties = opened.get("properties", {})
         if media.type == MULTIPART and not properties:
-            raise OpenApiError("its body is multipart/form-data, and no part of it is named")
+            raise OpenApiError("its multipart/form-data body has no named parts")
         if media.type == FORM_TYPE and (as_whole or not properties):
             needed = body.required or bool(opened.get("required"))
             whole = _whole(opened | {"type": "object"}, body, required=needed)
@@ -241,5 +243,5 @@ def _is_file(schema: JsonObject) -> bool:
 
 def _concrete(content_type: Any) -> str:
     """Return the media type of a part, where the document allows one and no other."""
-    given = content_type if isinstance(content_type, str) else ""
-    return "" if "," in given or "*" in given else given.strip()
+    given = content_type.strip() if isinstance(content_type, str) else ""
+    return given if _PART_TYPE.fullmatch(given) else ""

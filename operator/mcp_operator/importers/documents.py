@@ -53,6 +53,11 @@ class Located:
         """The part, where it is an object; else an empty one."""
         return self.node if isinstance(self.node, dict) else {}
 
+    def text(self, name: str) -> str:
+        """Return a member that is a text; empty where it is anything else."""
+        value = self.mapping.get(name)
+        return value if isinstance(value, str) else ""
+
     @property
     def key(self) -> str:
         """What tells the part from all others."""
@@ -114,7 +119,7 @@ class Documents:
         else:
             found = _pointed(self._roots[uri], uri, pointer)
         if found is None:
-            raise OpenApiError(f"refers to {reference!r}, which is not there")
+            raise OpenApiError(f"refers to {reference!r}, which does not exist")
         return found
 
     def resolved(self, part: Located) -> Located:

@@ -18,10 +18,22 @@ _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _SPELT: Final = {"<": "_before", ">": "_after", "[]": "", "+": "_plus"}
 """What would be lost otherwise: `StartTime<` and `StartTime>` are two parameters of Twilio's."""
 
+_TARGET: Final = re.compile(r"[!-:<>-~]{1,128}")
+"""A query parameter, cookie or field: printable ASCII without spaces, ';' and '='."""
+
+_TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+"""A header or cookie (RFC 9110, section 5.6.2)."""
+
 _PLACE: Final = re.compile(r"\{[^{}]*\}")
 
 LOCATIONS: Final = ("path", "query", "header", "cookie", "body")
 """Where an argument goes; who comes first keeps a name that several claim."""
+
+
+def is_target(name: str, location: str) -> bool:
+    """Tell whether a parameter of a location can have a name."""
+    pattern = _TOKEN if location in ("header", "cookie") else _TARGET
+    return pattern.fullmatch(name) is not None
 
 
 def fitting(text: str) -> str:

@@ -2,34 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from mcp_operator.importers.documents import Documents, Located
 from mcp_operator.importers.operations import Body, Media, Parameter
 
+_MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+")
+"""RFC 6838, section 4.2, and the ranges of OpenAPI, such as `image/*`."""
+
 
 def media_type(written: str) -> str:
-    """Return a media type in lower case, without its parameters."""
-    return written.partition(";")[0].strip().lower()
+    """Return a media type in lower case, without its parameters.
+
+    What is none, such as `json`, is taken for JSON, which is what most people mean.
+    """
+    found = written.partition(";")[0].strip().lower()
+    return found if _MEDIA_TYPE.fullmatch(found) else "application/json"
 
 
 def parameter(part: Located) -> Parameter:
     """Return a parameter."""
     node = part.mapping
-    schema, style = part.at("schema"), node.get("style")
+    schema, style = part.at("schema"), part.text("style")
     for name, content in part.entries("content"):  # one entry, by the specification
         schema = content.at("schema")
-        style = "json" if media_type(name).endswith("json") else None
+        style = "json" if media_type(name).endswith("json") else ""
         break
     explode = node.get("explode")
     return Parameter(
-        name=str(node.get("name", "")),
-        location=str(node.get("in", "")),
+        name=part.text("name"),
+        location=part.text("in"),
         schema=schema,
         required=node.get("required") is True,
-        description=node.get("description") or "",
-        style=style if isinstance(style, str) else "",
+        description=part.text("description"),
+        style=style,
         explode=explode if isinstance(explode, bool) else None,
         reserved=node.get("allowReserved") is True,
     )
@@ -44,12 +52,11 @@ def body(documents: Documents, part: Located) -> Body | None:
     if not isinstance(part.node, dict):
         return None
     part = documents.resolved(part)
-    node = part.mapping
     media = tuple(_media(part))
     if not media:
         return None
-    required = node.get("required")
-    return Body(media, required is True, required is False, node.get("description") or "")
+    required = part.mapping.get("required")
+    return Body(media, required is True, required is False, part.text("description"))
 
 
 def _media(part: Located) -> Iterator[Media]:

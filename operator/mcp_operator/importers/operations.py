@@ -103,8 +103,7 @@ class Operation:
     @property
     def id(self) -> str:
         """The operationId; empty where there is none."""
-        given = self.place.mapping.get("operationId")
-        return given if isinstance(given, str) else ""
+        return self.place.text("operationId")
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -135,11 +134,11 @@ def parameters(documents: Documents, operation: Operation) -> tuple[Located, ...
     Raises:
         OpenApiError: One is a reference that leads nowhere.
     """
-    found: dict[tuple[Any, Any], Located] = {}
+    found: dict[tuple[str, str], Located] = {}
     for place in (operation.item, operation.place):
         for _, written in place.entries("parameters"):
             part = documents.resolved(written)
-            found[part.mapping.get("name"), part.mapping.get("in")] = part
+            found[part.text("name"), part.text("in")] = part
     return tuple(found.values())
 
 
@@ -147,12 +146,11 @@ def _server(documents: Documents, item: Located, place: Located) -> tuple[str, s
     """Return the host and the path of the server that is nearest to an operation."""
     root = documents.main
     if documents.dialect is Dialect.SWAGGER_2:
-        host = root.mapping.get("host")
-        return host if isinstance(host, str) else "", _base_path(root.mapping.get("basePath"))
+        return root.text("host"), _base_path(root.text("basePath"))
     for part in (place, item, root):
         for _, server in part.entries("servers"):
-            url = server.mapping.get("url")
-            if isinstance(url, str):
+            url = server.text("url")
+            if url:
                 split = urlsplit(_filled(url, server.at("variables").mapping))
                 return split.netloc.rpartition("@")[2], _base_path(split.path)
     return "", ""
@@ -166,8 +164,7 @@ def _filled(url: str, variables: JsonObject) -> str:
     return _SERVER_VARIABLE.sub(default, url)
 
 
-def _base_path(path: Any) -> str:
+def _base_path(path: str) -> str:
     """Return the path of a server as one that can be put before others."""
-    segments = path.split("/") if isinstance(path, str) else []
-    kept = [segment for segment in segments if segment not in ("", ".", "..")]
+    kept = [segment for segment in path.split("/") if segment not in ("", ".", "..")]
     return "".join(f"/{segment}" for segment in kept)

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from mcp_operator.api.places import FRAMING
 from mcp_operator.importers.documents import Dialect, Documents, OpenApiError
-from mcp_operator.importers.names import object_name
+from mcp_operator.importers.names import is_target, object_name
 from mcp_operator.importers.operations import Operation
 from mcp_operator.importers.swagger import security_scheme
 
@@ -19,9 +20,20 @@ _PREFIX: Final = re.compile(
 )
 """How a description tells the word before a token: `must be prepended with "token" followed by`."""
 
+_URL: Final = re.compile(
+    r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
+)
+"""Where a token can come from: a relative URL does not say of which host."""
+
+_SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
+"""RFC 6749, section 3.3."""
+
 _SECRET_NAMES: Final = frozenset(
     {"accesstoken", "apikey", "apitoken", "auth", "authtoken", "authorization", "token"}
     | {"xapikey", "xauthtoken"}
+)
+_SECRET_PARTS: Final = re.compile(
+    r"(^|[-_])(auth|authorization|token|secret|password|api[-_]?key)([-_]|$)", re.IGNORECASE
 )
 _SECRET_WORDS: Final = re.compile(
     r"authenticat|authoriz|api key|access token|bearer", re.IGNORECASE
@@ -133,9 +145,14 @@ class Security:
         return sum(self._schemes[name].rank for name in way)
 
 
+def looks_secret(name: str) -> bool:
+    """Tell whether the name of a header says that it may carry a secret."""
+    return _SECRET_PARTS.search(name) is not None
+
+
 def _scopes(scheme: Scheme, given: Any) -> Iterator[str]:
     if scheme.type == "OAuth2" and isinstance(given, list):
-        yield from (scope for scope in given if isinstance(scope, str))
+        yield from (one for one in given if isinstance(one, str) and _SCOPE.fullmatch(one))
 
 
 def _schemes(documents: Documents) -> Iterator[tuple[str, Scheme]]:
@@ -154,7 +171,7 @@ def _schemes(documents: Documents) -> Iterator[tuple[str, Scheme]]:
 def _scheme(name: str, node: Mapping[str, Any]) -> Scheme | None:
     description = str(node.get("description") or "")
     late = 10 if "deprecated" in description.lower() else 0
-    type_, token_url = node.get("type"), ""
+    type_, token_url = str(node.get("type")), ""
     if type_ == "apiKey":
         return _api_key(name, node, description, late)
     if type_ == "http":
@@ -171,12 +188,14 @@ def _scheme(name: str, node: Mapping[str, Any]) -> Scheme | None:
 def _token_url(flows: Any) -> str:
     flow = flows.get("clientCredentials") if isinstance(flows, dict) else None
     url = flow.get("tokenUrl") if isinstance(flow, dict) else None
-    return url if isinstance(url, str) else ""
+    return url if isinstance(url, str) and _URL.fullmatch(url) else ""
 
 
 def _api_key(name: str, node: Mapping[str, Any], description: str, late: int) -> Scheme | None:
     target, location = node.get("name"), node.get("in")
     if not isinstance(target, str) or location not in ("header", "query", "cookie"):
+        return None
+    if not is_target(target, location) or (location == "header" and target.lower() in FRAMING):
         return None
     if location == "header" and target.lower() == "authorization":
         if "bearer" in f"{name} {description}".lower():

@@ -38,11 +38,11 @@ def parameter(part: Located) -> Parameter:
     node = part.mapping
     style, explode = collection(node)
     return Parameter(
-        name=str(node.get("name", "")),
-        location=str(node.get("in", "")),
+        name=part.text("name"),
+        location=part.text("in"),
         schema=value_schema(part),
         required=node.get("required") is True,
-        description=node.get("description") or "",
+        description=part.text("description"),
         style=style,
         explode=explode,
     )
@@ -72,15 +72,13 @@ def body(parts: Iterable[Located], consumes: Iterable[str]) -> Body | None:
     types = tuple(dict.fromkeys(consumes))
     fields = []
     for part in parts:
-        if part.mapping.get("in") == "body":
-            node = part.mapping
+        if part.text("in") == "body":
             media = tuple(
                 Media(type_, part.at("schema")) for type_ in types or ("application/json",)
             )
-            required = node.get("required")
-            text = node.get("description") or ""
-            return Body(media, required is True, required is False, text)
-        if part.mapping.get("in") == "formData":
+            required = part.mapping.get("required")
+            return Body(media, required is True, required is False, part.text("description"))
+        if part.text("in") == "formData":
             fields.append(part)
     return _form(fields, types) if fields else None
 
@@ -90,15 +88,13 @@ def _form(fields: list[Located], types: tuple[str, ...]) -> Body:
     multipart = has_file or (_MULTIPART in types and _FORM not in types)
     properties, encoding = {}, {}
     for field in fields:
-        name = str(field.mapping.get("name", ""))
+        name = field.text("name")
         described = {"description": field.mapping.get("description")}
         properties[name] = value_schema(field).mapping | described
         style, explode = collection(field.mapping)
         if explode is False:
             encoding[name] = {"style": style or "form", "explode": False}
-    required = [
-        str(field.mapping.get("name")) for field in fields if field.mapping.get("required") is True
-    ]
+    required = [field.text("name") for field in fields if field.mapping.get("required") is True]
     schema: JsonObject = {"type": "object", "properties": properties, "required": required}
     located = Located(schema, fields[0].base, f"{fields[0].pointer}/form")
     media = Media(_MULTIPART if multipart else _FORM, located, encoding)

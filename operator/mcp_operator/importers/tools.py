@@ -103,11 +103,11 @@ class ToolMaker:
             SchemaError: Its schemas cannot be used.
         """
         if operation.method == "TRACE":
-            raise OpenApiError("a TRACE request returns itself, and no API answers it")
+            raise OpenApiError("TRACE only returns the request itself")
         self._linker.reset()
         notes: list[str] = []
         access = self._arguments.access(operation)
-        notes += [f"no Secret can fill the security scheme {one}" for one in access.unsupported]
+        notes += [f"the security scheme {one} is not supported" for one in access.unsupported]
         path, query = described_path(operation)
         body, outside = self._arguments.read(operation, access, notes)
         outside = in_order(places(path), outside, notes)
@@ -119,7 +119,9 @@ class ToolMaker:
             arguments = [*outside, *body_arguments(plan)]
             names, mappings = self._named(operation, arguments)
         if len(mappings) > MAX_MAPPINGS:
-            raise OpenApiError(f"more than {MAX_MAPPINGS} arguments need an entry of their own")
+            raise OpenApiError(
+                f"more than {MAX_MAPPINGS} of its arguments need an entry in request.arguments"
+            )
         return Tool(
             operation=operation,
             path=with_names(path, names),
@@ -202,7 +204,7 @@ class ToolMaker:
         linker = Linker(self._results.definitions, self._max_bytes)
         schema = linker.opened(self._results.translate(part))
         if schema.get("type") != "object":
-            notes.append("the result is no object, which an outputSchema has to be")
+            notes.append("the result is not an object, so there is no outputSchema")
             return None
         return _linked(linker, schema, "result", notes)
 

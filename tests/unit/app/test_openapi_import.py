@@ -42,7 +42,7 @@ def test_the_objects_are_written_and_the_report_told(tmp_path: Path, capsys: Out
     assert "# source: api.json\n" in shown.out
     assert "The name and the port of the Service are guesses" in shown.out
     assert shown.err == (
-        "note: the parameter api_key is a credential, and no argument (deletePet)\n"
+        "note: the parameter api_key carries a credential, so it is not an argument (deletePet)\n"
         "19 operations: 19 tools in 1 object, 0 skipped\n"
     )
 

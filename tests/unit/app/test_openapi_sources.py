@@ -160,7 +160,7 @@ def test_what_is_missing_is_told_where_it_is_referred_to(tmp_path: Path) -> None
     missing, nowhere = unread(read_source(str(file)))
     assert "refers to 'none.yaml#/A', and " in missing
     assert missing.endswith("cannot be read: No such file or directory")
-    assert nowhere == "refers to '#/nowhere', which is not there"
+    assert nowhere == "refers to '#/nowhere', which does not exist"
 
 
 def test_documents_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

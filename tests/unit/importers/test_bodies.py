@@ -262,8 +262,8 @@ def test_json_that_is_said_to_be_bytes_gives_way_to_bytes() -> None:
 @pytest.mark.parametrize(
     ("type_", "reason"),
     [
-        ("multipart/mixed", "whose parts have no names"),
-        ("multipart/form-data", "no part of it is named"),
+        ("multipart/mixed", "have no names"),
+        ("multipart/form-data", "has no named parts"),
     ],
 )
 def test_a_multipart_body_without_names_is_skipped_with_the_reason(type_: str, reason: str) -> None:

@@ -232,7 +232,7 @@ def test_a_body_that_leads_nowhere_is_skipped_with_the_reason() -> None:
     (skipped,) = imported(openapi(paths)).report.skipped
     assert skipped == (
         "POST /a",
-        "refers to '#/components/requestBodies/No', which is not there",
+        "refers to '#/components/requestBodies/No', which does not exist",
     )
 
 

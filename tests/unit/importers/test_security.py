@@ -144,7 +144,7 @@ def test_an_operation_that_is_open_to_all_gets_no_credential() -> None:
 def test_a_scheme_that_no_secret_can_fill_is_reported() -> None:
     outcome = imported(secured({"type": "http", "scheme": "digest"}))
 
-    assert "no Secret can fill the security scheme myKey" in "\n".join(outcome.report.lines())
+    assert "the security scheme myKey is not supported" in "\n".join(outcome.report.lines())
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,17 @@ def test_a_parameter_that_carries_a_credential_is_no_argument(
     entry = tool(secured({"type": "apiKey", "in": "header", "name": "X-Key"}, given))
 
     assert ("inputSchema" not in entry) == is_secret
+
+
+@pytest.mark.parametrize(
+    ("name", "is_noted"),
+    [("X-Registry-Auth", True), ("X-Api-Key", True), ("X-Author", False), ("X-Request-Id", False)],
+)
+def test_a_header_that_may_carry_a_secret_is_noted(name: str, *, is_noted: bool) -> None:
+    given = {"name": name, "in": "header", "schema": {"type": "string"}}
+
+    notes = [note for note, _ in imported(openapi(get(given))).report.notes]
+    assert any("may carry a secret" in note for note in notes) == is_noted
 
 
 def test_a_credential_in_a_form_of_swagger_2_is_no_argument_either() -> None:

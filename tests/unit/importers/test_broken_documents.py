@@ -1,0 +1,83 @@
+"""Documents that say nonsense somewhere: everything else is imported, and stays valid."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_operator.api.validation import problems
+from mcp_operator.importers.documents import OpenApiError
+from support.openapi_documents import REAL, imported, objects_in, real, text_of
+
+SCALARS: list[Any] = [None, True, False, 0, -1, 3.5, "", "x", "object", "\u202e\x00 a: b # c\n"]
+REFERENCES: list[Any] = ["#/x", "#/components/schemas/Pet", {"$ref": "#/components/schemas/Pet"}]
+NONSENSE = [*SCALARS, *REFERENCES, {"$ref": 5}, [], {}, [1], ["a", None], {"a": 1}, ["null"]]
+
+SCHEMA = ("nullable", "allOf", "oneOf", "discriminator", "$ref", "items", "properties", "required")
+OTHERS = (
+    "readOnly",
+    "format",
+    "content",
+    "style",
+    "schema",
+    "in",
+    "name",
+    "enum",
+    "type",
+    "security",
+)
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    children = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, child in children:
+        yield (*path, key)
+        if isinstance(child, dict | list):
+            yield from places(child, (*path, key))
+
+
+def broken(document: Any, random: Random) -> Any:
+    """Return a document with a few of its parts gone, replaced or added."""
+    document = copy.deepcopy(document)
+    for _ in range(random.randint(1, 12)):
+        *path, last = random.choice(list(places(document)))
+        node = document
+        for key in path:
+            node = node[key]
+        nonsense = copy.deepcopy(random.choice(NONSENSE))
+        if random.random() < 0.2:
+            del node[last]
+        elif isinstance(node, dict) and random.random() < 0.2:
+            node[random.choice(SCHEMA + OTHERS)] = nonsense
+        else:
+            node[last] = nonsense
+    return document
+
+
+@pytest.mark.parametrize("name", REAL)
+@settings(max_examples=60)
+@given(seed=st.integers(min_value=0))
+def test_nonsense_is_left_out_or_refused_in_a_sentence(name: str, seed: int) -> None:
+    document = broken(real(name), Random(seed))  # noqa: S311 - hypothesis chooses the seed
+    try:
+        outcome = imported(document, output_schemas=True)
+    except OpenApiError:
+        return
+    assert [problem for obj in outcome.objects for problem in problems(obj)] == []
+    assert objects_in(text_of(outcome)) == list(outcome.objects)
+
+
+@pytest.mark.parametrize("type_", ["json", "", "JSON", "application/json; charset=utf-8"])
+def test_what_is_no_media_type_is_taken_for_json(type_: str) -> None:
+    document = real("petstore3")
+    body = document["paths"]["/user"]["post"]["requestBody"]
+    body["content"] = {type_: body["content"]["application/json"]}
+
+    tools = {tool["name"]: tool for tool in imported(document).objects[0]["spec"]["tools"]}
+    assert "contentType" not in tools["createUser"].get("request", {})
