@@ -33,5 +33,6 @@ def test_health_is_for_the_kubelet_only(samples: Shop, operator: Install) -> Non
 def test_nothing_else_gets_out_of_the_operators_namespace(samples: Shop, operator: Install) -> None:
     inside = Client(operator.system, samples.image)
     inside.start()
-    with pytest.raises(CommandError, match="Timeout"):
+    # DNS is out of reach as well; which of the two gives up first does not matter.
+    with pytest.raises(CommandError, match=r"Timeout|failure in name resolution"):
         inside.get(samples.url)
