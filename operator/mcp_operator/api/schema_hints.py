@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.nesting import pointer_part
 
 MAX_HINTS: Final = 8
 """Hints on one schema: generators write the same mistake hundreds of times."""
@@ -59,9 +60,5 @@ def subschemas(schema: JsonObject) -> Iterator[tuple[str, JsonObject]]:
         for keyword in _NAMED:
             if isinstance(part.get(keyword), dict):
                 named = part[keyword].items()
-                below += [(f"{pointer}/{keyword}/{_escaped(name)}", one) for name, one in named]
+                below += [(f"{pointer}/{keyword}/{pointer_part(name)}", one) for name, one in named]
         pending.extend(reversed(below))
-
-
-def _escaped(name: str) -> str:
-    return name.replace("~", "~0").replace("/", "~1")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urldefrag, urljoin
 
 from mcp_operator.api.catalog import JsonObject
-from mcp_operator.api.nesting import children
+from mcp_operator.api.nesting import children, pointer_part
 from mcp_operator.core.errors import OperatorError
 
 MAX_HOPS: Final = 32
@@ -68,7 +68,7 @@ class Located:
         node, pointer = self.node, self.pointer
         for name in names:
             node = node.get(name) if isinstance(node, dict) else None
-            pointer += "/" + name.replace("~", "~0").replace("/", "~1")
+            pointer += f"/{pointer_part(name)}"
         return Located(node, self.base, pointer)
 
     def entries(self, *names: str) -> Iterator[tuple[str, Located]]:

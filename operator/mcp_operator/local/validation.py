@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mcp_operator.api.catalog import ToolEntry
+from mcp_operator.api.nesting import pointer_part
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.structure import Path as FieldPath
 from mcp_operator.api.structure import Problem
@@ -110,12 +111,9 @@ def _warnings(manifests: Manifests) -> Iterator[FileProblem]:
             if local.document.obj["spec"].get("tools"):
                 base = ("spec", "tools", _index(local.document, "tools", entry.name))
             for below, message in client_warnings(entry):
-                path = _down(local.document, base, "".join(f"/{_escaped(part)}" for part in below))
+                pointer = "".join(f"/{pointer_part(part)}" for part in below)
+                path = _down(local.document, base, pointer)
                 yield local.document.problem(path, Problem(path, "").field, f"warning: {message}")
-
-
-def _escaped(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
 
 
 def _conflicts(server: MCPServer, selected: list[LoadedObject]) -> Iterator[FileProblem]:
