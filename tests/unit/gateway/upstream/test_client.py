@@ -241,14 +241,15 @@ def authority(tmp_path: Path) -> Authority:
     return Authority(tmp_path, "ca")
 
 
-@pytest.fixture
-async def tls_address(authority: Authority) -> AsyncIterator[str]:
-    certificate, key = authority.issue("backend", hosts=("orders.demo.svc",))
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate, key)
+@asynccontextmanager
+async def serving_tls(
+    authority: Authority, context: ssl.SSLContext, text: str
+) -> AsyncIterator[str]:
+    """Run a backend with a certificate of the authority, and give its address."""
+    context.load_cert_chain(*authority.issue("backend", hosts=("orders.demo.svc",)))
 
     async def answer(_: web.BaseRequest) -> web.Response:
-        return web.Response(text="secret garden")
+        return web.Response(text=text)
 
     runner = web.ServerRunner(web.Server(answer))
     await runner.setup()
@@ -256,6 +257,13 @@ async def tls_address(authority: Authority) -> AsyncIterator[str]:
     await site.start()
     yield f"127.0.0.1:{runner.addresses[0][1]}"
     await runner.cleanup()
+
+
+@pytest.fixture
+async def tls_address(authority: Authority) -> AsyncIterator[str]:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    async with serving_tls(authority, context, "secret garden") as address:
+        yield address
 
 
 async def test_tls_is_verified_against_the_given_ca_and_the_backends_name(
@@ -309,20 +317,10 @@ async def test_a_virtual_host_is_named_in_the_header_and_in_tls(
 @pytest.fixture
 async def strict_address(authority: Authority) -> AsyncIterator[str]:
     """A backend that wants to see a certificate of the authority."""
-    certificate, key = authority.issue("backend", hosts=("orders.demo.svc",))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=str(authority.certificate))
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(certificate, key)
-
-    async def answer(_: web.BaseRequest) -> web.Response:
-        return web.Response(text="known")
-
-    runner = web.ServerRunner(web.Server(answer))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    yield f"127.0.0.1:{runner.addresses[0][1]}"
-    await runner.cleanup()
+    async with serving_tls(authority, context, "known") as address:
+        yield address
 
 
 async def test_a_client_certificate_is_shown_to_the_backend(
