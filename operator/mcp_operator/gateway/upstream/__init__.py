@@ -3,6 +3,7 @@
 mapping        arguments to an HTTP request (pure)
 outgoing       what else the request carries: forwarded headers, credentials, TLS
 secret_values  Secrets, read when they are needed
+names          the system's resolver, with a deadline
 addresses      which addresses may be connected to
 client         sends one request and reads one answer
 bulkhead       bounds the concurrent calls of each backend

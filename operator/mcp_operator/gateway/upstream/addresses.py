@@ -38,8 +38,45 @@ METADATA = frozenset(
 """Metadata services of clouds: whoever reaches them holds the node's credentials. Most are
 link-local and refused as such; the rest look like ordinary addresses."""
 
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the last 32 bits are IPv4
-_SIX_TO_FOUR_SHIFT = 80  # RFC 3056: 2002:AABB:CCDD::/48 holds the IPv4 address AA.BB.CC.DD
+
+
+def _networks(kinds: Mapping[str, str]) -> tuple[tuple[_Network, str], ...]:
+    return tuple(
+        (ipaddress.ip_network(network), kind)
+        for kind, networks in kinds.items()
+        for network in networks.split()
+    )
+
+
+_NOWHERE: Final = _networks(
+    {
+        "loopback": "127.0.0.0/8 ::1/128",
+        "link-local": "169.254.0.0/16 fe80::/10",
+        "unspecified": "0.0.0.0/8 ::/128",
+        "multicast": "224.0.0.0/4 ff00::/8",
+        "reserved": "240.0.0.0/4 192.0.0.0/24 2001::/23 5f00::/16",
+        "for documentation": "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20",
+        "one that discards": "100::/64 100:0:0:1::/64",
+        "site-local": "fec0::/10",  # RFC 3879 deprecates it
+        # What a tunnel or a translator makes of these cannot be told from the address, or is an
+        # address of IPv4 that the checks would have to be made on: RFC 7526 (6to4), RFC 4380
+        # (Teredo is in 2001::/23), RFC 8215 (NAT64 of one's own), RFC 4291 (IPv4-compatible).
+        "a way to tunnel IPv4": "2002::/16 192.88.99.0/24 64:ff9b:1::/48 ::/96",
+    }
+)
+"""The special addresses of RFC 6890 and its registries that no Service can have."""
+
+_PRIVATE: Final = _networks(
+    {
+        "private": "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"
+        # For carriers (RFC 6598) and for benchmarks (RFC 2544): some clouds number pods from them.
+        " 100.64.0.0/10 198.18.0.0/15"
+    }
+)
+"""The special addresses that Services have, and hosts outside of the cluster have not."""
 
 
 class ForbiddenAddressError(OSError):
@@ -63,26 +100,19 @@ def why_forbidden(address: str, blocked: Collection[str] = (), *, outside: bool 
         return "it is a cloud's metadata service"
     if str(ip) in blocked:
         return "it is reserved for the cluster itself"
-    is_v4 = isinstance(ip, ipaddress.IPv4Address)
-    kinds = {
-        "loopback": ip.is_loopback,
-        "link-local": ip.is_link_local,
-        "unspecified": ip.is_unspecified or (is_v4 and ip.packed[0] == 0),
-        "multicast": ip.is_multicast,
-        "reserved": is_v4 and ip.is_reserved,
-        "private": outside and not ip.is_global,
-    }
-    return next((f"it is {kind}" for kind, applies in kinds.items() if applies), "")
+    special = _NOWHERE + _PRIVATE if outside else _NOWHERE
+    kind = next((kind for network, kind in special if ip in network), "")
+    if not kind and outside and not ip.is_global:
+        kind = "private"
+    return f"it is {kind}" if kind else ""
 
 
 def _embedded(ip: _Address) -> _Address:
-    """Return the IPv4 address that an IPv6 one stands for, if it does."""
+    """Return the IPv4 address that an IPv6 one is another form of, if it is."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip
     if ip in _NAT64:
         return ipaddress.IPv4Address(int(ip) & 0xFFFF_FFFF)
-    if ip.sixtofour is not None:
-        return ip.sixtofour
     return ip.ipv4_mapped or ip
 
 

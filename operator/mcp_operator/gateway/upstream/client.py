@@ -35,6 +35,7 @@ from mcp_operator.gateway.upstream.addresses import (
 )
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.names import SystemResolver
 from mcp_operator.gateway.upstream.reading import (
     UNLIMITED,
     StreamLimits,
@@ -48,9 +49,6 @@ CONNECT_TIMEOUT = 5.0
 IDLE_CONNECTION = 1.5
 """Seconds that an idle connection is kept: shorter than common servers keep theirs (gunicorn 2,
 uvicorn and Node 5), because a POST on a connection that the other side just closed is an error."""
-
-DNS_TTL = 10.0
-"""Seconds that a resolved name is kept: the pods of a headless Service change."""
 
 MAX_TLS_CONTEXTS = 256
 """TLS contexts kept; one is made per distinct CA."""
@@ -141,7 +139,7 @@ class HttpUpstream:
 
     async def __aenter__(self) -> Self:
         guarded = GuardedResolver(
-            self._resolver or aiohttp.ThreadedResolver(),
+            self._resolver or SystemResolver(),
             trusted=self._overrides.lead_to,
             blocked=self._blocked,
             domain=self._domain,
@@ -150,7 +148,7 @@ class HttpUpstream:
             connector=aiohttp.TCPConnector(
                 resolver=guarded,
                 limit=0,  # the bulkheads bound what is open
-                ttl_dns_cache=int(DNS_TTL),
+                use_dns_cache=False,  # the resolver keeps answers
                 keepalive_timeout=IDLE_CONNECTION,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),

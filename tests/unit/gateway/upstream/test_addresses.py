@@ -11,57 +11,18 @@ from mcp_operator.gateway.upstream.addresses import (
 )
 from support.fake_dns import FakeDns
 
-FORBIDDEN = [
-    "127.0.0.1",
-    "127.0.0.2",
-    "127.255.255.254",
-    "0.0.0.0",  # noqa: S104 - an address to refuse, not to listen on
-    "0.1.2.3",
-    "169.254.169.254",
-    "169.254.170.2",
-    "169.254.0.1",
-    "100.100.100.200",
-    "168.63.129.16",
-    "192.0.0.192",
-    "224.0.0.1",
-    "239.255.255.250",
-    "240.0.0.1",
-    "255.255.255.255",
-    "::1",
-    "::",
-    "fe80::1",
-    "fe80::1%eth0",
-    "ff02::1",
-    "fd00:ec2::254",
-    "fd20:ce::254",
-    "::ffff:127.0.0.1",
-    "::ffff:169.254.169.254",
-    "64:ff9b::a9fe:a9fe",
-    "64:ff9b::7f00:1",
-    "2002:a9fe:a9fe::1",
-    "2002:7f00:1::",
-    "2130706433",
-    "0x7f000001",
-    "0177.0.0.1",
-    "127.1",
-    "localhost",
-    "",
-]
-
 ALLOWED = [
     "10.96.0.20",
     "172.16.0.1",
     "192.168.1.1",
     "100.64.0.1",
+    "198.19.0.1",
     "8.8.8.8",
     "fd00::1",
     "2001:4860::8",
+    "64:ff9b::a60:14",
+    "::ffff:10.96.0.20",
 ]
-
-
-@pytest.mark.parametrize("address", FORBIDDEN)
-def test_no_connection_is_made_to_special_addresses(address: str) -> None:
-    assert why_forbidden(address)
 
 
 @pytest.mark.parametrize("address", ALLOWED)
@@ -150,7 +111,7 @@ def test_the_domain_of_a_cluster_is_the_one_that_its_pods_search(
 PRIVATE = ["10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1", "fd00::1", "::ffff:10.0.0.1"]
 
 
-@pytest.mark.parametrize("address", [*PRIVATE, "64:ff9b::a00:1", "2002:a00:1::"])
+@pytest.mark.parametrize("address", [*PRIVATE, "64:ff9b::a00:1", "198.18.0.1"])
 async def test_a_host_outside_of_the_cluster_has_no_private_address(address: str) -> None:
     assert "private" in why_forbidden(address, outside=True)
     assert not why_forbidden(address)

@@ -1,0 +1,138 @@
+"""The system's resolver, asked so that a name which hangs holds up no other name.
+
+`getaddrinfo` blocks for as long as the DNS is silent, which may be half a minute. Each name has a
+thread of its own while it is asked for, so none waits for another's, and none for what else the
+process does in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections import OrderedDict
+from typing import Any, Final
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+DEADLINE: Final = 5.0
+"""Seconds that a caller waits for a name; one resend of glibc's resolver (resolv.conf(5)) is over
+then. The thread ends when `getaddrinfo` does."""
+
+TTL: Final = 10.0
+"""Seconds that an answer is kept: the pods of a headless Service change."""
+
+MAX_KEPT: Final = 1024
+"""Answers kept."""
+
+MAX_ASKED: Final = 64
+"""Names asked for at a time, each with a thread."""
+
+MAX_SLOW: Final = 32
+"""Names among them that did not answer in time when they were last asked for."""
+
+_Addresses = list[tuple[str, socket.AddressFamily]]
+
+
+class SystemResolver(AbstractResolver):
+    """`getaddrinfo` with a thread for each name, a deadline, and answers that are kept."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, asyncio.Future[_Addresses]] = {}
+        self._slow: OrderedDict[str, None] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[float, _Addresses]] = OrderedDict()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Resolve, or share the answer that somebody else waits for.
+
+        Raises:
+            OSError: The name does not resolve, or not in time, or too many names are being asked
+                for.
+        """
+        now = asyncio.get_running_loop().time()
+        until, addresses = self._kept.get(host, (0.0, []))
+        if now >= until:
+            addresses = await self._fresh(host)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=kind,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address, kind in addresses
+            if family in (kind, socket.AF_UNSPEC)
+        ]
+
+    async def close(self) -> None:
+        """Let go of the names that are being asked for; their threads end by themselves."""
+        for future in self._asked.values():
+            future.cancel()
+        self._asked.clear()
+
+    async def _fresh(self, host: str) -> _Addresses:
+        future = self._asked.get(host) or self._ask(host)
+        try:
+            async with asyncio.timeout(DEADLINE):
+                addresses = await asyncio.shield(future)
+        except TimeoutError as error:
+            self._slow[host] = None
+            _bound(self._slow)
+            raise OSError(socket.EAI_AGAIN, f"no answer within {DEADLINE:g} s") from error
+        self._slow.pop(host, None)
+        return addresses
+
+    def _ask(self, host: str) -> asyncio.Future[_Addresses]:
+        slow = sum(name in self._slow for name in self._asked)
+        if len(self._asked) >= MAX_ASKED or (host in self._slow and slow >= MAX_SLOW):
+            raise OSError(socket.EAI_AGAIN, "too many other names are being asked for")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[_Addresses] = loop.create_future()
+        self._asked[host] = future
+        future.add_done_callback(lambda done: self._answered(host, done))
+
+        def ask() -> None:
+            outcome = _outcome(host)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, future, outcome)
+
+        threading.Thread(target=ask, name="dns", daemon=True).start()
+        return future
+
+    def _answered(self, host: str, future: asyncio.Future[_Addresses]) -> None:
+        if self._asked.get(host) is future:
+            del self._asked[host]
+        if not future.cancelled() and future.exception() is None:
+            until = asyncio.get_running_loop().time() + TTL
+            self._kept[host] = (until, future.result())
+            _bound(self._kept)
+
+
+def _outcome(host: str) -> _Addresses | OSError:
+    """Ask the system; blocks."""
+    try:
+        found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
+    except OSError as error:
+        return error
+    except UnicodeError as error:  # a name that IDNA cannot encode
+        return OSError(socket.EAI_NONAME, str(error))
+    return [(str(address[0]), kind) for kind, _, _, _, address in found]
+
+
+def _settle(future: asyncio.Future[_Addresses], outcome: _Addresses | OSError) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, OSError):
+        future.set_exception(outcome)
+    else:
+        future.set_result(outcome)
+
+
+def _bound(kept: OrderedDict[str, Any]) -> None:
+    if len(kept) > MAX_KEPT:
+        kept.popitem(last=False)
