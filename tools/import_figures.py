@@ -69,7 +69,7 @@ def _figures(file: Path, *, output_schemas: bool) -> bool:
 
 def _tell(imported: Imported, name: str, text: str, seconds: str, problems: int) -> None:
     report = imported.report
-    shorter = sum(len(names) for note, names in report.notes if note.startswith("schema of"))
+    shorter = sum(len(note.tools) for note in report.notes if note.text.startswith("schema of"))
     schemas = [
         entry[keyword]
         for obj in imported.objects

@@ -39,9 +39,11 @@ def run_import(settings: ImportSettings) -> bool:
     )
     for line in imported.report.lines():
         sys.stderr.write(f"{line}\n")
+    if settings.report:
+        _write(settings.report, "".join(f"{line}\n" for line in imported.report.lines(whole=True)))
     if settings.strict and imported.report.skipped:
         skipped = count(len(imported.report.skipped), "operation")
-        raise OpenApiError(f"{skipped} skipped, and --strict was given: nothing is written")
+        raise OpenApiError(f"{skipped} skipped, and --strict was given: no YAML is written")
     if settings.diff:
         return _compare(settings.diff, text, imported)
     _write(settings.output, text)

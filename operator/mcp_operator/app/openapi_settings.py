@@ -126,6 +126,9 @@ class ImportSettings(Options):
     diff: Annotated[Path | None, Setting("a path", "FILE")] = None
     """Compare with FILE, an earlier import, instead of writing. The exit code is 1 if it would
     change."""
+    report: Annotated[Path | None, Setting("a path", "FILE")] = None
+    """The file for the whole report, with every tool and place that a note is about. The report on
+    standard error names three of each."""
     strict: Annotated[bool, Setting("true or false")] = False
     """Whether to fail, and write nothing, if an operation has to be skipped."""
 

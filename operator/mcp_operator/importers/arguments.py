@@ -11,6 +11,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.places import NOT_FOR_ARGUMENTS
 from mcp_operator.importers import openapi3, swagger
 from mcp_operator.importers.bodies import BodyPlan, Field
+from mcp_operator.importers.dialect import CUT, MAX_TEXT
 from mcp_operator.importers.documents import Dialect, Documents, Located
 from mcp_operator.importers.linking import Linker
 from mcp_operator.importers.names import is_target
@@ -34,11 +35,13 @@ class Argument:
     Attributes:
         location: `path`, `query`, `header`, `cookie` or `body`.
         field: Its name there, its schema, and how it is written.
+        part: The key of the part of the document that says so.
         is_whole: Whether it is the whole body.
     """
 
     location: str
     field: Field
+    part: str = ""
     is_whole: bool = False
 
 
@@ -78,7 +81,7 @@ class Arguments:
             consumed = operation.place.at("consumes")
             if not isinstance(consumed.node, list):
                 consumed = self._documents.main.at("consumes")
-            body = swagger.body(fields, _media_types(consumed))
+            body = swagger.body(operation.place, fields, _media_types(consumed))
             described = [swagger.parameter(part) for part in parts if part not in fields]
         else:
             body = openapi3.body(self._documents, operation.place.at("requestBody"))
@@ -121,25 +124,30 @@ class Arguments:
     def _argument(self, parameter: Parameter, operation: Operation) -> Argument:
         schema = self._schemas.translate(parameter.schema, parameter.name)
         text = cleaned(parameter.description)
+        if len(text) > MAX_TEXT:
+            self._schemas.lose(parameter.schema, CUT)
         return Argument(
             parameter.location,
             Field(
                 parameter.name,
-                schema | ({"description": shortened(text, 1000)} if text else {}),
+                schema | ({"description": shortened(text, MAX_TEXT)} if text else {}),
                 required=parameter.required or parameter.location == "path",
                 style=parameter.style,
                 explode=parameter.explode,
                 reserved=parameter.reserved or holds_slashes(parameter, operation.template),
             ),
+            parameter.schema.key,
         )
 
 
 def body_arguments(plan: BodyPlan | None) -> Iterator[Argument]:
     """Yield the arguments that make a body."""
-    if plan and plan.whole:
-        yield Argument("body", plan.whole, is_whole=True)
-    for one in plan.fields if plan else ():
-        yield Argument("body", one)
+    if plan is None:
+        return
+    if plan.whole:
+        yield Argument("body", plan.whole, plan.part, is_whole=True)
+    for one in plan.fields:
+        yield Argument("body", one, plan.part)
 
 
 def in_order(

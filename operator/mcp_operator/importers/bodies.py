@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mcp_operator.api.catalog import JsonObject
@@ -78,12 +78,14 @@ class BodyPlan:
         fields: The arguments that are its fields.
         whole: The argument that is all of it, instead of fields.
         others: What other fields it may have: a schema, or whether; None where nothing is said.
+        part: The key of the schema object that says so.
     """
 
     content_type: str
     fields: tuple[Field, ...] = ()
     whole: Field | None = None
     others: Any = None
+    part: str = ""
 
 
 class Bodies:
@@ -104,6 +106,10 @@ class Bodies:
             OpenApiError: No form of it can be made of arguments.
         """
         media = min(body.media, key=self._rank)
+        planned = self._planned(media, body, as_whole=as_whole)
+        return replace(planned, part=media.schema.key)
+
+    def _planned(self, media: Media, body: Body, *, as_whole: bool) -> BodyPlan:
         schema = self._schemas.translate(media.schema)
         if media.type == "*/*" or is_json(media.type):
             type_ = JSON if media.type == "*/*" else media.type

@@ -14,10 +14,14 @@ from typing import Any, Final
 from mcp_operator.api import patterns
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.patterns import PatternError
-from mcp_operator.importers.texts import cleaned, shortened
+from mcp_operator.importers.repairs import as_told, repaired
+from mcp_operator.importers.texts import cleaned, in_one_line, shortened
 
 MAX_TEXT: Final = 1000
 """Characters of the description of one argument or field."""
+
+CUT: Final = f"the description has more than {MAX_TEXT} characters, so it is cut after a sentence"
+"""What a report says of such a description."""
 
 MAX_TITLE: Final = 100
 MAX_EXAMPLE: Final = 120
@@ -47,30 +51,47 @@ _MISSPELT: Final = {
 }
 """Types that are none of JSON Schema's, and what is meant by them. `file` is Swagger's own."""
 
+_ASKING_NOTHING: Final[tuple[Any, ...]] = (None, False, "", [], {})
+"""Values with which a keyword asks for nothing, whether JSON Schema allows them or not."""
+
+_LEFT_OUT: Final = "JSON Schema does not allow {0} to be {1}, so it is left out"
+_UNUSABLE: Final = {
+    "pattern": "the gateway cannot use the regular expression {1}, so the {0} is left out"
+}
+"""What a report says of keywords whose value cannot be used."""
+
 ANNOTATIONS: Final = frozenset({"default", "deprecated", "description", "examples", "title"})
 """Keywords that say something and refuse nothing."""
 
 
-def keywords(node: Mapping[str, Any], name: str = "") -> JsonObject:
+def keywords(node: Mapping[str, Any], name: str, lost: list[str]) -> JsonObject:
     """Translate what a schema object says itself.
 
     Args:
         node: The schema object.
         name: The property that it describes; a title that only repeats it is left out.
+        lost: Takes in what is not translated as it is written, and why.
     """
-    schema = {
-        keyword: node[keyword]
-        for keyword, allowed in _KEPT.items()
-        if keyword in node and allowed(node[keyword])
-    }
+    schema: JsonObject = {}
     types = _types(node.get("type"))
+    for keyword, allowed in _KEPT.items():
+        if keyword not in node:
+            continue
+        value, wrong = repaired(keyword, node[keyword], types)
+        if allowed(value):
+            schema[keyword] = value
+        elif value not in _ASKING_NOTHING:
+            wrong = _UNUSABLE.get(keyword, _LEFT_OUT).format(keyword, as_told(value))
+        lost += [wrong] if wrong else []
     if types:
         schema["type"] = types[0] if len(types) == 1 else types
+    elif node.get("type") not in ("any", *_ASKING_NOTHING):
+        lost.append(_LEFT_OUT.format("type", as_told(node["type"])))
     if node.get("type") == "file":
         schema["format"] = "binary"
-    schema |= _bounds(node)
-    schema |= _texts(node, name)
-    _drop_what_does_not_fit(schema)
+    schema |= _bounds(node, lost)
+    schema |= _texts(node, name, lost)
+    _drop_what_does_not_fit(schema, lost)
     return schema
 
 
@@ -101,12 +122,20 @@ def nullable(schema: JsonObject, node: Mapping[str, Any]) -> JsonObject:
     return {"anyOf": [rest, {"type": "null"}], **said}
 
 
-def pattern_problem(node: Mapping[str, Any]) -> str:
-    """Return why the pattern of a schema object cannot be used; nothing where it can."""
-    pattern = node.get("pattern")
-    if not isinstance(pattern, str) or _is_pattern(pattern):
-        return ""
-    return f"the pattern {shortened(pattern, 80)!r} is none that JSON Schema's engine can use"
+def is_pattern(value: Any) -> bool:
+    """Tell whether a value is a regular expression that the gateway can use."""
+    if not isinstance(value, str):
+        return False
+    try:
+        patterns.cost(value)
+    except PatternError:
+        return False
+    return True
+
+
+def unusable_pattern(pattern: Any) -> str:
+    """Return what a report says of a regular expression that the gateway cannot use."""
+    return _UNUSABLE["pattern"].format("pattern", as_told(pattern))
 
 
 def _types(written: Any) -> list[str]:
@@ -117,7 +146,7 @@ def _types(written: Any) -> list[str]:
     return list(dict.fromkeys(meant))
 
 
-def _bounds(node: Mapping[str, Any]) -> JsonObject:
+def _bounds(node: Mapping[str, Any], lost: list[str]) -> JsonObject:
     """Translate limits of numbers. Until OpenAPI 3.1, exclusiveMinimum is said of minimum."""
     bounds: JsonObject = {}
     for keyword, exclusive in (
@@ -125,6 +154,10 @@ def _bounds(node: Mapping[str, Any]) -> JsonObject:
         ("maximum", "exclusiveMaximum"),
     ):
         limit, strict = node.get(keyword), node.get(exclusive)
+        for name, value in ((keyword, limit), (exclusive, strict)):
+            is_flag = isinstance(value, bool) and name == exclusive
+            if not (value is None or _is_number(value) or is_flag):
+                lost.append(_LEFT_OUT.format(name, as_told(value)))
         if strict is True and _is_number(limit):
             bounds[exclusive] = limit
             continue
@@ -135,11 +168,13 @@ def _bounds(node: Mapping[str, Any]) -> JsonObject:
     return bounds
 
 
-def _texts(node: Mapping[str, Any], name: str) -> JsonObject:
+def _texts(node: Mapping[str, Any], name: str, lost: list[str]) -> JsonObject:
     """Translate what is for the reader: description, title and one short example."""
     texts: JsonObject = {}
-    description = shortened(cleaned(node.get("description")), MAX_TEXT)
-    title = shortened(" ".join(cleaned(node.get("title")).split()), MAX_TITLE)
+    whole = cleaned(node.get("description"))
+    description = shortened(whole, MAX_TEXT)
+    lost += [CUT] if len(whole) > MAX_TEXT else []
+    title = shortened(in_one_line(node.get("title")), MAX_TITLE)
     if description:
         texts["description"] = description
     elif title and _plain(title) != _plain(name):
@@ -152,10 +187,14 @@ def _texts(node: Mapping[str, Any], name: str) -> JsonObject:
     return texts
 
 
-def _drop_what_does_not_fit(schema: JsonObject) -> None:
+def _drop_what_does_not_fit(schema: JsonObject, lost: list[str]) -> None:
     """Drop a default or an example of another type: models follow them, and are refused."""
     if "default" in schema and not _fits(schema["default"], schema):
-        del schema["default"]
+        default = schema.pop("default")
+        if default is not None:
+            lost.append(
+                f"the default {as_told(default)} does not fit its schema, so it is left out"
+            )
     if "examples" in schema and not _fits(schema["examples"][0], schema):
         del schema["examples"]
 
@@ -204,16 +243,6 @@ def _is_true(value: Any) -> bool:
     return value is True
 
 
-def _is_pattern(value: Any) -> bool:
-    if not isinstance(value, str):
-        return False
-    try:
-        patterns.cost(value)
-    except PatternError:
-        return False
-    return True
-
-
 def _is_names(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(one, str) for one in value) and bool(value)
 
@@ -248,7 +277,7 @@ _KEPT: Final[Mapping[str, Callable[[Any], bool]]] = {
     "minLength": _is_count,
     "minProperties": _is_count,
     "multipleOf": _is_positive,
-    "pattern": _is_pattern,
+    "pattern": is_pattern,
     "required": _is_names,
     "uniqueItems": _is_true,
 }

@@ -122,6 +122,11 @@ class Documents:
             raise OpenApiError(f"refers to {reference!r}, which does not exist")
         return found
 
+    def shown(self, part: Located) -> str:
+        """Return where a part stands: its pointer, after the name of any document but the main."""
+        name = "" if part.base == self.main.base else unquote(part.base.rpartition("/")[2])
+        return f"{name}#{part.pointer}"
+
     def resolved(self, part: Located) -> Located:
         """Follow a part that is a reference to what it stands for.
 

@@ -12,7 +12,7 @@ from mcp_operator.importers.names import tool_names
 from mcp_operator.importers.objects import base_name, server_object, tool_objects
 from mcp_operator.importers.operations import Operation, operations
 from mcp_operator.importers.options import ImportOptions
-from mcp_operator.importers.report import Report
+from mcp_operator.importers.report import Note, Report
 from mcp_operator.importers.security import Scheme
 from mcp_operator.importers.selection import selected
 from mcp_operator.importers.tools import Tool, ToolMaker
@@ -71,14 +71,14 @@ def _tools(
     chosen: Iterable[Operation],
     names: dict[str, str],
     options: ImportOptions,
-) -> tuple[list[tuple[str, Tool]], list[tuple[str, str]], list[tuple[str, tuple[str, ...]]]]:
+) -> tuple[list[tuple[str, Tool]], list[tuple[str, str]], list[Note]]:
     """Return the tools by name, the operations that were skipped and why, and the notes."""
     maker = ToolMaker(
         documents, max_bytes=options.max_schema_bytes, output_schemas=options.output_schemas
     )
     tools: list[tuple[str, Tool]] = []
     skipped: list[tuple[str, str]] = []
-    notes: dict[str, list[str]] = {}
+    notes: dict[tuple[str, str], list[str]] = {}
     for operation in chosen:
         name = names[operation.label]
         try:
@@ -90,9 +90,11 @@ def _tools(
             skipped.append((operation.label, "its schemas are nested too deep"))
             continue
         tools.append((name, tool))
-        for note in tool.notes:
-            notes.setdefault(note, []).append(name)
-    return tools, skipped, [(note, tuple(about)) for note, about in notes.items()]
+        for text in tool.notes:
+            notes.setdefault((text, ""), []).append(name)
+        for loss in tool.losses:
+            notes.setdefault((loss.text, loss.place), []).append(name)
+    return tools, skipped, [Note(*note, tuple(names)) for note, names in notes.items()]
 
 
 def _secrets(tools: Iterable[tuple[str, Tool]], base: str) -> tuple[tuple[str, Scheme], ...]:

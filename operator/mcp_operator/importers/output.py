@@ -11,7 +11,7 @@ import yaml
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.importers.openapi import Imported
 from mcp_operator.importers.report import count
-from mcp_operator.importers.texts import first_sentence
+from mcp_operator.importers.texts import cleaned, first_sentence, in_one_line
 
 WIDTH: Final = 100
 FLOW_WIDTH: Final = 60
@@ -78,11 +78,11 @@ def _document(obj: JsonObject) -> str:
 
 
 def _head(imported: Imported, source: str, digest: str, *, guessed: bool) -> Iterator[str]:
-    title = " ".join(imported.title.split()) or "an HTTP API"
+    title = in_one_line(imported.title) or "an HTTP API"
     yield f"{count(imported.report.tools, 'tool')} of {title}"
     yield "Made by `mcp-operator import openapi`. A new import replaces what is changed here."
     yield ""
-    yield f"source: {source}"
+    yield f"source: {in_one_line(source)}"
     yield f"sha256: {digest}"
     if guessed:
         yield ""
@@ -92,7 +92,8 @@ def _head(imported: Imported, source: str, digest: str, *, guessed: bool) -> Ite
         yield "The tools authenticate with what these Secrets hold. Fill them first:"
     for name, scheme in imported.secrets:
         yield ""
-        yield f"  {scheme.name}: {first_sentence(scheme.description, 80) or scheme.type}"
+        told = first_sentence(cleaned(scheme.description), 80) or scheme.type
+        yield f"  {in_one_line(scheme.name)}: {told}"
         yield f"  {_command(name, scheme.secret_keys)}"
 
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from mcp_operator.importers.texts import in_one_line
+
 _SHOWN: Final = 3
-"""Tools that a note names; the others it counts."""
+"""Tools that a note names, and places; the others it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a reviewer should know of some tools.
+
+    Attributes:
+        text: What.
+        place: Where in the document; empty where that is the operation itself.
+        tools: The names of the tools.
+    """
+
+    text: str
+    place: str
+    tools: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +37,7 @@ class Report:
         tools: How many tools were made.
         objects: How many objects hold them.
         skipped: The operations without a tool, and why.
-        notes: What a reviewer should know, and the tools that it is about.
+        notes: What a reviewer should know.
     """
 
     operations: int
@@ -28,12 +45,27 @@ class Report:
     tools: int
     objects: int
     skipped: tuple[tuple[str, str], ...]
-    notes: tuple[tuple[str, tuple[str, ...]], ...]
+    notes: tuple[Note, ...]
 
-    def lines(self) -> Iterator[str]:
-        """Yield the report, line by line."""
+    def lines(self, *, whole: bool = False) -> Iterator[str]:
+        """Yield the report, line by line.
+
+        Args:
+            whole: Whether every place and tool is named that a note is about.
+        """
+        for line in self._lines(None if whole else _SHOWN):
+            yield in_one_line(line)  # names and values are the document's
+
+    def _lines(self, shown: int | None) -> Iterator[str]:
         yield from (f"skipped: {label}: {reason}" for label, reason in self.skipped)
-        yield from (f"note: {text} ({_named(names)})" for text, names in self.notes)
+        places: dict[str, list[Note]] = {}
+        for note in self.notes:
+            places.setdefault(note.text, []).append(note)
+        for text, notes in places.items():
+            yield from (f"note: {text} ({_about(note, shown)})" for note in notes[:shown])
+            more = len(notes[_SHOWN:]) if shown else 0
+            if more:
+                yield f"note: {text} ({count(more, 'more place')}: --report FILE names them)"
         left = self.operations - self.chosen
         made = f"{count(self.tools, 'tool')} in {count(self.objects, 'object')}"
         yield ", ".join(
@@ -53,7 +85,8 @@ def count(number: int, what: str) -> str:
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
-def _named(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN])
-    more = len(names) - _SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
+def _about(note: Note, shown: int | None) -> str:
+    names = ", ".join(note.tools[:shown])
+    more = len(note.tools) - len(note.tools[:shown])
+    named = f"{names} and {more} more" if more else names
+    return f"{named}: {note.place}" if note.place else named

@@ -6,14 +6,21 @@ is written in place and what becomes a definition.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.subschemas import ALONE, IN_LISTS, NAMED
-from mcp_operator.importers.dialect import ANNOTATIONS, keywords, nullable, pattern_problem
+from mcp_operator.importers.dialect import (
+    ANNOTATIONS,
+    is_pattern,
+    keywords,
+    nullable,
+    unusable_pattern,
+)
 from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
+from mcp_operator.importers.losses import Loss, Losses, untranslated
 from mcp_operator.importers.subtypes import Subtypes, with_value
 
 HIDDEN: Final = "x-hidden"
@@ -35,16 +42,18 @@ class Schemas:
 
     Attributes:
         definitions: What references lead to, by key.
-        notes: What could not be translated as it is written, and how often.
+        losses: What is not translated as it is written.
     """
 
     def __init__(self, documents: Documents, direction: Direction) -> None:
         self.definitions: dict[str, JsonObject] = {}
-        self.notes: Counter[str] = Counter()
+        self.losses = Losses()
         self._documents = documents
         self._subtypes = Subtypes(documents)
         self._left_out = _LEFT_OUT[direction]
         self._pending: deque[Located] = deque()
+        self._part = ""
+        """The key of the part that is being translated, which losses are noted with."""
 
     def translate(self, part: Located, name: str = "") -> JsonObject:
         """Translate a schema object, and what it refers to.
@@ -53,10 +62,13 @@ class Schemas:
             part: The schema object.
             name: The argument that it describes.
         """
+        self._part = part.key
         schema = self._schema(part, {}, name)
         while self._pending:
             target = self._pending.popleft()
+            self._part = target.key
             self.definitions[target.key] = self._schema(target, {})
+        self._part = part.key
         return schema
 
     def _schema(
@@ -68,22 +80,31 @@ class Schemas:
         node = part.mapping
         anchors = _with_anchors(part, anchors)
         target = self._target(part, anchors, extended=extended)
-        schema = keywords(node, name) | self._subschemas(part, anchors)
-        problem = pattern_problem(node)
-        if problem:
-            self.notes[problem] += 1
+        lost = list(untranslated(node))
+        schema = keywords(node, name, lost) | self._subschemas(part, anchors, lost)
         if target is not None:
-            schema = self._beside(target, schema)
+            schema = self._beside(target, schema, lost)
+        self.lose(part, *lost)
         return nullable(schema, node)
+
+    def lose(self, part: Located, *texts: str) -> None:
+        """Note losses in a part of what was translated last."""
+        for text in texts:
+            self.losses.add(self._part, Loss(text, self._documents.shown(part)))
 
     def _target(self, part: Located, anchors: _Anchors, *, extended: bool) -> str | None:
         """Return the key of what a schema refers to, which is translated in its turn."""
-        target = self._followed(part, anchors)
+        try:
+            target = self._followed(part, anchors)
+        except OpenApiError as error:
+            self.lose(part, f"{error}: any value is taken")
+            return None
         if target is None:
             return None
         return (None if extended else self._any_subtype(target)) or self._defined(target)
 
     def _defined(self, target: Located) -> str:
+        self.losses.refer(self._part, target.key)
         if target.key not in self.definitions:
             self.definitions[target.key] = {}
             self._pending.append(target)
@@ -97,15 +118,9 @@ class Schemas:
         if isinstance(dynamic, str) and dynamic.lstrip("#") in anchors:
             return anchors[dynamic.lstrip("#")]
         reference = node.get("$ref", dynamic)
-        if not isinstance(reference, str):
-            return None
-        try:
-            return self._documents.follow(reference, part.base)
-        except OpenApiError as error:
-            self.notes[str(error)] += 1
-            return None
+        return self._documents.follow(reference, part.base) if isinstance(reference, str) else None
 
-    def _beside(self, target: str, schema: JsonObject) -> JsonObject:
+    def _beside(self, target: str, schema: JsonObject, lost: list[str]) -> JsonObject:
         """Put a reference into a schema.
 
         Until OpenAPI 3.1, what stands beside a reference has no meaning; what people write there
@@ -114,10 +129,14 @@ class Schemas:
         said = {keyword: value for keyword, value in schema.items() if keyword in ANNOTATIONS}
         rest = {keyword: value for keyword, value in schema.items() if keyword not in ANNOTATIONS}
         if not rest or self._documents.dialect is not Dialect.OPENAPI_3_1:
+            meaningless = [keyword for keyword in rest if keyword not in ("type", HIDDEN)]
+            if meaningless:
+                names = ", ".join(meaningless)
+                lost.append(f"{names} beside a $ref has no meaning before OpenAPI 3.1")
             return {"$ref": target, **said}
         return {"allOf": [{"$ref": target}, rest], **said}
 
-    def _subschemas(self, part: Located, anchors: _Anchors) -> JsonObject:
+    def _subschemas(self, part: Located, anchors: _Anchors, lost: list[str]) -> JsonObject:
         schema: JsonObject = {}
         for keyword, value in part.mapping.items():
             if keyword in ALONE and isinstance(value, bool):
@@ -131,8 +150,13 @@ class Schemas:
                     self._schema(place, anchors, extended=extends) for _, place in places
                 ]
             elif keyword in _NAMED and isinstance(value, dict):
-                places = part.entries(keyword)
-                schema[keyword] = {name: self._schema(place, anchors) for name, place in places}
+                named = dict(part.entries(keyword))
+                if keyword == "patternProperties":
+                    lost += [unusable_pattern(name) for name in named if not is_pattern(name)]
+                    named = {name: place for name, place in named.items() if is_pattern(name)}
+                schema[keyword] = {
+                    name: self._schema(place, anchors) for name, place in named.items()
+                }
         if schema.get("additionalProperties") == {}:
             schema["additionalProperties"] = True
         self._tell_apart(part, schema)
@@ -175,7 +199,10 @@ class Schemas:
             if isinstance(all_of, list) and len(all_of) == 1:
                 (_, part), *_ = part.entries("allOf")
                 continue
-            target = self._followed(part, {})
+            try:
+                target = self._followed(part, {})
+            except OpenApiError:
+                return False
             if target is None:
                 return False
             part = target
@@ -197,12 +224,15 @@ class Schemas:
             if not extending or {"oneOf", "anyOf"} & base.mapping.keys():
                 return None
             self.definitions[key] = {}  # it may contain itself
+            around, self._part = self._part, key
             alternatives = [
                 with_value({"$ref": self._defined(schema)}, property_, values)
                 for schema, property_, values in extending
             ]
             alternatives.append({"$ref": self._defined(base)})
             self.definitions[key] = {"anyOf": alternatives}
+            self._part = around
+        self.losses.refer(self._part, key)
         return key
 
 

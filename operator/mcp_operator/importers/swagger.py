@@ -67,8 +67,14 @@ def value_schema(part: Located) -> Located:
     return Located(schema, part.base, part.pointer)
 
 
-def body(parts: Iterable[Located], consumes: Iterable[str]) -> Body | None:
-    """Return the body that the parameters in `body` and `formData` make; None without any."""
+def body(operation: Located, parts: Iterable[Located], consumes: Iterable[str]) -> Body | None:
+    """Return the body that the parameters in `body` and `formData` make; None without any.
+
+    Args:
+        operation: The Operation Object.
+        parts: These parameters.
+        consumes: The media types.
+    """
     types = tuple(dict.fromkeys(consumes))
     fields = []
     for part in parts:
@@ -80,10 +86,10 @@ def body(parts: Iterable[Located], consumes: Iterable[str]) -> Body | None:
             return Body(media, required is True, required is False, part.text("description"))
         if part.text("in") == "formData":
             fields.append(part)
-    return _form(fields, types) if fields else None
+    return _form(operation, fields, types) if fields else None
 
 
-def _form(fields: list[Located], types: tuple[str, ...]) -> Body:
+def _form(operation: Located, fields: list[Located], types: tuple[str, ...]) -> Body:
     has_file = any(field.mapping.get("type") == "file" for field in fields)
     multipart = has_file or (_MULTIPART in types and _FORM not in types)
     properties, encoding = {}, {}
@@ -96,7 +102,7 @@ def _form(fields: list[Located], types: tuple[str, ...]) -> Body:
             encoding[name] = {"style": style or "form", "explode": False}
     required = [field.text("name") for field in fields if field.mapping.get("required") is True]
     schema: JsonObject = {"type": "object", "properties": properties, "required": required}
-    located = Located(schema, fields[0].base, f"{fields[0].pointer}/form")
+    located = Located(schema, fields[0].base, f"{operation.pointer}/formData")
     media = Media(_MULTIPART if multipart else _FORM, located, encoding)
     return Body((media,), required=bool(required))
 

@@ -28,6 +28,11 @@ def cleaned(text: Any) -> str:
     return _BLANK_LINES.sub("\n\n", _TRAILING.sub("\n", visible)).strip()
 
 
+def in_one_line(text: Any) -> str:
+    """Return a text without hidden characters and line ends, for a comment or a terminal."""
+    return " ".join(cleaned(text).split())
+
+
 def shortened(text: str, limit: int) -> str:
     """Return a text of at most `limit` characters, cut after the last sentence that fits.
 

@@ -12,12 +12,13 @@ from mcp_operator.importers.arguments import Argument, Arguments, body_arguments
 from mcp_operator.importers.bodies import Bodies, BodyPlan
 from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
 from mcp_operator.importers.linking import Linker
+from mcp_operator.importers.losses import Loss
 from mcp_operator.importers.names import argument_names
 from mcp_operator.importers.operations import Body, Operation
 from mcp_operator.importers.paths import described_path, places, with_names
 from mcp_operator.importers.schemas import Schemas
 from mcp_operator.importers.security import Access
-from mcp_operator.importers.texts import cleaned, sentences, shortened
+from mcp_operator.importers.texts import cleaned, in_one_line, sentences, shortened
 from mcp_operator.importers.vocabulary import (
     BODYLESS,
     IN_QUERY,
@@ -49,6 +50,7 @@ class Tool:
         output_schema: The schema of the result; None where nothing is said.
         access: What it authenticates with.
         notes: What a reviewer should know.
+        losses: What its schemas do not say of what the document says.
     """
 
     operation: Operation
@@ -61,12 +63,13 @@ class Tool:
     output_schema: JsonObject | None
     access: Access
     notes: tuple[str, ...]
+    losses: tuple[Loss, ...]
 
     @property
     def texts(self) -> JsonObject:
         """Title, description and hints, as a tool has them."""
         node = self.operation.place.mapping
-        summary = " ".join(cleaned(node.get("summary")).split())
+        summary = in_one_line(node.get("summary"))
         deprecated = "Deprecated." if node.get("deprecated") is True else ""
         text = sentences(deprecated, summary, cleaned(node.get("description")))
         title = shortened(summary.rstrip("."), MAX_TITLE)
@@ -122,6 +125,7 @@ class ToolMaker:
             raise OpenApiError(
                 f"more than {MAX_MAPPINGS} of its arguments need an entry in request.arguments"
             )
+        output_schema = self._output_schema(operation, notes)
         return Tool(
             operation=operation,
             path=with_names(path, names),
@@ -130,10 +134,20 @@ class ToolMaker:
             whole=next((names["body", one.field.name] for one in arguments if one.is_whole), ""),
             content_type=plan.content_type if plan else "",
             input_schema=self._input_schema(arguments, names, plan, notes),
-            output_schema=self._output_schema(operation, notes),
+            output_schema=output_schema,
             access=access,
             notes=tuple(dict.fromkeys(notes)),
+            losses=self._losses(operation, arguments, has_result=output_schema is not None),
         )
+
+    def _losses(
+        self, operation: Operation, arguments: Sequence[Argument], *, has_result: bool
+    ) -> tuple[Loss, ...]:
+        losses = [*self._schemas.losses.of(one.part for one in arguments)]
+        result = _result(self._documents, operation) if has_result else None
+        if self._results and result:
+            losses += self._results.losses.of([result.key])
+        return tuple(dict.fromkeys(losses))
 
     def _plan(self, operation: Operation, body: Body | None, notes: list[str]) -> BodyPlan | None:
         if body is None:

@@ -192,3 +192,16 @@ def test_a_wrong_flag_is_refused_and_named(flag: str, value: Any) -> None:
 def test_no_environment_variable_changes_what_is_imported() -> None:
     with pytest.raises(SettingsError, match=r"^SOURCE is missing: specify a file"):
         load(ImportSettings, {}, {"MCP_OPERATOR_SOURCE": "x.json"})
+
+
+def test_the_whole_report_goes_to_a_file(tmp_path: Path) -> None:
+    parameters = [{"name": f"p{n}", "in": "query", "schema": {"type": "text?"}} for n in range(5)]
+    document = source(tmp_path, openapi(get(*parameters)))
+    report = tmp_path / "report.txt"
+
+    run_import(settings(document, report=str(report), output=str(tmp_path / "shop.yaml")))
+    lines = report.read_text(encoding="utf-8").splitlines()
+    assert [line.rpartition("/parameters/")[2] for line in lines[:5]] == [
+        f"{n}/schema)" for n in range(5)
+    ]
+    assert lines[5:] == ["1 operation: 1 tool in 1 object, 0 skipped"]

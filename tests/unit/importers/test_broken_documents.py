@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from mcp_operator.api.validation import problems
 from mcp_operator.importers.documents import OpenApiError
-from support.openapi_documents import REAL, imported, objects_in, real, text_of
+from mcp_operator.importers.output import yaml_text
+from support.openapi_documents import REAL, get, imported, objects_in, openapi, real, text_of
 
 SCALARS: list[Any] = [None, True, False, 0, -1, 3.5, "", "x", "object", "\u202e\x00 a: b # c\n"]
 REFERENCES: list[Any] = ["#/x", "#/components/schemas/Pet", {"$ref": "#/components/schemas/Pet"}]
@@ -81,3 +82,36 @@ def test_what_is_no_media_type_is_taken_for_json(type_: str) -> None:
 
     tools = {tool["name"]: tool for tool in imported(document).objects[0]["spec"]["tools"]}
     assert "contentType" not in tools["createUser"].get("request", {})
+
+
+EVIL = "Shop\x00\u2028\n---\nkind: Evil\r\x1b[2J\u202e"
+
+
+@pytest.mark.parametrize("place", ["title", "version", "scheme", "description", "source"])
+def test_no_text_of_a_document_ends_a_comment(place: str) -> None:
+    texts = {"title": "Shop", "version": "1", "scheme": "key", "description": "A key."}
+    texts |= {place: EVIL}
+    scheme = {"type": "http", "scheme": "bearer", "description": texts["description"]}
+    document = openapi(
+        get(),
+        info={"title": texts["title"], "version": texts["version"]},
+        components={"securitySchemes": {texts["scheme"]: scheme}},
+        security=[{texts["scheme"]: []}],
+    )
+    outcome = imported(document)
+
+    text = yaml_text(outcome, texts.get("source", "api.json"), "0" * 64, guessed=False)
+    head = text[: text.index("---\napi")].splitlines()
+    assert all(line.startswith("#") for line in head)
+    assert text.isprintable() or set(filter(lambda one: not one.isprintable(), text)) == {"\n"}
+    assert objects_in(text) == list(outcome.objects)
+
+
+@pytest.mark.parametrize("place", ["path", "name", "reference"])
+def test_no_text_of_a_document_ends_a_line_of_the_report(place: str) -> None:
+    texts = {"path": "/x", "name": "n", "reference": "#/x"} | {place: f"/{EVIL}"}
+    parameter = {"name": texts["name"], "in": EVIL, "schema": {"$ref": texts["reference"]}}
+    outcome = imported(openapi({texts["path"]: {"trace": {}, "get": {"parameters": [parameter]}}}))
+
+    assert all(line.isprintable() for line in outcome.report.lines())
+    assert [line.split()[0] for line in outcome.report.lines()] == ["skipped:", "note:", "2"]

@@ -71,7 +71,7 @@ def test_what_is_too_large_says_less_and_the_report_says_so(max_bytes: int, loss
 
     (made,) = outcome.objects[0]["spec"]["tools"]
     assert len(json.dumps(made["inputSchema"])) <= max_bytes
-    told = [note for note, _ in outcome.report.notes]
+    told = [note.text for note in outcome.report.notes]
     assert bool(told) == bool(loss)
     assert all(loss in note for note in told)
 

@@ -1,0 +1,93 @@
+"""What a schema of a document says and the schema of the tool does not, for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from mcp_operator.api.subschemas import ALONE, IN_LISTS, NAMED
+from mcp_operator.importers.texts import shortened
+
+_HOLDING: Final = ALONE | IN_LISTS | (NAMED - {"dependencies"})
+
+_UNDERSTOOD: Final = _HOLDING | frozenset(
+    (
+        *("$anchor", "$comment", "$defs", "$dynamicAnchor", "$dynamicRef", "$id", "$ref"),
+        *("$recursiveAnchor", "$recursiveRef", "$schema", "additionalItems", "const"),
+        *("contentEncoding", "contentMediaType", "default", "definitions", "dependentRequired"),
+        *("deprecated", "description", "discriminator", "enum", "example", "examples"),
+        *("exclusiveMaximum", "exclusiveMinimum", "externalDocs", "format", "maxContains"),
+        *("maxItems", "maxLength", "maxProperties", "maximum", "minContains", "minItems"),
+        *("minLength", "minProperties", "minimum", "multipleOf", "nullable", "pattern"),
+        *("readOnly", "required", "title", "type", "uniqueItems", "writeOnly", "xml"),
+    )
+)
+"""Keywords that are translated, or that say nothing about which values are allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Something that a schema of a document says and the tool does not.
+
+    Attributes:
+        text: What.
+        place: Where in the document: a JSON pointer in a URI fragment (RFC 6901, section 6), after
+            the name of the file if it is another one.
+    """
+
+    text: str
+    place: str
+
+
+@dataclass(slots=True)
+class Losses:
+    """The losses in the schemas of a document, by the parts that tools are made of.
+
+    A schema that has a name is translated once, for all tools that use it. So a loss is noted with
+    the part in which it is met, and each part with the others that it refers to.
+    """
+
+    _own: dict[str, dict[Loss, None]] = field(default_factory=dict)
+    _references: dict[str, dict[str, None]] = field(default_factory=dict)
+
+    def add(self, part: str, loss: Loss) -> None:
+        """Note a loss in the part that has a key."""
+        self._own.setdefault(part, {})[loss] = None
+
+    def refer(self, part: str, target: str) -> None:
+        """Note that a part uses another one."""
+        self._references.setdefault(part, {})[target] = None
+
+    def of(self, parts: Iterable[str]) -> Iterator[Loss]:
+        """Yield each loss in the parts with the given keys, and in all that they refer to."""
+        pending, seen = list(parts)[::-1], set[str]()
+        while pending:
+            part = pending.pop()
+            if part not in seen:
+                seen.add(part)
+                yield from self._own.get(part, ())
+                pending += self._references.get(part, ())
+
+
+def untranslated(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which keywords of a schema object are not translated, whatever their value is.
+
+    A keyword that begins with `x-` is an extension of OpenAPI, and asks for nothing here.
+    """
+    for keyword, value in node.items():
+        if keyword in ALONE:
+            fits = isinstance(value, bool | dict) or (keyword == "items" and _is_list(value))
+        elif keyword in _HOLDING:
+            fits = isinstance(value, list if keyword in IN_LISTS else dict)
+        elif keyword == "collectionFormat":
+            fits = node.get("type") != "array"  # it is about lists, and told of their items as well
+        else:
+            fits = keyword in _UNDERSTOOD or keyword.startswith("x-")
+        if not fits and value is not None:
+            why = "has no such value" if keyword in _HOLDING else "is not supported here"
+            yield f"the keyword {shortened(keyword, 40)} {why}, so it is left out"
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
