@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
+from mcp_operator.api.uritemplates import Variables
 from mcp_operator.gateway.contract import Call, ToolResult
 
 
@@ -58,7 +58,7 @@ class FakeExecutor:
         return result
 
     async def read_resource(
-        self, entry: ResourceEntry, uri: str, variables: Mapping[str, str], call: Call
+        self, entry: ResourceEntry, uri: str, variables: Variables, call: Call
     ) -> tuple[JsonObject, ...]:
         result = self.results.get(uri)
         if isinstance(result, Exception):

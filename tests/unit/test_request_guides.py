@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +14,20 @@ import pytest
 import yaml
 
 from mcp_operator.api.validation import problems
+from mcp_operator.builders.compile_resource import compile_resource
 from mcp_operator.builders.compile_tool import compile_tool
 from mcp_operator.core.meta import Key
-from mcp_operator.gateway.contract import Call
+from mcp_operator.gateway.contract import Call, ResourceUnavailable
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls
 from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.reading import StreamLimits
-from support.compiled import SERVICE, facts, tool
+from support.compiled import SERVICE, facts, resource, tool
 from support.entries import catalog
 from support.fake_upstream import FakeSecrets
+from support.manifests import resource as declared_resource
 from support.manifests import tools as declared
 
 HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
@@ -68,7 +71,9 @@ class Recorder:
         return Answer(200, "application/json", token)
 
 
-def requested(entry: dict[str, Any], arguments: dict[str, Any]) -> Request:
+def requested(
+    entry: dict[str, Any], arguments: dict[str, Any], call: Call | None = None
+) -> Request:
     """Make the call of one entry of an MCPTool as a gateway does."""
     assert problems(declared(entry)) == []
     compiled = compile_tool(tool(tools=[entry]), FACTS)
@@ -80,7 +85,24 @@ def requested(entry: dict[str, Any], arguments: dict[str, Any]) -> Request:
     current = Current()
     current.swap(table)
     executor = HttpExecutor(current, recorder, FakeSecrets(SECRETS))
-    asyncio.run(executor.call_tool(called, sent, Call()))
+    asyncio.run(executor.call_tool(called, sent, call or Call()))
+    assert recorder.request is not None
+    return recorder.request
+
+
+def requested_by_uri(operation: dict[str, Any], uri: str) -> Request:
+    """Read a URI of one operation of an MCPResource as a gateway does."""
+    assert problems(declared_resource(operations=[operation])) == []
+    compiled = compile_resource(resource(operations=[operation]), FACTS)
+    assert compiled.findings == ()
+    table, recorder = Table(catalog(*compiled.entries), "d"), Recorder()
+    current = Current()
+    current.swap(table)
+    found = table.match(uri)
+    assert found is not None
+    executor = HttpExecutor(current, recorder, FakeSecrets(SECRETS))
+    with suppress(ResourceUnavailable):  # the recorder gives no answer that could be read
+        asyncio.run(executor.read_resource(found[0], uri, found[1], Call()))
     assert recorder.request is not None
     return recorder.request
 
@@ -99,7 +121,7 @@ REST = [(entry, text) for entry, text in examples("expose-a-rest-api.md") if "na
 def test_an_example_makes_the_request_that_is_shown(entry: Any, text: str) -> None:
     arguments, _, expected = text.partition("\n")
     if not text:
-        arguments = '{"title": "a", "file": "aGVsbG8="}'
+        arguments = '{"title": "a", "file": "aGVsbG8=", "fileName": "note.txt"}'
     request = requested(entry, json.loads(arguments))
     if text:
         assert sorted(shown(request).splitlines()) == sorted(expected.rstrip("\n").splitlines())
@@ -107,6 +129,16 @@ def test_an_example_makes_the_request_that_is_shown(entry: Any, text: str) -> No
         assert b'filename="note.txt"\r\nContent-Type: text/plain\r\n\r\nhello' in (
             request.body or b""
         )
+
+
+RESOURCES = [one for one in examples("expose-a-rest-api.md") if "uriTemplate" in one[0]]
+
+
+@pytest.mark.parametrize(("operation", "text"), RESOURCES)
+def test_reading_a_uri_makes_the_request_that_is_shown(operation: Any, text: str) -> None:
+    uri, _, expected = text.partition("\n")
+    request = requested_by_uri(operation, uri)
+    assert sorted(shown(request).splitlines()) == sorted(expected.rstrip("\n").splitlines())
 
 
 AUTHENTICATION = examples("authenticate-to-a-backend.md")
@@ -117,10 +149,12 @@ def test_credentials_are_sent_as_shown(written: Any, text: str) -> None:
     entry: dict[str, Any] = {"name": "a", "path": "/", "method": "GET"}
     if "type" in written:
         entry["request"] = {"credentials": written}
+    elif "forwardHeaders" in written:
+        entry["request"] = written
     else:
         entry["service"] = {"name": "orders", "port": 80, **written}
-    request = requested(entry, {})
-    headers = [f"{name}: {value}" for name, value in request.headers]
+    request = requested(entry, {}, Call(headers={"authorization": "Bearer of-the-client"}))
+    headers = [f"{name.title()}: {value}" for name, value in request.headers]
     assert not text or text.strip() in [*headers, "?" + request.target.partition("?")[2]]
 
 

@@ -136,7 +136,8 @@ class Argument(Strict):
 
     `style` and `explode` are OpenAPI's, and `json`; left out, they are those of the location.
     `base64` says that the bytes are sent that the text stands for. `content_type` and `file_name`
-    are those of a part of a multipart body.
+    are those of a part of a multipart body; `file_name_from` names the argument that holds a file
+    name for it.
     """
 
     name: str
@@ -148,6 +149,7 @@ class Argument(Strict):
     base64: bool = False
     content_type: str = ""
     file_name: str = ""
+    file_name_from: str = ""
     required: bool = False
     default: Any = None
     enum: tuple[str, ...] = ()
@@ -198,9 +200,9 @@ class ResponseMapping(CatalogModel):
     picks a part of a JSON body, `jmes_path` makes something else of what was picked. `structured`
     `Auto` adds `structuredContent` when the body is a JSON object or the tool has an output schema.
     A status matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
-    `headers` of the answer are shown beside its content. `follow_redirects` follows those that stay
-    on the Service. A stream is read to its `stream_max_events`th event and for
-    `stream_max_seconds` at most.
+    `mime_type` takes the place of the answer's own where it is no error. `headers` of the answer
+    are shown beside its content. `follow_redirects` follows those that stay on the Service. A
+    stream is read to its `stream_max_events`th event and for `stream_max_seconds` at most.
     """
 
     error_when: str = ""
@@ -208,10 +210,16 @@ class ResponseMapping(CatalogModel):
     jmes_path: str = ""
     structured: Literal["Auto", "Always", "Never"] = "Auto"
     error_status: str = "4xx,5xx"
+    mime_type: str = ""
     headers: tuple[str, ...] = SHOWN_HEADERS
     follow_redirects: Literal["SameService", "Never"] = "SameService"
     stream_max_events: int | None = None
     stream_max_seconds: float | None = None
+
+    @property
+    def selects(self) -> bool:
+        """Whether a part of a JSON body is returned, or something made of it."""
+        return bool(self.json_path or self.jmes_path)
 
 
 class ToolEntry(CatalogModel):
@@ -268,7 +276,7 @@ class ResourceEntry(CatalogModel):
 
     Exactly one of `uri` and `uri_template` is set. The content is exactly one of `text`, `blob`
     (base64), `secret` (read by the gateway), or `backend` (an HTTP GET; a template's variables are
-    the backend's arguments by name).
+    the backend's arguments by name), whose answer becomes content by `response`.
     """
 
     name: str
@@ -282,6 +290,7 @@ class ResourceEntry(CatalogModel):
     blob: str | None = None
     secret: SecretKey | None = None
     backend: Backend | None = None
+    response: ResponseMapping = ResponseMapping()
     source: SourceRef
 
 

@@ -41,6 +41,10 @@ NOT_FOR_ARGUMENTS: Final = FRAMING | {
 }
 """Headers that no tool argument may set; cookies have a place of their own."""
 
+CLIENT_CREDENTIALS: Final = frozenset({"authorization", "cookie", "cookie2"})
+"""Headers that a client proves itself with, which are forwarded only where that is allowed by
+name; `Proxy-Authorization` never is."""
+
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
 MULTIPART_TYPE: Final = "multipart/form-data"

@@ -1,4 +1,4 @@
-"""URI templates of resources: RFC 6570's `{a}` and `{+a}` in the path, `{?a,b}` for the query.
+"""URI templates of resources: RFC 6570's `{a}` and `{+a}` in the path, `{?a,b*}` for the query.
 
 Matching is the reverse of expansion and takes what clients send, so it is strict: a value crosses
 a path segment only as `{+a}`, and never climbs, also not in an encoded form.
@@ -15,8 +15,11 @@ from mcp_operator.core.errors import OperatorError
 MAX_URI_LENGTH = 8192
 """Characters of a URI that is looked at; longer ones match nothing."""
 
+Variables = dict[str, str | list[str]]
+"""The values of a template's variables: a list for `{?name*}`."""
+
 _PLACE = re.compile(r"\{(\+?[A-Za-z0-9_]+)\}")
-_QUERY = re.compile(r"\{\?([A-Za-z0-9_,]+)\}$")
+_QUERY = re.compile(r"\{\?([A-Za-z0-9_]+\*?(?:,[A-Za-z0-9_]+\*?)*)\}$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _PERCENT_ERROR = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
@@ -63,15 +66,18 @@ class UriTemplate:
 
         Raises:
             TemplateError: It uses an operator other than `{name}`, one `{+name}` and a final
-                `{?a,b}`, names a variable twice, or puts two variables side by side.
+                `{?a,b*}`, names a variable twice, or puts two variables side by side.
         """
         self.template = template
         query = _QUERY.search(template)
         path = template[: query.start()] if query else template
-        self.query_names = frozenset(filter(None, query[1].split(","))) if query else frozenset()
+        listed = query[1].split(",") if query else []
+        self.query_names = frozenset(name.removesuffix("*") for name in listed)
+        self.several = frozenset(name.removesuffix("*") for name in listed if name.endswith("*"))
+        """Variables that may have several values."""
         self._segments = tuple(_segment(part, template) for part in path.split("/"))
         names = [name for segment in self._segments for name in segment.names]
-        names += query[1].split(",") if query else []
+        names += [name.removesuffix("*") for name in listed]
         if len(names) != len(set(names)):
             raise TemplateError(f"the URI template {template!r} names a variable twice")
         self.names = frozenset(names)
@@ -83,7 +89,7 @@ class UriTemplate:
             len(literal) for segment in self._segments for literal in segment.literals
         )
 
-    def match(self, uri: str) -> dict[str, str] | None:
+    def match(self, uri: str) -> Variables | None:
         """Return the decoded value of each variable, or None where the URI is not of this form."""
         if len(uri) > MAX_URI_LENGTH or "#" in uri or _PERCENT_ERROR.search(uri):
             return None
@@ -93,7 +99,7 @@ class UriTemplate:
         parts = self._parts(path)
         if parts is None:
             return None
-        values: dict[str, str] = {}
+        values: Variables = {}
         for segment, part in zip(self._segments, parts, strict=True):
             raw = segment.match(part)
             if raw is None:
@@ -115,13 +121,19 @@ class UriTemplate:
         end = self._wide + more + 1
         return [*parts[: self._wide], "/".join(parts[self._wide : end]), *parts[end:]]
 
-    def _match_query(self, query: str, values: dict[str, str]) -> dict[str, str] | None:
+    def _match_query(self, query: str, values: Variables) -> Variables | None:
         for pair in query.split("&"):
             name, equals, raw = pair.partition("=")
             decoded = _decode(raw)
-            if not equals or name not in self.query_names or name in values or decoded is None:
+            if not equals or name not in self.query_names or decoded is None:
                 return None
-            values[name] = decoded
+            known = values.get(name, [])
+            if name in self.several and isinstance(known, list):
+                values[name] = [*known, decoded]
+            elif name in values:
+                return None
+            else:
+                values[name] = decoded
         return values
 
 
@@ -159,7 +171,8 @@ def _segment(text: str, template: str) -> _Segment:
     literals, names = tuple(parts[0::2]), tuple(parts[1::2])
     if any("{" in literal or "}" in literal for literal in literals):
         raise TemplateError(
-            f"the URI template {template!r} uses more than {{name}}, {{+name}} and a final {{?a,b}}"
+            f"the URI template {template!r} uses more than {{name}}, {{+name}} and a final "
+            "{?a,b*}"
         )
     if "" in literals[1:-1]:
         raise TemplateError(f"the URI template {template!r} has two variables side by side")

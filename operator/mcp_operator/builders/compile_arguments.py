@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from mcp_operator.api.catalog import Argument, JsonObject
-from mcp_operator.api.nesting import MAX_DEPTH, place_beyond
-from mcp_operator.api.places import NOT_FOR_ARGUMENTS, has_fields, is_form, is_json, is_multipart
+from mcp_operator.api.places import has_fields, is_form, is_json
 from mcp_operator.api.properties import has_room, in_place, named_properties
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.mcptool import ToolDefinition
 from mcp_operator.api.v1alpha1.request import ArgumentMapping, ToolRequest
+from mcp_operator.builders.check_request import IN_TOOL, check_request
 from mcp_operator.builders.compile_http import path_places
 from mcp_operator.builders.compiled import InvalidError
 
@@ -44,7 +44,8 @@ def input_schema(definition: ToolDefinition) -> JsonObject:
     fillers = {place: place for place in path_places(definition.path or "")}
     fillers |= {target: name for name, target in _path_targets(mappings).items()}
     body = _request(definition).body
-    named = dict.fromkeys([*fillers.values(), *mappings])
+    files = [one.file_name_from for one in mappings.values() if one.file_name_from]
+    named = dict.fromkeys([*fillers.values(), *mappings, *files])
     types: JsonObject = {name: {"type": "string"} for name in named}
     if body is not None and body.from_ is not None:
         types.setdefault(body.from_, {})
@@ -63,7 +64,7 @@ def place_arguments(definition: ToolDefinition, schema: JsonObject) -> Placing:
     declared = named_properties(schema)
     mappings, request = _mappings(definition), _request(definition)
     _check_declared(definition, declared, mappings)
-    _check_headers(mappings)
+    named_files = {one.file_name_from for one in mappings.values()} - {None, *mappings}
     places = set(path_places(definition.path or "")) - set(_path_targets(mappings).values())
     default: Literal["query", "body"] = "body"
     if (definition.method or "POST") in BODYLESS or (request.body and request.body.from_):
@@ -78,9 +79,9 @@ def place_arguments(definition: ToolDefinition, schema: JsonObject) -> Placing:
             base64=_is_base64(schema, declared[name]),
         )
         for name in declared
+        if name not in named_files or name in places
     )
-    _check_body(request, arguments, mappings)
-    _check_query(request, arguments)
+    check_request(request, arguments, IN_TOOL)
     room = has_room(schema) and (default == "query" or has_fields(request.content_type))
     return Placing(arguments, default if room else None)
 
@@ -119,6 +120,7 @@ def _argument(mapping: ArgumentMapping, request: ToolRequest, *, base64: bool) -
         base64=raw and base64,
         content_type=mapping.content_type or "",
         file_name=mapping.file_name or "",
+        file_name_from=mapping.file_name_from or "",
     )
 
 
@@ -136,90 +138,6 @@ def _is_base64(root: JsonObject, schema: Any) -> bool:
     )
 
 
-def _check_headers(mappings: Mapping[str, ArgumentMapping]) -> None:
-    for name, mapping in mappings.items():
-        header = mapping.target or name
-        if mapping.location == "header" and header.lower() in NOT_FOR_ARGUMENTS:
-            raise InvalidError(
-                Reason.INVALID,
-                f"request.arguments maps {name!r} to the header {header}, which no argument may "
-                "set: use request.credentials or request.headers",
-            )
-
-
-def _check_query(request: ToolRequest, arguments: Sequence[Argument]) -> None:
-    taken = {one.name for one in request.query}
-    for argument in arguments:
-        if argument.location == "query" and argument.target in taken:
-            raise InvalidError(
-                Reason.INVALID,
-                f"request.query sets {argument.target}, and the argument {argument.name!r} goes "
-                "there too: map it elsewhere with request.arguments, or remove one of them",
-            )
-
-
-def _check_body(
-    request: ToolRequest,
-    arguments: Sequence[Argument],
-    mappings: Mapping[str, ArgumentMapping],
-) -> None:
-    for sentence in _body_faults(request, arguments, mappings):
-        raise InvalidError(Reason.INVALID, sentence)
-
-
-def _body_faults(
-    request: ToolRequest,
-    arguments: Sequence[Argument],
-    mappings: Mapping[str, ArgumentMapping],
-) -> Iterator[str]:
-    kind, body = request.content_type, request.body
-    fields = [argument for argument in arguments if argument.location == "body"]
-    named = ", ".join(argument.name for argument in fields)
-    if body is not None and body.from_ is not None:
-        if [argument.name for argument in fields] != [body.from_]:
-            yield (
-                f"request.body.from makes {body.from_!r} the whole body, and these go there: "
-                f"{named or 'none'}; declare it in inputSchema and map the others elsewhere"
-            )
-        if is_multipart(kind):
-            yield f"a body of type {kind} has a part for each argument: remove request.body.from"
-    elif len(fields) > 1 and not has_fields(kind):
-        yield (
-            f"a body of type {kind} is made of one argument, and these go there: {named}; map the "
-            "others elsewhere with request.arguments"
-        )
-    constants = body.constants if body is not None else {}
-    if constants and not has_fields(kind):
-        yield f"a body of type {kind} has no fields: remove request.body.constants"
-    if place_beyond(constants) is not None:
-        yield f"request.body.constants is nested deeper than {MAX_DEPTH} levels: flatten it"
-    for argument in fields:
-        if argument.target in constants:
-            yield (
-                f"request.body.constants sets {argument.target}, and the argument "
-                f"{argument.name!r} goes there too: map it elsewhere, or remove one of them"
-            )
-        written = mappings.get(argument.name)
-        if written is not None:
-            yield from _part_faults(written, kind)
-
-
-def _part_faults(mapping: ArgumentMapping, kind: str) -> Iterator[str]:
-    styled = mapping.style is not None or mapping.explode is not None or mapping.allow_reserved
-    if styled and not (is_form(kind) or is_multipart(kind)):
-        yield (
-            f"request.arguments gives {mapping.name!r} a style, explode or allowReserved, which a "
-            f"body of type {kind} has no use for: remove it"
-        )
-    if is_multipart(kind) and mapping.style is None and (mapping.explode or mapping.allow_reserved):
-        yield f"a part of a multipart body has no explode without style: give {mapping.name!r} one"
-    if (mapping.content_type or mapping.file_name) and not is_multipart(kind):
-        yield (
-            f"request.arguments gives {mapping.name!r} a contentType or fileName, which only a "
-            "part of multipart/form-data has: set request.contentType"
-        )
-
-
 def _check_declared(
     definition: ToolDefinition,
     declared: Mapping[str, object],
@@ -233,11 +151,17 @@ def _check_declared(
                 f"the path {definition.path} has {{{place}}}, which inputSchema.properties does "
                 "not declare",
             )
-    for name in mappings:
+    for name, mapping in mappings.items():
         if name not in declared:
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
                 f"request.arguments maps {name!r}, which inputSchema.properties does not declare",
+            )
+        if mapping.file_name_from and mapping.file_name_from not in declared:
+            raise InvalidError(
+                Reason.UNDECLARED_ARGUMENT,
+                f"fileNameFrom of {name!r} names {mapping.file_name_from!r}, which "
+                "inputSchema.properties does not declare",
             )
     for name, target in targets.items():
         if target not in path_places(definition.path or ""):

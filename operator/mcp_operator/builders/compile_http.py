@@ -13,13 +13,12 @@ from mcp_operator.api.places import PATH_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.backend import (
     External,
-    RequestCredentials,
     RequestHeader,
     RequestQuery,
     ServiceRef,
     ValueSource,
 )
-from mcp_operator.api.v1alpha1.request import RequestBody
+from mcp_operator.api.v1alpha1.request import RequestFields
 from mcp_operator.builders.compile_credentials import compile_credentials, credential_references
 from mcp_operator.builders.compile_endpoint import (
     Referrer,
@@ -52,15 +51,10 @@ class HttpCall:
     service: ServiceRef | None
     path: str
     method: str
+    request: RequestFields
     external: External | None = None
     arguments: tuple[Argument, ...] = ()
     rest: Literal["query", "body"] | None = None
-    query: Sequence[RequestQuery] = ()
-    headers: Sequence[RequestHeader] = ()
-    body: RequestBody | None = None
-    forward_headers: Sequence[str] = ()
-    content_type: str = "application/json"
-    credentials: RequestCredentials | None = None
     timeout: str | None = None
     max_bytes: int | None = None
 
@@ -73,7 +67,7 @@ def path_places(path: str) -> tuple[str, ...]:
 def http_references(call: HttpCall, namespace: str) -> References:
     """Return everything that an HTTP operation refers to."""
     secrets, config_maps = set[str](), set[str]()
-    fixed: list[RequestHeader | RequestQuery] = [*call.headers, *call.query]
+    fixed: list[RequestHeader | RequestQuery] = [*call.request.headers, *call.request.query]
     for source in (one.value_from for one in fixed if one.value_from):
         if source.secret_key_ref:
             secrets.add(source.secret_key_ref.name)
@@ -86,7 +80,7 @@ def http_references(call: HttpCall, namespace: str) -> References:
         config_maps=frozenset(Key(namespace, name) for name in config_maps),
         secrets=frozenset(Key(namespace, name) for name in secrets),
     )
-    return union([own, credential_references(call.credentials, namespace)])
+    return union([own, credential_references(call.request.credentials, namespace)])
 
 
 def union(references: Iterable[References]) -> References:
@@ -106,24 +100,25 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
         InvalidError: The path is not filled by the arguments.
         UnresolvedError: Something it refers to is missing or does not consent.
     """
-    endpoint = _endpoint(call, referrer)
+    endpoint, request = _endpoint(call, referrer), call.request
     _check_path(endpoint.path, call.arguments)
+    body, credentials = request.body, request.credentials
     return endpoint.model_copy(
         update={
             "method": call.method,
             "arguments": call.arguments,
             "rest": call.rest,
             "query": tuple(
-                _fixed(one, f"query parameter {one.name}", referrer) for one in call.query
+                _fixed(one, f"query parameter {one.name}", referrer) for one in request.query
             ),
-            "headers": tuple(_fixed(one, f"header {one.name}", referrer) for one in call.headers),
-            "body_from": (call.body.from_ or "") if call.body else "",
-            "constants": call.body.constants if call.body else {},
-            "forward_headers": tuple(name.lower() for name in call.forward_headers),
-            "content_type": call.content_type,
-            "credentials": compile_credentials(call.credentials, referrer)
-            if call.credentials
-            else None,
+            "headers": tuple(
+                _fixed(one, f"header {one.name}", referrer) for one in request.headers
+            ),
+            "body_from": (body.from_ or "") if body else "",
+            "constants": body.constants if body else {},
+            "forward_headers": tuple(name.lower() for name in request.forward_headers),
+            "content_type": request.content_type,
+            "credentials": compile_credentials(credentials, referrer) if credentials else None,
             "timeout_seconds": parse_duration(call.timeout) if call.timeout else None,
             "max_response_bytes": call.max_bytes,
         }

@@ -11,6 +11,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.uritemplates import TemplateError, UriTemplate
 from mcp_operator.api.v1alpha1 import MCPResource
 from mcp_operator.api.v1alpha1.mcpresource import ContentSource, ResourceOperation
+from mcp_operator.builders.check_request import IN_RESOURCE, check_request
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,
@@ -19,6 +20,7 @@ from mcp_operator.builders.compile_http import (
     path_places,
     union,
 )
+from mcp_operator.builders.compile_response import compile_response
 from mcp_operator.builders.compiled import (
     Compiled,
     Entry,
@@ -169,6 +171,8 @@ def _operation(
     arguments = _arguments(operation)
     uri, template = _identity(resource, operation, arguments)
     _check_names(uri or template, arguments)
+    check_request(operation, arguments, IN_RESOURCE)
+    response = compile_response(operation, field="")
     return _entry(
         resource,
         name=operation.name or resource.spec.name,
@@ -177,6 +181,7 @@ def _operation(
         uri_template=template,
         mime_type=operation.mime_type or "",
         backend=compile_backend(_call(operation, arguments), referrer),
+        response=response.model_copy(update={"mime_type": ""}),
     )
 
 
@@ -187,9 +192,7 @@ def _call(operation: ResourceOperation, arguments: tuple[Argument, ...]) -> Http
         path=operation.path,
         method=operation.method,
         arguments=arguments,
-        query=operation.query,
-        headers=operation.headers,
-        credentials=operation.credentials,
+        request=operation,
         timeout=operation.timeout,
         max_bytes=operation.max_bytes,
     )
@@ -203,6 +206,7 @@ def _arguments(operation: ResourceOperation) -> tuple[Argument, ...]:
             location=parameter.location,
             target=parameter.target or parameter.name,
             style=parameter.style,
+            explode=parameter.explode,
             allow_reserved=parameter.allow_reserved,
             required=parameter.required or parameter.location == "path",
             default=parameter.default,

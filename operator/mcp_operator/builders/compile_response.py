@@ -1,4 +1,4 @@
-"""Compiling `response`: how an answer of a tool's backend becomes a result."""
+"""Compiling what is said of answers: how one becomes a tool's result or a resource's content."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from mcp_operator.api.catalog import ResponseMapping
 from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.selection import error_when, jmes_path, json_path
-from mcp_operator.api.v1alpha1.response import ToolResponse
+from mcp_operator.api.v1alpha1.response import ResponseFields, ToolResponse
 from mcp_operator.builders.compiled import InvalidError
 
 
-def compile_response(response: ToolResponse) -> ResponseMapping:
-    """Return the mapping of a tool's answers.
+def compile_response(response: ResponseFields, field: str = "response.") -> ResponseMapping:
+    """Return the mapping of a backend's answers.
+
+    Args:
+        response: What the author says of them.
+        field: Where the fields of `response` stand in the object.
 
     Raises:
         InvalidError: An expression is none, or could take too long.
     """
-    for field, given, compile_ in (
+    for name, given, compile_ in (
         ("jsonPath", response.json_path, json_path),
         ("jmesPath", response.jmes_path, jmes_path),
         ("errorWhen", response.error_when, error_when),
@@ -26,17 +30,21 @@ def compile_response(response: ToolResponse) -> ResponseMapping:
             if given:
                 compile_(given)
         except SelectionError as error:
-            raise InvalidError(Reason.INVALID, f"response.{field}: {error}") from error
+            raise InvalidError(Reason.INVALID, f"{field}{name}: {error}") from error
     stream = response.stream
     duration = stream.max_duration if stream else None
-    return ResponseMapping(
+    mapping = ResponseMapping(
         error_when=response.error_when or "",
         jmes_path=response.jmes_path or "",
         json_path=response.json_path or "",
-        structured=response.structured,
         error_status=response.error_status,
-        headers=response.headers,
+        mime_type=response.mime_type or "",
         follow_redirects=response.follow_redirects,
         stream_max_events=stream.max_events if stream else None,
         stream_max_seconds=parse_duration(duration) if duration else None,
+    )
+    if not isinstance(response, ToolResponse):
+        return mapping
+    return mapping.model_copy(
+        update={"structured": response.structured, "headers": response.headers}
     )

@@ -181,12 +181,7 @@ def _call(definition: ToolDefinition, placing: Placing) -> HttpCall:
         method=definition.method or "POST",
         arguments=placing.arguments,
         rest=placing.rest,
-        query=request.query,
-        headers=request.headers,
-        body=request.body,
-        forward_headers=request.forward_headers,
-        content_type=request.content_type,
-        credentials=request.credentials,
+        request=request,
         timeout=definition.timeout,
         max_bytes=response.max_bytes,
     )

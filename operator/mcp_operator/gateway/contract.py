@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
 
 from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
+from mcp_operator.api.uritemplates import Variables
 from mcp_operator.core.errors import OperatorError
 
 
@@ -71,7 +72,7 @@ class Executor(Protocol):
         ...
 
     async def read_resource(
-        self, entry: ResourceEntry, uri: str, variables: Mapping[str, str], call: Call
+        self, entry: ResourceEntry, uri: str, variables: Variables, call: Call
     ) -> tuple[JsonObject, ...]:
         """Read a resource, given with the concrete URI and the values of its template variables.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, TypeVar
 
+from mcp_operator.api import places
 from mcp_operator.api.catalog import (
     Backend,
     JsonObject,
@@ -16,6 +18,7 @@ from mcp_operator.api.catalog import (
     ResponseMapping,
     ToolEntry,
 )
+from mcp_operator.api.uritemplates import Variables
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.table import Current
@@ -24,6 +27,7 @@ from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
+from mcp_operator.gateway.upstream.media import resource
 from mcp_operator.gateway.upstream.outgoing import UsedSecrets, complete, tls_of
 from mcp_operator.gateway.upstream.reading import StreamLimits
 from mcp_operator.gateway.upstream.redirects import (
@@ -37,6 +41,8 @@ from mcp_operator.gateway.upstream.tokens import Tokens
 
 log = logging.getLogger(__name__)
 
+_Mapped = TypeVar("_Mapped")
+
 CREDENTIAL_REFUSED = frozenset({401, 403})
 """Statuses after which the Secrets of a call are read again before their next use."""
 
@@ -46,9 +52,6 @@ so does every expression, which may take seconds on very little."""
 
 STREAM_SHARE = 0.9
 """Share of a call's time that a stream without an end may take before what came is the answer."""
-
-_RESOURCE = ResponseMapping()
-"""How the answers of a resource's backend are read."""
 
 
 async def _followed(
@@ -77,7 +80,22 @@ def _stream_limits(response: ResponseMapping, deadline: float) -> StreamLimits:
         max_events=response.stream_max_events,
         max_seconds=max(0.0, min(given or left, left * STREAM_SHARE)),
         any_type=response.stream_max_events is not None or given is not None,
+        media_type=places.media_type(response.mime_type),
     )
+
+
+def _read_as(entry: ResourceEntry) -> ResponseMapping:
+    """Return how the answers of a resource's backend are read: as of the type that is listed."""
+    return entry.response.model_copy(update={"mime_type": entry.mime_type})
+
+
+async def _off_the_loop(
+    response: ResponseMapping, answer: Answer, mapped: Callable[[], _Mapped]
+) -> _Mapped:
+    """Map an answer, in a thread if that may take long."""
+    if len(answer.body) <= MAX_MAPPED_AT_ONCE and not (response.selects or response.error_when):
+        return mapped()
+    return await asyncio.to_thread(mapped)
 
 
 class _FailedError(OperatorError):
@@ -121,16 +139,10 @@ class HttpExecutor:
         The caller has checked the arguments against the input schema.
         """
         try:
-            answer = await self._exchange(
-                tool.name, tool.backend, arguments, call, response=tool.response
-            )
+            answer = await self._exchange(tool.name, tool.backend, tool.response, arguments, call)
         except (MappingError, _FailedError) as error:
             return content.error_result(str(error))
-        response = tool.response
-        computes = response.json_path or response.jmes_path or response.error_when
-        if len(answer.body) <= MAX_MAPPED_AT_ONCE and not computes:
-            return self._mapped(tool, answer)
-        return await asyncio.to_thread(self._mapped, tool, answer)
+        return await _off_the_loop(tool.response, answer, partial(self._mapped, tool, answer))
 
     def _mapped(self, tool: ToolEntry, answer: Answer) -> ToolResult:
         table = self._current.table
@@ -147,7 +159,7 @@ class HttpExecutor:
         return content.tool_result(tool, answer, output_errors)
 
     async def read_resource(
-        self, entry: ResourceEntry, uri: str, variables: Mapping[str, str], call: Call
+        self, entry: ResourceEntry, uri: str, variables: Variables, call: Call
     ) -> tuple[JsonObject, ...]:
         """Read a resource from the catalog, a Secret or its backend.
 
@@ -156,29 +168,30 @@ class HttpExecutor:
         """
         if entry.backend is not None:
             try:
-                answer = await self._exchange(entry.name, entry.backend, dict(variables), call)
+                response = _read_as(entry)
+                answer = await self._exchange(
+                    entry.name, entry.backend, response, dict(variables), call
+                )
             except (MappingError, _FailedError) as error:
                 raise ResourceUnavailable(str(error)) from error
-            return content.resource_contents(answer, uri, entry.mime_type)
+            mapped = partial(content.resource_contents, entry, response, answer, uri)
+            return await _off_the_loop(response, answer, mapped)
         if entry.secret is not None:
             try:
                 value = await self._secrets.value(entry.secret)
             except SecretUnavailable as error:
                 log.warning("A resource's Secret is unavailable", extra={"error": str(error)})
                 raise ResourceUnavailable("the content of this resource is unavailable") from error
-            return content.resource_contents(
-                Answer(200, entry.mime_type, value), uri, entry.mime_type
-            )
+            return (resource(uri, Answer(200, entry.mime_type, value), entry.mime_type),)
         return content.fixed_contents(uri, entry.mime_type, text=entry.text, blob=entry.blob)
 
     async def _exchange(
         self,
         name: str,
         backend: Backend,
+        response: ResponseMapping,
         arguments: JsonObject,
         call: Call,
-        *,
-        response: ResponseMapping = _RESOURCE,
     ) -> Answer:
         """Build, send and read, within the deadline and the backend's bulkhead.
 

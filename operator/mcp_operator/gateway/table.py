@@ -20,7 +20,7 @@ from mcp_operator.api.catalog import (
 )
 from mcp_operator.api.jsonschema import CompiledSchema, SchemaCostError, SchemaError
 from mcp_operator.api.patterns import mebibytes
-from mcp_operator.api.uritemplates import TemplateError, UriTemplate
+from mcp_operator.api.uritemplates import TemplateError, UriTemplate, Variables
 from mcp_operator.core.clock import Clock, SystemClock
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.arguments import ArgumentForm
@@ -115,7 +115,7 @@ class Table:
             )
         self._spent += cost
 
-    def match(self, uri: str) -> tuple[ResourceEntry, dict[str, str]] | None:
+    def match(self, uri: str) -> tuple[ResourceEntry, Variables] | None:
         """Find the resource of a URI and the values of its template variables."""
         fixed = self.resources.get(uri)
         if fixed is not None:

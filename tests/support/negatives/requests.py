@@ -81,6 +81,62 @@ REQUESTS = [
         for field, value in (("contentType", "image/png"), ("fileName", "a.png"))
         for location in ("path", "query", "header", "cookie")
     ),
+    *(
+        Negative(
+            f"fileNameFrom in {location}",
+            argument(location, fileNameFrom="name"),
+            f"{FIRST}.fileNameFrom",
+            "fileNameFrom is for a part of a multipart body",
+        )
+        for location in ("path", "query", "header", "cookie")
+    ),
+    Negative(
+        "an empty fileNameFrom",
+        argument("body", fileNameFrom=""),
+        f"{FIRST}.fileNameFrom",
+        "should be at least 1 chars long",
+    ),
+    Negative(
+        "a fileNameFrom without an end",
+        argument("body", fileNameFrom="a" * 129),
+        f"{FIRST}.fileNameFrom",
+        "may not be more than 128",
+    ),
+    *(
+        Negative(
+            f"{header} that is passed on",
+            tool(request={"forwardHeaders": ["X-Tenant", header]}),
+            "spec.request.forwardHeaders",
+            "set allowCredentialForwarding: true beside forwardHeaders",
+        )
+        for header in ("Authorization", "authorization", "Cookie", "COOKIE", "Cookie2")
+    ),
+    Negative(
+        "Authorization that is passed on in spite of a no",
+        tool(request={"forwardHeaders": ["Authorization"], "allowCredentialForwarding": False}),
+        "spec.request.forwardHeaders",
+        "set allowCredentialForwarding: true beside forwardHeaders",
+    ),
+    Negative(
+        "Authorization that one of several tools passes on",
+        tools({"name": "a", "path": "/a", "request": {"forwardHeaders": ["Authorization"]}}),
+        "spec.tools[0].request.forwardHeaders",
+        "set allowCredentialForwarding: true beside forwardHeaders",
+    ),
+    Negative(
+        "Proxy-Authorization that is passed on",
+        tool(
+            request={"forwardHeaders": ["Proxy-Authorization"], "allowCredentialForwarding": True}
+        ),
+        "spec.request.forwardHeaders[0]",
+        "the connection headers are set by the gateway",
+    ),
+    Negative(
+        "credentials that are passed on in words",
+        tool(request={"allowCredentialForwarding": "yes"}),
+        "spec.request.allowCredentialForwarding",
+        "must be of type boolean",
+    ),
     Negative(
         "a part that is no media type",
         argument("body", contentType="png"),

@@ -149,10 +149,81 @@ RESOURCES = [
         "needs its {name} in service.path",
     ),
     Negative(
-        "a parameter in the body",
-        operation(parameters=[{"name": "id", "in": "body"}]),
+        "a parameter in a form",
+        operation(parameters=[{"name": "id", "in": "form"}]),
         "spec.operations[0].parameters[0].in",
-        'supported values: "path", "query", "header", "cookie"',
+        'supported values: "path", "query", "header", "cookie", "body"',
+    ),
+    Negative(
+        "a body parameter in a style of paths",
+        operation(parameters=[{"name": "id", "in": "body", "style": "label"}]),
+        "spec.operations[0].parameters[0].style",
+        "in: query and in: body take the styles form",
+    ),
+    Negative(
+        "JSON parameters that are exploded",
+        operation(parameters=[{"name": "id", "in": "query", "style": "json", "explode": True}]),
+        "spec.operations[0].parameters[0].explode",
+        "style: json writes the whole value as one text",
+    ),
+    Negative(
+        "a deep parameter that is not exploded",
+        operation(
+            parameters=[{"name": "id", "in": "query", "style": "deepObject", "explode": False}]
+        ),
+        "spec.operations[0].parameters[0].explode",
+        "always writes one pair for each part",
+    ),
+    *(
+        Negative(
+            f"an operation that forwards {header}",
+            operation(forwardHeaders=["Accept-Language", header]),
+            "spec.operations[0].forwardHeaders",
+            "set allowCredentialForwarding: true beside forwardHeaders",
+        )
+        for header in ("Authorization", "cookie")
+    ),
+    Negative(
+        "an operation that forwards what belongs to a proxy",
+        operation(forwardHeaders=["Proxy-Authorization"], allowCredentialForwarding=True),
+        "spec.operations[0].forwardHeaders[0]",
+        "the connection headers are set by the gateway",
+    ),
+    Negative(
+        "an operation whose body is one parameter and constants",
+        operation(body={"from": "id", "constants": {"a": 1}}),
+        "spec.operations[0].body",
+        "set exactly one of from and constants",
+    ),
+    Negative(
+        "an operation of a stream without an end",
+        operation(stream={}),
+        "spec.operations[0].stream",
+        "set maxEvents, maxDuration or both",
+    ),
+    Negative(
+        "an operation whose jsonPath has no root",
+        operation(jsonPath="items"),
+        "spec.operations[0].jsonPath",
+        "from the root $",
+    ),
+    Negative(
+        "an operation with a status in words",
+        operation(errorStatus="errors"),
+        "spec.operations[0].errorStatus",
+        "list HTTP statuses or classes",
+    ),
+    Negative(
+        "an operation whose errorWhen is empty",
+        operation(errorWhen=""),
+        "spec.operations[0].errorWhen",
+        "should be at least 1 chars long",
+    ),
+    Negative(
+        "an operation that shows headers of the answer",
+        operation(response={"headers": ["ETag"]}),
+        "spec.operations[0].response",
+        "unknown field",
     ),
     Negative(
         "a parameter whose default is outside enum",

@@ -47,6 +47,16 @@ RESPONSES = [
         "Unsupported value",
         followRedirects="Always",
     ),
+    _response("a type of half a word", "mimeType", "write a media type", mimeType="json"),
+    _response(
+        "a type of two lines",
+        "mimeType",
+        "write a media type",
+        mimeType="text/plain;\r\nX-Admin: 1",
+    ),
+    _response(
+        "a type without an end", "mimeType", "may not be more than 255", mimeType="a/" + "b" * 300
+    ),
     _response("a jsonPath without root", "jsonPath", "from the root $", jsonPath="items[0]"),
     _response(
         "a jsonPath without an end", "jsonPath", "may not be more than 1024", jsonPath="$.a" * 400

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -26,9 +27,13 @@ from mcp_operator.api.uritemplates import TemplateError, UriTemplate, is_safe_se
         ("docs://a{?q}", "docs://a?q=", {"q": ""}),
         ("docs://a/{id}{?q}", "docs://a/1?q=2", {"id": "1", "q": "2"}),
         ("docs://a/{id}", "docs://a/%E2%82%AC", {"id": "€"}),
+        ("docs://a{?tag*}", "docs://a", {}),
+        ("docs://a{?tag*}", "docs://a?tag=1", {"tag": ["1"]}),
+        ("docs://a{?tag*}", "docs://a?tag=1&tag=1&tag=a%2Cb", {"tag": ["1", "1", "a,b"]}),
+        ("docs://a{?q,tag*}", "docs://a?tag=1&q=x&tag=2", {"q": "x", "tag": ["1", "2"]}),
     ],
 )
-def test_a_uri_gives_its_variables(template: str, uri: str, expected: dict[str, str]) -> None:
+def test_a_uri_gives_its_variables(template: str, uri: str, expected: dict[str, Any]) -> None:
     assert UriTemplate(template).match(uri) == expected
 
 
@@ -56,6 +61,9 @@ def test_a_uri_gives_its_variables(template: str, uri: str, expected: dict[str, 
         ("docs://a/{id}-{b}", "docs://a/xy"),
         ("docs://a{?q}", "docs://a?other=1"),
         ("docs://a{?q}", "docs://a?q=1&q=2"),
+        ("docs://a{?q}", "docs://a?q=1&q=1"),
+        ("docs://a{?q,tag*}", "docs://a?tag=1&q=1&q=1"),
+        ("docs://a{?tag*}", "docs://a?tag*=1"),
         ("docs://a{?q}", "docs://a?q"),
         ("docs://a{?q}", "docs://a?q=%ff"),
         ("docs://a/{id}{?id2}", "docs://a/1?id=2"),

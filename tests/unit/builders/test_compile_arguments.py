@@ -8,7 +8,8 @@ import pytest
 
 from mcp_operator.api.catalog import Argument, Header
 from mcp_operator.api.reasons import Reason
-from support.compiled import TO_ORDERS
+from mcp_operator.builders.compile_tool import compile_tool
+from support.compiled import TO_ORDERS, facts, tool
 from support.compiled_tools import INPUT, entry, finding, places
 
 
@@ -80,6 +81,7 @@ def test_what_is_said_of_an_argument_reaches_the_gateway() -> None:
         "allowReserved": True,
         "contentType": "image/png",
         "fileName": "a.png",
+        "fileNameFrom": "id",
     }
     only = entry(
         inputSchema=FILE, request={"arguments": [mapping], "contentType": "multipart/form-data"}
@@ -94,6 +96,7 @@ def test_what_is_said_of_an_argument_reaches_the_gateway() -> None:
         base64=True,
         content_type="image/png",
         file_name="a.png",
+        file_name_from="id",
     )
 
 
@@ -153,6 +156,14 @@ def test_constants_reach_the_gateway() -> None:
          "request.query sets id"),
         ({"arguments": [{"name": "id", "in": "body", "style": "form"}]}, "has no use for"),
         ({"arguments": [{"name": "id", "in": "body", "fileName": "a"}]}, "only a part of"),
+        ({"arguments": [{"name": "id", "in": "body", "fileNameFrom": "limit"}]}, "only a part of"),
+        (
+            {
+                "arguments": [{"name": "id", "in": "body", "fileNameFrom": "id"}],
+                "contentType": "multipart/form-data",
+            },
+            "names itself",
+        ),
         (
             {
                 "arguments": [{"name": "id", "in": "body", "explode": True}],
@@ -187,3 +198,65 @@ def test_a_body_without_fields_takes_one_argument() -> None:
     assert "id, limit" in found.message
     one = {"contentType": "text/plain", "arguments": [{"name": "limit", "in": "query"}]}
     assert places(entry(inputSchema=INPUT, request=one))["id"] == ("body", "id")
+
+
+UPLOAD = {"contentType": "multipart/form-data"}
+NAMED = {"name": "file", "in": "body", "fileNameFrom": "name"}
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "sent"),
+    [
+        ("/files", [], {"file"}),
+        ("/files/{name}", [], {"file", "name"}),
+        ("/files", [{"name": "name", "in": "body", "as": "title"}], {"file", "name"}),
+        ("/files", [{"name": "name", "in": "query"}], {"file", "name"}),
+    ],
+)
+def test_the_argument_that_names_a_file_is_sent_only_where_its_author_put_it(
+    path: str, more: list[Any], sent: set[str]
+) -> None:
+    schema = {"type": "object", "properties": {"file": {}, "name": {}}}
+    only = entry(
+        service=TO_ORDERS | {"path": path},
+        inputSchema=schema,
+        request=UPLOAD | {"arguments": [NAMED, *more]},
+    )
+    assert places(only).keys() == sent
+
+
+def test_without_a_schema_the_argument_that_names_a_file_is_declared() -> None:
+    only = entry(request=UPLOAD | {"arguments": [NAMED]})
+    assert only.input_schema["properties"] == {
+        "file": {"type": "string"},
+        "name": {"type": "string"},
+    }
+
+
+def test_the_argument_that_names_a_file_must_be_declared() -> None:
+    schema = {"type": "object", "properties": {"file": {}}}
+    found = finding(inputSchema=schema, request=UPLOAD | {"arguments": [NAMED]})
+    assert found.reason is Reason.UNDECLARED_ARGUMENT
+    assert "fileNameFrom of 'file' names 'name'" in found.message
+
+
+@pytest.mark.parametrize("header", ["Authorization", "cookie", "COOKIE2"])
+def test_what_a_client_proves_itself_with_is_forwarded_only_where_that_is_allowed(
+    header: str,
+) -> None:
+    forward = {"forwardHeaders": ["X-Tenant", header]}
+    refused = finding(request=forward)
+    assert refused.reason is Reason.INVALID
+    assert f"names {header}" in refused.message
+    assert "allowCredentialForwarding: true" in refused.message
+    allowed = entry(request=forward | {"allowCredentialForwarding": True})
+    assert allowed.backend.forward_headers == ("x-tenant", header.lower())
+
+
+def test_a_tool_of_several_may_take_the_permission_to_forward_back() -> None:
+    common = {"forwardHeaders": ["Authorization"], "allowCredentialForwarding": True}
+    own = {"name": "b", "path": "/b", "request": {"allowCredentialForwarding": False}}
+    found = compile_tool(tool(request=common, tools=[{"name": "a", "path": "/a"}, own]), facts())
+    assert [one.name for one in found.entries] == ["a"]
+    [refused] = found.findings
+    assert refused.message.startswith("tools[b]: request.forwardHeaders names Authorization")

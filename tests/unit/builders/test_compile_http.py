@@ -8,7 +8,8 @@ import pytest
 
 from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey
 from mcp_operator.api.reasons import Reason
-from mcp_operator.api.v1alpha1.backend import RequestCredentials, RequestHeader, ServiceRef
+from mcp_operator.api.v1alpha1.backend import ServiceRef
+from mcp_operator.api.v1alpha1.request import RequestFields
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,
@@ -31,14 +32,14 @@ SETTINGS: dict[str, str | bytes] = {
 }
 
 
-def call(*, headers: list[Any] | None = None, credentials: Any = None, **fields: Any) -> HttpCall:
+def call(*, timeout: str | None = None, max_bytes: int | None = None, **fields: Any) -> HttpCall:
     return HttpCall(
         service=ServiceRef.model_validate(TO_ORDERS | fields.pop("service", {})),
         path=fields.pop("path", "/"),
         method="GET",
-        headers=[RequestHeader.model_validate(header) for header in headers or ()],
-        credentials=RequestCredentials.model_validate(credentials) if credentials else None,
-        **fields,
+        request=RequestFields.model_validate(fields),
+        timeout=timeout,
+        max_bytes=max_bytes,
     )
 
 

@@ -16,6 +16,7 @@ def test_the_defaults_are_those_of_the_catalog() -> None:
 def test_every_field_reaches_the_catalog() -> None:
     written = {
         "jsonPath": "$.a",
+        "mimeType": "text/csv; charset=latin1",
         "jmesPath": "b",
         "errorWhen": "body.c",
         "structured": "Never",
@@ -26,6 +27,7 @@ def test_every_field_reaches_the_catalog() -> None:
     }
     assert compile_response(ToolResponse.model_validate(written)) == ResponseMapping(
         json_path="$.a",
+        mime_type="text/csv; charset=latin1",
         jmes_path="b",
         error_when="body.c",
         structured="Never",

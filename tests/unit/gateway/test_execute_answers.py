@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.catalog import ResponseMapping, ToolEntry
-from mcp_operator.gateway.contract import Call, ToolResult
+from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.answer import Answer
-from support.entries import backend, catalog, tool
+from support.entries import argument, backend, catalog, resource, tool
 from support.fake_upstream import FakeSecrets, FakeUpstream
 
 
@@ -66,3 +66,60 @@ async def test_an_answer_that_breaks_its_schema_is_logged(caplog: pytest.LogCapt
     result = await executor(upstream, called).call_tool(called, {}, Call())
     assert result.is_error
     assert "An answer breaks the outputSchema of its tool" in caplog.text
+
+
+async def test_a_resource_is_read_as_its_author_says() -> None:
+    body = b'{"a":"\xdf"}'
+    upstream = FakeUpstream(Answer(200, "application/octet-stream", body))
+    entry = resource(
+        uri="docs://a",
+        mime_type="application/json; charset=cp1251",
+        backend=backend(),
+        response=ResponseMapping(error_status="5xx"),
+    )
+    reader = executor(upstream, tool())
+    assert await reader.read_resource(entry, "docs://a", {}, Call()) == (
+        {"uri": "docs://a", "mimeType": "application/json; charset=cp1251", "text": '{"a":"Я"}'},
+    )
+
+
+async def test_a_part_of_a_resource_is_not_picked_on_the_event_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = []
+
+    def mapped(*_: object) -> tuple[dict[str, str]]:
+        threads.append(threading.current_thread())
+        return ({"text": ""},)
+
+    monkeypatch.setattr("mcp_operator.gateway.upstream.content.resource_contents", mapped)
+    reader = executor(FakeUpstream(Answer(200, "application/json", b"{}")), tool())
+    for response in (ResponseMapping(), ResponseMapping(json_path="$")):
+        entry = resource(uri="docs://a", mime_type="", backend=backend(), response=response)
+        await reader.read_resource(entry, "docs://a", {}, Call())
+    assert [thread is threading.main_thread() for thread in threads] == [True, False]
+
+
+async def test_a_resource_follows_no_redirect_where_its_author_wants_none() -> None:
+    upstream = FakeUpstream(Answer(307, "", b"", (("location", "/items/"),)))
+    entry = resource(
+        uri="docs://a", backend=backend(), response=ResponseMapping(follow_redirects="Never")
+    )
+    with pytest.raises(ResourceUnavailable, match="a redirect to /items/, which is not followed"):
+        await executor(upstream, tool()).read_resource(entry, "docs://a", {}, Call())
+    assert len(upstream.sent) == 1
+
+
+async def test_several_values_of_a_variable_are_written_in_the_parameters_style() -> None:
+    upstream = FakeUpstream(Answer(200, "text/plain", b"x"))
+    entry = resource(
+        uri_template="docs://all{?tag*}",
+        backend=backend("/all", argument("tag", style="pipeDelimited", enum=("a", "b"))),
+    )
+    found = Table(catalog(entry), "d").match("docs://all?tag=a&tag=b")
+    assert found is not None
+    reader = executor(upstream, tool())
+    await reader.read_resource(entry, "docs://all?tag=a&tag=b", found[1], Call())
+    assert upstream.sent[0][0].target == "/all?tag=a%7Cb"
+    with pytest.raises(ResourceUnavailable, match="must be one of a, b"):
+        await reader.read_resource(entry, "docs://all?tag=a&tag=c", {"tag": ["a", "c"]}, Call())

@@ -8,14 +8,7 @@ from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.catalog import Style
-from mcp_operator.api.v1alpha1.backend import (
-    External,
-    RequestCredentials,
-    RequestHeader,
-    RequestQuery,
-    ServiceRef,
-    TargetName,
-)
+from mcp_operator.api.v1alpha1.backend import External, ServiceRef, TargetName
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     ConfigMapKeyRef,
@@ -31,7 +24,13 @@ from mcp_operator.api.v1alpha1.common import (
     Uri,
     VariableName,
 )
-from mcp_operator.api.v1alpha1.request import STYLE_RULES
+from mcp_operator.api.v1alpha1.request import (
+    EXPLODE_RULES,
+    FORWARD_RULES,
+    STYLE_RULES,
+    RequestFields,
+)
+from mcp_operator.api.v1alpha1.response import ResponseFields
 
 MAX_INLINE = 900_000
 """Characters of inline content; an object of more than 1.5 MiB is refused by etcd."""
@@ -106,17 +105,21 @@ class OperationParameter(ApiModel):
             field_path=".default",
         ),
         *STYLE_RULES,
+        *EXPLODE_RULES,
     )
 
     name: VariableName
     """Name of the variable."""
-    location: Literal["path", "query", "header", "cookie"] = Field(alias="in")
+    location: Literal["path", "query", "header", "cookie", "body"] = Field(alias="in")
     """Part of the request that the value goes to."""
     target: Annotated[TargetName, Field(max_length=63)] | None = Field(default=None, alias="as")
     """Name there; that of the variable when left out."""
     style: Style | None = None
-    """How the value is written, in OpenAPI's words, or json for JSON text; when left out: simple in
-    the path and in headers, form in the query and in cookies."""
+    """How the value is written outside of a JSON body, in OpenAPI's words, or json for JSON text;
+    when left out: simple in the path and in headers, form elsewhere."""
+    explode: bool | None = None
+    """Whether each value of {?name*} is written on its own; when left out, true for form and false
+    for the other styles."""
     allow_reserved: bool = False
     """Whether reserved characters stay as they are. In the path, the value may then hold slashes,
     which are sent encoded."""
@@ -132,8 +135,48 @@ class OperationParameter(ApiModel):
     """Accepted values, offered to clients as completions; any value when left out."""
 
 
-class ResourceOperation(ApiModel):
-    """One HTTP endpoint as a resource, or as a resource template when its URI has variables."""
+class ResourceEndpoint(ApiModel):
+    """Where content is read, and what clients read it by."""
+
+    method: Literal["GET"] = "GET"
+    """HTTP method; reading a resource changes nothing, so GET alone."""
+    ingress_path: HttpPath | None = None
+    """Without uri and uriTemplate, the URI is mcp://NAMESPACE/NAME followed by this path and the
+    query parameters. No path is opened on the Ingress, which is reported as IngressPathIgnored."""
+    name: McpName | None = None
+    """Name that clients see; that of the object when left out."""
+    title: Title | None = None
+    """Name for people."""
+    service: ServiceRef | None = None
+    """Service that holds the content."""
+    external: External | None = None
+    """API outside of the cluster that holds the content, in place of service."""
+    uri: Uri | None = None
+    """URI that clients read the resource by."""
+    uri_template: Uri | None = None
+    """RFC 6570 template of the URIs that clients read, such as docs://{section}, or
+    files://{+path} for a value with slashes, or docs://all{?tag*} for several values of tag."""
+    parameters: tuple[OperationParameter, ...] = Field(
+        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
+    )
+    """Variables of the template; {name} in the path that is not listed is a required one."""
+    timeout: Duration | None = None
+    """Time for one read; the server's requestTimeout when left out."""
+
+    @property
+    def path(self) -> str:
+        """The path of the request, with its places."""
+        if self.external is not None:
+            return self.external.path
+        return self.service.path if self.service else "/"
+
+
+class ResourceOperation(ResponseFields, RequestFields, ResourceEndpoint):
+    """One HTTP endpoint as a resource, or as a resource template when its URI has variables.
+
+    Requests and answers are described as those of tools, with parameters for the arguments. An
+    error is one of the read.
+    """
 
     model_config = validated(
         rule(
@@ -163,53 +206,8 @@ class ResourceOperation(ApiModel):
             "uri has no variables; use uriTemplate for a URI with {name}",
             field_path=".uri",
         ),
+        *FORWARD_RULES,
     )
-
-    method: Literal["GET"] = "GET"
-    """HTTP method; reading a resource changes nothing, so GET alone."""
-    ingress_path: HttpPath | None = None
-    """Without uri and uriTemplate, the URI is mcp://NAMESPACE/NAME followed by this path and the
-    query parameters. No path is opened on the Ingress, which is reported as IngressPathIgnored."""
-    name: McpName | None = None
-    """Name that clients see; that of the object when left out."""
-    service: ServiceRef | None = None
-    """Service that holds the content."""
-    external: External | None = None
-    """API outside of the cluster that holds the content, in place of service."""
-    parameters: tuple[OperationParameter, ...] = Field(
-        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
-    )
-    """Variables of the template; {name} in the path that is not listed is a required one."""
-    uri: Uri | None = None
-    """URI that clients read the resource by."""
-    uri_template: Uri | None = None
-    """RFC 6570 template of the URIs that clients read, such as docs://{section}, or
-    files://{+path} for a value with slashes."""
-    mime_type: MimeType | None = None
-    """Media type of the content; that of the answer when left out."""
-    title: Title | None = None
-    """Name for people."""
-    timeout: Duration | None = None
-    """Time for one read; the server's requestTimeout when left out."""
-    query: tuple[RequestQuery, ...] = Field(
-        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
-    )
-    """Query parameters added to every request."""
-    headers: tuple[RequestHeader, ...] = Field(
-        default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
-    )
-    """Headers added to every request."""
-    credentials: RequestCredentials | None = None
-    """What the gateway authenticates with to the backend."""
-    max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
-    """Largest content in bytes; the server's maxResponseBytes when left out."""
-
-    @property
-    def path(self) -> str:
-        """The path of the request, with its places."""
-        if self.external is not None:
-            return self.external.path
-        return self.service.path if self.service else "/"
 
 
 class MCPResourceSpec(ApiModel):

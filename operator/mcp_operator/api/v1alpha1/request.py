@@ -62,6 +62,19 @@ EXPLODE_RULES = (
     ),
 )
 
+FORWARD_RULES = (
+    rule(
+        "!has(self.forwardHeaders) "
+        "|| (has(self.allowCredentialForwarding) && self.allowCredentialForwarding) "
+        "|| !self.forwardHeaders.exists(h, h.matches('^(?i:authorization|cookie2?)$'))",
+        "Authorization and Cookie hold what the client proves itself with, and the backend could "
+        "act as the client with it; use credentials, or set allowCredentialForwarding: true beside "
+        "forwardHeaders",
+        field_path=".forwardHeaders",
+    ),
+)
+"""What a client authenticates with stays with the gateway unless its author says otherwise."""
+
 ArgumentName = Annotated[str, Field(min_length=1, max_length=128)]
 
 FileName = Annotated[
@@ -90,6 +103,11 @@ class ArgumentMapping(ApiModel):
             "fileName is that of a part of a multipart body; set in: body, or remove it",
             field_path=".fileName",
         ),
+        rule(
+            "self.__in__ == 'body' || !has(self.fileNameFrom)",
+            "fileNameFrom is for a part of a multipart body; set in: body, or remove it",
+            field_path=".fileNameFrom",
+        ),
     )
 
     name: ArgumentName
@@ -112,6 +130,10 @@ class ArgumentMapping(ApiModel):
     """Media type of this part of a multipart body."""
     file_name: FileName | None = None
     """File name of this part of a multipart body; the part's own name for base64 when left out."""
+    file_name_from: ArgumentName | None = None
+    """Argument that holds the file name of this part, or a list of names where the part is a list;
+    fileName where a call has none. That argument itself is sent only if it is mapped, too, or has
+    its place in the path."""
 
 
 class RequestBody(ApiModel):
@@ -131,18 +153,9 @@ class RequestBody(ApiModel):
     """Fields that every body holds, beside those of the arguments; for JSON and form bodies."""
 
 
-class ToolRequest(ApiModel):
-    """How a call becomes an HTTP request.
+class RequestFields(ApiModel):
+    """What tools and the operations of resources say of their requests, besides the arguments."""
 
-    Arguments without a mapping go where the path has {name}, else into the query of GET, HEAD,
-    OPTIONS and DELETE and into the body of the other methods. What inputSchema does not name is not
-    sent, unless it has additionalProperties or patternProperties.
-    """
-
-    arguments: tuple[ArgumentMapping, ...] = Field(
-        default_factory=tuple, max_length=64, json_schema_extra=list_map("name")
-    )
-    """Arguments that go elsewhere than by default, or are written otherwise."""
     query: tuple[RequestQuery, ...] = Field(
         default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
     )
@@ -156,7 +169,11 @@ class ToolRequest(ApiModel):
     forward_headers: tuple[HeaderName, ...] = Field(
         default_factory=tuple, max_length=32, json_schema_extra=LIST_SET
     )
-    """Headers of the client's request that are passed on; none by default."""
+    """Headers of the client's request that are passed on; none by default. Authorization and Cookie
+    need allowCredentialForwarding."""
+    allow_credential_forwarding: bool = Field(default_factory=lambda: False)
+    """Whether forwardHeaders may name Authorization and Cookie; false when left out. The backend
+    can then act as the client wherever its token or cookie is accepted."""
     content_type: MimeType = Field(default_factory=lambda: "application/json")
     """Media type of the body; application/json when left out. JSON,
     application/x-www-form-urlencoded and multipart/form-data have a field for each argument; any
@@ -164,3 +181,19 @@ class ToolRequest(ApiModel):
     whose schema says contentEncoding: base64 is sent as its bytes, except in JSON."""
     credentials: RequestCredentials | None = None
     """What the gateway authenticates with to the backend."""
+
+
+class ToolRequest(RequestFields):
+    """How a call becomes an HTTP request.
+
+    Arguments without a mapping go where the path has {name}, else into the query of GET, HEAD,
+    OPTIONS and DELETE and into the body of the other methods. What inputSchema does not name is not
+    sent, unless it has additionalProperties or patternProperties.
+    """
+
+    model_config = validated(*FORWARD_RULES)
+
+    arguments: tuple[ArgumentMapping, ...] = Field(
+        default_factory=tuple, max_length=64, json_schema_extra=list_map("name")
+    )
+    """Arguments that go elsewhere than by default, or are written otherwise."""

@@ -1,4 +1,4 @@
-"""How an HTTP answer becomes the result of a tool's call."""
+"""How an HTTP answer becomes the result of a tool's call, or the content of a resource."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, matching, rule, validated
 from mcp_operator.api.catalog import SHOWN_HEADERS
-from mcp_operator.api.v1alpha1.common import HEADER_FIELD, Duration
+from mcp_operator.api.v1alpha1.common import HEADER_FIELD, Duration, MimeType
 
 ErrorStatus = Annotated[
     str,
@@ -43,7 +43,7 @@ ShownHeader = Annotated[
 ]
 
 
-class ToolStream(ApiModel):
+class ResponseStream(ApiModel):
     """Where reading an answer ends that may have no end; what came until then is the result.
 
     Without it, streams of events and of JSON lines end shortly before the call's time does.
@@ -59,8 +59,8 @@ class ToolStream(ApiModel):
     """Time for reading, such as 5s; until shortly before the timeout when left out."""
 
 
-class ToolResponse(ApiModel):
-    """How an HTTP answer becomes the result of the call."""
+class ResponseFields(ApiModel):
+    """What tools and the operations of resources say of their answers."""
 
     json_path: JsonPath | None = None
     """Part of a JSON body to return (RFC 9535), such as $.items[0].name or $.items[*].name: one
@@ -68,24 +68,35 @@ class ToolResponse(ApiModel):
     jmes_path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     """JMESPath that picks and renames what is returned of a JSON body, or of what jsonPath picked,
     such as items[*].{id: id, name: metadata.name}."""
-    structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
-    """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
-    an outputSchema. Auto when left out."""
+    mime_type: MimeType | None = None
+    """Media type of the content, with its charset where it has one, in place of what the backend
+    says; that of the answer when left out."""
     max_bytes: Annotated[int, Field(ge=1, le=1073741824)] | None = None
     """Largest answer in bytes; the server's maxResponseBytes when left out."""
     error_status: ErrorStatus = Field(default_factory=lambda: "4xx,5xx")
-    """HTTP statuses that make the result an error for the model to read; 4xx,5xx when left out."""
+    """HTTP statuses that make the answer an error; 4xx,5xx when left out."""
     error_when: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    """CEL condition over status, headers (names in lower case) and body that makes the result an
+    """CEL condition over status, headers (names in lower case) and body that makes the answer an
     error whatever its status, such as !body.ok or has(body.errors). One that cannot be told of an
     answer, for lack of a field, does not hold."""
+    follow_redirects: Literal["SameService", "Never"] = Field(default_factory=lambda: "SameService")
+    """Which redirects of GET and HEAD are followed: those to the scheme, host and port of the call,
+    five at most, or none. SameService when left out."""
+    stream: ResponseStream | None = None
+    """Where reading an answer without an end stops."""
+
+
+class ToolResponse(ResponseFields):
+    """How an HTTP answer becomes the result of the call.
+
+    An error is a result that the model reads and can act on.
+    """
+
+    structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
+    """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
+    an outputSchema. Auto when left out."""
     headers: tuple[ShownHeader, ...] = Field(
         default_factory=lambda: SHOWN_HEADERS, max_length=32, json_schema_extra=LIST_SET
     )
     """Headers of the answer that are shown beside its content; Location, Link, Retry-After, ETag
     and X-Total-Count when left out."""
-    follow_redirects: Literal["SameService", "Never"] = Field(default_factory=lambda: "SameService")
-    """Which redirects of GET and HEAD are followed: those to the scheme, host and port of the call,
-    five at most, or none. SameService when left out."""
-    stream: ToolStream | None = None
-    """Where reading an answer without an end stops."""

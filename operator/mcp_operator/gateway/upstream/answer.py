@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from mcp_operator.api import places
+
 MAX_ERROR_TEXT = 1000
 """Characters of a backend's error that reach a model: enough to act on."""
 
@@ -40,7 +42,7 @@ class Answer:
     @property
     def media_type(self) -> str:
         """The type without parameters, in lower case."""
-        return self.content_type.partition(";")[0].strip().lower()
+        return places.media_type(self.content_type)
 
     @property
     def is_empty(self) -> bool:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
-from mcp_operator.api.catalog import Argument, Backend
+from mcp_operator.api.catalog import Argument, Backend, JsonObject
 from mcp_operator.api.places import is_form, is_json, is_multipart
 from mcp_operator.gateway.upstream.styles import (
     MappingError,
@@ -25,6 +27,12 @@ from mcp_operator.gateway.upstream.styles import (
 
 BINARY = "application/octet-stream"
 
+MAX_FILE_NAME = 255
+"""Characters of a file name; file systems take as many bytes."""
+
+_NO_FILE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029/\\\"]")
+"""What would end the name in its header, or lead to another folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Body:
@@ -34,11 +42,16 @@ class Body:
     content_type: str
 
 
-def build_body(backend: Backend, placed: Placed) -> Body | None:
+def build_body(backend: Backend, placed: Placed, arguments: JsonObject) -> Body | None:
     """Return the body, or None for a request that has none.
 
     A backend with fields in its body gets one always, `{}` where all are left out; one that takes
     no arguments there gets none.
+
+    Args:
+        backend: What is called.
+        placed: The arguments that go into the body.
+        arguments: All arguments, among which are the names of files.
 
     Raises:
         MappingError: An argument has no form that the body's type can hold.
@@ -56,7 +69,7 @@ def build_body(backend: Backend, placed: Placed) -> Body | None:
     if is_form(content_type):
         return Body(_form(every), content_type)
     if is_multipart(content_type):
-        return _multipart(every, content_type)
+        return _multipart(every, arguments, content_type)
     if len(placed) > 1:
         raise MappingError("a body of this content type is made of exactly one argument")
     return Body(_whole(placed[0], content_type), content_type) if placed else None
@@ -102,11 +115,15 @@ def _form(placed: Placed) -> bytes:
     return "&".join(f"{quoted(name)}={text}" for name, text in all_pairs(placed)).encode()
 
 
-def _multipart(placed: Placed, content_type: str) -> Body:
+def _multipart(placed: Placed, arguments: JsonObject, content_type: str) -> Body:
     """Write a part for each value; the boundary is made of the parts, which cannot hold it."""
     plain = [argument.target for argument, _ in placed if argument.style is None]
     all_pairs([one for one in placed if one[0].style], plain, str)
-    parts = [part for argument, value in placed for part in _parts(argument, value)]
+    parts = [
+        part
+        for argument, value in placed
+        for part in _parts(argument, value, arguments.get(argument.file_name_from))
+    ]
     seed = hashlib.sha256()
     for part in parts:
         data = part.data if isinstance(part.data, bytes) else str(part.data).encode()
@@ -117,20 +134,43 @@ def _multipart(placed: Placed, content_type: str) -> Body:
     return Body(data, f"{bare}; boundary={boundary}")
 
 
-def _parts(argument: Argument, value: Any) -> Iterator[RequestField]:
+def _parts(argument: Argument, value: Any, file_names: Any) -> Iterator[RequestField]:
     if value is None:
         return
     if argument.style is not None:
-        for name, text in all_pairs([(argument, value)], (), str):
-            yield _part(name, text.encode(), argument.content_type, argument.file_name)
+        name_of = partial(_file_name, argument, file_names)
+        for index, (name, text) in enumerate(all_pairs([(argument, value)], (), str)):
+            yield _part(name, text.encode(), argument.content_type, name_of(index))
         return
-    for item in value if isinstance(value, list) else [value]:
-        kind, file_name = argument.content_type, argument.file_name
+    for index, item in enumerate(value if isinstance(value, list) else [value]):
+        kind, file_name = argument.content_type, _file_name(argument, file_names, index)
         if argument.base64:
             kind, file_name = kind or BINARY, file_name or argument.target
         elif isinstance(item, dict | list):
             kind = kind or "application/json"
         yield _part(argument.target, _bytes(argument, item), kind, file_name)
+
+
+def _file_name(argument: Argument, given: Any, index: int) -> str:
+    """Return the file name of a part: what the call gives for it, else what the author gave.
+
+    A server may write the file under this name, and it stands in a header.
+    """
+    if isinstance(given, list):
+        given = given[index] if index < len(given) else None
+    if given is None or given == "":
+        return argument.file_name
+    if (
+        not isinstance(given, str)
+        or len(given) > MAX_FILE_NAME
+        or _NO_FILE_NAME.search(given)
+        or given.strip() in {"", ".", ".."}
+    ):
+        raise MappingError(
+            f"the argument {argument.file_name_from!r} is the name of a file: write a name of at"
+            f" most {MAX_FILE_NAME} characters, without slashes, quotes and control characters"
+        )
+    return given.strip()
 
 
 def _part(name: str, data: bytes, content_type: str, file_name: str) -> RequestField:

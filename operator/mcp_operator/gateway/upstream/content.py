@@ -14,8 +14,15 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import Any
 
+from mcp_operator.api.base import GROUP
 from mcp_operator.api.budget import SelectionError
-from mcp_operator.api.catalog import Backend, JsonObject, ResponseMapping, ToolEntry
+from mcp_operator.api.catalog import (
+    Backend,
+    JsonObject,
+    ResourceEntry,
+    ResponseMapping,
+    ToolEntry,
+)
 from mcp_operator.api.selection import error_when
 from mcp_operator.gateway.contract import ResourceUnavailable, ToolResult
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
@@ -26,10 +33,14 @@ from mcp_operator.gateway.upstream.structured import (
     OutputErrors,
     json_result,
     parse,
+    picked,
 )
-from mcp_operator.gateway.upstream.text import text_of
+from mcp_operator.gateway.upstream.text import as_type, holds_json, text_of
 
 log = logging.getLogger(__name__)
+
+CUT = f"{GROUP}/cut"
+"""In `_meta` of a content: after what reading an endless one ended."""
 
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 
@@ -50,7 +61,9 @@ def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     failure = failure_text(tool.response, answer)
     if answer.status == HTTPStatus.NOT_MODIFIED and not _asks_on_condition(tool.backend):
         failure = failure or f"{status_line(answer)}, but the call set no condition."
-    failure = failure or _told_by_the_body(tool, answer)
+    if not failure:
+        answer = as_type(answer, tool.response.mime_type)
+        failure = _told_by_the_body(tool.name, tool.response, answer)
     if failure:
         result = error_result(failure)
     else:
@@ -70,23 +83,41 @@ def _notes(response: ResponseMapping, answer: Answer) -> Iterator[JsonObject]:
         yield text_block("\n".join(["Headers of the answer:", *shown]))
 
 
-def resource_contents(answer: Answer, uri: str, mime_type: str) -> tuple[JsonObject, ...]:
+def resource_contents(
+    entry: ResourceEntry, response: ResponseMapping, answer: Answer, uri: str
+) -> tuple[JsonObject, ...]:
     """Map an answer to the `contents` of `resources/read`.
 
     Args:
-        answer: What the backend said.
+        entry: The resource that was read.
+        response: How answers become its content.
+        answer: What its backend said.
         uri: The URI that was asked for.
-        mime_type: The type that the resource is listed with; empty for that of the answer.
 
     Raises:
-        ResourceUnavailable: The status is a redirect or an error.
+        ResourceUnavailable: It is a redirect or an error, or holds nothing of what is asked for.
     """
-    failure = failure_text(ResponseMapping(), answer)
+    failure = failure_text(response, answer)
     if answer.status == HTTPStatus.NOT_MODIFIED:
-        failure = f"{status_line(answer)}, but the read set no condition."
+        failure = failure or f"{status_line(answer)}, which has no content to read."
+    typed = answer if holds_json(answer.media_type) else as_type(answer, response.mime_type)
+    failure = failure or _told_by_the_body(entry.name, response, typed)
     if failure:
         raise ResourceUnavailable(failure)
-    return (resource(uri, answer, mime_type),)
+    if response.selects:
+        content = _picked(response, typed, uri)  # of which `mime_type` is the type
+    else:
+        content = resource(uri, answer, response.mime_type)
+    return (content | ({"_meta": {CUT: answer.cut}} if answer.cut else {}),)
+
+
+def _picked(response: ResponseMapping, answer: Answer, uri: str) -> JsonObject:
+    try:
+        value, text = picked(response, answer)
+    except (NotJsonError, SelectionError) as error:
+        raise ResourceUnavailable(f"{status_line(answer)}, but {error}.") from error
+    own_type = "text/plain" if isinstance(value, str) else "application/json"
+    return {"uri": uri, "mimeType": response.mime_type or own_type, "text": text}
 
 
 def fixed_contents(
@@ -107,9 +138,9 @@ def failure_text(response: ResponseMapping, answer: Answer) -> str:
     return f"{status_line(answer)}, but {answer.problem}." if answer.problem else ""
 
 
-def _told_by_the_body(tool: ToolEntry, answer: Answer) -> str:
+def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> str:
     """Say what `errorWhen` makes a failure; empty where it makes none, or cannot tell."""
-    if not tool.response.error_when:
+    if not response.error_when:
         return ""
     try:
         body: Any = parse(answer)
@@ -117,11 +148,11 @@ def _told_by_the_body(tool: ToolEntry, answer: Answer) -> str:
         body = text_of(answer)
     headers = {name: answer.header(name) for name, _ in answer.headers}
     try:
-        failed = error_when(tool.response.error_when).holds(answer.status, headers, body)
+        failed = error_when(response.error_when).holds(answer.status, headers, body)
     except SelectionError as error:
         log.warning(
             "An errorWhen cannot be told of an answer, which therefore counts as a success",
-            extra={"entry": tool.name, "status": answer.status, "error": str(error)},
+            extra={"entry": name, "status": answer.status, "error": str(error)},
         )
         return ""
     text = clean(text_of(answer) or "").strip()

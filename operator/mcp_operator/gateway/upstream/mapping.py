@@ -82,7 +82,7 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
     try:
         target = fill_path(backend.path, present.get("path", ())) + _query(backend, present)
         headers = list(_headers(backend, present))
-        body = build_body(backend, present.get("body", ()))
+        body = build_body(backend, present.get("body", ()), arguments)
     except UnicodeEncodeError as error:
         raise MappingError(
             "an argument holds half of a surrogate pair, which is no character; send whole ones"
@@ -137,7 +137,8 @@ def _present(backend: Backend, arguments: JsonObject) -> _Present:
             if argument.required or argument.location == "path":
                 raise MappingError(f"the argument {argument.name!r} is required, give it a value")
             continue
-        if argument.enum and plain_text(value) not in argument.enum:
+        values = value if isinstance(value, list) else [value]
+        if argument.enum and not {plain_text(one) for one in values} <= set(argument.enum):
             raise MappingError(
                 f"the argument {argument.name!r} must be one of {', '.join(argument.enum)}"
             )
@@ -154,6 +155,7 @@ def _unnamed(backend: Backend, arguments: JsonObject) -> Iterator[Argument]:
     taken = {a.target for a in backend.arguments if a.location == backend.rest}
     taken |= backend.constants.keys() if backend.rest == "body" else set()
     named = {argument.name for argument in backend.arguments}
+    named |= {argument.file_name_from for argument in backend.arguments}
     for name in arguments:
         if name in named:
             continue

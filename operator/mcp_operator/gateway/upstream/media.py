@@ -8,13 +8,12 @@ bytes are what they are said to be.
 from __future__ import annotations
 
 import base64
-from dataclasses import replace
 from typing import Final
 from urllib.parse import quote
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.upstream.answer import Answer, status_line
-from mcp_operator.gateway.upstream.text import is_text_type, text_of
+from mcp_operator.gateway.upstream.text import as_type, is_text_type, text_of
 
 OCTETS: Final = "application/octet-stream"
 
@@ -63,13 +62,10 @@ def resource(uri: str, answer: Answer, mime_type: str) -> JsonObject:
         answer: What the backend said.
         mime_type: The type that is claimed and gone by; that of the answer where it is empty.
     """
-    media_type = mime_type.partition(";")[0].strip().lower() or answer.media_type
-    if "charset" in mime_type.lower():
-        answer = replace(answer, content_type=mime_type)
-    text = text_of(answer, media_type)
     content: JsonObject = {"uri": uri}
     if named := mime_type or answer.media_type:
         content["mimeType"] = named
+    text = text_of(as_type(answer, mime_type))
     return content | ({"blob": _base64(answer.body)} if text is None else {"text": text})
 
 

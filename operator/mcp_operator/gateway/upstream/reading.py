@@ -10,6 +10,7 @@ from typing import Final
 
 import aiohttp
 
+from mcp_operator.api import places
 from mcp_operator.gateway.upstream.answer import Answer, status_line
 from mcp_operator.gateway.upstream.compression import CompressionError, decompress
 from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES
@@ -38,11 +39,13 @@ class StreamLimits:
         max_events: Events, or lines of what is no event stream; None for any number.
         max_seconds: Time from the first byte of the head on; None for no end.
         any_type: Whether every answer counts as a stream, whatever its type says.
+        media_type: The type that the answer has whatever it says; empty for its own.
     """
 
     max_events: int | None = None
     max_seconds: float | None = None
     any_type: bool = False
+    media_type: str = ""
 
 
 UNLIMITED: Final = StreamLimits()
@@ -94,14 +97,17 @@ async def read_answer(
         aiohttp.ClientError: The connection broke.
     """
     content_type = response.headers.get("Content-Type", "")
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_types = (stream.media_type, places.media_type(content_type))
+    streamed = next(
+        (one for one in media_types if one == EVENT_STREAM or one in JSON_LINE_TYPES), ""
+    )
     encoding = response.headers.get("Content-Encoding", "")
-    is_stream = stream.any_type or media_type == EVENT_STREAM or media_type in JSON_LINE_TYPES
+    is_stream = stream.any_type or bool(streamed)
     is_error = response.status >= HTTPStatus.BAD_REQUEST
     if not (is_stream or is_error) and _announced(response) > max_bytes:
         response.close()
         raise TooLargeError(response.status, max_bytes)
-    body = _Body(media_type)
+    body = _Body(streamed)
     cut = await _read(response, body, max_bytes, stream if is_stream else None)
     problem, data = "", bytes(body.data[:max_bytes])
     try:

@@ -28,9 +28,8 @@ class NotJsonError(OperatorError):
 
 def _wants_json(tool: ToolEntry) -> bool:
     """Tell whether a tool can do nothing with an answer that is no JSON."""
-    response = tool.response
-    selects = bool(response.json_path or response.jmes_path)
-    return selects or response.structured == "Always" or tool.listed_output_schema is not None
+    response, schema = tool.response, tool.listed_output_schema
+    return response.selects or response.structured == "Always" or schema is not None
 
 
 def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) -> ToolResult | None:
@@ -46,8 +45,7 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     if not is_json(answer.media_type) and not _wants_json(tool):
         return None
     try:
-        value = _selected(tool.response, parse(answer))
-        text = value if isinstance(value, str) else _written(value)
+        value, text = picked(tool.response, answer)
     except (NotJsonError, SelectionError) as error:
         return _not_as_promised(answer, str(error))
     content = (text_block(text),)
@@ -58,6 +56,17 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
         broken = f"the result breaks this tool's outputSchema: {clean('; '.join(problems))}"
         return _not_as_promised(answer, broken)
     return ToolResult(content=content, structured=value)
+
+
+def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
+    """Return what is returned of a JSON body, as a value and as text: a string as it is.
+
+    Raises:
+        NotJsonError: The body is no JSON, or what is made of it has no JSON form.
+        SelectionError: An expression finds nothing, fails, or costs too much.
+    """
+    value = _selected(response, parse(answer))
+    return value, value if isinstance(value, str) else _written(value)
 
 
 def parse(answer: Answer) -> Any:

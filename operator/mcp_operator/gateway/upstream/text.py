@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
+from dataclasses import replace
 from typing import Final
 
 from mcp_operator.gateway.upstream.answer import Answer
@@ -122,6 +123,11 @@ def is_json(media_type: str) -> bool:
     )
 
 
+def holds_json(media_type: str) -> bool:
+    """Tell whether a media type promises JSON: one value, or one on each line."""
+    return is_json(media_type) or media_type in JSON_LINE_TYPES
+
+
 def text_of(answer: Answer, media_type: str | None = None) -> str | None:
     """Return an answer's text; None where it is none, or none that can be decoded.
 
@@ -134,6 +140,19 @@ def text_of(answer: Answer, media_type: str | None = None) -> str | None:
         return None if _is_binary_type(media_type) else _plain_text(answer)
     charset = _declared(answer.content_type) or _within(answer.body, media_type)
     return _decoded(answer.body, charset or "utf-8")
+
+
+def as_type(answer: Answer, mime_type: str) -> Answer:
+    """Return an answer as one of another type; as it is where none is given.
+
+    A charset that the answer declares holds on where `mime_type` declares none.
+    """
+    if not mime_type:
+        return answer
+    declared = _CHARSET.search(answer.content_type)
+    if declared and not _CHARSET.search(mime_type):
+        mime_type = f"{mime_type}; charset={declared[1]}"
+    return replace(answer, content_type=mime_type)
 
 
 def is_text_type(media_type: str) -> bool:

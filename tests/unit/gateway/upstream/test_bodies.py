@@ -167,3 +167,81 @@ def test_any_method_sends_a_body_where_its_author_put_one(method: str) -> None:
 def test_a_map_that_is_empty_is_still_a_body() -> None:
     assert sent({}, rest="body").body == b"{}"
     assert sent({}).body is None
+
+
+def uploaded(value: Any, names: Any, **fields: Any) -> list[str | None]:
+    """Return the file names of the parts that are sent."""
+    file = argument("file", "body", base64=True, file_name_from="names", **fields)
+    arguments = {"file": value} | ({} if names is None else {"names": names})
+    return [name for _, name, _, _ in parts(sent(arguments, file, content_type=MULTIPART))]
+
+
+@pytest.mark.parametrize(
+    ("value", "names", "expected"),
+    [
+        ("YQ==", "report 2026.pdf", ["report 2026.pdf"]),
+        ("YQ==", "Bericht Größe.pdf", ["Bericht Größe.pdf"]),
+        ("YQ==", "a;b=c.txt", ["a;b=c.txt"]),
+        ("YQ==", None, ["default.bin"]),
+        ("YQ==", "", ["default.bin"]),
+        (["YQ==", "Yg=="], ["a.txt", "b.txt"], ["a.txt", "b.txt"]),
+        (["YQ==", "Yg=="], ["a.txt"], ["a.txt", "default.bin"]),
+        (["YQ==", "Yg=="], [None, "b.txt"], ["default.bin", "b.txt"]),
+        (["YQ==", "Yg=="], "same.txt", ["same.txt", "same.txt"]),
+    ],
+)
+def test_a_call_names_its_files(value: Any, names: Any, expected: list[str]) -> None:
+    assert uploaded(value, names, file_name="default.bin") == expected
+
+
+def test_a_file_that_nobody_names_has_the_name_of_its_part() -> None:
+    assert uploaded("YQ==", None) == ["file"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        'a"; name="admin',
+        "a\r\nX-Admin: 1",
+        "a\nb",
+        "a\x00.txt",
+        "a\x7f",
+        "a\x85b",
+        "a\u2028b",
+        "../../etc/passwd",
+        "..\\boot.ini",
+        "/etc/passwd",
+        "..",
+        ".",
+        " .. ",
+        "x" * 256,
+        7,
+        {"a": 1},
+    ],
+)
+def test_a_name_that_is_more_than_a_name_is_refused_without_being_quoted(name: Any) -> None:
+    for given_name in (name, [name]):
+        with pytest.raises(MappingError, match="'names' is the name of a file") as caught:
+            uploaded("YQ==", given_name)
+        assert len(str(name)) < 3 or str(name) not in str(caught.value)
+
+
+def test_half_a_surrogate_pair_in_a_file_name_is_refused() -> None:
+    with pytest.raises(MappingError, match="surrogate"):
+        uploaded("YQ==", "a\udc00")
+
+
+def test_the_name_of_a_file_is_sent_nowhere_else() -> None:
+    file = argument("file", "body", base64=True, file_name_from="name")
+    request = sent({"file": "YQ==", "name": "a.txt", "x": "1"}, file, rest="body",
+                   content_type=MULTIPART)  # fmt: skip
+    assert [name for name, _, _, _ in parts(request)] == ["file", "x"]
+
+
+@given(name=st.text())
+def test_no_file_name_adds_a_line_or_a_part(name: str) -> None:
+    try:
+        [only] = uploaded("YQ==", name)
+    except MappingError:
+        return
+    assert only == (name.strip() or "file")

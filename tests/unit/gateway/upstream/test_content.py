@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mcp_operator.api.catalog import ResponseMapping
-from mcp_operator.gateway.contract import MISSING, ResourceUnavailable
+from mcp_operator.gateway.contract import MISSING
 from mcp_operator.gateway.upstream.answer import MAX_ERROR_TEXT, Answer
 from mcp_operator.gateway.upstream.content import (
     fixed_contents,
     is_error_status,
-    resource_contents,
     tool_result,
 )
 from support.answers import PNG, map_answer, text_of
@@ -223,12 +222,6 @@ def test_an_errors_text_is_short_and_shows_what_it_holds() -> None:
     long = text_of(map_answer(b"x" * 10_000_000, "text/plain", status=500))
     assert len(long) < MAX_ERROR_TEXT + 100
     assert long.endswith("…")
-
-
-@pytest.mark.parametrize("status", [302, 404, 500])
-def test_a_resource_that_the_backend_refuses_is_unavailable(status: int) -> None:
-    with pytest.raises(ResourceUnavailable, match=str(status)):
-        resource_contents(Answer(status, "text/plain", b""), "x:1", "text/plain")
 
 
 def test_fixed_contents_are_given_as_they_are() -> None:

@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from mcp_operator.gateway.upstream.answer import Answer
-from mcp_operator.gateway.upstream.content import resource_contents
+from mcp_operator.gateway.upstream.media import resource
 from support.answers import PNG, map_answer, text_of
 
 
@@ -121,15 +121,84 @@ def test_other_bytes_become_an_embedded_resource(content_type: str, mime_type: s
     assert base64.b64decode(block["resource"]["blob"]) == PNG
 
 
+@pytest.mark.parametrize(
+    ("mime_type", "content_type", "body", "expected"),
+    [
+        ("application/json", "text/html", b'{"a":1}', {"type": "text", "text": '{"a":1}'}),
+        ("application/json", "application/octet-stream", b"[1]", {"type": "text", "text": "[1]"}),
+        ("text/markdown", "application/octet-stream", b"# Hi", {"type": "text", "text": "# Hi"}),
+        ("text/csv", "", "a;ü".encode(), {"type": "text", "text": "a;ü"}),
+        (
+            "text/csv; charset=windows-1251",
+            "application/octet-stream",
+            "Привет".encode("cp1251"),
+            {"type": "text", "text": "Привет"},
+        ),
+        (
+            "text/csv",
+            "text/plain; charset=windows-1251",
+            "Привет".encode("cp1251"),
+            {"type": "text", "text": "Привет"},
+        ),
+        (
+            "text/plain; charset=koi8-r",
+            "text/plain; charset=utf-8",
+            "Привет".encode("koi8-r"),
+            {"type": "text", "text": "Привет"},
+        ),
+        (
+            "image/png",
+            "application/octet-stream",
+            PNG,
+            {"type": "image", "data": base64.b64encode(PNG).decode(), "mimeType": "image/png"},
+        ),
+        (
+            "audio/ogg",
+            "",
+            b"OggS\0",
+            {"type": "audio", "data": "T2dnUwA=", "mimeType": "audio/ogg"},
+        ),
+    ],
+)
+def test_the_type_that_an_author_declares_goes_before_the_answers_own(
+    mime_type: str, content_type: str, body: bytes, expected: dict[str, str]
+) -> None:
+    result = map_answer(body, content_type, response={"mime_type": mime_type})
+    assert result.content == (expected,)
+    assert not result.is_error
+
+
+def test_declared_json_is_data_and_is_what_a_condition_looks_at() -> None:
+    declared = {"mime_type": "application/json"}
+    assert map_answer(b'{"ok":true}', "text/html", response=declared).structured == {"ok": True}
+    failed = map_answer(
+        b'{"ok":false}', "text/html", response=declared | {"error_when": "!body.ok"}
+    )
+    assert failed.is_error
+
+
+def test_what_is_not_of_the_declared_type_is_shown_as_what_it_is() -> None:
+    result = map_answer(b"<p>", "text/html", response={"mime_type": "application/json"})
+    assert result.is_error
+    assert "not the JSON that its content type promises" in text_of(result)
+    assert text_of(map_answer(b"<p>", "text/html", response={"mime_type": "image/png"})) == "<p>"
+
+
+@pytest.mark.parametrize("mime_type", ["image/png", "application/json", "application/pdf"])
+def test_an_error_has_a_type_of_its_own(mime_type: str) -> None:
+    result = map_answer(
+        b"no such page", "text/plain", status=404, response={"mime_type": mime_type}
+    )
+    assert text_of(result).endswith("404 Not Found: no such page")
+
+
 def test_a_resource_takes_its_own_type_or_the_backends() -> None:
     csv = Answer(200, "text/csv; charset=utf-8", b"a,b")
-    assert resource_contents(csv, "x:1", "text/plain") == (
-        {"uri": "x:1", "mimeType": "text/plain", "text": "a,b"},
-    )
-    assert resource_contents(csv, "x:1", "") == (
-        {"uri": "x:1", "mimeType": "text/csv", "text": "a,b"},
-    )
-    assert resource_contents(Answer(200, "", PNG), "x:1", "image/png") == (
-        {"uri": "x:1", "mimeType": "image/png", "blob": base64.b64encode(PNG).decode()},
-    )
-    assert resource_contents(Answer(200, "", b"a"), "x:1", "") == ({"uri": "x:1", "text": "a"},)
+    assert resource("x:1", csv, "text/plain") == {
+        "uri": "x:1", "mimeType": "text/plain", "text": "a,b",
+    }  # fmt: skip
+    assert resource("x:1", csv, "") == {"uri": "x:1", "mimeType": "text/csv", "text": "a,b"}
+    assert resource("x:1", Answer(200, "", PNG), "image/png") == {
+        "uri": "x:1", "mimeType": "image/png", "blob": base64.b64encode(PNG).decode(),
+    }  # fmt: skip
+    assert resource("x:1", Answer(200, "", b"a"), "") == {"uri": "x:1", "text": "a"}

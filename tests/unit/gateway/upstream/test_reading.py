@@ -77,6 +77,24 @@ async def test_a_stream_ends_when_its_time_is_over_with_the_events_that_are_whol
     assert "2 s" in answer.cut
 
 
+@pytest.mark.parametrize(
+    ("declared", "content_type", "pieces", "expected"),
+    [
+        (SSE, "text/plain", [b"data: 1\n\n", b"data: 2\n\n"], b"data: 1\n\n"),
+        ("application/x-ndjson", "text/plain", [b"1\n", b"2\n"], b"1\n"),
+        ("application/x-ndjson", SSE, [b"1\n", b"2\n"], b"1\n"),
+        ("text/plain", SSE, [b"data: 1\n\n", b"data: 2\n\n"], b"data: 1\n\n"),
+    ],
+)
+async def test_a_stream_is_one_by_the_type_that_is_declared_or_by_its_own(
+    declared: str, content_type: str, pieces: list[bytes], expected: bytes
+) -> None:
+    async with answering(saying(*pieces, content_type=content_type)) as ask:
+        answer = await ask(stream=StreamLimits(max_events=1, media_type=declared))
+    assert answer.body == expected
+    assert answer.cut
+
+
 async def test_what_is_no_stream_does_not_end_early() -> None:
     async with answering(saying(b"{", content_type="application/json")) as ask:
         with pytest.raises(TimeoutError):

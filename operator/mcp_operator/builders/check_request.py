@@ -1,0 +1,143 @@
+"""What does not fit together in a request: of a tool, or of a resource's operation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_operator.api.catalog import Argument
+from mcp_operator.api.nesting import MAX_DEPTH, place_beyond
+from mcp_operator.api.places import (
+    CLIENT_CREDENTIALS,
+    NOT_FOR_ARGUMENTS,
+    has_fields,
+    is_form,
+    is_multipart,
+)
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1.request import RequestFields
+from mcp_operator.builders.compiled import InvalidError
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What the author of an object calls things.
+
+    Attributes:
+        request: Where the fields of the request stand.
+        arguments: The list that says where arguments go.
+        argument: What one of them is.
+        schema: Where they are declared.
+    """
+
+    request: str
+    arguments: str
+    argument: str
+    schema: str
+
+
+IN_TOOL: Final = Words("request.", "request.arguments", "argument", "inputSchema")
+IN_RESOURCE: Final = Words("", "parameters", "parameter", "parameters")
+
+
+def check_request(request: RequestFields, arguments: Sequence[Argument], words: Words) -> None:
+    """Refuse a request that could not be made as it is written.
+
+    Args:
+        request: What its author says of it.
+        arguments: All arguments and where they go.
+        words: What the author calls things.
+
+    Raises:
+        InvalidError: Naming the first thing that is wrong, and what to do.
+    """
+    for sentence in _faults(request, arguments, words):
+        raise InvalidError(Reason.INVALID, sentence)
+
+
+def _faults(request: RequestFields, arguments: Sequence[Argument], words: Words) -> Iterator[str]:
+    yield from _header_faults(request, arguments, words)
+    yield from _body_faults(request, arguments, words)
+    taken = {one.name for one in request.query}
+    for one in arguments:
+        if one.location == "query" and one.target in taken:
+            yield (
+                f"{words.request}query sets {one.target}, and the {words.argument} {one.name!r} "
+                f"goes there too: map it elsewhere with {words.arguments}, or remove one of them"
+            )
+
+
+def _header_faults(
+    request: RequestFields, arguments: Sequence[Argument], words: Words
+) -> Iterator[str]:
+    for one in arguments:
+        if one.location == "header" and one.target.lower() in NOT_FOR_ARGUMENTS:
+            yield (
+                f"{words.arguments} maps {one.name!r} to the header {one.target}, which no "
+                f"{words.argument} may set: use {words.request}credentials or "
+                f"{words.request}headers"
+            )
+    for header in request.forward_headers:
+        if header.lower() in CLIENT_CREDENTIALS and not request.allow_credential_forwarding:
+            yield (
+                f"{words.request}forwardHeaders names {header}, with which the backend could act "
+                f"as the client: use {words.request}credentials, or set "
+                f"{words.request}allowCredentialForwarding: true"
+            )
+
+
+def _body_faults(
+    request: RequestFields, arguments: Sequence[Argument], words: Words
+) -> Iterator[str]:
+    kind, body = request.content_type, request.body
+    fields = [argument for argument in arguments if argument.location == "body"]
+    named = ", ".join(argument.name for argument in fields)
+    if body is not None and body.from_ is not None:
+        if [argument.name for argument in fields] != [body.from_]:
+            yield (
+                f"{words.request}body.from makes {body.from_!r} the whole body, and these go "
+                f"there: {named or 'none'}; declare it in {words.schema} and map the others "
+                "elsewhere"
+            )
+        if is_multipart(kind):
+            yield (
+                f"a body of type {kind} has a part for each {words.argument}: remove "
+                f"{words.request}body.from"
+            )
+    elif len(fields) > 1 and not has_fields(kind):
+        yield (
+            f"a body of type {kind} is made of one {words.argument}, and these go there: {named}; "
+            f"map the others elsewhere with {words.arguments}"
+        )
+    constants = body.constants if body is not None else {}
+    if constants and not has_fields(kind):
+        yield f"a body of type {kind} has no fields: remove {words.request}body.constants"
+    if place_beyond(constants) is not None:
+        yield f"{words.request}body.constants is nested deeper than {MAX_DEPTH} levels: flatten it"
+    for argument in fields:
+        if argument.target in constants:
+            yield (
+                f"{words.request}body.constants sets {argument.target}, and the {words.argument} "
+                f"{argument.name!r} goes there too: map it elsewhere, or remove one of them"
+            )
+        yield from _part_faults(argument, kind, words)
+
+
+def _part_faults(argument: Argument, kind: str, words: Words) -> Iterator[str]:
+    exploded = argument.explode is not None or argument.allow_reserved
+    if (argument.style or exploded) and not (is_form(kind) or is_multipart(kind)):
+        yield (
+            f"{words.arguments} gives {argument.name!r} a style, explode or allowReserved, which a "
+            f"body of type {kind} has no use for: remove it"
+        )
+    if is_multipart(kind) and argument.style is None and exploded:
+        yield f"a part of a multipart body has no explode without style: give {argument.name!r} one"
+    file_name = argument.file_name or argument.file_name_from
+    if (argument.content_type or file_name) and not is_multipart(kind):
+        yield (
+            f"{words.arguments} gives {argument.name!r} a contentType, fileName or fileNameFrom, "
+            "which only a part of multipart/form-data has: set request.contentType"
+        )
+    if argument.file_name_from == argument.name:
+        yield f"fileNameFrom of {argument.name!r} names itself: name the argument with the name"
