@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mcp_operator.api.catalog import JsonObject, PromptEntry, ResourceEntry, ToolEntry, digest
+from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.policy.guard import FetchJwks, Guard, KeySecrets
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
-from mcp_operator.gateway.protocol.observer import Outcome
+from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Current, Table
@@ -72,10 +74,14 @@ class RecordingObserver:
 
     requests: list[tuple[str, Era, Outcome]] = field(default_factory=list)
     tools: list[tuple[str, Outcome]] = field(default_factory=list)
+    authentications: list[Authenticated] = field(default_factory=list)
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
         self.requests.append((method, era, outcome))
+
+    def authentication(self, outcome: Authenticated) -> None:
+        self.authentications.append(outcome)
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
@@ -89,6 +95,9 @@ class Server:
         self,
         *entries: ToolEntry | PromptEntry | ResourceEntry,
         policy: OriginPolicy | None = None,
+        secrets: KeySecrets | None = None,
+        fetch: FetchJwks | None = None,
+        clock: Clock | None = None,
         **settings: Any,
     ) -> None:
         self.executor = FakeExecutor()
@@ -100,6 +109,8 @@ class Server:
             self.executor,
             policy=policy or OriginPolicy(),
             observer=self.observer,
+            guard=Guard(self.current, secrets=secrets, fetch=fetch, clock=clock),
+            clock=clock,
         )
 
     async def respond(self, request: HttpRequest) -> HttpResponse:

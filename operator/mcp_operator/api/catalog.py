@@ -24,6 +24,9 @@ Style = Literal[
 DEFAULT_PATH: Final = "/mcp"
 """Where every server answers."""
 
+METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
+"""Where clients look for a server's identity provider; its own path follows (RFC 9728 §3.1)."""
+
 SHOWN_HEADERS: Final = ("Location", "Link", "Retry-After", "ETag", "X-Total-Count")
 """What a model needs to go on: the id of what it made, the next page, when to try again."""
 
@@ -294,10 +297,44 @@ class ResourceEntry(CatalogModel):
     source: SourceRef
 
 
+class ApiKeys(Strict):
+    """Clients that send an API key: each value of the Secret is one, its key the client's name."""
+
+    header: str = "authorization"
+    namespace: str
+    name: str
+
+
+class Jwt(Strict):
+    """Clients that send an access token, and what RFC 9728 metadata tells them.
+
+    The public keys are `keys`, a JWK set, or are read from `endpoint`. Where there is neither, no
+    token can be verified.
+    """
+
+    issuer: str
+    audiences: tuple[str, ...]
+    endpoint: Backend | None = None
+    keys: JsonObject | None = None
+    user_claim: str = "sub"
+    required_scopes: tuple[str, ...] = ()
+    scopes_supported: tuple[str, ...] = ()
+    authorization_servers: tuple[str, ...] = ()
+    resource: str = ""
+
+
+class Auth(Strict):
+    """Whom a gateway serves. One of the two; with neither, or with an unknown part, nobody."""
+
+    api_keys: ApiKeys | None = None
+    jwt: Jwt | None = None
+
+
 class ServerSettings(CatalogModel):
     """The server-wide settings that a gateway follows without a restart. Durations in seconds.
 
-    `paths` are those of the URL that MCP is served at, without a trailing slash.
+    `paths` are those of the URL that MCP is served at, without a trailing slash. Without `auth`,
+    everybody is served.
     """
 
     namespace: str
@@ -316,12 +353,17 @@ class ServerSettings(CatalogModel):
     drain_timeout_seconds: float = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     paths: tuple[str, ...] = (DEFAULT_PATH,)
+    auth: Auth | None = None
 
 
 class Catalog(CatalogModel):
-    """All that one MCPServer serves; each list is sorted by name, so that equal means identical."""
+    """All that one MCPServer serves; each list is sorted by name, so that equal means identical.
 
-    schema_version: Literal[1] = 1
+    A catalog with `auth` has version 2, so that a gateway which does not know `auth` refuses the
+    whole instead of serving everybody.
+    """
+
+    schema_version: Literal[1, 2] = 1
     server: ServerSettings
     tools: tuple[ToolEntry, ...] = ()
     prompts: tuple[PromptEntry, ...] = ()

@@ -16,6 +16,8 @@ from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.core.tasks import forever, root_error
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.policy.fetch import JwksFetcher
+from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream.addresses import own_cluster_domain
@@ -75,6 +77,7 @@ async def run_gateway(settings: GatewaySettings) -> None:
             HttpExecutor(current, upstream, secrets),
             address=_address(settings),
             registry=metrics.registry,
+            guard=Guard(current, secrets=secrets, fetch=JwksFetcher(upstream, secrets)),
         )
         await _serve(gateway, client, current, settings)
 

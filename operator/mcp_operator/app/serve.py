@@ -20,6 +20,8 @@ from mcp_operator.core.metrics import new_registry
 from mcp_operator.core.tasks import forever
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.policy.fetch import JwksFetcher
+from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.addresses import own_cluster_domain
 from mcp_operator.gateway.upstream.client import HttpUpstream
@@ -64,6 +66,14 @@ class LocalSecrets:
             SecretUnavailable: Neither the environment nor the files contain it.
         """
         return await self.latest.value(key)
+
+    async def values(self, secret: Key) -> Mapping[str, bytes]:
+        """Return all values of a Secret, by key.
+
+        Raises:
+            SecretUnavailable: The files do not contain it.
+        """
+        return await self.latest.values(secret)
 
     def distrust(self, key: SecretKey) -> None:
         """Do nothing: the value is read again when its file changes."""
@@ -216,6 +226,11 @@ async def _gateway(
             management_port=settings.management_port,
         ),
         registry=new_registry(),
+        guard=Guard(
+            local.current,
+            secrets=local.secrets,
+            fetch=JwksFetcher(upstream, local.secrets),
+        ),
     )
     await _start(gateway, settings)
     stack.push_async_callback(gateway.stop)

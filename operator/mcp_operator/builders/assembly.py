@@ -56,12 +56,14 @@ class Assembly:
         fully_served: The objects whose entries are all in the catalog.
         rejected: The objects that are not fully served.
         secrets: The Secret keys that its gateway must read.
+        finding: Why the gateway can tell no client from another, if so; it serves none then.
     """
 
     catalog: Catalog
     fully_served: tuple[Compiled, ...]
     rejected: tuple[Rejection, ...]
     secrets: frozenset[SecretKey]
+    finding: Finding | None = None
 
 
 def claimants_by_key(objects: Iterable[Compiled]) -> dict[EntryKey, list[Compiled]]:
@@ -151,7 +153,8 @@ def _catalog(settings: ServerSettings, served: Iterable[tuple[EntryKey, Entry]])
     lists: dict[str, list[Entry]] = defaultdict(list)
     for entry_key, entry in sorted(served, key=lambda keyed: keyed[0]):
         lists[entry_key.list].append(entry)
-    return Catalog.model_validate({"server": settings, **lists})
+    version = 1 if settings.auth is None else 2
+    return Catalog.model_validate({"server": settings, "schemaVersion": version, **lists})
 
 
 def _rejection(obj: Compiled, findings: Sequence[Finding]) -> Rejection:

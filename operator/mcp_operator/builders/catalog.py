@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
-from mcp_operator.api.catalog import DEFAULT_PATH, ServerSettings
+from mcp_operator.api.catalog import DEFAULT_PATH, Auth, ServerSettings
 from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
 from mcp_operator.api.v1alpha1.common import Selector
 from mcp_operator.builders.assembly import Assembly, assemble
+from mcp_operator.builders.compile_auth import compile_auth
 from mcp_operator.builders.compile_prompt import compile_prompt
 from mcp_operator.builders.compile_resource import (
     compile_resource,
@@ -21,6 +23,8 @@ from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import LabelSelector
 
 CatalogObject = MCPTool | MCPPrompt | MCPResource
+
+_NO_FACTS = Facts()
 
 MODELS: Mapping[CatalogKind, type[CatalogObject]] = {
     "MCPTool": MCPTool,
@@ -80,7 +84,7 @@ def entry_keys_of(obj: CatalogObject) -> frozenset[EntryKey]:
             return frozenset(EntryKey("resources", uri) for uri in resource_identities(obj))
 
 
-def server_settings(server: MCPServer) -> ServerSettings:
+def server_settings(server: MCPServer, auth: Auth | None = None) -> ServerSettings:
     """Return the server's own part of its catalog."""
     config = server.spec.config
     return ServerSettings(
@@ -102,6 +106,7 @@ def server_settings(server: MCPServer) -> ServerSettings:
         drain_timeout_seconds=parse_duration(config.drain_timeout),
         log_level=config.log_level,
         paths=endpoint_paths(server),
+        auth=auth,
     )
 
 
@@ -112,9 +117,20 @@ def endpoint_paths(server: MCPServer) -> tuple[str, ...]:
     return tuple(sorted({DEFAULT_PATH, *(prefix.rstrip("/") or "/" for prefix in prefixes)}))
 
 
-def build_catalog(server: MCPServer, compiled: Iterable[Compiled]) -> Assembly:
-    """Assemble the catalog of a server from the compiled objects that it selects."""
-    return assemble(server_settings(server), compiled, server.spec.naming.on_conflict)
+def build_catalog(
+    server: MCPServer, compiled: Iterable[Compiled], facts: Facts = _NO_FACTS
+) -> Assembly:
+    """Assemble the catalog of a server.
+
+    Args:
+        server: The server.
+        compiled: The objects that it selects, compiled.
+        facts: What the server itself refers to.
+    """
+    auth = compile_auth(server, facts)
+    settings = server_settings(server, auth.auth)
+    assembly = assemble(settings, compiled, server.spec.naming.on_conflict)
+    return replace(assembly, finding=auth.finding)
 
 
 def _compiled(selector: Selector) -> LabelSelector:

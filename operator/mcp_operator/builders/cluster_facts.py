@@ -89,7 +89,10 @@ def gather_cluster_facts(
 
 
 def _backends(catalog: Catalog) -> Iterator[Backend]:
-    """Yield every backend, token endpoints included."""
+    """Yield every backend, token endpoints and the keys of clients' tokens included."""
+    auth = catalog.server.auth
+    if auth and auth.jwt and auth.jwt.endpoint:
+        yield auth.jwt.endpoint
     backends = [tool.backend for tool in catalog.tools]
     backends += [resource.backend for resource in catalog.resources if resource.backend]
     for backend in backends:

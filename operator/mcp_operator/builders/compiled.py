@@ -120,20 +120,21 @@ def _secrets_of(entry: Entry) -> frozenset[SecretKey]:
     """Return the Secret keys that a gateway must read to serve an entry."""
     match entry:
         case ToolEntry():
-            return _backend_secrets(entry.backend)
+            return backend_secrets(entry.backend)
         case ResourceEntry():
             own = frozenset({entry.secret} if entry.secret else ())
-            return own | (_backend_secrets(entry.backend) if entry.backend else frozenset())
+            return own | (backend_secrets(entry.backend) if entry.backend else frozenset())
         case PromptEntry():
             return frozenset()
 
 
-def _backend_secrets(backend: Backend) -> frozenset[SecretKey]:
+def backend_secrets(backend: Backend) -> frozenset[SecretKey]:
+    """Return the Secret keys that a gateway must read to send requests to a backend."""
     found = [one.secret for one in (*backend.headers, *backend.query)]
     found += [backend.ca, backend.client_certificate, backend.client_key]
     below: frozenset[SecretKey] = frozenset()
     if backend.credentials:
         found += [backend.credentials.secret, backend.credentials.username]
         if backend.credentials.oauth2:
-            below = _backend_secrets(backend.credentials.oauth2.endpoint)
+            below = backend_secrets(backend.credentials.oauth2.endpoint)
     return frozenset(secret for secret in found if secret is not None) | below

@@ -6,6 +6,7 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import child
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import HTTPROUTES, SERVICES
+from mcp_operator.builders.urls import metadata_path
 from mcp_operator.core.meta import Object
 
 
@@ -19,7 +20,9 @@ def build_http_route(server: MCPServer) -> Object | None:
     if wanted is None:
         return None
     name = child_name(server.name)
-    path = {"type": "PathPrefix", "value": wanted.path_prefix}
+    matches: list[Object] = [{"path": {"type": "PathPrefix", "value": wanted.path_prefix}}]
+    if metadata := metadata_path(server, wanted.path_prefix):
+        matches.append({"path": {"type": "Exact", "value": metadata}})
     service = {"kind": SERVICES.kind, "name": name, "port": server.spec.service.port, "weight": 1}
     spec: Object = {
         "parentRefs": [
@@ -29,7 +32,7 @@ def build_http_route(server: MCPServer) -> Object | None:
         ],
         "rules": [
             {
-                "matches": [{"path": path}],
+                "matches": matches,
                 "backendRefs": [service],
             }
         ],

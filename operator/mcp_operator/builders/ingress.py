@@ -7,6 +7,7 @@ from mcp_operator.builders.context import child
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import INGRESSES
 from mcp_operator.builders.service import HTTP_PORT_NAME
+from mcp_operator.builders.urls import metadata_path
 from mcp_operator.core.meta import Object
 
 
@@ -17,8 +18,12 @@ def build_ingress(server: MCPServer) -> Object | None:
         return None
     name = child_name(server.name)
     backend = {"service": {"name": name, "port": {"name": HTTP_PORT_NAME}}}
-    path = {"path": wanted.path_prefix, "pathType": wanted.path_type, "backend": backend}
-    rule: Object = {"http": {"paths": [path]}}
+    paths: list[Object] = [
+        {"path": wanted.path_prefix, "pathType": wanted.path_type, "backend": backend}
+    ]
+    if metadata := metadata_path(server, wanted.path_prefix):
+        paths.append({"path": metadata, "pathType": "Exact", "backend": backend})
+    rule: Object = {"http": {"paths": paths}}
     spec: Object = {"rules": [rule]}
     if wanted.host:
         rule["host"] = wanted.host

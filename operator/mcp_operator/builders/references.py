@@ -108,6 +108,21 @@ def require_secret(facts: Facts, secret: Key, key: str) -> None:
     Raises:
         UnresolvedError: It does not have the key, does not exist, or may not be read.
     """
+    if key not in _keys(facts, secret):
+        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no key {key!r}")
+
+
+def require_keys(facts: Facts, secret: Key) -> None:
+    """Check that a Secret has keys at all.
+
+    Raises:
+        UnresolvedError: It has none, does not exist, or may not be read.
+    """
+    if not _keys(facts, secret):
+        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no keys")
+
+
+def _keys(facts: Facts, secret: Key) -> frozenset[str]:
     if secret in facts.denied:
         raise UnresolvedError(
             Reason.REF_NOT_PERMITTED,
@@ -116,8 +131,7 @@ def require_secret(facts: Facts, secret: Key, key: str) -> None:
     keys = facts.secrets.get(secret)
     if keys is None:
         raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} does not exist")
-    if key not in keys:
-        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no key {key!r}")
+    return keys
 
 
 def _numeric(port: int | str, service: Key) -> int:

@@ -11,6 +11,9 @@ from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.direct import deliverable, direct_files
+from mcp_operator.builders.references import Facts
+
+_NO_FACTS = Facts()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +34,18 @@ class ServerCatalog:
     files: Mapping[str, str] | None = None
 
 
-def build_server_catalog(server: MCPServer, selected: Iterable[Compiled]) -> ServerCatalog:
+def build_server_catalog(
+    server: MCPServer, selected: Iterable[Compiled], facts: Facts = _NO_FACTS
+) -> ServerCatalog:
     """Assemble and encode the catalog of a server.
 
     Args:
         server: The server.
         selected: Every object that it selects, compiled.
+        facts: What the server itself refers to.
     """
     objects = tuple(selected)
-    assembly = build_catalog(server, objects)
+    assembly = build_catalog(server, objects, facts)
     if server.spec.effective_mode == "Gateway":
         return ServerCatalog(objects, assembly, encode(assembly.catalog))
     assembly = deliverable(assembly)

@@ -11,6 +11,7 @@ from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPT
 from mcp_operator.builders.cluster_facts import ClusterFacts, gather_cluster_facts
 from mcp_operator.builders.compiled import CatalogKind, EntryKey
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector, users_selector
+from mcp_operator.builders.references import References
 from mcp_operator.builders.resources import (
     CHILDREN,
     CONFIGMAPS,
@@ -45,7 +46,7 @@ REFERENCE_GRANTS = Resource(
 BY_SELECTOR = "selector"
 """Servers by one label that each of their selectors requires."""
 BY_REFERENCE = "reference"
-"""Catalog objects by the Services, ConfigMaps and Secrets that they refer to."""
+"""Catalog objects and servers by the Services, ConfigMaps and Secrets that they refer to."""
 BY_ENTRY_KEY = "entryKey"
 """Catalog objects by the names and URIs that they claim in their namespace."""
 BY_OWNER = "owner"
@@ -128,6 +129,11 @@ class ClusterCache:
             for obj in informer.store.by_index(BY_REFERENCE, (kind, key)):
                 yield referrer_kind, obj
 
+    def servers_referring(self, kind: ReferencedKind, key: Key) -> Iterator[Key]:
+        """Yield the servers that refer to a Service, ConfigMap or Secret themselves."""
+        for server in self.servers.store.by_index(BY_REFERENCE, (kind, key)):
+            yield key_of(server)
+
     def claimants(self, kind: CatalogKind, namespace: str, entry_key: EntryKey) -> list[Object]:
         """Return the objects of a namespace that claim a name or URI."""
         found = self.catalog_objects[kind].store.by_index(BY_ENTRY_KEY, (namespace, entry_key))
@@ -162,6 +168,7 @@ class ClusterCache:
 
     def _add_indexes(self) -> None:
         self.servers.add_index(BY_SELECTOR, self._required_labels)
+        self.servers.add_index(BY_REFERENCE, self._server_references)
         for informer in self.catalog_objects.values():
             informer.add_index(BY_REFERENCE, self._references)
             informer.add_index(BY_ENTRY_KEY, self._entry_keys)
@@ -183,14 +190,11 @@ class ClusterCache:
 
     def _references(self, obj: Object) -> Iterable[tuple[ReferencedKind, Key]]:
         parsed = self.parser.object_or_none(obj)
-        if parsed is None:
-            return
-        for service in parsed.references.services:
-            yield "Service", service
-        for config_map in parsed.references.config_maps:
-            yield "ConfigMap", config_map
-        for secret in parsed.references.secrets:
-            yield "Secret", secret
+        return _indexed(parsed.references) if parsed else ()
+
+    def _server_references(self, server: Object) -> Iterable[tuple[ReferencedKind, Key]]:
+        parsed = self.parser.server_or_none(server)
+        return _indexed(parsed.references) if parsed else ()
 
     def _entry_keys(self, obj: Object) -> Iterable[tuple[str, EntryKey]]:
         parsed = self.parser.object_or_none(obj)
@@ -207,3 +211,12 @@ def servers_of_pod(pod: Object) -> tuple[Key, ...]:
 def _owner_uid(child: Object) -> tuple[str, ...]:
     owner = controller_of(child)
     return (owner["uid"],) if owner else ()
+
+
+def _indexed(references: References) -> Iterator[tuple[ReferencedKind, Key]]:
+    for service in references.services:
+        yield "Service", service
+    for config_map in references.config_maps:
+        yield "ConfigMap", config_map
+    for secret in references.secrets:
+        yield "Secret", secret

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from mcp_operator.builders.catalog import compile_object
 from mcp_operator.builders.compiled import Compiled, InvalidError
 from mcp_operator.builders.references import Facts, References
-from mcp_operator.controllers.parsing import Parser, fault, unreadable
+from mcp_operator.controllers.parsing import ParsedServer, Parser, fault, unreadable
 from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.core.meta import Object, generation_of, uid_of
 
@@ -26,10 +26,12 @@ class Compiler:
         self._parser = parser
         self._reader = reader
         self._results: dict[str, tuple[int, _Result]] = {}
+        self._server_facts: dict[str, Facts] = {}
 
     def forget(self, uid: str) -> None:
         """Drop the result of an object that is gone."""
         self._results.pop(uid, None)
+        self._server_facts.pop(uid, None)
 
     async def compile(self, raw: Object) -> Compiled:
         """Return what an object contributes and what is wrong with it.
@@ -53,6 +55,20 @@ class Compiler:
         except Exception as error:  # noqa: BLE001 - a bug costs the object that shows it
             compiled = unreadable(raw, fault("compile", raw, error))
         return self._remember(raw, _Result(parsed.references, facts, compiled))
+
+    async def facts(self, raw: Object, server: ParsedServer) -> Facts:
+        """Return what a server refers to itself; the identical facts while they are the same.
+
+        Raises:
+            ApiError: What it refers to could not be read.
+        """
+        facts = await self._reader.facts(server.references)
+        known = self._server_facts.get(uid_of(raw))
+        if known == facts:
+            return known
+        if self._parser.knows(uid_of(raw)):
+            self._server_facts[uid_of(raw)] = facts
+        return facts
 
     def _cached(self, raw: Object) -> _Result | None:
         generation, result = self._results.get(uid_of(raw), (0, None))

@@ -27,15 +27,17 @@ Referrers = Callable[[Object], Iterator[tuple[CatalogKind, Object]]]
 
 
 class Reference(NamedTuple):
-    """A kind of object that catalog objects refer to.
+    """A kind of object that catalog objects and servers refer to.
 
     Attributes:
         source: Where its events come from.
-        referrers: Who refers to one of them.
+        referrers: Which catalog objects refer to one of them.
+        servers: Which servers do so themselves.
     """
 
     source: Source
     referrers: Referrers
+    servers: KeysOf
 
 
 selection_changed: Predicate = changed("generation", "labels", "deletionTimestamp")
@@ -83,7 +85,7 @@ def rivals(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
 
 
 def references(cache: ClusterCache, changed_secrets: Source) -> list[Reference]:
-    """List what catalog objects refer to.
+    """List what catalog objects and servers refer to.
 
     Args:
         cache: The informers.
@@ -93,15 +95,22 @@ def references(cache: ClusterCache, changed_secrets: Source) -> list[Reference]:
     def by_name(kind: ReferencedKind) -> Referrers:
         return lambda obj: cache.referrers(kind, key_of(obj))
 
+    def servers(kind: ReferencedKind) -> KeysOf:
+        return lambda obj: cache.servers_referring(kind, key_of(obj))
+
+    def servers_of_granted_services(grant: Object) -> Iterator[Key]:
+        for service in cache.services.store.list(namespace=key_of(grant).namespace):
+            yield from cache.servers_referring("Service", key_of(service))
+
     def of_granted_services(grant: Object) -> Iterator[tuple[CatalogKind, Object]]:
         for service in cache.services.store.list(namespace=key_of(grant).namespace):
             yield from cache.referrers("Service", key_of(service))
 
     return [
-        Reference(cache.services, by_name("Service")),
-        Reference(cache.grants, of_granted_services),
-        Reference(cache.config_maps, by_name("ConfigMap")),
-        Reference(changed_secrets, by_name("Secret")),
+        Reference(cache.services, by_name("Service"), servers("Service")),
+        Reference(cache.grants, of_granted_services, servers_of_granted_services),
+        Reference(cache.config_maps, by_name("ConfigMap"), servers("ConfigMap")),
+        Reference(changed_secrets, by_name("Secret"), servers("Secret")),
     ]
 
 

@@ -22,6 +22,7 @@ from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.builders.server_catalog import ServerCatalog, build_server_catalog
 from mcp_operator.controllers.apply_problems import ApplyProblems
+from mcp_operator.controllers.catalog_object import ABSENT_POLL_SECONDS, SECRET_POLL_SECONDS
 from mcp_operator.controllers.children import ChildrenApplier, OwnerGoneError
 from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
@@ -114,7 +115,7 @@ class MCPServerReconciler:
         except InvalidError as error:
             await self._report_invalid(raw, error)
             return None
-        catalog = await self._catalog(request, parsed)
+        catalog = await self._catalog(request, raw, parsed)
         facts = self._cache.facts(parsed.model, catalog.assembly.catalog)
         try:
             problem, failure = await self._apply(raw, parsed.model, catalog, facts)
@@ -130,7 +131,7 @@ class MCPServerReconciler:
         self._record(request, catalog, observed, conditions)
         if failure is not None:
             raise failure
-        return Result(requeue_after=PROBLEM_RETRY_SECONDS) if needs_another_look(observed) else None
+        return _next_look(observed, parsed)
 
     def _forget(self, server: Key) -> None:
         self._catalogs.forget(server)
@@ -139,15 +140,18 @@ class MCPServerReconciler:
         self._children.forget(server)
         self._problems.forget(server)
 
-    async def _catalog(self, key: Key, server: ParsedServer) -> ServerCatalog:
+    async def _catalog(self, key: Key, raw: Object, server: ParsedServer) -> ServerCatalog:
         """Compile what the server selects, and build its catalog if any of it has changed."""
+        facts = await self._compiler.facts(raw, server)
         compiled = [
             await self._compiler.compile(obj)
             for kind in server.selectors
             for obj in self._cache.selected(server, kind)
         ]
         return self._catalogs.get(
-            key, (server, *compiled), lambda: build_server_catalog(server.model, compiled)
+            key,
+            (server, facts, *compiled),
+            lambda: build_server_catalog(server.model, compiled, facts),
         )
 
     async def _apply(
@@ -228,6 +232,15 @@ class MCPServerReconciler:
 
 def _pod(raw: Object) -> Pod:
     return Pod(uid_of(raw), raw["metadata"]["name"], raw["status"]["podIP"], MANAGEMENT_PORT)
+
+
+def _next_look(observed: ObservedServer, parsed: ParsedServer) -> Result | None:
+    """Return when to look again at what changes without an event, if there is such a thing."""
+    waits = [PROBLEM_RETRY_SECONDS] if needs_another_look(observed) else []
+    if parsed.references.secrets:
+        missing = observed.assembly.finding is not None
+        waits.append(ABSENT_POLL_SECONDS if missing else SECRET_POLL_SECONDS)
+    return Result(requeue_after=min(waits)) if waits else None
 
 
 def _grace_left(observed: ObservedServer) -> float:

@@ -16,6 +16,7 @@ from mcp_operator.builders.direct import MAX_FILES_BYTES
 from mcp_operator.builders.labels import selector_labels
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import HTTPROUTES
+from mcp_operator.builders.urls import ingress_url
 from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.core.meta import Object
 
@@ -84,7 +85,7 @@ def server_fields(observed: ObservedServer) -> Object:
         "resourceCount": len(catalog.resources),
         "configHash": observed.digest,
         "configBytes": observed.size,
-        "url": _external_url(observed.server) or _internal_url(observed.server),
+        "url": ingress_url(observed.server) or _internal_url(observed.server),
         "internalURL": _internal_url(observed.server),
         "protocolVersions": list(PROTOCOL_VERSIONS)
         if observed.server.spec.effective_mode == "Gateway"
@@ -182,6 +183,12 @@ def _resolved(observed: ObservedServer) -> Condition:
             "spec.httpRoute has no effect: the cluster does not serve HTTPRoute of "
             f"{HTTPROUTES.api_version}; install the Gateway API, or use spec.ingress",
         )
+    if (finding := observed.assembly.finding) is not None:
+        return _no(
+            ConditionType.RESOLVED_REFS,
+            finding.reason,
+            f"no client can be authenticated, and none is served: {finding.message}",
+        )
     unresolved = [
         f"{rejection.kind} {rejection.key.name}"
         for rejection in observed.assembly.rejected
@@ -267,14 +274,6 @@ def _listed(items: Iterable[str]) -> str:
     every = list(items)
     rest = len(every) - LISTED_ITEMS
     return ", ".join(every[:LISTED_ITEMS]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _external_url(server: MCPServer) -> str | None:
-    ingress = server.spec.ingress
-    if ingress is None or ingress.host is None or ingress.host.startswith("*"):
-        return None
-    scheme = "https" if ingress.tls_secret_name else "http"
-    return f"{scheme}://{ingress.host}{ingress.path_prefix}"
 
 
 def _internal_url(server: MCPServer) -> str:

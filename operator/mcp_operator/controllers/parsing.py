@@ -17,6 +17,7 @@ from mcp_operator.builders.catalog import (
     references_of,
     selectors,
 )
+from mcp_operator.builders.compile_auth import auth_references
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding, InvalidError
 from mcp_operator.builders.references import References
 from mcp_operator.core.meta import (
@@ -37,10 +38,11 @@ KEPT_GENERATIONS = 2
 
 @dataclass(frozen=True, slots=True)
 class ParsedServer:
-    """A server and its compiled selectors."""
+    """A server, its compiled selectors and what it refers to itself."""
 
     model: MCPServer
     selectors: dict[CatalogKind, LabelSelector]
+    references: References
 
     @property
     def key(self) -> Key:
@@ -141,7 +143,7 @@ def _parse_server(raw: Object) -> ParsedServer:
         raise InvalidError(
             Reason.INVALID, f"spec.env: {', '.join(reserved)} may not be set there; remove it"
         )
-    return ParsedServer(server, selectors(server))
+    return ParsedServer(server, selectors(server), auth_references(server))
 
 
 def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:

@@ -144,13 +144,14 @@ def watch_for_servers(
         controller: Reconciles servers.
         cache: The informers.
         confirmed: Names a server whenever one of its pods has confirmed a catalog.
-        referenced: What catalog objects refer to.
+        referenced: What catalog objects and servers refer to.
     """
     controller.watch(cache.servers, for_object(), spec_or_meta_changed)
     for kind, objects in cache.catalog_objects.items():
         controller.watch(objects, mapped(servers_selecting(cache, kind)), selection_changed)
-    for source, referrers in referenced:
+    for source, referrers, servers in referenced:
         controller.watch(source, mapped(servers_referring(cache, referrers)))
+        controller.watch(source, mapped(servers))
     for children in cache.owned.values():
         controller.watch(children, for_owner(MCPSERVERS.group, MCPSERVERS.kind))
     controller.watch(cache.pods, mapped(servers_of_pod))
@@ -176,7 +177,7 @@ def watch_for_catalog_objects(
     objects = cache.catalog_objects[kind]
     controller.watch(objects, for_object(), spec_or_meta_changed)
     controller.watch(objects, mapped(rivals(cache, kind)), selection_changed)
-    for source, referrers in referenced:
+    for source, referrers, _ in referenced:
         controller.watch(source, mapped(objects_referring(cache, kind, referrers)))
     controller.watch(
         cache.servers,

@@ -14,6 +14,7 @@ from mcp_operator.gateway.contract import Executor
 from mcp_operator.gateway.front import Front
 from mcp_operator.gateway.management import Management
 from mcp_operator.gateway.metrics import GatewayMetrics
+from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.table import Current
@@ -53,6 +54,7 @@ class GatewayApp:
         *,
         address: GatewayAddress,
         registry: CollectorRegistry,
+        guard: Guard | None = None,
     ) -> None:
         """Set up a gateway.
 
@@ -61,6 +63,8 @@ class GatewayApp:
             executor: Calls tools and reads resources.
             address: Where to listen.
             registry: Takes the gateway's metrics, and is exposed on the management port.
+            guard: Tells whom requests come from. Without one, a server that authenticates its
+                clients serves nobody.
         """
         self._current = current
         self._address = address
@@ -71,7 +75,10 @@ class GatewayApp:
             allowed_hosts=address.allowed_hosts,
             loopback=is_loopback(address.host),
         )
-        self._endpoint = Endpoint(current, executor, policy=policy, observer=metrics)
+        self._guard = guard or Guard(current)
+        self._endpoint = Endpoint(
+            current, executor, policy=policy, observer=metrics, guard=self._guard
+        )
         metrics.watch(lambda: self._endpoint.open_streams, lambda: self._endpoint.in_flight)
         self._front = Front(self._endpoint, lambda: current.server)
         self._management = Management(current, registry, self._unready)
@@ -126,6 +133,7 @@ class GatewayApp:
                 "Requests were given up on: they outlasted the drain timeout",
                 extra={"requests": self._endpoint.in_flight, "seconds": seconds},
             )
+        await self._guard.close()
         await self._management.stop()
         log.info("The gateway has stopped")
 

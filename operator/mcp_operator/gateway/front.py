@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from aiohttp import web
 from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.gateway.listener import Listener
 from mcp_operator.gateway.protocol.endpoint import Endpoint
-from mcp_operator.gateway.protocol.message import HttpRequest, HttpStream
+from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 
 log = logging.getLogger(__name__)
 
@@ -83,25 +84,22 @@ class Front:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         paths = self._settings().paths
+        http = _head(request)
         if (request.path.rstrip("/") or "/") not in paths:
+            if (metadata := self._endpoint.metadata(http)) is not None:
+                return _whole(metadata)
             return web.Response(status=404, text=f"MCP is served at {', '.join(paths)}\n")
+        if (refused := await self._endpoint.refused(http)) is not None:
+            response = _whole(refused)
+            response.force_close()  # its body is not read
+            return response
         body = await self._read(request)
         if isinstance(body, web.Response):
             return body
-        headers: dict[str, str] = {}
-        repeated: set[str] = set()
-        for name, value in request.headers.items():
-            key = name.lower()
-            if key in headers:
-                repeated.add(key)
-                headers[key] += ("; " if key == "cookie" else ", ") + value
-            else:
-                headers[key] = value
-        http = HttpRequest(request.method, headers, frozenset(repeated), body)
-        answer = await self._endpoint.handle(http)
+        answer = await self._endpoint.handle(replace(http, body=body))
         if isinstance(answer, HttpStream):
             return await _stream(request, answer)
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        return _whole(answer)
 
     async def _read(self, request: web.BaseRequest) -> bytes | web.Response:
         """Return the body, or what to answer where it is too large or too slow."""
@@ -118,6 +116,24 @@ class Front:
         except TimeoutError:
             return _last(408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds\n")
         return bytes(body)
+
+
+def _head(request: web.BaseRequest) -> HttpRequest:
+    """Return a request without its body."""
+    headers: dict[str, str] = {}
+    repeated: set[str] = set()
+    for name, value in request.headers.items():
+        key = name.lower()
+        if key in headers:
+            repeated.add(key)
+            headers[key] += ("; " if key == "cookie" else ", ") + value
+        else:
+            headers[key] = value
+    return HttpRequest(request.method, headers, frozenset(repeated), path=request.path)
+
+
+def _whole(answer: HttpResponse) -> web.Response:
+    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
 def _too_large(limit: int) -> web.Response:

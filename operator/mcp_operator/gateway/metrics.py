@@ -7,7 +7,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from mcp_operator.gateway.protocol.observer import Outcome
+from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Changes, Current
 
@@ -38,6 +38,12 @@ class GatewayMetrics:
             "Time from a complete MCP request to its answer.",
             ("method", "era"),
             buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self._authentications = Counter(
+            "mcp_authentications_total",
+            "Requests to a server that authenticates its clients, by outcome.",
+            ("outcome",),
             registry=registry,
         )
         self._calls = Counter(
@@ -91,6 +97,10 @@ class GatewayMetrics:
         count, duration = children
         count.inc()
         duration.observe(seconds)
+
+    def authentication(self, outcome: Authenticated) -> None:
+        """Note whether a request was let in."""
+        self._authentications.labels(outcome).inc()
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         """Note a call of a tool; one that left the catalog meanwhile is not counted."""

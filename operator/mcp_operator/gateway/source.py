@@ -254,14 +254,23 @@ class ClusterSecrets:
             SecretUnavailable: There is no such Secret or key, or it may not be read.
         """
         name = Key(key.namespace, key.name)
-        known = self._known.get(name)
+        values = await self.values(name)
+        if key.key not in values:
+            raise SecretUnavailable(f"Secret {name} has no key {key.key!r}")
+        return values[key.key]
+
+    async def values(self, secret: Key) -> Mapping[str, bytes]:
+        """Return all values of a Secret, read at most a minute ago while the API server answers.
+
+        Raises:
+            SecretUnavailable: There is no such Secret, or it may not be read.
+        """
+        known = self._known.get(secret)
         if known is None or known.expires_at <= asyncio.get_running_loop().time():
-            known = await self._renewed(name, known)
+            known = await self._renewed(secret, known)
         if known.problem:
             raise SecretUnavailable(known.problem)
-        if key.key not in known.values:
-            raise SecretUnavailable(f"Secret {name} has no key {key.key!r}")
-        return known.values[key.key]
+        return known.values
 
     def distrust(self, key: SecretKey) -> None:
         """Read a Secret again before its next use, unless it was read just now."""

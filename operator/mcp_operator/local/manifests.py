@@ -24,8 +24,9 @@ from mcp_operator.builders.catalog import (
     references_of,
     selectors,
 )
+from mcp_operator.builders.compile_auth import auth_references
 from mcp_operator.builders.compiled import Compiled
-from mcp_operator.builders.references import Facts
+from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
@@ -54,6 +55,9 @@ class _AnyKey(frozenset[str]):
     """
 
     def __contains__(self, _: object) -> bool:
+        return True
+
+    def __bool__(self) -> bool:
         return True
 
 
@@ -117,12 +121,14 @@ class Manifests:
             for document in documents
             if document.obj["kind"] in MODELS
         ]
-        facts = replace(
-            _facts(self.objects, [model for _, model in models], check_services=check_services),
+        referring = [references_of(model) for _, model in models]
+        referring += [auth_references(server) for server in self.servers.values()]
+        self._facts = replace(
+            _facts(self.objects, referring, check_services=check_services),
             external_hosts=external_hosts,
         )
         self.catalog_objects = tuple(
-            LoadedObject(document, model, compile_object(model, facts))
+            LoadedObject(document, model, compile_object(model, self._facts))
             for document, model in models
         )
 
@@ -160,7 +166,8 @@ class Manifests:
 
     def assembly(self, server: MCPServer) -> Assembly:
         """Return the catalog of a server."""
-        return build_catalog(server, [local.compiled for local in self.selected(server)])
+        selected = [local.compiled for local in self.selected(server)]
+        return build_catalog(server, selected, self._facts)
 
     def choose(self, wanted: str = "") -> MCPServer:
         """Return the server of a name, `[NAMESPACE/]NAME`, or without a name the only one.
@@ -278,10 +285,10 @@ def _by_key(objects: Iterable[Object], kind: str) -> dict[Key, Object]:
 
 
 def _facts(
-    objects: Iterable[Object], models: Iterable[CatalogObject], *, check_services: bool
+    objects: Iterable[Object], referring: Iterable[References], *, check_services: bool
 ) -> Facts:
     services = _by_key(objects, SERVICES.kind)
-    unknown = {key: _AnyKey() for model in models for key in references_of(model).secrets}
+    unknown = {key: _AnyKey() for references in referring for key in references.secrets}
     secrets = {
         key: frozenset({*(obj.get("data") or {}), *(obj.get("stringData") or {})})
         for key, obj in _by_key(objects, SECRETS.kind).items()

@@ -4,6 +4,7 @@ The unit tests put them to `api.validation`, the integration tests to a real API
 name the field and the fix.
 """
 
+from support.negatives.authentication import AUTHENTICATION
 from support.negatives.case import Negative
 from support.negatives.pods import PODS
 from support.negatives.prompts import PROMPTS
@@ -12,6 +13,6 @@ from support.negatives.responses import RESPONSES
 from support.negatives.servers import SERVERS
 from support.negatives.tools import TOOLS
 
-NEGATIVES = (*SERVERS, *PODS, *TOOLS, *RESPONSES, *PROMPTS, *RESOURCES)
+NEGATIVES = (*SERVERS, *AUTHENTICATION, *PODS, *TOOLS, *RESPONSES, *PROMPTS, *RESOURCES)
 
 __all__ = ["NEGATIVES", "Negative"]

@@ -179,7 +179,7 @@ def test_content_that_is_no_catalog_is_refused() -> None:
 
 
 def test_a_catalog_of_another_schema_version_is_refused() -> None:
-    other = sealed(EXAMPLE.canonical().replace(b'"schemaVersion":1', b'"schemaVersion":2'))
+    other = sealed(EXAMPLE.canonical().replace(b'"schemaVersion":1', b'"schemaVersion":3'))
     with pytest.raises(ShardError, match="schemaVersion"):
         decode(other.index, other.shards)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,10 +23,9 @@ from mcp_operator.gateway.table import Changes
 from mcp_operator.local.manifests import NothingFoundError
 from mcp_operator.local.problems import FilesError
 from mcp_operator.local.reload import fingerprint
-from mcp_operator.settings import ServeSettings
 from support.hostile_yaml import HOSTILE
 from support.network import free_port
-from support.waiting import eventually, hang_guard
+from support.serving import serving, settings, write
 
 SERVER = """\
 apiVersion: mcp-operator.dev/v1alpha1
@@ -77,15 +75,6 @@ spec: {name: review, template: "Review {{diff}}"}
 """
 
 
-def settings(folder: Path, **given: Any) -> ServeSettings:
-    return ServeSettings.model_validate({"paths": [folder], **given})
-
-
-def write(folder: Path, *documents: str) -> Path:
-    (folder / "shop.yaml").write_text("".join(documents))
-    return folder
-
-
 @asynccontextmanager
 async def backend() -> AsyncIterator[str]:
     """Answers with the token that it was sent, backwards, for a gateway hides it otherwise."""
@@ -98,27 +87,6 @@ async def backend() -> AsyncIterator[str]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield f"127.0.0.1:{runner.addresses[0][1]}"
     await runner.cleanup()
-
-
-@asynccontextmanager
-async def serving(chosen: ServeSettings) -> AsyncIterator[str]:
-    """Gives the URL of the endpoint; ends with the signal that a user would send."""
-    task = asyncio.create_task(run_serve(chosen))
-
-    async def listens() -> bool:
-        assert not task.done(), task.result()
-        return _listening(chosen.port)
-
-    await eventually(listens, expected=True)
-    yield f"http://127.0.0.1:{chosen.port}/mcp"
-    signal.raise_signal(signal.SIGINT)
-    async with hang_guard():
-        await task
-
-
-def _listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 async def call(url: str, method: str, **params: Any) -> Any:

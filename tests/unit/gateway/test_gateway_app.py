@@ -16,6 +16,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.table import Current
 from support.entries import tool
 from support.fake_executor import FakeExecutor
+from support.identity import API_KEYS, by_token, token
 from support.mcp_http import legacy, modern, notification, table
 from support.running_gateway import frame_of, read, running
 from support.waiting import hang_guard
@@ -323,3 +324,37 @@ def test_an_address_on_loopback_is_known_as_such(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "shop.example"])  # noqa: S104
 def test_an_address_that_others_reach_is_known_as_such(host: str) -> None:
     assert not is_loopback(host)
+
+
+async def test_who_is_not_let_in_need_not_send_a_body_and_is_cut_off() -> None:
+    async with running(auth=API_KEYS) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
+        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n")
+        answer = await reader.read()  # to the end of the connection
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert b"cannot tell its clients apart" in answer
+        assert await gateway.metric("mcp_authentications_total", outcome="unavailable") == 1
+
+
+async def test_the_metadata_of_a_server_with_tokens_are_served_beside_its_path() -> None:
+    well_known = "/.well-known/oauth-protected-resource"
+    async with running(auth=by_token()) as gateway:
+        root = gateway.url.removesuffix("/mcp")
+        for path in (well_known, f"{well_known}/mcp"):
+            async with gateway.client.get(root + path) as answer:
+                assert answer.status == 200
+                assert (await answer.json())["resource"] == gateway.url
+        async with gateway.client.post(gateway.url, data=b"{}") as answer:
+            assert answer.status == 401
+            challenge = answer.headers["www-authenticate"]
+            assert f'resource_metadata="{root}{well_known}/mcp"' in challenge
+        async with gateway.client.get(f"{root}{well_known}/other") as answer:
+            assert answer.status == 404
+
+
+async def test_a_token_in_the_url_is_not_looked_at() -> None:
+    async with running(auth=by_token()) as gateway:
+        url = f"{gateway.url}?access_token={token(exp=2**40)}"
+        async with gateway.client.post(url, data=b"{}") as answer:
+            assert answer.status == 401

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.v1alpha1.authentication import Authentication
 from mcp_operator.api.v1alpha1.common import (
     Conditions,
     DnsLabel,
@@ -146,6 +147,11 @@ class MCPServerSpec(ApiModel):
             field_path=".mode",
         ),
         rule(
+            f"!has(self.auth) || self.auth.type == 'None' || ({_IS_GATEWAY})",
+            "in mode Direct your own server decides whom it serves; remove auth",
+            field_path=".auth",
+        ),
+        rule(
             "has(self.image) || self.mode == 'Gateway' "
             "|| (self.mode == 'Auto' && !has(self.command) && !has(self.args))",
             "mode: Direct, command and args run your own MCP server; set image to it",
@@ -243,6 +249,8 @@ class MCPServerSpec(ApiModel):
     """Which MCPPrompts are served; toolSelector decides when left out."""
     resource_selector: Selector | None = None
     """Which MCPResources are served; toolSelector decides when left out."""
+    auth: Authentication = Field(default_factory=Authentication)
+    """Whom the gateway serves; everybody who can connect when left out."""
     naming: Naming = Field(default_factory=Naming)
     """Names of what is served."""
     config: ServerConfig = Field(default_factory=ServerConfig)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
+from mcp_operator.api.catalog import Auth
 from mcp_operator.core.clock import Clock, SystemClock
 from mcp_operator.gateway.contract import Executor
+from mcp_operator.gateway.policy.challenge import challenge_headers, metadata, metadata_path
+from mcp_operator.gateway.policy.guard import Guard, credential_header
+from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
 from mcp_operator.gateway.protocol.core import Core
 from mcp_operator.gateway.protocol.envelope import claims_modern, names_modern
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 from mcp_operator.gateway.protocol.legacy import Legacy
-from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.protocol.message import JSON, HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.modern import Modern
 from mcp_operator.gateway.protocol.observer import Observer
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.table import Current
+
+_Answer = TypeVar("_Answer", HttpResponse, HttpResponse | HttpStream)
 
 _JSON_RANGES: Final = ("application/json", "application/*", "*/*")
 
@@ -31,6 +37,7 @@ class Endpoint:
         *,
         policy: OriginPolicy,
         observer: Observer,
+        guard: Guard | None = None,
         clock: Clock | None = None,
     ) -> None:
         """Set up an endpoint.
@@ -40,10 +47,15 @@ class Endpoint:
             executor: Calls tools and reads resources.
             policy: Which hosts and origins are served.
             observer: Is told of every MCP request.
+            guard: Tells whom requests come from. Without one, a server that authenticates its
+                clients serves nobody.
             clock: For the expiry of sessions.
         """
         self._core = Core(current, executor, observer)
+        self._current = current
         self._policy = policy
+        self._observer = observer
+        self._guard = guard or Guard(current)
         self._modern = Modern(self._core)
         self._legacy = Legacy(self._core, clock or SystemClock())
 
@@ -71,11 +83,78 @@ class Endpoint:
         Cancelling the awaiting task means that the client disconnected. A stream that is returned
         must be closed by the caller.
         """
+        answer: HttpResponse | HttpStream
         try:
-            self._policy.check(http)
-            answer = await self._route(http)
+            admitted = await self._admitted(http)
+            if admitted is not http:
+                self._observer.authentication("ok")
+            answer = await self._route(admitted)
         except RpcError as error:
             answer = jsonrpc.failure(None, error)
+        except Refusal as refusal:
+            answer = self._refusal(http, refusal)
+        return self._with_cors(http, answer)
+
+    async def refused(self, http: HttpRequest) -> HttpResponse | None:
+        """Return what to answer a request that is not let in, before its body is read.
+
+        `handle` decides again: a body may be long in coming.
+        """
+        try:
+            await self._admitted(http)
+        except RpcError as error:
+            return self._with_cors(http, jsonrpc.failure(None, error))
+        except Refusal as refusal:
+            return self._with_cors(http, self._refusal(http, refusal))
+        return None
+
+    def metadata(self, http: HttpRequest) -> HttpResponse | None:
+        """Return the metadata of RFC 9728, None where the path is not theirs.
+
+        They are for those who are not let in yet.
+        """
+        server = self._current.server
+        path = metadata_path(http.path, server.paths)
+        if path is None or server.auth is None or server.auth.jwt is None:
+            return None
+        try:
+            self._policy.check(http)
+        except RpcError as error:
+            return jsonrpc.failure(None, error)
+        if http.method not in ("GET", "HEAD"):
+            return _not_allowed("GET, HEAD")
+        document = metadata(server, server.auth.jwt, path, http.headers.get("host", ""))
+        answer = HttpResponse(200, jsonrpc.encode(document), {**JSON, "cache-control": "no-store"})
+        return self._with_cors(http, answer)
+
+    async def _admitted(self, http: HttpRequest) -> HttpRequest:
+        """Return a request with whom it comes from, and without what proved it.
+
+        Raises:
+            RpcError: Its `Host` or `Origin` is foreign.
+            Refusal: It is not let in.
+        """
+        self._policy.check(http)
+        if http.method == "OPTIONS":
+            return http  # browsers ask without credentials (Fetch, section 3.3.5)
+        principal = await self._guard.admit(http.headers, http.repeated)
+        auth = self._current.server.auth
+        if auth is None:
+            return http
+        spent = credential_header(auth)
+        headers = {name: value for name, value in http.headers.items() if name != spent}
+        return replace(http, headers=headers, principal=principal)
+
+    def _refusal(self, http: HttpRequest, refusal: Refusal) -> HttpResponse:
+        self._observer.authentication(refusal.why)
+        auth = self._current.server.auth or Auth()
+        error = RpcError(spec.REFUSED, str(refusal), status=refusal.status)
+        answer = jsonrpc.failure(None, error)
+        host = http.headers.get("host", "")
+        challenge = challenge_headers(auth, refusal, http.path.rstrip("/") or "/", host)
+        return replace(answer, headers={**answer.headers, **challenge})
+
+    def _with_cors(self, http: HttpRequest, answer: _Answer) -> _Answer:
         cors = self._policy.response_headers(http)
         return replace(answer, headers={**answer.headers, **cors}) if cors else answer
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
+
 JSON: Mapping[str, str] = {"content-type": "application/json"}
 
 EVENT_STREAM: Mapping[str, str] = {
@@ -25,12 +27,16 @@ class HttpRequest:
             section 5.3).
         repeated: Names of headers that came more than once.
         body: Already bounded by the front.
+        path: That of the URL.
+        principal: Whom it comes from; set by the endpoint.
     """
 
     method: str
     headers: Mapping[str, str]
     repeated: frozenset[str] = frozenset()
     body: bytes = b""
+    path: str = ""
+    principal: Principal = ANONYMOUS
 
 
 @dataclass(frozen=True, slots=True)

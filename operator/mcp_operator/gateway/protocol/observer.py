@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, TypeAlias
 
+from mcp_operator.gateway.policy.refusal import Why
 from mcp_operator.gateway.protocol.spec import Era
 
 Outcome: TypeAlias = Literal["ok", "tool_error", "error", "rejected", "cancelled"]
 """`tool_error` is a result with `isError`; `error` a JSON-RPC error; `rejected` one of a bound."""
+
+Authenticated: TypeAlias = Why | Literal["ok"]
 
 
 class Observer(Protocol):
@@ -15,6 +18,10 @@ class Observer(Protocol):
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
         """Note a request; `method` is one of MCP's or `other`, so that labels stay bounded."""
+        ...
+
+    def authentication(self, outcome: Authenticated) -> None:
+        """Note whether a request was let in by a server that authenticates its clients."""
         ...
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:

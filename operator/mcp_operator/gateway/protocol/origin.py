@@ -72,7 +72,7 @@ class OriginPolicy:
             return {}
         return {
             "access-control-allow-origin": origin,
-            "access-control-expose-headers": spec.SESSION_HEADER,
+            "access-control-expose-headers": f"{spec.SESSION_HEADER}, www-authenticate",
             "vary": "origin",
         }
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from mcp_operator.api.catalog import SecretKey
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Object
+from mcp_operator.core.meta import Key, Object
 
 
 class SecretUnavailable(OperatorError):  # noqa: N818 - a state, told to whoever needs the value
@@ -80,6 +80,21 @@ class StaticSecrets:
                 f"the key {key.key!r} of Secret {key.namespace}/{key.name} is not in the served"
                 f" files; set {variable}"
             ) from None
+
+    async def values(self, secret: Key) -> Mapping[str, bytes]:
+        """Return all values of a Secret, by key; the environment wins here, too.
+
+        Raises:
+            SecretUnavailable: The manifests do not hold it.
+        """
+        names = [(at, name, key) for at, name, key in self._values if Key(at, name) == secret]
+        if not names:
+            raise SecretUnavailable(
+                f"Secret {secret} is not in the served files; add one with a key for each client, "
+                "whose values the environment may replace"
+            )
+        keys = [SecretKey(namespace=at, name=name, key=key) for at, name, key in names]
+        return {key.key: await self.value(key) for key in keys}
 
     def distrust(self, key: SecretKey) -> None:
         """Do nothing: these values cannot have changed."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mcp_operator.api.catalog import SecretKey
+from mcp_operator.core.meta import Key
 from mcp_operator.gateway.upstream.secret_values import SecretUnavailable, StaticSecrets
 
 KEY = SecretKey(namespace="demo", name="api-key", key="token.txt")
@@ -38,3 +39,14 @@ def test_a_value_that_is_not_base64_is_not_quoted() -> None:
         StaticSecrets([broken])
     assert "p@ssw0rd" not in str(caught.value)
     assert caught.value.__suppress_context__
+
+
+async def test_all_values_of_a_secret_are_given_with_the_environments_over_them() -> None:
+    environment = {"MCP_OPERATOR_SECRET_DEMO_API_KEY_OTHER": "from the shell"}
+    secrets = StaticSecrets([MANIFEST], environment)
+    assert await secrets.values(Key("demo", "api-key")) == {
+        "token.txt": b"new",
+        "other": b"from the shell",
+    }
+    with pytest.raises(SecretUnavailable, match="Secret demo/none is not in the served files"):
+        await secrets.values(Key("demo", "none"))

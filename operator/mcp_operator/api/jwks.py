@@ -1,0 +1,56 @@
+"""JWK sets (RFC 7517): the public keys in them that can verify a client's token."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+MAX_BYTES: Final = 256 * 1024
+"""The largest set that is read; that of a big provider has some 10 KiB."""
+
+MAX_KEYS: Final = 64
+"""Keys of a set that are used; more are left out, and a token that needs one is refused."""
+
+KEY_TYPES: Final = frozenset({"RSA", "EC", "OKP"})
+"""Key types with a public part. `oct` is not among them: who can verify with it can sign."""
+
+_PUBLIC: Final = ("kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y")
+
+
+class KeySetError(ValueError):
+    """What was read is no JWK set with a usable key; the sentence quotes nothing of it."""
+
+
+def public_keys(text: str | bytes) -> list[dict[str, Any]]:
+    """Return the keys of a JWK set for signatures, without private members.
+
+    Raises:
+        KeySetError: There is none.
+    """
+    if len(text) > MAX_BYTES:
+        raise KeySetError(f"a JWK set has at most {MAX_BYTES} bytes, and this one has {len(text)}")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise KeySetError("it is not JSON") from None
+    keys = document.get("keys") if isinstance(document, dict) else None
+    if not isinstance(keys, list):
+        raise KeySetError("it is no JWK set: an object with the list keys")
+    found = [
+        {member: key[member] for member in _PUBLIC if member in key}
+        for key in keys
+        if isinstance(key, dict) and _verifies(key)
+    ]
+    if not found:
+        raise KeySetError("it holds no public key of type RSA, EC or OKP for signatures")
+    return found[:MAX_KEYS]
+
+
+def _verifies(key: dict[str, Any]) -> bool:
+    operations = key.get("key_ops", ["verify"])
+    return (
+        key.get("kty") in KEY_TYPES
+        and key.get("use", "sig") == "sig"
+        and isinstance(operations, list)
+        and ("verify" in operations or "sign" in operations)
+    )

@@ -1,0 +1,141 @@
+"""Whom an MCPServer serves: clients with an API key, or with a token of an identity provider."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import LIST_SET, ApiModel, matching, rule, validated
+from mcp_operator.api.v1alpha1.backend import HttpUrl, Scope, ServiceTls
+from mcp_operator.api.v1alpha1.common import ConfigMapKeyRef, DnsSubdomain, HeaderName
+
+TAKEN_HEADERS = "accept|content-type|cookie|origin|mcp-.*"
+"""Headers that MCP, browsers or this gateway read for something else."""
+
+PlainUrl = Annotated[
+    str,
+    matching(
+        r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[1-9][0-9]{0,4})?"
+        r"(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?$",
+        "write a URL such as https://login.example.com/realms/shop, without user, query or "
+        "fragment",
+        max_length=512,
+    ),
+]
+
+Audience = Annotated[
+    str,
+    matching(r"^[!-~]+$", "an audience is printable ASCII without spaces", max_length=512),
+]
+
+ClaimName = Annotated[
+    str,
+    matching(r"^[!-~]+$", "the name of a claim is printable ASCII without spaces", max_length=128),
+]
+
+Scopes = Annotated[
+    tuple[Scope, ...],
+    Field(default_factory=tuple, max_length=32, json_schema_extra=LIST_SET),
+]
+
+
+class KeysSecret(ApiModel):
+    """A Secret in the same namespace that holds API keys."""
+
+    name: DnsSubdomain
+    """Name of the Secret. Each key of its data names a client, the value is the API key of that
+    client: at least 16 characters, better 32 random ones."""
+
+
+class ApiKeyAuth(ApiModel):
+    """Clients that send an API key."""
+
+    model_config = validated(
+        rule(
+            f"!has(self.header) || !self.header.matches('^(?i:{TAKEN_HEADERS})$')",
+            "this header already has a meaning; name another one, such as X-API-Key",
+            field_path=".header",
+        )
+    )
+
+    header: HeaderName = Field(default_factory=lambda: "Authorization")
+    """Header that carries the key. In Authorization, the default, it follows the word Bearer; in
+    any other, such as X-API-Key, it stands alone."""
+    secret_ref: KeysSecret
+    """The Secret that holds the keys. A change of it is in force within a minute."""
+
+
+class JwtAuth(ApiModel):
+    """Clients that send an access token of an OAuth 2 identity provider: a signed JWT."""
+
+    model_config = validated(
+        rule(
+            "has(self.jwksURI) != has(self.jwksConfigMapRef)",
+            "set exactly one of jwksURI and jwksConfigMapRef",
+        ),
+        rule(
+            "!has(self.tls) || (has(self.jwksURI) && self.jwksURI.startsWith('https://'))",
+            "tls needs a jwksURI that begins with https://",
+            field_path=".tls",
+        ),
+        rule(
+            "!has(self.jwksURI) || self.jwksURI.startsWith('https://') "
+            "|| self.jwksURI.matches('^http://[a-z0-9-]+[.][a-z0-9-]+[.]svc(:[0-9]+)?(/|$)')",
+            "whoever changes the keys on their way can forge tokens; use https, or a Service of "
+            "the cluster",
+            field_path=".jwksURI",
+        ),
+    )
+
+    issuer: PlainUrl
+    """URL of the identity provider, exactly as its tokens have it in the claim iss."""
+    audiences: tuple[Audience, ...] = Field(min_length=1, max_length=16, json_schema_extra=LIST_SET)
+    """What tokens for this server have in the claim aud; one of these is enough. A token for
+    another server is refused, as MCP requires."""
+    jwks_uri: Annotated[HttpUrl | None, Field(alias="jwksURI")] = None
+    """Where the provider publishes its public keys (jwks_uri of its metadata): a Service of the
+    cluster, such as http://keycloak.identity.svc:8080/realms/shop/protocol/openid-connect/certs, or
+    a host that the installation allows."""
+    jwks_config_map_ref: ConfigMapKeyRef | None = None
+    """A ConfigMap that holds the public keys, as a JWK set, in place of jwksURI."""
+    tls: ServiceTls | None = None
+    """Verification of the certificate of jwksURI; only with https."""
+    user_claim: ClaimName = Field(default_factory=lambda: "sub")
+    """Claim that names the client in logs and rules; sub when left out."""
+    required_scopes: Scopes
+    """Scopes that every token must have."""
+    scopes_supported: Scopes
+    """Scopes that clients may ask the provider for; requiredScopes when left out."""
+    authorization_servers: tuple[PlainUrl, ...] = Field(
+        default_factory=tuple, max_length=8, json_schema_extra=LIST_SET
+    )
+    """Where clients get a token, as RFC 9728 metadata tells them; issuer when left out."""
+    resource: PlainUrl | None = None
+    """URL of this server as clients reach it, which RFC 9728 metadata tells them. When left out:
+    that of the Ingress where it has a host, else the one that the client asked."""
+
+
+class Authentication(ApiModel):
+    """Whom the gateway serves."""
+
+    model_config = validated(
+        rule(
+            "(self.type == 'APIKey') == has(self.apiKey)",
+            "apiKey belongs to type: APIKey; set it for that type and no other",
+            field_path=".apiKey",
+        ),
+        rule(
+            "(self.type == 'JWT') == has(self.jwt)",
+            "jwt belongs to type: JWT; set it for that type and no other",
+            field_path=".jwt",
+        ),
+    )
+
+    type: Literal["None", "APIKey", "JWT"] = "None"
+    """None serves everybody who can connect. APIKey serves clients that send a key of a Secret, JWT
+    those that send an access token of an OAuth 2 identity provider."""
+    api_key: ApiKeyAuth | None = None
+    """Where the API keys are, for type APIKey."""
+    jwt: JwtAuth | None = None
+    """Which tokens are accepted, for type JWT."""

@@ -1,0 +1,121 @@
+"""Whom a server's gateway serves: `spec.auth`, with what it refers to.
+
+What cannot be resolved leaves a gateway that serves nobody, and a finding that says why: a server
+that asks for authentication is never open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mcp_operator.api.catalog import ApiKeys, Auth, JsonObject, Jwt
+from mcp_operator.api.jwks import KeySetError, public_keys
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.api.v1alpha1.authentication import ApiKeyAuth, JwtAuth
+from mcp_operator.api.v1alpha1.common import ConfigMapKeyRef
+from mcp_operator.builders.compile_endpoint import (
+    Referrer,
+    service_of_url,
+    tls_secrets,
+    url_endpoint,
+)
+from mcp_operator.builders.compiled import FaultError, Finding, UnresolvedError, backend_secrets
+from mcp_operator.builders.references import Facts, References, config_map_value, require_keys
+from mcp_operator.builders.urls import ingress_url
+from mcp_operator.core.meta import Key
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledAuth:
+    """The part of a catalog that says whom the gateway serves.
+
+    Attributes:
+        auth: That part; None for everybody.
+        finding: Why no client can be served, if so.
+    """
+
+    auth: Auth | None = None
+    finding: Finding | None = None
+
+
+def auth_references(server: MCPServer) -> References:
+    """Return everything that `spec.auth` refers to."""
+    spec = server.spec.auth
+    if spec.api_key is not None:
+        return References(secrets=frozenset({Key(server.namespace, spec.api_key.secret_ref.name)}))
+    if spec.jwt is None:
+        return References()
+    service = service_of_url(spec.jwt.jwks_uri) if spec.jwt.jwks_uri else None
+    config_map = spec.jwt.jwks_config_map_ref
+    return References(
+        services=frozenset({service} if service else ()),
+        config_maps=frozenset({Key(server.namespace, config_map.name)} if config_map else ()),
+        secrets=frozenset(Key(server.namespace, name) for name in tls_secrets(spec.jwt.tls)),
+    )
+
+
+def compile_auth(server: MCPServer, facts: Facts) -> CompiledAuth:
+    """Resolve `spec.auth`."""
+    spec = server.spec.auth
+    if spec.type == "None" or server.spec.effective_mode == "Direct":
+        return CompiledAuth()
+    referrer = Referrer("MCPServer", server.namespace, facts)
+    if spec.api_key is not None:
+        return _api_keys(spec.api_key, referrer)
+    if spec.jwt is not None:
+        return _jwt(spec.jwt, referrer, default_resource=ingress_url(server) or "")
+    return CompiledAuth(Auth())  # stored before the rules that ask for either: serves nobody
+
+
+def _api_keys(spec: ApiKeyAuth, referrer: Referrer) -> CompiledAuth:
+    finding, secret = None, spec.secret_ref.name
+    try:
+        require_keys(referrer.facts, referrer.local(secret))
+    except UnresolvedError as error:
+        finding = error.finding  # the gateway looks again by itself
+    keys = ApiKeys(header=spec.header.lower(), namespace=referrer.namespace, name=secret)
+    return CompiledAuth(Auth(api_keys=keys), finding)
+
+
+def _jwt(spec: JwtAuth, referrer: Referrer, default_resource: str) -> CompiledAuth:
+    keys, endpoint, finding = None, None, None
+    try:
+        if spec.jwks_config_map_ref is not None:
+            keys = _config_map_keys(spec.jwks_config_map_ref, referrer)
+        elif spec.jwks_uri is not None:
+            endpoint = url_endpoint(spec.jwks_uri, spec.tls, referrer, "auth.jwt.jwksURI")
+    except FaultError as error:
+        finding = error.finding
+    jwt = Jwt(
+        issuer=spec.issuer,
+        audiences=spec.audiences,
+        endpoint=endpoint,
+        keys=keys,
+        user_claim=spec.user_claim,
+        required_scopes=spec.required_scopes,
+        scopes_supported=spec.scopes_supported or spec.required_scopes,
+        authorization_servers=spec.authorization_servers or (spec.issuer,),
+        resource=spec.resource or default_resource,
+    )
+    return CompiledAuth(Auth(jwt=jwt), finding)
+
+
+def auth_secrets(auth: Auth | None) -> set[str]:
+    """Return the names of the Secrets that a gateway must read to authenticate clients."""
+    found = {auth.api_keys.name} if auth and auth.api_keys else set[str]()
+    if auth and auth.jwt and auth.jwt.endpoint:
+        found |= {secret.name for secret in backend_secrets(auth.jwt.endpoint)}
+    return found
+
+
+def _config_map_keys(reference: ConfigMapKeyRef, referrer: Referrer) -> JsonObject:
+    config_map = referrer.local(reference.name)
+    text = config_map_value(referrer.facts, config_map, reference.key)
+    try:
+        return {"keys": public_keys(text)}
+    except KeySetError as error:
+        raise UnresolvedError(
+            Reason.CONFIG_MAP_NOT_FOUND,
+            f"the key {reference.key!r} of ConfigMap {config_map} cannot verify tokens: {error}",
+        ) from error

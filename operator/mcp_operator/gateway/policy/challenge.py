@@ -1,0 +1,77 @@
+"""How a client learns to get in: `WWW-Authenticate`, and the metadata of RFC 9728."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from mcp_operator.api.catalog import METADATA_PATH, Auth, JsonObject, Jwt, ServerSettings
+from mcp_operator.gateway.policy.refusal import Refusal
+
+_HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
+
+
+def metadata_path(path: str, paths: tuple[str, ...]) -> str | None:
+    """Return the path that a metadata path is about, None where it is not one.
+
+    The bare well-known path is about the first of `paths`.
+    """
+    rest = path.removeprefix(METADATA_PATH)
+    if rest == path:
+        return None
+    wanted = rest.rstrip("/") or (paths[0] if "/" not in paths else "/")
+    return wanted if wanted in paths else None
+
+
+def metadata(settings: ServerSettings, jwt: Jwt, path: str, host: str) -> JsonObject:
+    """Return the metadata of RFC 9728 section 2 for one path of the server.
+
+    Args:
+        settings: The server's settings.
+        jwt: Which tokens it takes.
+        path: The path that the client uses.
+        host: The `Host` that the client sent.
+    """
+    document: JsonObject = {
+        "resource": resource_url(jwt, path, host),
+        "authorization_servers": list(jwt.authorization_servers),
+        "bearer_methods_supported": ["header"],
+        "resource_name": settings.title or settings.name,
+    }
+    if jwt.scopes_supported:
+        document["scopes_supported"] = list(jwt.scopes_supported)
+    return document
+
+
+def resource_url(jwt: Jwt, path: str, host: str) -> str:
+    """Return the URL of the server: the one it is told, else the one that the client asked."""
+    if jwt.resource:
+        return jwt.resource
+    return f"http://{host}{path}" if _HOST.fullmatch(host) else path
+
+
+def challenge_headers(auth: Auth, refusal: Refusal, path: str, host: str) -> Mapping[str, str]:
+    """Return the headers that go with a refusal (RFC 6750 section 3, RFC 9728 section 5.1)."""
+    if refusal.why == "unavailable":
+        return {"retry-after": "5"}
+    if auth.jwt is not None:
+        return {"www-authenticate": _bearer(auth.jwt, refusal, path, host)}
+    header = auth.api_keys.header if auth.api_keys else ""
+    scheme = "Bearer" if header == "authorization" else f'ApiKey header="{header}"'
+    return {"www-authenticate": scheme}
+
+
+def _bearer(jwt: Jwt, refusal: Refusal, path: str, host: str) -> str:
+    parameters: dict[str, str] = {}
+    if refusal.why != "missing":
+        code = "insufficient_scope" if refusal.why == "forbidden" else "invalid_token"
+        parameters |= {"error": code, "error_description": str(refusal)}
+    parts = urlsplit(resource_url(jwt, path, host))
+    if parts.netloc:
+        url = f"{parts.scheme}://{parts.netloc}{METADATA_PATH}{parts.path.rstrip('/')}"
+        parameters["resource_metadata"] = url
+    if scopes := jwt.required_scopes or jwt.scopes_supported:
+        parameters["scope"] = " ".join(scopes)
+    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())

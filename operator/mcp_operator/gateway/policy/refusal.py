@@ -1,0 +1,27 @@
+"""What a client is told that is not let in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mcp_operator.core.errors import OperatorError
+
+Why = Literal["missing", "invalid", "forbidden", "unavailable"]
+
+
+class Refusal(OperatorError):  # noqa: N818 - an answer to a client, not a fault
+    """A request is not let in; the sentence is fit for clients and quotes nothing of them.
+
+    Attributes:
+        why: `missing` credentials, `invalid` ones, ones that are `forbidden` to do this, or none
+            can be verified now (`unavailable`).
+    """
+
+    def __init__(self, why: Why, message: str) -> None:
+        super().__init__(message)
+        self.why: Why = why
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return {"missing": 401, "invalid": 401, "forbidden": 403, "unavailable": 503}[self.why]

@@ -1,0 +1,217 @@
+"""Access tokens: JWTs (RFC 7519) verified as RFC 8725 and RFC 9068 ask. No I/O.
+
+The key decides on the algorithm, never the token: a public key verifies no HMAC, and `none` is no
+algorithm. Everything that a token says is checked here; PyJWT verifies the signature.
+"""
+
+from __future__ import annotations
+
+import binascii
+import json
+import math
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from mcp_operator.api.jwks import KeySetError
+from mcp_operator.gateway.policy.principal import Principal
+
+LEEWAY_SECONDS: Final = 30.0
+"""How far the clocks of the issuer and of this machine may be apart."""
+
+MAX_BYTES: Final = 16 * 1024
+"""The longest token that is looked at."""
+
+MAX_NAME: Final = 256
+"""Characters of a client's name."""
+
+TYPES: Final = frozenset({"at+jwt", "application/at+jwt", "jwt"})
+"""RFC 9068 section 2.1, and what many providers write instead. Others, such as `logout+jwt`, are
+tokens for something else."""
+
+RSA_BITS: Final = range(2048, 8193)
+"""RFC 7518 section 3.3 has the minimum; more than this costs too much for each token."""
+
+_RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
+_CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_JWS: Final = jwt.PyJWS()
+
+
+class TokenError(Exception):
+    """A token is not accepted; the sentence quotes nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """A public key and the algorithms that it verifies."""
+
+    id: str
+    key: Any
+    algorithms: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a token must say."""
+
+    issuer: str
+    audiences: frozenset[str]
+    user_claim: str = "sub"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a token says of its key, not verified."""
+
+    algorithm: str
+    key_id: str | None
+
+
+class KeySet:
+    """Public keys, from JWKs."""
+
+    def __init__(self, jwks: Iterable[Mapping[str, Any]]) -> None:
+        """Take the keys that are fit for signatures, and leave out the others.
+
+        Raises:
+            KeySetError: None is.
+        """
+        self._keys = [key for key in map(_verification_key, jwks) if key is not None]
+        if not self._keys:
+            raise KeySetError("none of its keys can be used")
+
+    def find(self, header: Header) -> VerificationKey | None:
+        """Return the key that a token names; the only one where it names none."""
+        if header.key_id is None:
+            fitting = self._keys if len(self._keys) == 1 else []
+        else:
+            fitting = [key for key in self._keys if key.id == header.key_id]
+        return next((key for key in fitting if header.algorithm in key.algorithms), None)
+
+
+def read_header(token: str) -> Header:
+    """Return what a token says of its key.
+
+    Raises:
+        TokenError: It is no signed JWT, or not one of a form that is accepted.
+    """
+    if len(token) > MAX_BYTES:
+        raise TokenError("the token is too long")
+    if not _TOKEN.fullmatch(token):
+        raise TokenError("the token is no signed JWT")
+    try:
+        part = token.partition(".")[0]
+        header = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (ValueError, binascii.Error, RecursionError):
+        raise TokenError("the token is no signed JWT") from None
+    if not isinstance(header, dict):
+        raise TokenError("the token is no signed JWT")
+    kind, algorithm, key_id = header.get("typ", "JWT"), header.get("alg"), header.get("kid")
+    if not isinstance(kind, str) or kind.lower() not in TYPES:
+        raise TokenError("the token is not an access token, by its typ")
+    if "crit" in header or "b64" in header or "zip" in header:
+        raise TokenError("the token needs an extension that this server does not know")
+    if not isinstance(algorithm, str) or not (key_id is None or isinstance(key_id, str)):
+        raise TokenError("the token is no signed JWT")
+    return Header(algorithm, key_id)
+
+
+def verify(token: str, key: VerificationKey | None, expected: Expected, now: float) -> Principal:
+    """Return whom a token vouches for.
+
+    Args:
+        token: The token, whose header `read_header` has accepted.
+        key: The key that its header names, None where there is none.
+        expected: What it must say.
+        now: The time, in Unix seconds.
+
+    Raises:
+        TokenError: Its signature or a claim is wrong.
+    """
+    if key is None:
+        raise TokenError("the token names no key of its issuer, or not the alg of that key")
+    try:
+        claims = json.loads(_JWS.decode(token, key.key, algorithms=sorted(key.algorithms)))
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise TokenError("the signature of the token is wrong") from None
+    if not isinstance(claims, dict):
+        raise TokenError("the token has no claims")
+    if claims.get("iss") != expected.issuer:
+        raise TokenError("the token is of another issuer")
+    if not expected.audiences & _audiences(claims.get("aud")):
+        raise TokenError("the token is for another server, by its aud")
+    expires = _check_times(claims, now)
+    if "cnf" in claims:
+        raise TokenError("the token is bound to a key of its owner, which is not supported")
+    name = claims.get(expected.user_claim)
+    if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
+        raise TokenError("the token names no client")
+    return Principal(name, expected.issuer, _scopes(claims), expires)
+
+
+def _check_times(claims: Mapping[str, Any], now: float) -> float:
+    """Check `exp`, `nbf` and `iat`; return when the token expires."""
+    expires = _time(claims, "exp")
+    if expires is None or expires + LEEWAY_SECONDS <= now:
+        raise TokenError("the token has expired")
+    for claim in ("nbf", "iat"):
+        begins = _time(claims, claim)
+        if begins is not None and begins - LEEWAY_SECONDS > now:
+            raise TokenError("the token is not valid yet")
+    return expires
+
+
+def _time(claims: Mapping[str, Any], claim: str) -> float | None:
+    """Return a NumericDate, None where there is none."""
+    if claim not in claims:
+        return None
+    value = claims[claim]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TokenError("a time in the token is not a number")
+    return float(min(value, 2**53))
+
+
+def _audiences(value: Any) -> frozenset[str]:
+    found = value if isinstance(value, list) else [value]
+    return frozenset(each for each in found if isinstance(each, str))
+
+
+def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the scopes: of `scope` (RFC 9068), or of `scp`, as some providers write."""
+    value = claims.get("scope", claims.get("scp", ""))
+    found = value if isinstance(value, list) else str(value).split(" ")
+    return frozenset(each for each in found if isinstance(each, str) and each)
+
+
+def _verification_key(jwk: Mapping[str, Any]) -> VerificationKey | None:
+    try:
+        key = jwt.PyJWK({name: value for name, value in jwk.items() if name != "alg"}).key
+    except Exception:  # noqa: BLE001 - whatever is odd about a key, it alone is left out
+        return None
+    algorithms = frozenset(_algorithms(key))
+    if "alg" in jwk:
+        algorithms &= {jwk["alg"]} if isinstance(jwk["alg"], str) else set()
+    identifier = jwk.get("kid", "")
+    if not algorithms or not isinstance(identifier, str):
+        return None
+    return VerificationKey(identifier, key, algorithms)
+
+
+def _algorithms(key: Any) -> tuple[str, ...]:
+    match key:
+        case RSAPublicKey() if key.key_size in RSA_BITS:
+            return _RSA
+        case EllipticCurvePublicKey() if key.curve.name in _CURVES:
+            return (_CURVES[key.curve.name],)
+        case Ed25519PublicKey():
+            return ("EdDSA",)
+        case _:
+            return ()

@@ -1,0 +1,165 @@
+"""An identity provider for tests: keys, tokens, and what servers are told of it."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from mcp_operator.api.catalog import ApiKeys, Auth, Backend, JsonObject, Jwt, SecretKey
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key
+
+ISSUER = "https://login.example.com/realms/shop"
+AUDIENCE = "https://mcp.example.com/shop"
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOW = int(NOON.timestamp())
+JWKS = Backend(scheme="https", host="login.example.com", port=443, path="/certs", external=True)
+API_KEYS = Auth(api_keys=ApiKeys(header="x-api-key", namespace="demo", name="clients"))
+
+CLAIMS: JsonObject = {
+    "iss": ISSUER,
+    "aud": AUDIENCE,
+    "sub": "alice",
+    "iat": NOW - 10,
+    "exp": NOW + 300,
+    "scope": "mcp:use mcp:read",
+}
+
+
+class MovedClock:
+    """Noon, and later when a test says so."""
+
+    def __init__(self) -> None:
+        self.moment = NOON
+
+    def now(self) -> datetime:
+        return self.moment
+
+    def forward(self, seconds: float) -> None:
+        self.moment += timedelta(seconds=seconds)
+
+
+@functools.cache
+def rsa_key(name: str = "rsa", bits: int = 2048) -> rsa.RSAPrivateKey:
+    """Return a key of a name, the same one for the whole session: making one takes long."""
+    return rsa.generate_private_key(65537, bits)
+
+
+@functools.cache
+def ec_key(name: str = "ec", curve: type[ec.EllipticCurve] = ec.SECP256R1) -> Any:
+    return ec.generate_private_key(curve())
+
+
+@functools.cache
+def ed_key(name: str = "ed") -> Any:
+    return ed25519.Ed25519PrivateKey.generate()
+
+
+def jwk(key: Any, kid: str, **members: Any) -> JsonObject:
+    """Return the public JWK of a private key."""
+    algorithms: dict[type, Any] = {
+        rsa.RSAPrivateKey: jwt.algorithms.RSAAlgorithm,
+        ec.EllipticCurvePrivateKey: jwt.algorithms.ECAlgorithm,
+        ed25519.Ed25519PrivateKey: jwt.algorithms.OKPAlgorithm,
+    }
+    (algorithm,) = [each for kind, each in algorithms.items() if isinstance(key, kind)]
+    public: JsonObject = algorithm.to_jwk(key.public_key(), as_dict=True)
+    public.pop("key_ops", None)
+    return public | {"kid": kid} | members
+
+
+def provider_keys() -> list[JsonObject]:
+    """Return the keys that the provider publishes."""
+    return [
+        jwk(rsa_key(), "rsa", use="sig"),
+        jwk(ec_key(), "ec", alg="ES256", use="sig"),
+        jwk(ed_key(), "ed"),
+        jwk(ec_key("p384", ec.SECP384R1), "p384"),
+    ]
+
+
+def token(
+    key: Any = None,
+    algorithm: str = "RS256",
+    kid: str | None = "rsa",
+    headers: Mapping[str, Any] | None = None,
+    **claims: Any,
+) -> str:
+    """Return a signed token; a claim given as None is left out."""
+    merged = {name: value for name, value in (CLAIMS | claims).items() if value is not None}
+    head = {"kid": kid, "typ": "at+jwt", **(headers or {})}
+    head = {name: value for name, value in head.items() if value is not None}
+    signer = jwt.PyJWS()
+    payload = json.dumps(merged).encode()
+    return signer.encode(payload, key or rsa_key(), algorithm, headers=head)
+
+
+def encoded(value: Any) -> str:
+    """Return base64url of a value's JSON, or of bytes."""
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def by_token(**fields: Any) -> Auth:
+    """Return `auth` for the tokens of this provider, with its keys unless others are given."""
+    given = {"keys": {"keys": provider_keys()}} if "endpoint" not in fields else {}
+    defaults: dict[str, Any] = {"issuer": ISSUER, "audiences": (AUDIENCE,)}
+    return Auth(jwt=Jwt(**defaults | {"authorization_servers": (ISSUER,)} | given | fields))
+
+
+class UnreachableError(OperatorError):
+    """What a test has made unreachable."""
+
+
+@dataclass
+class Provider:
+    """The JWKS endpoint of the provider.
+
+    Attributes:
+        keys: What it publishes; None while it cannot be reached.
+        fetched: How often it was asked.
+    """
+
+    keys: list[JsonObject] | None
+    fetched: int = 0
+
+    async def __call__(self, endpoint: Backend) -> bytes:
+        assert endpoint == JWKS
+        self.fetched += 1
+        if self.keys is None:
+            raise UnreachableError("the provider cannot be reached")
+        return json.dumps({"keys": self.keys}).encode()
+
+
+class Clients:
+    """The Secret `demo/clients`.
+
+    Attributes:
+        keys: Its values; None where there is none.
+        reads: How often it was read.
+        distrusted: How often it was said to be out of date.
+    """
+
+    def __init__(self, **keys: str) -> None:
+        self.keys: dict[str, str] | None = keys
+        self.reads = 0
+        self.distrusted = 0
+
+    async def values(self, secret: Key) -> Mapping[str, bytes]:
+        assert secret == Key("demo", "clients")
+        self.reads += 1
+        if self.keys is None:
+            raise UnreachableError("Secret demo/clients does not exist")
+        return {name: key.encode() for name, key in self.keys.items()}
+
+    def distrust(self, key: SecretKey) -> None:
+        assert (key.namespace, key.name) == ("demo", "clients")
+        self.distrusted += 1

@@ -1,0 +1,168 @@
+"""Wrong `auth` of MCPServers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_operator.core.meta import Object
+from support.manifests import server
+from support.negatives.case import Negative
+
+KEYS: Object = {"secretRef": {"name": "clients"}}
+TOKENS: Object = {
+    "issuer": "https://login.example.com",
+    "audiences": ["shop"],
+    "jwksURI": "https://login.example.com/certs",
+}
+
+
+def api_key(**fields: Any) -> Object:
+    return server(auth={"type": "APIKey", "apiKey": KEYS | fields})
+
+
+def jwt(**fields: Any) -> Object:
+    given = {name: value for name, value in (TOKENS | fields).items() if value is not None}
+    return server(auth={"type": "JWT", "jwt": given})
+
+
+AUTHENTICATION = [
+    Negative(
+        "a type of authentication that is unknown",
+        server(auth={"type": "Basic"}),
+        "spec.auth.type",
+        'supported values: "None", "APIKey", "JWT"',
+    ),
+    Negative(
+        "type APIKey without apiKey",
+        server(auth={"type": "APIKey"}),
+        "spec.auth.apiKey",
+        "set it for that type and no other",
+    ),
+    Negative(
+        "apiKey without its type",
+        server(auth={"apiKey": KEYS}),
+        "spec.auth.apiKey",
+        "set it for that type and no other",
+    ),
+    Negative(
+        "type JWT without jwt",
+        server(auth={"type": "JWT"}),
+        "spec.auth.jwt",
+        "set it for that type and no other",
+    ),
+    Negative(
+        "jwt without its type",
+        server(auth={"type": "None", "jwt": TOKENS}),
+        "spec.auth.jwt",
+        "set it for that type and no other",
+    ),
+    Negative(
+        "authentication in mode Direct",
+        server(image="example/server:1", auth={"type": "APIKey", "apiKey": KEYS}),
+        "spec.auth",
+        "your own server decides whom it serves",
+    ),
+    Negative(
+        "API keys in a header of MCP",
+        api_key(header="Mcp-Session-Id"),
+        "spec.auth.apiKey.header",
+        "this header already has a meaning",
+    ),
+    Negative(
+        "API keys in the header Cookie",
+        api_key(header="cookie"),
+        "spec.auth.apiKey.header",
+        "this header already has a meaning",
+    ),
+    Negative(
+        "API keys in the header Host",
+        api_key(header="Host"),
+        "spec.auth.apiKey.header",
+        "set by the gateway",
+    ),
+    Negative(
+        "API keys from nowhere",
+        server(auth={"type": "APIKey", "apiKey": {}}),
+        "spec.auth.apiKey.secretRef",
+        "Required value",
+    ),
+    Negative(
+        "tokens for nobody in particular",
+        jwt(audiences=[]),
+        "spec.auth.jwt.audiences",
+        "should have at least 1 items",
+    ),
+    Negative("tokens of nobody", jwt(issuer=None), "spec.auth.jwt.issuer", "Required value"),
+    Negative(
+        "an issuer that is no URL",
+        jwt(issuer="login.example.com"),
+        "spec.auth.jwt.issuer",
+        "write a URL such as https://login.example.com",
+    ),
+    Negative(
+        "an issuer with a query",
+        jwt(issuer="https://login.example.com/?a=b"),
+        "spec.auth.jwt.issuer",
+        "without user, query or fragment",
+    ),
+    Negative(
+        "an audience with a space",
+        jwt(audiences=["the shop"]),
+        "spec.auth.jwt.audiences[0]",
+        "an audience is printable ASCII",
+    ),
+    Negative(
+        "a claim with a space",
+        jwt(userClaim="the name"),
+        "spec.auth.jwt.userClaim",
+        "the name of a claim is printable ASCII",
+    ),
+    Negative(
+        "tokens without keys",
+        jwt(jwksURI=None),
+        "spec.auth.jwt",
+        "set exactly one of jwksURI and jwksConfigMapRef",
+    ),
+    Negative(
+        "tokens with keys from two places",
+        jwt(jwksConfigMapRef={"name": "keys", "key": "jwks.json"}),
+        "spec.auth.jwt",
+        "set exactly one of jwksURI and jwksConfigMapRef",
+    ),
+    Negative(
+        "keys over http from outside of the cluster",
+        jwt(jwksURI="http://login.example.com/certs"),
+        "spec.auth.jwt.jwksURI",
+        "whoever changes the keys on their way can forge tokens",
+    ),
+    Negative(
+        "keys over http from a host that only begins like a Service",
+        jwt(jwksURI="http://login.identity.svcs.example.com/certs"),
+        "spec.auth.jwt.jwksURI",
+        "whoever changes the keys on their way can forge tokens",
+    ),
+    Negative(
+        "keys over http from a host below a name like a Service's",
+        jwt(jwksURI="http://login.identity.svc.example.com/certs"),
+        "spec.auth.jwt.jwksURI",
+        "whoever changes the keys on their way can forge tokens",
+    ),
+    Negative(
+        "keys from a URL with a user",
+        jwt(jwksURI="https://me@login.example.com/certs"),
+        "spec.auth.jwt.jwksURI",
+        "no user, query or fragment",
+    ),
+    Negative(
+        "verification of TLS where there is none",
+        jwt(jwksURI="http://login.identity.svc/certs", tls={"serverName": "login"}),
+        "spec.auth.jwt.tls",
+        "tls needs a jwksURI that begins with https://",
+    ),
+    Negative(
+        "a scope with a quote",
+        jwt(requiredScopes=['mcp"use']),
+        "spec.auth.jwt.requiredScopes[0]",
+        "a scope has printable ASCII characters",
+    ),
+]

@@ -1,0 +1,51 @@
+"""Serving files to clients that are authenticated."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from support.network import free_port
+from support.serving import serving, settings, write
+
+KEYED = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPServer
+metadata: {name: shop}
+spec:
+  toolSelector: {}
+  auth: {type: APIKey, apiKey: {secretRef: {name: clients}}}
+"""
+
+CLIENTS = """\
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: clients}
+stringData: {alice: placeholder-of-alice}
+"""
+
+
+async def listed(url: str, key: str) -> int:
+    """Return the status of a request with an API key."""
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession() as session, session.post(url, headers=headers) as response:
+        return response.status
+
+
+async def test_clients_are_authenticated_by_a_secret_of_the_files_or_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MCP_OPERATOR_SECRET_DEFAULT_CLIENTS_ALICE", "from-the-environment")
+    write(tmp_path, KEYED, CLIENTS)
+    async with serving(settings(tmp_path, port=free_port())) as url:
+        assert await listed(url, "placeholder-of-alice") == 401
+        assert await listed(url, "from-the-environment") == 415, "it is let in, and sends nothing"
+
+
+async def test_a_server_whose_keys_are_not_among_the_files_serves_nobody(tmp_path: Path) -> None:
+    write(tmp_path, KEYED)
+    async with serving(settings(tmp_path, port=free_port())) as url:
+        assert await listed(url, "placeholder-of-alice") == 503

@@ -1,0 +1,256 @@
+"""`spec.auth` becomes a part of the catalog; a reference that is missing opens nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import ApiKeys, Auth, Catalog
+from mcp_operator.api.jwks import MAX_BYTES, MAX_KEYS, KeySetError, public_keys
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.catalog import build_catalog
+from mcp_operator.builders.children import build_children
+from mcp_operator.builders.cluster_facts import ClusterFacts, gather_cluster_facts
+from mcp_operator.builders.compile_auth import auth_references, compile_auth
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.httproute import build_http_route
+from mcp_operator.builders.ingress import build_ingress
+from mcp_operator.builders.references import Facts
+from mcp_operator.builders.server_catalog import build_server_catalog
+from mcp_operator.core.meta import Key
+from support.identity import jwk, provider_keys, rsa_key
+from support.servers import server
+
+CLIENTS, KEYS = Key("demo", "clients"), Key("demo", "keys")
+CERTS = "http://keycloak.identity.svc:8080/certs"
+CONSENTING = {
+    "metadata": {
+        "name": "keycloak",
+        "namespace": "identity",
+        "annotations": {"mcp-operator.dev/allow-from": "demo"},
+    },
+    "spec": {"ports": [{"port": 8080}], "selector": {"app": "keycloak"}},
+}
+KEYCLOAK = Key("identity", "keycloak")
+
+
+def by_key(**fields: Any) -> MCPServer:
+    api_key = {"secretRef": {"name": "clients"}, **fields}
+    return server(auth={"type": "APIKey", "apiKey": api_key})
+
+
+def by_token(
+    uri: str | None = None, spec: dict[str, Any] | None = None, **fields: Any
+) -> MCPServer:
+    where: dict[str, Any] = {"jwksURI": uri} if uri else {}
+    if not uri:
+        where = {"jwksConfigMapRef": {"name": "keys", "key": "jwks.json"}}
+    jwt = {"issuer": "https://login.example.com", "audiences": ["shop"], **where, **fields}
+    return server(auth={"type": "JWT", "jwt": jwt}, **spec or {})
+
+
+def config_map(content: str) -> Facts:
+    return Facts(config_maps={KEYS: {"jwks.json": content}})
+
+
+def reason(owner: MCPServer, facts: Facts) -> str:
+    compiled = compile_auth(owner, facts)
+    assert compiled.finding is not None
+    assert compiled.auth is not None
+    return str(compiled.finding.reason)
+
+
+def test_a_server_that_asks_for_nothing_serves_everybody() -> None:
+    assert compile_auth(server(), Facts()).auth is None
+    assert compile_auth(server(auth={"type": "None"}), Facts()).auth is None
+    assert build_catalog(server(), ()).catalog.schema_version == 1
+
+
+def test_api_keys_are_named_in_the_catalog_and_are_not_in_it() -> None:
+    facts = Facts(secrets={CLIENTS: frozenset({"alice"})})
+
+    compiled = compile_auth(by_key(header="X-API-Key"), facts)
+
+    assert compiled.auth == Auth(
+        api_keys=ApiKeys(header="x-api-key", namespace="demo", name="clients")
+    )
+    assert compiled.finding is None
+    assert auth_references(by_key()).secrets == {CLIENTS}
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (Facts(), "SecretNotFound"),
+        (Facts(secrets={CLIENTS: frozenset()}), "SecretNotFound"),
+        (Facts(denied=frozenset({CLIENTS})), "RefNotPermitted"),
+    ],
+)
+def test_a_secret_that_is_missing_leaves_the_server_closed(facts: Facts, expected: str) -> None:
+    assert reason(by_key(), facts) == expected
+
+
+def test_a_gateway_without_knowledge_of_auth_refuses_the_whole_catalog() -> None:
+    catalog = build_catalog(by_key(), ()).catalog
+
+    assert catalog.schema_version == 2
+    assert Catalog.model_validate_json(catalog.canonical()) == catalog
+    assert b'"schemaVersion":2' in catalog.canonical()
+
+
+def test_the_role_names_the_secrets_of_clients_also_before_they_exist() -> None:
+    def named(owner: MCPServer, facts: Facts = Facts()) -> list[str]:  # noqa: B008
+        catalog = build_server_catalog(owner, (), facts)
+        children = build_children(owner, catalog, BuildContext("gateway:1"), ClusterFacts())
+        (role,) = [child.object for child in children if child.object["kind"] == "Role"]
+        return [name for rule in role["rules"][1:] for name in rule["resourceNames"]]
+
+    assert named(server()) == []
+    assert named(by_key()) == ["clients"]
+    tls = {"caSecretRef": {"name": "ca", "key": "ca.crt"}}
+    facts = Facts(secrets={Key("demo", "ca"): frozenset({"ca.crt"})}, external_hosts=("*",))
+    assert named(by_token("https://login.example.com/certs", tls=tls), facts) == ["ca"]
+
+
+def test_public_keys_of_a_config_map_go_into_the_catalog_without_private_parts() -> None:
+    private = jwk(rsa_key(), "rsa") | {"d": "hush", "p": "hush", "q": "hush"}
+    shared = {"kty": "oct", "kid": "hmac", "k": "hush"}
+
+    compiled = compile_auth(by_token(), config_map(json.dumps({"keys": [private, shared]})))
+
+    assert compiled.finding is None
+    assert compiled.auth is not None
+    assert compiled.auth.jwt is not None
+    assert compiled.auth.jwt.keys == {"keys": [jwk(rsa_key(), "rsa")]}
+    assert "hush" not in compiled.auth.canonical_json
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "[]",
+        '{"keys": {}}',
+        '{"keys": []}',
+        '{"keys": [{"kty": "oct", "k": "aHVzaA"}]}',
+        '{"keys": [{"kty": "RSA", "use": "enc"}]}',
+        '{"keys": [{"kty": "RSA", "key_ops": ["encrypt"]}]}',
+        '{"keys": ["RSA"]}',
+        "[" * 100_000,
+        " " * (MAX_BYTES + 1),
+    ],
+)
+def test_a_config_map_without_a_key_leaves_the_server_closed(content: str) -> None:
+    owner = by_token()
+    assert reason(owner, config_map(content)) == "ConfigMapNotFound"
+    compiled = compile_auth(owner, config_map(content)).auth
+    assert compiled is not None
+    assert compiled.jwt is not None
+    assert (compiled.jwt.keys, compiled.jwt.endpoint) == (None, None)
+
+
+def test_a_config_map_that_is_missing_leaves_the_server_closed() -> None:
+    assert reason(by_token(), Facts()) == "ConfigMapNotFound"
+    assert reason(by_token(), Facts(config_maps={KEYS: {"other": ""}})) == "ConfigMapNotFound"
+    assert auth_references(by_token()).config_maps == {KEYS}
+
+
+def test_the_keys_of_a_set_are_bounded() -> None:
+    many = json.dumps({"keys": provider_keys() * 100})
+
+    assert len(public_keys(many)) == MAX_KEYS
+    with pytest.raises(KeySetError, match="not JSON"):
+        public_keys(b"\xff")
+
+
+def test_keys_are_fetched_from_a_service_that_consents() -> None:
+    owner = by_token(CERTS)
+    facts = Facts(services={KEYCLOAK: CONSENTING})
+
+    compiled = compile_auth(owner, facts)
+
+    assert compiled.finding is None
+    assert compiled.auth is not None
+    assert compiled.auth.jwt is not None
+    endpoint = compiled.auth.jwt.endpoint
+    assert endpoint is not None
+    assert (endpoint.host, endpoint.port, endpoint.path) == (
+        "keycloak.identity.svc",
+        8080,
+        "/certs",
+    )
+    assert auth_references(owner).services == {KEYCLOAK}
+    catalog = build_catalog(owner, (), facts).catalog
+    found = gather_cluster_facts(
+        catalog, {KEYCLOAK: CONSENTING}.get, has_gateway_api=False
+    ).destinations
+    assert [(each.namespace, each.ports) for each in found] == [("identity", ("8080",))]
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (Facts(), "ServiceNotFound"),
+        (Facts(services={KEYCLOAK: CONSENTING | {"metadata": {}}}), "RefNotPermitted"),
+        (Facts(services={KEYCLOAK: CONSENTING | {"spec": {"ports": []}}}), "PortNotFound"),
+    ],
+)
+def test_a_service_that_is_not_there_for_us_leaves_the_server_closed(
+    facts: Facts, expected: str
+) -> None:
+    assert reason(by_token(CERTS), facts) == expected
+
+
+def test_a_host_outside_must_be_one_that_the_installation_allows() -> None:
+    owner = by_token("https://login.example.com/certs")
+
+    assert reason(owner, Facts()) == "RefNotPermitted"
+    assert compile_auth(owner, Facts(external_hosts=("*.example.com",))).finding is None
+    address = by_token("https://169.254.169.254/certs")
+    assert reason(address, Facts(external_hosts=("*",))) == "RefNotPermitted"
+
+
+def test_what_is_left_out_has_the_sensible_value() -> None:
+    ingress = {"host": "mcp.example.com", "tlsSecretName": "tls", "pathPrefix": "/shop"}
+    compiled = compile_auth(by_token(spec={"ingress": ingress}, requiredScopes=["use"]), Facts())
+
+    assert compiled.auth is not None
+    jwt = compiled.auth.jwt
+    assert jwt is not None
+    assert jwt.resource == "https://mcp.example.com/shop"
+    assert jwt.authorization_servers == ("https://login.example.com",)
+    assert jwt.scopes_supported == ("use",)
+    assert jwt.user_claim == "sub"
+
+
+def test_the_ingress_and_the_route_lead_to_the_metadata_of_their_path() -> None:
+    ingress = build_ingress(
+        by_token(spec={"ingress": {"host": "a.example", "pathPrefix": "/shop"}})
+    )
+    route = {"parentRefs": [{"name": "public"}], "pathPrefix": "/shop/"}
+    http_route = build_http_route(by_token(spec={"httpRoute": route}))
+    well_known = "/.well-known/oauth-protected-resource/shop"
+
+    assert ingress is not None
+    assert [
+        (path["path"], path["pathType"]) for path in ingress["spec"]["rules"][0]["http"]["paths"]
+    ] == [("/shop", "Prefix"), (well_known, "Exact")]
+    assert http_route is not None
+    assert [match["path"] for match in http_route["spec"]["rules"][0]["matches"]] == [
+        {"type": "PathPrefix", "value": "/shop/"},
+        {"type": "Exact", "value": well_known},
+    ]
+
+
+def test_an_ingress_of_everything_needs_no_path_more() -> None:
+    ingress = build_ingress(by_token(spec={"ingress": {"pathPrefix": "/"}}))
+
+    assert ingress is not None
+    assert len(ingress["spec"]["rules"][0]["http"]["paths"]) == 1
+
+
+def test_an_object_from_before_the_rules_serves_nobody() -> None:
+    assert compile_auth(server(auth={"type": "JWT"}), Facts()).auth == Auth()

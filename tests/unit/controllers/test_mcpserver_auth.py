@@ -1,0 +1,90 @@
+"""What a server is told whose clients cannot be authenticated, and when it is looked at again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mcp_operator.builders.resources import ROLES
+from mcp_operator.controllers.catalog_object import ABSENT_POLL_SECONDS, SECRET_POLL_SECONDS
+from mcp_operator.controllers.mappers import references
+from mcp_operator.core.meta import Key
+from support.identity import provider_keys
+from support.server_bench import Bench
+
+KEYED = {"type": "APIKey", "apiKey": {"secretRef": {"name": "clients"}}}
+TOKENS = {
+    "type": "JWT",
+    "jwt": {
+        "issuer": "https://login.example.com",
+        "audiences": ["shop"],
+        "jwksConfigMapRef": {"name": "keys", "key": "jwks.json"},
+    },
+}
+VALUE = base64.b64encode(b"canary-0123456789abcdef").decode()
+
+pytestmark = pytest.mark.looptime
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    bench = Bench()
+    yield bench
+    await bench.confirmations.close()
+
+
+async def test_a_server_whose_keys_are_missing_says_so_and_is_closed(bench: Bench) -> None:
+    bench.cluster.server(auth=KEYED)
+    assert await bench.reconcile() == ABSENT_POLL_SECONDS
+    assert bench.reason("ResolvedRefs") == ("False", "SecretNotFound")
+    _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
+    assert message == (
+        "no client can be authenticated, and none is served: Secret demo/clients does not exist"
+    )
+    assert bench.catalog().server.auth is not None
+
+
+async def test_its_secret_is_looked_for_again_and_never_copied(bench: Bench) -> None:
+    bench.cluster.server(auth=KEYED)
+    await bench.reconcile()
+    bench.cluster.put("Secret", "clients", data={"alice": VALUE})
+    bench.compiler._reader._secrets.clear()  # what is cached for two seconds
+    assert await bench.reconcile() == SECRET_POLL_SECONDS
+    assert bench.reason("ResolvedRefs") == ("True", "ResolvedRefs")
+    role = bench.child(ROLES, Key("demo", "mcp-server-shop"))
+    assert role["rules"][1]["resourceNames"] == ["clients"]
+    written = json.dumps([obj for _, obj in bench.cluster.writes])
+    assert VALUE not in written
+    assert "canary" not in bench.catalog().canonical().decode()
+
+
+async def test_a_change_of_its_config_map_reaches_the_catalog(bench: Bench) -> None:
+    bench.cluster.server(auth=TOKENS)
+    await bench.reconcile()
+    assert bench.reason("ResolvedRefs") == ("False", "ConfigMapNotFound")
+    content = {"jwks.json": json.dumps({"keys": provider_keys()})}
+    changed = bench.cluster.put("ConfigMap", "keys", data=content)
+    assert await bench.reconcile() is None
+    assert bench.reason("ResolvedRefs") == ("True", "ResolvedRefs")
+    auth = bench.catalog().server.auth
+    assert auth is not None
+    assert auth.jwt is not None
+    assert auth.jwt.keys == {"keys": provider_keys()}
+    watched = {source: servers for source, _, servers in references(bench.cluster.cache, None)}  # type: ignore[arg-type]
+    concerned = watched[bench.cluster.cache.config_maps]
+    assert list(concerned(changed)) == [Key("demo", "shop")]
+
+
+async def test_a_pass_that_finds_the_same_keys_assembles_nothing(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.cluster.put("Secret", "clients", data={"alice": VALUE})
+    bench.cluster.server(auth=KEYED)
+    await bench.reconcile()
+    writes = len(bench.cluster.writes)
+    monkeypatch.setattr("mcp_operator.controllers.mcpserver.build_server_catalog", None)
+    await bench.reconcile()
+    assert len(bench.cluster.writes) == writes

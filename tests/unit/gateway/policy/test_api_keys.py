@@ -1,0 +1,248 @@
+"""Servers whose clients send API keys."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from mcp_operator.api.catalog import ApiKeys, Auth
+from mcp_operator.gateway.policy import apikeys
+from mcp_operator.gateway.policy.guard import KEYS_SECONDS
+from support.entries import tool
+from support.identity import API_KEYS, Clients
+from support.mcp_http import Server, legacy, modern, table
+
+ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"
+CALL = {"name": "search", "arguments": {}}
+
+pytestmark = pytest.mark.looptime
+
+
+def server(clients: Clients, auth: Auth = API_KEYS) -> Server:
+    return Server(tool("search"), secrets=clients, auth=auth)
+
+
+async def test_a_client_with_a_key_is_served() -> None:
+    shop = server(Clients(alice=ALICE, bob=BOB))
+
+    for key in (ALICE, BOB):
+        result = await shop.result(modern("tools/call", CALL, x_api_key=key))
+        assert result["content"][0]["text"] == "search"
+    assert shop.observer.authentications == ["ok", "ok"]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        {},
+        {"x_api_key": ""},
+        {"authorization": f"Bearer {ALICE}"},
+        {"authorization": ALICE},
+        {"cookie": f"x-api-key={ALICE}"},
+    ],
+)
+async def test_a_client_without_a_key_is_told_where_it_belongs(sent: dict[str, str]) -> None:
+    shop = server(Clients(alice=ALICE))
+
+    answer = await shop.respond(modern("tools/call", CALL, **sent))
+
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == 'ApiKey header="x-api-key"'
+    assert b"Send an API key in the header x-api-key" in answer.body
+    assert shop.executor.calls == []
+    assert shop.observer.authentications == ["missing"]
+
+
+@pytest.mark.parametrize(
+    "key", ["x", ALICE[:-1], ALICE + "x", ALICE.upper(), f"{ALICE}, {ALICE}", "ü" * 20, "k" * 5000]
+)
+async def test_a_key_of_nobody_is_refused(key: str) -> None:
+    shop = server(Clients(alice=ALICE))
+
+    answer = await shop.respond(modern("tools/call", CALL, x_api_key=key))
+
+    assert answer.status == 401
+    assert shop.executor.calls == []
+    assert shop.observer.authentications == ["invalid"]
+
+
+async def test_a_key_in_authorization_follows_the_word_bearer() -> None:
+    auth = Auth(api_keys=ApiKeys(namespace="demo", name="clients"))
+    shop = server(Clients(alice=ALICE), auth)
+
+    async def status(authorization: str) -> int:
+        request = modern("tools/call", CALL, authorization=authorization)
+        return (await shop.respond(request)).status
+
+    assert await status(f"Bearer {ALICE}") == 200
+    assert await status(f"bearer  {ALICE}") == 200
+    assert await status(ALICE) == 401
+    assert await status(f"Basic {ALICE}") == 401
+    assert await status(f"Bearer{ALICE}") == 401
+    answer = await shop.respond(modern("tools/call", CALL))
+    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_a_key_that_comes_twice_is_refused() -> None:
+    shop = server(Clients(alice=ALICE))
+    request = modern("tools/call", CALL, x_api_key=ALICE)
+    twice = type(request)(request.method, request.headers, frozenset({"x-api-key"}), request.body)
+
+    assert (await shop.respond(twice)).status == 401
+
+
+async def test_every_method_of_both_eras_is_guarded() -> None:
+    shop = server(Clients(alice=ALICE))
+    answers = [
+        await shop.respond(modern("server/discover")),
+        await shop.respond(modern("tools/list")),
+        await shop.respond(legacy("initialize", {"protocolVersion": "2025-11-25"})),
+        await shop.respond(legacy("ping")),
+        *[
+            await shop.respond(type(request)(method, request.headers))
+            for request in [legacy("ping", mcp_session_id="x" * 56)]
+            for method in ("GET", "DELETE", "PUT")
+        ],
+    ]
+
+    assert [answer.status for answer in answers] == [401] * 7
+
+
+async def test_a_browsers_preflight_needs_no_key() -> None:
+    request = modern("tools/list")
+    shop = server(Clients(alice=ALICE))
+
+    assert (await shop.respond(type(request)("OPTIONS", request.headers))).status == 204
+
+
+async def test_a_key_is_not_handed_on_to_backends() -> None:
+    shop = server(Clients(alice=ALICE))
+
+    await shop.result(modern("tools/call", CALL, x_api_key=ALICE, x_other="kept"))
+
+    (call,) = shop.executor.seen
+    assert "x-api-key" not in call.headers
+    assert call.headers["x-other"] == "kept"
+
+
+async def test_a_new_key_is_good_at_its_first_use() -> None:
+    clients = Clients(alice=ALICE)
+    shop = server(clients)
+    await shop.result(modern("tools/list", x_api_key=ALICE))
+    clients.keys = {"alice": ALICE, "bob": BOB}
+
+    await shop.result(modern("tools/list", x_api_key=BOB))
+
+    assert clients.distrusted == clients.reads == 2
+
+
+async def test_a_key_that_was_removed_is_refused_after_a_while() -> None:
+    clients = Clients(alice=ALICE, bob=BOB)
+    shop = server(clients)
+    await shop.result(modern("tools/list", x_api_key=BOB))
+    clients.keys = {"alice": ALICE}
+    await asyncio.sleep(KEYS_SECONDS + 1)
+
+    assert (await shop.respond(modern("tools/list", x_api_key=BOB))).status == 401
+    assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
+
+
+async def test_a_known_key_does_not_cost_a_look_at_the_secret() -> None:
+    clients = Clients(alice=ALICE)
+    shop = server(clients)
+    for _ in range(5):
+        await shop.result(modern("tools/list", x_api_key=ALICE))
+
+    assert clients.reads == 1
+
+
+async def test_a_server_that_cannot_read_its_keys_serves_nobody() -> None:
+    clients = Clients(alice=ALICE)
+    shop = server(clients)
+    await shop.result(modern("tools/list", x_api_key=ALICE))
+    clients.keys = None
+    await asyncio.sleep(KEYS_SECONDS + 1)
+
+    answer = await shop.respond(modern("tools/call", CALL, x_api_key=ALICE))
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    assert shop.executor.calls == []
+    clients.keys = {"alice": ALICE}
+    assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
+
+
+async def test_a_short_key_is_nobodys_and_is_not_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    shop = server(Clients(alice="short", bob=BOB))
+
+    assert (await shop.respond(modern("tools/list", x_api_key="short"))).status == 401
+    (said,) = [record for record in caplog.records if record.name == apikeys.__name__]
+    assert said.__dict__["client"] == "alice"
+    assert "short" not in said.getMessage()
+
+
+async def test_the_line_break_that_a_file_ends_with_is_not_part_of_a_key() -> None:
+    shop = server(Clients(alice=ALICE + "\n"))
+
+    assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
+
+
+async def test_an_empty_key_is_nobodys() -> None:
+    shop = server(Clients(alice="", bob="\n"))
+
+    assert (await shop.respond(modern("tools/list", x_api_key="\n"))).status == 401
+
+
+async def test_a_change_of_the_settings_holds_for_the_next_request() -> None:
+    shop = server(Clients(alice=ALICE))
+    shop.current.swap(table(tool("search")))
+    assert (await shop.respond(modern("tools/list"))).status == 200
+    shop.current.swap(table(tool("search"), auth=API_KEYS))
+    assert (await shop.respond(modern("tools/list"))).status == 401
+
+
+async def test_a_request_is_judged_by_the_settings_that_hold_when_it_is_served() -> None:
+    clients = Clients(alice=ALICE)
+    shop = server(clients)
+    reading, goes_on = asyncio.Event(), asyncio.Event()
+    read = clients.values
+
+    async def slow(secret: object) -> object:
+        reading.set()
+        await goes_on.wait()
+        return await read(secret)  # type: ignore[arg-type]
+
+    clients.values = slow  # type: ignore[assignment,method-assign]
+    asked = asyncio.ensure_future(shop.respond(modern("tools/list", x_api_key=ALICE)))
+    await reading.wait()
+    other = Auth(api_keys=ApiKeys(header="x-other", namespace="demo", name="clients"))
+    shop.current.swap(table(tool("search"), auth=other))
+    goes_on.set()
+
+    assert (await asked).status == 401
+
+
+async def test_without_a_source_of_keys_nobody_is_served() -> None:
+    shop = Server(tool("search"), auth=API_KEYS)
+
+    assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 503
+
+
+async def test_settings_of_a_later_release_let_nobody_in(caplog: pytest.LogCaptureFixture) -> None:
+    later = Auth.model_validate({"apiKeys": {"namespace": "demo", "name": "clients", "new": 1}})
+    shop = server(Clients(alice=ALICE), later)
+
+    answer = await shop.respond(modern("tools/list", authorization=f"Bearer {ALICE}"))
+
+    assert answer.status == 503
+    assert "run the gateway in the operator's release" in caplog.text
+
+
+async def test_settings_that_name_no_way_in_let_nobody_in() -> None:
+    shop = server(Clients(alice=ALICE), Auth())
+
+    assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 503

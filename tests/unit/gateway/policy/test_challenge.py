@@ -1,0 +1,157 @@
+"""How a client that is not let in learns where to get a token."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mcp_operator.gateway.protocol.message import HttpRequest
+from mcp_operator.gateway.protocol.origin import OriginPolicy
+from support.entries import tool
+from support.identity import ISSUER, MovedClock, by_token, token
+from support.mcp_http import JSON_HEADERS, Server, modern
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+RESOURCE = "https://mcp.example.com/shop"
+
+
+def server(
+    policy: OriginPolicy | None = None, paths: tuple[str, ...] = ("/mcp",), **jwt: Any
+) -> Server:
+    auth = by_token(**jwt)
+    return Server(
+        tool("search"), clock=MovedClock(), auth=auth, paths=paths, policy=policy, title="The shop"
+    )
+
+
+def get(path: str, **headers: str) -> HttpRequest:
+    return HttpRequest("GET", JSON_HEADERS | headers, path=path)
+
+
+def document(shop: Server, path: str, **headers: str) -> Any:
+    answer = shop.endpoint.metadata(get(path, **headers))
+    return None if answer is None else json.loads(answer.body)
+
+
+async def test_the_challenge_leads_to_the_metadata_and_names_the_scopes() -> None:
+    shop = server(required_scopes=("mcp:use",), resource=RESOURCE)
+
+    answer = await shop.respond(replace(modern("tools/list"), path="/mcp"))
+
+    assert answer.status == 401
+    assert answer.headers["www-authenticate"] == (
+        f'Bearer resource_metadata="https://mcp.example.com{WELL_KNOWN}/shop", scope="mcp:use"'
+    )
+
+
+async def test_a_wrong_token_is_told_why_without_being_quoted() -> None:
+    shop = server(resource=RESOURCE)
+
+    answer = await shop.respond(modern("tools/list", authorization=f"Bearer {token(exp=1)}"))
+
+    assert answer.headers["www-authenticate"] == (
+        'Bearer error="invalid_token", error_description="Not accepted: the token has expired", '
+        f'resource_metadata="https://mcp.example.com{WELL_KNOWN}/shop"'
+    )
+
+
+async def test_a_token_without_a_required_scope_is_403() -> None:
+    shop = server(required_scopes=("mcp:use", "mcp:write"), resource=RESOURCE)
+
+    answer = await shop.respond(modern("tools/list", authorization=f"Bearer {token()}"))
+
+    assert answer.status == 403
+    challenge = answer.headers["www-authenticate"]
+    assert challenge.startswith('Bearer error="insufficient_scope"')
+    assert challenge.endswith('scope="mcp:use mcp:write"')
+    assert shop.observer.authentications == ["forbidden"]
+
+
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        {"scope": "mcp:use x"},
+        {"scope": None, "scp": "mcp:use"},
+        {"scope": None, "scp": ["mcp:use"]},
+    ],
+)
+async def test_scopes_are_read_as_providers_write_them(scopes: dict[str, Any]) -> None:
+    shop = server(required_scopes=("mcp:use",))
+
+    await shop.result(modern("tools/list", authorization=f"Bearer {token(**scopes)}"))
+
+
+@pytest.mark.parametrize("scope", ["", "mcp:user", "MCP:USE", "mcp", ["mcp:use extra"]])
+async def test_a_scope_is_compared_as_a_whole(scope: Any) -> None:
+    shop = server(required_scopes=("mcp:use",))
+    request = modern("tools/list", authorization=f"Bearer {token(scope=scope)}")
+
+    assert (await shop.respond(request)).status == 403
+
+
+@pytest.mark.parametrize("path", [WELL_KNOWN, f"{WELL_KNOWN}/mcp", f"{WELL_KNOWN}/mcp/"])
+def test_the_metadata_stand_at_both_well_known_places(path: str) -> None:
+    shop = server(resource=RESOURCE, scopes_supported=("mcp:use",))
+
+    assert document(shop, path) == {
+        "resource": RESOURCE,
+        "authorization_servers": [ISSUER],
+        "bearer_methods_supported": ["header"],
+        "resource_name": "The shop",
+        "scopes_supported": ["mcp:use"],
+    }
+
+
+def test_a_server_that_is_not_told_its_url_names_the_one_that_was_asked() -> None:
+    shop = server(paths=("/mcp", "/shop"))
+
+    assert document(shop, f"{WELL_KNOWN}/shop")["resource"] == "http://shop.demo:8080/shop"
+    assert document(shop, WELL_KNOWN, host="[::1]:8080")["resource"] == "http://[::1]:8080/mcp"
+
+
+@pytest.mark.parametrize("host", ['evil"', "a b", "a/b", "", "user@host", "host:", 'x", scope="y'])
+async def test_an_odd_host_is_quoted_nowhere(host: str) -> None:
+    shop = server()
+    answer = await shop.respond(replace(modern("tools/list", host=host), path="/mcp"))
+
+    assert answer.headers["www-authenticate"] == "Bearer "
+    assert document(shop, WELL_KNOWN, host=host)["resource"] == "/mcp"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/mcp", f"{WELL_KNOWN}x", f"{WELL_KNOWN}/other", "/x" + WELL_KNOWN]
+)
+def test_other_paths_have_no_metadata(path: str) -> None:
+    assert document(server(), path) is None
+
+
+def test_a_server_without_tokens_has_no_metadata() -> None:
+    assert document(Server(tool("search")), WELL_KNOWN) is None
+
+
+def test_metadata_are_for_get_and_for_allowed_hosts() -> None:
+    shop = server(
+        OriginPolicy(allowed_hosts=["shop.demo"], allowed_origins=["https://chat.example"])
+    )
+    posted = shop.endpoint.metadata(HttpRequest("POST", JSON_HEADERS, path=WELL_KNOWN))
+    foreign = shop.endpoint.metadata(get(WELL_KNOWN, host="evil.example"))
+    asked = shop.endpoint.metadata(get(WELL_KNOWN, origin="https://chat.example"))
+
+    assert posted is not None
+    assert (posted.status, posted.headers["allow"]) == (405, "GET, HEAD")
+    assert foreign is not None
+    assert foreign.status == 403
+    assert asked is not None
+    assert asked.headers["access-control-allow-origin"] == "https://chat.example"
+
+
+async def test_a_page_may_read_the_challenge() -> None:
+    shop = server(OriginPolicy(allowed_origins=["https://chat.example"]))
+
+    answer = await shop.respond(modern("tools/list", origin="https://chat.example"))
+
+    assert answer.status == 401
+    assert "www-authenticate" in answer.headers["access-control-expose-headers"]

@@ -1,0 +1,188 @@
+"""The keys of an identity provider that changes them, and that is sometimes away."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mcp_operator.gateway.policy.guard import MAX_VERIFIED, Guard
+from mcp_operator.gateway.policy.jwks import COOLDOWN_SECONDS, REFRESH_SECONDS, RETRY_SECONDS
+from mcp_operator.gateway.policy.principal import Principal
+from mcp_operator.gateway.policy.refusal import Refusal
+from mcp_operator.gateway.table import Current
+from support.entries import tool
+from support.identity import (
+    ISSUER,
+    JWKS,
+    NOW,
+    MovedClock,
+    Provider,
+    by_token,
+    jwk,
+    rsa_key,
+    token,
+)
+from support.mcp_http import table
+
+OLD, NEW = jwk(rsa_key(), "rsa"), jwk(rsa_key("new"), "new")
+NEW_TOKEN = token(rsa_key("new"), kid="new")
+HOUR = 3600
+
+pytestmark = pytest.mark.looptime
+
+
+class Door:
+    """A guard, and the time."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.provider = provider
+        self.clock = MovedClock()
+        self.current = Current()
+        self.current.swap(table(tool("search"), auth=by_token(endpoint=JWKS)))
+        self.guard = Guard(self.current, fetch=provider, clock=self.clock)
+
+    async def admit(self, text: str) -> Principal:
+        return await self.guard.admit({"authorization": f"Bearer {text}"}, frozenset())
+
+    async def refusal(self, text: str) -> str:
+        with pytest.raises(Refusal) as caught:
+            await self.admit(text)
+        return caught.value.why
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    door = Door(Provider([OLD]))
+    yield door
+    await door.guard.close()
+
+
+async def test_keys_are_fetched_when_a_token_needs_them_and_kept(door: Door) -> None:
+    assert door.provider.fetched == 0
+    who = await door.admit(token())
+    await door.admit(token(sub="bob"))
+
+    assert who == Principal("alice", ISSUER, frozenset({"mcp:use", "mcp:read"}), NOW + 300)
+    assert door.provider.fetched == 1
+
+
+async def test_many_who_need_keys_at_once_cost_one_fetch(door: Door) -> None:
+    await asyncio.gather(*(door.admit(token(sub=f"user-{n}")) for n in range(20)))
+
+    assert door.provider.fetched == 1
+
+
+async def test_a_token_by_a_new_key_is_good_within_the_cooldown(door: Door) -> None:
+    await door.admit(token())
+    door.provider.keys = [OLD, NEW]
+    await asyncio.sleep(COOLDOWN_SECONDS)
+
+    assert (await door.admit(NEW_TOKEN)).name == "alice"
+
+
+async def test_made_up_keys_do_not_make_the_provider_work(door: Door) -> None:
+    await door.admit(token())
+    for number in range(200):
+        assert await door.refusal(token(kid=f"made-up-{number}")) == "invalid"
+        await asyncio.sleep(0.1)
+
+    assert door.provider.fetched <= 1 + 20 / COOLDOWN_SECONDS + 1
+
+
+async def test_a_key_that_was_withdrawn_vouches_no_longer(door: Door) -> None:
+    await door.admit(token())
+    door.provider.keys = [NEW]
+    await asyncio.sleep(REFRESH_SECONDS)
+    await door.admit(token())  # starts the refresh, and does not wait for it
+    await asyncio.sleep(1)
+
+    assert await door.refusal(token()) == "invalid"
+
+
+async def test_the_last_keys_stay_in_use_while_the_provider_is_away(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    await door.admit(token())
+    door.provider.keys = None
+    for minute in range(60):
+        await asyncio.sleep(60)
+        assert (await door.admit(token(sub=f"user-{minute}"))).name == f"user-{minute}"
+    warned = [each for each in caplog.records if each.levelno == logging.WARNING]
+    assert len(warned) == 1, "an outage is told of once"
+    door.provider.keys = [OLD, NEW]
+    await asyncio.sleep(COOLDOWN_SECONDS)
+    await door.admit(NEW_TOKEN)
+
+
+async def test_without_keys_nobody_is_let_in_and_the_provider_is_asked_in_measure(
+    door: Door,
+) -> None:
+    door.provider.keys = None
+    for _ in range(100):
+        assert await door.refusal(token()) == "unavailable"
+        await asyncio.sleep(0.1)
+    assert door.provider.fetched <= 1 + 10 / RETRY_SECONDS
+    door.provider.keys = [OLD]
+    await asyncio.sleep(RETRY_SECONDS)
+    await door.admit(token())
+
+
+async def test_a_set_without_a_usable_key_does_not_replace_one_that_has(door: Door) -> None:
+    await door.admit(token())
+    door.provider.keys = [{"kty": "oct", "k": "c2VjcmV0", "kid": "rsa"}]
+    await asyncio.sleep(REFRESH_SECONDS)
+    await door.admit(token())
+    await asyncio.sleep(1)
+
+    await door.admit(token())
+
+
+async def test_a_token_is_verified_once_until_it_expires(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = token()
+    await door.admit(text)
+    monkeypatch.setattr("mcp_operator.gateway.policy.guard.verify", None)
+    await door.admit(text)
+    door.clock.forward(329)
+    await door.admit(text)
+    door.clock.forward(1)
+    monkeypatch.undo()
+
+    assert await door.refusal(text) == "invalid"
+
+
+async def test_what_is_remembered_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert MAX_VERIFIED <= 10_000
+    monkeypatch.setattr("mcp_operator.gateway.policy.guard.MAX_VERIFIED", 3)
+    for number in range(10):
+        await door.admit(token(sub=f"user-{number}"))
+
+    assert len(door.guard._authenticator._verified) == 3  # type: ignore[attr-defined]
+
+
+async def test_other_settings_forget_what_was_verified(door: Door) -> None:
+    await door.admit(token())
+    auth = by_token(endpoint=JWKS, audiences=("other",))
+    door.current.swap(table(tool("search"), auth=auth))
+
+    assert await door.refusal(token()) == "invalid"
+
+
+async def test_equal_settings_of_a_new_catalog_forget_nothing(door: Door) -> None:
+    await door.admit(token())
+    door.current.swap(table(tool("search"), tool("other"), auth=by_token(endpoint=JWKS)))
+    await door.admit(token())
+
+    assert door.provider.fetched == 1
+
+
+async def test_a_catalog_without_keys_lets_nobody_in() -> None:
+    current = Current()
+    current.swap(table(tool("search"), auth=by_token(keys=None)))
+
+    with pytest.raises(Refusal, match="this server has no keys"):
+        await Guard(current).admit({"authorization": f"Bearer {token()}"}, frozenset())
