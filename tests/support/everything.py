@@ -22,7 +22,7 @@ from mcp_operator.api.catalog import (
 )
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.listener import Listener
+from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets

@@ -26,7 +26,7 @@ def exposed() -> dict[str, set[str]]:
     """Return the labels of every sample that a process of ours can expose, by its name."""
     runtime = RuntimeMetrics(new_registry())
     gateway, current = new_registry(), Current()
-    GatewayMetrics(gateway, current).watch(lambda: 0, lambda: 0)
+    GatewayMetrics(gateway, current).watch(lambda: 0, lambda: 0, lambda: 0)
     CatalogSource(MagicMock(), MagicMock(), current, index=Key("n", "n"), registry=gateway)
     return {
         name + suffix: labels | ({"le"} if suffix == "_bucket" else set())

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from mcp_operator.api.catalog import ResponseMapping, ToolEntry
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.listener import Listener
+from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets

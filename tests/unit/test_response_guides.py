@@ -16,7 +16,7 @@ from mcp_operator.api.validation import problems
 from mcp_operator.builders.compile_tool import compile_tool
 from mcp_operator.gateway.contract import Call
 from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.listener import Listener
+from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from support.compiled import facts, tool

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.gateway.contract import Executor
-from mcp_operator.gateway.front import Front
-from mcp_operator.gateway.management import Management
+from mcp_operator.gateway.front.management import Management
+from mcp_operator.gateway.front.mcp import Front
+from mcp_operator.gateway.front.places import Places, room_for_connections
 from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.protocol.endpoint import Endpoint
@@ -79,8 +80,13 @@ class GatewayApp:
         self._endpoint = Endpoint(
             current, executor, policy=policy, observer=metrics, guard=self._guard
         )
-        metrics.watch(lambda: self._endpoint.open_streams, lambda: self._endpoint.in_flight)
-        self._front = Front(self._endpoint, lambda: current.server)
+        places = Places(room_for_connections())
+        self._front = Front(self._endpoint, lambda: current.server, places)
+        metrics.watch(
+            lambda: self._endpoint.open_streams,
+            lambda: self._endpoint.in_flight,
+            lambda: self._front.connections,
+        )
         self._management = Management(current, registry, self._unready)
 
     @property

@@ -78,8 +78,18 @@ class GatewayMetrics:
         self._tools: set[str] = set()
         current.subscribe(self._loaded)
 
-    def watch(self, open_streams: Callable[[], float], in_flight: Callable[[], float]) -> None:
-        """Expose two figures that are read when they are asked for."""
+    def watch(
+        self,
+        open_streams: Callable[[], float],
+        in_flight: Callable[[], float],
+        connections: Callable[[], float],
+    ) -> None:
+        """Expose figures that are read when they are asked for."""
+        Gauge(
+            "mcp_open_connections",
+            "Connections of clients that are open.",
+            registry=self._registry,
+        ).set_function(connections)
         Gauge(
             "mcp_open_streams", "Event streams that are open.", registry=self._registry
         ).set_function(open_streams)

@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from mcp_operator.gateway import front
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp, is_loopback
+from mcp_operator.gateway.front import connection, mcp
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.table import Current
 from support.entries import tool
@@ -106,17 +106,22 @@ async def test_a_body_over_the_limit_is_413() -> None:
             assert answer.status == 413
             assert "10000 bytes" in await answer.text()
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
-        head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
-        writer.write(head.encode() + b"".join([b"1000\r\n" + b"x" * 4096 + b"\r\n"] * 3))
+        head = "POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        writer.write(
+            head.encode()
+            + b"Transfer-Encoding: chunked\r\n\r\n"
+            + b"".join([b"1000\r\n" + b"x" * 4096 + b"\r\n"] * 3)
+        )
         assert b" 413 " in await reader.readline()
         writer.close()
 
 
 async def test_a_body_that_does_not_come_is_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(mcp, "BODY_SECONDS", 0.05)
     async with running() as gateway:
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
-        writer.write(b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        head = b"POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        writer.write(head + b"Content-Length: 9\r\n\r\n{")
         assert b" 408 " in await reader.readline()
         writer.close()
 
@@ -148,7 +153,7 @@ async def test_a_client_that_leaves_its_stream_is_forgotten() -> None:
 
 
 async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(front, "WRITE_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
     long_id = "x" * 200_000
     async with running() as gateway:
         request = modern(

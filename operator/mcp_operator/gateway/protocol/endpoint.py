@@ -131,13 +131,15 @@ class Endpoint:
         """Return a request with whom it comes from, and without what proved it.
 
         Raises:
-            RpcError: Its `Host` or `Origin` is foreign.
+            RpcError: Its `Host` or `Origin` is foreign, or its body of a kind that is not taken.
             Refusal: It is not let in.
         """
         self._policy.check(http)
         if http.method == "OPTIONS":
             return http  # browsers ask without credentials (Fetch, section 3.3.5)
         principal = await self._guard.admit(http.headers, http.repeated)
+        if http.method == "POST":
+            _check_content(http)
         auth = self._current.server.auth
         if auth is None:
             return http
@@ -174,11 +176,6 @@ class Endpoint:
                 return _not_allowed("POST, GET, DELETE")
 
     async def _post(self, http: HttpRequest) -> HttpResponse | HttpStream:
-        # Requiring JSON keeps a foreign page from posting without a preflight.
-        kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != "application/json":
-            problem = "Send `Content-Type: application/json`"
-            raise RpcError(spec.REFUSED, problem, status=415)
         raw = jsonrpc.decode(http.body)
         modern = claims_modern(http, raw)
         listening = modern and isinstance(raw, dict) and raw.get("method") == "subscriptions/listen"
@@ -187,6 +184,23 @@ class Endpoint:
             problem = "Answers are application/json; accept that"
             raise RpcError(spec.REFUSED, problem, status=406)
         return await (self._modern if modern else self._legacy).post(http, raw)
+
+
+def _check_content(http: HttpRequest) -> None:
+    """Refuse a body by what the headers say of it.
+
+    Raises:
+        RpcError: 415.
+    """
+    # Requiring JSON keeps a foreign page from posting without a preflight.
+    kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        problem = "Send `Content-Type: application/json`"
+        raise RpcError(spec.REFUSED, problem, status=415)
+    # A small compressed body can be a large one, and no MCP client compresses requests.
+    if http.headers.get("content-encoding", "identity").lower() != "identity":
+        problem = "Send the body as it is, without Content-Encoding"
+        raise RpcError(spec.REFUSED, problem, status=415)
 
 
 def _not_allowed(allowed: str) -> HttpResponse:

@@ -6,6 +6,7 @@ come from an origin that was allowed. Programs send no `Origin` and pass.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 from urllib.parse import urlsplit
@@ -17,6 +18,9 @@ from mcp_operator.gateway.protocol.message import HttpRequest
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _PREFLIGHT_SECONDS: Final = "600"
+
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(:\d*)?")
+"""RFC 9110 section 7.2, as loosely as names are written."""
 
 
 class OriginPolicy:
@@ -50,7 +54,7 @@ class OriginPolicy:
             RpcError: HTTP status 403.
         """
         host = http.headers.get("host", "")
-        known_host = _hostname(f"//{host}") in self._hosts
+        known_host = _named_by(host) in self._hosts
         if self._hosts and not known_host:
             raise _refuse(f"This server is not served under the host {host!r}")
         origin = http.headers.get("origin")
@@ -85,6 +89,11 @@ class OriginPolicy:
             "access-control-allow-headers": asked,
             "access-control-max-age": _PREFLIGHT_SECONDS,
         }
+
+
+def _named_by(host: str) -> str:
+    """Return the name in a `Host` header, without the port; empty where it is malformed."""
+    return _hostname(f"//{host}") if _HOST.fullmatch(host) else ""
 
 
 def _hostname(url: str) -> str:

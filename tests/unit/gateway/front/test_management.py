@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from mcp_operator.gateway.front import management
 from support.entries import tool
 from support.mcp_http import modern, table
 from support.running_gateway import read, running
@@ -62,6 +63,25 @@ async def test_a_catalog_that_is_served_is_not_waited_for() -> None:
         digest = gateway.current.table.digest
 
         assert (await gateway.catalog(f"?digest={digest}&wait=30"))["digest"] == digest
+
+
+async def test_few_may_wait_for_a_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(management, "MAX_WAITERS", 1)
+    async with running() as gateway:
+        before, new = len(gateway.current._subscribers), table(tool("b"))
+        waiting = asyncio.ensure_future(gateway.catalog(f"?digest={new.digest}&wait=20"))
+        while len(gateway.current._subscribers) < before + 1:
+            await gateway.manage("/livez")
+
+        assert (await gateway.catalog(f"?digest={new.digest}&wait=20"))["digest"] != new.digest
+        gateway.current.swap(new)
+        assert (await waiting)["digest"] == new.digest
+        gateway.current.swap(table(tool("c")))
+        again = asyncio.ensure_future(gateway.catalog(f"?digest={new.digest}&wait=20"))
+        while len(gateway.current._subscribers) < before + 1:
+            await gateway.manage("/livez")
+        gateway.current.swap(new)
+        assert (await again)["digest"] == new.digest
 
 
 async def test_the_management_port_refuses_the_rest() -> None:

@@ -11,11 +11,20 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from mcp_operator.core.clock import rfc3339_micro
-from mcp_operator.gateway.listener import Listener
+from mcp_operator.gateway.front.listener import Listener
+from mcp_operator.gateway.front.places import Places
 from mcp_operator.gateway.table import Changes, Current
 
 MAX_WAIT_SECONDS: Final = 30.0
 """The longest that `/catalog?digest=...&wait=...` keeps its caller waiting."""
+
+MAX_WAITERS: Final = 64
+"""Requests for `/catalog` that may wait; the next are answered at once, and their callers ask
+again."""
+
+MAX_CONNECTIONS: Final = 256
+"""Connections to this port, so that those to the MCP port leave enough for it, and the other way
+round. Probes, Prometheus and the operator take few."""
 
 
 class Management:
@@ -34,7 +43,8 @@ class Management:
         self._current = current
         self._registry = registry
         self._unready = unready
-        self._listener = Listener(self._handle)
+        self._waiters = 0
+        self._listener = Listener(self._handle, Places(MAX_CONNECTIONS))
 
     @property
     def port(self) -> int:
@@ -77,7 +87,7 @@ class Management:
             wait = min(float(request.query.get("wait", "0")), MAX_WAIT_SECONDS)
         except ValueError:
             return web.Response(status=400, text="wait: give a number of seconds\n")
-        if digest and wait > 0:
+        if digest and wait > 0 and self._waiters < MAX_WAITERS:
             await self._wait_for(digest, wait)
         return web.json_response(self._report())
 
@@ -89,6 +99,7 @@ class Management:
             if self._current.table is not None and self._current.table.digest == digest:
                 served.set()
 
+        self._waiters += 1
         unsubscribe = self._current.subscribe(check)
         try:
             check()
@@ -97,6 +108,7 @@ class Management:
         except TimeoutError:
             return  # the report says which catalog is served instead
         finally:
+            self._waiters -= 1
             unsubscribe()
 
     def _report(self) -> dict[str, Any]:

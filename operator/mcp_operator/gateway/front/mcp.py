@@ -1,4 +1,4 @@
-"""The HTTP front: aiohttp on the outside, the protocol core on the inside."""
+"""The MCP port: aiohttp on the outside, the protocol core on the inside."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from mcp_operator.api.catalog import ServerSettings
-from mcp_operator.gateway.listener import Listener
+from mcp_operator.gateway.front.listener import Listener
+from mcp_operator.gateway.front.places import Places
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 
@@ -21,9 +22,6 @@ log = logging.getLogger(__name__)
 BODY_SECONDS: Final = 30.0
 """How long a client may take to send its body."""
 
-WRITE_SECONDS: Final = 30.0
-"""How long a client may leave a full buffer of a stream unread before it is cut off."""
-
 PARTING_INTERVAL: Final = 0.05
 """Seconds between looks at whether the last client has left."""
 
@@ -31,22 +29,30 @@ PARTING_INTERVAL: Final = 0.05
 class Front:
     """Serves an endpoint under the paths of its server."""
 
-    def __init__(self, endpoint: Endpoint, settings: Callable[[], ServerSettings]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, settings: Callable[[], ServerSettings], places: Places
+    ) -> None:
         """Set up a front.
 
         Args:
             endpoint: Answers the requests.
             settings: The paths and the limit on bodies that hold now.
+            places: Bounds the connections.
         """
         self._endpoint = endpoint
         self._settings = settings
         self._leaving = False
-        self._listener = Listener(self._handle)
+        self._listener = Listener(self._handle, places)
 
     @property
     def port(self) -> int:
         """The port that is listened on."""
         return self._listener.port
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected."""
+        return self._listener.connections
 
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one.
@@ -89,10 +95,15 @@ class Front:
             if (metadata := self._endpoint.metadata(http)) is not None:
                 return _whole(metadata)
             return web.Response(status=404, text=f"MCP is served at {', '.join(paths)}\n")
-        if (refused := await self._endpoint.refused(http)) is not None:
-            response = _whole(refused)
-            response.force_close()  # its body is not read
-            return response
+        return await self._serve(request, http)
+
+    async def _serve(self, request: web.BaseRequest, http: HttpRequest) -> web.StreamResponse:
+        coding = http.headers.get("transfer-encoding")
+        if coding and (coding.lower() != "chunked" or request.version < HttpVersion11):
+            return _last(400, "Of the transfer codings, only HTTP/1.1's chunked is supported\n")
+        refusal = await self._invite(request, http)
+        if refusal is not None:
+            return refusal
         body = await self._read(request)
         if isinstance(body, web.Response):
             return body
@@ -101,11 +112,27 @@ class Front:
             return await _stream(request, answer)
         return _whole(answer)
 
-    async def _read(self, request: web.BaseRequest) -> bytes | web.Response:
-        """Return the body, or what to answer where it is too large or too slow."""
+    async def _invite(self, request: web.BaseRequest, http: HttpRequest) -> web.Response | None:
+        """Ask for a body that is yet to come, or return why it need not come."""
+        if request.content.is_eof():
+            return None
         limit = self._settings().max_request_bytes
         if (request.content_length or 0) > limit:
             return _too_large(limit)
+        if (refused := await self._endpoint.refused(http)) is not None:
+            return _whole(refused)
+        expected = http.headers.get("expect", "")
+        if not expected or request.version < HttpVersion11:  # RFC 9110 §10.1.1
+            return None
+        if expected.lower() != "100-continue":
+            return web.Response(status=417, text="Expect only 100-continue\n")
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # no answer has begun yet
+        return None
+
+    async def _read(self, request: web.BaseRequest) -> bytes | web.Response:
+        """Return the body, or what to answer where it is too large, too slow, or none."""
+        limit = self._settings().max_request_bytes
         body = bytearray()
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -114,7 +141,10 @@ class Front:
                     if len(body) > limit:
                         return _too_large(limit)
         except TimeoutError:
-            return _last(408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds\n")
+            problem = f"The body did not arrive within {BODY_SECONDS:.0f} seconds\n"
+            return web.Response(status=408, text=problem)
+        except web.RequestPayloadError:
+            return _last(400, "The body is not framed as RFC 9112 has it\n")
         return bytes(body)
 
 
@@ -129,6 +159,8 @@ def _head(request: web.BaseRequest) -> HttpRequest:
             headers[key] += ("; " if key == "cookie" else ", ") + value
         else:
             headers[key] = value
+    if not request.raw_path.startswith("/"):  # a whole URL outdoes Host (RFC 9112 §3.2.2)
+        headers["host"] = request.url.raw_authority
     return HttpRequest(request.method, headers, frozenset(repeated), path=request.path)
 
 
@@ -141,7 +173,7 @@ def _too_large(limit: int) -> web.Response:
 
 
 def _last(status: int, text: str) -> web.Response:
-    """Answer without having read the whole request, and close the connection."""
+    """Answer a request after which the connection cannot be used."""
     response = web.Response(status=status, text=text)
     response.force_close()
     return response
@@ -152,13 +184,8 @@ async def _stream(request: web.BaseRequest, answer: HttpStream) -> web.StreamRes
     try:
         await response.prepare(request)
         async for frame in answer.frames:
-            async with asyncio.timeout(WRITE_SECONDS):
-                await response.write(frame)
+            await response.write(frame)
         await response.write_eof()
-    except TimeoutError:
-        log.warning("An event stream was cut: its client stopped reading")
-        if request.transport is not None:
-            request.transport.abort()
     except ConnectionError:
         log.debug("The client of an event stream has gone")
     finally:

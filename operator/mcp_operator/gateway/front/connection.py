@@ -1,0 +1,181 @@
+"""One connection of a client: aiohttp's, with the limits on time and the silence that it lacks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, StreamReader, web
+from aiohttp.http_exceptions import LineTooLong
+
+log = logging.getLogger(__name__)
+
+HEAD_SECONDS: Final = 10.0
+"""How long the head of a request may take, from its first byte or from when the client came."""
+
+IDLE_SECONDS: Final = 75.0
+"""How long a connection is kept between two requests; longer than proxies keep theirs (60 s), so
+that they close it and lose no request to our closing it."""
+
+WRITE_SECONDS: Final = 30.0
+"""How long a client may take for each `LEAST_READ` bytes of an answer."""
+
+LEAST_READ: Final = 64 * 1024
+"""What a client must read in `WRITE_SECONDS`, if that much is left: one that reads less is cut."""
+
+LINGERING_SECONDS: Final = 2.0
+"""How long the rest of a refused body is read and dropped. Closing at once would reset the
+connection, and the client might never see the answer (RFC 9112 §9.6)."""
+
+
+class QuietRequest(web.BaseRequest):
+    """A request whose answer does not tell which software gave it, and is HTTP/1 in any case."""
+
+    @property
+    def claimed_version(self) -> HttpVersion:
+        """The version of the request line."""
+        return super().version
+
+    @property
+    def version(self) -> HttpVersion:
+        """The version of the answer."""
+        return min(max(super().version, HttpVersion10), HttpVersion11)
+
+    async def _prepare_hook(self, response: web.StreamResponse) -> None:
+        del response.headers["Server"]  # aiohttp names itself, Python, and the release of both
+
+
+class Connection(web.RequestHandler):
+    """Cuts off a client that keeps it waiting, and logs nothing that the client has sent."""
+
+    __slots__ = ("_arriving", "_body", "_left", "_stalled", "_unread", "_wire")
+
+    def __init__(
+        self, server: web.Server, *, loop: asyncio.AbstractEventLoop, left: Callable[[], None]
+    ) -> None:
+        """Set up a connection.
+
+        Args:
+            server: Serves its requests.
+            loop: The event loop.
+            left: Is called once the connection is gone.
+        """
+        super().__init__(
+            server,
+            loop=loop,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGERING_SECONDS,
+            access_log=None,  # type: ignore[arg-type]  # None is what turns it off
+            auto_decompress=False,
+        )
+        self._left = left
+        self._wire: asyncio.Transport | None = None
+        self._body: StreamReader | None = None
+        self._arriving: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        self._unread = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        assert isinstance(transport, asyncio.Transport)  # noqa: S101  # as for every TCP server
+        self._wire = transport
+        transport.set_write_buffer_limits(high=0)  # to be told of every byte that is not taken
+        self._expect_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Forget the client."""
+        for timer in (self._arriving, self._stalled):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+        self._left()
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes: of a head that must soon be complete, unless a request is being served."""
+        if self._body is None and self._arriving is None:
+            self._expect_head()
+        super().data_received(data)
+        if self._messages and self._body is not None and not self._body.is_eof():
+            # Nothing can follow a body that is not complete. What aiohttp has queued is that the
+            # body makes no sense, of which it does not tell whoever waits for the rest.
+            self._body.set_exception(web.RequestPayloadError())
+
+    def begin(self, body: StreamReader) -> None:
+        """Note that a request's head is complete, and what its body will come from."""
+        self._body = body
+        if self._arriving is not None:
+            self._arriving.cancel()
+            self._arriving = None
+
+    def end(self) -> None:
+        """Note that a request has its answer."""
+        self._body = None
+
+    def _expect_head(self) -> None:
+        self._arriving = self._loop.call_later(HEAD_SECONDS, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if self.writing_paused:  # a whole request waits until the last answer has been read
+            self._expect_head()
+        else:
+            self.force_close()
+
+    def pause_writing(self) -> None:
+        """Note that the client has not read all; from now on it must make progress."""
+        super().pause_writing()
+        self._expect_reading()
+
+    def resume_writing(self) -> None:
+        """Note that the client has read everything."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+        super().resume_writing()
+
+    def _expect_reading(self) -> None:
+        assert self._wire is not None  # noqa: S101  # writing begins after connecting
+        self._unread = self._wire.get_write_buffer_size()
+        self._stalled = self._loop.call_later(WRITE_SECONDS, self._check_reading)
+
+    def _check_reading(self) -> None:
+        assert self._wire is not None  # noqa: S101
+        left = self._wire.get_write_buffer_size()
+        if left and left > self._unread - LEAST_READ:
+            log.debug("A client was cut off: it does not read its answer")
+            self._wire.abort()
+        else:
+            self._expect_reading()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002  # quotes the request
+    ) -> web.StreamResponse:
+        """Answer what is no HTTP, or failed; neither answer nor log repeat what was sent."""
+        if status == 500:  # noqa: PLR2004
+            log.error("A request failed unexpectedly", extra=_failure(exc))
+        if request.writer.output_size > 0:
+            raise ConnectionError("the answer has begun: it can only break off")
+        if isinstance(exc, LineTooLong):
+            status, text = 431, "The request line or a header is too long\n"
+        elif status == 400:  # noqa: PLR2004
+            text = "The request is not HTTP/1.1 as RFC 9112 has it\n"
+        else:
+            text = "The request failed\n"
+        answer = web.Response(status=status, text=text)
+        answer.force_close()
+        return answer
+
+    def log_exception(self, *_: Any, **details: Any) -> None:
+        """Log what aiohttp did not expect, without its text, which may quote the request."""
+        log.error("A connection failed unexpectedly", extra=_failure(details.get("exc_info")))
+
+
+def _failure(error: BaseException | None) -> dict[str, str]:
+    trace = traceback.format_tb(error.__traceback__) if error is not None else []
+    return {"error": type(error).__name__, "trace": "".join(trace)}

@@ -1,0 +1,194 @@
+"""One listening address with aiohttp's low-level server behind it, and a bound on connections."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from aiohttp import web
+
+from mcp_operator.core.tasks import TaskSet
+from mcp_operator.gateway.front.connection import Connection, QuietRequest
+from mcp_operator.gateway.front.places import Places, Seldom, client_of
+
+log = logging.getLogger(__name__)
+
+BACKLOG: Final = 512
+"""Connections that the kernel keeps until they are accepted."""
+
+ACCEPT_PAUSE: Final = 1.0
+"""Seconds until the next attempt where the system could not give another connection."""
+
+_SHORTEST_GRACE: Final = 0.01
+"""Seconds; aiohttp takes 0 for "wait for ever"."""
+
+_TOO_MANY: Final = (
+    b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nConnection: close\r\n"
+    b"Content-Length: 0\r\n\r\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    server: web.Server
+    sockets: list[socket.socket]
+    accepting: TaskSet
+
+
+class Listener:
+    """Listens on one address and hands every request to one function.
+
+    A handler is cancelled when its client disconnects: that is how MCP's 2026-07-28 revision
+    cancels. At the limit on connections the next ones wait in the kernel until one is free.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        places: Places | None = None,
+    ) -> None:
+        """Set up a listener.
+
+        Args:
+            handler: Answers the requests.
+            places: Bounds the connections.
+        """
+        self._handler = handler
+        self._places = places or Places()
+        self._opened: _Opened | None = None
+        self._port: int | None = None
+        self._told_full, self._told_greedy, self._told_failing = Seldom(), Seldom(), Seldom()
+
+    @property
+    def port(self) -> int:
+        """The port that is, or was last, listened on.
+
+        Raises:
+            RuntimeError: It was never started.
+        """
+        if self._port is None:
+            raise RuntimeError("the listener has not been started")
+        return self._port
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._opened.server.connections) if self._opened else 0
+
+    async def start(self, host: str, port: int) -> None:
+        """Listen; port 0 takes a free one.
+
+        Raises:
+            OSError: The address cannot be had.
+        """
+        loop = asyncio.get_running_loop()
+        # asyncio binds every address of the host, and here that is all it is used for: it accepts
+        # whatever comes, and spins where there is no descriptor left.
+        bound = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+        sockets = [one.dup() for one in bound.sockets]
+        bound.close()
+        try:
+            for one in sockets:
+                one.settimeout(0)
+                one.listen(BACKLOG)
+        except OSError:
+            _close(sockets)
+            raise
+        self._port = int(sockets[0].getsockname()[1])
+        server = web.Server(
+            self._serve,
+            handler_cancellation=True,
+            request_factory=lambda message, payload, protocol, writer, task: QuietRequest(
+                message, payload, protocol, writer, task, loop
+            ),
+        )
+        accepting = TaskSet()
+        for one in sockets:
+            accepting.start("accept connections", self._accept(one, server))
+        self._opened = _Opened(server, sockets, accepting)
+
+    async def stop(self, grace: float) -> None:
+        """Accept no more, let handlers finish for `grace` seconds, cancel the rest.
+
+        What was never started, or has been stopped, stays stopped.
+        """
+        if self._opened is None:
+            return
+        opened, self._opened = self._opened, None
+        await opened.accepting.close()
+        _close(opened.sockets)
+        await asyncio.sleep(0)  # handlers of requests that are already read start first
+        opened.server.pre_shutdown()
+        await opened.server.shutdown(max(grace, _SHORTEST_GRACE))
+
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        connection = request.protocol
+        assert isinstance(connection, Connection)  # noqa: S101  # as `_connect` made it
+        assert isinstance(request, QuietRequest)  # noqa: S101  # as the factory made it
+        connection.begin(request.content)
+        try:
+            if request.claimed_version != request.version:
+                answer: web.StreamResponse = web.Response(status=400, text="Speak HTTP/1.1\n")
+                answer.force_close()
+            else:
+                answer = await self._handler(request)
+        finally:
+            connection.end()
+        if not request.content.is_eof() or "upgrade" in request.headers:
+            # What follows of the body must not be taken for a request; and of what follows a
+            # request to upgrade, aiohttp's parser drops what came in the same packet.
+            answer.force_close()
+        return answer
+
+    async def _accept(self, listening: socket.socket, server: web.Server) -> None:
+        """Accept connections, one at a time, as long as there are places for them."""
+        loop = asyncio.get_running_loop()
+        while True:
+            if self._places.full and self._told_full.due():
+                log.warning(
+                    "As many connections are open as may be: new ones wait",
+                    extra={"port": self._port, "connections": self._places.total},
+                )
+            await self._places.free()
+            try:
+                accepted, address = await loop.sock_accept(listening)
+            except OSError as error:
+                if self._told_failing.due():
+                    log.warning(
+                        "Connections cannot be accepted; trying again every second",
+                        extra={"port": self._port, "error": error.strerror},
+                    )
+                await asyncio.sleep(ACCEPT_PAUSE)
+                continue
+            await self._connect(accepted, client_of(address[0]), server)
+
+    async def _connect(self, accepted: socket.socket, client: str, server: web.Server) -> None:
+        if not self._places.enter(client):
+            if self._told_greedy.due():
+                log.warning(
+                    "A client has as many connections as one may have: more are refused",
+                    extra={"port": self._port, "client": client, "most": self._places.each},
+                )
+            with suppress(OSError):
+                accepted.send(_TOO_MANY)
+            accepted.close()
+            return
+        loop = asyncio.get_running_loop()
+        leave = partial(self._places.leave, client)
+        try:
+            await loop.connect_accepted_socket(
+                lambda: Connection(server, loop=loop, left=leave), accepted
+            )
+        except OSError:  # the client has gone already
+            leave()
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for one in sockets:
+        one.close()

@@ -1,0 +1,114 @@
+"""How many connections are open, in all and from one address, and how many may be."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import resource
+from functools import lru_cache
+from typing import Final
+
+MAX_CONNECTIONS: Final = 4096
+"""Connections of one listener; an idle one takes some 20 KiB."""
+
+RESERVED_DESCRIPTORS: Final = 1024
+"""Descriptors that are not for clients: connections to backends, the management port, files."""
+
+IPV6_PREFIX: Final = 64
+"""Bits of an IPv6 address that tell clients apart: the rest is for one host to choose."""
+
+
+def room_for_connections() -> int:
+    """Return how many clients may be connected, so that descriptors are left for all else.
+
+    Raises the process's soft limit on open files as far as that takes, and the hard one allows.
+    """
+    wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    limit = wanted if soft == resource.RLIM_INFINITY else soft
+    return min(MAX_CONNECTIONS, limit - min(RESERVED_DESCRIPTORS, limit // 2))
+
+
+@lru_cache(maxsize=4096)
+def client_of(address: str) -> str:
+    """Return what stands for a client: its IPv4 address, or the first half of its IPv6 one."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, IPV6_PREFIX), strict=False))
+
+
+class Places:
+    """The connections of one listener.
+
+    One client may have half of them: the other half is for whoever else comes. That is far more
+    than any client needs, for a proxy in front of the gateway counts as one client.
+    """
+
+    def __init__(self, total: int = MAX_CONNECTIONS) -> None:
+        """Set up the places.
+
+        Args:
+            total: How many there are.
+        """
+        self.total = total
+        self.each = max(1, total // 2)
+        self._taken: dict[str, int] = {}
+        self._count = 0
+        self._free = asyncio.Event()
+        self._free.set()
+
+    def enter(self, client: str) -> bool:
+        """Take a place; returns False where the client has as many as it may have."""
+        taken = self._taken.get(client, 0)
+        if taken >= self.each:
+            return False
+        self._taken[client] = taken + 1
+        self._count += 1
+        if self._count >= self.total:
+            self._free.clear()
+        return True
+
+    def leave(self, client: str) -> None:
+        """Give a place back."""
+        taken = self._taken[client] - 1
+        if taken:
+            self._taken[client] = taken
+        else:
+            del self._taken[client]
+        self._count -= 1
+        self._free.set()
+
+    @property
+    def full(self) -> bool:
+        """Whether no place is left for anyone."""
+        return not self._free.is_set()
+
+    async def free(self) -> None:
+        """Wait until there is a place."""
+        await self._free.wait()
+
+
+class Seldom:
+    """Says at most once a minute that the time has come to say something again."""
+
+    INTERVAL: Final = 60.0
+
+    def __init__(self) -> None:
+        self._next = float("-inf")
+
+    def due(self) -> bool:
+        """Tell whether the last time was a minute ago; if so, this is the next."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next:
+            return False
+        self._next = now + self.INTERVAL
+        return True
