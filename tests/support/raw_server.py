@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
+import struct
 from contextlib import suppress
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -51,6 +53,18 @@ class Peer:
 
     def close(self) -> None:
         self._writer.close()
+
+    async def cut(self) -> None:
+        """End TCP without a word of TLS, when all that was sent is on its way."""
+        await self._writer.drain()
+        connection: socket.socket = self._writer.get_extra_info("socket")
+        connection.shutdown(socket.SHUT_RDWR)
+
+    def reset(self) -> None:
+        """Close so that the client is told of an error."""
+        connection: socket.socket = self._writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self._writer.transport.abort()
 
     async def left(self) -> bytes:
         """Wait until the client has closed, and return what it has sent before."""

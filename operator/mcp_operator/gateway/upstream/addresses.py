@@ -179,7 +179,12 @@ class GuardedResolver(AbstractResolver):
             ForbiddenAddressError: An address of the name may not be connected to.
             OSError: The name does not resolve.
         """
-        if self._trusted(host, port):
+        is_trusted = self._trusted(host, port)
+        if is_address(host):
+            if not is_trusted:
+                check_address(host, self._blocked, outside=True)
+            return [_itself(host, port)]
+        if is_trusted:
             return await self._inner.resolve(host, port, family)
         outside = not is_service_host(host)
         absolute = f"{host}." if outside else f"{host}.{self._domain}."
@@ -191,6 +196,27 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the inner resolver."""
         await self._inner.close()
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a host is an IP address, in its usual form."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _itself(address: str, port: int) -> ResolveResult:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    return ResolveResult(
+        hostname=address,
+        host=address,
+        port=port,
+        family=family,
+        proto=socket.IPPROTO_TCP,
+        flags=socket.AI_NUMERICHOST,
+    )
 
 
 def check_address(address: str, blocked: Collection[str], *, outside: bool = False) -> None:

@@ -1,15 +1,14 @@
-"""The HTTP client to backends: one pooled session that follows nothing and trusts nothing.
+"""The HTTP client to backends: a pool of connections that follows nothing and trusts nothing.
 
 No redirects, no cookies, no proxies or credentials from the environment, and no more of an answer
-is held than its limit. Deadlines are the caller's: cancelling `send` closes the
-connection.
+is held than its limit. A request is sent once. Deadlines are the caller's: cancelling `send` closes
+the connection.
 """
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import ipaddress
 import os
 import ssl
 import sys
@@ -17,12 +16,9 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
-from typing import IO, Any, Literal, Protocol, Self, cast
+from typing import IO, Literal, Protocol, Self, cast
 
-import aiohttp
 from aiohttp.abc import AbstractResolver
-from yarl import URL
 
 from mcp_operator.api.hosts import is_outside, is_service_host
 from mcp_operator.core.errors import OperatorError
@@ -31,24 +27,25 @@ from mcp_operator.gateway.upstream.addresses import (
     ForbiddenAddressError,
     GuardedResolver,
     Overrides,
-    check_address,
 )
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.names import SystemResolver
+from mcp_operator.gateway.upstream.pool.head import BadRequestError, request_head
+from mcp_operator.gateway.upstream.pool.pool import (
+    NoAddressError,
+    NoConnectionError,
+    Origin,
+    Pool,
+    SlowConnectionError,
+)
+from mcp_operator.gateway.upstream.pool.reply import ProtocolError
 from mcp_operator.gateway.upstream.reading import (
     UNLIMITED,
     StreamLimits,
     TooLargeError,
     read_answer,
 )
-
-CONNECT_TIMEOUT = 5.0
-"""Seconds for the TCP connection: in a cluster it takes milliseconds or never happens."""
-
-IDLE_CONNECTION = 1.5
-"""Seconds that an idle connection is kept: shorter than common servers keep theirs (gunicorn 2,
-uvicorn and Node 5), because a POST on a connection that the other side just closed is an error."""
 
 MAX_TLS_CONTEXTS = 256
 """TLS contexts kept; one is made per distinct CA."""
@@ -109,7 +106,7 @@ class Upstream(Protocol):
 
 
 class HttpUpstream:
-    """`Upstream` over aiohttp. Use as an async context manager, inside the running loop."""
+    """`Upstream` over HTTP/1.1. Use as an async context manager, inside the running loop."""
 
     def __init__(
         self,
@@ -138,30 +135,18 @@ class HttpUpstream:
         self._contexts: OrderedDict[tuple[object, ...], ssl.SSLContext] = OrderedDict()
 
     async def __aenter__(self) -> Self:
-        guarded = GuardedResolver(
+        self._guarded = GuardedResolver(
             self._resolver or SystemResolver(),
             trusted=self._overrides.lead_to,
             blocked=self._blocked,
             domain=self._domain,
         )
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                resolver=guarded,
-                limit=0,  # the bulkheads bound what is open
-                use_dns_cache=False,  # the resolver keeps answers
-                keepalive_timeout=IDLE_CONNECTION,
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
-            trust_env=False,
-            auto_decompress=False,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-            skip_auto_headers=("Content-Type",),
-        )
+        self._pool = Pool(self._guarded)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._session.close()
+        self._pool.close()
+        await self._guarded.close()
 
     async def send(
         self, request: Request, tls: Tls, max_bytes: int, stream: StreamLimits = UNLIMITED
@@ -172,21 +157,27 @@ class HttpUpstream:
             UpstreamError: There was no answer, or not one that can be used.
         """
         try:
-            options = await self._options(request, tls)
-            url = self._url(request)
-            async with self._session.request(request.method, url, **options) as response:
-                if response.status == HTTPStatus.SWITCHING_PROTOCOLS:
-                    raise UpstreamError("protocol", "The backend switched to another protocol.")
-                return await read_answer(response, max_bytes, stream)
+            origin = await self._origin(request, tls)
+            head = self._head(request)
+            reply = await self._pool.ask(origin, request.method, head, request.body)
+            try:
+                return await read_answer(reply, max_bytes, stream)
+            finally:
+                reply.close()
         except TooLargeError as error:
             raise UpstreamError("too_large", f"{error} {_NARROW}") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except (BadRequestError, OSError) as error:
             raise _explained(error, self._tried(request)) from error
 
-    def _url(self, request: Request) -> URL:
-        """Build the URL from the catalog's origin; `encoded` keeps the target byte for byte."""
-        authority = _authority(*self._address(request))
-        return URL(f"{request.scheme}://{authority}{request.target}", encoded=True)
+    def _head(self, request: Request) -> bytes:
+        default_port = {"http": 80, "https": 443}[request.scheme]
+        name = request.virtual_host or request.host
+        host = name if request.port == default_port else f"{name}:{request.port}"
+        usual = {"Accept": "*/*", "User-Agent": self._user_agent, "Accept-Encoding": "identity"}
+        given = {name.lower() for name, _ in request.headers}
+        headers = [item for item in usual.items() if item[0].lower() not in given]
+        everything = [("Host", host), *request.headers, *headers]
+        return request_head(request.method, request.target, everything, request.body)
 
     def _tried(self, request: Request) -> str:
         target = self._overrides.find(request.host, request.port)
@@ -198,27 +189,18 @@ class HttpUpstream:
             return overridden
         if self._overrides.lead_to(request.host, request.port):
             raise ForbiddenAddressError("only the Service that it stands in for may be called")
-        if _is_ip(request.host):  # which aiohttp connects to without asking the resolver
-            check_address(request.host, self._blocked, outside=True)
         if is_service_host(request.host) == request.external:
             raise ForbiddenAddressError("a Service is not outside of the cluster, nor the reverse")
         if request.external and not is_outside(request.host):
             raise ForbiddenAddressError("the name means something within a network only")
         return request.host, request.port
 
-    async def _options(self, request: Request, tls: Tls) -> dict[str, Any]:
-        default_port = {"http": 80, "https": 443}[request.scheme]
-        name = request.virtual_host or request.host
-        host = name if request.port == default_port else f"{name}:{request.port}"
-        options: dict[str, Any] = {
-            "headers": [("Host", host), *request.headers],
-            "data": request.body,
-            "allow_redirects": False,
-        }
-        if request.scheme == "https":
-            options["ssl"] = await self._context(tls)
-            options["server_hostname"] = tls.server_name or name
-        return options
+    async def _origin(self, request: Request, tls: Tls) -> Origin:
+        host, port = self._address(request)
+        if request.scheme != "https":
+            return Origin(host, port)
+        name = tls.server_name or request.virtual_host or request.host
+        return Origin(host, port, await self._context(tls), name)
 
     async def _context(self, tls: Tls) -> ssl.SSLContext:
         pair = (tls.certificate or b"") + (tls.key or b"")
@@ -278,51 +260,23 @@ def _authority(host: str, port: int) -> str:
 
 def _explained(error: Exception, address: str) -> UpstreamError:
     """Say what happened without addresses or anything that was sent."""
-    for candidate in (getattr(error, "os_error", error), error):
-        for types, reason, sentence in _EXPLANATIONS:
-            if isinstance(candidate, types):
-                return UpstreamError(reason, sentence, address)
+    for kind, reason, sentence in _EXPLANATIONS:
+        if isinstance(error, kind):
+            return UpstreamError(reason, sentence.format(error), address)
     return UpstreamError("protocol", "The backend closed the connection early.", address)
 
 
-_EXPLANATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Reason, str], ...] = (
+_EXPLANATIONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (
         ForbiddenAddressError,
         "forbidden",
         "The backend's address is one that no tool may reach.",
     ),
-    (
-        (aiohttp.ClientConnectorCertificateError, ssl.CertificateError),
-        "tls",
-        "The backend's certificate is not trusted.",
-    ),
-    (
-        (aiohttp.ClientConnectorSSLError, ssl.SSLError),
-        "tls",
-        "No TLS connection to the backend could be made.",
-    ),
-    (aiohttp.ClientConnectorDNSError, "connect", "The backend's name does not resolve."),
-    (
-        aiohttp.ClientConnectorError,
-        "connect",
-        "The backend refuses connections or cannot be reached.",
-    ),
-    (
-        aiohttp.ConnectionTimeoutError,
-        "connect",
-        "The backend did not accept a connection in time.",
-    ),
-    (
-        (aiohttp.ClientResponseError, aiohttp.ClientPayloadError),
-        "protocol",
-        "The backend's answer is not valid HTTP.",
-    ),
+    (ssl.CertificateError, "tls", "The backend's certificate is not trusted."),
+    (ssl.SSLError, "tls", "No TLS connection to the backend could be made."),
+    (SlowConnectionError, "connect", "The backend did not accept a connection in time."),
+    (NoAddressError, "connect", "The backend's name does not resolve."),
+    (NoConnectionError, "connect", "The backend refuses connections or cannot be reached."),
+    (ProtocolError, "protocol", "The backend's answer is not valid HTTP: {}."),
+    (BadRequestError, "protocol", "The request to the backend cannot be sent: {}."),
 )
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-import aiohttp
-
 from mcp_operator.api import places
 from mcp_operator.gateway.upstream.answer import Answer, status_line
 from mcp_operator.gateway.upstream.compression import CompressionError, decompress
+from mcp_operator.gateway.upstream.pool.reply import Reply
 from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -85,30 +84,28 @@ class _Body:
             del self.data[ends[-1] :]
 
 
-async def read_answer(
-    response: aiohttp.ClientResponse, max_bytes: int, stream: StreamLimits = UNLIMITED
-) -> Answer:
+async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIMITED) -> Answer:
     """Read the body piece by piece, and give up as soon as it is too large.
 
     Of an error, whose first words tell enough, and of a stream the beginning is kept.
 
     Raises:
         TooLargeError: There are more than `max_bytes`.
-        aiohttp.ClientError: The connection broke.
+        ConnectionError: The connection broke.
     """
-    content_type = response.headers.get("Content-Type", "")
+    content_type = reply.header("content-type")
     media_types = (stream.media_type, places.media_type(content_type))
     streamed = next(
         (one for one in media_types if one == EVENT_STREAM or one in JSON_LINE_TYPES), ""
     )
-    encoding = response.headers.get("Content-Encoding", "")
+    encoding = reply.header("content-encoding")
     is_stream = stream.any_type or bool(streamed)
-    is_error = response.status >= HTTPStatus.BAD_REQUEST
-    if not (is_stream or is_error) and _announced(response) > max_bytes:
-        response.close()
-        raise TooLargeError(response.status, max_bytes)
+    is_error = reply.status >= HTTPStatus.BAD_REQUEST
+    if not (is_stream or is_error) and reply.announced > max_bytes:
+        reply.close()
+        raise TooLargeError(reply.status, max_bytes)
     body = _Body(streamed)
-    cut = await _read(response, body, max_bytes, stream if is_stream else None)
+    cut = await _read(reply, body, max_bytes, stream if is_stream else None)
     problem, data = "", bytes(body.data[:max_bytes])
     try:
         if encoding.strip().lower() not in {"", "identity"}:
@@ -118,26 +115,23 @@ async def read_answer(
     if len(data) > max_bytes:
         cut, data = _size(max_bytes), data[:max_bytes]
     if cut:
-        response.close()
+        reply.close()
     if cut == _size(max_bytes) and not (is_stream or is_error):
-        raise TooLargeError(response.status, max_bytes)
-    headers = tuple((name.lower(), value) for name, value in response.headers.items())
-    return Answer(response.status, content_type, data, headers, cut, problem)
+        raise TooLargeError(reply.status, max_bytes)
+    return Answer(reply.status, content_type, data, tuple(reply.headers), cut, problem)
 
 
-async def _read(
-    response: aiohttp.ClientResponse, body: _Body, max_bytes: int, stream: StreamLimits | None
-) -> str:
+async def _read(reply: Reply, body: _Body, max_bytes: int, stream: StreamLimits | None) -> str:
     """Fill a body; return why it is not whole, empty where it is.
 
     Without `stream`, it is none: it has no events, and no end before its own.
     """
     limits = stream or UNLIMITED
-    max_events = None if "Content-Encoding" in response.headers else limits.max_events
+    max_events = None if reply.header("content-encoding") else limits.max_events
     timeout = asyncio.timeout(limits.max_seconds)
     try:
         async with timeout:
-            async for piece in response.content.iter_any():
+            async for piece in reply.pieces():
                 if body.add(piece, max_events):
                     return f"after {max_events} events (maxEvents)"
                 if len(body.data) > max_bytes:
@@ -154,8 +148,3 @@ async def _read(
 
 def _size(max_bytes: int) -> str:
     return f"after {max_bytes} bytes (maxBytes)"
-
-
-def _announced(response: aiohttp.ClientResponse) -> int:
-    """Return the length of the body that follows; to HEAD, none follows (RFC 9110 section 8.6)."""
-    return 0 if response.method == "HEAD" else response.content_length or 0

@@ -1,0 +1,234 @@
+"""The pool of connections to backends: whose an answer is, and when a connection ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from mcp_operator.gateway.upstream.answer import Answer
+from mcp_operator.gateway.upstream.client import Tls, UpstreamError
+from mcp_operator.gateway.upstream.pool import pool
+from mcp_operator.gateway.upstream.pool.head import BadRequestError, request_head
+from support.backend_peer import FOREIGN, MINE, Asking, answer, asking
+from support.certificates import Authority
+from support.raw_server import OK
+from support.waiting import HANG_SECONDS, eventually
+
+
+@pytest.fixture
+async def backend(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Asking]:
+    monkeypatch.setattr(pool, "IDLE_CONNECTION", HANG_SECONDS)  # nothing ends of itself
+    async with asking() as started:
+        yield started
+
+
+POISONS = {
+    "an answer that nobody asked for": FOREIGN,
+    "the beginning of one": FOREIGN[:20],
+    "an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "a single byte": b"x",
+    "a line break": b"\r\n",
+    "no HTTP": b"{}",
+}
+
+
+@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
+async def test_what_comes_on_an_idle_connection_reaches_no_caller(
+    backend: Asking, poison: bytes
+) -> None:
+    call = backend.ask()
+    first = await backend.peer()
+    await first.answer()
+    await call
+    first.send(poison)  # it is in the kernel now; the event loop has not looked yet
+    call = backend.ask()
+    second = await backend.peer()
+    await second.answer(MINE)
+    assert (await call).body == b"mine"
+    assert await first.left() == b""
+
+
+@pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
+async def test_what_comes_later_on_an_idle_connection_closes_it(
+    backend: Asking, poison: bytes
+) -> None:
+    call = backend.ask()
+    first = await backend.peer()
+    await first.answer()
+    await call
+    first.send(poison)
+    assert await first.left() == b""  # closed before anybody asks again
+
+
+@pytest.mark.parametrize("poison", [FOREIGN, FOREIGN[:20], b"x", b"HTTP/1.1 100 Continue\r\n\r\n"])
+async def test_what_comes_with_an_answer_reaches_no_caller(backend: Asking, poison: bytes) -> None:
+    call = backend.ask()
+    first = await backend.peer()
+    await first.answer(OK + poison)
+    assert (await call).body == b"ok"
+    assert await first.left() == b""
+    call = backend.ask()
+    await (await backend.peer()).answer(MINE)
+    assert (await call).body == b"mine"
+
+
+async def test_an_answer_before_the_request_was_sent_ends_the_connection(backend: Asking) -> None:
+    call = backend.ask("POST", body=b"x" * (32 << 20))
+    peer = await backend.peer()
+    await peer.begun()
+    peer.send(OK)
+    assert (await call).body == b"ok"
+    assert len(await peer.left()) < 32 << 20
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [("IDLE_CONNECTION", 0.0), ("MAX_AGE", -1.0), ("MAX_IDLE", 0), ("MAX_IDLE_IN_ALL", 0)],
+)
+async def test_connections_are_kept_within_limits(
+    backend: Asking, monkeypatch: pytest.MonkeyPatch, setting: tuple[str, float]
+) -> None:
+    monkeypatch.setattr(pool, *setting)
+    call = backend.ask()
+    peer = await backend.peer()
+    await peer.answer()
+    await call
+    assert await peer.left() == b""
+
+
+async def test_a_connection_that_was_closed_while_idle_is_not_used(backend: Asking) -> None:
+    call = backend.ask("POST")
+    first = await backend.peer()
+    await first.answer()
+    await call
+    first.close()
+    call = backend.ask("POST")
+    await (await backend.peer()).answer(MINE)
+    assert (await call).body == b"mine"
+
+
+async def test_the_connection_used_last_is_used_next(backend: Asking) -> None:
+    calls = [backend.ask(), backend.ask()]
+    peers = [await backend.peer(), await backend.peer()]
+    for peer in peers:
+        await peer.answer()
+    await asyncio.gather(*calls)
+    call = backend.ask(target="/third")
+    assert b"/third" in await peers[1].answer()
+    await call
+
+
+async def test_cancelling_a_call_on_a_kept_connection_closes_it(backend: Asking) -> None:
+    call = backend.ask()
+    peer = await backend.peer()
+    await peer.answer()
+    await call
+    call = backend.ask()
+    await peer.receive()
+    call.cancel()
+    assert await peer.left() == b""
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_closing_the_client_closes_its_connections() -> None:
+    async with asking() as started:
+        calls = [started.ask(), started.ask()]
+        peers = [await started.peer(), await started.peer()]
+        await peers[0].answer()
+        await calls[0]
+        await peers[1].receive()
+        await started.upstream.__aexit__()
+        with pytest.raises(UpstreamError, match="closed the connection"):
+            await calls[1]
+        assert [await peer.left() for peer in peers] == [b"", b""]
+
+
+@pytest.fixture
+async def tls_backend(tmp_path: Path) -> AsyncIterator[Asking]:
+    authority = Authority(tmp_path, "ca")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(*authority.issue("backend", hosts=("be.demo.svc",)))
+    async with asking(context, Tls(ca=authority.certificate.read_bytes())) as started:
+        yield started
+
+
+async def test_over_tls_connections_are_kept_and_poison_reaches_no_caller(
+    tls_backend: Asking,
+) -> None:
+    call = tls_backend.ask()
+    first = await tls_backend.peer()
+    await first.answer()
+    await call
+    call = tls_backend.ask()
+    await first.answer()
+    await call
+    first.send(FOREIGN)
+    call = tls_backend.ask()
+    await (await tls_backend.peer()).answer(MINE)
+    assert (await call).body == b"mine"
+
+
+async def test_an_answer_that_ends_with_tls_is_whole_only_if_tls_ends(tls_backend: Asking) -> None:
+    ended = await tls_backend.exchange(answer(body="whole"))
+    assert isinstance(ended, Answer)
+    assert ended.body == b"whole"
+    call = tls_backend.ask()
+    peer = await tls_backend.peer()
+    await peer.answer(answer(body="half of it"))
+    await peer.cut()
+    with pytest.raises(UpstreamError, match="closed the connection early"):
+        await call
+
+
+async def test_requests_with_other_certificates_share_no_connection(tls_backend: Asking) -> None:
+    call = tls_backend.ask()
+    await (await tls_backend.peer()).answer()
+    await call
+    tls_backend.tls = Tls(verify=False)
+    call = tls_backend.ask()
+    await (await tls_backend.peer()).answer(MINE)
+    assert (await call).body == b"mine"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "header"),
+    [
+        ("GET", "/a b", ("X", "y")),
+        ("GET", "/a\r\nX: y", ("X", "y")),
+        ("GET", "http://other/", ("X", "y")),
+        ("GET", "/ü", ("X", "y")),
+        ("GET /", "/", ("X", "y")),
+        ("get", "/", ("X", "y")),
+        ("GET", "/", ("X", "y\r\nZ: z")),
+        ("GET", "/", ("X", "y\nz")),
+        ("GET", "/", ("X", "y\0")),
+        ("GET", "/", ("X", "ü")),
+        ("GET", "/", ("X ", "y")),
+        ("GET", "/", ("X:", "y")),
+        ("GET", "/", ("", "y")),
+        ("GET", "/", ("Content-Length", "1")),
+        ("GET", "/", ("transfer-encoding", "chunked")),
+        ("GET", "/", ("Connection", "close")),
+    ],
+)
+def test_no_part_of_a_request_can_begin_another(
+    method: str, target: str, header: tuple[str, str]
+) -> None:
+    with pytest.raises(BadRequestError):
+        request_head(method, target, [header], None)
+
+
+async def test_nothing_is_left_of_connections_that_are_gone(backend: Asking) -> None:
+    for _ in range(3):
+        await backend.exchange(OK)
+    kept = backend.upstream._pool
+
+    async def left() -> tuple[int, int, int]:
+        return len(kept._open), len(kept._idle), kept._idle_in_all
+
+    await eventually(left, (0, 0, 0))
