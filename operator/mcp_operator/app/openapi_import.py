@@ -37,10 +37,11 @@ def run_import(settings: ImportSettings) -> bool:
     text = yaml_text(
         imported, shown, source.digest, guessed=not (settings.service or settings.external)
     )
-    for line in imported.report.lines():
-        sys.stderr.write(f"{line}\n")
+    notes = [f"note: {note}" for note in source.notes]
+    sys.stderr.writelines(f"{line}\n" for line in (*notes, *imported.report.lines()))
     if settings.report:
-        _write(settings.report, "".join(f"{line}\n" for line in imported.report.lines(whole=True)))
+        lines = (*notes, *imported.report.lines(whole=True))
+        _write(settings.report, "".join(f"{line}\n" for line in lines))
     if settings.strict and imported.report.skipped:
         skipped = count(len(imported.report.skipped), "operation")
         raise OpenApiError(f"{skipped} skipped, and --strict was given: no YAML is written")

@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -44,12 +45,14 @@ class Source:
         shown: Where it comes from: the name of the file, or the URL without secrets.
         digest: The SHA-256 of all that was read, in hexadecimal.
         count: How many documents were read.
+        notes: What a reviewer should know of them.
     """
 
     documents: Documents
     shown: str
     digest: str
     count: int
+    notes: tuple[str, ...] = ()
 
 
 def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
@@ -64,7 +67,8 @@ def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
     """
     reader = _Reader()
     uri, content = reader.read(_uri(source))
-    roots = {uri: _parsed(content, source)}
+    notes: list[str] = []
+    roots = {uri: _parsed(content, source, notes)}
     contents = {uri: content}
     unread: dict[str, str] = {}
     places = _Places(uri, allowed)
@@ -76,11 +80,12 @@ def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
         try:
             places.check(wanted)
             _, contents[wanted] = reader.read(wanted, follow=False)
-            roots[wanted] = _parsed(contents[wanted], wanted)
+            roots[wanted] = _parsed(contents[wanted], wanted, notes)
             pending += sorted(external_references(roots[wanted], wanted))
         except OpenApiError as error:
             unread[wanted] = str(error)
-    return Source(Documents(uri, roots, unread), _shown(source), _digest(contents), len(roots))
+    documents, digest = Documents(uri, roots, unread), _digest(contents)
+    return Source(documents, _shown(source), digest, len(roots), tuple(notes))
 
 
 class _Reader:
@@ -197,7 +202,7 @@ async def _fetched(url: str, limit: int, *, follow: bool) -> tuple[str, bytes]:
         raise OpenApiError(f"{_shown(url)} cannot be read: {error}") from error
 
 
-def _parsed(content: bytes, name: str) -> Any:
+def _parsed(content: bytes, name: str, notes: list[str]) -> Any:
     """Read JSON, and what is not JSON as YAML."""
     shown = "standard input" if name == STDIN else _shown(name)
     try:
@@ -209,18 +214,23 @@ def _parsed(content: bytes, name: str) -> Any:
     except RecursionError as error:
         raise OpenApiError(f"{shown} is nested too deep") from error
     except ValueError:
-        return _yaml(text, shown)
+        return _yaml(text, shown, notes)
 
 
-def _yaml(text: str, shown: str) -> Any:
+def _yaml(text: str, shown: str, notes: list[str]) -> Any:
+    repeated: list[tuple[str, int]] = []
     try:
-        values = [value for value, _ in yaml_values(text, JsonLoader)]
+        values = [value for value, _ in yaml_values(text, partial(JsonLoader, repeated=repeated))]
     except YamlError as error:
         raise OpenApiError(f"{shown}:{error.line}: {error}") from error
     except RecursionError as error:
         raise OpenApiError(f"{shown} is nested too deep") from error
     if len(values) != 1:
         raise OpenApiError(f"{shown} holds {len(values)} YAML documents: give one")
+    notes += [
+        f"the key {name!r} is given twice, and the last one counts ({shown}:{line})"
+        for name, line in repeated
+    ]
     return values[0]
 
 

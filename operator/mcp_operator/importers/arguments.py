@@ -12,7 +12,7 @@ from mcp_operator.api.places import NOT_FOR_ARGUMENTS
 from mcp_operator.importers import openapi3, swagger
 from mcp_operator.importers.bodies import BodyPlan, Field
 from mcp_operator.importers.dialect import CUT, MAX_TEXT
-from mcp_operator.importers.documents import Dialect, Documents, Located
+from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
 from mcp_operator.importers.linking import Linker
 from mcp_operator.importers.names import is_target
 from mcp_operator.importers.operations import Body, Operation, Parameter, parameters
@@ -20,6 +20,7 @@ from mcp_operator.importers.paths import holds_slashes
 from mcp_operator.importers.schemas import Schemas
 from mcp_operator.importers.security import Access, Security, looks_secret
 from mcp_operator.importers.texts import cleaned, sentences, shortened
+from mcp_operator.importers.vocabulary import has_style
 
 _NOT_FOR_ARGUMENTS: Final = NOT_FOR_ARGUMENTS | {"accept"}
 """Headers that are no parameters: OpenAPI 3.1 has Accept, Content-Type and Authorization said
@@ -78,6 +79,8 @@ class Arguments:
         ]
         if self._documents.dialect is Dialect.SWAGGER_2:
             fields = [part for part in parts if part.text("in") in ("body", "formData")]
+            if len(fields) > 1 and any(part.text("in") == "body" for part in fields):
+                notes.append("beside a body there are no other bodies and no fields of a form")
             consumed = operation.place.at("consumes")
             if not isinstance(consumed.node, list):
                 consumed = self._documents.main.at("consumes")
@@ -87,6 +90,11 @@ class Arguments:
             body = openapi3.body(self._documents, operation.place.at("requestBody"))
             described = [openapi3.parameter(part) for part in parts]
         kept = [one for one in described if _is_argument(one, notes)]
+        notes += [
+            f"the style {one.style} is none of a parameter in {one.location}, so it is not used"
+            for one in kept
+            if one.style and not has_style(one.location, one.style)
+        ]
         notes += [
             f"the header {one.name} may carry a secret: consider request.headers with a Secret"
             for one in kept
@@ -179,7 +187,10 @@ def _is_argument(parameter: Parameter, notes: list[str]) -> bool:
     elif location == "header" and name.lower() in _NOT_FOR_ARGUMENTS:
         notes.append(f"the gateway sets the header {name}, so it is not an argument")
     elif location != "path" and not is_target(name, location):
-        notes.append(f"{name!r} is no name for a {location} parameter, so it is left out")
+        wrong = f"no argument can be sent as the {location} parameter {name!r}"
+        if parameter.required:
+            raise OpenApiError(f"{wrong}, which is required")
+        notes.append(f"{wrong}, so it is left out")
     else:
         return True
     return False

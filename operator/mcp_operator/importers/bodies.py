@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from mcp_operator.api.places import FORM_TYPE, is_json
 from mcp_operator.importers.dialect import ANNOTATIONS
 from mcp_operator.importers.documents import OpenApiError
 from mcp_operator.importers.linking import Linker
+from mcp_operator.importers.names import is_target
 from mcp_operator.importers.operations import Body, Media
 from mcp_operator.importers.schemas import Schemas
 from mcp_operator.importers.texts import cleaned, sentences
@@ -78,6 +79,7 @@ class BodyPlan:
         fields: The arguments that are its fields.
         whole: The argument that is all of it, instead of fields.
         others: What other fields it may have: a schema, or whether; None where nothing is said.
+        notes: What a reviewer should know.
         part: The key of the schema object that says so.
     """
 
@@ -85,6 +87,7 @@ class BodyPlan:
     fields: tuple[Field, ...] = ()
     whole: Field | None = None
     others: Any = None
+    notes: tuple[str, ...] = ()
     part: str = ""
 
 
@@ -129,7 +132,7 @@ class Bodies:
     def _json(self, type_: str, schema: JsonObject, body: Body, *, as_whole: bool) -> BodyPlan:
         opened = self._linker.opened(schema)
         optional = body.optional and bool(opened.get("required"))
-        if as_whole or optional or not _is_flat(opened):
+        if as_whole or optional or not _is_flat(opened) or _unnamable(opened["properties"]):
             needed = body.required or (not body.optional and bool(opened.get("required")))
             return BodyPlan(type_, whole=_whole(schema, body, required=needed))
         fields = tuple(
@@ -143,15 +146,24 @@ class Bodies:
         properties = opened.get("properties", {})
         if media.type == MULTIPART and not properties:
             raise OpenApiError("its multipart/form-data body has no named parts")
-        if media.type == FORM_TYPE and (as_whole or not properties):
+        unnamable = _unnamable(properties)
+        if media.type == FORM_TYPE and (as_whole or not properties or unnamable):
             needed = body.required or bool(opened.get("required"))
             whole = _whole(opened | {"type": "object"}, body, required=needed)
             return BodyPlan(media.type, whole=whole)
+        required = opened.get("required", ())
+        missed = next((name for name in unnamable if name in required), None)
+        if missed is not None:
+            raise OpenApiError(f"it requires the part {missed!r}, which no argument can be sent as")
         fields = tuple(
-            self._form_field(name, schema, name in opened.get("required", ()), media)
+            self._form_field(name, schema, name in required, media)
             for name, schema in properties.items()
+            if name not in unnamable
         )
-        return BodyPlan(media.type, fields, others=opened.get("additionalProperties"))
+        left_out = tuple(f"no argument can be sent as the part {name!r}" for name in unnamable)
+        return BodyPlan(
+            media.type, fields, others=opened.get("additionalProperties"), notes=left_out
+        )
 
     def _united(self, schema: JsonObject) -> JsonObject:
         """Return one object with the fields of all alternatives: a form cannot be one argument."""
@@ -218,6 +230,11 @@ class Bodies:
         sent = OCTETS if "*" in type_ else type_
         data = _BASE64 | {"description": said}
         return BodyPlan(sent, whole=_whole(data, body, required=body.required))
+
+
+def _unnamable(properties: Iterable[str]) -> list[str]:
+    """Return the fields that `as` of an argument cannot name."""
+    return [name for name in properties if not is_target(name, "body")]
 
 
 def _is_flat(opened: JsonObject) -> bool:

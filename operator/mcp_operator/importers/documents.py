@@ -178,7 +178,7 @@ def _dialect(root: Any) -> Dialect:
     version = str(root.get("openapi") or root.get("swagger") or "")
     if "swagger" in root and version.startswith("2"):
         dialect = Dialect.SWAGGER_2
-    elif "openapi" in root and version.startswith("3.0"):
+    elif "openapi" in root and (version == "3" or version.startswith("3.0")):
         dialect = Dialect.OPENAPI_3_0
     elif "openapi" in root and version.startswith("3."):
         dialect = Dialect.OPENAPI_3_1

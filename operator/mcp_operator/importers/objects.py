@@ -25,6 +25,9 @@ LABEL: Final = "mcp-operator.dev/import"
 _BASE_CHARACTERS: Final = 40
 """Of a title; the rest is for the name of a security scheme, or of a tag."""
 
+_MAX_NAME: Final = 63
+"""Characters of the name of an object."""
+
 _FRAME_BYTES: Final = 4096
 """What an object is beside its tools, and more."""
 
@@ -52,12 +55,13 @@ def tool_objects(
     if all(room.takes(entry) for entry in whole):
         return [_tool_object(base, whole, base, options, certificate)]
     groups: dict[str, list[JsonObject]] = {}
-    for group, entry in entries:
-        groups.setdefault(group, []).append(entry)
+    for group, entry in entries:  # tags that make the same name share objects
+        groups.setdefault(object_name(f"{base}-{group}"), []).append(entry)
+    taken = set(groups)
     return [
         _tool_object(name, part, base, options, certificate)
         for group, members in groups.items()
-        for name, part in _parts(object_name(f"{base}-{group}"), members)
+        for name, part in _parts(group, members, taken)
     ]
 
 
@@ -129,14 +133,16 @@ def _metadata(name: str, options: ImportOptions, labels_: Mapping[str, str]) -> 
 
 def _backend(base: str, backend: Backend, certificate: str) -> JsonObject:
     tls = {"tls": {"clientCertificateSecretRef": {"name": certificate}}} if certificate else {}
+    if backend.external.startswith("http:"):
+        return {"external": {"url": backend.external}}
     if backend.external:
         return {"external": {"url": backend.external, **tls}}
     service: JsonObject = {"name": backend.service or base}
     if backend.namespace:
         service["namespace"] = backend.namespace
     service["port"] = backend.port
-    if backend.scheme != "http":
-        service["scheme"] = backend.scheme
+    if certificate or backend.scheme != "http":
+        service["scheme"] = "https"
     return {"service": {**service, **tls}}
 
 
@@ -165,20 +171,37 @@ def _group(tool: Tool) -> str:
     return next(iter(tool.operation.tags), "other")
 
 
-def _parts(name: str, entries: Iterable[JsonObject]) -> Iterator[tuple[str, list[JsonObject]]]:
-    """Divide the entries of one tag into objects that are small enough."""
-    number, room, part = 1, _Room(), list[JsonObject]()
+def _parts(
+    name: str, entries: Iterable[JsonObject], taken: set[str]
+) -> Iterator[tuple[str, list[JsonObject]]]:
+    """Divide the entries of one tag into objects that are small enough.
+
+    Args:
+        name: What the first of them is called; the others are numbered.
+        entries: The entries.
+        taken: The names of all objects so far; takes in the new ones.
+    """
+    named, room, part = name, _Room(), list[JsonObject]()
     for entry in entries:
         if not room.takes(entry):
-            yield _numbered(name, number), part
-            number, room, part = number + 1, _Room(), []
+            yield named, part
+            named, room, part = _numbered(name, taken), _Room(), []
             room.takes(entry)
         part.append(entry)
-    yield _numbered(name, number), part
+    yield named, part
 
 
-def _numbered(name: str, number: int) -> str:
-    return name if number == 1 else f"{name}-{number}"
+def _numbered(name: str, taken: set[str]) -> str:
+    """Return the name with the first number that is free."""
+    number = 2
+    while (numbered := _with_end(name, f"-{number}")) in taken:
+        number += 1
+    taken.add(numbered)
+    return numbered
+
+
+def _with_end(name: str, end: str) -> str:
+    return name[: _MAX_NAME - len(end)].rstrip("-") + end
 
 
 class _Room:

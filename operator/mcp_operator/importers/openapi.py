@@ -10,7 +10,7 @@ from mcp_operator.api.jsonschema import SchemaError
 from mcp_operator.importers.documents import Documents, OpenApiError
 from mcp_operator.importers.names import tool_names
 from mcp_operator.importers.objects import base_name, server_object, tool_objects
-from mcp_operator.importers.operations import Operation, operations
+from mcp_operator.importers.operations import Operation, operations, unread_paths
 from mcp_operator.importers.options import ImportOptions
 from mcp_operator.importers.report import Note, Report
 from mcp_operator.importers.security import Scheme
@@ -44,6 +44,10 @@ def import_openapi(documents: Documents, options: ImportOptions) -> Imported:
         OpenApiError: Nothing can be imported, or nobody chose among too many operations.
     """
     every = [_based(operation, options) for operation in operations(documents)]
+    unread = tuple(unread_paths(documents))
+    if not every:
+        why = f": {unread[0][0]} {unread[0][1]}" if unread else ""
+        raise OpenApiError(f"the document has paths, and no operation in them{why}")
     names = tool_names(every, options.tool_prefix)
     chosen = selected(every, options.include, options.exclude, everything=options.everything)
     tools, skipped, notes = _tools(documents, chosen, names, options)
@@ -53,7 +57,8 @@ def import_openapi(documents: Documents, options: ImportOptions) -> Imported:
     info = documents.main.at("info").mapping
     base = base_name(info.get("title"), options)
     objects = tool_objects(tools, base, options)
-    report = Report(len(every), len(chosen), len(tools), len(objects), tuple(skipped), tuple(notes))
+    counts = (len(every), len(chosen), len(tools), len(objects))
+    report = Report(*counts, (*unread, *skipped), tuple(notes))
     if options.server:
         objects = [*objects, server_object(base, options)]
     title = " ".join(str(info[key]) for key in ("title", "version") if info.get(key))

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
 
-METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete", "trace")
-"""The methods of a Path Item Object."""
+METHODS: Final = ("get", "head", "options", "query", "post", "put", "patch", "delete", "trace")
+"""The methods of a Path Item Object; QUERY since OpenAPI 3.2."""
 
 _SERVER_VARIABLE: Final = re.compile(r"\{([^{}]+)\}")
 
@@ -118,14 +118,25 @@ def operations(documents: Documents) -> Iterator[Operation]:
         if template.startswith("x-"):
             continue
         try:
-            item = documents.resolved(written)
+            target = documents.resolved(written)
         except OpenApiError:
-            item = written  # the parts say what is missing
+            target = written  # `unread_paths` says what is missing
         for method in METHODS:
-            place = item.at(method)
-            if isinstance(place.node, dict):
-                host, base_path = _server(documents, item, place)
-                yield Operation(method.upper(), template, base_path, host, place, item)
+            for item in (written, target):  # some write operations beside a reference
+                place = item.at(method)
+                if isinstance(place.node, dict):
+                    host, base_path = _server(documents, item, place)
+                    yield Operation(method.upper(), template, base_path, host, place, item)
+                    break
+
+
+def unread_paths(documents: Documents) -> Iterator[tuple[str, str]]:
+    """Yield the paths whose operations are not known, since they are elsewhere, and why."""
+    for template, written in documents.main.entries("paths"):
+        try:
+            documents.resolved(written)
+        except OpenApiError as error:
+            yield template, str(error)
 
 
 def parameters(documents: Documents, operation: Operation) -> tuple[Located, ...]:
@@ -138,7 +149,8 @@ def parameters(documents: Documents, operation: Operation) -> tuple[Located, ...
     for place in (operation.item, operation.place):
         for _, written in place.entries("parameters"):
             part = documents.resolved(written)
-            found[part.text("name"), part.text("in")] = part
+            name, location = part.text("name"), part.text("in")
+            found[name.lower() if location == "header" else name, location] = part
     return tuple(found.values())
 
 
@@ -166,5 +178,10 @@ def _filled(url: str, variables: JsonObject) -> str:
 
 def _base_path(path: str) -> str:
     """Return the path of a server as one that can be put before others."""
-    kept = [segment for segment in path.split("/") if segment not in ("", ".", "..")]
+    kept: list[str] = []
+    for segment in path.split("/"):
+        if segment == "..":
+            kept = kept[:-1]
+        elif segment not in ("", "."):
+            kept.append(segment)
     return "".join(f"/{segment}" for segment in kept)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mcp_operator.api.places import FRAMING
@@ -12,6 +13,9 @@ from mcp_operator.importers.documents import Dialect, Documents, OpenApiError
 from mcp_operator.importers.names import is_target, object_name
 from mcp_operator.importers.operations import Operation
 from mcp_operator.importers.swagger import security_scheme
+
+_BASE_CHARACTERS, _OWN_CHARACTERS = 40, 20
+"""Of the name of a Secret: what it begins with, and what at least is left for the scheme."""
 
 _PREFIX: Final = re.compile(
     r"""(?:prepended|prefixed|preceded|starts?|begins?)\s+(?:with|by)\s+(?:the\s+)?"""
@@ -63,6 +67,7 @@ class Scheme:
         token_url: Where OAuth 2 tokens come from.
         description: What the document says of it.
         rank: Which of several is taken; the least.
+        number: Which it is of those whose Secrets would have one name, counted from 1.
     """
 
     name: str
@@ -72,11 +77,12 @@ class Scheme:
     token_url: str = ""
     description: str = ""
     rank: int = 0
+    number: int = 1
 
     def secret_name(self, base: str) -> str:
         """Return the name of the Secret to fill."""
-        words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", self.name)
-        return object_name(f"{base}-{words}")
+        end = f"-{self.number}" if self.number > 1 else ""
+        return object_name(f"{base[:_BASE_CHARACTERS]}-{_words(self.name)}", 63 - len(end)) + end
 
     @property
     def secret_keys(self) -> tuple[str, ...]:
@@ -99,12 +105,12 @@ class Access:
     Attributes:
         schemes: Together; none where the operation is open to all.
         scopes: What OAuth 2 asks for.
-        unsupported: The schemes that were asked for and that no credential can stand for.
+        unsupported: The schemes that no credential can stand for, and why.
     """
 
     schemes: tuple[Scheme, ...] = ()
     scopes: tuple[str, ...] = ()
-    unsupported: tuple[str, ...] = ()
+    unsupported: tuple[tuple[str, str], ...] = ()
 
 
 class Security:
@@ -112,7 +118,8 @@ class Security:
 
     def __init__(self, documents: Documents) -> None:
         self._documents = documents
-        self._schemes = dict(_schemes(documents))
+        self._schemes = dict(_numbered(_schemes(documents)))
+        self._declared = {name for name, _ in documents.main.entries(*_place(documents))}
         self._carriers = {(scheme.type, scheme.target.lower()) for scheme in self._schemes.values()}
 
     def access(self, operation: Operation) -> Access:
@@ -126,7 +133,8 @@ class Security:
             return Access()
         possible = [way for way in ways if all(name in self._schemes for name in way)]
         if not possible:
-            return Access(unsupported=tuple(dict.fromkeys(name for way in ways for name in way)))
+            names = dict.fromkeys(name for way in ways for name in way)
+            return Access(unsupported=tuple((name, self._why_not(name)) for name in names))
         best = min(possible, key=lambda way: (len(way), self._rank(way)))
         schemes = tuple(self._schemes[name] for name in best)
         scopes = [scope for scheme in schemes for scope in _scopes(scheme, best[scheme.name])]
@@ -140,6 +148,9 @@ class Security:
         bare = "".join(character for character in name.lower() if character.isalnum())
         told = _SECRET_WORDS.search(description) is not None
         return bool(access.schemes) and bare in _SECRET_NAMES and told
+
+    def _why_not(self, name: str) -> str:
+        return "not supported" if name in self._declared else "not declared in the document"
 
     def _rank(self, way: Iterable[str]) -> int:
         return sum(self._schemes[name].rank for name in way)
@@ -157,8 +168,7 @@ def _scopes(scheme: Scheme, given: Any) -> Iterator[str]:
 
 def _schemes(documents: Documents) -> Iterator[tuple[str, Scheme]]:
     old = documents.dialect is Dialect.SWAGGER_2
-    path = ("securityDefinitions",) if old else ("components", "securitySchemes")
-    for name, written in documents.main.entries(*path):
+    for name, written in documents.main.entries(*_place(documents)):
         try:
             part = documents.resolved(written)
         except OpenApiError:
@@ -166,6 +176,26 @@ def _schemes(documents: Documents) -> Iterator[tuple[str, Scheme]]:
         scheme = _scheme(name, security_scheme(part.mapping) if old else part.mapping)
         if scheme:
             yield name, scheme
+
+
+def _numbered(schemes: Iterable[tuple[str, Scheme]]) -> Iterator[tuple[str, Scheme]]:
+    """Number the schemes whose Secrets would have one name."""
+    counts = Counter[str]()
+    for name, scheme in schemes:
+        words = object_name(_words(name))[:_OWN_CHARACTERS]
+        counts[words] += 1
+        yield name, replace(scheme, number=counts[words])
+
+
+def _words(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", name)
+
+
+def _place(documents: Documents) -> tuple[str, ...]:
+    """Return the names that lead to the security schemes."""
+    if documents.dialect is Dialect.SWAGGER_2:
+        return ("securityDefinitions",)
+    return ("components", "securitySchemes")
 
 
 def _scheme(name: str, node: Mapping[str, Any]) -> Scheme | None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.importers.documents import Located
 from mcp_operator.importers.operations import Body, Media, Parameter
+from mcp_operator.importers.texts import cleaned, sentences
 
 _NOT_SCHEMA: Final = frozenset(
     {"allowEmptyValue", "collectionFormat", "description", "in", "name", "required"}
@@ -21,6 +22,9 @@ _FORMATS: Final[Mapping[str, tuple[str, bool | None]]] = {
     "ssv": ("spaceDelimited", False),
 }
 """The collectionFormats as style and explode; the style of csv is that of the location."""
+
+_SEPARATORS: Final = {"pipes": "|", "ssv": "spaces", "tsv": "tabs"}
+"""What is between the values of a list, for the reader."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
@@ -42,7 +46,7 @@ def parameter(part: Located) -> Parameter:
         location=part.text("in"),
         schema=value_schema(part),
         required=node.get("required") is True,
-        description=part.text("description"),
+        description=_description(node),
         style=style,
         explode=explode,
     )
@@ -50,7 +54,7 @@ def parameter(part: Located) -> Parameter:
 
 def collection(node: Mapping[str, Any]) -> tuple[str, bool | None]:
     """Return the style and explode of a list."""
-    if node.get("type") != "array":
+    if node.get("type") != "array" or _separator(node) or _has_files(node):
         return "", None
     return _FORMATS.get(str(node.get("collectionFormat", "csv")), ("", None))
 
@@ -58,13 +62,37 @@ def collection(node: Mapping[str, Any]) -> tuple[str, bool | None]:
 def value_schema(part: Located) -> Located:
     """Return the schema of a parameter's value.
 
-    Lists whose items are set apart by tabs have no style in OpenAPI 3: they are one text.
+    Some lists have no style in OpenAPI 3: they are one text.
     """
     node = part.mapping
-    if node.get("collectionFormat") == "tsv":
-        return Located({"type": "string", "description": "Values with tabs between."}, part.base)
+    if _separator(node):
+        return Located({"type": "string"}, part.base, part.pointer)
     schema = {key: value for key, value in node.items() if key not in _NOT_SCHEMA}
     return Located(schema, part.base, part.pointer)
+
+
+def _separator(node: Mapping[str, Any]) -> str:
+    """Return what is between the values of a list that has no style; empty for any other.
+
+    Tabs separate nothing in OpenAPI 3, and in paths and headers only commas do.
+    """
+    if node.get("type") != "array":
+        return ""
+    format_ = str(node.get("collectionFormat"))
+    has_style = format_ != "tsv" and node.get("in") not in ("path", "header")
+    return "" if has_style else _SEPARATORS.get(format_, "")
+
+
+def _description(node: Mapping[str, Any]) -> str:
+    separator = _separator(node)
+    hint = f"Several values, with {separator} between them." if separator else ""
+    return sentences(cleaned(node.get("description")), hint)
+
+
+def _has_files(node: Mapping[str, Any]) -> bool:
+    """Tell whether a list is of files, which are parts of their own whatever is said of them."""
+    items = node.get("items")
+    return isinstance(items, dict) and items.get("type") == "file"
 
 
 def body(operation: Located, parts: Iterable[Located], consumes: Iterable[str]) -> Body | None:
@@ -95,7 +123,7 @@ def _form(operation: Located, fields: list[Located], types: tuple[str, ...]) -> 
     properties, encoding = {}, {}
     for field in fields:
         name = field.text("name")
-        described = {"description": field.mapping.get("description")}
+        described = {"description": _description(field.mapping)}
         properties[name] = value_schema(field).mapping | described
         style, explode = collection(field.mapping)
         if explode is False:

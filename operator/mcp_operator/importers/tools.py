@@ -25,6 +25,7 @@ from mcp_operator.importers.vocabulary import (
     MAX_DESCRIPTION,
     MAX_MAPPINGS,
     MAX_TITLE,
+    UNSUPPORTED,
     Placed,
     hints,
     mapping,
@@ -96,7 +97,7 @@ class ToolMaker:
         self._arguments = Arguments(documents, self._schemas, self._linker)
         self._bodies = Bodies(self._schemas, self._linker)
         self._results = Schemas(documents, "response") if output_schemas else None
-        self._max_bytes = max_bytes
+        self._result_linker = Linker(self._results.definitions if self._results else {}, max_bytes)
 
     def make(self, operation: Operation) -> Tool:
         """Return the tool that calls an operation.
@@ -105,12 +106,12 @@ class ToolMaker:
             OpenApiError: It cannot be called by a tool; the text says why.
             SchemaError: Its schemas cannot be used.
         """
-        if operation.method == "TRACE":
-            raise OpenApiError("TRACE only returns the request itself")
+        if operation.method in UNSUPPORTED:
+            raise OpenApiError(UNSUPPORTED[operation.method])
         self._linker.reset()
         notes: list[str] = []
         access = self._arguments.access(operation)
-        notes += [f"the security scheme {one} is not supported" for one in access.unsupported]
+        notes += [f"the security scheme {one} is {why}" for one, why in access.unsupported]
         path, query = described_path(operation)
         body, outside = self._arguments.read(operation, access, notes)
         outside = in_order(places(path), outside, notes)
@@ -156,7 +157,9 @@ class ToolMaker:
             notes.append(f"a {operation.method} request has no body")
             return None
         as_whole = operation.method in IN_QUERY and not body.required
-        return self._bodies.plan(body, as_whole=as_whole)
+        plan = self._bodies.plan(body, as_whole=as_whole)
+        notes += plan.notes
+        return plan
 
     def _named(
         self, operation: Operation, arguments: Sequence[Argument]
@@ -215,7 +218,8 @@ class ToolMaker:
         part = _result(self._documents, operation)
         if part is None:
             return None
-        linker = Linker(self._results.definitions, self._max_bytes)
+        linker = self._result_linker
+        linker.reset()
         schema = linker.opened(self._results.translate(part))
         if schema.get("type") != "object":
             notes.append("the result is not an object, so there is no outputSchema")

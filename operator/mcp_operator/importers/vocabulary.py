@@ -30,6 +30,12 @@ IN_QUERY: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 BODYLESS: Final = frozenset({"HEAD", "TRACE"})
 """Methods whose requests have no body: RFC 9110, sections 9.3.2 and 9.3.8."""
 
+UNSUPPORTED: Final = {
+    "QUERY": "QUERY is no method that an MCPTool can send",
+    "TRACE": "TRACE only returns the request itself",
+}
+"""Methods of operations that do not become tools, and why."""
+
 _DEFAULT_STYLES: Final = {
     "path": "simple",
     "query": "form",
@@ -158,6 +164,11 @@ def _credentials(scheme: Scheme, access: Access, secret: JsonObject) -> JsonObje
     return result
 
 
+def has_style(location: str, style: str) -> bool:
+    """Tell whether a parameter of a location can have a style."""
+    return style in _STYLES[location]
+
+
 def hints(method: str) -> JsonObject:
     """Return the hints that follow from the method alone (RFC 9110, section 9.2)."""
     match method:
@@ -174,7 +185,7 @@ def hints(method: str) -> JsonObject:
 def _written(placed: Placed) -> JsonObject:
     """Return style and explode, where they say more than the defaults do."""
     default = _DEFAULT_STYLES[placed.location]
-    style = placed.style if placed.style in _STYLES[placed.location] else default
+    style = placed.style if has_style(placed.location, placed.style) else default
     if placed.is_single and style not in _ONE_VALUE:
         return {}
     result: JsonObject = {"style": style} if style != default else {}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -128,6 +128,10 @@ class KubernetesLoader(_Bounded, _SafeLoader):  # type: ignore[misc] # chosen at
         Composer.__init__(self)
         _SafeLoader.__init__(self, text)
 
+    def repeat(self, name: str, line: int) -> None:
+        """Refuse a key that was given before."""
+        raise YamlError(line, f"the key {name!r} is given twice; keep one of them")
+
 
 KubernetesLoader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -138,8 +142,23 @@ KubernetesLoader.yaml_implicit_resolvers = {
 class JsonLoader(KubernetesLoader):
     """The safe loader with YAML 1.2's JSON schema (YAML 1.2.2, section 10.2), as OpenAPI asks for.
 
-    A country code `NO` is a text, and so is `12:30`.
+    A country code `NO` is a text, and so is `12:30`. Of a key that is given twice the last one
+    counts, as in most readers of JSON: whoever imports a document can rarely mend it.
     """
+
+    def __init__(self, text: str, repeated: list[tuple[str, int]] | None = None) -> None:
+        """Begin.
+
+        Args:
+            text: The text.
+            repeated: Takes in the keys that are given twice, and their lines.
+        """
+        super().__init__(text)
+        self._repeated = [] if repeated is None else repeated
+
+    def repeat(self, name: str, line: int) -> None:
+        """Note a key that was given before."""
+        self._repeated.append((name, line))
 
 
 JsonLoader.yaml_implicit_resolvers = {}
@@ -157,12 +176,14 @@ for _tag, _pattern, _first in (
     JsonLoader.add_implicit_resolver(_tag, re.compile(rf"^(?:{_pattern})$"), _first)
 
 
-def yaml_values(text: str, loader: type[Any] = KubernetesLoader) -> Iterator[tuple[Any, Located]]:
+def yaml_values(
+    text: str, loader: Callable[[str], Any] = KubernetesLoader
+) -> Iterator[tuple[Any, Located]]:
     """Yield each document of a text: its value, and where its parts are written.
 
     Args:
         text: The text.
-        loader: How plain words are read: `KubernetesLoader` or `JsonLoader`.
+        loader: Makes the loader, a `KubernetesLoader` or `JsonLoader`, of the text.
 
     Raises:
         YamlError: The text is not YAML, or holds what has no form in JSON or is too large. What was
@@ -178,7 +199,7 @@ def yaml_values(text: str, loader: type[Any] = KubernetesLoader) -> Iterator[tup
         raise YamlError(line, f"is not YAML: {error.problem}") from error
 
 
-def _values(text: str, loader: type[Any]) -> Iterator[tuple[Any, Located]]:
+def _values(text: str, loader: Callable[[str], Any]) -> Iterator[tuple[Any, Located]]:
     reader = loader(text)
     builder = _Builder(reader)
     try:
@@ -250,7 +271,7 @@ class _Builder:
                 continue
             name = self._key(key)
             if name in own:
-                raise YamlError(_line(key), f"the key {name!r} is given twice; keep one of them")
+                self._loader.repeat(name, _line(key))
             own[name] = (key, value)
         pairs: _Pairs = {}
         for source in merged:

@@ -205,3 +205,15 @@ def test_the_whole_report_goes_to_a_file(tmp_path: Path) -> None:
         f"{n}/schema)" for n in range(5)
     ]
     assert lines[5:] == ["1 operation: 1 tool in 1 object, 0 skipped"]
+
+
+def test_what_reading_found_is_part_of_the_report(tmp_path: Path, capsys: Output) -> None:
+    file, report = tmp_path / "api.yaml", tmp_path / "report.txt"
+    file.write_text(f"openapi: 3.1.0\ninfo: {{}}\ninfo: {{}}\npaths: {json.dumps(get())}\n")
+
+    run_import(settings(str(file), report=str(report)))
+    told = capsys.readouterr().err
+    assert told == report.read_text(encoding="utf-8")
+    assert told.startswith(
+        "note: the key 'info' is given twice, and the last one counts (api.yaml:3)"
+    )

@@ -15,7 +15,7 @@ import pytest
 
 from mcp_operator.app import openapi_sources
 from mcp_operator.app.openapi_sources import read_source
-from mcp_operator.importers.documents import OpenApiError
+from mcp_operator.importers.documents import Dialect, OpenApiError
 from support.openapi_documents import get, openapi
 
 DOCUMENT = openapi(get())
@@ -53,6 +53,15 @@ def test_words_of_yaml_are_those_of_openapi(tmp_path: Path) -> None:
     assert source.documents.main.at("components", "schemas", "Country").node == {
         "enum": ["NO", "SE"]
     }
+
+
+@pytest.mark.parametrize("version", ["3", "3.0", "'3.0.4'", "3.1", "3.1.1", "3.2.0"])
+def test_a_version_may_be_short_and_a_number(tmp_path: Path, version: str) -> None:
+    text = f"openapi: {version}\npaths: {{/x: {{get: {{}}}}}}\n"
+
+    old = version in ("3", "3.0", "'3.0.4'")
+    dialect = read_source(str(write(tmp_path, api_json=text))).documents.dialect
+    assert dialect is (Dialect.OPENAPI_3_0 if old else Dialect.OPENAPI_3_1)
 
 
 def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -257,3 +266,16 @@ def test_a_url_that_sends_without_end_is_cut_off(web: Any, monkeypatch: pytest.M
 
     with pytest.raises(OpenApiError, match="more than 100000 bytes"):
         read_source(f"{url}/api.json")
+
+
+def test_of_a_key_that_is_given_twice_the_last_counts_and_the_reader_is_told(
+    tmp_path: Path,
+) -> None:
+    text = YAML + "components:\n  schemas: {A: {}}\n  schemas: {B: {}}\n"
+
+    source = read_source(str(write(tmp_path, api_json=text)))
+    assert source.documents.main.at("components", "schemas").node == {"B": {}}
+    line = text.count("\n")
+    assert source.notes == (
+        f"the key 'schemas' is given twice, and the last one counts (api.json:{line})",
+    )

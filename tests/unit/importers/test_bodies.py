@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.api.validation import problems
 from support.openapi_documents import imported, openapi, post, swagger, tool
 
 TEXT = {"type": "string"}
@@ -295,3 +296,31 @@ def test_the_body_of_swagger_2_has_the_type_that_is_consumed() -> None:
 
     entry = tool(swagger({"/things": {"put": operation}}, consumes=["application/json"]))
     assert request(entry)["contentType"] == "application/x-tar"
+
+
+@pytest.mark.parametrize("name", ["日本", "a b", "a;b", "", "n" * 129, "new\nline"])
+@pytest.mark.parametrize("type_", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_body_with_a_field_that_cannot_be_named_is_one_argument(name: str, type_: str) -> None:
+    schema = {"type": "object", "properties": {name: TEXT, "ok": TEXT}}
+    outcome = imported(openapi(post(schema, type_)))
+
+    (obj,) = outcome.objects
+    (entry,) = obj["spec"]["tools"]
+    assert problems(obj) == []
+    assert entry["request"]["body"] == {"from": "body"}
+    assert set(entry["inputSchema"]["properties"]["body"]["properties"]) == {name, "ok"}
+
+
+@pytest.mark.parametrize("name", ["日本", "a b", "a;b"])
+def test_a_part_that_cannot_be_named_costs_the_tool_only_where_it_is_required(name: str) -> None:
+    schema = {"type": "object", "properties": {name: TEXT, "ok": TEXT}}
+    paths = {**post(schema, "multipart/form-data"), "/other": {"get": {}}}
+
+    outcome = imported(openapi(paths))
+    assert [problems(obj) for obj in outcome.objects] == [[]]
+    assert [note.text for note in outcome.report.notes] == [
+        f"no argument can be sent as the part {name!r}"
+    ]
+    schema["required"] = [name]
+    ((_, reason),) = imported(openapi(paths)).report.skipped
+    assert reason == f"it requires the part {name!r}, which no argument can be sent as"

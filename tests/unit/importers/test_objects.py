@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mcp_operator.api.validation import problems
 from mcp_operator.importers.options import Backend
 from support.openapi_documents import (
     REAL,
@@ -224,3 +225,26 @@ def test_a_real_document_is_imported_whole(name: str) -> None:
     assert outcome.report.tools == outcome.report.operations
     assert len(tools(real(name))) == outcome.report.operations
     assert objects_in(text_of(outcome)) == list(outcome.objects)
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        ("Pets (beta)", "pets beta"),
+        ("pets", "pets 2"),
+        ("日本", "한국"),
+        ("t" * 80, "t" * 81),
+    ],
+)
+@pytest.mark.parametrize("name", ["shop", "s" * 63])
+def test_no_two_objects_have_one_name_whatever_the_tags_are(
+    tags: tuple[str, str], name: str
+) -> None:
+    given = [tags[0]] * 129 + [tags[1]] * 129
+    document = openapi({f"/{n}": {"get": {"tags": [tag]}} for n, tag in enumerate(given)})
+
+    objects = imported(document, name=name).objects
+    names = [obj["metadata"]["name"] for obj in objects]
+    assert len(set(names)) == len(names)
+    assert [problem for obj in objects for problem in problems(obj)] == []
+    assert sum(len(obj["spec"]["tools"]) for obj in objects) == len(given)

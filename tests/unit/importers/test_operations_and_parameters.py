@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from mcp_operator.importers.documents import OpenApiError
 from mcp_operator.importers.options import Backend
-from support.openapi_documents import get, openapi, swagger, tool, tools
+from support.openapi_documents import get, imported, openapi, swagger, tool, tools
 
 STRINGS = {"type": "array", "items": {"type": "string"}}
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -247,3 +249,119 @@ def test_a_path_that_clients_would_resolve_is_skipped(path: str) -> None:
     found = tools(openapi({**get(path=path), **get(path="/good")}))
 
     assert [entry["path"] for entry in found.values()] == ["/good"]
+
+
+@pytest.mark.parametrize("reference", ["#/paths/~1none", "paths.yaml#/a", "#/x-circle"])
+def test_a_path_that_is_elsewhere_and_missing_is_told(reference: str) -> None:
+    paths = {"/a": {"$ref": reference}, "/b": {"get": {"operationId": "b"}}}
+    circle = {"x-circle": {"$ref": "#/x-circle"}}
+
+    outcome = imported(openapi(paths) | circle)
+    ((path, reason),) = outcome.report.skipped
+    assert (path, outcome.report.tools) == ("/a", 1)
+    assert reason.startswith(f"refers to '{reference}', ")
+    with pytest.raises(OpenApiError, match=f"no operation in them: /a refers to '{reference}'"):
+        imported(openapi({"/a": paths["/a"]}) | circle)
+
+
+def test_operations_beside_a_reference_to_a_path_count_as_well() -> None:
+    item = {"get": {"operationId": "far"}, "put": {"operationId": "put"}}
+    paths = {"/a": {"$ref": "#/x-item", "get": {"operationId": "near"}}}
+
+    assert set(tools(openapi(paths) | {"x-item": item})) == {"near", "put"}
+
+
+@pytest.mark.parametrize("method", ["trace", "query"])
+def test_a_method_that_no_tool_has_is_skipped_with_the_reason(method: str) -> None:
+    outcome = imported(openapi({"/a": {method: {}, "get": {}}}, "3.2.0"))
+
+    ((label, reason),) = outcome.report.skipped
+    assert label == f"{method.upper()} /a"
+    assert method.upper() in reason
+
+
+@pytest.mark.parametrize("separator", ["tsv", "ssv", "pipes"])
+@pytest.mark.parametrize("location", ["path", "header", "query", "formData"])
+def test_a_list_of_swagger_2_is_separated_as_it_says_or_is_one_text(
+    location: str, separator: str
+) -> None:
+    items = {"type": "array", "items": {"type": "string"}, "collectionFormat": separator}
+    parameter = {"name": "q", "in": location, "required": True, "description": "Sizes.", **items}
+    path = "/t/{q}" if location == "path" else "/t"
+
+    entry = tool(swagger({path: {"post": {"parameters": [parameter]}}}))
+    schema = entry["inputSchema"]["properties"]["q"]
+    if separator == "tsv" or location in ("path", "header"):
+        between = {"tsv": "tabs", "ssv": "spaces", "pipes": "|"}[separator]
+        told = f"Sizes. Several values, with {between} between them."
+        assert schema == {"type": "string", "description": told}
+        assert "style" not in json.dumps(entry)
+    else:
+        (mapped,) = arguments(entry)
+        assert schema["type"] == "array"
+        assert mapped["style"] == {"ssv": "spaceDelimited", "pipes": "pipeDelimited"}[separator]
+
+
+def test_a_list_of_files_is_a_part_for_each_file() -> None:
+    files = {"name": "f", "in": "formData", "type": "array", "items": {"type": "file"}}
+    document = swagger(
+        {"/t": {"post": {"consumes": ["multipart/form-data"], "parameters": [files]}}}
+    )
+
+    entry = tool(document)
+    assert arguments(entry) == []
+    assert entry["inputSchema"]["properties"]["f"]["items"]["contentEncoding"] == "base64"
+
+
+@pytest.mark.parametrize(
+    ("location", "style"),
+    [("query", "simple"), ("path", "form"), ("header", "matrix"), ("cookie", "deepObject")],
+)
+def test_a_style_that_a_location_does_not_have_is_told(location: str, style: str) -> None:
+    parameter = {"name": "q", "in": location, "style": style, "schema": STRINGS}
+    path = "/t/{q}" if location == "path" else "/t"
+    document = openapi(get(parameter, path=path))
+
+    (note,) = imported(document).report.notes
+    assert note.text.startswith(f"the style {style} is none of a parameter in {location}")
+    assert all("style" not in mapped for mapped in arguments(tool(document)))
+
+
+def test_headers_whose_names_differ_in_case_are_one() -> None:
+    shared = {"name": "X-Id", "in": "header", "schema": {"type": "string"}}
+    own = {"name": "x-id", "in": "header", "schema": {"type": "integer"}}
+    path = {"/t": {"parameters": [shared], "get": {"parameters": [own]}}}
+
+    assert tool(openapi(path))["inputSchema"]["properties"] == {"x-id": {"type": "integer"}}
+
+
+@pytest.mark.parametrize("name", ["日本", "a b", "a=b", "n" * 129])
+def test_a_parameter_that_cannot_be_named_costs_the_tool_only_where_it_is_required(
+    name: str,
+) -> None:
+    parameter: dict[str, Any] = {"name": name, "in": "query", "schema": {"type": "string"}}
+    path = {"/t": {"get": {"parameters": [parameter]}, "head": {}}}
+
+    (note,) = imported(openapi(path)).report.notes
+    assert note.text.endswith("so it is left out")
+    parameter["required"] = True
+    ((label, reason),) = imported(openapi(path)).report.skipped
+    assert label == "GET /t"
+    assert reason.endswith(f"the query parameter {name!r}, which is required")
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [("/a/../b", "/b"), ("/../a", "/a"), ("/a/./b/", "/a/b"), ("https://h/a/b/..", "/a")],
+)
+def test_the_path_of_a_server_is_resolved_as_clients_do(url: str, path: str) -> None:
+    assert tool(openapi({"/x": {"get": {}}}, servers=[{"url": url}]))["path"] == f"{path}/x"
+
+
+def test_what_swagger_2_does_not_allow_beside_a_body_is_told() -> None:
+    body = {"name": "b", "in": "body", "schema": OBJECT}
+    field = {"name": "f", "in": "formData", "type": "string"}
+    outcome = imported(swagger({"/t": {"post": {"parameters": [body, field]}}}))
+
+    (note,) = outcome.report.notes
+    assert note.text.startswith("beside a body there are no")

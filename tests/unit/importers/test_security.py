@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from mcp_operator.api.validation import problems
+from mcp_operator.importers.options import Backend
 from support.openapi_documents import get, imported, openapi, swagger, text_of, tool, tools
 
 OAUTH = {
@@ -198,3 +201,57 @@ def test_basic_and_client_credentials_of_swagger_2_are_known() -> None:
     ):
         document = swagger(get(), securityDefinitions={"s": scheme}, security=[{"s": []}])
         assert credentials(document)["type"] == type_
+
+
+@pytest.mark.parametrize(
+    ("scheme", "told"),
+    [
+        ({"type": "http", "scheme": "digest"}, "not supported"),
+        ({"type": "http", "scheme": "negotiate"}, "not supported"),
+        (None, "not declared in the document"),
+    ],
+)
+def test_a_scheme_that_no_credential_stands_for_is_told_and_why(scheme: Any, told: str) -> None:
+    declared = {"securitySchemes": {"s": scheme}} if scheme else {}
+
+    (note,) = imported(openapi(get(), components=declared, security=[{"s": []}])).report.notes
+    assert note.text == f"the security scheme s is {told}"
+
+
+@pytest.mark.parametrize(
+    ("backend", "scheme"),
+    [
+        (Backend(), "https"),
+        (Backend(scheme="https"), "https"),
+        (Backend(external="https://api.example.com"), None),
+        (Backend(external="http://api.example.com"), None),
+    ],
+)
+def test_a_client_certificate_is_shown_by_tls_alone(backend: Backend, scheme: str | None) -> None:
+    declared = {"securitySchemes": {"s": {"type": "mutualTLS"}}}
+    document = openapi(get(), components=declared, security=[{"s": []}])
+
+    (obj,) = imported(document, backend=backend).objects
+    assert problems(obj) == []
+    assert obj["spec"].get("service", {}).get("scheme") == scheme
+    shown = "clientCertificateSecretRef" in json.dumps(obj)
+    assert shown == (not backend.external.startswith("http:"))
+
+
+@pytest.mark.parametrize(
+    "names", [("api_key", "apiKey"), ("日本", "한국"), ("k" * 90 + "1", "k" * 90 + "2")]
+)
+@pytest.mark.parametrize("base", ["shop", "s" * 63])
+def test_no_two_schemes_share_a_secret(names: tuple[str, str], base: str) -> None:
+    schemes = {
+        names[0]: {"type": "apiKey", "in": "header", "name": "X-One"},
+        names[1]: {"type": "http", "scheme": "basic"},
+    }
+    paths: Any = {f"/{n}": {"get": {"security": [{name: []}]}} for n, name in enumerate(schemes)}
+    outcome = imported(openapi(paths, components={"securitySchemes": schemes}), name=base)
+
+    (obj,) = outcome.objects
+    assert problems(obj) == []
+    used = [tool["request"]["credentials"]["secretRef"]["name"] for tool in obj["spec"]["tools"]]
+    assert used == [name for name, _ in outcome.secrets]
+    assert len(set(used)) == len(used)
