@@ -128,9 +128,9 @@ def build_catalog(
         facts: What the server itself refers to.
     """
     auth = compile_auth(server, facts)
-    settings = server_settings(server, auth.auth)
+    settings = server_settings(server, auth.auth if auth else None)
     assembly = assemble(settings, compiled, server.spec.naming.on_conflict)
-    return replace(assembly, finding=auth.finding)
+    return replace(assembly, finding=auth.finding if auth else None)
 
 
 def _compiled(selector: Selector) -> LabelSelector:

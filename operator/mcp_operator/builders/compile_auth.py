@@ -6,8 +6,9 @@ that asks for authentication is never open.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from mcp_operator.api.access import AccessRule
 from mcp_operator.api.catalog import ApiKeys, Auth, JsonObject, Jwt
 from mcp_operator.api.jwks import KeySetError, public_keys
 from mcp_operator.api.reasons import Reason
@@ -31,11 +32,11 @@ class CompiledAuth:
     """The part of a catalog that says whom the gateway serves.
 
     Attributes:
-        auth: That part; None for everybody.
+        auth: That part.
         finding: Why no client can be served, if so.
     """
 
-    auth: Auth | None = None
+    auth: Auth
     finding: Finding | None = None
 
 
@@ -55,17 +56,21 @@ def auth_references(server: MCPServer) -> References:
     )
 
 
-def compile_auth(server: MCPServer, facts: Facts) -> CompiledAuth:
-    """Resolve `spec.auth`."""
+def compile_auth(server: MCPServer, facts: Facts) -> CompiledAuth | None:
+    """Resolve `spec.auth`; None where everybody is served."""
     spec = server.spec.auth
     if spec.type == "None" or server.spec.effective_mode == "Direct":
-        return CompiledAuth()
+        return None
     referrer = Referrer("MCPServer", server.namespace, facts)
+    compiled = CompiledAuth(Auth())  # stored before the rules that ask for either: serves nobody
     if spec.api_key is not None:
-        return _api_keys(spec.api_key, referrer)
-    if spec.jwt is not None:
-        return _jwt(spec.jwt, referrer, default_resource=ingress_url(server) or "")
-    return CompiledAuth(Auth())  # stored before the rules that ask for either: serves nobody
+        compiled = _api_keys(spec.api_key, referrer)
+    elif spec.jwt is not None:
+        compiled = _jwt(spec.jwt, referrer, default_resource=ingress_url(server) or "")
+    rules = tuple(
+        AccessRule.model_validate(each.model_dump(exclude={"name"})) for each in spec.rules
+    )
+    return replace(compiled, auth=compiled.auth.model_copy(update={"rules": rules}))
 
 
 def _api_keys(spec: ApiKeyAuth, referrer: Referrer) -> CompiledAuth:

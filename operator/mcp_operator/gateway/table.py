@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
 
 from mcp_operator.api.catalog import (
     Backend,
@@ -26,6 +27,10 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.arguments import ArgumentForm
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+Kind = Literal["tools", "prompts", "resources"]
 
 MAX_PATTERNS_COST: Final = 128 * 1024 * 1024
 """What the `pattern`s of a catalog may cost together, in bytes of memory."""
@@ -95,6 +100,20 @@ class Table:
         # the catalog's order.
         self._matchers = sorted(templates, key=lambda pair: -pair[0].literal_length)
 
+    def narrowed(self, allows: Callable[[Kind, str], bool]) -> Table:
+        """Return a table of what is allowed, by name, URI or URI template; nothing is compiled."""
+        table = copy.copy(self)
+        table.tools = _kept(self.tools, lambda name: allows("tools", name))
+        table.prompts = _kept(self.prompts, lambda name: allows("prompts", name))
+        table.resources = _kept(self.resources, lambda uri: allows("resources", uri))
+        table.templates = tuple(
+            entry for entry in self.templates if allows("resources", entry.uri_template)
+        )
+        table._matchers = [  # noqa: SLF001 - of a copy of itself
+            pair for pair in self._matchers if allows("resources", pair[1].uri_template)
+        ]
+        return table
+
     def _compile_tool(self, tool: ToolEntry) -> None:
         inputs = CompiledSchema(tool.input_schema)
         outputs = CompiledSchema(tool.output_schema) if tool.output_schema is not None else None
@@ -136,6 +155,10 @@ class Table:
         """Check a structured result; a tool without output schema accepts everything."""
         schema = self._outputs.get(tool_name)
         return schema.errors(value) if schema else []
+
+
+def _kept(entries: Mapping[str, T], allows: Callable[[str], bool]) -> Mapping[str, T]:
+    return MappingProxyType({name: entry for name, entry in entries.items() if allows(name)})
 
 
 def _require_known(backend: Backend | None) -> None:

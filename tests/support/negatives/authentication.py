@@ -25,7 +25,67 @@ def jwt(**fields: Any) -> Object:
     return server(auth={"type": "JWT", "jwt": given})
 
 
+def ruled(**rule: Any) -> Object:
+    given = {"name": "a", "tools": ["*"]} | rule
+    rule = {name: value for name, value in given.items() if value is not None}
+    return server(auth={"type": "APIKey", "apiKey": KEYS, "rules": [rule]})
+
+
 AUTHENTICATION = [
+    Negative(
+        "a rule for nobody in particular",
+        ruled(),
+        "spec.auth.rules[0]",
+        "say for whom the rule is",
+    ),
+    Negative(
+        "a rule that allows nothing",
+        ruled(tools=None, principals=["*"]),
+        "spec.auth.rules[0]",
+        "say what the rule allows",
+    ),
+    Negative(
+        "a rule with an empty list of clients",
+        ruled(principals=[]),
+        "spec.auth.rules[0].principals",
+        "should have at least 1 items",
+    ),
+    Negative(
+        "a rule with a pattern that has a space",
+        ruled(principals=["*"], tools=["a b"]),
+        "spec.auth.rules[0].tools[0]",
+        "a pattern is printable ASCII",
+    ),
+    Negative(
+        "a rule with a name in upper case",
+        ruled(name="Readers", principals=["*"]),
+        "spec.auth.rules[0].name",
+        "use lower-case letters",
+    ),
+    Negative(
+        "scopes of API keys",
+        ruled(anyScope=["read"]),
+        "spec.auth.rules",
+        "an API key has neither scopes nor claims",
+    ),
+    Negative(
+        "claims of API keys",
+        ruled(claims=[{"name": "groups", "values": ["staff"]}]),
+        "spec.auth.rules",
+        "an API key has neither scopes nor claims",
+    ),
+    Negative(
+        "a claim without values",
+        ruled(claims=[{"name": "groups", "values": []}]),
+        "spec.auth.rules[0].claims[0].values",
+        "should have at least 1 items",
+    ),
+    Negative(
+        "rules for everybody",
+        server(auth={"rules": [{"name": "a", "tools": ["*"], "principals": ["*"]}]}),
+        "spec.auth.rules",
+        "set type: APIKey or type: JWT",
+    ),
     Negative(
         "a type of authentication that is unknown",
         server(auth={"type": "Basic"}),

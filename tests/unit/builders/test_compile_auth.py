@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.api.access import AccessRule, ClaimValues
 from mcp_operator.api.catalog import ApiKeys, Auth, Catalog
 from mcp_operator.api.jwks import MAX_BYTES, MAX_KEYS, KeySetError, public_keys
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.children import build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts, gather_cluster_facts
-from mcp_operator.builders.compile_auth import auth_references, compile_auth
+from mcp_operator.builders.compile_auth import CompiledAuth, auth_references, compile_auth
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.httproute import build_http_route
 from mcp_operator.builders.ingress import build_ingress
@@ -55,23 +56,28 @@ def config_map(content: str) -> Facts:
     return Facts(config_maps={KEYS: {"jwks.json": content}})
 
 
-def reason(owner: MCPServer, facts: Facts) -> str:
+def compiled_auth(owner: MCPServer, facts: Facts) -> CompiledAuth:
     compiled = compile_auth(owner, facts)
+    assert compiled is not None
+    return compiled
+
+
+def reason(owner: MCPServer, facts: Facts) -> str:
+    compiled = compiled_auth(owner, facts)
     assert compiled.finding is not None
-    assert compiled.auth is not None
     return str(compiled.finding.reason)
 
 
 def test_a_server_that_asks_for_nothing_serves_everybody() -> None:
-    assert compile_auth(server(), Facts()).auth is None
-    assert compile_auth(server(auth={"type": "None"}), Facts()).auth is None
+    assert compile_auth(server(), Facts()) is None
+    assert compile_auth(server(auth={"type": "None"}), Facts()) is None
     assert build_catalog(server(), ()).catalog.schema_version == 1
 
 
 def test_api_keys_are_named_in_the_catalog_and_are_not_in_it() -> None:
     facts = Facts(secrets={CLIENTS: frozenset({"alice"})})
 
-    compiled = compile_auth(by_key(header="X-API-Key"), facts)
+    compiled = compiled_auth(by_key(header="X-API-Key"), facts)
 
     assert compiled.auth == Auth(
         api_keys=ApiKeys(header="x-api-key", namespace="demo", name="clients")
@@ -118,10 +124,9 @@ def test_public_keys_of_a_config_map_go_into_the_catalog_without_private_parts()
     private = jwk(rsa_key(), "rsa") | {"d": "hush", "p": "hush", "q": "hush"}
     shared = {"kty": "oct", "kid": "hmac", "k": "hush"}
 
-    compiled = compile_auth(by_token(), config_map(json.dumps({"keys": [private, shared]})))
+    compiled = compiled_auth(by_token(), config_map(json.dumps({"keys": [private, shared]})))
 
     assert compiled.finding is None
-    assert compiled.auth is not None
     assert compiled.auth.jwt is not None
     assert compiled.auth.jwt.keys == {"keys": [jwk(rsa_key(), "rsa")]}
     assert "hush" not in compiled.auth.canonical_json
@@ -146,10 +151,9 @@ def test_public_keys_of_a_config_map_go_into_the_catalog_without_private_parts()
 def test_a_config_map_without_a_key_leaves_the_server_closed(content: str) -> None:
     owner = by_token()
     assert reason(owner, config_map(content)) == "ConfigMapNotFound"
-    compiled = compile_auth(owner, config_map(content)).auth
-    assert compiled is not None
-    assert compiled.jwt is not None
-    assert (compiled.jwt.keys, compiled.jwt.endpoint) == (None, None)
+    jwt = compiled_auth(owner, config_map(content)).auth.jwt
+    assert jwt is not None
+    assert (jwt.keys, jwt.endpoint) == (None, None)
 
 
 def test_a_config_map_that_is_missing_leaves_the_server_closed() -> None:
@@ -170,10 +174,9 @@ def test_keys_are_fetched_from_a_service_that_consents() -> None:
     owner = by_token(CERTS)
     facts = Facts(services={KEYCLOAK: CONSENTING})
 
-    compiled = compile_auth(owner, facts)
+    compiled = compiled_auth(owner, facts)
 
     assert compiled.finding is None
-    assert compiled.auth is not None
     assert compiled.auth.jwt is not None
     endpoint = compiled.auth.jwt.endpoint
     assert endpoint is not None
@@ -208,16 +211,15 @@ def test_a_host_outside_must_be_one_that_the_installation_allows() -> None:
     owner = by_token("https://login.example.com/certs")
 
     assert reason(owner, Facts()) == "RefNotPermitted"
-    assert compile_auth(owner, Facts(external_hosts=("*.example.com",))).finding is None
+    assert compiled_auth(owner, Facts(external_hosts=("*.example.com",))).finding is None
     address = by_token("https://169.254.169.254/certs")
     assert reason(address, Facts(external_hosts=("*",))) == "RefNotPermitted"
 
 
 def test_what_is_left_out_has_the_sensible_value() -> None:
     ingress = {"host": "mcp.example.com", "tlsSecretName": "tls", "pathPrefix": "/shop"}
-    compiled = compile_auth(by_token(spec={"ingress": ingress}, requiredScopes=["use"]), Facts())
+    compiled = compiled_auth(by_token(spec={"ingress": ingress}, requiredScopes=["use"]), Facts())
 
-    assert compiled.auth is not None
     jwt = compiled.auth.jwt
     assert jwt is not None
     assert jwt.resource == "https://mcp.example.com/shop"
@@ -253,4 +255,24 @@ def test_an_ingress_of_everything_needs_no_path_more() -> None:
 
 
 def test_an_object_from_before_the_rules_serves_nobody() -> None:
-    assert compile_auth(server(auth={"type": "JWT"}), Facts()).auth == Auth()
+    assert compiled_auth(server(auth={"type": "JWT"}), Facts()).auth == Auth()
+
+
+def test_rules_are_compiled_as_they_are_written() -> None:
+    rule = {
+        "name": "readers",
+        "tools": ["get-*"],
+        "principals": ["*"],
+        "claims": [{"name": "groups", "values": ["staff"]}],
+    }
+    owner = server(
+        auth={"type": "APIKey", "apiKey": {"secretRef": {"name": "clients"}}, "rules": [rule]}
+    )
+
+    assert compiled_auth(owner, Facts()).auth.rules == (
+        AccessRule(
+            tools=("get-*",),
+            principals=("*",),
+            claims=(ClaimValues(name="groups", values=("staff",)),),
+        ),
+    )

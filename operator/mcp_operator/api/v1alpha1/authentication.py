@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import LIST_SET, ApiModel, matching, rule, validated
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.v1alpha1.backend import HttpUrl, Scope, ServiceTls
-from mcp_operator.api.v1alpha1.common import ConfigMapKeyRef, DnsSubdomain, HeaderName
+from mcp_operator.api.v1alpha1.common import ConfigMapKeyRef, DnsLabel, DnsSubdomain, HeaderName
 
 TAKEN_HEADERS = "accept|content-type|cookie|origin|mcp-.*"
 """Headers that MCP, browsers or this gateway read for something else."""
@@ -116,8 +116,74 @@ class JwtAuth(ApiModel):
     that of the Ingress where it has a host, else the one that the client asked."""
 
 
+Pattern = Annotated[
+    str,
+    matching(
+        r"^[!-~]+$",
+        "a pattern is printable ASCII without spaces; * stands for any characters",
+        max_length=256,
+    ),
+]
+
+Patterns = Annotated[
+    tuple[Pattern, ...],
+    Field(default_factory=tuple, min_length=1, max_length=64, json_schema_extra=LIST_SET),
+]
+
+
+class ClaimRequirement(ApiModel):
+    """A claim that a token must have."""
+
+    name: ClaimName
+    """Name of the claim, such as groups; realm_access.roles is one within another."""
+    values: tuple[Annotated[str, Field(min_length=1, max_length=256)], ...] = Field(
+        min_length=1, max_length=64, json_schema_extra=LIST_SET
+    )
+    """Values of which the claim, or the list that it is, must have one."""
+
+
+class AccessRule(ApiModel):
+    """What some clients are served: everything that a pattern matches."""
+
+    model_config = validated(
+        rule(
+            "has(self.principals) || has(self.anyScope) || has(self.claims)",
+            "say for whom the rule is, by principals, anyScope or claims; principals: ['*'] is "
+            "every client",
+        ),
+        rule(
+            "has(self.tools) || has(self.prompts) || has(self.resources)",
+            "say what the rule allows, by tools, prompts or resources; '*' is all of them",
+        ),
+    )
+
+    name: DnsLabel
+    """Name of the rule, for those who read it."""
+    tools: Patterns
+    """Names of tools; * stands for any characters, as in orders-*."""
+    prompts: Patterns
+    """Names of prompts."""
+    resources: Patterns
+    """URIs of resources and URI templates, as resources/list and resources/templates/list show
+    them."""
+    principals: Patterns
+    """Names of clients: the name of the API key, or what userClaim names."""
+    any_scope: Annotated[
+        tuple[Scope, ...],
+        Field(default_factory=tuple, min_length=1, max_length=32, json_schema_extra=LIST_SET),
+    ]
+    """Scopes of which the token must have one; only with type: JWT."""
+    claims: Annotated[
+        tuple[ClaimRequirement, ...],
+        Field(
+            default_factory=tuple, min_length=1, max_length=16, json_schema_extra=list_map("name")
+        ),
+    ]
+    """Claims that the token must have, all of them; only with type: JWT."""
+
+
 class Authentication(ApiModel):
-    """Whom the gateway serves."""
+    """Whom the gateway serves, and what."""
 
     model_config = validated(
         rule(
@@ -130,6 +196,17 @@ class Authentication(ApiModel):
             "jwt belongs to type: JWT; set it for that type and no other",
             field_path=".jwt",
         ),
+        rule(
+            "!has(self.rules) || self.type != 'None'",
+            "rules tell clients apart; set type: APIKey or type: JWT",
+            field_path=".rules",
+        ),
+        rule(
+            "!has(self.rules) || self.type != 'APIKey' "
+            "|| self.rules.all(one, !has(one.anyScope) && !has(one.claims))",
+            "an API key has neither scopes nor claims; use principals, or type: JWT",
+            field_path=".rules",
+        ),
     )
 
     type: Literal["None", "APIKey", "JWT"] = "None"
@@ -139,3 +216,8 @@ class Authentication(ApiModel):
     """Where the API keys are, for type APIKey."""
     jwt: JwtAuth | None = None
     """Which tokens are accepted, for type JWT."""
+    rules: tuple[AccessRule, ...] = Field(
+        default_factory=tuple, min_length=1, max_length=64, json_schema_extra=list_map("name")
+    )
+    """What each client is served: everything that any rule allows it, in lists as in calls. Without
+    rules, every client is served everything."""

@@ -72,6 +72,7 @@ def _bearer(jwt: Jwt, refusal: Refusal, path: str, host: str) -> str:
     if parts.netloc:
         url = f"{parts.scheme}://{parts.netloc}{METADATA_PATH}{parts.path.rstrip('/')}"
         parameters["resource_metadata"] = url
-    if scopes := jwt.required_scopes or jwt.scopes_supported:
-        parameters["scope"] = " ".join(scopes)
+    scopes = (*jwt.required_scopes, *refusal.scopes) or jwt.scopes_supported
+    if scopes:
+        parameters["scope"] = " ".join(dict.fromkeys(scopes))
     return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in parameters.items())

@@ -143,7 +143,8 @@ class Guard:
         if auth.api_keys is not None and self._secrets is not None:
             return _ByKey(auth.api_keys, self._secrets)
         if auth.jwt is not None:
-            return _ByToken(auth.jwt, self._fetch, self._clock)
+            claims = frozenset(claim.name for rule in auth.rules for claim in rule.claims)
+            return _ByToken(auth.jwt, claims, self._fetch, self._clock)
         return _Nobody()
 
 
@@ -223,9 +224,15 @@ class _ByKey:
 class _ByToken:
     """Lets in who sends an access token for this server; verifies each once."""
 
-    def __init__(self, settings: catalog.Jwt, fetch: FetchJwks | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: catalog.Jwt,
+        claims: frozenset[str],
+        fetch: FetchJwks | None,
+        clock: Clock,
+    ) -> None:
         self._expected = Expected(
-            settings.issuer, frozenset(settings.audiences), settings.user_claim
+            settings.issuer, frozenset(settings.audiences), settings.user_claim, claims
         )
         self._required = frozenset(settings.required_scopes)
         self._clock = clock

@@ -14,12 +14,14 @@ class Principal:
         name: The name of its API key, or the claim of its token that names it; empty for nobody.
         issuer: Who vouches for the name: the issuer of its token; empty for API keys.
         scopes: What its token may be used for.
+        claims: Values of the claims that rules ask for, each with the name of its claim.
         expires: When its token ends, in Unix seconds; None for never.
     """
 
     name: str = ""
     issuer: str = ""
     scopes: frozenset[str] = frozenset()
+    claims: frozenset[tuple[str, str]] = frozenset()
     expires: float | None = None
 
 

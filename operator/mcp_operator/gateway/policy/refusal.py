@@ -15,11 +15,13 @@ class Refusal(OperatorError):  # noqa: N818 - an answer to a client, not a fault
     Attributes:
         why: `missing` credentials, `invalid` ones, ones that are `forbidden` to do this, or none
             can be verified now (`unavailable`).
+        scopes: Those of which one would have helped.
     """
 
-    def __init__(self, why: Why, message: str) -> None:
+    def __init__(self, why: Why, message: str, scopes: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.why: Why = why
+        self.scopes = scopes
 
     @property
     def status(self) -> int:

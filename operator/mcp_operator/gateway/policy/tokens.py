@@ -65,6 +65,8 @@ class Expected:
     issuer: str
     audiences: frozenset[str]
     user_claim: str = "sub"
+    claims: frozenset[str] = frozenset()
+    """Claims that are of interest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,8 @@ def verify(token: str, key: VerificationKey | None, expected: Expected, now: flo
     name = claims.get(expected.user_claim)
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise TokenError("the token names no client")
-    return Principal(name, expected.issuer, _scopes(claims), expires)
+    wanted = frozenset((each, value) for each in expected.claims for value in _values(claims, each))
+    return Principal(name, expected.issuer, _scopes(claims), wanted, expires)
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> float:
@@ -189,6 +192,18 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
     value = claims.get("scope", claims.get("scp", ""))
     found = value if isinstance(value, list) else str(value).split(" ")
     return frozenset(each for each in found if isinstance(each, str) and each)
+
+
+def _values(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    """Return the texts of a claim: its own, or those of the list that it is.
+
+    A name with dots that is no claim leads to one within another (`realm_access.roles`).
+    """
+    value: Any = claims
+    for part in (name,) if name in claims else name.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    found = value if isinstance(value, list) else [value]
+    return frozenset(each for each in found if isinstance(each, str))
 
 
 def _verification_key(jwk: Mapping[str, Any]) -> VerificationKey | None:

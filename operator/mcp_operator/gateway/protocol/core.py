@@ -7,9 +7,13 @@ import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Final
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.contract import Executor
+from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
+from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.gate import Gate
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
@@ -23,6 +27,10 @@ from mcp_operator.gateway.table import Current
 log = logging.getLogger(__name__)
 
 
+STREAM_SECONDS: Final = 600.0
+"""How long an authenticated client keeps a stream: then it has to show its credentials again."""
+
+
 @dataclass(slots=True)
 class Span:
     """The outcome of one request, `cancelled` until something else is known."""
@@ -33,12 +41,15 @@ class Span:
 class Core:
     """The state of one gateway process that its requests share."""
 
-    def __init__(self, current: Current, executor: Executor, observer: Observer) -> None:
+    def __init__(
+        self, current: Current, executor: Executor, observer: Observer, clock: Clock
+    ) -> None:
         self.hub = Hub(current)
         self.gate = Gate()
         self._current = current
         self._views = Views()
         self._observer = observer
+        self._clock = clock
         operations = Operations(executor, observer)
         self._operations: Mapping[str, Callable[[Context], Awaitable[JsonObject]]] = {
             "tools/call": operations.call_tool,
@@ -47,8 +58,8 @@ class Core:
             "completion/complete": operations.complete,
         }
 
-    def view(self, era: Era) -> View:
-        """Return what clients of an era are served now.
+    def view(self, era: Era, principal: Principal = ANONYMOUS) -> View:
+        """Return what a client of an era is served now.
 
         Raises:
             RpcError: 503, no catalog has been loaded yet.
@@ -60,7 +71,16 @@ class Core:
                 status=503,
                 retry_after=1,
             )
-        return self._views.of(self._current.table, era)
+        return self._views.of(self._current.table, era, principal)
+
+    def stream_end(self, principal: Principal) -> float | None:
+        """Return when a client must ask anew for a stream, in the loop's time; None for never."""
+        if principal is ANONYMOUS:
+            return None
+        seconds = STREAM_SECONDS
+        if principal.expires is not None:
+            seconds = min(seconds, principal.expires - self._clock.now().timestamp())
+        return asyncio.get_running_loop().time() + seconds
 
     def is_operation(self, method: str) -> bool:
         """Tell whether a method is one that both eras share and that may wait."""
@@ -84,6 +104,7 @@ class Core:
 
         Raises:
             RpcError: As raised inside; anything unexpected is logged and becomes -32603.
+            Refusal: As raised inside.
         """
         clock = asyncio.get_running_loop().time
         start = clock()
@@ -92,6 +113,9 @@ class Core:
             yield span
         except RpcError as error:
             span.outcome = "rejected" if error.code == spec.OVERLOADED else "error"
+            raise
+        except Refusal:
+            span.outcome = "error"
             raise
         except Exception as error:
             span.outcome = "error"

@@ -51,13 +51,16 @@ class Endpoint:
                 clients serves nobody.
             clock: For the expiry of sessions.
         """
-        self._core = Core(current, executor, observer)
+        clock = clock or SystemClock()
+        self._core = Core(current, executor, observer, clock)
         self._current = current
         self._policy = policy
         self._observer = observer
         self._guard = guard or Guard(current)
         self._modern = Modern(self._core)
-        self._legacy = Legacy(self._core, clock or SystemClock())
+        self._legacy = Legacy(self._core, clock)
+        self._auth = current.server.auth
+        current.subscribe(lambda _: self._follow_auth())
 
     @property
     def open_streams(self) -> int:
@@ -68,6 +71,14 @@ class Endpoint:
     def in_flight(self) -> int:
         """How many requests wait for backends."""
         return self._core.gate.busy
+
+    def _follow_auth(self) -> None:
+        """Let clients with streams show again who they are, where that is decided anew."""
+        auth = self._current.server.auth
+        if auth != self._auth:
+            self._auth = auth
+            self._legacy.forget_subscriptions()
+            self._core.hub.end_all()
 
     def close_streams(self) -> None:
         """End every event stream as the protocol has it, and open no more."""
@@ -137,7 +148,11 @@ class Endpoint:
         self._policy.check(http)
         if http.method == "OPTIONS":
             return http  # browsers ask without credentials (Fetch, section 3.3.5)
-        principal = await self._guard.admit(http.headers, http.repeated)
+        try:
+            principal = await self._guard.admit(http.headers, http.repeated)
+        except Refusal as refusal:
+            self._observer.authentication(refusal.why)
+            raise
         if http.method == "POST":
             _check_content(http)
         auth = self._current.server.auth
@@ -148,7 +163,6 @@ class Endpoint:
         return replace(http, headers=headers, principal=principal)
 
     def _refusal(self, http: HttpRequest, refusal: Refusal) -> HttpResponse:
-        self._observer.authentication(refusal.why)
         auth = self._current.server.auth or Auth()
         error = RpcError(spec.REFUSED, str(refusal), status=refusal.status)
         answer = jsonrpc.failure(None, error)

@@ -67,7 +67,7 @@ class Legacy:
         request_id = message.id if isinstance(message, Request) else None
         try:
             if isinstance(message, Request) and message.method == "initialize":
-                return self._initialize(message)
+                return self._initialize(http, message)
             session = self._session(http)
         except RpcError as error:
             return jsonrpc.failure(request_id, error)
@@ -87,7 +87,9 @@ class Legacy:
             raise RpcError(spec.REFUSED, "Accept text/event-stream to open a stream", status=406)
         uris = self._subscriptions(session)
         stream = self._core.hub.open(
-            Wants(tools=True, prompts=True, resources=True, uris=uris), _plain
+            Wants(tools=True, prompts=True, resources=True, uris=uris),
+            _plain,
+            until=self._core.stream_end(http.principal),
         )
         self._end_stream(session)
         self._streams[session.id] = stream
@@ -105,19 +107,23 @@ class Legacy:
         self._subscribed.pop(session.id, None)
         return HttpResponse(204)
 
+    def forget_subscriptions(self) -> None:
+        """Forget who subscribed to what: it is decided anew who may."""
+        self._subscribed.clear()
+
     def _end_stream(self, session: Session) -> None:
         stream = self._streams.pop(session.id, None)
         if stream is not None:
             stream.end()
 
-    def _initialize(self, request: Request) -> HttpResponse:
+    def _initialize(self, http: HttpRequest, request: Request) -> HttpResponse:
         with self._core.span("initialize", Era.LEGACY) as span:
             asked = request.params.get("protocolVersion")
             if not isinstance(asked, str):
                 raise RpcError(spec.INVALID_PARAMS, "`params.protocolVersion` must be a string")
             version = asked if asked in spec.LEGACY_VERSIONS else spec.LEGACY_VERSIONS[0]
-            view = self._core.view(Era.LEGACY)
-            session = self._sessions.create(version, view.table.catalog.server.uid)
+            view = self._core.view(Era.LEGACY, http.principal)
+            session = self._sessions.create(version, view.table.catalog.server.uid, http.principal)
             response = jsonrpc.ok(jsonrpc.result(request.id, view.initialized(version)))
             span.outcome = "ok"
             headers = {**response.headers, spec.SESSION_HEADER: session.id}
@@ -141,7 +147,8 @@ class Legacy:
             problem = "Send `initialize` first, then its Mcp-Session-Id header, once, ever after"
             raise RpcError(spec.REFUSED, problem, status=400)
         view = self._core.view(Era.LEGACY)
-        session = self._sessions.find(session_id, view.table.catalog.server.uid)
+        uid = view.table.catalog.server.uid
+        session = self._sessions.find(session_id, uid, http.principal)
         if session is None:
             raise RpcError(spec.REFUSED, "The session is not known; initialize anew", status=404)
         return session
@@ -175,7 +182,7 @@ class Legacy:
         if not isinstance(message, Request):
             return None  # an answer to a request that this server never sent
         if not self._core.is_operation(message.method):
-            return self._answer(session, message)
+            return self._answer(session, http, message)
         key = (session.id, message.id)
         task = asyncio.create_task(self._operate(http, message), name="legacy request")
         self._running[key] = task
@@ -191,6 +198,8 @@ class Legacy:
     def _finished(self, key: tuple[str, RequestId], task: asyncio.Task[HttpResponse]) -> None:
         if self._running.get(key) is task:
             del self._running[key]
+        if not task.cancelled():
+            task.exception()  # a refusal, which nobody reads where the client has gone
 
     def _cancel(self, session: Session, request_id: Any) -> None:
         if isinstance(request_id, str | int):
@@ -202,18 +211,19 @@ class Legacy:
         """Answer a request that may wait for a backend."""
         try:
             with self._core.span(request.method, Era.LEGACY) as span:
-                context = Context(self._core.view(Era.LEGACY), http, request.params)
+                view = self._core.view(Era.LEGACY, http.principal)
+                context = Context(view, http, request.params)
                 result = await self._core.operate(request.method, context)
                 span.outcome = outcome_of(result)
                 return jsonrpc.ok(jsonrpc.result(request.id, jsonrpc.encode(result)))
         except RpcError as error:
             return jsonrpc.failure(request.id, error)
 
-    def _answer(self, session: Session, request: Request) -> HttpResponse:
+    def _answer(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request from memory."""
         try:
             with self._core.span(request.method, Era.LEGACY) as span:
-                view = self._core.view(Era.LEGACY)
+                view = self._core.view(Era.LEGACY, http.principal)
                 listing = view.lists.get(request.method)
                 if listing is not None:
                     body = listing.page(request.params.get("cursor"))

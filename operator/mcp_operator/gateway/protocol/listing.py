@@ -10,6 +10,7 @@ import base64
 import binascii
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.protocol import spec
@@ -22,7 +23,7 @@ class Listing:
     def __init__(
         self,
         field: str,
-        entries: Iterable[tuple[str, JsonObject]],
+        entries: Iterable[tuple[str, JsonObject | bytes]],
         *,
         page_size: int,
         extra: Mapping[str, object],
@@ -31,19 +32,25 @@ class Listing:
 
         Args:
             field: The result's property that holds the list.
-            entries: Each with the unique key it is ordered by.
+            entries: Each with the unique key it is ordered by; bytes are encoded already.
             page_size: Entries per page, at least 1.
             extra: What every page's result holds besides.
         """
         ordered = sorted(entries, key=lambda entry: entry[0])
         self._field = field
         self._keys = [key for key, _ in ordered]
-        self._items = [encode(item) for _, item in ordered]
+        self._items = [each if isinstance(each, bytes) else encode(each) for _, each in ordered]
         self._page_size = page_size
+        self._extra = extra
         self._tail = encode(extra)[1:-1]
         self._pages = {
             start: self._build(start) for start in range(0, max(1, len(ordered)), page_size)
         }
+
+    def narrowed(self, keys: AbstractSet[str]) -> Listing:
+        """Return a list of fewer entries; none is encoded again."""
+        kept = [pair for pair in zip(self._keys, self._items, strict=True) if pair[0] in keys]
+        return Listing(self._field, kept, page_size=self._page_size, extra=self._extra)
 
     def page(self, cursor: object = None) -> bytes:
         """Return an encoded result: the first page, or the one that a cursor asks for.

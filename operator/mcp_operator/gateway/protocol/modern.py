@@ -47,7 +47,7 @@ class Modern:
     async def _answer(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
         with self._core.span(request.method, Era.MODERN) as span:
             check_envelope(http, request)
-            view = self._core.view(Era.MODERN)
+            view = self._core.view(Era.MODERN, http.principal)
             if request.method == "subscriptions/listen":
                 stream = self._listen(view, http, request)
                 span.outcome = "ok"
@@ -68,7 +68,7 @@ class Modern:
         if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
             problem = "subscriptions/listen answers with text/event-stream; accept that"
             raise RpcError(spec.REFUSED, problem, status=406)
-        honoured = _honoured(request.params)
+        honoured = _visible(view, _honoured(request.params))
         meta = {spec.SUBSCRIPTION_META: request.id}
         acknowledged = jsonrpc.notification(
             "notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": honoured}
@@ -84,6 +84,7 @@ class Modern:
             lambda event: _tagged(event, request.id),
             first=acknowledged,
             last=jsonrpc.result(request.id, jsonrpc.encode(goodbye)),
+            until=self._core.stream_end(http.principal),
         )
         return HttpStream(stream)
 
@@ -114,6 +115,16 @@ def _honoured(params: JsonObject) -> JsonObject:
         problem = f"At most {MAX_SUBSCRIBED_URIS} resources can be subscribed to in one stream"
         raise RpcError(spec.INVALID_PARAMS, problem)
     return honoured | {"resourceSubscriptions": uris} if uris else honoured
+
+
+def _visible(view: View, honoured: JsonObject) -> JsonObject:
+    """Leave out the resources that others are served, and this client is not."""
+    uris = honoured.get("resourceSubscriptions")
+    if uris is None or view.table is view.whole:
+        return honoured
+    return honoured | {
+        "resourceSubscriptions": [uri for uri in uris if view.table.match(uri) is not None]
+    }
 
 
 def _tagged(event: Event, request_id: RequestId) -> bytes:

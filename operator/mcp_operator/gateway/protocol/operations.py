@@ -13,6 +13,7 @@ from typing import Any, Final
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.gateway import exact, prompts
 from mcp_operator.gateway.contract import MISSING, Call, Executor, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import describe, spec
 from mcp_operator.gateway.protocol.envelope import check_parameters
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
@@ -20,7 +21,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.observer import Observer, Outcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.view import View
-from mcp_operator.gateway.table import Table
+from mcp_operator.gateway.table import Kind, Table
 
 _TRACE_KEYS: Final = ("traceparent", "tracestate")
 
@@ -67,11 +68,14 @@ class Operations:
 
         Raises:
             RpcError: The tool is unknown, the parameters are malformed, or a header differs.
+            Refusal: The token lacks a scope.
         """
         view, table = context.view, context.view.table
         tool = table.tools.get(_text(context.params, "name"))
         if tool is None:
-            raise RpcError(spec.INVALID_PARAMS, f"Unknown tool: {context.params['name']}")
+            name = context.params["name"]
+            _require_scope(context, "tools", name if name in view.whole.tools else None)
+            raise RpcError(spec.INVALID_PARAMS, f"Unknown tool: {name}")
         arguments = _arguments(context.params)
         rules = view.header_rules.get(tool.name)
         if rules:
@@ -106,7 +110,9 @@ class Operations:
         """
         prompt = context.view.table.prompts.get(_text(context.params, "name"))
         if prompt is None:
-            raise RpcError(spec.INVALID_PARAMS, f"Unknown prompt: {context.params['name']}")
+            name = context.params["name"]
+            _require_scope(context, "prompts", name if name in context.view.whole.prompts else None)
+            raise RpcError(spec.INVALID_PARAMS, f"Unknown prompt: {name}")
         try:
             rendered = prompts.render(prompt, _arguments(context.params))
         except prompts.PromptArgumentError as error:
@@ -134,6 +140,9 @@ class Operations:
     async def _read(self, context: Context, uri: str) -> tuple[JsonObject, ...]:
         found = context.view.table.match(uri)
         if found is None:
+            hidden = context.view.whole.match(uri)
+            name = hidden[0].uri or hidden[0].uri_template if hidden else None
+            _require_scope(context, "resources", name)
             modern = context.view.era is Era.MODERN
             code = spec.INVALID_PARAMS if modern else spec.LEGACY_RESOURCE_NOT_FOUND
             raise RpcError(code, f"Resource not found: {uri}", data={"uri": uri})
@@ -166,6 +175,19 @@ class Operations:
         except prompts.PromptArgumentError as error:
             raise RpcError(spec.INVALID_PARAMS, str(error)) from error
         return {"completion": completion}
+
+
+def _require_scope(context: Context, kind: Kind, name: str | None) -> None:
+    """Tell a client which scope would serve it what is hidden from it, if one would.
+
+    What no scope would serve it does not exist for it.
+
+    Raises:
+        Refusal: A scope would.
+    """
+    scopes = context.view.lacking_scopes(context.http.principal, kind, name) if name else ()
+    if scopes:
+        raise Refusal("forbidden", "The token lacks a scope that this needs", scopes)
 
 
 def _template(table: Table, ref: JsonObject) -> ResourceEntry | None:

@@ -2,7 +2,8 @@
 
 A session is what `initialize` agreed on, and that is one version. The id holds it, signed, so that
 any replica and a restarted pod accept it, and nothing is stored per session. A session is not
-authentication: whoever may call `initialize` may have one.
+authentication: whoever may call `initialize` may have one, and each of its requests is
+authenticated. It is bound to whom it was given to.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import spec
 
 LIFETIME_SECONDS: Final = 24 * 3600
@@ -52,20 +54,23 @@ class Sessions:
         self._process_secret = secrets.token_bytes(32)
         self._ended: OrderedDict[str, None] = OrderedDict()
 
-    def create(self, version: str, server_uid: str) -> Session:
+    def create(self, version: str, server_uid: str, principal: Principal = ANONYMOUS) -> Session:
         """Issue a session.
 
         Args:
             version: One of `spec.LEGACY_VERSIONS`.
             server_uid: What all replicas share; empty for a server that has no replicas.
+            principal: Whose session it is; nobody else can use it.
         """
         expiry = int(self._clock.now().timestamp()) + LIFETIME_SECONDS
         claims = _LAYOUT.pack(int(version.replace("-", "")), expiry, secrets.token_bytes(16))
-        token = base64.urlsafe_b64encode(claims + self._sign(claims, server_uid))
+        token = base64.urlsafe_b64encode(claims + self._sign(claims, server_uid, principal))
         return Session(token.decode("ascii"), version)
 
-    def find(self, session_id: str, server_uid: str) -> Session | None:
-        """Return the session of an id, or None where it is forged, expired or deleted."""
+    def find(
+        self, session_id: str, server_uid: str, principal: Principal = ANONYMOUS
+    ) -> Session | None:
+        """Return the session of an id; None where it is forged, another's, expired or deleted."""
         if len(session_id) != _ID_LENGTH or session_id in self._ended:
             return None
         try:
@@ -74,7 +79,7 @@ class Sessions:
             number, expiry, _ = _LAYOUT.unpack(claims)
         except (UnicodeError, binascii.Error, struct.error):
             return None
-        if not hmac.compare_digest(signature, self._sign(claims, server_uid)):
+        if not hmac.compare_digest(signature, self._sign(claims, server_uid, principal)):
             return None
         version = _VERSIONS.get(number)
         if version is None or expiry <= self._clock.now().timestamp():
@@ -87,7 +92,8 @@ class Sessions:
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
 
-    def _sign(self, claims: bytes, server_uid: str) -> bytes:
+    def _sign(self, claims: bytes, server_uid: str, principal: Principal) -> bytes:
         root = server_uid.encode() or self._process_secret
         key = hmac.digest(root, _PURPOSE, "sha256")
-        return hmac.digest(key, claims, "sha256")[:_SIGNATURE_BYTES]
+        whose = f"{principal.issuer}\n{principal.name}".encode() if principal.name else b""
+        return hmac.digest(key, claims + whose, "sha256")[:_SIGNATURE_BYTES]

@@ -72,12 +72,14 @@ class Subscription:
         *,
         first: bytes = b"",
         last: bytes = b"",
+        until: float | None = None,
     ) -> None:
         self._hub = hub
         self._wants = wants
         self._encode = encode
         self._first = first
         self._last = last
+        self._until = until
         self._pending: dict[Event, None] = {}
         self._ended = False
         self._wake = asyncio.Event()
@@ -102,7 +104,7 @@ class Subscription:
         if self._first:
             first, self._first = self._first, b""
             return frame(first)
-        if not self._pending and not self._ended:
+        if not self._pending and not self._ended and not self._is_over():
             self._wake.clear()
             try:
                 async with asyncio.timeout(KEEP_ALIVE_SECONDS):
@@ -117,6 +119,9 @@ class Subscription:
             last, self._last = self._last, b""
             return frame(last)
         raise StopAsyncIteration
+
+    def _is_over(self) -> bool:
+        return self._until is not None and asyncio.get_running_loop().time() >= self._until
 
     async def aclose(self) -> None:
         """Stop listening."""
@@ -143,6 +148,7 @@ class Hub:
         *,
         first: bytes = b"",
         last: bytes = b"",
+        until: float | None = None,
     ) -> Subscription:
         """Open a stream.
 
@@ -151,6 +157,8 @@ class Hub:
             encode: Turns an event into the era's notification.
             first: A message that precedes all events, if any.
             last: A message that says the server ended the stream, if any.
+            until: When it ends by itself, in the loop's time, within `KEEP_ALIVE_SECONDS`; None
+                for never.
 
         Raises:
             RpcError: 503, as many streams as allowed are open, or the server is stopping.
@@ -162,7 +170,7 @@ class Hub:
                 status=503,
                 retry_after=5,
             )
-        stream = Subscription(self, wants, encode, first=first, last=last)
+        stream = Subscription(self, wants, encode, first=first, last=last, until=until)
         self._streams[stream] = None
         return stream
 
@@ -173,6 +181,10 @@ class Hub:
     def close(self) -> None:
         """End every stream cleanly and open no more."""
         self._closing = True
+        self.end_all()
+
+    def end_all(self) -> None:
+        """End every stream cleanly; clients may open others."""
         for stream in tuple(self._streams):
             stream.end()
 

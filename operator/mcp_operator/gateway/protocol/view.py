@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+import copy
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, TypeAlias
 
-from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.access import AccessRule
+from mcp_operator.api.catalog import JsonObject, ResourceEntry
+from mcp_operator.gateway.policy.access import allows, holds, lacking_scopes
+from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import describe, spec
 from mcp_operator.gateway.protocol.envelope import HeaderRule, header_rules
 from mcp_operator.gateway.protocol.jsonrpc import encode
 from mcp_operator.gateway.protocol.listing import Listing
 from mcp_operator.gateway.protocol.spec import Era
-from mcp_operator.gateway.table import Table
+from mcp_operator.gateway.table import Kind, Table
 from mcp_operator.version import VERSION
 
 LIST_TTL_MS: Final = 0
@@ -27,12 +32,28 @@ _CAPABILITIES: Final[JsonObject] = {
 """The same for every catalog: an empty list may fill while a client is connected."""
 
 
+MAX_VIEWS: Final = 64
+"""Views kept: one for each era, and for each set of rules that holds for clients."""
+
+MAX_PRINCIPALS: Final = 10_000
+"""Clients of whom it is remembered which rules hold for them."""
+
+_Rules: TypeAlias = tuple[int, ...]
+
+
 class View:
-    """Lists and greetings of one table, for one era."""
+    """Lists and greetings of one table, for one era.
+
+    Attributes:
+        table: What is served.
+        whole: The table that it is a part of.
+        era: Whose wire format the lists have.
+    """
 
     def __init__(self, table: Table, era: Era) -> None:
         """Encode everything that does not depend on a request."""
         self.table = table
+        self.whole = table
         self.era = era
         server = table.catalog.server
         self.server_info = describe.server(server, VERSION)
@@ -46,11 +67,11 @@ class View:
             ),
             "resources/list": self._listing(
                 "resources",
-                ((f"{r.name}\n{r.uri}", describe.resource(r)) for r in table.resources.values()),
+                ((_key(r, r.uri), describe.resource(r)) for r in table.resources.values()),
             ),
             "resources/templates/list": self._listing(
                 "resourceTemplates",
-                ((f"{r.name}\n{r.uri_template}", describe.resource(r)) for r in table.templates),
+                ((_key(r, r.uri_template), describe.resource(r)) for r in table.templates),
             ),
         }
         self.header_rules: Mapping[str, tuple[HeaderRule, ...]] = {
@@ -63,6 +84,26 @@ class View:
             | self._greeting(_CAPABILITIES)
             | self._cacheable()
         )
+
+    def narrowed(self, rules: tuple[AccessRule, ...], holding: _Rules) -> View:
+        """Return the view of a client for whom some of the rules hold."""
+        held = [rules[n] for n in holding]
+        view = copy.copy(self)
+        view.table = table = self.table.narrowed(lambda kind, name: allows(held, kind, name))
+        view.whole = self.table
+        kept = {
+            "tools/list": set(table.tools),
+            "prompts/list": set(table.prompts),
+            "resources/list": {_key(r, r.uri) for r in table.resources.values()},
+            "resources/templates/list": {_key(r, r.uri_template) for r in table.templates},
+        }
+        view.lists = {method: self.lists[method].narrowed(keys) for method, keys in kept.items()}
+        return view
+
+    def lacking_scopes(self, principal: Principal, kind: Kind, name: str) -> tuple[str, ...]:
+        """Return the scopes of which one would serve a client something that this view has not."""
+        auth = self.table.catalog.server.auth
+        return lacking_scopes(auth.rules, principal, kind, name) if auth is not None else ()
 
     def initialized(self, protocol_version: str) -> bytes:
         """Return the encoded result of a legacy `initialize`."""
@@ -82,24 +123,64 @@ class View:
         return Listing(field, entries, page_size=page_size, extra=extra)
 
     def _cacheable(self) -> JsonObject:
-        """Return what a 2026-07-28 result says besides its content; lists are everybody's."""
+        """Return what a 2026-07-28 result says besides its content.
+
+        What is public may be given to everybody, also to those who are not let in.
+        """
         return {
             "resultType": "complete",
             "ttlMs": LIST_TTL_MS,
-            "cacheScope": "public",
+            "cacheScope": "private" if self.table.catalog.server.auth else "public",
             "_meta": self.meta,
         }
+
+
+def _key(entry: ResourceEntry, uri: str) -> str:
+    """Return what orders resources, whose names need not be unique."""
+    return f"{entry.name}\n{uri}"
 
 
 class Views:
     """The views of the table in service, built when first asked for."""
 
     def __init__(self) -> None:
-        self._views: dict[Era, View] = {}
+        self._table: Table | None = None
+        self._views: OrderedDict[tuple[Era, _Rules | None], View] = OrderedDict()
+        self._applying: OrderedDict[Principal, _Rules] = OrderedDict()
 
-    def of(self, table: Table, era: Era) -> View:
-        """Return the view of a table, built anew only when the table was swapped."""
-        view = self._views.get(era)
-        if view is None or view.table is not table:
-            view = self._views[era] = View(table, era)
+    def of(self, table: Table, era: Era, principal: Principal = ANONYMOUS) -> View:
+        """Return what a client is served of a table, built anew only when the table was swapped.
+
+        Clients for whom the same rules hold share a view.
+        """
+        if table is not self._table:
+            self._table = table
+            self._views.clear()
+            self._applying.clear()
+        auth = table.catalog.server.auth
+        if auth is None or not auth.rules:
+            return self._whole(table, era)
+        rules = self._rules(auth.rules, principal)
+        return self._kept((era, rules), lambda: self._whole(table, era).narrowed(auth.rules, rules))
+
+    def _whole(self, table: Table, era: Era) -> View:
+        return self._kept((era, None), lambda: View(table, era))
+
+    def _rules(self, rules: tuple[AccessRule, ...], principal: Principal) -> _Rules:
+        """Return the positions of the rules that hold for a client."""
+        known = self._applying.get(principal)
+        if known is None:
+            known = tuple(n for n, rule in enumerate(rules) if holds(rule, principal))
+            self._applying[principal] = known
+            if len(self._applying) > MAX_PRINCIPALS:
+                self._applying.popitem(last=False)
+        return known
+
+    def _kept(self, key: tuple[Era, _Rules | None], build: Callable[[], View]) -> View:
+        view = self._views.get(key)
+        if view is None:
+            view = self._views[key] = build()
+            if len(self._views) > MAX_VIEWS:
+                narrow = next(each for each in self._views if each[1] is not None)
+                del self._views[narrow]
         return view

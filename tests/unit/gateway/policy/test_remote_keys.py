@@ -65,7 +65,7 @@ async def test_keys_are_fetched_when_a_token_needs_them_and_kept(door: Door) -> 
     who = await door.admit(token())
     await door.admit(token(sub="bob"))
 
-    assert who == Principal("alice", ISSUER, frozenset({"mcp:use", "mcp:read"}), NOW + 300)
+    assert who == Principal("alice", ISSUER, frozenset({"mcp:use", "mcp:read"}), expires=NOW + 300)
     assert door.provider.fetched == 1
 
 

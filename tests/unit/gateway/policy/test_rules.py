@@ -1,0 +1,323 @@
+"""Who is served what: one decision for lists and for calls."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import json
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mcp_operator.api.access import AccessRule, ClaimValues
+from mcp_operator.api.catalog import (
+    Auth,
+    JsonObject,
+    PromptEntry,
+    PromptMessage,
+    ResourceEntry,
+    ToolEntry,
+)
+from mcp_operator.gateway.policy.access import matches
+from mcp_operator.gateway.policy.guard import Guard
+from mcp_operator.gateway.policy.principal import Principal
+from mcp_operator.gateway.protocol.view import MAX_VIEWS
+from support.entries import backend, prompt, resource, tool
+from support.identity import API_KEYS, Clients, MovedClock, by_token, token
+from support.mcp_http import Server, legacy, message_of, modern, table
+
+NAMES = ("get-order", "get-stock", "delete-order", "search", "admin.reset")
+URIS = ("docs://public/a", "docs://internal/b", "mcp://orders/1")
+TEMPLATES = ("orders://{id}", "secret://{id}")
+CATALOG: tuple[ToolEntry | PromptEntry | ResourceEntry, ...] = (
+    *(tool(name) for name in NAMES),
+    *(prompt("Hello", name=name) for name in ("get-hello", "admin.prompt")),
+    *(resource(uri, uri=uri, text="content") for uri in URIS),
+    *(resource(uri, uri_template=uri, backend=backend("/{id}")) for uri in TEMPLATES),
+)
+RULES = (
+    AccessRule(tools=("get-*", "search"), prompts=("get-*",), any_scope=("read", "write")),
+    AccessRule(tools=("*-order",), resources=("docs://public/*",), principals=("alice", "b*")),
+    AccessRule(tools=("*",), claims=(ClaimValues(name="groups", values=("staff", "root")),)),
+    AccessRule(
+        prompts=("*",),
+        resources=("*://*",),
+        any_scope=("write",),
+        claims=(ClaimValues(name="groups", values=("staff",)),),
+        principals=("*",),
+    ),
+    AccessRule(tools=("*",), prompts=("*",), resources=("*",)),  # without a condition
+)
+
+
+class Named(Guard):
+    """Lets in whomever a test says."""
+
+    who = Principal("nobody")
+
+    async def admit(self, headers: Mapping[str, str], repeated: AbstractSet[str]) -> Principal:
+        return self.who
+
+
+def server(*rules: AccessRule) -> tuple[Server, Named]:
+    shop = Server(*CATALOG, auth=API_KEYS.model_copy(update={"rules": rules or RULES}))
+    shop.endpoint._guard = guard = Named(shop.current)
+    return shop, guard
+
+
+def allowed(principal: Principal, kind: str, name: str) -> bool:
+    """Decide independently of the product, with the standard library's patterns."""
+    for rule in RULES[:-1]:
+        claims = [
+            {(claim.name, value) for value in claim.values} & principal.claims
+            for claim in rule.claims
+        ]
+        named = any(fnmatch.fnmatchcase(principal.name, one) for one in rule.principals)
+        if (
+            any(fnmatch.fnmatchcase(name, pattern) for pattern in getattr(rule, kind))
+            and (not rule.any_scope or set(rule.any_scope) & principal.scopes)
+            and (not rule.principals or named)
+            and all(claims)
+        ):
+            return True
+    return False
+
+
+principals = st.builds(
+    Principal,
+    st.sampled_from(["alice", "bob", "carol", "a", ""]),
+    st.just("issuer"),
+    st.frozensets(st.sampled_from(["read", "write", "other", "READ"])),
+    st.frozensets(
+        st.tuples(st.sampled_from(["groups", "teams"]), st.sampled_from(["staff", "root", "x"]))
+    ),
+)
+
+
+async def listed(shop: Server, method: str, field: str, key: str) -> set[str]:
+    result = await shop.result(modern(method))
+    assert result["cacheScope"] == "private"
+    return {entry[key] for entry in result[field]}
+
+
+async def served(shop: Server, method: str, params: JsonObject) -> bool:
+    """Tell whether a request gets past the question whether it is allowed."""
+    answer = await shop.respond(modern(method, params))
+    if answer.status == 403:
+        assert 'error="insufficient_scope"' not in answer.headers.get("www-authenticate", "")
+        return False
+    body = json.loads(answer.body)
+    if "error" in body:
+        assert body["error"]["message"].startswith(
+            ("Unknown tool", "Unknown prompt", "Resource not found", "`ref` names no prompt")
+        ), body
+    return "result" in body
+
+
+@settings(max_examples=1000, deadline=None)
+@given(principals)
+def test_what_is_listed_is_what_can_be_called(principal: Principal) -> None:
+    shop, guard = server()
+    guard.who = principal
+
+    async def compare() -> None:
+        tools = await listed(shop, "tools/list", "tools", "name")
+        assert tools == {name for name in NAMES if allowed(principal, "tools", name)}
+        for name in NAMES:
+            call = {"name": name, "arguments": {}}
+            assert await served(shop, "tools/call", call) == (name in tools)
+        prompts = await listed(shop, "prompts/list", "prompts", "name")
+        for name in ("get-hello", "admin.prompt"):
+            assert (name in prompts) == allowed(principal, "prompts", name)
+            assert await served(shop, "prompts/get", {"name": name}) == (name in prompts)
+            ref = {"type": "ref/prompt", "name": name}
+            argument = {"name": "none", "value": ""}
+            answer = await shop.respond(
+                modern("completion/complete", {"ref": ref, "argument": argument})
+            )
+            assert (b"names no prompt" in answer.body) == (name not in prompts)
+        resources = await listed(shop, "resources/list", "resources", "uri")
+        for uri in URIS:
+            assert (uri in resources) == allowed(principal, "resources", uri)
+            assert await served(shop, "resources/read", {"uri": uri}) == (uri in resources)
+        templates = await listed(
+            shop, "resources/templates/list", "resourceTemplates", "uriTemplate"
+        )
+        for uri in TEMPLATES:
+            assert (uri in templates) == allowed(principal, "resources", uri)
+            read = await served(shop, "resources/read", {"uri": uri.replace("{id}", "7")})
+            assert read == (uri in templates)
+
+    asyncio.run(compare())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        ("*", "", True),
+        ("*", "anything", True),
+        ("", "", True),
+        ("a", "a", True),
+        ("a", "ab", False),
+        ("a*", "a", True),
+        ("*a", "ba", True),
+        ("a*a", "a", False),
+        ("a*b*c", "a-b-c", True),
+        ("a*b*c", "a-c-b", False),
+        ("a*b*b", "ab", False),
+        ("**", "x", True),
+        ("a.c", "abc", False),
+        ("[ab]", "a", False),
+        ("a?c", "abc", False),
+        ("A*", "abc", False),
+    ],
+)
+def test_a_star_stands_for_any_characters_and_nothing_else_does(
+    pattern: str,
+    text: str,
+    expected: bool,  # noqa: FBT001
+) -> None:
+    assert matches(pattern, text) is expected
+
+
+def test_a_pattern_of_many_stars_is_decided_at_once() -> None:
+    assert matches("*a" * 128 + "b", "a" * 2048) is False
+
+
+async def test_a_scope_that_would_open_a_tool_is_asked_for() -> None:
+    rules = (AccessRule(tools=("delete-*",), any_scope=("orders:write", "admin")),)
+    auth = by_token(required_scopes=("mcp:use",)).model_copy(update={"rules": rules})
+    shop = Server(*CATALOG, clock=MovedClock(), auth=auth)
+    header = f"Bearer {token()}"
+
+    async def answer(method: str, params: JsonObject) -> Any:
+        return await shop.respond(modern(method, params, authorization=header))
+
+    closed = await answer("tools/call", {"name": "delete-order"})
+    assert closed.status == 403
+    challenge = closed.headers["www-authenticate"]
+    assert 'error="insufficient_scope"' in challenge
+    assert challenge.endswith('scope="mcp:use orders:write admin"')
+    assert shop.executor.calls == []
+    absent = await answer("tools/call", {"name": "search"})
+    assert b"Unknown tool: search" in absent.body
+    unknown = await answer("tools/call", {"name": "delete-nothing"})
+    assert b"Unknown tool: delete-nothing" in unknown.body
+    header = f"Bearer {token(scope='mcp:use admin')}"
+    assert (await answer("tools/call", {"name": "delete-order"})).status == 200
+
+
+async def test_a_claim_within_a_claim_and_a_list_of_values_are_found() -> None:
+    claims = (ClaimValues(name="realm_access.roles", values=("admin",)),)
+    auth = by_token().model_copy(update={"rules": (AccessRule(tools=("*",), claims=claims),)})
+    shop = Server(*CATALOG, clock=MovedClock(), auth=auth)
+
+    async def count(**given: Any) -> int:
+        request = modern("tools/list", authorization=f"Bearer {token(**given)}")
+        return len((await shop.result(request))["tools"])
+
+    assert await count(realm_access={"roles": ["user", "admin"]}) == len(NAMES)
+    assert await count(realm_access={"roles": "admin"}) == len(NAMES)
+    assert await count(**{"realm_access.roles": ["admin"]}) == len(NAMES)
+    assert await count(realm_access={"roles": [{"admin": True}, 1]}) == 0
+    assert await count(realm_access=["admin"]) == 0
+    assert await count() == 0
+
+
+async def test_a_prompt_does_not_embed_what_its_client_may_not_read() -> None:
+    rules = (AccessRule(prompts=("*",), principals=("*",)),)
+    shop, _ = server(*rules)
+    leak = PromptMessage(resource_uri=URIS[1])
+    embedding = prompt(name="leak").model_copy(update={"messages": (leak,)})
+    auth = API_KEYS.model_copy(update={"rules": rules})
+    shop.current.swap(table(*CATALOG, embedding, auth=auth))
+
+    _, error = await shop.error(modern("prompts/get", {"name": "leak"}))
+
+    assert error["message"] == f"Resource not found: {URIS[1]}"
+
+
+async def test_both_eras_are_served_the_same() -> None:
+    shop, guard = server()
+    guard.who = Principal("alice")
+    session = await shop.initialize()
+
+    old = await shop.result(legacy("tools/list", mcp_session_id=session))
+    new = await shop.result(modern("tools/list"))
+
+    assert [each["name"] for each in old["tools"]] == [each["name"] for each in new["tools"]]
+    assert {each["name"] for each in old["tools"]} == {"get-order", "delete-order"}
+    call = legacy("tools/call", {"name": "admin.reset"}, mcp_session_id=session)
+    assert "Unknown tool" in (await shop.error(call))[1]["message"]
+    subscribe = legacy("resources/subscribe", {"uri": URIS[1]}, mcp_session_id=session)
+    assert "Resource not found" in (await shop.error(subscribe))[1]["message"]
+
+
+async def test_a_stream_tells_nothing_of_a_resource_that_is_hidden() -> None:
+    shop, guard = server()
+    guard.who = Principal("alice")
+    wanted = {"notifications": {"resourceSubscriptions": list(URIS)}}
+
+    stream = await shop.stream(modern("subscriptions/listen", wanted))
+
+    acknowledged = message_of(await anext(stream.frames))["params"]["notifications"]
+    assert acknowledged == {"resourceSubscriptions": [URIS[0]]}
+
+
+async def test_lists_of_a_server_without_authentication_stay_public() -> None:
+    assert (await Server(*CATALOG).result(modern("tools/list")))["cacheScope"] == "public"
+    keyed = Server(*CATALOG, secrets=Clients(alice="alice-0123456789abcdef"), auth=API_KEYS)
+    request = modern("tools/list", x_api_key="alice-0123456789abcdef")
+    assert (await keyed.result(request))["cacheScope"] == "private"
+
+
+async def test_pages_of_a_narrowed_list_join_up() -> None:
+    rules = (AccessRule(tools=("get-*", "delete-*"), principals=("*",)),)
+    shop, _ = server(*rules)
+    auth = API_KEYS.model_copy(update={"rules": rules})
+    shop.current.swap(table(*CATALOG, auth=auth, page_size=1))
+    names, cursor = [], None
+    while True:
+        page = await shop.result(modern("tools/list", {"cursor": cursor} if cursor else {}))
+        names += [each["name"] for each in page["tools"]]
+        if (cursor := page.get("nextCursor")) is None:
+            break
+
+    assert names == ["delete-order", "get-order", "get-stock"]
+
+
+async def test_other_rules_hold_for_the_next_request_and_views_are_bounded() -> None:
+    shop, guard = server()
+    guard.who = Principal("alice")
+    assert await listed(shop, "tools/list", "tools", "name") == {"get-order", "delete-order"}
+    many = tuple(
+        AccessRule(tools=(NAMES[n % 5],), principals=(f"user-{n}",)) for n in range(2 * MAX_VIEWS)
+    )
+    auth = Auth(api_keys=API_KEYS.api_keys, rules=many)
+    shop.current.swap(table(*CATALOG, auth=auth))
+    for number in range(2 * MAX_VIEWS):
+        guard.who = Principal(f"user-{number}")
+        assert await listed(shop, "tools/list", "tools", "name") == {NAMES[number % 5]}
+    assert len(shop.endpoint._core._views._views) == MAX_VIEWS
+
+
+async def test_a_session_is_of_use_only_to_whom_it_was_given() -> None:
+    shop, guard = server()
+    guard.who = Principal("alice", "issuer")
+    session = await shop.initialize()
+    assert (await shop.respond(legacy("ping", mcp_session_id=session))).status == 200
+
+    for thief in (
+        Principal("bob", "issuer"),
+        Principal("alice", "other"),
+        Principal("alice"),
+        Principal(),
+        Principal("issuer\nalice"),
+    ):
+        guard.who = thief
+        answer = await shop.respond(legacy("ping", mcp_session_id=session))
+        assert answer.status == 404
