@@ -35,7 +35,11 @@ EXIT_SECONDS: Final = 5
 """How long the process may take to end after draining."""
 
 DEFAULT_RESOURCES: Final[Object] = {"requests": {"cpu": "50m", "memory": "128Mi"}}
-"""No limits: how much memory a gateway needs depends on its catalog and its traffic."""
+"""What a user's own server is given; what it may take at most, only its author can know."""
+
+GATEWAY_RESOURCES: Final[Object] = DEFAULT_RESOURCES | {"limits": {"memory": "1Gi"}}
+"""The bounds of a gateway add up to less (docs/how-to/production.md, "Sizing"), unless its backends
+send large answers. No limit on CPU: throttling makes every client wait."""
 
 
 def build_deployment(server: MCPServer, context: BuildContext) -> Object:
@@ -112,7 +116,7 @@ def _gateway_container(server: MCPServer, context: BuildContext) -> Object:
         "livenessProbe": _probe("/livez", period=10, failures=3),
         "readinessProbe": _probe("/readyz", period=5, failures=2),
         "lifecycle": _lifecycle(),
-        "resources": _resources(server),
+        "resources": _resources(server, GATEWAY_RESOURCES),
         "securityContext": container_security(read_only_root=True),
     }
     if spec.env:
@@ -134,7 +138,7 @@ def _direct_container(server: MCPServer) -> Object:
             "failureThreshold": 2,
         },
         "lifecycle": _lifecycle(),
-        "resources": _resources(server),
+        "resources": _resources(server, DEFAULT_RESOURCES),
         "securityContext": container_security(read_only_root=False),
         "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}],
     }
@@ -170,10 +174,10 @@ def _lifecycle() -> Object:
     return {"preStop": {"sleep": {"seconds": PRESTOP_SECONDS}}}
 
 
-def _resources(server: MCPServer) -> Object:
+def _resources(server: MCPServer, default: Object) -> Object:
     wanted = server.spec.resources
     given = wanted.model_dump(exclude_unset=True) if wanted else {}
-    return {kind: amounts for kind, amounts in given.items() if amounts} or DEFAULT_RESOURCES
+    return {kind: amounts for kind, amounts in given.items() if amounts} or default
 
 
 def _redis_env(server: MCPServer) -> dict[str, str]:

@@ -117,10 +117,13 @@ def test_pods_spread_over_nodes_and_zones_where_they_can() -> None:
 
 
 def test_resources_are_requested_by_default_and_replaced_when_given() -> None:
-    assert container()["resources"] == {"requests": {"cpu": "50m", "memory": "128Mi"}}
+    assert container()["resources"] == {
+        "requests": {"cpu": "50m", "memory": "128Mi"},
+        "limits": {"memory": "1Gi"},
+    }
     given = {"limits": {"cpu": 1}, "requests": {"memory": "1Gi"}}
     assert container(resources=given)["resources"] == given
-    assert "limits" not in container(resources={"limits": {}})["resources"]
+    assert container(resources={"limits": {}})["resources"] == container()["resources"]
 
 
 def test_replicas_follow_the_spec_and_are_one_by_default() -> None:

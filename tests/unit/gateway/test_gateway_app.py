@@ -14,7 +14,7 @@ from mcp_operator.gateway.app import GatewayAddress, GatewayApp, is_loopback
 from mcp_operator.gateway.front import connection, mcp
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.table import Current
-from support.entries import tool
+from support.entries import resource, tool
 from support.fake_executor import FakeExecutor
 from support.identity import API_KEYS, by_token, token
 from support.mcp_http import legacy, modern, notification, table
@@ -154,13 +154,10 @@ async def test_a_client_that_leaves_its_stream_is_forgotten() -> None:
 
 async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
-    long_id = "x" * 200_000
+    uris = [f"test://{number}/{'x' * 2000}" for number in range(200)]
+    wanted = {"notifications": {"resourceSubscriptions": uris}}
     async with running() as gateway:
-        request = modern(
-            "subscriptions/listen",
-            {"notifications": {"toolsListChanged": True}},
-            request_id=long_id,
-        )
+        request = modern("subscriptions/listen", wanted)
         names = [(n, v) for n, v in request.headers.items() if n != "host"]
         head = "".join(f"{n}: {v}\r\n" for n, v in names)
         reader, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port, limit=1024)
@@ -177,7 +174,7 @@ async def test_a_client_that_stops_reading_is_cut(monkeypatch: pytest.MonkeyPatc
             number = 0
             while await gateway.metric("mcp_open_streams") != 0:
                 number += 1
-                gateway.current.swap(table(tool(f"t{number}")))
+                gateway.current.swap(table(*(resource(uri=uri, text=str(number)) for uri in uris)))
         writer.close()
 
 

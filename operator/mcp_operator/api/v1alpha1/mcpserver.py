@@ -258,7 +258,8 @@ class MCPServerSpec(ApiModel):
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     """The Service in front of the pods."""
     resources: ResourceRequirements | None = None
-    """Compute resources of the container; modest defaults when left out."""
+    """Compute resources of the container. When left out, a gateway requests 50m of CPU and 128Mi of
+    memory and may take 1Gi; a server of your own has the same requests and no limit."""
 
     @property
     def effective_mode(self) -> Literal["Gateway", "Direct"]:

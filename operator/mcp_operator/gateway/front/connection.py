@@ -11,6 +11,8 @@ from typing import Any, Final
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
 
+from mcp_operator.gateway.front.unread import Unread
+
 log = logging.getLogger(__name__)
 
 HEAD_SECONDS: Final = 10.0
@@ -51,16 +53,22 @@ class QuietRequest(web.BaseRequest):
 class Connection(web.RequestHandler):
     """Cuts off a client that keeps it waiting, and logs nothing that the client has sent."""
 
-    __slots__ = ("_arriving", "_body", "_left", "_stalled", "_unread", "_wire")
+    __slots__ = ("_arriving", "_body", "_left", "_stalled", "_unread", "_was_unread", "_wire")
 
     def __init__(
-        self, server: web.Server, *, loop: asyncio.AbstractEventLoop, left: Callable[[], None]
+        self,
+        server: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        unread: Unread,
+        left: Callable[[], None],
     ) -> None:
         """Set up a connection.
 
         Args:
             server: Serves its requests.
             loop: The event loop.
+            unread: Bounds what waits for slow readers.
             left: Is called once the connection is gone.
         """
         super().__init__(
@@ -76,7 +84,8 @@ class Connection(web.RequestHandler):
         self._body: StreamReader | None = None
         self._arriving: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
-        self._unread = 0
+        self._unread = unread
+        self._was_unread = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
@@ -91,6 +100,7 @@ class Connection(web.RequestHandler):
         for timer in (self._arriving, self._stalled):
             if timer is not None:
                 timer.cancel()
+        self._unread.discard(self)
         super().connection_lost(exc)
         self._left()
 
@@ -128,24 +138,34 @@ class Connection(web.RequestHandler):
         """Note that the client has not read all; from now on it must make progress."""
         super().pause_writing()
         self._expect_reading()
+        self._unread.add(self)
 
     def resume_writing(self) -> None:
         """Note that the client has read everything."""
+        self._unread.discard(self)
         if self._stalled is not None:
             self._stalled.cancel()
         super().resume_writing()
 
+    @property
+    def unread(self) -> int:
+        """Bytes that the client has not taken yet."""
+        return self._wire.get_write_buffer_size() if self._wire is not None else 0
+
+    def cut(self) -> None:
+        """Close the connection, and drop what has not been sent."""
+        if self._wire is not None:
+            self._wire.abort()
+
     def _expect_reading(self) -> None:
-        assert self._wire is not None  # noqa: S101  # writing begins after connecting
-        self._unread = self._wire.get_write_buffer_size()
+        self._was_unread = self.unread
         self._stalled = self._loop.call_later(WRITE_SECONDS, self._check_reading)
 
     def _check_reading(self) -> None:
-        assert self._wire is not None  # noqa: S101
-        left = self._wire.get_write_buffer_size()
-        if left and left > self._unread - LEAST_READ:
+        left = self.unread
+        if left and left > self._was_unread - LEAST_READ:
             log.debug("A client was cut off: it does not read its answer")
-            self._wire.abort()
+            self.cut()
         else:
             self._expect_reading()
 

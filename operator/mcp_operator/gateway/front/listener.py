@@ -14,8 +14,10 @@ from typing import Final
 from aiohttp import web
 
 from mcp_operator.core.tasks import TaskSet
+from mcp_operator.gateway.front import unread
 from mcp_operator.gateway.front.connection import Connection, QuietRequest
 from mcp_operator.gateway.front.places import Places, Seldom, client_of
+from mcp_operator.gateway.front.unread import Unread
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,7 @@ class Listener:
         """
         self._handler = handler
         self._places = places or Places()
+        self._unread = Unread(unread.MAX_UNREAD)
         self._opened: _Opened | None = None
         self._port: int | None = None
         self._told_full, self._told_greedy, self._told_failing = Seldom(), Seldom(), Seldom()
@@ -153,7 +156,7 @@ class Listener:
             if self._places.full and self._told_full.due():
                 log.warning(
                     "As many connections are open as may be: new ones wait",
-                    extra={"port": self._port, "connections": self._places.total},
+                    extra={"port": self._port, "connections": self._places.shares.total},
                 )
             await self._places.free()
             try:
@@ -173,7 +176,7 @@ class Listener:
             if self._told_greedy.due():
                 log.warning(
                     "A client has as many connections as one may have: more are refused",
-                    extra={"port": self._port, "client": client, "most": self._places.each},
+                    extra={"port": self._port, "client": client, "most": self._places.shares.each},
                 )
             with suppress(OSError):
                 accepted.send(_TOO_MANY)
@@ -183,7 +186,7 @@ class Listener:
         leave = partial(self._places.leave, client)
         try:
             await loop.connect_accepted_socket(
-                lambda: Connection(server, loop=loop, left=leave), accepted
+                lambda: Connection(server, loop=loop, unread=self._unread, left=leave), accepted
             )
         except OSError:  # the client has gone already
             leave()

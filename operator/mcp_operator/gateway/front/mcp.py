@@ -13,14 +13,19 @@ from aiohttp import HttpVersion11, web
 
 from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.gateway.front.listener import Listener
-from mcp_operator.gateway.front.places import Places
+from mcp_operator.gateway.front.places import Places, client_of
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.shares import Shares
 
 log = logging.getLogger(__name__)
 
 BODY_SECONDS: Final = 30.0
 """How long a client may take to send its body."""
+
+MAX_BODIES: Final = 64 * 1024 * 1024
+"""Bytes that bodies of requests may take together, from when they arrive until they are answered;
+decoded, they take several times as much."""
 
 PARTING_INTERVAL: Final = 0.05
 """Seconds between looks at whether the last client has left."""
@@ -42,6 +47,7 @@ class Front:
         self._endpoint = endpoint
         self._settings = settings
         self._leaving = False
+        self._bodies = Shares(MAX_BODIES)
         self._listener = Listener(self._handle, places)
 
     @property
@@ -104,13 +110,21 @@ class Front:
         refusal = await self._invite(request, http)
         if refusal is not None:
             return refusal
-        body = await self._read(request)
+        answer = await self._handled(request, http)
+        return await _stream(request, answer) if isinstance(answer, HttpStream) else answer
+
+    async def _handled(
+        self, request: web.BaseRequest, http: HttpRequest
+    ) -> web.Response | HttpStream:
+        """Read the body and answer; once that is done, the body is not kept."""
+        body = await self._read(request, http.address)
         if isinstance(body, web.Response):
             return body
-        answer = await self._endpoint.handle(replace(http, body=body))
-        if isinstance(answer, HttpStream):
-            return await _stream(request, answer)
-        return _whole(answer)
+        try:
+            answer = await self._endpoint.handle(replace(http, body=body))
+        finally:
+            self._bodies.give_back(http.address, len(body))
+        return answer if isinstance(answer, HttpStream) else _whole(answer)
 
     async def _invite(self, request: web.BaseRequest, http: HttpRequest) -> web.Response | None:
         """Ask for a body that is yet to come, or return why it need not come."""
@@ -130,22 +144,34 @@ class Front:
         request.writer.output_size = 0  # no answer has begun yet
         return None
 
-    async def _read(self, request: web.BaseRequest) -> bytes | web.Response:
-        """Return the body, or what to answer where it is too large, too slow, or none."""
+    async def _read(self, request: web.BaseRequest, client: str) -> bytes | web.Response:
+        """Return the body, or what to answer where it is too large, too slow, or none.
+
+        A body that is returned counts as held by the client until it is given back.
+        """
         limit = self._settings().max_request_bytes
-        body = bytearray()
+        body, problem = bytearray(), None
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 async for chunk in request.content.iter_any():
+                    if len(body) + len(chunk) > limit:
+                        problem = _too_large(limit)
+                        break
+                    if not self._bodies.take(client, len(chunk)):
+                        problem = _busy()
+                        break
                     body += chunk
-                    if len(body) > limit:
-                        return _too_large(limit)
+                else:
+                    return bytes(body)
         except TimeoutError:
-            problem = f"The body did not arrive within {BODY_SECONDS:.0f} seconds\n"
-            return web.Response(status=408, text=problem)
+            problem = _last(408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds\n")
         except web.RequestPayloadError:
-            return _last(400, "The body is not framed as RFC 9112 has it\n")
-        return bytes(body)
+            problem = _last(400, "The body is not framed as RFC 9112 has it\n")
+        except BaseException:  # the client has gone
+            self._bodies.give_back(client, len(body))
+            raise
+        self._bodies.give_back(client, len(body))
+        return problem
 
 
 def _head(request: web.BaseRequest) -> HttpRequest:
@@ -161,7 +187,13 @@ def _head(request: web.BaseRequest) -> HttpRequest:
             headers[key] = value
     if not request.raw_path.startswith("/"):  # a whole URL outdoes Host (RFC 9112 §3.2.2)
         headers["host"] = request.url.raw_authority
-    return HttpRequest(request.method, headers, frozenset(repeated), path=request.path)
+    return HttpRequest(
+        request.method,
+        headers,
+        frozenset(repeated),
+        path=request.path,
+        address=client_of(request.remote or ""),
+    )
 
 
 def _whole(answer: HttpResponse) -> web.Response:
@@ -170,6 +202,12 @@ def _whole(answer: HttpResponse) -> web.Response:
 
 def _too_large(limit: int) -> web.Response:
     return _last(413, f"The body is larger than the {limit} bytes allowed\n")
+
+
+def _busy() -> web.Response:
+    answer = _last(503, "As many bodies are being read as may be; try again\n")
+    answer.headers["Retry-After"] = "1"
+    return answer
 
 
 def _last(status: int, text: str) -> web.Response:

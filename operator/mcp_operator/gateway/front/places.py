@@ -8,8 +8,10 @@ import resource
 from functools import lru_cache
 from typing import Final
 
+from mcp_operator.gateway.shares import Shares
+
 MAX_CONNECTIONS: Final = 4096
-"""Connections of one listener; an idle one takes some 20 KiB."""
+"""Connections of one listener; an idle one takes some 12 KiB."""
 
 RESERVED_DESCRIPTORS: Final = 1024
 """Descriptors that are not for clients: connections to backends, the management port, files."""
@@ -47,11 +49,7 @@ def client_of(address: str) -> str:
 
 
 class Places:
-    """The connections of one listener.
-
-    One client may have half of them: the other half is for whoever else comes. That is far more
-    than any client needs, for a proxy in front of the gateway counts as one client.
-    """
+    """The connections of one listener, which its clients share."""
 
     def __init__(self, total: int = MAX_CONNECTIONS) -> None:
         """Set up the places.
@@ -59,32 +57,21 @@ class Places:
         Args:
             total: How many there are.
         """
-        self.total = total
-        self.each = max(1, total // 2)
-        self._taken: dict[str, int] = {}
-        self._count = 0
+        self.shares = Shares(total)
         self._free = asyncio.Event()
         self._free.set()
 
     def enter(self, client: str) -> bool:
         """Take a place; returns False where the client has as many as it may have."""
-        taken = self._taken.get(client, 0)
-        if taken >= self.each:
+        if not self.shares.take(client):
             return False
-        self._taken[client] = taken + 1
-        self._count += 1
-        if self._count >= self.total:
+        if self.shares.held >= self.shares.total:
             self._free.clear()
         return True
 
     def leave(self, client: str) -> None:
         """Give a place back."""
-        taken = self._taken[client] - 1
-        if taken:
-            self._taken[client] = taken
-        else:
-            del self._taken[client]
-        self._count -= 1
+        self.shares.give_back(client)
         self._free.set()
 
     @property

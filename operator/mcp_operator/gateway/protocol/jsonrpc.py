@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pydantic_core import from_json
 
@@ -14,6 +14,10 @@ from mcp_operator.gateway.protocol.message import JSON, HttpResponse
 
 RequestId: TypeAlias = str | int
 """MCP narrows JSON-RPC's ids: never null, never a fraction."""
+
+
+MAX_ID: Final = 256
+"""Characters or bits of an id: it is repeated in answers, and in each event of a stream."""
 
 
 class RpcError(Exception):
@@ -105,6 +109,8 @@ def parse(raw: Any) -> Message:
     request_id = raw["id"]
     if isinstance(request_id, bool) or not isinstance(request_id, str | int):
         raise _invalid("`id` must be a string or an integer")
+    if (len(request_id) if isinstance(request_id, str) else request_id.bit_length()) > MAX_ID:
+        raise _invalid(f"`id` is longer than {MAX_ID} characters, or bits")
     return Request(request_id, method, params)
 
 

@@ -8,7 +8,6 @@ only to the process that was told.
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
@@ -27,19 +26,12 @@ from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, Htt
 from mcp_operator.gateway.protocol.operations import Context
 from mcp_operator.gateway.protocol.sessions import Session, Sessions
 from mcp_operator.gateway.protocol.spec import Era
-from mcp_operator.gateway.protocol.subscriptions import (
-    MAX_SUBSCRIBED_URIS,
-    Event,
-    Subscription,
-    Wants,
-)
+from mcp_operator.gateway.protocol.subscribed import Subscribed
+from mcp_operator.gateway.protocol.subscriptions import Event, Subscription, Wants
 from mcp_operator.gateway.protocol.view import View
 
 MAX_BATCH: Final = 50
 """Messages in one batch; they are served one after the other."""
-
-MAX_SUBSCRIBERS: Final = 10_000
-"""Sessions whose subscriptions are remembered; the one that subscribed longest ago goes first."""
 
 _LOG_LEVELS: Final = (
     *("debug", "info", "notice", "warning"),
@@ -57,7 +49,7 @@ class Legacy:
         self._sessions = Sessions(clock)
         self._running: _Running = {}
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
-        self._subscribed: OrderedDict[str, set[str]] = OrderedDict()
+        self._subscribed = Subscribed()
 
     async def post(self, http: HttpRequest, raw: Any) -> HttpResponse:
         """Answer one POST with its decoded body."""
@@ -85,10 +77,11 @@ class Legacy:
         session = self._session(http)
         if not any(kind in http.headers.get("accept", "*/*") for kind in ("event-stream", "*/*")):
             raise RpcError(spec.REFUSED, "Accept text/event-stream to open a stream", status=406)
-        uris = self._subscriptions(session)
+        uris = self._subscribed.open(session.id, http.client)
         stream = self._core.hub.open(
             Wants(tools=True, prompts=True, resources=True, uris=uris),
             _plain,
+            client=http.client,
             until=self._core.stream_end(http.principal),
         )
         self._end_stream(session)
@@ -104,7 +97,7 @@ class Legacy:
         session = self._session(http)
         self._sessions.end(session)
         self._end_stream(session)
-        self._subscribed.pop(session.id, None)
+        self._subscribed.forget(session.id)
         return HttpResponse(204)
 
     def forget_subscriptions(self) -> None:
@@ -228,14 +221,14 @@ class Legacy:
                 if listing is not None:
                     body = listing.page(request.params.get("cursor"))
                 else:
-                    self._obey(view, session, request)
+                    self._obey(view, session, request, http.client)
                     body = b"{}"
                 span.outcome = "ok"
                 return jsonrpc.ok(jsonrpc.result(request.id, body))
         except RpcError as error:
             return jsonrpc.failure(request.id, error)
 
-    def _obey(self, view: View, session: Session, request: Request) -> None:
+    def _obey(self, view: View, session: Session, request: Request, client: str) -> None:
         """Do what has an empty result."""
         match request.method:
             case "ping":
@@ -245,31 +238,22 @@ class Legacy:
                 if request.params.get("level") not in _LOG_LEVELS:
                     raise RpcError(spec.INVALID_PARAMS, "`params.level` is not a log level")
             case "resources/subscribe" | "resources/unsubscribe":
-                self._subscribe(view, session, request)
+                self._subscribe(view, session, request, client)
             case method:
                 raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}")
 
-    def _subscribe(self, view: View, session: Session, request: Request) -> None:
-        uri, uris = request.params.get("uri"), self._subscriptions(session)
+    def _subscribe(self, view: View, session: Session, request: Request, client: str) -> None:
+        uri = request.params.get("uri")
         if not isinstance(uri, str):
             raise RpcError(spec.INVALID_PARAMS, "`params.uri` must be a string")
         if request.method == "resources/unsubscribe":
-            uris.discard(uri)
+            self._subscribed.discard(session.id, uri)
             return
         if view.table.match(uri) is None:
             detail: JsonObject = {"uri": uri}
             problem = f"Resource not found: {uri}"
             raise RpcError(spec.LEGACY_RESOURCE_NOT_FOUND, problem, data=detail)
-        if len(uris) >= MAX_SUBSCRIBED_URIS:
-            problem = f"A session can subscribe to at most {MAX_SUBSCRIBED_URIS} resources"
-            raise RpcError(spec.INVALID_PARAMS, problem)
-        uris.add(uri)
-
-    def _subscriptions(self, session: Session) -> set[str]:
-        uris = self._subscribed.setdefault(session.id, set())
-        if len(self._subscribed) > MAX_SUBSCRIBERS:
-            self._subscribed.popitem(last=False)
-        return uris
+        self._subscribed.add(session.id, client, uri)
 
 
 def _plain(event: Event) -> bytes:

@@ -29,6 +29,7 @@ class HttpRequest:
         body: Already bounded by the front.
         path: That of the URL.
         principal: Whom it comes from; set by the endpoint.
+        address: What stands for the client where nobody has verified who it is.
     """
 
     method: str
@@ -37,6 +38,13 @@ class HttpRequest:
     body: bytes = b""
     path: str = ""
     principal: Principal = ANONYMOUS
+    address: str = ""
+
+    @property
+    def client(self) -> str:
+        """Who shares with other clients what this server has."""
+        principal = self.principal
+        return f"{principal.issuer} {principal.name}" if principal.name else self.address
 
 
 @dataclass(frozen=True, slots=True)

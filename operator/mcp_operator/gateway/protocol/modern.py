@@ -15,7 +15,12 @@ from mcp_operator.gateway.protocol.jsonrpc import Notification, Request, Request
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.operations import Context
 from mcp_operator.gateway.protocol.spec import Era
-from mcp_operator.gateway.protocol.subscriptions import MAX_SUBSCRIBED_URIS, Event, Wants
+from mcp_operator.gateway.protocol.subscriptions import (
+    MAX_SUBSCRIBED_URIS,
+    Event,
+    Wants,
+    check_uri,
+)
 from mcp_operator.gateway.protocol.view import View
 
 _UNCACHED: JsonObject = {"ttlMs": 0, "cacheScope": "private"}
@@ -69,7 +74,8 @@ class Modern:
             problem = "subscriptions/listen answers with text/event-stream; accept that"
             raise RpcError(spec.REFUSED, problem, status=406)
         honoured = _visible(view, _honoured(request.params))
-        meta = {spec.SUBSCRIPTION_META: request.id}
+        request_id = request.id  # all that the stream keeps of the request
+        meta = {spec.SUBSCRIPTION_META: request_id}
         acknowledged = jsonrpc.notification(
             "notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": honoured}
         )
@@ -81,9 +87,10 @@ class Modern:
                 resources="resourcesListChanged" in honoured,
                 uris=frozenset(honoured.get("resourceSubscriptions", ())),
             ),
-            lambda event: _tagged(event, request.id),
+            lambda event: _tagged(event, request_id),
+            client=http.client,
             first=acknowledged,
-            last=jsonrpc.result(request.id, jsonrpc.encode(goodbye)),
+            last=jsonrpc.result(request_id, jsonrpc.encode(goodbye)),
             until=self._core.stream_end(http.principal),
         )
         return HttpStream(stream)
@@ -114,6 +121,8 @@ def _honoured(params: JsonObject) -> JsonObject:
     if len(uris) > MAX_SUBSCRIBED_URIS:
         problem = f"At most {MAX_SUBSCRIBED_URIS} resources can be subscribed to in one stream"
         raise RpcError(spec.INVALID_PARAMS, problem)
+    for uri in uris:
+        check_uri(uri)
     return honoured | {"resourceSubscriptions": uris} if uris else honoured
 
 

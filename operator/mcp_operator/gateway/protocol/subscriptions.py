@@ -17,6 +17,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 from mcp_operator.gateway.protocol.message import KEEP_ALIVE, frame
+from mcp_operator.gateway.shares import Shares
 from mcp_operator.gateway.table import Changes, Current
 
 MAX_STREAMS: Final = 1024
@@ -25,8 +26,25 @@ MAX_STREAMS: Final = 1024
 MAX_SUBSCRIBED_URIS: Final = 1000
 """Resources that one client may subscribe to."""
 
+MAX_URI: Final = 2048
+"""Characters of a URI that can be subscribed to; longer ones do not pass through proxies either."""
+
+MAX_URI_BYTES: Final = 16 * 1024 * 1024
+"""What the URIs that open streams are subscribed to may take in memory, roughly."""
+
 KEEP_ALIVE_SECONDS: Final = 15.0
 """Below the 60 s after which common proxies close an idle connection."""
+
+
+def check_uri(uri: str) -> None:
+    """Refuse to keep a URI that is too long.
+
+    Raises:
+        RpcError: It is.
+    """
+    if len(uri) > MAX_URI:
+        problem = f"A resource whose URI is longer than {MAX_URI} cannot be subscribed to"
+        raise RpcError(spec.INVALID_PARAMS, problem)
 
 
 class Event(NamedTuple):
@@ -70,6 +88,8 @@ class Subscription:
         wants: Wants,
         encode: Callable[[Event], bytes],
         *,
+        client: str = "",
+        weight: int = 0,
         first: bytes = b"",
         last: bytes = b"",
         until: float | None = None,
@@ -81,6 +101,7 @@ class Subscription:
         self._last = last
         self._until = until
         self._pending: dict[Event, None] = {}
+        self.client, self.weight = client, weight
         self._ended = False
         self._wake = asyncio.Event()
 
@@ -133,6 +154,8 @@ class Hub:
 
     def __init__(self, current: Current) -> None:
         self._streams: dict[Subscription, None] = {}
+        self._places = Shares(MAX_STREAMS)
+        self._weights = Shares(MAX_URI_BYTES)
         self._closing = False
         current.subscribe(self._publish)
 
@@ -146,6 +169,7 @@ class Hub:
         wants: Wants,
         encode: Callable[[Event], bytes],
         *,
+        client: str = "",
         first: bytes = b"",
         last: bytes = b"",
         until: float | None = None,
@@ -155,28 +179,44 @@ class Hub:
         Args:
             wants: What the client asked for.
             encode: Turns an event into the era's notification.
+            client: Who asked.
             first: A message that precedes all events, if any.
             last: A message that says the server ended the stream, if any.
             until: When it ends by itself, in the loop's time, within `KEEP_ALIVE_SECONDS`; None
                 for never.
 
         Raises:
-            RpcError: 503, as many streams as allowed are open, or the server is stopping.
+            RpcError: 503, as many streams as allowed are open, by all or by this client, or the
+                server is stopping.
         """
-        if self._closing or len(self._streams) >= MAX_STREAMS:
+        weight = sum(4 * len(uri) for uri in wants.uris)
+        if self._closing or not self._take(client, weight):
             raise RpcError(
                 spec.OVERLOADED,
                 "No more event streams can be opened on this server now",
                 status=503,
                 retry_after=5,
             )
-        stream = Subscription(self, wants, encode, first=first, last=last, until=until)
+        stream = Subscription(
+            self, wants, encode, client=client, weight=weight, first=first, last=last, until=until
+        )
         self._streams[stream] = None
         return stream
 
     def discard(self, stream: Subscription) -> None:
         """Forget a stream; one that is already forgotten stays so."""
-        self._streams.pop(stream, None)
+        if stream in self._streams:
+            del self._streams[stream]
+            self._places.give_back(stream.client)
+            self._weights.give_back(stream.client, stream.weight)
+
+    def _take(self, client: str, weight: int) -> bool:
+        if not self._places.take(client):
+            return False
+        if not self._weights.take(client, weight):
+            self._places.give_back(client)
+            return False
+        return True
 
     def close(self) -> None:
         """End every stream cleanly and open no more."""

@@ -6,57 +6,19 @@ import asyncio
 import logging
 import resource
 import socket
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
 from mcp_operator.gateway.front import connection, listener, mcp, places
 from mcp_operator.gateway.front.places import Places, client_of, room_for_connections
 from support.answers_of import statuses
+from support.fake_executor import text_result
 from support.mcp_http import modern
-from support.raw_requests import GOOD, LENGTH, SIZE, raw, sent
-from support.running_gateway import Running, read, running
+from support.raw_client import CALLED, client, raw_call
+from support.raw_requests import GOOD, LENGTH, SIZE, raw
+from support.running_gateway import read, running
 from support.waiting import hang_guard
-
-
-class Client:
-    """A connection to a gateway, from a loopback address of its own."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    def send(self, data: bytes) -> None:
-        self.writer.write(data)
-
-    async def status(self) -> int:
-        """Return the status of the next answer, and read the rest of it."""
-        async with hang_guard():
-            head = await self.reader.readuntil(b"\r\n\r\n")
-            length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
-            await self.reader.readexactly(int(length or b"0"))
-        return int(head.split()[1])
-
-    async def rest(self) -> bytes:
-        """Return all that comes until the gateway closes."""
-        async with hang_guard():
-            return await self.reader.read()
-
-    async def leave(self) -> None:
-        self.writer.close()
-        await self.writer.wait_closed()
-
-
-@asynccontextmanager
-async def client(gateway: Running, address: str = "127.0.0.1") -> AsyncIterator[Client]:
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", gateway.app.port, local_addr=(address, 0)
-    )
-    try:
-        yield Client(reader, writer)
-    finally:
-        writer.close()
 
 
 @pytest.fixture(autouse=True)
@@ -121,24 +83,22 @@ async def test_a_client_that_does_not_read_its_answer_is_cut(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
-    async with running(max_request_bytes=2**25) as gateway, client(gateway) as stuck:
+    async with running() as gateway, client(gateway) as stuck:
         stuck.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is for reading
-        request = modern("tools/list", request_id="x" * 2**24)  # the answer repeats it
-        stuck.send(sent(request.body))
+        gateway.executor.results["add"] = text_result("x" * 2**24)
+        stuck.send(raw_call())
 
         async with hang_guard():
-            while await gateway.metric("mcp_requests_total", **LISTED) != 1:
+            while await gateway.metric("mcp_requests_total", **CALLED) != 1:
                 pass  # each round waits for an answer
             while await gateway.metric("mcp_open_connections") != 0:
                 pass
 
 
-LISTED = {"method": "tools/list", "era": "modern", "outcome": "ok"}
-
-
 async def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:
-    async with running(max_request_bytes=2**25) as gateway, client(gateway) as slow:
-        slow.send(sent(modern("tools/list", request_id="x" * 2**24).body))
+    async with running() as gateway, client(gateway) as slow:
+        gateway.executor.results["add"] = text_result("x" * 2**24)
+        slow.send(raw_call())
         await slow.reader.readuntil(b"HTTP/1.1 200 OK")
         (served,) = gateway.app._front._listener._opened.server.connections  # type: ignore[union-attr]
         assert isinstance(served, connection.Connection)
@@ -146,7 +106,7 @@ async def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:
         received = 0
         async with hang_guard():
             while served.writing_paused:
-                before = served._unread
+                before = served._was_unread
                 while unsent(served) > max(0, before - connection.LEAST_READ):
                     received += len(await slow.reader.read(2**16))
                 served._check_reading()  # as the timer does after `WRITE_SECONDS`

@@ -11,7 +11,7 @@ import pytest
 from mcp_operator.gateway.contract import ToolResult
 from mcp_operator.gateway.protocol.message import HttpRequest
 from support.entries import backend, prompt, resource, tool
-from support.mcp_http import JSON_HEADERS, Server, legacy, notification, post, table
+from support.mcp_http import JSON_HEADERS, Server, legacy, notification, post
 
 LATEST = "2025-11-25"
 VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26"]
@@ -333,20 +333,13 @@ async def test_subscriptions_of_a_session_are_bounded() -> None:
     assert "at most 1000" in error["message"]
 
 
-async def test_the_sessions_that_are_remembered_are_bounded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("mcp_operator.gateway.protocol.legacy.MAX_SUBSCRIBERS", 1)
-    server = Server(resource("readme", uri="file:///readme", text="old"))
-    first, second = await server.initialize(), await server.initialize()
-    stream = await server.stream(get(first))
-    for session in (first, second):
-        await server.result(
-            legacy("resources/subscribe", {"uri": "file:///readme"}, mcp_session_id=session)
-        )
+async def test_a_long_uri_cannot_be_subscribed_to() -> None:
+    server = Server(resource("order", uri_template="orders:///{id}", backend=backend()))
+    session = await server.initialize()
+    uri = "orders:///" + "a" * 2040
 
-    server.current.swap(table(resource("readme", uri="file:///readme", text="new")))
+    _, error = await server.error(
+        legacy("resources/subscribe", {"uri": uri}, mcp_session_id=session)
+    )
 
-    # The stream keeps the set it was opened with: what was subscribed while known still counts.
-    assert b"resources/updated" in await anext(aiter(stream.frames))
-    await stream.frames.aclose()
+    assert "longer than 2048" in error["message"]

@@ -240,3 +240,11 @@ async def test_a_request_goes_on_with_the_table_it_began_with() -> None:
     server.executor.gate.set()
 
     assert json.loads((await call).body)["result"]["content"][0]["text"] == "slow"
+
+
+@pytest.mark.parametrize("request_id", ["x" * 257, 2**256, -(2**256)])
+async def test_a_long_id_is_refused(request_id: object) -> None:
+    status, error = await Server().error(modern("tools/list", request_id=request_id))
+
+    assert (status, error["code"]) == (400, -32600)
+    assert "256" in error["message"]

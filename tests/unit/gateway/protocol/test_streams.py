@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
+import weakref
+from dataclasses import replace
 
 import pytest
 
 from mcp_operator.api.catalog import JsonObject
-from mcp_operator.gateway.protocol.message import KEEP_ALIVE, Frames, HttpRequest
+from mcp_operator.gateway.protocol.message import KEEP_ALIVE, Frames, HttpRequest, HttpStream
 from support.entries import prompt, resource, tool
 from support.mcp_http import JSON_HEADERS, Server, legacy, message_of, modern, table
 
@@ -181,6 +184,56 @@ async def test_open_streams_are_bounded_and_counted(monkeypatch: pytest.MonkeyPa
     await stream.frames.aclose()
     assert server.endpoint.open_streams == 0
     await server.stream(listen())
+
+
+async def test_one_client_has_half_of_the_streams(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_operator.gateway.protocol.subscriptions.MAX_STREAMS", 4)
+    server = Server()
+    streams = [await server.stream(replace(listen(), address="a")) for _ in range(2)]
+
+    assert (await server.respond(replace(listen(), address="a"))).status == 503
+    await server.stream(replace(listen(), address="b"))
+    for stream in streams:
+        await stream.frames.aclose()
+    await server.stream(replace(listen(), address="a"))
+
+
+async def test_what_streams_are_subscribed_to_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_operator.gateway.protocol.subscriptions.MAX_URI_BYTES", 8 * 2048)
+    server = Server()
+    large = {"notifications": {"resourceSubscriptions": ["u" * 2000]}}
+    stream = await server.stream(modern("subscriptions/listen", large))
+
+    refused = await server.respond(modern("subscriptions/listen", large))
+    assert refused.status == 503
+    await stream.frames.aclose()
+    await server.stream(modern("subscriptions/listen", large))
+
+
+async def test_a_stream_of_long_uris_is_refused() -> None:
+    wanted = {"notifications": {"resourceSubscriptions": ["u" * 2049]}}
+
+    _, error = await Server().error(modern("subscriptions/listen", wanted))
+
+    assert "longer than 2048" in error["message"]
+
+
+async def test_a_stream_keeps_nothing_of_its_request() -> None:
+    class Kept(dict[str, object]):
+        """What can be told to be gone."""
+
+    server = Server()
+    raw = json.loads(listen().body)
+    raw["params"] = Kept(raw["params"])
+    gone = weakref.ref(raw["params"])
+    answer = await server.endpoint._modern.post(listen(), raw)
+    assert isinstance(answer, HttpStream)
+
+    del raw
+    gc.collect()
+
+    assert gone() is None
+    await answer.frames.aclose()
 
 
 async def test_listen_needs_a_client_that_reads_event_streams() -> None:

@@ -1,0 +1,99 @@
+"""What legacy sessions subscribed to: known to this process, and bounded in all and for a client.
+
+A session may end without a word, so that nothing here ends by itself: the oldest goes when there is
+no room. Its client misses notifications then, which MCP does not promise to be complete.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.subscriptions import MAX_SUBSCRIBED_URIS, check_uri
+from mcp_operator.gateway.shares import Shares
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""What all subscriptions may take in memory, roughly."""
+
+ENTRY_BYTES: Final = 128
+"""What one subscription takes besides its URI, and a session besides its subscriptions."""
+
+
+class Subscribed:
+    """The URIs that each session subscribed to."""
+
+    def __init__(self, total: int = MAX_BYTES) -> None:
+        """Set up.
+
+        Args:
+            total: Bytes that all may take.
+        """
+        self._shares = Shares(total)
+        self._sessions: OrderedDict[str, tuple[str, set[str]]] = OrderedDict()
+        """The client and the URIs of each session, the one that subscribed first at the front."""
+
+    def open(self, session: str, client: str) -> set[str]:
+        """Remember a session; returns what it is subscribed to, now and later."""
+        if session not in self._sessions:
+            self._take(session, client, ENTRY_BYTES)
+            self._sessions[session] = client, set()
+        return self._sessions[session][1]
+
+    def add(self, session: str, client: str, uri: str) -> None:
+        """Subscribe a session.
+
+        Raises:
+            RpcError: The URI is too long, or there are too many.
+        """
+        check_uri(uri)
+        uris = self.open(session, client)
+        if uri in uris:
+            return
+        if len(uris) >= MAX_SUBSCRIBED_URIS:
+            problem = f"A session can subscribe to at most {MAX_SUBSCRIBED_URIS} resources"
+            raise RpcError(spec.INVALID_PARAMS, problem)
+        self._take(session, self._sessions[session][0], _cost(uri))
+        uris.add(uri)
+
+    def discard(self, session: str, uri: str) -> None:
+        """Unsubscribe a session from one resource."""
+        client, uris = self._sessions.get(session, ("", set()))
+        if uri in uris:
+            uris.discard(uri)
+            self._shares.give_back(client, _cost(uri))
+
+    def forget(self, session: str) -> None:
+        """Forget a session."""
+        client, uris = self._sessions.pop(session, ("", None))
+        if uris is not None:
+            self._shares.give_back(client, ENTRY_BYTES + sum(map(_cost, uris)))
+            uris.clear()  # a stream of the session may hold the same set
+
+    def clear(self) -> None:
+        """Forget every session."""
+        for session in tuple(self._sessions):
+            self.forget(session)
+
+    def _take(self, session: str, client: str, amount: int) -> None:
+        """Make room: other sessions of a client that has its share go, else of the heaviest."""
+        while not self._shares.take(client, amount):
+            own = self._shares.holds(client) + amount > self._shares.each
+            owner = client if own else self._shares.heaviest
+            oldest = next(
+                (key for key, (of, _) in self._sessions.items() if of == owner and key != session),
+                None,
+            )
+            if oldest is None:
+                raise RpcError(
+                    spec.OVERLOADED,
+                    "No more subscriptions can be kept on this server now",
+                    status=503,
+                    retry_after=5,
+                )
+            self.forget(oldest)
+
+
+def _cost(uri: str) -> int:
+    return ENTRY_BYTES + 4 * len(uri)
