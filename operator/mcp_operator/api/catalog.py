@@ -312,6 +312,7 @@ class ServerSettings(CatalogModel):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     paths: tuple[str, ...] = (DEFAULT_PATH,)
     auth: Auth | None = None
+    audit: Literal["Off", "Failures", "All"] = "Off"
 
 
 class Catalog(CatalogModel):

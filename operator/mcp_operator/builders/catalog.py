@@ -107,6 +107,7 @@ def server_settings(server: MCPServer, auth: Auth | None = None) -> ServerSettin
         log_level=config.log_level,
         paths=endpoint_paths(server),
         auth=auth,
+        audit=server.spec.audit,
     )
 
 

@@ -33,6 +33,18 @@ def ruled(**rule: Any) -> Object:
 
 AUTHENTICATION = [
     Negative(
+        "an audit in mode Direct",
+        server(image="example/server:1", audit="All"),
+        "spec.audit",
+        "your own server logs its calls",
+    ),
+    Negative(
+        "an audit of everything in particular",
+        server(audit="Some"),
+        "spec.audit",
+        'supported values: "Off", "Failures", "All"',
+    ),
+    Negative(
         "a rule for nobody in particular",
         ruled(),
         "spec.auth.rules[0]",

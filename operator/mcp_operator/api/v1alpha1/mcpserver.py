@@ -152,6 +152,11 @@ class MCPServerSpec(ApiModel):
             field_path=".auth",
         ),
         rule(
+            f"!has(self.audit) || self.audit == 'Off' || ({_IS_GATEWAY})",
+            "in mode Direct your own server logs its calls; remove audit",
+            field_path=".audit",
+        ),
+        rule(
             "has(self.image) || self.mode == 'Gateway' "
             "|| (self.mode == 'Auto' && !has(self.command) && !has(self.args))",
             "mode: Direct, command and args run your own MCP server; set image to it",
@@ -251,6 +256,10 @@ class MCPServerSpec(ApiModel):
     """Which MCPResources are served; toolSelector decides when left out."""
     auth: Authentication = Field(default_factory=Authentication)
     """Whom the gateway serves; everybody who can connect when left out."""
+    audit: Literal["Off", "Failures", "All"] = Field(default_factory=lambda: "Off")
+    """Which calls the gateway logs: one line says who called which tool, prompt or resource, how it
+    ended, its duration and sizes, never arguments or results. Failures also has clients that were
+    not let in; Off when left out."""
     naming: Naming = Field(default_factory=Naming)
     """Names of what is served."""
     config: ServerConfig = Field(default_factory=ServerConfig)

@@ -12,11 +12,13 @@ from typing import Final
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.contract import Executor
+from mcp_operator.gateway.policy import audit
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.gate import Gate
-from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.jsonrpc import Request, RpcError
+from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.observer import Observer, Outcome
 from mcp_operator.gateway.protocol.operations import Context, Operations
 from mcp_operator.gateway.protocol.spec import Era
@@ -27,15 +29,19 @@ from mcp_operator.gateway.table import Current
 log = logging.getLogger(__name__)
 
 
+MAX_TRACE: Final = 55
+"""Characters of a `traceparent` (W3C Trace Context, version 00)."""
+
 STREAM_SECONDS: Final = 600.0
 """How long an authenticated client keeps a stream: then it has to show its credentials again."""
 
 
 @dataclass(slots=True)
 class Span:
-    """The outcome of one request, `cancelled` until something else is known."""
+    """The outcome of one request, `cancelled` until something else is known, and its size."""
 
     outcome: Outcome = "cancelled"
+    response_bytes: int = 0
 
 
 class Core:
@@ -49,6 +55,7 @@ class Core:
         self._current = current
         self._views = Views()
         self._observer = observer
+        self.audit = audit.Audit(current)
         self._clock = clock
         operations = Operations(executor, observer)
         self._operations: Mapping[str, Callable[[Context], Awaitable[JsonObject]]] = {
@@ -99,8 +106,10 @@ class Core:
             return await operation(context)
 
     @contextmanager
-    def span(self, method: str, era: Era) -> Iterator[Span]:
-        """Time one request and report its outcome.
+    def span(
+        self, method: str, era: Era, call: tuple[HttpRequest, Request] | None = None
+    ) -> Iterator[Span]:
+        """Time one request and report its outcome; also to the audit, where it is given.
 
         Raises:
             RpcError: As raised inside; anything unexpected is logged and becomes -32603.
@@ -123,7 +132,24 @@ class Core:
             raise RpcError(spec.INTERNAL_ERROR, "Internal error") from error
         finally:
             label = method if method in spec.METHODS else "other"
-            self._observer.request(label, era, span.outcome, clock() - start)
+            seconds = clock() - start
+            self._observer.request(label, era, span.outcome, seconds)
+            if call is not None:
+                self.audit.call(_audited(*call, span, seconds))
+
+
+def _audited(http: HttpRequest, request: Request, span: Span, seconds: float) -> audit.Call:
+    return audit.Call(
+        principal=http.principal,
+        method=request.method,
+        params=request.params,
+        request_id=request.id,
+        outcome=span.outcome,
+        seconds=seconds,
+        request_bytes=len(http.body),
+        response_bytes=span.response_bytes,
+        trace=http.headers.get("traceparent", "")[:MAX_TRACE],
+    )
 
 
 def outcome_of(result: JsonObject) -> Outcome:

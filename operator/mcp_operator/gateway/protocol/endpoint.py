@@ -152,6 +152,7 @@ class Endpoint:
             principal = await self._guard.admit(http.headers, http.repeated)
         except Refusal as refusal:
             self._observer.authentication(refusal.why)
+            self._core.audit.refusal(refusal.why)
             raise
         if http.method == "POST":
             _check_content(http)

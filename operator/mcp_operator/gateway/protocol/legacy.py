@@ -203,12 +203,14 @@ class Legacy:
     async def _operate(self, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request that may wait for a backend."""
         try:
-            with self._core.span(request.method, Era.LEGACY) as span:
+            with self._core.span(request.method, Era.LEGACY, (http, request)) as span:
                 view = self._core.view(Era.LEGACY, http.principal)
                 context = Context(view, http, request.params)
                 result = await self._core.operate(request.method, context)
                 span.outcome = outcome_of(result)
-                return jsonrpc.ok(jsonrpc.result(request.id, jsonrpc.encode(result)))
+                body = jsonrpc.encode(result)
+                span.response_bytes = len(body)
+                return jsonrpc.ok(jsonrpc.result(request.id, body))
         except RpcError as error:
             return jsonrpc.failure(request.id, error)
 

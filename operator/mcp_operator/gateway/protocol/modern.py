@@ -50,7 +50,7 @@ class Modern:
         raise RpcError(spec.INVALID_REQUEST, "This server asks nothing of clients", status=400)
 
     async def _answer(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
-        with self._core.span(request.method, Era.MODERN) as span:
+        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
             if request.method == "subscriptions/listen":
@@ -66,7 +66,9 @@ class Modern:
             result |= {"resultType": "complete", "_meta": view.meta}
             if request.method == "resources/read":
                 result |= _UNCACHED
-            return jsonrpc.ok(jsonrpc.result(request.id, jsonrpc.encode(result)))
+            body = jsonrpc.encode(result)
+            span.response_bytes = len(body)
+            return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     def _listen(self, view: View, http: HttpRequest, request: Request) -> HttpStream:
         accept = http.headers.get("accept", "*/*")

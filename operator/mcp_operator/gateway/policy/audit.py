@@ -1,0 +1,117 @@
+"""One log line for each call: who called what, how it ended; never arguments, content or tokens."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mcp_operator.api.catalog import Backend, JsonObject
+from mcp_operator.gateway.policy.principal import Principal
+from mcp_operator.gateway.policy.refusal import Why
+from mcp_operator.gateway.table import Current, Table
+
+log = logging.getLogger(__name__)
+log.setLevel(logging.INFO)  # `config.logLevel` is about the gateway's own messages
+
+CALLS: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+
+MAX_ID: Final = 64
+"""Characters of a request's id that are logged; clients choose it."""
+
+REFUSALS_PER_SECOND: Final = 10
+"""Lines about clients that are not let in: a flood of them must not become one of lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call, as it ended.
+
+    Attributes:
+        principal: Who called.
+        method: The method of MCP.
+        params: Its parameters, of which only what they name in the catalog is logged.
+        request_id: The JSON-RPC id.
+        outcome: How it ended.
+        seconds: How long it took.
+        request_bytes: The size of the HTTP request that carried it.
+        response_bytes: The size of its result; 0 where it has none.
+        trace: The W3C `traceparent` that came with it, if any.
+    """
+
+    principal: Principal
+    method: str
+    params: JsonObject
+    request_id: str | int
+    outcome: str
+    seconds: float
+    request_bytes: int
+    response_bytes: int
+    trace: str = ""
+
+
+class Audit:
+    """Writes what the server's `audit` asks for."""
+
+    def __init__(self, current: Current) -> None:
+        self._current = current
+        self._second = 0
+        self._refusals = 0
+
+    def call(self, call: Call) -> None:
+        """Note a call."""
+        level = self._current.server.audit
+        if level == "Off" or call.method not in CALLS:
+            return
+        if level == "Failures" and call.outcome == "ok":
+            return
+        fields: dict[str, Any] = {
+            "client": call.principal.name,
+            "issuer": call.principal.issuer,
+            "method": call.method,
+            **_subject(self._current.table, call.method, call.params),
+            "outcome": call.outcome,
+            "milliseconds": round(call.seconds * 1000, 1),
+            "requestBytes": call.request_bytes,
+            "responseBytes": call.response_bytes,
+            "requestId": str(call.request_id)[:MAX_ID],
+            "trace": call.trace,
+        }
+        kept = {name: value for name, value in fields.items() if value != ""}
+        log.info("A client made a call", extra=kept)
+
+    def refusal(self, why: Why) -> None:
+        """Note that a client was not let in; of many within a second, some."""
+        if self._current.server.audit == "Off":
+            return
+        second = int(asyncio.get_running_loop().time())
+        if second != self._second:
+            self._second, self._refusals = second, 0
+        self._refusals += 1
+        if self._refusals <= REFUSALS_PER_SECOND:
+            log.info("A client was not let in", extra={"reason": why})
+
+
+def _subject(table: Table | None, method: str, params: JsonObject) -> dict[str, str]:
+    """Return what a call is about, as the catalog names it, and its backend.
+
+    What the catalog does not have is not repeated: it may be anything.
+    """
+    name = params.get("uri" if method == "resources/read" else "name")
+    if table is None or not isinstance(name, str):
+        return {}
+    backend: Backend | None = None
+    if method == "resources/read":
+        found = table.match(name)
+        if found is None:
+            return {}
+        backend = found[0].backend
+        subject = {"resource": found[0].uri or found[0].uri_template}
+    elif method == "prompts/get":
+        subject = {"prompt": name} if name in table.prompts else {}
+    else:
+        tool = table.tools.get(name)
+        backend = tool.backend if tool else None
+        subject = {"tool": name} if tool else {}
+    return subject | ({"backend": f"{backend.host}:{backend.port}"} if backend else {})
