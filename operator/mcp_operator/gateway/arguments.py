@@ -7,19 +7,17 @@ sentence could mend.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.jsonschema import CompiledSchema
-from mcp_operator.api.properties import in_place, named_properties, patterns, takes_any
+from mcp_operator.api.properties import named_properties, patterns, takes_any
+from mcp_operator.gateway.schema_parts import SchemaParts, strings
 
 MAX_DEPTH: Final = 64
 """Levels that are looked at; the rest of a value stays as it is."""
-
-MAX_NESTED: Final = 8
-"""Choices between a schema and null that are looked into, one within the other."""
 
 NO_ARGUMENTS: Final = (
     {"type": "object", "properties": {}, "additionalProperties": False},
@@ -38,11 +36,7 @@ class ArgumentForm:
         """Take the schema, and the same compiled."""
         self._root = schema
         self._compiled = compiled
-        # By the identity of parts of the schema, which live as long as this does.
-        self._known_nodes: dict[int, tuple[JsonObject, ...]] = {}
-        self._known_properties: dict[int, JsonObject] = {}
-        self._nullables: dict[int, bool] = {}
-        """By the identity of a subschema, whether it may take null."""
+        self._parts = SchemaParts(schema)
 
     def checked(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
         """Return arguments as they are to be sent, and what is wrong with them.
@@ -54,14 +48,20 @@ class ArgumentForm:
             errors = self._compiled.errors(candidate)
             if not errors:
                 return candidate, []
+        self._parts.begin()
         plain = self._without_nulls(self._root, sent, 0)
         return plain, self._compiled.errors(plain)
 
     def _candidates(self, sent: JsonObject) -> Iterator[JsonObject]:
+        if has_whole_fraction(sent):
+            sent = self._whole([self._root], sent, 0)
+        self._parts.begin()
         yield self._completed(self._root, sent, 0)
+        self._parts.begin()
         pruned = self._without_nulls(self._root, sent, 0)
+        self._parts.begin()
         yield self._completed(self._root, pruned, 0)
-        yield self._completed(self._root, pruned, 0, defaults=False)
+        yield pruned
 
     def _allowed(self, arguments: JsonObject) -> JsonObject:
         """Leave out what only `patternProperties` could allow, and does not.
@@ -70,123 +70,107 @@ class ArgumentForm:
         """
         if self._root in NO_ARGUMENTS:
             return {}
-        if self._names is None:
+        if not self._only_patterns:
             return arguments
-        named, matching = self._names
         return {
             name: value
             for name, value in arguments.items()
-            if name in named or matching.errors({name: None})
+            if name in self._named or any(self._parts.matches(one, name) for one in self._patterns)
         }
 
     @cached_property
-    def _names(self) -> tuple[JsonObject, CompiledSchema] | None:
-        allowed = patterns(self._root)
-        if not allowed or takes_any(self._root) or self._root.get("additionalProperties") is False:
-            return None
-        return named_properties(self._root), CompiledSchema(
-            {"patternProperties": dict.fromkeys(allowed, False)}
-        )
+    def _named(self) -> JsonObject:
+        return named_properties(self._root)
 
-    def _completed(self, schema: Any, value: Any, depth: int, *, defaults: bool = True) -> Any:
-        """Fill in defaults and write integers as such, in a copy."""
-        if depth > MAX_DEPTH:
+    @cached_property
+    def _patterns(self) -> list[str]:
+        return patterns(self._root)
+
+    @cached_property
+    def _only_patterns(self) -> bool:
+        closed = self._root.get("additionalProperties") is False
+        return bool(self._patterns) and not takes_any(self._root) and not closed
+
+    def _completed(self, schema: Any, value: Any, depth: int) -> Any:
+        """Fill in defaults, in a copy."""
+        if depth > MAX_DEPTH or not isinstance(value, dict | list):
             return value
-        if isinstance(value, float):
-            return self._integer(schema, value)
+        nodes = self._parts.certain(schema, value)
         if isinstance(value, list):
-            items = self._first(schema, "items")
-            return [self._completed(items, one, depth + 1, defaults=defaults) for one in value]
-        if not isinstance(value, dict):
-            return value
-        properties = self._properties(schema)
+            return [
+                self._completed(self._parts.item(nodes, index), one, depth + 1)
+                for index, one in enumerate(value)
+            ]
         result = {
-            name: self._completed(properties.get(name), one, depth + 1, defaults=defaults)
+            name: self._completed(self._parts.member(nodes, name), one, depth + 1)
+            if isinstance(one, dict | list)
+            else one
             for name, one in value.items()
         }
-        if defaults:
-            for name, part in properties.items():
-                if name not in result and (default := self._first(part, "default")) is not None:
-                    result[name] = default
+        for name, part in self._parts.properties(nodes).items():
+            if name not in result and (default := self._parts.default(part)) is not None:
+                result[name] = default
         return result
 
     def _without_nulls(self, schema: Any, value: Any, depth: int) -> Any:
         """Leave out each null that stands where none may and that is not required."""
         if depth > MAX_DEPTH or not isinstance(value, dict | list):
             return value
+        nodes = self._parts.certain(schema, value)
         if isinstance(value, list):
-            items = self._first(schema, "items")
-            return [self._without_nulls(items, one, depth + 1) for one in value]
-        properties = self._properties(schema)
-        required = {name for node in self._nodes(schema) for name in _strings(node.get("required"))}
-        others = self._first(schema, "additionalProperties")
+            return [
+                self._without_nulls(self._parts.item(nodes, index), one, depth + 1)
+                for index, one in enumerate(value)
+            ]
+        required = {name for node in nodes for name in strings(node.get("required"))}
+        members = {name: self._parts.member(nodes, name) for name in value}
         return {
-            name: self._without_nulls(properties.get(name), one, depth + 1)
+            name: self._without_nulls(members[name], one, depth + 1)
             for name, one in value.items()
-            if one is not None or name in required or self._nullable(properties.get(name, others))
+            if one is not None or name in required or self._parts.nullable(members[name])
         }
 
-    def _integer(self, schema: Any, value: float) -> float | int:
-        types = [node["type"] for node in in_place(self._root, schema) if "type" in node]
-        allowed = [one for each in types for one in (each if isinstance(each, list) else [each])]
-        whole = value.is_integer() and abs(value) < EXACT
-        return int(value) if whole and "integer" in allowed and "number" not in allowed else value
-
-    def _nullable(self, schema: Any, level: int = 0) -> bool:
-        """Tell whether a schema may take null, as far as its types say.
-
-        One that refers to itself, or is nested deeper than is looked into, may.
-        """
-        known = self._nullables.get(id(schema))
-        if known is None:
-            self._nullables[id(schema)] = True
-            known = self._nullables[id(schema)] = self._takes_null(schema, level)
-        return known
-
-    def _takes_null(self, schema: Any, level: int) -> bool:
-        for node in in_place(self._root, schema, certain=True):
-            types = node.get("type", "null")
-            if "null" not in (types if isinstance(types, list) else [types]):
-                return False
-            if None not in node.get("enum", [None]) or node.get("const") is not None:
-                return False
-            for keyword in ("anyOf", "oneOf"):
-                branches = node.get(keyword) if level < MAX_NESTED else None
-                if branches and not any(self._nullable(one, level + 1) for one in branches):
-                    return False
-        return schema is not False
-
-    def _properties(self, schema: Any) -> JsonObject:
-        known = self._known_properties.get(id(schema))
-        if known is None:
-            known = {}
-            for node in self._nodes(schema):
-                properties = node.get("properties")
-                if isinstance(properties, dict):
-                    known = properties | known
-            self._known_properties[id(schema)] = known
-        return known
-
-    def _first(self, schema: Any, keyword: str) -> Any:
-        return next((n[keyword] for n in self._nodes(schema) if keyword in n), None)
-
-    def _nodes(self, schema: Any) -> tuple[JsonObject, ...]:
-        """Return the schemas that judge a value in any case, or in any but that it is null."""
-        if not isinstance(schema, dict):
-            return ()
-        known = self._known_nodes.get(id(schema))
-        if known is None:
-            known = self._known_nodes[id(schema)] = tuple(self._judging(schema, 0))
-        return known
-
-    def _judging(self, schema: Any, level: int) -> Iterator[JsonObject]:
-        for node in in_place(self._root, schema, certain=True):
-            yield node
-            for keyword in ("anyOf", "oneOf"):
-                branches = [one for one in node.get(keyword, ()) if one != {"type": "null"}]
-                if len(branches) == 1 and level < MAX_NESTED:
-                    yield from self._judging(branches[0], level + 1)
+    def _whole(self, schemas: Sequence[Any], value: Any, depth: int) -> Any:
+        """Write whole numbers as integers wherever a schema that may judge them asks for one."""
+        if depth > MAX_DEPTH or not isinstance(value, dict | list | float):
+            return value
+        nodes = self._parts.possible(schemas)
+        if isinstance(value, float):
+            return _integer(nodes, value)
+        if isinstance(value, list):
+            return [
+                self._whole(self._parts.items(nodes, index), one, depth + 1)
+                for index, one in enumerate(value)
+            ]
+        return {
+            name: self._whole(self._parts.members(nodes, name), one, depth + 1)
+            for name, one in value.items()
+        }
 
 
-def _strings(names: Any) -> list[str]:
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+def has_whole_fraction(value: Any) -> bool:
+    """Tell whether a number such as 5.0 is somewhere in a value."""
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, float) and one.is_integer():
+            return True
+        if isinstance(one, dict):
+            pending.extend(one.values())
+        elif isinstance(one, list):
+            pending.extend(one)
+    return False
+
+
+def _integer(nodes: Sequence[JsonObject], value: float) -> float | int:
+    types = {one for node in nodes for one in _types(node)}
+    wanted = "integer" in types and "number" not in types
+    return int(value) if wanted and value.is_integer() and abs(value) < EXACT else value
+
+
+def _types(node: JsonObject) -> list[str]:
+    """Return the types that a schema names, or that the values have which it lists."""
+    if "type" in node:
+        return node["type"] if isinstance(node["type"], list) else [node["type"]]
+    listed = node.get("enum", [node["const"]] if "const" in node else [])
+    return ["integer" for one in listed if type(one) is int]

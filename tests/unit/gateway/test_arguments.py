@@ -70,6 +70,48 @@ def test_a_choice_among_choices_is_not_followed_for_ever(definitions: Any, refer
     assert len(result["b"]) == 1000
 
 
+A_OR_B = {
+    "oneOf": [
+        {"properties": {"kind": {"const": "a"}, "t": TEXT, "n": {"default": 1}}},
+        {"properties": {"kind": {"const": "b"}, "t": {"type": ["string", "null"]}}},
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value", "expected"),
+    [
+        ({"additionalProperties": TEXT}, {"x": None, "y": "1"}, {"y": "1"}),
+        ({"patternProperties": {"^x": TEXT}}, {"x": None, "y": None}, {"y": None}),
+        ({"prefixItems": [TEXT, {"properties": {"b": TEXT}}]}, ["a", {"b": None}], ["a", {}]),
+        ({"anyOf": [TEXT, {"properties": {"b": TEXT}}]}, {"b": None}, {}),
+        ({"anyOf": [{"items": {"properties": {"b": TEXT}}, "type": "array"}, {"type": "object"}]},
+         [{"b": None}], [{}]),
+        (A_OR_B, {"kind": "a", "t": None}, {"kind": "a", "n": 1}),
+        (A_OR_B, {"kind": "b", "t": None}, {"kind": "b", "t": None}),
+        ({"oneOf": [{"required": ["b"], "properties": {"c": TEXT}}, {"required": ["d"]}]},
+         {"b": 1, "c": None}, {"b": 1}),
+    ],
+)  # fmt: skip
+def test_null_counts_as_left_out_wherever_a_schema_says_what_may_be(
+    schema: Any, value: Any, expected: Any
+) -> None:
+    assert sent({"a": value}, {"a": schema}) == {"a": expected}
+
+
+def test_null_in_a_list_that_takes_none_stays_an_error() -> None:
+    _, errors = checked({"a": [1, None]}, {"a": {"items": NUMBER}})
+    assert errors == ['a.1: null is not of type "integer"']
+
+
+def test_choices_without_an_end_cost_no_more_than_a_bound() -> None:
+    item = {"oneOf": [{"properties": {"k": {"const": n}, "t": TEXT}} for n in range(200)]}
+    value = [{"k": n % 200, "t": None} for n in range(2000)]
+    result, _ = checked({"a": value}, {"a": {"items": item}})
+    assert result["a"][0] == {"k": 0}
+    assert result["a"][-1] == {"k": 199, "t": None}  # not looked at any more
+
+
 def test_null_stays_an_error_for_what_is_required() -> None:
     result, errors = checked({"a": None}, {"a": TEXT}, required=["a"])
     assert result == {"a": None}
@@ -116,6 +158,9 @@ def test_null_for_what_has_a_default_is_the_default() -> None:
 def test_defaults_are_filled_in_within_objects_that_are_there() -> None:
     inner = {"type": "object", "properties": {"n": {"type": "integer", "default": 1}}}
     assert sent({"a": {}}, {"a": inner, "b": inner}) == {"a": {"n": 1}}
+    assert sent({"a": {"x": {}}}, {"a": {"additionalProperties": inner}}) == {"a": {"x": {"n": 1}}}
+    assert sent({"a": [{}]}, {"a": {"prefixItems": [inner]}}) == {"a": [{"n": 1}]}
+    assert sent({"a": {}}, {"a": {"anyOf": [TEXT, inner]}}) == {"a": {"n": 1}}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +190,24 @@ def test_a_default_of_null_is_no_value() -> None:
         ({"type": "array", "items": NUMBER}, [1.0, 2], [1, 2]),
         ({"type": "object", "properties": {"b": NUMBER}}, {"b": 1.0}, {"b": 1}),
         (NUMBER, 1e20, 10**20),
+        (NUMBER, 1e21, 1e21),
+        ({"items": {"items": NUMBER}}, [[5.0], [1.0, 2]], [[5], [1, 2]]),
+        ({"prefixItems": [NUMBER, TEXT], "items": NUMBER}, [5.0, "x", 7.0], [5, "x", 7]),
+        ({"prefixItems": [{"type": "number"}], "items": NUMBER}, [5.0, 7.0], [5.0, 7]),
+        ({"additionalProperties": NUMBER}, {"x": 5.0}, {"x": 5}),
+        ({"unevaluatedProperties": NUMBER}, {"x": 5.0}, {"x": 5}),
+        ({"patternProperties": {"^x-": NUMBER}}, {"x-a": 5.0, "b": 5.0}, {"x-a": 5, "b": 5.0}),
+        (
+            {"patternProperties": {"^x-": {}}, "additionalProperties": NUMBER},
+            {"x-a": 5.0, "b": 5.0},
+            {"x-a": 5.0, "b": 5},
+        ),
+        ({"anyOf": [NUMBER, TEXT]}, 5.0, 5),
+        ({"anyOf": [{"properties": {"v": NUMBER}}, {"items": NUMBER}]}, {"v": 5.0}, {"v": 5}),
+        ({"if": {"type": "object"}, "then": {"properties": {"v": NUMBER}}}, {"v": 5.0}, {"v": 5}),
+        ({"enum": [5, 6]}, 5.0, 5),
+        ({"const": 5}, 5.0, 5),
+        ({"enum": ["a", 5]}, 5.0, 5),
     ],
 )
 def test_a_whole_number_is_an_integer_where_one_is_asked_for(
