@@ -30,6 +30,10 @@ knows it, so that no string of a backend passes for a number."""
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
 
 
+class NotFiniteError(ValueError):
+    """A text is JSON but for a NaN or an infinity, as Python and others write them."""
+
+
 class WrittenNumber(float):
     """A number with the text that it was written as."""
 
@@ -58,7 +62,8 @@ def loads(text: str) -> Any:
     """Parse JSON as RFC 8259 has it.
 
     Raises:
-        ValueError: It is none, or holds NaN, an infinity or half of a surrogate pair.
+        NotFiniteError: It holds NaN or an infinity.
+        ValueError: It is none, or holds half of a surrogate pair.
         RecursionError: It is nested too deep.
     """
     value = json.loads(
@@ -107,7 +112,7 @@ def _integer(text: str) -> int | float:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")  # RFC 8259 section 6
+    raise NotFiniteError(f"{name} is not JSON")  # RFC 8259 section 6
 
 
 def unfolded(value: Any) -> Any:

@@ -57,6 +57,12 @@ def test_what_is_not_json_is_refused(text: str) -> None:
         exact.loads(text)
 
 
+@pytest.mark.parametrize("text", ["NaN", "[-Infinity]", '{"a":[1,Infinity]}'])
+def test_numbers_that_json_does_not_have_are_told_from_what_is_no_json(text: str) -> None:
+    with pytest.raises(exact.NotFiniteError):
+        exact.loads(text)
+
+
 def test_a_computed_infinity_has_no_form() -> None:
     with pytest.raises(ValueError, match="infinite"):
         exact.dumps([float("inf")])

@@ -15,7 +15,8 @@ from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
 from mcp_operator.api.catalog import Argument, Backend, JsonObject
-from mcp_operator.api.places import is_form, is_json, is_multipart
+from mcp_operator.api.places import is_form, is_json, is_multipart, media_type
+from mcp_operator.gateway.upstream import charsets
 from mcp_operator.gateway.upstream.styles import (
     MappingError,
     Placed,
@@ -24,6 +25,7 @@ from mcp_operator.gateway.upstream.styles import (
     plain_text,
     quoted,
 )
+from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES
 
 BINARY = "application/octet-stream"
 
@@ -92,16 +94,20 @@ def _whole(placed: tuple[Argument, Any], content_type: str) -> bytes:
         return json_text(value).encode()
     if is_form(content_type) and isinstance(value, dict):
         return _form([(_field(argument, key), part) for key, part in value.items()])
-    return _bytes(argument, value)
+    if is_form(content_type) and not isinstance(value, str):
+        raise MappingError(f"the argument {argument.name!r} is a form: give it an object")
+    if media_type(content_type) in JSON_LINE_TYPES and isinstance(value, list):
+        return b"".join(json_text(one).encode() + b"\n" for one in value)
+    return _bytes(argument, value, content_type)
 
 
 def _field(argument: Argument, name: str) -> Argument:
     return argument.model_copy(update={"target": name})
 
 
-def _bytes(argument: Argument, value: Any) -> bytes:
+def _bytes(argument: Argument, value: Any, content_type: str) -> bytes:
     if not argument.base64:
-        return plain_text(value).encode()
+        return _encoded(argument, plain_text(value), content_type)
     try:
         if not isinstance(value, str):
             raise MappingError(f"the argument {argument.name!r} must be a text in base64")
@@ -109,6 +115,19 @@ def _bytes(argument: Argument, value: Any) -> bytes:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise MappingError(f"the argument {argument.name!r} is not base64") from error
+
+
+def _encoded(argument: Argument, text: str, content_type: str) -> bytes:
+    """Return a text in the charset that its media type declares, in UTF-8 if it declares none."""
+    text.encode()  # refuses half a surrogate pair by its own sentence
+    charset = charsets.declared(content_type) or "utf-8"
+    try:
+        return text.encode(charset)
+    except UnicodeError as error:
+        raise MappingError(
+            f"the argument {argument.name!r} holds a character that "
+            f"{charsets.named(content_type)} does not have"
+        ) from error
 
 
 def _form(placed: Placed) -> bytes:
@@ -143,12 +162,14 @@ def _parts(argument: Argument, value: Any, file_names: Any) -> Iterator[RequestF
             yield _part(name, text.encode(), argument.content_type, name_of(index))
         return
     for index, item in enumerate(value if isinstance(value, list) else [value]):
+        if item is None:
+            continue
         kind, file_name = argument.content_type, _file_name(argument, file_names, index)
         if argument.base64:
             kind, file_name = kind or BINARY, file_name or argument.target
         elif isinstance(item, dict | list):
             kind = kind or "application/json"
-        yield _part(argument.target, _bytes(argument, item), kind, file_name)
+        yield _part(argument.target, _bytes(argument, item, kind), kind, file_name)
 
 
 def _file_name(argument: Argument, given: Any, index: int) -> str:

@@ -42,6 +42,7 @@ from mcp_operator.gateway.upstream.pool.pool import (
 from mcp_operator.gateway.upstream.pool.reply import ProtocolError
 from mcp_operator.gateway.upstream.reading import (
     UNLIMITED,
+    BrokenOffError,
     StreamLimits,
     TooLargeError,
     read_answer,
@@ -166,6 +167,8 @@ class HttpUpstream:
                 reply.close()
         except TooLargeError as error:
             raise UpstreamError("too_large", f"{error} {_NARROW}") from error
+        except BrokenOffError as error:
+            raise UpstreamError("protocol", str(error), self._tried(request)) from error
         except (BadRequestError, OSError) as error:
             raise _explained(error, self._tried(request)) from error
 

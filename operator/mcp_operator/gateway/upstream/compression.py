@@ -46,7 +46,8 @@ def decompress(body: bytes, content_encoding: str, limit: int, *, partial: bool 
     Raises:
         CompressionError: It cannot be decompressed.
     """
-    codings = [coding.strip().lower() for coding in content_encoding.split(",")]
+    words = content_encoding.split(",")
+    codings = [word.partition(";")[0].strip().lower() for word in words]
     codings = [coding for coding in codings if coding in _DECODERS or coding in _UNKNOWN]
     if len(codings) > MAX_CODINGS or not _UNKNOWN.isdisjoint(codings):
         raise CompressionError("unknown coding")

@@ -35,12 +35,14 @@ from mcp_operator.gateway.upstream.structured import (
     parse,
     picked,
 )
-from mcp_operator.gateway.upstream.text import as_type, holds_json, text_of
+from mcp_operator.gateway.upstream.text import as_type, holds_json, shown_text, text_of
 
 log = logging.getLogger(__name__)
 
 CUT = f"{GROUP}/cut"
 """In `_meta` of a content: after what reading an endless one ended."""
+
+_INVALID_STATUS = 600
 
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 
@@ -133,7 +135,7 @@ def failure_text(response: ResponseMapping, answer: Answer) -> str:
     if answer.status in REDIRECTS:
         return f"{status_line(answer)}, {answer.problem or explain(None, answer)}."
     if is_error_status(response.error_status, answer.status):
-        text = clean(text_of(answer) or answer.problem).strip()
+        text = clean(shown_text(answer) or answer.problem).strip()
         return f"{status_line(answer)}: {text}" if text else f"{status_line(answer)}."
     return f"{status_line(answer)}, but {answer.problem}." if answer.problem else ""
 
@@ -155,8 +157,9 @@ def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> s
             extra={"entry": name, "status": answer.status, "error": str(error)},
         )
         return ""
-    text = clean(text_of(answer) or "").strip()
-    return f"{status_line(answer)}, and says that it failed: {text}" if failed else ""
+    text = clean(shown_text(answer)).strip()
+    line = f"{status_line(answer)}, and says that it failed"
+    return (f"{line}: {text}" if text else f"{line}.") if failed else ""
 
 
 def _asks_on_condition(backend: Backend) -> bool:
@@ -167,8 +170,12 @@ def _asks_on_condition(backend: Backend) -> bool:
 
 
 def is_error_status(spec: str, status: int) -> bool:
-    """Tell whether a status is in a list such as `4xx,5xx,302`."""
-    return str(status) in _statuses(spec) or f"{status // 100}xx" in _statuses(spec)
+    """Tell whether a status is in a list such as `4xx,5xx,302`.
+
+    One that HTTP does not have counts as a server's error (RFC 9110 section 15).
+    """
+    status_class = f"{status // 100}xx" if status < _INVALID_STATUS else "5xx"
+    return str(status) in _statuses(spec) or status_class in _statuses(spec)
 
 
 @lru_cache(maxsize=256)

@@ -22,7 +22,8 @@ from mcp_operator.gateway.upstream.styles import (
     MappingError,
     Placed,
     all_pairs,
-    placed_text,
+    header_text,
+    is_nothing,
     plain_text,
     quoted,
 )
@@ -179,11 +180,11 @@ def _credential(backend: Backend, kind: str) -> list[str]:
 
 def _headers(backend: Backend, present: _Present) -> Iterator[tuple[str, str]]:
     for argument, value in present.get("header", ()):
-        if value is None:
+        if is_nothing(argument, value):
             continue
         if argument.target.lower() in NOT_FOR_ARGUMENTS:
             raise MappingError(f"no argument may set the header {argument.target}")
-        yield check_header(argument.target, placed_text(argument, value, str))
+        yield check_header(argument.target, header_text(argument, value))
     cookies = all_pairs(present.get("cookie", ()), _credential(backend, "Cookie"), _cookie_text)
     if cookies:
         yield check_header("Cookie", "; ".join(_cookie(name, text) for name, text in cookies))

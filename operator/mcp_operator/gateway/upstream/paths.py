@@ -14,6 +14,7 @@ from mcp_operator.api.places import PATH_PLACE
 from mcp_operator.gateway.upstream.styles import (
     Encode,
     MappingError,
+    is_nothing,
     placed_text,
     quoted,
     reserved,
@@ -35,9 +36,24 @@ def fill_path(path: str, present: Iterable[_Filling]) -> str:
     Raises:
         MappingError: A place has no value, or a value would leave its place.
     """
-    values = {argument.target: (argument, value) for argument, value in present}
+    placed = list(present)
+    values = {argument.target: (argument, value) for argument, value in placed}
+    _check_members(placed)
     filled = "/".join(_fill(segment, values) for segment in path.split("/"))
     return filled if filled.startswith("/") else "/" + filled
+
+
+def _check_members(placed: Iterable[_Filling]) -> None:
+    """Refuse a member of an object that would be taken for another matrix parameter."""
+    owners = {argument.target.casefold(): argument for argument, _ in placed}
+    for argument, value in placed:
+        names = value if isinstance(value, dict) and argument.style == "matrix" else ()
+        for name in names if argument.explode else ():
+            if owners.get(name.strip().casefold(), argument) is not argument:
+                raise MappingError(
+                    f"the argument {argument.name!r} would take the place of another with {name!r};"
+                    " leave it out"
+                )
 
 
 def _fill(segment: str, values: Mapping[str, _Filling]) -> str:
@@ -73,7 +89,7 @@ def _encoding(argument: Argument, *, several: bool) -> Encode:
 
 def _checked(argument: Argument, value: Any, *, slashes: bool) -> str:
     """Return a value as its server will read it, before encoding."""
-    if value is None or value in ([], {}):
+    if is_nothing(argument, value):
         raise MappingError(f"the argument {argument.name!r} goes into the path, give it a value")
     text = placed_text(argument, value, str)
     if text and stays(text, slashes=slashes):

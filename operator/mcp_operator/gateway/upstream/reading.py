@@ -12,9 +12,7 @@ from mcp_operator.api import places
 from mcp_operator.gateway.upstream.answer import Answer, status_line
 from mcp_operator.gateway.upstream.compression import CompressionError, decompress
 from mcp_operator.gateway.upstream.pool.reply import Reply
-from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES
-
-EVENT_STREAM: Final = "text/event-stream"
+from mcp_operator.gateway.upstream.text import EVENT_STREAM, JSON_LINE_TYPES
 
 _EVENT_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")  # HTML standard, server-sent events
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
@@ -28,6 +26,14 @@ class TooLargeError(Exception):
     def __init__(self, status: int, max_bytes: int) -> None:
         line = status_line(Answer(status, "", b""))
         super().__init__(f"{line}, but its answer is larger than {max_bytes} bytes.")
+
+
+class BrokenOffError(ConnectionError):
+    """The connection broke within an answer, whose status still says what the backend did."""
+
+    def __init__(self, status: int, received: int) -> None:
+        line = status_line(Answer(status, "", b""))
+        super().__init__(f"{line}, but its answer breaks off after {received} bytes.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,22 +97,32 @@ async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIM
 
     Raises:
         TooLargeError: There are more than `max_bytes`.
-        ConnectionError: The connection broke.
+        BrokenOffError: The connection broke.
     """
     content_type = reply.header("content-type")
     media_types = (stream.media_type, places.media_type(content_type))
     streamed = next(
         (one for one in media_types if one == EVENT_STREAM or one in JSON_LINE_TYPES), ""
     )
-    encoding = reply.header("content-encoding")
+    encoding = ", ".join(value for name, value in reply.headers if name == "content-encoding")
     is_stream = stream.any_type or bool(streamed)
     is_error = reply.status >= HTTPStatus.BAD_REQUEST
     if not (is_stream or is_error) and reply.announced > max_bytes:
         reply.close()
         raise TooLargeError(reply.status, max_bytes)
     body = _Body(streamed)
-    cut = await _read(reply, body, max_bytes, stream if is_stream else None)
-    problem, data = "", bytes(body.data[:max_bytes])
+    problem = ""
+    try:
+        limits = stream if is_stream else None
+        if is_error:
+            limits = StreamLimits(max_seconds=stream.max_seconds)
+        cut = await _read(reply, body, max_bytes, limits)
+    except OSError as error:
+        if not (is_stream or is_error):
+            raise BrokenOffError(reply.status, len(body.data)) from error
+        cut = f"after {len(body.data)} bytes, where the connection broke"
+        body.drop_half_event()
+    data = bytes(body.data[:max_bytes])
     try:
         if encoding.strip().lower() not in {"", "identity"}:
             data = await asyncio.to_thread(decompress, data, encoding, max_bytes, partial=bool(cut))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -52,6 +53,12 @@ def explain(request: Request | None, answer: Answer, followed: int = 0) -> str:
         return "a redirect that does not say where to"
     if followed >= MAX_REDIRECTS:
         return f"the {followed + 1}th redirect in a row, to {location}"
+    if (
+        request is not None
+        and request.method not in _SAFE_METHODS
+        and answer.status == HTTPStatus.SEE_OTHER
+    ):
+        return f"the call was made, so do not repeat it, and what came of it is at {location}"
     if request is not None and not _stays(request, answer.header("location")):
         return f"a redirect to {location}, which is not on the tool's Service and not followed"
     return f"a redirect to {location}, which is not followed"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 from mcp_operator.api.budget import SelectionError
@@ -13,7 +15,13 @@ from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import ToolResult
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
 from mcp_operator.gateway.upstream.media import text_block
-from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES, is_json, text_of
+from mcp_operator.gateway.upstream.text import (
+    EVENT_STREAM,
+    JSON_LINE_TYPES,
+    is_json,
+    shown_text,
+    text_of,
+)
 
 OutputErrors = Callable[[Any], list[str]]
 """Checks a value against a tool's output schema."""
@@ -26,6 +34,13 @@ class NotJsonError(OperatorError):
     """A body is not the JSON that is asked for; the sentence goes on after the status line."""
 
 
+class NotFiniteBodyError(NotJsonError):
+    """A body is JSON but for a NaN or an infinity."""
+
+    def __init__(self) -> None:
+        super().__init__("its body holds NaN or an infinity, which JSON does not have")
+
+
 def _wants_json(tool: ToolEntry) -> bool:
     """Tell whether a tool can do nothing with an answer that is no JSON."""
     response, schema = tool.response, tool.listed_output_schema
@@ -33,21 +48,23 @@ def _wants_json(tool: ToolEntry) -> bool:
 
 
 def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) -> ToolResult | None:
-    """Map an answer as JSON; None where it promises none and the tool asks for none.
+    """Map an answer as JSON; None where it is none and the tool asks for none.
 
     Args:
         tool: The tool that was called.
         answer: What its backend said, with a status that is no error.
         output_errors: Checks a value against the tool's output schema.
     """
+    wanted = _wants_json(tool)
     if answer.is_empty:
         return _nothing(answer) if tool.listed_output_schema is not None else None
-    if not is_json(answer.media_type) and not _wants_json(tool):
+    if not (wanted or is_json(answer.media_type)):
         return None
     try:
         value, text = picked(tool.response, answer)
     except (NotJsonError, SelectionError) as error:
-        return _not_as_promised(answer, str(error))
+        readable = isinstance(error, NotFiniteBodyError) and not wanted
+        return None if readable else _not_as_promised(answer, str(error))
     content = (text_block(text),)
     if not _is_structured(tool, value):
         return ToolResult(content=content)
@@ -70,21 +87,44 @@ def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
 
 
 def parse(answer: Answer) -> Any:
-    """Return the JSON value of a body; a list of them where there is one on each line.
+    """Return the JSON value of a body; a list where there are several, or events.
 
     Raises:
         NotJsonError: It is no JSON.
     """
     text = text_of(answer, answer.media_type if is_json(answer.media_type) else "application/json")
-    try:
-        if text is not None and answer.media_type in JSON_LINE_TYPES:
-            return [exact.loads(line) for line in text.replace("\x1e", "").splitlines() if line]
-        if text is not None:
+    if text is not None and answer.media_type == EVENT_STREAM:
+        return [_loaded(data) for data in _events(text)]
+    if text is not None and answer.media_type not in JSON_LINE_TYPES:
+        try:
             return exact.loads(text)
-    except (ValueError, RecursionError):
-        pass
+        except exact.NotFiniteError as error:
+            raise NotFiniteBodyError from error
+        except (ValueError, RecursionError):
+            pass
+    lines = (text or "").replace("\x1e", "").splitlines()
+    with suppress(ValueError, RecursionError):  # Docker and others send lines as application/json
+        if values := [exact.loads(line) for line in lines if line.strip()]:
+            return values
     promise = "that its content type promises" if is_json(answer.media_type) else "asked for"
     raise NotJsonError(f"its body is not the JSON {promise}")
+
+
+def _events(text: str) -> Iterator[str]:
+    """Yield the data of each event (HTML standard, "Interpreting an event stream")."""
+    for event in re.split(r"\r\n\r\n|\n\n|\r\r", text):
+        lines = [line.partition(":") for line in event.splitlines()]
+        data = [value.removeprefix(" ") for field, _, value in lines if field == "data"]
+        if data:
+            yield "\n".join(data)
+
+
+def _loaded(data: str) -> Any:
+    """Return what an event holds: JSON, or the text that is none, such as [DONE]."""
+    try:
+        return exact.loads(data)
+    except (ValueError, RecursionError):
+        return data
 
 
 def _written(value: Any) -> str:
@@ -125,6 +165,6 @@ def _not_as_promised(answer: Answer, problem: str) -> ToolResult:
     lists an output schema.
     """
     lead = f"{status_line(answer)}: {_ACTED}. But {problem}."
-    shown = clean(text_of(answer) or "").strip()
+    shown = clean(shown_text(answer)).strip()
     content = f"{lead} The answer: {shown}" if shown else lead
     return ToolResult(content=(text_block(content),), is_error=True)

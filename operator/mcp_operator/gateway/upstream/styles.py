@@ -136,16 +136,35 @@ def plain_text(value: Any) -> str:
     return value if isinstance(value, str) else json_text(value)
 
 
-def json_text(value: Any) -> str:
-    """Return a value as JSON.
+def json_text(value: Any, *, escaped: bool = False) -> str:
+    """Return a value as JSON, in ASCII alone where it is to be `escaped`.
 
     Raises:
         MappingError: It has none, as an infinite number.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return json.dumps(value, ensure_ascii=escaped, separators=(",", ":"), allow_nan=False)
     except (ValueError, RecursionError) as error:
         raise MappingError("an argument has no JSON form (infinite, or nested too deep)") from error
+
+
+def header_text(argument: Argument, value: Any) -> str:
+    """Write the value of a header, which holds no other characters than ASCII.
+
+    Raises:
+        MappingError: It has no such form.
+        UnicodeEncodeError: It holds half of a surrogate pair.
+    """
+    text = placed_text(argument, value, str)
+    text.encode()
+    return json_text(value, escaped=True) if argument.style == "json" else text
+
+
+def is_nothing(argument: Argument, value: Any) -> bool:
+    """Tell whether a value is one that no style but JSON has a form for (RFC 6570 section 2.3)."""
+    members = list(value.values()) if isinstance(value, dict) else value
+    empty = isinstance(members, list) and all(one is None for one in members)
+    return value is None or (empty and argument.style != "json")
 
 
 def _texts(value: Any) -> Iterator[str]:

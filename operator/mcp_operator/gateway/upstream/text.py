@@ -6,15 +6,19 @@ cannot be shown. Nothing is turned into replacement characters.
 
 from __future__ import annotations
 
-import codecs
-import json
 import re
 from dataclasses import replace
 from typing import Final
 
+from mcp_operator.gateway.upstream import charsets
 from mcp_operator.gateway.upstream.answer import Answer
 
-JSON_TYPES: Final = frozenset({"application/json", "text/json"})
+JSON_TYPES: Final = frozenset(
+    {"application/json", "application/x-json", "text/json", "text/x-json"}
+)
+
+EVENT_STREAM: Final = "text/event-stream"
+"""Server-sent events."""
 
 JSON_LINE_TYPES: Final = frozenset(
     {
@@ -93,25 +97,6 @@ _BINARY_PREFIXES: Final = (
 )
 _BINARY_SUFFIXES: Final = ("+cbor", "+der", "+gzip", "+protobuf", "+zip", "+zstd")
 
-_NO_CHARSETS: Final = frozenset(
-    {"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"}
-)
-"""Python calls them text encodings; on the web none of them is a charset."""
-
-_BOMS: Final = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-
-_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s;\"',]{1,40})", re.IGNORECASE)
-_XML_CHARSET = re.compile(rb"^\s*<\?xml[^>]{0,100}\sencoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
-_HTML_CHARSET = re.compile(
-    rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE
-)
-_HTML_HEAD: Final = 1024  # where the HTML standard has its reader look
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 """Control characters that no text holds; form feed and the escape of terminal colours may be."""
 
@@ -136,10 +121,21 @@ def text_of(answer: Answer, media_type: str | None = None) -> str | None:
         media_type: The type to go by instead of the answer's own.
     """
     media_type = answer.media_type if media_type is None else media_type
-    if not is_text_type(media_type):
-        return None if _is_binary_type(media_type) else _plain_text(answer)
-    charset = _declared(answer.content_type) or _within(answer.body, media_type)
-    return _decoded(answer.body, charset or "utf-8")
+    if is_text_type(media_type):
+        text = charsets.decoded(answer.body, answer.content_type, media_type)
+        return None if text is None or "\0" in text else text  # which is UTF-16, or no text at all
+    return None if _is_binary_type(media_type) else _plain_text(answer)
+
+
+def shown_text(answer: Answer) -> str:
+    """Return an answer's text where it explains a failure, with some replacement characters."""
+    text = text_of(answer)
+    if text is not None or not is_text_type(answer.media_type):
+        return text or ""
+    text = charsets.decoded(answer.body, answer.content_type, answer.media_type)
+    if text is None:
+        text = answer.body.decode(errors="replace")
+    return text if text.count("\ufffd") * 4 < len(text) else ""
 
 
 def as_type(answer: Answer, mime_type: str) -> Answer:
@@ -149,9 +145,9 @@ def as_type(answer: Answer, mime_type: str) -> Answer:
     """
     if not mime_type:
         return answer
-    declared = _CHARSET.search(answer.content_type)
-    if declared and not _CHARSET.search(mime_type):
-        mime_type = f"{mime_type}; charset={declared[1]}"
+    declared = charsets.named(answer.content_type)
+    if declared and not charsets.named(mime_type):
+        mime_type = f"{mime_type}; charset={declared}"
     return replace(answer, content_type=mime_type)
 
 
@@ -175,48 +171,5 @@ def _is_binary_type(media_type: str) -> bool:
 
 def _plain_text(answer: Answer) -> str | None:
     """Return what has no type, or one that says nothing, where its bytes are text."""
-    text = _decoded(answer.body, _declared(answer.content_type) or _mark(answer.body) or "utf-8")
+    text = charsets.decoded(answer.body, answer.content_type, "")
     return None if text is None or _UNPRINTABLE.search(text) else text
-
-
-def _decoded(body: bytes, charset: str) -> str | None:
-    try:
-        return body.decode(charset).removeprefix("\ufeff")
-    except UnicodeError:
-        return None
-
-
-def _declared(content_type: str) -> str:
-    """Return the charset that a `Content-Type` names, where Python knows it under that name."""
-    match = _CHARSET.search(content_type)
-    return _known(match[1]) if match else ""
-
-
-def _known(label: str) -> str:
-    for name in (label, label.lower().removeprefix("x-")):
-        try:
-            b"a".decode(name)  # refuses "base64" and the like, which are no encodings of text
-        except UnicodeError:
-            pass  # half a character of UTF-16
-        except (LookupError, ValueError):
-            continue
-        return "" if codecs.lookup(name).name in _NO_CHARSETS else name
-    return ""
-
-
-def _mark(body: bytes) -> str:
-    return next((charset for mark, charset in _BOMS if body.startswith(mark)), "")
-
-
-def _within(body: bytes, media_type: str) -> str:
-    """Return the charset that a text names in itself, as its format has it."""
-    if marked := _mark(body):
-        return marked
-    if is_json(media_type):
-        return json.detect_encoding(body)
-    found = None
-    if media_type.endswith(("/xml", "+xml")):
-        found = _XML_CHARSET.match(body[:_HTML_HEAD])
-    elif media_type == "text/html":
-        found = _HTML_CHARSET.search(body[:_HTML_HEAD])
-    return _known(found[1].decode("ascii")) if found else ""

@@ -108,6 +108,64 @@ def test_a_text_is_sent_as_it_is(type_: str) -> None:
     assert (request.body, kind(request)) == ("a,ü\n".encode(), type_)
 
 
+@pytest.mark.parametrize(
+    ("type_", "text", "body"),
+    [
+        ("text/plain; charset=iso-8859-1", "é", b"\xe9"),
+        ("text/csv; charset=windows-1251", "Привет", "Привет".encode("cp1251")),
+        ('text/xml;charset="Shift_JIS"', "在庫", "在庫".encode("shift_jis")),
+        ("application/xml; charset=utf-16", "<a/>", "<a/>".encode("utf-16")),
+        ("text/plain; charset=utf-99", "é", "é".encode()),
+        ("application/json; charset=iso-8859-1", "é", '{"text":"é"}'.encode()),
+    ],
+)
+def test_a_text_is_sent_in_the_charset_that_its_type_declares(
+    type_: str, text: str, body: bytes
+) -> None:
+    assert sent({"text": text}, argument("text", "body"), content_type=type_).body == body
+
+
+def test_a_part_is_sent_in_the_charset_that_its_type_declares() -> None:
+    part = argument("text", "body", content_type="text/plain; charset=latin1")
+    [(_, _, _, data)] = parts(sent({"text": "é"}, part, content_type=MULTIPART))
+    assert data == b"\xe9"
+
+
+def test_a_character_that_the_charset_does_not_have_is_refused() -> None:
+    with pytest.raises(MappingError, match="'text' holds a character that latin1 does not have"):
+        sent({"text": "€"}, argument("text", "body"), content_type="text/plain; charset=latin1")
+
+
+@pytest.mark.parametrize(
+    ("value", "body"),
+    [
+        ([{"index": {}}, {"a": "ü"}], '{"index":{}}\n{"a":"ü"}\n'),
+        ([], ""),
+        ('{"a":1}\n', '{"a":1}\n'),
+        ({"a": 1}, '{"a":1}'),
+    ],
+)
+@pytest.mark.parametrize("type_", ["application/x-ndjson", "application/jsonl; charset=utf-8"])
+def test_a_list_is_lines_of_json_where_the_type_has_them(value: Any, body: str, type_: str) -> None:
+    request = sent({"ops": value}, argument("ops", "body"), body_from="ops", content_type=type_)
+    assert request.body == body.encode()
+
+
+@pytest.mark.parametrize("value", [[1, 2], [], 5, True, None])
+def test_a_whole_form_is_an_object_or_a_text(value: Any) -> None:
+    one = argument("form", "body")
+    with pytest.raises(MappingError, match="'form' is a form: give it an object"):
+        sent({"form": value}, one, body_from="form", content_type=FORM)
+    whole = sent({"form": {"a": [1, None]}}, one, body_from="form", content_type=FORM)
+    assert whole.body == b"a=1"
+    assert sent({"form": "a=1"}, one, body_from="form", content_type=FORM).body == b"a=1"
+
+
+def test_null_in_a_list_is_no_part() -> None:
+    request = sent({"a": [None, "x"]}, argument("a", "body"), content_type=MULTIPART)
+    assert [data for _, _, _, data in parts(request)] == [b"x"]
+
+
 def test_a_multipart_body_has_a_part_for_each_argument() -> None:
     request = sent(
         {"title": "ü", "meta": {"a": 1}, "file": "aGVsbG8=", "n": 3, "none": None},

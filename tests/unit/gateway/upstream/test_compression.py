@@ -20,6 +20,8 @@ CODED = {
     "br": brotli.compress(TEXT),
     "zstd": zstd(TEXT),
     "gzip, br": brotli.compress(gzip.compress(TEXT)),
+    "gzip;q=1.0": gzip.compress(TEXT),
+    "identity, gzip ,aws-chunked": gzip.compress(TEXT),
 }
 
 

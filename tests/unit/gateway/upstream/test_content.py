@@ -68,8 +68,8 @@ def test_a_json_path_that_finds_nothing_is_an_error(path: str) -> None:
     "body",
     [
         b'{"a":',
-        b"NaN",
-        b'{"a": Infinity}',
+        b'{"a":1} x',
+        b"/* a */ {}",
         b"\xff\xfe\xff",
         b"[" * 100_000,
         b'"\\ud800"',
@@ -80,6 +80,28 @@ def test_what_says_json_and_is_not_is_an_error(body: bytes) -> None:
     result = map_answer(body, "application/json")
     assert result.is_error
     assert "not the JSON" in text_of(result)
+
+
+@pytest.mark.parametrize("body", [b"NaN", b'{"a": Infinity}', b"[1,-Infinity]", b'{"a":[NaN]}'])
+def test_json_with_numbers_that_it_does_not_have_is_shown_whole(body: bytes) -> None:
+    result = map_answer(body, "application/json")
+    assert (text_of(result), result.is_error, result.structured) == (body.decode(), False, MISSING)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"output_schema": {"type": "object"}},
+        {"response": {"structured": "Always"}},
+        {"response": {"jmes_path": "a"}},
+    ],
+)
+def test_what_asks_for_json_is_told_of_numbers_that_it_does_not_have(asked: dict[str, Any]) -> None:
+    result = map_answer(b'{"a":NaN}', "application/json", **asked)
+    assert result.is_error
+    assert 'holds NaN or an infinity, which JSON does not have. The answer: {"a":NaN}' in (
+        text_of(result)
+    )
 
 
 def test_a_result_that_breaks_the_output_schema_is_an_error() -> None:
@@ -121,6 +143,26 @@ def test_lines_of_json_are_a_list_where_json_is_asked_for_and_text_else() -> Non
     asked = map_answer(lines, "application/x-ndjson", response={"json_path": "$[1].a"})
     assert text_of(asked) == "2"
     assert text_of(map_answer(lines, "application/x-ndjson")) == lines.decode()
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n\r\n"])
+def test_lines_that_are_said_to_be_one_json_value_are_a_list(end: str) -> None:
+    lines = ('{"status":"pulling"}\n{"status":"done"}' + end).encode()
+    result = map_answer(lines, "application/json")
+    assert text_of(result) == '[{"status":"pulling"},{"status":"done"}]'
+    picked = map_answer(lines, "application/json", response={"json_path": "$[*].status"})
+    assert text_of(picked) == '["pulling","done"]'
+
+
+@pytest.mark.parametrize("line", ["\n", "\r\n", "\r"])
+def test_events_are_a_list_of_their_data_where_json_is_asked_for(line: str) -> None:
+    events = ': ping||event: a|id: 1|data: {"a":1.10}||data: [1,|data: 2]||data||data: [DONE]||'
+    body = events.replace("|", line).encode()
+    asked = map_answer(body, "text/event-stream", response={"json_path": "$"})
+    assert text_of(asked) == '[{"a":1.10},[1,2],"","[DONE]"]'
+    first = map_answer(body, "text/event-stream", response={"json_path": "$[0].a"})
+    assert text_of(first) == "1.10"
+    assert text_of(map_answer(body, "text/event-stream")) == body.decode()
 
 
 def test_numbers_reach_a_model_as_the_backend_wrote_them() -> None:
@@ -191,6 +233,10 @@ def test_nothing_where_structure_is_promised_says_that_the_call_succeeded() -> N
         ("5XX, 201", 201, True),
         ("5xx", 404, False),
         ("404", 400, False),
+        ("4xx,5xx", 600, True),
+        ("4xx,5xx", 999, True),
+        ("999", 999, True),
+        ("4xx", 999, False),
     ],
 )
 def test_error_statuses_are_classes_or_numbers(spec: str, status: int, expected: object) -> None:
@@ -201,6 +247,21 @@ def test_an_error_status_carries_the_backends_words() -> None:
     result = map_answer(b'{"error":"no such order"}', "application/json", status=404)
     assert result.is_error
     assert text_of(result) == 'The backend answered 404 Not Found: {"error":"no such order"}'
+
+
+@pytest.mark.parametrize("type_", ["text/plain", "application/json", "application/problem+json"])
+def test_an_error_that_cannot_be_decoded_is_shown_as_far_as_it_can(type_: str) -> None:
+    result = map_answer("Größe fehlt".encode("latin1"), type_, status=400)
+    assert text_of(result).endswith("400 Bad Request: Gr\ufffd\ufffde fehlt")
+    binary = map_answer(b"\xff\xfe\x00", "application/pdf", status=400)
+    assert text_of(binary) == "The backend answered 400 Bad Request."
+
+
+def test_a_success_that_cannot_be_decoded_is_not_lost() -> None:
+    result = map_answer('{"id":4711,"name":"Grün"}'.encode("latin1"), "application/json")
+    assert result.is_error
+    assert "do not repeat it" in text_of(result)
+    assert '{"id":4711,"name":"Gr\ufffdn"}' in text_of(result)
 
 
 def test_an_unknown_status_has_no_phrase() -> None:

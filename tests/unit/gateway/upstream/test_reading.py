@@ -126,6 +126,69 @@ async def test_an_error_keeps_its_status_however_large_or_broken_it_is() -> None
     assert "Content-Encoding: gzip" in answer.problem
 
 
+async def test_an_error_without_an_end_keeps_its_status_and_what_came() -> None:
+    async with answering(saying(b"busy", content_type="text/plain", status=503)) as ask:
+        answer = await ask(stream=StreamLimits(max_events=1, max_seconds=0.05))
+    assert (answer.status, answer.body) == (503, b"busy")
+    assert "after 0.05 s" in answer.cut
+
+
+def breaking_off(head: bytes, body: bytes) -> Handler:
+    """Announce more than comes, and close."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.write(b"HTTP/1.1 " + head + b"\r\n\r\n" + body)
+        request.transport.close()
+        return web.Response()
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        (b"201 Created\r\nContent-Length: 100", b'{"id":1'),
+        (b"201 Created\r\nTransfer-Encoding: chunked", b'7\r\n{"id":1\r\n'),
+    ],
+)
+async def test_an_answer_that_breaks_off_still_tells_what_the_backend_did(
+    head: bytes, body: bytes
+) -> None:
+    async with answering(breaking_off(head, body)) as ask:
+        with pytest.raises(UpstreamError, match=r"201 Created, .* breaks off after 7") as told:
+            await ask()
+    assert told.value.reason == "protocol"
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "kept"),
+    [
+        (b"404 Not Found\r\nContent-Length: 100", b"no such", b"no such"),
+        (
+            b"200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked",
+            b"d\r\ndata: 1\n\ndata\r\n",
+            b"data: 1\n\n",
+        ),
+    ],
+)
+async def test_of_an_error_and_of_a_stream_that_break_off_the_beginning_is_kept(
+    head: bytes, body: bytes, kept: bytes
+) -> None:
+    async with answering(breaking_off(head, body)) as ask:
+        answer = await ask()
+    assert answer.body == kept
+    assert answer.cut.endswith("where the connection broke")
+    assert not answer.problem
+
+
+async def test_codings_may_stand_on_several_lines() -> None:
+    twice = gzip.compress(gzip.compress(b"{}"))
+    lines = b"200 OK\r\nContent-Encoding: gzip\r\nContent-Encoding: gzip\r\nContent-Length: %d"
+    async with answering(breaking_off(lines % len(twice), twice)) as ask:
+        assert (await ask()).body == b"{}"
+
+
 async def test_compressed_answers_are_read_within_the_limit_of_what_they_hold() -> None:
     async def compressed(_: web.Request) -> web.Response:
         return web.Response(

@@ -65,6 +65,16 @@ def test_what_may_change_something_is_not_repeated(method: str) -> None:
     assert explain(posted, redirect("/items/")) == "a redirect to /items/, which is not followed"
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+@pytest.mark.parametrize("location", ["/orders/4711", "https://elsewhere.example/4711"])
+def test_what_was_done_already_is_said_not_to_be_repeated(method: str, location: str) -> None:
+    posted = Request(method, "http", "be.demo.svc", 80, "/orders")
+    assert next_request(posted, redirect(location, 303)) is None
+    assert explain(posted, redirect(location, 303)) == (
+        f"the call was made, so do not repeat it, and what came of it is at {location}"
+    )
+
+
 @pytest.mark.parametrize("status", [200, 201, 300, 304, 305, 399])
 def test_other_statuses_lead_nowhere(status: int) -> None:
     assert next_request(ITEMS, redirect("/items/", status)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, unquote
 
@@ -107,6 +108,64 @@ def test_cookies_of_a_list_and_of_an_object_are_cookies() -> None:
 def test_headers_hold_objects_too() -> None:
     assert sent(OBJECT, "header").headers == (("color", "R,100,G,200,B,150"),)
     assert sent(OBJECT, "header", explode=True).headers == (("color", "R=100,G=200,B=150"),)
+
+
+@pytest.mark.parametrize("value", [None, [], {}, [None], {"a": None}])
+@pytest.mark.parametrize("explode", [False, True])
+def test_no_header_and_no_cookie_is_sent_of_nothing(value: Any, *, explode: bool) -> None:
+    for location in ("header", "cookie"):
+        assert sent(value, location, explode=explode).headers == ()
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ({"a": "é", "b": [None]}, '{"a":"\\u00e9","b":[null]}'),
+        ("日本 \U0001f600", '"\\u65e5\\u672c \\ud83d\\ude00"'),
+        ("a\r\nX-Admin: 1", r'"a\r\nX-Admin: 1"'),
+        ([], "[]"),
+        ({}, "{}"),
+    ],
+)
+def test_json_in_a_header_is_ascii(value: Any, written: str) -> None:
+    request = sent(value, "header", style="json")
+    assert request.headers == (("color", written),)
+    assert json.loads(written) == value
+
+
+def test_half_a_surrogate_pair_in_a_header_is_refused() -> None:
+    for style in ("simple", "json"):
+        with pytest.raises(MappingError, match="surrogate"):
+            sent("a\ud800", "header", style=style)
+
+
+@pytest.mark.parametrize(
+    ("value", "segment"),
+    [([], "%5B%5D"), ({}, "%7B%7D"), ([None], "%5Bnull%5D"), ("", "%22%22"), (0, "0")],
+)
+def test_json_has_a_form_for_nothing_in_a_path_too(value: Any, segment: str) -> None:
+    assert sent(value, "path", style="json").target == f"/x/{segment}"
+
+
+@pytest.mark.parametrize("style", ["simple", "label", "matrix"])
+@pytest.mark.parametrize("explode", [False, True])
+@pytest.mark.parametrize("value", [None, [], {}, [None, None], {"a": None}])
+def test_a_place_in_the_path_is_not_left_empty(style: str, value: Any, *, explode: bool) -> None:
+    with pytest.raises(MappingError, match="'color' goes into the path, give it a value"):
+        sent(value, "path", style=style, explode=explode)
+
+
+@pytest.mark.parametrize("name", ["admin", "ADMIN", " admin "])
+def test_no_member_takes_the_place_of_another_matrix_parameter(name: str) -> None:
+    template = backend(
+        "/x/{color}{admin}",
+        argument("color", "path", style="matrix", explode=True),
+        argument("admin", "path", style="matrix"),
+    )
+    with pytest.raises(MappingError, match="take the place of another"):
+        build_request(template, {"color": {name: 1}, "admin": False})
+    fine = build_request(template, {"color": {"R": 1, "color": 2}, "admin": False})
+    assert fine.target == "/x/;R=1;color=2;admin=false"
 
 
 @pytest.mark.parametrize(
