@@ -178,6 +178,17 @@ class ResponseMapping(CatalogModel):
         return bool(self.json_path or self.jmes_path)
 
 
+class RetryPolicy(CatalogModel):
+    """When a request is sent again: at most `attempts` times, first after `backoff_seconds`.
+
+    `on` are HTTP statuses, `connect-failure` and `reset`.
+    """
+
+    attempts: int
+    on: tuple[str, ...]
+    backoff_seconds: float
+
+
 class ToolEntry(CatalogModel):
     """One MCP tool; `annotations` and the schemas go to clients as they are."""
 
@@ -189,6 +200,7 @@ class ToolEntry(CatalogModel):
     annotations: JsonObject = Field(default_factory=dict)
     backend: Backend
     response: ResponseMapping = ResponseMapping()
+    retries: RetryPolicy | None = None
     source: SourceRef
 
     @property

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mcp_operator.api.catalog import JsonObject, ResponseMapping, SourceRef, ToolEntry
+from mcp_operator.api.catalog import (
+    JsonObject,
+    ResponseMapping,
+    RetryPolicy,
+    SourceRef,
+    ToolEntry,
+)
+from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.jsonschema import SchemaCostError, SchemaError, check
 from mcp_operator.api.patterns import mebibytes
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.schema_hints import schema_hints
 from mcp_operator.api.v1alpha1 import MCPTool
 from mcp_operator.api.v1alpha1.mcptool import ToolDefinition
+from mcp_operator.api.v1alpha1.retries import Retries
 from mcp_operator.builders.compile_arguments import Placing, input_schema, place_arguments
 from mcp_operator.builders.compile_http import (
     HttpCall,
@@ -166,6 +174,7 @@ def _entry(
         annotations=annotations.model_dump(by_alias=True, exclude_none=True) if annotations else {},
         backend=backend,
         response=compile_response(response) if response else ResponseMapping(),
+        retries=_retries(definition.retries) if definition.retries else None,
         source=SourceRef(kind="MCPTool", namespace=tool.namespace, name=tool.name),
     )
 
@@ -184,6 +193,14 @@ def _call(definition: ToolDefinition, placing: Placing) -> HttpCall:
         request=request,
         timeout=definition.timeout,
         max_bytes=response.max_bytes,
+    )
+
+
+def _retries(given: Retries) -> RetryPolicy:
+    return RetryPolicy(
+        attempts=given.attempts,
+        on=given.retry_on,
+        backoff_seconds=parse_duration(given.backoff),
     )
 
 

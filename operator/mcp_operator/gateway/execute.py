@@ -16,6 +16,7 @@ from mcp_operator.api.catalog import (
     JsonObject,
     ResourceEntry,
     ResponseMapping,
+    RetryPolicy,
     ToolEntry,
 )
 from mcp_operator.api.uritemplates import Variables
@@ -36,6 +37,7 @@ from mcp_operator.gateway.upstream.redirects import (
     explain,
     next_request,
 )
+from mcp_operator.gateway.upstream.retries import Budgets, Retrying
 from mcp_operator.gateway.upstream.secret_values import SecretSource, SecretUnavailable
 from mcp_operator.gateway.upstream.tokens import Tokens
 
@@ -103,10 +105,10 @@ class _FailedError(OperatorError):
 
 
 class HttpExecutor:
-    """`Executor` over HTTP: a bulkhead per backend, a deadline per call, no retries.
+    """`Executor` over HTTP: a bulkhead per backend, a deadline per call, retries if asked for.
 
-    A call is never repeated here, as nobody can tell whether the backend acted on the first try,
-    unless it refused an access token that may have been revoked.
+    Without them, a request is never repeated here, as nobody can tell whether the backend acted on
+    the first try, unless it refused an access token that may have been revoked.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class HttpExecutor:
         self._tokens = Tokens(upstream, secrets)
         self._name_addresses = name_addresses
         self._bulkheads = Bulkheads()
+        self._budgets = Budgets()
 
     async def call_tool(self, tool: ToolEntry, arguments: JsonObject, call: Call) -> ToolResult:
         """Call a tool; whatever the backend does is in the result.
@@ -139,7 +142,9 @@ class HttpExecutor:
         The caller has checked the arguments against the input schema.
         """
         try:
-            answer = await self._exchange(tool.name, tool.backend, tool.response, arguments, call)
+            answer = await self._exchange(
+                tool.name, tool.backend, tool.response, arguments, call, retries=tool.retries
+            )
         except (MappingError, _FailedError) as error:
             return content.error_result(str(error))
         return await _off_the_loop(tool.response, answer, partial(self._mapped, tool, answer))
@@ -192,6 +197,8 @@ class HttpExecutor:
         response: ResponseMapping,
         arguments: JsonObject,
         call: Call,
+        *,
+        retries: RetryPolicy | None = None,
     ) -> Answer:
         """Build, send and read, within the deadline and the backend's bulkhead.
 
@@ -211,10 +218,12 @@ class HttpExecutor:
                 tls = await tls_of(backend, self._secrets)
                 limit = backend.max_response_bytes or server.max_response_bytes
 
-                async def send(request: Request) -> Answer:
+                async def once(request: Request) -> Answer:
                     stream = _stream_limits(response, deadline)
                     return await self._upstream.send(request, tls, limit, stream)
 
+                budget = self._budgets.of(backend.host, backend.port)
+                send = Retrying(once, retries, budget, deadline, name)
                 sent, used = await self._completed(request, backend, call)
                 answer = await _followed(sent, send, response.follow_redirects)
                 if answer.status == HTTPStatus.UNAUTHORIZED and used.token:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.api.catalog import Argument, ResponseMapping, SourceRef, ToolEntry
+from mcp_operator.api.catalog import Argument, ResponseMapping, RetryPolicy, SourceRef, ToolEntry
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.jsonschema import CompiledSchema
 from mcp_operator.api.reasons import Reason
@@ -235,6 +235,30 @@ def test_entries_inherit_from_the_object_what_they_do_not_say() -> None:
     assert [found.backend.max_response_bytes for found in (one, two)] == [10, 20]
     assert [found.response.error_status for found in (one, two)] == ["5xx", "5xx"]
     assert [found.backend.timeout_seconds for found in (one, two)] == [5, 5]
+
+
+def test_entries_inherit_retries_as_a_whole() -> None:
+    compiled = compile_tool(
+        tool(
+            method="GET",
+            retries={"attempts": 4, "backoff": "1s"},
+            tools=[
+                {"name": "one", "path": "/"},
+                {"name": "two", "path": "/", "retries": {"retryOn": ["reset", "502"]}},
+            ],
+        ),
+        facts(),
+    )
+    assert {one.name: one.retries for one in compiled.entries if isinstance(one, ToolEntry)} == {
+        "one": RetryPolicy(attempts=4, on=("connect-failure", "503"), backoff_seconds=1),
+        "two": RetryPolicy(attempts=2, on=("reset", "502"), backoff_seconds=0.1),
+    }
+
+
+def test_a_tool_has_no_retries_by_itself() -> None:
+    (entry,) = compile_tool(tool(name="one", method="GET"), facts()).entries
+    assert isinstance(entry, ToolEntry)
+    assert entry.retries is None
 
 
 def test_a_faulty_entry_is_named_and_the_others_are_served() -> None:

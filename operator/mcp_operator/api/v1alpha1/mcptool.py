@@ -21,9 +21,18 @@ from mcp_operator.api.v1alpha1.common import (
 )
 from mcp_operator.api.v1alpha1.request import ToolRequest
 from mcp_operator.api.v1alpha1.response import ToolResponse
+from mcp_operator.api.v1alpha1.retries import Retries
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"]
 JsonSchema = dict[str, Any]
+
+_IDEMPOTENT = "in ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']"
+"""What RFC 9110 section 9.2.2 says of a method, in CEL."""
+
+_ASK_TWICE = (
+    "retries may send a request twice, which is safe for GET, HEAD, OPTIONS, PUT and DELETE; for"
+    " another method, set annotations.idempotentHint to true if two calls do no more than one"
+)
 
 
 class ToolAnnotations(ApiModel):
@@ -98,6 +107,8 @@ class ToolDefinition(ApiModel):
     """How the answer becomes the result; a field left out is that of the object."""
     timeout: Duration | None = None
     """Time for one call; that of the object when left out, else the server's requestTimeout."""
+    retries: Retries | None = None
+    """When a request that failed is sent again; as the object says when left out."""
 
 
 class MCPToolSpec(ApiModel):
@@ -144,6 +155,22 @@ class MCPToolSpec(ApiModel):
             "request.body",
             field_path=".tools",
         ),
+        rule(
+            "!has(self.retries) || has(self.tools) "
+            f"|| (has(self.method) ? self.method : 'POST') {_IDEMPOTENT} "
+            "|| (has(self.annotations) && has(self.annotations.idempotentHint) "
+            "&& self.annotations.idempotentHint)",
+            _ASK_TWICE,
+            field_path=".retries",
+        ),
+        rule(
+            "!has(self.tools) || self.tools.all(t, !(has(t.retries) || has(self.retries)) "
+            "|| (has(t.method) ? t.method : has(self.method) ? self.method : 'POST') "
+            f"{_IDEMPOTENT} || (has(t.annotations) && has(t.annotations.idempotentHint) "
+            "&& t.annotations.idempotentHint))",
+            f"in an entry of tools, {_ASK_TWICE}",
+            field_path=".tools",
+        ),
     )
 
     name: McpName | None = None
@@ -176,11 +203,13 @@ class MCPToolSpec(ApiModel):
     """How the answer becomes the result."""
     timeout: Duration | None = None
     """Time for one call; the server's requestTimeout when left out."""
+    retries: Retries | None = None
+    """When a request that failed is sent again; never when left out."""
     tools: tuple[ToolDefinition, ...] = Field(
         default_factory=tuple, min_length=1, max_length=128, json_schema_extra=list_map("name")
     )
-    """Several tools of one Service; service, method, request, response and timeout of the object
-    are the defaults of the entries."""
+    """Several tools of one Service; service, method, request, response, timeout and retries of the
+    object are the defaults of the entries."""
 
     @functools.cached_property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -210,6 +239,7 @@ class MCPToolSpec(ApiModel):
                 "request": _merged(ToolRequest, self.request, entry.request),
                 "response": _merged(ToolResponse, self.response, entry.response),
                 "timeout": entry.timeout or self.timeout,
+                "retries": entry.retries or self.retries,
             }
         )
 

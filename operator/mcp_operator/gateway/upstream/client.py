@@ -56,7 +56,7 @@ _NARROW = (
     " wrote the tool has to raise response.maxBytes."
 )
 
-Reason = Literal["connect", "tls", "protocol", "too_large", "forbidden", "credentials"]
+Reason = Literal["connect", "tls", "protocol", "closed", "too_large", "forbidden", "credentials"]
 
 
 class UpstreamError(OperatorError):
@@ -266,7 +266,7 @@ def _explained(error: Exception, address: str) -> UpstreamError:
     for kind, reason, sentence in _EXPLANATIONS:
         if isinstance(error, kind):
             return UpstreamError(reason, sentence.format(error), address)
-    return UpstreamError("protocol", "The backend closed the connection early.", address)
+    return UpstreamError("closed", "The backend closed the connection early.", address)
 
 
 _EXPLANATIONS: tuple[tuple[type[Exception], Reason, str], ...] = (

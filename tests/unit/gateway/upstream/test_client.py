@@ -146,7 +146,7 @@ async def test_a_deadline_ends_what_never_ends(upstream: HttpUpstream, path: str
     ],
 )
 async def test_what_is_not_proper_http_is_a_typed_error(upstream: HttpUpstream, path: str) -> None:
-    assert await reason_of(upstream, get(path)) == "protocol"
+    assert await reason_of(upstream, get(path)) in {"closed", "protocol"}
     answer = await upstream.send(get("/ok"), Tls(), MEBIBYTE)
     assert answer.status == 200
 
@@ -172,7 +172,7 @@ async def test_proxies_of_the_environment_are_ignored(
 
 async def test_a_post_is_not_repeated(upstream: HttpUpstream, hostile: HostileBackend) -> None:
     await upstream.send(get("/ok"), Tls(), MEBIBYTE)
-    assert await reason_of(upstream, get("/hang-up", method="POST", body=b"{}")) == "protocol"
+    assert await reason_of(upstream, get("/hang-up", method="POST", body=b"{}")) == "closed"
     assert len(hostile.requests) == 2
 
 

@@ -1,0 +1,140 @@
+"""Retries: the requests that a tool's author allows to be sent again, within a budget."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from mcp_operator.api.catalog import RetryPolicy
+from mcp_operator.gateway.upstream.answer import Answer
+from mcp_operator.gateway.upstream.client import UpstreamError
+from mcp_operator.gateway.upstream.mapping import Request
+
+log = logging.getLogger(__name__)
+
+SHARE: Final = 0.2
+"""Retries that a request pays for: a fifth is what Finagle and Linkerd allow."""
+
+RESERVE: Final = 10.0
+"""Retries that a backend has without requests, and at most at a time."""
+
+MAX_BUDGETS: Final = 1024
+"""Backends whose budgets are kept."""
+
+_CAUSES: Final = {"connect": "connect-failure", "closed": "reset"}
+"""Reasons of an `UpstreamError` after which a request may be sent again, in words of the API."""
+
+
+class Budget:
+    """How many retries one backend may get."""
+
+    def __init__(self) -> None:
+        self._left = RESERVE
+
+    def earn(self) -> None:
+        """Note a request."""
+        self._left = min(RESERVE, self._left + SHARE)
+
+    def spend(self) -> bool:
+        """Take a retry, where there is one."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class Budgets:
+    """The budgets of all backends."""
+
+    def __init__(self) -> None:
+        self._budgets: OrderedDict[tuple[str, int], Budget] = OrderedDict()
+
+    def of(self, host: str, port: int) -> Budget:
+        """Return the budget of a backend, which all tools share that call it."""
+        budget = self._budgets.setdefault((host, port), Budget())
+        self._budgets.move_to_end((host, port))
+        if len(self._budgets) > MAX_BUDGETS:
+            self._budgets.popitem(last=False)
+        return budget
+
+
+class Retrying:
+    """Sends the requests of one call, each again where the policy has it; call it to send one."""
+
+    def __init__(
+        self,
+        send: Callable[[Request], Awaitable[Answer]],
+        policy: RetryPolicy | None,
+        budget: Budget,
+        deadline: float,
+        entry: str,
+    ) -> None:
+        """Set up.
+
+        Args:
+            send: Sends a request once.
+            policy: What the tool's author allows; None for nothing.
+            budget: What the backend may get.
+            deadline: When the call is over, in the loop's time.
+            entry: What is called, for the log.
+        """
+        self._send = send
+        self._policy = policy
+        self._budget = budget
+        self._deadline = deadline
+        self._entry = entry
+        self._retries = 0
+
+    async def __call__(self, request: Request) -> Answer:
+        """Send a request, and again where that is allowed and there is time.
+
+        Raises:
+            UpstreamError: There was no answer, or not one that can be used.
+        """
+        self._budget.earn()
+        while True:
+            try:
+                answer = await self._send(request)
+            except UpstreamError as error:
+                if not await self._again(_CAUSES.get(error.reason, ""), 0.0):
+                    raise
+            else:
+                if not await self._again(str(answer.status), _retry_after(answer)):
+                    return answer
+
+    async def _again(self, cause: str, asked: float) -> bool:
+        """Wait for the next try, if there is to be one.
+
+        Args:
+            cause: What happened, in words of the API.
+            asked: Seconds that the backend wants to be left alone.
+        """
+        policy = self._policy
+        if policy is None or cause not in policy.on or self._retries >= policy.attempts:
+            return False
+        pause = max(asked, policy.backoff_seconds * 2**self._retries)
+        if asyncio.get_running_loop().time() + pause >= self._deadline or not self._budget.spend():
+            return False
+        self._retries += 1
+        log.info(
+            "A request to a backend is sent again",
+            extra={"entry": self._entry, "cause": cause, "retry": self._retries, "pause": pause},
+        )
+        await asyncio.sleep(pause)
+        return True
+
+
+def _retry_after(answer: Answer) -> float:
+    """Return the seconds that an answer asks to wait (RFC 9110 section 10.2.3), 0 for none."""
+    value = answer.header("retry-after").strip()
+    if value.isdecimal():
+        return float(value)
+    try:
+        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):  # no date, or one without a time zone
+        return 0.0

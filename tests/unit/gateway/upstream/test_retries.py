@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from mcp_operator.api.catalog import RetryPolicy, ToolEntry
+from mcp_operator.gateway.contract import Call, ToolResult
+from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream.answer import Answer
+from mcp_operator.gateway.upstream.client import HttpUpstream, UpstreamError
+from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.retries import MAX_BUDGETS, RESERVE, Budget, Budgets, Retrying
+from support.backend_peer import answer
+from support.entries import backend, catalog, tool
+from support.fake_upstream import FakeSecrets
+from support.raw_server import LOCAL, OK, Peer, RawServer
+
+POLICY = RetryPolicy(attempts=2, on=("connect-failure", "reset", "503"), backoff_seconds=0.1)
+QUICK = RetryPolicy(attempts=2, on=("connect-failure", "reset", "503"), backoff_seconds=0.001)
+BUSY = answer("Content-Length: 0", status="503 Service Unavailable")
+
+
+class Scripted:
+    """Gives outcomes in their order, the last one for ever, and notes when it was asked."""
+
+    def __init__(self, *outcomes: Answer | Exception) -> None:
+        self._outcomes = list(outcomes)
+        self.asked: list[float] = []
+
+    async def __call__(self, _: Request) -> Answer:
+        self.asked.append(asyncio.get_running_loop().time())
+        outcome = self._outcomes.pop(0) if len(self._outcomes) > 1 else self._outcomes[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+
+REQUEST = Request("GET", "http", "orders.demo.svc", 80, "/")
+FINE = Answer(200, "", b"fine")
+
+
+def status(code: int, retry_after: str = "") -> Answer:
+    return Answer(code, "", b"", (("retry-after", retry_after),) if retry_after else ())
+
+
+async def outcome_of(
+    send: Scripted, policy: RetryPolicy | None = POLICY, deadline: float = 30.0
+) -> Answer | UpstreamError:
+    retrying = Retrying(send, policy, Budget(), deadline, "search")
+    try:
+        return await retrying(REQUEST)
+    except UpstreamError as error:
+        return error
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(
+    ("first", "tries"),
+    [
+        (UpstreamError("connect", "no"), 2),
+        (UpstreamError("closed", "no"), 2),
+        (status(503), 2),
+        (status(500), 1),
+        (status(429), 1),
+        (status(200), 1),
+        (UpstreamError("tls", "no"), 1),
+        (UpstreamError("protocol", "no"), 1),
+        (UpstreamError("too_large", "no"), 1),
+        (UpstreamError("forbidden", "no"), 1),
+        (UpstreamError("credentials", "no"), 1),
+    ],
+)
+async def test_only_what_the_author_names_is_sent_again(
+    first: Answer | UpstreamError, tries: int
+) -> None:
+    send = Scripted(first, FINE)
+    assert await outcome_of(send) == (FINE if tries == 2 else first)
+    assert len(send.asked) == tries
+
+
+@pytest.mark.looptime
+async def test_nothing_is_sent_again_without_a_policy() -> None:
+    send = Scripted(status(503))
+    assert await outcome_of(send, None) == status(503)
+    assert len(send.asked) == 1
+
+
+@pytest.mark.looptime
+async def test_pauses_double_and_the_last_failure_is_the_outcome() -> None:
+    send = Scripted(status(503))
+    assert await outcome_of(send) == status(503)
+    assert send.asked == pytest.approx([0, 0.1, 0.3])
+
+
+@pytest.mark.looptime
+async def test_the_retries_of_a_call_are_counted_over_all_its_requests() -> None:
+    send = Scripted(status(503), FINE, status(503), FINE, status(503), FINE)
+    retrying = Retrying(send, POLICY, Budget(), 30.0, "search")
+    assert [await retrying(REQUEST) for _ in range(3)] == [FINE, FINE, status(503)]
+
+
+@pytest.mark.looptime
+async def test_a_backend_is_left_alone_for_as_long_as_it_asks() -> None:
+    send = Scripted(status(503, "7"), FINE)
+    assert await outcome_of(send) == FINE
+    assert send.asked == pytest.approx([0, 7])
+
+
+@pytest.mark.looptime
+async def test_a_backend_may_ask_for_a_date() -> None:
+    later = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+    send = Scripted(status(503, later), FINE)
+    assert await outcome_of(send, deadline=7200) == FINE
+    assert send.asked[1] > 1800  # a machine that stands still makes the pause shorter
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("nonsense", ["soon", "-1", "Sun, 06 Nov 1994 08:49:37 GMT", "1e9", "0"])
+async def test_what_asks_for_no_pause_gets_the_usual_one(nonsense: str) -> None:
+    send = Scripted(status(503, nonsense), FINE)
+    assert await outcome_of(send) == FINE
+    assert send.asked == pytest.approx([0, 0.1])
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("asked", ["30", "999999999999", "9" * 5000])
+async def test_nothing_is_sent_again_beyond_the_deadline(asked: str) -> None:
+    send = Scripted(status(503, asked), FINE)
+    assert await outcome_of(send) == status(503, asked)
+    assert asyncio.get_running_loop().time() == 0  # and nobody has waited for it
+
+
+@pytest.mark.looptime
+async def test_the_budget_of_a_backend_holds_for_all_calls() -> None:
+    send, budget = Scripted(status(503)), Budget()
+    calls = 200
+    for _ in range(calls):
+        await Retrying(send, POLICY, budget, 1e6, "search")(REQUEST)
+    assert calls * 1.15 < len(send.asked) <= calls * 1.2 + RESERVE
+
+
+def test_a_budget_that_rested_has_no_more_than_its_reserve() -> None:
+    budget = Budget()
+    for _ in range(1000):
+        budget.earn()
+    assert [budget.spend() for _ in range(int(RESERVE) + 1)].count(True) == RESERVE
+
+
+def test_backends_have_budgets_of_their_own_and_a_bounded_number() -> None:
+    budgets = Budgets()
+    first = budgets.of("a", 80)
+    assert budgets.of("a", 80) is first
+    assert budgets.of("a", 81) is not first
+    for number in range(MAX_BUDGETS):
+        budgets.of("b", number)
+    assert budgets.of("a", 80) is not first
+
+
+class Counting:
+    """A backend that answers by raw bytes, or by none, and counts whole requests."""
+
+    def __init__(self, server: RawServer, data: bytes) -> None:
+        self.requests = Counter[str]()
+        self._server = server
+        self._data = data
+
+    async def serve(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            while True:
+                peer = await self._server.accept()
+                group.create_task(self._speak(peer))
+
+    async def _speak(self, peer: Peer) -> None:
+        try:
+            while True:
+                head = await peer.receive()
+                self.requests[head.split(b" ")[0].decode()] += 1
+                peer.send(self._data)
+                if not self._data:
+                    peer.close()
+                    return
+        except asyncio.IncompleteReadError:
+            return
+
+
+@asynccontextmanager
+async def counting(
+    data: bytes,
+) -> AsyncIterator[tuple[Counting, Callable[[ToolEntry], Awaitable[ToolResult]]]]:
+    server = RawServer()
+    await server.start()
+    counted = Counting(server, data)
+    serving = asyncio.create_task(counted.serve())
+    async with HttpUpstream({"demo/orders:80": f"{LOCAL}:{server.port}"}, user_agent="t") as up:
+        current = Current()
+        executor = HttpExecutor(current, up, FakeSecrets())
+
+        async def call(entry: ToolEntry) -> ToolResult:
+            current.swap(Table(catalog(entry), "d"))
+            return await executor.call_tool(entry, {}, Call())
+
+        yield counted, call
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    await server.stop()
+
+
+METHODS = ["GET", "HEAD", "OPTIONS", "DELETE", "PUT", "POST", "PATCH"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("data", [BUSY, b""], ids=["503", "reset"])
+@pytest.mark.parametrize(("policy", "tries"), [(None, 1), (QUICK, 3)], ids=["never", "twice"])
+async def test_a_backend_counts_as_many_requests_as_the_author_allows(
+    method: str, data: bytes, policy: RetryPolicy | None, tries: int
+) -> None:
+    async with counting(data) as (counted, call):
+        entry = tool(to=backend("/", method=method)).model_copy(update={"retries": policy})
+        assert (await call(entry)).is_error
+        assert counted.requests == {method: tries}
+
+
+async def test_a_backend_counts_one_request_where_it_answers() -> None:
+    async with counting(OK) as (counted, call):
+        entry = tool(to=backend("/")).model_copy(update={"retries": QUICK})
+        for _ in range(3):
+            assert not (await call(entry)).is_error
+        assert counted.requests == {"GET": 3}
+
+
+async def test_a_backend_that_is_down_counts_at_most_a_fifth_more() -> None:
+    async with counting(BUSY) as (counted, call):
+        entry = tool(to=backend("/")).model_copy(update={"retries": QUICK})
+        for _ in range(100):
+            await call(entry)
+        assert 100 < counted.requests["GET"] <= 120 + RESERVE
