@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.source import CatalogSource
 from mcp_operator.gateway.table import Current
@@ -27,6 +28,7 @@ def exposed() -> dict[str, set[str]]:
     runtime = RuntimeMetrics(new_registry())
     gateway, current = new_registry(), Current()
     GatewayMetrics(gateway, current).watch(lambda: 0, lambda: 0, lambda: 0)
+    LagWatch(gateway)
     CatalogSource(MagicMock(), MagicMock(), current, index=Key("n", "n"), registry=gateway)
     return {
         name + suffix: labels | ({"le"} if suffix == "_bucket" else set())

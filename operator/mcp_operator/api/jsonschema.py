@@ -18,6 +18,7 @@ import jsonschema_rs
 
 from mcp_operator.api import patterns
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.lookaround import Budget, is_costly, renamed
 from mcp_operator.api.nesting import MAX_DEPTH, children, place_beyond, pointer_part
 from mcp_operator.api.patterns import PatternCostError, PatternError, mebibytes
 from mcp_operator.api.subschemas import SchemaCostError, SchemaError, Subschemas, shown
@@ -92,13 +93,22 @@ class CompiledSchema:
         _bounded_json(schema)
         parts = Subschemas(schema)
         costs = _costs(parts)
-        self._schema = schema
+        costly = {
+            id(part.node)
+            for part in parts
+            if isinstance(pattern := part.node.get("pattern"), str) and is_costly(pattern)
+        }
+        self._schema = renamed(schema, costly) if costly else schema
         self._alternatives, self._recursive = parts.alternatives, parts.recursive
         self.cost = sum(costs.values())
         self._limits = patterns.engine_options(max((DIALECT_COST, *costs.values())))
+        self._budget = Budget(self._limits)
         try:
             self._validator = jsonschema_rs.Draft202012Validator(
-                schema, pattern_options=self._limits, offline=OFFLINE
+                self._schema,
+                pattern_options=self._limits,
+                keywords=self._budget.keywords(),
+                offline=OFFLINE,
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
             raise SchemaError(f"the schema does not compile: {_placed(error)}") from error
@@ -110,6 +120,7 @@ class CompiledSchema:
         seconds and hundreds of megabytes (an error for each of 100 000 items; every combination
         of nested alternatives), so large values and recursive schemas get coarser sentences.
         """
+        self._budget.renew()
         try:
             return self._errors(value)
         except UnicodeEncodeError:
@@ -158,6 +169,7 @@ class CompiledSchema:
             {"properties": properties},
             registry=registry,
             pattern_options=self._limits,
+            keywords=self._budget.keywords(),
             offline=OFFLINE,
         )
 

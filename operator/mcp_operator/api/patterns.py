@@ -82,6 +82,11 @@ def engine_options(size: int = MAX_COST) -> jsonschema_rs.FancyRegexOptions:
     )
 
 
+def is_backtracking(pattern: str) -> bool:
+    """Tell whether an expression may be one that the engine does not run in linear time."""
+    return _FANCY.search(pattern) is not None
+
+
 @lru_cache(maxsize=1024)
 def cost(pattern: str) -> int:
     """Return what an expression costs in memory once it is compiled, in bytes, rounded up.

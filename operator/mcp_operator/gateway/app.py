@@ -14,6 +14,7 @@ from mcp_operator.gateway.contract import Executor
 from mcp_operator.gateway.front.management import Management
 from mcp_operator.gateway.front.mcp import Front
 from mcp_operator.gateway.front.places import Places, room_for_connections
+from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.protocol.endpoint import Endpoint
@@ -87,6 +88,7 @@ class GatewayApp:
             lambda: self._endpoint.in_flight,
             lambda: self._front.connections,
         )
+        self._lag = LagWatch(registry)
         self._management = Management(current, registry, self._unready)
 
     @property
@@ -111,6 +113,7 @@ class GatewayApp:
         except OSError:
             await self._management.stop()
             raise
+        self._lag.start()
         log.info(
             "The gateway is listening",
             extra={
@@ -140,6 +143,7 @@ class GatewayApp:
                 extra={"requests": self._endpoint.in_flight, "seconds": seconds},
             )
         await self._guard.close()
+        self._lag.stop()
         await self._management.stop()
         log.info("The gateway has stopped")
 

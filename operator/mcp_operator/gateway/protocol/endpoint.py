@@ -21,6 +21,7 @@ from mcp_operator.gateway.protocol.modern import Modern
 from mcp_operator.gateway.protocol.observer import Observer
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.worker import off_loop
 
 _Answer = TypeVar("_Answer", HttpResponse, HttpResponse | HttpStream)
 
@@ -191,7 +192,7 @@ class Endpoint:
                 return _not_allowed("POST, GET, DELETE")
 
     async def _post(self, http: HttpRequest) -> HttpResponse | HttpStream:
-        raw = jsonrpc.decode(http.body)
+        raw = await off_loop(len(http.body), jsonrpc.decode, http.body)
         modern = claims_modern(http, raw)
         listening = modern and isinstance(raw, dict) and raw.get("method") == "subscriptions/listen"
         accept = http.headers.get("accept", "*/*").lower()

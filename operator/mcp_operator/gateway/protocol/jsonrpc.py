@@ -11,6 +11,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway import exact
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.message import JSON, HttpResponse
+from mcp_operator.gateway.weight import holds_more
 
 RequestId: TypeAlias = str | int
 """MCP narrows JSON-RPC's ids: never null, never a fraction."""
@@ -18,6 +19,10 @@ RequestId: TypeAlias = str | int
 
 MAX_ID: Final = 256
 """Characters or bits of an id: it is repeated in answers, and in each event of a stream."""
+
+
+MAX_VALUES: Final = 20_000
+"""Values in a body, however large they are: what is done for each of them holds up all clients."""
 
 
 class RpcError(Exception):
@@ -77,8 +82,11 @@ def decode(body: bytes) -> Any:
     """Parse JSON as RFC 8259 has it: no NaN, no lone surrogates, bounded depth.
 
     Raises:
-        RpcError: The body is not JSON.
+        RpcError: The body is not JSON, or holds too many values.
     """
+    if len(body) > MAX_VALUES and holds_more(body, MAX_VALUES):
+        problem = f"The body holds more than {MAX_VALUES} values"
+        raise RpcError(spec.INVALID_REQUEST, problem, status=400)
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:

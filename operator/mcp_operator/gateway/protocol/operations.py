@@ -22,6 +22,7 @@ from mcp_operator.gateway.protocol.observer import Observer, Outcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.table import Kind, Table
+from mcp_operator.gateway.worker import off_loop
 
 _TRACE_KEYS: Final = ("traceparent", "tracestate")
 
@@ -80,7 +81,8 @@ class Operations:
         rules = view.header_rules.get(tool.name)
         if rules:
             check_parameters(context.http, rules, arguments)
-        arguments, errors = table.checked_arguments(tool.name, arguments)
+        size = len(context.http.body)
+        arguments, errors = await off_loop(size, table.checked_arguments, tool.name, arguments)
         if errors:
             self._observer.tool(tool.name, "tool_error", 0.0)
             return _argument_result(tool, errors)

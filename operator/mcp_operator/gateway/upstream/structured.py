@@ -22,6 +22,11 @@ from mcp_operator.gateway.upstream.text import (
     shown_text,
     text_of,
 )
+from mcp_operator.gateway.weight import holds_more
+
+MAX_VALUES: Final = 50_000
+"""Values in an answer that is parsed: the parser holds up everything for some 50 ms on as many.
+An answer with more is given as text, unless the tool asks for JSON."""
 
 OutputErrors = Callable[[Any], list[str]]
 """Checks a value against a tool's output schema."""
@@ -39,6 +44,13 @@ class NotFiniteBodyError(NotJsonError):
 
     def __init__(self) -> None:
         super().__init__("its body holds NaN or an infinity, which JSON does not have")
+
+
+class TooManyValuesError(NotJsonError):
+    """A body holds more values than are parsed."""
+
+    def __init__(self) -> None:
+        super().__init__(f"its JSON holds more than {MAX_VALUES} values")
 
 
 def _wants_json(tool: ToolEntry) -> bool:
@@ -63,7 +75,7 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     try:
         value, text = picked(tool.response, answer)
     except (NotJsonError, SelectionError) as error:
-        readable = isinstance(error, NotFiniteBodyError) and not wanted
+        readable = isinstance(error, NotFiniteBodyError | TooManyValuesError) and not wanted
         return None if readable else _not_as_promised(answer, str(error))
     content = (text_block(text),)
     if not _is_structured(tool, value):
@@ -90,8 +102,10 @@ def parse(answer: Answer) -> Any:
     """Return the JSON value of a body; a list where there are several, or events.
 
     Raises:
-        NotJsonError: It is no JSON.
+        NotJsonError: It is no JSON, or holds too many values.
     """
+    if len(answer.body) > MAX_VALUES and holds_more(answer.body, MAX_VALUES):
+        raise TooManyValuesError
     text = text_of(answer, answer.media_type if is_json(answer.media_type) else "application/json")
     if text is not None and answer.media_type == EVENT_STREAM:
         return [_loaded(data) for data in _events(text)]

@@ -71,7 +71,7 @@ def test_a_json_path_that_finds_nothing_is_an_error(path: str) -> None:
         b'{"a":1} x',
         b"/* a */ {}",
         b"\xff\xfe\xff",
-        b"[" * 100_000,
+        b"[" * 40_000,
         b'"\\ud800"',
         b"<html>",
     ],

@@ -1,0 +1,42 @@
+"""How late the event loop is: what one request or one backend keeps it from, all others feel."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram
+
+INTERVAL: Final = 0.1
+"""Seconds between two looks."""
+
+BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Seconds; nothing that a client or a backend sends should hold the loop for longer than 0.05."""
+
+
+class LagWatch:
+    """Notes by how much each timer is late."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Declare the metric."""
+        self._lag = Histogram(
+            "mcp_event_loop_lag_seconds",
+            "By how much timers of the event loop are late, looked at every 0.1 s.",
+            buckets=BUCKETS,
+            registry=registry,
+        )
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to look."""
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(INTERVAL, self._look, loop, loop.time() + INTERVAL)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+        self._lag.observe(max(0.0, loop.time() - due))
+        self.start()
