@@ -8,7 +8,8 @@ from typing import Any
 
 from mcp_operator.api.catalog import JsonObject, PromptEntry, ResourceEntry, ToolEntry, digest
 from mcp_operator.core.clock import Clock
-from mcp_operator.gateway.policy.guard import FetchJwks, Guard, KeySecrets
+from mcp_operator.gateway.policy.guard import Guard
+from mcp_operator.gateway.policy.sources import FetchJwks, KeySecrets
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.observer import Authenticated, Outcome

@@ -46,6 +46,7 @@ class GatewayMetrics:
             ("outcome",),
             registry=registry,
         )
+        self._outcomes: dict[Authenticated, Counter] = {}
         self._calls = Counter(
             "mcp_tool_calls_total",
             "Calls of tools, by tool and outcome.",
@@ -110,7 +111,10 @@ class GatewayMetrics:
 
     def authentication(self, outcome: Authenticated) -> None:
         """Note whether a request was let in."""
-        self._authentications.labels(outcome).inc()
+        count = self._outcomes.get(outcome)
+        if count is None:  # see `request`
+            count = self._outcomes[outcome] = self._authentications.labels(outcome)
+        count.inc()
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         """Note a call of a tool; one that left the catalog meanwhile is not counted."""

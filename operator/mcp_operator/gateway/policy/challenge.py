@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from mcp_operator.api.catalog import METADATA_PATH, Auth, JsonObject, Jwt, ServerSettings
 from mcp_operator.gateway.policy.refusal import Refusal
 
+_RETRY_AFTER: Final = {"busy": "1", "unavailable": "5"}
+"""Seconds after which the same request may succeed."""
+
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 
 
@@ -54,8 +57,8 @@ def resource_url(jwt: Jwt, path: str, host: str) -> str:
 
 def challenge_headers(auth: Auth, refusal: Refusal, path: str, host: str) -> Mapping[str, str]:
     """Return the headers that go with a refusal (RFC 6750 section 3, RFC 9728 section 5.1)."""
-    if refusal.why == "unavailable":
-        return {"retry-after": "5"}
+    if refusal.why in _RETRY_AFTER:
+        return {"retry-after": _RETRY_AFTER[refusal.why]}
     if auth.jwt is not None:
         return {"www-authenticate": _bearer(auth.jwt, refusal, path, host)}
     header = auth.api_keys.header if auth.api_keys else ""

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 from mcp_operator.core.errors import OperatorError
 
-Why = Literal["missing", "invalid", "forbidden", "unavailable"]
+Why = Literal["missing", "invalid", "forbidden", "busy", "unavailable"]
+
+_STATUS: Final = {"missing": 401, "invalid": 401, "forbidden": 403, "busy": 429, "unavailable": 503}
 
 
 class Refusal(OperatorError):  # noqa: N818 - an answer to a client, not a fault
     """A request is not let in; the sentence is fit for clients and quotes nothing of them.
 
     Attributes:
-        why: `missing` credentials, `invalid` ones, ones that are `forbidden` to do this, or none
-            can be verified now (`unavailable`).
+        why: `missing` credentials, `invalid` ones, ones that are `forbidden` to do this, too many
+            new ones at once (`busy`), or none can be verified now (`unavailable`).
         scopes: Those of which one would have helped.
     """
 
@@ -26,4 +28,4 @@ class Refusal(OperatorError):  # noqa: N818 - an answer to a client, not a fault
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return {"missing": 401, "invalid": 401, "forbidden": 403, "unavailable": 503}[self.why]
+        return _STATUS[self.why]

@@ -150,7 +150,7 @@ class Endpoint:
         if http.method == "OPTIONS":
             return http  # browsers ask without credentials (Fetch, section 3.3.5)
         try:
-            principal = await self._guard.admit(http.headers, http.repeated)
+            principal = await self._guard.admit(http.headers, http.repeated, http.address)
         except Refusal as refusal:
             self._observer.authentication(refusal.why)
             self._core.audit.refusal(refusal.why)

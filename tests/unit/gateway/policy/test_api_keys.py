@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+import mcp_operator
 from mcp_operator.api.catalog import ApiKeys, Auth
 from mcp_operator.gateway.policy import apikeys
-from mcp_operator.gateway.policy.guard import KEYS_SECONDS
+from mcp_operator.gateway.policy.by_key import KEYS_SECONDS
 from support.entries import tool
 from support.identity import API_KEYS, Clients
 from support.mcp_http import Server, legacy, modern, table
@@ -246,3 +250,12 @@ async def test_settings_that_name_no_way_in_let_nobody_in() -> None:
     shop = server(Clients(alice=ALICE), Auth())
 
     assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 503
+
+
+def test_a_gateway_without_tokens_does_not_load_cryptography() -> None:
+    look = "import sys, mcp_operator.app.data_plane as _; sys.exit('cryptography' in sys.modules)"
+    environment = {"PYTHONPATH": str(Path(mcp_operator.__file__).parents[1])}
+
+    done = subprocess.run([sys.executable, "-c", look], env=environment, check=False)  # noqa: S603
+
+    assert done.returncode == 0

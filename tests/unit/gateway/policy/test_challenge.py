@@ -155,3 +155,17 @@ async def test_a_page_may_read_the_challenge() -> None:
 
     assert answer.status == 401
     assert "www-authenticate" in answer.headers["access-control-expose-headers"]
+
+
+async def test_a_client_that_comes_too_often_with_new_tokens_is_told_when_to_come_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mcp_operator.gateway.policy.by_token.VERIFICATIONS_PER_SECOND", 1)
+    shop = server()
+    second = modern("tools/list", authorization=f"Bearer {token(sub='bob')}")
+    await shop.result(modern("tools/list", authorization=f"Bearer {token()}"))
+
+    answer = await shop.respond(second)
+
+    assert (answer.status, answer.headers["retry-after"]) == (429, "1")
+    assert "www-authenticate" not in answer.headers

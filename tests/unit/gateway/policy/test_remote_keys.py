@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from mcp_operator.gateway.policy.guard import MAX_VERIFIED, Guard
+from mcp_operator.gateway.policy.by_token import MAX_VERIFIED, VERIFICATIONS_PER_SECOND
+from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.policy.jwks import COOLDOWN_SECONDS, REFRESH_SECONDS, RETRY_SECONDS
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
@@ -44,8 +45,9 @@ class Door:
         self.current.swap(table(tool("search"), auth=by_token(endpoint=JWKS)))
         self.guard = Guard(self.current, fetch=provider, clock=self.clock)
 
-    async def admit(self, text: str) -> Principal:
-        return await self.guard.admit({"authorization": f"Bearer {text}"}, frozenset())
+    async def admit(self, text: str, address: str = "10.0.0.1") -> Principal:
+        headers = {"authorization": f"Bearer {text}"}
+        return await self.guard.admit(headers, frozenset(), address)
 
     async def refusal(self, text: str) -> str:
         with pytest.raises(Refusal) as caught:
@@ -145,7 +147,7 @@ async def test_a_token_is_verified_once_until_it_expires(
 ) -> None:
     text = token()
     await door.admit(text)
-    monkeypatch.setattr("mcp_operator.gateway.policy.guard.verify", None)
+    monkeypatch.setattr("mcp_operator.gateway.policy.by_token.verify", None)
     await door.admit(text)
     door.clock.forward(329)
     await door.admit(text)
@@ -157,11 +159,28 @@ async def test_a_token_is_verified_once_until_it_expires(
 
 async def test_what_is_remembered_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_VERIFIED <= 10_000
-    monkeypatch.setattr("mcp_operator.gateway.policy.guard.MAX_VERIFIED", 3)
+    monkeypatch.setattr("mcp_operator.gateway.policy.by_token.MAX_VERIFIED", 3)
     for number in range(10):
         await door.admit(token(sub=f"user-{number}"))
 
     assert len(door.guard._authenticator._verified) == 3  # type: ignore[attr-defined]
+
+
+async def test_a_flood_of_wrong_tokens_takes_a_bounded_share_of_the_cpu(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, new, wrong = token(), token(sub="bob"), token(rsa_key("new"))
+    await door.admit(known)
+    await asyncio.sleep(1)
+    tried = [await door.refusal(wrong) for _ in range(2 * VERIFICATIONS_PER_SECOND)]
+
+    assert tried.count("invalid") == VERIFICATIONS_PER_SECOND // 2
+    assert tried.count("busy") == len(tried) - tried.count("invalid")
+    assert (await door.admit(known)).name == "alice", "it was verified before"
+    assert await door.refusal(new) == "busy"
+    assert (await door.admit(new, "10.0.0.2")).name == "bob", "another address has its share"
+    await asyncio.sleep(1)
+    assert (await door.admit(token(sub="carol"))).name == "carol"
 
 
 async def test_other_settings_forget_what_was_verified(door: Door) -> None:

@@ -59,7 +59,9 @@ class Named(Guard):
 
     who = Principal("nobody")
 
-    async def admit(self, headers: Mapping[str, str], repeated: AbstractSet[str]) -> Principal:
+    async def admit(
+        self, headers: Mapping[str, str], repeated: AbstractSet[str], address: str = ""
+    ) -> Principal:
         return self.who
 
 

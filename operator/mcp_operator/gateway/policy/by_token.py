@@ -1,0 +1,122 @@
+"""Clients that send an access token of an identity provider."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final
+
+from mcp_operator.api import catalog
+from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.policy.jwks import FixedKeys, RemoteKeys
+from mcp_operator.gateway.policy.principal import Principal
+from mcp_operator.gateway.policy.refusal import Refusal
+from mcp_operator.gateway.policy.sources import FetchJwks, bearer
+from mcp_operator.gateway.policy.tokens import (
+    LEEWAY_SECONDS,
+    Expected,
+    TokenError,
+    read_header,
+    verify,
+)
+from mcp_operator.gateway.shares import Shares
+
+MAX_VERIFIED: Final = 10_000
+"""Tokens whose verification is remembered, in some 2 MiB; the one used longest ago goes first."""
+
+VERIFICATIONS_PER_SECOND: Final = 500
+"""Signatures that are verified within a second, of which one address can have half. Each takes some
+0.1 ms, also a wrong one: without a bound, whoever sends wrong ones takes all of the CPU."""
+
+
+class ByToken:
+    """Lets in who sends an access token for this server; verifies each once."""
+
+    def __init__(
+        self,
+        settings: catalog.Jwt,
+        claims: frozenset[str],
+        fetch: FetchJwks | None,
+        clock: Clock,
+    ) -> None:
+        self._expected = Expected(
+            settings.issuer, frozenset(settings.audiences), settings.user_claim, claims
+        )
+        self._required = frozenset(settings.required_scopes)
+        self._clock = clock
+        self._keys: RemoteKeys | FixedKeys
+        if settings.endpoint is not None and fetch is not None:
+            endpoint = settings.endpoint
+            self._keys = RemoteKeys(lambda: fetch(endpoint))
+        else:
+            self._keys = FixedKeys((settings.keys or {}).get("keys"))
+        self._verified_by = self._keys.keys
+        self._verified: OrderedDict[bytes, Principal] = OrderedDict()
+        self._second = 0
+        self._verifications = Shares(VERIFICATIONS_PER_SECOND)
+
+    async def principal(self, headers: Mapping[str, str], address: str) -> Principal:
+        """Return whom the token vouches for that came.
+
+        Raises:
+            Refusal: None came, or one that is not accepted; or none can be verified now.
+        """
+        token = bearer(headers)
+        name = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+        found = self._known(name)
+        if found is None:
+            found = await self._verify(token, address)
+            self._remember(name, found)
+        if not self._required <= found.scopes:
+            raise Refusal("forbidden", "The token lacks a scope that this server requires")
+        return found
+
+    def _known(self, name: bytes) -> Principal | None:
+        self._keys.refresh()
+        self._follow_keys()
+        found = self._verified.get(name)
+        if found is None:
+            return None
+        if (found.expires or 0.0) + LEEWAY_SECONDS <= self._now():
+            del self._verified[name]
+            return None
+        self._verified.move_to_end(name)
+        return found
+
+    def _follow_keys(self) -> None:
+        """Forget what was verified by keys that were replaced: one may have been withdrawn."""
+        if self._keys.keys is not self._verified_by:
+            self._verified.clear()
+            self._verified_by = self._keys.keys
+
+    def _remember(self, name: bytes, principal: Principal) -> None:
+        self._follow_keys()
+        self._verified[name] = principal
+        if len(self._verified) > MAX_VERIFIED:
+            self._verified.popitem(last=False)
+
+    async def _verify(self, token: str, address: str) -> Principal:
+        try:
+            header = read_header(token)
+            key = await self._keys.find(header)
+            if key is not None:
+                self._spend(address)
+            return verify(token, key, self._expected, self._now())
+        except TokenError as error:
+            raise Refusal("invalid", f"Not accepted: {error}") from None
+
+    def _spend(self, address: str) -> None:
+        second = int(asyncio.get_running_loop().time())
+        if second != self._second:
+            self._second, self._verifications = second, Shares(VERIFICATIONS_PER_SECOND)
+        if not self._verifications.take(address):
+            raise Refusal("busy", "Too many new tokens at once; try again")
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+    async def close(self) -> None:
+        """End what is being fetched."""
+        await self._keys.close()
