@@ -17,9 +17,13 @@ class Shares:
             total: How much there is.
         """
         self.total = total
-        self.each = max(1, total // 2)
         self.held = 0
         self._by_client: dict[str, int] = {}
+
+    @property
+    def each(self) -> int:
+        """How much one client can hold."""
+        return max(1, self.total // 2)
 
     def take(self, client: str, amount: int = 1) -> bool:
         """Give a client some; returns False, and gives nothing, where that is too much."""

@@ -71,7 +71,7 @@ class ServerConfig(ApiModel):
     request_timeout: Duration = "30s"
     """Time for one call, unless the tool or resource sets its own, such as 30s or 1m30s."""
     max_concurrent_requests: Annotated[int, Field(ge=1, le=10000)] = 100
-    """Calls that one pod works on at a time."""
+    """Calls that one pod works on at a time. While several clients call, one can have half."""
     max_request_bytes: Annotated[int, Field(ge=1024, le=104857600)] = 4 * 1024 * 1024
     """Largest accepted MCP request, in bytes."""
     max_response_bytes: Annotated[int, Field(ge=1024, le=1073741824)] = 10 * 1024 * 1024

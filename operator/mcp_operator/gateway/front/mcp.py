@@ -24,8 +24,8 @@ BODY_SECONDS: Final = 30.0
 """How long a client may take to send its body."""
 
 MAX_BODIES: Final = 64 * 1024 * 1024
-"""Bytes that bodies of requests may take together, from when they arrive until they are answered;
-decoded, they take several times as much."""
+"""Bytes that bodies of requests may take together, from when they arrive until they are answered,
+or twice `maxRequestBytes`; decoded, they take several times as much."""
 
 PARTING_INTERVAL: Final = 0.05
 """Seconds between looks at whether the last client has left."""
@@ -150,6 +150,7 @@ class Front:
         A body that is returned counts as held by the client until it is given back.
         """
         limit = self._settings().max_request_bytes
+        self._bodies.total = max(MAX_BODIES, 2 * limit)  # one body of any client fits
         body, problem = bytearray(), None
         try:
             async with asyncio.timeout(BODY_SECONDS):

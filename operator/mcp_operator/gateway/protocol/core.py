@@ -102,7 +102,8 @@ class Core:
         operation = self._operations.get(method)
         if operation is None:
             raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}", status=404)
-        with self.gate.enter(context.view.table.catalog.server.max_concurrent_requests):
+        limit = context.view.table.catalog.server.max_concurrent_requests
+        with self.gate.enter(limit, context.http.client):
             return await operation(context)
 
     @contextmanager

@@ -194,6 +194,28 @@ async def test_no_descriptor_left_is_said_once_and_survived(
     assert caplog.text.count("cannot be accepted") == 1
 
 
+async def test_a_client_that_takes_all_leaves_others_half() -> None:
+    async with running(max_concurrent_requests=2) as gateway, AsyncExitStack() as stack:
+        gateway.executor.gate.clear()
+        waiting = [
+            await stack.enter_async_context(client(gateway, address))
+            for address in ("127.0.0.2", "127.0.0.3")
+        ]
+        waiting[0].send(raw_call())
+        await gateway.executor.started.wait()
+        waiting[1].send(raw_call())
+        async with hang_guard():
+            while await gateway.metric("mcp_requests_in_flight") != 2:
+                pass
+        async with client(gateway, "127.0.0.2") as greedy, client(gateway, "127.0.0.4") as late:
+            greedy.send(raw_call())
+            assert await greedy.status() == 429
+            late.send(raw_call())
+            assert await late.status() == 503
+        gateway.executor.gate.set()
+        assert [await one.status() for one in waiting] == [200, 200]
+
+
 @pytest.mark.parametrize(
     ("soft", "hard", "raised", "room"),
     [

@@ -1,0 +1,75 @@
+"""Clients share the places of requests that wait for backends."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import ExitStack
+
+import pytest
+
+from mcp_operator.gateway.protocol.gate import RECENT_SECONDS, Gate
+from mcp_operator.gateway.protocol.jsonrpc import RpcError
+
+pytestmark = pytest.mark.looptime
+
+
+def status_for(gate: Gate, client: str, limit: int = 4) -> int:
+    """Return the status that a request of a client would be refused with, or 200."""
+    try:
+        with gate.enter(limit, client):
+            return 200
+    except RpcError as refused:
+        return refused.status if refused.retry_after == 1 else 0
+
+
+async def test_a_client_that_is_alone_has_every_place() -> None:
+    gate = Gate()
+    with ExitStack() as held:
+        for _ in range(4):
+            held.enter_context(gate.enter(4, "a"))
+
+        assert status_for(gate, "a") == 503
+    assert status_for(gate, "a") == 200
+
+
+async def test_where_there_are_others_a_client_has_half() -> None:
+    gate = Gate()
+    with ExitStack() as held:
+        for client in ("a", "b", "a"):
+            held.enter_context(gate.enter(4, client))
+
+        assert status_for(gate, "a") == 429
+        assert status_for(gate, "c") == status_for(gate, "b") == 200
+    assert gate.busy == 0
+    assert status_for(gate, "a") == 200
+
+
+async def test_who_has_taken_everything_gives_back_to_those_who_come() -> None:
+    gate = Gate()
+    with ExitStack() as held:
+        first = held.enter_context(ExitStack())
+        first.enter_context(gate.enter(4, "a"))
+        for _ in range(3):
+            held.enter_context(gate.enter(4, "a"))
+        assert status_for(gate, "b") == 503
+
+        first.close()
+
+        assert status_for(gate, "a") == 429
+        assert status_for(gate, "b") == 200
+
+
+async def test_a_client_that_has_gone_shares_nothing() -> None:
+    gate = Gate()
+    assert status_for(gate, "b") == 200
+    with gate.enter(2, "a"):
+        assert status_for(gate, "a", limit=2) == 429
+        await asyncio.sleep(RECENT_SECONDS)
+        assert status_for(gate, "a", limit=2) == 200
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_everyone_has_a_place_where_there_are_few(limit: int) -> None:
+    gate = Gate()
+    for client in ("a", "b", "a"):
+        assert status_for(gate, client, limit) == 200
