@@ -21,6 +21,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.lookaround import Budget, is_costly, renamed
 from mcp_operator.api.nesting import MAX_DEPTH, children, place_beyond, pointer_part
 from mcp_operator.api.patterns import PatternCostError, PatternError, mebibytes
+from mcp_operator.api.schema_errors import cut, explained, shortened
 from mcp_operator.api.subschemas import SchemaCostError, SchemaError, Subschemas, shown
 
 __all__ = ["CompiledSchema", "SchemaCostError", "SchemaError", "check"]
@@ -39,9 +40,6 @@ MAX_SOUND = 4096
 
 MAX_ERRORS = 8
 """Errors reported for one value: enough to correct a call, too few to flood a model's context."""
-
-MAX_ERROR_LENGTH = 300
-"""Characters of one error: messages quote the offending value, which can be of any size."""
 
 MAX_EXPLAINING = 4000
 """How much explaining one value may cost: its parts times the alternatives that a schema tries on
@@ -111,7 +109,8 @@ class CompiledSchema:
                 offline=OFFLINE,
             )
         except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-            raise SchemaError(f"the schema does not compile: {_placed(error)}") from error
+            told = explained(error, parts)
+            raise SchemaError(f"the schema does not compile: {told}") from error
 
     def errors(self, value: Any) -> list[str]:
         """Return what is wrong with a value, one sentence each, at most `MAX_ERRORS`.
@@ -150,12 +149,12 @@ class CompiledSchema:
             return
         for name in self._schema.get("required", ()):
             if name not in value:
-                yield f'"{_cut(name)}" is a required property'
+                yield f'"{cut(name)}" is a required property'
         for name in self._schema.get("properties", {}):
             if name not in value:
                 continue
             if not self._properties.is_valid({name: value[name]}):
-                yield f"{_cut(name)}: the value does not match the schema"
+                yield f"{cut(name)}: the value does not match the schema"
 
     @cached_property
     def _properties(self) -> jsonschema_rs.Draft202012Validator:
@@ -188,25 +187,10 @@ def _weight_and_depth(value: Any) -> tuple[int, int]:
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
-    message = _shorten(error)
+    message = shortened(error)
     if not error.instance_path:
         return message
     return f"{'.'.join(str(part) for part in error.instance_path)}: {message}"
-
-
-def _placed(error: Exception) -> str:
-    """Return an error of compiling a schema, with the place in the schema if that is known."""
-    path = getattr(error, "instance_path", None) or ()
-    place = "".join(f"/{pointer_part(str(part))}" for part in path)
-    return f"{shown('#' + place)}: {_shorten(error)}" if place else _shorten(error)
-
-
-def _shorten(error: Exception) -> str:
-    return _cut(getattr(error, "message", "") or str(error))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_ERROR_LENGTH else text[:MAX_ERROR_LENGTH] + "…"
 
 
 def _bounded_json(schema: JsonObject) -> str:

@@ -1,4 +1,4 @@
-"""Keywords of OpenAPI 3.0 that JSON Schema 2020-12 does not have, and so passes over in silence."""
+"""Keywords of OpenAPI 3.0 and of earlier drafts that JSON Schema 2020-12 passes over in silence."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ _HINTS: Final = {
     "nullable": (
         "nullable means nothing in JSON Schema 2020-12, so null is refused; write null among the"
         ' types, such as type: [string, "null"]'
+    ),
+    "additionalItems": (
+        "additionalItems means nothing in JSON Schema 2020-12; write items beside prefixItems"
     ),
 }
 _ONE: Final = (
@@ -39,7 +42,7 @@ def schema_hints(schema: JsonObject) -> list[tuple[str, str]]:
         (f"{pointer}/{keyword}", _HINTS[keyword])
         for pointer, part in subschemas(schema)
         for keyword in _HINTS
-        if part.get(keyword) is True
+        if part.get(keyword) is True or isinstance(part.get(keyword), dict)
     ]
     return found[:MAX_HINTS]
 

@@ -8,13 +8,8 @@ import sys
 
 import pytest
 
-from mcp_operator.api.jsonschema import (
-    MAX_ERROR_LENGTH,
-    CompiledSchema,
-    SchemaCostError,
-    SchemaError,
-    check,
-)
+from mcp_operator.api.jsonschema import CompiledSchema, SchemaCostError, SchemaError, check
+from mcp_operator.api.schema_errors import MAX_ERROR_LENGTH
 from mcp_operator.api.subschemas import Subschemas
 from support.hostile_schemas import FAULTY, ODD, OTHERS, PATTERNS, Schema, unevaluated
 

@@ -1,0 +1,85 @@
+"""What the engine says of a schema that does not compile, with its place and the way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Final
+
+from mcp_operator.api.nesting import pointer_part
+from mcp_operator.api.subschemas import ALONE, IN_LISTS, NAMED, Subschemas, shown
+
+MAX_ERROR_LENGTH: Final = 300
+"""Characters of one sentence; values quoted in it may be long."""
+
+_TYPES: Final = '"array", "boolean", "integer", "null", "number", "object" and "string"'
+
+_WAYS_OUT: Final = {
+    "exclusiveMaximum": "write the number itself here, in place of maximum",
+    "exclusiveMinimum": "write the number itself here, in place of minimum",
+    "items": "write one schema for all items, or prefixItems for a list of them",
+    "required": "list the names of what is required, in the schema of the object that holds it",
+}
+"""What to write instead of what OpenAPI 3.0 and earlier drafts of JSON Schema had."""
+
+
+_HOLDING: Final = NAMED | IN_LISTS | {"$defs", "definitions"}
+"""Keywords below which a schema has a name or a number."""
+
+
+def explained(error: Exception, parts: Subschemas) -> str:
+    """Return what is wrong with a schema, and where as far as it is known.
+
+    Args:
+        error: What the engine raised.
+        parts: The schema.
+    """
+    path = [str(part) for part in getattr(error, "instance_path", None) or ()]
+    if not path:
+        return _dangling(error, parts) or shortened(error)
+    place = shown("#" + "".join(f"/{pointer_part(part)}" for part in path))
+    keyword = _keyword(path)
+    if keyword == "type":
+        return f"{place}: {cut(_written(error))} is no type; the types are {_TYPES}"
+    way_out = _WAYS_OUT.get(keyword)
+    return f"{place}: {shortened(error)}" + (f"; {way_out}" if way_out else "")
+
+
+def _keyword(path: Sequence[str]) -> str:
+    """Return the keyword whose value a path leads into; empty where it leads to a schema."""
+    rest, keyword = iter(path), ""
+    for step in rest:
+        holds = step in _HOLDING and next(rest, None) is not None
+        keyword = "" if holds else step
+        if not holds and step not in ALONE:
+            break
+    return keyword
+
+
+def _written(error: Exception) -> str:
+    return json.dumps(getattr(error, "instance", None), ensure_ascii=False)
+
+
+def _dangling(error: Exception, parts: Subschemas) -> str:
+    """Find the reference that leads nowhere; the engine names the target alone."""
+    told = str(error)
+    for part in parts:
+        for keyword in ("$ref", "$dynamicRef"):
+            reference: Any = part.node.get(keyword)
+            fragment = reference.partition("#")[2] if isinstance(reference, str) else ""
+            if fragment and f"'{fragment}' does not exist" in told:
+                return (
+                    f"{shown(part.place)}: the {keyword} {shown(reference)} leads to nothing in "
+                    "the schema: put what it refers to into $defs"
+                )
+    return ""
+
+
+def shortened(error: Exception) -> str:
+    """Return the message of an error of the engine."""
+    return cut(getattr(error, "message", "") or str(error))
+
+
+def cut(text: str) -> str:
+    """Return a text of a bounded length."""
+    return text if len(text) <= MAX_ERROR_LENGTH else text[:MAX_ERROR_LENGTH] + "…"

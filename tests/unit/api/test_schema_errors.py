@@ -1,0 +1,98 @@
+"""A schema that does not compile is told of with its place, in words that its author can use."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.jsonschema import CompiledSchema, SchemaError
+from mcp_operator.api.schema_hints import schema_hints
+
+
+def told(of_a: Any, **more: Any) -> str:
+    with pytest.raises(SchemaError) as caught:
+        CompiledSchema({"type": "object", "properties": {"a": of_a}, **more})
+    return str(caught.value).removeprefix("the schema does not compile: ")
+
+
+@pytest.mark.parametrize(
+    ("schema", "place", "written"),
+    [
+        ({"type": "String"}, "#/properties/a/type", '"String"'),
+        ({"items": {"type": "any"}}, "#/properties/a/items/type", '"any"'),
+        ({"anyOf": [{}, {"type": "file"}]}, "#/properties/a/anyOf/1/type", '"file"'),
+        ({"type": ["string", "Null"]}, "#/properties/a/type", '["string", "Null"]'),
+        ({"type": None}, "#/properties/a/type", "null"),
+        ({"properties": {"b/c": {"type": "int"}}}, "#/properties/a/properties/b~1c/type", '"int"'),
+    ],
+)
+def test_what_is_no_type_is_quoted_beside_those_that_are(
+    schema: Any, place: str, written: str
+) -> None:
+    assert told(schema).startswith(f'{place}: {written} is no type; the types are "array", ')
+
+
+@pytest.mark.parametrize(
+    ("schema", "place", "way_out"),
+    [
+        ({"minimum": 1, "exclusiveMinimum": True}, "exclusiveMinimum", "in place of minimum"),
+        ({"maximum": 1, "exclusiveMaximum": False}, "exclusiveMaximum", "in place of maximum"),
+        ({"items": [{"type": "string"}]}, "items", "or prefixItems for a list of them"),
+        ({"type": "string", "required": True}, "required", "list the names of what is required"),
+        ({"required": "name"}, "required", "list the names of what is required"),
+    ],
+)
+def test_what_earlier_schemas_had_is_told_with_what_to_write_instead(
+    schema: Any, place: str, way_out: str
+) -> None:
+    sentence = told(schema)
+    assert sentence.startswith(f"#/properties/a/{place}: ")
+    assert way_out in sentence
+
+
+@pytest.mark.parametrize("name", ["type", "items", "required", "exclusiveMinimum"])
+def test_a_property_of_a_keywords_name_is_a_property(name: str) -> None:
+    sentence = told({"properties": {name: "string"}})
+    assert sentence == (
+        f'#/properties/a/properties/{name}: "string" is not of types "boolean", "object"'
+    )
+
+
+@pytest.mark.parametrize(
+    ("schema", "place", "reference"),
+    [
+        ({"$ref": "#/definitions/x"}, "#/properties/a", "#/definitions/x"),
+        ({"items": {"$ref": "#/components/schemas/X"}}, "#/properties/a/items",
+         "#/components/schemas/X"),
+        ({"allOf": [{"$ref": "#/$defs/there"}, {"$ref": "#nobody"}]}, "#/properties/a/allOf/1",
+         "#nobody"),
+        ({"$ref": "#/$defs/there/properties/b"}, "#/properties/a", "#/$defs/there/properties/b"),
+    ],
+)  # fmt: skip
+def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
+    schema: Any, place: str, reference: str
+) -> None:
+    assert told(schema, **{"$defs": {"there": {}}}) == (
+        f"{place}: the $ref {reference} leads to nothing in the schema: put what it refers to into "
+        "$defs"
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "keyword"),
+    [
+        ({"type": "string", "nullable": True}, "nullable"),
+        ({"prefixItems": [{}], "additionalItems": {"type": "string"}}, "additionalItems"),
+        ({"prefixItems": [{}], "additionalItems": True}, "additionalItems"),
+    ],
+)
+def test_what_would_be_passed_over_in_silence_gets_a_hint(part: Any, keyword: str) -> None:
+    [(place, hint)] = schema_hints({"properties": {"a": {"items": part}}})
+    assert place == f"/properties/a/items/{keyword}"
+    assert hint.startswith(f"{keyword} means nothing in JSON Schema 2020-12")
+
+
+def test_a_property_of_such_a_name_gets_none() -> None:
+    names = ("nullable", "additionalItems")
+    assert schema_hints({"properties": {name: {"type": "boolean"} for name in names}}) == []
