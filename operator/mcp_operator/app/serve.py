@@ -51,6 +51,8 @@ class Snapshot:
     addresses: dict[Key, str]
     selections: dict[Key, dict[str, str]]
     not_served: tuple[Rejection, ...]
+    closed: str = ""
+    """Why no client can be authenticated, if so."""
 
 
 class LocalSecrets:
@@ -105,6 +107,11 @@ class LocalGateway:
         self.addresses.annotate(snapshot.addresses)
         self.current.swap(snapshot.table)
         self._log_selections(snapshot)
+        if snapshot.closed:
+            logger.warning(
+                "No client can be authenticated, and none is served",
+                extra={"error": snapshot.closed},
+            )
         for rejection in snapshot.not_served:
             with bind(name=rejection.key.name):
                 logger.warning(
@@ -177,6 +184,7 @@ def read(settings: ServeSettings) -> Snapshot:
         manifests.local_addresses(),
         {key: manifests.selection(each) for key, each in manifests.servers.items()},
         (*assembly.rejected, *manifests.not_selected()),
+        assembly.finding.message if assembly.finding else "",
     )
 
 

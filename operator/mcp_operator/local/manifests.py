@@ -85,6 +85,7 @@ class Manifests:
         problems: What the API server would refuse, and files that cannot be read; in order.
         objects: Every admitted object of a kind that matters here, namespaces filled in.
         servers: The MCPServers by key.
+        server_documents: Where they stand in the files.
         catalog_objects: The tools, prompts and resources.
         services: The Services by key.
         files: How many files were read.
@@ -115,6 +116,11 @@ class Manifests:
         self.servers = {
             key: MCPServer.model_validate(obj)
             for key, obj in _by_key(self.objects, MCPSERVERS.kind).items()
+        }
+        self.server_documents = {
+            key_of(document.obj): document
+            for document in documents
+            if document.obj["kind"] == MCPSERVERS.kind
         }
         models = [
             (document, MODELS[document.obj["kind"]].model_validate(document.obj))

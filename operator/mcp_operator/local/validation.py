@@ -22,20 +22,24 @@ from mcp_operator.local.documents import Document
 from mcp_operator.local.manifests import LoadedObject, Manifests, read_manifests
 from mcp_operator.local.problems import FileProblem
 
+_JWKS_URI: Final = ("auth", "jwt", "jwksURI")
+
 _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
-    Reason.SERVICE_NOT_FOUND: (("service", "name"),),
-    Reason.SERVICE_UNSUPPORTED: (("service", "name"),),
-    Reason.PORT_NOT_FOUND: (("service", "port"),),
-    Reason.REF_NOT_PERMITTED: (("service", "namespace"),),
+    Reason.SERVICE_NOT_FOUND: (("service", "name"), _JWKS_URI),
+    Reason.SERVICE_UNSUPPORTED: (("service", "name"), _JWKS_URI),
+    Reason.PORT_NOT_FOUND: (("service", "port"), _JWKS_URI),
+    Reason.REF_NOT_PERMITTED: (("service", "namespace"), _JWKS_URI),
     Reason.SECRET_NOT_FOUND: (
         ("request", "credentials", "secretRef"),
         ("credentials", "secretRef"),
         ("contentFrom", "secretKeyRef"),
+        ("auth", "apiKey", "secretRef"),
         ("request", "headers"),
         ("headers",),
     ),
     Reason.CONFIG_MAP_NOT_FOUND: (
         ("contentFrom", "configMapKeyRef"),
+        ("auth", "jwt", "jwksConfigMapRef"),
         ("request", "headers"),
         ("headers",),
     ),
@@ -98,7 +102,10 @@ def findings(manifests: Manifests) -> Iterator[FileProblem]:
             unknown = finding.reason is Reason.CONFIG_MAP_NOT_FOUND and not has_config_maps
             if finding.blocking and not unknown:
                 yield _problem(local.document, finding)
-    for server in manifests.servers.values():
+    for key, server in manifests.servers.items():
+        closed = manifests.assembly(server).finding
+        if closed and (has_config_maps or closed.reason is not Reason.CONFIG_MAP_NOT_FOUND):
+            yield _problem(manifests.server_documents[key], closed)
         yield from _conflicts(server, manifests.selected(server))
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from support.identity import token
 from support.network import free_port
 from support.serving import serving, settings, write
 
@@ -17,6 +18,20 @@ metadata: {name: shop}
 spec:
   toolSelector: {}
   auth: {type: APIKey, apiKey: {secretRef: {name: clients}}}
+"""
+
+TOKENS = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPServer
+metadata: {name: shop}
+spec:
+  toolSelector: {}
+  auth:
+    type: JWT
+    jwt:
+      issuer: https://login.example.com
+      audiences: [shop]
+      jwksConfigMapRef: {name: keys, key: jwks.json}
 """
 
 CLIENTS = """\
@@ -43,6 +58,17 @@ async def test_clients_are_authenticated_by_a_secret_of_the_files_or_the_environ
     async with serving(settings(tmp_path, port=free_port())) as url:
         assert await listed(url, "placeholder-of-alice") == 401
         assert await listed(url, "from-the-environment") == 415, "it is let in, and sends nothing"
+
+
+async def test_it_is_said_why_a_server_serves_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(tmp_path, TOKENS)
+    async with serving(settings(tmp_path, port=free_port())) as url:
+        assert await listed(url, token()) == 503
+
+    (said,) = [each for each in caplog.records if "none is served" in each.getMessage()]
+    assert said.__dict__["error"] == "ConfigMap default/keys does not exist"
 
 
 async def test_a_server_whose_keys_are_not_among_the_files_serves_nobody(tmp_path: Path) -> None:

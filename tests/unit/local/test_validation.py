@@ -280,3 +280,27 @@ def test_problems_come_in_the_order_of_files_and_lines(tmp_path: Path) -> None:
 
     places = [(p.file.name, p.line) for p in validate([tmp_path]).problems]
     assert places == [("a.yaml", 2), ("b.yaml", 8), ("b.yaml", 9)]
+
+
+TOKENS = """\
+  auth:
+    type: JWT
+    jwt:
+      issuer: https://login.example.com
+      audiences: [shop]
+      %s
+"""
+
+
+def test_what_keeps_a_server_from_authenticating_is_told_at_its_field(tmp_path: Path) -> None:
+    uri = "jwksURI: http://login.default.svc:81/certs"
+    report = check(tmp_path, SERVER + TOKENS % uri, SERVICE.replace("orders", "login"))
+    assert told(report) == [
+        "11:spec.auth.jwt.jwksURI: Service default/login has no port 81; it has 80"
+    ]
+    by_config_map = SERVER + TOKENS % "jwksConfigMapRef: {name: keys, key: jwks.json}"
+    empty = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: keys}\ndata: {jwks.json: '{}'}\n"
+    (problem,) = told(check(tmp_path, by_config_map, empty))
+    assert problem.startswith("11:spec.auth.jwt.jwksConfigMapRef: the key 'jwks.json' of ConfigMap")
+    assert problem.endswith("it is no JWK set: an object with the list keys")
+    assert told(check(tmp_path, by_config_map)) == [], "it may lie elsewhere"

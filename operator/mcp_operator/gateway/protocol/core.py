@@ -65,11 +65,13 @@ class Core:
             "completion/complete": operations.complete,
         }
 
-    def view(self, era: Era, principal: Principal = ANONYMOUS) -> View:
+    def view(self, era: Era, principal: Principal) -> View:
         """Return what a client of an era is served now.
 
         Raises:
             RpcError: 503, no catalog has been loaded yet.
+            Refusal: Nobody has asked who the client is, and the table that is in service by now
+                asks for it.
         """
         if self._current.table is None:
             raise RpcError(
@@ -78,7 +80,11 @@ class Core:
                 status=503,
                 retry_after=1,
             )
-        return self._views.of(self._current.table, era, principal)
+        table = self._current.table
+        if table.catalog.server.auth is not None and principal is ANONYMOUS:
+            problem = "This server has begun to authenticate its clients; try again"
+            raise Refusal("unavailable", problem)
+        return self._views.of(table, era, principal)
 
     def stream_end(self, principal: Principal) -> float | None:
         """Return when a client must ask anew for a stream, in the loop's time; None for never."""

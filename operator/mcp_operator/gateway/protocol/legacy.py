@@ -139,7 +139,7 @@ class Legacy:
         if session_id is None or spec.SESSION_HEADER in http.repeated:
             problem = "Send `initialize` first, then its Mcp-Session-Id header, once, ever after"
             raise RpcError(spec.REFUSED, problem, status=400)
-        view = self._core.view(Era.LEGACY)
+        view = self._core.view(Era.LEGACY, http.principal)
         uid = view.table.catalog.server.uid
         session = self._sessions.find(session_id, uid, http.principal)
         if session is None:

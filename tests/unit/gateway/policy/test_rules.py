@@ -24,7 +24,7 @@ from mcp_operator.api.catalog import (
 )
 from mcp_operator.gateway.policy.access import matches
 from mcp_operator.gateway.policy.guard import Guard
-from mcp_operator.gateway.policy.principal import Principal
+from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol.view import MAX_VIEWS
 from support.entries import backend, prompt, resource, tool
 from support.identity import API_KEYS, Clients, MovedClock, by_token, token
@@ -323,3 +323,13 @@ async def test_a_session_is_of_use_only_to_whom_it_was_given() -> None:
         guard.who = thief
         answer = await shop.respond(legacy("ping", mcp_session_id=session))
         assert answer.status == 404
+
+
+async def test_whom_nobody_asked_is_not_served_where_that_is_asked_for_by_now() -> None:
+    shop, guard = server()
+    guard.who = ANONYMOUS
+    session = legacy("initialize", {"protocolVersion": "2025-11-25"})
+
+    for request in (modern("tools/list"), modern("tools/call", {"name": "search"}), session):
+        assert (await shop.respond(request)).status == 503
+    assert shop.executor.calls == []

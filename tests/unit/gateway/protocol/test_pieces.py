@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.catalog import ServerSettings
+from mcp_operator.gateway.policy.principal import ANONYMOUS
 from mcp_operator.gateway.protocol import describe
 from mcp_operator.gateway.protocol.envelope import decode_value, header_rules
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
@@ -322,10 +323,10 @@ def test_views_are_built_once_per_table() -> None:
     server = Server(tool("t"))
     core = server.endpoint._core
 
-    view = core.view(Era.MODERN)
-    assert core.view(Era.MODERN) is view
+    view = core.view(Era.MODERN, ANONYMOUS)
+    assert core.view(Era.MODERN, ANONYMOUS) is view
     server.current.swap(table(tool("t")))
-    assert core.view(Era.MODERN) is not view
+    assert core.view(Era.MODERN, ANONYMOUS) is not view
 
 
 @pytest.mark.parametrize(
