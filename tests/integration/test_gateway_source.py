@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.api.catalog import Catalog, SecretKey
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, encode
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.gateway.api_server import DISCOVERY, endpoints
 from mcp_operator.gateway.source import (
     CONFIGMAPS,
     SECRETS,
@@ -24,6 +27,7 @@ from mcp_operator.gateway.source import (
     index_informer,
 )
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.upstream.names import SystemResolver
 from mcp_operator.gateway.upstream.secret_values import SecretUnavailable
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -211,3 +215,13 @@ async def test_a_secret_is_read_by_its_name(
     assert await gateway.secrets.value(allowed) == b"value of api"
     with pytest.raises(SecretUnavailable, match="forbidden"):
         await gateway.secrets.value(allowed.model_copy(update={"name": "other"}))
+
+
+async def test_a_gateway_learns_where_the_api_server_itself_is(
+    gateway: Gateway, control_plane: Cluster
+) -> None:
+    listed = await gateway.client.request("GET", DISCOVERY)
+    ((address, port),) = await endpoints(listed, SystemResolver())
+    server = yaml.safe_load(control_plane.kubeconfig.read_text())["clusters"][0]["cluster"]
+    assert server["server"].endswith(f":{port}")
+    socket.create_server((address, 0)).close()  # it is an address of this machine

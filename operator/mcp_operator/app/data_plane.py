@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 from typing import Final
 
 from mcp_operator.app.signals import stop_signals
@@ -14,14 +13,16 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.core.tasks import forever, root_error
+from mcp_operator.gateway import api_server
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.policy.fetch import JwksFetcher
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
 from mcp_operator.gateway.table import Current
-from mcp_operator.gateway.upstream.addresses import own_cluster_domain
+from mcp_operator.gateway.upstream.addresses import Blocked, own_cluster_domain
 from mcp_operator.gateway.upstream.client import HttpUpstream
+from mcp_operator.gateway.upstream.names import SystemResolver
 from mcp_operator.local.addresses import ServiceAddresses
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import InformerSet
@@ -62,11 +63,12 @@ async def run_gateway(settings: GatewaySettings) -> None:
         secrets = ClusterSecrets(client)
         stack.push_async_callback(secrets.close)
         addresses = ServiceAddresses(settings.services, settings.namespace)
+        blocked = api_server.service_address()
         upstream = await stack.enter_async_context(
             HttpUpstream(
                 addresses,
                 user_agent=user_agent,
-                blocked=_api_server(),
+                blocked=blocked,
                 domain=await asyncio.to_thread(own_cluster_domain),
             )
         )
@@ -79,12 +81,7 @@ async def run_gateway(settings: GatewaySettings) -> None:
             registry=metrics.registry,
             guard=Guard(current, secrets=secrets, fetch=JwksFetcher(upstream, secrets)),
         )
-        await _serve(gateway, client, current, settings)
-
-
-def _api_server() -> frozenset[str]:
-    """Return the API server's address in a pod, which tools must not reach."""
-    return frozenset(filter(None, [os.environ.get("KUBERNETES_SERVICE_HOST")]))
+        await _serve(gateway, client, current, settings, blocked)
 
 
 def _address(settings: GatewaySettings) -> GatewayAddress:
@@ -99,7 +96,11 @@ def _address(settings: GatewaySettings) -> GatewayAddress:
 
 
 async def _serve(
-    gateway: GatewayApp, client: Client, current: Current, settings: GatewaySettings
+    gateway: GatewayApp,
+    client: Client,
+    current: Current,
+    settings: GatewaySettings,
+    blocked: set[Blocked],
 ) -> None:
     index = Key(settings.namespace, config_name(settings.server))
     informers = InformerSet(client)
@@ -110,6 +111,7 @@ async def _serve(
         index=index,
         registry=client.metrics.registry,
     )
+    where = api_server.follow(client.request, SystemResolver(), blocked)
     with stop_signals() as stop:
         try:
             await gateway.start()
@@ -120,6 +122,7 @@ async def _serve(
                 following = [
                     group.create_task(forever("informers", informers.run())),
                     group.create_task(forever("catalog source", source.run())),
+                    group.create_task(forever("API server's addresses", where)),
                 ]
                 await stop.wait()
                 await gateway.stop(CLOSE_SECONDS)

@@ -79,16 +79,23 @@ _PRIVATE: Final = _networks(
 """The special addresses that Services have, and hosts outside of the cluster have not."""
 
 
+Blocked = str | tuple[str, int]
+"""An IP address to refuse, in its usual form, or one with a port."""
+
+
 class ForbiddenAddressError(OSError):
     """A backend's name leads to an address that no tool may reach; the sentence says why."""
 
 
-def why_forbidden(address: str, blocked: Collection[str] = (), *, outside: bool = False) -> str:
+def why_forbidden(
+    address: str, blocked: Collection[Blocked] = (), *, port: int = 0, outside: bool = False
+) -> str:
     """Return why no connection may be made to an IP address, or nothing where it may.
 
     Args:
         address: An IP address, IPv6 with or without zone.
         blocked: Further addresses to refuse, such as the API server's.
+        port: The port to connect to.
         outside: Whether it is to be an address outside of every private network.
     """
     try:
@@ -98,7 +105,7 @@ def why_forbidden(address: str, blocked: Collection[str] = (), *, outside: bool 
     ip = _embedded(ip)
     if ip in METADATA:
         return "it is a cloud's metadata service"
-    if str(ip) in blocked:
+    if str(ip) in blocked or (str(ip), port) in blocked:
         return "it is reserved for the cluster itself"
     special = _NOWHERE + _PRIVATE if outside else _NOWHERE
     kind = next((kind for network, kind in special if ip in network), "")
@@ -153,7 +160,7 @@ class GuardedResolver(AbstractResolver):
         inner: AbstractResolver,
         *,
         trusted: Callable[[str, int], bool],
-        blocked: Collection[str],
+        blocked: Collection[Blocked],
         domain: str,
     ) -> None:
         """Guard a resolver.
@@ -162,7 +169,7 @@ class GuardedResolver(AbstractResolver):
             inner: Asks the DNS.
             trusted: Tells of a host and port whether the user of this process named them; these
                 may be anywhere.
-            blocked: Further addresses to refuse.
+            blocked: Further addresses to refuse; asked each time, so that it may change.
             domain: The domain of the cluster, such as `cluster.local`.
         """
         self._inner = inner
@@ -182,7 +189,7 @@ class GuardedResolver(AbstractResolver):
         is_trusted = self._trusted(host, port)
         if is_address(host):
             if not is_trusted:
-                check_address(host, self._blocked, outside=True)
+                check_address(host, self._blocked, port=port, outside=True)
             return [_itself(host, port)]
         if is_trusted:
             return await self._inner.resolve(host, port, family)
@@ -190,7 +197,7 @@ class GuardedResolver(AbstractResolver):
         absolute = f"{host}." if outside else f"{host}.{self._domain}."
         results = await self._inner.resolve(absolute, port, family)
         for result in results:
-            check_address(result["host"], self._blocked, outside=outside)
+            check_address(result["host"], self._blocked, port=port, outside=outside)
         return [{**result, "hostname": host} for result in results]
 
     async def close(self) -> None:
@@ -219,13 +226,15 @@ def _itself(address: str, port: int) -> ResolveResult:
     )
 
 
-def check_address(address: str, blocked: Collection[str], *, outside: bool = False) -> None:
+def check_address(
+    address: str, blocked: Collection[Blocked], *, port: int, outside: bool = False
+) -> None:
     """Refuse a forbidden address.
 
     Raises:
         ForbiddenAddressError: No connection may be made to it.
     """
-    reason = why_forbidden(address, blocked, outside=outside)
+    reason = why_forbidden(address, blocked, port=port, outside=outside)
     if reason:
         raise ForbiddenAddressError(f"no connection is made to {address}: {reason}")
 

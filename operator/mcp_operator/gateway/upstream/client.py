@@ -24,6 +24,7 @@ from mcp_operator.api.hosts import is_outside, is_service_host
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.upstream.addresses import (
     DEFAULT_DOMAIN,
+    Blocked,
     ForbiddenAddressError,
     GuardedResolver,
     Overrides,
@@ -114,7 +115,7 @@ class HttpUpstream:
         services: Mapping[str, str],
         *,
         user_agent: str,
-        blocked: Collection[str] = (),
+        blocked: Collection[Blocked] = (),
         resolver: AbstractResolver | None = None,
         domain: str = DEFAULT_DOMAIN,
     ) -> None:
@@ -124,13 +125,14 @@ class HttpUpstream:
             services: Where to find Services instead of in the DNS (see `Overrides`). Only these
                 may be on the local host.
             user_agent: The `User-Agent` that backends see.
-            blocked: Addresses to refuse besides the general ones, such as the API server's.
+            blocked: Addresses to refuse besides the general ones, such as the API server's; asked
+                each time, so that it may change.
             resolver: Asks the DNS; the system's one where none is given.
             domain: The domain of the cluster, which Services' names end with.
         """
         self._domain = domain
         self._overrides = Overrides(services)
-        self._blocked = frozenset(blocked)
+        self._blocked = blocked
         self._user_agent = user_agent
         self._resolver = resolver
         self._contexts: OrderedDict[tuple[object, ...], ssl.SSLContext] = OrderedDict()

@@ -1,0 +1,80 @@
+"""Where the API server is, which no tool may reach: its Service's address, and its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import json
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NoReturn
+
+from aiohttp.abc import AbstractResolver
+
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway.upstream.addresses import Blocked
+
+logger = logging.getLogger(__name__)
+
+INTERVAL: Final = 300.0
+"""Seconds between two looks: control planes are replaced, and each look reaches one of their API
+servers, which tells of itself alone."""
+
+DISCOVERY: Final = "/api"
+"""Every account may read it (the ClusterRole `system:discovery`)."""
+
+
+def service_address() -> set[Blocked]:
+    """Return the address of the API server's Service, as pods are told it; nothing elsewhere."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
+    with contextlib.suppress(ValueError):
+        return {str(ipaddress.ip_address(host))}
+    return set()
+
+
+async def follow(
+    get: Callable[[str, str], Awaitable[bytes]], resolver: AbstractResolver, blocked: set[Blocked]
+) -> NoReturn:
+    """Add the address and port of the API server to what is blocked, and look again at intervals.
+
+    Args:
+        get: Sends a request to the API server, given method and path.
+        resolver: For API servers that tell their name.
+        blocked: Where to add them.
+    """
+    while True:
+        try:
+            found = await endpoints(await get("GET", DISCOVERY), resolver)
+            if not found <= blocked:
+                logger.info(
+                    "The API server is out of the tools' reach", extra={"at": sorted(found)}
+                )
+            blocked |= found
+        except (OperatorError, OSError, ValueError) as error:
+            logger.info(
+                "The API server does not tell where it is; it is asked again in a while",
+                extra={"error": str(error)},
+            )
+        await asyncio.sleep(INTERVAL)
+
+
+async def endpoints(discovery: bytes, resolver: AbstractResolver) -> set[tuple[str, int]]:
+    """Return the addresses and ports in an answer to `DISCOVERY` (meta/v1, APIVersions).
+
+    Raises:
+        ValueError: It is no such answer.
+        OSError: A name in it does not resolve.
+    """
+    answer: Any = json.loads(discovery)
+    found: set[tuple[str, int]] = set()
+    try:
+        for entry in answer.get("serverAddressByClientCIDRs") or ():
+            host, _, port = entry["serverAddress"].rpartition(":")
+            resolved = await resolver.resolve(host.strip("[]"), int(port), socket.AF_UNSPEC)
+            found |= {(str(ipaddress.ip_address(one["host"])), int(port)) for one in resolved}
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError("the answer to GET /api is none") from error
+    return found

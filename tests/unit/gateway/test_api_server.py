@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import pytest
+
+from mcp_operator.gateway.api_server import INTERVAL, endpoints, follow, service_address
+from mcp_operator.gateway.upstream.addresses import Blocked, why_forbidden
+from mcp_operator.gateway.upstream.names import SystemResolver
+from mcp_operator.runtime.errors import ApiError
+from support.fake_dns import FakeDns
+
+
+def discovery(*addresses: str) -> bytes:
+    entries = [{"clientCIDR": "0.0.0.0/0", "serverAddress": address} for address in addresses]
+    return json.dumps({"kind": "APIVersions", "serverAddressByClientCIDRs": entries}).encode()
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("192.168.49.2:8443", ("192.168.49.2", 8443)),
+        ("[fd00:0::1]:6443", ("fd00::1", 6443)),
+        ("api.internal:443", ("10.0.0.1", 443)),
+    ],
+)
+async def test_the_api_server_tells_its_address_or_its_name(
+    address: str, found: tuple[str, int]
+) -> None:
+    resolver = FakeDns("10.0.0.1") if "internal" in address else SystemResolver()
+    assert await endpoints(discovery(address), resolver) == {found}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"[]", b"{", b'{"serverAddressByClientCIDRs":[{}]}', discovery("a"), discovery(":")],
+)
+async def test_an_answer_that_tells_nothing_is_no_address(answer: bytes) -> None:
+    with pytest.raises((ValueError, OSError)):
+        await endpoints(answer, FakeDns())
+
+
+def test_an_api_server_is_out_of_reach_at_its_port_alone() -> None:
+    blocked: set[Blocked] = {("10.0.0.1", 6443)}
+    assert "cluster itself" in why_forbidden("10.0.0.1", blocked, port=6443)
+    assert "cluster itself" in why_forbidden("::ffff:10.0.0.1", blocked, port=6443)
+    assert not why_forbidden("10.0.0.1", blocked, port=80)  # a pod on the network of that host
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [("10.96.0.1", {"10.96.0.1"}), ("fd00:0:0::1", {"fd00::1"}), ("", set()), ("api", set())],
+)
+def test_the_service_of_the_api_server_is_known_from_the_environment(
+    host: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
+    assert service_address() == expected
+
+
+@pytest.mark.looptime
+async def test_one_api_server_after_the_other_is_learnt_whatever_happens_between(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    asked: list[tuple[str, str]] = []
+    answers = [
+        discovery("10.0.0.1:6443"),
+        ApiError(503, "Down", "no"),
+        b"",
+        discovery("10.0.0.2:6443"),
+    ]
+
+    async def get(method: str, path: str) -> bytes:
+        asked.append((method, path))
+        answer = answers.pop(0)
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+    blocked: set[Blocked] = {"10.96.0.1"}
+    resolver = FakeDns("10.0.0.1")
+    following = asyncio.create_task(follow(get, resolver, blocked))
+    await asyncio.sleep(INTERVAL / 2)
+    assert blocked == {"10.96.0.1", ("10.0.0.1", 6443)}
+    resolver.addresses = ("10.0.0.2",)
+    await asyncio.sleep(3 * INTERVAL)
+    assert blocked == {"10.96.0.1", ("10.0.0.1", 6443), ("10.0.0.2", 6443)}
+    assert asked == [("GET", "/api")] * 4
+    following.cancel()
+    assert "does not tell where it is" in caplog.text
