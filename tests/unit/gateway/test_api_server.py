@@ -66,7 +66,7 @@ async def test_one_api_server_after_the_other_is_learnt_whatever_happens_between
 ) -> None:
     caplog.set_level(logging.INFO)
     asked: list[tuple[str, str]] = []
-    answers = [
+    answers: list[bytes | ApiError] = [
         discovery("10.0.0.1:6443"),
         ApiError(503, "Down", "no"),
         b"",
