@@ -18,7 +18,7 @@ from pathlib import Path
 from mcp_operator.app.openapi_sources import read_source
 from mcp_operator.importers.openapi import Imported, import_openapi
 from mcp_operator.importers.options import ImportOptions
-from mcp_operator.importers.output import yaml_text
+from mcp_operator.importers.output import yaml_files
 from mcp_operator.local.validation import validate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,18 +56,21 @@ def _figures(file: Path, *, output_schemas: bool) -> bool:
         source = read_source(str(document))
         options = ImportOptions(everything=True, output_schemas=output_schemas)
         imported = import_openapi(source.documents, options)
-        text = yaml_text(imported, source.shown, source.digest, guessed=False)
+        files = dict(yaml_files(imported, source.shown, source.digest, guessed=False))
         seconds = time.process_time() - started
-        written = Path(scratch, "tools.yaml")
-        written.write_text(text, encoding="utf-8")
-        problems = validate([written]).problems
-    _tell(imported, document.name, text, f"{seconds:.1f}", len(problems))
+        folder = Path(scratch, "tools")
+        folder.mkdir()
+        for name, text in files.items():
+            Path(folder, name).write_text(text, encoding="utf-8")
+        problems = validate([folder]).problems
+    size = sum(len(text.encode()) for text in files.values())
+    _tell(imported, document.name, size, f"{seconds:.1f}", len(problems))
     for problem in problems[:5]:
         sys.stdout.write(f"  {problem}\n")
     return not problems
 
 
-def _tell(imported: Imported, name: str, text: str, seconds: str, problems: int) -> None:
+def _tell(imported: Imported, name: str, size: int, seconds: str, problems: int) -> None:
     report = imported.report
     shorter = sum(len(note.tools) for note in report.notes if note.text.startswith("schema of"))
     schemas = [
@@ -79,7 +82,7 @@ def _tell(imported: Imported, name: str, text: str, seconds: str, problems: int)
     ]
     largest = max((len(json.dumps(schema)) for schema in schemas), default=0)
     counts = (report.operations, len(report.skipped), shorter, report.objects)
-    sizes = (len(text.encode()) // 1024, largest // 1024)
+    sizes = (size // 1024, largest // 1024)
     sys.stdout.write(_row(name, *counts, *sizes, seconds, problems))
     for label, reason in report.skipped:
         sys.stdout.write(f"  skipped: {label}: {reason}\n")

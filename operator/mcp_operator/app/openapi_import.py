@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from mcp_operator.app.openapi_settings import ImportSettings
@@ -11,7 +12,7 @@ from mcp_operator.core.errors import OperatorError, SettingsError
 from mcp_operator.importers.differences import differences, unified
 from mcp_operator.importers.documents import OpenApiError
 from mcp_operator.importers.openapi import Imported, import_openapi
-from mcp_operator.importers.output import yaml_text
+from mcp_operator.importers.output import MADE_BY, yaml_files, yaml_text
 from mcp_operator.importers.report import count
 from mcp_operator.local.documents import load
 from mcp_operator.local.problems import FilesError
@@ -34,9 +35,7 @@ def run_import(settings: ImportSettings) -> bool:
     shown = source.shown
     if source.count > 1:
         shown += f" and {count(source.count - 1, 'document')} that it refers to"
-    text = yaml_text(
-        imported, shown, source.digest, guessed=not (settings.service or settings.external)
-    )
+    files = _files(settings, imported, shown, source.digest)
     notes = [f"note: {note}" for note in source.notes]
     sys.stderr.writelines(f"{line}\n" for line in (*notes, *imported.report.lines()))
     if settings.report:
@@ -46,22 +45,48 @@ def run_import(settings: ImportSettings) -> bool:
         skipped = count(len(imported.report.skipped), "operation")
         raise OpenApiError(f"{skipped} skipped, and --strict was given: no YAML is written")
     if settings.diff:
-        return _compare(settings.diff, text, imported)
-    _write(settings.output, text)
+        return _compare(settings.diff, files, imported)
+    for file, text in files.items():
+        _write(file, text)
+    for file in _earlier(settings.output) if settings.output else ():
+        if file not in files:
+            sys.stderr.write(f"note: {file} is of an earlier import: remove it\n")
     return True
 
 
-def _compare(file: Path, text: str, imported: Imported) -> bool:
-    """Show how a file would change; tell whether it would not."""
-    loaded = load([file])
+def _files(
+    settings: ImportSettings, imported: Imported, shown: str, digest: str
+) -> dict[Path | None, str]:
+    """Return the files to write, and their texts; None stands for standard output."""
+    guessed = not (settings.service or settings.external)
+    place = settings.diff or settings.output
+    if place is None or not place.is_dir():
+        return {place: yaml_text(imported, shown, digest, guessed=guessed)}
+    named = yaml_files(imported, shown, digest, guessed=guessed)
+    return {place / name: text for name, text in named}
+
+
+def _earlier(place: Path) -> list[Path]:
+    """Return a file, or those of a folder that an import made."""
+    if not place.is_dir():
+        return [place]
+    return [file for file in sorted(place.glob("*.yaml")) if MADE_BY in file.read_text("utf-8-sig")]
+
+
+def _compare(place: Path, files: Mapping[Path | None, str], imported: Imported) -> bool:
+    """Show how a file, or the files of a folder, would change; tell whether they would not."""
+    earlier = _earlier(place)
+    loaded = load(earlier)
     if loaded.problems:
         raise FilesError(loaded.problems)
     found = differences([document.obj for document in loaded.documents], imported.objects)
     lines = tuple(found.lines())
     if not lines:
-        sys.stderr.write(f"{file}: nothing would change\n")
+        sys.stderr.write(f"{place}: nothing would change\n")
         return True
-    sys.stdout.writelines(unified(file.read_text(encoding="utf-8-sig"), text, str(file)))
+    for file in dict.fromkeys((*files, *earlier)):
+        old = file.read_text("utf-8-sig") if isinstance(file, Path) and file in earlier else ""
+        sys.stdout.writelines(unified(old, files.get(file, ""), str(file)))
     sys.stderr.writelines(f"{line}\n" for line in lines)
     return False
 

@@ -122,10 +122,10 @@ class ImportSettings(Options):
     """An additional folder or URL prefix that the document may refer to. Its own folder, or its own
     host, is always allowed."""
     output: Annotated[Path | None, Setting("a path", "FILE")] = None
-    """The file to write. Empty: standard output."""
+    """The file to write, or a folder for a file for each object. Empty: standard output."""
     diff: Annotated[Path | None, Setting("a path", "FILE")] = None
-    """Compare with FILE, an earlier import, instead of writing. The exit code is 1 if it would
-    change."""
+    """Compare with FILE, an earlier import or the folder of one, instead of writing. The exit code
+    is 1 if it would change."""
     report: Annotated[Path | None, Setting("a path", "FILE")] = None
     """The file for the whole report, with every tool and place that a note is about. The report on
     standard error names three of each."""

@@ -140,6 +140,7 @@ class Linker:
         self._max_bytes = max_bytes
         self._referred: dict[str, Counter[str]] = {}
         self._sizes: dict[str, int] = {}
+        self._known: dict[str, Linked] = {}
 
     def reset(self) -> None:
         """Begin the work for another tool, which may cost as much again."""
@@ -155,6 +156,12 @@ class Linker:
         Raises:
             SchemaError: However little it says, it cannot be compiled.
         """
+        text = json.dumps(schema)  # many operations answer with the same
+        if text not in self._known:
+            self._known[text] = self._linked(schema)
+        return self._known[text]
+
+    def _linked(self, schema: JsonObject) -> Linked:
         survey = self._survey(schema)
         recursive = frozenset(survey.recursive)
         if self._size_in_place(schema, survey) <= MAX_IN_PLACE:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import yaml
@@ -12,6 +12,10 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.importers.openapi import Imported
 from mcp_operator.importers.report import count
 from mcp_operator.importers.texts import cleaned, first_sentence, in_one_line
+
+MADE_BY: Final = (
+    "Made by `mcp-operator import openapi`. A new import replaces what is changed here."
+)
 
 WIDTH: Final = 100
 FLOW_WIDTH: Final = 60
@@ -64,10 +68,28 @@ def yaml_text(imported: Imported, source: str, digest: str, *, guessed: bool) ->
         digest: The SHA-256 of the document, in hexadecimal.
         guessed: Whether the name of the Service is a guess.
     """
-    head = "".join(
-        f"# {line}".rstrip() + "\n" for line in _head(imported, source, digest, guessed=guessed)
-    )
+    head = _comment(_head(imported, source, digest, guessed=guessed))
     return head + "".join(_document(obj) for obj in imported.objects)
+
+
+def yaml_files(
+    imported: Imported, source: str, digest: str, *, guessed: bool
+) -> Iterator[tuple[str, str]]:
+    """Yield a file for each object: its name, and the YAML.
+
+    Args:
+        imported: The outcome of an import.
+        source: Where the document comes from, as the reader may know it.
+        digest: The SHA-256 of the document, in hexadecimal.
+        guessed: Whether the name of the Service is a guess.
+    """
+    head = _comment(_head(imported, source, digest, guessed=guessed))
+    for obj in imported.objects:
+        yield f"{obj['kind'].lower()}-{obj['metadata']['name']}.yaml", head + _document(obj)
+
+
+def _comment(lines: Iterable[str]) -> str:
+    return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 
 
 def _document(obj: JsonObject) -> str:
@@ -80,7 +102,7 @@ def _document(obj: JsonObject) -> str:
 def _head(imported: Imported, source: str, digest: str, *, guessed: bool) -> Iterator[str]:
     title = in_one_line(imported.title) or "an HTTP API"
     yield f"{count(imported.report.tools, 'tool')} of {title}"
-    yield "Made by `mcp-operator import openapi`. A new import replaces what is changed here."
+    yield MADE_BY
     yield ""
     yield f"source: {in_one_line(source)}"
     yield f"sha256: {digest}"

@@ -55,8 +55,9 @@ def test_a_file_is_written_where_one_is_named(tmp_path: Path, capsys: Output) ->
     assert "guess" not in file.read_text()
     assert validate([file]).problems == ()
 
-    with pytest.raises(OperatorError, match="cannot be written: Is a directory"):
-        run_import(settings(source(tmp_path, real("alertmanager")), output=str(tmp_path)))
+    missing = tmp_path / "none" / "tools.yaml"
+    with pytest.raises(OperatorError, match="cannot be written: No such file"):
+        run_import(settings(source(tmp_path, real("alertmanager")), output=str(missing)))
 
 
 @pytest.mark.parametrize("name", REAL)
@@ -217,3 +218,55 @@ def test_what_reading_found_is_part_of_the_report(tmp_path: Path, capsys: Output
     assert told.startswith(
         "note: the key 'info' is given twice, and the last one counts (api.yaml:3)"
     )
+
+
+def tagged(*tags: str) -> Any:
+    """Return a document whose tools do not fit into one object: one for each tag, at least."""
+    operations = [tag for tag in tags for _ in range(129 // len(tags) + 1)]
+    return openapi({f"/{n}": {"get": {"tags": [tag]}} for n, tag in enumerate(operations)})
+
+
+def test_a_folder_gets_a_file_for_each_object(tmp_path: Path, capsys: Output) -> None:
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text("kind: Kustomization\n")
+    given: dict[str, Any] = {"all": "true", "server": "shop", "name": "shop"}
+    document = source(tmp_path, tagged("a", "b"))
+
+    assert run_import(settings(document, output=str(folder), **given))
+    names = [
+        "kustomization.yaml",
+        "mcpserver-shop.yaml",
+        "mcptool-shop-a.yaml",
+        "mcptool-shop-b.yaml",
+    ]
+    assert sorted(file.name for file in folder.iterdir()) == names
+    texts = [(folder / name).read_text() for name in names[1:]]
+    assert all("# sha256: " in text and len(objects_in(text)) == 1 for text in texts)
+    assert validate([folder / name for name in names[1:]]).problems == ()
+    assert capsys.readouterr().out == ""
+
+    assert run_import(settings(document, diff=str(folder), **given))
+    assert capsys.readouterr().err.endswith(f"{folder}: nothing would change\n")
+
+
+def test_a_folder_is_compared_file_by_file_and_what_is_left_over_is_told(
+    tmp_path: Path, capsys: Output
+) -> None:
+    folder = tmp_path / "tools"
+    folder.mkdir()
+    given: dict[str, Any] = {"all": "true", "name": "shop"}
+    run_import(settings(source(tmp_path, tagged("a", "b")), output=str(folder), **given))
+    capsys.readouterr()
+    later = source(tmp_path, tagged("b", "c"))
+
+    assert not run_import(settings(later, diff=str(folder), **given))
+    out = capsys.readouterr().out
+    for name in ("a", "b", "c"):
+        assert f"+++ {folder}/mcptool-shop-{name}.yaml (imported again)" in out
+    assert not (folder / "mcptool-shop-c.yaml").exists()
+
+    assert run_import(settings(later, output=str(folder), **given))
+    left = folder / "mcptool-shop-a.yaml"
+    assert capsys.readouterr().err.endswith(f"note: {left} is of an earlier import: remove it\n")
+    assert left.exists()
