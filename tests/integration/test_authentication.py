@@ -51,6 +51,16 @@ class Cell:
         ):
             return answer.status
 
+    async def tools(self, key: str) -> list[str]:
+        """Return the tools that a client with a key is told of."""
+        request = modern("tools/list")
+        sent = {name: value for name, value in request.headers.items() if name != "host"}
+        async with (
+            aiohttp.ClientSession(headers=sent | {"x-api-key": key}) as client,
+            client.post(f"{await self.url()}/mcp", data=request.body) as answer,
+        ):
+            return [tool["name"] for tool in (await answer.json())["result"]["tools"]]
+
     async def programmed(self) -> str:
         return (await self.shop.condition("MCPServer", "red", "Programmed"))[0]
 
@@ -140,6 +150,29 @@ async def test_a_server_with_tokens_verifies_them_by_the_keys_of_a_service(cell:
     ):
         assert (await answer.json())["authorization_servers"] == [ISSUER]
     await told_nowhere(cell, good, good.split(".")[2], weak.split(".")[2])
+
+
+async def test_each_client_is_served_what_the_rules_allow_it_and_follows_their_change(
+    cell: Cell,
+) -> None:
+    await cell.shop.create("Secret", "clients", stringData={"alice": CANARY, "bob": OTHER})
+    for name in ("get-order", "delete-order"):
+        await cell.shop.tool(name, "red")
+    readers = {"name": "readers", "principals": ["*"], "tools": ["get-*"]}
+    alice = {"name": "alice", "principals": ["alice"], "tools": ["delete-*"]}
+    key = {"header": "X-API-Key", "secretRef": {"name": "clients"}}
+    auth = {"type": "APIKey", "apiKey": key, "rules": [readers, alice]}
+    await cell.shop.server("red", auth=auth, audit="All")
+    await eventually(cell.programmed, "True")
+    pod = await cell.url()
+
+    assert await cell.tools(CANARY) == ["delete-order", "get-order"]
+    assert await cell.tools(OTHER) == ["get-order"]
+    await cell.shop.patch("MCPServer", "red", spec={"auth": {"rules": [readers]}})
+    await eventually(lambda: cell.tools(CANARY), ["get-order"])
+    assert await cell.url() == pod, "no pod was replaced"
+    logs = cell.logs()
+    assert CANARY not in logs
 
 
 async def told_nowhere(cell: Cell, *secrets: str) -> None:

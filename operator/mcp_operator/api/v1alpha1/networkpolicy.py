@@ -111,8 +111,8 @@ class NetworkPolicy(ApiModel):
     operator's namespace and to those with the label mcp-operator.dev/scrapes-metrics=true. Full
     also closes all ways out but those to DNS (port 53 of the cluster's pods and of 169.254.0.0/16),
     to the API server (by its port, at any address, since no selector matches it), to the pods
-    behind the Services of the tools and resources, to public addresses on the ports of their
-    external URLs, and to extraEgress."""
+    behind the Services of the tools and resources and of auth.jwt.jwksURI, to public addresses on
+    the ports of their external URLs, and to extraEgress."""
     ingress_from: tuple[NetworkPeer, ...] = Field(default_factory=tuple, max_length=32)
     """Who may connect to the MCP port, such as the pods of your Ingress controller; everybody when
     left out."""

@@ -333,3 +333,17 @@ async def test_whom_nobody_asked_is_not_served_where_that_is_asked_for_by_now() 
     for request in (modern("tools/list"), modern("tools/call", {"name": "search"}), session):
         assert (await shop.respond(request)).status == 503
     assert shop.executor.calls == []
+
+
+async def test_the_name_in_a_header_opens_nothing() -> None:
+    shop, guard = server()
+    guard.who = Principal("alice")
+    hidden = {"name": "admin.reset", "arguments": {}}
+
+    status, error = await shop.error(modern("tools/call", hidden, mcp_name="get-order"))
+    assert (status, error["code"]) == (400, -32020)
+    session = await shop.initialize()
+    mirrored = {"mcp_session_id": session, "mcp_name": "get-order", "mcp_method": "tools/list"}
+    _, error = await shop.error(legacy("tools/call", hidden, **mirrored))
+    assert error["message"] == "Unknown tool: admin.reset"
+    assert shop.executor.calls == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import math
 from collections.abc import Callable
 from typing import Any
@@ -193,22 +194,24 @@ MATRIX: dict[str, Callable[[], str]] = {
 }
 
 
-def server(**fields: Any) -> Server:
-    return Server(tool("search"), clock=MovedClock(), auth=by_token(**fields))
+def server(audit: str = "Off", **fields: Any) -> Server:
+    return Server(tool("search"), clock=MovedClock(), auth=by_token(**fields), audit=audit)
 
 
 @pytest.mark.parametrize("case", MATRIX)
-async def test_no_wrong_token_is_accepted(case: str) -> None:
-    shop = server()
+async def test_no_wrong_token_is_accepted(case: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    shop = server(audit="All")
+    wrong = MATRIX[case]()
 
-    answer = await shop.respond(
-        modern("tools/call", CALL, authorization=f"Bearer {MATRIX[case]()}")
-    )
+    answer = await shop.respond(modern("tools/call", CALL, authorization=f"Bearer {wrong}"))
 
     assert answer.status == 401
     assert answer.headers["www-authenticate"].startswith('Bearer error="invalid_token"')
     assert shop.executor.calls == []
     assert json.loads(answer.body)["error"]["code"] == -31000
+    told = caplog.text + answer.body.decode() + str(answer.headers)
+    assert [part for part in wrong.split(".") if len(part) > 8 and part in told] == []
 
 
 def test_the_matrix_is_no_smaller_than_it_was() -> None:
