@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.fields import FieldInfo
 
+from mcp_operator.api.v1alpha1.protocol import ORIGIN_PATTERN
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.local.addresses import is_address
 from mcp_operator.version import VERSION
@@ -120,6 +121,18 @@ ExternalHosts = Annotated[
         "host names, such as api.example.com or *.example.com, or * for any",
         "HOST",
         flag="--external-host",
+        repeated=True,
+    ),
+]
+
+
+AllowedOrigins = Annotated[
+    tuple[Annotated[str, Field(pattern=ORIGIN_PATTERN, max_length=300)], ...],
+    BeforeValidator(parts),
+    Setting(
+        "origins in lower case, such as http://localhost:6274, or * for any",
+        "ORIGIN",
+        flag="--allow-origin",
         repeated=True,
     ),
 ]
@@ -242,6 +255,9 @@ class ServeSettings(Settings):
     """The address to use for a Service, such as `orders=127.0.0.1:9000`."""
     external_hosts: ExternalHosts = ()
     """A host outside the cluster that tools and resources may call."""
+    allowed_origins: AllowedOrigins = ()
+    """The origin of a web page that may use the endpoint, besides those that the MCPServer allows;
+    `*` for any. Pages of this machine may use the default address without being allowed."""
     demo_backend: Annotated[bool, Setting("true or false")] = False
     """Whether to also run the demo shop that `manifests/samples` calls. It listens on a free local
     port, and takes the place of the Service `shop-backend`."""

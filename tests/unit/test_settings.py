@@ -211,3 +211,12 @@ def test_what_is_no_host_is_not_allowed(host: str) -> None:
     said = refusal(OperatorSettings, {"external_hosts": [host]}, {})
     assert said.startswith("--external-host: ")
     assert "is not host names, such as api.example.com" in said
+
+
+def test_origins_are_allowed_as_browsers_write_them() -> None:
+    given = {"paths": ["a"], "allowed_origins": ["http://localhost:6274,https://chat.example", "*"]}
+    serve = load(ServeSettings, given, {})
+    assert serve.allowed_origins == ("http://localhost:6274", "https://chat.example", "*")
+
+    said = refusal(ServeSettings, {"paths": ["a"], "allowed_origins": ["https://a.example/"]}, {})
+    assert said.startswith("--allow-origin: ")

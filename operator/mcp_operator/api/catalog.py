@@ -304,7 +304,8 @@ class ServerSettings(CatalogModel):
     """The server-wide settings that a gateway follows without a restart. Durations in seconds.
 
     `paths` are those of the URL that MCP is served at, without a trailing slash. Without `auth`,
-    everybody is served.
+    everybody is served. `own_hosts` are the names that the server has by itself, a leading `*.` for
+    all below; where there are `allowed_hosts`, no other name than these and its own is served.
     """
 
     namespace: str
@@ -325,6 +326,9 @@ class ServerSettings(CatalogModel):
     paths: tuple[str, ...] = (DEFAULT_PATH,)
     auth: Auth | None = None
     audit: Literal["Off", "Failures", "All"] = "Off"
+    own_hosts: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
 
 
 class Catalog(CatalogModel):

@@ -232,6 +232,7 @@ async def _gateway(
             port=settings.port,
             management_host=settings.host,
             management_port=settings.management_port,
+            allowed_origins=settings.allowed_origins,
         ),
         registry=new_registry(),
         guard=Guard(

@@ -20,6 +20,7 @@ from mcp_operator.builders.compile_resource import (
 from mcp_operator.builders.compile_tool import compile_tool, tool_definitions, tool_references
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey
 from mcp_operator.builders.references import Facts, References
+from mcp_operator.builders.urls import own_hosts
 from mcp_operator.core.meta import LabelSelector
 
 CatalogObject = MCPTool | MCPPrompt | MCPResource
@@ -108,6 +109,9 @@ def server_settings(server: MCPServer, auth: Auth | None = None) -> ServerSettin
         paths=endpoint_paths(server),
         auth=auth,
         audit=server.spec.audit,
+        own_hosts=own_hosts(server),
+        allowed_hosts=server.spec.protocol.allowed_hosts,
+        allowed_origins=server.spec.protocol.allowed_origins,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mcp_operator.api.catalog import METADATA_PATH
 from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.names import child_name
 
 
 def ingress_url(server: MCPServer) -> str | None:
@@ -13,6 +14,21 @@ def ingress_url(server: MCPServer) -> str | None:
         return None
     scheme = "https" if ingress.tls_secret_name else "http"
     return f"{scheme}://{ingress.host}{ingress.path_prefix}"
+
+
+def own_hosts(server: MCPServer) -> tuple[str, ...]:
+    """Return the names of an endpoint: its Service's, its Ingress's and its HTTPRoute's.
+
+    A page of any of them may use the endpoint, so that none may be one that somebody else can have:
+    the name of a Service in a namespace `dev`, without `.svc`, is one of the Internet, too.
+    """
+    service = f"{child_name(server.name)}.{server.namespace}.svc"
+    names = [service, f"{service}.cluster.local"]
+    if server.spec.ingress is not None and server.spec.ingress.host:
+        names.append(server.spec.ingress.host)
+    if server.spec.http_route is not None:
+        names += server.spec.http_route.hostnames
+    return tuple(names)
 
 
 def metadata_path(server: MCPServer, path_prefix: str) -> str | None:

@@ -76,6 +76,7 @@ class GatewayApp:
             allowed_origins=address.allowed_origins,
             allowed_hosts=address.allowed_hosts,
             loopback=is_loopback(address.host),
+            settings=lambda: current.server,
         )
         self._guard = guard or Guard(current)
         self._endpoint = Endpoint(

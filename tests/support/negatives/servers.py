@@ -36,6 +36,30 @@ SERVERS = [
         "remove command and args, or use mode: Direct",
     ),
     Negative(
+        "an origin with a path",
+        server(protocol={"allowedOrigins": ["https://chat.example.com/"]}),
+        "spec.protocol.allowedOrigins[0]",
+        "write an origin in lower case",
+    ),
+    Negative(
+        "an origin that comes twice",
+        server(protocol={"allowedOrigins": ["https://a.example", "https://a.example"]}),
+        "spec.protocol.allowedOrigins[1]",
+        "Duplicate value",
+    ),
+    Negative(
+        "an allowed host with a port",
+        server(protocol={"allowedHosts": ["mcp.example.com:8080"]}),
+        "spec.protocol.allowedHosts[0]",
+        "write a lower-case host name",
+    ),
+    Negative(
+        "a protocol in mode Direct",
+        server(image="example/server:1", protocol={"allowedOrigins": ["*"]}),
+        "spec.protocol",
+        "in mode Direct your own server decides",
+    ),
+    Negative(
         "mode Gateway with args",
         server(mode="Gateway", args=["--x"]),
         "spec.mode",

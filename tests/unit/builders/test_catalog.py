@@ -20,6 +20,9 @@ from mcp_operator.core.meta import Key
 from support.compiled import TO_ORDERS, facts, operation, prompt, resource, tool
 from support.servers import server
 
+OWN = ("mcp-server-shop.demo.svc", "mcp-server-shop.demo.svc.cluster.local")
+"""The full names of the Service of the server `shop`."""
+
 SEARCH = tool()
 REVIEW = prompt(template="Hello")
 GUIDE = resource(content={"uri": "docs://guide", "text": "x"})
@@ -27,7 +30,7 @@ GUIDE = resource(content={"uri": "docs://guide", "text": "x"})
 
 def test_the_settings_of_a_server_are_numbers_with_every_default_filled_in() -> None:
     assert server_settings(server()) == ServerSettings(
-        namespace="demo", name="shop", uid="uid-of-shop"
+        namespace="demo", name="shop", uid="uid-of-shop", own_hosts=OWN
     )
 
 
@@ -54,7 +57,20 @@ def test_the_settings_of_a_server_follow_its_config() -> None:
         max_request_bytes=2048,
         max_response_bytes=4096,
         log_level="debug",
+        own_hosts=OWN,
     )
+
+
+def test_a_server_is_known_by_the_hosts_of_what_leads_to_it() -> None:
+    route = {"parentRefs": [{"name": "public"}], "hostnames": ["a.example", "*.b.example"]}
+    protocol = {"allowedHosts": ["localhost"], "allowedOrigins": ["https://chat.example"]}
+    settings = server_settings(
+        server(ingress={"host": "mcp.example"}, httpRoute=route, protocol=protocol)
+    )
+
+    assert settings.own_hosts == (*OWN, "mcp.example", "a.example", "*.b.example")
+    assert settings.allowed_hosts == ("localhost",)
+    assert settings.allowed_origins == ("https://chat.example",)
 
 
 def test_prompts_and_resources_are_selected_as_tools_are_unless_told_otherwise() -> None:

@@ -31,6 +31,7 @@ from mcp_operator.api.v1alpha1.container import (
 )
 from mcp_operator.api.v1alpha1.exposure import HTTPRoute, Ingress, ServiceSettings
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
+from mcp_operator.api.v1alpha1.protocol import Protocol
 from mcp_operator.api.v1alpha1.scaling import MAX_REPLICAS, Autoscaling, PodDisruptionBudget
 
 
@@ -157,6 +158,11 @@ class MCPServerSpec(ApiModel):
             field_path=".audit",
         ),
         rule(
+            f"!has(self.protocol) || ({_IS_GATEWAY})",
+            "in mode Direct your own server decides which web pages may use it; remove protocol",
+            field_path=".protocol",
+        ),
+        rule(
             "has(self.image) || self.mode == 'Gateway' "
             "|| (self.mode == 'Auto' && !has(self.command) && !has(self.args))",
             "mode: Direct, command and args run your own MCP server; set image to it",
@@ -260,6 +266,8 @@ class MCPServerSpec(ApiModel):
     """Which calls the gateway logs: one line says who called which tool, prompt or resource, how it
     ended, its duration and sizes, never arguments or results. Failures also has clients that were
     not let in; Off when left out."""
+    protocol: Protocol = Field(default_factory=Protocol)
+    """Which web pages may use the endpoint, and under which names it is served."""
     naming: Naming = Field(default_factory=Naming)
     """Names of what is served."""
     config: ServerConfig = Field(default_factory=ServerConfig)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.front.places import Places
+from mcp_operator.gateway.protocol.origin import hostname_of
 from mcp_operator.gateway.table import Changes, Current
 
 MAX_WAIT_SECONDS: Final = 30.0
@@ -44,6 +46,7 @@ class Management:
         self._registry = registry
         self._unready = unready
         self._waiters = 0
+        self._name = ""
         self._listener = Listener(self._handle, Places(MAX_CONNECTIONS))
 
     @property
@@ -57,13 +60,31 @@ class Management:
         Raises:
             OSError: The address cannot be had.
         """
+        self._name = host.lower()
         await self._listener.start(host, port)
+
+    def _is_ours(self, host: str) -> bool:
+        """Tell whether a `Host` cannot be a name that somebody made lead here (DNS rebinding)."""
+        name = hostname_of(host)
+        if name in ("localhost", self._name):
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return not host  # HTTP/1.0, which no browser speaks
+        return True
 
     async def stop(self) -> None:
         """Stop at once: whoever asks here asks again."""
         await self._listener.stop(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if "origin" in request.headers or not self._is_ours(request.headers.get("host", "")):
+            text = "This port is for programs, which reach it by IP address or as localhost\n"
+            return web.Response(status=403, text=text)
+        return await self._answer(request)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method not in ("GET", "HEAD"):
             return web.Response(status=405, headers={"allow": "GET, HEAD"})
         match request.path:

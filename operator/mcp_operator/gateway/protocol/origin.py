@@ -7,20 +7,35 @@ come from an origin that was allowed. Programs send no `Origin` and pass.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 from mcp_operator.gateway.protocol.message import HttpRequest
 
-_LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 
 _PREFLIGHT_SECONDS: Final = "600"
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(:\d*)?")
 """RFC 9110 section 7.2, as loosely as names are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    """What one state of the settings allows."""
+
+    origins: frozenset[str]
+    hosts: tuple[str, ...]
+    any_host: bool
+
+    def host(self, name: str) -> bool:
+        """Tell whether a name is one of the server's."""
+        return any(_matches(name, host) for host in self.hosts)
 
 
 class OriginPolicy:
@@ -32,6 +47,7 @@ class OriginPolicy:
         allowed_origins: Iterable[str] = (),
         allowed_hosts: Iterable[str] = (),
         loopback: bool = False,
+        settings: Callable[[], ServerSettings] | None = None,
     ) -> None:
         """Set up the policy.
 
@@ -41,11 +57,34 @@ class OriginPolicy:
                 `loopback`.
             loopback: The socket listens on loopback only, so `Host` must be a local name or an
                 allowed one: a rebound DNS name is neither. Pages of local origins may use it.
+            settings: What the server allows besides; it may change at any time.
         """
-        self._origins = frozenset(origin.lower().rstrip("/") for origin in allowed_origins)
-        names = frozenset(name.lower() for name in allowed_hosts)
-        self._hosts = names | _LOCAL_NAMES if loopback else names
+        self._origins = tuple(allowed_origins)
+        self._hosts = tuple(allowed_hosts)
         self._loopback = loopback
+        self._settings = settings
+        self._seen: ServerSettings | None = None
+        self._allowed = self._read(None)
+
+    def _read(self, server: ServerSettings | None) -> _Allowed:
+        origins, hosts, named = self._origins, self._hosts, self._hosts
+        if server is not None:
+            origins += server.allowed_origins
+            named += server.allowed_hosts
+            hosts += (*server.allowed_hosts, *server.own_hosts)
+        if self._loopback:
+            hosts += _LOCAL_NAMES
+        return _Allowed(
+            frozenset(origin.lower().rstrip("/") for origin in origins),
+            tuple(host.lower() for host in hosts),
+            any_host=not named and not self._loopback,
+        )
+
+    def _now(self) -> _Allowed:
+        server = self._settings() if self._settings is not None else None
+        if server is not self._seen:
+            self._seen, self._allowed = server, self._read(server)
+        return self._allowed
 
     def check(self, http: HttpRequest) -> None:
         """Refuse a request with a foreign `Host` or `Origin`.
@@ -53,19 +92,22 @@ class OriginPolicy:
         Raises:
             RpcError: HTTP status 403.
         """
-        host = http.headers.get("host", "")
-        known_host = _named_by(host) in self._hosts
-        if self._hosts and not known_host:
-            raise _refuse(f"This server is not served under the host {host!r}")
+        allowed, host = self._now(), http.headers.get("host", "")
         origin = http.headers.get("origin")
+        if origin is None and allowed.any_host:
+            return
+        known_host = allowed.host(hostname_of(host))
+        if not (known_host or allowed.any_host):
+            raise _refuse("This server is not served under the host of the request")
         if origin is None or self._allows(origin):
             return
         # Same-origin is proof only under a name that was verified: a rebound name is same-origin.
         if not (known_host and origin.lower().partition("://")[2] == host.lower()):
-            raise _refuse(f"The origin {origin!r} is not allowed to use this server")
+            raise _refuse("The origin of the request is not allowed to use this server")
 
     def _allows(self, origin: str) -> bool:
-        if "*" in self._origins or origin.lower() in self._origins:
+        allowed = self._now().origins
+        if "*" in allowed or origin.lower() in allowed:
             return True
         return self._loopback and _hostname(origin) in _LOCAL_NAMES  # tools such as an inspector
 
@@ -91,7 +133,12 @@ class OriginPolicy:
         }
 
 
-def _named_by(host: str) -> str:
+def _matches(name: str, pattern: str) -> bool:
+    """Tell whether a host is meant by a name, which may begin with `*` for one or more labels."""
+    return name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
+
+
+def hostname_of(host: str) -> str:
     """Return the name in a `Host` header, without the port; empty where it is malformed."""
     return _hostname(f"//{host}") if _HOST.fullmatch(host) else ""
 

@@ -93,6 +93,27 @@ async def test_the_management_port_refuses_the_rest() -> None:
             assert answer.status == 405
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 403),
+        ({"host": "127.0.0.1.evil.example:8081"}, 403),
+        ({"host": "10.0.0.1:8081"}, 200),
+        ({"host": "[fd00::1]:8081"}, 200),
+        ({"host": "localhost"}, 200),
+        ({"host": ""}, 200),
+        ({"origin": "http://localhost"}, 403),
+    ],
+)
+async def test_no_web_page_reaches_the_management_port(
+    headers: dict[str, str], status: int
+) -> None:
+    async with running() as gateway:
+        url = f"http://127.0.0.1:{gateway.app.management_port}/livez"
+        async with gateway.client.get(url, headers=headers) as answer:
+            assert answer.status == status
+
+
 async def test_requests_are_counted_and_timed() -> None:
     async with running() as gateway:
         await read(gateway, modern("tools/call", {"name": "add"}))

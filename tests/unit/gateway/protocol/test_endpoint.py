@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
+from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.table import Current
 from support.entries import tool
-from support.mcp_http import JSON_HEADERS, META, MODERN, Server, legacy, modern, post
+from support.mcp_http import JSON_HEADERS, META, MODERN, Server, legacy, modern, post, table
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -105,9 +108,26 @@ LISTED = OriginPolicy(
 )
 
 
+def of(**settings: Any) -> OriginPolicy:
+    """Return the policy of a pod whose MCPServer says so."""
+    return OriginPolicy(settings=lambda: ServerSettings(namespace="demo", name="shop", **settings))
+
+
+INGRESS = of(own_hosts=("mcp.example", "*.mcp.example"))
+NAMED = of(own_hosts=("mcp.example",), allowed_hosts=("other.example",))
+
+
 @pytest.mark.parametrize(
     ("policy", "host", "origin"),
     [
+        (of(allowed_origins=("https://chat.example",)), "10.0.0.1:8080", "https://chat.example"),
+        (of(allowed_origins=("http://localhost:6274",)), "localhost", "http://localhost:6274"),
+        (of(allowed_origins=("*",)), "anything", "https://evil.example"),
+        (INGRESS, "mcp.example", "https://mcp.example"),
+        (INGRESS, "shop.mcp.example", "https://shop.mcp.example"),
+        (INGRESS, "anything", None),
+        (NAMED, "other.example", None),
+        (NAMED, "mcp.example", "https://mcp.example"),
         (LOCAL, "localhost:8080", None),
         (LOCAL, "127.0.0.1:8080", None),
         (LOCAL, "[::1]:8080", None),
@@ -134,6 +154,13 @@ async def test_programs_and_allowed_pages_are_served(
 @pytest.mark.parametrize(
     ("policy", "host", "origin"),
     [
+        (of(allowed_origins=("https://chat.example",)), "shop", "https://chat.example:444"),
+        (INGRESS, "mcp.example", "https://shop.mcp.example"),
+        (INGRESS, "evil.example", "http://evil.example"),
+        (INGRESS, "xmcp.example", "http://xmcp.example"),
+        (NAMED, "evil.example", None),
+        (NAMED, "mcp.example.evil.example", None),
+        (NAMED, "10.0.0.1", None),
         (LOCAL, "evil.example", None),
         (LOCAL, "localhost.evil.example:8080", None),
         (LOCAL, "", None),
@@ -159,6 +186,28 @@ async def test_rebound_names_and_foreign_pages_are_403(
 
     assert status == 403
     assert server.executor.calls == []
+
+
+async def test_what_a_server_allows_changes_with_its_catalog() -> None:
+    current = Current()
+    policy = OriginPolicy(settings=lambda: current.server)
+    server = Server(policy=policy)
+    asked = modern("tools/list", origin="https://chat.example")
+
+    assert (await server.respond(asked)).status == 403
+    current.swap(table(allowed_origins=("https://chat.example",)))
+    answer = await server.respond(asked)
+    assert answer.headers["access-control-allow-origin"] == "https://chat.example"
+    current.swap(table())
+    assert (await server.respond(asked)).status == 403
+
+
+async def test_a_refusal_repeats_nothing_of_the_request() -> None:
+    for headers in ({"host": "canary.example"}, {"origin": "http://canary.example"}):
+        answer = await Server(policy=LOCAL).respond(modern("tools/list", None, 1, **headers))
+
+        assert answer.status == 403
+        assert b"canary" not in answer.body
 
 
 async def test_an_allowed_page_may_read_the_answer() -> None:

@@ -1,0 +1,40 @@
+"""Which web pages may use the endpoint of an MCPServer, and under which names it is served."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from mcp_operator.api.base import LIST_SET, ApiModel, matching
+from mcp_operator.api.v1alpha1.exposure import HostName
+
+ORIGIN_PATTERN = r"^([*]|https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?)$"
+"""Scheme, host and port as browsers write them (RFC 6454, section 6.1), or any."""
+
+Origin = Annotated[
+    str,
+    matching(
+        ORIGIN_PATTERN,
+        "write an origin in lower case, such as https://chat.example.com or http://localhost:6274, "
+        "or * for any",
+        max_length=300,
+    ),
+]
+
+
+class Protocol(ApiModel):
+    """Who may speak to the endpoint from a browser, and under which names."""
+
+    allowed_origins: tuple[Origin, ...] = Field(
+        default_factory=tuple, max_length=64, json_schema_extra=LIST_SET
+    )
+    """Origins of web pages that may use the endpoint, such as https://chat.example.com; * allows
+    every one. Pages of the Ingress's and the HTTPRoute's own hosts may without being named.
+    Programs send no origin and are not asked for one."""
+    allowed_hosts: tuple[HostName, ...] = Field(
+        default_factory=tuple, max_length=64, json_schema_extra=LIST_SET
+    )
+    """Names that clients may reach the endpoint under, besides those of the Ingress and the
+    HTTPRoute and the Service's full name (ending in .svc or .svc.cluster.local). With one of them,
+    any other name is refused; when left out, every name is served."""
