@@ -40,8 +40,11 @@ __all__ = [
     "union",
 ]
 
-_HEADER_VALUE = re.compile(r"[\t -~]*")
+_IN_HEADER = re.compile(r"[\t -~]*"), "printable ASCII"
 """RFC 9110 §5.5 without obs-text: a value from a ConfigMap must not smuggle in a header."""
+
+_IN_QUERY = re.compile(r"[^\x00-\x1f\x7f]*"), "text without control characters"
+"""What `QueryValue` allows, since it is encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,18 +161,22 @@ def _fixed(written: RequestHeader | RequestQuery, what: str, referrer: Referrer)
     if source.secret_key_ref is not None:
         reference = source.secret_key_ref
         return Header(name=written.name, secret=referrer.secret(reference.name, reference.key))
-    return Header(name=written.name, value=_config_map_text(source, what, referrer))
+    form, kind = _IN_QUERY if isinstance(written, RequestQuery) else _IN_HEADER
+    value = _config_map_text(source, what, referrer, form, kind)
+    return Header(name=written.name, value=value)
 
 
-def _config_map_text(source: ValueSource, what: str, referrer: Referrer) -> str:
+def _config_map_text(
+    source: ValueSource, what: str, referrer: Referrer, form: re.Pattern[str], kind: str
+) -> str:
     if source.config_map_key_ref is None:
         raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, f"{what} has no source")
     config_map = referrer.local(source.config_map_key_ref.name)
     key = source.config_map_key_ref.key
     value = config_map_value(referrer.facts, config_map, key)
-    if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value.strip()):
+    if not isinstance(value, str) or not form.fullmatch(value.strip()):
         raise UnresolvedError(
             Reason.CONFIG_MAP_NOT_FOUND,
-            f"{what}: key {key!r} of ConfigMap {config_map} is not one line of printable ASCII",
+            f"{what}: key {key!r} of ConfigMap {config_map} is not one line of {kind}",
         )
     return value.strip()

@@ -114,6 +114,22 @@ def test_a_config_map_cannot_smuggle_anything_in_through_a_header(key: str) -> N
     )
 
 
+@pytest.mark.parametrize(("key", "value"), [("umlaut", "ü"), ("region", "eu-1")])
+def test_a_query_parameter_may_have_any_text_of_a_config_map(key: str, value: str) -> None:
+    given = facts(config_maps={"settings": SETTINGS})
+    backend = compiled(given, query=[source("configMap", "settings", key)])
+    assert backend.query == (Header(name="X-Key", value=value),)
+
+
+@pytest.mark.parametrize("key", ["lines", "blob"])
+def test_a_query_parameter_is_one_line_of_text(key: str) -> None:
+    given = facts(config_maps={"settings": SETTINGS})
+    reason, message = unresolved(given, query=[source("configMap", "settings", key)])
+    assert reason is Reason.CONFIG_MAP_NOT_FOUND
+    assert f"query parameter X-Key: key {key!r} of ConfigMap demo/settings is not one " in message
+    assert message.endswith("line of text without control characters")
+
+
 def test_what_a_header_comes_from_must_exist() -> None:
     reason, message = unresolved(facts(), headers=[source("configMap", "settings", "region")])
     assert reason is Reason.CONFIG_MAP_NOT_FOUND

@@ -105,7 +105,8 @@ HttpPath = Annotated[
     str,
     matching(
         r"^/[A-Za-z0-9._~!$&'()*+,;=:@%/{}-]*$",
-        "write an absolute path such as /orders/{id}, without spaces, query or fragment",
+        "write an absolute path such as /orders/{id}, without spaces, query or fragment; constant "
+        "query parameters have a field of their own, query",
         rule(
             r"!self.matches('(^|/)[.][.]?(/|$)')",
             "a path must not contain the segments . or ..; write the path it leads to",
