@@ -86,6 +86,7 @@ Name = Annotated[
     Setting("the name of an object, such as shop", "NAME"),
 ]
 Kubeconfig = Annotated[Path | None, Setting("a path", "FILE")]
+TlsDirectory = Annotated[Path | None, Setting("a path", "DIRECTORY")]
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
     Setting("one of debug, info, warning, error", "LEVEL"),
@@ -226,6 +227,9 @@ class GatewaySettings(Settings):
     """The port of the MCP endpoint."""
     management_port: Port = 8081
     """The port of `/metrics`, `/livez`, `/readyz` and `/catalog`."""
+    tls_directory: TlsDirectory = None
+    """The directory with `tls.crt` and `tls.key` for HTTPS at the MCP endpoint; they are read again
+    when they change. Empty: HTTP."""
     services: Services = Field(default_factory=dict)
     """The address to use for a Service, for a gateway outside of the cluster network."""
 
@@ -245,6 +249,9 @@ class ServeSettings(Settings):
     """The port of the MCP endpoint."""
     management_port: Port = 0
     """The port of `/metrics`, `/livez`, `/readyz` and `/catalog`. 0: any; it is logged."""
+    tls_directory: TlsDirectory = None
+    """The directory with `tls.crt` and `tls.key` for HTTPS at the MCP endpoint; they are read again
+    when they change. Empty: HTTP."""
     server: Annotated[
         str,
         Field(pattern=r"^$|^([a-z0-9-]+/)?[a-z0-9][-.a-z0-9]*$"),

@@ -91,6 +91,7 @@ def _address(settings: GatewaySettings) -> GatewayAddress:
         port=settings.port,
         management_host=host,
         management_port=settings.management_port,
+        tls=settings.tls_directory,
         allowed_hosts=(settings.bind_address,) if settings.bind_address else (),
     )
 

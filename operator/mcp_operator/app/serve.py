@@ -204,7 +204,8 @@ async def run_serve(settings: ServeSettings) -> None:
             logger.info("The demo backend is listening", extra={"address": services[SERVICE]})
         local = LocalGateway(settings, first, services)
         gateway = await _gateway(stack, local, settings)
-        url = f"http://{settings.host}:{gateway.port}{DEFAULT_PATH}"
+        scheme = "https" if settings.tls_directory else "http"
+        url = f"{scheme}://{settings.host}:{gateway.port}{DEFAULT_PATH}"
         logger.info("Serving the files", extra={"url": url, **_summary(first)})
         await _serve_until(stop, local, seen)
 
@@ -233,6 +234,7 @@ async def _gateway(
             management_host=settings.host,
             management_port=settings.management_port,
             allowed_origins=settings.allowed_origins,
+            tls=settings.tls_directory,
         ),
         registry=new_registry(),
         guard=Guard(

@@ -28,6 +28,9 @@ MANAGEMENT_PORT_NAME: Final = "management"
 CONFIG_DIR: Final = "/etc/mcp/config"
 """Where a pod in Direct mode finds its files; `MCP_CONFIG_DIR` tells it so."""
 
+TLS_DIR: Final = "/etc/mcp/tls"
+"""Where a gateway finds the certificate of `spec.tls`."""
+
 PRESTOP_SECONDS: Final = 5
 """How long a terminating pod still accepts connections, until proxies no longer choose it."""
 
@@ -74,6 +77,8 @@ def _pod_template(server: MCPServer, context: BuildContext) -> Object:
     }
     if mode == "Gateway":
         spec["containers"] = [_gateway_container(server, context)]
+        if server.spec.tls is not None:
+            spec["volumes"] = [_certificate(server.spec.tls.secret_name)]
     else:
         spec["containers"] = [_direct_container(server)]
         spec["volumes"] = [_files(name)]
@@ -121,6 +126,9 @@ def _gateway_container(server: MCPServer, context: BuildContext) -> Object:
     }
     if spec.env:
         container["env"] = _env({}, server)
+    if spec.tls is not None:
+        container["args"].append(f"--tls-directory={TLS_DIR}")
+        container["volumeMounts"] = [{"name": "tls", "mountPath": TLS_DIR, "readOnly": True}]
     return container
 
 
@@ -154,6 +162,11 @@ def _direct_container(server: MCPServer) -> Object:
 def _files(server: str) -> Object:
     """Return the volume of the files; null removes the default source that others may have left."""
     return {"name": "config", "configMap": {"name": config_name(server)}, "emptyDir": None}
+
+
+def _certificate(secret: str) -> Object:
+    """Return the volume of the listener's certificate, in place of what others may have left."""
+    return {"name": "tls", "secret": {"secretName": secret}, "emptyDir": None}
 
 
 def _port(name: str, number: int) -> Object:

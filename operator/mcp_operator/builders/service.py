@@ -22,6 +22,7 @@ def build_service(server: MCPServer) -> Object:
     service = child(server, SERVICES, child_name(name))
     if wanted.annotations:
         service["metadata"]["annotations"] = dict(wanted.annotations)
+    protocol = {"appProtocol": "https"} if server.spec.tls is not None else {}
     service["spec"] = {
         "type": wanted.type,
         "selector": selector_labels(name),
@@ -31,6 +32,7 @@ def build_service(server: MCPServer) -> Object:
                 "port": wanted.port,
                 "targetPort": HTTP_PORT_NAME,
                 "protocol": "TCP",
+                **protocol,
             }
         ],
     }

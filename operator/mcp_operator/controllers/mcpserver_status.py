@@ -278,4 +278,5 @@ def _listed(items: Iterable[str]) -> str:
 
 def _internal_url(server: MCPServer) -> str:
     service = f"{child_name(server.name)}.{server.namespace}.svc"
-    return f"http://{service}:{server.spec.service.port}/mcp"
+    scheme = "https" if server.spec.tls is not None else "http"
+    return f"{scheme}://{service}:{server.spec.service.port}/mcp"

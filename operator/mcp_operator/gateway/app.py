@@ -7,10 +7,13 @@ import ipaddress
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from mcp_operator.core.tasks import TaskSet
 from mcp_operator.gateway.contract import Executor
+from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.management import Management
 from mcp_operator.gateway.front.mcp import Front
 from mcp_operator.gateway.front.places import Places, room_for_connections
@@ -35,6 +38,7 @@ class GatewayAddress:
         management_port: The management port; 0 takes a free one.
         allowed_origins: Origins of web pages that may use the server, besides local ones on a
             loopback address.
+        tls: The folder with `tls.crt` and `tls.key` for the MCP port; None for plain HTTP.
         allowed_hosts: Names that `Host` may carry; empty means any, except on a loopback address.
     """
 
@@ -44,6 +48,7 @@ class GatewayAddress:
     management_port: int = 8081
     allowed_origins: Sequence[str] = ()
     allowed_hosts: Sequence[str] = ()
+    tls: Path | None = None
 
 
 class GatewayApp:
@@ -71,6 +76,7 @@ class GatewayApp:
         self._current = current
         self._address = address
         self._draining = False
+        self._tasks = TaskSet()
         metrics = GatewayMetrics(registry, current)
         policy = OriginPolicy(
             allowed_origins=address.allowed_origins,
@@ -107,14 +113,19 @@ class GatewayApp:
 
         Raises:
             OSError: An address cannot be had; nothing is listened on then.
+            CertificateError: There is no certificate; likewise.
         """
+        folder = self._address.tls
+        certificate = await asyncio.to_thread(Certificate, folder) if folder else None
         await self._management.start(self._address.management_host, self._address.management_port)
         try:
-            await self._front.start(self._address.host, self._address.port)
+            await self._front.start(self._address.host, self._address.port, certificate)
         except OSError:
             await self._management.stop()
             raise
         self._lag.start()
+        if certificate:
+            self._tasks.start("follow the certificate", certificate.follow())
         log.info(
             "The gateway is listening",
             extra={
@@ -145,6 +156,7 @@ class GatewayApp:
             )
         await self._guard.close()
         self._lag.stop()
+        await self._tasks.close()
         await self._management.stop()
         log.info("The gateway has stopped")
 

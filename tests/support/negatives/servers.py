@@ -36,6 +36,13 @@ SERVERS = [
         "remove command and args, or use mode: Direct",
     ),
     Negative(
+        "tls in mode Direct",
+        server(image="example/server:1", tls={"secretName": "shop-tls"}),
+        "spec.tls",
+        "in mode Direct your own server speaks",
+    ),
+    Negative("tls without a Secret", server(tls={}), "spec.tls.secretName", "Required value"),
+    Negative(
         "an origin with a path",
         server(protocol={"allowedOrigins": ["https://chat.example.com/"]}),
         "spec.protocol.allowedOrigins[0]",

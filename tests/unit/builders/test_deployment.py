@@ -200,3 +200,14 @@ def test_the_environment_may_come_from_secrets_config_maps_and_pod_fields() -> N
 
 def test_an_unset_environment_is_left_out() -> None:
     assert "env" not in container()
+
+
+def test_a_gateway_with_tls_has_its_certificate_mounted() -> None:
+    tls = {"secretName": "shop-tls"}
+    (volume,) = pod(tls=tls)["volumes"]
+    (mount,) = container(tls=tls)["volumeMounts"]
+
+    assert volume["secret"] == {"secretName": "shop-tls"}
+    assert (mount["name"], mount["readOnly"]) == (volume["name"], True)
+    assert f"--tls-directory={mount['mountPath']}" in container(tls=tls)["args"]
+    assert "volumes" not in pod()

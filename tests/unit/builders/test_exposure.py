@@ -152,3 +152,11 @@ def test_the_gateway_answers_wherever_something_leads_to_it(
     spec: dict[str, Any], paths: tuple[str, ...]
 ) -> None:
     assert endpoint_paths(server(**spec)) == paths
+
+
+def test_the_service_says_that_a_gateway_speaks_https() -> None:
+    def protocols(**spec: Any) -> list[str | None]:
+        return [port.get("appProtocol") for port in build_service(server(**spec))["spec"]["ports"]]
+
+    assert protocols(tls={"secretName": "shop-tls"}) == ["https"]
+    assert protocols() == [None]

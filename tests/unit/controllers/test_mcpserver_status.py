@@ -272,6 +272,11 @@ def test_the_url_is_one_that_a_client_can_use(ingress: Any, url: str) -> None:
     assert fields["internalURL"] == "http://mcp-server-shop.demo.svc:8080/mcp"
 
 
+def test_the_url_of_a_gateway_with_tls_is_https() -> None:
+    fields = server_fields(view(spec={"tls": {"secretName": "shop-tls"}}))
+    assert fields["url"] == fields["internalURL"] == "https://mcp-server-shop.demo.svc:8080/mcp"
+
+
 def test_the_url_has_the_port_of_the_service() -> None:
     fields = server_fields(view(spec={"service": {"port": 81}}))
     assert fields["url"] == "http://mcp-server-shop.demo.svc:81/mcp"

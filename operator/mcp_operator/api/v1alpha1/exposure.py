@@ -44,6 +44,14 @@ class ServiceSettings(ApiModel):
     """Annotations of the Service, for load balancers and the like."""
 
 
+class TLS(ApiModel):
+    """HTTPS at the gateway itself."""
+
+    secret_name: DnsSubdomain
+    """kubernetes.io/tls Secret with certificate and key, such as cert-manager keeps. Pods start
+    once it exists, and take a new certificate without a restart."""
+
+
 class Ingress(ApiModel):
     """An Ingress in front of the endpoint."""
 

@@ -29,7 +29,7 @@ from mcp_operator.api.v1alpha1.container import (
     Image,
     ResourceRequirements,
 )
-from mcp_operator.api.v1alpha1.exposure import HTTPRoute, Ingress, ServiceSettings
+from mcp_operator.api.v1alpha1.exposure import TLS, HTTPRoute, Ingress, ServiceSettings
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
 from mcp_operator.api.v1alpha1.protocol import Protocol
 from mcp_operator.api.v1alpha1.scaling import MAX_REPLICAS, Autoscaling, PodDisruptionBudget
@@ -158,6 +158,11 @@ class MCPServerSpec(ApiModel):
             field_path=".audit",
         ),
         rule(
+            f"!has(self.tls) || ({_IS_GATEWAY})",
+            "in mode Direct your own server speaks HTTP or HTTPS as it likes; remove tls",
+            field_path=".tls",
+        ),
+        rule(
             f"!has(self.protocol) || ({_IS_GATEWAY})",
             "in mode Direct your own server decides which web pages may use it; remove protocol",
             field_path=".protocol",
@@ -248,6 +253,8 @@ class MCPServerSpec(ApiModel):
     """Port that the container listens on."""
     redis: Redis | None = None
     """Redis for your own server in mode Direct; the gateway does not use it."""
+    tls: TLS | None = None
+    """HTTPS at the gateway itself, in place of HTTP; none when left out."""
     ingress: Ingress | None = None
     """Ingress in front of the endpoint; none when left out."""
     http_route: HTTPRoute | None = None

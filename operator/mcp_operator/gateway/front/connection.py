@@ -87,6 +87,11 @@ class Connection(web.RequestHandler):
         self._unread = unread
         self._was_unread = 0
 
+    @property
+    def never_made(self) -> bool:
+        """Whether nothing was ever connected: then nobody is told that it is gone."""
+        return self._wire is None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for the first request."""
         super().connection_made(transport)

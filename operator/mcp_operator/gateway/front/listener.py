@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,7 +16,13 @@ from aiohttp import web
 
 from mcp_operator.core.tasks import TaskSet
 from mcp_operator.gateway.front import unread
-from mcp_operator.gateway.front.connection import Connection, QuietRequest
+from mcp_operator.gateway.front.certificate import Certificate
+from mcp_operator.gateway.front.connection import (
+    HEAD_SECONDS,
+    LINGERING_SECONDS,
+    Connection,
+    QuietRequest,
+)
 from mcp_operator.gateway.front.places import Places, Seldom, client_of
 from mcp_operator.gateway.front.unread import Unread
 
@@ -84,8 +91,13 @@ class Listener:
         """How many connections are open."""
         return len(self._opened.server.connections) if self._opened else 0
 
-    async def start(self, host: str, port: int) -> None:
+    async def start(self, host: str, port: int, tls: Certificate | None = None) -> None:
         """Listen; port 0 takes a free one.
+
+        Args:
+            host: The address.
+            port: The port.
+            tls: The certificate to show; None for plain HTTP.
 
         Raises:
             OSError: The address cannot be had.
@@ -113,7 +125,7 @@ class Listener:
         )
         accepting = TaskSet()
         for one in sockets:
-            accepting.start("accept connections", self._accept(one, server))
+            accepting.start("accept connections", self._accept(one, server, tls, accepting))
         self._opened = _Opened(server, sockets, accepting)
 
     async def stop(self, grace: float) -> None:
@@ -149,7 +161,13 @@ class Listener:
             answer.force_close()
         return answer
 
-    async def _accept(self, listening: socket.socket, server: web.Server) -> None:
+    async def _accept(
+        self,
+        listening: socket.socket,
+        server: web.Server,
+        tls: Certificate | None,
+        tasks: TaskSet,
+    ) -> None:
         """Accept connections, one at a time, as long as there are places for them."""
         loop = asyncio.get_running_loop()
         while True:
@@ -169,27 +187,49 @@ class Listener:
                     )
                 await asyncio.sleep(ACCEPT_PAUSE)
                 continue
-            await self._connect(accepted, client_of(address[0]), server)
+            client = client_of(address[0])
+            if not self._places.enter(client):
+                self._refuse(accepted, client, plain=tls is None)
+            elif tls is None:
+                await self._connect(accepted, client, server)
+            else:  # a handshake may take as long as its client likes
+                tasks.start("connect", self._connect(accepted, client, server, tls.context))
 
-    async def _connect(self, accepted: socket.socket, client: str, server: web.Server) -> None:
-        if not self._places.enter(client):
-            if self._told_greedy.due():
-                log.warning(
-                    "A client has as many connections as one may have: more are refused",
-                    extra={"port": self._port, "client": client, "most": self._places.shares.each},
-                )
-            with suppress(OSError):
+    def _refuse(self, accepted: socket.socket, client: str, *, plain: bool) -> None:
+        if self._told_greedy.due():
+            log.warning(
+                "A client has as many connections as one may have: more are refused",
+                extra={"port": self._port, "client": client, "most": self._places.shares.each},
+            )
+        with suppress(OSError):
+            if plain:
                 accepted.send(_TOO_MANY)
-            accepted.close()
-            return
+        accepted.close()
+
+    async def _connect(
+        self,
+        accepted: socket.socket,
+        client: str,
+        server: web.Server,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         loop = asyncio.get_running_loop()
         leave = partial(self._places.leave, client)
+        connection = Connection(server, loop=loop, unread=self._unread, left=leave)
         try:
             await loop.connect_accepted_socket(
-                lambda: Connection(server, loop=loop, unread=self._unread, left=leave), accepted
+                lambda: connection,
+                accepted,
+                ssl=tls,
+                ssl_handshake_timeout=HEAD_SECONDS if tls else None,
+                ssl_shutdown_timeout=LINGERING_SECONDS if tls else None,
             )
-        except OSError:  # the client has gone already
-            leave()
+        except OSError:  # the client has gone already, or does not speak TLS
+            if connection.never_made:
+                leave()
+        finally:
+            if connection.never_made:
+                accepted.close()
 
 
 def _close(sockets: list[socket.socket]) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 
 from mcp_operator.api.catalog import ServerSettings
+from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.front.places import Places, client_of
 from mcp_operator.gateway.protocol.endpoint import Endpoint
@@ -60,13 +61,13 @@ class Front:
         """How many clients are connected."""
         return self._listener.connections
 
-    async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 takes a free one.
+    async def start(self, host: str, port: int, tls: Certificate | None = None) -> None:
+        """Listen, with TLS if that is given; port 0 takes a free one.
 
         Raises:
             OSError: The address cannot be had.
         """
-        await self._listener.start(host, port)
+        await self._listener.start(host, port, tls)
 
     async def part(self, seconds: float) -> None:
         """Ask every client that keeps a connection to leave it, and wait until they have.

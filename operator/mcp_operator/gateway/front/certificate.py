@@ -1,0 +1,82 @@
+"""The certificate that the MCP port shows, read again when its files change."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Final
+
+from mcp_operator.core.errors import OperatorError
+
+log = logging.getLogger(__name__)
+
+CERTIFICATE: Final = "tls.crt"
+KEY: Final = "tls.key"
+"""The files of a Secret of type kubernetes.io/tls, as a volume has them."""
+
+CHECK_SECONDS: Final = 10.0
+"""How often the files are looked at; the kubelet writes a changed Secret within some 90 s."""
+
+
+class CertificateError(OperatorError):
+    """There is no certificate to be had; the sentence says where it was looked for."""
+
+
+class Certificate:
+    """Certificate and key of one folder.
+
+    Attributes:
+        context: What connections are accepted with; another one for each new certificate, so that
+            no handshake sees half of it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Read the files; blocks.
+
+        Raises:
+            CertificateError: They are missing, or do not belong together.
+        """
+        self._folder = folder
+        self._seen = self._look()
+        self.context = self._read()
+
+    async def follow(self) -> None:
+        """Take each new certificate; one that cannot be used leaves the last in use."""
+        while True:
+            await asyncio.sleep(CHECK_SECONDS)
+            await asyncio.to_thread(self._renew)
+
+    def _renew(self) -> None:
+        now = self._look()
+        if now == self._seen:
+            return
+        try:
+            self.context = self._read()
+        except CertificateError as error:
+            log.warning("The new certificate cannot be used", extra={"error": str(error)})
+        else:
+            log.info("A new certificate is in use")
+        self._seen = now
+
+    def _read(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        context.set_alpn_protocols(["http/1.1"])
+        try:
+            context.load_cert_chain(self._folder / CERTIFICATE, self._folder / KEY)
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            known = getattr(error, "reason", None) or getattr(error, "strerror", None)
+            raise CertificateError(
+                f"cannot use {CERTIFICATE} and {KEY} in {self._folder}: {known or 'unreadable'}"
+            ) from error
+        return context
+
+    def _look(self) -> Hashable:
+        try:
+            states = [(self._folder / name).stat() for name in (CERTIFICATE, KEY)]
+        except OSError:
+            return None
+        return tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in states)

@@ -1,0 +1,151 @@
+"""HTTPS at the gateway itself: the certificate, and clients that do not speak TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mcp_operator.gateway.app import GatewayAddress, GatewayApp
+from mcp_operator.gateway.front import certificate, connection
+from mcp_operator.gateway.front.certificate import Certificate, CertificateError
+from mcp_operator.gateway.table import Current
+from support.certificates import Authority
+from support.entries import tool
+from support.fake_executor import FakeExecutor
+from support.mcp_http import modern, table
+from support.raw_requests import GOOD
+from support.running_gateway import Running
+from support.waiting import hang_guard
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path, "ca")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, authority: Authority) -> Path:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    show(authority, secret, "first")
+    return secret
+
+
+def show(authority: Authority, secret: Path, name: str) -> None:
+    """Write a certificate of a name, as the kubelet does where a Secret has changed."""
+    made = authority.issue(name, hosts=("127.0.0.1",))
+    for file, path in zip(("tls.crt", "tls.key"), made, strict=True):
+        shutil.copy(path, secret / f"{file}.new")
+        (secret / f"{file}.new").rename(secret / file)
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[Running]:
+    current, executor = Current(), FakeExecutor()
+    current.swap(table(tool("add")))
+    address = GatewayAddress(port=0, management_port=0, tls=folder)
+    app = GatewayApp(current, executor, address=address, registry=CollectorRegistry())
+    await app.start()
+    gateway = Running(app, current, executor)
+    try:
+        yield gateway
+    finally:
+        await gateway.client.close()
+        await app.stop()
+
+
+def trusting(tmp_path: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=tmp_path / "ca.crt")
+
+
+async def shown_name(gateway: Running, tmp_path: Path) -> str:
+    """Return the name in the certificate that a new connection gets."""
+    _, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port, ssl=trusting(tmp_path))
+    subject = writer.get_extra_info("peercert")["subject"]
+    writer.close()
+    return str(subject[0][0][1])
+
+
+async def test_a_client_is_served_over_https(tmp_path: Path, folder: Path) -> None:
+    async with serving(folder) as gateway, aiohttp.ClientSession() as client:
+        request = modern("tools/list")
+        headers = {name: value for name, value in request.headers.items() if name != "host"}
+        url = gateway.url.replace("http:", "https:")
+        async with client.post(
+            url, data=request.body, headers=headers, ssl=trusting(tmp_path)
+        ) as answer:
+            assert answer.status == 200
+            assert len((await answer.json())["result"]["tools"]) == 1
+
+
+async def test_a_new_certificate_is_shown_without_a_restart(
+    tmp_path: Path, folder: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificate, "CHECK_SECONDS", 0.01)
+    async with serving(folder) as gateway:
+        assert await shown_name(gateway, tmp_path) == "first"
+
+        show(authority, folder, "second")
+
+        async with hang_guard():
+            while await shown_name(gateway, tmp_path) != "second":
+                pass  # each round waits for a handshake
+
+
+def test_a_certificate_that_cannot_be_used_leaves_the_last_in_use(
+    folder: Path, authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    used = Certificate(folder)
+    before = used.context
+    (folder / "tls.crt").write_text("none")
+    used._renew()
+    used._renew()
+
+    assert caplog.text.count("cannot be used") == 1
+    assert used.context is before
+    caplog.set_level("INFO")
+    show(authority, folder, "third")
+    used._renew()
+    assert caplog.text.count("A new certificate is in use") == 1
+    assert used.context is not before
+
+
+def test_old_versions_of_tls_are_not_spoken(folder: Path) -> None:
+    assert Certificate(folder).context.minimum_version == ssl.TLSVersion.TLSv1_2
+
+
+async def test_a_gateway_without_its_certificate_does_not_start(folder: Path) -> None:
+    (folder / "tls.key").unlink()
+
+    with pytest.raises(CertificateError, match=r"cannot use tls.crt and tls.key in .*secret"):
+        async with serving(folder):
+            pass
+
+
+async def test_clients_that_do_not_speak_tls_are_cut_and_hold_up_nobody(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mcp_operator.gateway.front.listener.HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 3600)
+    async with serving(folder) as gateway:
+        places = gateway.app._front._listener._places
+        silent, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
+        plain, other = await asyncio.open_connection("127.0.0.1", gateway.app.port)
+        other.write(GOOD)
+        assert await shown_name(gateway, tmp_path) == "first"
+
+        async with hang_guard():
+            assert b"HTTP" not in await plain.read()
+            assert await silent.read() == b""
+            while places.shares.held:
+                await gateway.manage("/livez")
+        for one in (writer, other):
+            one.close()
