@@ -170,7 +170,8 @@ class HttpUpstream:
         except TooLargeError as error:
             raise UpstreamError("too_large", f"{error} {_NARROW}") from error
         except BrokenOffError as error:
-            raise UpstreamError("protocol", str(error), self._tried(request)) from error
+            reason: Reason = "protocol" if isinstance(error.__cause__, ProtocolError) else "closed"
+            raise UpstreamError(reason, str(error), self._tried(request)) from error
         except (BadRequestError, OSError) as error:
             raise _explained(error, self._tried(request)) from error
 

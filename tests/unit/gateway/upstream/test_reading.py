@@ -158,7 +158,7 @@ async def test_an_answer_that_breaks_off_still_tells_what_the_backend_did(
     async with answering(breaking_off(head, body)) as ask:
         with pytest.raises(UpstreamError, match=r"201 Created, .* breaks off after 7") as told:
             await ask()
-    assert told.value.reason == "protocol"
+    assert told.value.reason == "closed"
 
 
 @pytest.mark.parametrize(
