@@ -11,7 +11,7 @@ from typing import cast
 from mcp_operator.gateway.upstream.pool.reply import Reply
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """One connection to a backend.
 
     Attributes:
@@ -22,16 +22,22 @@ class Connection(asyncio.Protocol):
     transport: asyncio.Transport
 
     def __init__(
-        self, answered: Callable[[Connection], None], lost: Callable[[Connection], None]
+        self,
+        answered: Callable[[Connection], None],
+        lost: Callable[[Connection], None],
+        received: memoryview,
     ) -> None:
         """Set up, for asyncio to connect.
 
         Args:
             answered: Is told when a request is answered and another may follow.
             lost: Is told when it is gone.
+            received: Where to receive; connections may share it, as what is received is read before
+                anything else is. Its size bounds how long a backend of tiny chunks holds the loop.
         """
         self._answered = answered
         self._lost = lost
+        self._received = received
         self._reply: Reply | None = None
         self._is_paused = self._is_clean = False
         self._news = select.poll()
@@ -87,13 +93,17 @@ class Connection(asyncio.Protocol):
         self.born = asyncio.get_running_loop().time()
         self._news.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - as asyncio has it
+        """Say where to receive."""
+        return self._received
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Receive a part of the answer; without a request, there is none."""
         reply = self._reply
         if reply is None:
             self.abort()
             return
-        reply.feed(data)
+        reply.feed(self._received[:nbytes])
         if not reply.is_whole:
             return
         self._reply = None

@@ -32,6 +32,9 @@ MAX_IDLE: Final = 32
 MAX_IDLE_IN_ALL: Final = 256
 """Idle connections to all backends: a quarter of the files that a process may usually open."""
 
+RECEIVED: Final = 64 * 1024
+"""Bytes that are received at a time."""
+
 _EYEBALLS: Final = 0.25
 """Seconds until the next address of a host is tried; RFC 8305, section 8."""
 
@@ -79,6 +82,7 @@ class Pool:
         self._idle_in_all = 0
         self._open: dict[Connection, Origin] = {}
         self._sweep: asyncio.TimerHandle | None = None
+        self._received = memoryview(bytearray(RECEIVED))
 
     async def ask(self, origin: Origin, method: str, head: bytes, body: bytes | None) -> Reply:
         """Send a request once, and return its answer when status and headers have come.
@@ -155,7 +159,7 @@ class Pool:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 connected = await start_connection(addresses, happy_eyeballs_delay=_EYEBALLS)
                 _, connection = await loop.create_connection(
-                    lambda: Connection(self._keep, self._lost),
+                    lambda: Connection(self._keep, self._lost, self._received),
                     sock=connected,
                     ssl=origin.tls,
                     server_hostname=origin.name if origin.tls else None,

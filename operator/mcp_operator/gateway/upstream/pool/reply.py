@@ -123,7 +123,7 @@ class Reply:
 
     # What the connection calls
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Take in what was received; after the last byte, `is_whole` and `may_continue` tell."""
         if self._parser is None:
             return
