@@ -71,6 +71,11 @@ def is_multipart(content_type: str) -> bool:
     return media_type(content_type) == MULTIPART_TYPE
 
 
+def is_xml(content_type: str) -> bool:
+    """Tell whether a media type is XML, or a type with the suffix `+xml`."""
+    return media_type(content_type).endswith(("/xml", "+xml"))
+
+
 def has_fields(content_type: str) -> bool:
     """Tell whether a body of this type can hold several named arguments."""
     return is_json(content_type) or is_form(content_type) or is_multipart(content_type)

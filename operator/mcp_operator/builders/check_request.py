@@ -57,6 +57,7 @@ def check_request(request: RequestFields, arguments: Sequence[Argument], words: 
 
 
 def _faults(request: RequestFields, arguments: Sequence[Argument], words: Words) -> Iterator[str]:
+    yield from _double_faults(arguments, words)
     yield from _header_faults(request, arguments, words)
     yield from _body_faults(request, arguments, words)
     taken = {one.name for one in request.query}
@@ -65,6 +66,19 @@ def _faults(request: RequestFields, arguments: Sequence[Argument], words: Words)
             yield (
                 f"{words.request}query sets {one.target}, and the {words.argument} {one.name!r} "
                 f"goes there too: map it elsewhere with {words.arguments}, or remove one of them"
+            )
+
+
+def _double_faults(arguments: Sequence[Argument], words: Words) -> Iterator[str]:
+    """Find arguments that go to one and the same place, of which one would be lost."""
+    taken: dict[tuple[str, str], str] = {}
+    for one in arguments:
+        target = one.target.lower() if one.location == "header" else one.target
+        other = taken.setdefault((one.location, target), one.name)
+        if other != one.name and one.location != "path":  # which says so itself
+            yield (
+                f"{words.arguments} sends {other!r} and {one.name!r} to {one.target} in: "
+                f"{one.location}, which can hold one of them: give one another name with as"
             )
 
 

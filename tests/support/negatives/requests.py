@@ -131,6 +131,21 @@ REQUESTS = [
         "spec.request.forwardHeaders[0]",
         "the connection headers are set by the gateway",
     ),
+    *(
+        Negative(
+            f"a body of {kind} without boundary",
+            tool(request={"contentType": kind}),
+            "spec.request.contentType",
+            "the parts of multipart/form-data are written for you",
+        )
+        for kind in ("multipart/mixed", "Multipart/Related; type=text/xml", "multipart/form-datas")
+    ),
+    Negative(
+        "a body of no media type",
+        tool(request={"contentType": "json"}),
+        "spec.request.contentType",
+        "write a media type",
+    ),
     Negative(
         "credentials that are passed on in words",
         tool(request={"allowCredentialForwarding": "yes"}),

@@ -184,6 +184,25 @@ def test_a_place_with_a_plus_is_filled_by_the_argument_of_that_name() -> None:
     assert places(only) == {"name": ("path", "name")}
 
 
+@pytest.mark.parametrize(
+    ("location", "first", "second"),
+    [
+        ("query", "q", "q"),
+        ("header", "X-Tenant", "x-tenant"),
+        ("cookie", "s", "s"),
+        ("body", "q", "q"),
+    ],
+)
+def test_two_arguments_in_one_place_are_invalid(location: str, first: str, second: str) -> None:
+    both = [("id", first), ("limit", second)]
+    mappings = [{"name": name, "in": location, "as": target} for name, target in both]
+    found = finding(inputSchema=INPUT, request={"arguments": mappings})
+    assert found.reason is Reason.INVALID
+    assert f"sends 'id' and 'limit' to {second} in: {location}" in found.message
+    other = [mappings[0], mappings[1] | {"as": "other"}]
+    assert places(entry(inputSchema=INPUT, request={"arguments": other})).keys() == {"id", "limit"}
+
+
 @pytest.mark.parametrize("header", ["Authorization", "cookie", "Content-Type"])
 def test_an_argument_that_would_set_a_guarded_header_is_invalid(header: str) -> None:
     mapped = {"arguments": [{"name": "id", "in": "header", "as": header}]}

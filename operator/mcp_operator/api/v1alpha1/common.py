@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -77,15 +78,30 @@ Duration = Annotated[
 ]
 
 
-def _media_type(max_length: int) -> Any:
+def _media_type(max_length: int, *also: Mapping[str, Any]) -> Any:
     return matching(
         r"^[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+(;[ -~]*)?$",
         "write a media type, such as text/plain or application/json",
+        *also,
         max_length=max_length,
     )
 
 
 MimeType = Annotated[str, _media_type(255)]
+
+BodyType = Annotated[
+    str,
+    _media_type(
+        255,
+        rule(
+            "!self.matches('^(?i:multipart/)') || self.matches('^(?i:multipart/form-data) *(;|$)') "
+            "|| self.matches('(?i:; *boundary=)')",
+            "the parts of multipart/form-data are written for you; a text that holds the parts of "
+            "another multipart type needs its boundary here, as in multipart/mixed; boundary=x",
+        ),
+    ),
+]
+"""The media type of a request's body."""
 
 PartType = Annotated[str, _media_type(100)]
 """The media type of one part of a body: shorter, since an object may have thousands, and the API

@@ -14,7 +14,7 @@ from mcp_operator.api.v1alpha1.backend import (
     RequestQuery,
     TargetName,
 )
-from mcp_operator.api.v1alpha1.common import HeaderName, MimeType, PartType
+from mcp_operator.api.v1alpha1.common import BodyType, HeaderName, PartType
 
 STYLE_RULES = (
     rule(
@@ -174,7 +174,7 @@ class RequestFields(ApiModel):
     allow_credential_forwarding: bool = Field(default_factory=lambda: False)
     """Whether forwardHeaders may name Authorization and Cookie; false when left out. The backend
     can then act as the client wherever its token or cookie is accepted."""
-    content_type: MimeType = Field(default_factory=lambda: "application/json")
+    content_type: BodyType = Field(default_factory=lambda: "application/json")
     """Media type of the body; application/json when left out. JSON,
     application/x-www-form-urlencoded and multipart/form-data have a field for each argument; any
     other type, such as application/octet-stream or text/csv, is one argument as it is. An argument

@@ -15,7 +15,7 @@ from urllib3.fields import RequestField
 from urllib3.filepost import encode_multipart_formdata
 
 from mcp_operator.api.catalog import Argument, Backend, JsonObject
-from mcp_operator.api.places import is_form, is_json, is_multipart, media_type
+from mcp_operator.api.places import is_form, is_json, is_multipart, is_xml, media_type
 from mcp_operator.gateway.upstream import charsets
 from mcp_operator.gateway.upstream.styles import (
     MappingError,
@@ -31,6 +31,9 @@ BINARY = "application/octet-stream"
 
 MAX_FILE_NAME = 255
 """Characters of a file name; file systems take as many bytes."""
+
+_DATA_URL = re.compile(r"^\s*data:[^,]{0,200};base64,", re.IGNORECASE)
+"""What stands before the base64 of a data URL (RFC 2397), as models write files."""
 
 _NO_FILE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029/\\\"]")
 """What would end the name in its header, or lead to another folder."""
@@ -96,6 +99,8 @@ def _whole(placed: tuple[Argument, Any], content_type: str) -> bytes:
         return _form([(_field(argument, key), part) for key, part in value.items()])
     if is_form(content_type) and not isinstance(value, str):
         raise MappingError(f"the argument {argument.name!r} is a form: give it an object")
+    if is_xml(content_type) and not isinstance(value, str):
+        raise MappingError(f"the argument {argument.name!r} is XML: give it a text")
     if media_type(content_type) in JSON_LINE_TYPES and isinstance(value, list):
         return b"".join(json_text(one).encode() + b"\n" for one in value)
     return _bytes(argument, value, content_type)
@@ -111,7 +116,8 @@ def _bytes(argument: Argument, value: Any, content_type: str) -> bytes:
     try:
         if not isinstance(value, str):
             raise MappingError(f"the argument {argument.name!r} must be a text in base64")
-        plain = "".join(value.split()).translate({ord("-"): "+", ord("_"): "/"})
+        text = _DATA_URL.sub("", value, count=1)
+        plain = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"})
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
         raise MappingError(f"the argument {argument.name!r} is not base64") from error

@@ -72,7 +72,8 @@ def all_pairs(
     pairs: list[Pair] = []
     for argument, value in placed:
         for name, text in named_pairs(argument, value, encode or query_encoding(argument)):
-            for form in (_comparable(name), _comparable(name.partition("[")[0])):
+            forms = {_comparable(name), _comparable(name.partition("[")[0])}
+            for form in forms if name != argument.target else ():
                 if owners.get(form, argument.name) != argument.name:
                     raise MappingError(
                         f"the argument {argument.name!r} would take the place of another with"

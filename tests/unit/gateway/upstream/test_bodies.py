@@ -94,9 +94,29 @@ def test_base64_is_sent_as_its_bytes() -> None:
     octets = sent({"file": "aGVsbG8="}, one, content_type="application/octet-stream")
     assert (octets.body, kind(octets)) == (b"hello", "application/octet-stream")
     assert sent({"file": "_-8"}, one, content_type="image/png").body == b"\xff\xef"
+    assert sent({"file": "aGVs\r\nbG8="}, one, content_type="image/png").body == b"hello"
 
 
-@pytest.mark.parametrize("value", ["not base64!", "aGVsbG8=x", "é", 5, ["aGVsbG8="]])
+@pytest.mark.parametrize(
+    "head", ["data:image/png;base64,", "data:;base64,", "DATA:text/plain;charset=utf-8;BASE64,"]
+)
+def test_the_base64_of_a_data_url_is_sent_as_its_bytes(head: str) -> None:
+    one = argument("file", "body", base64=True)
+    assert sent({"file": head + "aGVsbG8="}, one, content_type="image/png").body == b"hello"
+
+
+@pytest.mark.parametrize("type_", ["application/xml", "text/xml", "application/soap+xml"])
+@pytest.mark.parametrize("value", [{"a": 1}, [1], 5, None])
+def test_what_is_no_text_is_no_xml(type_: str, value: Any) -> None:
+    one = argument("doc", "body")
+    with pytest.raises(MappingError, match="'doc' is XML: give it a text"):
+        sent({"doc": value}, one, content_type=type_)
+    assert sent({"doc": "<a/>"}, one, content_type=type_).body == b"<a/>"
+
+
+@pytest.mark.parametrize(
+    "value", ["not base64!", "aGVsbG8=x", "é", 5, ["aGVsbG8="], "data:image/png,hello"]
+)
 def test_what_is_no_base64_is_refused(value: Any) -> None:
     with pytest.raises(MappingError, match=r"'file'.* base64"):
         sent({"file": value}, argument("file", "body", base64=True), content_type="image/png")

@@ -199,6 +199,11 @@ def test_no_member_of_an_object_takes_the_place_of_another_parameter(
         build_request(template, {"color": {member: "1"}, "admin": False})
 
 
+def test_names_that_differ_in_case_are_parameters_of_their_own() -> None:
+    template = backend("/x", argument("id"), argument("ID"))
+    assert build_request(template, {"id": 1, "ID": 2}).target == "/x?id=1&ID=2"
+
+
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 
 
