@@ -13,6 +13,7 @@ import json
 import os
 import re
 import shutil
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +172,7 @@ async def test_a_request_that_the_document_does_not_ask_for_is_refused(
     outcome = imported(document)
     for tool in entries(outcome):
         if tool["name"] == "addPet":
+            tool["inputSchema"] = deepcopy(tool["inputSchema"])  # which other tools may share
             del tool["inputSchema"]["properties"]["photoUrls"]
             tool["inputSchema"]["required"].remove("photoUrls")
     async with hang_guard():
