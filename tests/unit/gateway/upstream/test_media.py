@@ -211,6 +211,14 @@ def test_what_is_not_of_the_declared_type_is_shown_as_what_it_is() -> None:
     assert text_of(map_answer(b"<p>", "text/html", response={"mime_type": "image/png"})) == "<p>"
 
 
+@pytest.mark.parametrize("content_type", ["audio/wav", "audio/mpeg", "image/png", "video/mp4"])
+def test_what_a_client_cannot_take_can_be_declared_a_file(content_type: str) -> None:
+    declared = {"mime_type": "application/octet-stream"}
+    line, block = map_answer(b"RIFF\0\0", content_type, response=declared).content
+    assert (line["type"], block["type"]) == ("text", "resource")
+    assert block["resource"]["mimeType"] == "application/octet-stream"
+
+
 @pytest.mark.parametrize("mime_type", ["image/png", "application/json", "application/pdf"])
 def test_an_error_has_a_type_of_its_own(mime_type: str) -> None:
     result = map_answer(
