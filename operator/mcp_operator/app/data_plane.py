@@ -7,6 +7,7 @@ import contextlib
 import logging
 from typing import Final
 
+from mcp_operator.app.memory import give_back_large_blocks
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.names import config_name
 from mcp_operator.core.errors import OperatorError
@@ -50,6 +51,7 @@ async def run_gateway(settings: GatewaySettings) -> None:
     Raises:
         OperatorError: It cannot start, or must not continue.
     """
+    give_back_large_blocks()
     metrics = RuntimeMetrics(new_registry())
     user_agent = f"mcp-operator-gateway/{VERSION}"
     async with contextlib.AsyncExitStack() as stack:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mcp_operator.api.catalog import DEFAULT_PATH, Backend, Catalog, SecretKey, digest
+from mcp_operator.app.memory import give_back_large_blocks
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.assembly import Rejection
 from mcp_operator.core.errors import OperatorError
@@ -194,6 +195,7 @@ async def run_serve(settings: ServeSettings) -> None:
     Raises:
         OperatorError: The files cannot be served, or a port cannot be opened.
     """
+    give_back_large_blocks()
     seen = await asyncio.to_thread(fingerprint, settings.paths)
     first = await asyncio.to_thread(read, settings)
     async with AsyncExitStack() as stack:

@@ -7,8 +7,9 @@ from typing import Final, Protocol
 
 log = logging.getLogger(__name__)
 
-MAX_UNREAD: Final = 128 * 1024 * 1024
-"""Bytes of answers that may wait for slow readers, in all."""
+MAX_UNREAD: Final = 64 * 1024 * 1024
+"""Bytes of answers that may wait for slow readers, in all. An answer that waits takes up to three
+times as much: as a whole, and what the event loop has yet to send of it."""
 
 
 class Reader(Protocol):
