@@ -36,7 +36,7 @@ class ArgumentForm:
         """Take the schema, and the same compiled."""
         self._root = schema
         self._compiled = compiled
-        self._parts = SchemaParts(schema)
+        self.parts = SchemaParts(schema)
 
     def checked(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
         """Return arguments as they are to be sent, and what is wrong with them.
@@ -48,18 +48,18 @@ class ArgumentForm:
             errors = self._compiled.errors(candidate)
             if not errors:
                 return candidate, []
-        self._parts.begin()
+        self.parts.begin()
         plain = self._without_nulls(self._root, sent, 0)
         return plain, self._compiled.errors(plain)
 
     def _candidates(self, sent: JsonObject) -> Iterator[JsonObject]:
         if has_whole_fraction(sent):
             sent = self._whole([self._root], sent, 0)
-        self._parts.begin()
+        self.parts.begin()
         yield self._completed(self._root, sent, 0)
-        self._parts.begin()
+        self.parts.begin()
         pruned = self._without_nulls(self._root, sent, 0)
-        self._parts.begin()
+        self.parts.begin()
         yield self._completed(self._root, pruned, 0)
         yield pruned
 
@@ -75,7 +75,7 @@ class ArgumentForm:
         return {
             name: value
             for name, value in arguments.items()
-            if name in self._named or any(self._parts.matches(one, name) for one in self._patterns)
+            if name in self._named or any(self.parts.matches(one, name) for one in self._patterns)
         }
 
     @cached_property
@@ -95,20 +95,20 @@ class ArgumentForm:
         """Fill in defaults, in a copy."""
         if depth > MAX_DEPTH or not isinstance(value, dict | list):
             return value
-        nodes = self._parts.certain(schema, value)
+        nodes = self.parts.certain(schema, value)
         if isinstance(value, list):
             return [
-                self._completed(self._parts.item(nodes, index), one, depth + 1)
+                self._completed(self.parts.item(nodes, index), one, depth + 1)
                 for index, one in enumerate(value)
             ]
         result = {
-            name: self._completed(self._parts.member(nodes, name), one, depth + 1)
+            name: self._completed(self.parts.member(nodes, name), one, depth + 1)
             if isinstance(one, dict | list)
             else one
             for name, one in value.items()
         }
-        for name, part in self._parts.properties(nodes).items():
-            if name not in result and (default := self._parts.default(part)) is not None:
+        for name, part in self.parts.properties(nodes).items():
+            if name not in result and (default := self.parts.default(part)) is not None:
                 result[name] = default
         return result
 
@@ -116,34 +116,34 @@ class ArgumentForm:
         """Leave out each null that stands where none may and that is not required."""
         if depth > MAX_DEPTH or not isinstance(value, dict | list):
             return value
-        nodes = self._parts.certain(schema, value)
+        nodes = self.parts.certain(schema, value)
         if isinstance(value, list):
             return [
-                self._without_nulls(self._parts.item(nodes, index), one, depth + 1)
+                self._without_nulls(self.parts.item(nodes, index), one, depth + 1)
                 for index, one in enumerate(value)
             ]
         required = {name for node in nodes for name in strings(node.get("required"))}
-        members = {name: self._parts.member(nodes, name) for name in value}
+        members = {name: self.parts.member(nodes, name) for name in value}
         return {
             name: self._without_nulls(members[name], one, depth + 1)
             for name, one in value.items()
-            if one is not None or name in required or self._parts.nullable(members[name])
+            if one is not None or name in required or self.parts.nullable(members[name])
         }
 
     def _whole(self, schemas: Sequence[Any], value: Any, depth: int) -> Any:
         """Write whole numbers as integers wherever a schema that may judge them asks for one."""
         if depth > MAX_DEPTH or not isinstance(value, dict | list | float):
             return value
-        nodes = self._parts.possible(schemas)
+        nodes = self.parts.possible(schemas)
         if isinstance(value, float):
             return _integer(nodes, value)
         if isinstance(value, list):
             return [
-                self._whole(self._parts.items(nodes, index), one, depth + 1)
+                self._whole(self.parts.items(nodes, index), one, depth + 1)
                 for index, one in enumerate(value)
             ]
         return {
-            name: self._whole(self._parts.members(nodes, name), one, depth + 1)
+            name: self._whole(self.parts.members(nodes, name), one, depth + 1)
             for name, one in value.items()
         }
 

@@ -15,6 +15,9 @@ MAX_NESTED: Final = 8
 MAX_CHOICES: Final = 10_000
 """Branches of choices that are compared with the parts of one value."""
 
+MAX_KEPT: Final = 1024
+"""Sets of schemas kept: names that a client makes up may be meant by any of many patterns."""
+
 _CHOICES: Final = ("anyOf", "oneOf")
 
 _OTHERS: Final = ("additionalProperties", "unevaluatedProperties")
@@ -31,7 +34,8 @@ class SchemaParts:
         """Take the whole schema, which lives as long as this does."""
         self._root = root
         self._certain: dict[int, tuple[Nodes, Sequence[list[Any]]]] = {}
-        self._possible: dict[tuple[int, ...], Nodes] = {}
+        self.kept: dict[tuple[int, ...], Nodes] = {}
+        """The schemas that may judge a value, by the parts that they come from."""
         self._patterns: dict[str, CompiledSchema] = {}
         self._nullable: dict[int, bool] = {}
         self._left = MAX_CHOICES
@@ -55,10 +59,12 @@ class SchemaParts:
     def possible(self, schemas: Sequence[Any]) -> Nodes:
         """Return all schemas that may judge a value, in whatever case."""
         key = tuple(map(id, schemas))
-        if key not in self._possible:
+        if key not in self.kept:
+            if len(self.kept) >= MAX_KEPT:
+                self.kept.clear()
             nodes = [node for schema in schemas for node in in_place(self._root, schema)]
-            self._possible[key] = list({id(node): node for node in nodes}.values())
-        return self._possible[key]
+            self.kept[key] = list({id(node): node for node in nodes}.values())
+        return self.kept[key]
 
     def properties(self, nodes: Nodes) -> JsonObject:
         """Return the properties that schemas name, each as the first has it."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mcp_operator.api.jsonschema import CompiledSchema
 from mcp_operator.gateway.arguments import ArgumentForm
+from mcp_operator.gateway.schema_parts import MAX_KEPT
 
 
 def checked(arguments: Any, properties: Any = None, **schema: Any) -> tuple[Any, list[str]]:
@@ -110,6 +111,20 @@ def test_choices_without_an_end_cost_no_more_than_a_bound() -> None:
     result, _ = checked({"a": value}, {"a": {"items": item}})
     assert result["a"][0] == {"k": 0}
     assert result["a"][-1] == {"k": 199, "t": None}  # not looked at any more
+
+
+def test_what_is_kept_of_a_schema_does_not_grow_with_what_clients_send() -> None:
+    letters = "abcdefghijkl"
+    schema = {"type": "object", "patternProperties": dict.fromkeys(letters, NUMBER)}
+    form = ArgumentForm(schema, CompiledSchema(schema))
+    for number in range(1 << len(letters)):
+        name = "".join(one for bit, one in enumerate(letters) if number >> bit & 1)
+        result, errors = form.checked({name: 5.0})
+        assert not errors
+        assert json.dumps(result) in {"{}", f'{{"{name}": 5}}'}
+    assert (
+        max(len(kept) for kept in vars(form._parts).values() if isinstance(kept, dict)) <= MAX_KEPT
+    )
 
 
 def test_null_stays_an_error_for_what_is_required() -> None:

@@ -54,7 +54,7 @@ MAX_TLS_CONTEXTS = 256
 
 _NARROW = (
     "Ask for less, by a filter, a page or a limit among the arguments, if there is one; else who"
-    " wrote the tool has to raise response.maxBytes."
+    " wrote it has to raise maxBytes."
 )
 
 Reason = Literal["connect", "tls", "protocol", "closed", "too_large", "forbidden", "credentials"]
