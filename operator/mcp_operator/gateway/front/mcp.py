@@ -194,6 +194,7 @@ def _head(request: web.BaseRequest) -> HttpRequest:
         headers,
         frozenset(repeated),
         path=request.path,
+        scheme=request.scheme,
         address=client_of(request.remote or ""),
     )
 

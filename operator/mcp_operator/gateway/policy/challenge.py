@@ -28,17 +28,22 @@ def metadata_path(path: str, paths: tuple[str, ...]) -> str | None:
     return wanted if wanted in paths else None
 
 
-def metadata(settings: ServerSettings, jwt: Jwt, path: str, host: str) -> JsonObject:
+def base_url(scheme: str, host: str) -> str:
+    """Return the URL that a client asked, without its path; empty where its `Host` is odd."""
+    return f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
+
+
+def metadata(settings: ServerSettings, jwt: Jwt, path: str, base: str) -> JsonObject:
     """Return the metadata of RFC 9728 section 2 for one path of the server.
 
     Args:
         settings: The server's settings.
         jwt: Which tokens it takes.
         path: The path that the client uses.
-        host: The `Host` that the client sent.
+        base: What `base_url` says of the request.
     """
     document: JsonObject = {
-        "resource": resource_url(jwt, path, host),
+        "resource": resource_url(jwt, path, base),
         "authorization_servers": list(jwt.authorization_servers),
         "bearer_methods_supported": ["header"],
         "resource_name": settings.title or settings.name,
@@ -48,30 +53,28 @@ def metadata(settings: ServerSettings, jwt: Jwt, path: str, host: str) -> JsonOb
     return document
 
 
-def resource_url(jwt: Jwt, path: str, host: str) -> str:
+def resource_url(jwt: Jwt, path: str, base: str) -> str:
     """Return the URL of the server: the one it is told, else the one that the client asked."""
-    if jwt.resource:
-        return jwt.resource
-    return f"http://{host}{path}" if _HOST.fullmatch(host) else path
+    return jwt.resource or base + path
 
 
-def challenge_headers(auth: Auth, refusal: Refusal, path: str, host: str) -> Mapping[str, str]:
+def challenge_headers(auth: Auth, refusal: Refusal, path: str, base: str) -> Mapping[str, str]:
     """Return the headers that go with a refusal (RFC 6750 section 3, RFC 9728 section 5.1)."""
     if refusal.why in _RETRY_AFTER:
         return {"retry-after": _RETRY_AFTER[refusal.why]}
     if auth.jwt is not None:
-        return {"www-authenticate": _bearer(auth.jwt, refusal, path, host)}
+        return {"www-authenticate": _bearer(auth.jwt, refusal, path, base)}
     header = auth.api_keys.header if auth.api_keys else ""
     scheme = "Bearer" if header == "authorization" else f'ApiKey header="{header}"'
     return {"www-authenticate": scheme}
 
 
-def _bearer(jwt: Jwt, refusal: Refusal, path: str, host: str) -> str:
+def _bearer(jwt: Jwt, refusal: Refusal, path: str, base: str) -> str:
     parameters: dict[str, str] = {}
     if refusal.why != "missing":
         code = "insufficient_scope" if refusal.why == "forbidden" else "invalid_token"
         parameters |= {"error": code, "error_description": str(refusal)}
-    parts = urlsplit(resource_url(jwt, path, host))
+    parts = urlsplit(resource_url(jwt, path, base))
     if parts.netloc:
         url = f"{parts.scheme}://{parts.netloc}{METADATA_PATH}{parts.path.rstrip('/')}"
         parameters["resource_metadata"] = url

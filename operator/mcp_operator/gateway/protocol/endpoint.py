@@ -8,7 +8,12 @@ from typing import Final, TypeVar
 from mcp_operator.api.catalog import Auth
 from mcp_operator.core.clock import Clock, SystemClock
 from mcp_operator.gateway.contract import Executor
-from mcp_operator.gateway.policy.challenge import challenge_headers, metadata, metadata_path
+from mcp_operator.gateway.policy.challenge import (
+    base_url,
+    challenge_headers,
+    metadata,
+    metadata_path,
+)
 from mcp_operator.gateway.policy.guard import Guard, credential_header
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
@@ -135,7 +140,7 @@ class Endpoint:
             return jsonrpc.failure(None, error)
         if http.method not in ("GET", "HEAD"):
             return _not_allowed("GET, HEAD")
-        document = metadata(server, server.auth.jwt, path, http.headers.get("host", ""))
+        document = metadata(server, server.auth.jwt, path, _base(http))
         answer = HttpResponse(200, jsonrpc.encode(document), {**JSON, "cache-control": "no-store"})
         return self._with_cors(http, answer)
 
@@ -168,8 +173,8 @@ class Endpoint:
         auth = self._current.server.auth or Auth()
         error = RpcError(spec.REFUSED, str(refusal), status=refusal.status)
         answer = jsonrpc.failure(None, error)
-        host = http.headers.get("host", "")
-        challenge = challenge_headers(auth, refusal, http.path.rstrip("/") or "/", host)
+        path = http.path.rstrip("/") or "/"
+        challenge = challenge_headers(auth, refusal, path, _base(http))
         return replace(answer, headers={**answer.headers, **challenge})
 
     def _with_cors(self, http: HttpRequest, answer: _Answer) -> _Answer:
@@ -217,6 +222,10 @@ def _check_content(http: HttpRequest) -> None:
     if http.headers.get("content-encoding", "identity").lower() != "identity":
         problem = "Send the body as it is, without Content-Encoding"
         raise RpcError(spec.REFUSED, problem, status=415)
+
+
+def _base(http: HttpRequest) -> str:
+    return base_url(http.scheme, http.headers.get("host", ""))
 
 
 def _not_allowed(allowed: str) -> HttpResponse:

@@ -28,6 +28,7 @@ class HttpRequest:
         repeated: Names of headers that came more than once.
         body: Already bounded by the front.
         path: That of the URL.
+        scheme: That of the connection: http or https.
         principal: Whom it comes from; set by the endpoint.
         address: What stands for the client where nobody has verified who it is.
     """
@@ -37,6 +38,7 @@ class HttpRequest:
     repeated: frozenset[str] = frozenset()
     body: bytes = b""
     path: str = ""
+    scheme: str = "http"
     principal: Principal = ANONYMOUS
     address: str = ""
 

@@ -32,8 +32,9 @@ _CAPABILITIES: Final[JsonObject] = {
 """The same for every catalog: an empty list may fill while a client is connected."""
 
 
-MAX_VIEWS: Final = 64
-"""Views kept: one for each era, and for each set of rules that holds for clients."""
+MAX_VIEWS: Final = 32
+"""Views kept: one for each era, and for each set of rules that holds for clients. One has the whole
+text of its lists, some 0.4 MB for 1,000 tools."""
 
 MAX_PRINCIPALS: Final = 10_000
 """Clients of whom it is remembered which rules hold for them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import ssl
 from collections.abc import AsyncIterator
@@ -20,6 +21,7 @@ from mcp_operator.gateway.table import Current
 from support.certificates import Authority
 from support.entries import tool
 from support.fake_executor import FakeExecutor
+from support.identity import by_token
 from support.mcp_http import modern, table
 from support.raw_requests import GOOD
 from support.running_gateway import Running
@@ -84,6 +86,19 @@ async def test_a_client_is_served_over_https(tmp_path: Path, folder: Path) -> No
         ) as answer:
             assert answer.status == 200
             assert len((await answer.json())["result"]["tools"]) == 1
+
+
+async def test_a_client_without_a_token_is_led_to_metadata_over_https(
+    tmp_path: Path, folder: Path
+) -> None:
+    async with serving(folder) as gateway, aiohttp.ClientSession() as client:
+        gateway.current.swap(table(tool("add"), auth=by_token()))
+        url = gateway.url.replace("http:", "https:")
+        async with client.post(url, ssl=trusting(tmp_path)) as answer:
+            challenge = answer.headers["www-authenticate"]
+        (place,) = re.findall('resource_metadata="([^"]+)"', challenge)
+        async with client.get(place, ssl=trusting(tmp_path)) as answer:
+            assert (await answer.json())["resource"] == url
 
 
 async def test_a_new_certificate_is_shown_without_a_restart(
