@@ -194,7 +194,7 @@ class Bodies:
             required,
             style=style,
             explode=explode if isinstance(explode, bool) else None,
-            reserved=told.get("allowReserved") is True,
+            reserved=told.get("allowReserved") is True and media.type == FORM_TYPE,
             content_type=_concrete(told.get("contentType")) if media.type == MULTIPART else "",
         )
 

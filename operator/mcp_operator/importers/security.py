@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import urlsplit
 
+from mcp_operator.api.hosts import SERVICE_HOST, is_outside
 from mcp_operator.api.places import FRAMING
 from mcp_operator.importers.documents import Dialect, Documents, OpenApiError
 from mcp_operator.importers.names import is_target, object_name
@@ -27,7 +29,8 @@ _PREFIX: Final = re.compile(
 _URL: Final = re.compile(
     r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
 )
-"""Where a token can come from: a relative URL does not say of which host."""
+"""Where a token can come from: a relative URL does not say of which host, and addresses and names
+such as `localhost` are those of the author's machine."""
 
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
 """RFC 6749, section 3.3."""
@@ -218,7 +221,10 @@ def _scheme(name: str, node: Mapping[str, Any]) -> Scheme | None:
 def _token_url(flows: Any) -> str:
     flow = flows.get("clientCredentials") if isinstance(flows, dict) else None
     url = flow.get("tokenUrl") if isinstance(flow, dict) else None
-    return url if isinstance(url, str) and _URL.fullmatch(url) else ""
+    if not isinstance(url, str) or not _URL.fullmatch(url):
+        return ""
+    host = urlsplit(url).hostname or ""
+    return url if is_outside(host) or SERVICE_HOST.match(host) else ""
 
 
 def _api_key(name: str, node: Mapping[str, Any], description: str, late: int) -> Scheme | None:

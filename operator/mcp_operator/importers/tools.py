@@ -215,7 +215,11 @@ class ToolMaker:
     def _output_schema(self, operation: Operation, notes: list[str]) -> JsonObject | None:
         if self._results is None:
             return None
-        part = _result(self._documents, operation)
+        try:
+            part = _result(self._documents, operation)
+        except OpenApiError as error:
+            notes.append(f"the response {error}, so there is no outputSchema")
+            return None
         if part is None:
             return None
         linker = self._result_linker

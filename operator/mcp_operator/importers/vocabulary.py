@@ -192,4 +192,6 @@ def _written(placed: Placed) -> JsonObject:
     explodes = style == "form"
     if style not in ("json", "deepObject") and placed.explode not in (None, explodes):
         result["explode"] = placed.explode
+        if placed.location == "body":
+            result = {"style": style, **result}  # in a multipart body, nothing is the default
     return result

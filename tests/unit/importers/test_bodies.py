@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mcp_operator.api.validation import problems
-from support.openapi_documents import imported, openapi, post, swagger, tool
+from mcp_operator.local.validation import validate
+from support.openapi_documents import imported, openapi, post, swagger, text_of, tool
 
 TEXT = {"type": "string"}
 THING = {
@@ -282,7 +284,9 @@ def test_the_form_of_swagger_2_is_urlencoded_and_with_a_file_multipart() -> None
 
     entry = tool(swagger({"/things": {"post": {"parameters": [name, ids]}}}))
     assert request(entry)["contentType"] == "application/x-www-form-urlencoded"
-    assert request(entry)["arguments"] == [{"name": "ids", "in": "body", "explode": False}]
+    assert request(entry)["arguments"] == [
+        {"name": "ids", "in": "body", "style": "form", "explode": False}
+    ]
     assert entry["inputSchema"]["required"] == ["name"]
 
     entry = tool(swagger({"/things": {"post": {"parameters": [name, file]}}}))
@@ -324,3 +328,54 @@ def test_a_part_that_cannot_be_named_costs_the_tool_only_where_it_is_required(na
     schema["required"] = [name]
     ((_, reason),) = imported(openapi(paths)).report.skipped
     assert reason == f"it requires the part {name!r}, which no argument can be sent as"
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        {"explode": False},
+        {"explode": True},
+        {"style": "form", "explode": False},
+        {"style": "pipeDelimited"},
+        {"allowReserved": True},
+        {"contentType": "text/plain", "allowReserved": True},
+    ],
+)
+@pytest.mark.parametrize("type_", ["multipart/form-data", "application/x-www-form-urlencoded"])
+def test_whatever_an_encoding_says_the_tool_compiles(
+    tmp_path: Path, encoding: dict[str, Any], type_: str
+) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "array", "items": TEXT}, "b": TEXT}}
+    paths = post(schema, type_)
+    content = paths["/things"]["post"]["requestBody"]["content"][type_]
+    content["encoding"] = {"a": encoding, "b": encoding}
+    file = tmp_path / "tools.yaml"
+    file.write_text(text_of(imported(openapi(paths))))
+
+    assert validate([file]).problems == ()
+
+
+@pytest.mark.parametrize("format_", ["csv", "ssv", "pipes", "multi", "tsv"])
+@pytest.mark.parametrize("consumed", ["multipart/form-data", "application/x-www-form-urlencoded"])
+def test_a_list_in_a_form_of_swagger_2_compiles_and_is_separated_as_it_says(
+    tmp_path: Path, consumed: str, format_: str
+) -> None:
+    field = {"name": "a", "in": "formData", "type": "array", "items": TEXT}
+    operation = {"consumes": [consumed], "parameters": [{**field, "collectionFormat": format_}]}
+    document = swagger({"/t": {"post": operation}})
+    file = tmp_path / "tools.yaml"
+    file.write_text(text_of(imported(document)))
+
+    assert validate([file]).problems == ()
+    mapped = tool(document).get("request", {}).get("arguments", [{}])[0]
+    if format_ in ("csv", "ssv", "pipes"):
+        assert (
+            mapped["style"]
+            == {
+                "csv": "form",
+                "ssv": "spaceDelimited",
+                "pipes": "pipeDelimited",
+            }[format_]
+        )
+    else:
+        assert "style" not in mapped

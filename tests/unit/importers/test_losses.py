@@ -217,3 +217,16 @@ def test_a_report_names_three_places_and_three_tools_and_a_whole_report_all() ->
     whole = list(report.lines(whole=True))
     assert whole[:5] == [f"note: it is so (a, b, c, d, e: #/{number})" for number in range(5)]
     assert whole[5:] == ["note: well (a)", "5 operations: 5 tools in 1 object, 0 skipped"]
+
+
+@pytest.mark.parametrize("reference", ["#/components/responses/No", "none.yaml#/R", "#/x"])
+def test_a_response_that_leads_nowhere_costs_the_output_schema_and_not_the_tool(
+    reference: str,
+) -> None:
+    path = {"/me": {"get": {"operationId": "me", "responses": {"200": {"$ref": reference}}}}}
+
+    outcome = imported(openapi(path), output_schemas=True)
+    assert (outcome.report.skipped, outcome.report.tools) == ((), 1)
+    (note,) = outcome.report.notes
+    assert note.text.startswith(f"the response refers to '{reference}', ")
+    assert note.tools == ("me",)

@@ -255,3 +255,25 @@ def test_no_two_schemes_share_a_secret(names: tuple[str, str], base: str) -> Non
     used = [tool["request"]["credentials"]["secretRef"]["name"] for tool in obj["spec"]["tools"]]
     assert used == [name for name, _ in outcome.secrets]
     assert len(set(used)) == len(used)
+
+
+@pytest.mark.parametrize(
+    ("url", "type_"),
+    [
+        ("https://login.example.com/token", "OAuth2"),
+        ("http://keycloak.identity.svc/realms/shop/token", "OAuth2"),
+        ("http://localhost:8080/token", "Bearer"),
+        ("http://127.0.0.1/token", "Bearer"),
+        ("https://keycloak/token", "Bearer"),
+        ("/token", "Bearer"),
+    ],
+)
+def test_a_token_comes_from_a_host_that_the_gateway_can_ask(url: str, type_: str) -> None:
+    flows = {"clientCredentials": {"tokenUrl": url, "scopes": {}}}
+    document = openapi(
+        get(),
+        components={"securitySchemes": {"o": {"type": "oauth2", "flows": flows}}},
+        security=[{"o": []}],
+    )
+
+    assert credentials(document)["type"] == type_
