@@ -7,6 +7,8 @@ the 401 on: metadata, registration, PKCE, resource indicator, token.
 
 from __future__ import annotations
 
+import asyncio
+import json
 import os
 import shutil
 from collections.abc import AsyncIterator
@@ -35,6 +37,7 @@ from support.serving import serving, settings, write
 from support.waiting import eventually, hang_guard
 
 FOLDER = os.environ.get("MCP_OPERATOR_IDENTITY", "")
+TYPESCRIPT = os.environ.get("MCP_OPERATOR_TS_CLIENT", "")
 CALLBACK = "http://127.0.0.1:1/callback"
 
 pytestmark = pytest.mark.skipif(
@@ -203,3 +206,26 @@ async def test_a_client_asks_for_the_scope_that_it_is_told_it_lacks(shop: str) -
 
     assert storage.tokens is not None
     assert "mcp:admin" in (storage.tokens.scope or "")
+
+
+@pytest.mark.skipif(
+    not TYPESCRIPT,
+    reason="MCP_OPERATOR_TS_CLIENT names no folder with node_modules (nox -s contract)",
+)
+async def test_a_person_logs_in_with_the_typescript_client(shop: str) -> None:
+    node = await asyncio.create_subprocess_exec(
+        *("node", Path(TYPESCRIPT) / "login.mjs", shop, CALLBACK),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert node.stdin is not None
+    assert node.stdout is not None
+    async with hang_guard():
+        browser = Browser("bob")
+        await browser.open(json.loads(await node.stdout.readline()))
+        node.stdin.write(f"{browser.visited[-1]}\n".encode())
+        prompts = json.loads(await node.stdout.readline())
+        assert await node.wait() == 0
+
+    assert prompts == ["hello"]
+    assert parse_qs(urlsplit(browser.visited[0]).query)["resource"] == [shop]
