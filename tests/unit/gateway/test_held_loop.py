@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from bench.calibration import relative_work
-from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.catalog import JsonObject, ResponseMapping
 from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.protocol import jsonrpc
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
@@ -108,12 +108,33 @@ def test_an_answer_of_many_values_is_an_error_where_json_is_asked_for() -> None:
     assert "more than 50000 values" in result.content[0]["text"]
 
 
+def test_a_part_of_many_values_can_be_selected() -> None:
+    answer = Answer(200, "application/json", json.dumps([{"id": 7}] * 100_000).encode())
+
+    result = tool_result(
+        tool("read", response=ResponseMapping(jmes_path="[0].id")), answer, lambda _: []
+    )
+
+    assert [block["text"] for block in result.content] == ["7"]
+
+
+def test_a_part_of_too_many_values_is_not_selected() -> None:
+    answer = Answer(200, "application/json", json.dumps([[]] * 250_001).encode())
+
+    result = tool_result(
+        tool("read", response=ResponseMapping(jmes_path="[0]")), answer, lambda _: []
+    )
+
+    assert result.is_error
+    assert "more than 250000 values" in result.content[0]["text"]
+
+
 def test_an_answer_of_many_values_is_not_parsed() -> None:
     answer = Answer(200, "application/json", json.dumps([{}] * 2_000_000).encode())
 
     def parse() -> None:
         with pytest.raises(structured.TooManyValuesError):
-            structured.parse(answer)
+            structured.parse(ResponseMapping(), answer)
 
     assert relative_work(parse) < WORST
 

@@ -145,7 +145,7 @@ def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> s
     if not response.error_when:
         return ""
     try:
-        body: Any = parse(answer)
+        body: Any = parse(response, answer)
     except NotJsonError:
         body = text_of(answer)
     headers = {name: answer.header(name) for name, _ in answer.headers}

@@ -25,8 +25,12 @@ from mcp_operator.gateway.upstream.text import (
 from mcp_operator.gateway.weight import holds_more
 
 MAX_VALUES: Final = 50_000
-"""Values in an answer that is parsed: the parser holds up everything for some 50 ms on as many.
-An answer with more is given as text, unless the tool asks for JSON."""
+"""Values in an answer that is parsed only to be returned: the parser holds up everything for some
+20 ms on as many. An answer with more is given as text, unless the tool asks for JSON."""
+
+MAX_READ_VALUES: Final = 250_000
+"""The same where a part is selected, or `errorWhen` looks into it: a list of 5 MB. It takes a tenth
+of a second, without which large lists could not be made small."""
 
 OutputErrors = Callable[[Any], list[str]]
 """Checks a value against a tool's output schema."""
@@ -49,8 +53,8 @@ class NotFiniteBodyError(NotJsonError):
 class TooManyValuesError(NotJsonError):
     """A body holds more values than are parsed."""
 
-    def __init__(self) -> None:
-        super().__init__(f"its JSON holds more than {MAX_VALUES} values")
+    def __init__(self, most: int) -> None:
+        super().__init__(f"its JSON holds more than {most} values")
 
 
 def _wants_json(tool: ToolEntry) -> bool:
@@ -94,18 +98,23 @@ def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
         NotJsonError: The body is no JSON, or what is made of it has no JSON form.
         SelectionError: An expression finds nothing, fails, or costs too much.
     """
-    value = _selected(response, parse(answer))
+    value = _selected(response, parse(response, answer))
     return value, value if isinstance(value, str) else _written(value)
 
 
-def parse(answer: Answer) -> Any:
+def parse(response: ResponseMapping, answer: Answer) -> Any:
     """Return the JSON value of a body; a list where there are several, or events.
+
+    Args:
+        response: What is made of it, which decides how much is parsed.
+        answer: What the backend said.
 
     Raises:
         NotJsonError: It is no JSON, or holds too many values.
     """
-    if len(answer.body) > MAX_VALUES and holds_more(answer.body, MAX_VALUES):
-        raise TooManyValuesError
+    most = MAX_READ_VALUES if response.selects or response.error_when else MAX_VALUES
+    if len(answer.body) > most and holds_more(answer.body, most):
+        raise TooManyValuesError(most)
     text = text_of(answer, answer.media_type if is_json(answer.media_type) else "application/json")
     if text is not None and answer.media_type == EVENT_STREAM:
         return [_loaded(data) for data in _events(text)]
