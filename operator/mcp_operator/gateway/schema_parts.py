@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -27,6 +28,12 @@ Nodes = Sequence[JsonObject]
 """Schemas that judge the same value."""
 
 
+class _Left(threading.local):
+    """How many branches may yet be compared: large arguments are looked at in a thread."""
+
+    choices = MAX_CHOICES
+
+
 class SchemaParts:
     """The parts of one schema. What is found is kept, by the identity of the parts."""
 
@@ -38,11 +45,11 @@ class SchemaParts:
         """The schemas that may judge a value, by the parts that they come from."""
         self._patterns: dict[str, CompiledSchema] = {}
         self._nullable: dict[int, bool] = {}
-        self._left = MAX_CHOICES
+        self._left = _Left()
 
     def begin(self) -> None:
         """Begin to look at another value."""
-        self._left = MAX_CHOICES
+        self._left.choices = MAX_CHOICES
 
     def certain(self, schema: Any, value: Any, level: int = 0) -> Nodes:
         """Return the schemas that judge a value; of a choice, the one branch that it may fit."""
@@ -59,12 +66,13 @@ class SchemaParts:
     def possible(self, schemas: Sequence[Any]) -> Nodes:
         """Return all schemas that may judge a value, in whatever case."""
         key = tuple(map(id, schemas))
-        if key not in self.kept:
+        known = self.kept.get(key)
+        if known is None:
             if len(self.kept) >= MAX_KEPT:
                 self.kept.clear()
             nodes = [node for schema in schemas for node in in_place(self._root, schema)]
-            self.kept[key] = list({id(node): node for node in nodes}.values())
-        return self.kept[key]
+            known = self.kept[key] = list({id(node): node for node in nodes}.values())
+        return known
 
     def properties(self, nodes: Nodes) -> JsonObject:
         """Return the properties that schemas name, each as the first has it."""
@@ -156,8 +164,8 @@ class SchemaParts:
 
     def _may_fit(self, schema: Any, value: Any) -> bool:
         """Tell whether a value may be meant for a branch: of its type, with its constants."""
-        self._left -= 1
-        if schema is False or self._left < 0:
+        self._left.choices -= 1
+        if schema is False or self._left.choices < 0:
             return False
         return all(self._may_be_of(node, value) for node in self._always(schema)[0])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -111,6 +112,16 @@ def test_choices_without_an_end_cost_no_more_than_a_bound() -> None:
     result, _ = checked({"a": value}, {"a": {"items": item}})
     assert result["a"][0] == {"k": 0}
     assert result["a"][-1] == {"k": 199, "t": None}  # not looked at any more
+
+
+def test_calls_in_several_threads_do_not_take_each_others_share() -> None:
+    item = {"oneOf": [{"properties": {"k": {"const": n}, "t": TEXT}} for n in range(200)]}
+    schema = {"type": "object", "properties": {"a": {"items": item}}}
+    form = ArgumentForm(schema, CompiledSchema(schema))
+    few = {"a": [{"k": n, "t": None} for n in range(40)]}
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(form.checked, [few] * 16))
+    assert outcomes == [({"a": [{"k": n} for n in range(40)]}, [])] * 16
 
 
 def test_what_is_kept_of_a_schema_does_not_grow_with_what_clients_send() -> None:
