@@ -111,10 +111,11 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes: of a head that must soon be complete, unless a request is being served."""
-        if self._body is None and self._arriving is None:
-            self._expect_head()
         super().data_received(data)
-        if self._messages and self._body is not None and not self._body.is_eof():
+        if self._body is None:
+            if not self._messages and self._arriving is None:
+                self._expect_head()
+        elif self._messages and not self._body.is_eof():
             # Nothing can follow a body that is not complete. What aiohttp has queued is that the
             # body makes no sense, of which it does not tell whoever waits for the rest.
             self._body.set_exception(web.RequestPayloadError())

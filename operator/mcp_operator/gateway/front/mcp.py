@@ -152,6 +152,11 @@ class Front:
         """
         limit = self._settings().max_request_bytes
         self._bodies.total = max(MAX_BODIES, 2 * limit)  # one body of any client fits
+        if request.content.is_eof():  # it came with the head, which is the usual case
+            whole = request.content.read_nowait()
+            if len(whole) > limit:
+                return _too_large(limit)
+            return whole if self._bodies.take(client, len(whole)) else _busy()
         body, problem = bytearray(), None
         try:
             async with asyncio.timeout(BODY_SECONDS):

@@ -30,12 +30,13 @@ class _Allowed:
     """What one state of the settings allows."""
 
     origins: frozenset[str]
-    hosts: tuple[str, ...]
+    hosts: frozenset[str]
+    domains: tuple[str, ...]
     any_host: bool
 
     def host(self, name: str) -> bool:
-        """Tell whether a name is one of the server's."""
-        return any(_matches(name, host) for host in self.hosts)
+        """Tell whether a name is one of the server's, or below one of its domains."""
+        return name in self.hosts or name.endswith(self.domains)
 
 
 class OriginPolicy:
@@ -76,7 +77,8 @@ class OriginPolicy:
             hosts += _LOCAL_NAMES
         return _Allowed(
             frozenset(origin.lower().rstrip("/") for origin in origins),
-            tuple(host.lower() for host in hosts),
+            frozenset(host.lower() for host in hosts),
+            tuple(host[1:].lower() for host in hosts if host.startswith("*.")),
             any_host=not named and not self._loopback,
         )
 
@@ -133,14 +135,10 @@ class OriginPolicy:
         }
 
 
-def _matches(name: str, pattern: str) -> bool:
-    """Tell whether a host is meant by a name, which may begin with `*` for one or more labels."""
-    return name == pattern or (pattern.startswith("*.") and name.endswith(pattern[1:]))
-
-
 def hostname_of(host: str) -> str:
     """Return the name in a `Host` header, without the port; empty where it is malformed."""
-    return _hostname(f"//{host}") if _HOST.fullmatch(host) else ""
+    found = _HOST.fullmatch(host)
+    return found[1].strip("[]").lower() if found else ""
 
 
 def _hostname(url: str) -> str:
