@@ -19,8 +19,8 @@ MAX_BYTES: Final = 4096
 """Longer ones are not looked at."""
 
 _HASH_KEY: Final = secrets.token_bytes(32)
-"""Of this process: a client cannot choose a key by its hash. BLAKE2 takes it as it is (RFC 7693), in
-a third of the time of an HMAC."""
+"""Of this process: a client cannot choose a key by its hash. BLAKE2 takes it as it is (RFC 7693),
+in a third of the time of an HMAC."""
 
 
 class ApiKeys:
