@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from bench import cold, failover, propagation, reference, scale, serve, workqueue
+from bench import cold, failover, fairness, propagation, reference, scale, serve, workqueue
 from bench.baseline import BASELINE, Report, differences, read, write
 from bench.calibration import calibration
 from support.connected import connected
@@ -62,6 +62,14 @@ async def _scale(cluster: Cluster, report: Report, changes: int) -> None:
             report.counts[f"{name}: writes"] = figures["writes"]
 
 
+async def _fairness(cluster: Cluster, report: Report, changes: int) -> None:
+    say("\na change of a bystander, while another namespace attacks; median / 99th percentile:")
+    for attack in fairness.ATTACKS:
+        figures = await fairness.measure(cluster.kubeconfig, attack, 2 * changes)
+        texts = (f"{what} " + " / ".join(f"{v:,.1f}" for v in vs) for what, vs in figures.items())
+        say(f"  {attack}: " + ", ".join(texts))
+
+
 async def _serve(cluster: Cluster, report: Report, changes: int) -> None:
     seconds = report.cpu_seconds["serve: first call"] = await serve.measure()
     say(f"\nwithout a cluster, from the start of `serve` to the first call: {seconds:.2f} s of CPU")
@@ -97,6 +105,7 @@ PARTS: dict[str, Callable[[Cluster, Report, int], Awaitable[None]]] = {
     "propagation": _propagation,
     "cold": _cold,
     "scale": _scale,
+    "fairness": _fairness,
     "serve": _serve,
     "queue": _queue,
     "failover": _failover,

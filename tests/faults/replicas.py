@@ -13,7 +13,7 @@ from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.leader import LEASES
 from support.controlplane import ControlPlane
 from support.lease_audit import Write, writes
-from support.operator_process import OperatorProcess
+from support.operator_process import TAMPERED, OperatorProcess
 from support.shop import Shop
 
 KEPT_LEASE = 600
@@ -53,7 +53,7 @@ class Replicas:
         Args:
             kubeconfig: Of the user that was added last; by default one is added.
             workers: Reconciliations at a time.
-            tamper: See `OperatorProcess`.
+            tamper: The directory of `tampered_operator`.
         """
         kubeconfig = kubeconfig or self.add_user()
         namespace = self._shop.namespace
@@ -64,7 +64,8 @@ class Replicas:
             *("--retry-period", "0.5"),
         )
         flags = (*who, *times, "--workers", str(workers))
-        operator = OperatorProcess(kubeconfig, namespace, *flags, tamper=tamper)
+        program = ("-m", "mcp_operator") if tamper is None else (TAMPERED, tamper)
+        operator = OperatorProcess(kubeconfig, namespace, *flags, program=program)
         self._started.append(operator)
         await operator.ready()
         return operator

@@ -21,7 +21,8 @@ from support.network import free_port
 from support.processes import ProcessGroup
 from support.waiting import HANG_SECONDS, eventually
 
-_TAMPERED = Path(__file__).with_name("tampered_operator.py")
+TAMPERED = Path(__file__).with_name("tampered_operator.py")
+"""Runs the operator with a clock that can be set; the next argument is its directory."""
 
 QUIET_SECONDS = 1.5
 """Without a request for this long, the operator counts as done."""
@@ -37,7 +38,7 @@ class OperatorProcess:
         *flags: str,
         within: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
-        tamper: Path | None = None,
+        program: Sequence[str | Path] = ("-m", "mcp_operator"),
     ) -> None:
         """Start it.
 
@@ -47,10 +48,8 @@ class OperatorProcess:
             flags: Further flags; without any there is no leader election.
             within: A command that ends with the one it is given.
             env: More environment variables.
-            tamper: A directory from which it is told what is to happen to it; see
-                `tampered_operator`.
+            program: What Python is to run, such as a script that changes something first.
         """
-        program = ("-m", "mcp_operator") if tamper is None else (_TAMPERED, tamper)
         self._group = ProcessGroup(Path(tempfile.mkdtemp(prefix="mcp-operator-bench-")))
         self._metrics, self._health = free_port(), free_port()
         self._child = self._group.start(
