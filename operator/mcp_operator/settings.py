@@ -209,7 +209,7 @@ class OperatorSettings(Settings):
     workers: Annotated[
         int, Field(ge=1, le=64), Setting("a whole number from 1 to 64", "NUMBER")
     ] = 4
-    """How many objects of one kind are reconciled concurrently."""
+    """How many objects of one kind are reconciled concurrently, one less of the same namespace."""
 
 
 class GatewaySettings(Settings):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.confirmations import Ask, AskError, Pod
+from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.setup import add_controllers
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.meta import Key, Object, key_of, resource_version_of
@@ -20,7 +21,6 @@ from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.manager import Manager
-from mcp_operator.runtime.recorder import EventRecorder
 from support.waiting import HANG_SECONDS, hang_guard
 
 SOON = 0.03
@@ -114,7 +114,7 @@ class Operator:
     def busy(self) -> bool:
         """Whether something is queued, about to be, worked on or to be told."""
         soon = asyncio.get_running_loop().time() + SOON
-        busy = any(len(c.queue) + c.queue.processing for c in self._controllers)
+        busy = any(len(c.queue) + c.queue.processing + len(c._lanes) for c in self._controllers)
         due = any((c.queue._delayed.peek() or math.inf) <= soon for c in self._controllers)
         return busy or due or not self._recorder._queue.empty()
 

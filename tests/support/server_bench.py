@@ -18,16 +18,17 @@ from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import AskError, Confirmations, Pod
 from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
+from mcp_operator.controllers.long_work import LongWork
 from mcp_operator.controllers.mcpserver import (
     CONFIRM_GRACE_SECONDS,
     MCPServerReconciler,
 )
+from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.apply import Applier
 from mcp_operator.runtime.errors import ApiError
-from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 from support.cached_cluster import CachedCluster
 
@@ -53,12 +54,14 @@ class Bench:
         self.serves: str | None = None
         cache = self.cluster.cache
         self.confirmed_objects = ConfirmedObjects()
-        self.compiler = Compiler(cache.parser, ReferenceReader(self.cluster, cache))
+        long_work = LongWork()
+        self.compiler = Compiler(cache.parser, ReferenceReader(self.cluster, cache), LongWork())
         self.confirmations = Confirmations(self.ask)
         recorder = EventRecorder(self.cluster, controller="c", instance="i", clock=Noon())
         self.reconciler = MCPServerReconciler(
             cache=cache,
             compiler=self.compiler,
+            long_work=long_work,
             children=ChildrenApplier(
                 cache, Applier(self.cluster, hash_annotation="hash"), self.cluster
             ),

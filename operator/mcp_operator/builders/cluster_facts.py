@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_operator.api.catalog import Backend, Catalog
@@ -51,27 +51,45 @@ class ClusterFacts:
     external_ports: tuple[int, ...] = ()
 
 
-def gather_cluster_facts(
-    catalog: Catalog, service: Callable[[Key], Object | None], *, has_gateway_api: bool
-) -> ClusterFacts:
-    """Collect the facts that the children of a server depend on.
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the tools and resources of a catalog call.
 
-    Args:
-        catalog: The server's catalog.
-        service: Returns a Service by its key, or None if it does not exist.
-        has_gateway_api: Whether the cluster serves HTTPRoutes.
+    Attributes:
+        services: The ports of each Service.
+        external_ports: The ports of hosts outside of the cluster.
     """
-    used: dict[Key, set[int]] = {}
+
+    services: Mapping[Key, Collection[int]] = field(default_factory=dict)
+    external_ports: Collection[int] = ()
+
+
+def called_by(catalog: Catalog) -> Called:
+    """Return what the tools and resources of a catalog call."""
+    services: dict[Key, set[int]] = {}
     outside = set[int]()
     for backend in _backends(catalog):
         if backend.external:
             outside.add(backend.port)
             continue
         name, namespace, _ = backend.host.split(".", 2)  # as `service_host` joined it
-        used.setdefault(Key(namespace, name), set()).add(backend.port)
+        services.setdefault(Key(namespace, name), set()).add(backend.port)
+    return Called(services, outside)
+
+
+def gather_cluster_facts(
+    called: Called, service: Callable[[Key], Object | None], *, has_gateway_api: bool
+) -> ClusterFacts:
+    """Collect the facts that the children of a server depend on.
+
+    Args:
+        called: What the server's catalog calls.
+        service: Returns a Service by its key, or None if it does not exist.
+        has_gateway_api: Whether the cluster serves HTTPRoutes.
+    """
     ports: dict[tuple[str, tuple[tuple[str, str], ...]], set[str]] = {}
     without_selector = []
-    for key, numbers in used.items():
+    for key, numbers in called.services.items():
         found = service(key)
         selector = (found or {}).get("spec", {}).get("selector")
         if found is None or not selector:
@@ -84,7 +102,7 @@ def gather_cluster_facts(
         tuple(sorted(without_selector)),
         _api_server_ports(service(API_SERVER)),
         has_gateway_api,
-        tuple(sorted(outside)),
+        tuple(sorted(called.external_ports)),
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mcp_operator.api.shards import EncodedCatalog, encode
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import build_catalog
+from mcp_operator.builders.cluster_facts import Called, called_by
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.direct import deliverable, direct_files
 from mcp_operator.builders.references import Facts
@@ -26,12 +27,14 @@ class ServerCatalog:
         encoded: The catalog as shards, with its digest and its size. In mode Gateway the pods read
             the shards; in mode Direct they go nowhere.
         files: In mode Direct, the files to mount, by name; None in mode Gateway.
+        called: The Services and ports that the catalog names.
     """
 
     selected: tuple[Compiled, ...]
     assembly: Assembly
     encoded: EncodedCatalog
     files: Mapping[str, str] | None = None
+    called: Called = field(default_factory=Called)
 
 
 def build_server_catalog(
@@ -47,7 +50,9 @@ def build_server_catalog(
     objects = tuple(selected)
     assembly = build_catalog(server, objects, facts)
     if server.spec.effective_mode == "Gateway":
-        return ServerCatalog(objects, assembly, encode(assembly.catalog))
+        called = called_by(assembly.catalog)
+        return ServerCatalog(objects, assembly, encode(assembly.catalog), called=called)
     assembly = deliverable(assembly)
     files = direct_files(assembly.catalog)
-    return ServerCatalog(objects, assembly, encode(assembly.catalog), files)
+    called = called_by(assembly.catalog)
+    return ServerCatalog(objects, assembly, encode(assembly.catalog), files, called)

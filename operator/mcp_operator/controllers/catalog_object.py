@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from mcp_operator.api.conditions import Condition, ConditionType, has_reason, is_true
-from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
+from mcp_operator.builders.assembly import OnConflict, claimants_by_key, name_conflicts
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding
 from mcp_operator.controllers.catalog_object_status import (
     SelectingServer,
@@ -18,9 +18,11 @@ from mcp_operator.controllers.cluster_cache import CATALOG_RESOURCES, ClusterCac
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
+from mcp_operator.controllers.long_work import LARGE_SELECTION, LongWork
 from mcp_operator.controllers.parsing import ParsedObject, ParsedServer
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Object, is_deleting, key_of, labels_of
+from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.reconcile import Request, Result
 
 SECRET_POLL_SECONDS = 30.0
@@ -36,6 +38,7 @@ class CatalogObjectReconciler(ABC):
     Args:
         cache: The informers.
         compiler: Compiles catalog objects; shared with the reconciler of servers.
+        long_work: Sorts the many objects that may claim one name.
         reporter: Writes statuses.
         confirmed_objects: Knows what the servers' pods have confirmed.
         installations: Knows which servers another installation of the operator runs.
@@ -50,12 +53,14 @@ class CatalogObjectReconciler(ABC):
         *,
         cache: ClusterCache,
         compiler: Compiler,
+        long_work: LongWork,
         reporter: StatusReporter,
         confirmed_objects: ConfirmedObjects,
         installations: InstallationLeases,
     ) -> None:
         self._cache = cache
         self._compiler = compiler
+        self._long_work = long_work
         self._reporter = reporter
         self._confirmed_objects = confirmed_objects
         self._installations = installations
@@ -149,11 +154,19 @@ class CatalogObjectReconciler(ABC):
         self, compiled: Compiled, server: ParsedServer
     ) -> dict[EntryKey, Finding]:
         contenders = {compiled.key: compiled}
+        namespace = compiled.key.namespace
         for entry_key in compiled.entry_keys:
-            for rival in self._cache.claimants(self.kind, compiled.key.namespace, entry_key):
+            async for rival in in_steps(self._cache.claimants(self.kind, namespace, entry_key)):
                 key = key_of(rival)  # its own newer state may be among them: that comes later
                 if key not in contenders and server.selectors[self.kind].matches(labels_of(rival)):
                     contenders[key] = await self._compiler.compile(rival)
         policy = server.model.spec.naming.on_conflict
-        claimants = claimants_by_key(contenders.values())
-        return name_conflicts(compiled, claimants, policy)
+        large = len(contenders) > LARGE_SELECTION
+        async with self._long_work.turn(namespace, large=large) as run:
+            return await run(_conflicts, compiled, contenders.values(), policy)
+
+
+def _conflicts(
+    compiled: Compiled, contenders: Iterable[Compiled], policy: OnConflict
+) -> dict[EntryKey, Finding]:
+    return name_conflicts(compiled, claimants_by_key(contenders), policy)

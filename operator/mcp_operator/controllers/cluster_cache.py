@@ -6,9 +6,8 @@ import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS, MCPServer
-from mcp_operator.builders.cluster_facts import ClusterFacts, gather_cluster_facts
+from mcp_operator.builders.cluster_facts import Called, ClusterFacts, gather_cluster_facts
 from mcp_operator.builders.compiled import CatalogKind, EntryKey
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector, users_selector
 from mcp_operator.builders.references import References
@@ -28,7 +27,6 @@ from mcp_operator.core.meta import (
     is_deleting,
     key_of,
     labels_of,
-    name_of,
     uid_of,
 )
 from mcp_operator.runtime.informer import Informer, InformerSet
@@ -97,14 +95,14 @@ class ClusterCache:
         self.pods = declare(PODS, label_selector=managed_selector())
         self._add_indexes()
 
-    def selected(self, server: ParsedServer, kind: CatalogKind) -> list[Object]:
-        """Return the objects of a kind that a server selects, by name.
+    def selected(self, server: ParsedServer, kind: CatalogKind) -> Iterator[Object]:
+        """Yield the objects of a kind that a server selects now.
 
         An object that is being deleted is left out, even while a finalizer holds it.
         """
         store = self.catalog_objects[kind].store
-        found = store.list(namespace=server.model.namespace, selector=server.selectors[kind])
-        return sorted([obj for obj in found if not is_deleting(obj)], key=name_of)
+        found = store.select(namespace=server.model.namespace, selector=server.selectors[kind])
+        return (obj for obj in found if not is_deleting(obj))
 
     def servers_selecting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:
         """Return the servers that select an object now, by name."""
@@ -153,13 +151,13 @@ class ClusterCache:
             for child in informer.store.by_index(BY_OWNER, uid_of(server)):
                 yield resource, child
 
-    def facts(self, server: MCPServer, catalog: Catalog) -> ClusterFacts:
+    def facts(self, server: MCPServer, called: Called) -> ClusterFacts:
         """Return what a server's children depend on besides its spec and its catalog."""
         has_gateway_api = self.owned[HTTPROUTES].served
         if server.spec.network_policy.mode != "Full":
             return ClusterFacts(has_gateway_api=has_gateway_api)
         return gather_cluster_facts(
-            catalog, self.services.store.get, has_gateway_api=has_gateway_api
+            called, self.services.store.get, has_gateway_api=has_gateway_api
         )
 
     def pods_of(self, server: Key) -> list[Object]:

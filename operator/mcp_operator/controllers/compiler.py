@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydantic_core import to_json
+
 from mcp_operator.builders.catalog import compile_object
 from mcp_operator.builders.compiled import Compiled, InvalidError
 from mcp_operator.builders.references import Facts, References
+from mcp_operator.controllers.long_work import LARGE_SPEC, LongWork
 from mcp_operator.controllers.parsing import ParsedServer, Parser, fault, unreadable
 from mcp_operator.controllers.reference_reader import ReferenceReader
-from mcp_operator.core.meta import Object, generation_of, uid_of
+from mcp_operator.core.meta import Object, generation_of, key_of, uid_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +25,10 @@ class _Result:
 class Compiler:
     """Compiles raw catalog objects; an unchanged one gives the identical result until `forget`."""
 
-    def __init__(self, parser: Parser, reader: ReferenceReader) -> None:
+    def __init__(self, parser: Parser, reader: ReferenceReader, long_work: LongWork) -> None:
         self._parser = parser
         self._reader = reader
+        self._long_work = long_work
         self._results: dict[str, tuple[int, _Result]] = {}
         self._server_facts: dict[str, Facts] = {}
 
@@ -47,14 +51,16 @@ class Compiler:
         except InvalidError as error:
             return self._remember(raw, _Result(References(), Facts(), unreadable(raw, error)))
         facts = await self._reader.facts(parsed.references)
-        known = self._cached(raw)  # another task may have compiled it in the meantime
-        if known is not None and known.facts == facts:
-            return known.compiled
-        try:
-            compiled = compile_object(parsed.model, facts)
-        except Exception as error:  # noqa: BLE001 - a bug costs the object that shows it
-            compiled = unreadable(raw, fault("compile", raw, error))
-        return self._remember(raw, _Result(parsed.references, facts, compiled))
+        large = len(to_json(raw.get("spec"))) > LARGE_SPEC
+        async with self._long_work.turn(key_of(raw).namespace, large=large) as run:
+            known = self._cached(raw)  # another task may have compiled it in the meantime
+            if known is not None and known.facts == facts:
+                return known.compiled
+            try:
+                compiled = await run(compile_object, parsed.model, facts)
+            except Exception as error:  # noqa: BLE001 - a bug costs the object that shows it
+                compiled = unreadable(raw, fault("compile", raw, error))
+            return self._remember(raw, _Result(parsed.references, facts, compiled))
 
     async def facts(self, raw: Object, server: ParsedServer) -> Facts:
         """Return what a server refers to itself; the identical facts while they are the same.

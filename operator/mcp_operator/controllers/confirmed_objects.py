@@ -7,7 +7,7 @@ the pods are asked again, and until they have answered no status is written that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.catalog import MODELS
 from mcp_operator.builders.compiled import CatalogKind, Compiled
 from mcp_operator.core.meta import Key
+from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.sources import Channel
 
 STILL_SERVED: Final = frozenset({Reason.CONFLICT, Reason.APPLY_FAILED})
@@ -32,10 +33,12 @@ class _Server:
         served: The objects that all its pods serve, as they were confirmed.
         selected: If a child cannot be applied, the objects that the server selected when its status
             was last written. Those of them that are not served will not be for now.
+        recorded: What `served` was made of.
     """
 
     served: Mapping[ObjectRef, Compiled] = field(default_factory=dict)
     selected: Mapping[ObjectRef, Compiled] = field(default_factory=dict)
+    recorded: Sequence[Compiled] | None = None
 
 
 class ConfirmedObjects:
@@ -50,15 +53,16 @@ class ConfirmedObjects:
         self.changed = {kind: Channel(f"confirmed {kind}s") for kind in MODELS}
         self._servers: dict[Key, _Server] = {}
 
-    def record(self, server: Key, objects: Iterable[Compiled]) -> None:
+    async def record(self, server: Key, objects: Sequence[Compiled]) -> None:
         """Record that every pod of a server serves all entries of these objects, and no others.
 
         An object that lost a name to another is not among them: it counts as served once the pods
         have confirmed a catalog in which it has the name.
         """
-        self._replace(server, _Server(_by_ref(objects)))
+        if self._known(server).recorded is not objects:  # it is, if nothing has changed since
+            await self._replace(server, _Server(await _by_ref(objects), recorded=objects))
 
-    def record_failure(
+    async def record_failure(
         self, server: Key, selected: Iterable[Compiled], objects: Iterable[Compiled] | None
     ) -> None:
         """Record what the pods of a server serve while one of its children cannot be applied.
@@ -69,8 +73,8 @@ class ConfirmedObjects:
             objects: Those that its pods serve, as for `record`. None if they have not confirmed
                 the present catalog, and so serve what they served before.
         """
-        served = self._known(server).served if objects is None else _by_ref(objects)
-        self._replace(server, _Server(served, _by_ref(selected)))
+        served = self._known(server).served if objects is None else await _by_ref(objects)
+        await self._replace(server, _Server(served, await _by_ref(selected)))
 
     def forget(self, server: Key) -> None:
         """Forget a server that is gone."""
@@ -90,15 +94,28 @@ class ConfirmedObjects:
     def _known(self, server: Key) -> _Server:
         return self._servers.get(server, _Server())
 
-    def _replace(self, server: Key, now: _Server) -> None:
+    async def _replace(self, server: Key, now: _Server) -> None:
         before = self._known(server)
         self._servers[server] = now
-        for ref in {**now.served, **before.served, **now.selected, **before.selected}:
-            same = before.served.get(ref) == now.served.get(ref)
-            if not same or before.selected.get(ref) != now.selected.get(ref):
-                kind, key = ref
+        refs = iter({**now.served, **before.served, **now.selected, **before.selected})
+
+        def compare(ref: ObjectRef) -> None:
+            kind, key = ref
+            served = _same(before.served.get(ref), now.served.get(ref))
+            if not served or not _same(before.selected.get(ref), now.selected.get(ref)):
                 self.changed[kind].send(key)
 
+        try:
+            async for ref in in_steps(refs):
+                compare(ref)
+        finally:
+            for ref in refs:  # if this is cancelled, which nobody would make good for
+                compare(ref)
 
-def _by_ref(objects: Iterable[Compiled]) -> dict[ObjectRef, Compiled]:
-    return {(obj.kind, obj.key): obj for obj in objects}
+
+async def _by_ref(objects: Iterable[Compiled]) -> dict[ObjectRef, Compiled]:
+    return {(obj.kind, obj.key): obj async for obj in in_steps(objects)}
+
+
+def _same(one: Compiled | None, other: Compiled | None) -> bool:
+    return one is other or one == other

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
@@ -33,6 +34,7 @@ from mcp_operator.controllers.installation_leases import (
     STATUS_FIELD,
     InstallationLeases,
 )
+from mcp_operator.controllers.long_work import LARGE_SELECTION, LongWork
 from mcp_operator.controllers.mcpserver_status import (
     ObservedServer,
     catalog_too_large,
@@ -46,6 +48,7 @@ from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.pods import failing, is_ready
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, is_deleting, uid_of
+from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
 
@@ -65,6 +68,7 @@ class MCPServerReconciler:
     Args:
         cache: The informers.
         compiler: Compiles catalog objects; shared with their own reconcilers.
+        long_work: Builds large catalogs.
         children: Applies children.
         confirmations: Asks pods which catalog they serve.
         reporter: Writes statuses.
@@ -78,6 +82,7 @@ class MCPServerReconciler:
         *,
         cache: ClusterCache,
         compiler: Compiler,
+        long_work: LongWork,
         children: ChildrenApplier,
         confirmations: Confirmations,
         reporter: StatusReporter,
@@ -87,6 +92,7 @@ class MCPServerReconciler:
     ) -> None:
         self._cache = cache
         self._compiler = compiler
+        self._long_work = long_work
         self._children = children
         self._confirmations = confirmations
         self._reporter = reporter
@@ -115,8 +121,15 @@ class MCPServerReconciler:
         except InvalidError as error:
             await self._report_invalid(raw, error)
             return None
-        catalog = await self._catalog(request, raw, parsed)
-        facts = self._cache.facts(parsed.model, catalog.assembly.catalog)
+        return await self._update(request, raw, parsed)
+
+    async def _update(self, request: Request, raw: Object, parsed: ParsedServer) -> Result | None:
+        selected = await self._selected(parsed)
+        rest = self._long_work.rest(request.namespace)
+        if len(selected) > LARGE_SELECTION and rest > 0:
+            return Result(requeue_after=rest)
+        catalog = await self._catalog(raw, parsed, selected)
+        facts = self._cache.facts(parsed.model, catalog.called)
         try:
             problem, failure = await self._apply(raw, parsed.model, catalog, facts)
         except OwnerGoneError:
@@ -128,7 +141,7 @@ class MCPServerReconciler:
             return Result(requeue_after=wait)
         conditions = server_conditions(observed)
         await self._report(raw, observed, conditions)
-        self._record(request, catalog, observed, conditions)
+        await self._record(request, catalog, observed, conditions)
         if failure is not None:
             raise failure
         return _next_look(observed, parsed)
@@ -140,19 +153,26 @@ class MCPServerReconciler:
         self._children.forget(server)
         self._problems.forget(server)
 
-    async def _catalog(self, key: Key, raw: Object, server: ParsedServer) -> ServerCatalog:
-        """Compile what the server selects, and build its catalog if any of it has changed."""
+    async def _selected(self, server: ParsedServer) -> list[Object]:
+        found = chain.from_iterable(self._cache.selected(server, kind) for kind in server.selectors)
+        return [obj async for obj in in_steps(found)]
+
+    async def _catalog(
+        self, raw: Object, server: ParsedServer, selected: Sequence[Object]
+    ) -> ServerCatalog:
+        """Compile what the server selects, and build its catalog if any of it has changed.
+
+        What changes meanwhile enqueues the server again.
+        """
         facts = await self._compiler.facts(raw, server)
-        compiled = [
-            await self._compiler.compile(obj)
-            for kind in server.selectors
-            for obj in self._cache.selected(server, kind)
-        ]
-        return self._catalogs.get(
-            key,
-            (server, facts, *compiled),
-            lambda: build_server_catalog(server.model, compiled, facts),
-        )
+        large = len(selected) > LARGE_SELECTION
+        async with self._long_work.turn(server.key.namespace, large=large) as run:
+            compiled = [await self._compiler.compile(obj) async for obj in in_steps(selected)]
+            return await self._catalogs.get(
+                server.key,
+                (server, facts, *compiled),
+                lambda: run(build_server_catalog, server.model, compiled, facts),
+            )
 
     async def _apply(
         self, raw: Object, server: MCPServer, catalog: ServerCatalog, facts: ClusterFacts
@@ -204,7 +224,7 @@ class MCPServerReconciler:
         fields["lastSyncTime"] = current.get("lastSyncTime") if unchanged else self._reporter.now()
         await self._reporter.write(MCPSERVERS, raw, fields, conditions)
 
-    def _record(
+    async def _record(
         self,
         key: Key,
         catalog: ServerCatalog,
@@ -215,12 +235,12 @@ class MCPServerReconciler:
         served = catalog.assembly.fully_served
         [programmed] = [c for c in conditions if c.type is ConditionType.PROGRAMMED]
         if programmed.status:
-            self._confirmed_objects.record(key, served)
+            await self._confirmed_objects.record(key, served)
         elif programmed.reason in STILL_SERVED:
             confirmed: Sequence[Compiled] | None = None
             if observed.confirmed is not None and not observed.confirmed.missing:
                 confirmed = served if observed.ready_pods else ()
-            self._confirmed_objects.record_failure(key, catalog.selected, confirmed)
+            await self._confirmed_objects.record_failure(key, catalog.selected, confirmed)
 
     async def _report_invalid(self, raw: Object, error: InvalidError) -> None:
         """Report that the spec cannot be read. The children are left as they are."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from mcp_operator.core.meta import Key
@@ -20,12 +20,17 @@ class Memo(Generic[T]):
     def __init__(self) -> None:
         self._results: dict[Key, tuple[tuple[object, ...], T]] = {}
 
-    def get(self, key: Key, inputs: tuple[object, ...], compute: Callable[[], T]) -> T:
-        """Return the last result for `key`, computed anew if an input is another than then."""
+    async def get(
+        self, key: Key, inputs: tuple[object, ...], compute: Callable[[], Awaitable[T]]
+    ) -> T:
+        """Return the last result for `key`, computed anew if an input is another than then.
+
+        Nothing else may get or forget the key meanwhile; a controller has a worker for it.
+        """
         known = self._results.get(key)
         if known is not None and _identical(known[0], inputs):
             return known[1]
-        result = compute()
+        result = await compute()
         self._results[key] = inputs, result
         return result
 

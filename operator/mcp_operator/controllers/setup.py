@@ -17,6 +17,7 @@ from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Ask, Confirmations
 from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
+from mcp_operator.controllers.long_work import LongWork
 from mcp_operator.controllers.mappers import (
     Reference,
     objects_referring,
@@ -32,6 +33,8 @@ from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
 from mcp_operator.controllers.mcpresource import MCPResourceReconciler
 from mcp_operator.controllers.mcpserver import MCPServerReconciler
 from mcp_operator.controllers.mcptool import MCPToolReconciler
+from mcp_operator.controllers.pacing import Paced
+from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.clock import Clock
@@ -44,7 +47,6 @@ from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import any_of, spec_or_meta_changed
 from mcp_operator.runtime.reconcile import Reconciler
-from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.sources import Source, for_object, for_owner, mapped
 from mcp_operator.runtime.status import StatusWriter
 
@@ -87,7 +89,8 @@ def add_controllers(
     """
     cache = ClusterCache(informers, namespace)
     reader = ReferenceReader(client, cache, context.external_hosts)
-    compiler = Compiler(cache.parser, reader)
+    long_work = LongWork()  # two, as one who builds a catalog compiles for it
+    compiler = Compiler(cache.parser, reader, LongWork())
     reporter = StatusReporter(StatusWriter(client), recorder, clock)
     installations = InstallationLeases(client, clock, installation)
     confirmations = Confirmations(ask)
@@ -96,7 +99,7 @@ def add_controllers(
 
     def add(kind: str, reconciler: Reconciler) -> Controller:
         controller = Controller(
-            kind.lower(), kind, reconciler, metrics=client.metrics, max_concurrent=workers
+            kind.lower(), kind, Paced(reconciler), metrics=client.metrics, max_concurrent=workers
         )
         manager.add(controller)
         return controller
@@ -106,6 +109,7 @@ def add_controllers(
         MCPServerReconciler(
             cache=cache,
             compiler=compiler,
+            long_work=long_work,
             children=ChildrenApplier(cache, _applier(client, cache), client),
             confirmations=confirmations,
             reporter=reporter,
@@ -122,6 +126,7 @@ def add_controllers(
             reconciler(
                 cache=cache,
                 compiler=compiler,
+                long_work=long_work,
                 reporter=reporter,
                 confirmed_objects=confirmed_objects,
                 installations=installations,

@@ -7,10 +7,10 @@ from typing import Any
 
 from mcp_operator.api.conditions import Condition, ConditionType, merge, transitions
 from mcp_operator.api.reasons import Reason
+from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.core.clock import Clock, rfc3339
 from mcp_operator.core.compare import semantically_equal
 from mcp_operator.core.meta import Object, Resource, generation_of
-from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 
 Conditions = Sequence[Mapping[str, Any]]

@@ -1,15 +1,18 @@
-"""Background tasks that have a name and an owner, and whose failures are never silent."""
+"""Tasks that run for as long as their owner, and work that leaves time for others."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Coroutine
-from typing import Any, NoReturn
+import time
+from collections.abc import AsyncGenerator, Awaitable, Iterable
+from typing import Final, NoReturn, TypeVar
 
 from mcp_operator.core.errors import OperatorError
 
-logger = logging.getLogger(__name__)
+STEP_SECONDS: Final = 0.0005
+"""How long work on many items may hold the event loop; a turn of the loop takes 0.1 ms anyway."""
+
+T = TypeVar("T")
 
 
 class TaskDiedError(OperatorError):
@@ -51,37 +54,11 @@ def root_error(error: BaseException) -> BaseException:
     return error
 
 
-class TaskSet:
-    """Owns tasks that come and go during the owner's lifetime; `close` cancels the remaining ones.
-
-    A failed task is logged with its name and does not affect the others. If a failure must stop
-    the owner, use `forever` in an `asyncio.TaskGroup` instead.
-    """
-
-    def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[Any]] = set()
-
-    def __len__(self) -> int:
-        return len(self._tasks)
-
-    def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
-        """Run `work` in the background, and keep the task from being garbage collected."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    async def close(self) -> None:
-        """Cancel all tasks and wait until they have ended."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    def _finished(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            logger.error(
-                "A background task failed",
-                exc_info=error,
-                extra={"task": task.get_name(), "error": describe(error)},
-            )
+async def in_steps(items: Iterable[T]) -> AsyncGenerator[T, None]:
+    """Yield items, and let other tasks run whenever the work on them has taken `STEP_SECONDS`."""
+    until = time.monotonic() + STEP_SECONDS
+    for item in items:
+        yield item
+        if time.monotonic() > until:
+            await asyncio.sleep(0)
+            until = time.monotonic() + STEP_SECONDS

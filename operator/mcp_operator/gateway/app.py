@@ -11,7 +11,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
-from mcp_operator.core.tasks import TaskSet
+from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.contract import Executor
 from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.management import Management

@@ -22,7 +22,7 @@ from mcp_operator.api.catalog import SecretKey
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, Resource, key_of
-from mcp_operator.core.tasks import TaskSet
+from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.secret_values import SecretUnavailable, decode_secret
 from mcp_operator.runtime.errors import ApiError

@@ -39,6 +39,7 @@ from mcp_operator.local.referred import (
     REFERRED_KINDS,
     referred_problems,
 )
+from mcp_operator.runtime.oversized import why_unreadable
 
 DEFAULT_NAMESPACE: Final = "default"
 """The namespace of objects whose files name none, as with kubectl."""
@@ -275,6 +276,8 @@ def _refusals(document: Document) -> Iterator[FileProblem]:
     problems: Iterable[Problem] = ()
     if not isinstance(kind, str):
         problems = [Problem(("kind",), "is missing; every object has apiVersion and kind")]
+    elif why := why_unreadable(obj):
+        problems = [Problem((), why)]
     elif kind in OUR_KINDS:
         problems = admission_problems(obj) or referred_problems(obj)
     elif str(obj.get("apiVersion")).partition("/")[0] == GROUP:

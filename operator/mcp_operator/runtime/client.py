@@ -23,6 +23,7 @@ from mcp_operator.runtime import wire
 from mcp_operator.runtime.configuration import in_cluster, load_kubeconfig, load_service_account
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
 from mcp_operator.runtime.kubernetes import Configuration
+from mcp_operator.runtime.oversized import OversizedError
 from mcp_operator.runtime.selection import ListOptions
 from mcp_operator.runtime.transport import CONNECT_TIMEOUT, Request, Transport
 from mcp_operator.runtime.wire import JSON, Page, WatchEvent
@@ -301,14 +302,14 @@ class Client:
 
 
 async def _read(reader: Callable[..., T], body: bytes, resource: Resource) -> T:
-    """Decode a response with a function of `wire`, and leave out values that are nested too deeply.
+    """Decode a response with a function of `wire`, and leave out what nobody could read.
 
-    One such object must not make all others unreadable. Cutting can take half a second, so it runs
-    in a thread.
+    One such object must not make all others unreadable, or late. Cutting can take half a second,
+    so it runs in a thread.
     """
     try:
         return reader(body, resource)
-    except wire.TooDeepError:
+    except OversizedError:
         return await asyncio.to_thread(reader, body, resource, cut=True)
 
 

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
+import time
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, Literal, Self
@@ -17,7 +21,7 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.instruments import ControllerMetrics
 from mcp_operator.core.meta import Key, key_of
 from mcp_operator.core.metrics import ERROR_RESULTS, RuntimeMetrics
-from mcp_operator.core.tasks import describe
+from mcp_operator.core.tasks import STEP_SECONDS, describe
 from mcp_operator.runtime.errors import ApiError, LeadershipLostError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate
@@ -30,6 +34,13 @@ logger = logging.getLogger(__name__)
 
 MAX_CONCURRENT: Final = 4
 """Keys reconciled concurrently: more than Go's 1, as workers mostly wait for the API server."""
+
+MAX_MAPPING: Final = 100
+"""Events of a namespace that wait to be mapped in steps. Beyond that they are mapped at once, as
+are deletions, after which others forget what a mapper needs to know."""
+
+FEW_KEYS: Final = 20
+"""Keys that are enqueued at once, however long it takes."""
 
 RECONCILE_TIMEOUT: Final = 120.0
 """Seconds after which a reconciliation is cancelled; controller-runtime ReconciliationTimeout."""
@@ -61,7 +72,8 @@ class Controller:
         kind: The kind of the objects.
         reconciler: Reconciles a key.
         metrics: The metrics to record.
-        max_concurrent: Keys processed concurrently, never the same key twice.
+        max_concurrent: Keys processed concurrently, never the same key twice, and one less of one
+            namespace, so that there is a worker for the others.
         timeout: Seconds that one reconciliation may take.
         rate_limiter: Sets the waits between retries; one with the usual times if None.
     """
@@ -80,12 +92,17 @@ class Controller:
         self.name = name
         self.kind = kind
         self.queue = WorkQueue[Key](
-            name, metrics=metrics, rate_limiter=rate_limiter, group=attrgetter("namespace")
+            name,
+            metrics=metrics,
+            rate_limiter=rate_limiter,
+            group=attrgetter("namespace"),
+            group_limit=max(1, max_concurrent - 1),
         )
         self._reconciler = reconciler
         self._max_concurrent = max_concurrent
         self._timeout = timeout
         self._sources: list[Source] = []
+        self._lanes: dict[str, deque[tuple[Event, Iterator[Key]]]] = {}  # by namespace
         self._metrics = ControllerMetrics(name, kind, metrics)
         metrics.active_workers.labels(name).set_function(lambda: self.queue.processing)
         metrics.max_concurrent_reconciles.labels(name).set(max_concurrent)
@@ -93,24 +110,54 @@ class Controller:
     def watch(self, source: Source, mapper: Mapper, *predicates: Predicate) -> Self:
         """Enqueue the keys that `mapper` returns for each event that passes all `predicates`."""
 
+        def keys(event: Event) -> Iterator[Key]:
+            if all(predicate(event) for predicate in predicates):
+                yield from mapper(event)
+
         def handle(event: Event) -> None:
-            try:
-                for predicate in predicates:
-                    if not predicate(event):
-                        return
-                priority = LOW_PRIORITY if event.initial else 0
-                for key in mapper(event):
-                    self.enqueue(key, priority=priority)
-            except Exception:
-                # An object that a mapper cannot handle must not stop the informer for all others.
-                self._metrics.panics.inc()
-                namespace, name = key_of(event.object)
-                with logs.bind(controller=self.name, namespace=namespace, name=name):
-                    logger.exception("An event could not be mapped, nothing is reconciled for it")
+            work, namespace = (event, keys(event)), key_of(event.object).namespace
+            lane = self._lanes.get(namespace)
+            if lane is None:
+                if not self._enqueue_for(*work, until=time.monotonic() + STEP_SECONDS):
+                    self._lanes[namespace] = deque([work])
+                    self._map_later(namespace)
+            elif event.type == "Deleted" or len(lane) >= MAX_MAPPING:
+                self._enqueue_for(*work, until=math.inf)
+            else:
+                lane.append(work)
 
         source.add_handler(handle)
         self._sources.append(source)
         return self
+
+    def _enqueue_for(self, event: Event, keys: Iterator[Key], *, until: float) -> bool:
+        """Enqueue what an event concerns; return whether that was all of it."""
+        try:
+            for number, key in enumerate(keys, start=1):
+                self.enqueue(key, priority=LOW_PRIORITY if event.initial else 0)
+                if number >= FEW_KEYS and time.monotonic() > until:
+                    return False
+        except Exception:
+            # An object that a mapper cannot handle must not stop the informer for all others.
+            self._metrics.panics.inc()
+            namespace, name = key_of(event.object)
+            with logs.bind(controller=self.name, namespace=namespace, name=name):
+                logger.exception("An event could not be mapped, nothing more is reconciled for it")
+        return True
+
+    def _map_later(self, namespace: str) -> None:
+        """Go on with the events of a namespace in the next turns of the loop, a step in each."""
+
+        def step() -> None:
+            lane, until = self._lanes[namespace], time.monotonic() + STEP_SECONDS
+            while lane and self._enqueue_for(*lane[0], until=until):
+                lane.popleft()
+            if lane:
+                asyncio.get_running_loop().call_soon(step)
+            else:
+                del self._lanes[namespace]
+
+        asyncio.get_running_loop().call_soon(step)
 
     def enqueue(self, key: Key, *, priority: int = 0) -> None:
         """Have a key reconciled; of two priorities the higher counts."""

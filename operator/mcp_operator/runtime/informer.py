@@ -9,6 +9,7 @@ from typing import Final, Unpack
 
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Object, Resource
+from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.deltas import DeltaProcessor
 from mcp_operator.runtime.notification import Handler
@@ -22,8 +23,6 @@ RESYNC_PERIOD: Final = 36_000.0
 MAX_IDLE: Final = 600.0
 """Seconds without activity after which an informer counts as stuck. A silent watch ends after about
 a minute, and the longest pause between two retries is a minute, too."""
-
-_YIELD_EVERY: Final = 500
 
 
 class SyncTimeoutError(OperatorError):
@@ -96,10 +95,8 @@ class Informer:
 
     async def resync(self) -> None:
         """Notify the handlers of every object, although none has changed."""
-        for number, obj in enumerate(self.store.list(), start=1):
+        async for obj in in_steps(self.store.list()):
             self.processor.resync(obj)
-            if number % _YIELD_EVERY == 0:
-                await asyncio.sleep(0)
 
     async def _resync_periodically(self) -> None:
         while True:

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from contextlib import aclosing
 from typing import Final, Protocol
 
 from mcp_operator.core.meta import Key, Object, Resource, annotations_of, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
+from mcp_operator.core.tasks import STEP_SECONDS, in_steps
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.retry import Backoff
@@ -30,9 +32,6 @@ SHORT_WATCH: Final = 1.0
 
 LONG_WATCH: Final = 5.0
 """Seconds after which a watch counts as successful, even without an event."""
-
-_YIELD_EVERY: Final = 500
-"""Events after which other tasks get a turn, if that many arrive at once."""
 
 _TRANSIENT: Final = frozenset({NO_ANSWER, 401, 403, 404})
 """Statuses that say nothing about whether a server supports streaming lists."""
@@ -114,10 +113,9 @@ class Reflector:
         pages = self._client.list_pages(self._resource, **self._options)
         async with aclosing(pages):
             async for page in pages:
-                for obj in page.items:
+                async for obj in in_steps(page.items):
                     present.add(self._sink.upsert(obj))
                 version = page.resource_version
-                await asyncio.sleep(0)
         self._completed(present, version)
         return 0.0
 
@@ -134,6 +132,7 @@ class Reflector:
             **self._options,
         )
         followed = False
+        until = time.monotonic()
         try:
             async with aclosing(events):
                 async for event in events:
@@ -144,8 +143,9 @@ class Reflector:
                         followed = True
                     elif self._collect_initial(event, present):
                         present = None
-                    if count % _YIELD_EVERY == 0:
+                    if time.monotonic() > until:  # many came at once: let other tasks run
                         await asyncio.sleep(0)
+                        until = time.monotonic() + STEP_SECONDS
         finally:
             # A list alone is no success: its version may have expired when the watch starts.
             lived = loop.time() - began

@@ -1,7 +1,8 @@
 """Sources of events, and the mappers that turn events into the keys to reconcile.
 
 A mapper sees the object before and after the change, because a child that moves from one parent to
-another affects both.
+another affects both. It may find many keys, and the caches may change while it does: an object that
+a change of its own adds or takes away is enqueued for that.
 """
 
 from __future__ import annotations
@@ -83,10 +84,11 @@ def mapped(keys_of: Callable[[Object], Iterable[Key]]) -> Mapper:
     """Map an event to the keys for its old and new objects; EnqueueRequestsFromMapFunc."""
 
     def mapper(event: Event) -> Iterable[Key]:
-        keys: dict[Key, None] = {}
+        keys = set[Key]()
         for obj in (event.old, event.new):
-            if obj is not None:
-                keys.update(dict.fromkeys(keys_of(obj)))
-        return keys
+            for key in keys_of(obj) if obj is not None else ():
+                if key not in keys:
+                    keys.add(key)
+                    yield key
 
     return mapper

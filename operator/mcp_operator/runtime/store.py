@@ -80,7 +80,13 @@ class Store:
         return set(self._objects)
 
     def list(self, namespace: str | None = None, selector: LabelSelector | None = None) -> Objects:
-        """Return the objects in a namespace (None for all) that match a selector.
+        """Return the objects that `select` yields."""
+        return [*self.select(namespace, selector)]
+
+    def select(
+        self, namespace: str | None = None, selector: LabelSelector | None = None
+    ) -> Iterator[Object]:
+        """Yield the present objects in a namespace (None for all) that match a selector.
 
         The `match_labels` of the selector are looked up in an index.
         """
@@ -90,13 +96,12 @@ class Store:
         if selector is not None:
             label = self._indexes[_LABEL]
             buckets += [label.bucket(pair) for pair in selector.match_labels.items()]
-        candidates = min(buckets, key=len, default=self._objects).values()
-        return [
+        return (
             obj
-            for obj in candidates
+            for obj in tuple(min(buckets, key=len, default=self._objects).values())
             if (namespace is None or obj["metadata"].get("namespace", "") == namespace)
             and (selector is None or selector.matches(labels_of(obj)))
-        ]
+        )
 
     def add_index(self, name: str, values: IndexFunction) -> None:
         """Index objects by the values that a function returns for them.

@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from typing import Any, Final, Literal, NamedTuple
 
-from pydantic_core import from_json
-
 from mcp_operator.core.meta import UNREADABLE, Object, Resource
+from mcp_operator.runtime import oversized
 from mcp_operator.runtime.errors import MALFORMED, NO_ANSWER, ApiError
+from mcp_operator.runtime.oversized import MAX_VALUES, OversizedError
 
 JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
 """Server-side apply; JSON is also YAML."""
 MERGE_PATCH: Final = "application/merge-patch+json"
 
-MAX_DEPTH: Final = 200
-"""Levels of nesting that the decoder accepts (jiter, DEFAULT_RECURSION_LIMIT). An API server takes
-10,000 (Go, encoding/json, maxNestingDepth)."""
+_CROWDED_PAGE: Final = 10 * MAX_VALUES
+"""Values of a page that are decoded before those of each object are counted."""
 
 _EXCERPT: Final = 100
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
-
-_STRING_OR_BRACKET: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
-_CUT: Final = "\0nested too deeply\0"
-_CUT_JSON: Final = b'"\\u0000nested too deeply\\u0000"'
-
-
-class TooDeepError(ValueError):
-    """JSON is nested more deeply than the decoder accepts; `cut` leaves the deep values out."""
 
 
 class Page(NamedTuple):
@@ -60,17 +51,18 @@ def partial(kind: str) -> str:
 def read(body: bytes, resource: Resource, *, cut: bool = False) -> Object:
     """Decode a response that is one object; leave other kinds, sent by subresources, unchanged.
 
-    `cut` leaves out values that are nested too deeply, and marks the object as `UNREADABLE`.
+    `cut` leaves out what is nested too deeply, or all but the metadata and the status where there
+    are too many values, and marks the object as `UNREADABLE`.
 
     Raises:
         ApiError: The body is not a JSON object (reason `MALFORMED`).
-        TooDeepError: The body is nested too deeply, and `cut` is false.
+        OversizedError: An object cannot be read, or may be such an object, and `cut` is false.
     """
-    obj = _decode(body, cut=cut)
+    obj = _decoded(oversized.decode_object, body, cut=cut)
     if not isinstance(obj, dict):
         text = f"the response is not an object: {bytes(body[:_EXCERPT])!r}"
         raise ApiError(NO_ANSWER, MALFORMED, text)
-    return _clean(obj, resource, cut=cut) if obj.get("kind") == resource.kind else obj
+    return _clean(obj, resource, check=cut) if obj.get("kind") == resource.kind else obj
 
 
 def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
@@ -78,12 +70,16 @@ def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
 
     Raises:
         ApiError: The body is not a list (reason `MALFORMED`).
-        TooDeepError: The body is nested too deeply, and `cut` is false.
+        OversizedError: An object cannot be read, or may be such an object, and `cut` is false.
     """
-    raw = _decode(body, cut=cut)
+    values = oversized.count(body)
+    if values > _CROWDED_PAGE and not cut:
+        raise OversizedError(f"{values} values in a page")
+    raw = _decoded(oversized.decode, oversized.cut_deep(body) if cut else body)
     try:
         metadata = raw["metadata"]
-        items = [_clean(item, resource, cut=cut) for item in raw.get("items") or ()]
+        check = cut or values > MAX_VALUES
+        items = [_clean(item, resource, check=check) for item in raw.get("items") or ()]
         return Page(items, metadata["resourceVersion"], metadata.get("continue", ""))
     except (TypeError, KeyError, AttributeError) as error:
         text = f"the response is not a list of {resource}: {body[:_EXCERPT]!r}"
@@ -95,14 +91,14 @@ def watch_event(line: bytes, resource: Resource, *, cut: bool = False) -> WatchE
 
     Raises:
         ApiError: The line is an ERROR event, or no event at all (reason `MALFORMED`).
-        TooDeepError: The line is nested too deeply, and `cut` is false.
+        OversizedError: The object cannot be read, or may be such an object, and `cut` is false.
     """
-    raw = _decode(line, cut=cut)
+    raw = _decoded(oversized.decode_object, line, cut=cut)
     try:
         kind, obj = raw["type"], raw["object"]
         if kind in {"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}:
             obj["metadata"]["resourceVersion"]  # required in every event
-            return WatchEvent(kind, _clean(obj, resource, cut=cut))
+            return WatchEvent(kind, _clean(obj, resource, check=cut))
         if kind == "ERROR":
             raise ApiError.from_status(obj, request=f"watch {resource}")
     except (TypeError, KeyError, AttributeError) as error:
@@ -112,39 +108,21 @@ def watch_event(line: bytes, resource: Resource, *, cut: bool = False) -> WatchE
     raise ApiError(NO_ANSWER, MALFORMED, text, request=f"watch {resource}")
 
 
-def _decode(body: bytes, *, cut: bool) -> Any:
-    """Decode JSON. Equal strings share one object, which halves the memory of cached objects."""
+def _decoded(decode: Callable[..., Any], body: bytes, **options: bool) -> Any:
     try:
-        return from_json(_cut(body) if cut else body, cache_strings="all")
+        return decode(body, **options)
+    except OversizedError:
+        raise
     except ValueError as error:
-        if "recursion limit" in str(error):
-            raise TooDeepError(f"more than {MAX_DEPTH} levels of nesting") from error
         text = f"the response is not JSON: {bytes(body[:_EXCERPT])!r}"
         raise ApiError(NO_ANSWER, MALFORMED, text) from error
 
 
-def _cut(body: bytes) -> bytes:
-    """Replace each value that is nested too deeply with a marker."""
-    parts: list[bytes] = []
-    depth = kept = 0
-    for found in _STRING_OR_BRACKET.finditer(body):
-        token = found[0]
-        if token in b"{[":
-            depth += 1
-            if depth == MAX_DEPTH + 1:
-                parts += (body[kept : found.start()], _CUT_JSON)
-        elif token in b"}]":
-            if depth == MAX_DEPTH + 1:
-                kept = found.end()
-            depth -= 1
-    parts.append(body[kept:])
-    return b"".join(parts)
-
-
-def _clean(obj: Object, resource: Resource, *, cut: bool) -> Object:
+def _clean(obj: Object, resource: Resource, *, check: bool) -> Object:
     """Normalize an object: add apiVersion and kind, which list items lack; drop unused metadata.
 
-    An object that was cut keeps its metadata, and an intact status, and is marked `UNREADABLE`.
+    One that was cut or has too many values, if that is to be checked, keeps its metadata, and an
+    intact status, and is marked `UNREADABLE`.
     """
     obj["apiVersion"] = resource.api_version
     obj["kind"] = resource.kind
@@ -153,23 +131,10 @@ def _clean(obj: Object, resource: Resource, *, cut: bool) -> Object:
     annotations = metadata.get("annotations")
     if annotations:
         annotations.pop(_LAST_APPLIED, None)
-    if cut and _has_cut(obj):
+    if check and (why := oversized.why_unreadable(obj)):
         kept = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
         status = obj.get("status")
-        if status is not None and not _has_cut(status):
+        if status is not None and not oversized.why_unreadable(status):
             kept["status"] = status
-        return kept | {UNREADABLE: f"it is nested about {MAX_DEPTH} levels deep or more"}
+        return kept | {UNREADABLE: why}
     return obj
-
-
-def _has_cut(value: Any) -> bool:
-    left = [value]
-    while left:
-        value = left.pop()
-        if isinstance(value, dict):
-            left += value.values()
-        elif isinstance(value, list):
-            left += value
-        elif value == _CUT:
-            return True
-    return False

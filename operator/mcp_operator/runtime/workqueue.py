@@ -7,6 +7,7 @@
   priority queue).
 * Within a priority, groups of items take turns, as namespaces do in a controller: a thousand items
   of one do not come before the only item of another. Within a group, first come is first served.
+  A group can be kept from having items with all workers at once, which would let the others wait.
 
 Everything runs in one event loop, so there are no locks: every method except `get` and `drained` is
 synchronous and leaves the queue consistent.
@@ -16,7 +17,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import deque
+import sys
+from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterator
 from typing import Final, Generic, TypeVar
 
@@ -84,34 +86,63 @@ class _KeyedHeap(Generic[T]):
         self._entries.clear()
 
 
-class _FairRanks:
-    """Ranks items by falling priority, then by the turn of their group.
+class _Groups(Generic[T]):
+    """The items that are ready, by group, and whose turn it is.
 
-    Each item of a group gets the turn after the group's last one, or after the present turn if that
-    is later: start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with items of one size.
+    Of the groups whose first items have the highest priority, the one with the earliest turn comes
+    first. A group gets the turn after its last one, or after the present turn if that is later:
+    start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with items of one size.
     """
 
-    def __init__(self) -> None:
-        self._last: dict[tuple[int, Hashable], int] = {}
-        self._now: dict[int, int] = {}
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._items: dict[Hashable, _KeyedHeap[T]] = {}
+        self._order = _KeyedHeap[Hashable]()  # the groups that may have another item taken
+        self._turns: dict[Hashable, int] = {}
+        self._now = 0
+        self._taken = Counter[Hashable]()
 
-    def next(self, priority: int, group: Hashable) -> int:
-        """Return the rank for the next item of a group."""
-        turn = max(self._now.get(priority, 0), self._last.get((priority, group), 0)) + 1
-        return turn - priority * _TURNS
+    def push(self, group: Hashable, item: T, priority: int) -> bool:
+        """Add an item; return whether it can be taken at once, which its group may not allow."""
+        if group not in self._items:
+            self._items[group] = _KeyedHeap()
+            self._turns[group] = max(self._now, self._turns.get(group, 0)) + 1
+        return self._items[group].push(item, -priority) and self._place(group)
 
-    def used(self, priority: int, group: Hashable, rank: int) -> None:
-        """Note that an item of a group has a rank."""
-        self._last[priority, group] = rank + priority * _TURNS
+    def pop(self) -> T | None:
+        """Take the next item; None if there is none, or none that its group allows."""
+        if self._order.peek() is None:
+            return None
+        group = self._order.pop()
+        self._now = self._turns[group]
+        self._turns[group] += 1
+        self._taken[group] += 1
+        item = self._items[group].pop()
+        if not self._items[group]:
+            del self._items[group]
+        self._place(group)
+        if not self._items:
+            self._turns.clear()
+            self._now = 0
+        return item
 
-    def reached(self, priority: int, rank: float) -> None:
-        """Note that the item with this rank is taken."""
-        self._now[priority] = int(rank) + priority * _TURNS
+    def release(self, group: Hashable) -> bool:
+        """Note that an item is done; return whether that lets another of its group be taken."""
+        self._taken[group] -= 1
+        if not self._taken[group]:
+            del self._taken[group]
+        return self._place(group)
 
     def clear(self) -> None:
-        """Begin anew: nothing is ready."""
-        self._last.clear()
-        self._now.clear()
+        for each in (self._items, self._order, self._turns):
+            each.clear()
+
+    def _place(self, group: Hashable) -> bool:
+        self._order.discard(group)
+        if group not in self._items or self._taken[group] >= self._limit:
+            return False
+        rank = (self._items[group].peek() or 0) * _TURNS + self._turns[group]
+        return self._order.push(group, rank)
 
 
 def _one_group(_: Hashable) -> Hashable:
@@ -126,6 +157,7 @@ class WorkQueue(Generic[T]):
         metrics: The families to report to.
         rate_limiter: Sets the delay of rate limited adds; one with the usual times if None.
         group: Returns the group of an item; all are in one by default.
+        group_limit: How many items of one group can be with workers at a time.
     """
 
     def __init__(
@@ -135,12 +167,12 @@ class WorkQueue(Generic[T]):
         metrics: RuntimeMetrics,
         rate_limiter: ExponentialBackoff | None = None,
         group: Callable[[T], Hashable] = _one_group,
+        group_limit: int = sys.maxsize,
     ) -> None:
         self._rate_limiter = rate_limiter or ExponentialBackoff()
         self._group = group
-        self._ranks = _FairRanks()
-        self._ready = _KeyedHeap[T]()
-        self._ready_since: dict[T, float] = {}
+        self._groups = _Groups[T](group_limit)
+        self._ready: dict[T, float] = {}  # since when
         self._delayed = _KeyedHeap[T]()  # by due time
         self._dirty: set[T] = set()  # added while being processed
         self._priority: dict[T, int] = {}  # of all items that are ready, delayed or dirty
@@ -216,18 +248,13 @@ class WorkQueue(Generic[T]):
         Returns:
             The item and its priority, or None once the queue is shut down.
         """
-        while not self._ready:
+        while (item := self._groups.pop()) is None:
             if self._shutting_down:
                 return None
             await self._wait()
-        rank = self._ready.peek() or 0
-        item = self._ready.pop()
         priority = self._priority.pop(item)
-        self._ranks.reached(priority, rank)
-        if not self._ready:
-            self._ranks.clear()
         now = asyncio.get_running_loop().time()
-        self._metrics.waited(now - self._ready_since.pop(item))
+        self._metrics.waited(now - self._ready.pop(item))
         self._processing[item] = now
         self._idle.clear()
         return item, priority
@@ -239,6 +266,8 @@ class WorkQueue(Generic[T]):
         if item in self._dirty:
             self._dirty.discard(item)
             self._push(item)
+        if self._groups.release(self._group(item)):
+            self._wake_one()
         if not self._processing:
             self._idle.set()
 
@@ -249,7 +278,7 @@ class WorkQueue(Generic[T]):
         delay the shutdown: the next process lists everything again and finds the same work.
         """
         self._shutting_down = True
-        for waiting in (self._ready, self._ready_since, self._delayed, self._dirty, self._priority):
+        for waiting in (self._ready, self._groups, self._delayed, self._dirty, self._priority):
             waiting.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -270,12 +299,10 @@ class WorkQueue(Generic[T]):
             self._push(item)
 
     def _push(self, item: T) -> None:
-        priority, group = self._priority[item], self._group(item)
-        rank = self._ranks.next(priority, group)
-        if self._ready.push(item, rank):
-            self._ranks.used(priority, group, rank)
-            self._ready_since.setdefault(item, asyncio.get_running_loop().time())
-            self._metrics.show_depth(priority)
+        priority = self._priority[item]
+        self._ready.setdefault(item, asyncio.get_running_loop().time())
+        self._metrics.show_depth(priority)
+        if self._groups.push(self._group(item), item, priority):
             self._wake_one()
 
     async def _wait(self) -> None:

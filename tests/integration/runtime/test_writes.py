@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.controllers.recorder import EVENTS, EventRecorder
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.meta import Key, Object, Resource, key_of
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
@@ -14,7 +15,6 @@ from mcp_operator.runtime.apply import Applier, OwnershipConflictError
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
-from mcp_operator.runtime.recorder import EVENTS, EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 from support.elections import no_exit
 from support.objects import CONFIG_MAPS

@@ -13,7 +13,7 @@ from mcp_operator.api.jwks import MAX_BYTES, MAX_KEYS, KeySetError, public_keys
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.children import build_children
-from mcp_operator.builders.cluster_facts import ClusterFacts, gather_cluster_facts
+from mcp_operator.builders.cluster_facts import ClusterFacts, called_by, gather_cluster_facts
 from mcp_operator.builders.compile_auth import CompiledAuth, auth_references, compile_auth
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.httproute import build_http_route
@@ -188,7 +188,7 @@ def test_keys_are_fetched_from_a_service_that_consents() -> None:
     assert auth_references(owner).services == {KEYCLOAK}
     catalog = build_catalog(owner, (), facts).catalog
     found = gather_cluster_facts(
-        catalog, {KEYCLOAK: CONSENTING}.get, has_gateway_api=False
+        called_by(catalog), {KEYCLOAK: CONSENTING}.get, has_gateway_api=False
     ).destinations
     assert [(each.namespace, each.ports) for each in found] == [("identity", ("8080",))]
 

@@ -10,7 +10,7 @@ import pytest
 from mcp_operator.api.catalog import Backend, Credentials, ResourceEntry, SecretKey, ToolEntry
 from mcp_operator.api.hosts import is_allowed, is_outside
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.cluster_facts import gather_cluster_facts
+from mcp_operator.builders.cluster_facts import called_by, gather_cluster_facts
 from mcp_operator.builders.compile_resource import compile_resource
 from mcp_operator.builders.compile_tool import compile_tool, tool_references
 from mcp_operator.builders.compiled import Entry
@@ -212,7 +212,9 @@ def test_a_network_policy_knows_token_endpoints_and_ports_outside() -> None:
               request={"credentials": inside}),
     ]  # fmt: skip
     service = {**SERVICE, "spec": {**SERVICE["spec"], "selector": {"app": "orders"}}}
-    found = gather_cluster_facts(catalog(*tools), lambda _: service, has_gateway_api=True)
+    found = gather_cluster_facts(
+        called_by(catalog(*tools)), lambda _: service, has_gateway_api=True
+    )
     assert found.external_ports == (8443,)
     assert [one.namespace for one in found.destinations] == ["demo"]
 

@@ -11,6 +11,7 @@ from mcp_operator.builders.cluster_facts import (
     API_SERVER,
     ClusterFacts,
     Destination,
+    called_by,
     gather_cluster_facts,
 )
 from mcp_operator.builders.context import BuildContext
@@ -162,7 +163,7 @@ def surveyed(services: dict[Key, Object], *backends: tuple[str, int]) -> Cluster
         tool(f"t{number}", Backend(host=f"{name}.shop.svc", port=port))
         for number, (name, port) in enumerate(backends)
     ]
-    return gather_cluster_facts(catalog(*entries), services.get, has_gateway_api=True)
+    return gather_cluster_facts(called_by(catalog(*entries)), services.get, has_gateway_api=True)
 
 
 def test_a_service_leads_to_its_target_ports() -> None:
@@ -212,7 +213,7 @@ def test_resources_lead_to_services_too() -> None:
     services = {Key("shop", "docs"): service({"app": "docs"}, {"port": 80})}
 
     found = gather_cluster_facts(
-        catalog(entry, resource("plain")), services.get, has_gateway_api=True
+        called_by(catalog(entry, resource("plain"))), services.get, has_gateway_api=True
     )
 
     assert [destination.labels for destination in found.destinations] == [(("app", "docs"),)]

@@ -19,13 +19,14 @@ from mcp_operator.controllers.catalog_object import (
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
+from mcp_operator.controllers.long_work import LongWork
 from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
 from mcp_operator.controllers.mcpresource import MCPResourceReconciler
 from mcp_operator.controllers.mcptool import MCPToolReconciler
+from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object
-from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 from support.cached_cluster import CachedCluster
 
@@ -52,13 +53,15 @@ class Bench:
         self.cluster.service()
         self.confirmed_objects = ConfirmedObjects()
         cache = self.cluster.cache
-        self.compiler = Compiler(cache.parser, ReferenceReader(self.cluster, cache))
+        long_work = LongWork()
+        self.compiler = Compiler(cache.parser, ReferenceReader(self.cluster, cache), LongWork())
         recorder = EventRecorder(self.cluster, controller="c", instance="i", clock=Noon())
         reporter = StatusReporter(StatusWriter(self.cluster), recorder, Noon())
         self.reconcilers = {
             reconciler.kind: reconciler(
                 cache=cache,
                 compiler=self.compiler,
+                long_work=long_work,
                 reporter=reporter,
                 confirmed_objects=self.confirmed_objects,
                 installations=InstallationLeases(self.cluster, Noon(), installation=""),
@@ -92,7 +95,9 @@ class Bench:
 
     async def settle(self, *raws: Object) -> None:
         """Let the pods of the server confirm these objects as they are."""
-        self.confirmed_objects.record(SHOP, [await self.compiler.compile(raw) for raw in raws])
+        await self.confirmed_objects.record(
+            SHOP, [await self.compiler.compile(raw) for raw in raws]
+        )
 
 
 @pytest.fixture
@@ -149,7 +154,7 @@ async def test_a_child_that_fails_takes_no_readiness_away_from_what_is_still_ser
     await bench.settle(raw)
     assert await bench.ready() == ("True", "Ready")
     compiled = await bench.compiler.compile(raw)
-    bench.confirmed_objects.record_failure(SHOP, [compiled], None)
+    await bench.confirmed_objects.record_failure(SHOP, [compiled], None)
     bench.program(status="False", reason=reason)
     assert await bench.ready() == ("True", "Ready")
 
@@ -160,7 +165,7 @@ async def test_what_a_server_with_a_failing_child_does_not_serve_is_not_ready(
     raw = bench.cluster.tool("search")
     bench.cluster.server()
     bench.program(status="False", reason="ApplyFailed")
-    bench.confirmed_objects.record_failure(SHOP, [await bench.compiler.compile(raw)], ())
+    await bench.confirmed_objects.record_failure(SHOP, [await bench.compiler.compile(raw)], ())
     assert await bench.ready() == ("False", "ServerNotProgrammed")
 
 
@@ -174,7 +179,7 @@ async def test_nothing_is_said_until_a_server_with_a_failing_child_was_looked_at
     await bench.reconcile()
     assert bench.cluster.status("MCPTool", "search") == {}
     compiled = await bench.compiler.compile(raw)
-    bench.confirmed_objects.record_failure(SHOP, [compiled], [compiled])
+    await bench.confirmed_objects.record_failure(SHOP, [compiled], [compiled])
     assert await bench.ready() == ("True", "Ready")
 
 

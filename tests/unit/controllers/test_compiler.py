@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from mcp_operator.api.reasons import Reason
@@ -10,6 +12,7 @@ from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.references import Facts
 from mcp_operator.controllers import compiler as compiling
 from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.long_work import LARGE_SPEC, LongWork
 from mcp_operator.controllers.reference_reader import ReferenceReader
 from mcp_operator.core.meta import Key, Object, uid_of
 from mcp_operator.runtime.errors import ApiError
@@ -27,7 +30,8 @@ def cluster() -> CachedCluster:
 
 @pytest.fixture
 def compiler(cluster: CachedCluster) -> Compiler:
-    return Compiler(cluster.cache.parser, ReferenceReader(cluster, cluster.cache))
+    reader = ReferenceReader(cluster, cluster.cache)
+    return Compiler(cluster.cache.parser, reader, LongWork())
 
 
 async def test_an_unchanged_object_gives_the_identical_result(
@@ -145,3 +149,20 @@ async def test_an_object_that_this_release_fails_to_compile_costs_no_other(
         "this release fails to compile the object (ValueError)"
     )
     assert len((await compiler.compile(cluster.tool("search"))).entries) == 1
+
+
+async def test_a_large_object_that_two_ask_for_is_compiled_once(
+    cluster: CachedCluster, compiler: Compiler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[CatalogObject] = []
+
+    def counted(obj: CatalogObject, facts: Facts) -> Compiled:
+        compiled.append(obj)
+        return compile_object(obj, facts)
+
+    monkeypatch.setattr(compiling, "compile_object", counted)
+    schema = {"type": "object", "description": "x" * LARGE_SPEC}
+    raw = cluster.tool("large", inputSchema=schema)
+    one, other = await asyncio.gather(compiler.compile(raw), compiler.compile(raw))
+    assert one is other
+    assert len(compiled) == 1

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
 
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
+from mcp_operator.core import tasks
 from mcp_operator.core.meta import Key
+from mcp_operator.runtime.notification import Event
 from support.channels import sent
 from support.entries import tool
 
@@ -39,10 +42,10 @@ def test_nothing_is_confirmed_before_it_is_recorded(
     assert not confirmed_objects.includes(SHOP, ONE)
 
 
-def test_an_object_is_confirmed_exactly_as_it_was_recorded(
+async def test_an_object_is_confirmed_exactly_as_it_was_recorded(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
-    confirmed_objects.record(SHOP, [ONE])
+    await confirmed_objects.record(SHOP, [ONE])
     assert confirmed_objects.includes(SHOP, ONE)
     assert confirmed_objects.includes(SHOP, obj("one"))
     assert not confirmed_objects.includes(SHOP, CHANGED)
@@ -51,65 +54,81 @@ def test_an_object_is_confirmed_exactly_as_it_was_recorded(
     assert not confirmed_objects.includes(BAR, ONE)
 
 
-def test_only_objects_that_differ_from_before_are_told_of(
+async def test_only_objects_that_differ_from_before_are_told_of(
     confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
-    confirmed_objects.record(SHOP, [ONE, TWO])
+    await confirmed_objects.record(SHOP, [ONE, TWO])
     assert told == [ONE.key, TWO.key]
     told.clear()
-    confirmed_objects.record(SHOP, [CHANGED, TWO])
+    await confirmed_objects.record(SHOP, [CHANGED, TWO])
     assert told == [ONE.key]
     told.clear()
-    confirmed_objects.record(SHOP, [CHANGED, TWO])
+    await confirmed_objects.record(SHOP, [CHANGED, TWO])
     assert told == []
 
 
-def test_an_object_that_is_no_longer_served_is_told_of(
+async def test_an_object_that_is_no_longer_served_is_told_of(
     confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
-    confirmed_objects.record(SHOP, [ONE, TWO])
+    await confirmed_objects.record(SHOP, [ONE, TWO])
     told.clear()
-    confirmed_objects.record(SHOP, [TWO])
+    await confirmed_objects.record(SHOP, [TWO])
     assert told == [ONE.key]
     assert not confirmed_objects.includes(SHOP, ONE)
 
 
-def test_a_server_that_is_gone_is_forgotten(confirmed_objects: ConfirmedObjects) -> None:
-    confirmed_objects.record(SHOP, [ONE])
-    confirmed_objects.record(BAR, [ONE])
+async def test_a_server_that_is_gone_is_forgotten(confirmed_objects: ConfirmedObjects) -> None:
+    await confirmed_objects.record(SHOP, [ONE])
+    await confirmed_objects.record(BAR, [ONE])
     confirmed_objects.forget(SHOP)
     confirmed_objects.forget(SHOP)
     assert not confirmed_objects.includes(SHOP, ONE)
     assert confirmed_objects.includes(BAR, ONE)
 
 
-def test_a_server_with_a_failing_child_still_serves_what_its_pods_have(
+async def test_a_server_with_a_failing_child_still_serves_what_its_pods_have(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
-    confirmed_objects.record(SHOP, [ONE])
-    confirmed_objects.record_failure(SHOP, [CHANGED, TWO], None)
+    await confirmed_objects.record(SHOP, [ONE])
+    await confirmed_objects.record_failure(SHOP, [CHANGED, TWO], None)
     assert confirmed_objects.includes(SHOP, ONE)
     assert not confirmed_objects.includes(SHOP, CHANGED)
     assert confirmed_objects.was_selected(SHOP, CHANGED)
     assert not confirmed_objects.was_selected(SHOP, ONE)
 
 
-def test_what_pods_have_confirmed_beside_a_failing_child_is_served(
+async def test_what_pods_have_confirmed_beside_a_failing_child_is_served(
     confirmed_objects: ConfirmedObjects,
 ) -> None:
-    confirmed_objects.record_failure(SHOP, [ONE, TWO], [ONE])
+    await confirmed_objects.record_failure(SHOP, [ONE, TWO], [ONE])
     assert confirmed_objects.includes(SHOP, ONE)
     assert not confirmed_objects.includes(SHOP, TWO)
 
 
-def test_objects_are_told_of_that_are_selected_for_the_first_time_or_differently(
+async def test_objects_are_told_of_that_are_selected_for_the_first_time_or_differently(
     confirmed_objects: ConfirmedObjects, told: list[Key]
 ) -> None:
-    confirmed_objects.record_failure(SHOP, [ONE, TWO], ())
+    await confirmed_objects.record_failure(SHOP, [ONE, TWO], ())
     assert told == [ONE.key, TWO.key]
     told.clear()
-    confirmed_objects.record_failure(SHOP, [ONE, TWO], [TWO])
+    await confirmed_objects.record_failure(SHOP, [ONE, TWO], [TWO])
     assert told == [TWO.key]
     told.clear()
-    confirmed_objects.record_failure(SHOP, [ONE, TWO], None)
+    await confirmed_objects.record_failure(SHOP, [ONE, TWO], None)
     assert told == []
+
+
+async def test_objects_are_told_of_though_the_one_who_recorded_them_is_cancelled(
+    confirmed_objects: ConfirmedObjects, told: list[Key], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    objects = [obj(str(number)) for number in range(10)]
+    recording = asyncio.create_task(confirmed_objects.record(SHOP, objects))
+
+    def cancel(_: Event) -> None:
+        recording.cancel()
+
+    confirmed_objects.changed["MCPTool"].add_handler(cancel)
+    monkeypatch.setattr(tasks, "STEP_SECONDS", -1.0)
+    await asyncio.wait({recording})
+    assert recording.cancelled()
+    assert told == [each.key for each in objects]

@@ -18,10 +18,10 @@ class Counted:
         self.memo = Memo[int]()
         self.computed = 0
 
-    def get(self, key: Key, *inputs: object) -> int:
-        return self.memo.get(key, inputs, self._compute)
+    async def get(self, key: Key, *inputs: object) -> int:
+        return await self.memo.get(key, inputs, self._compute)
 
-    def _compute(self) -> int:
+    async def _compute(self) -> int:
         self.computed += 1
         return self.computed
 
@@ -31,23 +31,23 @@ def counted() -> Counted:
     return Counted()
 
 
-def test_identical_inputs_give_the_same_result_without_computing(counted: Counted) -> None:
-    assert counted.get(SHOP, ONE, TWO) == counted.get(SHOP, ONE, TWO) == 1
+async def test_identical_inputs_give_the_same_result_without_computing(counted: Counted) -> None:
+    assert await counted.get(SHOP, ONE, TWO) == await counted.get(SHOP, ONE, TWO) == 1
 
 
 @pytest.mark.parametrize("inputs", [(ONE,), (TWO, ONE), (ONE, TWO, ONE), (), (ONE, object())])
-def test_other_inputs_are_computed_anew(counted: Counted, inputs: tuple[object, ...]) -> None:
-    counted.get(SHOP, ONE, TWO)
-    assert counted.get(SHOP, *inputs) == 2
+async def test_other_inputs_are_computed_anew(counted: Counted, inputs: tuple[object, ...]) -> None:
+    await counted.get(SHOP, ONE, TWO)
+    assert await counted.get(SHOP, *inputs) == 2
 
 
-def test_inputs_that_are_equal_but_not_identical_are_computed_anew(counted: Counted) -> None:
-    counted.get(SHOP, [1])
-    assert counted.get(SHOP, [1]) == 2
+async def test_inputs_that_are_equal_but_not_identical_are_computed_anew(counted: Counted) -> None:
+    await counted.get(SHOP, [1])
+    assert await counted.get(SHOP, [1]) == 2
 
 
-def test_each_object_has_a_result_of_its_own_until_it_is_forgotten(counted: Counted) -> None:
-    assert (counted.get(SHOP, ONE), counted.get(BAR, ONE)) == (1, 2)
+async def test_each_object_has_a_result_of_its_own_until_it_is_forgotten(counted: Counted) -> None:
+    assert (await counted.get(SHOP, ONE), await counted.get(BAR, ONE)) == (1, 2)
     counted.memo.forget(SHOP)
     counted.memo.forget(SHOP)
-    assert (counted.get(SHOP, ONE), counted.get(BAR, ONE)) == (3, 2)
+    assert (await counted.get(SHOP, ONE), await counted.get(BAR, ONE)) == (3, 2)

@@ -15,6 +15,7 @@ from mcp_operator.builders.labels import child_labels, managed_selector
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
 from mcp_operator.controllers.cluster_cache import CATALOG_RESOURCES
 from mcp_operator.controllers.mappers import programmed_changed, references
+from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.setup import (
     add_controllers,
     watch_for_catalog_objects,
@@ -27,7 +28,6 @@ from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.reconcile import Request
-from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.sources import Channel, Source
 from support.cached_cluster import CachedCluster
 from support.fake_client import FakeClient

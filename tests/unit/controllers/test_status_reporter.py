@@ -10,9 +10,9 @@ import pytest
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPTOOLS
+from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object
-from mcp_operator.runtime.recorder import EventRecorder
 from mcp_operator.runtime.status import StatusWriter
 from support.cached_cluster import CachedCluster
 

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import pytest
 
+from mcp_operator.core import tasks as module
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.tasks import TaskDiedError, TaskSet, forever, root_error, until_cancelled
+from mcp_operator.core.tasks import (
+    TaskDiedError,
+    forever,
+    in_steps,
+    root_error,
+    until_cancelled,
+)
 
 
 async def fail(error: Exception) -> None:
@@ -45,41 +51,17 @@ def test_the_root_of_nested_groups_is_their_first_leaf() -> None:
     assert root_error(leaf) is leaf
 
 
-async def test_a_failed_background_task_is_logged_by_name(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tasks = TaskSet()
+async def test_work_in_steps_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[object] = []
 
-    tasks.start("refresh", fail(ValueError("wrong")))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    async def other() -> None:
+        for number in range(3):
+            order.append(number)
+            await asyncio.sleep(0)
 
-    (record,) = caplog.records
-    assert record.levelno == logging.ERROR
-    assert record.__dict__["task"] == "refresh"
-    assert record.__dict__["error"] == "ValueError: wrong"
-    assert len(tasks) == 0
-
-
-async def test_closing_a_task_set_ends_its_tasks_in_silence(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    tasks = TaskSet()
-    ended: list[str] = []
-
-    async def work() -> None:
-        try:
-            await until_cancelled()
-        finally:
-            ended.append("refresh")
-
-    tasks.start("refresh", work())
-    tasks.start("quick", asyncio.sleep(0))
-    await asyncio.sleep(0)
-
-    await tasks.close()
-    await tasks.close()
-
-    assert ended == ["refresh"]
-    assert len(tasks) == 0
-    assert not caplog.records
+    monkeypatch.setattr(module, "STEP_SECONDS", -1.0)  # whatever an item takes is too long
+    async with asyncio.TaskGroup() as group:
+        group.create_task(other())
+        async for item in in_steps("abc"):
+            order.append(item)  # noqa: PERF401 - while others run
+    assert order == ["a", 0, "b", 1, "c", 2]

@@ -263,7 +263,7 @@ async def test_a_timeout_inside_the_reconciler_is_its_own() -> None:
 
 async def test_keys_are_worked_on_side_by_side_but_never_one_key_twice() -> None:
     script = Script(lambda: asyncio.sleep(10))
-    controller = build(script, max_concurrent=2)
+    controller = build(script, max_concurrent=3)  # two of one namespace
 
     async with running(controller):
         for key in (A, B, Key("demo", "c")):

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator
 from operator import attrgetter
 
 import pytest
 
-from mcp_operator.core.meta import Key
+from mcp_operator.core.meta import Key, Object
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime.controller import Controller
+from mcp_operator.core.tasks import until_cancelled
+from mcp_operator.runtime import controller as module
+from mcp_operator.runtime.controller import FEW_KEYS, MAX_MAPPING, Controller
+from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.reconcile import Request
+from mcp_operator.runtime.sources import Channel, mapped
 from mcp_operator.runtime.workqueue import LOW_PRIORITY, WorkQueue
 
 pytestmark = pytest.mark.looptime
 
 
-def namespaced(metrics: RuntimeMetrics) -> WorkQueue[Key]:
-    return WorkQueue[Key]("fair", metrics=metrics, group=attrgetter("namespace"))
+def namespaced(metrics: RuntimeMetrics, limit: int = sys.maxsize) -> WorkQueue[Key]:
+    group = attrgetter("namespace")
+    return WorkQueue[Key]("fair", metrics=metrics, group=group, group_limit=limit)
 
 
 async def order(queue: WorkQueue[Key], number: int) -> list[Key]:
@@ -97,3 +105,136 @@ async def test_a_backlog_of_one_namespace_does_not_delay_another(metrics: Runtim
     await asyncio.wait({running})
     assert recorder.seen.index(Key("quiet", "tool")) == 1
     assert len(recorder.seen) == 1001
+
+
+async def test_a_namespace_at_its_limit_gets_no_worker_before_it_is_done_with_one(
+    metrics: RuntimeMetrics,
+) -> None:
+    queue = namespaced(metrics, limit=2)
+    for number in range(4):
+        queue.add(Key("greedy", str(number)))
+    taken = [await queue.get() for _ in range(2)]
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(60)
+    assert not waiting.done()
+    assert len(queue) == 2
+    queue.add(Key("quiet", "one"))
+    assert await waiting == (Key("quiet", "one"), 0)
+    waiting = asyncio.create_task(queue.get())
+    await asyncio.sleep(60)
+    assert not waiting.done()
+    assert taken[0] is not None
+    queue.done(taken[0][0])
+    assert await waiting == (Key("greedy", "2"), 0)
+
+
+async def test_a_change_at_the_limit_still_comes_before_the_initial_list(
+    metrics: RuntimeMetrics,
+) -> None:
+    queue = namespaced(metrics, limit=1)
+    for number in range(3):
+        queue.add(Key("greedy", str(number)), priority=LOW_PRIORITY)
+    await queue.get()
+    queue.add(Key("greedy", "2"))
+    queue.done(Key("greedy", "0"))
+    assert await queue.get() == (Key("greedy", "2"), 0)
+
+
+class Stuck(Recorder):
+    """Never finishes what it begins."""
+
+    async def reconcile(self, request: Request) -> None:
+        await super().reconcile(request)
+        await until_cancelled()
+
+
+@contextlib.asynccontextmanager
+async def running(controller: Controller) -> AsyncIterator[None]:
+    task = asyncio.create_task(controller.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def test_one_namespace_cannot_hold_all_workers(metrics: RuntimeMetrics) -> None:
+    stuck = Stuck()
+    controller = Controller("widget", "Widget", stuck, metrics=metrics, max_concurrent=4)
+    async with running(controller):
+        for number in range(10):
+            controller.enqueue(Key("greedy", str(number)))
+        await asyncio.sleep(60)
+        controller.enqueue(Key("quiet", "one"))
+        await asyncio.sleep(1)
+    assert [key.namespace for key in stuck.seen] == ["greedy"] * 3 + ["quiet"]
+
+
+class Mapping:
+    """A controller whose events concern as many keys as their objects are named for."""
+
+    def __init__(self, metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(module, "STEP_SECONDS", -1.0)  # every step is the shortest
+        self.channel = Channel("events")
+        self.controller = Controller("widget", "Widget", Recorder(), metrics=metrics)
+        self.controller.watch(self.channel, mapped(self.keys))
+
+    @staticmethod
+    def keys(obj: Object) -> list[Key]:
+        metadata = obj["metadata"]
+        count = int(metadata["name"])
+        return [Key(metadata["namespace"], f"{count}-{number}") for number in range(count)]
+
+    def send(self, namespace: str, count: int) -> None:
+        self.channel.send(Key(namespace, str(count)))
+
+    @property
+    def queued(self) -> int:
+        return len(self.controller.queue)
+
+    async def all_mapped(self) -> None:
+        while self.controller._lanes:  # noqa: ASYNC110 - turns of the loop, no time
+            await asyncio.sleep(0)
+
+
+@pytest.fixture
+def mapping(metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch) -> Mapping:
+    return Mapping(metrics, monkeypatch)
+
+
+async def test_an_event_that_concerns_many_is_mapped_in_steps(mapping: Mapping) -> None:
+    mapping.send("greedy", 10_000)
+    assert mapping.queued == FEW_KEYS
+    await asyncio.sleep(0)
+    assert mapping.queued == 2 * FEW_KEYS
+    await mapping.all_mapped()
+    assert mapping.queued == 10_000
+
+
+async def test_an_event_of_another_namespace_is_mapped_meanwhile(mapping: Mapping) -> None:
+    mapping.send("greedy", 10_000)
+    mapping.send("greedy", 5)
+    assert mapping.queued == FEW_KEYS
+    mapping.send("quiet", 1)
+    assert mapping.queued == FEW_KEYS + 1
+    await mapping.all_mapped()
+    assert mapping.queued == 10_000 + 5 + 1
+
+
+async def test_no_more_than_so_many_events_wait_to_be_mapped(mapping: Mapping) -> None:
+    mapping.send("greedy", 1000)
+    for number in range(1, MAX_MAPPING):
+        mapping.send("greedy", 1000 + number)
+    assert mapping.queued == FEW_KEYS
+    mapping.send("greedy", 50)
+    assert mapping.queued == FEW_KEYS + 50
+
+
+async def test_a_deletion_is_mapped_before_what_is_known_of_the_object_is_forgotten(
+    mapping: Mapping,
+) -> None:
+    mapping.send("greedy", 1000)
+    gone = {"metadata": {"namespace": "greedy", "name": "50"}}
+    for handler in mapping.channel._handlers:
+        handler(Event("Deleted", gone, None))
+    assert mapping.queued == FEW_KEYS + 50

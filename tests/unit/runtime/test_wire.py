@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from mcp_operator.core.meta import UNREADABLE, Key, Object
 from mcp_operator.core.metrics import RuntimeMetrics
-from mcp_operator.runtime import wire
+from mcp_operator.runtime import oversized
 from mcp_operator.runtime.informer import InformerSet
 from support.objects import CONFIG_MAPS, bookmark, config_map
 from support.scripted_api import ScriptedApi, scripted_client
@@ -130,6 +130,52 @@ async def test_an_object_that_is_too_deep_is_reported_once_by_name(
     assert record.__dict__["object"] == "ConfigMap demo/a"
 
 
+CROWDED = config_map("crowded", 5) | {"data": ["x"] * (oversized.MAX_VALUES + 1)}
+
+
+def assert_crowded(obj: Object) -> None:
+    assert obj["metadata"]["name"] == "crowded"
+    assert obj.keys() == {"apiVersion", "kind", "metadata", UNREADABLE}
+    assert "100,000 values" in obj[UNREADABLE]
+
+
+async def test_of_a_page_only_the_object_with_too_many_values_is_cut(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    items = [CROWDED, config_map("b", 6)]
+    api.answer({"metadata": {"resourceVersion": "9"}, "items": items})
+    async with scripted_client(api, metrics) as client:
+        [page] = [page async for page in client.list_pages(CONFIG_MAPS)]
+    assert_crowded(page.items[0])
+    assert page.items[1] == config_map("b", 6)
+
+
+async def test_a_page_that_is_crowded_as_a_whole_is_read(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    crowd = config_map("b", 6) | {"data": ["x"] * (oversized.MAX_VALUES - 1000)}
+    api.answer({"metadata": {"resourceVersion": "9"}, "items": [CROWDED, *[crowd] * 10]})
+    async with scripted_client(api, metrics) as client:
+        [page] = [page async for page in client.list_pages(CONFIG_MAPS)]
+    assert_crowded(page.items[0])
+    assert page.items[1:] == [crowd] * 10
+
+
+async def test_a_watch_goes_on_after_an_object_with_too_many_values(
+    api: ScriptedApi, metrics: RuntimeMetrics
+) -> None:
+    api.stream(
+        {"type": "ADDED", "object": CROWDED}, {"type": "ADDED", "object": config_map("b", 6)}
+    )
+    async with (
+        scripted_client(api, metrics) as client,
+        aclosing(client.watch(CONFIG_MAPS)) as events,
+    ):
+        first, second = [event async for event in events]
+    assert_crowded(first.object)
+    assert second.object == config_map("b", 6)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
@@ -137,9 +183,9 @@ JSON = st.recursive(
 )
 
 
-@given(JSON, st.integers(wire.MAX_DEPTH - 30, wire.MAX_DEPTH + 30))
+@given(JSON, st.integers(oversized.MAX_LEVELS - 30, oversized.MAX_LEVELS + 30))
 def test_nothing_else_is_changed_when_what_is_too_deep_is_cut(value: Any, levels: int) -> None:
     text = json.dumps([value]).encode()
-    cut = wire._cut(b"[" + text + b"," + nested(levels) + b"," + text + b"]")
-    before, _, after = wire._decode(cut, cut=False)
+    cut = oversized.cut_deep(b"[" + text + b"," + nested(levels) + b"," + text + b"]")
+    before, _, after = oversized.decode(cut)
     assert before == after == [value]

@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import web
 
-from mcp_operator.core.tasks import TaskSet
+from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.front import unread
 from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.connection import (

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from mcp_operator.api.jwks import KeySetError, public_keys
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.tasks import TaskSet
+from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.policy.tokens import Header, KeySet, VerificationKey
 

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from mcp_operator.controllers.recorder import BURST, EVENTS, QUEUE_SIZE, EventRecorder
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Object
 from mcp_operator.runtime.errors import ApiError
-from mcp_operator.runtime.recorder import BURST, EVENTS, QUEUE_SIZE, EventRecorder
 from support.fake_client import FakeClient
 from support.objects import config_map
 
@@ -162,7 +162,7 @@ async def test_events_of_the_whole_cluster_are_in_the_default_namespace(
 async def test_what_is_remembered_is_bounded(
     client: FakeClient, recorder: EventRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mcp_operator.runtime.recorder.MAX_CACHED", 3)
+    monkeypatch.setattr("mcp_operator.controllers.recorder.MAX_CACHED", 3)
     async with running(recorder):
         for number in range(10):
             say(recorder, obj=config_map(f"a{number}", 5))

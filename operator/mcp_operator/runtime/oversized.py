@@ -1,0 +1,151 @@
+"""Objects that an API server takes and that nobody could read: nested too deeply, or too crowded.
+
+An API server takes any object of up to 1.5 MB. In a part without a schema of its own, such as the
+schema of a tool, that may be 10,000 levels (Go, encoding/json, maxNestingDepth) or 700,000 values,
+which become fifty times as much memory when they are decoded. One such object must neither make the
+others unreadable nor hold them up, so its text is cut first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+from mcp_operator.core.meta import UNREADABLE
+
+MAX_LEVELS: Final = 200
+"""Levels of nesting that the decoder accepts (jiter, DEFAULT_RECURSION_LIMIT)."""
+
+MAX_VALUES: Final = 100_000
+"""Values in an object. As many are decoded within about 10 ms; a tool has a few hundred."""
+
+_SMALL: Final = 64 * 1024
+"""Bytes that are decoded in no time, whatever they are."""
+
+_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+_STRING_OR_BRACKET: Final = re.compile(_STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
+_CUT: Final = "\0nested too deeply\0"
+_CUT_JSON: Final = b'"\\u0000nested too deeply\\u0000"'
+_TOO_DEEP: Final = f"it is nested about {MAX_LEVELS} levels deep or more"
+_TOO_MANY: Final = f"it has more than {MAX_VALUES:,} values: divide it among several objects"
+
+
+class OversizedError(ValueError):
+    """JSON is nested too deeply for the decoder, or may have too many values in an object."""
+
+
+def decode(text: bytes) -> Any:
+    """Decode JSON. Equal strings share one object, which halves the memory of cached objects.
+
+    Raises:
+        OversizedError: It is nested too deeply.
+        ValueError: It is not JSON.
+    """
+    try:
+        return from_json(text, cache_strings="all")
+    except ValueError as error:
+        if "recursion limit" in str(error):
+            raise OversizedError(_TOO_DEEP) from error
+        raise
+
+
+def decode_object(text: bytes, *, cut: bool = False) -> Any:
+    """Decode an object, or an event of a watch with one.
+
+    With `cut`, which takes longer, an object that cannot be read is left with its metadata and, if
+    possible, its status, or lacks what is too deep; `why_unreadable` tells of the latter.
+
+    Raises:
+        OversizedError: It cannot be read, or may be such an object, and `cut` is false.
+        ValueError: It is not JSON.
+    """
+    if not cut:
+        if count(text) > MAX_VALUES:
+            raise OversizedError(_TOO_MANY)
+        return decode(text)
+    why = _TOO_DEEP
+    if _has_many(text):
+        why = _TOO_MANY
+    else:
+        with contextlib.suppress(OversizedError):
+            return decode(text)  # what looked like many values are strings
+    return _skimmed(text, why) or decode(cut_deep(text))
+
+
+def count(text: bytes) -> int:
+    """Return how many values there are at most, or 0 if there is no room for too many."""
+    return sum(map(text.count, (b",", b"[", b"{"))) if len(text) > MAX_VALUES else 0
+
+
+def cut_deep(text: bytes) -> bytes:
+    """Replace each value that is nested too deeply with a marker."""
+    parts: list[bytes] = []
+    depth = kept = 0
+    for found in _STRING_OR_BRACKET.finditer(text):
+        token = found[0]
+        if token in b"{[":
+            depth += 1
+            if depth == MAX_LEVELS + 1:
+                parts += (text[kept : found.start()], _CUT_JSON)
+        elif token in b"}]":
+            if depth == MAX_LEVELS + 1:
+                kept = found.end()
+            depth -= 1
+    parts.append(text[kept:])
+    return b"".join(parts)
+
+
+def why_unreadable(value: Any) -> str:
+    """Return why a decoded object cannot be read; empty if it can."""
+    left, seen = [value], 0
+    while left:
+        value = left.pop()
+        if isinstance(value, dict | list):
+            left += value.values() if isinstance(value, dict) else value
+            seen += len(value)
+            if seen > MAX_VALUES:
+                return _TOO_MANY
+        elif value == _CUT:
+            return _TOO_DEEP
+    return ""
+
+
+def _has_many(text: bytes) -> bool:
+    """Return whether there are too many values; what is in strings is not counted."""
+    values = end = 0
+    for string in _STRING.finditer(text):
+        values += sum(map(text[end : string.start()].count, (b",", b"[", b"{")))
+        end = string.end()
+        if values > MAX_VALUES:
+            return True
+    return values + sum(map(text[end:].count, (b",", b"[", b"{"))) > MAX_VALUES
+
+
+def _skimmed(text: bytes, why: str) -> Any:
+    """Decode an object, or an event, without its spec and bookkeeping, however large they are.
+
+    An API server sends the fields of a custom resource in the order of their names (encoding/json),
+    so the metadata come before the spec, and the status after it. What is found where they should
+    be is decoded together, which fails if it is from anywhere else.
+
+    Returns:
+        None if this is something else, or has more that is large.
+    """
+    head, spec, rest = text.partition(b',"spec":')
+    before, fields, after = head.partition(b',"managedFields":[')
+    if fields:
+        head = before + b',"name":' + after.partition(b'],"name":')[2]
+    if not spec or len(head) > _SMALL:
+        return None
+    is_event = text.startswith(b'{"type":')
+    _, status, tail = rest.rpartition(b',"status":{')
+    for end in (status + tail, b"}}" if is_event else b"}"):
+        with contextlib.suppress(ValueError):
+            if len(end) <= _SMALL:
+                decoded = decode(head + end)
+                (decoded["object"] if is_event else decoded)[UNREADABLE] = why
+                return decoded
+    return None
