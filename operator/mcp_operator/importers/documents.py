@@ -19,6 +19,9 @@ MAX_HOPS: Final = 32
 MAX_DEPTH: Final = 200
 """Nesting of a document; what people write has less than 40 levels."""
 
+OWN: Final = "?own"
+"""After the pointer of a part of which some is left out, and which is another one for that."""
+
 _INDEX: Final = re.compile(r"[0-9]{1,6}")
 
 
@@ -125,7 +128,7 @@ class Documents:
     def shown(self, part: Located) -> str:
         """Return where a part stands: its pointer, after the name of any document but the main."""
         name = "" if part.base == self.main.base else unquote(part.base.rpartition("/")[2])
-        return f"{name}#{part.pointer}"
+        return f"{name}#{part.pointer.replace(OWN, '')}"
 
     def resolved(self, part: Located) -> Located:
         """Follow a part that is a reference to what it stands for.

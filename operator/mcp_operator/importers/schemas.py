@@ -19,7 +19,7 @@ from mcp_operator.importers.dialect import (
     nullable,
     unusable_pattern,
 )
-from mcp_operator.importers.documents import Dialect, Documents, Located, OpenApiError
+from mcp_operator.importers.documents import OWN, Dialect, Documents, Located, OpenApiError
 from mcp_operator.importers.losses import Loss, Losses, untranslated
 from mcp_operator.importers.subtypes import Subtypes, with_value
 
@@ -101,6 +101,8 @@ class Schemas:
             return None
         if target is None:
             return None
+        if extended and self._subtypes.lists_extensions(target):
+            target = _without_alternatives(target)
         return (None if extended else self._any_subtype(target)) or self._defined(target)
 
     def _defined(self, target: Located) -> str:
@@ -234,6 +236,15 @@ class Schemas:
             self._part = around
         self.losses.refer(self._part, key)
         return key
+
+
+def _without_alternatives(base: Located) -> Located:
+    """Return what a type says itself, where another one that it names extends it.
+
+    With the alternatives, each would hold the other for one and the same value, without an end.
+    """
+    own = {name: value for name, value in base.mapping.items() if name not in ("oneOf", "anyOf")}
+    return Located(own, base.base, base.pointer + OWN)
 
 
 def _with_anchors(part: Located, anchors: _Anchors) -> _Anchors:

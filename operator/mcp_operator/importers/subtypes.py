@@ -48,6 +48,13 @@ class Subtypes:
             if not self._names_value(place, property_):
                 yield int(index), property_, _values(reference, mapping)
 
+    def lists_extensions(self, base: Located) -> bool:
+        """Tell whether a type names, as its alternatives, types that extend it."""
+        alternatives = (place for name in ("oneOf", "anyOf") for _, place in base.entries(name))
+        targets = filter(None, map(self._target, alternatives))
+        branches = (branch for target in targets for _, branch in target.entries("allOf"))
+        return any(found.key == base.key for found in filter(None, map(self._target, branches)))
+
     def _target(self, branch: Located) -> Located | None:
         reference = branch.mapping.get("$ref")
         if not isinstance(reference, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -288,3 +289,36 @@ def test_a_document_that_refers_to_another_by_its_own_name_refers_to_itself() ->
     )
 
     assert tool(document)["inputSchema"]["properties"] == {"n": TEXT}
+
+
+@pytest.mark.parametrize("keyword", ["oneOf", "anyOf"])
+@pytest.mark.parametrize("told", [True, False])
+def test_a_type_that_names_what_extends_it_does_not_hold_itself(
+    keyword: str, *, told: bool
+) -> None:
+    pet: dict[str, Any] = {
+        "type": "object",
+        "properties": {"kind": TEXT, "size": {"type": "text?"}},
+        "required": ["kind"],
+        keyword: [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}],
+    }
+    if told:
+        mapping = {"cat": "#/components/schemas/Cat", "dog": "#/components/schemas/Dog"}
+        pet["discriminator"] = {"propertyName": "kind", "mapping": mapping}
+    cat: dict[str, Any] = {"allOf": [{"$ref": P}, {"properties": {"claws": {"type": "integer"}}}]}
+    dog = {"allOf": [{"$ref": P}, {"properties": {"tail": TEXT}, "required": ["tail"]}]}
+    cat["required"] = ["claws"]
+    document = openapi(
+        post({"type": "object", "properties": {"x": {"$ref": P}}}),
+        **schemas(Pet=pet, Cat=cat, Dog=dog),
+    )
+
+    schema = tool(document)["inputSchema"]
+    assert "$ref" not in json.dumps(schema)
+    compiled = CompiledSchema(schema)
+    assert compiled.errors({"x": {"kind": "dog", "tail": "long"}}) == []
+    assert compiled.errors({"x": {"kind": "cat", "claws": 3}}) == []
+    assert compiled.errors({"x": {"kind": "cat", "claws": "three"}})
+    assert compiled.errors({"x": {"tail": "long"}})
+    places = {note.place for note in imported(document).report.notes}
+    assert places == {"#/components/schemas/Pet/properties/size"}
