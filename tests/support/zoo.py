@@ -83,6 +83,20 @@ ANIMALS = {
     "pdf": Animal(b"%PDF-1.4\x00", "application/pdf", kinds=("text", "resource")),
     "octets": Animal(b"text", "application/octet-stream", kinds=("text", "resource")),
     "wav": Animal(WAV, "audio/wav", kinds=("audio",)),
+    "declared": Animal(
+        PNG,
+        "application/octet-stream",
+        response=ResponseMapping(mime_type="image/png"),
+        kinds=("image",),
+    ),
+    "declared-file": Animal(
+        WAV,
+        "audio/wav",
+        response=ResponseMapping(mime_type="application/octet-stream"),
+        kinds=("text", "resource"),
+    ),
+    "lines-as-json": Animal(b'{"a":1}\n{"a":2}\n', "application/json"),
+    "not-a-number": Animal(b'{"a":NaN}', "application/json"),
     "missing": Animal(b'{"error":"no such order"}', "application/json", 404, failed=True),
     "busy": Animal(
         status=429, headers=(("Retry-After", "17"),), kinds=("text", "text"), failed=True
