@@ -160,8 +160,8 @@ def _check_declared(
         if mapping.file_name_from and mapping.file_name_from not in declared:
             raise InvalidError(
                 Reason.UNDECLARED_ARGUMENT,
-                f"fileNameFrom of {name!r} names {mapping.file_name_from!r}, which "
-                "inputSchema.properties does not declare",
+                f"request.arguments names {mapping.file_name_from!r} in fileNameFrom of {name!r}, "
+                "which inputSchema.properties does not declare",
             )
     for name, target in targets.items():
         if target not in path_places(definition.path or ""):

@@ -51,8 +51,8 @@ _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
 }
 """Where, below the spec or an entry of it, the field stands that a reason is about."""
 
-_IN_RESPONSE: Final = re.compile(r"(response\.\w+): ")
-"""How a finding says which expression of a response it is about."""
+_IN_FIELD: Final = re.compile(r"(?:\w+\[[^\]]+\]: )?([A-Za-z]+(?:\.[A-Za-z]+)*)")
+"""How a finding begins, but for its entry, that is about a field: with its path."""
 
 _ENTRY: Final = re.compile(r"(tools|operations)\[([^\]]+)\]: ")
 """How a finding begins that is about one entry of a list."""
@@ -144,15 +144,10 @@ def _problem(document: Document, finding: Finding, entry: str = "") -> FileProbl
         for tail in _FIELDS.get(finding.reason, ())
     ]
     path = next((path for path in candidates if path in document.located), base)
-    if found := _IN_RESPONSE.search(finding.message):
-        path = next(
-            (
-                p
-                for p in ((*base, *found[1].split(".")), ("spec", *found[1].split(".")))
-                if p in document.located
-            ),
-            path,
-        )
+    if found := _IN_FIELD.match(finding.message):
+        named_path = found[1].split(".")
+        paths = [(*base, *named_path), ("spec", *named_path)]
+        path = next((one for one in paths if one in document.located), path)
     if found := _IN_SCHEMA.search(finding.message):
         path = _down(document, (*base, found[1]), found[2])
     return document.problem(path, Problem(path, "").field, finding.message)

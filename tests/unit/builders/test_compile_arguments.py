@@ -256,7 +256,7 @@ def test_the_argument_that_names_a_file_must_be_declared() -> None:
     schema = {"type": "object", "properties": {"file": {}}}
     found = finding(inputSchema=schema, request=UPLOAD | {"arguments": [NAMED]})
     assert found.reason is Reason.UNDECLARED_ARGUMENT
-    assert "fileNameFrom of 'file' names 'name'" in found.message
+    assert "names 'name' in fileNameFrom of 'file', which inputSchema" in found.message
 
 
 @pytest.mark.parametrize("header", ["Authorization", "cookie", "COOKIE2"])

@@ -179,6 +179,53 @@ def test_a_path_variable_that_the_schema_lacks_is_told(tmp_path: Path) -> None:
     assert problem.startswith("9:spec.service.path: ")
 
 
+@pytest.mark.parametrize(
+    ("request_", "field", "line"),
+    [
+        ("arguments: [{name: other, in: query}]", "request.arguments", 15),
+        ("arguments: [{name: id, in: body, fileName: a}]", "request.arguments", 15),
+        ("body: {from: other}", "request.body.from", 15),
+        ("forwardHeaders: [Cookie]", "request.forwardHeaders", 15),
+    ],
+)
+def test_a_fault_of_a_request_is_told_at_its_field(
+    tmp_path: Path, request_: str, field: str, line: int
+) -> None:
+    report = check(tmp_path, f"{TOOL}  request:\n    {request_}\n")
+    [problem] = told(report)
+    assert problem.startswith(f"{line}:spec.{field}: ")
+
+
+@pytest.mark.parametrize(
+    ("written", "field"),
+    [
+        ("jsonPath: '$['", "jsonPath"),
+        ("errorWhen: answer.ok", "errorWhen"),
+        ("parameters: [{name: x, in: header, as: Authorization}]", "parameters"),
+        ("body: {from: x}", "body.from"),
+    ],
+)
+def test_a_fault_of_an_operation_is_told_at_its_field(
+    tmp_path: Path, written: str, field: str
+) -> None:
+    report = check(
+        tmp_path,
+        f"""\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPResource
+metadata: {{name: docs}}
+spec:
+  name: docs
+  operations:
+    - uri{"Template: docs://a{?x}" if "parameters" in written else ": docs://a"}
+      service: {{name: orders, port: 80}}
+      {written}
+""",
+    )
+    [problem] = told(report)
+    assert problem.startswith(f"9:spec.operations[0].{field}: ")
+
+
 def test_a_fault_in_one_entry_of_a_list_is_told_at_that_entry(tmp_path: Path) -> None:
     several = (
         "apiVersion: mcp-operator.dev/v1alpha1\nkind: MCPTool\nmetadata: {name: several}\nspec:\n"
