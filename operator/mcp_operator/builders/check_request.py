@@ -14,6 +14,7 @@ from mcp_operator.api.places import (
     has_fields,
     is_form,
     is_multipart,
+    media_type,
 )
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.request import RequestFields
@@ -92,6 +93,12 @@ def _header_faults(
                 f"{words.argument} may set: use {words.request}credentials or "
                 f"{words.request}headers"
             )
+    for fixed in request.headers:
+        if fixed.name.lower() == "content-type" and _lacks_boundary(request, fixed.value or ""):
+            yield (
+                f"{words.request}headers sets {fixed.name} without the boundary that a multipart "
+                f"body has: remove it, and set {words.request}contentType"
+            )
     for header in request.forward_headers:
         if header.lower() in CLIENT_CREDENTIALS and not request.allow_credential_forwarding:
             yield (
@@ -99,6 +106,11 @@ def _header_faults(
                 f"as the client: use {words.request}credentials, or set "
                 f"{words.request}allowCredentialForwarding: true"
             )
+
+
+def _lacks_boundary(request: RequestFields, content_type: str) -> bool:
+    is_parts = media_type(content_type).startswith("multipart/")
+    return is_multipart(request.content_type) or (is_parts and "boundary=" not in content_type)
 
 
 def _body_faults(

@@ -259,6 +259,30 @@ def test_the_argument_that_names_a_file_must_be_declared() -> None:
     assert "names 'name' in fileNameFrom of 'file', which inputSchema" in found.message
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "refused"),
+    [
+        ("multipart/form-data", "Content-Type", "multipart/form-data", True),
+        ("multipart/form-data", "content-type", "application/json", True),
+        ("application/json", "Content-Type", "Multipart/Form-Data", True),
+        ("text/plain", "CONTENT-TYPE", "multipart/mixed; charset=utf-8", True),
+        ("text/plain", "Content-Type", "multipart/mixed; boundary=x", False),
+        ("text/plain", "Content-Type", "application/json", False),
+        ("multipart/form-data", "X-Type", "multipart/form-data", False),
+    ],
+)
+def test_no_fixed_header_takes_the_boundary_of_a_body(
+    kind: str, name: str, value: str, *, refused: bool
+) -> None:
+    given = {"contentType": kind, "headers": [{"name": name, "value": value}]}
+    schema = {"type": "object", "properties": {"a": {}}}
+    if refused:
+        found = finding(inputSchema=schema, request=given)
+        assert found.message.startswith(f"request.headers sets {name} without the boundary")
+    else:
+        assert entry(inputSchema=schema, request=given).backend.headers[0].value == value
+
+
 @pytest.mark.parametrize("header", ["Authorization", "cookie", "COOKIE2"])
 def test_what_a_client_proves_itself_with_is_forwarded_only_where_that_is_allowed(
     header: str,
