@@ -66,7 +66,7 @@ def build_body(backend: Backend, placed: Placed, arguments: JsonObject) -> Body 
         return None
     content_type = backend.content_type
     if backend.body_from:
-        return Body(_whole(placed[0], content_type), content_type) if placed else None
+        return _whole(placed, content_type)
     if is_json(content_type):
         fields = {argument.target: value for argument, value in placed}
         return Body(json_text({**backend.constants, **fields}).encode(), content_type)
@@ -77,7 +77,7 @@ def build_body(backend: Backend, placed: Placed, arguments: JsonObject) -> Body 
         return _multipart(every, arguments, content_type)
     if len(placed) > 1:
         raise MappingError("a body of this content type is made of exactly one argument")
-    return Body(_whole(placed[0], content_type), content_type) if placed else None
+    return _whole(placed, content_type)
 
 
 def _constants(backend: Backend) -> Iterator[tuple[Argument, Any]]:
@@ -90,9 +90,14 @@ def _constants(backend: Backend) -> Iterator[tuple[Argument, Any]]:
         yield argument, value
 
 
-def _whole(placed: tuple[Argument, Any], content_type: str) -> bytes:
-    """Return the one argument that is the whole body."""
-    argument, value = placed
+def _whole(placed: Placed, content_type: str) -> Body | None:
+    """Make a body of one argument; null is none, except in JSON."""
+    if not placed or (placed[0][1] is None and not is_json(content_type)):
+        return None
+    return Body(_content(*placed[0], content_type), content_type)
+
+
+def _content(argument: Argument, value: Any, content_type: str) -> bytes:
     if is_json(content_type):
         return json_text(value).encode()
     if is_form(content_type) and isinstance(value, dict):

@@ -106,7 +106,7 @@ def test_the_base64_of_a_data_url_is_sent_as_its_bytes(head: str) -> None:
 
 
 @pytest.mark.parametrize("type_", ["application/xml", "text/xml", "application/soap+xml"])
-@pytest.mark.parametrize("value", [{"a": 1}, [1], 5, None])
+@pytest.mark.parametrize("value", [{"a": 1}, [1], 5])
 def test_what_is_no_text_is_no_xml(type_: str, value: Any) -> None:
     one = argument("doc", "body")
     with pytest.raises(MappingError, match="'doc' is XML: give it a text"):
@@ -171,7 +171,20 @@ def test_a_list_is_lines_of_json_where_the_type_has_them(value: Any, body: str, 
     assert request.body == body.encode()
 
 
-@pytest.mark.parametrize("value", [[1, 2], [], 5, True, None])
+@pytest.mark.parametrize(
+    "type_", ["text/plain", "application/octet-stream", "application/xml", FORM, MULTIPART]
+)
+@pytest.mark.parametrize("base64", [False, True])
+def test_null_is_no_body_except_in_json(type_: str, *, base64: bool) -> None:
+    one = argument("a", "body", base64=base64)
+    field = sent({"a": None}, one, content_type=type_).body
+    assert b"null" not in (field or b"")
+    if type_ != MULTIPART:
+        assert sent({"a": None}, one, content_type=type_, body_from="a").body is None
+    assert sent({"a": None}, one, body_from="a").body == b"null"
+
+
+@pytest.mark.parametrize("value", [[1, 2], [], 5, True])
 def test_a_whole_form_is_an_object_or_a_text(value: Any) -> None:
     one = argument("form", "body")
     with pytest.raises(MappingError, match="'form' is a form: give it an object"):
