@@ -58,14 +58,18 @@ class LongWork:
         if not large:
             yield _at_once
             return
-        now = asyncio.get_running_loop().time
         async with self._locks[namespace]:
-            began = now()
-            try:
-                yield asyncio.to_thread
-            finally:
-                rested = max(self._rested.get(namespace, 0.0), began)
-                self._rested[namespace] = rested + (now() - began) / SHARE
+
+            async def run(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+                now = asyncio.get_running_loop().time
+                began = now()
+                try:
+                    return await asyncio.to_thread(work, *args, **kwargs)
+                finally:
+                    rested = max(self._rested.get(namespace, 0.0), began)
+                    self._rested[namespace] = rested + (now() - began) / SHARE
+
+            yield run
 
 
 async def _at_once(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -41,22 +41,41 @@ async def test_small_work_does_not_wait_for_large_work() -> None:
         assert await run(int, "7") == 7
 
 
+@pytest.fixture
+def thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let work be a number, the seconds that it takes."""
+    monkeypatch.setattr(asyncio, "to_thread", asyncio.sleep)
+
+
+async def worked(long_work: LongWork, namespace: str, seconds: float) -> None:
+    async with long_work.turn(namespace, large=True) as run:
+        await run(seconds)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("thread")
 async def test_a_namespace_that_always_wants_more_gets_its_share() -> None:
     long_work = LongWork()
     for _ in range(100):
         if (rest := long_work.rest("greedy")) > 0:
             await asyncio.sleep(rest)
-        await held(long_work, "greedy", 0.5)
+        await worked(long_work, "greedy", 0.5)
     free = CREDIT_SECONDS * SHARE
     now = asyncio.get_running_loop().time()
     assert now == pytest.approx((100 * 0.5 - free) / SHARE, rel=0.1)
     assert long_work.rest("other") <= 0
 
 
+async def test_waiting_for_the_api_server_during_a_turn_is_not_work() -> None:
+    long_work = LongWork()
+    await held(long_work, "demo", 60.0)
+    assert long_work.rest("demo") <= 0
+
+
+@pytest.mark.usefixtures("thread")
 async def test_a_namespace_that_has_rested_has_its_credit_again() -> None:
     long_work = LongWork()
-    await held(long_work, "demo", 5.0)
+    await worked(long_work, "demo", 5.0)
     assert long_work.rest("demo") > 0
     await asyncio.sleep(60)
-    await held(long_work, "demo", CREDIT_SECONDS * SHARE * 0.9)
+    await worked(long_work, "demo", CREDIT_SECONDS * SHARE * 0.9)
     assert long_work.rest("demo") <= 0
