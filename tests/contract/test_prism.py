@@ -53,6 +53,10 @@ answer of its own that fails. It refuses a request with a status from 400 to 499
 VIOLATIONS = "prism/errors#VIOLATIONS"
 """It took the request, and then found it or its own answer, an example of the document, wrong."""
 
+UNANSWERED = "closed the connection early"
+"""No judgement: Prism ends a connection that was idle for a few seconds, also while a request is on
+its way. It is asked once more."""
+
 Json = dict[str, Any]
 
 
@@ -137,6 +141,8 @@ async def refusals(url: str, tools: list[Json]) -> dict[str, str]:
         async def call(name: str) -> str:
             async with turn:
                 result = await client.call_tool(name, arguments[name])
+                if UNANSWERED in str(result.content):
+                    result = await client.call_tool(name, arguments[name])
                 return refusal(str(result.content)) if result.is_error else ""
 
         names = list(arguments)
