@@ -306,6 +306,7 @@ async def test_a_body_that_breaks_off_is_refused_at_once(
     monkeypatch.setattr(mcp, "BODY_SECONDS", 3600)
     async with running() as gateway, client(gateway) as broken:
         broken.send(raw(b"Transfer-Encoding: chunked", body=b"%x\r\n" % SIZE))
+        await gateway.manage("/livez")  # meanwhile the body is waited for
         broken.send(b'{"password":"CANARY"}' + b" " * SIZE)
 
         answer = await broken.rest()
