@@ -124,7 +124,14 @@ async def test_a_backend_may_ask_for_a_date() -> None:
 
 
 @pytest.mark.looptime
-@pytest.mark.parametrize("nonsense", ["soon", "-1", "Sun, 06 Nov 1994 08:49:37 GMT", "1e9", "0"])
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        *("soon", "-1", "Sun, 06 Nov 1994 08:49:37 GMT", "1e9", "0"),
+        f"Sun, 06 Nov {10**20} 08:49:37 GMT",
+        f"Sun, 06 Nov 2094 08:49:37 +{10**18}",
+    ],
+)
 async def test_what_asks_for_no_pause_gets_the_usual_one(nonsense: str) -> None:
     send = Scripted(status(503, nonsense), FINE)
     assert await outcome_of(send) == FINE
