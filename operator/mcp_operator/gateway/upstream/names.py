@@ -101,7 +101,12 @@ class SystemResolver(AbstractResolver):
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(_settle, future, outcome)
 
-        threading.Thread(target=ask, name="dns", daemon=True).start()
+        try:
+            threading.Thread(target=ask, name="dns", daemon=True).start()
+        except RuntimeError as error:  # as where a pod may have no more of them
+            future.cancel()
+            del self._asked[host]
+            raise OSError(socket.EAI_AGAIN, "no thread can be started to ask") from error
         return future
 
     def _answered(self, host: str, future: asyncio.Future[_Addresses]) -> None:

@@ -66,6 +66,21 @@ async def test_names_that_hang_hold_up_no_other_name(dns: SystemDns) -> None:
     assert all(await asyncio.gather(*waiting))
 
 
+@pytest.mark.usefixtures("dns")
+async def test_a_name_for_which_no_thread_can_be_started_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    resolver = SystemResolver()
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(OSError, match="thread"):
+            await resolver.resolve("orders.")
+    assert await addresses(resolver, "orders.") == ["10.0.0.1", "fd00::1"]
+
+
 async def test_callers_of_one_name_share_its_answer(dns: SystemDns) -> None:
     resolver = SystemResolver()
     waiting = [asyncio.create_task(addresses(resolver, "hang.")) for _ in range(9)]
