@@ -28,10 +28,14 @@ Nodes = Sequence[JsonObject]
 """Schemas that judge the same value."""
 
 
-class _Left(threading.local):
-    """How many branches may yet be compared: large arguments are looked at in a thread."""
+class _Present(threading.local):
+    """What holds for the value that is looked at now: large ones are looked at in threads."""
 
-    choices = MAX_CHOICES
+    def __init__(self) -> None:
+        self.choices = MAX_CHOICES
+        """How many branches may yet be compared."""
+        self.asked = set[int]()
+        """The schemas of which it is being found out whether they may take null."""
 
 
 class SchemaParts:
@@ -45,11 +49,11 @@ class SchemaParts:
         """The schemas that may judge a value, by the parts that they come from."""
         self._patterns: dict[str, CompiledSchema] = {}
         self._nullable: dict[int, bool] = {}
-        self._left = _Left()
+        self._now = _Present()
 
     def begin(self) -> None:
         """Begin to look at another value."""
-        self._left.choices = MAX_CHOICES
+        self._now.choices = MAX_CHOICES
 
     def certain(self, schema: Any, value: Any, level: int = 0) -> Nodes:
         """Return the schemas that judge a value; of a choice, the one branch that it may fit."""
@@ -126,9 +130,13 @@ class SchemaParts:
         One that refers to itself, or is nested deeper than is looked into, may.
         """
         known = self._nullable.get(id(schema))
-        if known is None:
-            self._nullable[id(schema)] = True
+        if known is not None or id(schema) in self._now.asked:
+            return known is not False
+        self._now.asked.add(id(schema))
+        try:
             known = self._nullable[id(schema)] = self._takes_null(schema, level)
+        finally:
+            self._now.asked.discard(id(schema))
         return known
 
     def _takes_null(self, schema: Any, level: int) -> bool:
@@ -164,8 +172,8 @@ class SchemaParts:
 
     def _may_fit(self, schema: Any, value: Any) -> bool:
         """Tell whether a value may be meant for a branch: of its type, with its constants."""
-        self._left.choices -= 1
-        if schema is False or self._left.choices < 0:
+        self._now.choices -= 1
+        if schema is False or self._now.choices < 0:
             return False
         return all(self._may_be_of(node, value) for node in self._always(schema)[0])
 

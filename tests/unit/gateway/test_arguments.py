@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcp_operator.api.jsonschema import CompiledSchema
 from mcp_operator.gateway.arguments import ArgumentForm
-from mcp_operator.gateway.schema_parts import MAX_KEPT
+from mcp_operator.gateway.schema_parts import MAX_KEPT, SchemaParts
 
 
 def checked(arguments: Any, properties: Any = None, **schema: Any) -> tuple[Any, list[str]]:
@@ -122,6 +122,24 @@ def test_calls_in_several_threads_do_not_take_each_others_share() -> None:
     with ThreadPoolExecutor(4) as pool:
         outcomes = list(pool.map(form.checked, [few] * 16))
     assert outcomes == [({"a": [{"k": n} for n in range(40)]}, [])] * 16
+
+
+def test_what_one_thread_is_still_finding_out_misleads_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    schema = {"type": "object", "properties": {"id": TEXT}}
+    form = ArgumentForm(schema, CompiledSchema(schema))
+    takes_null, others = SchemaParts._takes_null, list[Any]()
+
+    def meanwhile(parts: SchemaParts, schema: Any, level: int) -> bool:
+        monkeypatch.setattr(SchemaParts, "_takes_null", takes_null)
+        with ThreadPoolExecutor() as pool:
+            others.append(pool.submit(form.checked, {"id": None}).result())
+        return takes_null(parts, schema, level)
+
+    monkeypatch.setattr(SchemaParts, "_takes_null", meanwhile)
+    assert form.checked({"id": None}) == ({}, [])
+    assert others == [({}, [])]
 
 
 def test_what_is_kept_of_a_schema_does_not_grow_with_what_clients_send() -> None:
