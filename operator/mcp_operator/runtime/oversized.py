@@ -66,7 +66,7 @@ def decode_object(text: bytes, *, cut: bool = False) -> Any:
         if count(text) > MAX_VALUES:
             raise OversizedError(_TOO_MANY)
         return decode(text)
-    why = _TOO_DEEP
+    text, why = _without_bookkeeping(text), _TOO_DEEP
     if _has_many(text):
         why = _TOO_MANY
     else:
@@ -117,15 +117,28 @@ def _has_many(text: bytes) -> bool:
     """Return whether there are too many values; what is in strings is not counted."""
     values = end = 0
     for string in _STRING.finditer(text):
-        values += sum(map(text[end : string.start()].count, (b",", b"[", b"{")))
+        values += _members(text[end : string.start()])
         end = string.end()
         if values > MAX_VALUES:
             return True
-    return values + sum(map(text[end:].count, (b",", b"[", b"{"))) > MAX_VALUES
+    return values + _members(text[end:]) > MAX_VALUES
+
+
+def _members(part: bytes) -> int:
+    """Count as `why_unreadable` does: an API server writes what is empty without a space."""
+    return sum(map(part.count, (b",", b"[", b"{"))) - part.count(b"{}") - part.count(b"[]")
+
+
+def _without_bookkeeping(text: bytes) -> bytes:
+    """Leave out the managedFields of a custom resource; nobody reads them (see `_skimmed`)."""
+    head, spec, rest = text.partition(b',"spec":')
+    before, fields, after = head.partition(b',"managedFields":[')
+    _, name, kept = after.partition(b'],"name":')
+    return before + b',"name":' + kept + spec + rest if spec and fields and name else text
 
 
 def _skimmed(text: bytes, why: str) -> Any:
-    """Decode an object, or an event, without its spec and bookkeeping, however large they are.
+    """Decode an object, or an event, without its spec, however large that is.
 
     An API server sends the fields of a custom resource in the order of their names (encoding/json),
     so the metadata come before the spec, and the status after it. What is found where they should
@@ -135,9 +148,6 @@ def _skimmed(text: bytes, why: str) -> Any:
         None if this is something else, or has more that is large.
     """
     head, spec, rest = text.partition(b',"spec":')
-    before, fields, after = head.partition(b',"managedFields":[')
-    if fields:
-        head = before + b',"name":' + after.partition(b'],"name":')[2]
     if not spec or len(head) > _SMALL:
         return None
     is_event = text.startswith(b'{"type":')
@@ -146,6 +156,8 @@ def _skimmed(text: bytes, why: str) -> Any:
         with contextlib.suppress(ValueError):
             if len(end) <= _SMALL:
                 decoded = decode(head + end)
-                (decoded["object"] if is_event else decoded)[UNREADABLE] = why
-                return decoded
+                obj = decoded["object"] if is_event else decoded
+                if "name" in obj.get("metadata", {}):  # else a label or an annotation is called "spec"
+                    obj[UNREADABLE] = why
+                    return decoded
     return None

@@ -63,7 +63,26 @@ def test_separators_in_texts_are_no_values() -> None:
     obj = stored({"text": 'a,b\n"[{' * MAX_VALUES}, fields={})
     with pytest.raises(OversizedError):
         oversized.decode_object(text(obj))
-    assert oversized.decode_object(text(obj), cut=True) == obj
+    found = oversized.decode_object(text(obj), cut=True)
+    del obj["metadata"]["managedFields"]
+    assert found == obj
+
+
+def test_what_is_no_value_of_the_object_does_not_make_it_crowded() -> None:
+    empty = {"inputSchema": [{}] * (MAX_VALUES * 2 // 3)}
+    managed = {f"f:{number}": {} for number in range(MAX_VALUES * 2 // 3)}
+    for obj in (stored(empty), stored({"a": 1}, fields=managed)):
+        found = oversized.decode_object(event(obj), cut=True)["object"]
+        assert found["spec"] == obj["spec"]
+        assert not oversized.why_unreadable(found["spec"])
+
+
+def test_annotations_cannot_hide_which_object_it_is() -> None:
+    obj = stored({"a": MANY, "b": {"c": 1, "status": {"x": 1}}})
+    obj["metadata"] = {"annotations": {"a": "b", "spec": "x"}} | obj["metadata"]
+    del obj["metadata"]["managedFields"]
+    found = oversized.decode_object(event(obj), cut=True)["object"]
+    assert found["metadata"]["name"] == "crowded"
 
 
 def test_an_object_in_another_order_is_cut_as_far_as_it_is_too_deep() -> None:
