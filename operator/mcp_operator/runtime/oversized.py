@@ -157,7 +157,7 @@ def _skimmed(text: bytes, why: str) -> Any:
             if len(end) <= _SMALL:
                 decoded = decode(head + end)
                 obj = decoded["object"] if is_event else decoded
-                if "name" in obj.get("metadata", {}):  # else a label or an annotation is called "spec"
+                if "name" in obj.get("metadata", {}):  # else a label is called "spec"
                     obj[UNREADABLE] = why
                     return decoded
     return None

@@ -69,8 +69,8 @@ def test_separators_in_texts_are_no_values() -> None:
 
 
 def test_what_is_no_value_of_the_object_does_not_make_it_crowded() -> None:
-    empty = {"inputSchema": [{}] * (MAX_VALUES * 2 // 3)}
-    managed = {f"f:{number}": {} for number in range(MAX_VALUES * 2 // 3)}
+    empty: Object = {"inputSchema": [{}] * (MAX_VALUES * 2 // 3)}
+    managed: Object = {f"f:{number}": {} for number in range(MAX_VALUES * 2 // 3)}
     for obj in (stored(empty), stored({"a": 1}, fields=managed)):
         found = oversized.decode_object(event(obj), cut=True)["object"]
         assert found["spec"] == obj["spec"]
