@@ -97,7 +97,7 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # as for every TCP server
         self._wire = transport
-        transport.set_write_buffer_limits(high=0)  # to be told of every byte that is not taken
+        _tell_of_unread(transport)
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -200,6 +200,23 @@ class Connection(web.RequestHandler):
     def log_exception(self, *_: Any, **details: Any) -> None:
         """Log what aiohttp did not expect, without its text, which may quote the request."""
         log.error("A connection failed unexpectedly", extra=_failure(details.get("exc_info")))
+
+
+def _tell_of_unread(transport: Any) -> None:
+    """Let a transport pause its protocol by the first byte that the client does not take.
+
+    asyncio's TLS counts only what it has not encrypted: an answer is at once in the buffer of the
+    transport beneath, which has no public name. It also takes 0 for a limit that is reached where
+    there is nothing, and pauses and resumes at every other event.
+    """
+    tls = getattr(transport, "_ssl_protocol", None)
+    if tls is None:
+        transport.set_write_buffer_limits(high=0)
+        return
+    beneath, not_encrypted = tls._transport, tls._get_write_buffer_size  # noqa: SLF001
+    tls._get_write_buffer_size = lambda: not_encrypted() + beneath.get_write_buffer_size()  # noqa: SLF001
+    beneath.set_write_buffer_limits(high=0)
+    transport.set_write_buffer_limits(high=1)
 
 
 def _failure(error: BaseException | None) -> dict[str, str]:

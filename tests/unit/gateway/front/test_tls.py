@@ -17,12 +17,14 @@ from prometheus_client import CollectorRegistry
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.front import certificate, connection
 from mcp_operator.gateway.front.certificate import Certificate, CertificateError
+from mcp_operator.gateway.front.connection import Connection
 from mcp_operator.gateway.table import Current
 from support.certificates import Authority
 from support.entries import tool
-from support.fake_executor import FakeExecutor
+from support.fake_executor import FakeExecutor, text_result
 from support.identity import by_token
 from support.mcp_http import modern, table
+from support.raw_client import raw_call
 from support.raw_requests import GOOD
 from support.running_gateway import Running
 from support.waiting import hang_guard
@@ -164,3 +166,85 @@ async def test_clients_that_do_not_speak_tls_are_cut_and_hold_up_nobody(
                 await gateway.manage("/livez")
         for one in (writer, other):
             one.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"POST /mcp "])
+async def test_a_client_that_never_ends_its_head_over_tls_is_cut(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
+    async with serving(folder) as gateway:
+        silent, writer = await asyncio.open_connection(
+            "127.0.0.1", gateway.app.port, ssl=trusting(tmp_path)
+        )
+
+        writer.write(said)
+        async with hang_guard():
+            assert await silent.read() == b""
+        writer.close()
+
+
+async def test_a_stream_over_tls_goes_on_for_as_long_as_there_is_news(
+    tmp_path: Path, folder: Path
+) -> None:
+    news = {"notifications": {"toolsListChanged": True}}
+    async with serving(folder) as gateway, aiohttp.ClientSession() as client:
+        request = modern("subscriptions/listen", news, request_id="x" * 250)  # in each event
+        headers = {name: value for name, value in request.headers.items() if name != "host"}
+        url = gateway.url.replace("http:", "https:")
+        async with (
+            client.post(url, data=request.body, headers=headers, ssl=trusting(tmp_path)) as answer,
+            hang_guard(),
+        ):
+            received = len(await answer.content.readuntil(b"\n\n"))
+            for number in range(600):
+                gateway.current.swap(table(tool(f"tool-{number}")))
+                received += len(await answer.content.readuntil(b"\n\n"))
+
+        assert received > 3 * 2**16  # aiohttp waits for its client after each 64 KiB
+
+
+@pytest.mark.parametrize("packets", [1, 2])  # asyncio's TLS would pause at every other one
+async def test_a_client_over_tls_that_reads_slowly_gets_all_of_its_last_answer(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, packets: int
+) -> None:
+    monkeypatch.setattr("mcp_operator.gateway.front.listener.LINGERING_SECONDS", 0.01)
+    async with serving(folder) as gateway, stuck(gateway, tmp_path, packets) as (reader, served):
+        assert served.unread > 2**24
+        for _ in range(20):  # the client has other things to do
+            await gateway.manage("/livez")
+
+        async with hang_guard():
+            assert len(await reader.read()) > 2**26
+
+
+async def test_a_client_over_tls_that_does_not_read_its_answer_is_cut(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
+    async with serving(folder) as gateway, stuck(gateway, tmp_path, 2), hang_guard():
+        while await gateway.metric("mcp_open_connections") != 0:
+            pass  # each round waits for an answer
+
+
+@asynccontextmanager
+async def stuck(
+    gateway: Running, tmp_path: Path, packets: int
+) -> AsyncIterator[tuple[asyncio.StreamReader, Connection]]:
+    """Call a tool with a large answer for the last time, and do not read it."""
+    gateway.executor.results["add"] = text_result("x" * 2**26)
+    reader, writer = await asyncio.open_connection(
+        "127.0.0.1", gateway.app.port, ssl=trusting(tmp_path)
+    )
+    call = raw_call().replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    for packet in (call[: 50 * (packets - 1)], call[50 * (packets - 1) :]):
+        writer.write(packet)
+        await gateway.manage("/livez")
+    async with hang_guard():
+        await reader.readuntil(b"HTTP/1.1 200 OK")
+    (served,) = gateway.app._front._listener._opened.server.connections  # type: ignore[union-attr]
+    assert isinstance(served, Connection)
+    try:
+        yield reader, served
+    finally:
+        writer.transport.abort()
