@@ -30,7 +30,12 @@ def metadata_path(path: str, paths: tuple[str, ...]) -> str | None:
 
 def base_url(scheme: str, host: str) -> str:
     """Return the URL that a client asked, without its path; empty where its `Host` is odd."""
-    return f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
+    url = f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
+    try:
+        urlsplit(url)
+    except ValueError:  # what is in brackets is no IPv6 address
+        return ""
+    return url
 
 
 def metadata(settings: ServerSettings, jwt: Jwt, path: str, base: str) -> JsonObject:

@@ -47,6 +47,13 @@ async def test_the_challenge_leads_to_the_metadata_and_names_the_scopes() -> Non
     )
 
 
+@pytest.mark.parametrize("host", ["[:::::]", "[1.2.3.4]", "[::1", "a b", '"', "[::1%25]:99999"])
+async def test_an_odd_host_is_challenged_without_a_place_to_look_at(host: str) -> None:
+    answer = await server().respond(replace(modern("tools/list", host=host), path="/mcp"))
+
+    assert (answer.status, answer.headers["www-authenticate"].strip()) == (401, "Bearer")
+
+
 async def test_a_wrong_token_is_told_why_without_being_quoted() -> None:
     shop = server(resource=RESOURCE)
 
