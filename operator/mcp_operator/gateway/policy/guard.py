@@ -95,11 +95,13 @@ class Guard:
             return ANONYMOUS
         if credential_header(auth) in repeated:
             raise Refusal("invalid", f"Send the header {credential_header(auth)} once")
+        if auth is not self._auth and auth == self._auth:
+            self._auth = auth
         if auth is not self._auth:
-            same, self._auth = auth == self._auth, auth
-            if not same:
-                old, self._authenticator = self._authenticator, self._build(auth)
-                await old.close()
+            old, new = self._authenticator, self._build(auth)
+            self._auth, self._authenticator = auth, new  # only now: building may fail
+            await old.close()
+            return await new.principal(headers, address)
         return await self._authenticator.principal(headers, address)
 
     def _build(self, auth: Auth) -> _Authenticator:

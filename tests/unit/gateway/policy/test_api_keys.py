@@ -15,7 +15,7 @@ from mcp_operator.api.catalog import ApiKeys, Auth
 from mcp_operator.gateway.policy import apikeys
 from mcp_operator.gateway.policy.by_key import KEYS_SECONDS
 from support.entries import tool
-from support.identity import API_KEYS, Clients
+from support.identity import API_KEYS, Clients, by_token
 from support.mcp_http import Server, legacy, modern, table
 
 ALICE, BOB = "alice-0123456789abcdef", "bob-0123456789abcdef"
@@ -228,6 +228,16 @@ async def test_a_request_is_judged_by_the_settings_that_hold_when_it_is_served()
     goes_on.set()
 
     assert (await asked).status == 401
+
+
+async def test_keys_let_nobody_in_once_other_settings_hold_that_cannot_be_used() -> None:
+    shop = server(Clients(alice=ALICE))
+    assert (await shop.respond(modern("tools/list", x_api_key=ALICE))).status == 200
+    shop.current.swap(table(tool("search"), auth=by_token(keys={"keys": 7})))
+
+    for _ in range(2):
+        with pytest.raises(TypeError):
+            await shop.respond(modern("tools/list", x_api_key=ALICE))
 
 
 async def test_without_a_source_of_keys_nobody_is_served() -> None:
