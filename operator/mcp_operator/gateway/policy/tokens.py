@@ -177,9 +177,11 @@ def _time(claims: Mapping[str, Any], claim: str) -> float | None:
     if claim not in claims:
         return None
     value = claims[claim]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenError("a time in the token is not a number")
-    return float(min(value, 2**53))
+    if not -math.inf < value < math.inf:  # `math.isfinite` fails on what no float can hold
+        raise TokenError("a time in the token is not a number")
+    return float(max(-(2**53), min(value, 2**53)))
 
 
 def _audiences(value: Any) -> frozenset[str]:

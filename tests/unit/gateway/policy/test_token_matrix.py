@@ -176,6 +176,8 @@ MATRIX: dict[str, Callable[[], str]] = {
     "exp that is true": lambda: token(exp=True),
     "exp that is infinite": lambda: token(exp=math.inf),
     "exp that is not a number": lambda: token(exp=math.nan),
+    "exp before any float": lambda: token(exp=-(10**400)),
+    "iat after any float": lambda: token(iat=10**400),
     "exp that is a list": lambda: token(exp=[NOW + 300]),
     "nbf in the future": lambda: token(nbf=NOW + 31),
     "nbf that is text": lambda: token(nbf="now"),
@@ -238,6 +240,7 @@ def test_the_matrix_is_no_smaller_than_it_was() -> None:
         lambda: token(nbf=NOW + 29, iat=NOW + 29),
         lambda: token(iat=None, scope=None),
         lambda: token(exp=10**20),
+        lambda: token(exp=10**400, iat=-(10**400)),
     ],
 )
 async def test_a_right_token_is_accepted(make: Callable[[], str]) -> None:
