@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
 from mcp_operator.gateway.protocol.core import Core, outcome_of
 from mcp_operator.gateway.protocol.jsonrpc import (
@@ -156,10 +157,15 @@ class Legacy:
             raise RpcError(spec.INVALID_REQUEST, problem, status=400)
         answers = []
         for item in raw:
+            request_id = None
             try:
-                answer = await self._serve(session, http, jsonrpc.parse(item))
+                message = jsonrpc.parse(item)
+                request_id = message.id if isinstance(message, Request) else None
+                answer = await self._serve(session, http, message)
             except RpcError as error:
-                answer = jsonrpc.failure(None, error)
+                answer = jsonrpc.failure(request_id, error)
+            except Refusal as refusal:  # of this message: others may have been called by now
+                answer = jsonrpc.failure(request_id, RpcError(spec.REFUSED, str(refusal)))
             if answer is not None:
                 answers.append(answer.body)
         return jsonrpc.ok(b"[" + b",".join(answers) + b"]") if answers else HttpResponse(202)

@@ -28,7 +28,7 @@ from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol.view import MAX_VIEWS
 from support.entries import backend, prompt, resource, tool
 from support.identity import API_KEYS, Clients, MovedClock, by_token, token
-from support.mcp_http import Server, legacy, message_of, modern, table
+from support.mcp_http import Server, legacy, message_of, modern, post, table
 
 NAMES = ("get-order", "get-stock", "delete-order", "search", "admin.reset")
 URIS = ("docs://public/a", "docs://internal/b", "mcp://orders/1")
@@ -347,3 +347,27 @@ async def test_the_name_in_a_header_opens_nothing() -> None:
     _, error = await shop.error(legacy("tools/call", hidden, **mirrored))
     assert error["message"] == "Unknown tool: admin.reset"
     assert shop.executor.calls == []
+
+
+async def test_a_message_that_lacks_a_scope_costs_no_other_of_its_batch_the_answer() -> None:
+    rules = (
+        AccessRule(tools=("get-*",), principals=("*",)),
+        AccessRule(tools=("delete-*",), any_scope=("orders:write",)),
+    )
+    auth = by_token().model_copy(update={"rules": rules})
+    shop = Server(*CATALOG, clock=MovedClock(), auth=auth)
+    header = f"Bearer {token()}"
+    params = {"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": {}}
+    opened = await shop.respond(legacy("initialize", params, authorization=header))
+    calls = [
+        {"jsonrpc": "2.0", "id": name, "method": "tools/call", "params": {"name": name}}
+        for name in ("get-order", "delete-order", "get-stock")
+    ]
+
+    session = opened.headers["mcp-session-id"]
+    answer = await shop.respond(post(calls, authorization=header, mcp_session_id=session))
+
+    answers = {each["id"]: each for each in json.loads(answer.body)}
+    assert "result" in answers["get-order"]
+    assert "lacks a scope" in answers["delete-order"]["error"]["message"]
+    assert "result" in answers["get-stock"]
