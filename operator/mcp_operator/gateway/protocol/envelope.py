@@ -81,9 +81,14 @@ def check_version(version: str) -> None:
         raise RpcError(
             spec.UNSUPPORTED_VERSION,
             "Unsupported protocol version",
-            data={"supported": list(spec.MODERN_VERSIONS), "requested": version},
+            data={"supported": list(spec.MODERN_VERSIONS), "requested": _text(version)},
             status=400,
         )
+
+
+def _text(header: str) -> str:
+    """Return what of a header is text: bytes that are no UTF-8 have no form in JSON."""
+    return header.encode("utf-8", "replace").decode()
 
 
 def _check_header(http: HttpRequest, name: str, expected: str) -> None:

@@ -248,3 +248,12 @@ async def test_a_long_id_is_refused(request_id: object) -> None:
 
     assert (status, error["code"]) == (400, -32600)
     assert "256" in error["message"]
+
+
+async def test_a_version_that_is_no_text_is_refused_as_any_other() -> None:
+    request = notification("notifications/x", mcp_protocol_version="2027\udcff")
+
+    status, error = await Server().error(request)
+
+    assert (status, error["code"]) == (400, -32022)
+    assert error["data"]["requested"] == "2027?"
