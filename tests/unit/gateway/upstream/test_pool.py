@@ -173,6 +173,19 @@ async def test_over_tls_connections_are_kept_and_poison_reaches_no_caller(
     assert (await call).body == b"mine"
 
 
+async def test_over_tls_an_answer_before_the_request_was_sent_ends_the_connection(
+    tls_backend: Asking,
+) -> None:
+    call = tls_backend.ask("POST", body=b"x" * (32 << 20))
+    peer = await tls_backend.peer()
+    await peer.begun()
+    peer.send(OK)
+    assert (await call).body == b"ok"
+    call = tls_backend.ask()
+    await (await tls_backend.peer()).answer(MINE)
+    assert (await call).body == b"mine"
+
+
 async def test_an_answer_that_ends_with_tls_is_whole_only_if_tls_ends(tls_backend: Asking) -> None:
     ended = await tls_backend.exchange(answer(body="whole"))
     assert isinstance(ended, Answer)

@@ -6,9 +6,12 @@ import asyncio
 import select
 import ssl
 from collections.abc import Callable
-from typing import cast
+from typing import Final, cast
 
 from mcp_operator.gateway.upstream.pool.reply import Reply
+
+_LARGE: Final = 64 * 1024
+"""Bytes of a request beyond which a transport may ask for a pause (asyncio's high-water mark)."""
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -61,7 +64,13 @@ class Connection(asyncio.BufferedProtocol):
             ssl.SSLError: The other side ended TLS with an alert.
         """
         reply = self._reply = Reply(self, method)
-        self.transport.write(head + body if body else head)
+        data = memoryview(head + body if body else head)
+        if len(data) > _LARGE:
+            # With TLS, what a transport has taken is not counted as waiting to be sent, but what is
+            # written afterwards is, for as long as most of that waits.
+            self.transport.write(data[:-1])
+            data = data[-1:]
+        self.transport.write(data)
         try:
             await reply.head()
         except BaseException:
