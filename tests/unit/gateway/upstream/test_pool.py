@@ -11,9 +11,10 @@ import pytest
 
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls, UpstreamError
+from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.pool import pool
 from mcp_operator.gateway.upstream.pool.head import BadRequestError, request_head
-from support.backend_peer import FOREIGN, MINE, Asking, answer, asking
+from support.backend_peer import FOREIGN, LIMIT, MINE, Asking, answer, asking
 from support.certificates import Authority
 from support.raw_server import OK
 from support.waiting import HANG_SECONDS, eventually
@@ -171,6 +172,30 @@ async def test_over_tls_connections_are_kept_and_poison_reaches_no_caller(
     call = tls_backend.ask()
     await (await tls_backend.peer()).answer(MINE)
     assert (await call).body == b"mine"
+
+
+async def test_what_tls_still_holds_after_an_answer_reaches_no_caller(
+    tls_backend: Asking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = memoryview(bytearray(len(OK)))  # so that an answer fills it
+    monkeypatch.setattr(tls_backend.upstream._pool, "_received", received)
+
+    async def next_call() -> Answer:
+        while not tls_backend.upstream._pool._idle and not call.done():
+            await asyncio.sleep(0)
+        request = Request("GET", "https", "be.demo.svc", 80, "/")
+        return await tls_backend.upstream.send(request, tls_backend.tls, LIMIT)
+
+    async def answered() -> None:
+        await (await tls_backend.peer()).answer(MINE)
+
+    call = tls_backend.ask()
+    following = asyncio.create_task(next_call())
+    await (await tls_backend.peer()).answer(OK + FOREIGN)
+    await call
+    answering = asyncio.create_task(answered())
+    assert (await following).body == b"mine"
+    await answering
 
 
 async def test_over_tls_an_answer_before_the_request_was_sent_ends_the_connection(

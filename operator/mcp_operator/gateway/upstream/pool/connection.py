@@ -117,7 +117,9 @@ class Connection(asyncio.BufferedProtocol):
             return
         self._reply = None
         self.resume()
-        if reply.may_continue and not self.transport.get_write_buffer_size():
+        may_hold_more = nbytes == len(self._received)  # TLS may, where `is_quiet` cannot see it
+        may_continue = reply.may_continue and not may_hold_more
+        if may_continue and not self.transport.get_write_buffer_size():
             self.idle_since = asyncio.get_running_loop().time()
             self._answered(self)
         else:
