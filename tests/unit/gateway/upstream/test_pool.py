@@ -181,7 +181,7 @@ async def test_what_tls_still_holds_after_an_answer_reaches_no_caller(
     monkeypatch.setattr(tls_backend.upstream._pool, "_received", received)
 
     async def next_call() -> Answer:
-        while not tls_backend.upstream._pool._idle and not call.done():
+        while not tls_backend.upstream._pool._idle and not call.done():  # noqa: ASYNC110 - each turn
             await asyncio.sleep(0)
         request = Request("GET", "https", "be.demo.svc", 80, "/")
         return await tls_backend.upstream.send(request, tls_backend.tls, LIMIT)
