@@ -30,9 +30,13 @@ from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscribed import Subscribed
 from mcp_operator.gateway.protocol.subscriptions import Event, Subscription, Wants
 from mcp_operator.gateway.protocol.view import View
+from mcp_operator.gateway.shares import Shares
 
 MAX_BATCH: Final = 50
 """Messages in one batch; they are served one after the other."""
+
+MAX_ABANDONED: Final = 64 * 1024 * 1024
+"""Bytes of bodies whose clients have gone and whose requests go on; the next ones are given up."""
 
 _LOG_LEVELS: Final = (
     *("debug", "info", "notice", "warning"),
@@ -51,6 +55,7 @@ class Legacy:
         self._running: _Running = {}
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
         self._subscribed = Subscribed()
+        self._abandoned = Shares(MAX_ABANDONED)
 
     async def post(self, http: HttpRequest, raw: Any) -> HttpResponse:
         """Answer one POST with its decoded body."""
@@ -190,9 +195,18 @@ class Legacy:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.cancelled():
-                raise  # the client disconnected; the request goes on
+                self._abandon(task, http)
+                raise
             cancelled = RpcError(spec.CANCELLED, "The client cancelled this request")
             return jsonrpc.failure(message.id, cancelled)
+
+    def _abandon(self, task: asyncio.Task[HttpResponse], http: HttpRequest) -> None:
+        """Let a request go on whose client has disconnected, if there is memory for it."""
+        client, size = http.client, len(http.body)
+        if self._abandoned.take(client, size):
+            task.add_done_callback(lambda _: self._abandoned.give_back(client, size))
+        else:
+            task.cancel()
 
     def _finished(self, key: tuple[str, RequestId], task: asyncio.Task[HttpResponse]) -> None:
         if self._running.get(key) is task:

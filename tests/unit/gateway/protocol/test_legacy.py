@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from mcp_operator.gateway.contract import ToolResult
+from mcp_operator.gateway.protocol import legacy as legacy_module
 from mcp_operator.gateway.protocol.message import HttpRequest
 from support.entries import backend, prompt, resource, tool
 from support.mcp_http import JSON_HEADERS, Server, legacy, notification, post
+from support.waiting import hang_guard
 
 LATEST = "2025-11-25"
 VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26"]
@@ -206,6 +208,40 @@ async def test_a_client_that_disconnects_does_not_cancel() -> None:
     await server.endpoint.idle()
     assert server.executor.cancelled == []
     assert server.observer.tools == [("slow", "ok")]
+
+
+async def test_clients_that_disconnect_do_not_keep_all_of_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(legacy_module, "MAX_ABANDONED", 6000)
+    server = Server(tool("slow"))
+    session = await server.initialize()
+    server.executor.gate.clear()
+
+    async def leave() -> None:
+        params = {"name": "slow", "_meta": {"x": "y" * 2000}}
+        request = legacy("tools/call", params, mcp_session_id=session)
+        call = asyncio.ensure_future(server.respond(request))
+        await server.executor.started.wait()
+        server.executor.started.clear()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+
+    await leave()
+    await leave()
+    async with hang_guard():
+        await server.executor.stopped.wait()
+    assert server.endpoint.in_flight == 1
+
+    server.executor.gate.set()
+    await server.endpoint.idle()
+    server.executor.gate.clear()
+    await leave()
+    assert server.executor.cancelled == ["slow"]
+    server.executor.gate.set()
+    await server.endpoint.idle()
+    assert server.observer.tools == [("slow", each) for each in ("cancelled", "ok", "ok")]
 
 
 async def test_a_client_cancels_by_notification_and_only_its_own() -> None:
