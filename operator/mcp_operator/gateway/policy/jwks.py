@@ -50,8 +50,11 @@ class RemoteKeys:
         self._tasks = TaskSet()
 
     async def close(self) -> None:
-        """End what is being fetched."""
+        """End what is being fetched, for those who wait for it, too."""
         await self._tasks.close()
+        if self._reading is not None and len(self._tasks) == 0:  # it was ended before it began
+            self._reading.set_result(None)
+            self._reading = None
 
     def refresh(self) -> None:
         """Read the keys again in the background, if it is time to."""

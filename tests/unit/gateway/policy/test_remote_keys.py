@@ -10,9 +10,15 @@ import pytest
 
 from mcp_operator.gateway.policy.by_token import MAX_VERIFIED, VERIFICATIONS_PER_SECOND
 from mcp_operator.gateway.policy.guard import Guard
-from mcp_operator.gateway.policy.jwks import COOLDOWN_SECONDS, REFRESH_SECONDS, RETRY_SECONDS
+from mcp_operator.gateway.policy.jwks import (
+    COOLDOWN_SECONDS,
+    REFRESH_SECONDS,
+    RETRY_SECONDS,
+    RemoteKeys,
+)
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
+from mcp_operator.gateway.policy.tokens import Header
 from mcp_operator.gateway.table import Current
 from support.entries import tool
 from support.identity import (
@@ -205,3 +211,14 @@ async def test_a_catalog_without_keys_lets_nobody_in() -> None:
 
     with pytest.raises(Refusal, match="this server has no keys"):
         await Guard(current).admit({"authorization": f"Bearer {token()}"}, frozenset())
+
+
+async def test_a_client_whose_keys_are_no_longer_fetched_is_told_so() -> None:
+    keys = RemoteKeys(lambda: Provider([OLD])(JWKS))
+    waiting = asyncio.ensure_future(keys.find(Header("RS256", "rsa")))
+    closing = asyncio.ensure_future(keys.close())  # its turn is before that of the fetch
+
+    async with asyncio.timeout(HOUR):
+        with pytest.raises(Refusal, match="cannot be verified now"):
+            await waiting
+    await closing
