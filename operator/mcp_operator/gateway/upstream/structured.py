@@ -35,6 +35,10 @@ of a second, without which large lists could not be made small."""
 OutputErrors = Callable[[Any], list[str]]
 """Checks a value against a tool's output schema."""
 
+_LINE_END: Final = re.compile(r"\r\n|\n|\r")
+"""What ends a line of events and of JSON; a string in JSON may hold all else that Unicode breaks
+lines at, such as U+2028."""
+
 _ACTED: Final = "the call was made, so do not repeat it for this"
 """Said where a backend did what it was asked to and only its answer is not as promised."""
 
@@ -125,7 +129,7 @@ def parse(response: ResponseMapping, answer: Answer) -> Any:
             raise NotFiniteBodyError from error
         except (ValueError, RecursionError):
             pass
-    lines = (text or "").replace("\x1e", "").splitlines()
+    lines = _LINE_END.split((text or "").replace("\x1e", ""))
     with suppress(ValueError, RecursionError):  # Docker and others send lines as application/json
         if values := [exact.loads(line) for line in lines if line.strip()]:
             return values
@@ -136,7 +140,7 @@ def parse(response: ResponseMapping, answer: Answer) -> Any:
 def _events(text: str) -> Iterator[str]:
     """Yield the data of each event (HTML standard, "Interpreting an event stream")."""
     for event in re.split(r"\r\n\r\n|\n\n|\r\r", text):
-        lines = [line.partition(":") for line in event.splitlines()]
+        lines = [line.partition(":") for line in _LINE_END.split(event)]
         data = [value.removeprefix(" ") for field, _, value in lines if field == "data"]
         if data:
             yield "\n".join(data)

@@ -165,6 +165,19 @@ def test_events_are_a_list_of_their_data_where_json_is_asked_for(line: str) -> N
     assert text_of(map_answer(body, "text/event-stream")) == body.decode()
 
 
+@pytest.mark.parametrize("break_", ["\u2028", "\u2029", "\x85"])
+def test_a_line_break_of_unicode_within_a_string_ends_no_line(break_: str) -> None:
+    value = f'{{"a":"one{break_}two"}}'
+    events = map_answer(
+        f"data: {value}\n\n".encode(), "text/event-stream", response={"json_path": "$"}
+    )
+    assert text_of(events) == f"[{value}]"
+    lines = f"{value}\n{value}\n".encode()
+    for type_ in ("application/x-ndjson", "application/json"):
+        shown = text_of(map_answer(lines, type_, response={"json_path": "$"}))
+        assert shown == f"[{value},{value}]"
+
+
 def test_numbers_reach_a_model_as_the_backend_wrote_them() -> None:
     body = b'{"a":1.10,"b":1e400,"c":123456789012345678901234567890}'
     assert text_of(map_answer(body, "application/json")) == body.decode()
