@@ -160,5 +160,5 @@ def _read(status: int, body: bytes) -> tuple[str, float]:
     lifetime = fields.get("expires_in")
     try:
         return token, max(0.0, min(float(lifetime or LIFETIME), 10 * 365 * 86400.0))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return token, LIFETIME

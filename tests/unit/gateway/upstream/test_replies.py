@@ -23,6 +23,7 @@ async def backend() -> AsyncIterator[Asking]:
 REFUSED = {
     "length and coding": answer("Content-Length: 5", CHUNKED, body="0\r\n\r\n"),
     "coding and length": answer(CHUNKED, "Content-Length: 5", body="0\r\n\r\n"),
+    "a length of many digits": answer("Content-Length: " + "0" * 5000 + "2", body="ok"),
     "two lengths": answer("Content-Length: 5", "Content-Length: 2", body="hello"),
     "two equal lengths": answer("Content-Length: 2", "Content-Length: 2", body="ok"),
     "a list of lengths": answer("Content-Length: 2, 2", body="ok"),

@@ -116,7 +116,11 @@ async def test_a_token_is_fetched_anew_shortly_before_it_expires(endpoint: Token
 
 
 @pytest.mark.parametrize(
-    ("lifetime", "kept"), [(100, 89), ("100", 89), (None, 265), ("soon", 265), (True, 0.5)]
+    ("lifetime", "kept"),
+    [
+        *((100, 89), ("100", 89), (None, 265), ("soon", 265), (True, 0.5)),
+        pytest.param(10**400, 265, id="400 digits"),
+    ],
 )
 async def test_the_lifetime_is_the_one_that_the_endpoint_tells(lifetime: object, kept: int) -> None:
     endpoint = TokenEndpoint(expires_in=lifetime)

@@ -9,6 +9,7 @@ way to tell where it ends. Two readers that disagree about that see different an
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final, Protocol
@@ -29,6 +30,9 @@ _AROUND: Final = 8
 
 _AHEAD: Final = 256 * 1024
 """Bytes of a body that are received before somebody takes them."""
+
+_LENGTH: Final = re.compile(r"[0-9]{1,20}")
+"""A length of at most 64 bits; more digits can only be zeros, and Python converts no 5,000."""
 
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
@@ -222,7 +226,7 @@ class Reply:
         codings = [value for name, value in self.headers if name == "transfer-encoding"]
         if version not in _VERSIONS or status < HTTPStatus.CONTINUE:
             raise ProtocolError("it is no HTTP/1")
-        if lengths and (codings or len(lengths) > 1 or not lengths[0].isdigit()):
+        if lengths and (codings or len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0])):
             raise ProtocolError("it has two lengths, or one that is no number")
         if codings and (len(codings) > 1 or codings[0].lower() != "chunked" or version != "1.1"):
             raise ProtocolError("its transfer coding is not just chunked")
