@@ -138,6 +138,8 @@ class Endpoint:
             self._policy.check(http)
         except RpcError as error:
             return jsonrpc.failure(None, error)
+        if http.method == "OPTIONS":  # of a page that sends MCP-Protocol-Version, as MCP asks
+            return HttpResponse(204, headers=self._policy.preflight_headers(http))
         if http.method not in ("GET", "HEAD"):
             return _not_allowed("GET, HEAD")
         document = metadata(server, server.auth.jwt, path, _base(http))

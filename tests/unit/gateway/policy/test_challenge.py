@@ -155,6 +155,18 @@ def test_metadata_are_for_get_and_for_allowed_hosts() -> None:
     assert asked.headers["access-control-allow-origin"] == "https://chat.example"
 
 
+async def test_a_page_may_ask_for_the_metadata_with_headers_of_its_own() -> None:
+    shop = server(OriginPolicy(allowed_origins=["https://chat.example"]))
+    asked = {"origin": "https://chat.example", "access-control-request-headers": "mcp-version"}
+
+    answer = shop.endpoint.metadata(replace(get(WELL_KNOWN, **asked), method="OPTIONS"))
+
+    assert answer is not None
+    assert answer.status == 204
+    assert answer.headers["access-control-allow-origin"] == "https://chat.example"
+    assert answer.headers["access-control-allow-headers"] == "mcp-version"
+
+
 async def test_a_page_may_read_the_challenge() -> None:
     shop = server(OriginPolicy(allowed_origins=["https://chat.example"]))
 
