@@ -37,7 +37,8 @@ MAX_CONCURRENT: Final = 4
 
 MAX_MAPPING: Final = 100
 """Events of a namespace that wait to be mapped in steps. Beyond that they are mapped at once, as
-are deletions, after which others forget what a mapper needs to know."""
+are deletions, after which others forget what a mapper needs to know, with what waits of the object:
+it would otherwise be learnt anew, and never forgotten."""
 
 FEW_KEYS: Final = 20
 """Keys that are enqueued at once, however long it takes."""
@@ -59,6 +60,10 @@ class _Outcome:
     result: Literal["success", "error", "requeue", "requeue_after", "terminal"]
     after: float | None = None
     backoff: bool = False
+
+
+def _are_of_one(earlier: Event, event: Event) -> bool:
+    return key_of(earlier.object) == key_of(event.object)
 
 
 class Controller:
@@ -121,7 +126,12 @@ class Controller:
                 if not self._enqueue_for(*work, until=time.monotonic() + STEP_SECONDS):
                     self._lanes[namespace] = deque([work])
                     self._map_later(namespace)
-            elif event.type == "Deleted" or len(lane) >= MAX_MAPPING:
+                return
+            if event.type == "Deleted":
+                waiting = [each for each in lane if _are_of_one(each[0], event)]
+                for each in (*waiting, work):
+                    self._enqueue_for(*each, until=math.inf)
+            elif len(lane) >= MAX_MAPPING:
                 self._enqueue_for(*work, until=math.inf)
             else:
                 lane.append(work)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Unpack
 
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Object, Resource
+from mcp_operator.core.meta import Object, Resource, key_of
 from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.deltas import DeltaProcessor
@@ -96,7 +96,8 @@ class Informer:
     async def resync(self) -> None:
         """Notify the handlers of every object, although none has changed."""
         async for obj in in_steps(self.store.list()):
-            self.processor.resync(obj)
+            if self.store.get(key_of(obj)) is obj:  # else it has changed or gone meanwhile
+                self.processor.resync(obj)
 
     async def _resync_periodically(self) -> None:
         while True:

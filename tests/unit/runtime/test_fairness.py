@@ -238,3 +238,24 @@ async def test_a_deletion_is_mapped_before_what_is_known_of_the_object_is_forgot
     for handler in mapping.channel._handlers:
         handler(Event("Deleted", gone, None))
     assert mapping.queued == FEW_KEYS + 50
+
+
+async def test_what_waits_of_an_object_is_mapped_before_the_object_is_forgotten(
+    metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapping, seen = Mapping(metrics, monkeypatch), list[str]()
+
+    def keys(obj: Object) -> list[Key]:
+        seen.append(obj["metadata"]["name"])
+        return Mapping.keys(obj)
+
+    mapping.controller.watch(mapping.channel, mapped(keys))
+    for count in (1000, 50):
+        mapping.send("greedy", count)
+    mapping.channel._handlers[1](
+        Event("Deleted", {"metadata": {"namespace": "greedy", "name": "50"}}, None)
+    )
+    known = len(seen)
+    assert "50" in seen
+    await mapping.all_mapped()
+    assert "50" not in seen[known:]

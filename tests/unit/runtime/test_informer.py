@@ -51,6 +51,22 @@ async def test_a_set_is_synced_when_all_its_lists_are_complete(client: FakeClien
     assert informer.store.by_index("name", "a") == [config_map("a", 5)]
 
 
+async def test_a_resync_tells_nothing_of_what_has_gone_meanwhile(client: FakeClient) -> None:
+    informer = InformerSet(client).informer(CONFIG_MAPS)
+    for name in "ab":
+        informer.processor.upsert(config_map(name, 5))
+    told = list[str]()
+
+    def handle(event: Event) -> None:
+        if event.type == "Generic":
+            told.append(event.object["metadata"]["name"])
+            informer.processor.remove(config_map("b", 9))
+
+    informer.add_handler(handle)
+    await informer.resync()
+    assert told == ["a"]
+
+
 @pytest.mark.looptime
 async def test_an_informer_without_any_activity_is_stuck_but_one_that_keeps_trying_is_not(
     client: FakeClient,
