@@ -158,7 +158,9 @@ class CatalogObjectReconciler(ABC):
         for entry_key in compiled.entry_keys:
             async for rival in in_steps(self._cache.claimants(self.kind, namespace, entry_key)):
                 key = key_of(rival)  # its own newer state may be among them: that comes later
-                if key not in contenders and server.selectors[self.kind].matches(labels_of(rival)):
+                if key in contenders or not self._cache.has(rival):
+                    continue
+                if server.selectors[self.kind].matches(labels_of(rival)):
                     contenders[key] = await self._compiler.compile(rival)
         policy = server.model.spec.naming.on_conflict
         large = len(contenders) > LARGE_SELECTION

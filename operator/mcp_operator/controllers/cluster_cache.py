@@ -104,6 +104,11 @@ class ClusterCache:
         found = store.select(namespace=server.model.namespace, selector=server.selectors[kind])
         return (obj for obj in found if not is_deleting(obj))
 
+    def has(self, obj: Object) -> bool:
+        """Tell whether a catalog object is still there, in whatever state."""
+        current = self.catalog_objects[obj["kind"]].store.get(key_of(obj))
+        return current is not None and uid_of(current) == uid_of(obj)
+
     def servers_selecting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:
         """Return the servers that select an object now, by name."""
         labels = labels_of(obj)

@@ -162,12 +162,17 @@ class MCPServerReconciler:
     ) -> ServerCatalog:
         """Compile what the server selects, and build its catalog if any of it has changed.
 
-        What changes meanwhile enqueues the server again.
+        What changes meanwhile enqueues the server again. What goes is left out: nobody would have
+        its result forgotten once more.
         """
         facts = await self._compiler.facts(raw, server)
         large = len(selected) > LARGE_SELECTION
         async with self._long_work.turn(server.key.namespace, large=large) as run:
-            compiled = [await self._compiler.compile(obj) async for obj in in_steps(selected)]
+            compiled = [
+                await self._compiler.compile(obj)
+                async for obj in in_steps(selected)
+                if self._cache.has(obj)
+            ]
             return await self._catalogs.get(
                 server.key,
                 (server, facts, *compiled),

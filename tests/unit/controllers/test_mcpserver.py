@@ -13,7 +13,7 @@ from mcp_operator.controllers.mcpserver import (
     CONFIRM_GRACE_SECONDS,
     PROBLEM_RETRY_SECONDS,
 )
-from mcp_operator.core.meta import Key
+from mcp_operator.core.meta import Key, uid_of
 from support.server_bench import DIRECT, LOGIN, SHOP, Bench
 
 
@@ -98,6 +98,26 @@ async def test_a_pass_that_finds_nothing_new_writes_nothing_and_assembles_nothin
     monkeypatch.setattr(mcpserver, "build_server_catalog", None)
     await bench.reconcile()
     assert len(bench.cluster.writes) == writes
+
+
+@pytest.mark.looptime
+async def test_an_object_that_goes_while_others_are_compiled_leaves_nothing_behind(
+    bench: Bench,
+) -> None:
+    bench.cluster.put("Secret", "login", data={"token": ""})
+    bench.cluster.tool("first", request=LOGIN)
+    uid = uid_of(bench.cluster.tool("second"))
+
+    def go(_: Key) -> None:
+        if bench.cluster.cache.parser.knows(uid):
+            bench.cluster.remove("MCPTool", "second")
+            bench.cluster.cache.parser.forget(uid)
+            bench.compiler.forget(uid)
+
+    bench.cluster.on_read = go
+    await bench.reconcile()
+    assert not bench.cluster.cache.parser.knows(uid)
+    assert [tool.name for tool in bench.catalog().tools] == ["first"]
 
 
 @pytest.mark.looptime
