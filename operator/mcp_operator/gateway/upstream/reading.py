@@ -99,12 +99,13 @@ async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIM
         TooLargeError: There are more than `max_bytes`.
         BrokenOffError: The connection broke.
     """
-    content_type = reply.header("content-type")
+    content_type = _ascii(reply.header("content-type"))
     media_types = (stream.media_type, places.media_type(content_type))
     streamed = next(
         (one for one in media_types if one == EVENT_STREAM or one in JSON_LINE_TYPES), ""
     )
-    encoding = ", ".join(value for name, value in reply.headers if name == "content-encoding")
+    encodings = (value for name, value in reply.headers if name == "content-encoding")
+    encoding = _ascii(", ".join(encodings))
     is_stream = stream.any_type or bool(streamed)
     is_error = reply.status >= HTTPStatus.BAD_REQUEST
     if not (is_stream or is_error) and reply.announced > max_bytes:
@@ -160,6 +161,11 @@ async def _read(reply: Reply, body: _Body, max_bytes: int, stream: StreamLimits 
         body.drop_half_event()
         return f"after {limits.max_seconds:.3g} s (maxDuration, or the time for a call)"
     return ""
+
+
+def _ascii(value: str) -> str:
+    """Return a header that is quoted and looked up, without the bytes that no such header holds."""
+    return value.encode("ascii", "replace").decode()
 
 
 def _size(max_bytes: int) -> str:

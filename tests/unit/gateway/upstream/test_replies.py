@@ -7,10 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mcp_operator.gateway import exact
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import UpstreamError
+from mcp_operator.gateway.upstream.content import tool_result
 from mcp_operator.gateway.upstream.pool.reply import Reply
 from support.backend_peer import CHUNKED, FOREIGN, MINE, Asking, answer, asking
+from support.entries import tool
 from support.raw_server import OK
 
 
@@ -232,3 +235,21 @@ async def test_what_never_ends_is_ended(backend: Asking, begin: bytes, flood: by
         tracemalloc.stop()
     assert caught.value.reason in {"protocol", "too_large"}
     assert peak < 8 << 20
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Content-Type: application/x-\xff",
+        "Content-Type: audio/\xff",
+        "Content-Type: text/plain; charset=\xff",
+        "Content-Encoding: gzip, \xff",
+    ],
+)
+async def test_an_answer_whose_headers_are_no_text_becomes_a_result_that_can_be_sent(
+    backend: Asking, header: str
+) -> None:
+    found = await backend.exchange(answer(header, "Content-Length: 4", body="\x1f\x8b\xff\0"))
+    assert isinstance(found, Answer)
+    result = tool_result(tool(), found, lambda _: [])
+    assert exact.loads(exact.dumps(list(result.content)).decode()) == list(result.content)
