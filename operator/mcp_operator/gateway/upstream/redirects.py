@@ -35,9 +35,13 @@ def next_request(request: Request, answer: Answer) -> Request | None:
     if _UNSAFE.search(location) or not _stays(request, location):
         return None
     parts = urlsplit(urljoin(_url(request), location))
-    path = quote(parts.path or "/", safe=_SAFE)
-    target = path + (f"?{quote(parts.query, safe=_SAFE)}" if parts.query else "")
+    target = _encoded(parts.path or "/") + (f"?{_encoded(parts.query)}" if parts.query else "")
     return replace(request, target=target) if len(target) <= MAX_TARGET_LENGTH else None
+
+
+def _encoded(text: str) -> str:
+    """Percent-encode what a URL does not hold, bytes that are no UTF-8 as they came."""
+    return quote(text, safe=_SAFE, errors="surrogateescape")
 
 
 def explain(request: Request | None, answer: Answer, followed: int = 0) -> str:
