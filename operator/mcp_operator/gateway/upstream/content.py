@@ -148,7 +148,10 @@ def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> s
         body: Any = parse(response, answer)
     except NotJsonError:
         body = text_of(answer)
-    headers = {name: answer.header(name) for name, _ in answer.headers}
+    # CEL takes no half surrogates, which stand for bytes that are no UTF-8.
+    headers = {
+        name: answer.header(name).encode(errors="replace").decode() for name, _ in answer.headers
+    }
     try:
         failed = error_when(response.error_when).holds(answer.status, headers, body)
     except SelectionError as error:

@@ -347,6 +347,13 @@ def test_a_success_that_says_that_it_failed_is_an_error_with_its_words() -> None
     assert not map_answer(b'{"ok":true}', "application/json", response=response).is_error
 
 
+def test_bytes_in_a_header_that_are_no_text_hide_no_failure() -> None:
+    headers = (("content-disposition", "filename=caf\udce9"), ("x-status", "failed"))
+    answer = Answer(200, "text/plain", b"no", headers)
+    called = tool(response={"error_when": "headers['x-status'] == 'failed'"})
+    assert tool_result(called, answer, lambda _: []).is_error
+
+
 @pytest.mark.parametrize("body", [b"{}", b"text", b""])
 def test_a_failure_that_cannot_be_told_is_a_success_and_logged(
     body: bytes, caplog: pytest.LogCaptureFixture
