@@ -26,6 +26,10 @@ SHARE: Final = 0.2
 CREDIT_SECONDS: Final = 10.0
 """Seconds of rest that a namespace may owe: two of work, or five catalogs of 10,000 tools."""
 
+MAX_REST_SECONDS: Final = 30.0
+"""The longest rest. Some work is done whatever a namespace owes, so that without this a change of
+its large servers could be due in hours."""
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -67,7 +71,8 @@ class LongWork:
                     return await asyncio.to_thread(work, *args, **kwargs)
                 finally:
                     rested = max(self._rested.get(namespace, 0.0), began)
-                    self._rested[namespace] = rested + (now() - began) / SHARE
+                    latest = now() + CREDIT_SECONDS + MAX_REST_SECONDS
+                    self._rested[namespace] = min(rested + (now() - began) / SHARE, latest)
 
             yield run
 

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from mcp_operator.controllers.long_work import CREDIT_SECONDS, SHARE, LongWork
+from mcp_operator.controllers.long_work import CREDIT_SECONDS, MAX_REST_SECONDS, SHARE, LongWork
 
 pytestmark = pytest.mark.looptime
 
@@ -79,3 +79,10 @@ async def test_a_namespace_that_has_rested_has_its_credit_again() -> None:
     await asyncio.sleep(60)
     await worked(long_work, "demo", CREDIT_SECONDS * SHARE * 0.9)
     assert long_work.rest("demo") <= 0
+
+
+@pytest.mark.usefixtures("thread")
+async def test_no_namespace_rests_for_long_however_much_it_has_worked() -> None:
+    long_work = LongWork()
+    await worked(long_work, "demo", 600.0)
+    assert long_work.rest("demo") == pytest.approx(MAX_REST_SECONDS, abs=0.1)
