@@ -348,7 +348,7 @@ def test_a_success_that_says_that_it_failed_is_an_error_with_its_words() -> None
 
 
 def test_bytes_in_a_header_that_are_no_text_hide_no_failure() -> None:
-    headers = (("content-disposition", "filename=caf\udce9"), ("x-status", "failed"))
+    headers = (("content-disposition", "filename=expos\udce9"), ("x-status", "failed"))
     answer = Answer(200, "text/plain", b"no", headers)
     called = tool(response={"error_when": "headers['x-status'] == 'failed'"})
     assert tool_result(called, answer, lambda _: []).is_error
