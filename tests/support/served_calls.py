@@ -5,28 +5,23 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.validation import problems
 from mcp_operator.builders.compile_resource import compile_resource
 from mcp_operator.builders.compile_tool import compile_tool
 from mcp_operator.builders.compiled import Compiled
-from mcp_operator.gateway.app import GatewayAddress, GatewayApp
-from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.front.listener import Listener
-from mcp_operator.gateway.table import Current, Table
-from mcp_operator.gateway.upstream.client import HttpUpstream
-from mcp_operator.gateway.upstream.secret_values import StaticSecrets
+from mcp_operator.gateway.table import Table
 from support import manifests
 from support.compiled import facts, resource, tool
 from support.mcp_http import modern, table
+from support.whole_gateway import before_backend
 
 NOT_ECHOED = frozenset({"host", "user-agent", "accept", "accept-encoding", "content-length"})
 
@@ -120,22 +115,9 @@ async def serving(
     answers: Mapping[str, Said] | None = None,
 ) -> AsyncIterator[Served]:
     """Serve entries of an MCPTool and operations of an MCPResource, all of the Service `orders`."""
-    current = Current()
-    current.swap(await asyncio.to_thread(_table, tools, operations))
-    async with AsyncExitStack() as stack:
-        services = Listener(Backend(answers or {}).answer)
-        await services.start("127.0.0.1", 0)
-        stack.push_async_callback(services.stop, 0)
-        upstream = await stack.enter_async_context(
-            HttpUpstream({"demo/orders:80": f"127.0.0.1:{services.port}"}, user_agent="tests/1")
-        )
-        app = GatewayApp(
-            current,
-            HttpExecutor(current, upstream, StaticSecrets()),
-            address=GatewayAddress(port=0, management_port=0),
-            registry=CollectorRegistry(),
-        )
-        await app.start()
-        stack.push_async_callback(app.stop)
-        client = await stack.enter_async_context(aiohttp.ClientSession())
-        yield Served(f"http://127.0.0.1:{app.port}/mcp", client)
+    entries = await asyncio.to_thread(_table, tools, operations)
+    async with (
+        before_backend(entries, Backend(answers or {}).answer) as url,
+        aiohttp.ClientSession() as client,
+    ):
+        yield Served(url, client)

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from mcp_operator.api.catalog import ResponseMapping, ToolEntry
-from mcp_operator.gateway.app import GatewayAddress, GatewayApp
-from mcp_operator.gateway.execute import HttpExecutor
-from mcp_operator.gateway.front.listener import Listener
-from mcp_operator.gateway.table import Current
-from mcp_operator.gateway.upstream.client import HttpUpstream
-from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from support.entries import backend, tool
 from support.everything import PNG, WAV
 from support.mcp_http import table
+from support.whole_gateway import before_backend
 
 OBJECT = {"type": "object"}
 
@@ -138,24 +132,9 @@ async def _show(request: web.BaseRequest) -> web.Response:
 @asynccontextmanager
 async def serving_zoo() -> AsyncIterator[str]:
     """Serve the zoo until the context ends; yields the gateway's URL."""
-    async with AsyncExitStack() as stack:
-        current = Current()
-        current.swap(table(*(_tool(name, animal) for name, animal in ANIMALS.items())))
-        services = Listener(_show)
-        await services.start("127.0.0.1", 0)
-        stack.push_async_callback(services.stop, 0)
-        upstream = await stack.enter_async_context(
-            HttpUpstream({"demo/orders:80": f"127.0.0.1:{services.port}"}, user_agent="zoo/1")
-        )
-        app = GatewayApp(
-            current,
-            HttpExecutor(current, upstream, StaticSecrets()),
-            address=GatewayAddress(port=0, management_port=0),
-            registry=CollectorRegistry(),
-        )
-        await app.start()
-        stack.push_async_callback(app.stop)
-        yield f"http://127.0.0.1:{app.port}/mcp"
+    animals = table(*(_tool(name, animal) for name, animal in ANIMALS.items()))
+    async with before_backend(animals, _show) as url:
+        yield url
 
 
 def as_expected() -> dict[str, str]:
