@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -60,10 +61,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(**settings: Any) -> AsyncIterator[Running]:
+async def running(*, tls: Path | None = None, **settings: Any) -> AsyncIterator[Running]:
     current, executor = Current(), FakeExecutor()
     current.swap(table(tool("add"), **settings))
-    address = GatewayAddress(port=0, management_port=0)
+    address = GatewayAddress(port=0, management_port=0, tls=tls)
     app = GatewayApp(current, executor, address=address, registry=CollectorRegistry())
     await app.start()
     gateway = Running(app, current, executor)

@@ -12,21 +12,18 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from prometheus_client import CollectorRegistry
 
-from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.front import certificate, connection
 from mcp_operator.gateway.front.certificate import Certificate, CertificateError
 from mcp_operator.gateway.front.connection import Connection
-from mcp_operator.gateway.table import Current
 from support.certificates import Authority
 from support.entries import tool
-from support.fake_executor import FakeExecutor, text_result
+from support.fake_executor import text_result
 from support.identity import by_token
 from support.mcp_http import modern, table
 from support.raw_client import raw_call
 from support.raw_requests import GOOD
-from support.running_gateway import Running
+from support.running_gateway import Running, running
 from support.waiting import hang_guard
 
 
@@ -51,21 +48,6 @@ def show(authority: Authority, secret: Path, name: str) -> None:
         (secret / f"{file}.new").rename(secret / file)
 
 
-@asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[Running]:
-    current, executor = Current(), FakeExecutor()
-    current.swap(table(tool("add")))
-    address = GatewayAddress(port=0, management_port=0, tls=folder)
-    app = GatewayApp(current, executor, address=address, registry=CollectorRegistry())
-    await app.start()
-    gateway = Running(app, current, executor)
-    try:
-        yield gateway
-    finally:
-        await gateway.client.close()
-        await app.stop()
-
-
 def trusting(tmp_path: Path) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=tmp_path / "ca.crt")
 
@@ -79,7 +61,7 @@ async def shown_name(gateway: Running, tmp_path: Path) -> str:
 
 
 async def test_a_client_is_served_over_https(tmp_path: Path, folder: Path) -> None:
-    async with serving(folder) as gateway, aiohttp.ClientSession() as client:
+    async with running(tls=folder) as gateway, aiohttp.ClientSession() as client:
         request = modern("tools/list")
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         url = gateway.url.replace("http:", "https:")
@@ -93,7 +75,7 @@ async def test_a_client_is_served_over_https(tmp_path: Path, folder: Path) -> No
 async def test_a_client_without_a_token_is_led_to_metadata_over_https(
     tmp_path: Path, folder: Path
 ) -> None:
-    async with serving(folder) as gateway, aiohttp.ClientSession() as client:
+    async with running(tls=folder) as gateway, aiohttp.ClientSession() as client:
         gateway.current.swap(table(tool("add"), auth=by_token()))
         url = gateway.url.replace("http:", "https:")
         async with client.post(url, ssl=trusting(tmp_path)) as answer:
@@ -107,7 +89,7 @@ async def test_a_new_certificate_is_shown_without_a_restart(
     tmp_path: Path, folder: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificate, "CHECK_SECONDS", 0.01)
-    async with serving(folder) as gateway:
+    async with running(tls=folder) as gateway:
         assert await shown_name(gateway, tmp_path) == "first"
 
         show(authority, folder, "second")
@@ -143,7 +125,7 @@ async def test_a_gateway_without_its_certificate_does_not_start(folder: Path) ->
     (folder / "tls.key").unlink()
 
     with pytest.raises(CertificateError, match=r"cannot use tls.crt and tls.key in .*secret"):
-        async with serving(folder):
+        async with running(tls=folder):
             pass
 
 
@@ -152,7 +134,7 @@ async def test_clients_that_do_not_speak_tls_are_cut_and_hold_up_nobody(
 ) -> None:
     monkeypatch.setattr("mcp_operator.gateway.front.listener.HEAD_SECONDS", 0.2)
     monkeypatch.setattr(connection, "HEAD_SECONDS", 3600)
-    async with serving(folder) as gateway:
+    async with running(tls=folder) as gateway:
         places = gateway.app._front._listener._places
         silent, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port)
         plain, other = await asyncio.open_connection("127.0.0.1", gateway.app.port)
@@ -173,7 +155,7 @@ async def test_a_client_that_never_ends_its_head_over_tls_is_cut(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
-    async with serving(folder) as gateway:
+    async with running(tls=folder) as gateway:
         silent, writer = await asyncio.open_connection(
             "127.0.0.1", gateway.app.port, ssl=trusting(tmp_path)
         )
@@ -188,7 +170,7 @@ async def test_a_stream_over_tls_goes_on_for_as_long_as_there_is_news(
     tmp_path: Path, folder: Path
 ) -> None:
     news = {"notifications": {"toolsListChanged": True}}
-    async with serving(folder) as gateway, aiohttp.ClientSession() as client:
+    async with running(tls=folder) as gateway, aiohttp.ClientSession() as client:
         request = modern("subscriptions/listen", news, request_id="x" * 250)  # in each event
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         url = gateway.url.replace("http:", "https:")
@@ -209,7 +191,10 @@ async def test_a_client_over_tls_that_reads_slowly_gets_all_of_its_last_answer(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, packets: int
 ) -> None:
     monkeypatch.setattr("mcp_operator.gateway.front.listener.LINGERING_SECONDS", 0.01)
-    async with serving(folder) as gateway, stuck(gateway, tmp_path, packets) as (reader, served):
+    async with (
+        running(tls=folder) as gateway,
+        stuck(gateway, tmp_path, packets) as (reader, served),
+    ):
         assert served.unread > 2**24
         for _ in range(20):  # the client has other things to do
             await gateway.manage("/livez")
@@ -222,7 +207,7 @@ async def test_a_client_over_tls_that_does_not_read_its_answer_is_cut(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
-    async with serving(folder) as gateway, stuck(gateway, tmp_path, 2), hang_guard():
+    async with running(tls=folder) as gateway, stuck(gateway, tmp_path, 2), hang_guard():
         while await gateway.metric("mcp_open_connections") != 0:
             pass  # each round waits for an answer
 
