@@ -15,6 +15,7 @@ from typing import Final
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from mcp_operator.api.hosts import SERVICE_HOST, is_service_host
+from mcp_operator.gateway.upstream.names import resolved
 
 DEFAULT_DOMAIN: Final = "cluster.local"
 """The kubelet's default, also taken outside of a cluster."""
@@ -216,14 +217,7 @@ def is_address(host: str) -> bool:
 
 def _itself(address: str, port: int) -> ResolveResult:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return ResolveResult(
-        hostname=address,
-        host=address,
-        port=port,
-        family=family,
-        proto=socket.IPPROTO_TCP,
-        flags=socket.AI_NUMERICHOST,
-    )
+    return resolved(address, address, family, port)
 
 
 def check_address(

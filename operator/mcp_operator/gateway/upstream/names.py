@@ -57,14 +57,7 @@ class SystemResolver(AbstractResolver):
         if now >= until:
             addresses = await self._fresh(host)
         return [
-            ResolveResult(
-                hostname=host,
-                host=address,
-                port=port,
-                family=kind,
-                proto=socket.IPPROTO_TCP,
-                flags=socket.AI_NUMERICHOST,
-            )
+            resolved(host, address, kind, port)
             for address, kind in addresses
             if family in (kind, socket.AF_UNSPEC)
         ]
@@ -116,6 +109,18 @@ class SystemResolver(AbstractResolver):
             until = asyncio.get_running_loop().time() + TTL
             self._kept[host] = (until, future.result())
             _bound(self._kept)
+
+
+def resolved(name: str, address: str, family: socket.AddressFamily, port: int) -> ResolveResult:
+    """Return one address that a name leads to, as aiohttp's resolvers give it."""
+    return ResolveResult(
+        hostname=name,
+        host=address,
+        port=port,
+        family=family,
+        proto=socket.IPPROTO_TCP,
+        flags=socket.AI_NUMERICHOST,
+    )
 
 
 def _outcome(host: str) -> _Addresses | OSError:
