@@ -9,7 +9,7 @@ import pytest
 from e2e.harness.installs import OPERATOR, Install
 from e2e.harness.kubectl import CommandError
 from e2e.harness.shop import GATEWAY, GATEWAY_PODS, Shop
-from e2e.harness.traffic import RATE, SECONDS, assert_nothing_failed
+from e2e.harness.traffic import MIN_CALLS, RATE, SECONDS, assert_nothing_failed
 from e2e.harness.waiting import eventually
 
 TOOL = "search-products"
@@ -22,7 +22,7 @@ def three(samples: Shop) -> None:
 
 
 def test_a_rolling_restart_fails_no_call(samples: Shop) -> None:
-    with samples.load(TOOL, RATE, SECONDS) as summary:
+    with samples.load(TOOL, RATE, MIN_CALLS, SECONDS) as summary:
         samples.kubectl("rollout", "restart", GATEWAY)
         samples.kubectl.rollout(GATEWAY)
         samples.wait_for_pods(3)
@@ -30,13 +30,13 @@ def test_a_rolling_restart_fails_no_call(samples: Shop) -> None:
 
 
 def test_scaling_from_three_to_one_fails_no_call(samples: Shop) -> None:
-    with samples.load(TOOL, RATE, SECONDS) as summary:
+    with samples.load(TOOL, RATE, MIN_CALLS, SECONDS) as summary:
         samples.scale(1)
     assert_nothing_failed(summary)
 
 
 def test_losing_the_operator_fails_no_call(samples: Shop, operator: Install) -> None:
-    with samples.load(TOOL, RATE, SECONDS) as summary:
+    with samples.load(TOOL, RATE, MIN_CALLS, SECONDS) as summary:
         pods = "--selector=app.kubernetes.io/name=mcp-operator"
         operator.system("delete", "pods", pods, "--grace-period=0", "--force")
         operator.system.rollout(OPERATOR)
@@ -55,7 +55,7 @@ def test_evicting_pods_as_a_drain_does_fails_no_call(samples: Shop) -> None:
     first, second, _ = (
         pod["metadata"]["name"] for pod in samples.kubectl.find("pods", GATEWAY_PODS)
     )
-    with samples.load(TOOL, RATE, SECONDS) as summary:
+    with samples.load(TOOL, RATE, MIN_CALLS, SECONDS) as summary:
         evict(samples, first)
         with pytest.raises(CommandError, match="disruption budget"):
             evict(samples, second)

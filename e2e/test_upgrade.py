@@ -10,7 +10,7 @@ import yaml
 from e2e.harness.installs import CHART, HelmInstall
 from e2e.harness.kubectl import Kubectl, Object
 from e2e.harness.shop import GATEWAY_PODS, Shop, shop
-from e2e.harness.traffic import RATE, SECONDS, assert_nothing_failed
+from e2e.harness.traffic import MIN_CALLS, RATE, SECONDS, assert_nothing_failed
 
 CHILDREN = "deployments,services,serviceaccounts,roles,rolebindings,configmaps"
 
@@ -25,7 +25,7 @@ def test_an_upgrade_and_the_way_back_disturb_no_server(
     try:
         with shop(kubectl, image) as opened:
             before = children(opened)
-            with opened.load("search-products", RATE, SECONDS) as summary:
+            with opened.load("search-products", RATE, MIN_CALLS, SECONDS) as summary:
                 for chart in (CHART, older):
                     install.helm.deploy(chart, install.values)
                     install.wait_ready()

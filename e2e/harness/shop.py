@@ -97,13 +97,16 @@ class Shop:
         return result
 
     @contextmanager
-    def load(self, tool: str, rate: float, seconds: float) -> Iterator[dict[str, Any]]:
-        """Call a tool `rate` times a second while the block runs, at most for `seconds`.
+    def load(self, tool: str, rate: float, least: int, seconds: float) -> Iterator[dict[str, Any]]:
+        """Call a tool `rate` times a second while the block runs.
+
+        A block that ends sooner than `least` calls have been sent waits for them. After
+        `seconds` nothing more is sent.
 
         Yields:
             A dictionary that holds the summary once the block has ended.
         """
-        arguments = ("load", self.url, tool, str(rate), str(seconds))
+        arguments = ("load", self.url, tool, str(rate), str(least), str(seconds))
         summary: dict[str, Any] = {}
         with subprocess.Popen(  # noqa: S603
             self.client.command(*arguments),

@@ -1,7 +1,8 @@
 """An MCP client inside the cluster: one request, or a load of them. The image runs it as it is.
 
 python client.py call URL METHOD PARAMS      prints the answer's result or error
-python client.py load URL TOOL RATE SECONDS  calls a tool until stdin ends, prints a summary
+python client.py load URL TOOL RATE LEAST SECONDS
+                                             calls a tool until stdin ends, prints a summary
 python client.py get URL                     prints the status and the body of a plain GET
 """
 
@@ -67,8 +68,11 @@ class Load:
         self.latencies: list[float] = []
         self.failures: collections.Counter[str] = collections.Counter()
 
-    async def run(self, rate: float, seconds: float, stop: asyncio.Event) -> float:
-        """Send until told to stop, at most for `seconds`; return how long that was."""
+    async def run(self, rate: float, least: int, seconds: float, stop: asyncio.Event) -> float:
+        """Send until told to stop, at least `least` calls; return how many seconds it took.
+
+        It stops in any case after `seconds`.
+        """
         loop = asyncio.get_running_loop()
         kept = aiohttp.TCPConnector(limit=CONNECTIONS)
         single = aiohttp.TCPConnector(limit=0, force_close=True)
@@ -79,7 +83,7 @@ class Load:
         ):
             began = loop.time()
             number = 0
-            while not stop.is_set() and loop.time() - began < seconds:
+            while (number < least or not stop.is_set()) and loop.time() - began < seconds:
                 group.create_task(self._call(opening if number % 2 else keeping))
                 number += 1
                 await asyncio.sleep(max(0.0, began + number / rate - loop.time()))
@@ -100,13 +104,13 @@ class Load:
         self.latencies.append(loop.time() - began)
 
 
-async def load(url: str, tool: str, rate: str, seconds: str) -> None:
-    """Print `started`, load until standard input ends, and print the summary."""
+async def load(url: str, tool: str, rate: str, least: str, seconds: str) -> None:
+    """Print `started`, load until standard input ends or longer, and print the summary."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
     running = Load(url, tool)
     print("started", flush=True)
-    took = await running.run(float(rate), float(seconds), stop)
+    took = await running.run(float(rate), int(least), float(seconds), stop)
     latencies = sorted(running.latencies) or [0.0]
     failed = running.failures.total()
     summary = {
