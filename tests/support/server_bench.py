@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, decode
 from mcp_operator.api.v1alpha1 import MCPSERVERS
-from mcp_operator.api.v1alpha1.mcpserver import MCPServerStatus
+from mcp_operator.api.v1alpha1.serverstatus import MCPServerStatus
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import child_labels
 from mcp_operator.builders.resources import CONFIGMAPS

@@ -13,8 +13,9 @@ from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPT
 from mcp_operator.api.v1alpha1.common import Kind
 from mcp_operator.api.v1alpha1.mcpprompt import MCPPrompt, MCPPromptStatus
 from mcp_operator.api.v1alpha1.mcpresource import MCPResource, MCPResourceStatus
-from mcp_operator.api.v1alpha1.mcpserver import MCPServer, MCPServerStatus
+from mcp_operator.api.v1alpha1.mcpserver import MCPServer
 from mcp_operator.api.v1alpha1.mcptool import MCPTool, MCPToolStatus
+from mcp_operator.api.v1alpha1.serverstatus import MCPServerStatus
 from mcp_operator.core.meta import Object, Resource
 
 MAX_SERVER_NAME = 52

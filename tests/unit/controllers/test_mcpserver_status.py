@@ -8,7 +8,7 @@ import pytest
 
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
-from mcp_operator.api.v1alpha1.mcpserver import MCPServerStatus
+from mcp_operator.api.v1alpha1.serverstatus import MCPServerStatus
 from mcp_operator.builders.assembly import Assembly, Rejection
 from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.controllers.confirmations import Confirmed

@@ -7,21 +7,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.base import ApiModel, list_map, rule, validated
+from mcp_operator.api.v1alpha1.appearance import Icon, ServerUrl
 from mcp_operator.api.v1alpha1.authentication import Authentication
-from mcp_operator.api.v1alpha1.common import (
-    Conditions,
-    DnsLabel,
-    DnsSubdomain,
-    Duration,
-    Generation,
-    Kind,
-    MimeType,
-    PortNumber,
-    Selector,
-    Timestamp,
-    Title,
-)
+from mcp_operator.api.v1alpha1.common import Kind, PortNumber, Selector, Title
 from mcp_operator.api.v1alpha1.container import (
     GATEWAY_VARIABLES,
     Argument,
@@ -32,101 +21,15 @@ from mcp_operator.api.v1alpha1.container import (
 from mcp_operator.api.v1alpha1.exposure import TLS, HTTPRoute, Ingress, ServiceSettings
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
 from mcp_operator.api.v1alpha1.protocol import Protocol
+from mcp_operator.api.v1alpha1.redis import Redis
 from mcp_operator.api.v1alpha1.scaling import MAX_REPLICAS, Autoscaling, PodDisruptionBudget
-
-
-class Redis(ApiModel):
-    """A Redis that the user's own server reads from REDIS_HOST and REDIS_PORT."""
-
-    model_config = validated(
-        rule(
-            "has(self.serviceName) != has(self.address)",
-            "set exactly one of serviceName and address",
-        )
-    )
-
-    service_name: DnsLabel | None = None
-    """Name of a Redis Service in the same namespace."""
-    address: DnsSubdomain | None = None
-    """Host name or IPv4 address of a Redis elsewhere."""
-    port: PortNumber = 6379
-    """Port of the Redis."""
-
-    @property
-    def host(self) -> str:
-        """What `REDIS_HOST` is set to."""
-        return self.service_name or self.address or ""
-
-
-class Naming(ApiModel):
-    """What happens when two selected objects use one name."""
-
-    on_conflict: Literal["OldestWins", "RejectAll"] = "OldestWins"
-    """OldestWins serves the object created first; RejectAll serves none of them. Both say so in the
-    status of the losers."""
-
-
-class ServerConfig(ApiModel):
-    """Limits and behaviour of the gateway; changes reach running pods without a restart."""
-
-    request_timeout: Duration = "30s"
-    """Time for one call, unless the tool or resource sets its own, such as 30s or 1m30s."""
-    max_concurrent_requests: Annotated[int, Field(ge=1, le=10000)] = 100
-    """Calls that one pod works on at a time. While several clients call, one can have half."""
-    max_request_bytes: Annotated[int, Field(ge=1024, le=104857600)] = 4 * 1024 * 1024
-    """Largest accepted MCP request, in bytes."""
-    max_response_bytes: Annotated[int, Field(ge=1024, le=1073741824)] = 10 * 1024 * 1024
-    """Largest answer read from a backend, in bytes."""
-    drain_timeout: Duration = "30s"
-    """Time that a stopping pod gives to the calls it has begun. The one setting here whose change
-    replaces the pods: Kubernetes must grant them that time."""
-    page_size: Annotated[int, Field(ge=1, le=1000)] = 1000
-    """Entries on one page of a list. Several clients read the first page only."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe messages that the pods log."""
-    instructions: Annotated[str, Field(max_length=8000)] = ""
-    """What clients are told about the server as a whole, for the model to read."""
-
+from mcp_operator.api.v1alpha1.serverconfig import Naming, ServerConfig
 
 _IS_GATEWAY = (
     "self.mode == 'Gateway' || "
     "(self.mode == 'Auto' && !has(self.image) && !has(self.command) && !has(self.args))"
 )
 """`effective_mode` as a CEL expression."""
-
-
-ServerUrl = Annotated[
-    str,
-    matching(
-        r"^https?://[^\s]+$",
-        "write a URL with http or https, such as https://shop.example.com",
-        max_length=2048,
-    ),
-]
-
-
-class Icon(ApiModel):
-    """A picture that clients may show for the server."""
-
-    src: Annotated[
-        str,
-        matching(
-            r"^(https?://|data:image/)[^\s]+$",
-            "write a URL with http or https, or a data: URI of an image",
-            max_length=8192,
-        ),
-    ]
-    """URL of the picture, or a data: URI that holds it."""
-    mime_type: MimeType | None = None
-    """Media type of the picture, where its URL does not tell it."""
-    sizes: tuple[
-        Annotated[
-            str,
-            matching(r"^([0-9]+x[0-9]+|any)$", "write a size such as 48x48, or any", max_length=16),
-        ],
-        ...,
-    ] = Field(default_factory=tuple, max_length=16, json_schema_extra=LIST_SET)
-    """Sizes that the picture is good for, such as 48x48, or any."""
 
 
 class MCPServerSpec(ApiModel):
@@ -322,67 +225,6 @@ class MCPServerSpec(ApiModel):
             self.prompt_selector or self.tool_selector,
             self.resource_selector or self.tool_selector,
         )
-
-
-class Rejection(ApiModel):
-    """A selected object that is not served, or not wholly."""
-
-    kind: Literal["MCPTool", "MCPPrompt", "MCPResource"]
-    """Kind of the object."""
-    namespace: str
-    """Namespace of the object."""
-    name: str
-    """Name of the object."""
-    reason: str
-    """Why, in one CamelCase word."""
-    message: Annotated[str, Field(max_length=1024)]
-    """Why, in a sentence."""
-
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class MCPServerStatus(ApiModel):
-    """What the operator knows of the endpoint."""
-
-    observed_generation: Generation | None = None
-    """The metadata.generation that this status describes."""
-    mode: Literal["Gateway", "Direct"] | None = None
-    """The mode in effect."""
-    replicas: Count | None = None
-    """Pods that exist."""
-    ready_replicas: Count | None = None
-    """Pods that are ready."""
-    synced_replicas: Count | None = None
-    """Ready pods that confirmed serving the current catalog."""
-    selector: str | None = None
-    """Label selector of the pods, for the scale subresource."""
-    tool_count: Count | None = None
-    """Tools served."""
-    prompt_count: Count | None = None
-    """Prompts served."""
-    resource_count: Count | None = None
-    """Resources and resource templates served."""
-    operator: str | None = None
-    """The installation of the operator that runs the server: its Lease, as NAMESPACE/NAME."""
-    config_hash: str | None = None
-    """SHA-256 of the current catalog."""
-    config_bytes: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
-    """Size of the current catalog, uncompressed."""
-    last_sync_time: Timestamp | None = None
-    """When the catalog last changed."""
-    url: str | None = None
-    """URL of the endpoint: through the Ingress where there is one, else inside the cluster."""
-    internal_url: Annotated[str | None, Field(alias="internalURL")] = None
-    """URL inside the cluster."""
-    protocol_versions: tuple[str, ...] = Field(default_factory=tuple, max_length=16)
-    """MCP protocol versions that the endpoint speaks."""
-    rejected: tuple[Rejection, ...] = Field(default_factory=tuple, max_length=100)
-    """Selected objects that are not served, or not wholly; at most 100 are listed."""
-    rejected_count: Count | None = None
-    """How many selected objects are not served, or not wholly."""
-    conditions: Conditions = Field(default_factory=tuple)
-    """Accepted, ResolvedRefs, Programmed, and Ready as their summary."""
 
 
 class MCPServer(Kind):

@@ -1,0 +1,40 @@
+"""How the gateway of an MCPServer behaves: names, limits, pages."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import ApiModel
+from mcp_operator.api.v1alpha1.common import Duration
+
+
+class Naming(ApiModel):
+    """What happens when two selected objects use one name."""
+
+    on_conflict: Literal["OldestWins", "RejectAll"] = "OldestWins"
+    """OldestWins serves the object created first; RejectAll serves none of them. Both say so in the
+    status of the losers."""
+
+
+class ServerConfig(ApiModel):
+    """Limits and behaviour of the gateway; changes reach running pods without a restart."""
+
+    request_timeout: Duration = "30s"
+    """Time for one call, unless the tool or resource sets its own, such as 30s or 1m30s."""
+    max_concurrent_requests: Annotated[int, Field(ge=1, le=10000)] = 100
+    """Calls that one pod works on at a time. While several clients call, one can have half."""
+    max_request_bytes: Annotated[int, Field(ge=1024, le=104857600)] = 4 * 1024 * 1024
+    """Largest accepted MCP request, in bytes."""
+    max_response_bytes: Annotated[int, Field(ge=1024, le=1073741824)] = 10 * 1024 * 1024
+    """Largest answer read from a backend, in bytes."""
+    drain_timeout: Duration = "30s"
+    """Time that a stopping pod gives to the calls it has begun. The one setting here whose change
+    replaces the pods: Kubernetes must grant them that time."""
+    page_size: Annotated[int, Field(ge=1, le=1000)] = 1000
+    """Entries on one page of a list. Several clients read the first page only."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe messages that the pods log."""
+    instructions: Annotated[str, Field(max_length=8000)] = ""
+    """What clients are told about the server as a whole, for the model to read."""
