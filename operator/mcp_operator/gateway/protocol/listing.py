@@ -11,14 +11,22 @@ import binascii
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
+from typing import Final
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError, encode
 
+ENTRY_BYTES: Final = 256
+"""What an entry of a list takes besides its text: its key, and its place in tables."""
+
 
 class Listing:
-    """One list of one era, in the order of its keys."""
+    """One list of one era, in the order of its keys.
+
+    Attributes:
+        size: Bytes that it takes, besides the entries that narrower lists share with it.
+    """
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Listing:
         self._pages = {
             start: self._build(start) for start in range(0, max(1, len(ordered)), page_size)
         }
+        self.size = sum(map(len, self._pages.values())) + ENTRY_BYTES * len(ordered)
 
     def narrowed(self, keys: AbstractSet[str]) -> Listing:
         """Return a list of fewer entries; none is encoded again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 from mcp_operator.api.access import AccessRule
@@ -32,9 +32,13 @@ _CAPABILITIES: Final[JsonObject] = {
 """The same for every catalog: an empty list may fill while a client is connected."""
 
 
-MAX_VIEWS: Final = 32
-"""Views kept: one for each era, and for each set of rules that holds for clients. One has the whole
-text of its lists, some 0.4 MB for 1,000 tools."""
+MAX_NARROWED: Final = 16 * 1024 * 1024
+"""Bytes that the views of clients with different rules may take together, roughly; the one that was
+used longest ago goes first, and the last one stays. One has the text of its lists, some 0.4 MB for
+1,000 tools."""
+
+VIEW_BYTES: Final = 8 * 1024
+"""What a view takes besides its lists."""
 
 MAX_PRINCIPALS: Final = 10_000
 """Clients of whom it is remembered which rules hold for them."""
@@ -85,6 +89,11 @@ class View:
             | self._greeting(_CAPABILITIES)
             | self._cacheable()
         )
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes besides what it shares with the view it was narrowed from."""
+        return VIEW_BYTES + sum(listing.size for listing in self.lists.values())
 
     def narrowed(self, rules: tuple[AccessRule, ...], holding: _Rules) -> View:
         """Return the view of a client for whom some of the rules hold."""
@@ -146,7 +155,10 @@ class Views:
 
     def __init__(self) -> None:
         self._table: Table | None = None
-        self._views: OrderedDict[tuple[Era, _Rules | None], View] = OrderedDict()
+        self._whole: dict[Era, View] = {}
+        self._narrowed: OrderedDict[tuple[Era, _Rules], View] = OrderedDict()
+        """Who was served longest ago stands first."""
+        self._size = 0
         self._applying: OrderedDict[Principal, _Rules] = OrderedDict()
 
     def of(self, table: Table, era: Era, principal: Principal = ANONYMOUS) -> View:
@@ -156,16 +168,17 @@ class Views:
         """
         if table is not self._table:
             self._table = table
-            self._views.clear()
+            self._whole.clear()
+            self._narrowed.clear()
+            self._size = 0
             self._applying.clear()
+        whole = self._whole.get(era)
+        if whole is None:
+            whole = self._whole[era] = View(table, era)
         auth = table.catalog.server.auth
         if auth is None or not auth.rules:
-            return self._whole(table, era)
-        rules = self._rules(auth.rules, principal)
-        return self._kept((era, rules), lambda: self._whole(table, era).narrowed(auth.rules, rules))
-
-    def _whole(self, table: Table, era: Era) -> View:
-        return self._kept((era, None), lambda: View(table, era))
+            return whole
+        return self._narrow(whole, auth.rules, self._rules(auth.rules, principal))
 
     def _rules(self, rules: tuple[AccessRule, ...], principal: Principal) -> _Rules:
         """Return the positions of the rules that hold for a client."""
@@ -177,11 +190,15 @@ class Views:
                 self._applying.popitem(last=False)
         return known
 
-    def _kept(self, key: tuple[Era, _Rules | None], build: Callable[[], View]) -> View:
-        view = self._views.get(key)
-        if view is None:
-            view = self._views[key] = build()
-            if len(self._views) > MAX_VIEWS:
-                narrow = next(each for each in self._views if each[1] is not None)
-                del self._views[narrow]
+    def _narrow(self, whole: View, rules: tuple[AccessRule, ...], holding: _Rules) -> View:
+        """Return the view of those for whom some rules hold; it is kept while there is room."""
+        key = whole.era, holding
+        view = self._narrowed.get(key)
+        if view is not None:
+            self._narrowed.move_to_end(key)
+            return view
+        view = self._narrowed[key] = whole.narrowed(rules, holding)
+        self._size += view.size
+        while self._size > MAX_NARROWED and len(self._narrowed) > 1:
+            self._size -= self._narrowed.popitem(last=False)[1].size
         return view
