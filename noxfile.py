@@ -371,7 +371,7 @@ def official_clients(session: nox.Session) -> dict[str, str]:
         "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, CONTRACT / "typescript")),
         "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, CONTRACT / "conformance")),
         "MCP_OPERATOR_CONNECT": str(node_packages(session, npm, CONTRACT / "connect")),
-        "MCP_OPERATOR_IDENTITY": str(node_packages(session, npm, CONTRACT / "identity")),
+        "MCP_OPERATOR_IDENTITY": str(node_packages(session, npm, ROOT / "examples" / "login")),
         "MCP_OPERATOR_PRISM": str(node_packages(session, npm, CONTRACT / "prism")),
     }
 

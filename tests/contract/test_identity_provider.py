@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
+import shlex
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -33,12 +35,16 @@ from pydantic import AnyUrl
 
 from support.network import free_port
 from support.processes import ProcessGroup
+from support.served_samples import MODULE, reachable
 from support.serving import serving, settings, write
-from support.waiting import eventually, hang_guard
+from support.waiting import hang_guard
 
 FOLDER = os.environ.get("MCP_OPERATOR_IDENTITY", "")
 TYPESCRIPT = os.environ.get("MCP_OPERATOR_TS_CLIENT", "")
 CALLBACK = "http://127.0.0.1:1/callback"
+ROOT = Path(__file__).parents[2]
+GUIDE = (ROOT / "docs" / "how-to" / "authenticate-clients.md").read_text(encoding="utf-8")
+REMOTE = os.environ.get("MCP_OPERATOR_CONNECT", "")
 
 pytestmark = pytest.mark.skipif(
     not (FOLDER and shutil.which("node")),
@@ -100,6 +106,7 @@ class Browser:
     """Logs in as one person, says yes, and keeps where it is led in the end."""
 
     person: str
+    callback: str = CALLBACK
     visited: list[str] = field(default_factory=list)
 
     async def open(self, url: str) -> None:
@@ -107,7 +114,7 @@ class Browser:
         async with aiohttp.ClientSession(cookie_jar=jar) as session:
             form: dict[str, str] | None = None
             asked = ["consent", "login"]
-            while not url.startswith(CALLBACK):
+            while not url.startswith(self.callback):
                 self.visited.append(url)
                 method = "POST" if form else "GET"
                 async with session.request(method, url, data=form, allow_redirects=False) as answer:
@@ -143,25 +150,20 @@ async def logged_in(url: str, browser: Browser, storage: Storage) -> AsyncIterat
         yield client
 
 
+async def provider(processes: ProcessGroup, port: int, resource: str) -> str:
+    """Start the provider for one server; return its issuer once it answers."""
+    processes.start("provider", ["node", Path(FOLDER) / "provider.mjs", str(port), resource])
+    issuer = f"http://127.0.0.1:{port}"
+    await reachable(f"{issuer}/.well-known/openid-configuration")
+    return issuer
+
+
 @pytest.fixture
 async def shop(tmp_path: Path, processes: ProcessGroup) -> AsyncIterator[str]:
     """Serve files that trust the provider; gives the URL."""
     at, port = free_port(), free_port()
     url = f"http://127.0.0.1:{port}/mcp"
-    processes.start("provider", ["node", Path(FOLDER) / "provider.mjs", str(at), url])
-    issuer = f"http://127.0.0.1:{at}"
-
-    async def answers() -> bool:
-        try:
-            async with (
-                aiohttp.ClientSession() as session,
-                session.get(f"{issuer}/.well-known/openid-configuration") as answer,
-            ):
-                return answer.status == 200
-        except aiohttp.ClientError:
-            return False
-
-    await eventually(answers, expected=True)
+    issuer = await provider(processes, at, url)
     write(tmp_path, SERVER % {"issuer": issuer, "url": url})
     chosen = settings(tmp_path, port=port, services=f"login=127.0.0.1:{at}")
     async with serving(chosen) as served:
@@ -229,3 +231,65 @@ async def test_a_person_logs_in_with_the_typescript_client(shop: str) -> None:
 
     assert prompts == ["hello"]
     assert parse_qs(urlsplit(browser.visited[0]).query)["resource"] == [shop]
+
+
+@pytest.mark.skipif(
+    not REMOTE, reason="MCP_OPERATOR_CONNECT names no folder with mcp-remote (nox -s contract)"
+)
+@pytest.mark.parametrize(
+    ("person", "tools"),
+    [
+        (
+            "alice",
+            ["cancel-order", "get-order", "place-order", "product-picture", "search-products"],
+        ),
+        ("bob", ["get-order", "product-picture", "search-products"]),
+    ],
+)
+async def test_an_assistant_is_logged_in_as_the_guide_shows(
+    person: str, tools: list[str], tmp_path: Path, processes: ProcessGroup
+) -> None:
+    """The commands are the guide's, on ports that are free; the browser is the test's."""
+    at, port = free_port(), free_port()
+    url = f"http://127.0.0.1:{port}/mcp"
+
+    def moved(text: str) -> str:
+        return text.replace("9000", str(at)).replace("8080", str(port))
+
+    _, _, serve, _, remote = shown_commands()
+    (tmp_path / "server.yaml").write_text(
+        moved((ROOT / "examples" / "login" / "server.yaml").read_text(encoding="utf-8"))
+    )
+    words = [str(tmp_path / "server.yaml") if "login/" in word else moved(word) for word in serve]
+    await provider(processes, at, url)
+    processes.start("serve", [*MODULE, *words[1:], f"--port={port}"])
+    await reachable(url)
+
+    client = await asyncio.create_subprocess_exec(
+        *("npx", "-p", "mcp-remote", *(moved(word) for word in remote[4:])),
+        stdin=asyncio.subprocess.PIPE,  # it gives up where that has ended
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=REMOTE,
+        env={**os.environ, "HOME": str(tmp_path), "npm_config_offline": "true"},
+    )
+    assert client.stdout is not None
+    async with hang_guard():
+        while (line := await client.stdout.readline()) and not line.startswith(b"http://"):
+            pass
+        browser = Browser(person, "http://localhost:")
+        await browser.open(line.decode().strip())
+        async with aiohttp.ClientSession() as session:
+            await session.get(browser.visited[-1])
+        printed = await client.stdout.read()
+        await client.wait()
+
+    listed = printed.decode().partition("Tools: ")[2].partition("\n[")[0]
+    assert [tool["name"] for tool in json.loads(listed)["tools"]] == tools
+
+
+def shown_commands() -> list[list[str]]:
+    """Return the words of each command in the guide's last section."""
+    section = GUIDE.rpartition("\n## ")[2]
+    shown = re.findall(r"^\$ ((?:.*\\\n)*.*)$", section, re.MULTILINE)
+    return [shlex.split(each.replace("\\\n", " ")) for each in shown]

@@ -1,9 +1,10 @@
-// An OpenID provider on the port that is given. Whoever logs in is who they say.
+// An OpenID provider on this machine: node provider.mjs [PORT [URL-OF-THE-SERVER]]
+// For trying out only: whoever logs in is who they say, with any password.
 import { text } from "node:stream/consumers";
 
 import { Provider } from "oidc-provider";
 
-const [port, resource] = process.argv.slice(2);
+const [port = "9000", resource = "http://127.0.0.1:8080/mcp"] = process.argv.slice(2);
 const issuer = `http://127.0.0.1:${port}`;
 
 const provider = new Provider(issuer, {
