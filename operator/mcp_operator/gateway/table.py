@@ -180,39 +180,65 @@ def _rejection(error: Exception) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a new table changes for clients: the listings, and the content of single resources.
+    """What a new table changes for clients: entries that were added, changed or removed.
 
     Attributes:
-        tools: The listing of tools differs.
-        prompts: The listing of prompts differs.
-        resources: The listing of resources or of templates differs.
-        resource_uris: Fixed URIs whose entry was added, changed or removed.
+        tools: Names of tools that are listed otherwise.
+        prompts: Names of prompts that are listed otherwise.
+        resources: URIs and URI templates of resources that are listed otherwise.
+        resource_uris: Fixed URIs whose entry differs, in its listing or in what is read.
     """
 
-    tools: bool
-    prompts: bool
-    resources: bool
-    resource_uris: frozenset[str]
+    tools: frozenset[str] = frozenset()
+    prompts: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+    resource_uris: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return self.tools or self.prompts or self.resources or bool(self.resource_uris)
+        return bool(self.tools or self.prompts or self.resources or self.resource_uris)
+
+    def __or__(self, other: Changes) -> Changes:
+        return Changes(
+            self.tools | other.tools,
+            self.prompts | other.prompts,
+            self.resources | other.resources,
+            self.resource_uris | other.resource_uris,
+        )
+
+    def narrowed(self, allows: Callable[[Kind, str], bool]) -> Changes:
+        """Return what changes for those who are allowed only some (see `Table.narrowed`)."""
+        return Changes(
+            frozenset(name for name in self.tools if allows("tools", name)),
+            frozenset(name for name in self.prompts if allows("prompts", name)),
+            frozenset(uri for uri in self.resources if allows("resources", uri)),
+            frozenset(uri for uri in self.resource_uris if allows("resources", uri)),
+        )
 
 
 def changes_between(old: Table | None, new: Table) -> Changes:
     """Compare two tables as clients see them; no table is an empty one."""
     before = old or Table(Catalog(server=new.catalog.server), "")
     return Changes(
-        tools=[_listed_tool(t) for t in before.tools.values()]
-        != [_listed_tool(t) for t in new.tools.values()],
-        prompts=[_listed_prompt(p) for p in before.prompts.values()]
-        != [_listed_prompt(p) for p in new.prompts.values()],
-        resources=_listed_resources(before) != _listed_resources(new),
-        resource_uris=frozenset(
-            uri
-            for uri in before.resources.keys() | new.resources.keys()
-            if before.resources.get(uri) != new.resources.get(uri)
-        ),
+        tools=_differing(before.tools, new.tools, _listed_tool),
+        prompts=_differing(before.prompts, new.prompts, _listed_prompt),
+        resources=_differing(before.resources, new.resources, _listed_resource)
+        | _differing(_by_template(before), _by_template(new), _listed_resource),
+        resource_uris=_differing(before.resources, new.resources, lambda entry: entry),
     )
+
+
+def _differing(
+    before: Mapping[str, T], after: Mapping[str, T], seen: Callable[[T], Any]
+) -> frozenset[str]:
+    """Return the keys of entries that only one has, or that are not seen as equal."""
+    differing = before.keys() ^ after.keys()
+    both = before.keys() & after.keys()
+    differing.update(key for key in both if seen(before[key]) != seen(after[key]))
+    return frozenset(differing)
+
+
+def _by_template(table: Table) -> Mapping[str, ResourceEntry]:
+    return {entry.uri_template: entry for entry in table.templates}
 
 
 def _listed_tool(tool: ToolEntry) -> tuple[Any, ...]:
@@ -231,11 +257,8 @@ def _listed_prompt(prompt: PromptEntry) -> tuple[Any, ...]:
     return prompt.name, prompt.title, prompt.description, variables
 
 
-def _listed_resources(table: Table) -> list[tuple[Any, ...]]:
-    return [
-        (e.name, e.title, e.description, e.uri, e.uri_template, e.mime_type, e.annotations)
-        for e in (*table.resources.values(), *table.templates)
-    ]
+def _listed_resource(entry: ResourceEntry) -> tuple[Any, ...]:
+    return (entry.name, entry.title, entry.description, entry.mime_type, entry.annotations)
 
 
 _NO_SERVER = ServerSettings(namespace="", name="")

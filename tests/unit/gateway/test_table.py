@@ -100,9 +100,7 @@ def test_the_patterns_of_a_catalog_share_a_bound_on_what_they_cost(
 
 
 def test_the_first_table_changes_what_it_holds() -> None:
-    assert Current().swap(table(tool())) == Changes(
-        tools=True, prompts=False, resources=False, resource_uris=frozenset()
-    )
+    assert Current().swap(table(tool())) == Changes(tools=frozenset({"search"}))
 
 
 def test_only_what_clients_see_counts_as_a_changed_listing() -> None:
@@ -112,13 +110,29 @@ def test_only_what_clients_see_counts_as_a_changed_listing() -> None:
     assert not current.swap(moved)
     described = table(tool("a", description="new"), prompt("x", title="new"))
     changes = current.swap(described)
-    assert (changes.tools, changes.prompts, changes.resources) == (True, True, False)
+    assert changes == Changes(tools=frozenset({"a"}), prompts=frozenset({"review"}))
 
 
 def test_a_removed_tool_is_a_change() -> None:
     current = Current()
     current.swap(table(tool("a"), tool("b")))
-    assert current.swap(table(tool("a"))).tools
+    assert current.swap(table(tool("a"))).tools == {"b"}
+
+
+def test_another_order_is_no_change() -> None:
+    current = Current()
+    current.swap(table(tool("a"), tool("b")))
+    assert not current.swap(table(tool("b"), tool("a")))
+
+
+def test_a_template_that_changes_is_named() -> None:
+    current = Current()
+    orders = resource("orders", uri_template="orders://{id}", backend=backend("/{id}"))
+    current.swap(table(orders))
+    renamed = orders.model_copy(update={"title": "All orders"})
+    assert current.swap(table(renamed)) == Changes(resources=frozenset({"orders://{id}"}))
+    moved = renamed.model_copy(update={"uri_template": "order://{id}"})
+    assert current.swap(table(moved)).resources == {"orders://{id}", "order://{id}"}
 
 
 def test_changed_resources_are_named_by_uri() -> None:
@@ -134,7 +148,7 @@ def test_changed_resources_are_named_by_uri() -> None:
         table(resource("a", uri="docs://a", text="2"), resource("b", uri="docs://b", text="1"))
     )
     assert changes.resource_uris == {"docs://a", "docs://gone"}
-    assert changes.resources
+    assert changes.resources == {"docs://gone"}
     same_listing = current.swap(
         table(resource("a", uri="docs://a", text="3"), resource("b", uri="docs://b", text="1"))
     )

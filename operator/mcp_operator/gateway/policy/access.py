@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial, reduce
+from operator import or_
 
 from mcp_operator.api.access import AccessRule
 from mcp_operator.gateway.policy.principal import Principal
-from mcp_operator.gateway.table import Kind
+from mcp_operator.gateway.table import Changes, Kind
 
 
 def holds(rule: AccessRule, principal: Principal) -> bool:
@@ -40,6 +42,35 @@ def lacking_scopes(
             if holds(rule, wider):
                 missing |= dict.fromkeys(rule.any_scope)
     return tuple(missing)
+
+
+class Seen:
+    """What clients see of a change, each by the rules that hold for it."""
+
+    def __init__(self, changes: Changes, rules: tuple[AccessRule, ...]) -> None:
+        """Set up.
+
+        Args:
+            changes: What has changed.
+            rules: Those of the server; without any, everybody sees everything.
+        """
+        self._changes = changes
+        self._rules = rules
+        self._allowed: dict[int, Changes] = {}
+        """What each rule allows, by its position: clients are many, rules are few."""
+
+    def by(self, principal: Principal) -> Changes:
+        """Return what a client sees."""
+        if not self._rules:
+            return self._changes
+        holding = (n for n, rule in enumerate(self._rules) if holds(rule, principal))
+        return reduce(or_, map(self._by_rule, holding), Changes())
+
+    def _by_rule(self, number: int) -> Changes:
+        if number not in self._allowed:
+            allowed = partial(allows, [self._rules[number]])
+            self._allowed[number] = self._changes.narrowed(allowed)
+        return self._allowed[number]
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -58,6 +58,9 @@ class Endpoint:
             clock: For the expiry of sessions.
         """
         clock = clock or SystemClock()
+        self._auth = current.server.auth
+        # Before the streams hear of a change: those that end are not told by rules that are new.
+        current.subscribe(lambda _: self._follow_auth())
         self._core = Core(current, executor, observer, clock)
         self._current = current
         self._policy = policy
@@ -65,8 +68,6 @@ class Endpoint:
         self._guard = guard or Guard(current)
         self._modern = Modern(self._core)
         self._legacy = Legacy(self._core, clock)
-        self._auth = current.server.auth
-        current.subscribe(lambda _: self._follow_auth())
 
     @property
     def open_streams(self) -> int:

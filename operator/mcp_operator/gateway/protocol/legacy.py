@@ -11,7 +11,6 @@ import asyncio
 from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
-from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
@@ -24,7 +23,7 @@ from mcp_operator.gateway.protocol.jsonrpc import (
     RpcError,
 )
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
-from mcp_operator.gateway.protocol.operations import Context
+from mcp_operator.gateway.protocol.operations import Context, find_resource
 from mcp_operator.gateway.protocol.sessions import Session, Sessions
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscribed import Subscribed
@@ -88,6 +87,7 @@ class Legacy:
             Wants(tools=True, prompts=True, resources=True, uris=uris),
             _plain,
             client=http.client,
+            principal=http.principal,
             until=self._core.stream_end(http.principal),
         )
         self._end_stream(session)
@@ -243,14 +243,14 @@ class Legacy:
                 if listing is not None:
                     body = listing.page(request.params.get("cursor"))
                 else:
-                    self._obey(view, session, request, http.client)
+                    self._obey(view, session, request, http)
                     body = b"{}"
                 span.outcome = "ok"
                 return jsonrpc.ok(jsonrpc.result(request.id, body))
         except RpcError as error:
             return jsonrpc.failure(request.id, error)
 
-    def _obey(self, view: View, session: Session, request: Request, client: str) -> None:
+    def _obey(self, view: View, session: Session, request: Request, http: HttpRequest) -> None:
         """Do what has an empty result."""
         match request.method:
             case "ping":
@@ -260,22 +260,19 @@ class Legacy:
                 if request.params.get("level") not in _LOG_LEVELS:
                     raise RpcError(spec.INVALID_PARAMS, "`params.level` is not a log level")
             case "resources/subscribe" | "resources/unsubscribe":
-                self._subscribe(view, session, request, client)
+                self._subscribe(view, session, request, http)
             case method:
                 raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}")
 
-    def _subscribe(self, view: View, session: Session, request: Request, client: str) -> None:
+    def _subscribe(self, view: View, session: Session, request: Request, http: HttpRequest) -> None:
         uri = request.params.get("uri")
         if not isinstance(uri, str):
             raise RpcError(spec.INVALID_PARAMS, "`params.uri` must be a string")
         if request.method == "resources/unsubscribe":
             self._subscribed.discard(session.id, uri)
             return
-        if view.table.match(uri) is None:
-            detail: JsonObject = {"uri": uri}
-            problem = f"Resource not found: {uri}"
-            raise RpcError(spec.LEGACY_RESOURCE_NOT_FOUND, problem, data=detail)
-        self._subscribed.add(session.id, client, uri)
+        find_resource(view, http.principal, uri)
+        self._subscribed.add(session.id, http.client, uri)
 
 
 def _plain(event: Event) -> bytes:

@@ -91,6 +91,7 @@ class Modern:
             ),
             lambda event: _tagged(event, request_id),
             client=http.client,
+            principal=http.principal,
             first=acknowledged,
             last=jsonrpc.result(request_id, jsonrpc.encode(goodbye)),
             until=self._core.stream_end(http.principal),

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
+from mcp_operator.api.uritemplates import Variables
 from mcp_operator.gateway import exact, prompts
 from mcp_operator.gateway.contract import MISSING, Call, Executor, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import describe, spec
 from mcp_operator.gateway.protocol.envelope import check_parameters
@@ -75,7 +77,8 @@ class Operations:
         tool = table.tools.get(_text(context.params, "name"))
         if tool is None:
             name = context.params["name"]
-            _require_scope(context, "tools", name if name in view.whole.tools else None)
+            hidden = name if name in view.whole.tools else None
+            _require_scope(view, context.http.principal, "tools", hidden)
             raise RpcError(spec.INVALID_PARAMS, f"Unknown tool: {name}")
         arguments = _arguments(context.params)
         rules = view.header_rules.get(tool.name)
@@ -110,10 +113,12 @@ class Operations:
             RpcError: The prompt is unknown, an argument is wrong, or a resource to embed cannot be
                 read.
         """
-        prompt = context.view.table.prompts.get(_text(context.params, "name"))
+        view = context.view
+        prompt = view.table.prompts.get(_text(context.params, "name"))
         if prompt is None:
             name = context.params["name"]
-            _require_scope(context, "prompts", name if name in context.view.whole.prompts else None)
+            hidden = name if name in view.whole.prompts else None
+            _require_scope(view, context.http.principal, "prompts", hidden)
             raise RpcError(spec.INVALID_PARAMS, f"Unknown prompt: {name}")
         try:
             rendered = prompts.render(prompt, _arguments(context.params))
@@ -140,15 +145,7 @@ class Operations:
         return {"contents": list(contents)}
 
     async def _read(self, context: Context, uri: str) -> tuple[JsonObject, ...]:
-        found = context.view.table.match(uri)
-        if found is None:
-            hidden = context.view.whole.match(uri)
-            name = hidden[0].uri or hidden[0].uri_template if hidden else None
-            _require_scope(context, "resources", name)
-            modern = context.view.era is Era.MODERN
-            code = spec.INVALID_PARAMS if modern else spec.LEGACY_RESOURCE_NOT_FOUND
-            raise RpcError(code, f"Resource not found: {uri}", data={"uri": uri})
-        entry, variables = found
+        entry, variables = find_resource(context.view, context.http.principal, uri)
         call = context.call(entry.backend)
         try:
             return await self._executor.read_resource(entry, uri, variables, call)
@@ -179,7 +176,24 @@ class Operations:
         return {"completion": completion}
 
 
-def _require_scope(context: Context, kind: Kind, name: str | None) -> None:
+def find_resource(view: View, principal: Principal, uri: str) -> tuple[ResourceEntry, Variables]:
+    """Return the resource that a client reads, or hears of, by a URI, and the URI's variables.
+
+    Raises:
+        RpcError: It is not served any.
+        Refusal: A scope would serve it one.
+    """
+    found = view.table.match(uri)
+    if found is None:
+        hidden = view.whole.match(uri)
+        name = hidden[0].uri or hidden[0].uri_template if hidden else None
+        _require_scope(view, principal, "resources", name)
+        code = spec.INVALID_PARAMS if view.era is Era.MODERN else spec.LEGACY_RESOURCE_NOT_FOUND
+        raise RpcError(code, f"Resource not found: {uri}", data={"uri": uri})
+    return found
+
+
+def _require_scope(view: View, principal: Principal, kind: Kind, name: str | None) -> None:
     """Tell a client which scope would serve it what is hidden from it, if one would.
 
     What no scope would serve it does not exist for it.
@@ -187,7 +201,7 @@ def _require_scope(context: Context, kind: Kind, name: str | None) -> None:
     Raises:
         Refusal: A scope would.
     """
-    scopes = context.view.lacking_scopes(context.http.principal, kind, name) if name else ()
+    scopes = view.lacking_scopes(principal, kind, name) if name else ()
     if scopes:
         raise Refusal("forbidden", "The token lacks a scope that this needs", scopes)
 

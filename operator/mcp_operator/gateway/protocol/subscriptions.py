@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.policy.access import Seen
+from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 from mcp_operator.gateway.protocol.message import KEEP_ALIVE, frame
@@ -89,6 +91,7 @@ class Subscription:
         encode: Callable[[Event], bytes],
         *,
         client: str = "",
+        principal: Principal = ANONYMOUS,
         weight: int = 0,
         first: bytes = b"",
         last: bytes = b"",
@@ -101,19 +104,19 @@ class Subscription:
         self._last = last
         self._until = until
         self._pending: dict[Event, None] = {}
-        self.client, self.weight = client, weight
+        self.client, self.principal, self.weight = client, principal, weight
         self._ended = False
         self._wake = asyncio.Event()
 
     def offer(self, changes: Changes) -> None:
-        """Note what the client is to be told."""
+        """Note what the client is to be told of what it sees of a change."""
         events = dict.fromkeys(self._wants.select(changes))
-        if events:
+        if events and not self._ended:
             self._pending.update(events)
             self._wake.set()
 
     def end(self) -> None:
-        """End the stream cleanly after what is pending."""
+        """End the stream cleanly after what is pending; nothing more is told on it."""
         self._ended = True
         self._wake.set()
 
@@ -153,6 +156,7 @@ class Hub:
     """All open streams of this process, fed by the catalog in service."""
 
     def __init__(self, current: Current) -> None:
+        self._current = current
         self._streams: dict[Subscription, None] = {}
         self._places = Shares(MAX_STREAMS)
         self._weights = Shares(MAX_URI_BYTES)
@@ -170,6 +174,7 @@ class Hub:
         encode: Callable[[Event], bytes],
         *,
         client: str = "",
+        principal: Principal = ANONYMOUS,
         first: bytes = b"",
         last: bytes = b"",
         until: float | None = None,
@@ -179,7 +184,8 @@ class Hub:
         Args:
             wants: What the client asked for.
             encode: Turns an event into the era's notification.
-            client: Who asked.
+            client: Who asked, as far as clients share what there is.
+            principal: Who asked, as far as rules say what it sees.
             first: A message that precedes all events, if any.
             last: A message that says the server ended the stream, if any.
             until: When it ends by itself, in the loop's time, within `KEEP_ALIVE_SECONDS`; None
@@ -198,7 +204,15 @@ class Hub:
                 retry_after=5,
             )
         stream = Subscription(
-            self, wants, encode, client=client, weight=weight, first=first, last=last, until=until
+            self,
+            wants,
+            encode,
+            client=client,
+            principal=principal,
+            weight=weight,
+            first=first,
+            last=last,
+            until=until,
         )
         self._streams[stream] = None
         return stream
@@ -230,5 +244,7 @@ class Hub:
 
     def _publish(self, changes: Changes) -> None:
         if changes:
+            auth = self._current.server.auth
+            seen = Seen(changes, auth.rules if auth is not None else ())
             for stream in self._streams:
-                stream.offer(changes)
+                stream.offer(seen.by(stream.principal))
