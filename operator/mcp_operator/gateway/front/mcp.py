@@ -22,7 +22,11 @@ from mcp_operator.gateway.shares import Shares
 log = logging.getLogger(__name__)
 
 BODY_SECONDS: Final = 30.0
-"""How long a client may take to send its body."""
+"""How long a client may take to send its body, whatever it sends."""
+
+BODY_RATE: Final = 64 * 1024
+"""Bytes of a body for which a client gets another second once they have come (as with MinRate of
+Apache's mod_reqtimeout): with 512 kbit/s, a body of any size that is allowed comes in time."""
 
 MAX_BODIES: Final = 64 * 1024 * 1024
 """Bytes that bodies of requests may take together, from when they arrive until they are answered,
@@ -158,8 +162,9 @@ class Front:
                 return _too_large(limit)
             return whole if self._bodies.take(client, len(whole)) else _busy()
         body, problem = bytearray(), None
+        until = asyncio.get_running_loop().time() + BODY_SECONDS
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout_at(until) as deadline:
                 async for chunk in request.content.iter_any():
                     if len(body) + len(chunk) > limit:
                         problem = _too_large(limit)
@@ -168,10 +173,14 @@ class Front:
                         problem = _busy()
                         break
                     body += chunk
+                    deadline.reschedule(until + len(body) / BODY_RATE)
                 else:
                     return bytes(body)
         except TimeoutError:
-            problem = _last(408, f"The body did not arrive within {BODY_SECONDS:.0f} seconds\n")
+            seconds = BODY_SECONDS + len(body) / BODY_RATE
+            problem = _last(
+                408, f"Of the body, {len(body)} bytes came within {seconds:.0f} seconds\n"
+            )
         except web.RequestPayloadError:
             problem = _last(400, "The body is not framed as RFC 9112 has it\n")
         except BaseException:  # the client has gone
