@@ -22,29 +22,14 @@ nox.options.sessions = ["lint", "types", "imports", "unit"]
 
 ROOT = Path(__file__).parent
 LOCKS = ROOT / "requirements"
-GROUPS = (
-    "bootstrap",
-    "build",
-    "chart",
-    "client-fastmcp",
-    "client-langchain",
-    "client-openai",
-    "client-pydantic",
-    "dev",
-    "lint",
-    "mcp1",
-    "scan",
-    "test",
-    "types",
-    "workflows",
-)
-"""Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
-
-CLIENTS = tuple(group for group in GROUPS if group.startswith("client-"))
+CLIENTS = ("client-fastmcp", "client-langchain", "client-openai", "client-pydantic")
 """Groups of one MCP client each, in the order in which they are listed."""
 
 STANDALONE = ("bootstrap", "build", *CLIENTS, "lint", "mcp1", "scan", "workflows")
 """Groups whose environments do without the package and its dependencies."""
+
+GROUPS = (*STANDALONE, "chart", "dev", "test", "types")
+"""Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
 
 CONTRACT = ROOT / "tests" / "contract"
 
@@ -267,6 +252,12 @@ def demo(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure propagation, cold start, scale, failover; compare with the baseline (`-- --help`)."""
     python(session, "tests/bench", *session.posargs)
+
+
+@nox.session(name="bench-gateway", default=False)
+def bench_gateway(session: nox.Session) -> None:
+    """Measure what a request costs the gateway, beside others, by wrk and nginx (`-- --help`)."""
+    python(session, "tests/bench/gateway", *session.posargs)
 
 
 @nox.session(default=False)
