@@ -9,6 +9,7 @@ of the interpreter, which `app.control_plane` sets.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -21,10 +22,10 @@ LARGE_SPEC: Final = 8 * 1024
 """Bytes of JSON. A spec of this size takes a few milliseconds to compile."""
 
 SHARE: Final = 0.2
-"""The part of the time that one namespace gets while it always wants more."""
+"""The part of the time that one namespace gets while it always wants more, in CPU seconds."""
 
 CREDIT_SECONDS: Final = 10.0
-"""Seconds of rest that a namespace may owe: two of work, or five catalogs of 10,000 tools."""
+"""Seconds of rest that a namespace may owe: two of CPU time, or five catalogs of 10,000 tools."""
 
 MAX_REST_SECONDS: Final = 30.0
 """The longest rest. Some work is done whatever a namespace owes, so that without this a change of
@@ -66,13 +67,23 @@ class LongWork:
 
             async def run(work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
                 now = asyncio.get_running_loop().time
-                began = now()
+                began, spent = now(), 0.0
+
+                def timed() -> T:
+                    # What it waits for the event loop and other threads is not its own time.
+                    nonlocal spent
+                    at = time.thread_time()
+                    try:
+                        return work(*args, **kwargs)
+                    finally:
+                        spent = time.thread_time() - at
+
                 try:
-                    return await asyncio.to_thread(work, *args, **kwargs)
+                    return await asyncio.to_thread(timed)
                 finally:
                     rested = max(self._rested.get(namespace, 0.0), began)
                     latest = now() + CREDIT_SECONDS + MAX_REST_SECONDS
-                    self._rested[namespace] = min(rested + (now() - began) / SHARE, latest)
+                    self._rested[namespace] = min(rested + spent / SHARE, latest)
 
             yield run
 

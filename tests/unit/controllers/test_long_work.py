@@ -4,85 +4,123 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
+from mcp_operator.controllers import long_work
 from mcp_operator.controllers.long_work import CREDIT_SECONDS, MAX_REST_SECONDS, SHARE, LongWork
 
 pytestmark = pytest.mark.looptime
 
 
 async def test_large_work_runs_beside_the_event_loop_and_small_work_in_it() -> None:
-    long_work = LongWork()
-    async with long_work.turn("demo", large=True) as run:
+    turns = LongWork()
+    async with turns.turn("demo", large=True) as run:
         assert await run(threading.current_thread) is not threading.current_thread()
-    async with long_work.turn("demo", large=False) as run:
+    async with turns.turn("demo", large=False) as run:
         assert await run(threading.current_thread) is threading.current_thread()
 
 
-async def held(long_work: LongWork, namespace: str, seconds: float) -> float:
+async def held(turns: LongWork, namespace: str, seconds: float) -> float:
     """Hold a turn, and return when it began."""
-    async with long_work.turn(namespace, large=True):
+    async with turns.turn(namespace, large=True):
         began = asyncio.get_running_loop().time()
         await asyncio.sleep(seconds)
         return began
 
 
 async def test_large_work_of_one_namespace_takes_turns_and_that_of_others_does_not_wait() -> None:
-    long_work = LongWork()
-    one = [asyncio.create_task(held(long_work, "one", 1.0)) for _ in range(2)]
-    other = asyncio.create_task(held(long_work, "other", 1.0))
+    turns = LongWork()
+    one = [asyncio.create_task(held(turns, "one", 1.0)) for _ in range(2)]
+    other = asyncio.create_task(held(turns, "other", 1.0))
     assert await asyncio.gather(*one, other) == [0, pytest.approx(1.0, abs=0.01), 0]
 
 
 async def test_small_work_does_not_wait_for_large_work() -> None:
-    long_work = LongWork()
-    async with long_work.turn("demo", large=True), long_work.turn("demo", large=False) as run:
+    turns = LongWork()
+    async with turns.turn("demo", large=True), turns.turn("demo", large=False) as run:
         assert await run(int, "7") == 7
 
 
+class Thread:
+    """A thread in virtual time, which can get less of the CPU than it wants."""
+
+    def __init__(self) -> None:
+        self.cpu = 0.0
+        self.speed = 1.0
+
+    async def run(self, work: Callable[[], object]) -> None:
+        before = self.cpu
+        work()
+        await asyncio.sleep((self.cpu - before) / self.speed)
+
+    def spend(self, seconds: float) -> None:
+        self.cpu += seconds
+
+
 @pytest.fixture
-def thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let work be a number, the seconds that it takes."""
-    monkeypatch.setattr(asyncio, "to_thread", asyncio.sleep)
+def thread(monkeypatch: pytest.MonkeyPatch) -> Thread:
+    thread = Thread()
+    monkeypatch.setattr(asyncio, "to_thread", thread.run)
+    monkeypatch.setattr(long_work, "time", SimpleNamespace(thread_time=lambda: thread.cpu))
+    return thread
 
 
-async def worked(long_work: LongWork, namespace: str, seconds: float) -> None:
-    async with long_work.turn(namespace, large=True) as run:
-        await run(seconds)  # type: ignore[arg-type]
+async def worked(turns: LongWork, namespace: str, thread: Thread, seconds: float) -> None:
+    async with turns.turn(namespace, large=True) as run:
+        await run(thread.spend, seconds)
 
 
-@pytest.mark.usefixtures("thread")
-async def test_a_namespace_that_always_wants_more_gets_its_share() -> None:
-    long_work = LongWork()
+async def test_a_namespace_that_always_wants_more_gets_its_share(thread: Thread) -> None:
+    turns = LongWork()
     for _ in range(100):
-        if (rest := long_work.rest("greedy")) > 0:
+        if (rest := turns.rest("greedy")) > 0:
             await asyncio.sleep(rest)
-        await worked(long_work, "greedy", 0.5)
+        await worked(turns, "greedy", thread, 0.5)
     free = CREDIT_SECONDS * SHARE
     now = asyncio.get_running_loop().time()
     assert now == pytest.approx((100 * 0.5 - free) / SHARE, rel=0.1)
-    assert long_work.rest("other") <= 0
+    assert turns.rest("other") <= 0
 
 
 async def test_waiting_for_the_api_server_during_a_turn_is_not_work() -> None:
-    long_work = LongWork()
-    await held(long_work, "demo", 60.0)
-    assert long_work.rest("demo") <= 0
+    turns = LongWork()
+    await held(turns, "demo", 60.0)
+    assert turns.rest("demo") <= 0
 
 
-@pytest.mark.usefixtures("thread")
-async def test_a_namespace_that_has_rested_has_its_credit_again() -> None:
-    long_work = LongWork()
-    await worked(long_work, "demo", 5.0)
-    assert long_work.rest("demo") > 0
+async def test_waiting_for_the_cpu_while_others_have_it_is_not_work(thread: Thread) -> None:
+    turns = LongWork()
+    thread.speed = 0.01
+    await worked(turns, "demo", thread, CREDIT_SECONDS * SHARE * 0.9)
+    assert turns.rest("demo") <= 0
+
+
+async def test_a_namespace_that_has_rested_has_its_credit_again(thread: Thread) -> None:
+    turns = LongWork()
+    await worked(turns, "demo", thread, 5.0)
+    assert turns.rest("demo") > 0
     await asyncio.sleep(60)
-    await worked(long_work, "demo", CREDIT_SECONDS * SHARE * 0.9)
-    assert long_work.rest("demo") <= 0
+    await worked(turns, "demo", thread, CREDIT_SECONDS * SHARE * 0.9)
+    assert turns.rest("demo") <= 0
 
 
-@pytest.mark.usefixtures("thread")
-async def test_no_namespace_rests_for_long_however_much_it_has_worked() -> None:
-    long_work = LongWork()
-    await worked(long_work, "demo", 600.0)
-    assert long_work.rest("demo") == pytest.approx(MAX_REST_SECONDS, abs=0.1)
+async def test_no_namespace_rests_for_long_however_much_it_has_worked(thread: Thread) -> None:
+    turns = LongWork()
+    await worked(turns, "demo", thread, 600.0)
+    assert turns.rest("demo") == pytest.approx(MAX_REST_SECONDS, abs=0.1)
+
+
+async def test_work_that_fails_is_work_too(thread: Thread) -> None:
+    turns = LongWork()
+
+    def fail() -> None:
+        thread.spend(5.0)
+        raise ValueError("no catalog")
+
+    async with turns.turn("demo", large=True) as run:
+        with pytest.raises(ValueError, match="no catalog"):
+            await run(fail)
+    assert turns.rest("demo") > 0
