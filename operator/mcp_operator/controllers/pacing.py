@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from mcp_operator.runtime.reconcile import Reconciler, Request, Result
+from mcp_operator.runtime.reconcile import Postponed, Reconciler, Request, Result
 
 INTERVAL_SECONDS: Final = 0.05
 """The time between two reconciliations of an object that changes all the time."""
@@ -35,7 +35,7 @@ class Paced:
         full = max(now, self._full.get(request, now))
         wait = full - now - (BURST - 1) * INTERVAL_SECONDS
         if wait > INTERVAL_SECONDS / 100:  # less is rounding
-            return Result(requeue_after=wait)
+            return Postponed(requeue_after=wait)
         self._full[request] = full + INTERVAL_SECONDS
         if len(self._full) > self._kept:
             self._full = {key: time for key, time in self._full.items() if time > now}

@@ -26,7 +26,13 @@ from mcp_operator.runtime.errors import ApiError, LeadershipLostError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate
 from mcp_operator.runtime.ratelimit import ExponentialBackoff
-from mcp_operator.runtime.reconcile import Reconciler, Result, RetryAfterError, TerminalError
+from mcp_operator.runtime.reconcile import (
+    Postponed,
+    Reconciler,
+    Result,
+    RetryAfterError,
+    TerminalError,
+)
 from mcp_operator.runtime.sources import Mapper, Source
 from mcp_operator.runtime.workqueue import LOW_PRIORITY, WorkQueue
 
@@ -54,12 +60,13 @@ class _Outcome:
     Attributes:
         result: The value of the label `result`, one of `RESULTS`.
         after: Seconds until the next reconciliation; None to wait for a change.
-        backoff: Whether the rate limiter counts a failure, which can increase the delay.
+        failures: What the rate limiter does with the failures of the key: it forgets them, counts
+            another, which can increase the delay, or keeps them as they are.
     """
 
     result: Literal["success", "error", "requeue", "requeue_after", "terminal"]
     after: float | None = None
-    backoff: bool = False
+    failures: Literal["forget", "count", "keep"] = "forget"
 
 
 def _are_of_one(earlier: Event, event: Event) -> bool:
@@ -213,10 +220,11 @@ class Controller:
         except Exception as error:
             self._metrics.panics.inc()
             logger.exception("Unexpected error while reconciling", extra={"error": describe(error)})
-            return _Outcome("error", after=0.0, backoff=True)
+            return _Outcome("error", after=0.0, failures="count")
         if result is None or result.requeue_after is None:
             return _Outcome("success")
-        return _Outcome("requeue_after", after=result.requeue_after)
+        failures: Literal["forget", "keep"] = "keep" if isinstance(result, Postponed) else "forget"
+        return _Outcome("requeue_after", after=result.requeue_after, failures=failures)
 
     async def _within_timeout(self, key: Key) -> Result | None:
         deadline = asyncio.timeout(self._timeout)
@@ -238,11 +246,11 @@ class Controller:
                 outcome = _Outcome("error", after=error.retry_after)
             # Another client was faster, as the cache will show; or another process may lead.
             case ApiError(is_conflict=True) | LeadershipLostError():
-                outcome = _Outcome("requeue", after=0.0, backoff=True)
+                outcome = _Outcome("requeue", after=0.0, failures="count")
             case ApiError():
-                outcome = _Outcome("error", after=error.retry_after or 0.0, backoff=True)
+                outcome = _Outcome("error", after=error.retry_after or 0.0, failures="count")
             case _:
-                outcome = _Outcome("error", after=0.0, backoff=True)
+                outcome = _Outcome("error", after=0.0, failures="count")
         logger.log(
             logging.ERROR if outcome.result in ERROR_RESULTS else logging.DEBUG,
             "Reconciliation failed",
@@ -251,9 +259,8 @@ class Controller:
         return outcome
 
     def _settle(self, key: Key, priority: int, outcome: _Outcome) -> None:
-        if not outcome.backoff:
+        if outcome.failures == "forget":
             self.queue.forget(key)
         if outcome.after is not None:
-            self.queue.add(
-                key, priority=priority, after=outcome.after, rate_limited=outcome.backoff
-            )
+            counted = outcome.failures == "count"
+            self.queue.add(key, priority=priority, after=outcome.after, rate_limited=counted)

@@ -5,6 +5,7 @@ sleep, count or retry.
 
     returns None           done; reconcile again after a change
     returns Result(d)      done for now; reconcile again after d seconds in any case
+    returns Postponed(d)   not even begun; reconcile after d seconds
     raises TerminalError   failed; only a change of the objects can help, so do not retry
     raises RetryAfterError failed; retry after the given seconds
     raises anything else   failed; retry with exponential backoff
@@ -39,6 +40,10 @@ class Result:
     def __post_init__(self) -> None:
         if self.requeue_after is not None and self.requeue_after <= 0:
             raise ValueError(f"requeue_after must be more than 0 s, not {self.requeue_after:g} s")
+
+
+class Postponed(Result):
+    """Nothing was done yet, neither with nor without success: failures before still count."""
 
 
 class TerminalError(OperatorError):

@@ -7,9 +7,11 @@ import asyncio
 import pytest
 
 from mcp_operator.controllers.pacing import BURST, INTERVAL_SECONDS, Paced
+from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.controller import Controller
+from mcp_operator.runtime.ratelimit import MAX_DELAY
 from mcp_operator.runtime.reconcile import Request, Result
 
 pytestmark = pytest.mark.looptime
@@ -29,6 +31,14 @@ class Recorder:
         return None
 
 
+class Failing(Recorder):
+    """Fails each time."""
+
+    async def reconcile(self, request: Request) -> Result | None:
+        await super().reconcile(request)
+        raise OperatorError("the object is wrong")
+
+
 async def test_an_object_that_changes_all_the_time_is_reconciled_at_a_steady_rate() -> None:
     recorder = Recorder()
     metrics = RuntimeMetrics(new_registry())
@@ -42,6 +52,23 @@ async def test_an_object_that_changes_all_the_time_is_reconciled_at_a_steady_rat
     await asyncio.wait({running})
     assert len(recorder.times[HOT]) == pytest.approx(BURST + 10 / INTERVAL_SECONDS, abs=2)
     assert recorder.times[HOT][-1] >= 10.0 - INTERVAL_SECONDS  # the last change, too
+
+
+async def test_an_object_that_keeps_failing_is_retried_no_sooner_for_changing_all_the_time() -> (
+    None
+):
+    recorder = Failing()
+    metrics = RuntimeMetrics(new_registry())
+    controller = Controller("widget", "Widget", Paced(recorder), metrics=metrics)
+    running = asyncio.create_task(controller.run())
+    for _ in range(1000):
+        controller.enqueue(HOT)
+        await asyncio.sleep(0.01)
+    before = len(recorder.times[HOT])
+    await asyncio.sleep(2 * MAX_DELAY)
+    running.cancel()
+    await asyncio.wait({running})
+    assert len(recorder.times[HOT]) - before <= 3
 
 
 async def test_a_burst_is_passed_on_and_then_something_every_interval() -> None:
