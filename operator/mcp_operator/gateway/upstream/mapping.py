@@ -22,10 +22,12 @@ from mcp_operator.gateway.upstream.styles import (
     MappingError,
     Placed,
     all_pairs,
+    comparable,
     header_text,
     is_nothing,
     plain_text,
     quoted,
+    readings,
 )
 
 __all__ = ["MappingError", "Request", "build_request", "check_header"]
@@ -153,23 +155,28 @@ def _unnamed(backend: Backend, arguments: JsonObject) -> Iterator[Argument]:
     """Yield a place for each argument that the schema allows without naming it."""
     if backend.rest is None:
         return
-    taken = {a.target for a in backend.arguments if a.location == backend.rest}
-    taken |= backend.constants.keys() if backend.rest == "body" else set()
+    places = [one.target for one in backend.arguments if one.location == backend.rest]
+    fixed = _fixed_parameters(backend) if backend.rest == "query" else list(backend.constants)
+    taken = {comparable(name) for name in (*places, *fixed)}
     named = {argument.name for argument in backend.arguments}
     named |= {argument.file_name_from for argument in backend.arguments}
     for name in arguments:
         if name in named:
             continue
-        if name in taken:
+        if not taken.isdisjoint(readings(name)):
             raise MappingError(f"the argument {name!r} would take the place of another; leave it")
         yield Argument(name=name, location=backend.rest, target=name)
 
 
 def _query(backend: Backend, present: _Present) -> str:
     pairs = [(one.name, quoted(one.value)) for one in backend.query if one.value is not None]
-    taken = [one.name for one in backend.query] + _credential(backend, "Query")
-    pairs += all_pairs(present.get("query", ()), taken)
+    pairs += all_pairs(present.get("query", ()), _fixed_parameters(backend))
     return "?" + "&".join(f"{quoted(name)}={text}" for name, text in pairs) if pairs else ""
+
+
+def _fixed_parameters(backend: Backend) -> list[str]:
+    """Return the names of query parameters that the author, or the credentials, have given."""
+    return [one.name for one in backend.query] + _credential(backend, "Query")
 
 
 def _credential(backend: Backend, kind: str) -> list[str]:

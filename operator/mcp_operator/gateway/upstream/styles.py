@@ -67,13 +67,12 @@ def all_pairs(
     Raises:
         MappingError: A member of an object, which a client may name, would take another's place.
     """
-    owners = {_comparable(argument.target): argument.name for argument, _ in placed}
-    owners |= {_comparable(name): "" for name in taken}
+    owners = {comparable(argument.target): argument.name for argument, _ in placed}
+    owners |= {comparable(name): "" for name in taken}
     pairs: list[Pair] = []
     for argument, value in placed:
         for name, text in named_pairs(argument, value, encode or query_encoding(argument)):
-            forms = {_comparable(name), _comparable(name.partition("[")[0])}
-            for form in forms if name != argument.target else ():
+            for form in readings(name) if name != argument.target else ():
                 if owners.get(form, argument.name) != argument.name:
                     raise MappingError(
                         f"the argument {argument.name!r} would take the place of another with"
@@ -83,9 +82,14 @@ def all_pairs(
     return pairs
 
 
-def _comparable(name: str) -> str:
+def comparable(name: str) -> str:
     """Return a name as the most lenient servers compare it."""
     return name.strip().casefold()
+
+
+def readings(name: str) -> set[str]:
+    """Return the names that servers may take a name for: its own, and `a` for `a[b]`."""
+    return {comparable(name), comparable(name.partition("[")[0])}
 
 
 def named_pairs(argument: Argument, value: Any, encode: Encode) -> list[Pair]:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
+from mcp_operator.api.catalog import Credentials, Header, SecretKey
 from mcp_operator.gateway.upstream.mapping import (
     MAX_TARGET_LENGTH,
     MappingError,
@@ -203,10 +204,24 @@ def test_arguments_that_the_schema_allows_without_naming_them_go_to_the_rest() -
     assert build("/", {}, method="POST", rest="body").body == b"{}"
 
 
-def test_an_unnamed_argument_cannot_take_the_place_of_another() -> None:
+@pytest.mark.parametrize("name", ["id", "Id", " id", "id[]", "id[a]", "v", "V[0]", "key", "Key "])
+def test_an_unnamed_argument_cannot_take_the_place_of_another(name: str) -> None:
     named = argument("user", "query", target="id")
+    secret = SecretKey(namespace="demo", name="login", key="token")
+    fixed = {
+        "query": (Header(name="v", value="1"),),
+        "credentials": Credentials(type="Query", name="key", secret=secret),
+    }
     with pytest.raises(MappingError, match="would take the place of another"):
-        build("/", {"user": "me", "id": "you"}, named, rest="query")
+        build("/", {"user": "me", name: "you"}, named, rest="query", **fixed)
+
+
+@pytest.mark.parametrize("name", ["id", "ID", "kind", "Kind"])
+def test_an_unnamed_field_cannot_take_the_place_of_another(name: str) -> None:
+    named = argument("user", "body", target="id")
+    constants = {"kind": "order"}
+    with pytest.raises(MappingError, match="would take the place of another"):
+        build("/", {name: "you"}, named, method="POST", rest="body", constants=constants)
 
 
 def test_a_form_body_is_encoded_like_a_query() -> None:
