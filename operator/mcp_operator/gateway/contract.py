@@ -49,7 +49,7 @@ class ToolResult:
     Attributes:
         content: Content blocks (`text`, `image`, `audio`, `resource`), ready to be sent.
         is_error: The call failed in a way that the model can read about and act on.
-        structured: Any JSON value for `structuredContent`, or `MISSING`.
+        structured: Any JSON value for `structuredContent`, unfolded (see `exact`), or `MISSING`.
     """
 
     content: tuple[JsonObject, ...]

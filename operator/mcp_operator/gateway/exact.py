@@ -1,8 +1,8 @@
 """JSON whose numbers leave as they came: `1.10`, `1e400` and integers of any length.
 
 Python reads `1.10` as the float 1.1 and `1e400` as infinity, which has no JSON form. A number that
-a float would write differently therefore keeps its text, and is still a float to whatever computes
-with it.
+a float would write differently therefore keeps its text. To whatever computes with it, it is still
+a float; unfolded, it is its text alone, which the encoder takes as it is.
 """
 
 from __future__ import annotations
@@ -58,36 +58,37 @@ class _Raw:
         self.text = text
 
 
-def loads(text: str) -> Any:
+def loads(text: str, *, unfolded: bool = False) -> Any:
     """Parse JSON as RFC 8259 has it.
+
+    Args:
+        text: The JSON.
+        unfolded: Whether it is only to be encoded again, and nothing computes with its numbers.
 
     Raises:
         NotFiniteError: It holds NaN or an infinity.
         ValueError: It is none, or holds half of a surrogate pair.
         RecursionError: It is nested too deep.
     """
-    value = json.loads(
-        text, parse_float=_fraction, parse_int=_integer, parse_constant=_refuse_constant
-    )
+    value = (_UNFOLDED if unfolded else _FOLDED).decode(text)
     if "\\u" in text:
         dumps(value)  # an escaped half surrogate has no UTF-8 form
     return value
 
 
 def dumps(value: Any) -> bytes:
-    """Encode a value as compact JSON in UTF-8, its numbers as they were written.
+    """Encode an unfolded value as compact JSON in UTF-8, its numbers as they were written.
 
     Raises:
-        ValueError: It holds NaN, an infinity that came of a computation, or half a surrogate pair,
-            or is nested deeper than some 250 levels.
+        ValueError: It holds half a surrogate pair, or is nested deeper than some 250 levels.
         RecursionError: It is nested even deeper.
     """
-    nested = [[[[unfolded(value)]]]]  # as deep as it stands in a response, for the depth is bounded
+    nested = [[[[value]]]]  # as deep as it stands in a response, for the depth is bounded
     return encode(nested)[4:-4]
 
 
 def encode(value: Any) -> bytes:
-    """Encode what `unfolded` gave, and all that has a JSON form by itself."""
+    """Encode an unfolded value, and all that has a JSON form by itself."""
     encoded = to_json(value, inf_nan_mode="null", fallback=_quoted)
     if _MARK in encoded:
         encoded = encoded.replace(b'"' + _MARK, b"").replace(_MARK + b'"', b"")
@@ -95,24 +96,32 @@ def encode(value: Any) -> bytes:
 
 
 def for_schema(value: Any) -> Any:
-    """Return a value with numbers of the types that the JSON Schema validator takes."""
-    return _replaced(value, _decimal)
+    """Return an unfolded value with numbers of the types that the JSON Schema validator takes."""
+    return _replaced(value, _Raw, _decimal)
 
 
-def _fraction(text: str) -> float:
-    number = float(text)
-    plain = repr(number) == text and "e" not in text  # other encoders write exponents differently
-    return number if plain else WrittenNumber.of(text)
+def _decoder(keep: Callable[[str], Any]) -> json.JSONDecoder:
+    """Return a decoder of JSON; `keep` makes a value of a number that has to keep its text."""
 
+    def fraction(text: str) -> Any:
+        number = float(text)
+        # Other encoders write exponents differently.
+        return number if repr(number) == text and "e" not in text else keep(text)
 
-def _integer(text: str) -> int | float:
-    if len(text) > MAX_INTEGER_DIGITS or text == "-0":
-        return WrittenNumber.of(text)
-    return int(text)
+    def integer(text: str) -> Any:
+        return keep(text) if len(text) > MAX_INTEGER_DIGITS or text == "-0" else int(text)
+
+    return json.JSONDecoder(
+        parse_float=fraction, parse_int=integer, parse_constant=_refuse_constant
+    )
 
 
 def _refuse_constant(name: str) -> NoReturn:
     raise NotFiniteError(f"{name} is not JSON")  # RFC 8259 section 6
+
+
+_FOLDED: Final = _decoder(WrittenNumber.of)
+_UNFOLDED: Final = _decoder(_Raw)
 
 
 def unfolded(value: Any) -> Any:
@@ -121,7 +130,7 @@ def unfolded(value: Any) -> Any:
     Raises:
         ValueError: A computed number is infinite or none.
     """
-    return _replaced(value, lambda number: _Raw(number.text))
+    return _replaced(value, WrittenNumber, lambda number: _Raw(number.text))
 
 
 def _quoted(raw: Any) -> str:
@@ -130,18 +139,18 @@ def _quoted(raw: Any) -> str:
     return f"{_MARK.decode()}{raw.text}{_MARK.decode()}"
 
 
-def _decimal(number: WrittenNumber) -> Any:
+def _decimal(number: _Raw) -> Any:
     try:
         exact = Decimal(number.text)
     except ArithmeticError:
-        return float(number)
-    return exact if abs(exact.adjusted()) <= MAX_EXPONENT else float(number)
+        return float(number.text)
+    return exact if abs(exact.adjusted()) <= MAX_EXPONENT else float(number.text)
 
 
-def _replaced(value: Any, replace: Callable[[WrittenNumber], Any]) -> Any:
-    """Copy the containers of a value around each written number; keep all others."""
+def _replaced(value: Any, number: type[Any], replace: Callable[[Any], Any]) -> Any:
+    """Copy the containers of a value around each number of a type; keep all others."""
     kind = type(value)
-    if kind is WrittenNumber:
+    if kind is number:
         return replace(value)
     if kind is float and not isfinite(value):
         raise ValueError("a computed number is infinite, which has no JSON form")
@@ -149,14 +158,14 @@ def _replaced(value: Any, replace: Callable[[WrittenNumber], Any]) -> Any:
         changed = {
             key: new
             for key, old in value.items()
-            if type(old) not in _PLAIN and (new := _replaced(old, replace)) is not old
+            if type(old) not in _PLAIN and (new := _replaced(old, number, replace)) is not old
         }
         return value | changed if changed else value
     if kind is list:
         changed = {
             index: new
             for index, old in enumerate(value)
-            if type(old) not in _PLAIN and (new := _replaced(old, replace)) is not old
+            if type(old) not in _PLAIN and (new := _replaced(old, number, replace)) is not old
         }
         return [changed.get(index, old) for index, old in enumerate(value)] if changed else value
     return value

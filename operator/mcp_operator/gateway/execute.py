@@ -21,6 +21,7 @@ from mcp_operator.api.catalog import (
 )
 from mcp_operator.api.uritemplates import Variables
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream import content
@@ -153,7 +154,9 @@ class HttpExecutor:
         table = self._current.table
 
         def output_errors(value: object) -> list[str]:
-            problems = table.output_errors(tool.name, value) if table else []
+            if tool.output_schema is None or table is None:
+                return []
+            problems = table.output_errors(tool.name, exact.for_schema(value))
             if problems:
                 log.warning(
                     "An answer breaks the outputSchema of its tool",

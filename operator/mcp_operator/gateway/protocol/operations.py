@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
-from mcp_operator.gateway import exact, prompts
+from mcp_operator.gateway import prompts
 from mcp_operator.gateway.contract import MISSING, Call, Executor, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
@@ -221,8 +221,8 @@ def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
 def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:
     answer: JsonObject = {"content": list(result.content)}
     if result.structured is not MISSING:
-        structured = exact.unfolded(result.structured)
-        wrapped = era is Era.LEGACY and _is_wrapped(tool, result.structured)
+        structured = result.structured
+        wrapped = era is Era.LEGACY and _is_wrapped(tool, structured)
         answer["structuredContent"] = {describe.WRAPPED: structured} if wrapped else structured
     if result.is_error:
         answer["isError"] = True

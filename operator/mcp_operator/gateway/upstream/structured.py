@@ -33,7 +33,7 @@ MAX_READ_VALUES: Final = 250_000
 of a second, without which large lists could not be made small."""
 
 OutputErrors = Callable[[Any], list[str]]
-"""Checks a value against a tool's output schema."""
+"""Checks an unfolded value (see `exact`) against a tool's output schema."""
 
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 """What ends a line of events and of JSON; a string in JSON may hold all else that Unicode breaks
@@ -88,7 +88,7 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     content = (text_block(text),)
     if not _is_structured(tool, value):
         return ToolResult(content=content)
-    problems = output_errors(exact.for_schema(value))
+    problems = output_errors(value)
     if problems:
         broken = f"the result breaks this tool's outputSchema: {clean('; '.join(problems))}"
         return _not_as_promised(answer, broken)
@@ -96,22 +96,29 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
 
 
 def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
-    """Return what is returned of a JSON body, as a value and as text: a string as it is.
+    """Return what is returned of a JSON body, unfolded and as text: a string as it is.
 
     Raises:
         NotJsonError: The body is no JSON, or what is made of it has no JSON form.
         SelectionError: An expression finds nothing, fails, or costs too much.
     """
-    value = _selected(response, parse(response, answer))
-    return value, value if isinstance(value, str) else _written(value)
+    value = parse(response, answer, unfolded=not response.selects)
+    if response.selects:
+        value = _selected(response, value)
+    try:
+        value = exact.unfolded(value) if response.selects else value
+        return value, value if isinstance(value, str) else exact.dumps(value).decode()
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError("its JSON is nested too deep, or not finite") from error
 
 
-def parse(response: ResponseMapping, answer: Answer) -> Any:
+def parse(response: ResponseMapping, answer: Answer, *, unfolded: bool = False) -> Any:
     """Return the JSON value of a body; a list where there are several, or events.
 
     Args:
         response: What is made of it, which decides how much is parsed.
         answer: What the backend said.
+        unfolded: Whether nothing computes with its numbers (see `exact`).
 
     Raises:
         NotJsonError: It is no JSON, or holds too many values.
@@ -121,17 +128,17 @@ def parse(response: ResponseMapping, answer: Answer) -> Any:
         raise TooManyValuesError(most)
     text = text_of(answer, answer.media_type if is_json(answer.media_type) else "application/json")
     if text is not None and answer.media_type == EVENT_STREAM:
-        return [_loaded(data) for data in _events(text)]
+        return [_loaded(data, unfolded=unfolded) for data in _events(text)]
     if text is not None and answer.media_type not in JSON_LINE_TYPES:
         try:
-            return exact.loads(text)
+            return exact.loads(text, unfolded=unfolded)
         except exact.NotFiniteError as error:
             raise NotFiniteBodyError from error
         except (ValueError, RecursionError):
             pass
     lines = _LINE_END.split((text or "").replace("\x1e", ""))
     with suppress(ValueError, RecursionError):  # Docker and others send lines as application/json
-        if values := [exact.loads(line) for line in lines if line.strip()]:
+        if values := [exact.loads(line, unfolded=unfolded) for line in lines if line.strip()]:
             return values
     promise = "that its content type promises" if is_json(answer.media_type) else "asked for"
     raise NotJsonError(f"its body is not the JSON {promise}")
@@ -146,19 +153,12 @@ def _events(text: str) -> Iterator[str]:
             yield "\n".join(data)
 
 
-def _loaded(data: str) -> Any:
+def _loaded(data: str, *, unfolded: bool) -> Any:
     """Return what an event holds: JSON, or the text that is none, such as [DONE]."""
     try:
-        return exact.loads(data)
+        return exact.loads(data, unfolded=unfolded)
     except (ValueError, RecursionError):
         return data
-
-
-def _written(value: Any) -> str:
-    try:
-        return exact.dumps(value).decode()
-    except (ValueError, RecursionError) as error:
-        raise NotJsonError("its JSON is nested too deep, or not finite") from error
 
 
 def _selected(response: ResponseMapping, value: Any) -> Any:
