@@ -8,6 +8,7 @@ from typing import Any
 
 from mcp_operator.api.catalog import JsonObject, PromptEntry, ResourceEntry, ToolEntry, digest
 from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.policy.sources import FetchJwks, KeySecrets
 from mcp_operator.gateway.protocol.endpoint import Endpoint
@@ -76,6 +77,7 @@ class RecordingObserver:
     requests: list[tuple[str, Era, Outcome]] = field(default_factory=list)
     tools: list[tuple[str, Outcome]] = field(default_factory=list)
     authentications: list[Authenticated] = field(default_factory=list)
+    limits: list[Limit] = field(default_factory=list)
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
@@ -83,6 +85,9 @@ class RecordingObserver:
 
     def authentication(self, outcome: Authenticated) -> None:
         self.authentications.append(outcome)
+
+    def limited(self, limit: Limit) -> None:
+        self.limits.append(limit)
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0

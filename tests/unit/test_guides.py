@@ -30,6 +30,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "expose-a-rest-api.md",
     ROOT / "docs" / "how-to" / "authenticate-clients.md",
     ROOT / "docs" / "how-to" / "authenticate-to-a-backend.md",
+    ROOT / "docs" / "how-to" / "limit-clients.md",
     ROOT / "docs" / "how-to" / "import-an-openapi-document.md",
     ROOT / "docs" / "reference" / "alerts.md",
     ROOT / "docs" / "reference" / "network.md",

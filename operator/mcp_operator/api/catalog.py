@@ -14,6 +14,7 @@ from pydantic import Field
 
 from mcp_operator.api.access import AccessRule
 from mcp_operator.api.catalog_model import CatalogModel, Strict
+from mcp_operator.api.limits import RateLimit, RateLimits
 
 JsonObject = dict[str, Any]
 
@@ -201,6 +202,8 @@ class ToolEntry(CatalogModel):
     backend: Backend
     response: ResponseMapping = ResponseMapping()
     retries: RetryPolicy | None = None
+    rate_limit: RateLimit | None = None
+    max_concurrent_requests: int | None = None
     source: SourceRef
 
     @property
@@ -319,12 +322,14 @@ class ServerSettings(CatalogModel):
     page_size: int = 1000
     request_timeout_seconds: float = 30.0
     max_concurrent_requests: int = 100
+    max_concurrent_requests_per_client: int | None = None
     max_request_bytes: int = 4 * 1024 * 1024
     max_response_bytes: int = 10 * 1024 * 1024
     drain_timeout_seconds: float = 30.0
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     paths: tuple[str, ...] = (DEFAULT_PATH,)
     auth: Auth | None = None
+    rate_limits: RateLimits | None = None
     audit: Literal["Off", "Failures", "All"] = "Off"
     own_hosts: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()

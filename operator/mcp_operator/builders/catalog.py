@@ -11,6 +11,7 @@ from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
 from mcp_operator.api.v1alpha1.common import Selector
 from mcp_operator.builders.assembly import Assembly, assemble
 from mcp_operator.builders.compile_auth import compile_auth
+from mcp_operator.builders.compile_limits import compile_limits
 from mcp_operator.builders.compile_prompt import compile_prompt
 from mcp_operator.builders.compile_resource import (
     compile_resource,
@@ -102,12 +103,14 @@ def server_settings(server: MCPServer, auth: Auth | None = None) -> ServerSettin
         page_size=config.page_size,
         request_timeout_seconds=parse_duration(config.request_timeout),
         max_concurrent_requests=config.max_concurrent_requests,
+        max_concurrent_requests_per_client=config.max_concurrent_requests_per_client,
         max_request_bytes=config.max_request_bytes,
         max_response_bytes=config.max_response_bytes,
         drain_timeout_seconds=parse_duration(config.drain_timeout),
         log_level=config.log_level,
         paths=endpoint_paths(server),
         auth=auth,
+        rate_limits=compile_limits(server),
         audit=server.spec.audit,
         own_hosts=own_hosts(server),
         allowed_hosts=server.spec.protocol.allowed_hosts,

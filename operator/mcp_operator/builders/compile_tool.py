@@ -27,6 +27,7 @@ from mcp_operator.builders.compile_http import (
     http_references,
     union,
 )
+from mcp_operator.builders.compile_limits import compile_limit
 from mcp_operator.builders.compile_response import compile_response
 from mcp_operator.builders.compiled import (
     Compiled,
@@ -175,6 +176,8 @@ def _entry(
         backend=backend,
         response=compile_response(response) if response else ResponseMapping(),
         retries=_retries(definition.retries) if definition.retries else None,
+        rate_limit=compile_limit(definition.rate_limit),
+        max_concurrent_requests=definition.max_concurrent_requests,
         source=SourceRef(kind="MCPTool", namespace=tool.namespace, name=tool.name),
     )
 

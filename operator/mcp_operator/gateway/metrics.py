@@ -7,6 +7,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Changes, Current
@@ -47,6 +48,12 @@ class GatewayMetrics:
             registry=registry,
         )
         self._outcomes: dict[Authenticated, Counter] = {}
+        self._limited = Counter(
+            "mcp_limited_calls_total",
+            "Calls that were refused for their number, by the limit that they met.",
+            ("limit",),
+            registry=registry,
+        )
         self._calls = Counter(
             "mcp_tool_calls_total",
             "Calls of tools, by tool and outcome.",
@@ -115,6 +122,10 @@ class GatewayMetrics:
         if count is None:  # see `request`
             count = self._outcomes[outcome] = self._authentications.labels(outcome)
         count.inc()
+
+    def limited(self, limit: Limit) -> None:
+        """Note a call that was refused by one of the limits on calls."""
+        self._limited.labels(limit).inc()
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         """Note a call of a tool; one that left the catalog meanwhile is not counted."""

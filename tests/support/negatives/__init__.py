@@ -6,6 +6,7 @@ name the field and the fix.
 
 from support.negatives.authentication import AUTHENTICATION
 from support.negatives.case import Negative
+from support.negatives.limits import LIMITS
 from support.negatives.pods import PODS
 from support.negatives.prompts import PROMPTS
 from support.negatives.resources import RESOURCES
@@ -13,6 +14,6 @@ from support.negatives.responses import RESPONSES
 from support.negatives.servers import SERVERS
 from support.negatives.tools import TOOLS
 
-NEGATIVES = (*SERVERS, *AUTHENTICATION, *PODS, *TOOLS, *RESPONSES, *PROMPTS, *RESOURCES)
+NEGATIVES = (*SERVERS, *AUTHENTICATION, *LIMITS, *PODS, *TOOLS, *RESPONSES, *PROMPTS, *RESOURCES)
 
 __all__ = ["NEGATIVES", "Negative"]

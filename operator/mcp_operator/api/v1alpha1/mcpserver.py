@@ -19,6 +19,7 @@ from mcp_operator.api.v1alpha1.container import (
     ResourceRequirements,
 )
 from mcp_operator.api.v1alpha1.exposure import TLS, HTTPRoute, Ingress, ServiceSettings
+from mcp_operator.api.v1alpha1.limits import RateLimits
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
 from mcp_operator.api.v1alpha1.protocol import Protocol
 from mcp_operator.api.v1alpha1.redis import Redis
@@ -59,6 +60,11 @@ class MCPServerSpec(ApiModel):
             f"!has(self.audit) || self.audit == 'Off' || ({_IS_GATEWAY})",
             "in mode Direct your own server logs its calls; remove audit",
             field_path=".audit",
+        ),
+        rule(
+            f"!has(self.rateLimits) || ({_IS_GATEWAY})",
+            "in mode Direct your own server limits its clients; remove rateLimits",
+            field_path=".rateLimits",
         ),
         rule(
             f"!has(self.tls) || ({_IS_GATEWAY})",
@@ -172,6 +178,8 @@ class MCPServerSpec(ApiModel):
     """Which MCPResources are served; toolSelector decides when left out."""
     auth: Authentication = Field(default_factory=Authentication)
     """Whom the gateway serves; everybody who can connect when left out."""
+    rate_limits: RateLimits | None = None
+    """How many calls the gateway takes; none is refused for their number when left out."""
     audit: Literal["Off", "Failures", "All"] = Field(default_factory=lambda: "Off")
     """Which calls the gateway logs: one line says who called which tool, prompt or resource, how it
     ended, its duration and sizes, never arguments or results. Failures also has clients that were

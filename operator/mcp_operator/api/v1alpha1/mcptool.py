@@ -19,12 +19,14 @@ from mcp_operator.api.v1alpha1.common import (
     Timestamp,
     Title,
 )
+from mcp_operator.api.v1alpha1.limits import RateLimit
 from mcp_operator.api.v1alpha1.request import ToolRequest
 from mcp_operator.api.v1alpha1.response import ToolResponse
 from mcp_operator.api.v1alpha1.retries import Retries
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"]
 JsonSchema = dict[str, Any]
+MaxConcurrent = Annotated[int, Field(ge=1, le=10000)]
 
 _IDEMPOTENT = "in ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']"
 """What RFC 9110 section 9.2.2 says of a method, in CEL."""
@@ -109,6 +111,10 @@ class ToolDefinition(ApiModel):
     """Time for one call; that of the object when left out, else the server's requestTimeout."""
     retries: Retries | None = None
     """When a request that failed is sent again; as the object says when left out."""
+    rate_limit: RateLimit | None = None
+    """Calls that each server takes, of all clients together; as the object says when left out."""
+    max_concurrent_requests: MaxConcurrent | None = None
+    """Calls that one pod works on at a time; as the object says when left out."""
 
 
 class MCPToolSpec(ApiModel):
@@ -205,11 +211,17 @@ class MCPToolSpec(ApiModel):
     """Time for one call; the server's requestTimeout when left out."""
     retries: Retries | None = None
     """When a request that failed is sent again; never when left out."""
+    rate_limit: RateLimit | None = None
+    """Calls that each server that serves the tool takes, of all clients together; with tools, of
+    each of them. No limit of its own when left out."""
+    max_concurrent_requests: MaxConcurrent | None = None
+    """Calls of the tool that one pod works on at a time; with tools, of each of them. Further ones
+    get HTTP status 429 and Retry-After. No limit of its own when left out."""
     tools: tuple[ToolDefinition, ...] = Field(
         default_factory=tuple, min_length=1, max_length=128, json_schema_extra=list_map("name")
     )
-    """Several tools of one Service; service, method, request, response, timeout and retries of the
-    object are the defaults of the entries."""
+    """Several tools of one Service; service, method, request, response, timeout, retries, rateLimit
+    and maxConcurrentRequests of the object are the defaults of the entries."""
 
     @functools.cached_property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -240,6 +252,9 @@ class MCPToolSpec(ApiModel):
                 "response": _merged(ToolResponse, self.response, entry.response),
                 "timeout": entry.timeout or self.timeout,
                 "retries": entry.retries or self.retries,
+                "rate_limit": entry.rate_limit or self.rate_limit,
+                "max_concurrent_requests": entry.max_concurrent_requests
+                or self.max_concurrent_requests,
             }
         )
 

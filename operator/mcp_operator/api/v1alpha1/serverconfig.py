@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel
+from mcp_operator.api.base import ApiModel, rule, validated
 from mcp_operator.api.v1alpha1.common import Duration
 
 
@@ -21,10 +21,23 @@ class Naming(ApiModel):
 class ServerConfig(ApiModel):
     """Limits and behaviour of the gateway; changes reach running pods without a restart."""
 
+    model_config = validated(
+        rule(
+            "!has(self.maxConcurrentRequestsPerClient) "
+            "|| self.maxConcurrentRequestsPerClient <= self.maxConcurrentRequests",
+            "one client cannot have more than all together; lower it, or raise "
+            "maxConcurrentRequests",
+            field_path=".maxConcurrentRequestsPerClient",
+        )
+    )
+
     request_timeout: Duration = "30s"
     """Time for one call, unless the tool or resource sets its own, such as 30s or 1m30s."""
     max_concurrent_requests: Annotated[int, Field(ge=1, le=10000)] = 100
     """Calls that one pod works on at a time. While several clients call, one can have half."""
+    max_concurrent_requests_per_client: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """Calls of one client that one pod works on at a time, also of a client that is alone. Further
+    ones get HTTP status 429. No bound but that of maxConcurrentRequests when left out."""
     max_request_bytes: Annotated[int, Field(ge=1024, le=104857600)] = 4 * 1024 * 1024
     """Largest accepted MCP request, in bytes."""
     max_response_bytes: Annotated[int, Field(ge=1024, le=1073741824)] = 10 * 1024 * 1024

@@ -12,6 +12,8 @@ from typing import Final
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.contract import Executor
+from mcp_operator.gateway.limits.errors import LimitedError
+from mcp_operator.gateway.limits.limiter import Limiter
 from mcp_operator.gateway.policy import audit
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.policy.refusal import Refusal
@@ -57,6 +59,7 @@ class Core:
         self._observer = observer
         self.audit = audit.Audit(current)
         self._clock = clock
+        self._limiter = Limiter(current)
         operations = Operations(executor, observer)
         self._operations: Mapping[str, Callable[[Context], Awaitable[JsonObject]]] = {
             "tools/call": operations.call_tool,
@@ -103,14 +106,31 @@ class Core:
         """Run one of the operations.
 
         Raises:
-            RpcError: The method is unknown, the operation refuses, or the server is at its limit.
+            RpcError: The method is unknown, the operation refuses, or a limit is reached.
         """
         operation = self._operations.get(method)
         if operation is None:
             raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}", status=404)
-        limit = context.view.table.catalog.server.max_concurrent_requests
-        with self.gate.enter(limit, context.http.client):
-            return await operation(context)
+        server, client = context.view.table.catalog.server, context.http.client
+        each = server.max_concurrent_requests_per_client
+        with self.gate.enter(server.max_concurrent_requests, client, each):
+            if self._limiter.plan is None:
+                return await operation(context)
+            return await self._limited(operation, method, context)
+
+    async def _limited(
+        self, operation: Callable[[Context], Awaitable[JsonObject]], method: str, context: Context
+    ) -> JsonObject:
+        """Run an operation if the limits on calls leave room for it."""
+        called = self._limiter.called(context.view.table, method, context.params)
+        try:
+            async with self._limiter.admitted(called, context.http.client):
+                return await operation(context)
+        except LimitedError as error:
+            self._observer.limited(error.limit)
+            raise RpcError(
+                spec.OVERLOADED, str(error), status=error.status, retry_after=error.retry_after
+            ) from None
 
     @contextmanager
     def span(

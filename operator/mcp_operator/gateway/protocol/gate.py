@@ -32,19 +32,27 @@ class Gate:
         self._idle.set()
 
     @contextmanager
-    def enter(self, limit: int, client: str = "") -> Iterator[None]:
+    def enter(self, limit: int, client: str = "", each: int | None = None) -> Iterator[None]:
         """Hold a place.
 
         Args:
             limit: How many there are.
             client: Who asks.
+            each: How many one client may have in any case; None for no such bound.
 
         Raises:
             RpcError: 503, `limit` requests are in flight; refusing at once keeps a queue of
-                requests, whose clients have given up, from building. 429, half of them are this
-                client's, and there are others.
+                requests, whose clients have given up, from building. 429, `each` of them are this
+                client's, or half of them are and there are others.
         """
         shared, held = self._is_shared(client), self._held.get(client, 0)
+        if each is not None and held >= each:
+            raise RpcError(
+                spec.OVERLOADED,
+                "As many of your requests are being handled as may be; wait for answers",
+                status=429,
+                retry_after=1,
+            )
         if shared and 2 * held >= max(limit, 2):
             raise RpcError(
                 spec.OVERLOADED,

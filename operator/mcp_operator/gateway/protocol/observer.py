@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, TypeAlias
 
+from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.policy.refusal import Why
 from mcp_operator.gateway.protocol.spec import Era
 
@@ -22,6 +23,10 @@ class Observer(Protocol):
 
     def authentication(self, outcome: Authenticated) -> None:
         """Note whether a request was let in by a server that authenticates its clients."""
+        ...
+
+    def limited(self, limit: Limit) -> None:
+        """Note a call that was refused by one of the limits on calls."""
         ...
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:

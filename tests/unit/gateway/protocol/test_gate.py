@@ -73,3 +73,14 @@ async def test_everyone_has_a_place_where_there_are_few(limit: int) -> None:
     gate = Gate()
     for client in ("a", "b", "a"):
         assert status_for(gate, client, limit) == 200
+
+
+async def test_one_client_has_no_more_than_it_may_also_while_it_is_alone() -> None:
+    gate = Gate()
+    with gate.enter(4, "a", 2), gate.enter(4, "a", 2):
+        with pytest.raises(RpcError) as refused, gate.enter(4, "a", 2):
+            pass
+        assert refused.value.status == 429
+        with gate.enter(4, "b", 2):
+            assert gate.busy == 3
+    assert gate.busy == 0

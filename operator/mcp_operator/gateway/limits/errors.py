@@ -1,0 +1,44 @@
+"""What a client is told whose call is one too many."""
+
+from __future__ import annotations
+
+import math
+from typing import Final, Literal
+
+from mcp_operator.core.errors import OperatorError
+
+Limit = Literal["shared", "perClient", "tools", "prompts", "resources", "tool", "toolConcurrency"]
+"""The fields that limit calls: those of `rateLimits`, and `rateLimit` and `maxConcurrentRequests`
+of an MCPTool."""
+
+_WHOSE: Final[dict[Limit, str]] = {
+    "shared": "This server has taken as many calls as it may",
+    "perClient": "You have made as many calls as you may",
+    "tools": "As many calls of such tools have been taken as may be",
+    "prompts": "As many such prompts have been given as may be",
+    "resources": "As many such resources have been read as may be",
+    "tool": "This tool has been called as often as it may be",
+}
+
+
+class LimitedError(OperatorError):
+    """A call is refused because there were too many before it; the sentence is fit for clients.
+
+    Attributes:
+        limit: The limit that it met.
+        retry_after: Whole seconds after which it may be taken.
+        status: The HTTP status.
+    """
+
+    def __init__(self, limit: Limit, message: str, retry_after: int, *, status: int = 429) -> None:
+        super().__init__(message)
+        self.limit: Limit = limit
+        self.retry_after = retry_after
+        self.status = status
+
+
+def too_many(limit: Limit, wait: float) -> LimitedError:
+    """Return what refuses a call that may be taken `wait` seconds from now."""
+    seconds = max(1, math.ceil(wait))
+    unit = "second" if seconds == 1 else "seconds"
+    return LimitedError(limit, f"{_WHOSE[limit]}; try again in {seconds} {unit}", seconds)

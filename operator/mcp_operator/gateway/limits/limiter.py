@@ -1,0 +1,104 @@
+"""Takes calls while the limits of the catalog in service leave room for them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.limits.buckets import LocalBuckets
+from mcp_operator.gateway.limits.errors import LimitedError, too_many
+from mcp_operator.gateway.limits.plan import Called, Plan
+from mcp_operator.gateway.table import Current, Table
+
+
+class Limiter:
+    """Counts the calls of one gateway.
+
+    Attributes:
+        plan: What is limited; None where nothing is, so that nobody need ask.
+    """
+
+    def __init__(self, current: Current) -> None:
+        """Follow the catalog in service.
+
+        Args:
+            current: Holds it.
+        """
+        self.plan: Plan | None = None
+        self._current = current
+        self._local = LocalBuckets()
+        self._running: dict[str, int] = {}
+        current.subscribe(lambda _: self._follow())
+        self._follow()
+
+    def _follow(self) -> None:
+        table = self._current.table
+        plan = Plan(table.catalog) if table else None
+        self.plan = None if plan is None or plan.is_empty else plan
+
+    def called(self, table: Table, method: str, params: JsonObject) -> Called:
+        """Return what a call is about.
+
+        What the client is not served, or does not exist, counts as a call and for nothing else: who
+        may not use a tool cannot use up its limit.
+
+        Args:
+            table: What the client is served.
+            method: The method of MCP.
+            params: Its parameters, as they came.
+        """
+        name = params.get("uri" if method == "resources/read" else "name")
+        if not isinstance(name, str):
+            return Called()
+        if method == "tools/call" and name in table.tools:
+            return Called("tools", name)
+        if method == "prompts/get" and name in table.prompts:
+            return Called("prompts", name)
+        if method == "resources/read" and self.plan and self.plan.counts_resources:
+            found = table.match(name)
+            return Called("resources", found[0].uri or found[0].uri_template) if found else Called()
+        return Called()
+
+    @asynccontextmanager
+    async def admitted(self, called: Called, client: str) -> AsyncIterator[None]:
+        """Take a call, which is under way until this is left.
+
+        Args:
+            called: What it is about.
+            client: Who calls.
+
+        Raises:
+            LimitedError: A limit leaves no room for it.
+        """
+        plan = self.plan
+        if plan is None:
+            yield
+            return
+        with self._place(plan, called):
+            now = asyncio.get_running_loop().time()
+            verdict = self._local.take(plan.buckets(called, client), now)
+            if verdict is not None:
+                raise too_many(verdict.bucket.limit, verdict.wait)
+            yield
+
+    @contextmanager
+    def _place(self, plan: Plan, called: Called) -> Iterator[None]:
+        """Hold one of the places of a tool that has a number of them."""
+        limit = plan.places.get(called.name) if called.kind == "tools" else None
+        if limit is None:
+            yield
+            return
+        running = self._running.get(called.name, 0)
+        if running >= limit:
+            raise LimitedError(
+                "toolConcurrency", "As many calls of this tool are under way as may be", 1
+            )
+        self._running[called.name] = running + 1
+        try:
+            yield
+        finally:
+            self._running[called.name] -= 1
+            if not self._running[called.name]:
+                del self._running[called.name]

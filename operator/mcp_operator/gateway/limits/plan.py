@@ -1,0 +1,106 @@
+"""Which buckets a call takes from, by what a catalog limits."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mcp_operator.api.catalog import Catalog
+from mcp_operator.api.limits import LimitRule, RateLimit, RateLimits
+from mcp_operator.gateway.limits.buckets import Bucket
+from mcp_operator.gateway.limits.errors import Limit
+from mcp_operator.gateway.policy.access import matches
+from mcp_operator.gateway.table import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What a call is about, as the catalog names it; a name that it does not have is empty."""
+
+    kind: Kind | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Counted:
+    """A limit that counts a call: in one bucket, or in one for each client."""
+
+    limit: Limit
+    name: str
+    rate: RateLimit
+    per_client: bool = False
+
+    def bucket(self, client: str) -> Bucket:
+        key = f"c/{_digest(client)}/{self.name}" if self.per_client else f"s/{self.name}"
+        interval = self.rate.seconds / self.rate.requests
+        return Bucket(key, interval, interval * self.rate.burst, self.limit)
+
+
+class Plan:
+    """The limits of one catalog.
+
+    Attributes:
+        places: How many calls of a tool may be under way at a time, by the tool's name.
+        counts_resources: Whether it matters which resource is read.
+        is_empty: Whether nothing is limited.
+    """
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Find what is limited.
+
+        Args:
+            catalog: The catalog.
+        """
+        limits = catalog.server.rate_limits or RateLimits()
+        self._rules: Mapping[Kind, tuple[LimitRule, ...]] = {
+            "tools": limits.tools,
+            "prompts": limits.prompts,
+            "resources": limits.resources,
+        }
+        self._common = (
+            *_pair("shared", "", limits.shared, None),
+            *_pair("perClient", "", None, limits.per_client),
+        )
+        self._own = {tool.name: tool.rate_limit for tool in catalog.tools if tool.rate_limit}
+        self._known: dict[Called, tuple[_Counted, ...]] = {}
+        self.places: Mapping[str, int] = {
+            tool.name: tool.max_concurrent_requests
+            for tool in catalog.tools
+            if tool.max_concurrent_requests
+        }
+        self.counts_resources = bool(limits.resources)
+        self.is_empty = not (self._common or any(self._rules.values()) or self._own or self.places)
+
+    def buckets(self, called: Called, client: str) -> list[Bucket]:
+        """Return the buckets that a call of a client takes from."""
+        counted = self._known.get(called)
+        if counted is None:  # there are no more of them than the catalog has names
+            counted = self._known[called] = (*self._common, *self._special(called))
+        return [each.bucket(client) for each in counted]
+
+    def _special(self, called: Called) -> Iterator[_Counted]:
+        if called.kind is None or not called.name:
+            return
+        for rule in self._rules[called.kind]:
+            if matches(rule.pattern, called.name):
+                name = f"{called.kind}/{rule.pattern}"
+                yield from _pair(called.kind, name, rule.shared, rule.per_client)
+        if called.kind == "tools" and (own := self._own.get(called.name)):
+            yield _Counted("tool", f"tool/{called.name}", own)
+
+
+def _pair(
+    limit: Limit, name: str, shared: RateLimit | None, per_client: RateLimit | None
+) -> Iterator[_Counted]:
+    if shared is not None:
+        yield _Counted(limit, name, shared)
+    if per_client is not None:
+        yield _Counted(limit, name, per_client, per_client=True)
+
+
+@lru_cache(maxsize=4096)
+def _digest(client: str) -> str:
+    """Return what stands for a client in the name of a bucket, of one length and without a name."""
+    return hashlib.blake2b(client.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
