@@ -126,14 +126,18 @@ class Provider:
     Attributes:
         keys: What it publishes; None while it cannot be reached.
         fetched: How often it was asked.
+        answer: What it answers instead of keys; None for its keys.
     """
 
     keys: list[JsonObject] | None
     fetched: int = 0
+    answer: bytes | None = None
 
     async def __call__(self, endpoint: Backend) -> bytes:
         assert endpoint == JWKS
         self.fetched += 1
+        if self.answer is not None:
+            return self.answer
         if self.keys is None:
             raise UnreachableError("the provider cannot be reached")
         return json.dumps({"keys": self.keys}).encode()

@@ -21,11 +21,16 @@ class KeySetError(ValueError):
     """What was read is no JWK set with a usable key; the sentence quotes nothing of it."""
 
 
+class NoKeysError(KeySetError):
+    """It is a JWK set, and says of itself that there is no usable key."""
+
+
 def public_keys(text: str | bytes) -> list[dict[str, Any]]:
     """Return the keys of a JWK set for signatures, without private members.
 
     Raises:
-        KeySetError: There is none.
+        KeySetError: It is no JWK set.
+        NoKeysError: It is one without such a key.
     """
     if len(text) > MAX_BYTES:
         raise KeySetError(f"a JWK set has at most {MAX_BYTES} bytes, and this one has {len(text)}")
@@ -42,7 +47,7 @@ def public_keys(text: str | bytes) -> list[dict[str, Any]]:
         if isinstance(key, dict) and _verifies(key)
     ]
     if not found:
-        raise KeySetError("it holds no public key of type RSA, EC or OKP for signatures")
+        raise NoKeysError("it holds no public key of type RSA, EC or OKP for signatures")
     return found[:MAX_KEYS]
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from mcp_operator.api import catalog
 from mcp_operator.core.clock import Clock
-from mcp_operator.gateway.policy.jwks import FixedKeys, RemoteKeys
+from mcp_operator.gateway.policy.jwks import FixedKeys, Keys, RemoteKeys
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.policy.sources import FetchJwks, bearer
@@ -46,7 +46,7 @@ class ByToken:
         )
         self._required = frozenset(settings.required_scopes)
         self._clock = clock
-        self._keys: RemoteKeys | FixedKeys
+        self._keys: Keys
         if settings.endpoint is not None and fetch is not None:
             endpoint = settings.endpoint
             self._keys = RemoteKeys(lambda: fetch(endpoint))

@@ -1,7 +1,8 @@
 """The keys of an identity provider, fetched from its JWKS URI when a token needs them.
 
 A key that is not known is looked for anew, but not at each token that a stranger makes up. While
-the provider cannot be reached, the last keys stay in use.
+the provider cannot be reached, or answers something else than a JWK set, the last keys stay in use,
+for a day at most. A set without keys is an answer: then there are none.
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from mcp_operator.api.jwks import KeySetError, public_keys
+from mcp_operator.api.jwks import KeySetError, NoKeysError, public_keys
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.policy.refusal import Refusal
@@ -28,16 +29,39 @@ COOLDOWN_SECONDS: Final = 15.0
 RETRY_SECONDS: Final = 2.0
 """The same while there are no keys at all."""
 
+OUTAGE_SECONDS: Final = 24 * 3600.0
+"""How long keys are used that cannot be read again. Whoever can keep the gateway from its provider
+would otherwise keep a stolen key good for ever."""
+
 Fetch = Callable[[], Awaitable[bytes]]
 """Reads the JWK set; raises an OperatorError where it cannot."""
 
 
-class RemoteKeys:
-    """The keys behind one URL.
+class Keys(Protocol):
+    """The keys of one provider.
 
     Attributes:
-        keys: Those in use; None before the first fetch.
+        keys: Those in use, another object once they have changed; None where there are none.
     """
+
+    keys: KeySet | None
+
+    def refresh(self) -> None:
+        """See to it that keys which have changed are noticed, without waiting for that."""
+
+    async def find(self, header: Header) -> VerificationKey | None:
+        """Return the key that a token names, None where the provider has no such key.
+
+        Raises:
+            Refusal: There are no keys, and none can be had now.
+        """
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+
+
+class RemoteKeys:
+    """The keys behind one URL."""
 
     def __init__(self, fetch: Fetch) -> None:
         self.keys: KeySet | None = None
@@ -57,16 +81,17 @@ class RemoteKeys:
             self._reading = None
 
     def refresh(self) -> None:
-        """Read the keys again in the background, if it is time to."""
-        if self.keys is not None and _now() - self._read_at >= REFRESH_SECONDS:
+        """Read the keys again in the background if it is time to; forget what is too old."""
+        if self.keys is None:
+            return
+        age = _now() - self._read_at
+        if age >= OUTAGE_SECONDS:
+            self._forget()
+        elif age >= REFRESH_SECONDS:
             self._start()
 
     async def find(self, header: Header) -> VerificationKey | None:
-        """Return the key that a token names, None where the provider has no such key.
-
-        Raises:
-            Refusal: There are no keys, and none can be had now.
-        """
+        """Return the key that a token names, after a fetch if it is not known."""
         self.refresh()
         key = self.keys.find(header) if self.keys is not None else None
         if key is None and (reading := self._start()) is not None:
@@ -91,6 +116,9 @@ class RemoteKeys:
         try:
             found = public_keys(await self._fetch())
             keys = KeySet(found)
+        except NoKeysError as error:
+            self._forget()
+            self._failed(error)
         except (OperatorError, KeySetError) as error:
             self._failed(error)
         else:
@@ -102,6 +130,11 @@ class RemoteKeys:
         finally:
             self._reading, self._tried_at = None, _now()
             done.set_result(None)
+
+    def _forget(self) -> None:
+        """Let nobody in by the last keys; that nobody is let in is told of anew."""
+        if self.keys is not None:
+            self._jwks, self.keys, self._failing = [], None, False
 
     def _failed(self, error: Exception) -> None:
         log.log(
@@ -115,7 +148,7 @@ class RemoteKeys:
 
 
 class FixedKeys:
-    """Keys that came with the catalog; None where it has none."""
+    """Keys that came with the catalog."""
 
     def __init__(self, jwks: list[dict[str, Any]] | None) -> None:
         self.keys: KeySet | None = None
@@ -131,11 +164,7 @@ class FixedKeys:
         """Do nothing: new keys come with a new catalog."""
 
     async def find(self, header: Header) -> VerificationKey | None:
-        """Return the key that a token names, None where there is no such key.
-
-        Raises:
-            Refusal: There are no keys.
-        """
+        """Return the key that a token names."""
         if self.keys is None:
             raise Refusal(
                 "unavailable",

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from mcp_operator.api.jwks import KeySetError
+from mcp_operator.api.jwks import NoKeysError
 from mcp_operator.gateway.policy.principal import Principal
 
 LEEWAY_SECONDS: Final = 30.0
@@ -84,11 +84,11 @@ class KeySet:
         """Take the keys that are fit for signatures, and leave out the others.
 
         Raises:
-            KeySetError: None is.
+            NoKeysError: None is.
         """
         self._keys = [key for key in map(_verification_key, jwks) if key is not None]
         if not self._keys:
-            raise KeySetError("none of its keys can be used")
+            raise NoKeysError("none of its keys can be used")
 
     def find(self, header: Header) -> VerificationKey | None:
         """Return the key that a token names; the only one where it names none."""

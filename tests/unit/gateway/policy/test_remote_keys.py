@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.policy.by_token import MAX_VERIFIED, VERIFICATIONS_PER_SECOND
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.policy.jwks import (
@@ -138,14 +139,68 @@ async def test_without_keys_nobody_is_let_in_and_the_provider_is_asked_in_measur
     await door.admit(token())
 
 
-async def test_a_set_without_a_usable_key_does_not_replace_one_that_has(door: Door) -> None:
+@pytest.mark.parametrize(
+    "published",
+    [
+        pytest.param([], id="no key"),
+        pytest.param([{"kty": "oct", "k": "c2VjcmV0", "kid": "rsa"}], id="no public key"),
+        pytest.param([jwk(rsa_key(), "rsa") | {"n": "AQAB"}], id="no key that is long enough"),
+    ],
+)
+async def test_a_provider_that_withdraws_its_last_key_is_obeyed(
+    door: Door, published: list[JsonObject]
+) -> None:
     await door.admit(token())
-    door.provider.keys = [{"kty": "oct", "k": "c2VjcmV0", "kid": "rsa"}]
+    door.provider.keys = published
+    await asyncio.sleep(REFRESH_SECONDS)
+    await door.admit(token())  # starts the refresh, and does not wait for it
+    await asyncio.sleep(1)
+
+    assert await door.refusal(token()) == "unavailable"
+    door.provider.keys = [NEW]
+    await asyncio.sleep(RETRY_SECONDS)
+    assert (await door.admit(NEW_TOKEN)).name == "alice"
+    assert await door.refusal(token()) == "invalid"
+
+
+@pytest.mark.parametrize("answer", [b"", b"<html>", b"{}", b'{"keys": {}}', b'{"keys": "none"}'])
+async def test_what_is_no_set_of_keys_does_not_replace_one(door: Door, answer: bytes) -> None:
+    await door.admit(token())
+    door.provider.answer = answer
     await asyncio.sleep(REFRESH_SECONDS)
     await door.admit(token())
     await asyncio.sleep(1)
 
     await door.admit(token())
+
+
+async def test_keys_that_cannot_be_read_again_are_used_for_a_day(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    await door.admit(token())
+    door.provider.keys = None
+    for _ in range(23):
+        await asyncio.sleep(HOUR)
+        await door.admit(token())
+    await asyncio.sleep(HOUR)
+
+    assert await door.refusal(token()) == "unavailable"
+    warned = [each.message for each in caplog.records if each.levelno == logging.WARNING]
+    assert [text.partition("; ")[2] for text in warned] == [
+        "the last ones stay in use",
+        "no client is served",
+    ]
+    door.provider.keys = [OLD]
+    await asyncio.sleep(RETRY_SECONDS)
+    await door.admit(token())
+
+
+async def test_after_a_day_without_clients_the_first_one_waits_for_the_keys(door: Door) -> None:
+    await door.admit(token())
+    await asyncio.sleep(48 * HOUR)
+
+    await door.admit(token())
+    assert door.provider.fetched == 2
 
 
 async def test_a_token_is_verified_once_until_it_expires(
