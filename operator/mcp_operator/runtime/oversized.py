@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
+from mcp_operator.core import weight
 from mcp_operator.core.meta import UNREADABLE
 
 MAX_LEVELS: Final = 200
@@ -25,8 +26,7 @@ MAX_VALUES: Final = 100_000
 _SMALL: Final = 64 * 1024
 """Bytes that are decoded in no time, whatever they are."""
 
-_STRING: Final = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_STRING_OR_BRACKET: Final = re.compile(_STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
+_STRING_OR_BRACKET: Final = re.compile(weight.STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
 _CUT: Final = "\0nested too deeply\0"
 _CUT_JSON: Final = b'"\\u0000nested too deeply\\u0000"'
 _TOO_DEEP: Final = f"it is nested about {MAX_LEVELS} levels deep or more"
@@ -67,7 +67,7 @@ def decode_object(text: bytes, *, cut: bool = False) -> Any:
             raise OversizedError(_TOO_MANY)
         return decode(text)
     text, why = _without_bookkeeping(text), _TOO_DEEP
-    if _has_many(text):
+    if weight.holds_more(text, MAX_VALUES + 1):  # that one is the object itself
         why = _TOO_MANY
     else:
         with contextlib.suppress(OversizedError):
@@ -77,7 +77,7 @@ def decode_object(text: bytes, *, cut: bool = False) -> Any:
 
 def count(text: bytes) -> int:
     """Return how many values there are at most, or 0 if there is no room for too many."""
-    return sum(map(text.count, (b",", b"[", b"{"))) if len(text) > MAX_VALUES else 0
+    return weight.at_most(text) if len(text) > MAX_VALUES else 0
 
 
 def cut_deep(text: bytes) -> bytes:
@@ -111,22 +111,6 @@ def why_unreadable(value: Any) -> str:
         elif value == _CUT:
             return _TOO_DEEP
     return ""
-
-
-def _has_many(text: bytes) -> bool:
-    """Return whether there are too many values; what is in strings is not counted."""
-    values = end = 0
-    for string in _STRING.finditer(text):
-        values += _members(text[end : string.start()])
-        end = string.end()
-        if values > MAX_VALUES:
-            return True
-    return values + _members(text[end:]) > MAX_VALUES
-
-
-def _members(part: bytes) -> int:
-    """Count as `why_unreadable` does: an API server writes what is empty without a space."""
-    return sum(map(part.count, (b",", b"[", b"{"))) - part.count(b"{}") - part.count(b"[]")
 
 
 def _without_bookkeeping(text: bytes) -> bytes:

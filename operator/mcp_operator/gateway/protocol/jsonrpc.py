@@ -8,10 +8,10 @@ from typing import Any, Final, TypeAlias
 from pydantic_core import from_json
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.core.weight import holds_more
 from mcp_operator.gateway import exact
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.message import JSON, HttpResponse
-from mcp_operator.gateway.weight import holds_more
 
 RequestId: TypeAlias = str | int
 """MCP narrows JSON-RPC's ids: never null, never a fraction."""

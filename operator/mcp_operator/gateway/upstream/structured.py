@@ -11,6 +11,7 @@ from mcp_operator.api.budget import SelectionError
 from mcp_operator.api.catalog import ResponseMapping, ToolEntry
 from mcp_operator.api.selection import jmes_path, json_path
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.weight import holds_more
 from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import ToolResult
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
@@ -22,7 +23,6 @@ from mcp_operator.gateway.upstream.text import (
     shown_text,
     text_of,
 )
-from mcp_operator.gateway.weight import holds_more
 
 MAX_VALUES: Final = 50_000
 """Values in an answer that is parsed only to be returned: the parser holds up everything for some

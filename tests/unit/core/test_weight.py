@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_operator.gateway.weight import holds_more
+from mcp_operator.core.weight import at_most, holds_more
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(alphabet='a,[{"\\', max_size=20),
@@ -26,15 +26,19 @@ def values_in(value: Any) -> int:
 
 
 @given(VALUES)
-def test_a_text_of_few_values_is_let_through(value: Any) -> None:
-    assert not holds_more(json.dumps(value).encode(), 2 * values_in(value))
+def test_values_are_counted_exactly(value: Any) -> None:
+    text, many = json.dumps(value).encode(), values_in(value)
+
+    assert not holds_more(text, many)
+    assert holds_more(text, many - 1)
+    assert at_most(text) >= many
 
 
 @given(VALUES)
-def test_a_text_of_many_values_is_told(value: Any) -> None:
-    many = values_in(value)
+def test_space_within_what_is_empty_counts_it_twice_at_most(value: Any) -> None:
+    text = json.dumps(value, indent=1).replace("[]", "[ ]").replace("{}", "{ }").encode()
 
-    assert many == 1 or holds_more(json.dumps(value).encode(), many // 2 - 1)
+    assert not holds_more(text, 2 * values_in(value))
 
 
 @pytest.mark.parametrize(
