@@ -269,8 +269,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _process(settings: Settings, main_task: Coroutine[Any, Any, None]) -> int:
     """Run a process until it is stopped."""
     from mcp_operator.core import logs
+    from mcp_operator.core.few_lines import FewLines
 
-    logs.configure(settings.log_level, settings.log_format)
+    bound = FewLines("mcp_operator.gateway", besides="mcp_operator.gateway.policy.audit")
+    logs.configure(settings.log_level, settings.log_format, bound)
     asyncio.run(main_task)
     return EXIT_OK
 

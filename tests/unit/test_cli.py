@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +13,7 @@ import yaml
 
 from mcp_operator import cli
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.few_lines import BURST
 from mcp_operator.settings import ServeSettings, Settings
 from mcp_operator.version import VERSION
 
@@ -187,6 +190,20 @@ def test_a_process_gets_its_settings(
 
     assert run(*command, "--log-level", "debug") == cli.EXIT_OK
     assert given[0].log_level == "debug"
+
+
+def test_a_flood_of_failing_calls_does_not_flood_the_log(capsys: Output) -> None:
+    async def flood() -> None:
+        for number in range(1000):
+            log = logging.getLogger("mcp_operator.gateway.execute")
+            log.info("A call to a backend failed", extra={"entry": f"tool-{number}"})
+            logging.getLogger("mcp_operator.gateway.policy.audit").info("A client made a call")
+
+    cli._process(Settings(log_format="json"), flood())
+
+    lines = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
+    assert BURST <= lines.count("A call to a backend failed") < 1000
+    assert lines.count("A client made a call") == 1000
 
 
 def test_nobody_reading_the_output_is_no_crash() -> None:

@@ -87,8 +87,15 @@ class TextFormatter(logging.Formatter):
         return line
 
 
-def configure(level: str, log_format: LogFormat = "auto") -> None:
+def configure(
+    level: str, log_format: LogFormat = "auto", bound: logging.Filter | None = None
+) -> None:
     """Send all logs to standard error, replacing any earlier configuration.
+
+    Args:
+        level: The least severe lines that are written.
+        log_format: For people or for machines.
+        bound: What some lines have to pass.
 
     Raises:
         SettingsError: The level is not one of `LEVELS`.
@@ -98,6 +105,8 @@ def configure(level: str, log_format: LogFormat = "auto") -> None:
     text = log_format == "text" or (log_format == "auto" and sys.stderr.isatty())
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(TextFormatter() if text else JsonLineFormatter())
+    if bound is not None:
+        handler.addFilter(bound)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
 
