@@ -35,11 +35,13 @@ class Call:
             the tool's own timeout counts.
         trace: W3C Trace Context to hand on: `traceparent` and `tracestate`, where the client sent
             them.
+        client: Who shares with other clients what there is.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     deadline: float | None = None
     trace: Mapping[str, str] = field(default_factory=dict)
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

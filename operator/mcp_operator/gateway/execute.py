@@ -215,7 +215,8 @@ class HttpExecutor:
         deadline = asyncio.get_running_loop().time() + timeout
         if call.deadline is not None:
             deadline = min(deadline, call.deadline)
-        slot = self._bulkheads.slot(backend.host, backend.port, server.max_concurrent_requests)
+        capacity = server.max_concurrent_requests
+        slot = self._bulkheads.slot(backend.host, backend.port, capacity, call.client)
         try:
             async with asyncio.timeout_at(deadline), slot:
                 tls = await tls_of(backend, self._secrets)

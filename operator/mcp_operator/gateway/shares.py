@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+from typing import Final
+
+RECENT_SECONDS: Final = 10.0
+"""How long a client counts as one that others share places with, after it last asked for one."""
+
 
 class Shares:
     """An amount of something, of which one client can hold half.
@@ -52,3 +59,40 @@ class Shares:
     def heaviest(self) -> str:
         """The client that holds most; only where something is held."""
         return max(self._by_client, key=self._by_client.__getitem__)
+
+
+class Clients:
+    """Which clients hold places of something, and whether one that asks for another is alone.
+
+    One that is alone may have every place. Where there are others, it has half of them, so that one
+    that takes all it can leaves the others as much.
+    """
+
+    def __init__(self) -> None:
+        self._held = Counter[str]()
+        self._last = ("", float("-inf"))
+        """Which client came last, and when."""
+        self._other = ("", float("-inf"))
+        """Which client but that one came last, and when."""
+
+    def is_alone(self, client: str) -> bool:
+        """Note that a client came, and tell whether no other did lately."""
+        now = asyncio.get_running_loop().time()
+        if client != self._last[0]:
+            self._other = self._last
+        self._last = client, now
+        return now - self._other[1] >= RECENT_SECONDS
+
+    def holds(self, client: str) -> int:
+        """Return how many places a client has."""
+        return self._held[client]
+
+    def enter(self, client: str) -> None:
+        """Note that a client has another place."""
+        self._held[client] += 1
+
+    def leave(self, client: str) -> None:
+        """Note that it has given one back."""
+        self._held[client] -= 1
+        if not self._held[client]:
+            del self._held[client]

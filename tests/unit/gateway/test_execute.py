@@ -146,7 +146,8 @@ async def test_a_hung_backend_leaves_the_others_alone() -> None:
     upstream = FakeUpstream(ok(), hung=frozenset({"hung.demo.svc"}))
     hung, fine = tool("hung", to=backend(host="hung.demo.svc")), tool("fine")
     under_test = executor(upstream, hung, fine, max_concurrent_requests=8)
-    stuck = [asyncio.create_task(under_test.call_tool(hung, {}, Call())) for _ in range(8)]
+    calls = [Call(client=f"client-{number}") for number in range(8)]
+    stuck = [asyncio.create_task(under_test.call_tool(hung, {}, call)) for call in calls]
     done, pending = await asyncio.wait(stuck, timeout=0.01)
     assert [text_of(task.result()) for task in done] == [
         "The backend is busy with other calls; try again in a moment."

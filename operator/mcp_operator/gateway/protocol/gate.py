@@ -5,29 +5,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
 
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
-
-RECENT_SECONDS: Final = 10.0
-"""How long a client counts as one that others share the places with, after its last request."""
+from mcp_operator.gateway.shares import Clients
 
 
 class Gate:
-    """Counts requests in flight; those answered from memory never wait and do not pass here.
-
-    A client that is alone may have every place. Where there are others, it has half of them, so
-    that one that takes all it can leaves the others as much.
-    """
+    """Counts requests in flight; those answered from memory never wait and do not pass here."""
 
     def __init__(self) -> None:
         self.busy = 0
-        self._held: dict[str, int] = {}
-        self._last = ("", float("-inf"))
-        """Which client came last, and when."""
-        self._other = ("", float("-inf"))
-        """Which client but that one came last, and when."""
+        self._clients = Clients()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -45,7 +34,7 @@ class Gate:
                 requests, whose clients have given up, from building. 429, `each` of them are this
                 client's, or half of them are and there are others.
         """
-        shared, held = self._is_shared(client), self._held.get(client, 0)
+        alone, held = self._clients.is_alone(client), self._clients.holds(client)
         if each is not None and held >= each:
             raise RpcError(
                 spec.OVERLOADED,
@@ -53,7 +42,7 @@ class Gate:
                 status=429,
                 retry_after=1,
             )
-        if shared and 2 * held >= max(limit, 2):
+        if not alone and 2 * held >= max(limit, 2):
             raise RpcError(
                 spec.OVERLOADED,
                 "Half of what this server handles at a time is yours; wait for answers",
@@ -68,25 +57,15 @@ class Gate:
                 retry_after=1,
             )
         self.busy += 1
-        self._held[client] = held + 1
+        self._clients.enter(client)
         self._idle.clear()
         try:
             yield
         finally:
             self.busy -= 1
-            self._held[client] -= 1
-            if not self._held[client]:
-                del self._held[client]
+            self._clients.leave(client)
             if not self.busy:
                 self._idle.set()
-
-    def _is_shared(self, client: str) -> bool:
-        """Note that a client came, and tell whether another one did lately."""
-        now = asyncio.get_running_loop().time()
-        if client != self._last[0]:
-            self._other = self._last
-        self._last = client, now
-        return now - self._other[1] < RECENT_SECONDS
 
     async def idle(self) -> None:
         """Wait until nothing is in flight."""

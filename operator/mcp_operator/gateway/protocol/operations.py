@@ -49,7 +49,8 @@ class Context:
         if seconds is None:
             seconds = self.view.table.catalog.server.request_timeout_seconds
         deadline = asyncio.get_running_loop().time() + seconds
-        return Call(headers=self.http.headers, deadline=deadline, trace=self._trace())
+        http = self.http
+        return Call(http.headers, deadline=deadline, trace=self._trace(), client=http.client)
 
     def _trace(self) -> Mapping[str, str]:
         """Return the trace context: of the message first, of the HTTP request otherwise."""

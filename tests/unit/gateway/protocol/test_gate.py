@@ -7,8 +7,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from mcp_operator.gateway.protocol.gate import RECENT_SECONDS, Gate
+from mcp_operator.gateway.protocol.gate import Gate
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.shares import RECENT_SECONDS
 
 pytestmark = pytest.mark.looptime
 
