@@ -44,7 +44,10 @@ class QuietRequest(web.BaseRequest):
     @property
     def version(self) -> HttpVersion:
         """The version of the answer."""
-        return min(max(super().version, HttpVersion10), HttpVersion11)
+        version = super().version
+        if version is HttpVersion11:
+            return version
+        return min(max(version, HttpVersion10), HttpVersion11)
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         del response.headers["Server"]  # aiohttp names itself, Python, and the release of both
@@ -119,6 +122,11 @@ class Connection(web.RequestHandler):
             # Nothing can follow a body that is not complete. What aiohttp has queued is that the
             # body makes no sense, of which it does not tell whoever waits for the rest.
             self._body.set_exception(web.RequestPayloadError())
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 # aiohttp's
+        """Read on where that was paused; aiohttp asks for it whenever it hands out a body."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def begin(self, body: StreamReader) -> None:
         """Note that a request's head is complete, and what its body will come from."""

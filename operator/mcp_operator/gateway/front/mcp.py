@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -34,6 +34,8 @@ or twice `maxRequestBytes`; decoded, they take several times as much."""
 
 PARTING_INTERVAL: Final = 0.05
 """Seconds between looks at whether the last client has left."""
+
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 class Front:
@@ -101,46 +103,41 @@ class Front:
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         paths = self._settings().paths
-        http = _head(request)
         if (request.path.rstrip("/") or "/") not in paths:
-            if (metadata := self._endpoint.metadata(http)) is not None:
+            if (metadata := self._endpoint.metadata(_head(request))) is not None:
                 return _whole(metadata)
             return web.Response(status=404, text=f"MCP is served at {', '.join(paths)}\n")
-        return await self._serve(request, http)
+        return await self._serve(request)
 
-    async def _serve(self, request: web.BaseRequest, http: HttpRequest) -> web.StreamResponse:
-        coding = http.headers.get("transfer-encoding")
-        if coding and (coding.lower() != "chunked" or request.version < HttpVersion11):
+    async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        codings = ", ".join(request.headers.getall("transfer-encoding", ()))
+        if codings and (codings.lower() != "chunked" or request.version < HttpVersion11):
             return _last(400, "Of the transfer codings, only HTTP/1.1's chunked is supported\n")
-        refusal = await self._invite(request, http)
-        if refusal is not None:
+        if not request.content.is_eof() and (refusal := await self._invite(request)) is not None:
             return refusal
-        answer = await self._handled(request, http)
+        answer = await self._handled(request)
         return await _stream(request, answer) if isinstance(answer, HttpStream) else answer
 
-    async def _handled(
-        self, request: web.BaseRequest, http: HttpRequest
-    ) -> web.Response | HttpStream:
+    async def _handled(self, request: web.BaseRequest) -> web.Response | HttpStream:
         """Read the body and answer; once that is done, the body is not kept."""
-        body = await self._read(request, http.address)
+        client = _client(request)
+        body = await self._read(request, client)
         if isinstance(body, web.Response):
             return body
         try:
-            answer = await self._endpoint.handle(replace(http, body=body))
+            answer = await self._endpoint.handle(_head(request, body))
         finally:
-            self._bodies.give_back(http.address, len(body))
+            self._bodies.give_back(client, len(body))
         return answer if isinstance(answer, HttpStream) else _whole(answer)
 
-    async def _invite(self, request: web.BaseRequest, http: HttpRequest) -> web.Response | None:
+    async def _invite(self, request: web.BaseRequest) -> web.Response | None:
         """Ask for a body that is yet to come, or return why it need not come."""
-        if request.content.is_eof():
-            return None
         limit = self._settings().max_request_bytes
         if (request.content_length or 0) > limit:
             return _too_large(limit)
-        if (refused := await self._endpoint.refused(http)) is not None:
+        if (refused := await self._endpoint.refused(_head(request))) is not None:
             return _whole(refused)
-        expected = http.headers.get("expect", "")
+        expected = ", ".join(request.headers.getall("expect", ()))
         if not expected or request.version < HttpVersion11:  # RFC 9110 §10.1.1
             return None
         if expected.lower() != "100-continue":
@@ -190,27 +187,35 @@ class Front:
         return problem
 
 
-def _head(request: web.BaseRequest) -> HttpRequest:
-    """Return a request without its body."""
-    headers: dict[str, str] = {}
-    repeated: set[str] = set()
-    for name, value in request.headers.items():
-        key = name.lower()
-        if key in headers:
-            repeated.add(key)
-            headers[key] += ("; " if key == "cookie" else ", ") + value
-        else:
-            headers[key] = value
+def _client(request: web.BaseRequest) -> str:
+    """Return what stands for the client before anybody knows who it is."""
+    return client_of(request.remote or "")
+
+
+def _head(request: web.BaseRequest, body: bytes = b"") -> HttpRequest:
+    """Return a request with its body, or with its head alone."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    repeated = _NONE if len(headers) == len(request.headers) else _join_repeated(request, headers)
     if not request.raw_path.startswith("/"):  # a whole URL outdoes Host (RFC 9112 §3.2.2)
         headers["host"] = request.url.raw_authority
     return HttpRequest(
         request.method,
         headers,
-        frozenset(repeated),
+        repeated,
+        body,
         path=request.path,
         scheme=request.scheme,
-        address=client_of(request.remote or ""),
+        address=_client(request),
     )
+
+
+def _join_repeated(request: web.BaseRequest, headers: dict[str, str]) -> frozenset[str]:
+    """Make one value of each header that came more than once; returns which did."""
+    times = Counter(name.lower() for name, _ in request.headers.items())
+    repeated = {name for name, came in times.items() if came > 1}
+    for name in repeated:
+        headers[name] = ("; " if name == "cookie" else ", ").join(request.headers.getall(name))
+    return frozenset(repeated)
 
 
 def _whole(answer: HttpResponse) -> web.Response:

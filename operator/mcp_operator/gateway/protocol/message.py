@@ -17,7 +17,7 @@ EVENT_STREAM: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, which takes four times as long to make; nothing changes it
 class HttpRequest:
     """One request to the MCP endpoint, its body complete.
 
@@ -49,7 +49,7 @@ class HttpRequest:
         return f"{principal.issuer} {principal.name}" if principal.name else self.address
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # likewise
 class HttpResponse:
     """A complete response; a body that is not empty is JSON."""
 

@@ -319,7 +319,7 @@ async def test_an_unexpected_failure_tells_nothing_of_the_request(
 ) -> None:
     secret = "canary".upper()  # the traceback quotes this file
 
-    def fail(request: object) -> None:
+    def fail(*request: object) -> None:
         raise ValueError(f"{secret} {request}")
 
     monkeypatch.setattr(mcp, "_head", fail)
