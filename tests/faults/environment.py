@@ -13,7 +13,7 @@ from faults.outages import watch_outage
 from faults.proxy import FaultProxy
 from faults.stability import left_to_do, stored
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
-from mcp_operator.controllers.confirmations import Pod
+from mcp_operator.controllers.confirmations import Answer, Pod
 from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -188,7 +188,7 @@ def unavailable(operator: Operator) -> Iterator[str]:
             yield f"Deployment {key_of(deployment).name} is not available"
 
 
-async def all_confirm(pod: Pod, digest: str) -> str:
+async def all_confirm(pod: Pod, digest: str) -> Answer:
     """Stand for gateways that serve every catalog at once."""
     del pod
-    return digest
+    return Answer(digest)

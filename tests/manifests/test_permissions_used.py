@@ -192,6 +192,7 @@ async def test_all_permissions_are_used_and_none_is_missing(
     await create_objects(shop)
     everything = {"search", "greeting", "manual", "one", "two"}
     await eventually(functools.partial(served, shop), everything)
+    await restricted.uses(Permission("", "secrets", "create"))
     for child in (DEPLOYMENTS, SERVICES):  # the first makes the operator compare the others again
         await delete_child(child, shop)
     await restricted.uses(Permission("mcp-operator.dev", "mcpservers", "get"))

@@ -16,6 +16,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, Htt
 from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current, Table
 from support.entries import catalog
 from support.fake_executor import FakeExecutor
@@ -104,6 +105,7 @@ class Server:
         secrets: KeySecrets | None = None,
         fetch: FetchJwks | None = None,
         clock: Clock | None = None,
+        root: RootKey | None = None,
         **settings: Any,
     ) -> None:
         self.executor = FakeExecutor()
@@ -117,6 +119,7 @@ class Server:
             observer=self.observer,
             guard=Guard(self.current, secrets=secrets, fetch=fetch, clock=clock),
             clock=clock,
+            root=root,
         )
 
     async def respond(self, request: HttpRequest) -> HttpResponse:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from mcp_operator.builders.context import BuildContext
-from mcp_operator.controllers.confirmations import Ask, AskError, Pod
+from mcp_operator.controllers.confirmations import Answer, Ask, AskError, Pod
 from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.setup import add_controllers
 from mcp_operator.core.clock import SystemClock
@@ -189,7 +189,7 @@ def _versions(objects: Iterable[Object]) -> dict[Key, int]:
     return {key_of(obj): resource_version_of(obj) for obj in objects}
 
 
-async def nobody_answers(pod: Pod, digest: str) -> str:
+async def nobody_answers(pod: Pod, digest: str) -> Answer:
     """Stand for gateways that cannot be reached."""
     raise AskError(f"nobody answers for {pod.name} about {digest}")
 

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from mcp_operator.builders.resources import PODS
-from mcp_operator.controllers.confirmations import Pod
+from mcp_operator.controllers.confirmations import Answer, Pod
 from mcp_operator.core.meta import Key, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -25,9 +25,9 @@ _READY = {
 }
 
 
-async def confirms(_: Pod, digest: str) -> str:
+async def confirms(_: Pod, digest: str) -> Answer:
     """Answer as a gateway does that serves what it is asked for."""
-    return digest
+    return Answer(digest)
 
 
 @contextlib.asynccontextmanager

@@ -15,7 +15,7 @@ from mcp_operator.builders.labels import child_labels
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.controllers.children import ChildrenApplier
 from mcp_operator.controllers.compiler import Compiler
-from mcp_operator.controllers.confirmations import AskError, Confirmations, Pod
+from mcp_operator.controllers.confirmations import Answer, AskError, Confirmations, Pod
 from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
 from mcp_operator.controllers.long_work import LongWork
@@ -25,6 +25,7 @@ from mcp_operator.controllers.mcpserver import (
 )
 from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.reference_reader import ReferenceReader
+from mcp_operator.controllers.server_keys import ServerKeys
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.apply import Applier
@@ -52,6 +53,7 @@ class Bench:
         self.cluster.service()
         self.cluster.server()
         self.serves: str | None = None
+        self.lacks = ""
         cache = self.cluster.cache
         self.confirmed_objects = ConfirmedObjects()
         long_work = LongWork()
@@ -68,15 +70,16 @@ class Bench:
             confirmations=self.confirmations,
             reporter=StatusReporter(StatusWriter(self.cluster), recorder, Noon()),
             confirmed_objects=self.confirmed_objects,
+            keys=ServerKeys(self.cluster),
             installations=InstallationLeases(self.cluster, Noon(), installation=""),
             context=BuildContext(gateway_image="example/gateway:1"),
         )
 
-    async def ask(self, pod: Pod, digest: str) -> str:
+    async def ask(self, pod: Pod, digest: str) -> Answer:
         """Answer for a pod: with what is asked for, or with what the test says it serves."""
         if self.serves == "nothing":
             raise AskError("cannot be reached")
-        return self.serves or digest
+        return Answer(self.serves or digest, self.lacks)
 
     async def reconcile(self) -> float | None:
         """Reconcile; return the seconds until the next time."""

@@ -92,7 +92,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
     },
     ConditionType.READY: {True: (Reason.READY,), False: (Reason.UNAVAILABLE,)},
     ConditionType.DEGRADED: {
-        True: (Reason.PODS_FAILING, Reason.OBJECTS_REJECTED),
+        True: (Reason.PODS_FAILING, Reason.SESSION_KEY_MISSING, Reason.OBJECTS_REJECTED),
         False: (Reason.HEALTHY,),
     },
 }

@@ -116,5 +116,9 @@ class Reason(StrEnum):
         "PodsFailing",
         "A pod of the server will not become ready by itself; those that are ready serve on.",
     )
+    SESSION_KEY_MISSING = (
+        "SessionKeyMissing",
+        "A pod has no key for the sessions of 2025-11-25 and before; newer clients are served.",
+    )
     OBJECTS_REJECTED = "ObjectsRejected", "Some selected objects are not served; see rejected."
     HEALTHY = "Healthy", "Everything that is selected is served."

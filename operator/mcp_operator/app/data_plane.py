@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import Final
+from collections.abc import Coroutine, Mapping
+from typing import Any, Final
 
 from mcp_operator.app.memory import give_back_large_blocks
 from mcp_operator.app.signals import stop_signals
-from mcp_operator.builders.names import config_name
+from mcp_operator.builders.names import config_name, keys_name
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
@@ -17,11 +18,13 @@ from mcp_operator.core.tasks import forever, root_error
 from mcp_operator.gateway import api_server
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
+from mcp_operator.gateway.key_source import KeySource
 from mcp_operator.gateway.policy.fetch import JwksFetcher
 from mcp_operator.gateway.policy.guard import Guard
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
 from mcp_operator.gateway.table import Current
-from mcp_operator.gateway.upstream.addresses import Blocked, own_cluster_domain
+from mcp_operator.gateway.upstream.addresses import own_cluster_domain
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.names import SystemResolver
 from mcp_operator.local.addresses import ServiceAddresses
@@ -76,14 +79,22 @@ async def run_gateway(settings: GatewaySettings) -> None:
         )
         current = Current()
         current.subscribe(lambda _: _follow_log_level(current))
+        root = RootKey()
         gateway = GatewayApp(
             current,
             HttpExecutor(current, upstream, secrets),
             address=_address(settings),
             registry=metrics.registry,
             guard=Guard(current, secrets=secrets, fetch=JwksFetcher(upstream, secrets)),
+            root=root,
         )
-        await _serve(gateway, client, current, settings, blocked)
+        secret = Key(settings.namespace, keys_name(settings.server))
+        keys = KeySource(client, root, current, secret=secret)
+        following = {
+            "key source": keys.run(),
+            "API server's addresses": api_server.follow(client.request, SystemResolver(), blocked),
+        }
+        await _serve(gateway, client, current, settings, following)
 
 
 def _address(settings: GatewaySettings) -> GatewayAddress:
@@ -103,8 +114,20 @@ async def _serve(
     client: Client,
     current: Current,
     settings: GatewaySettings,
-    blocked: set[Blocked],
+    beside: Mapping[str, Coroutine[Any, Any, object]],
 ) -> None:
+    """Serve until told to stop.
+
+    Args:
+        gateway: What serves.
+        client: Reads the catalog.
+        current: Where it is put in service.
+        settings: Which catalog it is.
+        beside: What else runs as long, by name.
+
+    Raises:
+        OperatorError: It cannot start, or must not continue.
+    """
     index = Key(settings.namespace, config_name(settings.server))
     informers = InformerSet(client)
     source = CatalogSource(
@@ -114,7 +137,6 @@ async def _serve(
         index=index,
         registry=client.metrics.registry,
     )
-    where = api_server.follow(client.request, SystemResolver(), blocked)
     with stop_signals() as stop:
         try:
             await gateway.start()
@@ -125,7 +147,7 @@ async def _serve(
                 following = [
                     group.create_task(forever("informers", informers.run())),
                     group.create_task(forever("catalog source", source.run())),
-                    group.create_task(forever("API server's addresses", where)),
+                    *(group.create_task(forever(name, work)) for name, work in beside.items()),
                 ]
                 await stop.wait()
                 await gateway.stop(CLOSE_SECONDS)

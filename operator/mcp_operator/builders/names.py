@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 def child_name(server: str) -> str:
-    """Return the name that all children of a server have, except its ConfigMaps."""
+    """Return the name that all children of a server have, except its ConfigMaps and its Secret."""
     return f"mcp-server-{server}"
 
 
@@ -16,3 +16,8 @@ def config_name(server: str, shard: int = 0) -> str:
     """Return the name of the ConfigMap of one catalog shard; shard 0 also holds the index."""
     base = f"{child_name(server)}-config"
     return f"{base}-{shard}" if shard else base
+
+
+def keys_name(server: str) -> str:
+    """Return the name of the Secret with the key that the gateway's replicas share."""
+    return f"{child_name(server)}-keys"

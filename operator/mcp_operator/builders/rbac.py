@@ -1,4 +1,4 @@
-"""The permissions of a gateway: to read its own catalog and the Secrets that the catalog names."""
+"""The permissions of a gateway: to read its own catalog and key, and the Secrets that it names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import child
-from mcp_operator.builders.names import child_name, config_name
+from mcp_operator.builders.names import child_name, config_name, keys_name
 from mcp_operator.builders.resources import (
     CONFIGMAPS,
     ROLEBINDINGS,
@@ -33,18 +33,21 @@ def build_role(server: MCPServer, shards: int, secret_names: Collection[str]) ->
             # resourceNames permit a list or watch whose field selector is metadata.name.
             "verbs": ["get", "list", "watch"],
             "resourceNames": [config_name(name, shard) for shard in range(shards)],
-        }
+        },
+        {
+            "apiGroups": [SECRETS.group],
+            "resources": [SECRETS.plural],
+            "verbs": ["get"],
+            "resourceNames": sorted({keys_name(name), *secret_names}),
+        },
     ]
-    if secret_names:
-        rules.append(
-            {
-                "apiGroups": [SECRETS.group],
-                "resources": [SECRETS.plural],
-                "verbs": ["get"],
-                "resourceNames": sorted(set(secret_names)),
-            }
-        )
     return {**child(server, ROLES, child_name(name)), "rules": rules}
+
+
+def reads_key(role: Object | None, server: str) -> bool:
+    """Return whether a Role lets the pods of a server read the Secret with their key."""
+    rules = (role or {}).get("rules") or ()
+    return any(keys_name(server) in (rule.get("resourceNames") or ()) for rule in rules)
 
 
 def build_role_binding(server: MCPServer) -> Object:

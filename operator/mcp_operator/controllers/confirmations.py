@@ -40,8 +40,21 @@ class AskError(Exception):
     """A pod did not answer; the text says why, without addresses."""
 
 
-Ask = Callable[[Pod, str], Awaitable[str]]
-"""Asks a pod, with the expected digest, for the digest that it serves. Raises AskError."""
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a pod says.
+
+    Attributes:
+        digest: The digest of the catalog that it serves.
+        lacks: What else it needs to serve every client, as a sentence; empty for nothing.
+    """
+
+    digest: str
+    lacks: str = ""
+
+
+Ask = Callable[[Pod, str], Awaitable[Answer]]
+"""Asks a pod, with the expected digest, what it serves. Raises AskError."""
 
 
 @dataclass(slots=True)
@@ -52,6 +65,7 @@ class _Expectation:
     asked_at: dict[str, float] = field(default_factory=dict)
     confirmed: set[str] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
+    lacking: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
@@ -63,11 +77,13 @@ class Confirmed:
         synced: How many serve the expected digest.
         missing: The names of those that do not, each with its answer.
         waited: Seconds since the first of them was asked; 0 if none is missing.
+        lacking: The names of those that do, and cannot serve every client, each with the cause.
     """
 
     synced: int
     missing: Mapping[str, str]
     waited: float
+    lacking: Mapping[str, str] = field(default_factory=dict)
 
 
 class Confirmations:
@@ -77,7 +93,7 @@ class Confirmations:
         ask: Asks a pod.
 
     Attributes:
-        confirmed: Names a server whenever one of its pods has confirmed.
+        confirmed: Names a server whenever one of its pods has confirmed, or lacks something else.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -100,7 +116,17 @@ class Confirmations:
                 pod.name: expectation.errors.get(pod.uid, "has not answered yet") for pod in waiting
             },
             waited=max((now - expectation.asked_at[pod.uid] for pod in waiting), default=0.0),
+            lacking={
+                pod.name: expectation.lacking[pod.uid]
+                for pod in pods
+                if pod.uid in expectation.lacking
+            },
         )
+
+    def is_lacking(self, server: Key) -> bool:
+        """Return whether a pod has said that it cannot serve every client."""
+        expectation = self._servers.get(server)
+        return expectation is not None and bool(expectation.lacking)
 
     def forget(self, server: Key) -> None:
         """Stop asking the pods of a server."""
@@ -130,6 +156,7 @@ class Confirmations:
             expectation.confirmed.discard(uid)
             expectation.asked_at.pop(uid, None)
             expectation.errors.pop(uid, None)
+            expectation.lacking.pop(uid, None)
         for pod in pods:
             if pod.uid not in expectation.tasks:
                 expectation.asked_at[pod.uid] = asyncio.get_running_loop().time()
@@ -140,15 +167,27 @@ class Confirmations:
     async def _question(self, server: Key, expectation: _Expectation, pod: Pod) -> None:
         for pause in itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1])):
             try:
-                served = await self._ask(pod, expectation.digest)
+                answer = await self._ask(pod, expectation.digest)
             except AskError as error:
                 expectation.errors[pod.uid] = str(error)
                 logger.debug("A pod did not answer", extra={"pod": pod.name, "error": str(error)})
             else:
-                if served == expectation.digest:
-                    expectation.confirmed.add(pod.uid)
-                    expectation.errors.pop(pod.uid, None)
-                    self.confirmed.send(server)
-                    return
-                expectation.errors[pod.uid] = f"serves catalog {served[:12] or 'none'}"
+                if answer.digest == expectation.digest:
+                    self._confirm(server, expectation, pod, answer.lacks)
+                    if not answer.lacks:
+                        return
+                elif pod.uid not in expectation.confirmed:
+                    expectation.errors[pod.uid] = f"serves catalog {answer.digest[:12] or 'none'}"
             await asyncio.sleep(pause)
+
+    def _confirm(self, server: Key, expectation: _Expectation, pod: Pod, lacks: str) -> None:
+        """Note that a pod serves the catalog, and what it still lacks; tell what is new."""
+        news = pod.uid not in expectation.confirmed
+        expectation.confirmed.add(pod.uid)
+        expectation.errors.pop(pod.uid, None)
+        if expectation.lacking.pop(pod.uid, "") != lacks:
+            news = True
+        if lacks:
+            expectation.lacking[pod.uid] = lacks
+        if news:
+            self.confirmed.send(server)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import chain
 
 from mcp_operator.api.conditions import Condition, ConditionType
@@ -20,7 +21,8 @@ from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES, files_size
 from mcp_operator.builders.names import child_name
-from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.builders.rbac import reads_key
+from mcp_operator.builders.resources import DEPLOYMENTS, ROLES
 from mcp_operator.builders.server_catalog import ServerCatalog, build_server_catalog
 from mcp_operator.controllers.apply_problems import ApplyProblems
 from mcp_operator.controllers.catalog_object import ABSENT_POLL_SECONDS, SECRET_POLL_SECONDS
@@ -46,8 +48,9 @@ from mcp_operator.controllers.mcpserver_status import (
 from mcp_operator.controllers.memo import Memo
 from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.pods import failing, is_ready
+from mcp_operator.controllers.server_keys import ServerKeys
 from mcp_operator.controllers.status_reporter import StatusReporter
-from mcp_operator.core.meta import Key, Object, is_deleting, uid_of
+from mcp_operator.core.meta import Key, Object, is_deleting, key_of, uid_of
 from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
@@ -62,6 +65,21 @@ PROBLEM_RETRY_SECONDS = 30.0
 way that the operator does not own, a kind that is not installed, or a pod that does not answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """How bringing the children up to date went.
+
+    Attributes:
+        problem: The condition that reports a problem with them, if any.
+        failure: The error because of which the pass has to be repeated, if any.
+        no_key: Why there is no Secret with the gateway's key; empty where there is one.
+    """
+
+    problem: Condition | None = None
+    failure: ApiError | None = None
+    no_key: str = ""
+
+
 class MCPServerReconciler:
     """Turns an MCPServer and everything that it selects into running gateways.
 
@@ -73,6 +91,7 @@ class MCPServerReconciler:
         confirmations: Asks pods which catalog they serve.
         reporter: Writes statuses.
         confirmed_objects: Is told which objects the pods have confirmed.
+        keys: Makes the Secrets with the gateways' keys.
         installations: Knows which servers another installation of the operator runs.
         context: What the operator's settings say about every server's children.
     """
@@ -87,6 +106,7 @@ class MCPServerReconciler:
         confirmations: Confirmations,
         reporter: StatusReporter,
         confirmed_objects: ConfirmedObjects,
+        keys: ServerKeys,
         installations: InstallationLeases,
         context: BuildContext,
     ) -> None:
@@ -97,6 +117,7 @@ class MCPServerReconciler:
         self._confirmations = confirmations
         self._reporter = reporter
         self._confirmed_objects = confirmed_objects
+        self._keys = keys
         self._installations = installations
         self._context = context
         self._problems = ApplyProblems()
@@ -131,10 +152,11 @@ class MCPServerReconciler:
         catalog = await self._catalog(raw, parsed, selected)
         facts = self._cache.facts(parsed.model, catalog.called)
         try:
-            problem, failure = await self._apply(raw, parsed.model, catalog, facts)
+            applied = await self._apply(raw, parsed.model, catalog, facts)
         except OwnerGoneError:
             return None  # an event of the server or its namespace will bring us back
-        observed = self._observe(request, parsed.model, catalog, facts, problem)
+        problem, failure = applied.problem, applied.failure
+        observed = self._observe(request, parsed.model, catalog, facts, applied)
         if failure is not None and problem is None:
             raise failure  # it may be gone at the next try, so it is not reported yet
         if (wait := _grace_left(observed)) > 0:
@@ -151,6 +173,7 @@ class MCPServerReconciler:
         self._confirmations.forget(server)
         self._confirmed_objects.forget(server)
         self._children.forget(server)
+        self._keys.forget(server)
         self._problems.forget(server)
 
     async def _selected(self, server: ParsedServer) -> list[Object]:
@@ -181,14 +204,28 @@ class MCPServerReconciler:
 
     async def _apply(
         self, raw: Object, server: MCPServer, catalog: ServerCatalog, facts: ClusterFacts
-    ) -> tuple[Condition | None, ApiError | None]:
-        """Apply the children; return the condition that reports a problem, and the error if any."""
+    ) -> _Applied:
+        """Apply the children, and make the Secret with the gateway's key."""
         if (size := files_size(catalog.files or {})) > MAX_FILES_BYTES:
-            return catalog_too_large(size), None
+            return _Applied(catalog_too_large(size))
         desired = build_children(server, catalog, self._context, facts)
         began = asyncio.get_running_loop().time()
+        key_needed = self._may_lack_key(key_of(raw))
         outcome = await self._children.apply(raw, desired)
-        return self._problems.condition(raw, outcome, began), outcome.error
+        no_key = ""
+        if server.spec.effective_mode == "Gateway" and not outcome.conflicts:
+            try:
+                no_key = await self._keys.ensure(server, needed=key_needed)
+            except ApiError as error:
+                if error.is_namespace_terminating:
+                    raise OwnerGoneError(str(error)) from error
+                outcome = replace(outcome, error=outcome.error or error)
+        return _Applied(self._problems.condition(raw, outcome, began), outcome.error, no_key)
+
+    def _may_lack_key(self, server: Key) -> bool:
+        """Return whether the Secret with the key of a gateway may not exist."""
+        role = self._cache.owned[ROLES].store.get(Key(server.namespace, child_name(server.name)))
+        return not reads_key(role, server.name) or self._confirmations.is_lacking(server)
 
     def _observe(
         self,
@@ -196,7 +233,7 @@ class MCPServerReconciler:
         server: MCPServer,
         catalog: ServerCatalog,
         facts: ClusterFacts,
-        problem: Condition | None,
+        applied: _Applied,
     ) -> ObservedServer:
         """Look at the server's pods, and ask those that have not confirmed the catalog yet."""
         pods = self._cache.pods_of(key)
@@ -216,7 +253,8 @@ class MCPServerReconciler:
             failing=failing(pods),
             confirmed=confirmed,
             facts=facts,
-            problem=problem,
+            no_key=applied.no_key,
+            problem=applied.problem,
         )
 
     async def _report(

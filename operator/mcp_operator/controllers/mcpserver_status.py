@@ -42,6 +42,7 @@ class ObservedServer:
         confirmed: What the ready pods serve; None in mode Direct, in which pods are not asked.
         facts: What the children depend on besides the spec and the catalog.
         problem: The condition that says why the children could not be brought up to date, if any.
+        no_key: Why there is no Secret with the gateway's key; empty where there is one.
     """
 
     server: MCPServer
@@ -54,6 +55,7 @@ class ObservedServer:
     confirmed: Confirmed | None
     facts: ClusterFacts
     problem: Condition | None = None
+    no_key: str = ""
 
 
 def server_conditions(observed: ObservedServer) -> list[Condition]:
@@ -111,8 +113,10 @@ def lacks_gateway_api(observed: ObservedServer) -> bool:
 
 def needs_another_look(observed: ObservedServer) -> bool:
     """Return whether something is wrong that may be put right without an event."""
-    unconfirmed = observed.confirmed is not None and bool(observed.confirmed.missing)
-    return observed.problem is not None or unconfirmed or lacks_gateway_api(observed)
+    confirmed = observed.confirmed
+    unconfirmed = confirmed is not None and bool(confirmed.missing or confirmed.lacking)
+    wrong = observed.problem is not None or bool(observed.no_key)
+    return wrong or unconfirmed or lacks_gateway_api(observed)
 
 
 def catalog_too_large(size: int) -> Condition:
@@ -257,13 +261,18 @@ def _ready(*causes: Condition) -> Condition:
 
 def _degraded(observed: ObservedServer) -> Condition:
     rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in observed.assembly.rejected]
-    unserved = f"not fully served: {_listed(rejected)}" if rejected else ""
-    if observed.failing:
-        message = "; ".join(filter(None, (_describe(observed.failing), unserved)))
-        return _yes(ConditionType.DEGRADED, Reason.PODS_FAILING, message)
-    if rejected:
-        return _yes(ConditionType.DEGRADED, Reason.OBJECTS_REJECTED, unserved)
-    return _no(ConditionType.DEGRADED, Reason.HEALTHY)
+    lacking = observed.confirmed.lacking if observed.confirmed else {}
+    no_key = observed.no_key or _listed(f"pod {name}: {why}" for name, why in lacking.items())
+    causes = (
+        (Reason.PODS_FAILING, _describe(observed.failing)),
+        (Reason.SESSION_KEY_MISSING, f"sessions cannot be opened: {no_key}" if no_key else ""),
+        (Reason.OBJECTS_REJECTED, f"not fully served: {_listed(rejected)}" if rejected else ""),
+    )
+    found = [(reason, message) for reason, message in causes if message]
+    if not found:
+        return _no(ConditionType.DEGRADED, Reason.HEALTHY)
+    message = "; ".join(message for _, message in found)
+    return _yes(ConditionType.DEGRADED, found[0][0], message)
 
 
 def _describe(pods: Mapping[str, str]) -> str:

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from yarl import URL
 
-from mcp_operator.controllers.confirmations import WAIT_SECONDS, AskError, Pod
+from mcp_operator.controllers.confirmations import WAIT_SECONDS, Answer, AskError, Pod
 
 ANSWER_BYTES: Final = 64 * 1024
 """The most that is received of an answer, which has a few hundred bytes."""
@@ -25,9 +25,10 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(sock_connect=3.0, total=WAIT_SECONDS + 5
 
 class _Answer(BaseModel):
     digest: str = ""
+    lacks: Annotated[str, Field(max_length=1024)] = ""
 
 
-async def http_ask(pod: Pod, digest: str) -> str:
+async def http_ask(pod: Pod, digest: str) -> Answer:
     """Ask `GET /catalog?digest=…&wait=…` on the management port; an `Ask`.
 
     Raises:
@@ -57,9 +58,10 @@ async def http_ask(pod: Pod, digest: str) -> str:
     if response.status != HTTPStatus.OK:
         raise AskError(f"answered with HTTP status {response.status}")
     try:
-        return _Answer.model_validate_json(body).digest
+        answer = _Answer.model_validate_json(body)
     except ValidationError as error:
         raise AskError("gave an answer that is not a gateway's") from error
+    return Answer(answer.digest, answer.lacks)
 
 
 class _BoundedConnector(aiohttp.TCPConnector):

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mcp_operator.api.keys import KEYS_TYPE
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS
 from mcp_operator.controllers.cluster_cache import ClusterCache
@@ -145,7 +146,8 @@ class ReferenceReader:
             if error.is_not_found or error.is_forbidden:
                 return _SecretKeys(None, now, denied=error.is_forbidden)
             raise
-        return _SecretKeys(frozenset(secret.get("data") or ()), now)
+        usable = secret.get("type") != KEYS_TYPE
+        return _SecretKeys(frozenset((secret.get("data") or ()) if usable else ()), now)
 
 
 def _content(config_map: Object) -> Content:

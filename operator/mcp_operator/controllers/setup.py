@@ -36,6 +36,7 @@ from mcp_operator.controllers.mcptool import MCPToolReconciler
 from mcp_operator.controllers.pacing import Paced
 from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.reference_reader import ReferenceReader
+from mcp_operator.controllers.server_keys import ServerKeys
 from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.clock import Clock
 from mcp_operator.core.meta import uid_of
@@ -114,6 +115,7 @@ def add_controllers(
             confirmations=confirmations,
             reporter=reporter,
             confirmed_objects=confirmed_objects,
+            keys=ServerKeys(client),
             installations=installations,
             context=context,
         ),

@@ -22,6 +22,7 @@ from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class GatewayApp:
         address: GatewayAddress,
         registry: CollectorRegistry,
         guard: Guard | None = None,
+        root: RootKey | None = None,
     ) -> None:
         """Set up a gateway.
 
@@ -72,8 +74,10 @@ class GatewayApp:
             registry: Takes the gateway's metrics, and is exposed on the management port.
             guard: Tells whom requests come from. Without one, a server that authenticates its
                 clients serves nobody.
+            root: What all replicas share; without one, sessions are those of this process.
         """
         self._current = current
+        self._root = root or RootKey.of_this_process()
         self._address = address
         self._draining = False
         self._tasks = TaskSet()
@@ -86,7 +90,12 @@ class GatewayApp:
         )
         self._guard = guard or Guard(current)
         self._endpoint = Endpoint(
-            current, executor, policy=policy, observer=metrics, guard=self._guard
+            current,
+            executor,
+            policy=policy,
+            observer=metrics,
+            guard=self._guard,
+            root=self._root,
         )
         places = Places(room_for_connections())
         self._front = Front(self._endpoint, lambda: current.server, places)
@@ -96,7 +105,7 @@ class GatewayApp:
             lambda: self._front.connections,
         )
         self._lag = LagWatch(registry)
-        self._management = Management(current, registry, self._unready)
+        self._management = Management(current, registry, self._unready, self._root)
 
     @property
     def port(self) -> int:
@@ -163,7 +172,9 @@ class GatewayApp:
     def _unready(self) -> str:
         if self._draining:
             return "draining: this process is about to stop"
-        return "" if self._current.table is not None else "no catalog has been loaded yet"
+        if self._current.table is None:
+            return "no catalog has been loaded yet"
+        return "" if self._root.settled else self._root.problem
 
 
 def is_loopback(host: str) -> bool:

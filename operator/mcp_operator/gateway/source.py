@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 from pydantic import ValidationError
 
 from mcp_operator.api.catalog import SecretKey
+from mcp_operator.api.keys import KEYS_TYPE
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, Resource, key_of
@@ -312,7 +313,7 @@ class ClusterSecrets:
         """Read a Secret; one that is gone or forbidden is so at once, an outage changes nothing."""
         old = self._known.get(name)
         try:
-            values = decode_secret(await self._reader.get(SECRETS, name))
+            values = _usable_values(await self._reader.get(SECRETS, name))
         except (ApiError, SecretUnavailable) as error:
             now = asyncio.get_running_loop().time()
             log.warning("A Secret cannot be read", extra={"secret": str(name), "error": str(error)})
@@ -322,3 +323,14 @@ class ClusterSecrets:
             return _Secret(now, now + SECRET_RETRY_SECONDS, problem=problem)
         now = asyncio.get_running_loop().time()
         return _Secret(now, now + SECRET_SECONDS, values)
+
+
+def _usable_values(secret: Object) -> dict[str, bytes]:
+    """Return what a spec may refer to.
+
+    Raises:
+        SecretUnavailable: It is nothing that a spec may refer to, or cannot be decoded.
+    """
+    if secret.get("type") == KEYS_TYPE:
+        raise SecretUnavailable("it holds the key of a gateway, which is for nothing else")
+    return decode_secret(secret)

@@ -25,6 +25,7 @@ from support.ready_pods import confirms, ready_pods
 from support.shop import Shop
 from support.waiting import eventually
 
+DIRECT_ONE = DIRECT | {"replicas": 1}
 ONE_POD = {"autoscaling": {"minReplicas": 1, "maxReplicas": 4}}
 
 
@@ -45,7 +46,7 @@ async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
     await operator.settled(shop.client)
 
 
-@pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT | {"replicas": 1}])
+@pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT_ONE])
 async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_its_status(
     routes: None, shop: Shop, operator: Operator, cached: NamespaceCache, spec: dict[str, Any]
 ) -> None:
@@ -56,6 +57,7 @@ async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_
     made = children(cached, server)
     written = Counter(operator.writes)
     assert written.pop("PATCH mcpservers/red/status") <= 2
+    assert written.pop("POST secrets", 0) == (spec is not DIRECT_ONE)
     assert written == Counter(f"PATCH {child}" for child in made)
     assert Counter(operator.reads) == Counter(f"GET {child}" for child in made)
 
@@ -69,6 +71,7 @@ async def test_fifty_servers_at_once_take_no_more_requests_each(
     made = await asyncio.gather(*(shop.server(name) for name in names))
     await settled(shop, operator, *names)
     written, read = Counter(operator.writes), Counter(operator.reads)
+    assert written.pop("POST secrets") == len(names)
     for name, server in zip(names, made, strict=True):
         assert written.pop(f"PATCH mcpservers/{name}/status") <= 2
         for child in children(cached, server):

@@ -6,7 +6,7 @@ from support.servers import server
 
 
 def test_a_gateway_may_watch_exactly_the_config_maps_of_its_catalog() -> None:
-    (rule,) = build_role(server(), shards=3, secret_names=())["rules"]
+    rule, _ = build_role(server(), shards=3, secret_names=())["rules"]
 
     assert rule == {
         "apiGroups": [""],
@@ -20,14 +20,14 @@ def test_a_gateway_may_watch_exactly_the_config_maps_of_its_catalog() -> None:
     }
 
 
-def test_a_gateway_may_get_exactly_the_secrets_its_catalog_names() -> None:
+def test_a_gateway_may_get_its_key_and_exactly_the_secrets_its_catalog_names() -> None:
     _, rule = build_role(server(), shards=1, secret_names=["token", "basic", "token"])["rules"]
 
     assert rule == {
         "apiGroups": [""],
         "resources": ["secrets"],
         "verbs": ["get"],
-        "resourceNames": ["basic", "token"],
+        "resourceNames": ["basic", "mcp-server-shop-keys", "token"],
     }
 
 

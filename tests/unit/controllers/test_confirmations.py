@@ -8,6 +8,7 @@ from collections import defaultdict
 import pytest
 
 from mcp_operator.controllers.confirmations import (
+    Answer,
     AskError,
     Confirmations,
     Pod,
@@ -24,15 +25,16 @@ class Pods:
 
     def __init__(self) -> None:
         self.serves: dict[str, str | AskError] = defaultdict(str)
+        self.lack = ""
         self.asked: list[tuple[str, str]] = []
         self.told: list[Key] = []
 
-    async def ask(self, pod: Pod, digest: str) -> str:
+    async def ask(self, pod: Pod, digest: str) -> Answer:
         self.asked.append((pod.name, digest))
         answer = self.serves[pod.uid]
         if isinstance(answer, AskError):
             raise answer
-        return answer
+        return Answer(answer, self.lack)
 
 
 @pytest.fixture
@@ -104,3 +106,25 @@ async def test_a_forgotten_server_is_asked_no_more(pods: Pods) -> None:
     asked = len(pods.asked)
     await asyncio.sleep(60)
     assert len(pods.asked) == asked
+
+
+@pytest.mark.looptime
+async def test_a_pod_that_lacks_something_is_asked_until_it_has_it(pods: Pods) -> None:
+    confirmations = watching(pods)
+    pods.serves["1"], pods.lack = "new", "Secret keys does not exist"
+    confirmations.expect(SERVER, "new", [ONE])
+    await asyncio.sleep(0.1)
+    assert confirmations.is_lacking(SERVER)
+    state = confirmations.expect(SERVER, "new", [ONE])
+    assert (state.synced, state.lacking) == (1, {"pod-1": "Secret keys does not exist"})
+    await asyncio.sleep(60)
+    assert pods.told == [SERVER]
+    pods.lack = ""
+    await asyncio.sleep(20)
+    assert pods.told == [SERVER, SERVER]
+    assert not confirmations.is_lacking(SERVER)
+    assert not confirmations.expect(SERVER, "new", [ONE]).lacking
+    asked = len(pods.asked)
+    await asyncio.sleep(600)
+    assert len(pods.asked) == asked
+    await confirmations.close()

@@ -154,7 +154,8 @@ async def test_pods_may_read_the_secrets_that_the_catalog_names_and_no_others(
         obj for (resource, _), obj in bench.cluster.objects.items() if resource.kind == "Role"
     ]
     [secrets] = [rule for rule in role["rules"] if rule["resources"] == [SECRETS.plural]]
-    assert (secrets["resourceNames"], secrets["verbs"]) == (["login"], ["get"])
+    assert secrets["resourceNames"] == ["login", "mcp-server-shop-keys"]
+    assert secrets["verbs"] == ["get"]
     assert "aHVzaA==" not in str([obj for _, obj in bench.cluster.writes])
 
 

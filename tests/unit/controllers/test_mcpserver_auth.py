@@ -55,7 +55,7 @@ async def test_its_secret_is_looked_for_again_and_never_copied(bench: Bench) -> 
     assert await bench.reconcile() == SECRET_POLL_SECONDS
     assert bench.reason("ResolvedRefs") == ("True", "ResolvedRefs")
     role = bench.child(ROLES, Key("demo", "mcp-server-shop"))
-    assert role["rules"][1]["resourceNames"] == ["clients"]
+    assert role["rules"][1]["resourceNames"] == ["clients", "mcp-server-shop-keys"]
     written = json.dumps([obj for _, obj in bench.cluster.writes])
     assert VALUE not in written
     assert "canary" not in bench.catalog().canonical().decode()

@@ -9,12 +9,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mcp_operator.controllers.confirmations import AskError, Pod
+from mcp_operator.controllers.confirmations import Answer, AskError, Pod
 from mcp_operator.controllers.pod_client import http_ask
 from support.raw_server import LOCAL, RawServer
 
 
-async def ask_a_server_that(answer: web.Response) -> str:
+async def ask_a_server_that(answer: web.Response) -> Answer:
     async def catalog(request: web.Request) -> web.Response:
         assert dict(request.query) == {"digest": "abc", "wait": "5"}
         return answer
@@ -28,7 +28,13 @@ async def ask_a_server_that(answer: web.Response) -> str:
 
 
 async def test_the_digest_is_read_from_the_management_port() -> None:
-    assert await ask_a_server_that(web.json_response({"digest": "abc", "tools": 3})) == "abc"
+    answer = web.json_response({"digest": "abc", "tools": 3})
+    assert await ask_a_server_that(answer) == Answer("abc")
+
+
+async def test_what_the_pod_lacks_is_read_with_it() -> None:
+    answer = web.json_response({"digest": "abc", "lacks": "Secret keys does not exist"})
+    assert await ask_a_server_that(answer) == Answer("abc", "Secret keys does not exist")
 
 
 @pytest.mark.parametrize(

@@ -201,3 +201,10 @@ async def test_only_the_secrets_that_were_read_last_are_remembered(
     for number in range(9):
         await reader.facts(References(secrets=frozenset({Key("demo", f"s-{number}")})))
     assert [key.name for key in reader._secrets] == ["s-6", "s-7", "s-8"]
+
+
+async def test_the_key_of_a_gateway_is_nothing_that_a_spec_can_refer_to(
+    cluster: CachedCluster, reader: ReferenceReader
+) -> None:
+    cluster.put("Secret", "login", type="mcp-operator.dev/keys", data={"root": "eA=="})
+    assert await keys(reader) == frozenset()

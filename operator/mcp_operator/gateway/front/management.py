@@ -15,6 +15,7 @@ from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.front.places import Places
 from mcp_operator.gateway.protocol.origin import hostname_of
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Changes, Current
 
 MAX_WAIT_SECONDS: Final = 30.0
@@ -33,7 +34,11 @@ class Management:
     """Serves `/metrics`, `/livez`, `/readyz` and `/catalog`."""
 
     def __init__(
-        self, current: Current, registry: CollectorRegistry, unready: Callable[[], str]
+        self,
+        current: Current,
+        registry: CollectorRegistry,
+        unready: Callable[[], str],
+        root: RootKey,
     ) -> None:
         """Set up the port.
 
@@ -41,10 +46,12 @@ class Management:
             current: Holds the table in service.
             registry: What `/metrics` exposes.
             unready: Says why no traffic should come here; empty where it should.
+            root: What all replicas share.
         """
         self._current = current
         self._registry = registry
         self._unready = unready
+        self._root = root
         self._waiters = 0
         self._name = ""
         self._listener = Listener(self._handle, Places(MAX_CONNECTIONS))
@@ -145,4 +152,5 @@ class Management:
             "shards": table.shards,
             "loadedAt": rfc3339_micro(loaded_at),
             "rejected": dict(table.rejected),
+            "lacks": self._root.problem,
         }

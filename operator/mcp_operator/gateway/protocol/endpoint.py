@@ -25,6 +25,7 @@ from mcp_operator.gateway.protocol.message import JSON, HttpRequest, HttpRespons
 from mcp_operator.gateway.protocol.modern import Modern
 from mcp_operator.gateway.protocol.observer import Observer
 from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.worker import off_loop
 
@@ -45,6 +46,7 @@ class Endpoint:
         observer: Observer,
         guard: Guard | None = None,
         clock: Clock | None = None,
+        root: RootKey | None = None,
     ) -> None:
         """Set up an endpoint.
 
@@ -56,6 +58,7 @@ class Endpoint:
             guard: Tells whom requests come from. Without one, a server that authenticates its
                 clients serves nobody.
             clock: For the expiry of sessions.
+            root: What all replicas share; without one, sessions are those of this process.
         """
         clock = clock or SystemClock()
         self._auth = current.server.auth
@@ -67,7 +70,7 @@ class Endpoint:
         self._observer = observer
         self._guard = guard or Guard(current)
         self._modern = Modern(self._core)
-        self._legacy = Legacy(self._core, clock)
+        self._legacy = Legacy(self._core, clock, root or RootKey.of_this_process())
 
     @property
     def open_streams(self) -> int:

@@ -24,11 +24,12 @@ from mcp_operator.gateway.protocol.jsonrpc import (
 )
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.operations import Context, find_resource
-from mcp_operator.gateway.protocol.sessions import Session, Sessions
+from mcp_operator.gateway.protocol.sessions import NoKeyError, Session, Sessions
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscribed import Subscribed
 from mcp_operator.gateway.protocol.subscriptions import Event, Subscription, Wants
 from mcp_operator.gateway.protocol.view import View
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.shares import Shares
 
 MAX_BATCH: Final = 50
@@ -48,9 +49,9 @@ _Running: TypeAlias = dict[tuple[str, RequestId], "asyncio.Task[HttpResponse]"]
 class Legacy:
     """Serves clients that initialize a session."""
 
-    def __init__(self, core: Core, clock: Clock) -> None:
+    def __init__(self, core: Core, clock: Clock, root: RootKey) -> None:
         self._core = core
-        self._sessions = Sessions(clock)
+        self._sessions = Sessions(clock, root)
         self._running: _Running = {}
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
         self._subscribed = Subscribed()
@@ -122,7 +123,10 @@ class Legacy:
                 raise RpcError(spec.INVALID_PARAMS, "`params.protocolVersion` must be a string")
             version = asked if asked in spec.LEGACY_VERSIONS else spec.LEGACY_VERSIONS[0]
             view = self._core.view(Era.LEGACY, http.principal)
-            session = self._sessions.create(version, view.table.catalog.server.uid, http.principal)
+            try:
+                session = self._sessions.create(version, http.principal)
+            except NoKeyError:
+                raise _no_sessions() from None
             response = jsonrpc.ok(jsonrpc.result(request.id, view.initialized(version)))
             span.outcome = "ok"
             headers = {**response.headers, spec.SESSION_HEADER: session.id}
@@ -133,7 +137,7 @@ class Legacy:
 
         Raises:
             RpcError: 400 where none or a wrong version is named, 404 where it is not (or no
-                longer) one of ours: the client then initializes again.
+                longer) one of ours: the client then initializes again. 503 where nobody can tell.
         """
         version = http.headers.get(spec.VERSION_HEADER)
         if version is not None and version not in spec.LEGACY_VERSIONS:
@@ -145,9 +149,11 @@ class Legacy:
         if session_id is None or spec.SESSION_HEADER in http.repeated:
             problem = "Send `initialize` first, then its Mcp-Session-Id header, once, ever after"
             raise RpcError(spec.REFUSED, problem, status=400)
-        view = self._core.view(Era.LEGACY, http.principal)
-        uid = view.table.catalog.server.uid
-        session = self._sessions.find(session_id, uid, http.principal)
+        self._core.view(Era.LEGACY, http.principal)
+        try:
+            session = self._sessions.find(session_id, http.principal)
+        except NoKeyError:
+            raise _no_sessions() from None
         if session is None:
             raise RpcError(spec.REFUSED, "The session is not known; initialize anew", status=404)
         return session
@@ -273,6 +279,15 @@ class Legacy:
             return
         find_resource(view, http.principal, uri)
         self._subscribed.add(session.id, http.client, uri)
+
+
+def _no_sessions() -> RpcError:
+    """Return the error for clients of a server without a key; others are served as ever."""
+    problem = (
+        "This server has no key for sessions now: try again later, or use the protocol version "
+        f"{spec.MODERN_VERSIONS[0]}, which has none; the server's log says why"
+    )
+    return RpcError(spec.REFUSED, problem, status=503)
 
 
 def _plain(event: Event) -> bytes:

@@ -3,7 +3,8 @@
 A session is what `initialize` agreed on, and that is one version. The id holds it, signed, so that
 any replica and a restarted pod accept it, and nothing is stored per session. A session is not
 authentication: whoever may call `initialize` may have one, and each of its requests is
-authenticated. It is bound to whom it was given to.
+authenticated. It is bound to whom it was given to. Sessions end together with the key that signed
+them: then clients are told 404, and initialize again.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from mcp_operator.core.clock import Clock
+from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.root_key import RootKey
 
 LIFETIME_SECONDS: Final = 24 * 3600
 """A client that is told 404 after this initializes again, as the specification has it."""
@@ -35,7 +38,11 @@ _SIGNATURE_BYTES: Final = 18
 
 _ID_LENGTH: Final = (_LAYOUT.size + _SIGNATURE_BYTES) * 4 // 3
 _VERSIONS: Final = {int(version.replace("-", "")): version for version in spec.LEGACY_VERSIONS}
-_PURPOSE: Final = b"mcp-operator legacy session 1"
+_PURPOSE: Final = b"mcp-operator legacy session 2"
+
+
+class NoKeyError(OperatorError):
+    """There is no key by which sessions are signed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,28 +56,32 @@ class Session:
 class Sessions:
     """Issues and verifies session ids."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, root: RootKey) -> None:
         self._clock = clock
-        self._process_secret = secrets.token_bytes(32)
+        self._root = root
         self._ended: OrderedDict[str, None] = OrderedDict()
 
-    def create(self, version: str, server_uid: str, principal: Principal = ANONYMOUS) -> Session:
+    def create(self, version: str, principal: Principal = ANONYMOUS) -> Session:
         """Issue a session.
 
         Args:
             version: One of `spec.LEGACY_VERSIONS`.
-            server_uid: What all replicas share; empty for a server that has no replicas.
             principal: Whose session it is; nobody else can use it.
+
+        Raises:
+            NoKeyError: It could not be signed.
         """
         expiry = int(self._clock.now().timestamp()) + LIFETIME_SECONDS
         claims = _LAYOUT.pack(int(version.replace("-", "")), expiry, secrets.token_bytes(16))
-        token = base64.urlsafe_b64encode(claims + self._sign(claims, server_uid, principal))
+        token = base64.urlsafe_b64encode(claims + self._sign(claims, principal))
         return Session(token.decode("ascii"), version)
 
-    def find(
-        self, session_id: str, server_uid: str, principal: Principal = ANONYMOUS
-    ) -> Session | None:
-        """Return the session of an id; None where it is forged, another's, expired or deleted."""
+    def find(self, session_id: str, principal: Principal = ANONYMOUS) -> Session | None:
+        """Return the session of an id; None where it is forged, another's, expired or deleted.
+
+        Raises:
+            NoKeyError: It could not be verified.
+        """
         if len(session_id) != _ID_LENGTH or session_id in self._ended:
             return None
         try:
@@ -79,7 +90,8 @@ class Sessions:
             number, expiry, _ = _LAYOUT.unpack(claims)
         except (UnicodeError, binascii.Error, struct.error):
             return None
-        if not hmac.compare_digest(signature, self._sign(claims, server_uid, principal)):
+        if not hmac.compare_digest(signature, self._sign(claims, principal)):
+            self._root.suspected.set()
             return None
         version = _VERSIONS.get(number)
         if version is None or expiry <= self._clock.now().timestamp():
@@ -92,8 +104,9 @@ class Sessions:
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)
 
-    def _sign(self, claims: bytes, server_uid: str, principal: Principal) -> bytes:
-        root = server_uid.encode() or self._process_secret
-        key = hmac.digest(root, _PURPOSE, "sha256")
+    def _sign(self, claims: bytes, principal: Principal) -> bytes:
+        key = self._root.derive(_PURPOSE)
+        if key is None:
+            raise NoKeyError(self._root.problem)
         whose = f"{principal.issuer}\n{principal.name}".encode() if principal.name else b""
         return hmac.digest(key, claims + whose, "sha256")[:_SIGNATURE_BYTES]

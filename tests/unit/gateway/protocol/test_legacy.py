@@ -69,14 +69,6 @@ async def test_a_session_lists_calls_and_pings() -> None:
     assert ("tools/call", "legacy", "ok") in server.observer.requests
 
 
-async def test_a_session_of_one_replica_is_good_on_another() -> None:
-    session = await Server(tool("add")).initialize()
-
-    result = await Server(tool("add")).result(legacy("tools/list", mcp_session_id=session))
-
-    assert result["tools"]
-
-
 async def test_a_session_of_another_server_is_not_known() -> None:
     session = await Server(uid="other").initialize()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from mcp_operator.gateway.protocol.envelope import decode_value, header_rules
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 from mcp_operator.gateway.protocol.listing import Listing
 from mcp_operator.gateway.protocol.message import HttpRequest
-from mcp_operator.gateway.protocol.sessions import LIFETIME_SECONDS, Session, Sessions
 from mcp_operator.gateway.protocol.spec import Era
 from support.entries import tool
 from support.mcp_http import Server, modern, table
@@ -95,72 +93,6 @@ async def test_a_client_pages_through_a_catalog() -> None:
             break
 
     assert names == ["t0", "t1", "t2", "t3", "t4"]
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
-
-@pytest.mark.parametrize("version", ["2025-11-25", "2025-06-18", "2025-03-26"])
-def test_a_session_id_carries_its_version(version: str) -> None:
-    session = Sessions(SettableClock()).create(version, "uid")
-
-    assert Sessions(SettableClock()).find(session.id, "uid") == Session(session.id, version)
-    assert session.id.isascii()
-    assert session.id.isprintable()
-
-
-def test_two_sessions_differ() -> None:
-    sessions = Sessions(SettableClock())
-
-    assert sessions.create("2025-11-25", "uid").id != sessions.create("2025-11-25", "uid").id
-
-
-def test_a_session_expires() -> None:
-    clock = SettableClock()
-    sessions = Sessions(clock)
-    session = sessions.create("2025-11-25", "uid")
-
-    clock.time += timedelta(seconds=LIFETIME_SECONDS - 1)
-    assert sessions.find(session.id, "uid") == session
-    clock.time += timedelta(seconds=1)
-    assert sessions.find(session.id, "uid") is None
-
-
-def test_no_changed_session_id_is_accepted() -> None:
-    sessions = Sessions(SettableClock())
-    session = sessions.create("2025-11-25", "uid")
-
-    for at, character in enumerate(session.id):
-        forged = session.id[:at] + ("A" if character != "A" else "B") + session.id[at + 1 :]
-        assert sessions.find(forged, "uid") is None
-    for other in (
-        "",
-        "x",
-        "é" * 56,
-        "!" * 56,
-        session.id + "AAAA",
-        session.id[:-4],
-        session.id + "=",
-    ):
-        assert sessions.find(other, "uid") is None
-    assert sessions.find(session.id, "other uid") is None
-
-
-def test_remembered_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mcp_operator.gateway.protocol.sessions.MAX_ENDED", 1)
-    sessions = Sessions(SettableClock())
-    first, second = (sessions.create("2025-11-25", "uid") for _ in range(2))
-
-    sessions.end(first)
-    sessions.end(second)
-
-    assert sessions.find(first.id, "uid") == first
-    assert sessions.find(second.id, "uid") is None
 
 
 def output_schema_for_legacy(schema: dict[str, Any]) -> Any:

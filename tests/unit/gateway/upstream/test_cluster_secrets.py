@@ -166,3 +166,11 @@ async def test_closing_ends_what_is_being_read(cluster: FakeCluster) -> None:
     await secrets.close()
     with pytest.raises(SecretUnavailable, match="stopping"):
         await waiting
+
+
+async def test_the_key_of_a_gateway_is_the_value_of_nothing(
+    cluster: FakeCluster, secrets: ClusterSecrets
+) -> None:
+    cluster.objects["api"] = secret(CANARY) | {"type": "mcp-operator.dev/keys"}
+    with pytest.raises(SecretUnavailable, match="which is for nothing else"):
+        await secrets.value(KEY)

@@ -1,0 +1,93 @@
+"""The Secret with each gateway's key: made once, and never read.
+
+The operator only creates it: it neither watches, reads nor changes it, so that what it may do to
+Secrets stays as little as it is. It does so when a server gets the Role that lets its pods read the
+Secret, and whenever a pod says that it has no key. Where the Secret exists, that changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from mcp_operator.api.keys import ROOT_KEY_BYTES
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.resources import SECRETS
+from mcp_operator.builders.secret import build_keys
+from mcp_operator.core.meta import Key, key_of
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+
+RETRY_SECONDS: Final = 30.0
+"""How soon after a try the next one is made: a gateway reads the Secret a moment later."""
+
+
+@dataclass(slots=True)
+class _Tried:
+    """What is known of the Secret of one server.
+
+    Attributes:
+        uid: The server that it was made for.
+        at: When it was tried last, in the loop's time, if that settled anything.
+        problem: Why there is none; empty while there is one.
+    """
+
+    uid: str
+    at: float
+    problem: str = ""
+
+
+class ServerKeys:
+    """Makes the Secrets.
+
+    Args:
+        client: Creates them.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._tried: dict[Key, _Tried] = {}
+
+    def forget(self, server: Key) -> None:
+        """Drop what is known of a server that is gone."""
+        self._tried.pop(server, None)
+
+    async def ensure(self, server: MCPServer, *, needed: bool) -> str:
+        """Make the Secret of a server, if it is needed or could not be made before.
+
+        Args:
+            server: The server, in mode Gateway.
+            needed: Whether there may be none: the server is new, or a pod says that it has no key.
+
+        Returns:
+            Why there is no Secret; empty where there is one, whoever made it.
+
+        Raises:
+            ApiError: It could not be made now, but perhaps at the next try; or never again, as the
+                namespace is being deleted.
+        """
+        key, uid = Key(server.namespace, server.name), server.metadata["uid"]
+        now = asyncio.get_running_loop().time()
+        known = self._tried.get(key)
+        if known is None or known.uid != uid:
+            known = _Tried(uid, -math.inf)
+        wanted = needed or known.problem
+        if not wanted or now - known.at < RETRY_SECONDS:
+            return known.problem
+        secret = build_keys(server, secrets.token_bytes(ROOT_KEY_BYTES))
+        try:
+            await self._client.create(SECRETS, secret)
+        except ApiError as error:
+            problem = f"Secret {key_of(secret)} cannot be made: {error}"
+            if error.is_retryable and not error.is_already_exists:
+                self._tried[key] = _Tried(uid, -math.inf, problem)
+                raise
+            if error.is_namespace_terminating:
+                raise
+            self._tried[key] = _Tried(uid, now, "" if error.is_already_exists else problem)
+        else:
+            self._tried[key] = _Tried(uid, now)
+        return self._tried[key].problem

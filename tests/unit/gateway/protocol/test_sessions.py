@@ -1,0 +1,136 @@
+"""Session ids of the revisions before 2026-07-28, and the key that signs them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from mcp_operator.gateway.protocol.sessions import LIFETIME_SECONDS, Session, Sessions
+from mcp_operator.gateway.root_key import RootKey
+from support.entries import tool
+from support.mcp_http import Server, legacy, modern
+
+
+class SettableClock:
+    def __init__(self) -> None:
+        self.time = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.time
+
+
+KEY = RootKey(b"k" * 32)
+
+
+@pytest.mark.parametrize("version", ["2025-11-25", "2025-06-18", "2025-03-26"])
+def test_a_session_id_carries_its_version(version: str) -> None:
+    session = Sessions(SettableClock(), KEY).create(version)
+
+    assert Sessions(SettableClock(), KEY).find(session.id) == Session(session.id, version)
+    assert session.id.isascii()
+    assert session.id.isprintable()
+
+
+def test_two_sessions_differ() -> None:
+    sessions = Sessions(SettableClock(), KEY)
+
+    assert sessions.create("2025-11-25").id != sessions.create("2025-11-25").id
+
+
+def test_a_session_expires() -> None:
+    clock = SettableClock()
+    sessions = Sessions(clock, KEY)
+    session = sessions.create("2025-11-25")
+
+    clock.time += timedelta(seconds=LIFETIME_SECONDS - 1)
+    assert sessions.find(session.id) == session
+    clock.time += timedelta(seconds=1)
+    assert sessions.find(session.id) is None
+
+
+def test_no_changed_session_id_is_accepted() -> None:
+    sessions = Sessions(SettableClock(), KEY)
+    session = sessions.create("2025-11-25")
+
+    for at, character in enumerate(session.id):
+        forged = session.id[:at] + ("A" if character != "A" else "B") + session.id[at + 1 :]
+        assert sessions.find(forged) is None
+    for other in (
+        "",
+        "x",
+        "é" * 56,
+        "!" * 56,
+        session.id + "AAAA",
+        session.id[:-4],
+        session.id + "=",
+    ):
+        assert sessions.find(other) is None
+
+
+def test_sessions_end_with_the_key_that_signed_them() -> None:
+    root = RootKey(b"k" * 32)
+    sessions = Sessions(SettableClock(), root)
+    session = sessions.create("2025-11-25")
+
+    root.replace(b"k" * 32)
+    assert sessions.find(session.id) == session
+    assert not root.suspected.is_set()
+    root.replace(b"l" * 32)
+    assert sessions.find(session.id) is None
+    assert root.suspected.is_set()  # another replica may have a newer key
+
+
+def test_what_anybody_may_read_of_a_server_signs_nothing() -> None:
+    purposes = (b"one", b"two")
+    first, second = (KEY.derive(purpose) for purpose in purposes)
+
+    assert first is not None
+    assert first != second
+    assert first != RootKey(b"l" * 32).derive(b"one")
+    assert RootKey().derive(b"one") is None
+
+
+def test_keys_are_derived_as_hkdf_does() -> None:
+    hkdf = HKDF(SHA256(), length=32, salt=None, info=b"purpose")
+    assert KEY.derive(b"purpose") == hkdf.derive(b"k" * 32)
+
+
+def test_remembered_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_operator.gateway.protocol.sessions.MAX_ENDED", 1)
+    sessions = Sessions(SettableClock(), KEY)
+    first, second = (sessions.create("2025-11-25") for _ in range(2))
+
+    sessions.end(first)
+    sessions.end(second)
+
+    assert sessions.find(first.id) == first
+    assert sessions.find(second.id) is None
+
+
+async def test_without_a_key_only_those_who_need_sessions_are_turned_away() -> None:
+    root = RootKey()
+    server = Server(tool("search"), root=root)
+    other = await Server(tool("search")).initialize()
+
+    for request in (
+        legacy("initialize", {"protocolVersion": "2025-11-25"}),
+        legacy("tools/list", mcp_session_id=other),
+    ):
+        answer = await server.respond(request)
+        assert answer.status == 503
+        assert b"no key for sessions" in answer.body
+    assert await server.result(modern("tools/list"))
+    root.replace(b"k" * 32)
+    assert await server.initialize()
+
+
+async def test_replicas_with_one_key_take_the_sessions_of_each_other() -> None:
+    one, two, other = (Server(tool("search"), root=RootKey(key * 32)) for key in (b"k", b"k", b"l"))
+    session = await one.initialize()
+
+    assert await two.result(legacy("tools/list", mcp_session_id=session))
+    answer = await other.respond(legacy("tools/list", mcp_session_id=session))
+    assert answer.status == 404

@@ -1,0 +1,129 @@
+"""The key that the replicas of a gateway share, and what happens while it cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+
+import pytest
+
+from mcp_operator.api.keys import KEYS_TYPE
+from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.gateway.key_source import FRESH_SECONDS, RETRY_SECONDS, KeySource
+from mcp_operator.gateway.root_key import RootKey
+from mcp_operator.gateway.table import Current
+from mcp_operator.runtime.errors import ApiError
+from support.mcp_http import table
+
+SECRET = Key("shop", "mcp-server-shop-keys")
+NOT_FOUND = ApiError(404, "NotFound", "secrets is not there")
+DOWN = ApiError(503, "ServiceUnavailable", "try again")
+pytestmark = pytest.mark.looptime
+
+
+def secret(root: bytes = b"k" * 32, *, owner: str = "uid-1") -> Object:
+    reference = {"kind": "MCPServer", "name": "shop", "uid": owner, "controller": True}
+    return {
+        "metadata": {"name": SECRET.name, "ownerReferences": [reference]},
+        "type": KEYS_TYPE,
+        "data": {"root": base64.b64encode(root).decode()},
+    }
+
+
+class Cluster:
+    """An API server with one Secret, and the source that reads it."""
+
+    def __init__(self) -> None:
+        self.answer: Object | ApiError = secret()
+        self.reads = 0
+        self.root = RootKey()
+        self.current = Current()
+        self.source = KeySource(self, self.root, self.current, secret=SECRET)
+
+    async def get(self, resource: Resource, key: Key) -> Object:
+        assert (resource.kind, key) == ("Secret", SECRET)
+        self.reads += 1
+        if isinstance(self.answer, ApiError):
+            raise self.answer
+        return self.answer
+
+    def load(self) -> None:
+        self.current.swap(table())
+
+
+@pytest.fixture
+async def cluster() -> AsyncIterator[Cluster]:
+    made = Cluster()
+    following = asyncio.create_task(made.source.run())
+    yield made
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+
+
+async def test_the_key_is_read_once_it_is_known_whose_it_must_be(cluster: Cluster) -> None:
+    await asyncio.sleep(10)
+    assert (cluster.reads, cluster.root.settled) == (0, False)
+    cluster.load()
+    await asyncio.sleep(0.1)
+    assert cluster.root.settled
+    assert cluster.root.derive(b"p") == RootKey(b"k" * 32).derive(b"p")
+    await asyncio.sleep(10 * FRESH_SECONDS)
+    assert cluster.reads == 11
+
+
+async def test_a_key_that_is_a_moment_late_is_waited_for(cluster: Cluster) -> None:
+    cluster.answer = NOT_FOUND
+    cluster.load()
+    await asyncio.sleep(1)
+    assert not cluster.root.settled
+    cluster.answer = secret()
+    await asyncio.sleep(2)
+    assert (cluster.root.settled, cluster.root.problem) == (True, "")
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (NOT_FOUND, "secrets is not there"),
+        (secret(owner="uid-2"), "does not belong to this MCPServer"),
+        (secret(b"short"), "has no 'root' of 32 bytes"),
+    ],
+)
+async def test_without_a_key_of_its_own_the_gateway_says_why(
+    cluster: Cluster, answer: Object | ApiError, said: str
+) -> None:
+    cluster.answer = answer
+    cluster.load()
+    await asyncio.sleep(10)
+    assert cluster.root.settled
+    assert said in cluster.root.problem
+    assert cluster.root.derive(b"p") is None
+    cluster.answer = secret()
+    await asyncio.sleep(RETRY_SECONDS[-1])
+    assert (cluster.root.known, cluster.root.problem) == (True, "")
+
+
+async def test_a_known_key_stays_while_none_can_be_read(cluster: Cluster) -> None:
+    cluster.load()
+    await asyncio.sleep(1)
+    cluster.answer = DOWN
+    await asyncio.sleep(10 * FRESH_SECONDS)
+    assert (cluster.root.known, cluster.root.problem) == (True, "")
+    cluster.answer = NOT_FOUND
+    await asyncio.sleep(FRESH_SECONDS)
+    assert cluster.root.known
+    assert "is not there" in cluster.root.problem  # what the operator is told
+
+
+async def test_another_key_is_looked_for_when_sessions_of_one_are_presented(
+    cluster: Cluster,
+) -> None:
+    cluster.load()
+    await asyncio.sleep(RETRY_SECONDS[-1] + 1)
+    cluster.answer = secret(b"l" * 32)
+    for _ in range(100):
+        cluster.root.suspected.set()
+        await asyncio.sleep(0.01)
+    assert cluster.reads == 2
+    assert cluster.root.derive(b"p") == RootKey(b"l" * 32).derive(b"p")
