@@ -334,6 +334,7 @@ class ServerSettings(CatalogModel):
     own_hosts: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    session_ttl_seconds: float = 24 * 3600.0
 
 
 class Catalog(CatalogModel):

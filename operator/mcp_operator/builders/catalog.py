@@ -115,6 +115,7 @@ def server_settings(server: MCPServer, auth: Auth | None = None) -> ServerSettin
         own_hosts=own_hosts(server),
         allowed_hosts=server.spec.protocol.allowed_hosts,
         allowed_origins=server.spec.protocol.allowed_origins,
+        session_ttl_seconds=parse_duration(server.spec.protocol.session_ttl),
     )
 
 

@@ -61,6 +61,12 @@ SERVERS = [
         "write a lower-case host name",
     ),
     Negative(
+        "sessions that end at once",
+        server(protocol={"sessionTTL": "0s"}),
+        "spec.protocol.sessionTTL",
+        "write a duration longer than zero",
+    ),
+    Negative(
         "a protocol in mode Direct",
         server(image="example/server:1", protocol={"allowedOrigins": ["*"]}),
         "spec.protocol",

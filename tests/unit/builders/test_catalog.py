@@ -73,6 +73,11 @@ def test_a_server_is_known_by_the_hosts_of_what_leads_to_it() -> None:
     assert settings.allowed_origins == ("https://chat.example",)
 
 
+def test_sessions_last_a_day_unless_the_server_says_otherwise() -> None:
+    assert server_settings(server()).session_ttl_seconds == 86400
+    assert server_settings(server(protocol={"sessionTTL": "30m"})).session_ttl_seconds == 1800
+
+
 def test_prompts_and_resources_are_selected_as_tools_are_unless_told_otherwise() -> None:
     chosen = selectors(server(toolSelector={"matchLabels": {"a": "1"}}))
     assert all(selector.matches({"a": "1", "b": "2"}) for selector in chosen.values())

@@ -73,7 +73,7 @@ class MCPServerSpec(ApiModel):
         ),
         rule(
             f"!has(self.protocol) || ({_IS_GATEWAY})",
-            "in mode Direct your own server decides which web pages may use it; remove protocol",
+            "in mode Direct your own server decides on web pages and sessions; remove protocol",
             field_path=".protocol",
         ),
         rule(
@@ -185,7 +185,8 @@ class MCPServerSpec(ApiModel):
     ended, its duration and sizes, never arguments or results. Failures also has clients that were
     not let in; Off when left out."""
     protocol: Protocol = Field(default_factory=Protocol)
-    """Which web pages may use the endpoint, and under which names it is served."""
+    """Which web pages may use the endpoint, under which names it is served, and for how long its
+    sessions last."""
     naming: Naming = Field(default_factory=Naming)
     """Names of what is served."""
     config: ServerConfig = Field(default_factory=ServerConfig)

@@ -1,4 +1,4 @@
-"""Which web pages may use the endpoint of an MCPServer, and under which names it is served."""
+"""Who may use the endpoint of an MCPServer from where, under which names, and for how long."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, matching
+from mcp_operator.api.v1alpha1.common import Duration
 from mcp_operator.api.v1alpha1.exposure import HostName
 
 ORIGIN_PATTERN = r"^([*]|https?://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?)$"
@@ -24,7 +25,7 @@ Origin = Annotated[
 
 
 class Protocol(ApiModel):
-    """Who may speak to the endpoint from a browser, and under which names."""
+    """Who may speak to the endpoint from a browser, under which names, and for how long."""
 
     allowed_origins: tuple[Origin, ...] = Field(
         default_factory=tuple, max_length=64, json_schema_extra=LIST_SET
@@ -38,3 +39,9 @@ class Protocol(ApiModel):
     """Names that clients may reach the endpoint under, besides those of the Ingress and the
     HTTPRoute and the Service's full name (ending in .svc or .svc.cluster.local). With one of them,
     any other name is refused; when left out, every name is served."""
+    session_ttl: Annotated[Duration, Field(alias="sessionTTL")] = Field(
+        default_factory=lambda: "24h"
+    )
+    """How long a session of 2025-11-25 or before lasts, whether it is used or not; 24h when left
+    out. Then its client is told 404 and opens another, as MCP has it. A shorter time also ends
+    sessions that are open for longer. Clients of 2026-07-28 have no sessions."""

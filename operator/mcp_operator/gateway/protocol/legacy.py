@@ -149,9 +149,9 @@ class Legacy:
         if session_id is None or spec.SESSION_HEADER in http.repeated:
             problem = "Send `initialize` first, then its Mcp-Session-Id header, once, ever after"
             raise RpcError(spec.REFUSED, problem, status=400)
-        self._core.view(Era.LEGACY, http.principal)
+        settings = self._core.view(Era.LEGACY, http.principal).table.catalog.server
         try:
-            session = self._sessions.find(session_id, http.principal)
+            session = self._sessions.find(session_id, settings.session_ttl_seconds, http.principal)
         except NoKeyError:
             raise _no_sessions() from None
         if session is None:

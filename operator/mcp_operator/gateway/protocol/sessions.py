@@ -5,6 +5,9 @@ any replica and a restarted pod accept it, and nothing is stored per session. A 
 authentication: whoever may call `initialize` may have one, and each of its requests is
 authenticated. It is bound to whom it was given to. Sessions end together with the key that signed
 them: then clients are told 404, and initialize again.
+
+A session ends some time after it was issued, and not for being idle: replicas share nothing that
+could say when it was used last, and clients take a new id from the answer to `initialize` alone.
 """
 
 from __future__ import annotations
@@ -24,14 +27,11 @@ from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.root_key import RootKey
 
-LIFETIME_SECONDS: Final = 24 * 3600
-"""A client that is told 404 after this initializes again, as the specification has it."""
-
 MAX_ENDED: Final = 100_000
 """Sessions remembered as deleted; beyond that the oldest is forgotten and lives to its expiry."""
 
 _LAYOUT: Final = struct.Struct(">II16s")
-"""Version as a number (20251125), expiry in Unix seconds, 128 random bits."""
+"""Version as a number (20251125), time of issue in Unix seconds, 128 random bits."""
 
 _SIGNATURE_BYTES: Final = 18
 """With the 24 of the layout a multiple of three: base64 without padding, one spelling per id."""
@@ -71,13 +71,18 @@ class Sessions:
         Raises:
             NoKeyError: It could not be signed.
         """
-        expiry = int(self._clock.now().timestamp()) + LIFETIME_SECONDS
-        claims = _LAYOUT.pack(int(version.replace("-", "")), expiry, secrets.token_bytes(16))
+        issued = int(self._clock.now().timestamp())
+        claims = _LAYOUT.pack(int(version.replace("-", "")), issued, secrets.token_bytes(16))
         token = base64.urlsafe_b64encode(claims + self._sign(claims, principal))
         return Session(token.decode("ascii"), version)
 
-    def find(self, session_id: str, principal: Principal = ANONYMOUS) -> Session | None:
+    def find(self, session_id: str, ttl: float, principal: Principal = ANONYMOUS) -> Session | None:
         """Return the session of an id; None where it is forged, another's, expired or deleted.
+
+        Args:
+            session_id: What a client has shown.
+            ttl: How long a session lasts, in seconds.
+            principal: Who has shown it.
 
         Raises:
             NoKeyError: It could not be verified.
@@ -87,14 +92,14 @@ class Sessions:
         try:
             raw = base64.b64decode(session_id.encode("ascii"), altchars=b"-_", validate=True)
             claims, signature = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
-            number, expiry, _ = _LAYOUT.unpack(claims)
+            number, issued, _ = _LAYOUT.unpack(claims)
         except (UnicodeError, binascii.Error, struct.error):
             return None
         if not hmac.compare_digest(signature, self._sign(claims, principal)):
             self._root.suspected.set()
             return None
         version = _VERSIONS.get(number)
-        if version is None or expiry <= self._clock.now().timestamp():
+        if version is None or issued + ttl <= self._clock.now().timestamp():
             return None
         return Session(session_id, version)
 

@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from mcp_operator.gateway.protocol.sessions import LIFETIME_SECONDS, Session, Sessions
+from mcp_operator.gateway.protocol.sessions import Session, Sessions
 from mcp_operator.gateway.root_key import RootKey
 from support.entries import tool
 from support.mcp_http import Server, legacy, modern
@@ -23,13 +23,14 @@ class SettableClock:
 
 
 KEY = RootKey(b"k" * 32)
+TTL = 24 * 3600.0
 
 
 @pytest.mark.parametrize("version", ["2025-11-25", "2025-06-18", "2025-03-26"])
 def test_a_session_id_carries_its_version(version: str) -> None:
     session = Sessions(SettableClock(), KEY).create(version)
 
-    assert Sessions(SettableClock(), KEY).find(session.id) == Session(session.id, version)
+    assert Sessions(SettableClock(), KEY).find(session.id, TTL) == Session(session.id, version)
     assert session.id.isascii()
     assert session.id.isprintable()
 
@@ -45,10 +46,11 @@ def test_a_session_expires() -> None:
     sessions = Sessions(clock, KEY)
     session = sessions.create("2025-11-25")
 
-    clock.time += timedelta(seconds=LIFETIME_SECONDS - 1)
-    assert sessions.find(session.id) == session
+    clock.time += timedelta(seconds=TTL - 1)
+    assert sessions.find(session.id, TTL) == session
     clock.time += timedelta(seconds=1)
-    assert sessions.find(session.id) is None
+    assert sessions.find(session.id, TTL) is None
+    assert sessions.find(session.id, 2 * TTL) == session
 
 
 def test_no_changed_session_id_is_accepted() -> None:
@@ -57,7 +59,7 @@ def test_no_changed_session_id_is_accepted() -> None:
 
     for at, character in enumerate(session.id):
         forged = session.id[:at] + ("A" if character != "A" else "B") + session.id[at + 1 :]
-        assert sessions.find(forged) is None
+        assert sessions.find(forged, TTL) is None
     for other in (
         "",
         "x",
@@ -67,7 +69,7 @@ def test_no_changed_session_id_is_accepted() -> None:
         session.id[:-4],
         session.id + "=",
     ):
-        assert sessions.find(other) is None
+        assert sessions.find(other, TTL) is None
 
 
 def test_sessions_end_with_the_key_that_signed_them() -> None:
@@ -76,10 +78,10 @@ def test_sessions_end_with_the_key_that_signed_them() -> None:
     session = sessions.create("2025-11-25")
 
     root.replace(b"k" * 32)
-    assert sessions.find(session.id) == session
+    assert sessions.find(session.id, TTL) == session
     assert not root.suspected.is_set()
     root.replace(b"l" * 32)
-    assert sessions.find(session.id) is None
+    assert sessions.find(session.id, TTL) is None
     assert root.suspected.is_set()  # another replica may have a newer key
 
 
@@ -106,8 +108,8 @@ def test_remembered_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     sessions.end(first)
     sessions.end(second)
 
-    assert sessions.find(first.id) == first
-    assert sessions.find(second.id) is None
+    assert sessions.find(first.id, TTL) == first
+    assert sessions.find(second.id, TTL) is None
 
 
 async def test_without_a_key_only_those_who_need_sessions_are_turned_away() -> None:
@@ -134,3 +136,15 @@ async def test_replicas_with_one_key_take_the_sessions_of_each_other() -> None:
     assert await two.result(legacy("tools/list", mcp_session_id=session))
     answer = await other.respond(legacy("tools/list", mcp_session_id=session))
     assert answer.status == 404
+
+
+async def test_a_server_says_how_long_its_sessions_last() -> None:
+    clock = SettableClock()
+    server = Server(tool("search"), clock=clock, session_ttl_seconds=1800.0)
+    session = await server.initialize()
+
+    clock.time += timedelta(seconds=1799)
+    assert await server.result(legacy("tools/list", mcp_session_id=session))
+    clock.time += timedelta(seconds=1)
+    status, _ = await server.error(legacy("tools/list", mcp_session_id=session))
+    assert status == 404
