@@ -7,6 +7,7 @@ extension is loaded by itself.
 
 from __future__ import annotations
 
+import threading
 from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from importlib.util import find_spec, module_from_spec
@@ -23,8 +24,13 @@ def compile_expression(expression: str) -> Program:
     Raises:
         ValueError: The expression is no CEL.
     """
-    program: Program = _evaluator().compile(expression)
+    with _loading:  # answers are looked at in threads, and the extension panics if loaded twice
+        evaluator = _evaluator()
+    program: Program = evaluator.compile(expression)
     return program
+
+
+_loading = threading.Lock()
 
 
 @cache
