@@ -33,6 +33,7 @@ _TOKEN: Final = re.compile(
     r"""|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
     re.DOTALL,
 )
+_QUOTED: Final = re.compile(r"""'([^']*)'|"([^"]*)["]""")
 _MATCHES: Final = re.compile(r"\.\s*matches")
 _PROBES: Final[tuple[Any, ...]] = ({}, "", [], 0, None)
 _I64: Final = 1 << 63
@@ -68,15 +69,23 @@ class ErrorWhen:
 
         Raises:
             SelectionError: It cannot be said of this answer, as a field is missing for instance.
+                The sentence quotes the condition, and nothing of the answer.
         """
         values = {"status": status, "headers": dict(headers), "body": _cel(body)}
         try:
             result = self._program.execute(values)
         except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise SelectionError(f"{_told(error)}") from error
+            raise SelectionError(self._without_the_answer(error)) from error
         if not isinstance(result, bool):
             raise SelectionError("the condition gives no boolean")
         return result
+
+    def _without_the_answer(self, error: Exception) -> str:
+        """Return what is wrong; where that quotes what the condition does not say, its kind."""
+        told = _told(error)
+        quoted = [first or second for first, second in _QUOTED.findall(told)]
+        known = all(one in self.condition for one in quoted)
+        return told if known else f"the evaluator raises {type(error).__name__}"
 
     def _untold(self, body: Any) -> str:
         try:

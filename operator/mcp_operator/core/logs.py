@@ -13,6 +13,7 @@ import json
 import logging
 import re
 import sys
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -109,6 +110,15 @@ def configure(
         handler.addFilter(bound)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(capture=True)
+
+
+def failure(error: BaseException | None) -> dict[str, str]:
+    """Return fields that say where something unexpected happened, without the error's own text.
+
+    That text may quote what was being worked on: a request of a client, an answer of a backend.
+    """
+    trace = traceback.format_tb(error.__traceback__) if error is not None else []
+    return {"error": type(error).__name__, "trace": "".join(trace)}
 
 
 def _printable(text: str) -> str:

@@ -7,6 +7,7 @@ They meet here.
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol
@@ -14,6 +15,9 @@ from typing import Any, Final, Literal, Protocol
 from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
 from mcp_operator.core.errors import OperatorError
+
+TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, section 3.2. Anything else is dropped: it may say anything."""
 
 
 class _Missing(enum.Enum):

@@ -78,3 +78,25 @@ def test_a_macro_after_a_macro_is_none_within_it() -> None:
     chain = "body.errors.filter(e, e.level == 'fatal').exists(e, true) && has(body.ok)"
     assert ErrorWhen(chain).holds(200, {}, BODY)
     assert ErrorWhen("body.errors.exists(e, e.level == 'a.all(b') || !body.ok").holds(200, {}, BODY)
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "body.map[body.secret] == 1",
+        "{'a': 1}[body.secret] == 1",
+        "duration(body.secret) > duration('1s')",
+        "int(body.secret) == 1",
+        "body.secret > 5",
+        "body.secret",
+    ],
+)
+def test_what_cannot_be_told_of_an_answer_quotes_nothing_of_it(condition: str) -> None:
+    with pytest.raises(SelectionError) as caught:
+        ErrorWhen(condition).holds(200, {}, {"map": {}, "secret": "canary"})
+    assert "canary" not in str(caught.value)
+
+
+def test_what_cannot_be_told_names_the_field_of_the_condition() -> None:
+    with pytest.raises(SelectionError, match="'missing'"):
+        ErrorWhen("body.missing").holds(200, {}, {})

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import traceback
 from collections.abc import Callable
 from typing import Any, Final
 
 from aiohttp import HttpVersion, HttpVersion10, HttpVersion11, StreamReader, web
 from aiohttp.http_exceptions import LineTooLong
 
+from mcp_operator.core.logs import failure
 from mcp_operator.gateway.front.unread import Unread
 
 log = logging.getLogger(__name__)
@@ -192,7 +192,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what is no HTTP, or failed; neither answer nor log repeat what was sent."""
         if status == 500:  # noqa: PLR2004
-            log.error("A request failed unexpectedly", extra=_failure(exc))
+            log.error("A request failed unexpectedly", extra=failure(exc))
         if request.writer.output_size > 0:
             raise ConnectionError("the answer has begun: it can only break off")
         if isinstance(exc, LineTooLong):
@@ -207,7 +207,7 @@ class Connection(web.RequestHandler):
 
     def log_exception(self, *_: Any, **details: Any) -> None:
         """Log what aiohttp did not expect, without its text, which may quote the request."""
-        log.error("A connection failed unexpectedly", extra=_failure(details.get("exc_info")))
+        log.error("A connection failed unexpectedly", extra=failure(details.get("exc_info")))
 
 
 def _tell_of_unread(transport: Any) -> None:
@@ -225,8 +225,3 @@ def _tell_of_unread(transport: Any) -> None:
     tls._get_write_buffer_size = lambda: not_encrypted() + beneath.get_write_buffer_size()  # noqa: SLF001
     beneath.set_write_buffer_limits(high=0)
     transport.set_write_buffer_limits(high=1)
-
-
-def _failure(error: BaseException | None) -> dict[str, str]:
-    trace = traceback.format_tb(error.__traceback__) if error is not None else []
-    return {"error": type(error).__name__, "trace": "".join(trace)}

@@ -11,7 +11,8 @@ from typing import Final
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import Clock
-from mcp_operator.gateway.contract import Executor
+from mcp_operator.core.logs import failure
+from mcp_operator.gateway.contract import TRACEPARENT, Executor
 from mcp_operator.gateway.limits.errors import LimitedError
 from mcp_operator.gateway.limits.limiter import Limiter
 from mcp_operator.gateway.policy import audit
@@ -29,10 +30,6 @@ from mcp_operator.gateway.protocol.view import View, Views
 from mcp_operator.gateway.table import Current
 
 log = logging.getLogger(__name__)
-
-
-MAX_TRACE: Final = 55
-"""Characters of a `traceparent` (W3C Trace Context, version 00)."""
 
 STREAM_SECONDS: Final = 600.0
 """How long an authenticated client keeps a stream: then it has to show its credentials again."""
@@ -145,6 +142,7 @@ class Core:
         clock = asyncio.get_running_loop().time
         start = clock()
         span = Span()
+        label = method if method in spec.METHODS else "other"
         try:
             yield span
         except RpcError as error:
@@ -155,10 +153,10 @@ class Core:
             raise
         except Exception as error:
             span.outcome = "error"
-            log.exception("A request failed unexpectedly", extra={"method": method, "era": era})
+            extra = {"method": label, "era": era, **failure(error)}
+            log.error("A request failed unexpectedly", extra=extra)  # noqa: TRY400 - see failure()
             raise RpcError(spec.INTERNAL_ERROR, "Internal error") from error
         finally:
-            label = method if method in spec.METHODS else "other"
             seconds = clock() - start
             self._observer.request(label, era, span.outcome, seconds)
             if call is not None:
@@ -166,6 +164,7 @@ class Core:
 
 
 def _audited(http: HttpRequest, request: Request, span: Span, seconds: float) -> audit.Call:
+    trace = http.headers.get("traceparent", "")
     return audit.Call(
         principal=http.principal,
         method=request.method,
@@ -175,7 +174,7 @@ def _audited(http: HttpRequest, request: Request, span: Span, seconds: float) ->
         seconds=seconds,
         request_bytes=len(http.body),
         response_bytes=span.response_bytes,
-        trace=http.headers.get("traceparent", "")[:MAX_TRACE],
+        trace=trace if TRACEPARENT.fullmatch(trace) else "",
     )
 
 

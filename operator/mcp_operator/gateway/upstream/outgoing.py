@@ -14,7 +14,7 @@ from typing import Protocol
 
 from mcp_operator.api.catalog import Backend, Credentials, SecretKey
 from mcp_operator.api.places import FRAMING
-from mcp_operator.gateway.contract import Call
+from mcp_operator.gateway.contract import TRACEPARENT, Call
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls
 from mcp_operator.gateway.upstream.mapping import Request, check_header
@@ -30,7 +30,7 @@ MIN_REDACTED_LENGTH = 6
 """Bytes of a credential that is removed from answers; shorter ones would mangle ordinary text."""
 
 _TRACE = {
-    "traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"),
+    "traceparent": TRACEPARENT,
     "tracestate": re.compile(r"[\x20-\x7e]{1,512}"),
 }
 """What W3C Trace Context hands on, and its form; anything else is dropped."""

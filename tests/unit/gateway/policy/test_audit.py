@@ -17,6 +17,7 @@ from support.fake_executor import text_result
 from support.identity import API_KEYS, ISSUER, Clients, MovedClock, by_token, token
 from support.mcp_http import Server, legacy, modern
 
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 KEY = "canary-alice-0123456789"
 CATALOG = (
     tool("search"),
@@ -60,7 +61,7 @@ async def test_a_call_is_told_of_with_who_made_it(
 ) -> None:
     shop = server("All")
     call = {"name": "search", "arguments": {"q": "canary-argument"}}
-    request = modern("tools/call", call, 7, x_api_key=KEY, traceparent="00-" + "a" * 80)
+    request = modern("tools/call", call, 7, x_api_key=KEY, traceparent=TRACE)
 
     await shop.result(request)
 
@@ -76,7 +77,7 @@ async def test_a_call_is_told_of_with_who_made_it(
         "outcome": "ok",
         "requestBytes": len(request.body),
         "requestId": "7",
-        "trace": "00-" + "a" * 52,
+        "trace": TRACE,
     }
 
 

@@ -198,6 +198,8 @@ async def test_a_bug_in_the_executor_says_nothing_about_itself(
 
     assert (status, error) == (200, {"code": -32603, "message": "Internal error"})
     assert "A request failed unexpectedly" in caplog.text
+    assert "RuntimeError" in caplog.records[-1].error  # type: ignore[attr-defined]
+    assert "secret detail" not in caplog.text + str(vars(caplog.records[-1]))
     assert server.observer.tools == [("broken", "error")]
 
 
