@@ -57,6 +57,7 @@ class Assembly:
         rejected: The objects that are not fully served.
         secrets: The Secret keys that its gateway must read.
         finding: Why the gateway can tell no client from another, if so; it serves none then.
+        certificate: Why pods that start have no certificate, if so; those that run keep theirs.
     """
 
     catalog: Catalog
@@ -64,6 +65,7 @@ class Assembly:
     rejected: tuple[Rejection, ...]
     secrets: frozenset[SecretKey]
     finding: Finding | None = None
+    certificate: Finding | None = None
 
 
 def claimants_by_key(objects: Iterable[Compiled]) -> dict[EntryKey, list[Compiled]]:

@@ -21,6 +21,7 @@ from mcp_operator.builders.compile_resource import (
 from mcp_operator.builders.compile_tool import compile_tool, tool_definitions, tool_references
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey
 from mcp_operator.builders.references import Facts, References
+from mcp_operator.builders.server_references import certificate_finding
 from mcp_operator.builders.urls import own_hosts
 from mcp_operator.core.meta import LabelSelector
 
@@ -139,7 +140,11 @@ def build_catalog(
     auth = compile_auth(server, facts)
     settings = server_settings(server, auth.auth if auth else None)
     assembly = assemble(settings, compiled, server.spec.naming.on_conflict)
-    return replace(assembly, finding=auth.finding if auth else None)
+    return replace(
+        assembly,
+        finding=auth.finding if auth else None,
+        certificate=certificate_finding(server, facts),
+    )
 
 
 def _compiled(selector: Selector) -> LabelSelector:

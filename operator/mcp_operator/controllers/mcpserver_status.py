@@ -187,12 +187,14 @@ def _resolved(observed: ObservedServer) -> Condition:
             "spec.httpRoute has no effect: the cluster does not serve HTTPRoute of "
             f"{HTTPROUTES.api_version}; install the Gateway API, or use spec.ingress",
         )
-    if (finding := observed.assembly.finding) is not None:
-        return _no(
-            ConditionType.RESOLVED_REFS,
-            finding.reason,
-            f"no client can be authenticated, and none is served: {finding.message}",
-        )
+    own = (
+        ("no client can be authenticated, and none is served", observed.assembly.finding),
+        ("pods that start have no certificate, and wait for it", observed.assembly.certificate),
+    )
+    wrong = [(effect, finding) for effect, finding in own if finding is not None]
+    if wrong:
+        message = "; ".join(f"{effect}: {finding.message}" for effect, finding in wrong)
+        return _no(ConditionType.RESOLVED_REFS, wrong[0][1].reason, message)
     unresolved = [
         f"{rejection.kind} {rejection.key.name}"
         for rejection in observed.assembly.rejected

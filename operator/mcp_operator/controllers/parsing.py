@@ -17,9 +17,9 @@ from mcp_operator.builders.catalog import (
     references_of,
     selectors,
 )
-from mcp_operator.builders.compile_auth import auth_references
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding, InvalidError
 from mcp_operator.builders.references import References
+from mcp_operator.builders.server_references import server_references
 from mcp_operator.core.meta import (
     UNREADABLE,
     Key,
@@ -143,7 +143,7 @@ def _parse_server(raw: Object) -> ParsedServer:
         raise InvalidError(
             Reason.INVALID, f"spec.env: {', '.join(reserved)} may not be set there; remove it"
         )
-    return ParsedServer(server, selectors(server), auth_references(server))
+    return ParsedServer(server, selectors(server), server_references(server))
 
 
 def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:

@@ -1,4 +1,4 @@
-"""What a server is told whose clients cannot be authenticated, and when it is looked at again."""
+"""What a server is told that refers to what is not there, and when it is looked at again."""
 
 from __future__ import annotations
 
@@ -88,3 +88,39 @@ async def test_a_pass_that_finds_the_same_keys_assembles_nothing(
     monkeypatch.setattr("mcp_operator.controllers.mcpserver.build_server_catalog", None)
     await bench.reconcile()
     assert len(bench.cluster.writes) == writes
+
+
+CERTIFICATE = {"tls.crt": VALUE, "tls.key": VALUE}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (None, "Secret demo/cert does not exist"),
+        ({"tls.crt": VALUE}, "Secret demo/cert has no key 'tls.key'"),
+        ({"ca.crt": VALUE, "tls.key": VALUE}, "Secret demo/cert has no key 'tls.crt'"),
+    ],
+)
+async def test_a_server_says_what_is_wrong_with_the_secret_of_its_certificate(
+    bench: Bench, data: dict[str, str] | None, said: str
+) -> None:
+    if data is not None:
+        bench.cluster.put("Secret", "cert", data=data)
+    bench.cluster.server(tls={"secretName": "cert"})
+    assert await bench.reconcile() == ABSENT_POLL_SECONDS
+    assert bench.reason("ResolvedRefs") == ("False", "SecretNotFound")
+    _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
+    assert message == f"pods that start have no certificate, and wait for it: {said}"
+    bench.cluster.put("Secret", "cert", data=CERTIFICATE)
+    bench.compiler._reader._secrets.clear()  # what is cached for two seconds
+    assert await bench.reconcile() == SECRET_POLL_SECONDS
+    assert bench.reason("ResolvedRefs") == ("True", "ResolvedRefs")
+    assert VALUE not in json.dumps([obj for _, obj in bench.cluster.writes])
+
+
+async def test_everything_that_is_missing_is_said_at_once(bench: Bench) -> None:
+    bench.cluster.server(tls={"secretName": "cert"}, auth=KEYED)
+    await bench.reconcile()
+    _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
+    assert "Secret demo/clients does not exist" in message
+    assert "Secret demo/cert does not exist" in message
