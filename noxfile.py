@@ -28,7 +28,7 @@ CLIENTS = ("client-fastmcp", "client-langchain", "client-openai", "client-pydant
 STANDALONE = ("bootstrap", "build", *CLIENTS, "lint", "mcp1", "scan", "workflows")
 """Groups whose environments do without the package and its dependencies."""
 
-GROUPS = (*STANDALONE, "chart", "dev", "test", "types")
+GROUPS = (*STANDALONE, "chart", "dev", "fuzz", "test", "types")
 """Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
 
 CONTRACT = ROOT / "tests" / "contract"
@@ -88,6 +88,12 @@ def faults(session: nox.Session) -> None:
 def mutants(session: nox.Session) -> None:
     """Break each promise of the runtime and see its test notice (`-- 5 31`: of those rows)."""
     python(session, "tests/mutants", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Look for inputs that break a promise (`-- TARGET --seconds 600`; `-- --help` lists all)."""
+    python(session, "tests/fuzz", *session.posargs, group="fuzz")
 
 
 @nox.session(default=False)
@@ -305,10 +311,12 @@ def pytest(
     session.run(command, *(given or folders), *options, env=env)
 
 
-def python(session: nox.Session, *arguments: str, env: dict[str, str] | None = None) -> None:
+def python(
+    session: nox.Session, *arguments: str, env: dict[str, str] | None = None, group: str = "test"
+) -> None:
     """Run Python with the package and the tests' support modules on its path."""
     env = {"PYTHONPATH": str(ROOT / "tests")} | (env or {})
-    session.run(environment(session, "test") / "python", *arguments, env=env)
+    session.run(environment(session, group) / "python", *arguments, env=env)
 
 
 def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
