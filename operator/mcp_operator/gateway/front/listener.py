@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import socket
 import ssl
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 
 BACKLOG: Final = 512
 """Connections that the kernel keeps until they are accepted."""
+
+AT_ONCE: Final = 64
+"""Connections that are accepted in one turn of the event loop. While each takes long, fewer turns
+than connections come: were they accepted one in each, the others would wait for seconds."""
 
 ACCEPT_PAUSE: Final = 1.0
 """Seconds until the next attempt where the system could not give another connection."""
@@ -168,9 +173,11 @@ class Listener:
         tls: Certificate | None,
         tasks: TaskSet,
     ) -> None:
-        """Accept connections, one at a time, as long as there are places for them."""
+        """Accept connections as long as there are places for them."""
         loop = asyncio.get_running_loop()
-        while True:
+        for number in itertools.count(1):
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)  # nothing else here waits while more are at hand
             if self._places.full and self._told_full.due():
                 log.warning(
                     "As many connections are open as may be: new ones wait",
@@ -190,10 +197,9 @@ class Listener:
             client = client_of(address[0])
             if not self._places.enter(client):
                 self._refuse(accepted, client, plain=tls is None)
-            elif tls is None:
-                await self._connect(accepted, client, server)
             else:  # a handshake may take as long as its client likes
-                tasks.start("connect", self._connect(accepted, client, server, tls.context))
+                context = tls.context if tls is not None else None
+                tasks.start("connect", self._connect(accepted, client, server, context))
 
     def _refuse(self, accepted: socket.socket, client: str, *, plain: bool) -> None:
         if self._told_greedy.due():

@@ -122,6 +122,18 @@ def unsent(served: connection.Connection) -> int:
     return served._wire.get_write_buffer_size()
 
 
+async def test_many_who_come_at_once_are_let_in_at_once() -> None:
+    many = 4 * listener.AT_ONCE
+    async with running() as gateway, AsyncExitStack() as stack:
+        for _ in range(many):  # they wait in the kernel: the loop has no turn meanwhile
+            stack.enter_context(socket.create_connection(("127.0.0.1", gateway.app.port)))
+        turns = 0
+        while gateway.app._front.connections < many:
+            await asyncio.sleep(0)
+            turns += 1
+            assert turns <= 20
+
+
 async def test_one_client_has_half_of_the_places(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
