@@ -267,6 +267,12 @@ def bench_gateway(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def load(session: nox.Session) -> None:
+    """Put gateways under load: overload, silence, reloads, stops, a soak (`-- --help`)."""
+    python(session, "tests/bench/load", *session.posargs)
+
+
+@nox.session(default=False)
 def conformance(session: nox.Session) -> None:
     """Run the official MCP conformance suite against a gateway (`contract` includes it)."""
     pytest(session, "tests/contract/test_conformance.py", "-rA", env=official_clients(session))
@@ -282,17 +288,12 @@ def dist(session: nox.Session) -> None:
     (wheel,) = target.glob("*.whl")
     pip_install(session, bin_, "--no-deps", "--force-reinstall", wheel)
     session.run(bin_ / "mcp-operator", "version")
-    walk_through(session, "--command", bin_ / "mcp-operator")
+    walkthrough(session, "--command", bin_ / "mcp-operator")
 
 
 @nox.session(default=False)
-def walkthrough(session: nox.Session) -> None:
+def walkthrough(session: nox.Session, *arguments: str | Path) -> None:
     """Paste the commands of the README and of the first guide into a clean clone of HEAD."""
-    walk_through(session)
-
-
-def walk_through(session: nox.Session, *arguments: str | Path) -> None:
-    """Walk through the pages of HEAD, in a clone that is removed afterwards."""
     with tempfile.TemporaryDirectory() as scratch:
         clone = Path(scratch, "clone")
         session.run("git", "clone", "--quiet", ROOT, clone)

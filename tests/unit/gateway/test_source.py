@@ -10,32 +10,19 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.api.catalog import Catalog, SecretKey
-from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, encode
-from mcp_operator.core.meta import Key, Object
+from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY
+from mcp_operator.core.meta import Object
 from mcp_operator.gateway.source import CatalogSource
 from mcp_operator.gateway.table import Current
 from mcp_operator.runtime.notification import Event
 from support.entries import catalog, tool
 from support.fake_cluster import FakeCluster
+from support.published import INDEX, config_maps
 
-INDEX = Key("demo", "mcp-server-shop-config")
 KEY = SecretKey(namespace="demo", name="api", key="token")
 CANARY = b"canary-8c1f3a-secret"
 
 pytestmark = pytest.mark.looptime
-
-
-def config_maps(content: Catalog, shard_bytes: int = 900 * 1024) -> dict[str, Object]:
-    encoded = encode(content, shard_bytes)
-    objects: dict[str, Object] = {}
-    for number, shard in enumerate(encoded.shards):
-        name = f"{INDEX.name}-{number}" if number else INDEX.name
-        objects[name] = {
-            "metadata": {"namespace": INDEX.namespace, "name": name},
-            "binaryData": {SHARD_KEY: base64.b64encode(shard).decode()},
-        }
-    objects[INDEX.name]["data"] = {INDEX_KEY: encoded.index.model_dump_json(by_alias=True)}
-    return objects
 
 
 class Following:

@@ -1,0 +1,44 @@
+"""Puts gateways under load, prints figures, and fails where one is not as promised."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from dataclasses import replace
+
+from bench.load.proofs import PROOFS, QUICK, Sizes
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="nox -s load --", description=__doc__)
+    parser.add_argument("proofs", nargs="*", choices=[[], *PROOFS], help="all if none is named")
+    parser.add_argument("--calls", type=int, help="of the soak; half a million by default")
+    parser.add_argument("--rate", type=float, help="of the soak, in calls a second")
+    parser.add_argument("--rounds", type=int, help="of what a busy machine can spoil")
+    parser.add_argument("--quick", action="store_true", help="a little of each: does it run?")
+    given = parser.parse_args()
+    sizes = QUICK if given.quick else Sizes()
+    chosen = {name: getattr(given, name) for name in ("calls", "rate", "rounds")}
+    sizes = replace(sizes, **{name: value for name, value in chosen.items() if value})
+    kept = True
+    for name in given.proofs or PROOFS:
+        began = time.monotonic()
+        findings = asyncio.run(PROOFS[name](sizes))
+        took = time.monotonic() - began
+        say(f"\n{name}, {took:.0f} s, machine load {os.getloadavg()[0]:.1f}")
+        for finding in findings:
+            say(f"  {finding}")
+        kept = kept and all(finding.kept for finding in findings)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
