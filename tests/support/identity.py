@@ -144,26 +144,29 @@ class Provider:
 
 
 class Clients:
-    """The Secret `demo/clients`.
+    """The Secret `demo/clients`, and others of `demo`.
 
     Attributes:
         keys: Its values; None where there is none.
+        others: The values of other Secrets, by name.
         reads: How often it was read.
         distrusted: How often it was said to be out of date.
     """
 
     def __init__(self, **keys: str) -> None:
         self.keys: dict[str, str] | None = keys
+        self.others: dict[str, dict[str, str]] = {}
         self.reads = 0
         self.distrusted = 0
 
     async def values(self, secret: Key) -> Mapping[str, bytes]:
-        assert secret == Key("demo", "clients")
+        assert secret.namespace == "demo"
         self.reads += 1
-        if self.keys is None:
-            raise UnreachableError("Secret demo/clients does not exist")
-        return {name: key.encode() for name, key in self.keys.items()}
+        keys = self.keys if secret.name == "clients" else self.others.get(secret.name)
+        if keys is None:
+            raise UnreachableError(f"Secret {secret} does not exist")
+        return {name: key.encode() for name, key in keys.items()}
 
     def distrust(self, key: SecretKey) -> None:
-        assert (key.namespace, key.name) == ("demo", "clients")
+        assert key.namespace == "demo"
         self.distrusted += 1

@@ -266,11 +266,20 @@ class ResourceEntry(CatalogModel):
 
 
 class ApiKeys(Strict):
-    """Clients that send an API key: each value of the Secret is one, its key the client's name."""
+    """Clients that send an API key: each value of the Secret is one, its key the client's name.
+
+    In place of the Secret `name` there may be several `names`: clients are named SECRET/KEY then.
+    """
 
     header: str = "authorization"
     namespace: str
-    name: str
+    name: str = ""
+    names: tuple[str, ...] = ()
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The names of all Secrets."""
+        return self.names or (self.name,)
 
 
 class Jwt(Strict):

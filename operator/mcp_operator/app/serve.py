@@ -13,7 +13,8 @@ from functools import partial
 from mcp_operator.api.catalog import DEFAULT_PATH, Backend, Catalog, SecretKey, digest
 from mcp_operator.app.memory import give_back_large_blocks
 from mcp_operator.app.signals import stop_signals
-from mcp_operator.builders.assembly import Rejection
+from mcp_operator.builders.assembly import Assembly, Rejection
+from mcp_operator.builders.compile_auth import not_authenticated
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.logs import bind
 from mcp_operator.core.meta import Key
@@ -53,7 +54,7 @@ class Snapshot:
     selections: dict[Key, dict[str, str]]
     not_served: tuple[Rejection, ...]
     closed: str = ""
-    """Why no client can be authenticated, if so."""
+    """Why clients cannot be authenticated, if so."""
 
 
 class LocalSecrets:
@@ -110,7 +111,7 @@ class LocalGateway:
         self._log_selections(snapshot)
         if snapshot.closed:
             logger.warning(
-                "No client can be authenticated, and none is served",
+                "Clients cannot be authenticated",
                 extra={"error": snapshot.closed},
             )
         for rejection in snapshot.not_served:
@@ -185,7 +186,7 @@ def read(settings: ServeSettings) -> Snapshot:
         manifests.local_addresses(),
         {key: manifests.selection(each) for key, each in manifests.servers.items()},
         (*assembly.rejected, *manifests.not_selected()),
-        assembly.finding.message if assembly.finding else "",
+        _closed(assembly),
     )
 
 
@@ -265,6 +266,11 @@ async def _serve_until(stop: asyncio.Event, local: LocalGateway, seen: Hashable)
         following = group.create_task(forever("follow files", local.follow(seen)))
         await stop.wait()
         following.cancel()
+
+
+def _closed(assembly: Assembly) -> str:
+    finding = assembly.finding
+    return f"{not_authenticated(finding)}: {finding.message}" if finding else ""
 
 
 def _summary(snapshot: Snapshot) -> dict[str, object]:

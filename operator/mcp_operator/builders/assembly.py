@@ -56,7 +56,7 @@ class Assembly:
         fully_served: The objects whose entries are all in the catalog.
         rejected: The objects that are not fully served.
         secrets: The Secret keys that its gateway must read.
-        finding: Why the gateway can tell no client from another, if so; it serves none then.
+        finding: Why the gateway can authenticate no client, or not all, where it is not blocking.
         certificate: Why pods that start have no certificate, if so; those that run keep theirs.
     """
 

@@ -6,6 +6,7 @@ that asks for authentication is never open.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mcp_operator.api.access import AccessRule
@@ -33,7 +34,7 @@ class CompiledAuth:
 
     Attributes:
         auth: That part.
-        finding: Why no client can be served, if so.
+        finding: Why no client can be authenticated, or why some cannot, where it is not blocking.
     """
 
     auth: Auth
@@ -44,7 +45,8 @@ def auth_references(server: MCPServer) -> References:
     """Return everything that `spec.auth` refers to."""
     spec = server.spec.auth
     if spec.api_key is not None:
-        return References(secrets=frozenset({Key(server.namespace, spec.api_key.secret_ref.name)}))
+        keys = (Key(server.namespace, name) for name in spec.api_key.secrets)
+        return References(secrets=frozenset(keys))
     if spec.jwt is None:
         return References()
     service = service_of_url(spec.jwt.jwks_uri) if spec.jwt.jwks_uri else None
@@ -74,13 +76,27 @@ def compile_auth(server: MCPServer, facts: Facts) -> CompiledAuth | None:
 
 
 def _api_keys(spec: ApiKeyAuth, referrer: Referrer) -> CompiledAuth:
-    finding, secret = None, spec.secret_ref.name
-    try:
-        require_keys(referrer.facts, referrer.local(secret))
-    except UnresolvedError as error:
-        finding = error.finding  # the gateway looks again by itself
-    keys = ApiKeys(header=spec.header.lower(), namespace=referrer.namespace, name=secret)
-    return CompiledAuth(Auth(api_keys=keys), finding)
+    missing: list[Finding] = []
+    for secret in spec.secrets:
+        try:
+            require_keys(referrer.facts, referrer.local(secret))
+        except UnresolvedError as error:
+            missing.append(error.finding)  # the gateway looks again by itself
+    keys = ApiKeys(
+        header=spec.header.lower(),
+        namespace=referrer.namespace,
+        name=spec.secret_ref.name if spec.secret_ref else "",
+        names=tuple(ref.name for ref in spec.secret_refs),
+    )
+    return CompiledAuth(Auth(api_keys=keys), _merged(missing, of=len(spec.secrets)))
+
+
+def _merged(findings: Sequence[Finding], *, of: int) -> Finding | None:
+    """Return one finding for all; blocking if there is one for each `of` the Secrets."""
+    if not findings:
+        return None
+    message = "; ".join(finding.message for finding in findings)
+    return replace(findings[0], message=message, blocking=len(findings) == of)
 
 
 def _jwt(spec: JwtAuth, referrer: Referrer, default_resource: str) -> CompiledAuth:
@@ -106,9 +122,16 @@ def _jwt(spec: JwtAuth, referrer: Referrer, default_resource: str) -> CompiledAu
     return CompiledAuth(Auth(jwt=jwt), finding)
 
 
+def not_authenticated(finding: Finding) -> str:
+    """Return what a finding of `compile_auth` means for the clients of the server."""
+    if finding.blocking:
+        return "no client can be authenticated, and none is served"
+    return "not every client can be authenticated, and the others are served"
+
+
 def auth_secrets(auth: Auth | None) -> set[str]:
     """Return the names of the Secrets that a gateway must read to authenticate clients."""
-    found = {auth.api_keys.name} if auth and auth.api_keys else set[str]()
+    found = {*auth.api_keys.secrets} if auth and auth.api_keys else set[str]()
     if auth and auth.jwt and auth.jwt.endpoint:
         found |= {secret.name for secret in backend_secrets(auth.jwt.endpoint)}
     return found

@@ -11,6 +11,7 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.versions import PROTOCOL_VERSIONS
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.cluster_facts import ClusterFacts
+from mcp_operator.builders.compile_auth import not_authenticated
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.direct import MAX_FILES_BYTES
 from mcp_operator.builders.labels import selector_labels
@@ -187,14 +188,16 @@ def _resolved(observed: ObservedServer) -> Condition:
             "spec.httpRoute has no effect: the cluster does not serve HTTPRoute of "
             f"{HTTPROUTES.api_version}; install the Gateway API, or use spec.ingress",
         )
-    own = (
-        ("no client can be authenticated, and none is served", observed.assembly.finding),
-        ("pods that start have no certificate, and wait for it", observed.assembly.certificate),
-    )
-    wrong = [(effect, finding) for effect, finding in own if finding is not None]
+    finding, certificate = observed.assembly.finding, observed.assembly.certificate
+    wrong = []
+    if finding is not None:
+        wrong.append((finding, f"{not_authenticated(finding)}: {finding.message}"))
+    if certificate is not None:
+        effect = "pods that start have no certificate, and wait for it"
+        wrong.append((certificate, f"{effect}: {certificate.message}"))
     if wrong:
-        message = "; ".join(f"{effect}: {finding.message}" for effect, finding in wrong)
-        return _no(ConditionType.RESOLVED_REFS, wrong[0][1].reason, message)
+        message = "; ".join(message for _, message in wrong)
+        return _no(ConditionType.RESOLVED_REFS, wrong[0][0].reason, message)
     unresolved = [
         f"{rejection.kind} {rejection.key.name}"
         for rejection in observed.assembly.rejected

@@ -155,8 +155,26 @@ AUTHENTICATION = [
     Negative(
         "API keys from nowhere",
         server(auth={"type": "APIKey", "apiKey": {}}),
-        "spec.auth.apiKey.secretRef",
-        "Required value",
+        "spec.auth.apiKey",
+        "set exactly one of secretRef and secretRefs",
+    ),
+    Negative(
+        "API keys from one Secret and from several",
+        api_key(secretRefs=[{"name": "red"}]),
+        "spec.auth.apiKey",
+        "set exactly one of secretRef and secretRefs",
+    ),
+    Negative(
+        "API keys from a list of no Secrets",
+        server(auth={"type": "APIKey", "apiKey": {"secretRefs": []}}),
+        "spec.auth.apiKey.secretRefs",
+        "should have at least 1 items",
+    ),
+    Negative(
+        "API keys from the same Secret twice",
+        server(auth={"type": "APIKey", "apiKey": {"secretRefs": [{"name": "a"}, {"name": "a"}]}}),
+        "spec.auth.apiKey.secretRefs[1]",
+        "Duplicate value",
     ),
     Negative(
         "tokens for nobody in particular",

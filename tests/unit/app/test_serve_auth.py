@@ -67,8 +67,10 @@ async def test_it_is_said_why_a_server_serves_nobody(
     async with serving(settings(tmp_path, port=free_port())) as url:
         assert await listed(url, token()) == 503
 
-    (said,) = [each for each in caplog.records if "none is served" in each.getMessage()]
-    assert said.__dict__["error"] == "ConfigMap default/keys does not exist"
+    [said] = [each for each in caplog.records if "be authenticated" in each.getMessage()]
+    assert said.__dict__["error"] == (
+        "no client can be authenticated, and none is served: ConfigMap default/keys does not exist"
+    )
 
 
 async def test_a_server_whose_keys_are_not_among_the_files_serves_nobody(tmp_path: Path) -> None:

@@ -14,7 +14,13 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.children import build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts, called_by, gather_cluster_facts
-from mcp_operator.builders.compile_auth import CompiledAuth, auth_references, compile_auth
+from mcp_operator.builders.compile_auth import (
+    CompiledAuth,
+    auth_references,
+    auth_secrets,
+    compile_auth,
+    not_authenticated,
+)
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.httproute import build_http_route
 from mcp_operator.builders.ingress import build_ingress
@@ -84,6 +90,24 @@ def test_api_keys_are_named_in_the_catalog_and_are_not_in_it() -> None:
     )
     assert compiled.finding is None
     assert auth_references(by_key()).secrets == {CLIENTS}
+
+
+def test_keys_may_be_in_several_secrets_and_the_missing_ones_are_named() -> None:
+    owner = by_key(secretRef=None, secretRefs=[{"name": "red"}, {"name": "blue"}])
+    red, blue = Key("demo", "red"), Key("demo", "blue")
+
+    compiled = compiled_auth(owner, Facts(secrets={red: frozenset({"ci"})}))
+
+    assert compiled.auth == Auth(api_keys=ApiKeys(namespace="demo", names=("red", "blue")))
+    assert compiled.finding is not None
+    assert compiled.finding.message == "Secret demo/blue does not exist"
+    assert "the others are served" in not_authenticated(compiled.finding)
+    assert auth_references(owner).secrets == {red, blue}
+    assert auth_secrets(compiled.auth) == {"red", "blue"}
+    none = compiled_auth(owner, Facts()).finding
+    assert none is not None
+    assert none.message == "Secret demo/red does not exist; Secret demo/blue does not exist"
+    assert "none is served" in not_authenticated(none)
 
 
 @pytest.mark.parametrize(

@@ -56,14 +56,30 @@ class ApiKeyAuth(ApiModel):
             f"!has(self.header) || !self.header.matches('^(?i:{TAKEN_HEADERS})$')",
             "this header already has a meaning; name another one, such as X-API-Key",
             field_path=".header",
-        )
+        ),
+        rule(
+            "has(self.secretRef) != has(self.secretRefs)",
+            "set exactly one of secretRef and secretRefs",
+        ),
     )
 
     header: HeaderName = Field(default_factory=lambda: "Authorization")
     """Header that carries the key. In Authorization, the default, it follows the word Bearer; in
     any other, such as X-API-Key, it stands alone."""
-    secret_ref: KeysSecret
+    secret_ref: KeysSecret | None = None
     """The Secret that holds the keys. A change of it is in force within a minute."""
+    secret_refs: tuple[KeysSecret, ...] = Field(
+        default_factory=tuple, min_length=1, max_length=16, json_schema_extra=list_map("name")
+    )
+    """Secrets that hold the keys together, such as one for each team. A client is then named
+    SECRET/KEY, in rules and logs too, so that none can take the name of another Secret's. Where one
+    of them cannot be read, clients of the others are served."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Names of the Secrets, of which there is at least one."""
+        refs = (self.secret_ref,) if self.secret_ref else self.secret_refs
+        return tuple(ref.name for ref in refs)
 
 
 class JwtAuth(ApiModel):

@@ -1,10 +1,11 @@
-"""Clients that send an API key of a Secret."""
+"""Clients that send an API key of a Secret, or of one of several."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from mcp_operator.api import catalog
@@ -19,16 +20,21 @@ from mcp_operator.gateway.policy.sources import KeySecrets, bearer
 log = logging.getLogger(__name__)
 
 KEYS_SECONDS: Final = 30.0
-"""How long API keys are used before their Secret is asked for again."""
+"""How long API keys are used before their Secrets are asked for again."""
+
+RETRY_SECONDS: Final = 5.0
+"""How soon that is done where one of several could not be read."""
 
 
 class ByKey:
-    """Lets in who sends an API key of a Secret."""
+    """Lets in who sends an API key of one of the Secrets."""
 
     def __init__(self, settings: catalog.ApiKeys, secrets: KeySecrets) -> None:
         self._header = settings.header
-        self._secret = Key(settings.namespace, settings.name)
-        self._any_key = SecretKey(namespace=settings.namespace, name=settings.name, key="")
+        self._sources = [
+            _Source(Key(settings.namespace, name), f"{name}/" if settings.names else "")
+            for name in settings.secrets
+        ]
         self._secrets = secrets
         self._values: Mapping[str, bytes] = {}
         self._keys = ApiKeys({})
@@ -41,12 +47,17 @@ class ByKey:
             Refusal: None, or one of nobody; or keys cannot be read.
         """
         presented = self._presented(headers)
+        unread = False
         if asyncio.get_running_loop().time() >= self._fresh_until:
-            await self._read()
+            unread = await self._read()
         found = self._keys.find(presented)
         if found is None:  # it may have been added since the Secret was read
-            await self._read()
+            unread = await self._read()
             found = self._keys.find(presented)
+        if found is None and unread:
+            raise Refusal(
+                "unavailable", "API keys cannot be verified now; this server's log says why"
+            )
         if found is None:
             raise Refusal("invalid", "The API key is not known")
         return found
@@ -59,19 +70,35 @@ class ByKey:
             raise Refusal("missing", f"Send an API key in the header {self._header}")
         return value
 
-    async def _read(self) -> None:
-        self._secrets.distrust(self._any_key)
-        try:
-            values = await self._secrets.values(self._secret)
-        except OperatorError as error:
-            log.debug("API keys cannot be read", extra={"error": str(error)})
-            self._values, self._keys, self._fresh_until = {}, ApiKeys({}), 0.0
-            raise Refusal(
-                "unavailable", "API keys cannot be verified now; this server's log says why"
-            ) from None
-        self._fresh_until = asyncio.get_running_loop().time() + KEYS_SECONDS
+    async def _read(self) -> bool:
+        """Read the Secrets; return whether one could not be read, whose clients are locked out."""
+        read = await asyncio.gather(*(self._read_one(source) for source in self._sources))
+        values = {name: value for found in read if found for name, value in found.items()}
+        unread = any(found is None for found in read)
+        seconds = (RETRY_SECONDS if values else 0.0) if unread else KEYS_SECONDS
+        self._fresh_until = asyncio.get_running_loop().time() + seconds
         if values != self._values:
             self._values, self._keys = values, ApiKeys(values)
+        return unread
+
+    async def _read_one(self, source: _Source) -> dict[str, bytes] | None:
+        """Return the keys of a Secret by the names of the clients; None where it cannot be read."""
+        namespace, name = source.secret
+        self._secrets.distrust(SecretKey(namespace=namespace, name=name, key=""))
+        try:
+            values = await self._secrets.values(source.secret)
+        except OperatorError as error:
+            log.debug("API keys cannot be read", extra={"error": str(error)})
+            return None
+        return {f"{source.prefix}{client}": value for client, value in values.items()}
 
     async def close(self) -> None:
         """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A Secret, and what the names of its clients begin with."""
+
+    secret: Key
+    prefix: str
