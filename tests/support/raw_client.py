@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -42,14 +43,16 @@ class Client:
 
 
 @asynccontextmanager
-async def client(gateway: Running, address: str = "127.0.0.1") -> AsyncIterator[Client]:
+async def client(
+    gateway: Running, address: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Client]:
     reader, writer = await asyncio.open_connection(
-        "127.0.0.1", gateway.app.port, local_addr=(address, 0)
+        "127.0.0.1", gateway.app.port, local_addr=(address, 0), ssl=tls
     )
     try:
         yield Client(reader, writer)
     finally:
-        writer.close()
+        writer.transport.abort()  # TLS would wait for an answer, longer than the loop may run
 
 
 def raw_call() -> bytes:

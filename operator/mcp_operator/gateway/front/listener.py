@@ -145,7 +145,12 @@ class Listener:
         _close(opened.sockets)
         await asyncio.sleep(0)  # handlers of requests that are already read start first
         opened.server.pre_shutdown()
+        leaving = opened.server.connections
         await opened.server.shutdown(max(grace, _SHORTEST_GRACE))
+        for connection in leaving:  # TLS has said goodbye, and would wait for the client to do so
+            assert isinstance(connection, Connection)  # noqa: S101  # as `_connect` made it
+            connection.cut()
+        await asyncio.sleep(0)  # in which what was cut is closed
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol

@@ -21,7 +21,7 @@ from support.entries import tool
 from support.fake_executor import text_result
 from support.identity import by_token
 from support.mcp_http import modern, table
-from support.raw_client import raw_call
+from support.raw_client import client, raw_call
 from support.raw_requests import GOOD
 from support.running_gateway import Running, running
 from support.waiting import hang_guard
@@ -54,18 +54,16 @@ def trusting(tmp_path: Path) -> ssl.SSLContext:
 
 async def shown_name(gateway: Running, tmp_path: Path) -> str:
     """Return the name in the certificate that a new connection gets."""
-    _, writer = await asyncio.open_connection("127.0.0.1", gateway.app.port, ssl=trusting(tmp_path))
-    subject = writer.get_extra_info("peercert")["subject"]
-    writer.close()
-    return str(subject[0][0][1])
+    async with client(gateway, tls=trusting(tmp_path)) as visitor:
+        return str(visitor.writer.get_extra_info("peercert")["subject"][0][0][1])
 
 
 async def test_a_client_is_served_over_https(tmp_path: Path, folder: Path) -> None:
-    async with running(tls=folder) as gateway, aiohttp.ClientSession() as client:
+    async with running(tls=folder) as gateway, aiohttp.ClientSession() as session:
         request = modern("tools/list")
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         url = gateway.url.replace("http:", "https:")
-        async with client.post(
+        async with session.post(
             url, data=request.body, headers=headers, ssl=trusting(tmp_path)
         ) as answer:
             assert answer.status == 200
@@ -75,13 +73,13 @@ async def test_a_client_is_served_over_https(tmp_path: Path, folder: Path) -> No
 async def test_a_client_without_a_token_is_led_to_metadata_over_https(
     tmp_path: Path, folder: Path
 ) -> None:
-    async with running(tls=folder) as gateway, aiohttp.ClientSession() as client:
+    async with running(tls=folder) as gateway, aiohttp.ClientSession() as session:
         gateway.current.swap(table(tool("add"), auth=by_token()))
         url = gateway.url.replace("http:", "https:")
-        async with client.post(url, ssl=trusting(tmp_path)) as answer:
+        async with session.post(url, ssl=trusting(tmp_path)) as answer:
             challenge = answer.headers["www-authenticate"]
         (place,) = re.findall('resource_metadata="([^"]+)"', challenge)
-        async with client.get(place, ssl=trusting(tmp_path)) as answer:
+        async with session.get(place, ssl=trusting(tmp_path)) as answer:
             assert (await answer.json())["resource"] == url
 
 
@@ -155,27 +153,22 @@ async def test_a_client_that_never_ends_its_head_over_tls_is_cut(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
-    async with running(tls=folder) as gateway:
-        silent, writer = await asyncio.open_connection(
-            "127.0.0.1", gateway.app.port, ssl=trusting(tmp_path)
-        )
+    async with running(tls=folder) as gateway, client(gateway, tls=trusting(tmp_path)) as silent:
+        silent.send(said)
 
-        writer.write(said)
-        async with hang_guard():
-            assert await silent.read() == b""
-        writer.close()
+        assert await silent.rest() == b""
 
 
 async def test_a_stream_over_tls_goes_on_for_as_long_as_there_is_news(
     tmp_path: Path, folder: Path
 ) -> None:
     news = {"notifications": {"toolsListChanged": True}}
-    async with running(tls=folder) as gateway, aiohttp.ClientSession() as client:
+    async with running(tls=folder) as gateway, aiohttp.ClientSession() as session:
         request = modern("subscriptions/listen", news, request_id="x" * 250)  # in each event
         headers = {name: value for name, value in request.headers.items() if name != "host"}
         url = gateway.url.replace("http:", "https:")
         async with (
-            client.post(url, data=request.body, headers=headers, ssl=trusting(tmp_path)) as answer,
+            session.post(url, data=request.body, headers=headers, ssl=trusting(tmp_path)) as answer,
             hang_guard(),
         ):
             received = len(await answer.content.readuntil(b"\n\n"))
@@ -218,18 +211,31 @@ async def stuck(
 ) -> AsyncIterator[tuple[asyncio.StreamReader, Connection]]:
     """Call a tool with a large answer for the last time, and do not read it."""
     gateway.executor.results["add"] = text_result("x" * 2**26)
-    reader, writer = await asyncio.open_connection(
-        "127.0.0.1", gateway.app.port, ssl=trusting(tmp_path)
-    )
     call = raw_call().replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
-    for packet in (call[: 50 * (packets - 1)], call[50 * (packets - 1) :]):
-        writer.write(packet)
-        await gateway.manage("/livez")
-    async with hang_guard():
-        await reader.readuntil(b"HTTP/1.1 200 OK")
+    async with client(gateway, tls=trusting(tmp_path)) as reader:
+        for packet in (call[: 50 * (packets - 1)], call[50 * (packets - 1) :]):
+            reader.send(packet)
+            await gateway.manage("/livez")
+        async with hang_guard():
+            await reader.reader.readuntil(b"HTTP/1.1 200 OK")
+        yield reader.reader, served_by(gateway)
+
+
+def served_by(gateway: Running) -> Connection:
+    """Return the gateway's side of its only connection."""
     (served,) = gateway.app._front._listener._opened.server.connections  # type: ignore[union-attr]
     assert isinstance(served, Connection)
-    try:
-        yield reader, served
-    finally:
-        writer.transport.abort()
+    return served
+
+
+async def test_a_gateway_that_stops_waits_for_no_goodbye(tmp_path: Path, folder: Path) -> None:
+    async with running(tls=folder) as gateway, client(gateway, tls=trusting(tmp_path)) as busy:
+        busy.send(GOOD)
+        assert await busy.status() == 200
+        busy.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is for reading
+        places = gateway.app._front._listener._places.shares
+        assert places.held == 1
+
+        await gateway.app.stop()
+
+        assert places.held == 0
