@@ -83,7 +83,7 @@ class GatewayMetrics:
         )
         self._registry = registry
         self._children: dict[tuple[str, Era, Outcome], tuple[Counter, Histogram]] = {}
-        self._tools: set[str] = set()
+        self._tools: dict[tuple[str, Outcome], tuple[Counter, Histogram]] = {}
         current.subscribe(self._loaded)
 
     def watch(
@@ -130,10 +130,15 @@ class GatewayMetrics:
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         """Note a call of a tool; one that left the catalog meanwhile is not counted."""
         table = self._current.table
-        if table is not None and name in table.tools:
-            self._tools.add(name)
-            self._calls.labels(name, outcome).inc()
-            self._call_durations.labels(name).observe(seconds)
+        if table is None or name not in table.tools:
+            return
+        children = self._tools.get((name, outcome))
+        if children is None:  # see `request`
+            children = self._calls.labels(name, outcome), self._call_durations.labels(name)
+            self._tools[name, outcome] = children
+        count, duration = children
+        count.inc()
+        duration.observe(seconds)
 
     def _loaded(self, _: Changes) -> None:
         table, loaded_at = self._current.table, self._current.loaded_at
@@ -150,7 +155,7 @@ class GatewayMetrics:
             ("rejected", table.rejected),
         ):
             self._entries.labels(kind).set(len(entries))
-        for name in self._tools - table.tools.keys():
+        for name, outcome in [each for each in self._tools if each[0] not in table.tools]:
+            del self._tools[name, outcome]
             self._calls.remove_by_labels({"tool": name})
             self._call_durations.remove_by_labels({"tool": name})
-            self._tools.discard(name)

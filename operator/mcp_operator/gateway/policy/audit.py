@@ -59,13 +59,13 @@ class Audit:
         self._second = 0
         self._refusals = 0
 
-    def call(self, call: Call) -> None:
-        """Note a call."""
+    def wants(self, method: str, outcome: str) -> bool:
+        """Tell whether a request is to be noted that ended so."""
         level = self._current.server.audit
-        if level == "Off" or call.method not in CALLS:
-            return
-        if level == "Failures" and call.outcome == "ok":
-            return
+        return level != "Off" and method in CALLS and (level == "All" or outcome != "ok")
+
+    def call(self, call: Call) -> None:
+        """Note a call that is wanted."""
         fields: dict[str, Any] = {
             "client": call.principal.name,
             "issuer": call.principal.issuer,

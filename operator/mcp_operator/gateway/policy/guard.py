@@ -79,6 +79,8 @@ class Guard:
         """
         while True:
             auth = self._current.server.auth
+            if auth is None:
+                return ANONYMOUS
             principal = await self._principal(auth, headers, repeated, address)
             now = self._current.server.auth
             if now is auth or now == auth:
@@ -86,13 +88,11 @@ class Guard:
 
     async def _principal(
         self,
-        auth: Auth | None,
+        auth: Auth,
         headers: Mapping[str, str],
         repeated: AbstractSet[str],
         address: str,
     ) -> Principal:
-        if auth is None:
-            return ANONYMOUS
         if credential_header(auth) in repeated:
             raise Refusal("invalid", f"Send the header {credential_header(auth)} once")
         if auth is not self._auth and auth == self._auth:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Self
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import Clock
@@ -35,12 +33,45 @@ STREAM_SECONDS: Final = 600.0
 """How long an authenticated client keeps a stream: then it has to show its credentials again."""
 
 
-@dataclass(slots=True)
 class Span:
-    """The outcome of one request, `cancelled` until something else is known, and its size."""
+    """One request: times it, and reports its outcome at its end.
 
-    outcome: Outcome = "cancelled"
-    response_bytes: int = 0
+    An error that is neither an `RpcError` nor a `Refusal` is logged and becomes -32603.
+
+    Attributes:
+        outcome: `cancelled` until something else is known.
+        response_bytes: The size of its result.
+    """
+
+    __slots__ = ("_began", "_core", "_loop", "call", "era", "method", "outcome", "response_bytes")
+
+    def __init__(
+        self, core: Core, method: str, era: Era, call: tuple[HttpRequest, Request] | None
+    ) -> None:
+        self._core = core
+        self._loop = asyncio.get_running_loop()
+        self.method = method if method in spec.METHODS else "other"
+        self.era = era
+        self.call = call
+        self.outcome: Outcome = "cancelled"
+        self.response_bytes = 0
+
+    def __enter__(self) -> Self:
+        self._began = self._loop.time()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
+        if isinstance(error, RpcError):
+            self.outcome = "rejected" if error.code == spec.OVERLOADED else "error"
+        elif isinstance(error, Exception):
+            self.outcome = "error"
+        self._core.report(self, self._loop.time() - self._began)
+        if isinstance(error, Exception) and not isinstance(error, RpcError | Refusal):
+            extra = {"method": self.method, "era": self.era, **failure(error)}
+            log.error("A request failed unexpectedly", extra=extra)
+            raise RpcError(spec.INTERNAL_ERROR, "Internal error") from error
 
 
 class Core:
@@ -129,38 +160,21 @@ class Core:
                 spec.OVERLOADED, str(error), status=error.status, retry_after=error.retry_after
             ) from None
 
-    @contextmanager
-    def span(
-        self, method: str, era: Era, call: tuple[HttpRequest, Request] | None = None
-    ) -> Iterator[Span]:
-        """Time one request and report its outcome; also to the audit, where it is given.
+    def span(self, method: str, era: Era, call: tuple[HttpRequest, Request] | None = None) -> Span:
+        """Return what times one request and reports its outcome.
 
-        Raises:
-            RpcError: As raised inside; anything unexpected is logged and becomes -32603.
-            Refusal: As raised inside.
+        Args:
+            method: Of MCP, as the client wrote it.
+            era: Whose wire format the request has.
+            call: The request, where the audit is to know of it.
         """
-        clock = asyncio.get_running_loop().time
-        start = clock()
-        span = Span()
-        label = method if method in spec.METHODS else "other"
-        try:
-            yield span
-        except RpcError as error:
-            span.outcome = "rejected" if error.code == spec.OVERLOADED else "error"
-            raise
-        except Refusal:
-            span.outcome = "error"
-            raise
-        except Exception as error:
-            span.outcome = "error"
-            extra = {"method": label, "era": era, **failure(error)}
-            log.error("A request failed unexpectedly", extra=extra)  # noqa: TRY400 - see failure()
-            raise RpcError(spec.INTERNAL_ERROR, "Internal error") from error
-        finally:
-            seconds = clock() - start
-            self._observer.request(label, era, span.outcome, seconds)
-            if call is not None:
-                self.audit.call(_audited(*call, span, seconds))
+        return Span(self, method, era, call)
+
+    def report(self, span: Span, seconds: float) -> None:
+        """Note how a request ended."""
+        self._observer.request(span.method, span.era, span.outcome, seconds)
+        if span.call is not None and self.audit.wants(span.method, span.outcome):
+            self.audit.call(_audited(*span.call, span, seconds))
 
 
 def _audited(http: HttpRequest, request: Request, span: Span, seconds: float) -> audit.Call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from mcp_operator.api.catalog import Auth
@@ -32,6 +33,9 @@ from mcp_operator.gateway.worker import off_loop
 _Answer = TypeVar("_Answer", HttpResponse, HttpResponse | HttpStream)
 
 _JSON_RANGES: Final = ("application/json", "application/*", "*/*")
+
+KNOWN_VALUES: Final = 64
+"""Values of one header, of up to 8 KiB, that need not be looked at again."""
 
 
 class Endpoint:
@@ -109,7 +113,8 @@ class Endpoint:
             admitted = await self._admitted(http)
             if admitted is not http:
                 self._observer.authentication("ok")
-            answer = await self._route(admitted)
+            post = admitted.method == "POST"
+            answer = await self._post(admitted) if post else self._other(admitted)
         except RpcError as error:
             answer = jsonrpc.failure(None, error)
         except Refusal as refusal:
@@ -169,11 +174,7 @@ class Endpoint:
         if http.method == "POST":
             _check_content(http)
         auth = self._current.server.auth
-        if auth is None:
-            return http
-        spent = credential_header(auth)
-        headers = {name: value for name, value in http.headers.items() if name != spent}
-        return replace(http, headers=headers, principal=principal)
+        return http if auth is None else http.admitted(principal, credential_header(auth))
 
     def _refusal(self, http: HttpRequest, refusal: Refusal) -> HttpResponse:
         auth = self._current.server.auth or Auth()
@@ -187,10 +188,8 @@ class Endpoint:
         cors = self._policy.response_headers(http)
         return replace(answer, headers={**answer.headers, **cors}) if cors else answer
 
-    async def _route(self, http: HttpRequest) -> HttpResponse | HttpStream:
+    def _other(self, http: HttpRequest) -> HttpResponse | HttpStream:
         match http.method:
-            case "POST":
-                return await self._post(http)
             case "GET" | "DELETE" if names_modern(http):
                 return _not_allowed("POST")
             case "GET":
@@ -206,8 +205,7 @@ class Endpoint:
         raw = await off_loop(len(http.body), jsonrpc.decode, http.body)
         modern = claims_modern(http, raw)
         listening = modern and isinstance(raw, dict) and raw.get("method") == "subscriptions/listen"
-        accept = http.headers.get("accept", "*/*").lower()
-        if not listening and not any(kind in accept for kind in _JSON_RANGES):
+        if not listening and not _takes_json(http.headers.get("accept", "*/*")):
             problem = "Answers are application/json; accept that"
             raise RpcError(spec.REFUSED, problem, status=406)
         return await (self._modern if modern else self._legacy).post(http, raw)
@@ -220,14 +218,23 @@ def _check_content(http: HttpRequest) -> None:
         RpcError: 415.
     """
     # Requiring JSON keeps a foreign page from posting without a preflight.
-    kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    if not _is_json(http.headers.get("content-type", "")):
         problem = "Send `Content-Type: application/json`"
         raise RpcError(spec.REFUSED, problem, status=415)
     # A small compressed body can be a large one, and no MCP client compresses requests.
     if http.headers.get("content-encoding", "identity").lower() != "identity":
         problem = "Send the body as it is, without Content-Encoding"
         raise RpcError(spec.REFUSED, problem, status=415)
+
+
+@lru_cache(maxsize=KNOWN_VALUES)
+def _is_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
+@lru_cache(maxsize=KNOWN_VALUES)
+def _takes_json(accept: str) -> bool:
+    return any(kind in accept.lower() for kind in _JSON_RANGES)
 
 
 def _base(http: HttpRequest) -> str:

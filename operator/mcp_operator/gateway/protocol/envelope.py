@@ -48,9 +48,10 @@ def check_envelope(http: HttpRequest, request: Request) -> None:
     Raises:
         RpcError: The first rung that failed.
     """
-    for routing in _ROUTING_HEADERS:
-        if routing in http.repeated:
-            raise mismatch(f"The header {routing} appears more than once")
+    if http.repeated:
+        for routing in _ROUTING_HEADERS:
+            if routing in http.repeated:
+                raise mismatch(f"The header {routing} appears more than once")
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
         raise _incomplete("`params._meta` must be an object")
@@ -112,7 +113,7 @@ def decode_value(value: str | None) -> str | None:
         The text, or None where the wrapping is not the canonical encoding of UTF-8 text: it then
         equals nothing.
     """
-    wrapped = _ENCODED.fullmatch(value) if value else None
+    wrapped = _ENCODED.fullmatch(value) if value and value[0] == "=" else None
     if wrapped is None:
         return value
     try:

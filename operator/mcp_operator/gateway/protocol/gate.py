@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
@@ -20,9 +18,8 @@ class Gate:
         self._idle = asyncio.Event()
         self._idle.set()
 
-    @contextmanager
-    def enter(self, limit: int, client: str = "", each: int | None = None) -> Iterator[None]:
-        """Hold a place.
+    def enter(self, limit: int, client: str = "", each: int | None = None) -> _Place:
+        """Take a place, which is given back at the end of the `with` statement around what returns.
 
         Args:
             limit: How many there are.
@@ -59,14 +56,31 @@ class Gate:
         self.busy += 1
         self._clients.enter(client)
         self._idle.clear()
-        try:
-            yield
-        finally:
-            self.busy -= 1
-            self._clients.leave(client)
-            if not self.busy:
-                self._idle.set()
+        return _Place(self, client)
+
+    def leave(self, client: str) -> None:
+        """Give a place back."""
+        self.busy -= 1
+        self._clients.leave(client)
+        if not self.busy:
+            self._idle.set()
 
     async def idle(self) -> None:
         """Wait until nothing is in flight."""
         await self._idle.wait()
+
+
+class _Place:
+    """A place that a client has until the end of a `with` statement."""
+
+    __slots__ = ("_client", "_gate")
+
+    def __init__(self, gate: Gate, client: str) -> None:
+        self._gate = gate
+        self._client = client
+
+    def __enter__(self) -> None:
+        """Do nothing: the place is taken."""
+
+    def __exit__(self, *_: object) -> None:
+        self._gate.leave(self._client)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.weight import holds_more
@@ -53,8 +53,7 @@ class RpcError(Exception):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """A request, which is owed an answer."""
 
     id: RequestId
@@ -133,7 +132,7 @@ def encode(value: Any) -> bytes:
 
 def result(request_id: RequestId, body: bytes) -> bytes:
     """Put an encoded result into its response; the only work per answer of a prebuilt list."""
-    return b'{"jsonrpc":"2.0","id":' + encode(request_id) + b',"result":' + body + b"}"
+    return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (to_json(request_id), body)
 
 
 def error(request_id: RequestId | None, problem: RpcError) -> bytes:

@@ -42,6 +42,19 @@ class HttpRequest:
     principal: Principal = ANONYMOUS
     address: str = ""
 
+    def admitted(self, principal: Principal, spent: str) -> HttpRequest:
+        """Return the request as one of a principal, without the header that proved it."""
+        return HttpRequest(
+            self.method,
+            {name: value for name, value in self.headers.items() if name != spent},
+            self.repeated,
+            self.body,
+            self.path,
+            self.scheme,
+            principal,
+            self.address,
+        )
+
     @property
     def client(self) -> str:
         """Who shares with other clients what this server has."""

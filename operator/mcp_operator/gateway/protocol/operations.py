@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
@@ -29,8 +28,7 @@ from mcp_operator.gateway.worker import off_loop
 _TRACE_KEYS: Final = ("traceparent", "tracestate")
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """What an operation acts on.
 
     Attributes:

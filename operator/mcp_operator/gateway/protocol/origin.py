@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -135,6 +136,7 @@ class OriginPolicy:
         }
 
 
+@lru_cache(maxsize=64)  # of up to 8 KiB each
 def hostname_of(host: str) -> str:
     """Return the name in a `Host` header, without the port; empty where it is malformed."""
     found = _HOST.fullmatch(host)
