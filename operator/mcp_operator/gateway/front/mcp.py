@@ -12,11 +12,12 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 
 from mcp_operator.api.catalog import ServerSettings
+from mcp_operator.gateway.front.answer import Answer
 from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.front.places import Places, client_of
 from mcp_operator.gateway.protocol.endpoint import Endpoint
-from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.protocol.message import HttpRequest, HttpStream
 from mcp_operator.gateway.shares import Shares
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class Front:
         paths = self._settings().paths
         if (request.path.rstrip("/") or "/") not in paths:
             if (metadata := self._endpoint.metadata(_head(request))) is not None:
-                return _whole(metadata)
+                return Answer(metadata)
             return web.Response(status=404, text=f"MCP is served at {', '.join(paths)}\n")
         return await self._serve(request)
 
@@ -118,7 +119,7 @@ class Front:
         answer = await self._handled(request)
         return await _stream(request, answer) if isinstance(answer, HttpStream) else answer
 
-    async def _handled(self, request: web.BaseRequest) -> web.Response | HttpStream:
+    async def _handled(self, request: web.BaseRequest) -> web.StreamResponse | HttpStream:
         """Read the body and answer; once that is done, the body is not kept."""
         client = _client(request)
         body = await self._read(request, client)
@@ -128,15 +129,15 @@ class Front:
             answer = await self._endpoint.handle(_head(request, body))
         finally:
             self._bodies.give_back(client, len(body))
-        return answer if isinstance(answer, HttpStream) else _whole(answer)
+        return answer if isinstance(answer, HttpStream) else Answer(answer)
 
-    async def _invite(self, request: web.BaseRequest) -> web.Response | None:
+    async def _invite(self, request: web.BaseRequest) -> web.StreamResponse | None:
         """Ask for a body that is yet to come, or return why it need not come."""
         limit = self._settings().max_request_bytes
         if (request.content_length or 0) > limit:
             return _too_large(limit)
         if (refused := await self._endpoint.refused(_head(request))) is not None:
-            return _whole(refused)
+            return Answer(refused)
         expected = ", ".join(request.headers.getall("expect", ()))
         if not expected or request.version < HttpVersion11:  # RFC 9110 §10.1.1
             return None
@@ -216,10 +217,6 @@ def _join_repeated(request: web.BaseRequest, headers: dict[str, str]) -> frozens
     for name in repeated:
         headers[name] = ("; " if name == "cookie" else ", ").join(request.headers.getall(name))
     return frozenset(repeated)
-
-
-def _whole(answer: HttpResponse) -> web.Response:
-    return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
 
 def _too_large(limit: int) -> web.Response:
