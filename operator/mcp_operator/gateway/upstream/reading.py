@@ -104,56 +104,67 @@ async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIM
     streamed = next(
         (one for one in media_types if one == EVENT_STREAM or one in JSON_LINE_TYPES), ""
     )
-    encodings = (value for name, value in reply.headers if name == "content-encoding")
-    encoding = _ascii(", ".join(encodings))
-    is_stream = stream.any_type or bool(streamed)
     is_error = reply.status >= HTTPStatus.BAD_REQUEST
-    if not (is_stream or is_error) and reply.announced > max_bytes:
-        reply.close()
-        raise TooLargeError(reply.status, max_bytes)
-    body = _Body(streamed)
-    problem = ""
-    try:
-        limits = stream if is_stream else None
-        if is_error:
-            limits = StreamLimits(max_seconds=stream.max_seconds)
-        cut = await _read(reply, body, max_bytes, limits)
-    except OSError as error:
-        if not (is_stream or is_error):
-            raise BrokenOffError(reply.status, len(body.data)) from error
-        cut = f"after {len(body.data)} bytes, where the connection broke"
-        body.drop_half_event()
-    data = bytes(body.data[:max_bytes])
+    may_be_cut = stream.any_type or bool(streamed) or is_error
+    if may_be_cut:
+        limits = StreamLimits(max_seconds=stream.max_seconds) if is_error else stream
+        data, cut = await _beginning(reply, _Body(streamed), max_bytes, limits)
+    else:
+        data, cut = await _whole(reply, max_bytes), ""
+    encoding, problem = _encoding(reply), ""
     try:
         if encoding.strip().lower() not in {"", "identity"}:
             data = await asyncio.to_thread(decompress, data, encoding, max_bytes, partial=bool(cut))
     except CompressionError:
         problem, data = f"its body cannot be decompressed (Content-Encoding: {encoding})", b""
     if len(data) > max_bytes:
+        if not may_be_cut:
+            raise TooLargeError(reply.status, max_bytes)
         cut, data = _size(max_bytes), data[:max_bytes]
-    if cut:
-        reply.close()
-    if cut == _size(max_bytes) and not (is_stream or is_error):
-        raise TooLargeError(reply.status, max_bytes)
     return Answer(reply.status, content_type, data, tuple(reply.headers), cut, problem)
 
 
-async def _read(reply: Reply, body: _Body, max_bytes: int, stream: StreamLimits | None) -> str:
-    """Fill a body; return why it is not whole, empty where it is.
+async def _whole(reply: Reply, max_bytes: int) -> bytes:
+    """Read all of a body, and nothing of one that is announced to be too large."""
+    received = bytearray()
+    try:
+        if reply.announced <= max_bytes:
+            while len(received) <= max_bytes:
+                piece = await reply.read()
+                if not piece:
+                    return bytes(received)
+                received += piece
+    except OSError as error:
+        raise BrokenOffError(reply.status, len(received)) from error
+    reply.close()
+    raise TooLargeError(reply.status, max_bytes)
 
-    Without `stream`, it is none: it has no events, and no end before its own.
-    """
-    limits = stream or UNLIMITED
+
+async def _beginning(
+    reply: Reply, body: _Body, max_bytes: int, limits: StreamLimits
+) -> tuple[bytes, str]:
+    """Read the beginning of a body; return it, and why it is not whole, empty where it is."""
+    try:
+        cut = await _cut(reply, body, max_bytes, limits)
+    except OSError:
+        cut = f"after {len(body.data)} bytes, where the connection broke"
+        body.drop_half_event()
+    if cut:
+        reply.close()
+    return bytes(body.data[:max_bytes]), cut
+
+
+async def _cut(reply: Reply, body: _Body, max_bytes: int, limits: StreamLimits) -> str:
+    """Fill a body; return why it is not whole, empty where it is."""
     max_events = None if reply.header("content-encoding") else limits.max_events
     timeout = asyncio.timeout(limits.max_seconds)
     try:
         async with timeout:
-            async for piece in reply.pieces():
+            while piece := await reply.read():
                 if body.add(piece, max_events):
                     return f"after {max_events} events (maxEvents)"
                 if len(body.data) > max_bytes:
-                    if stream is not None:
-                        body.drop_half_event()
+                    body.drop_half_event()
                     return _size(max_bytes)
     except TimeoutError:
         if not timeout.expired():
@@ -161,6 +172,11 @@ async def _read(reply: Reply, body: _Body, max_bytes: int, stream: StreamLimits 
         body.drop_half_event()
         return f"after {limits.max_seconds:.3g} s (maxDuration, or the time for a call)"
     return ""
+
+
+def _encoding(reply: Reply) -> str:
+    """Return the codings of a body, each `Content-Encoding` among the headers joined."""
+    return _ascii(", ".join([value for name, value in reply.headers if name == "content-encoding"]))
 
 
 def _ascii(value: str) -> str:

@@ -101,22 +101,23 @@ class Retrying:
             try:
                 answer = await self._send(request)
             except UpstreamError as error:
-                if not await self._again(_CAUSES.get(error.reason, ""), 0.0):
+                if not await self._again(_CAUSES.get(error.reason, ""), None):
                     raise
             else:
-                if not await self._again(str(answer.status), _retry_after(answer)):
+                if not await self._again(str(answer.status), answer):
                     return answer
 
-    async def _again(self, cause: str, asked: float) -> bool:
+    async def _again(self, cause: str, answer: Answer | None) -> bool:
         """Wait for the next try, if there is to be one.
 
         Args:
             cause: What happened, in words of the API.
-            asked: Seconds that the backend wants to be left alone.
+            answer: Which may tell for how long the backend wants to be left alone.
         """
         policy = self._policy
         if policy is None or cause not in policy.on or self._retries >= policy.attempts:
             return False
+        asked = _retry_after(answer) if answer is not None else 0.0
         pause = max(asked, policy.backoff_seconds * 2**self._retries)
         if asyncio.get_running_loop().time() + pause >= self._deadline or not self._budget.spend():
             return False

@@ -157,7 +157,9 @@ async def read_in(pieces: list[bytes]) -> tuple[int, bytes, bool] | str:
     reply.end(None, is_clean=True)
     try:
         await reply.head()
-        body = b"".join([piece async for piece in reply.pieces()])
+        body = b""
+        while piece := await reply.read():
+            body += piece
     except ConnectionError as error:
         return type(error).__name__
     return reply.status, body, reply.may_continue

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -105,20 +104,21 @@ class Reply:
         while not self.status:
             await self._more()
 
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Give the body as it comes, and let the backend wait meanwhile; raises as `head` does."""
-        while True:
-            if self._pieces:
-                piece = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
-                self._pieces.clear()
-                self._waiting = 0
-                if not self.is_whole:  # else the connection may serve another
-                    self._source.resume()
-                yield piece
-            elif self.is_whole:
-                return
-            else:
-                await self._more()
+    async def read(self) -> bytes:
+        """Return what has come of the body since the last call, nothing after its end.
+
+        The backend waits while nobody reads; raises as `head` does.
+        """
+        while not self._pieces:
+            if self.is_whole:
+                return b""
+            await self._more()
+        piece = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
+        self._pieces.clear()
+        self._waiting = 0
+        if not self.is_whole:  # else the connection may serve another
+            self._source.resume()
+        return piece
 
     def close(self) -> None:
         """Leave the answer; a connection on which more of it may come is of no use."""
