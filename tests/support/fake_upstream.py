@@ -17,6 +17,12 @@ CANARY = b"canary-8c1f3a-secret"
 Reply = Answer | Exception | None
 
 
+def fields(request: Request) -> tuple[tuple[str, str], ...]:
+    """Return the names of a request's headers, as they are written, and their values."""
+    lines = [line.decode("ascii").removesuffix("\r\n") for line in request.headers.values()]
+    return tuple((name, value) for name, _, value in (line.partition(": ") for line in lines))
+
+
 class FakeUpstream:
     """Answers with `reply`; hangs for the hosts in `hung`, or where the reply is None."""
 
@@ -41,7 +47,7 @@ class FakeUpstream:
 
     @property
     def headers(self) -> dict[str, str]:
-        return dict(self.sent[-1][0].headers)
+        return dict(fields(self.sent[-1][0]))
 
 
 class FakeSecrets:

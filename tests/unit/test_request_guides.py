@@ -26,7 +26,7 @@ from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.reading import StreamLimits
 from support.compiled import SERVICE, facts, resource, tool
 from support.entries import catalog
-from support.fake_upstream import FakeSecrets
+from support.fake_upstream import FakeSecrets, fields
 from support.manifests import resource as declared_resource
 from support.manifests import tools as declared
 
@@ -109,7 +109,7 @@ def requested_by_uri(operation: dict[str, Any], uri: str) -> Request:
 
 def shown(request: Request) -> str:
     lines = [f"{request.method} {request.target}"]
-    lines += [f"{name}: {value}" for name, value in request.headers if name != "Accept"]
+    lines += [f"{name}: {value}" for name, value in fields(request) if name != "Accept"]
     body = f"\n\n{request.body.decode()}" if request.body else ""
     return "\n".join(lines) + body
 
@@ -154,7 +154,7 @@ def test_credentials_are_sent_as_shown(written: Any, text: str) -> None:
     else:
         entry["service"] = {"name": "orders", "port": 80, **written}
     request = requested(entry, {}, Call(headers={"authorization": "Bearer of-the-client"}))
-    headers = [f"{name.title()}: {value}" for name, value in request.headers]
+    headers = [f"{name.title()}: {value}" for name, value in fields(request)]
     assert not text or text.strip() in [*headers, "?" + request.target.partition("?")[2]]
 
 

@@ -18,7 +18,7 @@ from mcp_operator.gateway.upstream.client import Tls
 from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.reading import StreamLimits
 from support.entries import argument, backend, catalog, tool
-from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream
+from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, fields
 
 KEY = SecretKey(namespace="demo", name="api", key="token")
 USER = SecretKey(namespace="demo", name="api", key="user")
@@ -122,7 +122,7 @@ class OAuthBackend:
             self.tokens += 1
             body = json.dumps({"access_token": f"secret-token-{self.tokens}"}).encode()
             return Answer(200, "application/json", body)
-        sent = dict(request.headers)["Authorization"]
+        sent = dict(fields(request))["Authorization"]
         return Answer(200 if sent == f"Bearer {self.valid}" else 401, "text/plain", sent.encode())
 
 

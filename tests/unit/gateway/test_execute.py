@@ -14,7 +14,7 @@ from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import HttpUpstream, Tls, UpstreamError
 from support.entries import argument, backend, catalog, resource, tool
-from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, Reply
+from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, Reply, fields
 from support.hostile_backend import hostile_backend
 
 KEY = SecretKey(namespace="demo", name="api", key="token")
@@ -219,7 +219,7 @@ async def test_what_the_author_fixed_wins_over_client_and_arguments() -> None:
         headers={"x-tenant": "client", "authorization": "Bearer client"},
         arguments={"tenant": "argument"},
     )
-    headers = {name.lower(): value for name, value in upstream.sent[0][0].headers}
+    headers = {name.lower(): value for name, value in fields(upstream.sent[0][0])}
     assert headers["x-tenant"] == "fixed"
     assert headers["x-key"] == CANARY.decode()
     assert headers["authorization"] == f"Bearer {CANARY.decode()}"

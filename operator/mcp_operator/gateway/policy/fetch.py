@@ -9,7 +9,7 @@ from typing import Final
 from mcp_operator.api.catalog import Backend
 from mcp_operator.api.jwks import MAX_BYTES
 from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
-from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.mapping import Request, check_header
 from mcp_operator.gateway.upstream.outgoing import tls_of
 from mcp_operator.gateway.upstream.secret_values import SecretSource
 
@@ -37,7 +37,7 @@ class JwksFetcher:
             host=endpoint.host,
             port=endpoint.port,
             target=endpoint.path,
-            headers=(("Accept", "application/json"),),
+            headers=dict([check_header("Accept", "application/json")]),
             body=b"",
             external=endpoint.external,
         )

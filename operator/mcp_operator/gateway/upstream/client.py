@@ -16,6 +16,7 @@ import tempfile
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import IO, Literal, Protocol, Self, cast
 
 from aiohttp.abc import AbstractResolver
@@ -32,7 +33,12 @@ from mcp_operator.gateway.upstream.addresses import (
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.names import SystemResolver
-from mcp_operator.gateway.upstream.pool.head import BadRequestError, request_head
+from mcp_operator.gateway.upstream.pool.head import (
+    BadRequestError,
+    FieldLine,
+    field_line,
+    request_head,
+)
 from mcp_operator.gateway.upstream.pool.pool import (
     NoAddressError,
     NoConnectionError,
@@ -133,7 +139,12 @@ class HttpUpstream:
         self._domain = domain
         self._overrides = Overrides(services)
         self._blocked = blocked
-        self._user_agent = user_agent
+        self._usual = {
+            "host": FieldLine(b""),  # the first of all (RFC 9110 section 7.2)
+            "accept": field_line("Accept", "*/*"),
+            "user-agent": field_line("User-Agent", user_agent),
+            "accept-encoding": field_line("Accept-Encoding", "identity"),
+        }
         self._resolver = resolver
         self._contexts: OrderedDict[tuple[object, ...], ssl.SSLContext] = OrderedDict()
 
@@ -176,14 +187,9 @@ class HttpUpstream:
             raise _explained(error, self._tried(request)) from error
 
     def _head(self, request: Request) -> bytes:
-        default_port = {"http": 80, "https": 443}[request.scheme]
-        name = request.virtual_host or request.host
-        host = name if request.port == default_port else f"{name}:{request.port}"
-        usual = {"Accept": "*/*", "User-Agent": self._user_agent, "Accept-Encoding": "identity"}
-        given = {name.lower() for name, _ in request.headers}
-        headers = [item for item in usual.items() if item[0].lower() not in given]
-        everything = [("Host", host), *request.headers, *headers]
-        return request_head(request.method, request.target, everything, request.body)
+        host = _host_line(request.scheme, request.virtual_host or request.host, request.port)
+        headers = {**self._usual, **request.headers, "host": host}
+        return request_head(request.method, request.target, headers.values(), request.body)
 
     def _tried(self, request: Request) -> str:
         target = self._overrides.find(request.host, request.port)
@@ -219,6 +225,12 @@ class HttpUpstream:
             if len(self._contexts) > MAX_TLS_CONTEXTS:
                 self._contexts.popitem(last=False)
         return context
+
+
+@lru_cache(maxsize=1024)
+def _host_line(scheme: str, name: str, port: int) -> FieldLine:
+    default_port = {"http": 80, "https": 443}[scheme]
+    return field_line("Host", name if port == default_port else f"{name}:{port}")
 
 
 def _make_context(tls: Tls) -> ssl.SSLContext:

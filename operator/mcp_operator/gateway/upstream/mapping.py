@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,7 @@ from mcp_operator.api.catalog import Argument, Backend, JsonObject
 from mcp_operator.api.places import FRAMING, NOT_FOR_ARGUMENTS
 from mcp_operator.gateway.upstream.bodies import build_body
 from mcp_operator.gateway.upstream.paths import fill_path
+from mcp_operator.gateway.upstream.pool.head import FieldLine, field_line
 from mcp_operator.gateway.upstream.styles import (
     MappingError,
     Placed,
@@ -57,7 +59,7 @@ class Request:
         host: The Service's DNS name, from the catalog.
         port: Its port, from the catalog.
         target: Path and query, encoded, as they go on the wire.
-        headers: Names and values, checked.
+        headers: As they are sent, by name in lower case.
         body: None where the request has none.
         external: Whether the host is one outside of the cluster that the catalog allows.
         virtual_host: The name in the Host header and in TLS, instead of the host.
@@ -68,7 +70,7 @@ class Request:
     host: str
     port: int
     target: str
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: Mapping[str, FieldLine] = field(default_factory=dict)
     body: bytes | None = None
     external: bool = False
     virtual_host: str = ""
@@ -84,7 +86,7 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
     present = _present(backend, arguments)
     try:
         target = fill_path(backend.path, present.get("path", ())) + _query(backend, present)
-        headers = list(_headers(backend, present))
+        headers = dict(_headers(backend, present))
         body = build_body(backend, present.get("body", ()), arguments)
     except UnicodeEncodeError as error:
         raise MappingError(
@@ -98,22 +100,24 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
             f" {MAX_TARGET_LENGTH} allowed; send shorter values"
         )
     if body is not None:
-        headers.append(("Content-Type", body.content_type))
+        headers["content-type"] = _content_type(body.content_type)
     return Request(
         method=backend.method.upper(),
         scheme=backend.scheme,
         host=backend.host,
         port=backend.port,
         target=target,
-        headers=tuple(headers),
+        headers=headers,
         body=body.data if body is not None else None,
         external=backend.external,
         virtual_host=backend.virtual_host,
     )
 
 
-def check_header(name: str, value: str) -> tuple[str, str]:
-    """Return a header that is safe to send, its value without surrounding white space.
+def check_header(name: str, value: str) -> tuple[str, FieldLine]:
+    """Return a header's name in lower case, and the header as it is safe to send.
+
+    White space around the value is left out.
 
     Raises:
         MappingError: The name is no token or belongs to the connection, or the value is too long
@@ -128,7 +132,7 @@ def check_header(name: str, value: str) -> tuple[str, str]:
         raise MappingError(
             f"the value of header {name} holds a line break, control or non-ASCII character"
         )
-    return name, value
+    return name.lower(), field_line(name, value)
 
 
 def _present(backend: Backend, arguments: JsonObject) -> _Present:
@@ -185,7 +189,12 @@ def _credential(backend: Backend, kind: str) -> list[str]:
     return [found.name] if found is not None and found.type == kind else []
 
 
-def _headers(backend: Backend, present: _Present) -> Iterator[tuple[str, str]]:
+@lru_cache(maxsize=256)
+def _content_type(value: str) -> FieldLine:
+    return field_line("Content-Type", value)
+
+
+def _headers(backend: Backend, present: _Present) -> Iterator[tuple[str, FieldLine]]:
     for argument, value in present.get("header", ()):
         if is_nothing(argument, value):
             continue

@@ -10,6 +10,7 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Protocol
 
 from mcp_operator.api.catalog import Backend, Credentials, SecretKey
@@ -18,11 +19,14 @@ from mcp_operator.gateway.contract import TRACEPARENT, Call
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls
 from mcp_operator.gateway.upstream.mapping import Request, check_header
+from mcp_operator.gateway.upstream.pool.head import FieldLine
 from mcp_operator.gateway.upstream.secret_values import SecretSource
 from mcp_operator.gateway.upstream.styles import quoted
 
-ACCEPT = "application/json, text/*;q=0.9, */*;q=0.5"
+_USUAL = dict([check_header("Accept", "application/json, text/*;q=0.9, */*;q=0.5")])
 """What tools can make most of, in this order."""
+
+_NO_TLS = Tls()
 
 REDACTED = b"[redacted]"
 
@@ -49,6 +53,8 @@ class UsedSecrets:
 
     def redact(self, answer: Answer) -> Answer:
         """Remove the values from an answer that echoes them."""
+        if not self.values:
+            return answer
         body, problem, headers = answer.body, answer.problem, answer.headers
         for value in sorted(self.values, key=len, reverse=True):
             if len(value) >= MIN_REDACTED_LENGTH:
@@ -89,12 +95,13 @@ async def complete(
         UpstreamError: There is no access token.
     """
     used = UsedSecrets()
-    headers = [("Accept", ACCEPT), *_forwarded(backend, call), *request.headers]
+    headers = {**_USUAL, **dict(_forwarded(backend, call)), **request.headers}
     for header in backend.headers:
-        value = header.value or ""
-        if header.secret is not None:
-            value = await _read(header.secret, secrets, used)
-        headers.append(check_header(header.name, value))
+        if header.secret is None:
+            name, line = _fixed(header.name, header.value or "")
+        else:
+            name, line = check_header(header.name, await _read(header.secret, secrets, used))
+        headers[name] = line
     target = request.target
     for parameter in backend.query:
         if parameter.secret is not None:
@@ -106,11 +113,17 @@ async def complete(
         target = _with_parameter(target, credentials.name, value, used)
     elif credentials is not None and credentials.type == "Cookie":
         value = credentials.prefix + await _read(credentials.secret, secrets, used)
-        headers.append(_with_cookie(headers, credentials.name, value))
+        headers["cookie"] = _with_cookie(headers.get("cookie"), credentials.name, value)
     elif credentials is not None:
-        headers.append(await _credentials(credentials, secrets, tokens, used))
-    merged = {name.lower(): (name, value) for name, value in headers}
-    return replace(request, target=target, headers=tuple(merged.values())), used
+        name, line = await _credentials(credentials, secrets, tokens, used)
+        headers[name] = line
+    return replace(request, target=target, headers=headers), used
+
+
+@lru_cache(maxsize=1024)
+def _fixed(name: str, value: str) -> tuple[str, FieldLine]:
+    """Return a header that an author has fixed, which is the same in each call."""
+    return check_header(name, value)
 
 
 def _with_parameter(target: str, name: str, value: str, used: UsedSecrets) -> str:
@@ -119,12 +132,12 @@ def _with_parameter(target: str, name: str, value: str, used: UsedSecrets) -> st
     return f"{target}{'&' if '?' in target else '?'}{quoted(name)}={encoded}"
 
 
-def _with_cookie(headers: list[tuple[str, str]], name: str, value: str) -> tuple[str, str]:
+def _with_cookie(sent: FieldLine | None, name: str, value: str) -> FieldLine:
     """Add a cookie to those that are there, in place of any of that name."""
-    sent = [text for known, text in headers if known.lower() == "cookie"][-1:]
-    others = [one.strip() for text in sent for one in text.split(";")]
+    text = sent.decode().partition(":")[2] if sent else ""
+    others = [one.strip() for one in text.split(";")]
     kept = [one for one in others if one and one.partition("=")[0].strip() != name]
-    return check_header("Cookie", "; ".join([*kept, f"{name}={value}"]))
+    return check_header("Cookie", "; ".join([*kept, f"{name}={value}"]))[1]
 
 
 async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:
@@ -133,6 +146,8 @@ async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:
     Raises:
         SecretUnavailable: The Secret that holds the CA could not be read.
     """
+    if backend.scheme != "https":
+        return _NO_TLS
     return Tls(
         ca=await secrets.value(backend.ca) if backend.ca else None,
         server_name=backend.server_name,
@@ -144,11 +159,10 @@ async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:
     )
 
 
-def _forwarded(backend: Backend, call: Call) -> Iterator[tuple[str, str]]:
-    for name, form in _TRACE.items():
-        value = call.trace.get(name, "")
-        if form.fullmatch(value):
-            yield name, value
+def _forwarded(backend: Backend, call: Call) -> Iterator[tuple[str, FieldLine]]:
+    for name, value in call.trace.items():
+        if name in _TRACE and _TRACE[name].fullmatch(value):
+            yield check_header(name, value)
     for name in backend.forward_headers:
         sent = call.headers.get(name.lower())
         if sent is not None and name.lower() not in FRAMING:
@@ -157,7 +171,7 @@ def _forwarded(backend: Backend, call: Call) -> Iterator[tuple[str, str]]:
 
 async def _credentials(
     credentials: Credentials, secrets: SecretSource, tokens: TokenSource, used: UsedSecrets
-) -> tuple[str, str]:
+) -> tuple[str, FieldLine]:
     if credentials.type == "OAuth2":
         used.token, hidden = await tokens.token(credentials)
         used.values += [used.token.encode(), *hidden]

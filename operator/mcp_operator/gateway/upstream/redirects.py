@@ -85,16 +85,9 @@ def _stays(request: Request, location: str) -> bool:
 
 
 def _names(request: Request) -> set[str]:
-    """Return the names of a request's host: of a Service also those with the cluster's domain."""
+    """Return the names of a request's host, of a Service also those with the cluster's domain."""
     host = request.host.lower().rstrip(".")
-    names = {
-        host,
-        *(
-            value.partition(":")[0].lower()
-            for name, value in request.headers
-            if name.lower() == "host"
-        ),
-    }
+    names = {host, (request.virtual_host or host).lower()}
     if host.endswith(".svc"):
         names |= {f"{host}.cluster.local", host.removesuffix(".svc")}
     return names

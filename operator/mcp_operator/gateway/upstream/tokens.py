@@ -18,7 +18,7 @@ from urllib.parse import quote_plus, urlencode
 from mcp_operator.api.catalog import Credentials, OAuth2
 from mcp_operator.api.places import FORM_TYPE
 from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
-from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.mapping import Request, check_header
 from mcp_operator.gateway.upstream.outgoing import basic, read_secret, tls_of
 from mcp_operator.gateway.upstream.secret_values import SecretSource
 
@@ -120,11 +120,12 @@ class Tokens:
 def _request(client: OAuth2, user: str, secret: str) -> Request:
     form: dict[str, Any] = {"grant_type": "client_credentials", "scope": " ".join(client.scopes)}
     form |= {"audience": client.audience, "resource": client.resource}
-    headers = [("Accept", "application/json"), ("Content-Type", FORM_TYPE)]
+    headers = [check_header("Accept", "application/json"), check_header("Content-Type", FORM_TYPE)]
     if client.in_form:
         form |= {"client_id": user, "client_secret": secret}
     else:  # RFC 6749 section 2.3.1: both are form-encoded first
-        headers.append(("Authorization", basic(quote_plus(user), quote_plus(secret))))
+        value = basic(quote_plus(user), quote_plus(secret))
+        headers.append(check_header("Authorization", value))
     endpoint = client.endpoint
     return Request(
         method="POST",
@@ -132,7 +133,7 @@ def _request(client: OAuth2, user: str, secret: str) -> Request:
         host=endpoint.host,
         port=endpoint.port,
         target=endpoint.path,
-        headers=tuple(headers),
+        headers=dict(headers),
         body=urlencode({name: value for name, value in form.items() if value}).encode(),
         external=endpoint.external,
     )

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
 from support.entries import argument, backend
+from support.fake_upstream import fields
 
 FORM = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
@@ -25,7 +26,7 @@ def sent(arguments: dict[str, Any], *mapped: Any, **fields: Any) -> Request:
 
 
 def kind(request: Request) -> str:
-    return dict(request.headers)["Content-Type"]
+    return dict(fields(request))["Content-Type"]
 
 
 def parts(request: Request) -> list[tuple[str, str | None, str | None, bytes]]:

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import MAX_TLS_CONTEXTS, HttpUpstream, Tls, UpstreamError
-from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.mapping import Request, check_header
 from support.certificates import Authority
 from support.fake_dns import FakeDns
 from support.hostile_backend import HostileBackend, hostile_backend
@@ -58,7 +58,7 @@ async def test_a_request_arrives_byte_for_byte(
     request = get(
         "/a%2Fb/%2e%2e/%7Ex/%252e?q=%20%2f&r=a+b%41",
         method="POST",
-        headers=(("X-A", "1"),),
+        headers=dict([check_header("X-A", "1")]),
         body=b"{}",
     )
     answer = await upstream.send(request, Tls(), MEBIBYTE)

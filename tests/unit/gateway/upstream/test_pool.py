@@ -13,7 +13,7 @@ from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls, UpstreamError
 from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.pool import pool
-from mcp_operator.gateway.upstream.pool.head import BadRequestError, request_head
+from mcp_operator.gateway.upstream.pool.head import BadRequestError, field_line, request_head
 from support.backend_peer import FOREIGN, LIMIT, MINE, Asking, answer, asking
 from support.certificates import Authority
 from support.raw_server import OK
@@ -258,7 +258,7 @@ def test_no_part_of_a_request_can_begin_another(
     method: str, target: str, header: tuple[str, str]
 ) -> None:
     with pytest.raises(BadRequestError):
-        request_head(method, target, [header], None)
+        request_head(method, target, [field_line(*header)], None)
 
 
 async def test_nothing_is_left_of_connections_that_are_gone(backend: Asking) -> None:

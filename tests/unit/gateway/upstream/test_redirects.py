@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mcp_operator.gateway.upstream.answer import Answer
-from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.mapping import Request, check_header
 from mcp_operator.gateway.upstream.redirects import explain, next_request
 
-ITEMS = Request("GET", "http", "be.demo.svc", 80, "/v1/items?q=1", (("Authorization", "Bearer x"),))
+ITEMS = Request(
+    "GET",
+    "http",
+    "be.demo.svc",
+    80,
+    "/v1/items?q=1",
+    dict([check_header("Authorization", "Bearer x")]),
+)
 
 
 def redirect(location: str, status: int = 307) -> Answer:
@@ -33,6 +42,13 @@ def test_a_redirect_on_the_service_keeps_all_but_the_target(location: str, targe
     assert followed.target == target
     assert (followed.method, followed.host, followed.port) == ("GET", "be.demo.svc", 80)
     assert followed.headers == ITEMS.headers
+
+
+def test_the_name_that_requests_carry_is_that_of_the_same_service() -> None:
+    asked = replace(ITEMS, virtual_host="Shop.example")
+    followed = next_request(asked, redirect("http://shop.example/v1/items/"))
+    assert followed == replace(asked, target="/v1/items/")
+    assert next_request(ITEMS, redirect("http://shop.example/v1/items/")) is None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.reading import StreamLimits
 from mcp_operator.gateway.upstream.tokens import MAX_TOKENS, Tokens
 from support.entries import backend
-from support.fake_upstream import FakeSecrets
+from support.fake_upstream import FakeSecrets, fields
 
 pytestmark = pytest.mark.looptime
 
@@ -78,7 +78,7 @@ async def test_the_client_authenticates_and_asks_for_its_scopes(endpoint: TokenE
         "audience": ["a b"],
         "resource": ["https://r"],
     }
-    headers = dict(request.headers)
+    headers = dict(fields(request))
     assert headers["Content-Type"] == "application/x-www-form-urlencoded"
     assert headers["Authorization"] == "Basic c2hvcCtjbGllbnQ6cCU0MHNzJTNBd29yZCUyRjE="
 
@@ -86,7 +86,7 @@ async def test_the_client_authenticates_and_asks_for_its_scopes(endpoint: TokenE
 async def test_the_client_can_authenticate_in_the_form(endpoint: TokenEndpoint) -> None:
     await token(tokens(endpoint), in_form=True)
     [request] = endpoint.sent
-    assert "Authorization" not in dict(request.headers)
+    assert "Authorization" not in dict(fields(request))
     form = parse_qs((request.body or b"").decode())
     assert (form["client_id"], form["client_secret"]) == (["shop client"], ["p@ss:word/1"])
 
