@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any, Final, TextIO
 
 from mcp_operator.app.openapi_settings import ImportSettings
+from mcp_operator.app.workers.worker import Worker, receive
 from mcp_operator.core.errors import OperatorError, SettingsError
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.settings import (
     Declared,
     GatewaySettings,
@@ -77,18 +79,44 @@ def _run_operator(arguments: argparse.Namespace) -> int:
 
 def _run_gateway(arguments: argparse.Namespace) -> int:
     settings = load(GatewaySettings, vars(arguments), os.environ)
+    return _gateway(settings) if settings.workers == 1 else _workers(settings)
+
+
+def _gateway(settings: GatewaySettings, worker: Worker | None = None) -> int:
     with _without_gc():
         from mcp_operator.app.data_plane import run_gateway
 
-    return _process(settings, run_gateway(settings))
+    return _process(settings, run_gateway(settings, worker))
 
 
 def _run_serve(arguments: argparse.Namespace) -> int:
     settings = load(ServeSettings, vars(arguments), os.environ)
+    return _serve(settings) if settings.workers == 1 else _workers(settings)
+
+
+def _serve(settings: ServeSettings, worker: Worker | None = None) -> int:
     with _without_gc():
         from mcp_operator.app.serve import run_serve
 
-    return _process(settings, run_serve(settings))
+    return _process(settings, run_serve(settings, worker))
+
+
+def _workers(settings: GatewaySettings | ServeSettings) -> int:
+    with _without_gc():
+        from mcp_operator.app.workers.supervisor import run_workers
+
+    return _process(settings, run_workers(settings))
+
+
+def _run_worker(_: argparse.Namespace) -> int:
+    from mcp_operator.core.logs import bind
+
+    order = receive()
+    worker = Worker(RootKey(bytes.fromhex(order.root_key)))
+    with bind(worker=order.number):
+        if order.kind == "serve":
+            return _serve(ServeSettings.model_validate(order.settings), worker)
+        return _gateway(GatewaySettings.model_validate(order.settings), worker)
 
 
 def _run_validate(arguments: argparse.Namespace) -> int:
@@ -196,6 +224,9 @@ COMMANDS: Final = (
     Command("version", "print the version", "Prints the version.", "", _run_version),
 )
 
+WORKER: Final = Command("worker", "", "Serves as --workers has it.", "", _run_worker)
+"""What this program itself runs, and no help lists."""
+
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
@@ -208,13 +239,14 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"mcp-operator {VERSION}")
     commands = {"": parser.add_subparsers(title="commands", metavar="COMMAND", required=True)}
-    for command in COMMANDS:
+    for command in (*COMMANDS, WORKER):
         group, _, name = command.name.rpartition(" ")
         if group not in commands:
             commands[group] = _add_group(commands[""], group)
+        listed: dict[str, Any] = {"help": command.summary} if command.summary else {}
         own = commands[group].add_parser(
             name,
-            help=command.summary,
+            **listed,
             description=command.description,
             epilog=f"examples:\n{command.examples}" if command.examples else None,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -266,15 +298,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _process(settings: Settings, main_task: Coroutine[Any, Any, None]) -> int:
-    """Run a process until it is stopped."""
+def _process(settings: Settings, main_task: Coroutine[Any, Any, int | None]) -> int:
+    """Run a process until it is stopped; return its exit code."""
     from mcp_operator.core import logs
     from mcp_operator.core.few_lines import FewLines
 
     bound = FewLines("mcp_operator.gateway", besides="mcp_operator.gateway.policy.audit")
     logs.configure(settings.log_level, settings.log_format, bound)
-    asyncio.run(main_task)
-    return EXIT_OK
+    return asyncio.run(main_task) or EXIT_OK
 
 
 def _report(errors: Iterable[BaseException]) -> int:

@@ -112,6 +112,8 @@ Services = Annotated[
 ]
 
 
+Workers = Annotated[int, Field(ge=1, le=64), Setting("a whole number from 1 to 64", "NUMBER")]
+
 EXTERNAL_HOST = r"^\*$|^(\*\.)?[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 """A host outside of the cluster, `*.` before a domain for all below it, `*` for any host."""
 
@@ -206,9 +208,7 @@ class OperatorSettings(Settings):
     external_hosts: ExternalHosts = ()
     """A host outside the cluster that MCPTools and MCPResources may call. None by default:
     otherwise anyone who may write these objects could send anything anywhere."""
-    workers: Annotated[
-        int, Field(ge=1, le=64), Setting("a whole number from 1 to 64", "NUMBER")
-    ] = 4
+    workers: Workers = 4
     """How many objects of one kind are reconciled concurrently, one less of the same namespace."""
 
 
@@ -232,6 +232,8 @@ class GatewaySettings(Settings):
     when they change. Empty: HTTP."""
     services: Services = Field(default_factory=dict)
     """The address to use for a Service, for a gateway outside of the cluster network."""
+    workers: Workers = 1
+    """How many processes serve. Each uses one core at most, and memory of its own. Linux only."""
 
 
 class ServeSettings(Settings):
@@ -268,6 +270,8 @@ class ServeSettings(Settings):
     demo_backend: Annotated[bool, Setting("true or false")] = False
     """Whether to also run the demo shop that `manifests/samples` calls. It listens on a free local
     port, and takes the place of the Service `shop-backend`."""
+    workers: Workers = 1
+    """How many processes serve. Each uses one core at most, and memory of its own. Linux only."""
 
 
 @dataclass(frozen=True, slots=True)

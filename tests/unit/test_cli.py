@@ -133,7 +133,7 @@ def test_a_folder_without_anything_to_check_is_not_valid(tmp_path: Path, capsys:
 
 
 def replace_serve(monkeypatch: pytest.MonkeyPatch, error: BaseException | None) -> None:
-    async def run_serve(_: ServeSettings) -> None:
+    async def run_serve(_: ServeSettings, __: object) -> None:
         if error is not None:
             raise error
 
@@ -180,7 +180,7 @@ def test_a_process_gets_its_settings(
 ) -> None:
     given: list[Any] = []
 
-    async def entry_point(settings: Any) -> None:
+    async def entry_point(settings: Any, *_: Any) -> None:
         given.append(settings)
 
     root = ModuleType(module)

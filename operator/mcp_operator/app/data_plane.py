@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from mcp_operator.app.memory import give_back_large_blocks
 from mcp_operator.app.signals import stop_signals
+from mcp_operator.app.workers.worker import MANAGEMENT_HOST, Worker
 from mcp_operator.builders.names import config_name, keys_name
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
@@ -46,10 +47,14 @@ class ListenError(OperatorError):
     """A port cannot be opened."""
 
 
-async def run_gateway(settings: GatewaySettings) -> None:
+async def run_gateway(settings: GatewaySettings, worker: Worker | None = None) -> None:
     """Serve the catalog of one MCPServer until SIGTERM or Ctrl-C.
 
     The ports open before the first catalog arrives: until then, the process is live but not ready.
+
+    Args:
+        settings: What to serve, and where.
+        worker: As which of several processes, if so.
 
     Raises:
         OperatorError: It cannot start, or must not continue.
@@ -83,7 +88,7 @@ async def run_gateway(settings: GatewaySettings) -> None:
         gateway = GatewayApp(
             current,
             HttpExecutor(current, upstream, secrets),
-            address=_address(settings),
+            address=_address(settings, worker),
             registry=metrics.registry,
             guard=Guard(current, secrets=secrets, fetch=JwksFetcher(upstream, secrets)),
             root=root,
@@ -94,17 +99,18 @@ async def run_gateway(settings: GatewaySettings) -> None:
             "key source": keys.run(),
             "API server's addresses": api_server.follow(client.request, SystemResolver(), blocked),
         }
-        await _serve(gateway, client, current, settings, following)
+        await _serve(gateway, client, current, settings, following, worker=worker)
 
 
-def _address(settings: GatewaySettings) -> GatewayAddress:
+def _address(settings: GatewaySettings, worker: Worker | None) -> GatewayAddress:
     host = settings.bind_address or ALL_INTERFACES
     return GatewayAddress(
         host=host,
         port=settings.port,
-        management_host=host,
+        management_host=MANAGEMENT_HOST if worker else host,
         management_port=settings.management_port,
         tls=settings.tls_directory,
+        shared=worker is not None,
         allowed_hosts=(settings.bind_address,) if settings.bind_address else (),
     )
 
@@ -115,6 +121,8 @@ async def _serve(
     current: Current,
     settings: GatewaySettings,
     beside: Mapping[str, Coroutine[Any, Any, object]],
+    *,
+    worker: Worker | None,
 ) -> None:
     """Serve until told to stop.
 
@@ -124,6 +132,7 @@ async def _serve(
         current: Where it is put in service.
         settings: Which catalog it is.
         beside: What else runs as long, by name.
+        worker: As which of several processes, if so.
 
     Raises:
         OperatorError: It cannot start, or must not continue.
@@ -142,6 +151,8 @@ async def _serve(
             await gateway.start()
         except OSError as error:
             raise ListenError(f"cannot listen: {error.strerror or error}") from error
+        if worker:
+            worker.listens(gateway.management_port)
         try:
             async with asyncio.TaskGroup() as group:
                 following = [

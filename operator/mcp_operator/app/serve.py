@@ -13,6 +13,7 @@ from functools import partial
 from mcp_operator.api.catalog import DEFAULT_PATH, Backend, Catalog, SecretKey, digest
 from mcp_operator.app.memory import give_back_large_blocks
 from mcp_operator.app.signals import stop_signals
+from mcp_operator.app.workers.worker import MANAGEMENT_HOST, Worker
 from mcp_operator.builders.assembly import Assembly, Rejection
 from mcp_operator.builders.compile_auth import not_authenticated
 from mcp_operator.core.errors import OperatorError
@@ -190,8 +191,12 @@ def read(settings: ServeSettings) -> Snapshot:
     )
 
 
-async def run_serve(settings: ServeSettings) -> None:
+async def run_serve(settings: ServeSettings, worker: Worker | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C.
+
+    Args:
+        settings: What to serve, and where.
+        worker: As which of several processes, if so.
 
     Raises:
         OperatorError: The files cannot be served, or a port cannot be opened.
@@ -206,7 +211,9 @@ async def run_serve(settings: ServeSettings) -> None:
             services[SERVICE] = await stack.enter_async_context(demo_backend())
             logger.info("The demo backend is listening", extra={"address": services[SERVICE]})
         local = LocalGateway(settings, first, services)
-        gateway = await _gateway(stack, local, settings)
+        gateway = await _gateway(stack, local, settings, worker)
+        if worker:
+            worker.listens(gateway.management_port)
         scheme = "https" if settings.tls_directory else "http"
         url = f"{scheme}://{settings.host}:{gateway.port}{DEFAULT_PATH}"
         logger.info("Serving the files", extra={"url": url, **_summary(first)})
@@ -214,7 +221,7 @@ async def run_serve(settings: ServeSettings) -> None:
 
 
 async def _gateway(
-    stack: AsyncExitStack, local: LocalGateway, settings: ServeSettings
+    stack: AsyncExitStack, local: LocalGateway, settings: ServeSettings, worker: Worker | None
 ) -> GatewayApp:
     """Start the gateway; it stops with the stack.
 
@@ -234,10 +241,11 @@ async def _gateway(
         address=GatewayAddress(
             host=settings.host,
             port=settings.port,
-            management_host=settings.host,
+            management_host=MANAGEMENT_HOST if worker else settings.host,
             management_port=settings.management_port,
             allowed_origins=settings.allowed_origins,
             tls=settings.tls_directory,
+            shared=worker is not None,
         ),
         registry=new_registry(),
         guard=Guard(
@@ -245,6 +253,7 @@ async def _gateway(
             secrets=local.secrets,
             fetch=JwksFetcher(upstream, local.secrets),
         ),
+        root=worker.root if worker else None,
     )
     await _start(gateway, settings)
     stack.push_async_callback(gateway.stop)

@@ -16,6 +16,7 @@ from mcp_operator.gateway.contract import Executor
 from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.management import Management
 from mcp_operator.gateway.front.mcp import Front
+from mcp_operator.gateway.front.pages import OwnPages
 from mcp_operator.gateway.front.places import Places, room_for_connections
 from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.metrics import GatewayMetrics
@@ -40,6 +41,8 @@ class GatewayAddress:
         allowed_origins: Origins of web pages that may use the server, besides local ones on a
             loopback address.
         tls: The folder with `tls.crt` and `tls.key` for the MCP port; None for plain HTTP.
+        shared: Whether other processes listen at the MCP port too; the kernel spreads connections
+            over them (SO_REUSEPORT).
         allowed_hosts: Names that `Host` may carry; empty means any, except on a loopback address.
     """
 
@@ -50,6 +53,7 @@ class GatewayAddress:
     allowed_origins: Sequence[str] = ()
     allowed_hosts: Sequence[str] = ()
     tls: Path | None = None
+    shared: bool = False
 
 
 class GatewayApp:
@@ -105,7 +109,8 @@ class GatewayApp:
             lambda: self._front.connections,
         )
         self._lag = LagWatch(registry)
-        self._management = Management(current, registry, self._unready, self._root)
+        pages = OwnPages(current, registry, self._unready, self._root)
+        self._management = Management(pages)
 
     @property
     def port(self) -> int:
@@ -128,7 +133,9 @@ class GatewayApp:
         certificate = await asyncio.to_thread(Certificate, folder) if folder else None
         await self._management.start(self._address.management_host, self._address.management_port)
         try:
-            await self._front.start(self._address.host, self._address.port, certificate)
+            await self._front.start(
+                self._address.host, self._address.port, certificate, shared=self._address.shared
+            )
         except OSError:
             await self._management.stop()
             raise

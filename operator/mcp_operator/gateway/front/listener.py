@@ -96,13 +96,16 @@ class Listener:
         """How many connections are open."""
         return len(self._opened.server.connections) if self._opened else 0
 
-    async def start(self, host: str, port: int, tls: Certificate | None = None) -> None:
+    async def start(
+        self, host: str, port: int, tls: Certificate | None = None, *, shared: bool = False
+    ) -> None:
         """Listen; port 0 takes a free one.
 
         Args:
             host: The address.
             port: The port.
             tls: The certificate to show; None for plain HTTP.
+            shared: Whether other processes of the same user may listen there too.
 
         Raises:
             OSError: The address cannot be had.
@@ -110,7 +113,9 @@ class Listener:
         loop = asyncio.get_running_loop()
         # asyncio binds every address of the host, and here that is all it is used for: it accepts
         # whatever comes, and spins where there is no descriptor left.
-        bound = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
+        bound = await loop.create_server(
+            asyncio.Protocol, host, port, reuse_port=shared or None, start_serving=False
+        )
         sockets = [one.dup() for one in bound.sockets]
         bound.close()
         try:

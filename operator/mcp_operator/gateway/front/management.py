@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.gateway.front.listener import Listener
+from mcp_operator.gateway.front.pages import Pages
 from mcp_operator.gateway.front.places import Places
 from mcp_operator.gateway.protocol.origin import hostname_of
-from mcp_operator.gateway.root_key import RootKey
-from mcp_operator.gateway.table import Changes, Current
 
 MAX_WAIT_SECONDS: Final = 30.0
 """The longest that `/catalog?digest=...&wait=...` keeps its caller waiting."""
@@ -33,25 +28,9 @@ round. Probes, Prometheus and the operator take few."""
 class Management:
     """Serves `/metrics`, `/livez`, `/readyz` and `/catalog`."""
 
-    def __init__(
-        self,
-        current: Current,
-        registry: CollectorRegistry,
-        unready: Callable[[], str],
-        root: RootKey,
-    ) -> None:
-        """Set up the port.
-
-        Args:
-            current: Holds the table in service.
-            registry: What `/metrics` exposes.
-            unready: Says why no traffic should come here; empty where it should.
-            root: What all replicas share.
-        """
-        self._current = current
-        self._registry = registry
-        self._unready = unready
-        self._root = root
+    def __init__(self, pages: Pages) -> None:
+        """Set up the port, which shows these pages."""
+        self._pages = pages
         self._waiters = 0
         self._name = ""
         self._listener = Listener(self._handle, Places(MAX_CONNECTIONS))
@@ -96,12 +75,11 @@ class Management:
             return web.Response(status=405, headers={"allow": "GET, HEAD"})
         match request.path:
             case "/livez":
-                return web.Response(text="ok\n")
+                return _told(await self._pages.dead())
             case "/readyz":
-                problem = self._unready()
-                return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")
+                return _told(await self._pages.unready())
             case "/metrics":
-                body = generate_latest(self._registry)
+                body = await self._pages.metrics()
                 return web.Response(body=body, headers={"content-type": CONTENT_TYPE_LATEST})
             case "/catalog":
                 return await self._catalog(request)
@@ -115,42 +93,14 @@ class Management:
             wait = min(float(request.query.get("wait", "0")), MAX_WAIT_SECONDS)
         except ValueError:
             return web.Response(status=400, text="wait: give a number of seconds\n")
-        if digest and wait > 0 and self._waiters < MAX_WAITERS:
-            await self._wait_for(digest, wait)
-        return web.json_response(self._report())
-
-    async def _wait_for(self, digest: str, seconds: float) -> None:
-        """Return as soon as a digest is served, and at the latest after `seconds`."""
-        served = asyncio.Event()
-
-        def check(_: Changes | None = None) -> None:
-            if self._current.table is not None and self._current.table.digest == digest:
-                served.set()
-
+        if not (digest and wait > 0 and self._waiters < MAX_WAITERS):
+            return web.json_response(await self._pages.catalog(digest, 0.0))
         self._waiters += 1
-        unsubscribe = self._current.subscribe(check)
         try:
-            check()
-            async with asyncio.timeout(seconds):
-                await served.wait()
-        except TimeoutError:
-            return  # the report says which catalog is served instead
+            return web.json_response(await self._pages.catalog(digest, wait))
         finally:
             self._waiters -= 1
-            unsubscribe()
 
-    def _report(self) -> dict[str, Any]:
-        table, loaded_at = self._current.table, self._current.loaded_at
-        if table is None or loaded_at is None:
-            return {"digest": "", "generation": 0}
-        return {
-            "digest": table.digest,
-            "generation": self._current.generation,
-            "tools": len(table.tools),
-            "prompts": len(table.prompts),
-            "resources": len(table.resources) + len(table.templates),
-            "shards": table.shards,
-            "loadedAt": rfc3339_micro(loaded_at),
-            "rejected": dict(table.rejected),
-            "lacks": self._root.problem,
-        }
+
+def _told(problem: str) -> web.Response:
+    return web.Response(status=503 if problem else 200, text=f"{problem or 'ok'}\n")

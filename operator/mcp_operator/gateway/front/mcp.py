@@ -68,13 +68,15 @@ class Front:
         """How many clients are connected."""
         return self._listener.connections
 
-    async def start(self, host: str, port: int, tls: Certificate | None = None) -> None:
-        """Listen, with TLS if that is given; port 0 takes a free one.
+    async def start(
+        self, host: str, port: int, tls: Certificate | None = None, *, shared: bool = False
+    ) -> None:
+        """Listen as `Listener.start` has it.
 
         Raises:
             OSError: The address cannot be had.
         """
-        await self._listener.start(host, port, tls)
+        await self._listener.start(host, port, tls, shared=shared)
 
     async def part(self, seconds: float) -> None:
         """Ask every client that keeps a connection to leave it, and wait until they have.

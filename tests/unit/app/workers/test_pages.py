@@ -1,0 +1,97 @@
+"""What workers that differ say together."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import aiohttp
+from prometheus_client import CollectorRegistry, Counter
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.app.workers.adding_up import Totals
+from mcp_operator.app.workers.pages import AllPages, together
+from support.entries import tool
+from support.mcp_http import table
+from support.running_gateway import Running, running
+
+
+class Asked:
+    """A worker, or what is left of it."""
+
+    def __init__(self, number: int, port: int | None) -> None:
+        self.number = number
+        self.management_port = port
+
+
+@asynccontextmanager
+async def two() -> AsyncIterator[tuple[AllPages, list[Running], list[Asked]]]:
+    """Two gateways as workers, and a metric of the parent."""
+    async with AsyncExitStack() as stack:
+        gateways = [await stack.enter_async_context(running()) for _ in range(2)]
+        asked = [Asked(n, each.app.management_port) for n, each in enumerate(gateways)]
+        registry = CollectorRegistry()
+        Counter("restarts_total", "Restarts.", registry=registry).inc()
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        yield AllPages(asked, Totals(), registry, session), gateways, asked
+
+
+async def test_they_are_ready_when_each_of_them_is() -> None:
+    async with two() as (pages, _, asked):
+        assert await pages.unready() == ""
+        asked[1].management_port = None
+        assert await pages.unready() == "worker 1 is not running"
+
+
+async def test_one_that_drains_says_so_for_all() -> None:
+    async with two() as (pages, gateways, _):
+        gateways[1].app._draining = True
+        assert await pages.unready() == "worker 1: draining: this process is about to stop"
+
+
+async def test_one_that_is_started_anew_is_not_dead_but_one_that_is_silent() -> None:
+    async with two() as (pages, gateways, asked):
+        asked[0].management_port = None
+        assert await pages.dead() == ""
+        await gateways[1].app.stop()
+        assert await pages.dead() == "worker 1 does not answer"
+
+
+async def test_a_catalog_is_served_when_all_serve_it() -> None:
+    async with two() as (pages, gateways, asked):
+        new = table(tool("b"))
+        gateways[0].current.swap(new)
+        assert (await pages.catalog(new.digest, 0.0))["digest"] != new.digest
+
+        gateways[1].current.swap(new)
+        assert (await pages.catalog(new.digest, 30.0))["digest"] == new.digest
+
+        asked[1].management_port = None
+        assert (await pages.catalog(new.digest, 0.0))["digest"] == ""
+
+
+def report(digest: str, day: int, lacks: str = "") -> JsonObject:
+    return {"digest": digest, "loadedAt": f"2026-01-0{day}T00:00:00.000000Z", "lacks": lacks}
+
+
+def test_without_a_wanted_digest_the_oldest_of_several_is_reported() -> None:
+    old, new = report("a", 1), report("b", 2)
+    assert together([new, old], "") == old
+    assert together([new, old], "a") == new
+    assert together([new, old], "b") == old
+    later = report("a", 3)
+    assert together([later, old], "") == later, "since then all serve it"
+
+
+def test_what_one_of_them_lacks_is_lacking() -> None:
+    lacking = report("a", 1, "the key has not been read yet")
+    assert together([report("a", 2), lacking], "a")["lacks"] == lacking["lacks"]
+
+
+async def test_the_metrics_are_those_of_all_and_of_the_parent() -> None:
+    async with two() as (pages, gateways, _):
+        for each in gateways:
+            each.current.swap(table(tool("a"), tool("b")))
+        shown = (await pages.metrics()).decode()
+        assert 'mcp_catalog_entries{kind="tool"} 2.0' in shown
+        assert "restarts_total 1.0" in shown
