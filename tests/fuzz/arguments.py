@@ -17,7 +17,7 @@ from mcp_operator.api.places import is_form, is_json, is_multipart
 from mcp_operator.gateway.contract import Call
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
 from mcp_operator.gateway.upstream.outgoing import complete
-from mcp_operator.gateway.upstream.pool.head import request_head
+from mcp_operator.gateway.upstream.pool.head import field_line, request_head
 from support.entries import argument, backend
 
 KEY = SecretKey(namespace="demo", name="login", key="token")
@@ -142,7 +142,7 @@ def check(data: bytes) -> None:
 
 def received_by_h11(request: Request) -> tuple[h11.Request, bytes]:
     """Return what a server reads: exactly one request."""
-    headers = [("Host", "a"), *request.headers]
+    headers = [field_line("Host", "a"), *request.headers.values()]
     head = request_head(request.method, request.target, headers, request.body)
     server = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     server.receive_data(head + (request.body or b""))
