@@ -200,7 +200,8 @@ def _head(request: web.BaseRequest, body: bytes = b"") -> HttpRequest:
     headers = {name.lower(): value for name, value in request.headers.items()}
     repeated = _NONE if len(headers) == len(request.headers) else _join_repeated(request, headers)
     if not request.raw_path.startswith("/"):  # a whole URL outdoes Host (RFC 9112 §3.2.2)
-        headers["host"] = request.url.raw_authority
+        with contextlib.suppress(ValueError):  # of `*`, it would be made of a Host that is none
+            headers["host"] = request.url.raw_authority
     return HttpRequest(
         request.method,
         headers,
