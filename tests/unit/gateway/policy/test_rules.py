@@ -2,158 +2,29 @@
 
 from __future__ import annotations
 
-import asyncio
-import fnmatch
 import json
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from mcp_operator.api.access import AccessRule, ClaimValues
 from mcp_operator.api.catalog import (
     Auth,
     JsonObject,
-    PromptEntry,
     PromptMessage,
-    ResourceEntry,
-    ToolEntry,
 )
 from mcp_operator.gateway.policy.access import matches
-from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
-from support.entries import backend, prompt, resource, tool
+from support.entries import prompt
 from support.identity import API_KEYS, Clients, MovedClock, by_token, token
 from support.mcp_http import Server, legacy, message_of, modern, post, table
-
-NAMES = ("get-order", "get-stock", "delete-order", "search", "admin.reset")
-URIS = ("docs://public/a", "docs://internal/b", "mcp://orders/1")
-TEMPLATES = ("orders://{id}", "secret://{id}")
-CATALOG: tuple[ToolEntry | PromptEntry | ResourceEntry, ...] = (
-    *(tool(name) for name in NAMES),
-    *(prompt("Hello", name=name) for name in ("get-hello", "admin.prompt")),
-    *(resource(uri, uri=uri, text="content") for uri in URIS),
-    *(resource(uri, uri_template=uri, backend=backend("/{id}")) for uri in TEMPLATES),
-)
-RULES = (
-    AccessRule(tools=("get-*", "search"), prompts=("get-*",), any_scope=("read", "write")),
-    AccessRule(tools=("*-order",), resources=("docs://public/*",), principals=("alice", "b*")),
-    AccessRule(tools=("*",), claims=(ClaimValues(name="groups", values=("staff", "root")),)),
-    AccessRule(
-        prompts=("*",),
-        resources=("*://*",),
-        any_scope=("write",),
-        claims=(ClaimValues(name="groups", values=("staff",)),),
-        principals=("*",),
-    ),
-    AccessRule(tools=("*",), prompts=("*",), resources=("*",)),  # without a condition
-)
-
-
-class Named(Guard):
-    """Lets in whomever a test says."""
-
-    who = Principal("nobody")
-
-    async def admit(
-        self, headers: Mapping[str, str], repeated: AbstractSet[str], address: str = ""
-    ) -> Principal:
-        return self.who
-
-
-def server(*rules: AccessRule) -> tuple[Server, Named]:
-    shop = Server(*CATALOG, auth=API_KEYS.model_copy(update={"rules": rules or RULES}))
-    shop.endpoint._guard = guard = Named(shop.current)
-    return shop, guard
-
-
-def allowed(principal: Principal, kind: str, name: str) -> bool:
-    """Decide independently of the product, with the standard library's patterns."""
-    for rule in RULES[:-1]:
-        claims = [
-            {(claim.name, value) for value in claim.values} & principal.claims
-            for claim in rule.claims
-        ]
-        named = any(fnmatch.fnmatchcase(principal.name, one) for one in rule.principals)
-        if (
-            any(fnmatch.fnmatchcase(name, pattern) for pattern in getattr(rule, kind))
-            and (not rule.any_scope or set(rule.any_scope) & principal.scopes)
-            and (not rule.principals or named)
-            and all(claims)
-        ):
-            return True
-    return False
-
-
-principals = st.builds(
-    Principal,
-    st.sampled_from(["alice", "bob", "carol", "a", ""]),
-    st.just("issuer"),
-    st.frozensets(st.sampled_from(["read", "write", "other", "READ"])),
-    st.frozensets(
-        st.tuples(st.sampled_from(["groups", "teams"]), st.sampled_from(["staff", "root", "x"]))
-    ),
-)
+from support.ruled import CATALOG, NAMES, URIS, server
 
 
 async def listed(shop: Server, method: str, field: str, key: str) -> set[str]:
     result = await shop.result(modern(method))
     assert result["cacheScope"] == "private"
     return {entry[key] for entry in result[field]}
-
-
-async def served(shop: Server, method: str, params: JsonObject) -> bool:
-    """Tell whether a request gets past the question whether it is allowed."""
-    answer = await shop.respond(modern(method, params))
-    if answer.status == 403:
-        assert 'error="insufficient_scope"' not in answer.headers.get("www-authenticate", "")
-        return False
-    body = json.loads(answer.body)
-    if "error" in body:
-        assert body["error"]["message"].startswith(
-            ("Unknown tool", "Unknown prompt", "Resource not found", "`ref` names no prompt")
-        ), body
-    return "result" in body
-
-
-@settings(max_examples=1000, deadline=None)
-@given(principals)
-def test_what_is_listed_is_what_can_be_called(principal: Principal) -> None:
-    shop, guard = server()
-    guard.who = principal
-
-    async def compare() -> None:
-        tools = await listed(shop, "tools/list", "tools", "name")
-        assert tools == {name for name in NAMES if allowed(principal, "tools", name)}
-        for name in NAMES:
-            call = {"name": name, "arguments": {}}
-            assert await served(shop, "tools/call", call) == (name in tools)
-        prompts = await listed(shop, "prompts/list", "prompts", "name")
-        for name in ("get-hello", "admin.prompt"):
-            assert (name in prompts) == allowed(principal, "prompts", name)
-            assert await served(shop, "prompts/get", {"name": name}) == (name in prompts)
-            ref = {"type": "ref/prompt", "name": name}
-            argument = {"name": "none", "value": ""}
-            answer = await shop.respond(
-                modern("completion/complete", {"ref": ref, "argument": argument})
-            )
-            assert (b"names no prompt" in answer.body) == (name not in prompts)
-        resources = await listed(shop, "resources/list", "resources", "uri")
-        for uri in URIS:
-            assert (uri in resources) == allowed(principal, "resources", uri)
-            assert await served(shop, "resources/read", {"uri": uri}) == (uri in resources)
-        templates = await listed(
-            shop, "resources/templates/list", "resourceTemplates", "uriTemplate"
-        )
-        for uri in TEMPLATES:
-            assert (uri in templates) == allowed(principal, "resources", uri)
-            read = await served(shop, "resources/read", {"uri": uri.replace("{id}", "7")})
-            assert read == (uri in templates)
-
-    asyncio.run(compare())
 
 
 @pytest.mark.parametrize(

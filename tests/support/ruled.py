@@ -1,0 +1,91 @@
+"""A server with rules for whatever it serves, and who would be let in by them."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from hypothesis import strategies as st
+
+from mcp_operator.api.access import AccessRule, ClaimValues
+from mcp_operator.api.catalog import PromptEntry, ResourceEntry, ToolEntry
+from mcp_operator.gateway.policy.guard import Guard
+from mcp_operator.gateway.policy.principal import Principal
+from support.entries import backend, prompt, resource, tool
+from support.identity import API_KEYS
+from support.mcp_http import Server
+
+NAMES = ("get-order", "get-stock", "delete-order", "search", "admin.reset")
+URIS = ("docs://public/a", "docs://internal/b", "mcp://orders/1")
+PROMPTS = ("get-hello", "admin.prompt")
+TEMPLATES = ("orders://{id}", "secret://{id}")
+CATALOG: tuple[ToolEntry | PromptEntry | ResourceEntry, ...] = (
+    *(tool(name) for name in NAMES),
+    *(prompt("Hello", name=name) for name in PROMPTS),
+    *(resource(uri, uri=uri, text="content") for uri in URIS),
+    *(resource(uri, uri_template=uri, backend=backend("/{id}")) for uri in TEMPLATES),
+)
+RULES = (
+    AccessRule(tools=("get-*", "search"), prompts=("get-*",), any_scope=("read", "write")),
+    AccessRule(tools=("*-order",), resources=("docs://public/*",), principals=("alice", "b*")),
+    AccessRule(tools=("*",), claims=(ClaimValues(name="groups", values=("staff", "root")),)),
+    AccessRule(
+        prompts=("*",),
+        resources=("*://*",),
+        any_scope=("write",),
+        claims=(ClaimValues(name="groups", values=("staff",)),),
+        principals=("*",),
+    ),
+    AccessRule(tools=("*",), prompts=("*",), resources=("*",)),  # without a condition
+)
+
+
+class Named(Guard):
+    """Lets in whomever a test says."""
+
+    who = Principal("nobody")
+
+    async def admit(
+        self, headers: Mapping[str, str], repeated: AbstractSet[str], address: str = ""
+    ) -> Principal:
+        return self.who
+
+
+def server(*rules: AccessRule) -> tuple[Server, Named]:
+    shop = Server(*CATALOG, auth=API_KEYS.model_copy(update={"rules": rules or RULES}))
+    shop.endpoint._guard = guard = Named(shop.current)
+    return shop, guard
+
+
+def allowed(
+    principal: Principal, kind: str, name: str, rules: tuple[AccessRule, ...] = RULES
+) -> bool:
+    """Decide independently of the product, with the standard library's patterns."""
+    for rule in rules:
+        if not (rule.any_scope or rule.principals or rule.claims):
+            continue
+        claims = [
+            {(claim.name, value) for value in claim.values} & principal.claims
+            for claim in rule.claims
+        ]
+        named = any(fnmatch.fnmatchcase(principal.name, one) for one in rule.principals)
+        if (
+            any(fnmatch.fnmatchcase(name, pattern) for pattern in getattr(rule, kind))
+            and (not rule.any_scope or set(rule.any_scope) & principal.scopes)
+            and (not rule.principals or named)
+            and all(claims)
+        ):
+            return True
+    return not rules
+
+
+principals = st.builds(
+    Principal,
+    st.sampled_from(["alice", "bob", "carol", "a", ""]),
+    st.just("issuer"),
+    st.frozensets(st.sampled_from(["read", "write", "other", "READ"])),
+    st.frozensets(
+        st.tuples(st.sampled_from(["groups", "teams"]), st.sampled_from(["staff", "root", "x"]))
+    ),
+)
