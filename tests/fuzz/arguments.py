@@ -15,14 +15,20 @@ from fuzz.loop import run
 from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey
 from mcp_operator.api.places import is_form, is_json, is_multipart
 from mcp_operator.gateway.contract import Call
+from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
 from mcp_operator.gateway.upstream.outgoing import complete
-from mcp_operator.gateway.upstream.pool.head import field_line, request_head
 from support.entries import argument, backend
 
 KEY = SecretKey(namespace="demo", name="login", key="token")
 SECRET = "canary-of-a-credential"  # noqa: S105 - the canary
 FIXED = "fixed by the author"
+
+SENDER = HttpUpstream({}, user_agent="fuzz")
+"""Only writes heads: it is not entered, and connects to nothing."""
+
+USUAL = frozenset({"host", "accept", "accept-encoding", "user-agent"})
+"""The headers of every request."""
 
 STYLES = ("form", "spaceDelimited", "pipeDelimited", "deepObject", "json")
 PLACED = ("simple", "label", "matrix", "json")
@@ -142,8 +148,7 @@ def check(data: bytes) -> None:
 
 def received_by_h11(request: Request) -> tuple[h11.Request, bytes]:
     """Return what a server reads: exactly one request."""
-    headers = [field_line("Host", "a"), *request.headers.values()]
-    head = request_head(request.method, request.target, headers, request.body)
+    head = SENDER._head(request)
     server = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     server.receive_data(head + (request.body or b""))
     received, body = server.next_event(), b""
@@ -213,8 +218,8 @@ def _check_headers(to: Backend, received: h11.Request) -> None:
     headers = [(name.decode(), value.decode()) for name, value in received.headers]
     names = [name for name, _ in headers]
     assert len(names) == len(set(names)), names
-    usual = {"host", "accept", "content-length", "content-type", "cookie", "x-fixed", "x-api-key"}
-    assert set(names) <= usual | {name.lower() for name in _names(to, "header")}
+    ours = {"content-length", "content-type", "cookie", "x-fixed", "x-api-key"}
+    assert set(names) <= USUAL | ours | {name.lower() for name in _names(to, "header")}
     found = dict(headers)
     for fixed in to.headers:
         assert found[fixed.name.lower()] == FIXED

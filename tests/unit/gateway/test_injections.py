@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, unquote
 
 import pytest
 
-from fuzz.arguments import FIXED, NoTokens, OneSecret, parts_of, received_by_h11
+from fuzz.arguments import FIXED, USUAL, NoTokens, OneSecret, parts_of, received_by_h11
 from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey
 from mcp_operator.core.logs import JsonLineFormatter, TextFormatter
 from mcp_operator.gateway.contract import Call
@@ -91,7 +91,7 @@ async def header(text: str) -> None:
         return
     headers = dict(received[0].headers)
     assert len(headers) == len(list(received[0].headers))
-    assert headers.keys() == {b"host", b"accept", b"p", b"x-fixed"}
+    assert headers.keys() == {b"p", b"x-fixed", *(name.encode() for name in USUAL)}
     assert (headers[b"p"], headers[b"x-fixed"]) == (text.encode(), FIXED.encode())
 
 
