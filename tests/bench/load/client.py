@@ -51,6 +51,11 @@ class Tally:
     failed: Counter[str] = field(default_factory=Counter)
 
     @property
+    def calls(self) -> int:
+        """How many there were."""
+        return len(self.answered) + len(self.shed) + self.failures
+
+    @property
     def failures(self) -> int:
         """How many calls were neither answered nor refused."""
         return self.failed.total()
