@@ -49,6 +49,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
             Reason.ACCEPTED,
             Reason.DISABLED,
             Reason.INGRESS_PATH_IGNORED,
+            Reason.HIDDEN_CHARACTERS,
             Reason.REDIS_NOT_USED,
             Reason.EGRESS_INCOMPLETE,
         ),

@@ -55,6 +55,10 @@ class Reason(StrEnum):
         "IngressPathIgnored",
         "The object is accepted; its ingressPath has no effect, as MCP has one endpoint.",
     )
+    HIDDEN_CHARACTERS = (
+        "HiddenCharacters",
+        "The object is accepted; a text has characters that people do not see and models read.",
+    )
     REDIS_NOT_USED = (
         "RedisNotUsed",
         "The object is accepted; in mode Gateway its redis settings have no effect.",

@@ -7,6 +7,7 @@ from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPPrompt
+from mcp_operator.builders.check_texts import hidden_in
 from mcp_operator.builders.compiled import (
     Compiled,
     Finding,
@@ -78,6 +79,16 @@ def _findings(prompt: MCPPrompt) -> list[Finding]:
     ]
     if remarks:
         findings.append(remark(Reason.ACCEPTED, "; ".join(remarks)))
+    texts: dict[str, str | None] = {
+        "title": prompt.spec.title,
+        "description": prompt.spec.description,
+    }
+    for n, variable in enumerate(prompt.spec.variables):
+        texts |= {
+            f"variables[{n}].title": variable.title,
+            f"variables[{n}].description": variable.description,
+        }
+    findings += hidden_in(texts)
     if not prompt.spec.enabled:
         findings.append(remark(Reason.DISABLED, "enabled is false"))
     elif prompt.spec.ingress_path is not None:

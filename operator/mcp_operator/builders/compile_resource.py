@@ -12,6 +12,7 @@ from mcp_operator.api.uritemplates import TemplateError, UriTemplate
 from mcp_operator.api.v1alpha1 import MCPResource
 from mcp_operator.api.v1alpha1.mcpresource import ContentSource, ResourceOperation
 from mcp_operator.builders.check_request import IN_RESOURCE, check_request
+from mcp_operator.builders.check_texts import hidden_in
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,
@@ -98,6 +99,8 @@ def compile_resource(resource: MCPResource, facts: Facts) -> Compiled:
 
 
 def _remarks(resource: MCPResource) -> Iterator[Finding]:
+    spec = resource.spec
+    yield from hidden_in({"title": spec.title, "description": spec.description})
     if not resource.spec.enabled:
         yield remark(Reason.DISABLED, "enabled is false")
     elif any(operation.ingress_path is not None for operation in resource.spec.operations):

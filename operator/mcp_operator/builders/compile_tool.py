@@ -19,6 +19,7 @@ from mcp_operator.api.schema_hints import schema_hints
 from mcp_operator.api.v1alpha1 import MCPTool
 from mcp_operator.api.v1alpha1.mcptool import ToolDefinition
 from mcp_operator.api.v1alpha1.retries import Retries
+from mcp_operator.builders.check_texts import hidden_in
 from mcp_operator.builders.compile_arguments import Placing, input_schema, place_arguments
 from mcp_operator.builders.compile_http import (
     HttpCall,
@@ -109,6 +110,16 @@ def compile_tool(tool: MCPTool, facts: Facts) -> Compiled:
 
 
 def _hints(definition: ToolDefinition) -> Iterator[Finding]:
+    annotations = definition.annotations
+    yield from hidden_in(
+        {
+            "title": definition.title,
+            "description": definition.description,
+            "inputSchema": definition.input_schema,
+            "outputSchema": definition.output_schema,
+            "annotations.title": annotations.title if annotations else None,
+        }
+    )
     schemas = {"inputSchema": definition.input_schema, "outputSchema": definition.output_schema}
     for field, schema in schemas.items():
         for pointer, hint in schema_hints(schema or {}):

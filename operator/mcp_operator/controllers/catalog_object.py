@@ -88,17 +88,25 @@ class CatalogObjectReconciler(ABC):
         if any(self._awaits_confirmation(compiled, server) for server in servers):
             return None  # it is enqueued when they have confirmed, or when their status changes
         conditions = object_conditions(compiled, servers)
-        await self._reporter.write(
-            CATALOG_RESOURCES[self.kind],
-            raw,
-            self._fields(parsed, compiled, servers, conditions),
-            conditions,
-            stamp=self.stamp,
-        )
+        await self.write(raw, self._fields(parsed, compiled, servers, conditions), conditions)
         if parsed is None or not parsed.references.secrets:
             return None
         missing = bool(compiled.findings_of(ConditionType.RESOLVED_REFS))
         return Result(requeue_after=ABSENT_POLL_SECONDS if missing else SECRET_POLL_SECONDS)
+
+    async def write(self, raw: Object, fields: Object, conditions: Sequence[Condition]) -> bool:
+        """Write the status where it differs; return whether it was written.
+
+        Args:
+            raw: The object as cached, with its former status.
+            fields: The status but `observedGeneration` and `conditions`.
+            conditions: All conditions.
+
+        Raises:
+            ApiError: The API server refused.
+        """
+        resource = CATALOG_RESOURCES[self.kind]
+        return await self._reporter.write(resource, raw, fields, conditions, stamp=self.stamp)
 
     def _fields(
         self,

@@ -46,6 +46,10 @@ class StatusReporter:
         """Record a warning Event about an object whose status is not ours to write."""
         self._recorder.event(raw, type="Warning", reason=reason, note=note)
 
+    def note(self, raw: Object, reason: str, note: str) -> None:
+        """Record a normal Event about an object."""
+        self._recorder.event(raw, type="Normal", reason=reason, note=note)
+
     async def write(
         self,
         resource: Resource,

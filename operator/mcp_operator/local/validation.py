@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -111,6 +111,10 @@ def findings(manifests: Manifests) -> Iterator[FileProblem]:
 
 def _warnings(manifests: Manifests) -> Iterator[FileProblem]:
     for local in manifests.catalog_objects:
+        for finding in local.compiled.remarks:
+            if finding.reason is Reason.HIDDEN_CHARACTERS:
+                problem = _problem(local.document, finding)
+                yield replace(problem, message=f"warning: {problem.message}")
         for entry in local.compiled.entries:
             if not isinstance(entry, ToolEntry):
                 continue

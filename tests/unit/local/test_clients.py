@@ -95,3 +95,46 @@ spec: {ports: [{port: 80}]}
     assert [line for line, _ in places] == [7, 12, 12]
     assert places[0][1] == "spec.tools[0].name"
     assert all(warning.message.startswith("warning: ") for warning in report.warnings)
+
+
+def test_characters_that_people_do_not_see_are_warned_of_at_their_fields(tmp_path: Path) -> None:
+    (tmp_path / "tool.yaml").write_text(
+        """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPTool
+metadata: {name: orders}
+spec:
+  service: {name: orders, port: 80}
+  tools:
+  - name: search
+    path: /
+    description: "Finds orders"
+    inputSchema:
+      type: object
+      properties:
+        text: {type: string, description: "What\\u200b"}
+  - name: pay
+    path: /
+    description: "Pays \\u202eit"
+---
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPPrompt
+metadata: {name: review}
+spec:
+  name: review
+  title: "Re\\U000E0041view"
+  template: Review
+""",
+        encoding="utf-8",
+    )
+    report = validate([tmp_path])
+    assert report.problems == ()
+    assert [(each.line, each.field) for each in report.warnings] == [
+        (13, "spec.tools[0].inputSchema.properties.text.description"),
+        (16, "spec.tools[1].description"),
+        (23, "spec.title"),
+    ]
+    assert report.warnings[1].message == (
+        "warning: tools[pay]: description: hidden from people: "
+        "U+202E (RIGHT-TO-LEFT OVERRIDE) at position 6"
+    )

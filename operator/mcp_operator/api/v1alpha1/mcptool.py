@@ -278,6 +278,16 @@ def _merged(part: type[_Part], common: _Part | None, own: _Part | None) -> _Part
     return common.model_copy(update={name: getattr(own, name) for name in given})
 
 
+class ToolDigest(ApiModel):
+    """What clients are told of one tool."""
+
+    name: str
+    """Name of the tool."""
+    digest: Annotated[str, Field(max_length=71)]
+    """sha256: and the SHA-256 of its entry in tools/list of MCP 2026-07-28, as JSON with sorted
+    keys and without spaces."""
+
+
 class MCPToolStatus(ChildStatus):
     """What the operator knows of the tools."""
 
@@ -289,6 +299,9 @@ class MCPToolStatus(ChildStatus):
     """Enabled tools of the object."""
     tool_names: tuple[str, ...] = Field(default_factory=tuple, max_length=128)
     """Names of the enabled tools."""
+    tool_digests: tuple[ToolDigest, ...] = Field(default_factory=tuple, max_length=128)
+    """What clients are told of each tool that is served, as a digest. The Event
+    ToolDefinitionChanged names a tool whose digest changes."""
     last_sync_time: Timestamp | None = None
     """When the outcome last changed."""
 

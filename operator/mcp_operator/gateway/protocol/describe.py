@@ -11,6 +11,7 @@ from mcp_operator.api.catalog import (
     ServerSettings,
     ToolEntry,
 )
+from mcp_operator.api.tool_definition import tool_definition
 from mcp_operator.gateway.protocol.spec import Era
 
 WRAPPED: Final = "result"
@@ -43,22 +44,13 @@ def server(settings: ServerSettings, version: str, revision: str = "2026-07-28")
 
 
 def tool(entry: ToolEntry, era: Era) -> JsonObject:
-    """Describe a tool; the input schema goes out as it was written.
-
-    But for `properties`, which OpenAI's API misses in a schema of no arguments; clients that pass
-    schemas on unchanged would lose every tool of the server by it.
-    """
-    described = _named(entry)
-    described["inputSchema"] = entry.input_schema
-    if "properties" not in entry.input_schema:
-        described["inputSchema"] = entry.input_schema | {"properties": {}}
+    """Describe a tool."""
+    described = tool_definition(entry)
     output = entry.listed_output_schema
     if output is not None and era is Era.LEGACY and is_wrapped(output):
-        output = _wrap(output)
-    if output is not None:
-        described["outputSchema"] = output
-    if entry.annotations:
-        described["annotations"] = entry.annotations
+        described["outputSchema"] = _wrap(output)
+        if described["outputSchema"] is None:
+            del described["outputSchema"]
     return described
 
 

@@ -1,0 +1,61 @@
+"""Characters that people do not see and models read: how a reviewed text says something else.
+
+Bidirectional controls show a text in another order than it is read (CVE-2021-42574), tags and
+variation selectors carry whole sentences invisibly (Unicode 17, sections 23.4 and 23.9).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, Final
+
+from mcp_operator.api.nesting import pointer_part
+
+MAX_FOUND: Final = 8
+"""Places told of in one value: whoever hides a text hides every letter of it."""
+
+_CONTROLS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufff9-\ufffb"
+_BIDIRECTIONAL: Final = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_INVISIBLE: Final = (
+    r"\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u2060-\u2065\u206a-\u206f"
+    r"\u3164\ufeff\uffa0\U0001d173-\U0001d17a"
+)
+_TAGS: Final = r"\U000e0000-\U000e0fff"
+"""Tags and the variation selectors above 16, with what is unassigned between them."""
+
+_JOINER_IN_LATIN: Final = r"[\u200c\u200d](?=[\x00-\x7f]|\Z)|(?:(?<=[\x00-\x7f])|\A)[\u200c\u200d]"
+"""Joiners shape emoji and scripts such as Persian; beside ASCII they do nothing but hide."""
+
+_HIDDEN: Final = re.compile(rf"[{_CONTROLS}{_BIDIRECTIONAL}{_INVISIBLE}{_TAGS}]|{_JOINER_IN_LATIN}")
+
+
+def hidden_characters(value: Any) -> list[tuple[str, str]]:
+    """Return JSON pointers into a value, each with the hidden character that is there.
+
+    Args:
+        value: A text, or the JSON value that holds texts; names of properties are texts, too.
+    """
+    return list(islice(_found("", value), MAX_FOUND))
+
+
+def _found(pointer: str, value: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(value, str):
+        if hidden := _HIDDEN.search(value):
+            yield pointer, _told(hidden)
+    elif isinstance(value, dict):
+        for name, below in value.items():
+            if hidden := _HIDDEN.search(name):
+                yield pointer, f"the name of a property has {_told(hidden)}"
+            yield from _found(f"{pointer}/{pointer_part(name)}", below)
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _found(f"{pointer}/{index}", below)
+
+
+def _told(hidden: re.Match[str]) -> str:
+    character = hidden[0]
+    name = unicodedata.name(character, "a character without a name")
+    return f"U+{ord(character):04X} ({name}) at position {hidden.start() + 1}"

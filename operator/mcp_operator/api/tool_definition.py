@@ -1,0 +1,41 @@
+"""What clients are told of a tool, and its digest: a client that pins tools can compare them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from mcp_operator.api.catalog import JsonObject, ToolEntry
+
+
+def tool_definition(entry: ToolEntry) -> JsonObject:
+    """Describe a tool as `tools/list` of 2026-07-28 does; the schemas go out as they were written.
+
+    But for `properties`, which OpenAI's API misses in a schema of no arguments; clients that pass
+    schemas on unchanged would lose every tool of the server by it.
+    """
+    described: JsonObject = {"name": entry.name}
+    if entry.title:
+        described["title"] = entry.title
+    if entry.description:
+        described["description"] = entry.description
+    described["inputSchema"] = entry.input_schema
+    if "properties" not in entry.input_schema:
+        described["inputSchema"] = entry.input_schema | {"properties": {}}
+    output = entry.listed_output_schema
+    if output is not None:
+        described["outputSchema"] = output
+    if entry.annotations:
+        described["annotations"] = entry.annotations
+    return described
+
+
+def definition_digest(entry: ToolEntry) -> str:
+    """Return `sha256:` and the hex digest of the definition as canonical JSON.
+
+    That is UTF-8 with sorted keys and without spaces, so the order of keys does not matter.
+    """
+    text = json.dumps(
+        tool_definition(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False
+    )
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
