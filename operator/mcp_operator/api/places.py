@@ -7,6 +7,7 @@ same, because it trusts no catalog.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 
 PATH_PLACE: Final = re.compile(r"\{(\+?[^{}/+][^{}/]*)\}")
@@ -50,6 +51,7 @@ FORM_TYPE: Final = "application/x-www-form-urlencoded"
 MULTIPART_TYPE: Final = "multipart/form-data"
 
 
+@lru_cache(maxsize=64)
 def media_type(content_type: str) -> str:
     """Return a media type in lower case, without its parameters."""
     return content_type.partition(";")[0].strip().lower()

@@ -54,7 +54,8 @@ class Answer:
 
         Several of one name are joined as RFC 9110 section 5.3 does.
         """
-        return ", ".join(value for key, value in self.headers if key == name.lower())
+        wanted = name.lower()
+        return ", ".join([value for key, value in self.headers if key == wanted])
 
 
 def status_line(answer: Answer) -> str:

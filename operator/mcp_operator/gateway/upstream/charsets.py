@@ -11,6 +11,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 _NO_CHARSETS: Final = frozenset(
@@ -74,6 +75,7 @@ def named(content_type: str) -> str:
     return match[1] if match else ""
 
 
+@lru_cache(maxsize=64)
 def declared(content_type: str) -> str:
     """Return the charset that a media type names, as Python knows it; empty for none."""
     return _known(named(content_type))

@@ -71,15 +71,19 @@ def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
     else:
         mapped = json_result(tool, answer, output_errors)
         result = mapped or ToolResult(content=media_blocks(answer, tool.name))
-    return replace(result, content=result.content + tuple(_notes(tool.response, answer)))
+    notes = tuple(_notes(tool.response, answer))
+    return replace(result, content=result.content + notes) if notes else result
 
 
 def _notes(response: ResponseMapping, answer: Answer) -> Iterator[JsonObject]:
     """Yield what a model should know besides the content: where it ends, and its headers."""
     if answer.cut:
         yield text_block(f"The answer goes on; reading ended {answer.cut}.")
+    sent = {name for name, _ in answer.headers}
     shown = [
-        f"{name}: {value}" for name in response.headers if (value := clean(answer.header(name)))
+        f"{name}: {value}"
+        for name in response.headers
+        if name.lower() in sent and (value := clean(answer.header(name)))
     ]
     if shown:
         yield text_block("\n".join(["Headers of the answer:", *shown]))
@@ -172,6 +176,7 @@ def _asks_on_condition(backend: Backend) -> bool:
     return any(name.lower() in _CONDITIONS for name in named)
 
 
+@lru_cache(maxsize=256)
 def is_error_status(spec: str, status: int) -> bool:
     """Tell whether a status is in a list such as `4xx,5xx,302`.
 
