@@ -55,12 +55,10 @@ class ArgumentForm:
     def _candidates(self, sent: JsonObject) -> Iterator[JsonObject]:
         if has_whole_fraction(sent):
             sent = self._whole([self._root], sent, 0)
-        self.parts.begin()
-        yield self._completed(self._root, sent, 0)
+        yield self._with_defaults(sent)
         self.parts.begin()
         pruned = self._without_nulls(self._root, sent, 0)
-        self.parts.begin()
-        yield self._completed(self._root, pruned, 0)
+        yield self._with_defaults(pruned)
         yield pruned
 
     def _allowed(self, arguments: JsonObject) -> JsonObject:
@@ -90,6 +88,27 @@ class ArgumentForm:
     def _only_patterns(self) -> bool:
         closed = self._root.get("additionalProperties") is False
         return bool(self._patterns) and not takes_any(self._root) and not closed
+
+    @cached_property
+    def _names_defaults(self) -> bool:
+        """Whether the schema has a default somewhere."""
+        pending: list[Any] = [self._root]
+        while pending:
+            one = pending.pop()
+            if isinstance(one, dict):
+                if "default" in one:
+                    return True
+                pending.extend(one.values())
+            elif isinstance(one, list):
+                pending.extend(one)
+        return False
+
+    def _with_defaults(self, sent: JsonObject) -> JsonObject:
+        if not self._names_defaults:
+            return sent
+        self.parts.begin()
+        completed: JsonObject = self._completed(self._root, sent, 0)
+        return completed
 
     def _completed(self, schema: Any, value: Any, depth: int) -> Any:
         """Fill in defaults, in a copy."""
