@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
-from functools import partial
-from typing import Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote
 
 from mcp_operator.api.catalog import Argument
@@ -24,6 +24,8 @@ PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
 """RFC 3986 pchar; the catalog may hold encoded literals."""
 
 _HARMLESS = re.compile(r"[A-Za-z0-9_-]+")
+"""What is the same however it is encoded and decoded."""
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -39,16 +41,43 @@ def fill_path(path: str, present: Iterable[_Filling]) -> str:
     placed = list(present)
     values = {argument.target: (argument, value) for argument, value in placed}
     _check_members(placed)
-    filled = "/".join(_fill(segment, values) for segment in path.split("/"))
+    filled = "/".join([_fill(segment, values) for segment in _segments(path)])
     return filled if filled.startswith("/") else "/" + filled
 
 
-def _check_members(placed: Iterable[_Filling]) -> None:
+class _Segment(NamedTuple):
+    """One segment of a path from the catalog.
+
+    Attributes:
+        text: As it is written there.
+        parts: What it is made of: a literal, and as often as there are, a place and a literal.
+        encoded: The same with its literals encoded.
+    """
+
+    text: str
+    parts: tuple[str, ...]
+    encoded: tuple[str, ...]
+
+
+@lru_cache(maxsize=4096)
+def _segments(path: str) -> tuple[_Segment, ...]:
+    """Take the path of a tool apart, which is the same in each call."""
+    found = []
+    for text in path.split("/"):
+        parts = PATH_PLACE.split(text)
+        encoded = (quote(part, safe=PATH_SAFE) for part in parts)
+        found.append(_Segment(text, tuple(parts), tuple(encoded)))
+    return tuple(found)
+
+
+def _check_members(placed: Sequence[_Filling]) -> None:
     """Refuse a member of an object that would be taken for another matrix parameter."""
+    matrix = [one for one in placed if one[0].style == "matrix" and isinstance(one[1], dict)]
+    if not matrix:
+        return
     owners = {argument.target.casefold(): argument for argument, _ in placed}
-    for argument, value in placed:
-        names = value if isinstance(value, dict) and argument.style == "matrix" else ()
-        for name in names if argument.explode else ():
+    for argument, value in matrix:
+        for name in value if argument.explode else ():
             if owners.get(name.strip().casefold(), argument) is not argument:
                 raise MappingError(
                     f"the argument {argument.name!r} would take the place of another with {name!r};"
@@ -56,15 +85,14 @@ def _check_members(placed: Iterable[_Filling]) -> None:
                 )
 
 
-def _fill(segment: str, values: Mapping[str, _Filling]) -> str:
+def _fill(segment: _Segment, values: Mapping[str, _Filling]) -> str:
     """Fill one segment; two harmless values side by side may not make a harmful segment."""
-    parts = PATH_PLACE.split(segment)
-    if len(parts) == 1:
-        return quote(segment, safe=PATH_SAFE)
+    if len(segment.parts) == 1:
+        return segment.encoded[0]
     encoded, plain, slashes = "", "", False
-    for index, part in enumerate(parts):
+    for index, part in enumerate(segment.parts):
         if index % 2 == 0:
-            encoded += quote(part, safe=PATH_SAFE)
+            encoded += segment.encoded[index]
             plain += part
             continue
         several, name = part.startswith("+"), part.removeprefix("+")
@@ -72,11 +100,12 @@ def _fill(segment: str, values: Mapping[str, _Filling]) -> str:
             raise MappingError(f"no argument fills {{{part}}} in the path of this tool")
         argument, value = values[name]
         encode = _encoding(argument, several=several)
-        plain += _checked(argument, value, slashes=encode is not quoted)
-        encoded += placed_text(argument, value, encode)
+        text = _checked(argument, value, slashes=encode is not quoted)
+        plain += text
+        encoded += text if _HARMLESS.fullmatch(text) else placed_text(argument, value, encode)
         slashes = slashes or encode is not quoted
     if not stays(plain, slashes=slashes):
-        raise MappingError(f"the arguments in {segment!r} would leave the path of this tool")
+        raise MappingError(f"the arguments in {segment.text!r} would leave the path of this tool")
     return encoded
 
 

@@ -29,6 +29,8 @@ RESERVED_QUERY: Final = "!$'()*,/:;=?@"
 would end the value there (`&`, `#`), stand for a space (`+`) or are not allowed (`[`, `]`)."""
 
 _DELIMITERS: Final[Mapping[str, str]] = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_ASCII_JSON: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 _TRIPLET = re.compile(r"(%[0-9A-Fa-f]{2})")
 
 
@@ -148,7 +150,7 @@ def json_text(value: Any, *, escaped: bool = False) -> str:
         MappingError: It has none, as an infinite number.
     """
     try:
-        return json.dumps(value, ensure_ascii=escaped, separators=(",", ":"), allow_nan=False)
+        return (_ASCII_JSON if escaped else _JSON).encode(value)
     except (ValueError, RecursionError) as error:
         raise MappingError("an argument has no JSON form (infinite, or nested too deep)") from error
 
