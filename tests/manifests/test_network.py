@@ -30,6 +30,7 @@ NAMES = {
     "operator": "operator",
     "API server": "API server",
     "gateway pods of all namespaces": "gateway",
+    "gateway pods of the same namespace": "gateway",
     "pods of Direct-mode servers of the same namespace": "direct",
     "redis": "redis",
 }

@@ -16,6 +16,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, Htt
 from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current, Table
 from support.entries import catalog
@@ -106,6 +107,7 @@ class Server:
         fetch: FetchJwks | None = None,
         clock: Clock | None = None,
         root: RootKey | None = None,
+        redis_link: HasLink | None = None,
         **settings: Any,
     ) -> None:
         self.executor = FakeExecutor()
@@ -120,6 +122,7 @@ class Server:
             guard=Guard(self.current, secrets=secrets, fetch=fetch, clock=clock),
             clock=clock,
             root=root,
+            redis=redis_link,
         )
 
     async def respond(self, request: HttpRequest) -> HttpResponse:

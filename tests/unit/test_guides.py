@@ -238,8 +238,9 @@ def test_the_metrics_that_are_named_exist() -> None:
         r"`((?:mcp|workqueue)_[a-z_]+)`", text_of(ROOT / "docs/how-to/production.md")
     )
     source = "".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("metrics.py"))
-    for name in ("gateway/lag.py", "gateway/source.py", "app/workers/supervisor.py"):
-        source += (PACKAGE / name).read_text(encoding="utf-8")
+    for name in ("lag.py", "source.py", "redis/server.py"):
+        source += (PACKAGE / "gateway" / name).read_text(encoding="utf-8")
+    source += (PACKAGE / "app" / "workers" / "supervisor.py").read_text(encoding="utf-8")
     assert named
     for name in named:
         assert name in source or name.replace("mcp_operator_", "{prefix}_") in source

@@ -312,6 +312,29 @@ class Auth(Strict):
     rules: tuple[AccessRule, ...] = ()
 
 
+class Redis(Strict):
+    """The Redis that the gateways of a server share; with `master_name`, Sentinels that know it.
+
+    `keys` is what the names of all keys begin with, a hash tag included: all keys of a server are
+    in one slot of a Cluster. `failure_mode` says what limited calls meet while Redis is away.
+    """
+
+    host: str
+    port: int
+    keys: str
+    db: int = 0
+    username: SecretKey | None = None
+    password: SecretKey | None = None
+    tls: bool = False
+    ca: SecretKey | None = None
+    server_name: str = ""
+    insecure_skip_verify: bool = False
+    master_name: str = ""
+    sentinel_username: SecretKey | None = None
+    sentinel_password: SecretKey | None = None
+    failure_mode: Literal["Open", "Closed"] = "Open"
+
+
 class ServerSettings(CatalogModel):
     """The server-wide settings that a gateway follows without a restart. Durations in seconds.
 
@@ -339,6 +362,7 @@ class ServerSettings(CatalogModel):
     paths: tuple[str, ...] = (DEFAULT_PATH,)
     auth: Auth | None = None
     rate_limits: RateLimits | None = None
+    redis: Redis | None = None
     audit: Literal["Off", "Failures", "All"] = "Off"
     own_hosts: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()

@@ -61,11 +61,11 @@ class Reason(StrEnum):
     )
     REDIS_NOT_USED = (
         "RedisNotUsed",
-        "The object is accepted; in mode Gateway its redis settings have no effect.",
+        "The object is accepted; its redis settings have no effect, as nothing is limited.",
     )
     EGRESS_INCOMPLETE = (
         "EgressIncomplete",
-        "The object is accepted; its NetworkPolicy blocks traffic to a Service without a selector.",
+        "The object is accepted; its NetworkPolicy blocks traffic to places unknown to it.",
     )
     DISABLED = "Disabled", "The object is accepted and switched off by enabled: false."
 

@@ -22,6 +22,8 @@ from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.key_source import KeySource
 from mcp_operator.gateway.policy.fetch import JwksFetcher
 from mcp_operator.gateway.policy.guard import Guard
+from mcp_operator.gateway.redis.dial import Dialer
+from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
 from mcp_operator.gateway.table import Current
@@ -74,13 +76,9 @@ async def run_gateway(settings: GatewaySettings, worker: Worker | None = None) -
         stack.push_async_callback(secrets.close)
         addresses = ServiceAddresses(settings.services, settings.namespace)
         blocked = api_server.service_address()
+        domain = await asyncio.to_thread(own_cluster_domain)
         upstream = await stack.enter_async_context(
-            HttpUpstream(
-                addresses,
-                user_agent=user_agent,
-                blocked=blocked,
-                domain=await asyncio.to_thread(own_cluster_domain),
-            )
+            HttpUpstream(addresses, user_agent=user_agent, blocked=blocked, domain=domain)
         )
         current = Current()
         current.subscribe(lambda _: _follow_log_level(current))
@@ -92,6 +90,12 @@ async def run_gateway(settings: GatewaySettings, worker: Worker | None = None) -
             registry=metrics.registry,
             guard=Guard(current, secrets=secrets, fetch=JwksFetcher(upstream, secrets)),
             root=root,
+            redis=RedisOfServer(
+                current,
+                Dialer(addresses, blocked=blocked, domain=domain),
+                secrets,
+                metrics.registry,
+            ),
         )
         secret = Key(settings.namespace, keys_name(settings.server))
         keys = KeySource(client, root, current, secret=secret)

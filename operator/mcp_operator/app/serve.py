@@ -25,6 +25,8 @@ from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.policy.fetch import JwksFetcher
 from mcp_operator.gateway.policy.guard import Guard
+from mcp_operator.gateway.redis.dial import Dialer
+from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.addresses import own_cluster_domain
 from mcp_operator.gateway.upstream.client import HttpUpstream
@@ -56,6 +58,8 @@ class Snapshot:
     not_served: tuple[Rejection, ...]
     closed: str = ""
     """Why clients cannot be authenticated, if so."""
+    no_redis: str = ""
+    """Why there is no Redis to count in, if so."""
 
 
 class LocalSecrets:
@@ -115,6 +119,8 @@ class LocalGateway:
                 "Clients cannot be authenticated",
                 extra={"error": snapshot.closed},
             )
+        if snapshot.no_redis:
+            logger.warning("Redis cannot be used", extra={"error": snapshot.no_redis})
         for rejection in snapshot.not_served:
             with bind(name=rejection.key.name):
                 logger.warning(
@@ -188,6 +194,7 @@ def read(settings: ServeSettings) -> Snapshot:
         {key: manifests.selection(each) for key, each in manifests.servers.items()},
         (*assembly.rejected, *manifests.not_selected()),
         _closed(assembly),
+        assembly.redis_finding.message if assembly.redis_finding else "",
     )
 
 
@@ -228,12 +235,9 @@ async def _gateway(
     Raises:
         PortError: A port cannot be opened.
     """
+    domain, registry = await asyncio.to_thread(own_cluster_domain), new_registry()
     upstream = await stack.enter_async_context(
-        HttpUpstream(
-            local.addresses,
-            user_agent=f"mcp-operator/{VERSION}",
-            domain=await asyncio.to_thread(own_cluster_domain),
-        )
+        HttpUpstream(local.addresses, user_agent=f"mcp-operator/{VERSION}", domain=domain)
     )
     gateway = GatewayApp(
         local.current,
@@ -247,13 +251,19 @@ async def _gateway(
             tls=settings.tls_directory,
             shared=worker is not None,
         ),
-        registry=new_registry(),
+        registry=registry,
         guard=Guard(
             local.current,
             secrets=local.secrets,
             fetch=JwksFetcher(upstream, local.secrets),
         ),
         root=worker.root if worker else None,
+        redis=RedisOfServer(
+            local.current,
+            Dialer(local.addresses, domain=domain, loopback=True),
+            local.secrets,
+            registry,
+        ),
     )
     await _start(gateway, settings)
     stack.push_async_callback(gateway.stop)

@@ -58,6 +58,7 @@ class Assembly:
         secrets: The Secret keys that its gateway must read.
         finding: Why the gateway can authenticate no client, or not all, where it is not blocking.
         certificate: Why pods that start have no certificate, if so; those that run keep theirs.
+        redis_finding: What of `spec.redis` cannot be resolved, if so.
     """
 
     catalog: Catalog
@@ -66,6 +67,7 @@ class Assembly:
     secrets: frozenset[SecretKey]
     finding: Finding | None = None
     certificate: Finding | None = None
+    redis_finding: Finding | None = None
 
 
 def claimants_by_key(objects: Iterable[Compiled]) -> dict[EntryKey, list[Compiled]]:

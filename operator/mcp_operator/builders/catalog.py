@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from mcp_operator.api.catalog import DEFAULT_PATH, Auth, ServerSettings
+from mcp_operator.api.catalog import DEFAULT_PATH, Auth, Redis, ServerSettings
 from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
 from mcp_operator.api.v1alpha1.common import Selector
@@ -13,6 +13,7 @@ from mcp_operator.builders.assembly import Assembly, assemble
 from mcp_operator.builders.compile_auth import compile_auth
 from mcp_operator.builders.compile_limits import compile_limits
 from mcp_operator.builders.compile_prompt import compile_prompt
+from mcp_operator.builders.compile_redis import compile_redis
 from mcp_operator.builders.compile_resource import (
     compile_resource,
     resource_identities,
@@ -87,7 +88,9 @@ def entry_keys_of(obj: CatalogObject) -> frozenset[EntryKey]:
             return frozenset(EntryKey("resources", uri) for uri in resource_identities(obj))
 
 
-def server_settings(server: MCPServer, auth: Auth | None = None) -> ServerSettings:
+def server_settings(
+    server: MCPServer, auth: Auth | None = None, redis: Redis | None = None
+) -> ServerSettings:
     """Return the server's own part of its catalog."""
     config = server.spec.config
     return ServerSettings(
@@ -112,6 +115,7 @@ def server_settings(server: MCPServer, auth: Auth | None = None) -> ServerSettin
         paths=endpoint_paths(server),
         auth=auth,
         rate_limits=compile_limits(server),
+        redis=redis,
         audit=server.spec.audit,
         own_hosts=own_hosts(server),
         allowed_hosts=server.spec.protocol.allowed_hosts,
@@ -137,13 +141,15 @@ def build_catalog(
         compiled: The objects that it selects, compiled.
         facts: What the server itself refers to.
     """
-    auth = compile_auth(server, facts)
-    settings = server_settings(server, auth.auth if auth else None)
-    assembly = assemble(settings, compiled, server.spec.naming.on_conflict)
+    objects = tuple(compiled)
+    auth, redis = compile_auth(server, facts), compile_redis(server, objects, facts)
+    settings = server_settings(server, auth.auth if auth else None, redis.redis if redis else None)
+    assembly = assemble(settings, objects, server.spec.naming.on_conflict)
     return replace(
         assembly,
         finding=auth.finding if auth else None,
         certificate=certificate_finding(server, facts),
+        redis_finding=redis.finding if redis else None,
     )
 
 

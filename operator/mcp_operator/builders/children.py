@@ -8,6 +8,7 @@ from typing import NamedTuple
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.compile_auth import auth_secrets
+from mcp_operator.builders.compile_redis import redis_secrets
 from mcp_operator.builders.configmap import build_files, build_shards
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
@@ -78,7 +79,8 @@ def _configuration(server: MCPServer, catalog: ServerCatalog) -> Iterable[Child]
         yield Child(CONFIGMAPS, build_files(server, catalog.files))
         return
     secrets = {secret.name for secret in catalog.assembly.secrets}
-    secrets |= auth_secrets(catalog.assembly.catalog.server.auth)
+    settings = catalog.assembly.catalog.server
+    secrets |= auth_secrets(settings.auth) | redis_secrets(settings.redis)
     yield Child(ROLES, build_role(server, len(catalog.encoded.shards), secrets))
     yield Child(ROLEBINDINGS, build_role_binding(server))
     for shard in build_shards(server, catalog.encoded):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mcp_operator.api.catalog import Backend, Catalog
+from mcp_operator.api.hosts import SERVICE_HOST
 from mcp_operator.core.meta import Key, Object
 
 API_SERVER: Final = Key("default", "kubernetes")
@@ -65,7 +66,7 @@ class Called:
 
 
 def called_by(catalog: Catalog) -> Called:
-    """Return what the tools and resources of a catalog call."""
+    """Return what a gateway calls for its tools and resources, and for itself."""
     services: dict[Key, set[int]] = {}
     outside = set[int]()
     for backend in _backends(catalog):
@@ -74,6 +75,9 @@ def called_by(catalog: Catalog) -> Called:
             continue
         name, namespace, _ = backend.host.split(".", 2)  # as `service_host` joined it
         services.setdefault(Key(namespace, name), set()).add(backend.port)
+    redis = catalog.server.redis
+    if redis and (found := SERVICE_HOST.fullmatch(redis.host)):
+        services.setdefault(Key(found[2], found[1]), set()).add(redis.port)
     return Called(services, outside)
 
 

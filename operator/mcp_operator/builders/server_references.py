@@ -7,6 +7,8 @@ from typing import Final
 
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.compile_auth import auth_references
+from mcp_operator.builders.compile_http import union
+from mcp_operator.builders.compile_redis import redis_references
 from mcp_operator.builders.compiled import Finding, UnresolvedError
 from mcp_operator.builders.references import Facts, References, require_secret
 from mcp_operator.core.meta import Key
@@ -17,7 +19,7 @@ CERTIFICATE_KEYS: Final = ("tls.crt", "tls.key")
 
 def server_references(server: MCPServer) -> References:
     """Return everything that the spec of a server refers to."""
-    references = auth_references(server)
+    references = union([auth_references(server), redis_references(server)])
     certificate = _certificate(server)
     if certificate is None:
         return references

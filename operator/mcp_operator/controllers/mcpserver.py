@@ -301,7 +301,8 @@ def _next_look(observed: ObservedServer, parsed: ParsedServer) -> Result | None:
     """Return when to look again at what changes without an event, if there is such a thing."""
     waits = [PROBLEM_RETRY_SECONDS] if needs_another_look(observed) else []
     if parsed.references.secrets:
-        own = (observed.assembly.finding, observed.assembly.certificate)
+        assembly = observed.assembly
+        own = (assembly.finding, assembly.certificate, assembly.redis_finding)
         missing = any(finding is not None for finding in own)
         waits.append(ABSENT_POLL_SECONDS if missing else SECRET_POLL_SECONDS)
     return Result(requeue_after=min(waits)) if waits else None

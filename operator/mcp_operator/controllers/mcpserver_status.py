@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
+from mcp_operator.api.hosts import is_service_host
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.versions import PROTOCOL_VERSIONS
@@ -163,21 +165,41 @@ def _yes(type_: ConditionType, reason: Reason, message: str = "") -> Condition:
 def _accepted(observed: ObservedServer) -> Condition:
     if observed.problem is not None and observed.problem.type is ConditionType.ACCEPTED:
         return observed.problem
-    if observed.server.spec.redis is not None and observed.server.spec.effective_mode == "Gateway":
+    if _leaves_redis_alone(observed):
         return _yes(
             ConditionType.ACCEPTED,
             Reason.REDIS_NOT_USED,
-            "spec.redis has no effect in mode Gateway, which keeps nothing in Redis",
+            "spec.redis has no effect: neither the server nor a tool of it has a rate limit to "
+            "count there",
         )
-    if observed.facts.without_selector and not observed.server.spec.network_policy.extra_egress:
-        services = _listed(map(str, observed.facts.without_selector))
+    if blocked := _blocked(observed):
         return _yes(
             ConditionType.ACCEPTED,
             Reason.EGRESS_INCOMPLETE,
-            f"the NetworkPolicy blocks traffic to Services without a selector: {services}; "
+            f"the NetworkPolicy blocks traffic to {blocked}; "
             "add their addresses to spec.networkPolicy.extraEgress",
         )
     return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED)
+
+
+def _leaves_redis_alone(observed: ObservedServer) -> bool:
+    """Return whether a gateway has a Redis and nothing to do there."""
+    spec, used = observed.server.spec, observed.assembly.catalog.server.redis is not None
+    return spec.redis is not None and spec.effective_mode == "Gateway" and not used
+
+
+def _blocked(observed: ObservedServer) -> str:
+    """Return what the NetworkPolicy keeps the pods from, as far as it can be told."""
+    policy, redis = observed.server.spec.network_policy, observed.assembly.catalog.server.redis
+    if policy.extra_egress:
+        return ""
+    if observed.facts.without_selector:
+        return f"Services without a selector: {_listed(map(str, observed.facts.without_selector))}"
+    if policy.mode != "Full" or redis is None:
+        return ""
+    if redis.master_name:
+        return "the Redis servers that the Sentinels name"
+    return "" if is_service_host(redis.host) else "the Redis servers behind spec.redis.address"
 
 
 def _resolved(observed: ObservedServer) -> Condition:
@@ -195,6 +217,9 @@ def _resolved(observed: ObservedServer) -> Condition:
     if certificate is not None:
         effect = "pods that start have no certificate, and wait for it"
         wrong.append((certificate, f"{effect}: {certificate.message}"))
+    if (no_redis := observed.assembly.redis_finding) is not None:
+        effect = _WITHOUT_REDIS[_failure_mode(observed)]
+        wrong.append((no_redis, f"{effect}: {no_redis.message}"))
     if wrong:
         message = "; ".join(message for _, message in wrong)
         return _no(ConditionType.RESOLVED_REFS, wrong[0][0].reason, message)
@@ -207,6 +232,17 @@ def _resolved(observed: ObservedServer) -> Condition:
         return _yes(ConditionType.RESOLVED_REFS, Reason.RESOLVED_REFS)
     message = f"not fully served, because of what they refer to: {_listed(unresolved)}"
     return _no(ConditionType.RESOLVED_REFS, Reason.OBJECTS_UNRESOLVED, message)
+
+
+_WITHOUT_REDIS: Final[Mapping[str, str]] = {
+    "Open": "pods cannot count calls in Redis, and each counts by itself",
+    "Closed": "pods cannot count calls in Redis, and refuse those that are limited",
+}
+
+
+def _failure_mode(observed: ObservedServer) -> str:
+    redis = observed.assembly.catalog.server.redis
+    return redis.failure_mode if redis else "Open"
 
 
 def _programmed(observed: ObservedServer) -> Condition:

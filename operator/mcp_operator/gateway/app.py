@@ -23,6 +23,7 @@ from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current
 
@@ -68,6 +69,7 @@ class GatewayApp:
         registry: CollectorRegistry,
         guard: Guard | None = None,
         root: RootKey | None = None,
+        redis: RedisOfServer | None = None,
     ) -> None:
         """Set up a gateway.
 
@@ -79,7 +81,10 @@ class GatewayApp:
             guard: Tells whom requests come from. Without one, a server that authenticates its
                 clients serves nobody.
             root: What all replicas share; without one, sessions are those of this process.
+            redis: What the gateways of the server share. Without it, one that counts calls in Redis
+                takes none of those that are limited.
         """
+        self._redis = redis
         self._current = current
         self._root = root or RootKey.of_this_process()
         self._address = address
@@ -100,6 +105,7 @@ class GatewayApp:
             observer=metrics,
             guard=self._guard,
             root=self._root,
+            redis=redis,
         )
         places = Places(room_for_connections())
         self._front = Front(self._endpoint, lambda: current.server, places)
@@ -140,6 +146,8 @@ class GatewayApp:
             await self._management.stop()
             raise
         self._lag.start()
+        if self._redis is not None:
+            self._redis.start()
         if certificate:
             self._tasks.start("follow the certificate", certificate.follow())
         log.info(
@@ -171,6 +179,8 @@ class GatewayApp:
                 extra={"requests": self._endpoint.in_flight, "seconds": seconds},
             )
         await self._guard.close()
+        if self._redis is not None:
+            await self._redis.close()
         self._lag.stop()
         await self._tasks.close()
         await self._management.stop()

@@ -25,6 +25,7 @@ from mcp_operator.builders.catalog import (
     selectors,
 )
 from mcp_operator.builders.compile_auth import auth_references
+from mcp_operator.builders.compile_redis import redis_references
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
@@ -129,7 +130,8 @@ class Manifests:
             if document.obj["kind"] in MODELS
         ]
         referring = [references_of(model) for _, model in models]
-        referring += [auth_references(server) for server in self.servers.values()]
+        for server in self.servers.values():
+            referring += (auth_references(server), redis_references(server))
         self._facts = replace(
             _facts(self.objects, referring, check_services=check_services),
             external_hosts=external_hosts,

@@ -103,9 +103,10 @@ def findings(manifests: Manifests) -> Iterator[FileProblem]:
             if finding.blocking and not unknown:
                 yield _problem(local.document, finding)
     for key, server in manifests.servers.items():
-        closed = manifests.assembly(server).finding
-        if closed and (has_config_maps or closed.reason is not Reason.CONFIG_MAP_NOT_FOUND):
-            yield _problem(manifests.server_documents[key], closed)
+        assembly = manifests.assembly(server)
+        for found in (assembly.finding, assembly.redis_finding):
+            if found and (has_config_maps or found.reason is not Reason.CONFIG_MAP_NOT_FOUND):
+                yield _problem(manifests.server_documents[key], found)
         yield from _conflicts(server, manifests.selected(server))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from support.manifests import server, tool
 from support.negatives.case import Negative
 
+SECRET = {"name": "redis", "key": "password"}
+
 LIMITS = [
     Negative(
         "rate limits of nothing",
@@ -72,6 +74,69 @@ LIMITS = [
         server(rateLimits={"tools": []}),
         "spec.rateLimits.tools",
         "should have at least 1 items",
+    ),
+    Negative(
+        "a Redis user without a password",
+        server(redis={"serviceName": "a", "usernameSecretRef": SECRET}),
+        "spec.redis.passwordSecretRef",
+        "set passwordSecretRef",
+    ),
+    Negative(
+        "a user of Sentinels without a password",
+        server(
+            redis={
+                "address": "a.example.com",
+                "sentinel": {"masterName": "shop", "usernameSecretRef": SECRET},
+            }
+        ),
+        "spec.redis.sentinel",
+        "set sentinel.passwordSecretRef",
+    ),
+    Negative(
+        "Sentinels that are asked for nothing",
+        server(redis={"serviceName": "a", "sentinel": {}}),
+        "spec.redis.sentinel.masterName",
+        "Required value",
+    ),
+    Negative(
+        "a primary with a space in its name",
+        server(redis={"serviceName": "a", "sentinel": {"masterName": "my master"}}),
+        "spec.redis.sentinel.masterName",
+        "use letters, digits, '.', '_' and '-'",
+    ),
+    Negative(
+        "a key prefix with a hash tag",
+        server(redis={"serviceName": "a", "keyPrefix": "{shop}"}),
+        "spec.redis.keyPrefix",
+        "use letters, digits",
+    ),
+    Negative(
+        "a database below all",
+        server(redis={"serviceName": "a", "db": -1}),
+        "spec.redis.db",
+        "greater than or equal to 0",
+    ),
+    Negative(
+        "an unknown failureMode",
+        server(redis={"serviceName": "a", "failureMode": "Half"}),
+        "spec.redis.failureMode",
+        'supported values: "Open", "Closed"',
+    ),
+    *(
+        Negative(
+            f"a Redis with {name} in mode Direct",
+            server(image="a", redis={"serviceName": "a", name: value}),
+            "spec.redis",
+            "in mode Direct your own server is told where Redis is and nothing else",
+        )
+        for name, value in {
+            "db": 1,
+            "keyPrefix": "a",
+            "passwordSecretRef": SECRET,
+            "tls": {},
+            "sentinel": {"masterName": "a"},
+            "failureMode": "Open",
+        }.items()
     ),
     Negative(
         "one client that has more than all",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 
+from mcp_operator.api.catalog import Redis
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.serverstatus import MCPServerStatus
 from mcp_operator.builders.assembly import Assembly, Rejection
 from mcp_operator.builders.cluster_facts import ClusterFacts
+from mcp_operator.builders.compiled import Finding
 from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.controllers.mcpserver_status import (
     LISTED_REJECTIONS,
@@ -71,6 +74,12 @@ def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any)
         "facts": ClusterFacts(),
     }
     return ObservedServer(**defaults | facts)
+
+
+def counting(host: str, **redis: Any) -> Assembly:
+    """Return the catalog of a server that counts calls in a Redis."""
+    there = Redis(host=host, port=6379, keys="", **redis)
+    return Assembly(catalog(tool(), redis=there), (), (), frozenset())
 
 
 def decided(given: ObservedServer) -> dict[ConditionType, Condition]:
@@ -174,6 +183,45 @@ def test_settings_without_effect_are_pointed_out() -> None:
     assert conditions[ACCEPTED].reason is Reason.REDIS_NOT_USED
     conditions = decided(view(spec=redis | DIRECT, confirmed=None))
     assert conditions[ACCEPTED].reason is Reason.ACCEPTED
+    conditions = decided(view(spec=redis, assembly=counting("redis.demo.svc")))
+    assert conditions[ACCEPTED].reason is Reason.ACCEPTED
+
+
+@pytest.mark.parametrize("mode", ["Open", "Closed"])
+def test_a_redis_that_is_not_there_is_pointed_out_with_what_becomes_of_calls(
+    mode: Literal["Open", "Closed"],
+) -> None:
+    finding = Finding(
+        ConditionType.RESOLVED_REFS, Reason.SERVICE_NOT_FOUND, "Service demo/redis does not exist"
+    )
+    assembly = replace(counting("redis.demo.svc", failure_mode=mode), redis_finding=finding)
+    condition = decided(view(assembly=assembly))[RESOLVED]
+    assert (condition.status, condition.reason) == (False, Reason.SERVICE_NOT_FOUND)
+    assert ("counts by itself" in condition.message) == (mode == "Open")
+    assert "Service demo/redis does not exist" in condition.message
+
+
+@pytest.mark.parametrize(
+    ("host", "master", "extra", "blocked"),
+    [
+        ("redis.demo.svc", "", [], ""),
+        ("redis.example.com", "", [], "behind spec.redis.address"),
+        ("10.0.0.1", "", [], "behind spec.redis.address"),
+        ("redis.demo.svc", "shop", [], "that the Sentinels name"),
+        ("redis.example.com", "", [{"ports": [{"port": 6379}]}], ""),
+    ],
+)
+def test_a_redis_that_a_network_policy_cannot_open_the_way_to_is_pointed_out(
+    host: str, master: str, extra: list[Any], blocked: str
+) -> None:
+    policy: dict[str, Any] = {"mode": "Full"} | ({"extraEgress": extra} if extra else {})
+    for mode, expected in (("Full", blocked), ("Ingress", "")):
+        spec = {"networkPolicy": policy | {"mode": mode}}
+        found = view(spec=spec, assembly=counting(host, master_name=master))
+        condition = decided(found)[ACCEPTED]
+        assert expected in condition.message
+        reason = Reason.EGRESS_INCOMPLETE if expected else Reason.ACCEPTED
+        assert (condition.status, condition.reason) == (True, reason)
 
 
 def test_a_route_where_there_are_none_is_pointed_out() -> None:

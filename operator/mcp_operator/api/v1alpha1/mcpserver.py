@@ -67,6 +67,15 @@ class MCPServerSpec(ApiModel):
             field_path=".rateLimits",
         ),
         rule(
+            f"!has(self.redis) || ({_IS_GATEWAY}) || !(has(self.redis.db) "
+            "|| has(self.redis.keyPrefix) || has(self.redis.usernameSecretRef) "
+            "|| has(self.redis.passwordSecretRef) || has(self.redis.tls) "
+            "|| has(self.redis.sentinel) || has(self.redis.failureMode))",
+            "in mode Direct your own server is told where Redis is and nothing else; give it the "
+            "rest by env, and leave serviceName or address, and port",
+            field_path=".redis",
+        ),
+        rule(
             f"!has(self.tls) || ({_IS_GATEWAY})",
             "in mode Direct your own server speaks HTTP or HTTPS as it likes; remove tls",
             field_path=".tls",
@@ -161,7 +170,8 @@ class MCPServerSpec(ApiModel):
     port: PortNumber = 8080
     """Port that the container listens on."""
     redis: Redis | None = None
-    """Redis for your own server in mode Direct; the gateway does not use it."""
+    """Redis that the pods share: gateways count in it what is limited, and your own server in mode
+    Direct does with it what it likes. Without one, each pod counts by itself."""
     tls: TLS | None = None
     """HTTPS at the gateway itself, in place of HTTP; none when left out."""
     ingress: Ingress | None = None

@@ -27,6 +27,7 @@ GREATEST: Final = frozenset(
 LEAST: Final = frozenset(
     {
         "informer_last_event_timestamp_seconds",
+        "mcp_redis_up",
         "process_max_fds",
         "process_start_time_seconds",
         "store_resource_version",

@@ -65,26 +65,32 @@ class LocalBuckets:
         Returns:
             What keeps the call from being taken for longest; None where it is taken.
         """
-        taken: list[tuple[str, float]] = []
+        worst = self.look(buckets, now)
+        if worst is None:
+            for bucket in buckets:
+                self.set(bucket, max(self._full_at.get(bucket.key, now), now) + bucket.interval)
+        return worst
+
+    def look(self, buckets: Sequence[Bucket], now: float) -> Verdict | None:
+        """Return what `take` would, and take nothing."""
         worst: Verdict | None = None
         for bucket in buckets:
-            full_at = max(self._full_at.get(bucket.key, now), now)
+            full_at = self._full_at.get(bucket.key)
+            if full_at is None or full_at <= now:
+                continue
             if full_at > now + bucket.filling:  # of a limit that was wider before
                 full_at = self._full_at[bucket.key] = now + bucket.filling
-            after = full_at + bucket.interval
-            wait = after - now - bucket.filling
-            if wait > _ROUNDING * bucket.filling:
-                if worst is None or wait > worst.wait:
-                    worst = Verdict(bucket, wait)
-            else:
-                taken.append((bucket.key, after))
-        if worst is None:
-            for key, after in taken:
-                self._full_at[key] = after
-                self._full_at.move_to_end(key)
-            while len(self._full_at) > self._capacity:
-                self._full_at.popitem(last=False)
+            wait = full_at + bucket.interval - now - bucket.filling
+            if wait > _ROUNDING * bucket.filling and (worst is None or wait > worst.wait):
+                worst = Verdict(bucket, wait)
         return worst
+
+    def set(self, bucket: Bucket, full_at: float) -> None:
+        """Note when a bucket will be full."""
+        self._full_at[bucket.key] = full_at
+        self._full_at.move_to_end(bucket.key)
+        if len(self._full_at) > self._capacity:
+            self._full_at.popitem(last=False)
 
 
 _ROUNDING: Final = 1e-9

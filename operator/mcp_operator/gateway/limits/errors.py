@@ -7,9 +7,11 @@ from typing import Final, Literal
 
 from mcp_operator.core.errors import OperatorError
 
-Limit = Literal["shared", "perClient", "tools", "prompts", "resources", "tool", "toolConcurrency"]
-"""The fields that limit calls: those of `rateLimits`, and `rateLimit` and `maxConcurrentRequests`
-of an MCPTool."""
+Limit = Literal[
+    "shared", "perClient", "tools", "prompts", "resources", "tool", "toolConcurrency", "redis"
+]
+"""The fields that limit calls: those of `rateLimits`, `rateLimit` and `maxConcurrentRequests` of an
+MCPTool, and `redis` with `failureMode: Closed`."""
 
 _WHOSE: Final[dict[Limit, str]] = {
     "shared": "This server has taken as many calls as it may",

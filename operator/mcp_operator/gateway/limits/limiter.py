@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 from mcp_operator.api.catalog import JsonObject
-from mcp_operator.gateway.limits.buckets import LocalBuckets
+from mcp_operator.gateway.limits.buckets import Bucket, LocalBuckets, Verdict
 from mcp_operator.gateway.limits.errors import LimitedError, too_many
 from mcp_operator.gateway.limits.plan import Called, Plan
+from mcp_operator.gateway.limits.shared import SharedBuckets
+from mcp_operator.gateway.redis.contract import HasLink
+from mcp_operator.gateway.redis.errors import RedisAwayError
 from mcp_operator.gateway.table import Current, Table
 
 
@@ -20,15 +23,18 @@ class Limiter:
         plan: What is limited; None where nothing is, so that nobody need ask.
     """
 
-    def __init__(self, current: Current) -> None:
+    def __init__(self, current: Current, redis: HasLink | None = None) -> None:
         """Follow the catalog in service.
 
         Args:
             current: Holds it.
+            redis: The Redis that the gateways of the server count in, where it has one.
         """
         self.plan: Plan | None = None
         self._current = current
+        self._redis = redis
         self._local = LocalBuckets()
+        self._shared = SharedBuckets(self._local)
         self._running: dict[str, int] = {}
         current.subscribe(lambda _: self._follow())
         self._follow()
@@ -77,11 +83,24 @@ class Limiter:
             yield
             return
         with self._place(plan, called):
-            now = asyncio.get_running_loop().time()
-            verdict = self._local.take(plan.buckets(called, client), now)
+            buckets = plan.buckets(called, client)
+            verdict = await self._take(buckets) if buckets else None
             if verdict is not None:
                 raise too_many(verdict.bucket.limit, verdict.wait)
             yield
+
+    async def _take(self, buckets: Sequence[Bucket]) -> Verdict | None:
+        settings = self._current.server.redis
+        if settings is None:
+            return self._local.take(buckets, asyncio.get_running_loop().time())
+        link = self._redis.link if self._redis else None
+        if link is not None:
+            try:
+                return await self._shared.take(link, buckets)
+            except RedisAwayError:
+                if settings.failure_mode == "Open":
+                    return self._shared.take_share(link, buckets)
+        raise LimitedError("redis", "This server cannot count calls now; try again", 1, status=503)
 
     @contextmanager
     def _place(self, plan: Plan, called: Called) -> Iterator[None]:

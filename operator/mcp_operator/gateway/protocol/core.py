@@ -25,6 +25,7 @@ from mcp_operator.gateway.protocol.operations import Context, Operations
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscriptions import Hub
 from mcp_operator.gateway.protocol.view import View, Views
+from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.table import Current
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,12 @@ class Core:
     """The state of one gateway process that its requests share."""
 
     def __init__(
-        self, current: Current, executor: Executor, observer: Observer, clock: Clock
+        self,
+        current: Current,
+        executor: Executor,
+        observer: Observer,
+        clock: Clock,
+        redis: HasLink | None = None,
     ) -> None:
         self.hub = Hub(current)
         self.gate = Gate()
@@ -87,7 +93,7 @@ class Core:
         self._observer = observer
         self.audit = audit.Audit(current)
         self._clock = clock
-        self._limiter = Limiter(current)
+        self._limiter = Limiter(current, redis)
         operations = Operations(executor, observer)
         self._operations: Mapping[str, Callable[[Context], Awaitable[JsonObject]]] = {
             "tools/call": operations.call_tool,

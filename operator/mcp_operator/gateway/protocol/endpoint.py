@@ -26,6 +26,7 @@ from mcp_operator.gateway.protocol.message import JSON, HttpRequest, HttpRespons
 from mcp_operator.gateway.protocol.modern import Modern
 from mcp_operator.gateway.protocol.observer import Observer
 from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.worker import off_loop
@@ -51,6 +52,7 @@ class Endpoint:
         guard: Guard | None = None,
         clock: Clock | None = None,
         root: RootKey | None = None,
+        redis: HasLink | None = None,
     ) -> None:
         """Set up an endpoint.
 
@@ -63,12 +65,13 @@ class Endpoint:
                 clients serves nobody.
             clock: For the expiry of sessions.
             root: What all replicas share; without one, sessions are those of this process.
+            redis: What the gateways of the server share, where it has a Redis.
         """
         clock = clock or SystemClock()
         self._auth = current.server.auth
         # Before the streams hear of a change: those that end are not told by rules that are new.
         current.subscribe(lambda _: self._follow_auth())
-        self._core = Core(current, executor, observer, clock)
+        self._core = Core(current, executor, observer, clock, redis)
         self._current = current
         self._policy = policy
         self._observer = observer

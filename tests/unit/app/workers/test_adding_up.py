@@ -5,15 +5,20 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from mcp_operator.api.catalog import Redis
 from mcp_operator.app.workers.adding_up import ADDED, GREATEST, LEAST, Totals
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
+from mcp_operator.gateway.redis.dial import Dialer
+from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.source import CatalogSource, index_informer
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from mcp_operator.runtime.informer import InformerSet
 from support.fake_client import FakeClient
 from support.fake_executor import FakeExecutor
+from support.mcp_http import table
 
 
 class Worker:
@@ -107,7 +112,10 @@ def test_what_is_shown_is_text_that_prometheus_reads_as_before() -> None:
 
 async def test_of_each_gauge_of_a_gateway_it_is_decided_how_several_are_one() -> None:
     metrics, current = RuntimeMetrics(new_registry()), Current()
+    current.swap(table(redis=Redis(host="127.0.0.1", port=1, keys="")))
+    redis = RedisOfServer(current, Dialer({}), StaticSecrets(), metrics.registry)
     GatewayApp(current, FakeExecutor(), address=GatewayAddress(), registry=metrics.registry)
+    redis.start()
     client = FakeClient()
     index = Key("demo", "shop")
     informers = InformerSet(client)
@@ -124,4 +132,5 @@ async def test_of_each_gauge_of_a_gateway_it_is_decided_how_several_are_one() ->
         for family in metrics.registry.collect()
         if family.type == "gauge" and not family.name.startswith(of_operators)
     }
+    await redis.close()
     assert gauges == ADDED | GREATEST | LEAST

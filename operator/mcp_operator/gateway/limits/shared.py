@@ -1,0 +1,112 @@
+"""Token buckets that all gateways of a server take from, in Redis.
+
+They are the ones of `buckets`, by the clock of Redis, all of one call at once. Each gateway
+remembers how full Redis said they were: while Redis is away, it goes on from there, and what Redis
+has refused until a time is refused until then without asking again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
+
+from mcp_operator.gateway.limits.buckets import Bucket, LocalBuckets, Verdict
+from mcp_operator.gateway.redis.contract import Link
+from mcp_operator.gateway.redis.errors import RedisAwayError, UnknownScriptError
+
+TAKE: Final = """
+local time = redis.call('TIME')
+local now = time[1] - 1767225600 + time[2] / 1000000
+local full, after, worst, longest = {}, {}, 0, 0
+for i, key in ipairs(KEYS) do
+  local interval, filling = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  full[i] = math.max(tonumber(redis.call('GET', key) or now), now)
+  if full[i] > now + filling then
+    full[i] = now + filling
+    redis.call('SET', key, string.format('%.9f', full[i]), 'PX', math.ceil(filling * 1000))
+  end
+  after[i] = full[i] + interval
+  local wait = after[i] - now - filling
+  if wait > 0.000000001 * filling and wait > longest then
+    worst, longest = i, wait
+  end
+end
+local reply = {tostring(worst)}
+for i, key in ipairs(KEYS) do
+  if worst == 0 then
+    full[i] = after[i]
+    local left = math.ceil((full[i] - now) * 1000)
+    redis.call('SET', key, string.format('%.9f', full[i]), 'PX', left)
+  end
+  reply[i + 1] = string.format('%.9f', full[i] - now)
+end
+return table.concat(reply, ' ')
+"""
+"""Takes one call from each bucket, or none from any where one is empty. Returns which is empty for
+longest, 0 for none, and the seconds in which each will be full. Times count from 2026: smaller
+numbers have more places after the point."""
+
+_DIGEST: Final = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
+
+
+class SharedBuckets:
+    """The buckets in Redis, with those of this process beside them."""
+
+    def __init__(self, local: LocalBuckets) -> None:
+        """Set up.
+
+        Args:
+            local: Those of this process.
+        """
+        self._local = local
+
+    async def take(self, link: Link, buckets: Sequence[Bucket]) -> Verdict | None:
+        """Take one call from each bucket, or none from any where one is empty.
+
+        Args:
+            link: The Redis.
+            buckets: Those that the call counts for.
+
+        Returns:
+            What keeps the call from being taken for longest; None where it is taken.
+
+        Raises:
+            RedisAwayError: Redis does not answer.
+        """
+        clock = asyncio.get_running_loop().time
+        if link.is_up and (known := self._local.look(buckets, clock())) is not None:
+            return known
+        asked_at = clock()
+        worst, *left = (await self._ask(link, buckets)).split()
+        for bucket, seconds in zip(buckets, left, strict=True):
+            # Redis looked at its clock later than this, so nothing is refused for too long.
+            self._local.set(bucket, asked_at + float(seconds))
+        if not int(worst):
+            return None
+        empty = buckets[int(worst) - 1]
+        return Verdict(empty, float(left[int(worst) - 1]) + empty.interval - empty.filling)
+
+    async def _ask(self, link: Link, buckets: Sequence[Bucket]) -> bytes:
+        command: list[Any] = [len(buckets), *(link.key(f"limit:{each.key}") for each in buckets)]
+        for each in buckets:
+            command += (repr(each.interval), repr(each.filling))
+        try:
+            reply = await link.call("EVALSHA", _DIGEST, *command)
+        except UnknownScriptError:  # Redis is new, or was wiped
+            reply = await link.call("EVAL", TAKE, *command)
+        if not isinstance(reply, bytes):
+            raise RedisAwayError("it does not run scripts as Redis does")
+        return reply
+
+    def take_share(self, link: Link, buckets: Sequence[Bucket]) -> Verdict | None:
+        """Take a call from this gateway's share of the buckets, while Redis is away."""
+        now = asyncio.get_running_loop().time()
+        return self._local.take([_share(each, link.peers) for each in buckets], now)
+
+
+def _share(bucket: Bucket, peers: int) -> Bucket:
+    """Return what one of several gateways may take of a bucket, of one call at the least."""
+    interval = bucket.interval * peers
+    return Bucket(bucket.key, interval, max(bucket.filling, interval), bucket.limit)

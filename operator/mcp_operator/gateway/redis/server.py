@@ -1,0 +1,90 @@
+"""The Redis of the server whose catalog is in service."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from mcp_operator.gateway.background import TaskSet
+from mcp_operator.gateway.redis.contract import Link
+from mcp_operator.gateway.redis.dial import Dialer
+from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.upstream.secret_values import SecretSource
+
+if TYPE_CHECKING:
+    from mcp_operator.gateway.redis.link import RedisLink
+
+
+class RedisOfServer:
+    """Follows `spec.redis`."""
+
+    def __init__(
+        self,
+        current: Current,
+        dialer: Dialer,
+        source: SecretSource,
+        registry: CollectorRegistry,
+    ) -> None:
+        """Set up; `start` connects.
+
+        Args:
+            current: Holds the catalog.
+            dialer: Opens connections.
+            source: Gives passwords and certificates.
+            registry: Takes the metric, while there is a Redis.
+        """
+        self._link: RedisLink | None = None
+        self._current = current
+        self._dialer = dialer
+        self._source = source
+        self._registry = registry
+        self._up: Gauge | None = None
+        self._stopping = TaskSet()
+
+    @property
+    def link(self) -> Link | None:
+        """The link to the Redis; None where the server has none."""
+        return self._link
+
+    def start(self) -> None:
+        """Connect, and follow changes of the settings."""
+        self._current.subscribe(lambda _: self._follow())
+        self._follow()
+
+    async def close(self) -> None:
+        """Disconnect."""
+        link, self._link = self._link, None
+        if link is not None:
+            await link.stop()
+        await self._stopping.close()
+        await self._dialer.close()
+
+    def _follow(self) -> None:
+        settings = self._current.server.redis
+        old = self._link
+        if (old.settings if old else None) == settings:
+            return
+        self._link = None
+        if old is not None:
+            self._stopping.start("leave a Redis", old.stop())
+        if settings is not None:
+            # Only here: the library takes 10 MB of memory.
+            from mcp_operator.gateway.redis.link import RedisLink  # noqa: PLC0415
+
+            self._link = RedisLink(settings, self._dialer, self._source)
+            self._link.start()
+        self._expose()
+
+    def _expose(self) -> None:
+        """Have the metric while there is a Redis: without one, it is neither up nor down."""
+        if self._link is None and self._up is not None:
+            self._registry.unregister(self._up)
+            self._up = None
+        if self._link is not None and self._up is None:
+            self._up = Gauge(
+                "mcp_redis_up",
+                "1 while the Redis of spec.redis answers, 0 while it does not.",
+                registry=self._registry,
+            )
+            self._up.set_function(lambda: float(self._link is not None and self._link.is_up))

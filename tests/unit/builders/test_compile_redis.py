@@ -1,0 +1,174 @@
+"""`spec.redis` becomes a part of the catalog where something is counted in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import Redis, SecretKey
+from mcp_operator.api.reasons import Reason
+from mcp_operator.api.v1alpha1 import MCPServer, MCPTool
+from mcp_operator.builders.assembly import Assembly
+from mcp_operator.builders.catalog import build_catalog
+from mcp_operator.builders.children import build_children
+from mcp_operator.builders.cluster_facts import called_by, gather_cluster_facts
+from mcp_operator.builders.compile_tool import compile_tool
+from mcp_operator.builders.compiled import Compiled
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.references import Facts
+from mcp_operator.builders.server_catalog import build_server_catalog
+from mcp_operator.builders.server_references import server_references
+from mcp_operator.core.meta import Key, Object
+from support.manifests import tool
+from support.servers import server
+
+REDIS, SECRET = Key("demo", "redis"), Key("demo", "login")
+SERVICE: Object = {
+    "metadata": {"name": "redis", "namespace": "demo"},
+    "spec": {"ports": [{"port": 6379, "targetPort": 6380}], "selector": {"app": "redis"}},
+}
+THERE = Facts(
+    services={REDIS: SERVICE}, secrets={SECRET: frozenset({"user", "word", "ca.crt", "other"})}
+)
+LIMITS = {"rateLimits": {"shared": {"requests": 1}}}
+FULL: dict[str, Any] = {
+    "serviceName": "redis",
+    "db": 3,
+    "keyPrefix": "shop:",
+    "usernameSecretRef": {"name": "login", "key": "user"},
+    "passwordSecretRef": {"name": "login", "key": "word"},
+    "tls": {"caSecretRef": {"name": "login", "key": "ca.crt"}, "serverName": "redis.example.com"},
+    "sentinel": {
+        "masterName": "mymaster",
+        "passwordSecretRef": {"name": "login", "key": "other"},
+    },
+    "failureMode": "Closed",
+}
+
+
+def owner(redis: dict[str, Any] | None = None, **spec: Any) -> MCPServer:
+    return server(redis=redis or {"serviceName": "redis"}, **(LIMITS | spec))
+
+
+def assembled(of: MCPServer, *objects: Compiled, facts: Facts = THERE) -> Assembly:
+    return build_catalog(of, objects, facts)
+
+
+def redis_of(of: MCPServer, *objects: Compiled, facts: Facts = THERE) -> Redis | None:
+    return assembled(of, *objects, facts=facts).catalog.server.redis
+
+
+def key(name: str) -> SecretKey:
+    return SecretKey(namespace="demo", name="login", key=name)
+
+
+def test_everything_is_handed_on() -> None:
+    found = assembled(owner(FULL))
+    assert found.redis_finding is None
+    assert found.catalog.server.redis == Redis(
+        host="redis.demo.svc",
+        port=6379,
+        keys="shop:{mcp:demo/shop}:",
+        db=3,
+        username=key("user"),
+        password=key("word"),
+        tls=True,
+        ca=key("ca.crt"),
+        server_name="redis.example.com",
+        master_name="mymaster",
+        sentinel_password=key("other"),
+        failure_mode="Closed",
+    )
+
+
+def test_little_is_needed() -> None:
+    expected = Redis(host="redis.demo.svc", port=6379, keys="{mcp:demo/shop}:")
+    assert redis_of(owner()) == expected
+
+
+@pytest.mark.parametrize("host", ["redis.example.com", "10.0.0.1"])
+def test_a_redis_elsewhere_needs_no_service(host: str) -> None:
+    found = assembled(owner({"address": host, "port": 6380}), facts=Facts())
+    assert found.redis_finding is None
+    assert found.catalog.server.redis == Redis(host=host, port=6380, keys="{mcp:demo/shop}:")
+
+
+def limited(**spec: Any) -> Compiled:
+    return compile_tool(MCPTool.model_validate(tool(**spec)), Facts(check_services=False))
+
+
+def test_where_nothing_is_counted_gateways_do_not_connect() -> None:
+    alone = server(redis={"serviceName": "redis"})
+    assert redis_of(alone, limited()) is None
+    assert redis_of(alone, limited(rateLimit={"requests": 1})) is not None
+
+
+def test_in_mode_direct_the_gateway_has_nothing_to_do_with_it() -> None:
+    direct = server(image="example/mcp:1", redis={"serviceName": "redis"})
+    assert redis_of(direct, limited(rateLimit={"requests": 1})) is None
+    assert server_references(direct).secrets == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        (Facts(secrets=THERE.secrets), Reason.SERVICE_NOT_FOUND),
+        (Facts(services={REDIS: SERVICE}), Reason.SECRET_NOT_FOUND),
+        (
+            Facts(services={REDIS: SERVICE}, secrets={SECRET: frozenset({"user"})}),
+            Reason.SECRET_NOT_FOUND,
+        ),
+        (
+            Facts(services={REDIS: SERVICE}, denied=frozenset({SECRET})),
+            Reason.REF_NOT_PERMITTED,
+        ),
+    ],
+)
+def test_what_is_missing_is_told_and_looked_for_again_by_the_gateway(
+    facts: Facts, reason: Reason
+) -> None:
+    found = assembled(owner(FULL), facts=facts)
+    assert found.redis_finding is not None
+    assert found.redis_finding.reason is reason
+    assert found.catalog.server.redis == redis_of(owner(FULL))
+
+
+def test_a_service_of_another_namespace_has_to_consent() -> None:
+    address = {"address": "redis.infra.svc"}
+    there = Key("infra", "redis")
+    closed = {**SERVICE, "metadata": {"name": "redis", "namespace": "infra"}}
+    annotations = {"mcp-operator.dev/allow-from": "demo"}
+    opened = {**closed, "metadata": {**closed["metadata"], "annotations": annotations}}
+    found = assembled(owner(address), facts=Facts(services={there: closed}))
+    assert found.redis_finding is not None
+    assert found.redis_finding.reason is Reason.REF_NOT_PERMITTED
+    assert assembled(owner(address), facts=Facts(services={there: opened})).redis_finding is None
+    assert server_references(owner(address)).services == {there}
+
+
+def test_the_operator_looks_at_all_that_is_referred_to() -> None:
+    references = server_references(owner(FULL))
+    assert references.services == {REDIS}
+    assert references.secrets == {SECRET}
+
+
+def test_the_gateway_may_read_the_secrets_and_reach_the_pods() -> None:
+    of = owner(FULL, networkPolicy={"mode": "Full"})
+    catalog = build_server_catalog(of, (), THERE)
+    facts = gather_cluster_facts(
+        called_by(catalog.assembly.catalog), {REDIS: SERVICE}.get, has_gateway_api=True
+    )
+    children = {
+        child.object["kind"]: child.object
+        for child in build_children(of, catalog, BuildContext("gateway:1"), facts)
+    }
+    rules = children["Role"]["rules"]
+    secrets = [each["resourceNames"] for each in rules if each["resources"] == ["secrets"]]
+    assert "login" in secrets[0]
+    pods = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "demo"}},
+        "podSelector": {"matchLabels": {"app": "redis"}},
+    }
+    egress = children["NetworkPolicy"]["spec"]["egress"]
+    assert {"to": [pods], "ports": [{"port": 6380, "protocol": "TCP"}]} in egress
