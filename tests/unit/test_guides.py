@@ -213,6 +213,14 @@ def test_the_places_that_are_named_exist(page: Path) -> None:
     assert missing == []
 
 
+def test_the_tests_that_the_threat_model_names_exist() -> None:
+    page = (ROOT / "docs" / "explanation" / "threat-model.md").read_text(encoding="utf-8")
+    tried = page.partition("as tried")[2].partition("## Spoofing")[0]
+    named = re.findall(r"`(tests/[a-z_/]+\.py)`", tried)
+    assert len(named) >= 30
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
 def test_the_log_lines_and_messages_that_are_quoted_are_ours() -> None:
     text = " ".join(text_of(TROUBLESHOOTING).split())
     said = messages()
