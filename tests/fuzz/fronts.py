@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 import h11
+from prometheus_client import CollectorRegistry
 
 from fuzz.feed import Feed
 from fuzz.loop import at_end, event_loop, run
 from mcp_operator.gateway.front.mcp import Front
 from mcp_operator.gateway.front.places import Places
+from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from support.entries import tool
 from support.mcp_http import Server
@@ -58,7 +60,8 @@ def front() -> tuple[Front, Seen]:
     """Return a front that listens, although all connections are made behind its back."""
     shop = Server(tool("add"))
     seen = Seen(shop)
-    made = Front(seen, lambda: shop.current.server, Places())  # type: ignore[arg-type]
+    lag = LagWatch(CollectorRegistry())
+    made = Front(seen, lambda: shop.current.server, Places(), lag)  # type: ignore[arg-type]
     run(made.start("127.0.0.1", 0))
     at_end(lambda: made.stop(0))
     return made, seen

@@ -108,13 +108,13 @@ class GatewayApp:
             redis=redis,
         )
         places = Places(room_for_connections())
-        self._front = Front(self._endpoint, lambda: current.server, places)
+        self._lag = LagWatch(registry)
+        self._front = Front(self._endpoint, lambda: current.server, places, self._lag)
         metrics.watch(
             lambda: self._endpoint.open_streams,
             lambda: self._endpoint.in_flight,
             lambda: self._front.connections,
         )
-        self._lag = LagWatch(registry)
         pages = OwnPages(current, registry, self._unready, self._root)
         self._management = Management(pages)
 

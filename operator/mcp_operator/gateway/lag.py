@@ -14,8 +14,16 @@ BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 
 """Seconds; nothing that a client or a backend sends should hold the loop for longer than 0.05."""
 
 
+FADING: Final = 0.7
+"""What is left of a lag at the next look, if that finds none."""
+
+
 class LagWatch:
-    """Notes by how much each timer is late."""
+    """Notes by how much each timer is late.
+
+    Attributes:
+        recent: By how much it was in the last looks at worst, in seconds; it fades.
+    """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         """Declare the metric."""
@@ -26,6 +34,7 @@ class LagWatch:
             registry=registry,
         )
         self._timer: asyncio.TimerHandle | None = None
+        self.recent = 0.0
 
     def start(self) -> None:
         """Begin to look."""
@@ -38,5 +47,7 @@ class LagWatch:
             self._timer.cancel()
 
     def _look(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
-        self._lag.observe(max(0.0, loop.time() - due))
+        late = max(0.0, loop.time() - due)
+        self._lag.observe(late)
+        self.recent = max(late, FADING * self.recent)
         self.start()

@@ -16,6 +16,9 @@ LOCAL: Final = "127.0.0.1"
 SHED: Final = (429, 503)
 """How a request is refused for which there is no place."""
 
+BUSY: Final = b"The backend is busy"
+"""How a call is refused where its backend has no place, in a result that the model reads."""
+
 CALL_SECONDS: Final = 60.0
 """A call that takes longer hangs."""
 
@@ -134,7 +137,7 @@ class Clients:
             self._idle.append(connection)
         if status == 200 and b'"error"' not in body and b'"isError":true' not in body:
             self.tally.answered.append(took)
-        elif status in SHED and b"\r\nretry-after: " in head:
+        elif (status in SHED and b"\r\nretry-after: " in head) or BUSY in body:
             self.tally.shed.append(took)
         else:
             self.tally.failed[f"{status} {body[:200].decode(errors='replace')}"] += 1

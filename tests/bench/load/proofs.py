@@ -111,6 +111,37 @@ async def overload(sizes: Sizes) -> list[Finding]:
         ]
 
 
+async def impatience(sizes: Sizes) -> list[Finding]:
+    """Let three times as many clients as there are places call again at once when refused.
+
+    Backends answer at once, so that the processor is what lacks.
+    """
+    goodput, rates, met = 0.0, "", Tally()
+    async with cluster(tools(max_concurrent_requests=LIMIT)) as around:
+        gateway = await around.gateway()
+        for _ in range(sizes.rounds):
+            answered = []
+            for times in (1, 3):
+                clients = Clients(lambda: gateway.port)
+                each = times * LIMIT // len(CALLS)
+                loads = (clients.one_after_the_other(one, each, sizes.seconds) for one in CALLS)
+                await asyncio.gather(*loads)
+                clients.leave()
+                met += clients.tally
+                answered.append(len(clients.tally.answered) / sizes.seconds)
+            if answered[1] / answered[0] > goodput:
+                goodput = answered[1] / answered[0]
+                rates = f"{answered[1]:.0f} of {answered[0]:.0f} a second"
+    return [
+        Finding(
+            f"goodput with 3 times as many clients as places: {goodput:.0%} of that with as many "
+            f"({rates})",
+            goodput >= 0.8,
+        ),
+        _failed(met, "calls"),
+    ]
+
+
 _SILENT_HEAD: Final = b"POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Slow: "
 
 
@@ -304,6 +335,7 @@ async def termination(sizes: Sizes) -> list[Finding]:
 
 PROOFS: Final = {
     "overload": overload,
+    "impatience": impatience,
     "silence": silent_clients,
     "reloads": reloads,
     "termination": termination,

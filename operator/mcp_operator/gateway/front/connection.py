@@ -123,6 +123,12 @@ class Connection(web.RequestHandler):
             # body makes no sense, of which it does not tell whoever waits for the rest.
             self._body.set_exception(web.RequestPayloadError())
 
+    def rest(self, seconds: float) -> None:
+        """Read nothing more for a while; what has been received already is answered."""
+        if self._wire is not None and seconds > 0:
+            self._wire.pause_reading()
+            self._loop.call_later(seconds, self._wire.resume_reading)
+
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 # aiohttp's
         """Read on where that was paused; aiohttp asks for it whenever it hands out a body."""
         if self._reading_paused:

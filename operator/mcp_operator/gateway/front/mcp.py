@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Final
 
 from aiohttp import HttpVersion11, web
@@ -14,8 +15,11 @@ from aiohttp import HttpVersion11, web
 from mcp_operator.api.catalog import ServerSettings
 from mcp_operator.gateway.front.answer import Answer
 from mcp_operator.gateway.front.certificate import Certificate
+from mcp_operator.gateway.front.connection import Connection
 from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.front.places import Places, client_of
+from mcp_operator.gateway.front.refusals import Refusals
+from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpStream
 from mcp_operator.gateway.shares import Shares
@@ -33,6 +37,8 @@ MAX_BODIES: Final = 64 * 1024 * 1024
 """Bytes that bodies of requests may take together, from when they arrive until they are answered,
 or twice `maxRequestBytes`; decoded, they take several times as much."""
 
+_REFUSED: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+
 PARTING_INTERVAL: Final = 0.05
 """Seconds between looks at whether the last client has left."""
 
@@ -43,7 +49,11 @@ class Front:
     """Serves an endpoint under the paths of its server."""
 
     def __init__(
-        self, endpoint: Endpoint, settings: Callable[[], ServerSettings], places: Places
+        self,
+        endpoint: Endpoint,
+        settings: Callable[[], ServerSettings],
+        places: Places,
+        lag: LagWatch,
     ) -> None:
         """Set up a front.
 
@@ -51,11 +61,13 @@ class Front:
             endpoint: Answers the requests.
             settings: The paths and the limit on bodies that hold now.
             places: Bounds the connections.
+            lag: Tells how late the event loop is.
         """
         self._endpoint = endpoint
         self._settings = settings
         self._leaving = False
         self._bodies = Shares(MAX_BODIES)
+        self._refusals = Refusals(lag)
         self._listener = Listener(self._handle, places)
 
     @property
@@ -102,6 +114,10 @@ class Front:
         answer = await self._answer(request)
         if self._leaving:
             answer.force_close()
+        if answer.status in _REFUSED and answer.keep_alive is not False:
+            connection = request.protocol
+            assert isinstance(connection, Connection)  # noqa: S101  # as the listener made it
+            connection.rest(self._refusals.rest())
         return answer
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:

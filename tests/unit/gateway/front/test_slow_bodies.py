@@ -8,9 +8,11 @@ import pytest
 from aiohttp import StreamReader, web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
+from prometheus_client import CollectorRegistry
 
 from mcp_operator.gateway.front.mcp import BODY_RATE, BODY_SECONDS, Front
 from mcp_operator.gateway.front.places import Places
+from mcp_operator.gateway.lag import LagWatch
 from support.mcp_http import Server
 
 LIMIT = 100 * 2**20
@@ -24,7 +26,8 @@ class Upload:
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         shop = Server(max_request_bytes=LIMIT)
-        front = Front(shop.endpoint, lambda: shop.current.server, Places())
+        lag = LagWatch(CollectorRegistry())
+        front = Front(shop.endpoint, lambda: shop.current.server, Places(), lag)
         connection = BaseProtocol(loop)
         connection.connection_made(asyncio.Transport())
         self.stream = StreamReader(connection, LIMIT, loop=loop)

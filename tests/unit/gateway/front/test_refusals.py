@@ -1,0 +1,106 @@
+"""Clients that ask again at once are refused at a bounded rate, where the processor lacks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from mcp_operator.gateway.front import refusals
+from mcp_operator.gateway.front.refusals import (
+    BURST_SECONDS,
+    LATE_SECONDS,
+    MOST_SECONDS,
+    REFUSALS_PER_SECOND,
+    Refusals,
+)
+from mcp_operator.gateway.lag import LagWatch
+from support.raw_client import client, raw_call
+from support.raw_requests import GOOD
+from support.running_gateway import running
+from support.waiting import hang_guard
+
+BURST = int(BURST_SECONDS * REFUSALS_PER_SECOND)
+
+
+def late(seconds: float) -> Refusals:
+    watch = LagWatch(CollectorRegistry())
+    watch.recent = seconds
+    return Refusals(watch)
+
+
+@pytest.mark.looptime
+async def test_a_gateway_that_waits_for_backends_lets_nobody_wait_for_a_refusal() -> None:
+    given = late(LATE_SECONDS / 2)
+
+    assert {given.rest() for _ in range(10 * REFUSALS_PER_SECOND)} == {0.0}
+
+
+@pytest.mark.looptime
+async def test_a_few_refusals_are_given_at_once() -> None:
+    given = late(LATE_SECONDS)
+
+    assert {given.rest() for _ in range(BURST - 1)} == {0.0}
+    assert max(given.rest() for _ in range(2)) > 0
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("clients", "rate"), [(300, 500), (3000, 3000)])
+async def test_clients_that_ask_again_at_once_are_slowed_down(clients: int, rate: int) -> None:
+    given, refused, loop = late(LATE_SECONDS), 0, asyncio.get_running_loop()
+
+    async def ask_again_and_again() -> None:
+        nonlocal refused
+        while loop.time() < 10:
+            refused += 1
+            await asyncio.sleep(max(given.rest(), 0.001))
+
+    await asyncio.gather(*(ask_again_and_again() for _ in range(clients)))
+
+    assert refused <= 1.1 * (10 * rate + clients + BURST)
+
+
+@pytest.mark.looptime
+async def test_nobody_waits_for_longer_than_it_was_asked_to() -> None:
+    given = late(LATE_SECONDS)
+    longest = max(given.rest() for _ in range(10 * REFUSALS_PER_SECOND))
+    assert longest == pytest.approx(MOST_SECONDS)
+
+    await asyncio.sleep(MOST_SECONDS + BURST_SECONDS)
+
+    assert given.rest() == 0
+
+
+@pytest.fixture
+def _always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "LATE_SECONDS", -1)
+    monkeypatch.setattr(refusals, "BURST_SECONDS", 0)
+    monkeypatch.setattr(refusals, "REFUSALS_PER_SECOND", 1e-6)
+
+
+@pytest.mark.usefixtures("_always")
+@pytest.mark.parametrize(("most", "answered"), [(3600.0, False), (0.01, True)])
+async def test_of_a_client_that_was_refused_the_next_request_is_read_later(
+    monkeypatch: pytest.MonkeyPatch, most: float, *, answered: bool
+) -> None:
+    monkeypatch.setattr(refusals, "MOST_SECONDS", most)
+    async with (
+        running(max_concurrent_requests=1) as gateway,
+        client(gateway) as first,
+        client(gateway) as greedy,
+        hang_guard(),
+    ):
+        gateway.executor.gate.clear()
+        first.send(raw_call())
+        await gateway.executor.started.wait()
+        greedy.send(raw_call())
+        assert await greedy.status() == 503
+
+        greedy.send(GOOD)
+        if answered:
+            assert await greedy.status() == 200
+        else:
+            for _ in range(20):
+                await gateway.manage("/livez")
+            assert not greedy.reader._buffer  # type: ignore[attr-defined]
