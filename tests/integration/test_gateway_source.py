@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -15,7 +14,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.api.catalog import Catalog, SecretKey
-from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, encode
+from mcp_operator.api.shards import INDEX_KEY, encode
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.gateway.api_server import DISCOVERY, endpoints
@@ -36,13 +35,11 @@ from support.controlplane import Cluster
 from support.entries import catalog, tool
 from support.kubeconfigs import write_account_kubeconfig
 from support.waiting import eventually
+from support.written_catalog import NAME, SHARD_BYTES, write_catalog
 
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 ROLES = Resource("rbac.authorization.k8s.io", "v1", "roles", "Role")
 BINDINGS = Resource("rbac.authorization.k8s.io", "v1", "rolebindings", "RoleBinding")
-NAME = "mcp-server-shop-config"
-SHARD_BYTES = 200
-"""Small, so that a few tools take several ConfigMaps."""
 
 
 @dataclass
@@ -64,23 +61,6 @@ class Gateway:
             return condition()
 
         await eventually(holds, expected=True)
-
-
-async def write_catalog(client: Client, namespace: str, content: Catalog) -> list[str]:
-    """Write shards and then the index, as the operator does; returns the ConfigMaps' names."""
-    encoded = encode(content, SHARD_BYTES)
-    names = [f"{NAME}-{number}" if number else NAME for number in range(len(encoded.shards))]
-    for name, shard in reversed(list(zip(names, encoded.shards, strict=True))):
-        obj: Object = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"namespace": namespace, "name": name},
-            "binaryData": {SHARD_KEY: base64.b64encode(shard).decode()},
-        }
-        if name == NAME:
-            obj["data"] = {INDEX_KEY: encoded.index.model_dump_json(by_alias=True)}
-        await client.apply(CONFIGMAPS, obj)
-    return names
 
 
 def three(*names: str) -> Catalog:
