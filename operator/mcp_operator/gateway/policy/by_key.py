@@ -13,6 +13,7 @@ from mcp_operator.api.catalog import SecretKey
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 from mcp_operator.gateway.policy.apikeys import ApiKeys
+from mcp_operator.gateway.policy.attempts import Attempts
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.policy.sources import KeySecrets, bearer
@@ -24,6 +25,11 @@ KEYS_SECONDS: Final = 30.0
 
 RETRY_SECONDS: Final = 5.0
 """How soon that is done where one of several could not be read."""
+
+
+LOOKUPS_PER_SECOND: Final = 100
+"""Unknown keys that are looked for in the Secrets within a second, of which one address can have
+half. Whoever tries more of them is refused for a hash and a look at a table."""
 
 
 class ByKey:
@@ -39,12 +45,13 @@ class ByKey:
         self._values: Mapping[str, bytes] = {}
         self._keys = ApiKeys({})
         self._fresh_until = 0.0
+        self._lookups = Attempts(LOOKUPS_PER_SECOND, "Too many unknown API keys at once; try again")
 
-    async def principal(self, headers: Mapping[str, str], _address: str) -> Principal:
+    async def principal(self, headers: Mapping[str, str], address: str) -> Principal:
         """Return whose key came.
 
         Raises:
-            Refusal: None, or one of nobody; or keys cannot be read.
+            Refusal: None, or one of nobody; or keys cannot be read, or too many wrong ones came.
         """
         presented = self._presented(headers)
         unread = False
@@ -52,6 +59,7 @@ class ByKey:
             unread = await self._read()
         found = self._keys.find(presented)
         if found is None:  # it may have been added since the Secret was read
+            self._lookups.spend(address)
             unread = await self._read()
             found = self._keys.find(presented)
         if found is None and unread:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -10,6 +9,7 @@ from typing import Final
 
 from mcp_operator.api import catalog
 from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.policy.attempts import Attempts
 from mcp_operator.gateway.policy.jwks import FixedKeys, Keys, RemoteKeys
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
@@ -21,7 +21,6 @@ from mcp_operator.gateway.policy.tokens import (
     read_header,
     verify,
 )
-from mcp_operator.gateway.shares import Shares
 
 MAX_VERIFIED: Final = 10_000
 """Tokens whose verification is remembered, in some 2 MiB; the one used longest ago goes first."""
@@ -54,8 +53,9 @@ class ByToken:
             self._keys = FixedKeys((settings.keys or {}).get("keys"))
         self._verified_by = self._keys.keys
         self._verified: OrderedDict[bytes, Principal] = OrderedDict()
-        self._second = 0
-        self._verifications = Shares(VERIFICATIONS_PER_SECOND)
+        self._verifications = Attempts(
+            VERIFICATIONS_PER_SECOND, "Too many new tokens at once; try again"
+        )
 
     async def principal(self, headers: Mapping[str, str], address: str) -> Principal:
         """Return whom the token vouches for that came.
@@ -102,17 +102,10 @@ class ByToken:
             header = read_header(token)
             key = await self._keys.find(header)
             if key is not None:
-                self._spend(address)
+                self._verifications.spend(address)
             return verify(token, key, self._expected, self._now())
         except TokenError as error:
             raise Refusal("invalid", f"Not accepted: {error}") from None
-
-    def _spend(self, address: str) -> None:
-        second = int(asyncio.get_running_loop().time())
-        if second != self._second:
-            self._second, self._verifications = second, Shares(VERIFICATIONS_PER_SECOND)
-        if not self._verifications.take(address):
-            raise Refusal("busy", "Too many new tokens at once; try again")
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

@@ -26,6 +26,11 @@ class Refusal(OperatorError):  # noqa: N818 - an answer to a client, not a fault
         self.scopes = scopes
 
     @property
+    def retry_after(self) -> int | None:
+        """Seconds after which the same request may be let in, if that helps."""
+        return 1 if self.why in ("busy", "unavailable") else None
+
+    @property
     def status(self) -> int:
         """The HTTP status."""
         return _STATUS[self.why]

@@ -181,7 +181,9 @@ class Endpoint:
 
     def _refusal(self, http: HttpRequest, refusal: Refusal) -> HttpResponse:
         auth = self._current.server.auth or Auth()
-        error = RpcError(spec.REFUSED, str(refusal), status=refusal.status)
+        error = RpcError(
+            spec.REFUSED, str(refusal), status=refusal.status, retry_after=refusal.retry_after
+        )
         answer = jsonrpc.failure(None, error)
         path = http.path.rstrip("/") or "/"
         challenge = challenge_headers(auth, refusal, path, _base(http))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 import mcp_operator
 from mcp_operator.api.catalog import ApiKeys, Auth
 from mcp_operator.gateway.policy import apikeys
-from mcp_operator.gateway.policy.by_key import KEYS_SECONDS
+from mcp_operator.gateway.policy.by_key import KEYS_SECONDS, LOOKUPS_PER_SECOND
 from support.entries import tool
 from support.identity import API_KEYS, Clients, by_token
 from support.mcp_http import Server, legacy, modern, table
@@ -70,6 +71,28 @@ async def test_a_key_of_nobody_is_refused(key: str) -> None:
     assert answer.status == 401
     assert shop.executor.calls == []
     assert shop.observer.authentications == ["invalid"]
+
+
+async def test_a_flood_of_unknown_keys_reads_no_secrets_and_locks_out_no_known_client() -> None:
+    clients = Clients(alice=ALICE)
+    shop = server(clients)
+
+    async def tried(key: str, address: str = "192.0.2.1") -> int:
+        request = modern("tools/call", CALL, x_api_key=key)
+        answer = await shop.respond(replace(request, address=address))
+        assert ("retry-after" in answer.headers) == (answer.status == 429)
+        return answer.status
+
+    assert await tried(ALICE) == 200
+    found = [await tried(f"guess-{number:020}") for number in range(300)]
+    half = LOOKUPS_PER_SECOND // 2
+    assert found == [401] * half + [429] * (300 - half)
+    assert shop.observer.authentications[-1] == "busy"
+    assert await tried(ALICE) == 200, "from the same address"
+    assert await tried(BOB, "192.0.2.2") == 401, "one that is looked for"
+
+    await asyncio.sleep(1)
+    assert await tried(BOB) == 401
 
 
 async def test_a_key_in_authorization_follows_the_word_bearer() -> None:
