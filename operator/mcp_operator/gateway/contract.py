@@ -53,7 +53,8 @@ class ToolResult:
     """The outcome of a tool call, in MCP's own content blocks.
 
     Attributes:
-        content: Content blocks (`text`, `image`, `audio`, `resource`), ready to be sent.
+        content: Content blocks (`text`, `image`, `audio`, `resource`), ready to be sent; the
+            members of large ones are encoded (see `exact`).
         is_error: The call failed in a way that the model can read about and act on.
         structured: Any JSON value for `structuredContent`, unfolded (see `exact`), or `MISSING`.
     """

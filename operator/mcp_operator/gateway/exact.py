@@ -2,7 +2,8 @@
 
 Python reads `1.10` as the float 1.1 and `1e400` as infinity, which has no JSON form. A number that
 a float would write differently therefore keeps its text. To whatever computes with it, it is still
-a float; unfolded, it is its text alone, which the encoder takes as it is.
+a float; unfolded, it is its text alone, which the encoder takes as it is. So it does with whatever
+else is encoded already.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import secrets
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import chain
 from math import isfinite
 from typing import Any, Final, NoReturn
 
@@ -22,9 +24,11 @@ MAX_INTEGER_DIGITS: Final = 4000
 MAX_EXPONENT: Final = 1000
 """Beyond it a schema sees infinity or zero: as an exact number, 1e999999999 takes 400 MB."""
 
-_MARK: Final = secrets.token_hex(16).encode()
-"""Surrounds a number's text until its quotation marks are dropped. Nobody outside of this process
-knows it, so that no string of a backend passes for a number."""
+_MARK: Final = secrets.token_hex(16)
+"""Stands for what is encoded already, until it is put there. Nobody outside of this process knows
+it, so that no string of a backend is taken for it."""
+
+_QUOTED_MARK: Final = f'"{_MARK}"'.encode()
 
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
@@ -49,13 +53,19 @@ class WrittenNumber(float):
         return number
 
 
-class _Raw:
-    """A number's text, where the JSON encoder asks what to do."""
+class Encoded:
+    """A value that is JSON already, such as a number in the form in which it came."""
 
-    __slots__ = ("text",)
+    __slots__ = ("data",)
 
-    def __init__(self, text: str) -> None:
-        self.text = text
+    def __init__(self, data: bytes) -> None:
+        """Take the JSON, in UTF-8."""
+        self.data = data
+
+    @property
+    def is_object(self) -> bool:
+        """Whether it is a JSON object."""
+        return self.data.startswith(b"{")
 
 
 def loads(text: str, *, unfolded: bool = False) -> Any:
@@ -89,15 +99,29 @@ def dumps(value: Any) -> bytes:
 
 def encode(value: Any) -> bytes:
     """Encode an unfolded value, and all that has a JSON form by itself."""
-    encoded = to_json(value, inf_nan_mode="null", fallback=_quoted)
-    if _MARK in encoded:
-        encoded = encoded.replace(b'"' + _MARK, b"").replace(_MARK + b'"', b"")
-    return encoded
+    found: list[bytes] = []
+
+    def marked(one: Any) -> str:
+        if not isinstance(one, Encoded):
+            raise TypeError(f"{type(one).__name__} has no JSON form")
+        found.append(one.data)
+        return _MARK
+
+    encoded = to_json(value, inf_nan_mode="null", fallback=marked)
+    if not found:
+        return encoded
+    around = encoded.split(_QUOTED_MARK)
+    return b"".join(chain.from_iterable(zip(around, [*found, b""], strict=True)))
+
+
+def encoded_members(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an unfolded object with each of its members encoded, so that little is left to do."""
+    return {name: Encoded(encode(member)) for name, member in value.items()}
 
 
 def for_schema(value: Any) -> Any:
     """Return an unfolded value with numbers of the types that the JSON Schema validator takes."""
-    return _replaced(value, _Raw, _decimal)
+    return _replaced(value, Encoded, _decimal)
 
 
 def _decoder(keep: Callable[[str], Any]) -> json.JSONDecoder:
@@ -121,7 +145,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _FOLDED: Final = _decoder(WrittenNumber.of)
-_UNFOLDED: Final = _decoder(_Raw)
+_UNFOLDED: Final = _decoder(lambda text: Encoded(text.encode()))
 
 
 def unfolded(value: Any) -> Any:
@@ -130,21 +154,16 @@ def unfolded(value: Any) -> Any:
     Raises:
         ValueError: A computed number is infinite or none.
     """
-    return _replaced(value, WrittenNumber, lambda number: _Raw(number.text))
+    return _replaced(value, WrittenNumber, lambda number: Encoded(number.text.encode()))
 
 
-def _quoted(raw: Any) -> str:
-    if not isinstance(raw, _Raw):
-        raise TypeError(f"{type(raw).__name__} has no JSON form")
-    return f"{_MARK.decode()}{raw.text}{_MARK.decode()}"
-
-
-def _decimal(number: _Raw) -> Any:
+def _decimal(number: Encoded) -> Any:
+    text = number.data.decode()
     try:
-        exact = Decimal(number.text)
+        exact = Decimal(text)
     except ArithmeticError:
-        return float(number.text)
-    return exact if abs(exact.adjusted()) <= MAX_EXPONENT else float(number.text)
+        return float(text)
+    return exact if abs(exact.adjusted()) <= MAX_EXPONENT else float(text)
 
 
 def _replaced(value: Any, number: type[Any], replace: Callable[[Any], Any]) -> Any:

@@ -22,7 +22,7 @@ from mcp_operator.api.catalog import (
 from mcp_operator.api.uritemplates import Variables
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway import exact
-from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.contract import MISSING, Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream import content
 from mcp_operator.gateway.upstream.answer import Answer
@@ -93,12 +93,30 @@ def _read_as(entry: ResourceEntry) -> ResponseMapping:
 
 
 async def _off_the_loop(
-    response: ResponseMapping, answer: Answer, mapped: Callable[[], _Mapped]
+    response: ResponseMapping,
+    answer: Answer,
+    mapped: Callable[[], _Mapped],
+    encoded: Callable[[_Mapped], _Mapped],
 ) -> _Mapped:
-    """Map an answer, in a thread if that may take long."""
-    if len(answer.body) <= MAX_MAPPED_AT_ONCE and not (response.selects or response.error_when):
+    """Map an answer, in a thread if that may take long; so is a large one encoded."""
+    is_large = len(answer.body) > MAX_MAPPED_AT_ONCE
+    if not (is_large or response.selects or response.error_when):
         return mapped()
-    return await asyncio.to_thread(mapped)
+    return await asyncio.to_thread(lambda: encoded(mapped()) if is_large else mapped())
+
+
+def _encoded_result(result: ToolResult) -> ToolResult:
+    """Return a result that is encoded but for what its response adds."""
+    structured = result.structured
+    return replace(
+        result,
+        content=tuple(map(exact.encoded_members, result.content)),
+        structured=structured if structured is MISSING else exact.Encoded(exact.encode(structured)),
+    )
+
+
+def _encoded_contents(contents: tuple[JsonObject, ...]) -> tuple[JsonObject, ...]:
+    return tuple(map(exact.encoded_members, contents))
 
 
 class _FailedError(OperatorError):
@@ -148,7 +166,8 @@ class HttpExecutor:
             )
         except (MappingError, _FailedError) as error:
             return content.error_result(str(error))
-        return await _off_the_loop(tool.response, answer, partial(self._mapped, tool, answer))
+        mapped = partial(self._mapped, tool, answer)
+        return await _off_the_loop(tool.response, answer, mapped, _encoded_result)
 
     def _mapped(self, tool: ToolEntry, answer: Answer) -> ToolResult:
         table = self._current.table
@@ -183,7 +202,7 @@ class HttpExecutor:
             except (MappingError, _FailedError) as error:
                 raise ResourceUnavailable(str(error)) from error
             mapped = partial(content.resource_contents, entry, response, answer, uri)
-            return await _off_the_loop(response, answer, mapped)
+            return await _off_the_loop(response, answer, mapped, _encoded_contents)
         if entry.secret is not None:
             try:
                 value = await self._secrets.value(entry.secret)

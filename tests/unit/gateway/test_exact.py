@@ -82,3 +82,16 @@ def test_a_string_cannot_pass_for_a_number() -> None:
 def test_what_has_no_json_form_is_refused() -> None:
     with pytest.raises(ValueError, match="object has no JSON form"):
         exact.encode(object())
+
+
+def test_what_is_encoded_already_is_put_in_its_place() -> None:
+    value = {"text": 'a "b"', "data": [1, None], "price": exact.loads("1.10", unfolded=True)}
+
+    members = exact.encoded_members(value)
+
+    assert exact.encode(["x", members, "y"]) == exact.encode(["x", value, "y"])
+
+
+@pytest.mark.parametrize(("value", "is_object"), [({"a": 1}, True), ([{}], False), ("{", False)])
+def test_what_is_encoded_says_whether_it_is_an_object(value: Any, is_object: bool) -> None:  # noqa: FBT001
+    assert exact.Encoded(exact.encode(value)).is_object is is_object

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.catalog import ResponseMapping, ToolEntry
-from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
+from mcp_operator.gateway import exact
+from mcp_operator.gateway.contract import MISSING, Call, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.upstream import content
 from mcp_operator.gateway.upstream.answer import Answer
 from support.entries import argument, backend, catalog, resource, tool
 from support.fake_upstream import FakeSecrets, FakeUpstream
@@ -45,6 +47,36 @@ async def test_what_may_take_long_is_not_done_on_the_event_loop(
     called = tool(response=ResponseMapping(**response))
     await executor(FakeUpstream(reply), called).call_tool(called, {}, Call())
     assert (threads != [threading.main_thread()]) is aside
+
+
+@pytest.mark.parametrize("body", ['{"a":["%s",1.10]}', '["%s"]', '"%s"'])
+async def test_a_large_result_is_encoded_off_the_event_loop(body: str) -> None:
+    large, called = (body % ("x" * 300_000)).encode(), tool()
+    reply = Answer(200, "application/json", large)
+
+    result = await executor(FakeUpstream(reply), called).call_tool(called, {}, Call())
+
+    expected = content.tool_result(called, reply, lambda _: [])
+    (block,) = result.content
+    assert {type(member) for member in block.values()} == {exact.Encoded}
+    assert exact.encode(block) == exact.encode(expected.content[0])
+    if body.startswith("{"):
+        assert isinstance(result.structured, exact.Encoded)
+        assert result.structured.data == large
+    else:
+        assert result.structured is MISSING
+
+
+async def test_a_large_resource_is_encoded_off_the_event_loop() -> None:
+    entry = resource(uri="docs://a", backend=backend())
+    reader = executor(FakeUpstream(Answer(200, "text/plain", b"x" * 300_000)), tool())
+
+    (found,) = await reader.read_resource(entry, "docs://a", {}, Call())
+
+    assert isinstance(found["text"], exact.Encoded)
+    assert exact.encode(found) == exact.encode(
+        {"uri": "docs://a", "mimeType": "text/plain", "text": "x" * 300_000}
+    )
 
 
 async def test_redirects_are_followed_five_times_and_then_named() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
-from mcp_operator.gateway import prompts
+from mcp_operator.gateway import exact, prompts
 from mcp_operator.gateway.contract import MISSING, Call, Executor, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
@@ -231,6 +231,8 @@ def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:
 def _is_wrapped(tool: ToolEntry, structured: Any) -> bool:
     if tool.output_schema is not None:
         return describe.is_wrapped(tool.output_schema)
+    if isinstance(structured, exact.Encoded):
+        return not structured.is_object
     return not isinstance(structured, dict)
 
 

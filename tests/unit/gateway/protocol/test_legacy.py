@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import ToolResult
 from mcp_operator.gateway.protocol import legacy as legacy_module
 from mcp_operator.gateway.protocol.message import HttpRequest
@@ -274,12 +275,16 @@ async def test_a_structured_result_that_is_no_object_is_wrapped() -> None:
         tool("free"),
         tool("sum", output_schema={"type": "object"}),
         tool("either", output_schema={"anyOf": [{"type": "object"}, {"type": "null"}]}),
+        tool("encoded"),
+        tool("encoded object"),
     )
     server.executor.results = {
         "regions": ToolResult(content=(), structured=["eu"]),
         "free": ToolResult(content=(), structured=5),
         "sum": ToolResult(content=(), structured={"n": 1}),
         "either": ToolResult(content=(), structured={"n": 1}),
+        "encoded": ToolResult(content=(), structured=exact.Encoded(b'["eu"]')),
+        "encoded object": ToolResult(content=(), structured=exact.Encoded(b'{"n":1}')),
     }
     session = await server.initialize()
 
@@ -293,6 +298,8 @@ async def test_a_structured_result_that_is_no_object_is_wrapped() -> None:
         "free": {"result": 5},
         "sum": {"n": 1},
         "either": {"result": {"n": 1}},
+        "encoded": {"result": ["eu"]},
+        "encoded object": {"n": 1},
     }
 
 
