@@ -16,7 +16,9 @@ from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
 from mcp_operator.core.errors import OperatorError
 
-TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+TRACEPARENT: Final = re.compile(
+    r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
+)
 """W3C Trace Context, section 3.2. Anything else is dropped: it may say anything."""
 
 

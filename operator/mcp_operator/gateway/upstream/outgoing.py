@@ -33,11 +33,8 @@ REDACTED = b"[redacted]"
 MIN_REDACTED_LENGTH = 6
 """Bytes of a credential that is removed from answers; shorter ones would mangle ordinary text."""
 
-_TRACE = {
-    "traceparent": TRACEPARENT,
-    "tracestate": re.compile(r"[\x20-\x7e]{1,512}"),
-}
-"""What W3C Trace Context hands on, and its form; anything else is dropped."""
+_TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
+"""What vendors keep along a trace, as long as W3C Trace Context has it handed on (section 3.3)."""
 
 
 @dataclass(slots=True)
@@ -160,9 +157,11 @@ async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:
 
 
 def _forwarded(backend: Backend, call: Call) -> Iterator[tuple[str, FieldLine]]:
-    for name, value in call.trace.items():
-        if name in _TRACE and _TRACE[name].fullmatch(value):
-            yield check_header(name, value)
+    if TRACEPARENT.fullmatch(call.trace.get("traceparent", "")):
+        yield check_header("traceparent", call.trace["traceparent"])
+        state = call.trace.get("tracestate", "")  # which says nothing without the other
+        if _TRACESTATE.fullmatch(state):
+            yield check_header("tracestate", state)
     for name in backend.forward_headers:
         sent = call.headers.get(name.lower())
         if sent is not None and name.lower() not in FRAMING:
