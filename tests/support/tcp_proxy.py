@@ -27,7 +27,10 @@ async def tcp_proxy(
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_pass_on(reader, far_writer, 0.0), _pass_on(far_reader, writer, delay))
+        with suppress(asyncio.CancelledError):  # the proxy goes
+            await asyncio.gather(
+                _pass_on(reader, far_writer, 0.0), _pass_on(far_reader, writer, delay)
+            )
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     try:
