@@ -62,6 +62,7 @@ async def test_what_one_process_has_taken_another_does_not_take_again(
     backend = Listener(answer)
     await backend.start("127.0.0.1", 0)
     files = FILES.format(port=redis.port, prefix="one:")
+    found: list[tuple[int, str]] = []
     for calls in ([200, 200], [200, 429]):  # two lives of the command
         chosen = settings(
             write(tmp_path, files),
