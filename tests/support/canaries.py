@@ -26,6 +26,7 @@ from mcp_operator.api.catalog import (
     Credentials,
     Header,
     OAuth2,
+    ResourceEntry,
     ResponseMapping,
     RetryPolicy,
     SecretKey,
@@ -41,7 +42,7 @@ from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from support.certificates import Authority
-from support.entries import argument, backend, tool
+from support.entries import argument, backend, resource, tool
 from support.hostile_backend import hostile_backend
 from support.identity import MovedClock
 from support.mcp_http import table
@@ -219,6 +220,24 @@ def _other_tools() -> Iterator[ToolEntry]:
     yield tool("path", backend("/a/{q}", argument("q", "path")))
 
 
+def resources() -> Iterator[ResourceEntry]:
+    """Yield a resource template for some ways in which reading can fail, and a missing Secret."""
+    places = {
+        "orders": ("echo-401", "echo-500", "echo-302", "not-utf8", "empty"),
+        "hostile": ("short", "not-http", "gigabyte", "huge-header", "gzip"),
+        "closed": ("",),
+        "nowhere": ("",),
+        "metadata": ("",),
+    }
+    for host, paths in places.items():
+        for path in paths:
+            to = _to(host, f"/{path}", **KINDS["query"])
+            to = to.model_copy(update={"max_response_bytes": 100_000})
+            uri = f"birds://{host}-{path}/{{q}}"
+            yield resource(f"{host}.{path}", uri_template=uri, backend=to)
+    yield resource("secret", uri="birds://secret/all", secret=_key("missing"))
+
+
 @dataclass
 class Aviary:
     """A gateway full of canaries, and where they must not fly to.
@@ -295,7 +314,7 @@ async def aviary(folder: Path, **settings: Any) -> AsyncIterator[Aviary]:
         )
         current = Current()
         silent = tool("silent", _to("hostile", "/stall", **KINDS["cookie"]))
-        current.swap(table(silent, *tools(), **settings))
+        current.swap(table(silent, *tools(), *resources(), **settings))
         app = GatewayApp(
             current,
             HttpExecutor(current, upstream, secrets),

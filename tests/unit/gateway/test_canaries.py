@@ -19,6 +19,7 @@ from support.canaries import (
     UNTRUSTED,
     Aviary,
     aviary,
+    resources,
     tools,
 )
 from support.identity import API_KEYS, CLAIMS, by_token, encoded, rsa_key, token
@@ -91,6 +92,19 @@ async def test_no_way_in_which_a_call_fails_lets_a_canary_out(keyed: Aviary) -> 
     assert len(failed) >= 130
     assert len([answer for answer in answers if ARGUMENT in answer]) >= 40  # they are told back
     assert keyed.logs().count("A call to a backend failed") >= 2 * 80
+    await check(keyed, *answers)
+
+
+async def test_no_way_in_which_reading_fails_lets_a_canary_out(keyed: Aviary) -> None:
+    uris = [each.uri or each.uri_template.replace("{q}", ARGUMENT) for each in resources()]
+    headers = {"x_api_key": CLIENT_KEY, "x_forwarded": FORWARDED}
+
+    answers = []
+    for uri in uris:
+        request = modern("resources/read", {"uri": uri}, **headers)
+        answers.append(await send(keyed, request.body, dict(request.headers)))
+
+    assert len([answer for answer in answers if '"error":' in answer]) >= 11
     await check(keyed, *answers)
 
 
