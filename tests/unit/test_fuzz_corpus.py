@@ -16,6 +16,7 @@ def _loop_closed() -> Iterator[None]:
     loop.close()
 
 
+@pytest.mark.filterwarnings("ignore:deprecated string literal:PendingDeprecationWarning")
 @pytest.mark.parametrize("target", TARGETS)
 def test_all_promises_hold_on_what_is_kept(target: str) -> None:
     kept = corpus.read(target)
