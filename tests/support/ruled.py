@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 
 from hypothesis import strategies as st
@@ -38,7 +39,22 @@ RULES = (
         principals=("*",),
     ),
     AccessRule(tools=("*",), prompts=("*",), resources=("*",)),  # without a condition
+    AccessRule(tools=("admin.*",), resources=("docs://*",), when="claims.groups == 'staff'"),
+    AccessRule(
+        tools=("s*",),
+        prompts=("admin.*",),
+        principals=("b*", "carol"),
+        when="'write' in scopes && principal != 'bob' || claims.teams == 'root'",
+    ),
 )
+CONDITIONS: dict[str, Callable[[Principal, dict[str, str]], bool]] = {
+    "": lambda who, claims: True,
+    "claims.groups == 'staff'": lambda who, claims: claims.get("groups") == "staff",
+    "'write' in scopes && principal != 'bob' || claims.teams == 'root'": lambda who, claims: (
+        ("write" in who.scopes and who.name != "bob") or claims.get("teams") == "root"
+    ),
+}
+"""What the conditions of these rules mean, in Python: a claim that is missing is nothing."""
 
 
 class Named(Guard):
@@ -63,7 +79,9 @@ def allowed(
 ) -> bool:
     """Decide independently of the product, with the standard library's patterns."""
     for rule in rules:
-        if not (rule.any_scope or rule.principals or rule.claims):
+        if not (rule.any_scope or rule.principals or rule.claims or rule.when):
+            continue
+        if not CONDITIONS[rule.when](principal, json.loads(principal.looked_at or "{}")):
             continue
         claims = [
             {(claim.name, value) for value in claim.values} & principal.claims
@@ -88,4 +106,8 @@ principals = st.builds(
     st.frozensets(
         st.tuples(st.sampled_from(["groups", "teams"]), st.sampled_from(["staff", "root", "x"]))
     ),
+    st.none(),
+    st.dictionaries(
+        st.sampled_from(["groups", "teams"]), st.sampled_from(["staff", "root"]), max_size=2
+    ).map(lambda claims: json.dumps(claims) if claims else ""),
 )

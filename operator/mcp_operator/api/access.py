@@ -15,9 +15,9 @@ class ClaimValues(Strict):
 class AccessRule(Strict):
     """Serves what matches one of the patterns to clients for whom every condition holds.
 
-    In a pattern, `*` stands for any characters. The conditions are `principals`, `any_scope` and
-    `claims`, as far as they are given; a rule without any is for nobody. `tools` and `prompts` are
-    patterns of names, `resources` of URIs and URI templates.
+    In a pattern, `*` stands for any characters. The conditions are `principals`, `any_scope`,
+    `claims` and `when`, which is CEL, as far as they are given; a rule without any is for nobody.
+    `tools` and `prompts` are patterns of names, `resources` of URIs and URI templates.
     """
 
     tools: tuple[str, ...] = ()
@@ -26,3 +26,4 @@ class AccessRule(Strict):
     principals: tuple[str, ...] = ()
     any_scope: tuple[str, ...] = ()
     claims: tuple[ClaimValues, ...] = ()
+    when: str = ""

@@ -1,63 +1,24 @@
-"""`errorWhen`: a CEL condition that makes an answer a failure, in time that its form bounds.
-
-The evaluator counts nothing, so a condition may only have a form whose time is linear in the size
-of the answer: no macro within a macro, none that builds lists, and nothing inside of a macro that
-looks at the whole answer again for each of its items.
-"""
+"""`errorWhen`: a CEL condition that makes an answer a failure."""
 
 from __future__ import annotations
 
-import ast
-import re
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from mcp_operator.api.budget import SelectionError
-from mcp_operator.api.expressions import compile_expression
-from mcp_operator.api.patterns import estimate, mebibytes
+from mcp_operator.api.cel_condition import Condition, cel_value
 
-MAX_LENGTH: Final = 1024
-"""Characters of a condition."""
-
-MAX_PATTERN_COST: Final = 256 * 1024
-"""Bytes that a regular expression of a condition may take: the evaluator compiles it whenever it
-comes by, and bounds nothing."""
-
-_NAMES: Final = ("status", "headers", "body")
-_TOKEN: Final = re.compile(
-    r"""(?P<text>[rRbB]{0,2}(?:"{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))"""
-    r"""|(?P<comment>//)"""
-    r"""|(?P<macro>\.\s*(?:all|exists|exists_one|existsOne|filter|map|optMap|optFlatMap)\s*\()"""
-    r"""|(?P<member>\.\s*[A-Za-z_][A-Za-z0-9_]*)"""
-    r"""|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<open>[(\[{])|(?P<close>[)\]}])""",
-    re.DOTALL,
-)
-_QUOTED: Final = re.compile(r"""'([^']*)'|"([^"]*)["]""")
-_MATCHES: Final = re.compile(r"\.\s*matches")
-_PROBES: Final[tuple[Any, ...]] = ({}, "", [], 0, None)
-_I64: Final = 1 << 63
+_BODIES: Final[tuple[Any, ...]] = ({}, "", [], 0, None)
 
 
-class ErrorWhen:
+class ErrorWhen(Condition):
     """A compiled condition over `status`, `headers` and `body`."""
 
-    def __init__(self, condition: str) -> None:
-        """Compile.
+    names = ("status", "headers", "body")
+    whole = frozenset({"headers", "body"})
 
-        Raises:
-            SelectionError: It is no CEL, uses another name, or has a form that could take long.
-        """
-        self.condition = condition
-        if len(condition) > MAX_LENGTH:
-            raise SelectionError(f"the condition is longer than {MAX_LENGTH} characters")
-        _check_form(condition)
-        _check_patterns(condition)
-        try:
-            self._program = compile_expression(condition)
-        except ValueError as error:
-            raise SelectionError(f"the condition is no CEL: {_told(error)}") from error
-        self._probe()
+    def probes(self) -> Iterator[Mapping[str, Any]]:
+        """Yield an answer with a body of each type."""
+        return ({"status": 200, "headers": {}, "body": body} for body in _BODIES)
 
     def holds(self, status: int, headers: Mapping[str, str], body: Any) -> bool:
         """Tell whether an answer is a failure.
@@ -71,122 +32,4 @@ class ErrorWhen:
             SelectionError: It cannot be said of this answer, as a field is missing for instance.
                 The sentence quotes the condition, and nothing of the answer.
         """
-        values = {"status": status, "headers": dict(headers), "body": _cel(body)}
-        try:
-            result = self._program.execute(values)
-        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-            raise SelectionError(self._without_the_answer(error)) from error
-        if not isinstance(result, bool):
-            raise SelectionError("the condition gives no boolean")
-        return result
-
-    def _without_the_answer(self, error: Exception) -> str:
-        """Return what is wrong; where that quotes what the condition does not say, its kind."""
-        told = _told(error)
-        quoted = [first or second for first, second in _QUOTED.findall(told)]
-        known = all(one in self.condition for one in quoted)
-        return told if known else f"the evaluator raises {type(error).__name__}"
-
-    def _untold(self, body: Any) -> str:
-        try:
-            self.holds(200, {}, body)
-        except SelectionError as error:
-            return str(error)
-        return ""
-
-    def _probe(self) -> None:
-        """Find names and functions that do not exist, which the evaluator says when it runs.
-
-        It says the same of a function that there is for other types only, so all types are tried.
-        """
-        told = [self._untold(body) for body in _PROBES]
-        if not all("Undefined variable or function" in one for one in told):
-            return
-        known = ", ".join(_NAMES)
-        raise SelectionError(f"the condition uses a name that is none of {known}: {told[0]}")
-
-
-def _check_form(condition: str) -> None:
-    """Refuse what could take time that grows faster than the answer.
-
-    Raises:
-        SelectionError: Naming what is to be written otherwise.
-    """
-    depth, macro_depth = 0, None
-    for token in _TOKEN.finditer(condition):
-        if token["comment"]:
-            raise SelectionError("the condition has comments, which are not available")
-        if token["macro"]:
-            if macro_depth is not None:
-                raise SelectionError(
-                    "the condition has one macro (all, exists, …) inside of another"
-                )
-            if "map" in token["macro"].lower():
-                raise SelectionError(
-                    "the condition uses a macro that is not available: map(); use exists(), all()"
-                    " or filter()"
-                )
-            macro_depth = depth
-            depth += 1
-        elif token["open"]:
-            depth += 1
-        elif token["close"]:
-            depth -= 1
-            macro_depth = None if macro_depth == depth else macro_depth
-        elif macro_depth is not None and token["name"] in {"body", "headers"}:
-            raise SelectionError(
-                f"the condition has a macro that looks at the whole {token['name']} again for each"
-                " item; compare the items with constants"
-            )
-
-
-def _check_patterns(condition: str) -> None:
-    """Refuse a regular expression that is not written out, or that would take much to compile.
-
-    Raises:
-        SelectionError: Naming what is to be written otherwise.
-    """
-    tokens = list(_TOKEN.finditer(condition))
-    for index, token in enumerate(tokens):
-        if token["name"] != "matches" and not _MATCHES.fullmatch(token["member"] or ""):
-            continue
-        opening, text, closing = [*tokens[index + 1 : index + 4], None, None, None][:3]
-        if not (token["member"] and opening and text and closing) or not (
-            opening["open"] and text["text"] and closing["close"]
-        ):
-            raise SelectionError(
-                "the condition has matches() in a form that is not available; write it as "
-                "text.matches('…'), with the expression written out"
-            )
-        cost = estimate(f"(?=){_written(text['text'])}")  # in which `\\w` is Unicode's, as in CEL
-        if cost > MAX_PATTERN_COST:
-            raise SelectionError(
-                f"the expression of matches() would take {mebibytes(cost)} when compiled, and at "
-                f"most {mebibytes(MAX_PATTERN_COST)} are allowed: repeat less"
-            )
-
-
-def _written(text: str) -> str:
-    """Return the value of a text as it stands in a condition; as it stands, if it is no Python."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            return str(ast.literal_eval(text))
-    except (SyntaxError, ValueError):
-        return text
-
-
-def _cel(value: Any) -> Any:
-    """Return a value in CEL's types: an integer of more than 64 bits becomes a double."""
-    if isinstance(value, dict):
-        return {key: _cel(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cel(item) for item in value]
-    if isinstance(value, float) or (type(value) is int and not -_I64 <= value < _I64):
-        return float(value)
-    return value
-
-
-def _told(error: Exception) -> str:
-    text = str(error)
-    found = re.search(r"ERROR: <input>:[^\n]*", text)
-    return (found[0] if found else text.partition("\n")[0])[:200]
+        return self.decide({"status": status, "headers": dict(headers), "body": cel_value(body)})

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mcp_operator.api.error_when import ErrorWhen
     from mcp_operator.api.jmespath import JmesPath
     from mcp_operator.api.jsonpath import JsonPath
+    from mcp_operator.api.rule_when import RuleWhen
 
 
 @lru_cache(maxsize=4096)
@@ -49,3 +50,15 @@ def error_when(condition: str) -> ErrorWhen:
     from mcp_operator.api.error_when import ErrorWhen
 
     return ErrorWhen(condition)
+
+
+@lru_cache(maxsize=4096)
+def rule_when(condition: str) -> RuleWhen:
+    """Compile the condition of a rule.
+
+    Raises:
+        SelectionError: It is none, or has a form that could take long.
+    """
+    from mcp_operator.api.rule_when import RuleWhen
+
+    return RuleWhen(condition)

@@ -6,13 +6,15 @@ that asks for authentication is never open.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mcp_operator.api.access import AccessRule
+from mcp_operator.api.budget import SelectionError
 from mcp_operator.api.catalog import ApiKeys, Auth, JsonObject, Jwt
 from mcp_operator.api.jwks import KeySetError, public_keys
 from mcp_operator.api.reasons import Reason
+from mcp_operator.api.selection import rule_when
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.v1alpha1.authentication import ApiKeyAuth, JwtAuth
 from mcp_operator.api.v1alpha1.common import ConfigMapKeyRef
@@ -70,7 +72,8 @@ def compile_auth(server: MCPServer, facts: Facts) -> CompiledAuth | None:
     elif spec.jwt is not None:
         compiled = _jwt(spec.jwt, referrer, default_resource=ingress_url(server) or "")
     rules = tuple(
-        AccessRule.model_validate(each.model_dump(exclude={"name"})) for each in spec.rules
+        AccessRule.model_validate(each.model_dump(exclude={"name"}, exclude_none=True))
+        for each in spec.rules
     )
     return replace(compiled, auth=compiled.auth.model_copy(update={"rules": rules}))
 
@@ -120,6 +123,17 @@ def _jwt(spec: JwtAuth, referrer: Referrer, default_resource: str) -> CompiledAu
         resource=spec.resource or default_resource,
     )
     return CompiledAuth(Auth(jwt=jwt), finding)
+
+
+def condition_faults(server: MCPServer) -> Iterator[tuple[int, str]]:
+    """Yield the indices of the rules whose `when` cannot be used, each with the reason."""
+    for index, rule in enumerate(server.spec.auth.rules):
+        if rule.when is None:
+            continue
+        try:
+            rule_when(rule.when)
+        except SelectionError as error:
+            yield index, str(error)
 
 
 def not_authenticated(finding: Finding) -> str:

@@ -17,6 +17,7 @@ from mcp_operator.builders.catalog import (
     references_of,
     selectors,
 )
+from mcp_operator.builders.compile_auth import condition_faults
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding, InvalidError
 from mcp_operator.builders.references import References
 from mcp_operator.builders.server_references import server_references
@@ -143,6 +144,8 @@ def _parse_server(raw: Object) -> ParsedServer:
         raise InvalidError(
             Reason.INVALID, f"spec.env: {', '.join(reserved)} may not be set there; remove it"
         )
+    for index, problem in condition_faults(server):
+        raise InvalidError(Reason.INVALID, f"spec.auth.rules[{index}].when: {problem}")
     return ParsedServer(server, selectors(server), server_references(server))
 
 

@@ -15,6 +15,7 @@ from mcp_operator.api.structure import Path as FieldPath
 from mcp_operator.api.structure import Problem
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import claimants_by_key, name_conflicts
+from mcp_operator.builders.compile_auth import condition_faults
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.local.clients import client_warnings
@@ -107,6 +108,10 @@ def findings(manifests: Manifests) -> Iterator[FileProblem]:
         for found in (assembly.finding, assembly.redis_finding):
             if found and (has_config_maps or found.reason is not Reason.CONFIG_MAP_NOT_FOUND):
                 yield _problem(manifests.server_documents[key], found)
+        for index, problem in condition_faults(server):
+            path = ("spec", "auth", "rules", index, "when")
+            document = manifests.server_documents[key]
+            yield document.problem(path, Problem(path, "").field, problem)
         yield from _conflicts(server, manifests.selected(server))
 
 

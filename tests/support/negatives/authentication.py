@@ -33,6 +33,12 @@ def ruled(**rule: Any) -> Object:
 
 AUTHENTICATION = [
     Negative(
+        "a condition of a rule that is too long",
+        ruled(principals=["*"], when="true || " * 128 + "true"),
+        "spec.auth.rules[0].when",
+        "may not be more than 1024",
+    ),
+    Negative(
         "an audit in mode Direct",
         server(image="example/server:1", audit="All"),
         "spec.audit",

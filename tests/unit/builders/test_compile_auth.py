@@ -19,6 +19,7 @@ from mcp_operator.builders.compile_auth import (
     auth_references,
     auth_secrets,
     compile_auth,
+    condition_faults,
     not_authenticated,
 )
 from mcp_operator.builders.context import BuildContext
@@ -128,6 +129,21 @@ def test_a_gateway_without_knowledge_of_auth_refuses_the_whole_catalog() -> None
     assert catalog.schema_version == 2
     assert Catalog.model_validate_json(catalog.canonical()) == catalog
     assert b'"schemaVersion":2' in catalog.canonical()
+
+
+def test_a_condition_reaches_the_gateway_and_a_wrong_one_is_told() -> None:
+    def ruled(when: str) -> MCPServer:
+        rule = {"name": "staff", "tools": ["*"], "when": when}
+        keys = {"secretRef": {"name": "clients"}}
+        return server(auth={"type": "APIKey", "apiKey": keys, "rules": [rule]})
+
+    good = ruled("principal.startsWith('team-')")
+    [rule] = compiled_auth(good, Facts()).auth.rules
+    assert rule == AccessRule(tools=("*",), when="principal.startsWith('team-')")
+    assert list(condition_faults(good)) == []
+    [(index, problem)] = condition_faults(ruled("tool == 'x'"))
+    assert index == 0
+    assert "none of principal, scopes, claims" in problem
 
 
 def test_the_role_names_the_secrets_of_clients_also_before_they_exist() -> None:

@@ -124,3 +124,17 @@ async def test_everything_that_is_missing_is_said_at_once(bench: Bench) -> None:
     _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
     assert "Secret demo/clients does not exist" in message
     assert "Secret demo/cert does not exist" in message
+
+
+async def test_a_rule_that_cannot_be_decided_keeps_the_pods_as_they_are(bench: Bench) -> None:
+    rule = {"name": "staff", "tools": ["*"], "when": "claims.a.map(x, x) == []"}
+    bench.cluster.put("Secret", "clients", data={"alice": VALUE})
+    bench.cluster.server(auth=KEYED)
+    await bench.reconcile()
+    before = bench.catalog()
+    bench.cluster.server(auth=KEYED | {"rules": [rule]})
+    await bench.reconcile()
+    status, reason, message = bench.cluster.conditions("MCPServer", "shop")["Accepted"]
+    assert (status, reason) == ("False", "Invalid")
+    assert message.startswith("spec.auth.rules[0].when: the condition uses a macro that is not")
+    assert bench.catalog() == before

@@ -138,3 +138,31 @@ spec:
         "warning: tools[pay]: description: hidden from people: "
         "U+202E (RIGHT-TO-LEFT OVERRIDE) at position 6"
     )
+
+
+def test_a_condition_of_a_rule_that_cannot_be_used_is_told_at_its_field(tmp_path: Path) -> None:
+    (tmp_path / "server.yaml").write_text(
+        """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPServer
+metadata: {name: shop}
+spec:
+  toolSelector: {}
+  auth:
+    type: APIKey
+    apiKey: {secretRef: {name: clients}}
+    rules:
+    - {name: all, tools: ["*"], principals: ["*"]}
+    - name: staff
+      tools: ["*"]
+      when: tool == 'x'
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: clients}
+stringData: {ci: 0123456789abcdef}
+"""
+    )
+    [problem] = validate([tmp_path]).problems
+    assert (problem.line, problem.field) == (13, "spec.auth.rules[1].when")
+    assert "none of principal, scopes, claims" in problem.message

@@ -163,9 +163,9 @@ class AccessRule(ApiModel):
 
     model_config = validated(
         rule(
-            "has(self.principals) || has(self.anyScope) || has(self.claims)",
-            "say for whom the rule is, by principals, anyScope or claims; principals: ['*'] is "
-            "every client",
+            "has(self.principals) || has(self.anyScope) || has(self.claims) || has(self.when)",
+            "say for whom the rule is, by principals, anyScope, claims or when; principals: ['*'] "
+            "is every client",
         ),
         rule(
             "has(self.tools) || has(self.prompts) || has(self.resources)",
@@ -196,6 +196,11 @@ class AccessRule(ApiModel):
         ),
     ]
     """Claims that the token must have, all of them; only with type: JWT."""
+    when: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    """CEL condition on principal (the name of the client), scopes (a list) and claims (a map, as in
+    the token), such as claims.department == 'sales' && 'orders:write' in scopes. Where it cannot be
+    decided, as a claim is missing, it does not hold. Macros are exists, all and filter, none within
+    another."""
 
 
 class Authentication(ApiModel):

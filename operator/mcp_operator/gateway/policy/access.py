@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import logging
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial, reduce
+from functools import lru_cache, partial, reduce
 from operator import or_
+from typing import Final
 
 from mcp_operator.api.access import AccessRule
+from mcp_operator.api.budget import SelectionError
+from mcp_operator.api.selection import rule_when
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.table import Changes, Kind
+
+log = logging.getLogger(__name__)
+
+MAX_DECISIONS: Final = 16_384
+"""Decisions of conditions that are remembered, each of one condition for one client."""
 
 
 def holds(rule: AccessRule, principal: Principal) -> bool:
     """Tell whether every condition of a rule, which has at least one, holds for a client."""
-    if not (rule.principals or rule.any_scope or rule.claims):
+    if not (rule.principals or rule.any_scope or rule.claims or rule.when):
         return False
     return (
         (not rule.principals or any(matches(one, principal.name) for one in rule.principals))
@@ -23,7 +33,38 @@ def holds(rule: AccessRule, principal: Principal) -> bool:
             any((claim.name, value) in principal.claims for value in claim.values)
             for claim in rule.claims
         )
+        and (not rule.when or _decided(rule.when, principal))
     )
+
+
+@lru_cache(maxsize=MAX_DECISIONS)
+def _decided(condition: str, principal: Principal) -> bool:
+    """Tell whether a condition holds for a client; one that cannot be decided does not."""
+    claims = json.loads(principal.looked_at) if principal.looked_at else {}
+    try:
+        return rule_when(condition).holds(principal.name, principal.scopes, claims)
+    except SelectionError as error:
+        log.warning(
+            "The condition of a rule cannot be decided for a client, so the rule does not hold",
+            extra={"client": principal.name, "error": str(error)},
+        )
+        return False
+
+
+def looked_at(rules: Iterable[AccessRule]) -> frozenset[str] | None:
+    """Return the claims that conditions of rules look at; None where that may be all."""
+    found: frozenset[str] = frozenset()
+    for rule in rules:
+        if not rule.when:
+            continue
+        try:
+            claims = rule_when(rule.when).claims
+        except SelectionError:
+            continue  # it never holds
+        if claims is None:
+            return None
+        found |= claims
+    return found
 
 
 def allows(rules: Iterable[AccessRule], kind: Kind, name: str) -> bool:

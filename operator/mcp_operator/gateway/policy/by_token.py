@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from mcp_operator.api import catalog
+from mcp_operator.api.access import AccessRule
 from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.policy.access import looked_at
 from mcp_operator.gateway.policy.attempts import Attempts
 from mcp_operator.gateway.policy.jwks import FixedKeys, Keys, RemoteKeys
 from mcp_operator.gateway.policy.principal import Principal
@@ -36,12 +38,16 @@ class ByToken:
     def __init__(
         self,
         settings: catalog.Jwt,
-        claims: frozenset[str],
+        rules: Sequence[AccessRule],
         fetch: FetchJwks | None,
         clock: Clock,
     ) -> None:
         self._expected = Expected(
-            settings.issuer, frozenset(settings.audiences), settings.user_claim, claims
+            settings.issuer,
+            frozenset(settings.audiences),
+            settings.user_claim,
+            frozenset(claim.name for rule in rules for claim in rule.claims),
+            looked_at(rules),
         )
         self._required = frozenset(settings.required_scopes)
         self._clock = clock

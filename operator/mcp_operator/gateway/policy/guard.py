@@ -118,8 +118,7 @@ class Guard:
             # Only here: cryptography takes 9 MB of memory.
             from mcp_operator.gateway.policy.by_token import ByToken  # noqa: PLC0415
 
-            claims = frozenset(claim.name for rule in auth.rules for claim in rule.claims)
-            return ByToken(auth.jwt, claims, self._fetch, self._clock)
+            return ByToken(auth.jwt, auth.rules, self._fetch, self._clock)
         return _Nobody()
 
 

@@ -16,6 +16,7 @@ class Principal:
         scopes: What its token may be used for.
         claims: Values of the claims that rules ask for, each with the name of its claim.
         expires: When its token ends, in Unix seconds; None for never.
+        looked_at: The claims that conditions of rules look at, as a JSON object; empty for none.
     """
 
     name: str = ""
@@ -23,6 +24,7 @@ class Principal:
     scopes: frozenset[str] = frozenset()
     claims: frozenset[tuple[str, str]] = frozenset()
     expires: float | None = None
+    looked_at: str = ""
 
 
 ANONYMOUS: Final = Principal()

@@ -67,6 +67,8 @@ class Expected:
     user_claim: str = "sub"
     claims: frozenset[str] = frozenset()
     """Claims that are of interest."""
+    looked_at: frozenset[str] | None = frozenset()
+    """Claims that are kept whole; None for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +159,14 @@ def verify(token: str, key: VerificationKey | None, expected: Expected, now: flo
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
         raise TokenError("the token names no client")
     wanted = frozenset((each, value) for each in expected.claims for value in _values(claims, each))
-    return Principal(name, expected.issuer, _scopes(claims), wanted, expires)
+    kept = _kept(claims, expected.looked_at)
+    return Principal(name, expected.issuer, _scopes(claims), wanted, expires, kept)
+
+
+def _kept(claims: Mapping[str, Any], wanted: frozenset[str] | None) -> str:
+    """Return some claims as JSON; empty where there are none."""
+    kept = {name: claims[name] for name in claims if wanted is None or name in wanted}
+    return json.dumps(kept, sort_keys=True) if kept else ""
 
 
 def _check_times(claims: Mapping[str, Any], now: float) -> float:

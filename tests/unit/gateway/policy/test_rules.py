@@ -237,3 +237,25 @@ async def test_a_message_that_lacks_a_scope_costs_no_other_of_its_batch_the_answ
     assert "result" in answers["get-order"]
     assert "lacks a scope" in answers["delete-order"]["error"]["message"]
     assert "result" in answers["get-stock"]
+
+
+async def test_a_condition_decides_by_the_claims_of_the_token(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rules = (
+        AccessRule(tools=("get-*",), when="claims.address.country == 'NL'"),
+        AccessRule(tools=("delete-*",), when="'staff' in claims.groups && 'mcp:use' in scopes"),
+        AccessRule(tools=("*",), when="no CEL"),
+    )
+    shop = Server(*CATALOG, clock=MovedClock(), auth=by_token().model_copy(update={"rules": rules}))
+
+    async def names(**given: Any) -> set[str]:
+        request = modern("tools/list", authorization=f"Bearer {token(**given)}")
+        return {each["name"] for each in (await shop.result(request))["tools"]}
+
+    assert await names(address={"country": "NL"}) == {"get-order", "get-stock"}
+    assert await names(groups=["staff"]) == {"delete-order"}
+    assert await names(groups=["staff"], scope="other") == set()
+    assert await names(address="NL", groups="canary-5f1") == set()
+    assert "cannot be decided" in caplog.text
+    assert "canary-5f1" not in str([vars(each) for each in caplog.records])
