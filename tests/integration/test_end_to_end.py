@@ -10,14 +10,15 @@ from dataclasses import dataclass
 
 import mcp_types as types
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from mcp.client.client import Client as McpClient
 from mcp.client.subscriptions import ToolsListChanged
 
-from mcp_operator.builders.resources import PODS
+from mcp_operator.builders.resources import PODS, SECRETS
 from mcp_operator.controllers import mcpserver
 from mcp_operator.controllers.pod_client import http_ask
+from mcp_operator.core.meta import key_of
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
 from support.kubelet import Kubelet
@@ -179,3 +180,41 @@ async def test_a_gateway_keeps_serving_when_the_operator_is_gone(cell: Cell) -> 
         result = await client.call_tool("kept", {})
     assert isinstance(result.content[0], types.TextContent)
     assert not result.is_error
+
+
+async def asked(url: str, session: str = "") -> tuple[int, str]:
+    """Initialize, or list tools in a session of 2025-11-25; return the status and the session."""
+    method = "tools/list" if session else "initialize"
+    client = {"name": "test", "version": "1"}
+    params = {} if session else {"protocolVersion": "2025-11-25", "clientInfo": client}
+    message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": {"capabilities": {}} | params}
+    headers = {"accept": "application/json, text/event-stream"}
+    headers |= {"mcp-session-id": session} if session else {}
+    async with ClientSession() as http, http.post(url, json=message, headers=headers) as answer:
+        return answer.status, answer.headers.get("mcp-session-id", "")
+
+
+async def test_pods_take_the_sessions_of_each_other_until_their_key_is_replaced(cell: Cell) -> None:
+    keys = cell.shop.key("mcp-server-red-keys")
+    await cell.shop.server("red", replicas=2)
+    await eventually(cell.synced, 2)
+    one, two = await cell.endpoints()
+    _, session = await asked(one)
+    assert [(await asked(url, session))[0] for url in (one, two)] == [200, 200]
+    before = await cell.shop.client.get(SECRETS, keys)
+    await cell.shop.client.delete(SECRETS, keys)
+    pages = cell.shop.client.list_pages(PODS, namespace=cell.shop.namespace)
+    for pod in [pod async for page in pages for pod in page.items]:
+        await cell.shop.client.delete(PODS, key_of(pod))
+
+    async def is_replaced() -> bool:
+        live = await cell.shop.find(SECRETS, keys.name)
+        return live is not None and live["data"] != before["data"]
+
+    async def answers() -> list[int]:
+        return [(await asked(url, session))[0] for url in await cell.endpoints()]
+
+    await eventually(is_replaced, expected=True)
+    await eventually(answers, [404, 404])
+    _, fresh = await asked((await cell.endpoints())[0])
+    assert [(await asked(url, fresh))[0] for url in await cell.endpoints()] == [200, 200]
