@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ValidationError
 from yarl import URL
 
+from mcp_operator.api.conditions import MESSAGE_LIMIT
 from mcp_operator.controllers.confirmations import WAIT_SECONDS, Answer, AskError, Pod
 
 ANSWER_BYTES: Final = 64 * 1024
@@ -25,7 +26,7 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(sock_connect=3.0, total=WAIT_SECONDS + 5
 
 class _Answer(BaseModel):
     digest: str = ""
-    lacks: Annotated[str, Field(max_length=1024)] = ""
+    lacks: str = ""
 
 
 async def http_ask(pod: Pod, digest: str) -> Answer:
@@ -61,7 +62,7 @@ async def http_ask(pod: Pod, digest: str) -> Answer:
         answer = _Answer.model_validate_json(body)
     except ValidationError as error:
         raise AskError("gave an answer that is not a gateway's") from error
-    return Answer(answer.digest, answer.lacks)
+    return Answer(answer.digest, answer.lacks[:MESSAGE_LIMIT])
 
 
 class _BoundedConnector(aiohttp.TCPConnector):
