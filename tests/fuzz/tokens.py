@@ -25,11 +25,23 @@ from mcp_operator.gateway.policy.tokens import (
     read_header,
     verify,
 )
-from support.identity import AUDIENCE, ISSUER, NOW, by_token, ec_key, ed_key, encoded, jwk, token
+from support.identity import (
+    AUDIENCE,
+    ISSUER,
+    NOW,
+    by_token,
+    ec_key,
+    ed_key,
+    encoded,
+    jwk,
+    rsa_key,
+    token,
+)
 
 PRIVATE = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
 """Members of private and symmetric keys (RFC 7518 section 6)."""
 
+MEMBERS = ("kty", "kid", "alg", "use", "key_ops", "crv", "x", "y", "n", "e", "d", "k")
 PUBLIC = (RSAPublicKey, EllipticCurvePublicKey, Ed25519PublicKey)
 EXPECTED = Expected(ISSUER, frozenset({AUDIENCE}), claims=frozenset({"groups", "a.b"}))
 CHALLENGE = re.compile(r'Bearer [a-z_]+="[\x20\x21\x23-\x7e]*"(, [a-z_]+="[\x20\x21\x23-\x7e]*")*')
@@ -61,7 +73,7 @@ def check(data: bytes) -> None:
     _check_token(_token(feed))
     _check_header(feed.text())
     _check_challenge(feed)
-    _check_keys(feed.rest())
+    _check_keys(_published(feed))
 
 
 def _token(feed: Feed) -> str:
@@ -81,6 +93,23 @@ def _token(feed: Feed) -> str:
             case _:
                 parts.append(feed.text())
     return ".".join(parts) + ("" if feed.byte() % 2 else feed.text())
+
+
+@functools.cache
+def published() -> tuple[dict[str, object], ...]:
+    """Return keys of each kind, also such as nobody may publish."""
+    ed, curve, rsa_public = jwk(ed_key(), "ed"), jwk(ec_key(), "ec"), jwk(rsa_key(), "rsa")
+    return (ed, curve, rsa_public, {**ed, "d": "AAAA"}, {"kty": "oct", "k": "AAAA", "kid": "ed"})
+
+
+def _published(feed: Feed) -> bytes:
+    """Return any bytes, or a set of keys of which some members are changed."""
+    if feed.byte() % 2:
+        return feed.rest()
+    keys = [dict(feed.pick(published())) for _ in range(feed.byte() % 4)]
+    for key in keys:
+        key |= {name: json.loads(json.dumps(feed.value())) for name in feed.some(MEMBERS)}
+    return json.dumps({"keys": keys}).encode()
 
 
 def _check_token(text: str) -> None:

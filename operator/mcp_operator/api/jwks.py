@@ -52,9 +52,10 @@ def public_keys(text: str | bytes) -> list[dict[str, Any]]:
 
 
 def _verifies(key: dict[str, Any]) -> bool:
-    operations = key.get("key_ops", ["verify"])
+    kind, operations = key.get("kty"), key.get("key_ops", ["verify"])
     return (
-        key.get("kty") in KEY_TYPES
+        isinstance(kind, str)
+        and kind in KEY_TYPES
         and key.get("use", "sig") == "sig"
         and isinstance(operations, list)
         and ("verify" in operations or "sign" in operations)

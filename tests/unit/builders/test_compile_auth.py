@@ -185,6 +185,8 @@ def test_public_keys_of_a_config_map_go_into_the_catalog_without_private_parts()
         '{"keys": [{"kty": "RSA", "use": "enc"}]}',
         '{"keys": [{"kty": "RSA", "key_ops": ["encrypt"]}]}',
         '{"keys": ["RSA"]}',
+        '{"keys": [{"kty": ["RSA"]}]}',
+        '{"keys": [{"kty": {}}]}',
         "[" * 100_000,
         " " * (MAX_BYTES + 1),
     ],
