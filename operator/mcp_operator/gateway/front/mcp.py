@@ -189,7 +189,8 @@ class Front:
                         problem = _busy()
                         break
                     body += chunk
-                    deadline.reschedule(until + len(body) / BODY_RATE)
+                    if not request.content.is_eof():
+                        deadline.reschedule(until + len(body) / BODY_RATE)
                 else:
                     return bytes(body)
         except TimeoutError:

@@ -44,9 +44,11 @@ class HttpRequest:
 
     def admitted(self, principal: Principal, spent: str) -> HttpRequest:
         """Return the request as one of a principal, without the header that proved it."""
+        headers = dict(self.headers)
+        headers.pop(spent, None)
         return HttpRequest(
             self.method,
-            {name: value for name, value in self.headers.items() if name != spent},
+            headers,
             self.repeated,
             self.body,
             self.path,
