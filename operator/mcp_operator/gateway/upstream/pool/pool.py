@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from aiohappyeyeballs import AddrInfoType, start_connection
 from aiohttp.abc import AbstractResolver
@@ -51,8 +50,7 @@ class SlowConnectionError(NoConnectionError):
     """The backend did not take a connection in time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a request goes; connections are shared by requests to the very same one.
 
     Attributes:

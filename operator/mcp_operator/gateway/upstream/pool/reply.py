@@ -85,7 +85,10 @@ class Reply:
         Args:
             name: In lower case.
         """
-        return next((value for key, value in self.headers if key == name), "")
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return ""
 
     @property
     def announced(self) -> int:
