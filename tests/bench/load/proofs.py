@@ -49,7 +49,7 @@ class Sizes:
         reloads: Catalogs that replace each other.
     """
 
-    rounds: int = 3
+    rounds: int = 5
     seconds: float = 5.0
     calls: int = 500_000
     rate: float = 800.0
