@@ -22,16 +22,8 @@ from mcp_operator.app.openapi_settings import ImportSettings
 from mcp_operator.app.workers.worker import Worker, receive
 from mcp_operator.core.errors import OperatorError, SettingsError
 from mcp_operator.gateway.root_key import RootKey
-from mcp_operator.settings import (
-    Declared,
-    GatewaySettings,
-    OperatorSettings,
-    Options,
-    ServeSettings,
-    Settings,
-    declared,
-    load,
-)
+from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
+from mcp_operator.settings.loading import Declared, Options, Settings, declared, load
 from mcp_operator.version import VERSION
 
 EXIT_OK: Final = 0

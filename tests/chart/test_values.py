@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from mcp_operator.core.meta import Object
-from mcp_operator.settings import OperatorSettings, load
+from mcp_operator.settings import OperatorSettings
+from mcp_operator.settings.loading import load
 from support.helm import CHART, Helm, HelmError, Library, Rendered
 
 VALUES_TEXT = (CHART / "values.yaml").read_text(encoding="utf-8")
@@ -106,6 +107,8 @@ def test_row_07_a_parent_chart_may_share_its_global_values(either: Helm) -> None
 def test_row_08_settings_accept_what_the_operator_accepts() -> None:
     described = OperatorSettings.model_json_schema()["properties"]
     for key, schema in SCHEMA["properties"]["config"]["properties"].items():
+        if key == "podTemplate":  # a map in values, a text for the operator
+            continue
         setting = described[re.sub(r"([A-Z])", r"_\1", key).lower()]
         for keyword in ("enum", "minimum", "maximum", "exclusiveMinimum", "pattern", "type"):
             assert schema.get(keyword) == setting.get(keyword), key
@@ -153,6 +156,9 @@ def test_row_25_every_setting_can_be_given(helm4: Library) -> None:
         "logFormat": "text",
         "workers": 9,
         "externalHosts": ["api.example.com", "*.example.org"],
+        "podTemplate": {"spec": {"priorityClassName": "gold"}},
+        "passedLabels": ["cost-center", "example.com/*"],
+        "passedAnnotations": ["owner"],
         "bindAddress": "::",
         "leaderElect": True,
         "leaseDuration": 60,
@@ -172,6 +178,9 @@ def test_row_25_every_setting_can_be_given(helm4: Library) -> None:
         log_format="text",
         workers=9,
         external_hosts=("api.example.com", "*.example.org"),
+        pod_template="spec:\n  priorityClassName: gold",
+        passed_labels=("cost-center", "example.com/*"),
+        passed_annotations=("owner",),
         bind_address="::",
         lease_duration=60,
         renew_deadline=40.5,
@@ -183,6 +192,16 @@ def test_row_25_every_setting_can_be_given(helm4: Library) -> None:
         lease_namespace="here",
     )
     assert settings.model_fields_set == OperatorSettings.model_fields.keys() - NOT_IN_THE_CHART
+
+
+def test_row_25_pods_of_servers_are_pulled_as_the_operator_is(helm4: Library) -> None:
+    values = {"imagePullSecrets": [{"name": "registry"}]}
+    said = settings_of(helm4.render(values)).pod_template
+    assert yaml.safe_load(said) == {"spec": {"imagePullSecrets": [{"name": "registry"}]}}
+
+    config = {"podTemplate": {"spec": {"imagePullSecrets": [], "nodeSelector": {"pool": "ai"}}}}
+    said = settings_of(helm4.render(values | {"config": config})).pod_template
+    assert yaml.safe_load(said) == config["podTemplate"]
 
 
 def test_row_25_a_change_of_the_configuration_replaces_the_pods(helm4: Library) -> None:

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from mcp_operator.core.meta import Object
-from mcp_operator.settings import ENVIRONMENT_PREFIX, OperatorSettings, load
+from mcp_operator.settings import OperatorSettings
+from mcp_operator.settings.loading import ENVIRONMENT_PREFIX, load
 from mcp_operator.version import VERSION
 from support.installations import COMPONENTS, EVERYTHING, OPERATORS, OVERLAYS, Build
 from support.kustomize import MANIFESTS

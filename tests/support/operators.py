@@ -29,6 +29,9 @@ SOON = 0.03
 GATEWAY_IMAGE = "mcp-operator:test"
 """What the servers' pods would run, if there were a kubelet."""
 
+CONTEXT = BuildContext(gateway_image=GATEWAY_IMAGE)
+"""The settings of an installation that leaves everything as it is."""
+
 
 class Sent(NamedTuple):
     """One request of the operator; `path` begins behind the namespace."""
@@ -201,6 +204,7 @@ async def running_operator(
     *,
     ask: Ask = nobody_answers,
     installation: str = "",
+    context: BuildContext = CONTEXT,
     through: type[LoggingClient] = LoggingClient,
 ) -> AsyncIterator[Operator]:
     """Run the control plane for one namespace, with a kind of client, until the block ends."""
@@ -222,7 +226,7 @@ async def running_operator(
         manager,
         informers,
         client,
-        context=BuildContext(gateway_image=GATEWAY_IMAGE),
+        context=context,
         recorder=recorder,
         ask=ask,
         clock=SystemClock(),

@@ -21,12 +21,22 @@ ALLOWED_VOLUMES = {
     "secret",
 }
 HARMLESS_POD_FIELDS = {
+    "affinity",
     "automountServiceAccountToken",
     "containers",
+    "dnsConfig",
+    "dnsPolicy",
     "enableServiceLinks",
+    "hostAliases",
+    "imagePullSecrets",
+    "initContainers",
+    "nodeSelector",
+    "priorityClassName",
+    "runtimeClassName",
     "securityContext",
     "serviceAccountName",
     "terminationGracePeriodSeconds",
+    "tolerations",
     "topologySpreadConstraints",
     "volumes",
 }
@@ -38,7 +48,7 @@ def violations(pod: dict[str, Any]) -> list[str]:
     for volume in pod.get("volumes", []):
         kinds = volume.keys() - {"name"}
         found += [f"volume type {kind}" for kind in sorted(kinds - ALLOWED_VOLUMES)]
-    for container in pod["containers"]:
+    for container in (*pod["containers"], *pod.get("initContainers", ())):
         found += [f"{container['name']}: {text}" for text in _of_container(pod, container)]
     return found
 

@@ -14,7 +14,8 @@ import yaml
 from mcp_operator import cli
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.few_lines import BURST
-from mcp_operator.settings import ServeSettings, Settings
+from mcp_operator.settings import ServeSettings
+from mcp_operator.settings.loading import Settings
 from mcp_operator.version import VERSION
 
 SAMPLES = Path(__file__).parents[2] / "manifests" / "samples"

@@ -14,7 +14,8 @@ import yaml
 from mcp_operator.api.crd import crds
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.validation import problems
-from mcp_operator.settings import GatewaySettings, OperatorSettings, declared
+from mcp_operator.settings import GatewaySettings, OperatorSettings
+from mcp_operator.settings.loading import declared
 
 ROOT = Path(__file__).parents[2]
 TROUBLESHOOTING = ROOT / "docs" / "how-to" / "troubleshooting.md"
@@ -24,6 +25,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "upgrade.md",
     ROOT / "docs" / "how-to" / "uninstall.md",
     ROOT / "docs" / "how-to" / "production.md",
+    ROOT / "docs" / "how-to" / "shape-pods.md",
     ROOT / "docs" / "how-to" / "verify-release.md",
     ROOT / "docs" / "how-to" / "connect-a-client.md",
     ROOT / "docs" / "how-to" / "serve-your-own-service.md",

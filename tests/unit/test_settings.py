@@ -7,14 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from mcp_operator.core.errors import SettingsError
-from mcp_operator.settings import (
-    GatewaySettings,
-    OperatorSettings,
-    ServeSettings,
-    Settings,
-    declared,
-    load,
-)
+from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
+from mcp_operator.settings.loading import Settings, declared, load
 from mcp_operator.version import VERSION
 
 GATEWAY = {"namespace": "demo", "server": "shop"}

@@ -86,8 +86,19 @@ annotations:
 
 {{/* The settings of the process, as environment variables. It checks them when it starts. */}}
 {{- define "mcp-operator.settings" -}}
-{{- range $key, $value := .Values.config }}
-{{- $text := ternary (join "," $value) (toString $value) (kindIs "slice" $value) }}
+{{- $config := deepCopy .Values.config }}
+{{- $secrets := concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
+{{- $pod := default dict $config.podTemplate.spec }}
+{{- if and $secrets (not (hasKey $pod "imagePullSecrets")) }}
+{{- $_ := set $config.podTemplate "spec" (set $pod "imagePullSecrets" $secrets) }}
+{{- end }}
+{{- range $key, $value := $config }}
+{{- $text := toString $value }}
+{{- if kindIs "slice" $value }}
+{{- $text = join "," $value }}
+{{- else if kindIs "map" $value }}
+{{- $text = ternary (toYaml $value) "" (gt (len $value) 0) }}
+{{- end }}
 {{- if ne $text "" }}
 MCP_OPERATOR_{{ snakecase $key | upper }}: {{ $text | quote }}
 {{- end }}

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from mcp_operator.api.v1alpha1.podtemplate import PodTemplate
 from mcp_operator.app.signals import stop_signals
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.controllers.pod_client import http_ask
@@ -109,6 +110,9 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
             settings.gateway_image_pull_policy,
             operator_namespace=_pod_namespace(),
             external_hosts=settings.external_hosts,
+            pod_template=_pod_template(settings),
+            passed_labels=settings.passed_labels,
+            passed_annotations=settings.passed_annotations,
         ),
         recorder=recorder,
         ask=http_ask,
@@ -120,6 +124,20 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
     manager.add_runnable("events", recorder.run)
     manager.add_runnable("garbage collector", collect_without_caches)
     return manager
+
+
+def _pod_template(settings: OperatorSettings) -> PodTemplate:
+    """Return what the installation says of all pods.
+
+    Raises:
+        SettingsError: It is not a pod template.
+    """
+    if not settings.pod_template:
+        return PodTemplate()
+    # A reader of YAML and of CEL rules takes memory, and most installations need none here.
+    from mcp_operator.local.podtemplate import read_pod_template  # noqa: PLC0415
+
+    return read_pod_template(settings.pod_template)
 
 
 async def collect_without_caches() -> None:

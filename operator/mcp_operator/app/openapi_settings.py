@@ -16,7 +16,8 @@ from mcp_operator.importers.options import (
     Criterion,
     ImportOptions,
 )
-from mcp_operator.settings import DNS_LABEL, SERVICE, Options, Setting, parts
+from mcp_operator.settings import DNS_LABEL, SERVICE
+from mcp_operator.settings.loading import Options, Setting, parts
 
 
 def _labels(value: Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mcp_operator.api.v1alpha1 import MCPServer
@@ -15,6 +15,7 @@ from mcp_operator.builders.deployment import build_deployment
 from mcp_operator.builders.httproute import build_http_route
 from mcp_operator.builders.ingress import build_ingress
 from mcp_operator.builders.networkpolicy import build_network_policy
+from mcp_operator.builders.podtemplate import passed_on
 from mcp_operator.builders.rbac import build_role, build_role_binding
 from mcp_operator.builders.resources import (
     AUTOSCALERS,
@@ -58,7 +59,7 @@ def build_children(
         context: What the operator's settings say.
         facts: What the cluster has around the server.
     """
-    return [
+    children = [
         *_present((SERVICEACCOUNTS, build_service_account(server))),
         *_present((NETWORKPOLICIES, build_network_policy(server, context, facts))),
         *_configuration(server, catalog),
@@ -71,6 +72,19 @@ def build_children(
             (HTTPROUTES, build_http_route(server) if facts.has_gateway_api else None),
         ),
     ]
+    return _with_passed(children, *passed_on(server, context))
+
+
+def _with_passed(
+    children: list[Child], labels: Mapping[str, str], annotations: Mapping[str, str]
+) -> list[Child]:
+    """Add what the installation passes on from servers; what a child has itself stands."""
+    for child in children:
+        metadata = child.object["metadata"]
+        metadata["labels"] = {**labels, **metadata["labels"]}
+        if annotations:
+            metadata["annotations"] = {**annotations, **metadata.get("annotations", {})}
+    return children
 
 
 def _configuration(server: MCPServer, catalog: ServerCatalog) -> Iterable[Child]:

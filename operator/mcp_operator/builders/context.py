@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
+from mcp_operator.api.v1alpha1.podtemplate import PodTemplate
 from mcp_operator.builders.labels import child_labels
 from mcp_operator.core.meta import Object, Resource, owner_reference
 
@@ -24,6 +25,12 @@ class BuildContext:
     """The namespace of the operator's own pods; empty where it runs outside of the cluster."""
     external_hosts: tuple[str, ...] = ()
     """Patterns of the hosts outside of the cluster that tools and resources may lead to."""
+    pod_template: PodTemplate = field(default_factory=PodTemplate)
+    """What the pods of all servers are given, unless a server says otherwise."""
+    passed_labels: tuple[str, ...] = ()
+    """Patterns of the labels that the children of a server get from it."""
+    passed_annotations: tuple[str, ...] = ()
+    """Patterns of the annotations that the children of a server get from it."""
 
 
 def child(server: MCPServer, resource: Resource, name: str) -> Object:

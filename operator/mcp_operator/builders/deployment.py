@@ -12,10 +12,17 @@ from typing import Final
 
 from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.api.v1alpha1.podtemplate import PodTemplate
 from mcp_operator.builders.context import BuildContext, child
-from mcp_operator.builders.labels import child_labels, selector_labels
+from mcp_operator.builders.labels import Mode, child_labels, selector_labels
 from mcp_operator.builders.names import child_name, config_name
-from mcp_operator.builders.podsecurity import container_security, pod_security
+from mcp_operator.builders.podsecurity import UNPRIVILEGED, container_security, pod_security
+from mcp_operator.builders.podtemplate import (
+    extra_containers,
+    pod_fields,
+    pod_template,
+    written,
+)
 from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.builders.service import HTTP_PORT_NAME
 from mcp_operator.core.meta import Object
@@ -40,6 +47,15 @@ EXIT_SECONDS: Final = 5
 DEFAULT_RESOURCES: Final[Object] = {"requests": {"cpu": "50m", "memory": "128Mi"}}
 """What a user's own server is given; what it may take at most, only its author can know."""
 
+_OWN_WAYS: Final = (
+    "envFrom",
+    "lifecycle",
+    "livenessProbe",
+    "readinessProbe",
+    "startupProbe",
+)
+"""What a template says of a user's own container in place of the operator."""
+
 GATEWAY_RESOURCES: Final[Object] = DEFAULT_RESOURCES | {"limits": {"memory": "1Gi"}}
 """The bounds of a gateway add up to less (docs/how-to/production.md, "Sizing"), unless its backends
 send large answers. No limit on CPU: throttling makes every client wait."""
@@ -48,7 +64,9 @@ send large answers. No limit on CPU: throttling makes every client wait."""
 def build_deployment(server: MCPServer, context: BuildContext) -> Object:
     """Return the Deployment; without `replicas` if an autoscaler sets them."""
     name = server.name
+    template = pod_template(server, context)
     deployment = child(server, DEPLOYMENTS, child_name(name))
+    deployment["metadata"] |= _metadata(template, deployment["metadata"]["labels"])
     deployment["spec"] = {
         "revisionHistoryLimit": 3,
         "selector": {"matchLabels": selector_labels(name)},
@@ -56,33 +74,62 @@ def build_deployment(server: MCPServer, context: BuildContext) -> Object:
             "type": "RollingUpdate",
             "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
         },
-        "template": _pod_template(server, context),
+        "template": _pod_template(server, context, template),
     }
     if (replicas := server.spec.fixed_replicas) is not None:
         deployment["spec"]["replicas"] = replicas
     return deployment
 
 
-def _pod_template(server: MCPServer, context: BuildContext) -> Object:
+def _pod_template(server: MCPServer, context: BuildContext, template: PodTemplate) -> Object:
     name = server.name
     mode = server.spec.effective_mode
-    drain = math.ceil(parse_duration(server.spec.config.drain_timeout))
     spec: Object = {
         "serviceAccountName": child_name(name),
         "automountServiceAccountToken": mode == "Gateway",
         "enableServiceLinks": False,
-        "securityContext": pod_security(),
-        "terminationGracePeriodSeconds": PRESTOP_SECONDS + drain + EXIT_SECONDS,
+        "securityContext": pod_security(_user(template, mode)),
+        "terminationGracePeriodSeconds": _grace(server, template),
         "topologySpreadConstraints": _spread(name),
+        **pod_fields(template),
     }
     if mode == "Gateway":
-        spec["containers"] = [_gateway_container(server, context)]
-        if server.spec.tls is not None:
-            spec["volumes"] = [_certificate(server.spec.tls.secret_name)]
+        spec["containers"] = [_gateway_container(server, context, template)]
+        ours = [_certificate(server.spec.tls.secret_name)] if server.spec.tls else []
     else:
-        spec["containers"] = [_direct_container(server)]
-        spec["volumes"] = [_files(name)]
-    return {"metadata": {"labels": child_labels(name, mode)}, "spec": spec}
+        spec["containers"] = [
+            _direct_container(server, template),
+            *extra_containers(template.containers),
+        ]
+        if template.init_containers:
+            spec["initContainers"] = extra_containers(template.init_containers)
+        ours = [_files(name)]
+    if volumes := [*ours, *map(written, template.spec.volumes or ())]:
+        spec["volumes"] = volumes
+    return {"metadata": _metadata(template, child_labels(name, mode)), "spec": spec}
+
+
+def _metadata(template: PodTemplate, ours: Mapping[str, str]) -> Object:
+    metadata: Object = {"labels": {**template.metadata.labels, **ours}}
+    if template.metadata.annotations:
+        metadata["annotations"] = dict(template.metadata.annotations)
+    return metadata
+
+
+def _user(template: PodTemplate, mode: Mode) -> Object:
+    """Return who the pods run as. The image of a gateway names a user, which OpenShift replaces."""
+    if template.spec.security_context is None and mode == "Direct":
+        return UNPRIVILEGED
+    return written(template.spec.security_context)
+
+
+def _grace(server: MCPServer, template: PodTemplate) -> int:
+    """Return how many seconds a pod has for stopping."""
+    own = template.spec.termination_grace_period_seconds
+    if own is not None and server.spec.effective_mode == "Direct":
+        return own
+    drain = math.ceil(parse_duration(server.spec.config.drain_timeout))
+    return PRESTOP_SECONDS + drain + EXIT_SECONDS
 
 
 def _spread(server: str) -> list[Object]:
@@ -99,8 +146,9 @@ def _spread(server: str) -> list[Object]:
     ]
 
 
-def _gateway_container(server: MCPServer, context: BuildContext) -> Object:
+def _gateway_container(server: MCPServer, context: BuildContext, template: PodTemplate) -> Object:
     spec = server.spec
+    mounts = [written(mount) for mount in template.container.volume_mounts or ()]
     container: Object = {
         "name": "gateway",
         "image": spec.image or context.gateway_image,
@@ -122,19 +170,23 @@ def _gateway_container(server: MCPServer, context: BuildContext) -> Object:
         "readinessProbe": _probe("/readyz", period=5, failures=2),
         "lifecycle": _lifecycle(),
         "resources": _resources(server, GATEWAY_RESOURCES),
-        "securityContext": container_security(read_only_root=True),
+        "securityContext": _ids(template) | container_security(read_only_root=True),
     }
     if spec.env:
         container["env"] = _env({}, server)
     if spec.tls is not None:
         container["args"].append(f"--tls-directory={TLS_DIR}")
-        container["volumeMounts"] = [{"name": "tls", "mountPath": TLS_DIR, "readOnly": True}]
+        mounts.insert(0, {"name": "tls", "mountPath": TLS_DIR, "readOnly": True})
+    if mounts:
+        container["volumeMounts"] = mounts
     return container
 
 
-def _direct_container(server: MCPServer) -> Object:
+def _direct_container(server: MCPServer, template: PodTemplate) -> Object:
     """Return the user's own container. Its HTTP paths are unknown, so the port is probed."""
     spec = server.spec
+    settings = template.container
+    mounts = [written(mount) for mount in settings.volume_mounts or ()]
     container: Object = {
         "name": "server",
         "image": spec.image,
@@ -147,8 +199,12 @@ def _direct_container(server: MCPServer) -> Object:
         },
         "lifecycle": _lifecycle(),
         "resources": _resources(server, DEFAULT_RESOURCES),
-        "securityContext": container_security(read_only_root=False),
-        "volumeMounts": [{"name": "config", "mountPath": CONFIG_DIR, "readOnly": True}],
+        **{name: value for name, value in written(settings).items() if name in _OWN_WAYS},
+        "securityContext": container_security(read_only_root=False) | _ids(template),
+        "volumeMounts": [
+            {"name": "config", "mountPath": CONFIG_DIR, "readOnly": True},
+            *mounts,
+        ],
     }
     if spec.image_pull_policy:
         container["imagePullPolicy"] = spec.image_pull_policy
@@ -157,6 +213,10 @@ def _direct_container(server: MCPServer) -> Object:
     if spec.args:
         container["args"] = list(spec.args)
     return container
+
+
+def _ids(template: PodTemplate) -> Object:
+    return written(template.container.security_context)
 
 
 def _files(server: str) -> Object:

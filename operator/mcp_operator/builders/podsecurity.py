@@ -10,14 +10,18 @@ NON_ROOT_UID: Final = 10001
 """Above 10000, so that it is not the id of an account on the host."""
 
 
-def pod_security() -> Object:
-    """Return the security context of the pod."""
-    return {
-        "runAsNonRoot": True,
-        "runAsUser": NON_ROOT_UID,
-        "runAsGroup": NON_ROOT_UID,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
+UNPRIVILEGED: Final[Object] = {"runAsUser": NON_ROOT_UID, "runAsGroup": NON_ROOT_UID}
+"""For images that may name root or no numeric user, which no node would start as not root."""
+
+
+def pod_security(ids: Object) -> Object:
+    """Return the security context of the pod.
+
+    Args:
+        ids: Who its processes run as, and the like; empty for whom the image and the cluster say,
+            such as OpenShift, which gives each namespace users of its own.
+    """
+    return {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} | ids
 
 
 def container_security(*, read_only_root: bool) -> Object:

@@ -208,7 +208,9 @@ class MCPServerReconciler:
         """Apply the children, and make the Secret with the gateway's key."""
         if (size := files_size(catalog.files or {})) > MAX_FILES_BYTES:
             return _Applied(catalog_too_large(size))
-        desired = build_children(server, catalog, self._context, facts)
+        # A model is parsed once for a generation; labels and annotations change without one.
+        current = server.model_copy(update={"metadata": raw["metadata"]})
+        desired = build_children(current, catalog, self._context, facts)
         began = asyncio.get_running_loop().time()
         key_needed = self._may_lack_key(key_of(raw))
         outcome = await self._children.apply(raw, desired)

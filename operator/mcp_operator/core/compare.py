@@ -20,6 +20,8 @@ from mcp_operator.core.meta import Object
 _LIST_MAP_KEYS: Final = {
     "containers": frozenset({"name"}),
     "env": frozenset({"name"}),
+    "hostAliases": frozenset({"ip"}),
+    "imagePullSecrets": frozenset({"name"}),
     "initContainers": frozenset({"name"}),
     "ownerReferences": frozenset({"uid"}),
     "ports": frozenset({"containerPort", "port", "protocol"}),

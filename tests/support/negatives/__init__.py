@@ -8,12 +8,23 @@ from support.negatives.authentication import AUTHENTICATION
 from support.negatives.case import Negative
 from support.negatives.limits import LIMITS
 from support.negatives.pods import PODS
+from support.negatives.podtemplates import PODTEMPLATES
 from support.negatives.prompts import PROMPTS
 from support.negatives.resources import RESOURCES
 from support.negatives.responses import RESPONSES
 from support.negatives.servers import SERVERS
 from support.negatives.tools import TOOLS
 
-NEGATIVES = (*SERVERS, *AUTHENTICATION, *LIMITS, *PODS, *TOOLS, *RESPONSES, *PROMPTS, *RESOURCES)
+NEGATIVES = (
+    *SERVERS,
+    *AUTHENTICATION,
+    *LIMITS,
+    *PODS,
+    *PODTEMPLATES,
+    *TOOLS,
+    *RESPONSES,
+    *PROMPTS,
+    *RESOURCES,
+)
 
 __all__ = ["NEGATIVES", "Negative"]

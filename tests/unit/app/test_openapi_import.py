@@ -15,7 +15,7 @@ from mcp_operator.core.errors import OperatorError, SettingsError
 from mcp_operator.importers.documents import OpenApiError
 from mcp_operator.importers.options import Backend, Criterion
 from mcp_operator.local.validation import validate
-from mcp_operator.settings import load
+from mcp_operator.settings.loading import load
 from support.openapi_documents import FOLDER, REAL, get, objects_in, openapi, real, real_bytes
 
 GUIDE = Path(__file__).parents[3] / "docs" / "how-to" / "import-an-openapi-document.md"

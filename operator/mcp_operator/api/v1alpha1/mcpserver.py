@@ -21,6 +21,7 @@ from mcp_operator.api.v1alpha1.container import (
 from mcp_operator.api.v1alpha1.exposure import TLS, HTTPRoute, Ingress, ServiceSettings
 from mcp_operator.api.v1alpha1.limits import RateLimits
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
+from mcp_operator.api.v1alpha1.podtemplate import PodTemplate
 from mcp_operator.api.v1alpha1.protocol import Protocol
 from mcp_operator.api.v1alpha1.redis import Redis
 from mcp_operator.api.v1alpha1.scaling import MAX_REPLICAS, Autoscaling, PodDisruptionBudget
@@ -31,6 +32,24 @@ _IS_GATEWAY = (
     "(self.mode == 'Auto' && !has(self.image) && !has(self.command) && !has(self.args))"
 )
 """`effective_mode` as a CEL expression."""
+
+_ONLY_DIRECT = " || ".join(
+    " && ".join(
+        f"has(self.podTemplate.{'.'.join(path[:depth])})" for depth in range(1, len(path) + 1)
+    )
+    for path in (
+        ("containers",),
+        ("initContainers",),
+        ("spec", "terminationGracePeriodSeconds"),
+        ("container", "envFrom"),
+        ("container", "lifecycle"),
+        ("container", "livenessProbe"),
+        ("container", "readinessProbe"),
+        ("container", "startupProbe"),
+        ("container", "securityContext", "readOnlyRootFilesystem"),
+    )
+)
+"""Whether the pod template says what only a server of one's own is given, as a CEL expression."""
 
 
 class MCPServerSpec(ApiModel):
@@ -84,6 +103,13 @@ class MCPServerSpec(ApiModel):
             f"!has(self.protocol) || ({_IS_GATEWAY})",
             "in mode Direct your own server decides on web pages and sessions; remove protocol",
             field_path=".protocol",
+        ),
+        rule(
+            f"!has(self.podTemplate) || !({_IS_GATEWAY}) || !({_ONLY_DIRECT})",
+            "a gateway runs alone, with probes, hooks and an environment of its own; remove "
+            "containers, initContainers, terminationGracePeriodSeconds, and of container all but "
+            "volumeMounts, runAsUser and runAsGroup, or use mode: Direct",
+            field_path=".podTemplate",
         ),
         rule(
             "has(self.image) || self.mode == 'Gateway' "
@@ -203,6 +229,10 @@ class MCPServerSpec(ApiModel):
     """Limits and behaviour of the gateway."""
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     """The Service in front of the pods."""
+    pod_template: PodTemplate = Field(default_factory=PodTemplate)
+    """What the pods are given beside what the operator gives them: labels, placement, Secrets for
+    pulling, volumes. The installation may have defaults for all servers; a value here, also a list
+    as a whole, takes the place of theirs, and maps are merged."""
     resources: ResourceRequirements | None = None
     """Compute resources of the container. When left out, a gateway requests 50m of CPU and 128Mi of
     memory and may take 1Gi; a server of your own has the same requests and no limit."""

@@ -8,50 +8,22 @@ default.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import BeforeValidator, Field
 
 from mcp_operator.api.v1alpha1.protocol import ORIGIN_PATTERN
-from mcp_operator.core.errors import SettingsError
 from mcp_operator.local.addresses import is_address
+from mcp_operator.settings.loading import Setting, Settings, parts
 from mcp_operator.version import VERSION
-
-ENVIRONMENT_PREFIX: Final = "MCP_OPERATOR_"
 
 DNS_LABEL: Final = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
 """An RFC 1123 label, such as the name of a namespace."""
 
 SERVICE: Final = r"^(([a-z0-9-]+/)?[a-z0-9-]+|[a-z0-9-]+(\.[a-z0-9-]+)+)(:[0-9]{1,5})?$"
 """`[NAMESPACE/]SERVICE[:PORT]`, or the name of a host outside the cluster, which has dots."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a setting accepts and how its flag is written.
-
-    Attributes:
-        accepts: Completes the sentence "… is not …" about a rejected value.
-        metavar: The placeholder for the value in the help text.
-        flag: The flag, if it is not the field's name; empty for a positional argument.
-        repeated: Whether the flag can be repeated; in the environment and within one flag, commas
-            separate the values.
-    """
-
-    accepts: str
-    metavar: str = "TEXT"
-    flag: str | None = None
-    repeated: bool = False
-
-
-def parts(value: str | Sequence[str]) -> tuple[str, ...]:
-    """Split one or more texts at commas."""
-    texts = [value] if isinstance(value, str) else value
-    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def _pairs(value: str | Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
@@ -87,11 +59,6 @@ Name = Annotated[
 ]
 Kubeconfig = Annotated[Path | None, Setting("a path", "FILE")]
 TlsDirectory = Annotated[Path | None, Setting("a path", "DIRECTORY")]
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    Setting("one of debug, info, warning, error", "LEVEL"),
-]
-LogFormat = Annotated[Literal["auto", "json", "text"], Setting("one of auto, json, text", "FORMAT")]
 Seconds = Annotated[
     float, Field(gt=0, le=3600), Setting("a number of seconds from 0 to 3600", "SECONDS")
 ]
@@ -141,21 +108,11 @@ AllowedOrigins = Annotated[
 ]
 
 
-class Options(BaseModel):
-    """The settings of any command."""
+_KEY_PATTERN = r"^[A-Za-z0-9*?][-A-Za-z0-9_./*?]*$"
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, validate_default=True
-    )
-
-
-class Settings(Options):
-    """The settings of every process, which the environment can set as well."""
-
-    log_level: LogLevel = "info"
-    """The lowest severity that is logged."""
-    log_format: LogFormat = "auto"
-    """The log format: `json`, `text`, or `auto` for text on a terminal and JSON elsewhere."""
+KeyPatterns = Annotated[
+    tuple[Annotated[str, Field(pattern=_KEY_PATTERN, max_length=317)], ...], BeforeValidator(parts)
+]
 
 
 class OperatorSettings(Settings):
@@ -208,6 +165,31 @@ class OperatorSettings(Settings):
     external_hosts: ExternalHosts = ()
     """A host outside the cluster that MCPTools and MCPResources may call. None by default:
     otherwise anyone who may write these objects could send anything anywhere."""
+    pod_template: Annotated[
+        str, Setting("a pod template in YAML, with the fields of spec.podTemplate", "YAML")
+    ] = ""
+    """What the pods of all servers are given, such as labels, tolerations and Secrets for pulling:
+    YAML with the fields of an MCPServer's spec.podTemplate, which decides over it."""
+    passed_labels: Annotated[
+        KeyPatterns,
+        Setting(
+            "patterns of labels, such as cost-center or example.com/*",
+            "PATTERN",
+            flag="--pass-label",
+            repeated=True,
+        ),
+    ] = ()
+    """A label that the Deployment, the pods and the other children of an MCPServer get from it."""
+    passed_annotations: Annotated[
+        KeyPatterns,
+        Setting(
+            "patterns of annotations, such as owner or example.com/*",
+            "PATTERN",
+            flag="--pass-annotation",
+            repeated=True,
+        ),
+    ] = ()
+    """An annotation that they get from it."""
     workers: Workers = 4
     """How many objects of one kind are reconciled concurrently, one less of the same namespace."""
 
@@ -272,102 +254,3 @@ class ServeSettings(Settings):
     port, and takes the place of the Service `shop-backend`."""
     workers: Workers = 1
     """How many processes serve. Each uses one core at most, and memory of its own. Linux only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """One setting of a settings class, as an argument parser needs it."""
-
-    name: str
-    """The field's name."""
-    setting: Setting = field(repr=False)
-    help: str
-    default: Any
-    boolean: bool
-    in_environment: bool = True
-
-    @property
-    def flag(self) -> str:
-        """The flag on the command line; empty for a positional argument."""
-        own = self.setting.flag
-        return own if own is not None else "--" + self.name.replace("_", "-")
-
-    @property
-    def label(self) -> str:
-        """The name of the setting in messages about the command line."""
-        return self.flag or self.setting.metavar
-
-    @property
-    def variable(self) -> str:
-        """The environment variable; empty if none can set it."""
-        return ENVIRONMENT_PREFIX + self.name.upper() if self.in_environment else ""
-
-    @property
-    def shown_default(self) -> str:
-        """The default as a user would type it; empty if it means that there is no value."""
-        if isinstance(self.default, bool):
-            return str(self.default).lower()
-        return str(self.default) if self.default else ""
-
-
-def declared(model: type[Options]) -> Iterator[Declared]:
-    """Yield the settings of a class in declaration order, the common ones last."""
-    own = [name for name in model.model_fields if name not in Settings.model_fields]
-    common = [name for name in Settings.model_fields if name in model.model_fields]
-    for name in (*own, *common):
-        info = model.model_fields[name]
-        yield Declared(
-            name=name,
-            setting=_setting_of(info),
-            help=" ".join((info.description or "").split()),
-            default=None if info.is_required() else info.get_default(call_default_factory=True),
-            boolean=info.annotation is bool,
-            in_environment=issubclass(model, Settings),
-        )
-
-
-S = TypeVar("S", bound=Options)
-
-
-def load(model: type[S], flags: Mapping[str, Any], environ: Mapping[str, str]) -> S:
-    """Load the settings of one process.
-
-    Args:
-        model: The settings class.
-        flags: The values from the command line, by field name; None or an empty list if not given.
-        environ: The environment.
-
-    Raises:
-        SettingsError: Values are missing or invalid; one line for each, with the flag or variable
-            that it comes from and the accepted values.
-    """
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    settings = {declaration.name: declaration for declaration in declared(model)}
-    for name, declaration in settings.items():
-        if flags.get(name) not in (None, []):
-            values[name], origins[name] = flags[name], declaration.label
-        elif environ.get(declaration.variable):
-            values[name], origins[name] = environ[declaration.variable], declaration.variable
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        wrong = dict.fromkeys(str(detail["loc"][0]) for detail in error.errors())
-        raise SettingsError(
-            "\n".join(_sentence(settings[name], values, origins) for name in wrong)
-        ) from None
-
-
-def _setting_of(info: FieldInfo) -> Setting:
-    """Return the outermost `Setting` in a field's type."""
-    return next(item for item in info.metadata if isinstance(item, Setting))
-
-
-def _sentence(declaration: Declared, values: Mapping[str, Any], origins: Mapping[str, str]) -> str:
-    name, accepts = declaration.name, declaration.setting.accepts
-    if name not in values:
-        other = f" (or {declaration.variable})" if declaration.variable else ""
-        return f"{declaration.label}{other} is missing: specify {accepts}"
-    value = values[name]
-    shown = ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-    return f"{origins[name]}: {str(shown)!r} is not {accepts}"

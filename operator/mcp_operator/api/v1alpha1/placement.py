@@ -1,0 +1,177 @@
+"""On which nodes the pods of an MCPServer run, in the words of the Pod API.
+
+These models say which fields there are; the API server checks their values with the Deployment.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.api.base import ApiModel
+
+Text = Annotated[str, Field(max_length=317)]
+"""A label key, a label value, or a name."""
+
+Texts = Annotated[tuple[Text, ...], Field(max_length=64)]
+Labels = Annotated[dict[str, Text], Field(max_length=64)]
+Weight = Annotated[int, Field(ge=1, le=100)]
+
+
+class Toleration(ApiModel):
+    """A taint that the pods put up with."""
+
+    key: Text | None = None
+    """Key of the taint; every taint when left out."""
+    operator: Literal["Exists", "Equal", "Lt", "Gt"] | None = None
+    """How the taint's value is compared; Equal when left out."""
+    value: Text | None = None
+    """Value of the taint."""
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    """Effect of the taint; every effect when left out."""
+    toleration_seconds: (
+        Annotated[int, Field(ge=0, le=2**31 - 1, json_schema_extra={"format": "int64"})] | None
+    ) = None
+    """How long a NoExecute taint is put up with; for ever when left out."""
+
+
+class Requirement(ApiModel):
+    """One requirement on labels."""
+
+    key: Text
+    """Label key that the requirement is about."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
+    """How the label relates to the values."""
+    values: Texts | None = None
+    """Values for In and NotIn."""
+
+
+class Labelled(ApiModel):
+    """A label selector."""
+
+    match_labels: Labels | None = None
+    """Labels that must have exactly these values."""
+    match_expressions: Annotated[tuple[Requirement, ...], Field(max_length=16)] | None = None
+    """Requirements that must all hold."""
+
+
+class NodeRequirement(ApiModel):
+    """One requirement on the labels or fields of a node."""
+
+    key: Text
+    """Label or field that the requirement is about."""
+    operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
+    """How it relates to the values."""
+    values: Texts | None = None
+    """Values for In, NotIn, Gt and Lt."""
+
+
+NodeRequirements = Annotated[tuple[NodeRequirement, ...], Field(max_length=16)]
+
+
+class NodeTerm(ApiModel):
+    """Requirements on a node that must all hold."""
+
+    match_expressions: NodeRequirements | None = None
+    """Requirements on the labels of the node."""
+    match_fields: NodeRequirements | None = None
+    """Requirements on the fields of the node, such as metadata.name."""
+
+
+class NodeTerms(ApiModel):
+    """Terms of which one must hold."""
+
+    node_selector_terms: Annotated[tuple[NodeTerm, ...], Field(min_length=1, max_length=16)]
+    """The terms."""
+
+
+class NodePreference(ApiModel):
+    """A term that is preferred."""
+
+    weight: Weight
+    """How much it counts, from 1 to 100."""
+    preference: NodeTerm
+    """The term."""
+
+
+class NodeAffinity(ApiModel):
+    """Nodes that the pods need or prefer."""
+
+    required_during_scheduling_ignored_during_execution: NodeTerms | None = None
+    """What a node must have."""
+    preferred_during_scheduling_ignored_during_execution: (
+        Annotated[tuple[NodePreference, ...], Field(max_length=16)] | None
+    ) = None
+    """What a node should have."""
+
+
+class PodTerm(ApiModel):
+    """Pods that are near, or must not be."""
+
+    topology_key: Text
+    """Label of nodes that says what is near, such as kubernetes.io/hostname."""
+    label_selector: Labelled | None = None
+    """Which pods; none when left out."""
+    namespaces: Texts | None = None
+    """Their namespaces; the server's own when both this and namespaceSelector are left out."""
+    namespace_selector: Labelled | None = None
+    """Labels of their namespaces."""
+    match_label_keys: Texts | None = None
+    """Labels of the pod itself that the others must have in common with it."""
+    mismatch_label_keys: Texts | None = None
+    """Labels of the pod itself that the others must not have in common with it."""
+
+
+class PodPreference(ApiModel):
+    """A term that is preferred."""
+
+    weight: Weight
+    """How much it counts, from 1 to 100."""
+    pod_affinity_term: PodTerm
+    """The term."""
+
+
+class PodAffinity(ApiModel):
+    """Other pods that decide on a node."""
+
+    required_during_scheduling_ignored_during_execution: (
+        Annotated[tuple[PodTerm, ...], Field(max_length=16)] | None
+    ) = None
+    """What must hold."""
+    preferred_during_scheduling_ignored_during_execution: (
+        Annotated[tuple[PodPreference, ...], Field(max_length=16)] | None
+    ) = None
+    """What should hold."""
+
+
+class Affinity(ApiModel):
+    """Nodes and pods that the pods want to be near to, or apart from."""
+
+    node_affinity: NodeAffinity | None = None
+    """Nodes that the pods need or prefer."""
+    pod_affinity: PodAffinity | None = None
+    """Pods to be near to."""
+    pod_anti_affinity: PodAffinity | None = None
+    """Pods to be apart from."""
+
+
+class Spread(ApiModel):
+    """How evenly pods are spread over zones or nodes."""
+
+    max_skew: Annotated[int, Field(ge=1, le=1000)]
+    """How many more pods there may be in one place than in another."""
+    topology_key: Text
+    """Label of nodes that says what a place is, such as topology.kubernetes.io/zone."""
+    when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
+    """What happens to a pod for which this cannot hold."""
+    label_selector: Labelled | None = None
+    """Which pods are counted; none when left out."""
+    min_domains: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many places there must be."""
+    node_affinity_policy: Literal["Honor", "Ignore"] | None = None
+    """Whether nodes that affinity rules out are counted as places."""
+    node_taints_policy: Literal["Honor", "Ignore"] | None = None
+    """Whether nodes whose taints are not tolerated are counted as places."""
+    match_label_keys: Texts | None = None
+    """Labels of the pod itself that the counted pods must have in common with it."""

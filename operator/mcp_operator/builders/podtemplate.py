@@ -1,0 +1,116 @@
+"""What the pods of a server are given beside what the operator gives them.
+
+The installation says what holds for all servers, and a server what holds for its own pods.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Final, TypeVar
+
+from mcp_operator.api.base import ApiModel
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.api.v1alpha1.podtemplate import (
+    RESERVED_KEYS,
+    ContainerSettings,
+    ExtraContainer,
+    PodSettings,
+    PodTemplate,
+)
+from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.podsecurity import container_security
+from mcp_operator.core.meta import Object, annotations_of, labels_of
+
+_Settings = TypeVar("_Settings", PodSettings, ContainerSettings)
+
+_NOT_OURS_TO_PASS: Final = re.compile(
+    RESERVED_KEYS + r"|^([a-z0-9.-]+[.])?(kubectl[.]kubernetes|argoproj|toolkit[.]fluxcd)[.]io/"
+)
+"""Keys that say what an object is, or who applied it: on a child they would be untrue."""
+
+_MERGED: Final = ("nodeSelector",)
+"""Maps of the pod that are merged; all else is replaced as a whole."""
+
+
+def pod_template(server: MCPServer, context: BuildContext) -> PodTemplate:
+    """Return the template of a server over the installation's, with what is passed on to pods."""
+    default, own = context.pod_template, server.spec.pod_template
+    labels, annotations = passed_on(server, context)
+    return own.model_copy(
+        update={
+            "metadata": own.metadata.model_copy(
+                update={
+                    "labels": labels | default.metadata.labels | own.metadata.labels,
+                    "annotations": annotations
+                    | default.metadata.annotations
+                    | own.metadata.annotations,
+                }
+            ),
+            "spec": _over(default.spec, own.spec),
+            "container": _over(default.container, own.container),
+            "containers": own.containers or default.containers,
+            "init_containers": own.init_containers or default.init_containers,
+        }
+    )
+
+
+def passed_on(server: MCPServer, context: BuildContext) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the labels and the annotations of a server that its children are given, too."""
+    meta: Object = {"metadata": server.metadata}
+    return (
+        _matching(labels_of(meta), context.passed_labels),
+        _matching(annotations_of(meta), context.passed_annotations),
+    )
+
+
+def pod_fields(template: PodTemplate) -> Object:
+    """Return the fields of a pod that a template sets, as a Deployment has them.
+
+    Left out are the security context and volumes, which are joined with the operator's own, and
+    the time for stopping, which only a server in mode Direct decides on.
+    """
+    fields = written(template.spec)
+    for name in ("securityContext", "volumes", "terminationGracePeriodSeconds"):
+        fields.pop(name, None)
+    return fields
+
+
+def extra_containers(containers: Iterable[ExtraContainer]) -> list[Object]:
+    """Return containers beside the main one, restricted as that is."""
+    return [
+        written(container)
+        | {
+            "securityContext": container_security(read_only_root=False)
+            | written(container.security_context)
+        }
+        for container in containers
+    ]
+
+
+def written(model: ApiModel | None) -> Object:
+    """Return what a model sets, in the words of the API."""
+    return (
+        model.model_dump(mode="json", by_alias=True, exclude_none=True) if model is not None else {}
+    )
+
+
+def _over(default: _Settings, own: _Settings) -> _Settings:
+    """Return what a server says, and the installation's word for what it does not."""
+    below, above = written(default), written(own)
+    if not below:
+        return own
+    merged = {
+        name: below[name] | above[name] for name in _MERGED if name in below and name in above
+    }
+    return type(own).model_validate(below | above | merged)
+
+
+def _matching(keys: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
+    chosen = tuple(patterns)
+    return {
+        key: value
+        for key, value in keys.items()
+        if not _NOT_OURS_TO_PASS.search(key) and any(fnmatchcase(key, one) for one in chosen)
+    }

@@ -1,0 +1,37 @@
+"""The installation's pod template, as its settings write it."""
+
+from __future__ import annotations
+
+from mcp_operator.api.base import GROUP, VERSION
+from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.api.v1alpha1.podtemplate import PodTemplate
+from mcp_operator.api.validation import problems
+from mcp_operator.core.errors import SettingsError
+from mcp_operator.local.yaml_values import YamlError, yaml_values
+
+
+def read_pod_template(text: str) -> PodTemplate:
+    """Return the template that a text holds.
+
+    It is checked as `spec.podTemplate` of a server in mode Direct, which may have every field: what
+    a gateway does not take from its own server, it does not take from the installation either.
+
+    Raises:
+        SettingsError: One line for each thing that is wrong.
+    """
+    try:
+        template, *others = [value for value, _ in yaml_values(text)]
+    except YamlError as error:
+        raise SettingsError(f"The pod template: line {error.line} {error}") from error
+    if others:
+        raise SettingsError("The pod template is more than one YAML document")
+    obj = {
+        "apiVersion": f"{GROUP}/{VERSION}",
+        "kind": "MCPServer",
+        "metadata": {"name": "installation", "namespace": "default"},
+        "spec": {"toolSelector": {}, "image": "any", "podTemplate": template},
+    }
+    if found := problems(obj):
+        lines = (f"{one.field.removeprefix('spec.')}: {one.message}" for one in found)
+        raise SettingsError("\n".join(lines))
+    return MCPServer.model_validate(obj).spec.pod_template

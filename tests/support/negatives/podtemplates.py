@@ -1,0 +1,207 @@
+"""MCPServers whose pod template asks for what pods are not given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp_operator.core.meta import Object
+from support.manifests import server
+from support.negatives.case import Negative
+
+DIRECT = {"image": "own/server:1"}
+ALONE = "a gateway runs alone, with probes, hooks and an environment of its own"
+ONE_VOLUME = "set exactly one of configMap, secret, projected, emptyDir"
+UNKNOWN = "unknown field"
+
+
+def templated(**template: Any) -> Object:
+    return server(podTemplate=template)
+
+
+def direct(**template: Any) -> Object:
+    return server(podTemplate=template, **DIRECT)
+
+
+def pod(**spec: Any) -> Object:
+    return templated(spec=spec)
+
+
+def contained(**container: Any) -> Object:
+    return templated(container=container)
+
+
+def beside(**container: Any) -> Object:
+    return direct(containers=[{"name": "exporter", "image": "exporter:1", **container}])
+
+
+def volume(**kind: Any) -> Object:
+    return pod(volumes=[{"name": "scratch", **kind}])
+
+
+def mounted_at(path: str) -> Object:
+    return contained(volumeMounts=[{"name": "scratch", "mountPath": path}])
+
+
+def probed(**probe: Any) -> Object:
+    return direct(container={"livenessProbe": probe})
+
+
+PODTEMPLATES = [
+    Negative(
+        "a pod in the network of its node",
+        pod(hostNetwork=True),
+        "spec.podTemplate.spec.hostNetwork",
+        UNKNOWN,
+    ),
+    Negative(
+        "a pod among the processes of its node",
+        pod(hostPID=True),
+        "spec.podTemplate.spec.hostPID",
+        UNKNOWN,
+    ),
+    Negative(
+        "a privileged container",
+        contained(securityContext={"privileged": True}),
+        "spec.podTemplate.container.securityContext.privileged",
+        UNKNOWN,
+    ),
+    Negative(
+        "a container with more capabilities",
+        contained(securityContext={"capabilities": {"add": ["SYS_ADMIN"]}}),
+        "spec.podTemplate.container.securityContext.capabilities",
+        UNKNOWN,
+    ),
+    Negative(
+        "a privileged container beside a server",
+        beside(securityContext={"privileged": True}),
+        "spec.podTemplate.containers[0].securityContext.privileged",
+        UNKNOWN,
+    ),
+    Negative(
+        "a pod that runs as root",
+        pod(securityContext={"runAsUser": 0}),
+        "spec.podTemplate.spec.securityContext.runAsUser",
+        "greater than or equal to 1",
+    ),
+    Negative(
+        "a container beside a server that runs as root",
+        beside(securityContext={"runAsUser": 0}),
+        "spec.podTemplate.containers[0].securityContext.runAsUser",
+        "greater than or equal to 1",
+    ),
+    Negative(
+        "a folder of the node",
+        pod(volumes=[{"name": "scratch", "emptyDir": {}, "hostPath": {"path": "/"}}]),
+        "spec.podTemplate.spec.volumes[0].hostPath",
+        UNKNOWN,
+    ),
+    Negative("a volume of no kind", volume(), "spec.podTemplate.spec.volumes[0]", ONE_VOLUME),
+    Negative(
+        "a volume of two kinds",
+        volume(emptyDir={}, configMap={"name": "settings"}),
+        "spec.podTemplate.spec.volumes[0]",
+        ONE_VOLUME,
+    ),
+    Negative(
+        "a volume in place of the operator's own",
+        pod(volumes=[{"name": "tls", "emptyDir": {}}]),
+        "spec.podTemplate.spec.volumes[0].name",
+        "config and tls are the server's own",
+    ),
+    Negative(
+        "a volume over the operator's own files",
+        mounted_at("/etc/mcp/tls"),
+        "spec.podTemplate.container.volumeMounts[0].mountPath",
+        "outside of /etc/mcp",
+    ),
+    Negative(
+        "a volume around the operator's own files",
+        mounted_at("/etc/../etc/mcp"),
+        "spec.podTemplate.container.volumeMounts[0].mountPath",
+        "outside of /etc/mcp",
+    ),
+    Negative(
+        "a volume over the whole image",
+        mounted_at("/"),
+        "spec.podTemplate.container.volumeMounts[0].mountPath",
+        "a plain absolute path",
+    ),
+    Negative(
+        "a label by which the operator finds its objects",
+        templated(metadata={"labels": {"mcp-operator.dev/server": "other"}}),
+        "spec.podTemplate.metadata.labels",
+        "are set by the operator; choose others",
+    ),
+    Negative(
+        "a label by which a Service finds its pods",
+        templated(metadata={"labels": {"app.kubernetes.io/instance": "other"}}),
+        "spec.podTemplate.metadata.labels",
+        "are set by the operator; choose others",
+    ),
+    Negative(
+        "a label with a space",
+        templated(metadata={"labels": {"cost center": "42"}}),
+        "spec.podTemplate.metadata.labels",
+        "every key must be a label key",
+    ),
+    Negative(
+        "a container beside a gateway",
+        templated(containers=[{"name": "exporter", "image": "exporter:1"}]),
+        "spec.podTemplate",
+        ALONE,
+    ),
+    Negative(
+        "a container before a gateway",
+        templated(initContainers=[{"name": "migrate", "image": "migrate:1"}]),
+        "spec.podTemplate",
+        ALONE,
+    ),
+    Negative(
+        "a probe of a gateway",
+        contained(livenessProbe={"tcpSocket": {"port": "http"}}),
+        "spec.podTemplate",
+        ALONE,
+    ),
+    Negative(
+        "an environment of a gateway that nobody can check",
+        contained(envFrom=[{"configMapRef": {"name": "settings"}}]),
+        "spec.podTemplate",
+        ALONE,
+    ),
+    Negative(
+        "a gateway that may write to its image",
+        contained(securityContext={"readOnlyRootFilesystem": False}),
+        "spec.podTemplate",
+        ALONE,
+    ),
+    Negative(
+        "a gateway that has less time for stopping than it drains",
+        pod(terminationGracePeriodSeconds=1),
+        "spec.podTemplate",
+        ALONE,
+    ),
+    Negative(
+        "a container with the name of the main one",
+        beside(name="server"),
+        "spec.podTemplate.containers[0].name",
+        "are the names of the main container",
+    ),
+    Negative(
+        "an environment from nowhere",
+        direct(container={"envFrom": [{"prefix": "A_"}]}),
+        "spec.podTemplate.container.envFrom[0]",
+        "set exactly one of configMapRef and secretRef",
+    ),
+    Negative(
+        "a probe that asks in two ways",
+        probed(tcpSocket={"port": 1}, exec={"command": ["healthy"]}),
+        "spec.podTemplate.container.livenessProbe",
+        "set exactly one of httpGet, tcpSocket, grpc and exec",
+    ),
+    Negative(
+        "a hook that does nothing",
+        direct(container={"lifecycle": {"preStop": {}}}),
+        "spec.podTemplate.container.lifecycle.preStop",
+        "set exactly one of exec, httpGet and sleep",
+    ),
+]
