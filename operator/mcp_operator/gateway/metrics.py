@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -48,12 +48,16 @@ class GatewayMetrics:
             registry=registry,
         )
         self._outcomes: dict[Authenticated, Counter] = {}
-        self._limited = Counter(
+        limited = Counter(
             "mcp_limited_calls_total",
             "Calls that were refused for their number, by the limit that they met.",
             ("limit",),
             registry=registry,
         )
+        # At zero from the start: `rate` does not see a series begin at one.
+        self._limited: dict[Limit, Counter] = {
+            limit: limited.labels(limit) for limit in get_args(Limit)
+        }
         self._calls = Counter(
             "mcp_tool_calls_total",
             "Calls of tools, by tool and outcome.",
@@ -125,7 +129,7 @@ class GatewayMetrics:
 
     def limited(self, limit: Limit) -> None:
         """Note a call that was refused by one of the limits on calls."""
-        self._limited.labels(limit).inc()
+        self._limited[limit].inc()
 
     def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
         """Note a call of a tool; one that left the catalog meanwhile is not counted."""

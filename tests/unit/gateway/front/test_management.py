@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from mcp_operator.api.limits import RateLimit, RateLimits
 from mcp_operator.gateway.front import management
 from support.entries import tool
 from support.mcp_http import modern, table
@@ -130,6 +131,19 @@ async def test_requests_are_counted_and_timed() -> None:
         assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 2
         assert await gateway.metric("mcp_tool_call_duration_seconds_count", tool="add") == 2
         assert await gateway.metric("mcp_requests_in_flight") == 0
+
+
+async def test_calls_that_meet_a_limit_are_counted_by_limit_from_zero() -> None:
+    once = RateLimit(requests=1, seconds=3600, burst=1)
+    async with running(rate_limits=RateLimits(per_client=once)) as gateway:
+        assert await gateway.metric("mcp_limited_calls_total", limit="perClient") == 0
+        for _ in range(3):
+            await read(gateway, modern("tools/call", {"name": "add"}))
+        assert await gateway.metric("mcp_limited_calls_total", limit="perClient") == 2
+        assert await gateway.metric("mcp_limited_calls_total", limit="shared") == 0
+        labels = {"method": "tools/call", "era": "modern"}
+        assert await gateway.metric("mcp_requests_total", **labels, outcome="rejected") == 2
+        assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 1
 
 
 async def test_a_tool_that_leaves_the_catalog_leaves_the_metrics() -> None:
