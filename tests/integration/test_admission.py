@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from mcp_operator.api.crd import DEFINITIONS
+from mcp_operator.api.crd import DEFINITIONS, UNOBSERVED, crds
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from support.admission import RESOURCES, admit
-from support.manifests import ancestor_manifests, featured_manifests, migrated, server
+from support.crds import DEFINITIONS as DEFINITIONS_OF_KINDS
+from support.manifests import (
+    ancestor_manifests,
+    defaulted_manifests,
+    featured_manifests,
+    migrated,
+    server,
+)
 from support.negatives import NEGATIVES, Negative
 
 pytestmark = pytest.mark.usefixtures("crds_installed")
 
 ANCESTOR = ancestor_manifests()
 FEATURED = featured_manifests()
+WRITTEN = [*FEATURED, *defaulted_manifests()]
 
 
 @pytest.mark.parametrize("case", NEGATIVES, ids=str)
@@ -52,9 +61,28 @@ async def test_defaults_are_those_of_the_models(client: Client) -> None:
         definition = next(one for one in DEFINITIONS if one.resource.kind == obj["kind"])
         admitted = await admit(client, obj)
         read = definition.model.model_validate(admitted)
-        assert read.model_dump(exclude={"metadata"}) == definition.model.model_validate(
-            obj
-        ).model_dump(exclude={"metadata"})
+        written = definition.model.model_validate(obj)
+        assert read.model_dump(include={"spec"}) == written.model_dump(include={"spec"})
+
+
+@pytest.mark.parametrize("obj", [obj for _, obj in WRITTEN], ids=[name for name, _ in WRITTEN])
+async def test_lists_are_stored_as_they_were_written(client: Client, obj: Object) -> None:
+    admitted = await admit(client, obj)
+    assert dict(lists(admitted["spec"])) == dict(lists(obj["spec"]))
+
+
+async def test_nothing_of_the_crds_is_dropped(client: Client) -> None:
+    for crd in crds():
+        stored = await client.get(DEFINITIONS_OF_KINDS, Key("", crd["metadata"]["name"]))
+        assert covers(stored["spec"], crd["spec"])
+
+
+async def test_a_new_object_says_that_no_operator_has_seen_it(
+    client: Client, namespace: str
+) -> None:
+    resource = RESOURCES["MCPServer"]
+    await client.request("POST", resource.path(namespace), body=server("shop"))
+    assert (await client.get(resource, Key(namespace, "shop")))["status"] == UNOBSERVED
 
 
 async def test_a_server_without_replicas_can_be_scaled(client: Client, namespace: str) -> None:
@@ -65,6 +93,15 @@ async def test_a_server_without_replicas_can_be_scaled(client: Client, namespace
     )
     scaled = await client.get(resource, Key(namespace, "shop"))
     assert scaled["spec"]["replicas"] == 3
+
+
+def lists(value: Any, path: str = "") -> Iterator[tuple[str, list[Any]]]:
+    """Yield every list that is not inside of another, with where it is."""
+    if isinstance(value, list):
+        yield path, value
+    elif isinstance(value, dict):
+        for name, child in value.items():
+            yield from lists(child, f"{path}.{name}")
 
 
 def covers(live: Any, wanted: Any) -> bool:

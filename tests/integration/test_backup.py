@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from mcp_operator.api.crd import UNOBSERVED
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
@@ -65,7 +66,7 @@ async def test_objects_are_restored_as_they_were(
     restored = await client.get(MCPSERVERS, key)
     assert restored["metadata"]["uid"] != made["metadata"]["uid"]
     assert kept(restored) == kept(made)
-    assert "status" not in restored
+    assert restored["status"] == UNOBSERVED
 
 
 def kept(obj: Object) -> Object:

@@ -75,10 +75,18 @@ def featured_manifests() -> list[tuple[str, Object]]:
     return _read(_FOLDER / "featured")
 
 
+def defaulted_manifests() -> list[tuple[str, Object]]:
+    """Return objects that leave out whatever may be left out, most of all in lists."""
+    return _objects(_FOLDER / "defaulted.yaml")
+
+
 def _read(folder: Path) -> list[tuple[str, Object]]:
+    return [named for path in sorted(folder.glob("*.yaml")) for named in _objects(path)]
+
+
+def _objects(path: Path) -> list[tuple[str, Object]]:
     return [
         (f"{path.stem}-{obj['kind']}-{obj['metadata']['name']}", obj)
-        for path in sorted(folder.glob("*.yaml"))
         for obj in yaml.safe_load_all(path.read_text())
     ]
 

@@ -24,9 +24,9 @@ class ApiModel(BaseModel):
 
     The docstring under an attribute is the field's description in the CRD; it is read only there,
     because pydantic's `use_attribute_docstrings` is a third of the time to start. A default
-    written as a value is persisted by the API server; one written as `default_factory` is not, for
-    fields whose absence means something (an entry inherits, a later field takes over) and for
-    nested objects.
+    written as a value is persisted by the API server, except in the items of a list, where GitOps
+    tools would see a difference for ever; one written as `default_factory` is not, for fields whose
+    absence means something (an entry inherits, a later field takes over) and for nested objects.
 
     Validators are built when they are first used: most models are parts of one that is read as a
     whole, which has validators for its parts in its own.

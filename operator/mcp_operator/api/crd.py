@@ -33,6 +33,10 @@ _SERVER_NAME_RULES = (
     ),
 )
 
+UNOBSERVED = {"observedGeneration": -1}
+"""The status of an object that no operator has looked at. Without it, tools that follow kstatus
+(Flux, Helm) take a new object for one that is done: no condition says otherwise."""
+
 _READY = ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status")
 _REASON = ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 1)
 _SERVERS = ("Servers", "integer", ".status.serverCount")
@@ -160,7 +164,7 @@ def object_schema(definition: Definition) -> Object:
             "kind": {"type": "string", "description": f"{definition.resource.kind}."},
             "metadata": {"type": "object"},
             "spec": structural_schema(_spec_model(definition.model)),
-            "status": structural_schema(definition.status),
+            "status": structural_schema(definition.status) | {"default": dict(UNOBSERVED)},
         },
     }
     if definition.rules:
@@ -218,4 +222,7 @@ def _subresources(definition: Definition) -> Object:
 
 
 def _column(name: str, type_: str, path: str, priority: int = 0) -> Object:
-    return {"name": name, "type": type_, "jsonPath": path, "priority": priority}
+    column: Object = {"name": name, "type": type_, "jsonPath": path}
+    if priority:  # the API server drops a 0, and what differs from Git is OutOfSync for ever
+        column["priority"] = priority
+    return column

@@ -7,6 +7,7 @@ that a model which the API server would not accept never leaves the generator.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,9 @@ _REWRITTEN = frozenset(
     }
 )
 
+ITEMS = "[]"
+"""What stands in a field's path for the items of a list."""
+
 _INT_OR_STRING = ({"type": "integer"}, {"type": "string"})
 
 
@@ -87,8 +91,7 @@ class _Inliner:
         result = {key: value for key, value in node.items() if key not in _REWRITTEN}
         if "description" in result:
             result["description"] = " ".join(result["description"].split())
-        if result.get("default", "") in ("", None):
-            result.pop("default", None)  # absent and empty mean the same; nothing to persist
+        self._default(result, path)
         if "const" in node:
             result["enum"] = [node["const"]]
         self._bounds(node, result)
@@ -128,6 +131,21 @@ class _Inliner:
         }
 
     @staticmethod
+    def _default(result: Object, path: tuple[str, ...]) -> None:
+        """Leave out a default that must not be persisted, and describe it if it is one at all.
+
+        Where the API server completes the items of a list, Argo CD compares a list that is not the
+        one in Git for ever: an atomic list has one owner, and a merge patch replaces a whole list.
+        """
+        default = result.get("default")
+        if default in ("", None):
+            result.pop("default", None)  # absent and empty mean the same
+        elif ITEMS in path:
+            del result["default"]
+            described = f"{result.get('description', '')} Defaults to {json.dumps(default)}."
+            result["description"] = described.strip()
+
+    @staticmethod
     def _bounds(node: Mapping[str, Any], result: Object) -> None:
         """OpenAPI 3.0 writes an exclusive bound as a flag beside the bound."""
         for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
@@ -144,7 +162,7 @@ class _Inliner:
         if node.get("required"):
             result["required"] = sorted(node["required"])
         if "items" in node:
-            result["items"] = self.convert(node["items"], (*path, "[]"))
+            result["items"] = self.convert(node["items"], (*path, ITEMS))
         extra = node.get("additionalProperties", False)
         if extra is True:
             result["x-kubernetes-preserve-unknown-fields"] = True

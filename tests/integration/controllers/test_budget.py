@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.api.crd import UNOBSERVED
 from mcp_operator.api.v1alpha1 import MCPTOOLS
 from mcp_operator.builders.resources import CHILDREN
 from mcp_operator.core.meta import Object, is_controlled_by
@@ -129,7 +130,7 @@ async def test_a_status_that_is_wiped_wakes_nobody_and_is_mended_by_the_next_res
 
     async def is_known() -> bool:
         cached = tools.store.get(key)
-        return cached is not None and not cached.get("status")
+        return cached is not None and cached["status"] == UNOBSERVED
 
     await eventually(is_known, expected=True)
     await operator.settled(shop.client)

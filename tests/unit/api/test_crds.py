@@ -50,6 +50,29 @@ def test_the_folder_holds_nothing_else() -> None:
     assert {path.name for path in (ROOT / "crds").iterdir()} == set(render())
 
 
+def test_the_api_server_drops_nothing_of_a_column() -> None:
+    columns = [
+        column
+        for crd in crds()
+        for column in crd["spec"]["versions"][0]["additionalPrinterColumns"]
+    ]
+    assert [column["name"] for column in columns if column.get("priority") == 0] == []
+
+
+@by_kind
+def test_the_api_server_fills_in_nothing_inside_of_lists(definition: Definition) -> None:
+    schema = SCHEMAS[definition.resource.kind]
+    filled_in = [path for path, field in fields(schema) if "default" in field and "[]" in path]
+    assert filled_in == []
+
+
+@by_kind
+def test_a_new_object_says_that_no_operator_has_seen_it(definition: Definition) -> None:
+    status = SCHEMAS[definition.resource.kind]["properties"]["status"]
+    assert status["default"] == {"observedGeneration": -1}
+    assert status["properties"]["observedGeneration"]["minimum"] == -1
+
+
 def test_generating_twice_gives_the_same_bytes() -> None:
     assert render() == render()
 

@@ -224,6 +224,7 @@ class Selector(ApiModel):
 
 
 Generation = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+ObservedGeneration = Annotated[int, Field(ge=-1, json_schema_extra={"format": "int64"})]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
@@ -279,8 +280,8 @@ Servers = Annotated[
 class ChildStatus(ApiModel):
     """What the statuses of MCPTool, MCPPrompt and MCPResource have in common."""
 
-    observed_generation: Generation | None = None
-    """The metadata.generation that this status describes."""
+    observed_generation: ObservedGeneration | None = None
+    """The metadata.generation that this status describes; -1 before an operator has seen it."""
     servers: Servers = Field(default_factory=tuple)
     """The servers that select this object; at most 100 are listed."""
     server_count: Annotated[int, Field(ge=0)] | None = None

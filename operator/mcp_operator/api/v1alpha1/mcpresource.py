@@ -191,7 +191,7 @@ class ResourceOperation(ResponseFields, RequestFields, ResourceEndpoint):
         ),
         rule(
             "!has(self.parameters) || !has(self.service) || self.parameters.all(p, "
-            "p.__in__ != 'path' || self.service.path.contains("
+            "p.__in__ != 'path' || has(self.service.path) && self.service.path.contains("
             "(has(p.__as__) ? p.__as__ : p.name) + '}'))",
             "every parameter in: path needs its {name} in service.path",
             field_path=".parameters",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel
-from mcp_operator.api.v1alpha1.common import Conditions, Generation, Timestamp
+from mcp_operator.api.v1alpha1.common import Conditions, ObservedGeneration, Timestamp
 
 
 class Rejection(ApiModel):
@@ -31,8 +31,8 @@ Count = Annotated[int, Field(ge=0)]
 class MCPServerStatus(ApiModel):
     """What the operator knows of the endpoint."""
 
-    observed_generation: Generation | None = None
-    """The metadata.generation that this status describes."""
+    observed_generation: ObservedGeneration | None = None
+    """The metadata.generation that this status describes; -1 before an operator has seen it."""
     mode: Literal["Gateway", "Direct"] | None = None
     """The mode in effect."""
     replicas: Count | None = None
