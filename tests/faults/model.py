@@ -154,7 +154,7 @@ class Model:
                 "Accepted": "Accepted",
                 "ResolvedRefs": "ObjectsUnresolved" if unresolved else "ResolvedRefs",
                 "Programmed": "Programmed",
-                "Ready": "Ready",
+                "Ready": "NothingServed" if not served and (unresolved or beaten) else "Ready",
                 "Degraded": "ObjectsRejected" if unresolved or beaten else "Healthy",
             },
         }

@@ -7,11 +7,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from mcp_operator.api.v1alpha1 import MCPTOOLS
+from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
+from support.connected import own_namespace
 from support.controlplane import ControlPlane
-from support.crds import install_crds
+from support.crds import DEFINITIONS, install_crds
 from support.operator_process import OperatorProcess
+from support.operators import running_operator
 from support.provision import UnavailableError, find_binaries
 from support.waiting import eventually
 
@@ -55,3 +59,21 @@ async def test_crds_that_are_installed_late_are_reported_and_waited_for(
         assert await told() == 1
     finally:
         await asyncio.to_thread(operator.stop)
+
+
+async def test_a_kind_that_goes_while_the_operator_runs_is_missed_and_found_again(
+    empty: tuple[ControlPlane, Client],
+) -> None:
+    cluster, client = empty
+    await install_crds(client)
+    async with own_namespace(client) as shop, running_operator(cluster.kubeconfig, shop.namespace):
+        await shop.service()
+        await shop.server("red")
+        await shop.tool("search", "red")
+        await shop.told("MCPServer", "red", "Degraded", "Healthy")
+        await client.delete(DEFINITIONS, Key("", f"{MCPTOOLS.plural}.{MCPTOOLS.group}"))
+        message = await shop.told("MCPServer", "red", "Degraded", "KindMissing")
+        assert "does not know MCPTool: install the CustomResourceDefinitions" in message
+        await shop.told("MCPServer", "red", "Ready", "NothingServed")
+        await install_crds(client)
+        await shop.told("MCPServer", "red", "Degraded", "Healthy")

@@ -110,6 +110,16 @@ class Shop:
         events = [event async for page in pages for event in page.items]
         return {each["reason"] for each in events if each["regarding"]["name"] == name}
 
+    async def warnings(self) -> list[tuple[str, str]]:
+        """Return the name of the object and the reason of each Event that is a warning."""
+        pages = self.client.list_pages(EVENTS, namespace=self.namespace)
+        events = [event async for page in pages for event in page.items]
+        return [
+            (event["regarding"]["name"], event["reason"])
+            for event in events
+            if event["type"] == "Warning"
+        ]
+
     async def replicas(self, server: str) -> int:
         """Return how many pods the server's status counts."""
         status = (await self.get("MCPServer", server)).get("status") or {}

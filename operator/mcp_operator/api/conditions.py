@@ -35,7 +35,7 @@ class ConditionType(StrEnum):
     PROGRAMMED = "Programmed", "Whether pods have confirmed that they serve what the spec says."
     READY = (
         "Ready",
-        "The summary; while False it has the reason of the condition that is to blame.",
+        "The summary, with the reason of the condition that is to blame for False.",
     )
     DEGRADED = (
         "Degraded",
@@ -91,9 +91,17 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
             Reason.APPLY_FAILED,
         ),
     },
-    ConditionType.READY: {True: (Reason.READY,), False: (Reason.UNAVAILABLE,)},
+    ConditionType.READY: {
+        True: (Reason.READY, Reason.DISABLED, Reason.SCALED_TO_ZERO),
+        False: (Reason.UNAVAILABLE, Reason.NOTHING_SERVED),
+    },
     ConditionType.DEGRADED: {
-        True: (Reason.PODS_FAILING, Reason.SESSION_KEY_MISSING, Reason.OBJECTS_REJECTED),
+        True: (
+            Reason.PODS_FAILING,
+            Reason.KIND_MISSING,
+            Reason.SESSION_KEY_MISSING,
+            Reason.OBJECTS_REJECTED,
+        ),
         False: (Reason.HEALTHY,),
     },
 }
@@ -165,7 +173,7 @@ def transitions(
     ]
 
 
-def is_true(obj: Mapping[str, Any], type_: ConditionType) -> bool:
+def is_true(obj: Mapping[str, Any], type_: str) -> bool:
     """Tell whether an object's status holds the condition with status True."""
     return any(
         condition["type"] == type_ and condition["status"] == "True"

@@ -67,7 +67,10 @@ class Reason(StrEnum):
         "EgressIncomplete",
         "The object is accepted; its NetworkPolicy blocks traffic to places unknown to it.",
     )
-    DISABLED = "Disabled", "The object is accepted and switched off by enabled: false."
+    DISABLED = (
+        "Disabled",
+        "The object is switched off by enabled: false. It is as Git says, and so Ready is True.",
+    )
 
     # ResolvedRefs
     RESOLVED_REFS = "ResolvedRefs", "Every object that the spec refers to exists and consents."
@@ -100,7 +103,10 @@ class Reason(StrEnum):
     MOUNTED = "Mounted", "In mode Direct: the files are in the ConfigMap that the pods mount."
     PROPAGATING = "Propagating", "Some ready pods have not yet confirmed this catalog."
     NO_READY_PODS = "NoReadyPods", "No pod of the server is ready."
-    SCALED_TO_ZERO = "ScaledToZero", "The server has zero replicas, as its spec says."
+    SCALED_TO_ZERO = (
+        "ScaledToZero",
+        "The server has zero replicas, as its spec or an autoscaler says, and so Ready is True.",
+    )
     CONFLICT = (
         "Conflict",
         "An object that is not the server's own has a child's name; no child is made or changed.",
@@ -116,9 +122,14 @@ class Reason(StrEnum):
     # Ready, Degraded
     READY = "Ready", "The object is served."
     UNAVAILABLE = "Unavailable", "Too few pods of the server are available."
+    NOTHING_SERVED = "NothingServed", "The server serves nothing of what it selects."
     PODS_FAILING = (
         "PodsFailing",
-        "A pod of the server will not become ready by itself; those that are ready serve on.",
+        "A pod of the server is refused or will not become ready by itself; the others serve on.",
+    )
+    KIND_MISSING = (
+        "KindMissing",
+        "The API server no longer knows a kind of objects that the server selects.",
     )
     SESSION_KEY_MISSING = (
         "SessionKeyMissing",

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from mcp_operator.api.conditions import Condition, ConditionType, has_reason, is_true
+from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.assembly import OnConflict, claimants_by_key, name_conflicts
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding
 from mcp_operator.controllers.catalog_object_status import (
@@ -127,6 +128,7 @@ class CatalogObjectReconciler(ABC):
                 server.key,
                 conflicts=tuple((await self._name_conflicts(compiled, server)).values()),
                 programmed=self._is_programmed(server, compiled),
+                scaled_to_zero=self._is_scaled_to_zero(server),
             )
             for server in self._cache.servers_selecting(self.kind, raw)
         ]
@@ -157,6 +159,12 @@ class CatalogObjectReconciler(ABC):
         if has_reason(current, ConditionType.PROGRAMMED, STILL_SERVED):
             return self._confirmed_objects.includes(key, compiled)
         return is_true(current, ConditionType.PROGRAMMED)
+
+    def _is_scaled_to_zero(self, server: ParsedServer) -> bool:
+        current = self._cache.servers.store.get(server.key)
+        return current is not None and has_reason(
+            current, ConditionType.PROGRAMMED, {Reason.SCALED_TO_ZERO}
+        )
 
     async def _name_conflicts(
         self, compiled: Compiled, server: ParsedServer

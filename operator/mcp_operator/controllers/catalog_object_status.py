@@ -23,11 +23,13 @@ class SelectingServer:
         key: Its namespace and name.
         conflicts: A finding for each name that another object of the server has taken.
         programmed: Whether the server's pods have confirmed its catalog.
+        scaled_to_zero: Whether it has no pods because it is to have none.
     """
 
     key: Key
     conflicts: tuple[Finding, ...]
     programmed: bool
+    scaled_to_zero: bool = False
 
 
 def object_conditions(compiled: Compiled, servers: Sequence[SelectingServer]) -> list[Condition]:
@@ -93,18 +95,22 @@ def _programmed(servers: Sequence[SelectingServer], *, valid: bool) -> Condition
         return no(Reason.NOT_SELECTED, NOT_SELECTED)
     if not valid:
         return no(Reason.NOT_ACCEPTED)
-    behind = [str(one.key) for one in servers if not one.programmed]
+    behind = [one for one in servers if not one.programmed]
+    names = ", ".join(str(one.key) for one in behind)
+    if behind and all(one.scaled_to_zero for one in behind):
+        return no(Reason.SCALED_TO_ZERO, f"zero replicas are wanted of {names}")
     if behind:
-        return no(Reason.SERVER_NOT_PROGRAMMED, f"not yet served by {', '.join(behind)}")
+        return no(Reason.SERVER_NOT_PROGRAMMED, f"not yet served by {names}")
     return Condition(ConditionType.PROGRAMMED, status=True, reason=Reason.PROGRAMMED)
 
 
 def _ready(*conditions: Condition) -> Condition:
+    """Return the summary. What the spec wants nobody to serve is as the spec says."""
     for condition in conditions:
         if not condition.status:
             return Condition(
                 ConditionType.READY,
-                status=False,
+                status=condition.reason in (Reason.DISABLED, Reason.SCALED_TO_ZERO),
                 reason=condition.reason,
                 message=condition.message,
             )

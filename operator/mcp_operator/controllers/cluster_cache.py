@@ -156,6 +156,10 @@ class ClusterCache:
             for child in informer.store.by_index(BY_OWNER, uid_of(server)):
                 yield resource, child
 
+    def missing_kinds(self) -> list[CatalogKind]:
+        """Return the kinds of catalog objects that the API server no longer knows."""
+        return [kind for kind, informer in self.catalog_objects.items() if informer.missing]
+
     def facts(self, server: MCPServer, called: Called) -> ClusterFacts:
         """Return what a server's children depend on besides its spec and its catalog."""
         has_gateway_api = self.owned[HTTPROUTES].served

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mcp_operator.core.clock import Clock
-from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.leader import LEASES
@@ -55,6 +55,7 @@ class InstallationLeases:
         self._clock = clock
         self.installation = installation
         self._answers: dict[str, _CachedAnswer] = {}
+        self._told: dict[Key, str] = {}
 
     async def other_installation(self, server: Object) -> str:
         """Return the other installation that runs a server, or an empty string if there is none.
@@ -64,8 +65,29 @@ class InstallationLeases:
         """
         claimed = str((server.get("status") or {}).get(STATUS_FIELD) or "")
         if not self.installation or claimed in {"", self.installation}:
+            self.forget(key_of(server))
             return ""
-        return claimed if await self._is_alive(claimed) else ""
+        if not await self._is_alive(claimed):
+            return ""
+        self._tell(key_of(server), claimed)
+        return claimed
+
+    def forget(self, server: Key) -> None:
+        """Drop what is known about a server that is gone, or run by this installation."""
+        self._told.pop(server, None)
+
+    def _tell(self, server: Key, installation: str) -> None:
+        """Log that a server is left alone, once for each installation that runs it."""
+        if self._told.get(server) != installation:
+            self._told[server] = installation
+            logger.warning(
+                "Another installation of the operator runs this server; it is left alone here",
+                extra={
+                    "server": str(server),
+                    "installation": installation,
+                    "reason": RUN_ELSEWHERE,
+                },
+            )
 
     async def _is_alive(self, installation: str) -> bool:
         now = asyncio.get_running_loop().time()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from mcp_operator.api.conditions import ConditionType, has_reason, is_true
+from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.controllers.cluster_cache import ClusterCache, ReferencedKind
 from mcp_operator.controllers.confirmed_objects import STILL_SERVED
@@ -47,16 +48,22 @@ selection_changed: Predicate = changed("generation", "labels", "deletionTimestam
 def programmed_changed(event: Event) -> bool:
     """Pass a server whose condition `Programmed` becomes true or ceases to be.
 
-    Also one whose pods go on serving without it, or do so no longer.
+    Also one whose pods go on serving without it, or do so no longer, and one that is to have none.
     """
     if event.old is None or event.new is None:
         return True
     return _programmed(event.old) != _programmed(event.new)
 
 
-def _programmed(server: Object) -> tuple[bool, bool]:
+def _programmed(server: Object) -> tuple[bool, ...]:
     programmed = ConditionType.PROGRAMMED
-    return is_true(server, programmed), has_reason(server, programmed, STILL_SERVED)
+    told_apart = (STILL_SERVED, {Reason.SCALED_TO_ZERO})
+    return is_true(server, programmed), *(has_reason(server, programmed, r) for r in told_apart)
+
+
+def every_server(cache: ClusterCache) -> KeysOf:
+    """Map anything to all servers."""
+    return lambda _: map(key_of, cache.servers.store.list())
 
 
 def servers_selecting(cache: ClusterCache, kind: CatalogKind) -> KeysOf:

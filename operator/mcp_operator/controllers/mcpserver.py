@@ -173,6 +173,7 @@ class MCPServerReconciler:
         self._confirmations.forget(server)
         self._confirmed_objects.forget(server)
         self._children.forget(server)
+        self._installations.forget(server)
         self._keys.forget(server)
         self._problems.forget(server)
 
@@ -257,6 +258,7 @@ class MCPServerReconciler:
             facts=facts,
             no_key=applied.no_key,
             problem=applied.problem,
+            missing_kinds=self._cache.missing_kinds(),
         )
 
     async def _report(
@@ -311,7 +313,10 @@ def _next_look(observed: ObservedServer, parsed: ParsedServer) -> Result | None:
 
 
 def _grace_left(observed: ObservedServer) -> float:
-    """Return the seconds that missing confirmations may still take; 0 if none is missing."""
-    if observed.confirmed is None or not observed.confirmed.missing:
+    """Return the seconds that missing confirmations may still take; 0 if none is missing.
+
+    That a server has nothing left to serve is told at once: its pods need not confirm it.
+    """
+    if observed.confirmed is None or not observed.confirmed.missing or observed.serves_nothing:
         return 0.0
     return max(0.0, CONFIRM_GRACE_SECONDS - observed.confirmed.waited)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
+from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType, is_true
 from mcp_operator.api.hosts import is_service_host
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
@@ -21,6 +21,7 @@ from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import HTTPROUTES
 from mcp_operator.builders.urls import ingress_url
 from mcp_operator.controllers.confirmations import Confirmed
+from mcp_operator.controllers.pods import refused_pods
 from mcp_operator.core.meta import Object
 
 LISTED_REJECTIONS = 100
@@ -42,6 +43,7 @@ class ObservedServer:
         deployment: The Deployment as cached; None before it exists.
         ready_pods: How many of the pods are ready.
         failing: The pods that will not become ready without a change, by name, each with the cause.
+        missing_kinds: The kinds of catalog objects that the API server no longer knows.
         confirmed: What the ready pods serve; None in mode Direct, in which pods are not asked.
         facts: What the children depend on besides the spec and the catalog.
         problem: The condition that says why the children could not be brought up to date, if any.
@@ -59,17 +61,26 @@ class ObservedServer:
     facts: ClusterFacts
     problem: Condition | None = None
     no_key: str = ""
+    missing_kinds: Sequence[str] = ()
+
+    @property
+    def serves_nothing(self) -> bool:
+        """Whether there is something to serve and nothing of it is."""
+        catalog = self.assembly.catalog
+        served = catalog.tools or catalog.prompts or catalog.resources
+        return not served and bool(self.assembly.rejected or self.missing_kinds)
 
 
 def server_conditions(observed: ObservedServer) -> list[Condition]:
     """Return the five conditions of a server."""
     accepted = _accepted(observed)
+    resolved = _resolved(observed)
     programmed = _programmed(observed)
     return [
         accepted,
-        _resolved(observed),
+        resolved,
         programmed,
-        _ready(accepted, programmed, _available(observed)),
+        _ready(observed, accepted, resolved, programmed),
         _degraded(observed),
     ]
 
@@ -258,7 +269,7 @@ def _programmed(observed: ObservedServer) -> Condition:
     if observed.confirmed is None:
         return _yes(type_, Reason.MOUNTED)
     if observed.ready_pods == 0:
-        return _no(type_, Reason.NO_READY_PODS, _describe(observed.failing))
+        return _no(type_, Reason.NO_READY_PODS, _pods(observed))
     if observed.confirmed.missing:
         pods = [f"{pod} {answer}" for pod, answer in sorted(observed.confirmed.missing.items())]
         return _no(
@@ -270,54 +281,79 @@ def _programmed(observed: ObservedServer) -> Condition:
     return _yes(type_, Reason.PROGRAMMED, f"confirmed by every ready pod: {synced}")
 
 
-def _available(observed: ObservedServer) -> Condition:
-    desired = _desired_replicas(observed)
-    if desired == 0:
-        return _no(ConditionType.READY, Reason.SCALED_TO_ZERO)
-    status = (observed.deployment or {}).get("status") or {}
-    for condition in status.get("conditions") or ():
-        if condition["type"] == "Available" and condition["status"] == "True":
-            return _yes(ConditionType.READY, Reason.READY)
-    return _no(
-        ConditionType.READY,
-        Reason.UNAVAILABLE,
-        "; ".join(
-            filter(
-                None,
-                (
-                    f"{status.get('availableReplicas', 0)} of {desired} pods are available",
-                    _describe(observed.failing),
-                ),
-            )
-        ),
-    )
+def _ready(
+    observed: ObservedServer, accepted: Condition, resolved: Condition, programmed: Condition
+) -> Condition:
+    """Return the summary: of what keeps the server from serving, the cause that is to be removed.
 
-
-def _ready(*causes: Condition) -> Condition:
-    for cause in causes:
+    A server that has zero pods on purpose is as its spec says. So is True what kstatus, by which
+    Flux and Helm wait, would otherwise wait for in vain.
+    """
+    if not accepted.status:
+        return _no(ConditionType.READY, accepted.reason, accepted.message)
+    if observed.problem is not None:
+        return _no(ConditionType.READY, programmed.reason, programmed.message)
+    if programmed.reason is Reason.SCALED_TO_ZERO:
+        return _yes(ConditionType.READY, programmed.reason, programmed.message)
+    nobody_served = resolved if observed.assembly.finding is not None else _served(observed)
+    for cause in (nobody_served, programmed, _available(observed)):
         if not cause.status:
             return _no(ConditionType.READY, cause.reason, cause.message)
     return _yes(ConditionType.READY, Reason.READY)
 
 
+def _served(observed: ObservedServer) -> Condition:
+    if not observed.serves_nothing:
+        return _yes(ConditionType.READY, Reason.READY)
+    causes = _joined(_missing_kinds(observed), _unserved(observed))
+    return _no(ConditionType.READY, Reason.NOTHING_SERVED, f"nothing is served: {causes}")
+
+
+def _available(observed: ObservedServer) -> Condition:
+    status = (observed.deployment or {}).get("status") or {}
+    if is_true({"status": status}, "Available"):
+        return _yes(ConditionType.READY, Reason.READY)
+    desired = _desired_replicas(observed)
+    available = f"{status.get('availableReplicas', 0)} of {desired} pods are available"
+    return _no(ConditionType.READY, Reason.UNAVAILABLE, _joined(available, _pods(observed)))
+
+
 def _degraded(observed: ObservedServer) -> Condition:
-    rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in observed.assembly.rejected]
     lacking = observed.confirmed.lacking if observed.confirmed else {}
     no_key = observed.no_key or _listed(f"pod {name}: {why}" for name, why in lacking.items())
-    causes = (
-        (Reason.PODS_FAILING, _describe(observed.failing)),
-        (Reason.SESSION_KEY_MISSING, f"sessions cannot be opened: {no_key}" if no_key else ""),
-        (Reason.OBJECTS_REJECTED, f"not fully served: {_listed(rejected)}" if rejected else ""),
-    )
-    found = [(reason, message) for reason, message in causes if message]
-    if not found:
-        return _no(ConditionType.DEGRADED, Reason.HEALTHY)
-    message = "; ".join(message for _, message in found)
-    return _yes(ConditionType.DEGRADED, found[0][0], message)
+    causes = {
+        Reason.PODS_FAILING: _pods(observed),
+        Reason.KIND_MISSING: _missing_kinds(observed),
+        Reason.SESSION_KEY_MISSING: f"sessions cannot be opened: {no_key}" if no_key else "",
+        Reason.OBJECTS_REJECTED: _unserved(observed),
+    }
+    for reason, cause in causes.items():
+        if cause:
+            return _yes(ConditionType.DEGRADED, reason, _joined(*causes.values()))
+    return _no(ConditionType.DEGRADED, Reason.HEALTHY)
 
 
-def _describe(pods: Mapping[str, str]) -> str:
-    return _listed(f"pod {name} {why}" for name, why in pods.items())
+def _pods(observed: ObservedServer) -> str:
+    """Say why there are fewer pods than there should be: some fail, others are refused."""
+    failing = _listed(f"pod {name} {why}" for name, why in observed.failing.items())
+    refused = refused_pods(observed.deployment)
+    return _joined(failing, f"pods are refused: {refused}" if refused else "")
+
+
+def _missing_kinds(observed: ObservedServer) -> str:
+    if not observed.missing_kinds:
+        return ""
+    kinds = ", ".join(observed.missing_kinds)
+    return f"the API server does not know {kinds}: install the CustomResourceDefinitions again"
+
+
+def _unserved(observed: ObservedServer) -> str:
+    rejected = [f"{r.kind} {r.key.name} ({r.reason})" for r in observed.assembly.rejected]
+    return f"not fully served: {_listed(rejected)}" if rejected else ""
+
+
+def _joined(*sentences: str) -> str:
+    return "; ".join(filter(None, sentences))
 
 
 def _listed(items: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -21,6 +22,15 @@ STUCK_REASONS: Final[Mapping[str, str]] = {
 and pkg/kubelet/kuberuntime). The texts do not change while the kubelet tries again."""
 
 
+EXPLAINED: Final = frozenset({"CreateContainerConfigError", "InvalidImageName"})
+"""Those whose message names what is missing or wrong, in the same words at each try."""
+
+EXPLANATION_LIMIT: Final = 300
+"""How much of such a message is told; it stands beside those of other pods."""
+
+_POD_NAME: Final = re.compile(r'pods "[^"]*" ?')
+
+
 def is_ready(pod: Object) -> bool:
     """Return whether a pod is ready, has an address, and is not being deleted."""
     status = pod.get("status") or {}
@@ -37,16 +47,35 @@ def failing(pods: Iterable[Object]) -> dict[str, str]:
     return {name: why for name, why in sorted(found.items()) if why}
 
 
-def _cause(pod: Object) -> str:
-    for container in (pod.get("status") or {}).get("containerStatuses") or ():
-        waiting = (container.get("state") or {}).get("waiting") or {}
-        if why := STUCK_REASONS.get(waiting.get("reason", "")):
-            return why
-    for condition in _conditions(pod):
-        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
-            return "cannot be scheduled"
+def refused_pods(deployment: Object | None) -> str:
+    """Return why the API server refuses pods of a Deployment; empty if it does not.
+
+    A quota, a policy or a security context constraint stops each pod before it exists, so only the
+    Deployment tells. The name that each try has given its pod is left out.
+    """
+    for condition in _conditions(deployment or {}):
+        if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+            return _POD_NAME.sub("", condition.get("message", "")).removeprefix("is ")
     return ""
 
 
-def _conditions(pod: Object) -> Iterable[Object]:
-    return (pod.get("status") or {}).get("conditions") or ()
+def _cause(pod: Object) -> str:
+    for container in (pod.get("status") or {}).get("containerStatuses") or ():
+        waiting = (container.get("state") or {}).get("waiting") or {}
+        reason = waiting.get("reason", "")
+        if why := STUCK_REASONS.get(reason):
+            return _explained(why, waiting.get("message") if reason in EXPLAINED else "")
+    for condition in _conditions(pod):
+        if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+            return _explained("cannot be scheduled", condition.get("message"))
+    return ""
+
+
+def _explained(what: str, why: str | None) -> str:
+    """Add the first sentence of an explanation; the rest is advice that changes at each try."""
+    sentence = (why or "").partition(". ")[0].rstrip(".")[:EXPLANATION_LIMIT]
+    return f"{what} ({sentence})" if sentence else what
+
+
+def _conditions(obj: Object) -> Iterable[Object]:
+    return (obj.get("status") or {}).get("conditions") or ()

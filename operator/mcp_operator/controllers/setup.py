@@ -20,6 +20,7 @@ from mcp_operator.controllers.installation_leases import InstallationLeases
 from mcp_operator.controllers.long_work import LongWork
 from mcp_operator.controllers.mappers import (
     Reference,
+    every_server,
     objects_referring,
     objects_selected,
     programmed_changed,
@@ -155,6 +156,7 @@ def watch_for_servers(
     """
     controller.watch(cache.servers, for_object(), spec_or_meta_changed)
     for kind, objects in cache.catalog_objects.items():
+        controller.watch(objects.availability, mapped(every_server(cache)))
         controller.watch(objects, mapped(servers_selecting(cache, kind)), selection_changed)
     for source, referrers, servers in referenced:
         controller.watch(source, mapped(servers_referring(cache, referrers)))

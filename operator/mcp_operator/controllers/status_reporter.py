@@ -27,7 +27,14 @@ INITIAL_REASONS = frozenset(
         Reason.HEALTHY,
     }
 )
-"""Reasons that every new object has at first. They become Events only after another reason."""
+"""Reasons that every object has on its way to another state. They become Events only where they end
+a better one: not at first, nor on the way from one problem, or from nothing at all, to serving."""
+
+AT_REST = frozenset({Reason.DISABLED, Reason.SCALED_TO_ZERO})
+"""Reasons for which Ready is True although nothing is served."""
+
+EXPECTED_REASONS = frozenset({Reason.NOT_SELECTED})
+"""Reasons that need not be a problem: tools may be made before the server that selects them."""
 
 
 class StatusReporter:
@@ -94,15 +101,23 @@ class StatusReporter:
         return written
 
     def _record_transitions(self, raw: Object, before: Conditions, merged: Conditions) -> None:
-        known = {condition["type"] for condition in before}
+        known = {condition["type"]: condition for condition in before}
         for condition in transitions(before, merged):
             kind, reason = condition["type"], condition["reason"]
-            if kind not in EVENT_CONDITIONS or (kind not in known and reason in INITIAL_REASONS):
+            if kind not in EVENT_CONDITIONS or _is_under_way(known.get(kind), condition):
                 continue
             good = (condition["status"] == "True") != (kind == ConditionType.DEGRADED)
+            expected = good or reason in EXPECTED_REASONS
             self._recorder.event(
                 raw,
-                type="Normal" if good else "Warning",
+                type="Normal" if expected else "Warning",
                 reason=reason,
                 note=condition["message"],
             )
+
+
+def _is_under_way(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    """Return whether a transition only leads to another, of which there will be an Event."""
+    if now["reason"] not in INITIAL_REASONS:
+        return False
+    return before is None or before["status"] == now["status"] or before.get("reason") in AT_REST

@@ -15,6 +15,7 @@ from mcp_operator.runtime.deltas import DeltaProcessor
 from mcp_operator.runtime.notification import Handler
 from mcp_operator.runtime.reflector import Reflector
 from mcp_operator.runtime.selection import ListOptions, Selection
+from mcp_operator.runtime.sources import Channel
 from mcp_operator.runtime.store import IndexFunction, Store
 
 RESYNC_PERIOD: Final = 36_000.0
@@ -69,6 +70,16 @@ class Informer:
     def served(self) -> bool:
         """Whether the cluster serves the resource; only an optional one may be missing."""
         return self._reflector.served
+
+    @property
+    def missing(self) -> bool:
+        """Whether the cluster has answered that it does not know the resource, optional or not."""
+        return self._reflector.missing
+
+    @property
+    def availability(self) -> Channel:
+        """A source of an event whenever `missing` changes; its key stands for no object."""
+        return self._reflector.availability
 
     @property
     def active_at(self) -> float:

@@ -19,6 +19,7 @@ from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.retry import Backoff
 from mcp_operator.runtime.selection import ListOptions
+from mcp_operator.runtime.sources import Channel
 from mcp_operator.runtime.wire import WatchEvent
 
 INITIAL_EVENTS_END: Final = "k8s.io/initial-events-end"
@@ -72,6 +73,10 @@ class Reflector:
         """The last error, as a sentence; empty while the watch is healthy."""
         self.served = True
         """Whether the cluster serves the resource; only an optional one may be missing."""
+        self.missing = False
+        """Whether the cluster has answered that it does not know the resource."""
+        self.availability = Channel(f"availability of {resource}")
+        """Sends an event whenever `missing` changes."""
         self.active_at = math.inf
         """When it was last active, in the loop's time; infinite before it runs."""
         self._client = client
@@ -187,6 +192,7 @@ class Reflector:
         self.served = True
         self._sink.complete(present, version)
         self.problem = self._logged = ""
+        self._known(missing=False)
 
     def _ended(self, count: int, lived: float) -> float:
         if count == 0 and lived < SHORT_WATCH:
@@ -204,6 +210,7 @@ class Reflector:
                 f"the API server does not serve {self._resource}: install its "
                 f"CustomResourceDefinition ({error})"
             )
+            self._known(missing=True)
         relist = _relist_reason(error)
         if relist and self._version:
             self._version = ""
@@ -230,6 +237,11 @@ class Reflector:
         refused = error.reason == REFUSED
         delay = self._backoff.next(Backoff.LONGEST_REFUSED if refused else Backoff.LONGEST)
         return error.retry_after or delay
+
+    def _known(self, *, missing: bool) -> None:
+        if missing != self.missing:
+            self.missing = missing
+            self.availability.send(Key("", str(self._resource)))
 
 
 def _relist_reason(error: ApiError) -> str:

@@ -117,9 +117,22 @@ def test_a_remark_is_said_without_doing_harm() -> None:
 def test_an_object_that_is_switched_off_is_accepted_and_not_served(servers: Any) -> None:
     conditions = decided(compiled(DISABLED), *servers)
     assert conditions[ACCEPTED].status
+    assert not conditions[PROGRAMMED].status
+    assert conditions[READY].status  # it is as its spec says: nothing more is to come
     for type_ in (PROGRAMMED, READY):
-        assert not conditions[type_].status
         assert conditions[type_].reason is Reason.DISABLED
+
+
+def test_an_object_of_servers_that_are_scaled_to_zero_waits_for_nothing() -> None:
+    resting = SelectingServer(Key("demo", "shop"), (), programmed=False, scaled_to_zero=True)
+    conditions = decided(compiled(), resting, by("bar"))
+    assert not conditions[PROGRAMMED].status
+    assert conditions[READY].status
+    for type_ in (PROGRAMMED, READY):
+        assert conditions[type_].reason is Reason.SCALED_TO_ZERO
+    late = decided(compiled(), resting, by("bar", programmed=False))
+    assert late[READY].reason is Reason.SERVER_NOT_PROGRAMMED
+    assert not late[READY].status
 
 
 def test_every_server_says_whether_it_serves_the_object() -> None:

@@ -60,6 +60,18 @@ async def test_a_server_that_a_living_installation_runs_is_not_ours() -> None:
     assert await ours.other_installation(server(THEIRS)) == THEIRS
 
 
+async def test_a_server_that_is_left_alone_is_logged_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    ours, _ = leases(lease(age=10))
+    for _ in range(3):
+        await ours.other_installation(server(THEIRS))
+    [record] = caplog.records
+    assert record.getMessage().startswith("Another installation of the operator runs this server")
+    assert vars(record)["installation"] == THEIRS
+    assert vars(record)["reason"] == "RunElsewhere"
+
+
 @pytest.mark.parametrize(
     "found", [None, lease(age=600), lease(age=1, holder="")], ids=["gone", "expired", "released"]
 )

@@ -125,6 +125,7 @@ def test_without_pods_nothing_is_programmed(given: ObservedServer, reason: Reaso
     conditions = decided(given)
     assert conditions[PROGRAMMED].reason is reason
     assert conditions[READY].reason is reason
+    assert conditions[READY].status is (reason is Reason.SCALED_TO_ZERO)  # as its spec says
     assert conditions[ACCEPTED].status
 
 
@@ -168,6 +169,63 @@ def test_rejected_objects_degrade_a_server_and_leave_it_ready() -> None:
     )
     assert conditions[RESOLVED].reason is Reason.OBJECTS_UNRESOLVED
     assert conditions[RESOLVED].message.endswith("what they refer to: MCPTool lost")
+
+
+def test_a_server_that_serves_nothing_of_what_it_selects_is_not_ready() -> None:
+    nothing = Assembly(catalog(), (), (rejection("bad"),), frozenset())
+    conditions = decided(view(assembly=nothing))
+    assert conditions[PROGRAMMED].status
+    assert conditions[READY].reason is Reason.NOTHING_SERVED
+    assert conditions[READY].message == (
+        "nothing is served: not fully served: MCPTool bad (InvalidSchema)"
+    )
+    assert conditions[DEGRADED].reason is Reason.OBJECTS_REJECTED
+
+
+def test_a_server_that_selects_nothing_is_ready() -> None:
+    conditions = decided(view(assembly=Assembly(catalog(), (), (), frozenset())))
+    assert conditions[READY].status
+    assert not conditions[DEGRADED].status
+
+
+def test_a_kind_that_is_gone_degrades_a_server_and_ends_one_of_nothing_else() -> None:
+    conditions = decided(view(missing_kinds=["MCPTool"]))
+    assert conditions[READY].status
+    assert conditions[DEGRADED].reason is Reason.KIND_MISSING
+    nothing = Assembly(catalog(), (), (), frozenset())
+    conditions = decided(view(missing_kinds=["MCPTool"], assembly=nothing))
+    assert conditions[READY].reason is Reason.NOTHING_SERVED
+    assert "the API server does not know MCPTool" in conditions[READY].message
+
+
+def test_a_server_that_can_authenticate_nobody_is_not_ready() -> None:
+    why = "Secret demo/keys does not exist"
+    finding = Finding(ConditionType.RESOLVED_REFS, Reason.SECRET_NOT_FOUND, why)
+    locked = Assembly(catalog(tool()), (), (), frozenset(), finding)
+    conditions = decided(view(assembly=locked))
+    assert conditions[READY].reason is Reason.SECRET_NOT_FOUND
+    assert not conditions[READY].status
+
+
+def test_refused_pods_are_explained_by_their_deployment() -> None:
+    quota = (
+        'pods "mcp-server-shop-6c8-x2k4f" is forbidden: failed quota: q: must specify limits.cpu'
+    )
+    refused: Object = {
+        "spec": {"replicas": 2},
+        "status": {
+            "availableReplicas": 1,
+            "conditions": [{"type": "ReplicaFailure", "status": "True", "message": quota}],
+        },
+    }
+    conditions = decided(view(spec={"replicas": 2}, deployment=refused))
+    why = "pods are refused: forbidden: failed quota: q: must specify limits.cpu"
+    assert conditions[READY].reason is Reason.UNAVAILABLE
+    assert conditions[READY].message == f"1 of 2 pods are available; {why}"
+    assert conditions[DEGRADED].reason is Reason.PODS_FAILING
+    assert conditions[DEGRADED].message == why
+    none = view(ready_pods=0, confirmed=Confirmed(0, {}, 0), deployment=refused)
+    assert decided(none)[READY].message == why
 
 
 def test_of_many_rejected_objects_a_few_are_named() -> None:

@@ -305,7 +305,7 @@ CHANNELS = {
 def drawn_as(source: Source) -> str:
     """Return the node of the diagram that stands for a source."""
     if isinstance(source, Channel):
-        return CHANNELS[source.name]
+        return CHANNELS.get(source.name, "LostKinds")  # one for each kind
     assert isinstance(source, Informer)
     if source.resource.kind in CATALOG_RESOURCES:
         return "CatalogObject"

@@ -17,7 +17,9 @@ from mcp_operator.runtime.status import StatusWriter
 from support.cached_cluster import CachedCluster
 
 READY = Condition(ConditionType.READY, status=True, reason=Reason.READY)
-UNREADY = Condition(ConditionType.READY, status=False, reason=Reason.NOT_SELECTED)
+UNREADY = Condition(ConditionType.READY, status=False, reason=Reason.INVALID)
+UNSELECTED = Condition(ConditionType.READY, status=False, reason=Reason.NOT_SELECTED)
+RESTING = Condition(ConditionType.READY, status=True, reason=Reason.SCALED_TO_ZERO)
 WAITING = Condition(ConditionType.READY, status=False, reason=Reason.PROPAGATING)
 HEALTHY = Condition(ConditionType.DEGRADED, status=False, reason=Reason.HEALTHY)
 DEGRADED = Condition(ConditionType.DEGRADED, status=True, reason=Reason.OBJECTS_REJECTED)
@@ -108,7 +110,7 @@ async def test_the_time_is_told_in_whole_seconds_of_utc(bench: Bench) -> None:
 @pytest.mark.looptime
 async def test_a_transition_of_ready_is_told(bench: Bench) -> None:
     await bench.write(UNREADY, ACCEPTED)
-    assert await bench.told() == [("Warning", "NotSelected", Reason.NOT_SELECTED.explanation)]
+    assert await bench.told() == [("Warning", "Invalid", Reason.INVALID.explanation)]
     await bench.write(READY, ACCEPTED)
     assert await bench.told() == [("Normal", "Ready", Reason.READY.explanation)]
 
@@ -129,6 +131,25 @@ async def test_the_reasons_that_every_new_object_has_at_first_are_no_events(benc
     await bench.told()
     await bench.write(WAITING, HEALTHY)
     assert [reason for _, reason, _ in await bench.told()] == ["Propagating"]
+
+
+@pytest.mark.looptime
+async def test_nobody_is_warned_of_a_tool_that_comes_before_its_server(bench: Bench) -> None:
+    await bench.write(UNSELECTED)
+    assert [kind for kind, *_ in await bench.told()] == ["Normal"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("before", [UNREADY, RESTING], ids=["a problem", "nothing to serve"])
+async def test_on_the_way_to_serving_there_is_no_warning_and_then_an_event(
+    bench: Bench, before: Condition
+) -> None:
+    await bench.write(before)
+    await bench.told()
+    await bench.write(WAITING)
+    assert await bench.told() == []
+    await bench.write(READY)
+    assert await bench.told() == [("Normal", "Ready", Reason.READY.explanation)]
 
 
 @pytest.mark.looptime

@@ -1,0 +1,70 @@
+"""Ready means served: what keeps a server from serving is told, and so is that it serves again."""
+
+from __future__ import annotations
+
+import functools
+
+from mcp_operator.api.reasons import Reason
+from mcp_operator.core.meta import Object, Resource
+from mcp_operator.runtime.client import Client
+from support.controlplane import Cluster
+from support.operators import Operator, running_operator
+from support.ready_pods import confirms, ready_pods
+from support.shop import Shop
+from support.waiting import eventually
+
+QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
+
+
+async def test_a_server_of_which_no_tool_has_its_service_any_more_is_not_ready_until_it_is_back(
+    client: Client, control_plane: Cluster, shop: Shop
+) -> None:
+    kubeconfig, namespace = control_plane.kubeconfig, shop.namespace
+    async with (
+        ready_pods(client, namespace),
+        running_operator(kubeconfig, namespace, ask=confirms) as operator,
+    ):
+        await shop.server("red")
+        await shop.tool("search", "red")
+        await shop.told("MCPServer", "red", "Ready", Reason.READY)
+        await shop.told("MCPTool", "search", "Ready", Reason.READY)
+        await operator.settled(client)
+        assert await shop.warnings() == []  # nothing was wrong on the way
+        await shop.delete("Service", "orders")
+        message = await shop.told("MCPServer", "red", "Ready", Reason.NOTHING_SERVED)
+        assert message.endswith("MCPTool search (ServiceNotFound)")
+        await shop.told("MCPServer", "red", "Degraded", Reason.OBJECTS_REJECTED)
+        await shop.told("MCPTool", "search", "Ready", Reason.SERVICE_NOT_FOUND)
+        await operator.settled(client)
+        warned = await shop.warnings()
+        await shop.service()
+        await shop.told("MCPServer", "red", "Ready", Reason.READY)
+        await shop.told("MCPTool", "search", "Ready", Reason.READY)
+        await operator.settled(client)
+        assert await shop.warnings() == warned
+        assert {"Ready", "Healthy"} <= await shop.events("red")
+
+
+async def test_without_pods_too_it_is_told_that_nothing_is_served(
+    shop: Shop, operator: Operator
+) -> None:
+    await shop.server("red")
+    await shop.tool("broken", "red", service={"name": "nowhere", "port": 80})
+    await shop.told("MCPServer", "red", "Ready", Reason.NOTHING_SERVED)
+    await shop.tool("good", "red")
+    await shop.told("MCPServer", "red", "Ready", Reason.NO_READY_PODS)
+
+
+async def test_pods_that_a_quota_refuses_are_explained(shop: Shop, operator: Operator) -> None:
+    hard = {"limits.cpu": "2", "limits.memory": "2Gi"}
+    quota: Object = {"metadata": {"name": "q", "namespace": shop.namespace}, "spec": {"hard": hard}}
+    await shop.client.create(QUOTAS, quota)
+    await shop.server("red")
+    await eventually(functools.partial(explained, shop, "Ready"), expected=True)
+    await eventually(functools.partial(explained, shop, "Degraded"), expected=True)
+    await operator.settled(shop.client)
+
+
+async def explained(shop: Shop, type_: str) -> bool:
+    _, _, message = await shop.condition("MCPServer", "red", type_)
+    return "failed quota: q: must specify limits.cpu for: gateway" in message
