@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from mcp_operator.builders.children import Child
+from mcp_operator.builders.deployment import REPLICAS_ANNOTATION
 from mcp_operator.builders.resources import AUTOSCALERS, DEPLOYMENTS
-from mcp_operator.core.meta import Key, Resource
+from mcp_operator.core.meta import Key, Object, Resource
 from support.cached_cluster import CachedCluster
 
 NAME = Key("demo", "mcp-server-shop")
@@ -15,22 +16,33 @@ LABELS = {
 }
 
 
-def child(resource: Resource, **spec: object) -> Child:
+def child(
+    resource: Resource, *, annotations: dict[str, str] | None = None, **spec: object
+) -> Child:
     """Return a child with the labels that the caches select by."""
-    metadata = {"name": NAME.name, "namespace": NAME.namespace, "labels": LABELS}
+    metadata: Object = {"name": NAME.name, "namespace": NAME.namespace, "labels": LABELS}
+    if annotations:
+        metadata["annotations"] = annotations
     head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
     return Child(resource, {**head, "spec": spec})
 
 
-def put_foreign(cluster: CachedCluster, resource: Resource) -> None:
+def put_foreign(cluster: CachedCluster, resource: Resource, *, owned: bool = False) -> None:
     """Have an object of somebody else where a child belongs; the caches do not see it."""
     head = {"apiVersion": resource.api_version, "kind": resource.kind}
-    theirs = {"name": NAME.name, "namespace": NAME.namespace, "uid": "u", "resourceVersion": "7"}
+    theirs: Object = {**NAME._asdict(), "uid": "u", "resourceVersion": "7"}
+    if owned:
+        owner = {"apiVersion": "v1", "kind": "ConfigMap", "name": "x", "uid": "x"}
+        theirs["ownerReferences"] = [{**owner, "controller": True}]
     cluster.objects[resource, NAME] = {**head, "metadata": theirs}
 
 
 FIXED = [child(DEPLOYMENTS, replicas=3)]
-SCALED = [child(DEPLOYMENTS, paused=False), child(AUTOSCALERS, maxReplicas=5)]
+UNMANAGED = {REPLICAS_ANNOTATION: "unmanaged"}
+SCALED = [
+    child(DEPLOYMENTS, annotations=UNMANAGED, paused=False),
+    child(AUTOSCALERS, maxReplicas=5),
+]
 
 
 def verbs(cluster: CachedCluster) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.api.v1alpha1.podtemplate import PodTemplate
 from mcp_operator.builders.context import BuildContext, child
-from mcp_operator.builders.labels import Mode, child_labels, selector_labels
+from mcp_operator.builders.labels import DOMAIN, Mode, child_labels, selector_labels
 from mcp_operator.builders.names import child_name, config_name
 from mcp_operator.builders.podsecurity import UNPRIVILEGED, container_security, pod_security
 from mcp_operator.builders.podtemplate import (
@@ -61,8 +61,12 @@ GATEWAY_RESOURCES: Final[Object] = DEFAULT_RESOURCES | {"limits": {"memory": "1G
 send large answers. No limit on CPU: throttling makes every client wait."""
 
 
+REPLICAS_ANNOTATION: Final = f"{DOMAIN}/replicas"
+"""On a Deployment whose number of pods the operator does not set."""
+
+
 def build_deployment(server: MCPServer, context: BuildContext) -> Object:
-    """Return the Deployment; without `replicas` if an autoscaler sets them."""
+    """Return the Deployment; without `replicas` if an autoscaler, or anybody else, sets them."""
     name = server.name
     template = pod_template(server, context)
     deployment = child(server, DEPLOYMENTS, child_name(name))
@@ -78,6 +82,9 @@ def build_deployment(server: MCPServer, context: BuildContext) -> Object:
     }
     if (replicas := server.spec.fixed_replicas) is not None:
         deployment["spec"]["replicas"] = replicas
+    else:
+        annotations = deployment["metadata"].setdefault("annotations", {})
+        annotations[REPLICAS_ANNOTATION] = "unmanaged"
     return deployment
 
 

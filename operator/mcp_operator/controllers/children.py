@@ -2,8 +2,8 @@
 
 Children depend on each other by name: pods run as the ServiceAccount, a RoleBinding grants the
 Role, an Ingress routes to the Service. If one of the names is taken by an object that the server
-does not own, no child is created or changed: pods would otherwise run as somebody else's
-ServiceAccount, with all of its permissions.
+does not own, no child is created or changed: an Ingress would otherwise lead to somebody else.
+Only a ServiceAccount that nobody controls is used as it is: a user has made it for the pods.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Final
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.children import Child
+from mcp_operator.builders.deployment import REPLICAS_ANNOTATION
 from mcp_operator.builders.resources import (
     AUTOSCALERS,
     CONFIGMAPS,
@@ -32,6 +33,8 @@ from mcp_operator.core.meta import (
     Key,
     Object,
     Resource,
+    annotations_of,
+    controller_of,
     is_controlled_by,
     is_deleting,
     key_of,
@@ -127,8 +130,13 @@ class ChildrenApplier:
             await self._hand_over_replicas(owner, desired)
         except ApiError as error:
             return Outcome(error=error)
+        ours = [
+            child
+            for child in desired
+            if not _is_account_of_the_user(child.resource, existing.get(_identity(child)))
+        ]
         try:
-            errors = await self._apply_all(owner, desired, existing, verified)
+            errors = await self._apply_all(owner, ours, existing, verified)
         except OwnershipConflictError as conflict:  # it was created in the meantime
             return Outcome((conflict,))
         identities = {_identity(child) for child in desired}
@@ -218,13 +226,12 @@ class ChildrenApplier:
         raise OwnerGoneError(f"{MCPSERVERS.kind} {key_of(owner)} is being deleted")
 
     async def _hand_over_replicas(self, owner: Object, desired: Sequence[Child]) -> None:
-        """Before an autoscaler is created, stop owning the number of pods without changing it."""
-        for autoscaler in desired:
-            if autoscaler.resource != AUTOSCALERS:
+        """Before the number of pods is left to others, stop owning it without changing it."""
+        for child in desired:
+            if REPLICAS_ANNOTATION not in annotations_of(child.object):
                 continue
-            key = key_of(autoscaler.object)  # its Deployment has the same name
-            deployment = self._cache.owned[DEPLOYMENTS].store.get(key)
-            if deployment is not None and self._cache.owned[AUTOSCALERS].store.get(key) is None:
+            deployment = self._cached(_identity(child))
+            if deployment and REPLICAS_ANNOTATION not in annotations_of(deployment):
                 fields = {"spec": {"replicas": deployment["spec"]["replicas"]}}
                 await self._applier.hand_over(
                     owner, DEPLOYMENTS, deployment, fields, manager=REPLICAS_MANAGER
@@ -270,8 +277,17 @@ def _conflicts(
     return tuple(
         OwnershipConflictError(resource, live)
         for (resource, _), live in existing.items()
-        if not is_controlled_by(live, owner)
+        if not (is_controlled_by(live, owner) or _is_account_of_the_user(resource, live))
     )
+
+
+def _is_account_of_the_user(resource: Resource, live: Object | None) -> bool:
+    """Return whether an object is a ServiceAccount that nobody controls.
+
+    Whoever makes one of that name beforehand gives the pods their pull secrets and their identity
+    at a cloud provider. It is used as it is, and stays when the server goes.
+    """
+    return resource == SERVICEACCOUNTS and live is not None and controller_of(live) is None
 
 
 def _same(one: Object, other: Object) -> bool:

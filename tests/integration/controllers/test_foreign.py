@@ -41,6 +41,7 @@ from mcp_operator.core.meta import (
 )
 from support.complete import GATEWAY
 from support.namespace_cache import NamespaceCache
+from support.operators import Operator
 from support.shop import Shop
 from support.waiting import eventually
 
@@ -109,7 +110,10 @@ class Foreign:
 
 @pytest.fixture
 async def names(complete: Shop, cached: NamespaceCache) -> Names:
-    """What each child of a server is called, as far as that does not depend on the server."""
+    """What each child of a server is called, as far as that does not depend on the server.
+
+    A ServiceAccount is left out, since one that nobody controls is used.
+    """
     noise = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(20))
     await complete.resource("noise", "red", content={"uri": "shop://noise", "text": noise})
     await cached.until(lambda: cached.get(CONFIGMAPS, "mcp-server-red-config-2") is not None)
@@ -117,7 +121,7 @@ async def names(complete: Shop, cached: NamespaceCache) -> Names:
         (resource, key_of(child).name.removeprefix("mcp-server-red"))
         for resource in CHILDREN
         for child in cached.list(resource)
-        if labels_of(child).get(SERVER_LABEL) == "red"
+        if labels_of(child).get(SERVER_LABEL) == "red" and resource != SERVICEACCOUNTS
     ]
 
 
@@ -184,6 +188,27 @@ async def test_where_one_object_is_in_the_way_it_is_named_and_no_child_is_made(
         assert f"{each.resource.kind} {shop.namespace}/{each.name} already exists and" in said
     for each in foreign:
         assert children(cached, made[each.server]) == [], each
+        assert await is_untouched(shop, each), each
+
+
+async def test_a_service_account_of_the_user_is_used_as_it_is_and_stays(
+    shop: Shop, operator: Operator, somebody: Object
+) -> None:
+    account, theirs = (SERVICEACCOUNTS, ""), "somebody else"
+    ours = [
+        await put_in_the_way(shop, f"server-{number}", account, owner, somebody)
+        for number, owner in enumerate(OWNERS)
+        if OWNERS[owner][1] is None
+    ]
+    await put_in_the_way(shop, "owned", account, theirs, somebody)
+    for each in ours:
+        await shop.server(each.server)
+        await shop.told("MCPServer", each.server, "Programmed", "NoReadyPods")
+        await shop.delete("MCPServer", each.server)
+    await shop.server("owned")
+    await shop.told("MCPServer", "owned", "Programmed", "Conflict")
+    await operator.settled(shop.client)
+    for each in ours:
         assert await is_untouched(shop, each), each
 
 

@@ -8,6 +8,7 @@ from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import (
     EXIT_SECONDS,
     PRESTOP_SECONDS,
+    REPLICAS_ANNOTATION,
     build_deployment,
 )
 from support.podsecurity import violations
@@ -126,15 +127,18 @@ def test_resources_are_requested_by_default_and_replaced_when_given() -> None:
     assert container(resources={"limits": {}})["resources"] == container()["resources"]
 
 
-def test_replicas_follow_the_spec_and_are_one_by_default() -> None:
-    assert build_deployment(server(), CONTEXT)["spec"]["replicas"] == 1
-    assert build_deployment(server(replicas=0), CONTEXT)["spec"]["replicas"] == 0
+def test_replicas_follow_the_spec() -> None:
+    for number in (0, 3):
+        deployment = build_deployment(server(replicas=number), CONTEXT)
+        assert deployment["spec"]["replicas"] == number
+        assert REPLICAS_ANNOTATION not in deployment["metadata"].get("annotations", {})
 
 
-def test_with_autoscaling_the_number_of_pods_is_not_declared() -> None:
-    assert (
-        "replicas" not in build_deployment(server(autoscaling={"maxReplicas": 3}), CONTEXT)["spec"]
-    )
+@pytest.mark.parametrize("spec", [{}, {"autoscaling": {"maxReplicas": 3}}])
+def test_a_number_of_pods_that_others_decide_on_is_not_declared(spec: dict[str, Any]) -> None:
+    deployment = build_deployment(server(**spec), CONTEXT)
+    assert "replicas" not in deployment["spec"]
+    assert deployment["metadata"]["annotations"] == {REPLICAS_ANNOTATION: "unmanaged"}
 
 
 def test_an_update_never_takes_a_pod_away_before_its_successor_is_ready() -> None:

@@ -39,13 +39,26 @@ EVERY = [
 async def test_nothing_is_applied_where_one_child_is_not_ours(
     wanted: Child, cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
-    put_foreign(cluster, wanted.resource)
+    put_foreign(cluster, wanted.resource, owned=wanted.resource == SERVICEACCOUNTS)
 
     outcome = await children.apply(owner, EVERY)
 
     [conflict] = outcome.conflicts
     assert conflict.name == f"{wanted.resource.kind} {NAME}"
     assert cluster.writes == []
+
+
+async def test_a_service_account_that_nobody_controls_is_used_as_it_is(
+    cluster: CachedCluster, owner: Object, children: ChildrenApplier
+) -> None:
+    put_foreign(cluster, SERVICEACCOUNTS)
+
+    outcome = await children.apply(owner, EVERY)
+
+    assert outcome.conflicts == ()
+    assert outcome.error is None
+    made = {kind for _, kind in verbs(cluster)}
+    assert made == {wanted.resource.kind for wanted in EVERY} - {"ServiceAccount"}
 
 
 async def test_every_object_in_the_way_is_named_whether_or_not_it_is_cached(

@@ -170,14 +170,15 @@ class MCPServerSpec(ApiModel):
     )
     """Pictures that clients may show for the server."""
     # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
-    replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] = Field(default_factory=lambda: 1)
-    """Number of pods; 1 when left out. With autoscaling it must be left out. kubectl scale sets it;
-    kubectl autoscale, which reads it, needs it to be set."""
+    replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] | None = None
+    """Number of pods. When left out there is one at first, and the Deployment is left to whoever
+    scales it, such as an autoscaler of your own. With autoscaling it must be left out. kubectl
+    scale sets it; kubectl autoscale, which reads it, needs it to be set."""
     autoscaling: Autoscaling | None = None
     """Adjusts the number of pods to their load; none when left out."""
     pod_disruption_budget: PodDisruptionBudget = Field(default_factory=PodDisruptionBudget)
     """What evictions must leave of the pods. From two replicas on, evictions take one pod at a time
-    when this is left out."""
+    when this is left out. Without replicas and autoscaling there is no budget."""
     image: Image | None = None
     """Container image; the operator's own gateway when left out. With mode: Gateway, another build
     of the gateway, which runs with the permissions of one: to read this server's own ConfigMaps and
@@ -258,13 +259,15 @@ class MCPServerSpec(ApiModel):
 
     @property
     def fixed_replicas(self) -> int | None:
-        """The number of pods; None where an autoscaler decides on it."""
+        """The number of pods; None where an autoscaler decides on it, the operator's or another."""
         return None if self.autoscaling else self.replicas
 
     @property
     def max_replicas(self) -> int:
-        """The largest number of pods that there may be."""
-        return self.autoscaling.max_replicas if self.autoscaling else self.replicas
+        """The largest number of pods that is known of; others may scale to more."""
+        if self.autoscaling:
+            return self.autoscaling.max_replicas
+        return 1 if self.replicas is None else self.replicas
 
     @property
     def selectors(self) -> tuple[Selector, Selector, Selector]:
