@@ -121,7 +121,6 @@ def test_row_15_the_selector_never_changes_and_selects_the_pods(helm4: Library) 
         "matchLabels": {
             "app.kubernetes.io/name": "mcp-operator",
             "app.kubernetes.io/instance": "mcp-operator",
-            "app.kubernetes.io/component": "operator",
         }
     }
     assert rendered.one("Service")["spec"]["selector"] == selector["matchLabels"]

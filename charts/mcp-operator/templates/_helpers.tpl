@@ -31,16 +31,19 @@ A Service's name has no dots and begins with a letter, unlike a release's.
 {{- default (include "mcp-operator.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
 
-{{/* The labels that pods are selected by. A Deployment's selector is immutable: never change them. */}}
+{{/*
+The labels that pods are selected by, in manifests/base as well. A Deployment's selector is
+immutable: never change them.
+*/}}
 {{- define "mcp-operator.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "mcp-operator.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/component: operator
 {{- end -}}
 
 {{/* The labels of everything, as a YAML map: the user's, then ours, which decide. */}}
 {{- define "mcp-operator.labels" -}}
 {{- $ours := include "mcp-operator.selectorLabels" . | fromYaml -}}
+{{- $_ := set $ours "app.kubernetes.io/component" "operator" -}}
 {{- $_ := set $ours "app.kubernetes.io/part-of" "mcp-operator" -}}
 {{- $_ := set $ours "app.kubernetes.io/version" .Chart.AppVersion -}}
 {{- $_ := set $ours "app.kubernetes.io/managed-by" .Release.Service -}}

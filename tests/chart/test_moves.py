@@ -1,0 +1,52 @@
+"""What was installed one way is taken over by another, as the guide to upgrades says."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from mcp_operator.builders.resources import DEPLOYMENTS
+from mcp_operator.core.meta import Key, Object
+from support.connected import connected
+from support.controlplane import ControlPlane
+from support.helm import Library
+from support.installations import RESOURCES, built
+from support.provision import UnavailableError, find_binaries
+from support.workloads import named
+
+DEPLOYMENT = Key("mcp-system", "mcp-operator")
+
+WAYS: dict[str, Callable[[], list[Object]]] = {
+    "kubectl": lambda: built("base"),
+    "Helm": lambda: [named(built("base"), "Namespace", "mcp-system"), *Library().render().objects],
+}
+"""What each way applies. Helm makes no namespace: that of the release is there, or is made."""
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[ControlPlane]:
+    """A control plane of the module's own, since the names are those of a real installation."""
+    try:
+        with ControlPlane(find_binaries(print)) as cluster:
+            yield cluster
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.mark.parametrize(("first", "then"), itertools.permutations(WAYS, 2))
+async def test_one_way_takes_over_from_another(
+    cluster: ControlPlane, first: str, then: str
+) -> None:
+    async with connected(cluster.kubeconfig) as client:
+        for way in (first, then):
+            for obj in WAYS[way]():
+                await client.apply(RESOURCES[obj["kind"]], obj, field_manager=way)
+        await client.delete(DEPLOYMENTS, DEPLOYMENT)  # as the guide says
+        [wanted] = [obj for obj in WAYS[then]() if obj["kind"] == DEPLOYMENTS.kind]
+        live = await client.apply(DEPLOYMENTS, wanted, field_manager=then)
+        [container] = live["spec"]["template"]["spec"]["containers"]
+        [expected] = wanted["spec"]["template"]["spec"]["containers"]
+        for field in ("env", "envFrom"):
+            assert container.get(field) == expected.get(field)
