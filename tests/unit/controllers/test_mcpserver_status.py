@@ -11,7 +11,7 @@ from mcp_operator.api.catalog import Redis
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1.serverstatus import MCPServerStatus
-from mcp_operator.builders.assembly import Assembly, Rejection
+from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.controllers.confirmations import Confirmed
@@ -21,59 +21,20 @@ from mcp_operator.controllers.mcpserver_status import (
     server_conditions,
     server_fields,
 )
-from mcp_operator.controllers.pods import is_ready
 from mcp_operator.core.meta import Key, Object
 from support.declared import declared
-from support.entries import catalog, prompt, resource, tool
-from support.servers import server
-
-ACCEPTED, RESOLVED, PROGRAMMED, READY, DEGRADED = (
-    ConditionType.ACCEPTED,
-    ConditionType.RESOLVED_REFS,
-    ConditionType.PROGRAMMED,
-    ConditionType.READY,
-    ConditionType.DEGRADED,
+from support.entries import catalog, tool
+from support.observed_servers import (
+    ACCEPTED,
+    DEGRADED,
+    PROGRAMMED,
+    READY,
+    RESOLVED,
+    rejection,
+    view,
 )
-AVAILABLE: Object = {
-    "spec": {"replicas": 2},
-    "status": {
-        "replicas": 2,
-        "readyReplicas": 2,
-        "conditions": [
-            {"type": "Progressing", "status": "True"},
-            {"type": "Available", "status": "True"},
-        ],
-    },
-}
-CONFIRMED = Confirmed(synced=2, missing={}, waited=0)
+
 DIRECT = {"mode": "Direct", "image": "example/mcp:1"}
-
-
-def rejection(name: str, *, resolved: bool = True, message: str = "why") -> Rejection:
-    return Rejection(
-        "MCPTool",
-        Key("demo", name),
-        Reason.INVALID_SCHEMA if resolved else Reason.SERVICE_NOT_FOUND,
-        message,
-        ACCEPTED if resolved else RESOLVED,
-    )
-
-
-def view(*rejected: Rejection, spec: dict[str, Any] | None = None, **facts: Any) -> ObservedServer:
-    """Return the view of a server with which all is well, but for what is given."""
-    entries = (tool(), prompt("Hello"), resource(uri="docs://a", text="x"))
-    defaults: dict[str, Any] = {
-        "server": server(**(spec or {})),
-        "assembly": Assembly(catalog(*entries), (), rejected, frozenset()),
-        "digest": "0123",
-        "size": 500,
-        "deployment": AVAILABLE,
-        "ready_pods": 2,
-        "failing": {},
-        "confirmed": CONFIRMED,
-        "facts": ClusterFacts(),
-    }
-    return ObservedServer(**defaults | facts)
 
 
 def counting(host: str, **redis: Any) -> Assembly:
@@ -386,36 +347,6 @@ def test_the_url_of_a_gateway_with_tls_is_https() -> None:
 def test_the_url_has_the_port_of_the_service() -> None:
     fields = server_fields(view(spec={"service": {"port": 81}}))
     assert fields["url"] == "http://mcp-server-shop.demo.svc:81/mcp"
-
-
-READY_POD: Object = {
-    "metadata": {"name": "p"},
-    "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
-}
-
-
-@pytest.mark.parametrize(
-    ("pod", "expected"),
-    [
-        (READY_POD, True),
-        ({"metadata": {"name": "p"}}, False),
-        ({"metadata": {"name": "p"}, "status": {"podIP": "10.0.0.1"}}, False),
-        (READY_POD | {"metadata": {"name": "p", "deletionTimestamp": "now"}}, False),
-        (READY_POD | {"status": READY_POD["status"] | {"podIP": ""}}, False),
-        (
-            READY_POD
-            | {
-                "status": READY_POD["status"]
-                | {"conditions": [{"type": "Ready", "status": "False"}]}
-            },
-            False,
-        ),
-    ],
-)
-def test_a_pod_is_asked_only_while_it_is_ready_and_reachable(
-    pod: Object, *, expected: bool
-) -> None:
-    assert is_ready(pod) is expected
 
 
 def test_a_failing_pod_is_named_while_the_others_serve_on() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mcp_operator.controllers.pods import failing, refused_pods
+from mcp_operator.controllers.pods import failing, is_ready, refused_pods
 from mcp_operator.core.meta import Object
 
 
@@ -75,3 +75,33 @@ def test_a_pod_that_is_going_is_not_failing() -> None:
 def test_pods_are_told_by_name() -> None:
     told = failing([pod("b", reason="CrashLoopBackOff"), pod("a", reason="CrashLoopBackOff")])
     assert list(told) == ["a", "b"]
+
+
+READY_POD: Object = {
+    "metadata": {"name": "p"},
+    "status": {"podIP": "10.0.0.1", "conditions": [{"type": "Ready", "status": "True"}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        (READY_POD, True),
+        ({"metadata": {"name": "p"}}, False),
+        ({"metadata": {"name": "p"}, "status": {"podIP": "10.0.0.1"}}, False),
+        (READY_POD | {"metadata": {"name": "p", "deletionTimestamp": "now"}}, False),
+        (READY_POD | {"status": READY_POD["status"] | {"podIP": ""}}, False),
+        (
+            READY_POD
+            | {
+                "status": READY_POD["status"]
+                | {"conditions": [{"type": "Ready", "status": "False"}]}
+            },
+            False,
+        ),
+    ],
+)
+def test_a_pod_is_asked_only_while_it_is_ready_and_reachable(
+    pod: Object, *, expected: bool
+) -> None:
+    assert is_ready(pod) is expected
