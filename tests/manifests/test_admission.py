@@ -12,28 +12,15 @@ from aiohttp import ClientTimeout
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
-from mcp_operator.builders.resources import CHILDREN, PODS
+from mcp_operator.builders.resources import PODS
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.transport import Request
 from support.connected import NAMESPACES
-from support.crds import DEFINITIONS
-from support.installations import ELSEWHERE, EVERYTHING, Build
+from support.installations import ELSEWHERE, EVERYTHING, RESOURCES, Build
 from support.manifests import featured_manifests
-from support.operator_account import KINDS
 from support.waiting import HANG_SECONDS
 from support.workloads import named, of_kind
-
-PRIORITY_CLASSES = Resource(
-    "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False
-)
-RESOURCES = {
-    **{
-        resource.kind: resource
-        for resource in (*CHILDREN, NAMESPACES, DEFINITIONS, PRIORITY_CLASSES)
-    },
-    **KINDS,
-}
 
 
 class Verdict(NamedTuple):

@@ -1,4 +1,4 @@
-"""Builds ``tests/controlplane`` with Go: the whole control plane as one binary."""
+"""Builds the Go programs of the tests: the control plane, and the judge of GitOps tools."""
 
 import hashlib
 import os
@@ -7,9 +7,10 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-_MODULE = Path(__file__).parent.parent / "controlplane"
+_TESTS = Path(__file__).parent.parent
 
 _REPORT_INTERVAL = 10.0
 """Seconds between two lines of progress."""
@@ -19,35 +20,68 @@ class BuildError(Exception):
     """Go is missing, too old, or the build ended with an error; the text says which."""
 
 
-def cache_name(platform: str) -> str:
+@dataclass(frozen=True)
+class Program:
+    """A Go module below ``tests/`` that holds one command.
+
+    Attributes:
+        name: The name of its folder.
+        what: What it is called in a sentence.
+    """
+
+    name: str
+    what: str
+
+    @property
+    def folder(self) -> Path:
+        """Where its source is."""
+        return _TESTS / self.name
+
+    def said_in_go_mod(self, pattern: str) -> str:
+        """What the group of a pattern matches in its ``go.mod``."""
+        text = (self.folder / "go.mod").read_text(encoding="utf-8")
+        match = re.search(pattern, text, re.MULTILINE)
+        if match is None:
+            raise AssertionError(f"go.mod has no line that matches {pattern}")
+        return match.group(1)
+
+
+CONTROL_PLANE = Program("controlplane", "the control plane")
+JUDGE = Program("gitops", "the judge of GitOps tools")
+
+
+def cache_name(program: Program, platform: str) -> str:
     """The name of the binary in the cache; another source gives another name."""
     digest = hashlib.sha256()
-    for name in ("main.go", "go.mod", "go.sum"):
-        digest.update(hashlib.sha256((_MODULE / name).read_bytes()).digest())
-    return f"controlplane-{platform}-{digest.hexdigest()[:12]}"
+    sources = sorted(path.name for path in program.folder.glob("*.go"))
+    for name in (*sources, "go.mod", "go.sum"):
+        digest.update(hashlib.sha256((program.folder / name).read_bytes()).digest())
+    return f"{program.name}-{platform}-{digest.hexdigest()[:12]}"
 
 
-def go_version() -> str:
+def go_version(program: Program) -> str:
     """The oldest Go that can build the module."""
-    return _from_go_mod(r"^go (\S+)$")
+    return program.said_in_go_mod(r"^go (\S+)$")
 
 
-def build(target: Path, report: Callable[[str], None]) -> None:
+def build(program: Program, target: Path, report: Callable[[str], None]) -> None:
     """Builds the binary; minutes on a machine that has built nothing of it before.
 
     Raises:
         BuildError: with the reason.
     """
-    go = _find_go()
-    report("Building the control plane with Go; the first time takes several minutes.")
+    go = _find_go(program)
+    report(f"Building {program.what} with Go; the first time takes minutes.")
     environment = os.environ | {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": ""}
-    packages = _run(go, "list", "-deps", ".", environment=environment).count("\n")
+    listed = _run(program, go, "list", "-deps", ".", environment=environment)
+    packages = listed.count("\n")
     partial = target.with_suffix(".partial")
-    command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", _linker_flags()]
+    flags = _linker_flags(program)
+    command = [go, "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", flags]
     started = time.monotonic()
     with subprocess.Popen(  # noqa: S603 - Go and constant arguments
         [*command, "-o", str(partial), "."],
-        cwd=_MODULE,
+        cwd=program.folder,
         env=environment,
         stderr=subprocess.PIPE,
         text=True,
@@ -55,7 +89,7 @@ def build(target: Path, report: Callable[[str], None]) -> None:
         output = _follow(process, packages, report)
     if process.returncode:
         partial.unlink(missing_ok=True)
-        raise BuildError(f"go build of tests/controlplane failed: {output[-1]}")
+        raise BuildError(f"go build of tests/{program.name} failed: {output[-1]}")
     partial.rename(target)
     report(f"Built in {time.monotonic() - started:.0f} s and kept at {target}.")
 
@@ -75,38 +109,37 @@ def _follow(
     return output
 
 
-def _find_go() -> str:
+def _find_go(program: Program) -> str:
     go = shutil.which("go")
     if go is None:
         raise BuildError("there is no go command on PATH")
-    found = _run(go, "env", "GOVERSION", environment=os.environ | {"GOTOOLCHAIN": "local"})
-    numbers = re.findall(r"\d+", found)
-    if [int(part) for part in numbers] < [int(part) for part in go_version().split(".")]:
-        raise BuildError(f"{go} is {found.strip()}, and Go {go_version()} or newer is needed")
+    local = os.environ | {"GOTOOLCHAIN": "local"}
+    found = _run(program, go, "env", "GOVERSION", environment=local)
+    numbers, needed = re.findall(r"\d+", found), go_version(program)
+    if [int(part) for part in numbers] < [int(part) for part in needed.split(".")]:
+        raise BuildError(f"{go} is {found.strip()}, and Go {needed} or newer is needed")
     return go
 
 
-def _run(go: str, *arguments: str, environment: dict[str, str]) -> str:
+def _run(program: Program, go: str, *arguments: str, environment: dict[str, str]) -> str:
     result = subprocess.run(  # noqa: S603 - Go and constant arguments
-        [go, *arguments], cwd=_MODULE, env=environment, capture_output=True, text=True, check=False
+        [go, *arguments],
+        cwd=program.folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if result.returncode:
         raise BuildError(f"go {arguments[0]} failed: {result.stderr.strip()[-300:]}")
     return result.stdout
 
 
-def _linker_flags() -> str:
+def _linker_flags(program: Program) -> str:
     """Strips symbols and stamps the version, which clients and feature gates read."""
-    version = _from_go_mod(r"^\s*k8s.io/kubernetes (v\S+)$")
+    version = program.said_in_go_mod(r"^\s*k8s.io/kubernetes (v\S+)")
     major, minor, _ = version.removeprefix("v").split(".")
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}
     packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     flags = [f"-X {package}.{key}={value}" for package in packages for key, value in stamps.items()]
     return " ".join(["-s", "-w", *flags])
-
-
-def _from_go_mod(pattern: str) -> str:
-    match = re.search(pattern, (_MODULE / "go.mod").read_text(encoding="utf-8"), re.MULTILINE)
-    if match is None:
-        raise AssertionError(f"go.mod has no line that matches {pattern}")
-    return match.group(1)

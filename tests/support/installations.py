@@ -5,9 +5,13 @@ from __future__ import annotations
 import functools
 from typing import Protocol
 
-from mcp_operator.core.meta import Object
-from support import kustomize
+from mcp_operator.api.crd import DEFINITIONS
+from mcp_operator.builders.resources import CHILDREN, SECRETS
+from mcp_operator.core.meta import Object, Resource
+from support import crds, kustomize
+from support.connected import NAMESPACES
 from support.kustomize import MANIFESTS
+from support.operator_account import KINDS
 
 COMPONENTS = {
     "gateway-api": ("", "demo"),
@@ -23,6 +27,25 @@ EVERYTHING = (*OVERLAYS, *(f"components/{name}" for name in COMPONENTS))
 
 ELSEWHERE = {"Gateway", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
 """Kinds that other projects define."""
+
+
+PRIORITY_CLASSES = Resource(
+    "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False
+)
+
+RESOURCES = {
+    resource.kind: resource
+    for resource in (
+        *CHILDREN,
+        *KINDS.values(),
+        *(definition.resource for definition in DEFINITIONS),
+        NAMESPACES,
+        PRIORITY_CLASSES,
+        SECRETS,
+        crds.DEFINITIONS,
+    )
+}
+"""Every kind that is installed, by its name."""
 
 
 class Build(Protocol):

@@ -63,9 +63,9 @@ def find_binaries(report: Report) -> Binaries:
             f"KUBEBUILDER_ASSETS is {assets}, which does not hold etcd and kube-apiserver; "
             "correct it or unset it"
         )
-    built = cache_folder() / gobuild.cache_name(_platform())
+    built = cache_folder() / gobuild.cache_name(gobuild.CONTROL_PLANE, _platform())
     downloaded = cache_folder() / download.cache_name(_platform())
-    with _lock():
+    with _lock("lock"):
         if built.is_file():
             return Binaries.in_one(built)
         partial = Binaries.in_folder(downloaded)
@@ -85,7 +85,7 @@ def _acquire(built: Path, downloaded: Path, report: Report) -> Binaries:
     if found and found.controller_manager:
         return found
     try:
-        gobuild.build(built, report)
+        gobuild.build(gobuild.CONTROL_PLANE, built, report)
     except gobuild.BuildError as error:
         reasons.append(str(error))
     else:
@@ -97,8 +97,24 @@ def _acquire(built: Path, downloaded: Path, report: Report) -> Binaries:
         f"There is no Kubernetes API server here ({'; '.join(reasons)}); three ways out: name a "
         "cluster's kubeconfig in MCP_OPERATOR_TEST_KUBECONFIG, name a folder with etcd, "
         "kube-apiserver and kube-controller-manager in KUBEBUILDER_ASSETS, or install Go "
-        f"{gobuild.go_version()} or newer"
+        f"{gobuild.go_version(gobuild.CONTROL_PLANE)} or newer"
     )
+
+
+def find_judge(report: Report) -> Path:
+    """Returns the program of ``tests/gitops``, built where there is none yet.
+
+    Raises:
+        UnavailableError: it cannot be built here.
+    """
+    built = cache_folder() / gobuild.cache_name(gobuild.JUDGE, _platform())
+    with _lock("judge.lock"):  # not to hold up who only needs a control plane
+        if not built.is_file():
+            try:
+                gobuild.build(gobuild.JUDGE, built, report)
+            except gobuild.BuildError as error:
+                raise UnavailableError(f"tests/gitops cannot be built here: {error}") from error
+    return built
 
 
 def cache_folder() -> Path:
@@ -117,8 +133,8 @@ def _platform() -> str:
 
 
 @contextlib.contextmanager
-def _lock() -> Iterator[None]:
+def _lock(name: str) -> Iterator[None]:
     """Lets one process at a time fill the cache; another then finds it filled."""
-    with (cache_folder() / "lock").open("w") as file:
+    with (cache_folder() / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

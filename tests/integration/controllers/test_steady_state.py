@@ -41,8 +41,9 @@ PROGRAMMED = Counter({"Programmed": SERVERS - 3, "Mounted": 1, "ScaledToZero": 1
 READY = Counter(
     {
         "Ready": (OBJECTS - 5) * (SERVERS - 2) - 1,
-        # Nobody serves what server 1, without pods, and server 5 select.
-        "ServerNotProgrammed": (OBJECTS - 5) * 2,
+        # Nobody serves what server 1, which is to have no pods, and server 5 select.
+        "ScaledToZero": OBJECTS - 5,
+        "ServerNotProgrammed": OBJECTS - 5,
         "InvalidSchema": SERVERS,
         "Disabled": SERVERS,
         "ServiceNotFound": SERVERS,

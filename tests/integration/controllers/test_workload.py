@@ -127,6 +127,35 @@ async def test_the_operator_never_fights_over_the_pods_of_an_autoscaler(
     assert set(wanted) <= {3, 6}
 
 
+async def test_an_autoscaler_of_the_users_own_is_not_fought_over(
+    shop: Shop, operator: Operator
+) -> None:
+    await shop.server("red")
+    await eventually(functools.partial(exists, shop, DEPLOYMENTS), expected=True)
+    async with history(shop) as wanted:
+        target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME}
+        spec = {"scaleTargetRef": target, "minReplicas": 3, "maxReplicas": 10}
+        metadata = {"name": "own", "namespace": shop.namespace}
+        await shop.client.create(AUTOSCALERS, {"metadata": metadata, "spec": spec})
+        await eventually(functools.partial(pods_wanted, shop), 3)
+        await shop.patch("MCPServer", "red", spec={"config": {"drainTimeout": "31s"}})
+        await operator.settled(shop.client)
+        assert await pods_wanted(shop) == 3
+    assert set(wanted) == {1, 3}
+
+
+async def test_a_number_of_pods_that_is_no_longer_declared_stays(
+    red: Shop, operator: Operator
+) -> None:
+    async with history(red) as wanted:
+        await red.patch("MCPServer", "red", spec={"replicas": None})
+        await operator.settled(red.client)
+        await scale(red, DEPLOYMENTS, NAME, 6)
+        await eventually(functools.partial(red.replicas, "red"), 6)
+        await operator.settled(red.client)
+    assert set(wanted) == {3, 6}
+
+
 async def test_an_autoscaler_that_is_removed_hands_the_pods_back(red: Shop) -> None:
     change = {"replicas": None, "autoscaling": {"maxReplicas": 8}}
     await red.patch("MCPServer", "red", spec=change)

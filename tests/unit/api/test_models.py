@@ -38,7 +38,7 @@ def test_unknown_fields_of_a_newer_release_are_ignored() -> None:
 
 def test_what_is_left_out_has_its_default() -> None:
     spec = MCPServer.model_validate(server()).spec
-    assert (spec.replicas, spec.port, spec.service.port) == (1, 8080, 8080)
+    assert (spec.replicas, spec.port, spec.service.port) == (None, 8080, 8080)
     assert spec.config.request_timeout == "30s"
     assert spec.naming.on_conflict == "OldestWins"
     assert spec.redis is None

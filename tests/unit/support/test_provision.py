@@ -46,7 +46,7 @@ def published(tmp_path: Path, *names: str, sha512: str = "") -> Archive:
 def test_the_folder_that_the_user_names_comes_first(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (cache / gobuild.cache_name("linux-amd64")).touch()
+    (cache / gobuild.cache_name(gobuild.CONTROL_PLANE, "linux-amd64")).touch()
     named = fill(tmp_path / "assets", *COMPONENTS[:2])
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(named))
     assert find_binaries(print) == Binaries((f"{named}/etcd",), (f"{named}/kube-apiserver",), None)
@@ -62,7 +62,7 @@ def test_a_named_folder_without_binaries_is_an_error(
 
 def test_an_earlier_build_is_used_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provision, "_platform", lambda: "linux-amd64")
-    built = cache / gobuild.cache_name("linux-amd64")
+    built = cache / gobuild.cache_name(gobuild.CONTROL_PLANE, "linux-amd64")
     built.touch()
     assert find_binaries(print).controller_manager == (str(built), "kube-controller-manager")
 
@@ -110,5 +110,7 @@ def test_where_nothing_works_the_ways_out_are_named() -> None:
 
 @pytest.mark.parametrize("platform", ["linux-amd64", "linux-arm64", "darwin-arm64"])
 def test_another_source_or_platform_has_another_place_in_the_cache(platform: str) -> None:
-    assert platform in gobuild.cache_name(platform)
+    for program in (gobuild.CONTROL_PLANE, gobuild.JUDGE):
+        name = gobuild.cache_name(program, platform)
+        assert name.startswith(f"{program.name}-{platform}-")
     assert platform in download.cache_name(platform)
