@@ -10,8 +10,9 @@ from __future__ import annotations
 import re
 from typing import Final
 
-STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-"""A string, with its quotes."""
+STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+"""A string, with its quotes. One that is not closed takes all that follows: were it no match, the
+search would go on at each quote that is escaped in it, and read all the rest again."""
 
 _SIGNS: Final = (b",", b"[", b"{")
 _EMPTY: Final = (b"[]", b"{}")

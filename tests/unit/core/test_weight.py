@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mcp_operator.core.weight import at_most, holds_more
+from mcp_operator.core.weight import STRING, at_most, holds_more
 
 VALUES = st.recursive(
     st.none() | st.integers() | st.text(alphabet='a,[{"\\', max_size=20),
@@ -66,3 +66,10 @@ def test_signs_in_strings_do_not_count(text: str) -> None:
 )
 def test_signs_between_strings_count(text: str) -> None:
     assert holds_more(text.encode(), 99)
+
+
+def test_a_string_that_is_not_closed_is_read_once() -> None:
+    text = b"[" + b"," * 200 + b'"' + rb"\"," * 20_000  # for minutes, were it read at each quote
+
+    assert not holds_more(text, 202)
+    assert [match.end() for match in STRING.finditer(text)] == [len(text)]
