@@ -23,7 +23,7 @@ class Values:  # a `SecretSource`
     async def value(self, key: SecretKey) -> bytes:
         if key.key not in self.values:
             raise SecretUnavailable(f"Secret {Key(key.namespace, key.name)} has no key {key.key!r}")
-        return self.values[key.key].encode()
+        return self.values[key.key].encode("utf-8", "surrogateescape")
 
     def distrust(self, key: SecretKey) -> None:
         self.distrusted.append(key.key)

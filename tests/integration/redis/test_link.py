@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import ssl
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,34 @@ async def test_a_password_that_changes_in_redis_is_read_anew(
     await until_away(link, "refuses the user or the password")
     values.values["word"] = "new"
     await until_up(link)
+
+
+async def test_a_password_may_be_any_bytes(redis: RedisServer, links: Links) -> None:
+    await redis.ask("CONFIG", "SET", "requirepass", b"\xff\xfe")
+    link = links.start(redis.port, Values(word="\udcff\udcfe"), password=secret("word"))
+    await until_up(link)
+
+
+@pytest.mark.parametrize("answer", [b":one\r\n", b"+" + b"o" * 200_000])
+async def test_what_is_no_redis_is_asked_again_and_again(links: Links, answer: bytes) -> None:
+    asked = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readline()
+        asked += 1
+        writer.write(answer)
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+
+    async def asked_twice() -> bool:
+        return asked > 1
+
+    async with await asyncio.start_server(serve, "127.0.0.1") as server:
+        link = links.start(server.sockets[0].getsockname()[1])
+        await eventually(asked_twice, expected=True)
+        await until_away(link, "does not answer as Redis does")
 
 
 async def test_a_missing_secret_is_named(redis: RedisServer, links: Links) -> None:

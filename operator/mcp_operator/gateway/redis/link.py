@@ -139,7 +139,7 @@ class RedisLink:
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - spreads the load
             try:
                 session = await self._open()
-            except (OSError, OperatorError) as error:
+            except (OSError, OperatorError, ValueError) as error:
                 self._away(error)
                 failures += 1
                 continue
@@ -183,6 +183,7 @@ class RedisLink:
         Raises:
             OperatorError: There is none.
             OSError: Likewise.
+            ValueError: What answers is no Redis.
         """
         settings = self.settings
         if settings.unknown:

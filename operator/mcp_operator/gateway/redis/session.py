@@ -20,6 +20,7 @@ from typing import Any, Final
 from redis.asyncio.connection import Connection
 from redis.exceptions import (
     AuthenticationError,
+    InvalidResponse,
     NoScriptError,
     RedisError,
     ResponseError,
@@ -68,10 +69,10 @@ class Session:
             raise RedisAwayError(self.ended.result())
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
+        packed = self._connection.pack_command(*command)
         # Nothing is awaited from here until the command is written, so that replies stay in order.
         self._pending.append((loop.time() + self._call_seconds, reply))
         self._asked.set()
-        packed = self._connection.pack_command(*command)
         try:
             await self._connection.send_packed_command(packed, check_health=False)
         except (OSError, RedisError) as error:
@@ -92,7 +93,7 @@ class Session:
                     self._asked.clear()
                     await self._asked.wait()
                 await self._read_one()
-        except (OSError, RedisError, TimeoutError) as error:
+        except (OSError, RedisError, TimeoutError, ValueError) as error:
             self._end(explained(error))
         finally:
             self._end("it is not read from any more")
@@ -146,12 +147,14 @@ async def connect(
     Raises:
         RefusedError: The user or the password is wrong.
         RedisAwayError: No connection came about.
+        ValueError: What answers is no Redis.
     """
     connection = _Dialled(
         dial,
         username=username or None,
         password=password or None,
         db=db,
+        encoding_errors="surrogateescape",  # a password may be any bytes
         socket_timeout=None,  # deadlines are the caller's
         socket_connect_timeout=None,
         protocol=2,
@@ -204,4 +207,6 @@ _EXPLANATIONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ssl.SSLCertVerificationError, "its certificate is not trusted, or is for another name"),
     (ssl.SSLError, "it does not speak TLS as asked"),
     (socket.gaierror, "its name does not resolve"),
+    (InvalidResponse, "it does not answer as Redis does"),
+    (ValueError, "it does not answer as Redis does"),  # to which the library gives no name
 )
