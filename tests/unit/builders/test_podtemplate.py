@@ -42,7 +42,7 @@ def pod(*args: Any, **spec: Any) -> Object:
 
 def test_labels_and_annotations_are_those_of_the_deployment_and_of_its_pods() -> None:
     metadata = {"labels": {"cost-center": "42"}, "annotations": {"owner": "team"}}
-    built = deployment({"metadata": metadata})
+    built = deployment({"metadata": metadata}, replicas=1)
 
     for meta in (built["metadata"], built["spec"]["template"]["metadata"]):
         assert meta["labels"]["cost-center"] == "42"
@@ -107,7 +107,7 @@ def test_who_applied_a_server_is_not_passed_on_to_its_children() -> None:
         "mcp-operator.dev/hash": "1",
         "example.com/owner": "team",
     }
-    own = server()
+    own = server(replicas=1)
     own = own.model_copy(update={"metadata": {**own.metadata, "annotations": annotations}})
     built = build_deployment(own, BuildContext("gateway:1", passed_annotations=("*",)))
 
