@@ -130,13 +130,31 @@ PODTEMPLATES = [
         "a label by which the operator finds its objects",
         templated(metadata={"labels": {"mcp-operator.dev/server": "other"}}),
         "spec.podTemplate.metadata.labels",
-        "are set by the operator; choose others",
+        "are set by the operator",
     ),
     Negative(
         "a label by which a Service finds its pods",
         templated(metadata={"labels": {"app.kubernetes.io/instance": "other"}}),
         "spec.podTemplate.metadata.labels",
-        "are set by the operator; choose others",
+        "are set by the operator",
+    ),
+    Negative(
+        "a container that AppArmor does not confine",
+        templated(
+            metadata={
+                "annotations": {
+                    "container.apparmor.security.beta.kubernetes.io/gateway": "unconfined"
+                }
+            }
+        ),
+        "spec.podTemplate.metadata.annotations",
+        "of security.beta.kubernetes.io by nobody but Kubernetes",
+    ),
+    Negative(
+        "a revision that the controller of Deployments would write over again and again",
+        templated(metadata={"annotations": {"deployment.kubernetes.io/revision": "7"}}),
+        "spec.podTemplate.metadata.annotations",
+        "those of deployment.kubernetes.io",
     ),
     Negative(
         "a label with a space",

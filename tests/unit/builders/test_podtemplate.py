@@ -114,6 +114,21 @@ def test_who_applied_a_server_is_not_passed_on_to_its_children() -> None:
     assert built["metadata"]["annotations"] == {"example.com/owner": "team"}
 
 
+def test_what_loosens_the_security_of_pods_is_not_passed_on_to_them() -> None:
+    annotations = {
+        "container.apparmor.security.beta.kubernetes.io/gateway": "unconfined",
+        "seccomp.security.alpha.kubernetes.io/pod": "unconfined",
+        "deployment.kubernetes.io/revision": "7",
+        "example.com/security": "none",
+    }
+    own = server(replicas=1)
+    own = own.model_copy(update={"metadata": {**own.metadata, "annotations": annotations}})
+    built = build_deployment(own, BuildContext("gateway:1", passed_annotations=("*",)))
+
+    for meta in (built["metadata"], built["spec"]["template"]["metadata"]):
+        assert meta["annotations"] == {"example.com/security": "none"}
+
+
 def test_a_gateway_runs_as_the_user_of_its_image_so_that_openshift_may_choose_one() -> None:
     assert pod()["securityContext"] == {
         "runAsNonRoot": True,

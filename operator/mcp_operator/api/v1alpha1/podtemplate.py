@@ -25,8 +25,11 @@ from mcp_operator.api.v1alpha1.volumes import Mounts, SecretName, Volume
 RESERVED_KEYS = (
     r"^([a-z0-9.-]*[.])?mcp-operator[.]dev/"
     r"|^app[.]kubernetes[.]io/(name|instance|component|managed-by)$"
+    r"|^deployment[.]kubernetes[.]io/"
+    r"|^([a-z0-9-]+[.])*security[.](alpha|beta)[.]kubernetes[.]io/"
 )
-"""Labels and annotations by which the operator finds its objects and Services find their pods."""
+"""Labels and annotations by which the operator finds its objects and Services find their pods, that
+the controller of Deployments writes itself, or that loosen AppArmor and seccomp, as fields do."""
 
 _KEYS = (
     rule(
@@ -36,7 +39,8 @@ _KEYS = (
     rule(
         f'!self.exists(key, key.matches(r"{RESERVED_KEYS}"))',
         "keys of mcp-operator.dev, and app.kubernetes.io/name, instance, component and managed-by, "
-        "are set by the operator; choose others",
+        "are set by the operator; those of deployment.kubernetes.io and of "
+        "security.beta.kubernetes.io by nobody but Kubernetes; choose others",
     ),
 )
 
