@@ -100,6 +100,18 @@ def test_keys_are_derived_as_hkdf_does() -> None:
     assert KEY.derive(b"purpose") == hkdf.derive(b"k" * 32)
 
 
+def test_a_session_that_has_ended_has_no_other_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("secrets.token_bytes", lambda _: b"\0" + b"\xfb\xff\xbf" * 5)
+    sessions = Sessions(SettableClock(), KEY)
+    session = sessions.create("2025-11-25")
+    assert {"-", "_"} < set(session.id)
+
+    sessions.end(session)
+
+    for other in (session.id.replace("-", "+"), session.id.replace("_", "/")):
+        assert sessions.find(other, TTL) is None
+
+
 def test_remembered_ends_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcp_operator.gateway.protocol.sessions.MAX_ENDED", 1)
     sessions = Sessions(SettableClock(), KEY)
