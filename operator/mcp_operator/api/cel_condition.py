@@ -186,12 +186,14 @@ def members_of(condition: str, name: str) -> frozenset[str] | None:
     for index, token in enumerate(tokens):
         if token["name"] != name:
             continue
-        after, text = [*tokens[index + 1 : index + 3], None, None][:2]
+        after, text, closing = [*tokens[index + 1 : index + 4], None, None, None][:3]
         if after and after["member"]:
             found.add(after["member"].lstrip(". \t\r\n"))
-        elif after and after["open"] == "[" and text and text["text"]:
+        elif not (after and text and closing):
+            return None
+        elif after["open"] == "[" and text["text"] and closing["close"]:
             found.add(_written(text["text"]))
-        else:
+        else:  # the name may be put together, as in a["b" + "c"]
             return None
     return frozenset(found)
 

@@ -68,6 +68,7 @@ def test_what_cannot_be_decided_is_said_without_the_claims(condition: str) -> No
         ("claims['a.b'] && claims[\"c\"].exists(g, g == 'x')", {"a.b", "c"}),
         ("'a' in claims", None),
         ("claims[principal]", None),
+        ("claims['a' + 'b'] == 'c'", None),
         ("size(claims) > 1", None),
     ],
 )
