@@ -46,6 +46,13 @@ _ATOMIC_MAPS: Final = frozenset(
 )
 """Maps with a single owner (`x-kubernetes-map-type: atomic`)."""
 
+_LEFT_OUT_IF_ZERO: Final = {"initialDelaySeconds": 0, "readOnly": False}
+"""Fields that the API server leaves out of a pod where they have these values (`omitempty` of no
+pointer in k8s.io/api/core/v1). Others are there with a default of their own, and differ if not."""
+
+_LEFT_OUT_IF_EMPTY: Final = frozenset({"matchLabels", "nodeSelector"})
+"""Maps of atomic structures that mean the same where they are empty and where they are absent."""
+
 _SORTED: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 _QUANTITY_PARENTS: Final = frozenset({"limits", "requests"})
@@ -104,7 +111,8 @@ def _covers(
     is_quantity = is_quantity or name in _QUANTITY_PARENTS or name in _QUANTITY_FIELDS
     is_atomic = is_atomic or name in _ATOMIC_MAPS
     if isinstance(desired, dict):
-        live = {} if live is None and not is_atomic else live  # an empty selector matches all
+        if live is None and (not is_atomic or name in _LEFT_OUT_IF_EMPTY):
+            live = {}  # elsewhere an empty selector matches all, and an absent one nothing
         return isinstance(live, dict) and _covers_fields(
             live, desired, is_quantity=is_quantity, is_atomic=is_atomic
         )
@@ -112,7 +120,7 @@ def _covers(
         keys = frozenset[str]() if is_atomic else _LIST_MAP_KEYS.get(name, frozenset())
         return isinstance(live or [], list) and _covers_items(live or [], desired, keys)
     if live is None:
-        return desired is None or desired == ""
+        return desired is None or desired in ("", _LEFT_OUT_IF_ZERO.get(name, ""))
     value = quantity(str(live)) if is_quantity else None
     return value is not None and value == quantity(str(desired))
 

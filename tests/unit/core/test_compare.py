@@ -38,6 +38,10 @@ def test_what_is_empty_may_be_left_out_and_nothing_else() -> None:
     [
         ({"replicas": 3}, {"replicas": 2}),
         ({}, {"automountServiceAccountToken": False}),
+        ({}, {"replicas": 0}),
+        ({"readOnly": True}, {"readOnly": False}),
+        ({"nodeSelector": {"a": "1"}}, {"nodeSelector": {}}),
+        ({"terms": [{}]}, {"terms": [{"labelSelector": {}}]}),
         ({"port": "80"}, {"port": 80}),
         ({"args": ["a", "b"]}, {"args": ["a"]}),
         ({"args": ["b", "a"]}, {"args": ["a", "b"]}),
@@ -102,6 +106,13 @@ def test_a_difference_is_seen(live: Any, desired: Any) -> None:
             },
         ),
         ({"rules": [{"verbs": ["get"], "group": ""}]}, {"rules": [{"verbs": ["get"]}]}),
+        (
+            {"volumeMounts": [{"name": "v", "mountPath": "/a"}]},
+            {"volumeMounts": [{"name": "v", "mountPath": "/a", "readOnly": False}]},
+        ),
+        ({"livenessProbe": {}}, {"livenessProbe": {"initialDelaySeconds": 0}}),
+        ({}, {"nodeSelector": {}}),
+        ({"terms": [{"labelSelector": {}}]}, {"terms": [{"labelSelector": {"matchLabels": {}}}]}),
     ],
 )
 def test_defaults_and_the_servers_own_notation_are_no_difference(live: Any, desired: Any) -> None:
