@@ -20,16 +20,18 @@ def read_pod_template(text: str) -> PodTemplate:
         SettingsError: One line for each thing that is wrong.
     """
     try:
-        template, *others = [value for value, _ in yaml_values(text)]
+        templates = [value for value, _ in yaml_values(text)]
     except YamlError as error:
         raise SettingsError(f"The pod template: line {error.line} {error}") from error
-    if others:
+    if not templates:
+        raise SettingsError("The pod template holds nothing; write {} or leave the setting out")
+    if len(templates) > 1:
         raise SettingsError("The pod template is more than one YAML document")
     obj = {
         "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "MCPServer",
         "metadata": {"name": "installation", "namespace": "default"},
-        "spec": {"toolSelector": {}, "image": "any", "podTemplate": template},
+        "spec": {"toolSelector": {}, "image": "any", "podTemplate": templates[0]},
     }
     if found := problems(obj):
         lines = (f"{one.field.removeprefix('spec.')}: {one.message}" for one in found)

@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+import pytest
+
+from mcp_operator.core.errors import SettingsError
+from mcp_operator.local.podtemplate import read_pod_template
+
+
+def test_a_template_says_what_the_pods_are_given() -> None:
+    template = read_pod_template("spec:\n  priorityClassName: gold\n")
+    assert template.spec.priority_class_name == "gold"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# nothing yet\n", "holds nothing"),
+        ("\n", "holds nothing"),
+        ("null", "podTemplate: must be of type object"),
+        ("{}\n---\n{}", "is more than one YAML document"),
+        ("spec: [", "is not YAML"),
+        ("spec: {hostNetwork: true}", "podTemplate.spec.hostNetwork: unknown field"),
+    ],
+)
+def test_a_text_that_is_no_template_is_refused_with_a_sentence(text: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        read_pod_template(text)
