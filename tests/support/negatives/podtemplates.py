@@ -157,6 +157,12 @@ PODTEMPLATES = [
         "those of deployment.kubernetes.io",
     ),
     Negative(
+        "a probe of no path, which the API server would make /",
+        probed(httpGet={"path": "", "port": "http"}),
+        "spec.podTemplate.container.livenessProbe.httpGet.path",
+        "at least 1 chars long",
+    ),
+    Negative(
         "a label with a space",
         templated(metadata={"labels": {"cost center": "42"}}),
         "spec.podTemplate.metadata.labels",

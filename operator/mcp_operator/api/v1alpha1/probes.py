@@ -29,7 +29,7 @@ class HttpHeader(ApiModel):
 class HttpGet(ApiModel):
     """A GET request."""
 
-    path: Annotated[str, Field(max_length=1024)] = "/"
+    path: Annotated[str, Field(min_length=1, max_length=1024)] = "/"
     """Path of the request."""
     port: Port
     """Number or name of the port; the server's own is called http."""
