@@ -204,6 +204,15 @@ def test_row_25_pods_of_servers_are_pulled_as_the_operator_is(helm4: Library) ->
     assert yaml.safe_load(said) == config["podTemplate"]
 
 
+def test_row_25_values_of_a_release_before_pod_templates_render(helm4: Library) -> None:
+    """As `helm upgrade --reuse-values` has them: the new key is missing."""
+    before: Object = {"config": {"podTemplate": None}}
+    assert settings_of(helm4.render(before)).pod_template == ""
+
+    said = settings_of(helm4.render(before | {"imagePullSecrets": [{"name": "registry"}]}))
+    assert yaml.safe_load(said.pod_template)["spec"] == {"imagePullSecrets": [{"name": "registry"}]}
+
+
 def test_row_25_a_change_of_the_configuration_replaces_the_pods(helm4: Library) -> None:
     def checksum(values: Object) -> str:
         template = helm4.render(values).one("Deployment")["spec"]["template"]

@@ -91,9 +91,10 @@ annotations:
 {{- define "mcp-operator.settings" -}}
 {{- $config := deepCopy .Values.config }}
 {{- $secrets := concat .Values.global.imagePullSecrets .Values.imagePullSecrets }}
-{{- $pod := default dict $config.podTemplate.spec }}
+{{- $template := default dict $config.podTemplate }}
+{{- $pod := default dict $template.spec }}
 {{- if and $secrets (not (hasKey $pod "imagePullSecrets")) }}
-{{- $_ := set $config.podTemplate "spec" (set $pod "imagePullSecrets" $secrets) }}
+{{- $_ := set $config "podTemplate" (set $template "spec" (set $pod "imagePullSecrets" $secrets)) }}
 {{- end }}
 {{- range $key, $value := $config }}
 {{- $text := toString $value }}
