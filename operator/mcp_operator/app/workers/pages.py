@@ -66,9 +66,10 @@ class AllPages:
 
     async def dead(self) -> str:
         """Say which worker listens but does not answer; one that has ended is started anew."""
+        asked = [each.management_port for each in self._members]
         answers = await self._ask("/livez")
-        for member, answer in zip(self._members, answers, strict=True):
-            if answer is None and member.management_port is not None:
+        for member, port, answer in zip(self._members, asked, answers, strict=True):
+            if answer is None and member.management_port == port is not None:
                 return f"worker {member.number} does not answer"
         return ""
 
@@ -88,7 +89,7 @@ class AllPages:
         A worker that does not answer counts with what it showed last.
         """
         for member, answer in zip(self._members, await self._ask("/metrics"), strict=True):
-            if answer is not None and member.management_port is not None:
+            if answer is not None:
                 self._totals.note(member.number, answer[1])
         self._totals.note("parent", generate_latest(self._registry).decode())
         return self._totals.text()
@@ -102,16 +103,19 @@ class AllPages:
     async def _ask(
         self, path: str, query: Mapping[str, str] = NO_QUERY, seconds: float = ANSWER_SECONDS
     ) -> list[Answer | None]:
-        """Return what each worker answers, None for those that do not."""
-        asking = (self._ask_one(each, path, query, seconds) for each in self._members)
-        return await asyncio.gather(*asking)
+        """Return what each worker answers, None for those that do not, or have ended since."""
+        ports = [each.management_port for each in self._members]
+        asking = (self._ask_one(port, path, query, seconds) for port in ports)
+        answers = await asyncio.gather(*asking)
+        asked = zip(self._members, ports, answers, strict=True)
+        return [answer if each.management_port == port else None for each, port, answer in asked]
 
     async def _ask_one(
-        self, member: Member, path: str, query: Mapping[str, str], seconds: float
+        self, port: int | None, path: str, query: Mapping[str, str], seconds: float
     ) -> Answer | None:
-        if member.management_port is None:
+        if port is None:
             return None
-        url = f"http://{MANAGEMENT_HOST}:{member.management_port}{path}"
+        url = f"http://{MANAGEMENT_HOST}:{port}{path}"
         timeout = aiohttp.ClientTimeout(total=seconds)
         try:
             async with self._session.get(url, params=query, timeout=timeout) as answer:

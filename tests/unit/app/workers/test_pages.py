@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import aiohttp
+import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from mcp_operator.api.catalog import JsonObject
@@ -55,6 +57,29 @@ async def test_one_that_is_started_anew_is_not_dead_but_one_that_is_silent() -> 
         assert await pages.dead() == ""
         await gateways[1].app.stop()
         assert await pages.dead() == "worker 1 does not answer"
+
+
+async def test_what_is_started_anew_while_it_is_asked_is_not_counted_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    noted: list[Hashable] = []
+    monkeypatch.setattr(Totals, "note", lambda _, worker, text: noted.append(worker))
+    async with two() as (pages, gateways, asked):
+        asking = asyncio.create_task(pages.metrics())
+        await asyncio.sleep(0)
+        asked[0].management_port = gateways[1].app.management_port
+        await asking
+    assert noted == [1, "parent"]
+
+
+async def test_what_is_started_anew_while_it_is_asked_is_not_dead() -> None:
+    async with two() as (pages, gateways, asked):
+        await gateways[0].app.stop()
+        asking = asyncio.create_task(pages.dead())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # now each is being asked
+        asked[0].management_port = gateways[1].app.management_port
+        assert await asking == ""
 
 
 async def test_a_catalog_is_served_when_all_serve_it() -> None:
