@@ -30,9 +30,6 @@ _NOT_OURS_TO_PASS: Final = re.compile(
 )
 """Keys that say what an object is, or who applied it: on a child they would be untrue."""
 
-_MERGED: Final = ("nodeSelector",)
-"""Maps of the pod that are merged; all else is replaced as a whole."""
-
 
 def pod_template(server: MCPServer, context: BuildContext) -> PodTemplate:
     """Return the template of a server over the installation's, with what is passed on to pods."""
@@ -97,14 +94,18 @@ def written(model: ApiModel | None) -> Object:
 
 
 def _over(default: _Settings, own: _Settings) -> _Settings:
-    """Return what a server says, and the installation's word for what it does not."""
+    """Return what a server says, and the installation's word for what it does not.
+
+    Lists are replaced as a whole. Node selectors are merged, also into more than either may have.
+    """
     below, above = written(default), written(own)
     if not below:
         return own
-    merged = {
-        name: below[name] | above[name] for name in _MERGED if name in below and name in above
-    }
-    return type(own).model_validate(below | above | merged)
+    settings = type(own).model_validate(below | above)
+    if "nodeSelector" in below and "nodeSelector" in above:
+        both = below["nodeSelector"] | above["nodeSelector"]
+        return settings.model_copy(update={"node_selector": both})
+    return settings
 
 
 def _matching(keys: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:

@@ -77,6 +77,13 @@ def test_a_server_decides_over_the_installation_and_adds_to_its_maps() -> None:
     assert template["spec"]["nodeSelector"] == {"pool": "ai", "disk": "ssd", "arch": "arm64"}
 
 
+def test_a_server_with_all_node_selectors_it_may_have_gets_the_installations_too() -> None:
+    many = {f"label-{number}": "yes" for number in range(64)}
+    built = pod({"spec": {"nodeSelector": many}}, {"spec": {"nodeSelector": {"pool": "any"}}})
+
+    assert built["nodeSelector"] == many | {"pool": "any"}
+
+
 def test_labels_that_the_installation_passes_on_reach_every_child_and_no_others_do() -> None:
     labels = {
         "cost-center": "42",
