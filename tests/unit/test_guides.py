@@ -59,7 +59,16 @@ OURS = {
 THEIRS = {
     *("configmap", "configmaps", "crd", "deployment", "deployments", "endpointslices", "events"),
     *("mutatingwebhookconfigurations", "validatingwebhookconfigurations"),
-    *("lease", "namespace", "pods", "referencegrants", "resourcequota", "rolebindings", "roles"),
+    *(
+        "lease",
+        "namespace",
+        "pods",
+        "referencegrants",
+        "replicasets",
+        "resourcequota",
+        "rolebindings",
+        "roles",
+    ),
     *("secret", "secrets", "service", "serviceaccounts", "services"),
 }
 VERBS = {
