@@ -127,7 +127,12 @@ class Connection(web.RequestHandler):
         """Read nothing more for a while; what has been received already is answered."""
         if self._wire is not None and seconds > 0:
             self._wire.pause_reading()
-            self._loop.call_later(seconds, self._wire.resume_reading)
+            self._loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        """Read on, unless aiohttp waits too: it pauses once, and would take all that comes."""
+        if self._wire is not None and not (self._reading_paused or self._buffer_paused):
+            self._wire.resume_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 # aiohttp's
         """Read on where that was paused; aiohttp asks for it whenever it hands out a body."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.gateway.front import refusals
+from mcp_operator.gateway.front.connection import Connection
+from mcp_operator.gateway.front.listener import Listener
 from mcp_operator.gateway.front.refusals import (
     BURST_SECONDS,
     LATE_SECONDS,
@@ -19,7 +22,7 @@ from mcp_operator.gateway.lag import LagWatch
 from support.raw_client import client, raw_call
 from support.raw_requests import GOOD
 from support.running_gateway import running
-from support.waiting import hang_guard
+from support.waiting import eventually, hang_guard
 
 BURST = int(BURST_SECONDS * REFUSALS_PER_SECOND)
 
@@ -104,3 +107,32 @@ async def test_of_a_client_that_was_refused_the_next_request_is_read_later(
             for _ in range(20):
                 await gateway.manage("/livez")
             assert not greedy.reader._buffer  # type: ignore[attr-defined]
+
+
+async def test_a_client_that_was_refused_is_not_read_from_while_its_requests_wait() -> None:
+    handled, leave = asyncio.Queue[Connection](), asyncio.Event()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        assert isinstance(request.protocol, Connection)
+        handled.put_nowait(request.protocol)
+        await leave.wait()
+        return web.Response()
+
+    listener, loop, rested = Listener(handle), asyncio.get_running_loop(), asyncio.Event()
+    await listener.start("127.0.0.1", 0)
+    _, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+    writer.write(GOOD * 1000)
+    connection = await handled.get()
+
+    async def is_reading() -> bool:
+        return connection.transport is not None and connection.transport.is_reading()
+
+    await eventually(is_reading, expected=False)
+    connection.rest(0.01)
+    loop.call_later(0.01, rested.set)
+    await rested.wait()
+    assert not await is_reading()
+
+    leave.set()
+    writer.close()
+    await listener.stop(0)
