@@ -218,7 +218,7 @@ class MCPServerReconciler:
         no_key = ""
         if server.spec.effective_mode == "Gateway" and not outcome.conflicts:
             try:
-                no_key = await self._keys.ensure(server, needed=key_needed)
+                no_key = await self._keys.ensure(current, self._context, needed=key_needed)
             except ApiError as error:
                 if error.is_namespace_terminating:
                     raise OwnerGoneError(str(error)) from error

@@ -15,6 +15,7 @@ from typing import Final
 
 from mcp_operator.api.keys import ROOT_KEY_BYTES
 from mcp_operator.api.v1alpha1 import MCPServer
+from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.resources import SECRETS
 from mcp_operator.builders.secret import build_keys
 from mcp_operator.core.meta import Key, key_of
@@ -55,11 +56,12 @@ class ServerKeys:
         """Drop what is known of a server that is gone."""
         self._tried.pop(server, None)
 
-    async def ensure(self, server: MCPServer, *, needed: bool) -> str:
+    async def ensure(self, server: MCPServer, context: BuildContext, *, needed: bool) -> str:
         """Make the Secret of a server, if it is needed or could not be made before.
 
         Args:
             server: The server, in mode Gateway.
+            context: Which labels and annotations of the server the Secret gets.
             needed: Whether there may be none: the server is new, or a pod says that it has no key.
 
         Returns:
@@ -77,7 +79,7 @@ class ServerKeys:
         wanted = needed or known.problem
         if not wanted or now - known.at < RETRY_SECONDS:
             return known.problem
-        secret = build_keys(server, secrets.token_bytes(ROOT_KEY_BYTES))
+        secret = build_keys(server, context, secrets.token_bytes(ROOT_KEY_BYTES))
         try:
             await self._client.create(SECRETS, secret)
         except ApiError as error:

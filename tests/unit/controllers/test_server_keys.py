@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.resources import ROLES, SECRETS
 from mcp_operator.controllers.server_keys import RETRY_SECONDS, ServerKeys
 from mcp_operator.core.meta import Key, Object, uid_of
@@ -55,6 +56,19 @@ async def test_a_gateway_has_a_random_key_that_goes_with_its_server(bench: Bench
     await bench.reconcile()
     assert (SECRETS, KEYS) not in bench.cluster.objects  # it is not looked at again
     assert not any(kind == "Secret" for kind, _ in bench.cluster.reads)
+
+
+async def test_a_policy_about_labels_is_met_by_those_of_the_server(bench: Bench) -> None:
+    passing = BuildContext("gateway:1", passed_labels=("team",), passed_annotations=("owner",))
+    bench.reconciler._context = passing
+    metadata = {"labels": {"team": "a", "tier": "b"}, "annotations": {"owner": "me"}}
+    bench.cluster.put("MCPServer", "shop", metadata=metadata)
+    await bench.reconcile()
+    made = bench.child(SECRETS, KEYS)["metadata"]
+    assert made["labels"]["team"] == "a"
+    assert made["labels"]["app.kubernetes.io/instance"] == "shop"
+    assert "tier" not in made["labels"]
+    assert made["annotations"] == {"owner": "me"}
 
 
 async def test_no_two_servers_have_the_same_key(bench: Bench) -> None:
