@@ -63,7 +63,8 @@ def pod_of(deployment: Object) -> Object:
     template = deployment["spec"]["template"]
     metadata = {"name": "some", "namespace": deployment["metadata"]["namespace"]}
     spec = {**template["spec"], "serviceAccountName": "default"}  # which exists
-    spec.pop("priorityClassName", None)  # which does not
+    for missing in ("priorityClassName", "runtimeClassName"):  # which do not
+        spec.pop(missing, None)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
