@@ -13,6 +13,7 @@ from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.metrics import GatewayMetrics
+from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.source import CatalogSource
 from mcp_operator.gateway.table import Current
 
@@ -30,6 +31,9 @@ def exposed() -> dict[str, set[str]]:
     GatewayMetrics(gateway, current).watch(lambda: 0, lambda: 0, lambda: 0)
     LagWatch(gateway)
     CatalogSource(MagicMock(), MagicMock(), current, index=Key("n", "n"), registry=gateway)
+    redis = RedisOfServer(current, MagicMock(), MagicMock(), gateway)
+    redis._link = MagicMock(is_up=True)  # the metric is there while there is a Redis
+    redis._expose()
     return {
         name + suffix: labels | ({"le"} if suffix == "_bucket" else set())
         for registry in (runtime.registry, gateway)
