@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar, Final
 
@@ -37,7 +38,7 @@ _MATCHES: Final = re.compile(r"\.\s*matches")
 _I64: Final = 1 << 63
 
 
-class Condition:
+class Condition(ABC):
     """A compiled condition.
 
     Attributes:
@@ -65,9 +66,9 @@ class Condition:
             raise SelectionError(f"the condition is no CEL: {_told(error)}") from error
         self._probe()
 
+    @abstractmethod
     def probes(self) -> Iterator[Mapping[str, Any]]:
         """Yield values of every type that the condition may meet."""
-        raise NotImplementedError
 
     def decide(self, values: Mapping[str, Any]) -> bool:
         """Tell whether the condition holds for values of CEL's types (see `cel_value`).
