@@ -56,6 +56,13 @@ async def gateways(links: Links, redis: RedisServer, count: int = 3) -> list[Gat
     return found
 
 
+async def lose(redis: RedisServer, found: list[Gateway]) -> None:
+    """Kill Redis, and wait until each gateway knows."""
+    redis.kill()
+    for each in found:
+        await until_away(each.link, "")
+
+
 @pytest.mark.parametrize("burst", [1, 7, 100])
 async def test_gateways_take_as_many_together_as_one_may(
     redis: RedisServer, links: Links, burst: int
@@ -165,9 +172,8 @@ async def test_while_redis_is_away_each_gateway_takes_its_share(
     redis: RedisServer, links: Links
 ) -> None:
     found = await gateways(links, redis)
-    redis.kill()
+    await lose(redis, found)
     for each in found:
-        await until_away(each.link, "")
         with pytest.raises(RedisAwayError):
             await each.buckets.take(each.link, [bucket(30)])
     assert [each.taken_alone(bucket(30), 100) for each in found] == [10, 10, 10]
@@ -178,9 +184,7 @@ async def test_what_was_used_up_stays_used_up_when_redis_goes(
 ) -> None:
     found = await gateways(links, redis)
     await asyncio.gather(*(each.taken(bucket(30), 100) for each in found))
-    redis.kill()
-    for each in found:
-        await until_away(each.link, "")
+    await lose(redis, found)
     assert [each.taken_alone(bucket(30), 100) for each in found] == [0, 0, 0]
 
 
@@ -188,9 +192,7 @@ async def test_gateways_count_together_again_when_redis_is_back(
     redis: RedisServer, links: Links
 ) -> None:
     found = await gateways(links, redis)
-    redis.kill()
-    for each in found:
-        await until_away(each.link, "")
+    await lose(redis, found)
     await redis.start()
     for each in found:
         await until_up(each.link)
