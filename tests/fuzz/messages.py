@@ -47,7 +47,7 @@ HEADERS = (
 )
 VERBS = ("POST", "GET", "DELETE", "OPTIONS", "PUT")
 METHODS = (*sorted(spec.METHODS), "notifications/cancelled", "notifications/initialized", "none")
-VERSIONS = (*spec.MODERN_VERSIONS, *sorted(spec.KNOWN_LEGACY_VERSIONS), "2099-01-01")
+VERSIONS = (*spec.MODERN_VERSIONS, *spec.LEGACY_VERSIONS, "2099-01-01")
 NAMES = ("search", "strict", "hello", "docs://a", "orders://7?page=1", "none")
 IDS: tuple[Any, ...] = (1, "a", -1, 2**70, None, 1.5, "\ud800")
 STATUSES = frozenset({200, 202, 204, 400, 403, 404, 405, 406, 415, 429, 503})

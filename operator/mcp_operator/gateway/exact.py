@@ -119,6 +119,11 @@ def encoded_members(value: dict[str, Any]) -> dict[str, Any]:
     return {name: Encoded(encode(member)) for name, member in value.items()}
 
 
+def decoded(value: Any) -> Any:
+    """Return a value of an object whose members may be encoded."""
+    return loads(value.data.decode()) if isinstance(value, Encoded) else value
+
+
 def for_schema(value: Any) -> Any:
     """Return an unfolded value with numbers of the types that the JSON Schema validator takes."""
     return _replaced(value, Encoded, _decimal)

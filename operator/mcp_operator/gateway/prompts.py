@@ -82,12 +82,16 @@ def complete_prompt(prompt: PromptEntry, variable_name: str, typed: str) -> Json
     raise PromptArgumentError(f"the prompt {prompt.name!r} has no argument {variable_name!r}")
 
 
-def complete_template(entry: ResourceEntry, variable_name: str, typed: str) -> JsonObject:
+def complete_resource(entry: ResourceEntry, variable_name: str, typed: str) -> JsonObject:
     """Return MCP's `completion` object for a variable of a resource template.
+
+    A resource that is none has no variables, and so nothing completes any.
 
     Raises:
         PromptArgumentError: The template has no such variable.
     """
+    if not entry.uri_template:
+        return _completion((), typed)
     for argument in entry.backend.arguments if entry.backend else ():
         if argument.name == variable_name:
             return _completion(argument.enum, typed)

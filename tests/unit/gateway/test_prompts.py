@@ -8,7 +8,7 @@ from mcp_operator.api.catalog import PromptMessage, PromptVariable
 from mcp_operator.gateway.prompts import (
     PromptArgumentError,
     complete_prompt,
-    complete_template,
+    complete_resource,
     render,
 )
 from support.entries import argument, backend, prompt, resource
@@ -102,9 +102,9 @@ def test_a_template_completes_from_its_backends_arguments() -> None:
         uri_template="docs://{lang}",
         backend=backend("/{lang}", argument("lang", "path", enum=("de", "en"))),
     )
-    assert complete_template(entry, "lang", "e")["values"] == ["en"]
+    assert complete_resource(entry, "lang", "e")["values"] == ["en"]
     with pytest.raises(PromptArgumentError, match="'page'"):
-        complete_template(entry, "page", "")
+        complete_resource(entry, "page", "")
 
 
 def test_completing_an_unknown_variable_is_an_error() -> None:

@@ -102,8 +102,13 @@ class Core:
             "completion/complete": operations.complete,
         }
 
-    def view(self, era: Era, principal: Principal) -> View:
+    def view(self, era: Era, principal: Principal, revision: str = "") -> View:
         """Return what a client of an era is served now.
+
+        Args:
+            era: Whose wire format it speaks.
+            principal: Who it is.
+            revision: The protocol version that it speaks; the era's newest one when left out.
 
         Raises:
             RpcError: 503, no catalog has been loaded yet.
@@ -121,7 +126,7 @@ class Core:
         if table.catalog.server.auth is not None and principal is ANONYMOUS:
             problem = "This server has begun to authenticate its clients; try again"
             raise Refusal("unavailable", problem)
-        return self._views.of(table, era, principal)
+        return self._views.of(table, era, principal, revision)
 
     def stream_end(self, principal: Principal) -> float | None:
         """Return when a client must ask anew for a stream, in the loop's time; None for never."""

@@ -12,14 +12,19 @@ from mcp_operator.api.catalog import (
     ToolEntry,
 )
 from mcp_operator.api.tool_definition import tool_definition
-from mcp_operator.gateway.protocol.spec import Era
 
 WRAPPED: Final = "result"
 """The property that carries a legacy structured result that is not an object itself."""
 
+HINTS_SINCE: Final = "2025-03-26"
+"""The annotations of tools."""
 TITLES_SINCE: Final = "2025-06-18"
+OUTPUT_SINCE: Final = "2025-06-18"
+"""Structured results, and the schemas of those."""
 ICONS_SINCE: Final = "2025-11-25"
 """Which also brought `websiteUrl`."""
+ANY_OUTPUT_SINCE: Final = "2026-07-28"
+"""Before, a structured result is an object."""
 
 _DIALECT_KEYWORDS: Final = ("$schema", "$defs", "definitions")
 """Stay at the root of a wrapped schema: `#/$defs/...` points there."""
@@ -43,29 +48,34 @@ def server(settings: ServerSettings, version: str, revision: str = "2026-07-28")
     return described
 
 
-def tool(entry: ToolEntry, era: Era) -> JsonObject:
-    """Describe a tool."""
+def tool(entry: ToolEntry, revision: str) -> JsonObject:
+    """Describe a tool with the fields that a revision of MCP knows."""
     described = tool_definition(entry)
-    output = entry.listed_output_schema
-    if output is not None and era is Era.LEGACY and is_wrapped(output):
-        described["outputSchema"] = _wrap(output)
-        if described["outputSchema"] is None:
-            del described["outputSchema"]
+    if revision < HINTS_SINCE:
+        described.pop("annotations", None)
+    if revision < TITLES_SINCE:
+        described.pop("title", None)
+    output = described.pop("outputSchema", None)
+    if output is not None and revision < ANY_OUTPUT_SINCE and is_wrapped(output):
+        output = _wrap(output)
+    if output is not None and revision >= OUTPUT_SINCE:
+        described["outputSchema"] = output
     return described
 
 
-def prompt(entry: PromptEntry) -> JsonObject:
-    """Describe a prompt and its arguments."""
-    described = _named(entry)
+def prompt(entry: PromptEntry, revision: str) -> JsonObject:
+    """Describe a prompt and its arguments, likewise."""
+    described = _named(entry, revision)
     described["arguments"] = [
-        {**_named(variable), "required": variable.required} for variable in entry.variables
+        {**_named(variable, revision), "required": variable.required}
+        for variable in entry.variables
     ]
     return described
 
 
-def resource(entry: ResourceEntry) -> JsonObject:
-    """Describe a resource or a resource template."""
-    described = _named(entry)
+def resource(entry: ResourceEntry, revision: str) -> JsonObject:
+    """Describe a resource or a resource template, likewise."""
+    described = _named(entry, revision)
     if entry.uri_template:
         described["uriTemplate"] = entry.uri_template
     else:
@@ -77,9 +87,9 @@ def resource(entry: ResourceEntry) -> JsonObject:
     return described
 
 
-def _named(entry: Any) -> JsonObject:
+def _named(entry: Any, revision: str) -> JsonObject:
     described: JsonObject = {"name": entry.name}
-    if entry.title:
+    if entry.title and revision >= TITLES_SINCE:
         described["title"] = entry.title
     if entry.description:
         described["description"] = entry.description

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from mcp_operator.api.catalog import Auth
 from mcp_operator.core.clock import Clock, SystemClock
@@ -20,7 +20,7 @@ from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
 from mcp_operator.gateway.protocol.core import Core
 from mcp_operator.gateway.protocol.envelope import claims_modern, names_modern
-from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.jsonrpc import RequestId, RpcError
 from mcp_operator.gateway.protocol.legacy import Legacy
 from mcp_operator.gateway.protocol.message import JSON, HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.modern import Modern
@@ -179,12 +179,14 @@ class Endpoint:
         auth = self._current.server.auth
         return http if auth is None else http.admitted(principal, credential_header(auth))
 
-    def _refusal(self, http: HttpRequest, refusal: Refusal) -> HttpResponse:
+    def _refusal(
+        self, http: HttpRequest, refusal: Refusal, request_id: RequestId | None = None
+    ) -> HttpResponse:
         auth = self._current.server.auth or Auth()
         error = RpcError(
             spec.REFUSED, str(refusal), status=refusal.status, retry_after=refusal.retry_after
         )
-        answer = jsonrpc.failure(None, error)
+        answer = jsonrpc.failure(request_id, error)
         path = http.path.rstrip("/") or "/"
         challenge = challenge_headers(auth, refusal, path, _base(http))
         return replace(answer, headers={**answer.headers, **challenge})
@@ -208,6 +210,14 @@ class Endpoint:
 
     async def _post(self, http: HttpRequest) -> HttpResponse | HttpStream:
         raw = await off_loop(len(http.body), jsonrpc.decode, http.body)
+        try:
+            return await self._message(http, raw)
+        except RpcError as error:
+            return jsonrpc.failure(jsonrpc.id_of(raw), error)
+        except Refusal as refusal:
+            return self._refusal(http, refusal, jsonrpc.id_of(raw))
+
+    async def _message(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
         modern = claims_modern(http, raw)
         listening = modern and isinstance(raw, dict) and raw.get("method") == "subscriptions/listen"
         if not listening and not _takes_json(http.headers.get("accept", "*/*")):

@@ -27,19 +27,36 @@ def claims_modern(http: HttpRequest, raw: Any) -> bool:
 
     The body decides: a version claimed in `_meta` is modern even if it is malformed. Without one,
     a version header that no legacy revision defines is modern too, so that the client is told what
-    its request lacks.
+    its request lacks; but a handshake is one whatever header came with it.
     """
     params = raw.get("params") if isinstance(raw, dict) else None
-    meta = params.get("_meta") if isinstance(params, dict) else None
+    if not isinstance(params, dict):
+        return names_modern(http)
+    meta = params.get("_meta")
     if isinstance(meta, dict) and spec.VERSION_META in meta:
         return True
+    if raw.get("method") == "initialize" and isinstance(params.get("protocolVersion"), str):
+        return False
     return names_modern(http)
 
 
 def names_modern(http: HttpRequest) -> bool:
     """Tell whether the version header alone marks a request as modern."""
-    version = http.headers.get(spec.VERSION_HEADER)
-    return version is not None and version not in spec.KNOWN_LEGACY_VERSIONS
+    version = named_version(http)
+    return version is not None and version not in spec.LEGACY_VERSIONS
+
+
+def named_version(http: HttpRequest) -> str | None:
+    """Return the version that the header names; None where there is no header, or an empty one.
+
+    The same value several times, as clients send that set it twice, is one.
+    """
+    value = http.headers.get(spec.VERSION_HEADER)
+    if value and spec.VERSION_HEADER in http.repeated:
+        first, *others = (each.strip() for each in value.split(","))
+        if all(each == first for each in others):
+            return first
+    return value or None
 
 
 def check_envelope(http: HttpRequest, request: Request) -> None:
@@ -54,7 +71,10 @@ def check_envelope(http: HttpRequest, request: Request) -> None:
                 raise mismatch(f"The header {routing} appears more than once")
     meta = request.params.get("_meta")
     if not isinstance(meta, dict):
-        raise _incomplete("`params._meta` must be an object")
+        raise _incomplete(
+            f"`params._meta` must be an object, as {spec.MODERN_VERSIONS[0]} has it; with a "
+            f"session, {spec.VERSION_HEADER} names one of {', '.join(spec.LEGACY_VERSIONS)}"
+        )
     for key in (spec.VERSION_META, spec.CAPABILITIES_META):
         if key not in meta:
             raise _incomplete(f"`params._meta` lacks {key!r}")

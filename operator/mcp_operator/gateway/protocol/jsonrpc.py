@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypeGuard
 
 from pydantic_core import from_json, to_json
 
@@ -106,7 +106,7 @@ def parse(raw: Any) -> Message:
         if "id" in raw and ("result" in raw or "error" in raw):
             return Reply()
         raise _invalid("`method` is missing")
-    method, params = raw["method"], raw.get("params", {})
+    method, params = raw["method"], _params(raw)
     if not isinstance(method, str):
         raise _invalid("`method` must be a string")
     if not isinstance(params, dict):
@@ -114,11 +114,33 @@ def parse(raw: Any) -> Message:
     if "id" not in raw:
         return Notification(method, params)
     request_id = raw["id"]
-    if isinstance(request_id, bool) or not isinstance(request_id, str | int):
+    if not _is_id(request_id):
         raise _invalid("`id` must be a string or an integer")
-    if (len(request_id) if isinstance(request_id, str) else request_id.bit_length()) > MAX_ID:
+    if _length(request_id) > MAX_ID:
         raise _invalid(f"`id` is longer than {MAX_ID} characters, or bits")
     return Request(request_id, method, params)
+
+
+def id_of(raw: Any) -> RequestId | None:
+    """Return the id of a request that may be broken otherwise, so that an error can name it."""
+    if not isinstance(raw, dict) or "result" in raw or "error" in raw:
+        return None
+    found = raw.get("id")
+    return found if _is_id(found) and _length(found) <= MAX_ID else None
+
+
+def _params(raw: JsonObject) -> Any:
+    """Return the parameters; some clients write null where they have none."""
+    params = raw.get("params")
+    return {} if params is None else params
+
+
+def _is_id(value: Any) -> TypeGuard[RequestId]:
+    return isinstance(value, str | int) and not isinstance(value, bool)
+
+
+def _length(request_id: RequestId) -> int:
+    return len(request_id) if isinstance(request_id, str) else request_id.bit_length()
 
 
 def _invalid(message: str) -> RpcError:

@@ -1,4 +1,4 @@
-"""The revisions 2025-03-26, 2025-06-18 and 2025-11-25: an `initialize` handshake and sessions.
+"""The revisions 2024-11-05 to 2025-11-25: an `initialize` handshake and sessions.
 
 A client that disconnects does not cancel its request here; `notifications/cancelled` does, in the
 process that runs it. What a session holds besides its id (subscriptions, an open stream) is known
@@ -23,6 +23,7 @@ from mcp_operator.gateway.protocol.jsonrpc import (
     RpcError,
 )
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.protocol.older import older_result
 from mcp_operator.gateway.protocol.operations import Context, find_resource
 from mcp_operator.gateway.protocol.sessions import NoKeyError, Session, Sessions
 from mcp_operator.gateway.protocol.spec import Era
@@ -122,12 +123,12 @@ class Legacy:
             if not isinstance(asked, str):
                 raise RpcError(spec.INVALID_PARAMS, "`params.protocolVersion` must be a string")
             version = asked if asked in spec.LEGACY_VERSIONS else spec.LEGACY_VERSIONS[0]
-            view = self._core.view(Era.LEGACY, http.principal)
+            view = self._core.view(Era.LEGACY, http.principal, version)
             try:
                 session = self._sessions.create(version, http.principal)
             except NoKeyError:
                 raise _no_sessions() from None
-            response = jsonrpc.ok(jsonrpc.result(request.id, view.initialized(version)))
+            response = jsonrpc.ok(jsonrpc.result(request.id, view.initialized()))
             span.outcome = "ok"
             headers = {**response.headers, spec.SESSION_HEADER: session.id}
             return HttpResponse(response.status, response.body, headers)
@@ -136,15 +137,9 @@ class Legacy:
         """Return the session that a request belongs to.
 
         Raises:
-            RpcError: 400 where none or a wrong version is named, 404 where it is not (or no
-                longer) one of ours: the client then initializes again. 503 where nobody can tell.
+            RpcError: 400 where none is named, 404 where it is not (or no longer) one of ours: the
+                client then initializes again. 503 where nobody can tell.
         """
-        version = http.headers.get(spec.VERSION_HEADER)
-        if version is not None and version not in spec.LEGACY_VERSIONS:
-            problem = f"The protocol version {version} is not served; use one of " + ", ".join(
-                (*spec.MODERN_VERSIONS, *spec.LEGACY_VERSIONS)
-            )
-            raise RpcError(spec.INVALID_REQUEST, problem, status=400)
         session_id = http.headers.get(spec.SESSION_HEADER)
         if session_id is None or spec.SESSION_HEADER in http.repeated:
             problem = "Send `initialize` first, then its Mcp-Session-Id header, once, ever after"
@@ -194,7 +189,8 @@ class Legacy:
         if not self._core.is_operation(message.method):
             return self._answer(session, http, message)
         key = (session.id, message.id)
-        task = asyncio.create_task(self._operate(http, message), name="legacy request")
+        operating = self._operate(session, http, message)
+        task = asyncio.create_task(operating, name="legacy request")
         self._running[key] = task
         task.add_done_callback(lambda done: self._finished(key, done))
         try:
@@ -226,13 +222,14 @@ class Legacy:
             if task is not None:
                 task.cancel()
 
-    async def _operate(self, http: HttpRequest, request: Request) -> HttpResponse:
+    async def _operate(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request that may wait for a backend."""
         try:
             with self._core.span(request.method, Era.LEGACY, (http, request)) as span:
-                view = self._core.view(Era.LEGACY, http.principal)
+                view = self._core.view(Era.LEGACY, http.principal, session.version)
                 context = Context(view, http, request.params)
                 result = await self._core.operate(request.method, context)
+                result = older_result(result, session.version)
                 span.outcome = outcome_of(result)
                 body = jsonrpc.encode(result)
                 span.response_bytes = len(body)
@@ -244,7 +241,7 @@ class Legacy:
         """Answer a request from memory."""
         try:
             with self._core.span(request.method, Era.LEGACY) as span:
-                view = self._core.view(Era.LEGACY, http.principal)
+                view = self._core.view(Era.LEGACY, http.principal, session.version)
                 listing = view.lists.get(request.method)
                 if listing is not None:
                     body = listing.page(request.params.get("cursor"))

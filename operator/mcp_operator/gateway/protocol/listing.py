@@ -64,10 +64,14 @@ class Listing:
     def page(self, cursor: object = None) -> bytes:
         """Return an encoded result: the first page, or the one that a cursor asks for.
 
+        An empty cursor is none: some clients send one for the first page.
+
         Raises:
             RpcError: -32602, the cursor is not one of this list's.
         """
-        start = 0 if cursor is None else bisect_right(self._keys, self._open(cursor))
+        start = (
+            0 if cursor is None or cursor == "" else bisect_right(self._keys, self._open(cursor))
+        )
         return self._pages.get(start) or self._build(start)
 
     def _build(self, start: int) -> bytes:

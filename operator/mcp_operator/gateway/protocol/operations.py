@@ -164,12 +164,10 @@ class Operations:
             match ref.get("type"):
                 case "ref/prompt" if prompt := table.prompts.get(_text(ref, "name", "ref.")):
                     completion = prompts.complete_prompt(prompt, name, typed)
-                case "ref/resource" if entry := _template(table, ref):
-                    completion = prompts.complete_template(entry, name, typed)
+                case "ref/resource" if entry := _referred(table, ref):
+                    completion = prompts.complete_resource(entry, name, typed)
                 case _:
-                    raise RpcError(
-                        spec.INVALID_PARAMS, "`ref` names no prompt and no resource template"
-                    )
+                    raise RpcError(spec.INVALID_PARAMS, "`ref` names no prompt and no resource")
         except prompts.PromptArgumentError as error:
             raise RpcError(spec.INVALID_PARAMS, str(error)) from error
         return {"completion": completion}
@@ -205,9 +203,14 @@ def _require_scope(view: View, principal: Principal, kind: Kind, name: str | Non
         raise Refusal("forbidden", "The token lacks a scope that this needs", scopes)
 
 
-def _template(table: Table, ref: JsonObject) -> ResourceEntry | None:
+def _referred(table: Table, ref: JsonObject) -> ResourceEntry | None:
+    """Return the resource that a reference names by its template or by a URI."""
     uri = _text(ref, "uri", "ref.")
-    return next((entry for entry in table.templates if entry.uri_template == uri), None)
+    for entry in table.templates:
+        if entry.uri_template == uri:
+            return entry
+    found = table.match(uri)
+    return found[0] if found else None
 
 
 def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:

@@ -1,7 +1,8 @@
 """The constants of the MCP specification that both eras' code names.
 
-Sources: the schema and pages of the revisions 2025-03-26, 2025-06-18, 2025-11-25 ("legacy": an
-`initialize` handshake and sessions) and 2026-07-28 ("modern": every request stands alone).
+Sources: the schema and pages of the revisions 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25
+("legacy": an `initialize` handshake and sessions) and 2026-07-28 ("modern": every request stands
+alone).
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ class Era(enum.StrEnum):
 
 
 MODERN_VERSIONS: Final = ("2026-07-28",)
-LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26")
-"""Newest first: the first is offered to a client that asks for one we do not speak."""
-
-KNOWN_LEGACY_VERSIONS: Final = frozenset({*LEGACY_VERSIONS, "2024-11-05"})
-"""Values of `MCP-Protocol-Version` that mark a request as legacy, served or not."""
+LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
+"""Newest first: the first is offered to a client that asks for one we do not speak. The transport
+of 2024-11-05 itself is not served; clients use it over Streamable HTTP, as they do with the
+official SDKs."""
 
 BATCHING_VERSION: Final = "2025-03-26"
 """The one revision whose servers must accept JSON-RPC batches; 2025-06-18 removed them."""

@@ -1,4 +1,4 @@
-"""What clients of one era see of one table, encoded once and served many times."""
+"""What clients of one revision see of one table, encoded once and served many times."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ _CAPABILITIES: Final[JsonObject] = {
     "resources": {"listChanged": True, "subscribe": True},
     "completions": {},
 }
+_COMPLETIONS_SINCE: Final = "2025-03-26"
+"""As a capability; the method is older."""
+
 """The same for every catalog: an empty list may fill while a client is connected."""
 
 
@@ -47,36 +50,51 @@ _Rules: TypeAlias = tuple[int, ...]
 
 
 class View:
-    """Lists and greetings of one table, for one era.
+    """Lists and greetings of one table, for one revision of MCP.
 
     Attributes:
         table: What is served.
         whole: The table that it is a part of.
         era: Whose wire format the lists have.
+        revision: The protocol version; what it does not have is left out.
     """
 
-    def __init__(self, table: Table, era: Era) -> None:
-        """Encode everything that does not depend on a request."""
+    def __init__(self, table: Table, era: Era, revision: str = "") -> None:
+        """Encode everything that does not depend on a request.
+
+        Args:
+            table: What is served.
+            era: Whose wire format to encode in.
+            revision: The protocol version; the era's newest one when left out.
+        """
         self.table = table
         self.whole = table
         self.era = era
+        self.revision = revision = revision or _newest(era)
         server = table.catalog.server
-        self.server_info = describe.server(server, VERSION)
+        self.server_info = describe.server(server, VERSION, revision)
         self.meta: JsonObject = {spec.SERVER_INFO_META: self.server_info}
         self.lists: Mapping[str, Listing] = {
             "tools/list": self._listing(
-                "tools", ((name, describe.tool(t, era)) for name, t in table.tools.items())
+                "tools", ((name, describe.tool(t, revision)) for name, t in table.tools.items())
             ),
             "prompts/list": self._listing(
-                "prompts", ((name, describe.prompt(p)) for name, p in table.prompts.items())
+                "prompts",
+                ((name, describe.prompt(p, revision)) for name, p in table.prompts.items()),
             ),
             "resources/list": self._listing(
                 "resources",
-                ((_key(r, r.uri), describe.resource(r)) for r in table.resources.values()),
+                (
+                    (_key(r, r.uri), describe.resource(r, revision))
+                    for r in table.resources.values()
+                ),
             ),
             "resources/templates/list": self._listing(
                 "resourceTemplates",
-                ((_key(r, r.uri_template), describe.resource(r)) for r in table.templates),
+                (
+                    (_key(r, r.uri_template), describe.resource(r, revision))
+                    for r in table.templates
+                ),
             ),
         }
         self.header_rules: Mapping[str, tuple[HeaderRule, ...]] = {
@@ -115,12 +133,13 @@ class View:
         auth = self.table.catalog.server.auth
         return lacking_scopes(auth.rules, principal, kind, name) if auth is not None else ()
 
-    def initialized(self, protocol_version: str) -> bytes:
+    def initialized(self) -> bytes:
         """Return the encoded result of a legacy `initialize`."""
-        greeting = self._greeting(_CAPABILITIES | {"logging": {}})
-        server = self.table.catalog.server
-        info = describe.server(server, VERSION, protocol_version)
-        return encode({"protocolVersion": protocol_version, "serverInfo": info} | greeting)
+        capabilities = _CAPABILITIES | {"logging": {}}
+        if self.revision < _COMPLETIONS_SINCE:
+            del capabilities["completions"]
+        agreed = {"protocolVersion": self.revision, "serverInfo": self.server_info}
+        return encode(agreed | self._greeting(capabilities))
 
     def _greeting(self, capabilities: JsonObject) -> JsonObject:
         instructions = self.table.catalog.server.instructions
@@ -145,6 +164,10 @@ class View:
         }
 
 
+def _newest(era: Era) -> str:
+    return (spec.MODERN_VERSIONS if era is Era.MODERN else spec.LEGACY_VERSIONS)[0]
+
+
 def _key(entry: ResourceEntry, uri: str) -> str:
     """Return what orders resources, whose names need not be unique."""
     return f"{entry.name}\n{uri}"
@@ -155,26 +178,29 @@ class Views:
 
     def __init__(self) -> None:
         self._table: Table | None = None
-        self._whole: dict[Era, View] = {}
-        self._narrowed: OrderedDict[tuple[Era, _Rules], View] = OrderedDict()
+        self._whole: dict[str, View] = {}
+        self._narrowed: OrderedDict[tuple[str, _Rules], View] = OrderedDict()
         """Who was served longest ago stands first."""
         self._size = 0
         self._applying: OrderedDict[Principal, _Rules] = OrderedDict()
 
-    def of(self, table: Table, era: Era, principal: Principal = ANONYMOUS) -> View:
+    def of(
+        self, table: Table, era: Era, principal: Principal = ANONYMOUS, revision: str = ""
+    ) -> View:
         """Return what a client is served of a table, built anew only when the table was swapped.
 
-        Clients for whom the same rules hold share a view.
+        Clients of one revision for whom the same rules hold share a view.
         """
+        revision = revision or _newest(era)
         if table is not self._table:
             self._table = table
             self._whole.clear()
             self._narrowed.clear()
             self._size = 0
             self._applying.clear()
-        whole = self._whole.get(era)
+        whole = self._whole.get(revision)
         if whole is None:
-            whole = self._whole[era] = View(table, era)
+            whole = self._whole[revision] = View(table, era, revision)
         auth = table.catalog.server.auth
         if auth is None or not auth.rules:
             return whole
@@ -192,7 +218,7 @@ class Views:
 
     def _narrow(self, whole: View, rules: tuple[AccessRule, ...], holding: _Rules) -> View:
         """Return the view of those for whom some rules hold; it is kept while there is room."""
-        key = whole.era, holding
+        key = whole.revision, holding
         view = self._narrowed.get(key)
         if view is not None:
             self._narrowed.move_to_end(key)

@@ -17,7 +17,7 @@ from support.mcp_http import JSON_HEADERS, Server, legacy, notification, post
 from support.waiting import hang_guard
 
 LATEST = "2025-11-25"
-VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26"]
+VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"]
 
 
 def get(session: str, **headers: str) -> HttpRequest:
@@ -42,7 +42,7 @@ async def test_a_served_version_is_agreed_to(version: str) -> None:
     assert result["capabilities"]["resources"] == {"listChanged": True, "subscribe": True}
 
 
-@pytest.mark.parametrize("version", ["2024-11-05", "2026-07-28", "nonsense"])
+@pytest.mark.parametrize("version", ["2024-10-07", "2026-07-28", "nonsense"])
 async def test_a_version_that_is_not_served_gets_the_newest_that_is(version: str) -> None:
     result = await Server().result(legacy("initialize", {"protocolVersion": version}))
 
@@ -107,7 +107,7 @@ async def test_an_unserved_version_header_is_400() -> None:
     session = await server.initialize()
 
     status, error = await server.error(
-        legacy("ping", mcp_session_id=session, mcp_protocol_version="2024-11-05")
+        legacy("ping", mcp_session_id=session, mcp_protocol_version="2026-01-01")
     )
 
     assert status == 400

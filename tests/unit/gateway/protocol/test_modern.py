@@ -271,4 +271,4 @@ async def test_arguments_complete_from_what_the_catalog_allows() -> None:
         _, error = await server.error(
             modern("completion/complete", {"ref": unknown, "argument": {"name": "id", "value": ""}})
         )
-        assert "names no prompt and no resource template" in error["message"]
+        assert "names no prompt and no resource" in error["message"]

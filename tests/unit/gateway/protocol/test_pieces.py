@@ -72,9 +72,7 @@ def test_a_cursor_of_another_list_is_refused() -> None:
         listing("a").page(cursor)
 
 
-@pytest.mark.parametrize(
-    "cursor", ["", "x", "é", "dG9vbHM", 5, True, {}, base64.b64encode(b"\xff")]
-)
+@pytest.mark.parametrize("cursor", ["x", "é", "dG9vbHM", 5, True, {}, base64.b64encode(b"\xff")])
 def test_a_broken_cursor_is_refused(cursor: object) -> None:
     with pytest.raises(RpcError, match="not one that this list gave"):
         listing("a").page(cursor)
@@ -96,7 +94,7 @@ async def test_a_client_pages_through_a_catalog() -> None:
 
 
 def output_schema_for_legacy(schema: dict[str, Any]) -> Any:
-    return describe.tool(tool("t", output_schema=schema), Era.LEGACY).get("outputSchema")
+    return describe.tool(tool("t", output_schema=schema), "2025-11-25").get("outputSchema")
 
 
 def test_an_object_schema_goes_to_legacy_clients_as_it_is() -> None:
@@ -126,7 +124,7 @@ def test_a_schema_that_refers_to_its_root_is_not_promised_to_legacy_clients() ->
     schema = {"type": ["array", "null"], "items": {"anyOf": [{"$ref": "#"}, {"type": "null"}]}}
 
     assert output_schema_for_legacy(schema) is None
-    modern_tool = describe.tool(tool("t", output_schema=schema), Era.MODERN)
+    modern_tool = describe.tool(tool("t", output_schema=schema), "2026-07-28")
     assert modern_tool["outputSchema"] == schema
 
 
