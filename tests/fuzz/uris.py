@@ -98,4 +98,5 @@ def _check_prompt(code: str, who: str) -> None:
         messages = render(REVIEW, {"code": code, "who": who})
     except PromptArgumentError:
         return
-    assert [each.text for each in messages] == [f"Review {code} for {who}.", who]
+    texts = [each.content and each.content["text"] for each in messages]
+    assert texts == [f"Review {code} for {who}.", who]

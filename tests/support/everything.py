@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from mcp_operator.api.catalog import (
     JsonObject,
     PromptEntry,
+    PromptMedia,
     PromptMessage,
     PromptVariable,
     ToolEntry,
@@ -142,6 +143,16 @@ PROMPTS = (
         messages=(
             PromptMessage(resource_uri="{{resourceUri}}"),
             PromptMessage(text="Process the resource above."),
+        ),
+    ),
+    prompt(
+        name="test_prompt_with_image",
+        description="Shows an image.",
+        messages=(
+            PromptMessage(
+                image=PromptMedia(mime_type="image/png", data=base64.b64encode(PNG).decode())
+            ),
+            PromptMessage(text="Please analyze the image above."),
         ),
     ),
     prompt(

@@ -223,12 +223,35 @@ class PromptVariable(CatalogModel):
     enum: tuple[str, ...] = ()
 
 
+class PromptMedia(CatalogModel):
+    """An image or audio, as base64."""
+
+    mime_type: str
+    data: str
+
+
+class ResourceLink(CatalogModel):
+    """A resource that a message names."""
+
+    uri: str
+    name: str
+    title: str = ""
+    description: str = ""
+    mime_type: str = ""
+
+
 class PromptMessage(CatalogModel):
-    """One message: text with `{{variable}}` places, or a resource embedded by its URI."""
+    """One message, of exactly one content: `resource_uri` names a resource to embed.
+
+    Text, and the URI of either resource, have `{{variable}}` places.
+    """
 
     role: Literal["user", "assistant"] = "user"
     text: str | None = None
+    image: PromptMedia | None = None
+    audio: PromptMedia | None = None
     resource_uri: str | None = None
+    resource_link: ResourceLink | None = None
 
 
 class PromptEntry(CatalogModel):

@@ -1,13 +1,14 @@
-"""Remarks about texts of which people see something else than models read."""
+"""Texts of which people see something else than models read, and texts that stand for bytes."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mcp_operator.api.hidden_text import hidden_characters
 from mcp_operator.api.reasons import Reason
-from mcp_operator.builders.compiled import Finding, remark
+from mcp_operator.builders.compiled import Finding, InvalidError, remark
 
 
 def hidden_in(fields: Mapping[str, Any]) -> Iterator[Finding]:
@@ -20,3 +21,21 @@ def hidden_in(fields: Mapping[str, Any]) -> Iterator[Finding]:
         for pointer, told in hidden_characters(value):
             where = f"{field}: #{pointer}" if pointer else field
             yield remark(Reason.HIDDEN_CHARACTERS, f"{where}: hidden from people: {told}")
+
+
+def joined_base64(text: str, field: str) -> str:
+    """Return base64 on one line; `base64` of coreutils breaks its output into many.
+
+    Args:
+        text: What a user wrote.
+        field: Where.
+
+    Raises:
+        InvalidError: It is no base64.
+    """
+    joined = "".join(text.split())
+    try:
+        base64.b64decode(joined, validate=True)
+    except ValueError as error:
+        raise InvalidError(Reason.INVALID, f"{field} is not base64") from error
+    return joined

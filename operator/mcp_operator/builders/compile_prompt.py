@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from mcp_operator.api.catalog import PromptEntry, PromptMessage, PromptVariable, SourceRef
+from mcp_operator.api.catalog import (
+    PromptEntry,
+    PromptMedia,
+    PromptMessage,
+    PromptVariable,
+    ResourceLink,
+    SourceRef,
+)
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPPrompt
-from mcp_operator.builders.check_texts import hidden_in
+from mcp_operator.api.v1alpha1 import mcpprompt as declared
+from mcp_operator.builders.check_texts import hidden_in, joined_base64
 from mcp_operator.builders.compiled import (
     Compiled,
+    FaultError,
     Finding,
     remark,
 )
@@ -34,12 +43,19 @@ def unused(prompt: MCPPrompt) -> tuple[str, ...]:
 def compile_prompt(prompt: MCPPrompt) -> Compiled:
     """Compile a prompt, or report what does not fit."""
     findings = _findings(prompt)
-    served = prompt.spec.enabled and not any(finding.blocking for finding in findings)
+    entries: tuple[PromptEntry, ...] = ()
+    try:
+        entry = _entry(prompt)
+    except FaultError as error:
+        findings.append(error.finding)
+    else:
+        served = prompt.spec.enabled and not any(finding.blocking for finding in findings)
+        entries = (entry,) if served else ()
     return Compiled(
         "MCPPrompt",
         Key(prompt.namespace, prompt.name),
         prompt.metadata.get("creationTimestamp", ""),
-        (_entry(prompt),) if served else (),
+        entries,
         tuple(findings),
     )
 
@@ -47,7 +63,11 @@ def compile_prompt(prompt: MCPPrompt) -> Compiled:
 def _texts(prompt: MCPPrompt) -> list[str]:
     if prompt.spec.template is not None:
         return [prompt.spec.template]
-    texts = [text for m in prompt.spec.messages for text in (m.text, m.resource_uri)]
+    texts = [
+        text
+        for m in prompt.spec.messages
+        for text in (m.text, m.resource_uri, m.resource_link.uri if m.resource_link else None)
+    ]
     return [text for text in texts if text is not None]
 
 
@@ -88,6 +108,12 @@ def _findings(prompt: MCPPrompt) -> list[Finding]:
             f"variables[{n}].title": variable.title,
             f"variables[{n}].description": variable.description,
         }
+    for n, message in enumerate(prompt.spec.messages):
+        if (link := message.resource_link) is not None:
+            texts |= {
+                f"messages[{n}].resourceLink.title": link.title,
+                f"messages[{n}].resourceLink.description": link.description,
+            }
     findings += hidden_in(texts)
     if not prompt.spec.enabled:
         findings.append(remark(Reason.DISABLED, "enabled is false"))
@@ -110,10 +136,7 @@ def _entry(prompt: MCPPrompt) -> PromptEntry:
     messages = (
         (PromptMessage(role="user", text=spec.template),)
         if spec.template is not None
-        else tuple(
-            PromptMessage(role=message.role, text=message.text, resource_uri=message.resource_uri)
-            for message in spec.messages
-        )
+        else tuple(_message(f"messages[{n}]", message) for n, message in enumerate(spec.messages))
     )
     return PromptEntry(
         name=spec.name,
@@ -133,3 +156,36 @@ def _entry(prompt: MCPPrompt) -> PromptEntry:
         messages=messages,
         source=SourceRef(kind="MCPPrompt", namespace=prompt.namespace, name=prompt.name),
     )
+
+
+def _message(where: str, message: declared.PromptMessage) -> PromptMessage:
+    """Compile one message.
+
+    Raises:
+        FaultError: Its image or audio is no base64.
+    """
+    link = message.resource_link
+    return PromptMessage(
+        role=message.role,
+        text=message.text,
+        image=_media(f"{where}.image", message.image),
+        audio=_media(f"{where}.audio", message.audio),
+        resource_uri=message.resource_uri,
+        resource_link=link
+        and ResourceLink(
+            uri=link.uri,
+            name=link.name,
+            title=link.title or "",
+            description=link.description,
+            mime_type=link.mime_type or "",
+        ),
+    )
+
+
+def _media(
+    where: str, media: declared.PromptImage | declared.PromptAudio | None
+) -> PromptMedia | None:
+    if media is None:
+        return None
+    data = joined_base64(media.data, f"{where}.data")
+    return PromptMedia(mime_type=media.mime_type, data=data)

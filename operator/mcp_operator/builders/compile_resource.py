@@ -12,7 +12,7 @@ from mcp_operator.api.uritemplates import TemplateError, UriTemplate
 from mcp_operator.api.v1alpha1 import MCPResource
 from mcp_operator.api.v1alpha1.mcpresource import ContentSource, ResourceOperation
 from mcp_operator.builders.check_request import IN_RESOURCE, check_request
-from mcp_operator.builders.check_texts import hidden_in
+from mcp_operator.builders.check_texts import hidden_in, joined_base64
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,
@@ -119,12 +119,13 @@ def _outcomes(resource: MCPResource, referrer: Referrer) -> Iterator[ResourceEnt
                 "spec sets none of content, contentFrom and operations: set one of them",
             )
         if spec.content is not None:
+            blob = spec.content.blob
             yield _entry(
                 resource,
                 uri=spec.content.uri,
                 mime_type=spec.content.mime_type,
                 text=spec.content.text,
-                blob=_base64(spec.content.blob),
+                blob=blob and joined_base64(blob, "content.blob"),
             )
         if spec.content_from is not None:
             yield _from_object(resource, spec.content_from, referrer)
@@ -138,18 +139,6 @@ def _outcomes(resource: MCPResource, referrer: Referrer) -> Iterator[ResourceEnt
             yield Finding(
                 finding.condition, finding.reason, f"operations[{index}]: {finding.message}"
             )
-
-
-def _base64(blob: str | None) -> str | None:
-    """Return a blob on one line; `base64` of coreutils breaks its output into many."""
-    if blob is None:
-        return None
-    joined = "".join(blob.split())
-    try:
-        base64.b64decode(joined, validate=True)
-    except ValueError as error:
-        raise InvalidError(Reason.INVALID, "content.blob is not base64") from error
-    return joined
 
 
 def _from_object(resource: MCPResource, source: ContentSource, referrer: Referrer) -> ResourceEntry:

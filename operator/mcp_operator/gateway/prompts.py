@@ -10,7 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mcp_operator.api.catalog import JsonObject, PromptEntry, PromptVariable, ResourceEntry
+from mcp_operator.api.catalog import (
+    JsonObject,
+    PromptEntry,
+    PromptMessage,
+    PromptVariable,
+    ResourceEntry,
+)
 from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.core.errors import OperatorError
 
@@ -24,11 +30,11 @@ class PromptArgumentError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class RenderedMessage:
-    """One message: exactly one of `text` and `resource_uri`, the URI of a resource to embed."""
+    """One message: either its content, or the URI of a resource to embed."""
 
     role: Literal["user", "assistant"]
-    text: str | None = None
-    resource_uri: str | None = None
+    content: JsonObject | None = None
+    resource_uri: str = ""
 
 
 def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedMessage, ...]:
@@ -42,13 +48,30 @@ def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedM
     return tuple(
         RenderedMessage(
             role=message.role,
-            text=None if message.text is None else _fill(message.text, values),
-            resource_uri=(
-                None if message.resource_uri is None else _fill(message.resource_uri, values)
-            ),
+            content=_content(message, values),
+            resource_uri=_fill(message.resource_uri or "", values),
         )
         for message in prompt.messages
     )
+
+
+def _content(message: PromptMessage, values: Mapping[str, str]) -> JsonObject | None:
+    """Return a message's content block; None where that is a resource to be read first."""
+    if message.text is not None:
+        return {"type": "text", "text": _fill(message.text, values)}
+    for kind, media in (("image", message.image), ("audio", message.audio)):
+        if media is not None:
+            return {"type": kind, "mimeType": media.mime_type, "data": media.data}
+    link = message.resource_link
+    if link is None:
+        return None
+    said = {"title": link.title, "description": link.description, "mimeType": link.mime_type}
+    return {
+        "type": "resource_link",
+        "uri": _fill(link.uri, values),
+        "name": link.name,
+        **{key: text for key, text in said.items() if text},
+    }
 
 
 def _fill(template: str, values: Mapping[str, str]) -> str:

@@ -31,13 +31,74 @@ PROMPTS = [
         "a message without text",
         prompt(messages=[{"role": "user"}]),
         "spec.messages[0]",
-        "set exactly one of text and resourceURI",
+        "set exactly one of text, image, audio, resourceURI and resourceLink",
     ),
     Negative(
         "a message with text and resource",
         prompt(messages=[{"text": "x", "resourceURI": "docs://guide"}]),
         "spec.messages[0]",
-        "set exactly one of text and resourceURI",
+        "set exactly one of text, image, audio, resourceURI and resourceLink",
+    ),
+    Negative(
+        "a message with two kinds of media",
+        prompt(
+            messages=[
+                {
+                    "image": {"mimeType": "image/png", "data": "aGk="},
+                    "audio": {"mimeType": "audio/wav", "data": "aGk="},
+                }
+            ]
+        ),
+        "spec.messages[0]",
+        "set exactly one of text, image, audio, resourceURI and resourceLink",
+    ),
+    Negative(
+        "an image that is not base64",
+        prompt(messages=[{"image": {"mimeType": "image/png", "data": "@@"}}]),
+        "spec.messages[0].image.data",
+        "must be of type byte",
+    ),
+    Negative(
+        "an image without type",
+        prompt(messages=[{"image": {"data": "aGk="}}]),
+        "spec.messages[0].image.mimeType",
+        "Required value",
+    ),
+    Negative(
+        "an image of a type that is none",
+        prompt(messages=[{"image": {"mimeType": "text/plain", "data": "aGk="}}]),
+        "spec.messages[0].image.mimeType",
+        "write image/ and a subtype: image/png",
+    ),
+    Negative(
+        "a sound of the type of an image",
+        prompt(messages=[{"audio": {"mimeType": "image/png", "data": "aGk="}}]),
+        "spec.messages[0].audio.mimeType",
+        "write audio/ and a subtype: audio/wav",
+    ),
+    Negative(
+        "a sound of no bytes",
+        prompt(messages=[{"audio": {"mimeType": "audio/wav", "data": ""}}]),
+        "spec.messages[0].audio.data",
+        "should be at least 1 chars long",
+    ),
+    Negative(
+        "an image of great size",
+        prompt(messages=[{"image": {"mimeType": "image/png", "data": "aaaa" * 225_001}}]),
+        "spec.messages[0].image.data",
+        "Too long: may not be more than 900000",
+    ),
+    Negative(
+        "a link without name",
+        prompt(messages=[{"resourceLink": {"uri": "docs://guide"}}]),
+        "spec.messages[0].resourceLink.name",
+        "Required value",
+    ),
+    Negative(
+        "a link to no URI",
+        prompt(messages=[{"resourceLink": {"uri": "guide", "name": "guide"}}]),
+        "spec.messages[0].resourceLink.uri",
+        "write an absolute URI",
     ),
     Negative(
         "a message of the system",

@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.api.catalog import PromptEntry, PromptMessage, PromptVariable, SourceRef
+from mcp_operator.api.catalog import (
+    PromptEntry,
+    PromptMedia,
+    PromptMessage,
+    PromptVariable,
+    ResourceLink,
+    SourceRef,
+)
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.compile_prompt import compile_prompt, undeclared, unused, variables_used
@@ -39,6 +46,47 @@ def test_messages_keep_their_order_and_their_roles() -> None:
         PromptMessage(role="assistant", text="Yes?"),
         PromptMessage(role="user", resource_uri="docs://guide"),
     )
+
+
+def test_images_and_sounds_are_on_one_line() -> None:
+    messages = [
+        {"image": {"mimeType": "image/png", "data": "iVBO\nRw==\n"}},
+        {"audio": {"mimeType": "audio/wav", "data": "UklGRg=="}},
+    ]
+    assert entry(messages=messages).messages == (
+        PromptMessage(image=PromptMedia(mime_type="image/png", data="iVBORw==")),
+        PromptMessage(audio=PromptMedia(mime_type="audio/wav", data="UklGRg==")),
+    )
+
+
+def test_an_image_that_is_no_base64_keeps_the_prompt_from_being_served() -> None:
+    messages = [{"text": "x"}, {"image": {"mimeType": "image/png", "data": "a"}}]
+    compiled = compile_prompt(prompt(messages=messages))
+    assert compiled.entries == ()
+    [wrong] = compiled.findings_of(ConditionType.ACCEPTED)
+    assert (wrong.reason, wrong.message) == (
+        Reason.INVALID,
+        "messages[1].image.data is not base64",
+    )
+
+
+def test_a_link_has_variables_in_its_uri() -> None:
+    link = {"uri": "docs://{{section}}", "name": "rules", "title": "Rules"}
+    given = prompt(messages=[{"resourceLink": link}], variables=[{"name": "section"}])
+    [only] = compile_prompt(given).entries
+    assert isinstance(only, PromptEntry)
+    [message] = only.messages
+    assert message.resource_link == ResourceLink(
+        uri="docs://{{section}}", name="rules", title="Rules"
+    )
+    assert undeclared(prompt(messages=[{"resourceLink": link}])) == ("section",)
+
+
+def test_hidden_text_of_a_link_is_told() -> None:
+    link = {"uri": "docs://a", "name": "a", "description": "a\u202eb"}
+    [remark] = compile_prompt(prompt(messages=[{"resourceLink": link}])).remarks
+    assert remark.reason is Reason.HIDDEN_CHARACTERS
+    assert remark.message.startswith("messages[0].resourceLink.description:")
 
 
 def test_variables_are_handed_on_as_they_are() -> None:

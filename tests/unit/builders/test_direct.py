@@ -43,7 +43,8 @@ def test_a_prompt_of_one_text_is_also_a_template() -> None:
     variables = (PromptVariable(name="what", required=True),)
     [written] = files(prompt("Say {{what}}", variables=variables))["prompts.json"]
     assert written["template"] == "Say {{what}}"
-    assert written["messages"] == [{"role": "user", "text": "Say {{what}}", "resourceUri": None}]
+    others = dict.fromkeys(("image", "audio", "resourceUri", "resourceLink"))
+    assert written["messages"] == [{"role": "user", "text": "Say {{what}}"} | others]
     [variable] = written["variables"]
     assert (variable["name"], variable["required"], variable["default"]) == ("what", True, None)
 

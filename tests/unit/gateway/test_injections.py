@@ -153,7 +153,7 @@ async def prompted(text: str) -> None:
     variables = ({"name": "name"}, {"name": "other"})
     entry = prompt("{{name}} and {{other}}", name="p", variables=variables)
     (message,) = render(entry, {"name": text, "other": "secret"})
-    assert message.text == f"{text} and secret"
+    assert message.content == {"type": "text", "text": f"{text} and secret"}
 
 
 async def event(text: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.api.catalog import PromptMessage, PromptVariable
+from mcp_operator.api.catalog import PromptMedia, PromptMessage, PromptVariable, ResourceLink
 from mcp_operator.gateway.prompts import (
     PromptArgumentError,
     complete_prompt,
@@ -16,9 +16,11 @@ from support.entries import argument, backend, prompt, resource
 NAME = PromptVariable(name="name")
 
 
-def text_of(template: str, arguments: dict[str, Any], *variables: PromptVariable) -> str | None:
+def text_of(template: str, arguments: dict[str, Any], *variables: PromptVariable) -> Any:
     (message,) = render(prompt(template, variables=variables), arguments)
-    return message.text
+    assert message.content is not None
+    assert message.content["type"] == "text"
+    return message.content["text"]
 
 
 def test_places_are_filled_with_or_without_blanks() -> None:
@@ -74,8 +76,32 @@ def test_a_message_can_embed_a_resource_named_by_an_argument() -> None:
         PromptMessage(role="assistant", text="Read."),
     )
     first, second = render(prompt(messages=messages, variables=(NAME,)), {"name": "a"})
-    assert (first.role, first.text, first.resource_uri) == ("user", None, "docs://a")
-    assert (second.role, second.text, second.resource_uri) == ("assistant", "Read.", None)
+    assert (first.role, first.content, first.resource_uri) == ("user", None, "docs://a")
+    read = {"type": "text", "text": "Read."}
+    assert (second.role, second.content, second.resource_uri) == ("assistant", read, "")
+
+
+def test_a_message_can_be_an_image_or_a_sound() -> None:
+    media = PromptMedia(mime_type="image/png", data="iVBORw==")
+    sound = PromptMedia(mime_type="audio/wav", data="UklGRg==")
+    rendered = render(prompt(messages=(PromptMessage(image=media), PromptMessage(audio=sound))), {})
+    assert [message.content for message in rendered] == [
+        {"type": "image", "mimeType": "image/png", "data": "iVBORw=="},
+        {"type": "audio", "mimeType": "audio/wav", "data": "UklGRg=="},
+    ]
+
+
+def test_a_message_can_link_to_a_resource_that_an_argument_names() -> None:
+    link = ResourceLink(uri="docs://{{name}}", name="rules", mime_type="text/html")
+    (message,) = render(
+        prompt(messages=(PromptMessage(resource_link=link),), variables=(NAME,)), {"name": "a"}
+    )
+    assert message.content == {
+        "type": "resource_link",
+        "uri": "docs://a",
+        "name": "rules",
+        "mimeType": "text/html",
+    }
 
 
 def test_completion_filters_by_prefix_in_the_authors_order() -> None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     Description,
     HttpPath,
     Kind,
     McpName,
+    MimeType,
     Timestamp,
     Title,
     Uri,
@@ -21,6 +22,18 @@ from mcp_operator.api.v1alpha1.common import (
 
 VariableValue = Annotated[str, Field(max_length=1024)]
 Template = Annotated[str, Field(min_length=1, max_length=10000)]
+
+MAX_DATA = 900_000
+"""Characters of an image, or of audio; an object of more than 1.5 MiB is refused by etcd."""
+
+Data = Annotated[
+    str, Field(min_length=1, max_length=MAX_DATA, json_schema_extra={"format": "byte"})
+]
+
+
+def _of_type(kind: str, example: str) -> Any:
+    said = f"write {kind}/ and a subtype: {example}"
+    return matching(rf"^{kind}/[A-Za-z0-9!#$&^_.+-]+$", said, max_length=127)
 
 
 class PromptVariable(ApiModel):
@@ -50,13 +63,47 @@ class PromptVariable(ApiModel):
     """Accepted values, offered to clients as completions; any value when left out."""
 
 
+class PromptImage(ApiModel):
+    """An image."""
+
+    mime_type: Annotated[str, _of_type("image", "image/png")]
+    """Media type of the image, such as image/png."""
+    data: Data
+    """The image, as base64."""
+
+
+class PromptAudio(ApiModel):
+    """Audio."""
+
+    mime_type: Annotated[str, _of_type("audio", "audio/wav")]
+    """Media type of the audio, such as audio/wav."""
+    data: Data
+    """The audio, as base64."""
+
+
+class PromptResourceLink(ApiModel):
+    """A resource that clients may read, named and not embedded."""
+
+    uri: Uri
+    """URI of the resource, of this server or of another; may hold {{variable}} places."""
+    name: McpName
+    """Name of the resource."""
+    title: Title | None = None
+    """Name for people."""
+    description: Description = ""
+    """What the resource holds."""
+    mime_type: MimeType | None = None
+    """Media type of the content."""
+
+
 class PromptMessage(ApiModel):
     """One message of the prompt."""
 
     model_config = validated(
         rule(
-            "has(self.text) != has(self.resourceURI)",
-            "set exactly one of text and resourceURI",
+            "[has(self.text), has(self.image), has(self.audio), has(self.resourceURI), "
+            "has(self.resourceLink)].filter(given, given).size() == 1",
+            "set exactly one of text, image, audio, resourceURI and resourceLink",
         )
     )
 
@@ -65,7 +112,15 @@ class PromptMessage(ApiModel):
     text: Template | None = None
     """Text with {{variable}} places."""
     resource_uri: Annotated[Uri | None, Field(alias="resourceURI")] = None
-    """URI of a resource of the same server, whose content is embedded."""
+    """URI of a resource of the same server, whose content is embedded; may hold {{variable}}
+    places."""
+    image: PromptImage | None = None
+    """An image."""
+    audio: PromptAudio | None = None
+    """Audio."""
+    resource_link: PromptResourceLink | None = None
+    """A link to a resource, which clients read if they want to; clients know links since MCP
+    2025-06-18."""
 
 
 class MCPPromptSpec(ApiModel):

@@ -125,8 +125,8 @@ class Operations:
             raise RpcError(spec.INVALID_PARAMS, f"Prompt {prompt.name}: {error}") from error
         messages: list[JsonObject] = []
         for message in rendered:
-            if message.resource_uri is None:
-                content: list[JsonObject] = [{"type": "text", "text": message.text}]
+            if message.content is not None:
+                content = [message.content]
             else:
                 contents = await self._read(context, message.resource_uri)
                 content = [{"type": "resource", "resource": item} for item in contents]
