@@ -9,13 +9,13 @@ from mcp_operator.api.catalog import (
     Backend,
     Catalog,
     PromptEntry,
-    PromptMessage,
     ResourceEntry,
     ResponseMapping,
     ServerSettings,
     SourceRef,
     ToolEntry,
 )
+from mcp_operator.api.prompts import PromptMessage
 
 SERVER = ServerSettings(namespace="demo", name="shop")
 

@@ -13,14 +13,8 @@ from dataclasses import dataclass
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from mcp_operator.api.catalog import (
-    JsonObject,
-    PromptEntry,
-    PromptMedia,
-    PromptMessage,
-    PromptVariable,
-    ToolEntry,
-)
+from mcp_operator.api.catalog import JsonObject, PromptEntry, ToolEntry
+from mcp_operator.api.prompts import PromptMedia, PromptMessage, PromptVariable
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.front.listener import Listener

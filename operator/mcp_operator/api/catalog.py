@@ -15,6 +15,7 @@ from pydantic import Field
 from mcp_operator.api.access import AccessRule
 from mcp_operator.api.catalog_model import CatalogModel, Strict
 from mcp_operator.api.limits import RateLimit, RateLimits
+from mcp_operator.api.prompts import PromptMessage, PromptVariable
 
 JsonObject = dict[str, Any]
 
@@ -210,48 +211,6 @@ class ToolEntry(CatalogModel):
     def listed_output_schema(self) -> JsonObject | None:
         """The output schema that clients see: they refuse results without the structure of one."""
         return None if self.response.structured == "Never" else self.output_schema
-
-
-class PromptVariable(CatalogModel):
-    """One argument of a prompt; `enum` feeds `completion/complete`."""
-
-    name: str
-    title: str = ""
-    description: str = ""
-    required: bool = False
-    default: str | None = None
-    enum: tuple[str, ...] = ()
-
-
-class PromptMedia(CatalogModel):
-    """An image or audio, as base64."""
-
-    mime_type: str
-    data: str
-
-
-class ResourceLink(CatalogModel):
-    """A resource that a message names."""
-
-    uri: str
-    name: str
-    title: str = ""
-    description: str = ""
-    mime_type: str = ""
-
-
-class PromptMessage(CatalogModel):
-    """One message, of exactly one content: `resource_uri` names a resource to embed.
-
-    Text, and the URI of either resource, have `{{variable}}` places.
-    """
-
-    role: Literal["user", "assistant"] = "user"
-    text: str | None = None
-    image: PromptMedia | None = None
-    audio: PromptMedia | None = None
-    resource_uri: str | None = None
-    resource_link: ResourceLink | None = None
 
 
 class PromptEntry(CatalogModel):

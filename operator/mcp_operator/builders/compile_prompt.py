@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from mcp_operator.api.catalog import (
-    PromptEntry,
-    PromptMedia,
-    PromptMessage,
-    PromptVariable,
-    ResourceLink,
-    SourceRef,
-)
+from mcp_operator.api.catalog import PromptEntry, SourceRef
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.places import PROMPT_PLACE
+from mcp_operator.api.prompts import PromptMedia, PromptMessage, PromptVariable, ResourceLink
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPPrompt
 from mcp_operator.api.v1alpha1 import mcpprompt as declared

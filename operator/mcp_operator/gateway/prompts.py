@@ -10,14 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mcp_operator.api.catalog import (
-    JsonObject,
-    PromptEntry,
-    PromptMessage,
-    PromptVariable,
-    ResourceEntry,
-)
+from mcp_operator.api.catalog import JsonObject, PromptEntry, ResourceEntry
 from mcp_operator.api.places import PROMPT_PLACE
+from mcp_operator.api.prompts import PromptMessage, PromptVariable
 from mcp_operator.core.errors import OperatorError
 
 MAX_COMPLETIONS = 100

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mcp_operator.api.catalog import Catalog, PromptVariable, ResponseMapping, SecretKey, digest
+from mcp_operator.api.catalog import Catalog, ResponseMapping, SecretKey, digest
+from mcp_operator.api.prompts import PromptVariable
 from mcp_operator.api.shards import (
     MAX_CATALOG_BYTES,
     EncodedCatalog,

@@ -14,7 +14,6 @@ from mcp_operator.api.catalog import (
     Credentials,
     Header,
     PromptEntry,
-    PromptMessage,
     ResourceEntry,
     SecretKey,
     ServerSettings,
@@ -22,6 +21,7 @@ from mcp_operator.api.catalog import (
     ToolEntry,
 )
 from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.prompts import PromptMessage
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.assembly import (
     Assembly,

@@ -6,15 +6,9 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.api.catalog import (
-    PromptEntry,
-    PromptMedia,
-    PromptMessage,
-    PromptVariable,
-    ResourceLink,
-    SourceRef,
-)
+from mcp_operator.api.catalog import PromptEntry, SourceRef
 from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.prompts import PromptMedia, PromptMessage, PromptVariable, ResourceLink
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.compile_prompt import compile_prompt, undeclared, unused, variables_used
 from support.compiled import prompt

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.api.catalog import PromptMessage, PromptVariable, SecretKey
+from mcp_operator.api.catalog import SecretKey
+from mcp_operator.api.prompts import PromptMessage, PromptVariable
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.direct import deliverable, direct_files, files_size

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.api.catalog import PromptMedia, PromptMessage, PromptVariable, ResourceLink
+from mcp_operator.api.prompts import PromptMedia, PromptMessage, PromptVariable, ResourceLink
 from mcp_operator.gateway.prompts import (
     PromptArgumentError,
     complete_prompt,

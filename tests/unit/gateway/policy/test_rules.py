@@ -8,11 +8,8 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.access import AccessRule, ClaimValues
-from mcp_operator.api.catalog import (
-    Auth,
-    JsonObject,
-    PromptMessage,
-)
+from mcp_operator.api.catalog import Auth, JsonObject
+from mcp_operator.api.prompts import PromptMessage
 from mcp_operator.gateway.policy.access import matches
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from support.entries import prompt
