@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import filecmp
-import hashlib
 import os
 import shutil
 import sys
@@ -15,23 +14,24 @@ from pathlib import Path
 
 import nox
 
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT / "tools"))  # nox runs this file from its own path
+
+from environments import (  # noqa: E402
+    CLIENTS,
+    GROUPS,
+    LOCKS,
+    compile_arguments,
+    environment,
+    official_clients,
+    oldest_helm,
+    pip_install,
+)
+
 nox.needs_version = ">=2025.5"
 nox.options.default_venv_backend = "none"
 nox.options.error_on_missing_interpreters = True
 nox.options.sessions = ["lint", "types", "imports", "unit"]
-
-ROOT = Path(__file__).parent
-LOCKS = ROOT / "requirements"
-CLIENTS = ("client-fastmcp", "client-langchain", "client-openai", "client-pydantic")
-"""Groups of one MCP client each, in the order in which they are listed."""
-
-STANDALONE = ("bootstrap", "build", *CLIENTS, "lint", "mcp1", "scan", "workflows")
-"""Groups whose environments do without the package and its dependencies."""
-
-GROUPS = (*STANDALONE, "chart", "dev", "fuzz", "test", "types")
-"""Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
-
-CONTRACT = ROOT / "tests" / "contract"
 
 GITHUB_SCHEMAS = {
     "github-workflows": "workflows/*.yml",
@@ -132,6 +132,12 @@ def test(session: nox.Session) -> None:
 def generate(session: nox.Session) -> None:
     """Write the files that are generated from the models (`-- --check` only compares)."""
     session.run(environment(session, "test") / "python", "tools/generate.py", *session.posargs)
+
+
+@nox.session(default=False)
+def compatibility(session: nox.Session) -> None:
+    """Compare the CRDs with those of the last release, and refuse what breaks (`-- v0.1.0`)."""
+    python(session, "tools/compatibility.py", *session.posargs)
 
 
 @nox.session(name="import", default=False)
@@ -318,83 +324,3 @@ def python(
     """Run Python with the package and the tests' support modules on its path."""
     env = {"PYTHONPATH": str(ROOT / "tests")} | (env or {})
     session.run(environment(session, group) / "python", *arguments, env=env)
-
-
-def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
-    """Return the `bin` folder of a virtual environment that holds exactly a group's lock.
-
-    Sessions share it, and it is made anew only when the lock changes.
-    """
-    folder = ROOT / ".nox" / (name or group)
-    lock = LOCKS / f"{group}.txt"
-    stamp = folder / "lock.sha256"
-    digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()
-    bin_ = folder / "bin"
-    if stamp.exists() and stamp.read_text(encoding="utf-8") == digest:
-        return bin_
-    session.log(f"making {folder.relative_to(ROOT)} from {lock.relative_to(ROOT)}")
-    session.run(sys.executable, "-m", "venv", "--clear", folder, silent=True)
-    # A lock is complete. Left to look for dependencies, pip may try a release newer than it pins.
-    pip_install(session, bin_, "--require-hashes", "--no-deps", "-r", lock)
-    if group not in (*STANDALONE, "runtime"):
-        pip_install(session, bin_, "--no-deps", "--no-build-isolation", "--editable", ROOT)
-    stamp.write_text(digest, encoding="utf-8")
-    return bin_
-
-
-def pip_install(session: nox.Session, bin_: Path, *arguments: str | Path) -> None:
-    """Install with pip, which honours the user's own index, mirror and proxy settings."""
-    options = ("--quiet", "--disable-pip-version-check")
-    session.run(bin_ / "python", "-m", "pip", "install", *options, *arguments)
-
-
-def compile_arguments(name: str) -> list[str]:
-    """Return what `uv` is told to compile one lock."""
-    sources = [] if name in STANDALONE else ["pyproject.toml"]
-    group = [] if name == "runtime" else ["--group", name]
-    return [
-        *("pip", "compile", "--quiet", "--universal", "--python-version=3.11"),
-        *("--generate-hashes", "--no-emit-index-url", "--custom-compile-command=nox -s locks"),
-        *sources,
-        *group,
-    ]
-
-
-def official_clients(session: nox.Session) -> dict[str, str]:
-    """Make the environments of the clients that cannot share ours; return where they are."""
-    found = {"MCP_OPERATOR_MCP1_PYTHON": str(environment(session, "mcp1") / "python")}
-    npm = shutil.which("npm")
-    if npm is None:
-        session.warn("no npm command on PATH: tests with the TypeScript client and suite will skip")
-        return found
-    return found | {
-        "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, CONTRACT / "typescript")),
-        "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, CONTRACT / "conformance")),
-        "MCP_OPERATOR_CONNECT": str(node_packages(session, npm, CONTRACT / "connect")),
-        "MCP_OPERATOR_IDENTITY": str(node_packages(session, npm, ROOT / "examples" / "login")),
-        "MCP_OPERATOR_PRISM": str(node_packages(session, npm, CONTRACT / "prism")),
-    }
-
-
-def oldest_helm(session: nox.Session) -> dict[str, str]:
-    """Install the oldest Helm that the chart is tested with, unless the user names one."""
-    npm = shutil.which("npm")
-    if "MCP_OPERATOR_HELM3" in os.environ:
-        return {}
-    if npm is None or sys.platform != "linux":
-        session.warn("Helm 3 comes by npm and for Linux: without both set MCP_OPERATOR_HELM3")
-        return {}
-    commands = node_packages(session, npm, ROOT / "tests" / "chart" / "helm3") / "node_modules"
-    return {"MCP_OPERATOR_HELM3": str(commands / ".bin" / "helm")}
-
-
-def node_packages(session: nox.Session, npm: str, folder: Path) -> Path:
-    """Copy a Node package of the tests to `.nox` and install exactly its lock there."""
-    copy = ROOT / ".nox" / folder.name
-    shutil.copytree(folder, copy, dirs_exist_ok=True)
-    lock, installed = copy / "package-lock.json", copy / "node_modules" / "installed-lock.json"
-    if not installed.exists() or not filecmp.cmp(lock, installed, shallow=False):
-        with session.chdir(copy):
-            session.run(npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund")
-        shutil.copy(lock, installed)
-    return copy
