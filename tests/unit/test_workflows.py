@@ -148,6 +148,19 @@ def test_the_one_required_check_needs_every_job_that_can_fail_a_change() -> None
     assert jobs("ci")["alls-green"]["if"] == "always()"
 
 
+def test_a_job_that_compares_with_the_last_release_has_its_tag() -> None:
+    comparing = [
+        job
+        for name in FILES
+        for job in jobs(name).values()
+        if any("sessions compatibility" in step.get("run", "") for step in job["steps"])
+    ]
+    assert comparing
+    for job in comparing:
+        [checkout] = [step for step in job["steps"] if step.get("uses", "").startswith(CHECKOUT)]
+        assert checkout["with"]["fetch-depth"] == 0
+
+
 def test_the_tests_run_on_every_python_that_is_promised() -> None:
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     promised = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', text)
