@@ -35,6 +35,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "limit-clients.md",
     ROOT / "docs" / "how-to" / "import-an-openapi-document.md",
     ROOT / "docs" / "reference" / "alerts.md",
+    ROOT / "docs" / "reference" / "compatibility.md",
     ROOT / "docs" / "reference" / "network.md",
     ROOT / "docs" / "explanation" / "threat-model.md",
     ROOT / "SECURITY.md",

