@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,12 @@ from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.policy.sources import FetchJwks, KeySecrets
 from mcp_operator.gateway.protocol.endpoint import Endpoint
-from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.protocol.message import (
+    KEEP_ALIVE,
+    HttpRequest,
+    HttpResponse,
+    HttpStream,
+)
 from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.protocol.spec import Era
@@ -135,6 +141,17 @@ class Server:
         assert isinstance(answer, HttpStream), answer
         return answer
 
+    async def exchange(self, request: HttpRequest) -> list[JsonObject]:
+        """Return every message of an answer: one, unless it began early; `{}` is a keep-alive."""
+        begun: list[asyncio.Task[list[JsonObject]]] = []
+        request.begin = lambda stream: begun.append(asyncio.create_task(_messages(stream)))
+        answer = await self.endpoint.handle(request)
+        if begun:
+            assert isinstance(answer, HttpStream)
+            return await begun[0]
+        assert isinstance(answer, HttpResponse)
+        return [json.loads(answer.body)]
+
     async def result(self, request: HttpRequest) -> JsonObject:
         """Return the result of a request that succeeds."""
         answer = await self.respond(request)
@@ -156,6 +173,12 @@ class Server:
         answer = await self.respond(legacy("initialize", params))
         assert answer.status == 200, answer.body
         return answer.headers["mcp-session-id"]
+
+
+async def _messages(stream: HttpStream) -> list[JsonObject]:
+    messages = [{} if one == KEEP_ALIVE else message_of(one) async for one in stream.frames]
+    await stream.frames.aclose()
+    return messages
 
 
 def message_of(frame: bytes) -> JsonObject:

@@ -10,7 +10,8 @@ import enum
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
@@ -30,7 +31,69 @@ MISSING: Final = _Missing.MISSING
 """Says "no structured content", where `None` is the JSON value null."""
 
 
-@dataclass(frozen=True, slots=True)
+LogLevel: TypeAlias = Literal[
+    "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
+]
+"""From the least to the most severe (RFC 5424 section 6.2.1, in MCP's words)."""
+
+
+class Listener(Protocol):
+    """Is told of a call while it runs. Telling never waits and never fails.
+
+    What the client did not ask for, or does not read, is dropped.
+    """
+
+    def progress(self, value: float, total: float | None = None, message: str = "") -> None:
+        """Note how far the call is.
+
+        Args:
+            value: A finite number; one that is not above the last is dropped, as MCP has it.
+            total: What `value` will be in the end, where that is known.
+            message: A sentence about it, empty for none.
+        """
+        ...
+
+    def log(self, level: LogLevel, data: Any, logger: str = "") -> None:
+        """Note something that happened.
+
+        Args:
+            level: How severe it is.
+            data: Any value that has a JSON form (see `exact.encode`).
+            logger: Where it comes from, empty for no name.
+        """
+        ...
+
+
+class _Deaf:
+    """Listens to nothing."""
+
+    def progress(self, value: float, total: float | None = None, message: str = "") -> None:
+        """Drop it."""
+
+    def log(self, level: LogLevel, data: Any, logger: str = "") -> None:
+        """Drop it."""
+
+
+NOBODY: Final[Listener] = _Deaf()
+
+
+class ClientInput(NamedTuple):
+    """What a client sent back after `InputRequired`.
+
+    Attributes:
+        responses: Results of input requests, by the ids that the requests had; unchecked.
+        state: The `state` of that `InputRequired`, as the execution gave it; None where it gave
+            none.
+    """
+
+    responses: Mapping[str, Any] = MappingProxyType({})
+    state: str | None = None
+
+
+NO_INPUT: Final = ClientInput()
+
+
+@dataclass(slots=True)  # not frozen, which takes four times as long to make; nothing changes it
 class Call:
     """What an execution may know of the MCP request that caused it.
 
@@ -42,12 +105,19 @@ class Call:
         trace: W3C Trace Context to hand on: `traceparent` and `tracestate`, where the client sent
             them.
         client: Who shares with other clients what there is.
+        listener: Is told what happens until the call ends.
+        capabilities: What the client declared that it can do (`ClientCapabilities`); empty where
+            that is not known.
+        input: What the client sent back, if this is a call that required input before.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
     deadline: float | None = None
     trace: Mapping[str, str] = field(default_factory=dict)
     client: str = ""
+    listener: Listener = NOBODY
+    capabilities: JsonObject = field(default_factory=dict)
+    input: ClientInput = NO_INPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +125,35 @@ class ToolResult:
     """The outcome of a tool call, in MCP's own content blocks.
 
     Attributes:
-        content: Content blocks (`text`, `image`, `audio`, `resource`), ready to be sent; the
-            members of large ones are encoded (see `exact`).
+        content: Content blocks (`text`, `image`, `audio`, `resource`, `resource_link`), ready to
+            be sent; the members of large ones are encoded (see `exact`).
         is_error: The call failed in a way that the model can read about and act on.
         structured: Any JSON value for `structuredContent`, unfolded (see `exact`), or `MISSING`.
+        meta: Members of the result's `_meta`, none of them with a name that MCP reserves.
     """
 
     content: tuple[JsonObject, ...]
     is_error: bool = False
     structured: Any | Literal[_Missing.MISSING] = MISSING
+    meta: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InputRequired:
+    """A call needs something of the client before it can be completed (2026-07-28, MRTR).
+
+    It has ended: the client calls again, with a `ClientInput`. Without requests, it calls again
+    with the state alone.
+
+    Attributes:
+        requests: Requests to the client, by ids that mean something to the execution alone: objects
+            with the `method` (such as `elicitation/create`) and the `params`. Of well-formed shape;
+            whether the client declared that it takes them is not checked.
+        state: What the execution wants back, in plain text; None for nothing.
+    """
+
+    requests: Mapping[str, JsonObject] = field(default_factory=dict)
+    state: str | None = None
 
 
 class ResourceUnavailable(OperatorError):  # noqa: N818 - a state that the client is told of
@@ -73,7 +163,9 @@ class ResourceUnavailable(OperatorError):  # noqa: N818 - a state that the clien
 class Executor(Protocol):
     """Calls backends. Cancelling the awaiting task cancels the call to the backend."""
 
-    async def call_tool(self, tool: ToolEntry, arguments: JsonObject, call: Call) -> ToolResult:
+    async def call_tool(
+        self, tool: ToolEntry, arguments: JsonObject, call: Call
+    ) -> ToolResult | InputRequired:
         """Call a tool with arguments that its input schema has accepted.
 
         Never raises for what a backend does or fails to do: that is a result with `is_error`.

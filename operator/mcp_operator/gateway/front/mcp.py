@@ -143,10 +143,14 @@ class Front:
         body = await self._read(request, client)
         if isinstance(body, web.Response):
             return body
+        early = _EarlyStream(request)
         try:
-            answer = await self._endpoint.handle(_head(request, body))
+            answer = await self._endpoint.handle(_head(request, body, early.begin))
+            if early.response is not None:
+                return await early.response
         finally:
             self._bodies.give_back(client, len(body))
+            early.cancel()
         return answer if isinstance(answer, HttpStream) else Answer(answer)
 
     async def _invite(self, request: web.BaseRequest) -> web.StreamResponse | None:
@@ -212,7 +216,11 @@ def _client(request: web.BaseRequest) -> str:
     return client_of(request.remote or "")
 
 
-def _head(request: web.BaseRequest, body: bytes = b"") -> HttpRequest:
+def _head(
+    request: web.BaseRequest,
+    body: bytes = b"",
+    begin: Callable[[HttpStream], None] | None = None,
+) -> HttpRequest:
     """Return a request with its body, or with its head alone."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     repeated = _NONE if len(headers) == len(request.headers) else _join_repeated(request, headers)
@@ -227,6 +235,7 @@ def _head(request: web.BaseRequest, body: bytes = b"") -> HttpRequest:
         path=request.path,
         scheme=request.scheme,
         address=_client(request),
+        begin=begin,
     )
 
 
@@ -254,6 +263,29 @@ def _last(status: int, text: str) -> web.Response:
     response = web.Response(status=status, text=text)
     response.force_close()
     return response
+
+
+class _EarlyStream:
+    """The answer to a request that begins while the request is still handled, if it does.
+
+    Attributes:
+        response: Becomes the response once all of it is sent; None for none that has begun.
+    """
+
+    __slots__ = ("_request", "response")
+
+    def __init__(self, request: web.BaseRequest) -> None:
+        self._request = request
+        self.response: asyncio.Task[web.StreamResponse] | None = None
+
+    def begin(self, stream: HttpStream) -> None:
+        """Send a stream from now on."""
+        self.response = asyncio.create_task(_stream(self._request, stream), name="early stream")
+
+    def cancel(self) -> None:
+        """Send no more; without effect where all is sent."""
+        if self.response is not None:
+            self.response.cancel()
 
 
 async def _stream(request: web.BaseRequest, answer: HttpStream) -> web.StreamResponse:

@@ -145,11 +145,10 @@ class Core:
         """Run one of the operations.
 
         Raises:
-            RpcError: The method is unknown, the operation refuses, or a limit is reached.
+            KeyError: The method is none of them.
+            RpcError: The operation refuses, or a limit is reached.
         """
-        operation = self._operations.get(method)
-        if operation is None:
-            raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}", status=404)
+        operation = self._operations[method]
         server, client = context.view.table.catalog.server, context.http.client
         each = server.max_concurrent_requests_per_client
         with self.gate.enter(server.max_concurrent_requests, client, each):

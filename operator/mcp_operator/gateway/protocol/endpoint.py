@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
 from mcp_operator.api.catalog import Auth
@@ -18,11 +19,19 @@ from mcp_operator.gateway.policy.challenge import (
 from mcp_operator.gateway.policy.guard import Guard, credential_header
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol.channel import accepts_events
 from mcp_operator.gateway.protocol.core import Core
 from mcp_operator.gateway.protocol.envelope import claims_modern, names_modern
 from mcp_operator.gateway.protocol.jsonrpc import RequestId, RpcError
 from mcp_operator.gateway.protocol.legacy import Legacy
-from mcp_operator.gateway.protocol.message import JSON, HttpRequest, HttpResponse, HttpStream
+from mcp_operator.gateway.protocol.message import (
+    EVENT_STREAM,
+    JSON,
+    HttpRequest,
+    HttpResponse,
+    HttpStream,
+    frame,
+)
 from mcp_operator.gateway.protocol.modern import Modern
 from mcp_operator.gateway.protocol.observer import Observer
 from mcp_operator.gateway.protocol.origin import OriginPolicy
@@ -31,7 +40,7 @@ from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.worker import off_loop
 
-_Answer = TypeVar("_Answer", HttpResponse, HttpResponse | HttpStream)
+_Answer = TypeVar("_Answer", HttpResponse, HttpStream, HttpResponse | HttpStream)
 
 _JSON_RANGES: Final = ("application/json", "application/*", "*/*")
 
@@ -109,9 +118,10 @@ class Endpoint:
         """Serve one HTTP request.
 
         Cancelling the awaiting task means that the client disconnected. A stream that is returned
-        must be closed by the caller.
+        must be closed by the caller, and so must one that has begun before.
         """
         answer: HttpResponse | HttpStream
+        self._prepare_stream(http)
         try:
             admitted = await self._admitted(http)
             if admitted is not http:
@@ -191,6 +201,12 @@ class Endpoint:
         challenge = challenge_headers(auth, refusal, path, _base(http))
         return replace(answer, headers={**answer.headers, **challenge})
 
+    def _prepare_stream(self, http: HttpRequest) -> None:
+        """See that a stream which begins early has the headers of every other answer."""
+        begin = http.begin
+        if begin is not None and "origin" in http.headers:
+            http.begin = lambda stream: begin(self._with_cors(http, stream))
+
     def _with_cors(self, http: HttpRequest, answer: _Answer) -> _Answer:
         cors = self._policy.response_headers(http)
         return replace(answer, headers={**answer.headers, **cors}) if cors else answer
@@ -220,10 +236,13 @@ class Endpoint:
     async def _message(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
         modern = claims_modern(http, raw)
         listening = modern and isinstance(raw, dict) and raw.get("method") == "subscriptions/listen"
-        if not listening and not _takes_json(http.headers.get("accept", "*/*")):
-            problem = "Answers are application/json; accept that"
+        accept = http.headers.get("accept", "*/*")
+        takes_json = _takes_json(accept)
+        if not (listening or takes_json or accepts_events(accept)):
+            problem = "Answers are application/json or text/event-stream; accept both"
             raise RpcError(spec.REFUSED, problem, status=406)
-        return await (self._modern if modern else self._legacy).post(http, raw)
+        answer = await (self._modern if modern else self._legacy).post(http, raw)
+        return answer if takes_json else _as_event(answer)
 
 
 def _check_content(http: HttpRequest) -> None:
@@ -250,6 +269,17 @@ def _is_json(content_type: str) -> bool:
 @lru_cache(maxsize=KNOWN_VALUES)
 def _takes_json(accept: str) -> bool:
     return any(kind in accept.lower() for kind in _JSON_RANGES)
+
+
+def _as_event(answer: HttpResponse | HttpStream) -> HttpResponse | HttpStream:
+    """Return a response as the one event of a stream, for a client that takes nothing else.
+
+    What has a status besides 200 is no answer to a request that was understood, and stays as it is.
+    """
+    if isinstance(answer, HttpStream) or answer.status != HTTPStatus.OK:
+        return answer
+    headers = {**answer.headers, **EVENT_STREAM}
+    return HttpResponse(answer.status, frame(answer.body), headers)
 
 
 def _base(http: HttpRequest) -> str:

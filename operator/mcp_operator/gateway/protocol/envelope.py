@@ -16,6 +16,7 @@ from typing import Any
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import Request, RpcError
+from mcp_operator.gateway.protocol.log_levels import checked_level
 from mcp_operator.gateway.protocol.message import HttpRequest
 
 _ROUTING_HEADERS = (spec.VERSION_HEADER, spec.METHOD_HEADER, spec.NAME_HEADER)
@@ -69,7 +70,18 @@ def check_envelope(http: HttpRequest, request: Request) -> None:
         for routing in _ROUTING_HEADERS:
             if routing in http.repeated:
                 raise mismatch(f"The header {routing} appears more than once")
-    meta = request.params.get("_meta")
+    version = _claimed(request.params.get("_meta"))
+    _check_header(http, spec.VERSION_HEADER, version)
+    _check_header(http, spec.METHOD_HEADER, request.method)
+    named_by = spec.NAMED_BY.get(request.method)
+    name = request.params.get(named_by) if named_by is not None else None
+    if isinstance(name, str) and decode_value(http.headers.get(spec.NAME_HEADER)) != name:
+        raise mismatch(f"The header {spec.NAME_HEADER} differs from `params.{named_by}`")
+    check_version(version)
+
+
+def _claimed(meta: Any) -> str:
+    """Return the version that an envelope claims, all of which is checked."""
     if not isinstance(meta, dict):
         raise _incomplete(
             f"`params._meta` must be an object, as {spec.MODERN_VERSIONS[0]} has it; with a "
@@ -83,13 +95,9 @@ def check_envelope(http: HttpRequest, request: Request) -> None:
         raise _incomplete(f"`params._meta[{spec.VERSION_META!r}]` must be a string")
     if not isinstance(meta[spec.CAPABILITIES_META], dict):
         raise _incomplete(f"`params._meta[{spec.CAPABILITIES_META!r}]` must be an object")
-    _check_header(http, spec.VERSION_HEADER, version)
-    _check_header(http, spec.METHOD_HEADER, request.method)
-    named_by = spec.NAMED_BY.get(request.method)
-    name = request.params.get(named_by) if named_by is not None else None
-    if isinstance(name, str) and decode_value(http.headers.get(spec.NAME_HEADER)) != name:
-        raise mismatch(f"The header {spec.NAME_HEADER} differs from `params.{named_by}`")
-    check_version(version)
+    if spec.LOG_LEVEL_META in meta:
+        checked_level(meta[spec.LOG_LEVEL_META], f"_meta[{spec.LOG_LEVEL_META!r}]")
+    return version
 
 
 def check_version(version: str) -> None:

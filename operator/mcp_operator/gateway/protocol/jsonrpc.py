@@ -126,7 +126,12 @@ def id_of(raw: Any) -> RequestId | None:
     if not isinstance(raw, dict) or "result" in raw or "error" in raw:
         return None
     found = raw.get("id")
-    return found if _is_id(found) and _length(found) <= MAX_ID else None
+    return found if is_short_id(found) else None
+
+
+def is_short_id(value: Any) -> TypeGuard[RequestId]:
+    """Tell whether a value can identify a request, or its progress."""
+    return _is_id(value) and _length(value) <= MAX_ID
 
 
 def _params(raw: JsonObject) -> Any:

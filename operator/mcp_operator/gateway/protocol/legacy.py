@@ -1,19 +1,21 @@
 """The revisions 2024-11-05 to 2025-11-25: an `initialize` handshake and sessions.
 
 A client that disconnects does not cancel its request here; `notifications/cancelled` does, in the
-process that runs it. What a session holds besides its id (subscriptions, an open stream) is known
-only to the process that was told.
+process that runs it. What a session holds besides its id (subscriptions, an open stream, a log
+level) is known only to the process that was told.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.core import Core, outcome_of
 from mcp_operator.gateway.protocol.jsonrpc import (
     Message,
@@ -22,6 +24,7 @@ from mcp_operator.gateway.protocol.jsonrpc import (
     RequestId,
     RpcError,
 )
+from mcp_operator.gateway.protocol.log_levels import SessionLevels, checked_level
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.older import older_result
 from mcp_operator.gateway.protocol.operations import Context, find_resource
@@ -39,11 +42,6 @@ MAX_BATCH: Final = 50
 MAX_ABANDONED: Final = 64 * 1024 * 1024
 """Bytes of bodies whose clients have gone and whose requests go on; the next ones are given up."""
 
-_LOG_LEVELS: Final = (
-    *("debug", "info", "notice", "warning"),
-    *("error", "critical", "alert", "emergency"),
-)
-
 _Running: TypeAlias = dict[tuple[str, RequestId], "asyncio.Task[HttpResponse]"]
 
 
@@ -56,9 +54,10 @@ class Legacy:
         self._running: _Running = {}
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
         self._subscribed = Subscribed()
+        self._levels = SessionLevels()
         self._abandoned = Shares(MAX_ABANDONED)
 
-    async def post(self, http: HttpRequest, raw: Any) -> HttpResponse:
+    async def post(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
         """Answer one POST with its decoded body."""
         if isinstance(raw, list):
             return await self._batch(http, raw)
@@ -106,6 +105,7 @@ class Legacy:
         self._sessions.end(session)
         self._end_stream(session)
         self._subscribed.forget(session.id)
+        self._levels.forget(session.id)
         return HttpResponse(204)
 
     def forget_subscriptions(self) -> None:
@@ -161,24 +161,25 @@ class Legacy:
         if not 0 < len(raw) <= MAX_BATCH:
             problem = f"A batch holds 1 to {MAX_BATCH} messages"
             raise RpcError(spec.INVALID_REQUEST, problem, status=400)
+        whole = replace(http, begin=None)
         answers = []
         for item in raw:
             request_id = None
             try:
                 message = jsonrpc.parse(item)
                 request_id = message.id if isinstance(message, Request) else None
-                answer = await self._serve(session, http, message)
+                answer = await self._serve(session, whole, message)
             except RpcError as error:
                 answer = jsonrpc.failure(request_id, error)
             except Refusal as refusal:  # of this message: others may have been called by now
                 answer = jsonrpc.failure(request_id, RpcError(spec.REFUSED, str(refusal)))
-            if answer is not None:
+            if isinstance(answer, HttpResponse):
                 answers.append(answer.body)
         return jsonrpc.ok(b"[" + b",".join(answers) + b"]") if answers else HttpResponse(202)
 
     async def _serve(
         self, session: Session, http: HttpRequest, message: Message
-    ) -> HttpResponse | None:
+    ) -> HttpResponse | HttpStream | None:
         """Answer one message; None for one that is owed no answer."""
         if isinstance(message, Notification):
             if message.method == "notifications/cancelled":
@@ -188,9 +189,17 @@ class Legacy:
             return None  # an answer to a request that this server never sent
         if not self._core.is_operation(message.method):
             return self._answer(session, http, message)
-        key = (session.id, message.id)
-        operating = self._operate(session, http, message)
-        task = asyncio.create_task(operating, name="legacy request")
+        channel = Channel(http, message, self._levels.of(session.id))
+        return await channel.answered(self._operate(session, http, message, channel))
+
+    async def _operate(
+        self, session: Session, http: HttpRequest, request: Request, channel: Channel
+    ) -> HttpResponse:
+        """Answer a request that may wait for a backend, and goes on when its client has gone."""
+        key = (session.id, request.id)
+        task = asyncio.create_task(
+            self._operated(session, http, request, channel), name="legacy request"
+        )
         self._running[key] = task
         task.add_done_callback(lambda done: self._finished(key, done))
         try:
@@ -199,8 +208,7 @@ class Legacy:
             if not task.cancelled():
                 self._abandon(task, http)
                 raise
-            cancelled = RpcError(spec.CANCELLED, "The client cancelled this request")
-            return jsonrpc.failure(message.id, cancelled)
+            raise RpcError(spec.CANCELLED, "The client cancelled this request") from None
 
     def _abandon(self, task: asyncio.Task[HttpResponse], http: HttpRequest) -> None:
         """Let a request go on whose client has disconnected, if there is memory for it."""
@@ -222,20 +230,18 @@ class Legacy:
             if task is not None:
                 task.cancel()
 
-    async def _operate(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
-        """Answer a request that may wait for a backend."""
-        try:
-            with self._core.span(request.method, Era.LEGACY, (http, request)) as span:
-                view = self._core.view(Era.LEGACY, http.principal, session.version)
-                context = Context(view, http, request.params)
-                result = await self._core.operate(request.method, context)
-                result = older_result(result, session.version)
-                span.outcome = outcome_of(result)
-                body = jsonrpc.encode(result)
-                span.response_bytes = len(body)
-                return jsonrpc.ok(jsonrpc.result(request.id, body))
-        except RpcError as error:
-            return jsonrpc.failure(request.id, error)
+    async def _operated(
+        self, session: Session, http: HttpRequest, request: Request, channel: Channel
+    ) -> HttpResponse:
+        with self._core.span(request.method, Era.LEGACY, (http, request)) as span:
+            view = self._core.view(Era.LEGACY, http.principal, session.version)
+            context = Context(view, http, request.params, channel)
+            result = await self._core.operate(request.method, context)
+            result = older_result(result, session.version)
+            span.outcome = outcome_of(result)
+            body = jsonrpc.encode(result)
+            span.response_bytes = len(body)
+            return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     def _answer(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request from memory."""
@@ -259,9 +265,7 @@ class Legacy:
             case "ping":
                 pass
             case "logging/setLevel":
-                # Checked and not kept: nothing is logged to clients.
-                if request.params.get("level") not in _LOG_LEVELS:
-                    raise RpcError(spec.INVALID_PARAMS, "`params.level` is not a log level")
+                self._levels.set(session.id, checked_level(request.params.get("level")))
             case "resources/subscribe" | "resources/unsubscribe":
                 self._subscribe(view, session, request, http)
             case method:

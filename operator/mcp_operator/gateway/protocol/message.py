@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 
@@ -31,6 +31,8 @@ class HttpRequest:
         scheme: That of the connection: http or https.
         principal: Whom it comes from; set by the endpoint.
         address: What stands for the client where nobody has verified who it is.
+        begin: Answers with a stream while the request is still being handled; what that returns is
+            then this stream. To be called once at most. None where the answer has to be whole.
     """
 
     method: str
@@ -41,6 +43,7 @@ class HttpRequest:
     scheme: str = "http"
     principal: Principal = ANONYMOUS
     address: str = ""
+    begin: Callable[[HttpStream], None] | None = None
 
     def admitted(self, principal: Principal, spent: str) -> HttpRequest:
         """Return the request as one of a principal, without the header that proved it."""
@@ -55,6 +58,7 @@ class HttpRequest:
             self.scheme,
             principal,
             self.address,
+            self.begin,
         )
 
     @property
@@ -103,5 +107,8 @@ def frame(data: bytes) -> bytes:
     return b"event: message\ndata: " + data + b"\n\n"
 
 
-KEEP_ALIVE = b": keep-alive\n\n"
+KEEP_ALIVE: Final = b": keep-alive\n\n"
 """A comment that clients ignore; it keeps proxies from closing an idle stream."""
+
+KEEP_ALIVE_SECONDS: Final = 15.0
+"""Between two frames; below the 60 s after which common proxies close an idle connection."""

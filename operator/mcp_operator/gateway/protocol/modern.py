@@ -9,9 +9,11 @@ from typing import Any
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.core import Core, outcome_of
 from mcp_operator.gateway.protocol.envelope import check_envelope, check_version
 from mcp_operator.gateway.protocol.jsonrpc import Notification, Request, RequestId, RpcError
+from mcp_operator.gateway.protocol.log_levels import level_of
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.operations import Context
 from mcp_operator.gateway.protocol.spec import Era
@@ -39,7 +41,9 @@ class Modern:
         message = jsonrpc.parse(raw)
         if isinstance(message, Request):
             try:
-                return await self._answer(http, message)
+                if self._core.is_operation(message.method):
+                    return await self._operate(http, message)
+                return self._answer(http, message)
             except RpcError as error:
                 return jsonrpc.failure(message.id, error)
         if isinstance(message, Notification):
@@ -49,7 +53,8 @@ class Modern:
             return HttpResponse(202)
         raise RpcError(spec.INVALID_REQUEST, "This server asks nothing of clients", status=400)
 
-    async def _answer(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
+    def _answer(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
+        """Answer a request from memory."""
         with self._core.span(request.method, Era.MODERN, (http, request)) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
@@ -58,12 +63,24 @@ class Modern:
                 span.outcome = "ok"
                 return stream
             body = _prebuilt(view, request)
-            if body is not None:
-                span.outcome = "ok"
-                return jsonrpc.ok(jsonrpc.result(request.id, body))
-            result = await self._core.operate(request.method, Context(view, http, request.params))
+            span.outcome = "ok"
+            return jsonrpc.ok(jsonrpc.result(request.id, body))
+
+    async def _operate(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
+        """Answer a request that may wait for a backend."""
+        channel = Channel(http, request, level_of(request.params))
+        return await channel.answered(self._operated(http, request, channel))
+
+    async def _operated(
+        self, http: HttpRequest, request: Request, channel: Channel
+    ) -> HttpResponse:
+        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
+            check_envelope(http, request)
+            view = self._core.view(Era.MODERN, http.principal)
+            context = Context(view, http, request.params, channel)
+            result = await self._core.operate(request.method, context)
             span.outcome = outcome_of(result)
-            result |= {"resultType": "complete", "_meta": view.meta}
+            result |= {"resultType": "complete", "_meta": result.get("_meta", {}) | view.meta}
             if request.method == "resources/read":
                 result |= _UNCACHED
             body = jsonrpc.encode(result)
@@ -99,11 +116,13 @@ class Modern:
         return HttpStream(stream)
 
 
-def _prebuilt(view: View, request: Request) -> bytes | None:
+def _prebuilt(view: View, request: Request) -> bytes:
     if request.method == "server/discover":
         return view.discovery
     listing = view.lists.get(request.method)
-    return None if listing is None else listing.page(request.params.get("cursor"))
+    if listing is None:
+        raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {request.method}", status=404)
+    return listing.page(request.params.get("cursor"))
 
 
 def _honoured(params: JsonObject) -> JsonObject:

@@ -12,10 +12,18 @@ from typing import Any, Final, NamedTuple
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
 from mcp_operator.gateway import exact, prompts
-from mcp_operator.gateway.contract import MISSING, Call, Executor, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.contract import (
+    MISSING,
+    Call,
+    Executor,
+    InputRequired,
+    ResourceUnavailable,
+    ToolResult,
+)
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import describe, spec
+from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.envelope import check_parameters
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 from mcp_operator.gateway.protocol.message import HttpRequest
@@ -35,11 +43,13 @@ class Context(NamedTuple):
         view: The table in service when the request came; a swap does not change it.
         http: The HTTP request that carried it.
         params: The request's parameters.
+        channel: What the client can be told before the answer.
     """
 
     view: View
     http: HttpRequest
     params: JsonObject
+    channel: Channel
 
     def call(self, backend: Backend | None = None) -> Call:
         """Describe this request to the executor, with the deadline that holds for `backend`."""
@@ -48,14 +58,23 @@ class Context(NamedTuple):
             seconds = self.view.table.catalog.server.request_timeout_seconds
         deadline = asyncio.get_running_loop().time() + seconds
         http = self.http
-        return Call(http.headers, deadline=deadline, trace=self._trace(), client=http.client)
-
-    def _trace(self) -> Mapping[str, str]:
-        """Return the trace context: of the message first, of the HTTP request otherwise."""
         meta = self.params.get("_meta")
-        if not isinstance(meta, dict) or "traceparent" not in meta:
-            meta = self.http.headers
-        return {key: value for key in _TRACE_KEYS if isinstance(value := meta.get(key), str)}
+        if not isinstance(meta, dict):
+            meta = {}
+        capabilities = meta.get(spec.CAPABILITIES_META)
+        return Call(
+            http.headers,
+            deadline=deadline,
+            trace=_trace(meta if "traceparent" in meta else http.headers),
+            client=http.client,
+            listener=self.channel,
+            capabilities=capabilities if isinstance(capabilities, dict) else {},
+        )
+
+
+def _trace(said: Mapping[str, Any]) -> Mapping[str, str]:
+    """Return the trace context that a message, or else its HTTP request, has."""
+    return {key: value for key in _TRACE_KEYS if isinstance(value := said.get(key), str)}
 
 
 class Operations:
@@ -89,15 +108,20 @@ class Operations:
             self._observer.tool(tool.name, "tool_error", 0.0)
             return _argument_result(tool, errors)
         result = await self._call(tool, arguments, context)
+        if isinstance(result, InputRequired):
+            return _input_required(tool, result)
         return _tool_result(view.era, tool, result)
 
-    async def _call(self, tool: ToolEntry, arguments: JsonObject, context: Context) -> ToolResult:
+    async def _call(
+        self, tool: ToolEntry, arguments: JsonObject, context: Context
+    ) -> ToolResult | InputRequired:
         clock = asyncio.get_running_loop().time
         start = clock()
         outcome: Outcome = "cancelled"
         try:
             result = await self._executor.call_tool(tool, arguments, context.call(tool.backend))
-            outcome = "tool_error" if result.is_error else "ok"
+            failed = isinstance(result, ToolResult) and result.is_error
+            outcome = "tool_error" if failed else "ok"
         except Exception:
             outcome = "error"
             raise
@@ -220,6 +244,13 @@ def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
+def _input_required(tool: ToolEntry, required: InputRequired) -> JsonObject:
+    """Tell the model that a tool asks for what nobody can be asked."""
+    asked = ", ".join(sorted({str(one.get("method")) for one in required.requests.values()}))
+    text = f"{tool.name} asks for input of the client, which this server does not pass on: {asked}"
+    return {"content": [{"type": "text", "text": text}], "isError": True}
+
+
 def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:
     answer: JsonObject = {"content": list(result.content)}
     if result.structured is not MISSING:
@@ -228,6 +259,8 @@ def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:
         answer["structuredContent"] = {describe.WRAPPED: structured} if wrapped else structured
     if result.is_error:
         answer["isError"] = True
+    if result.meta:
+        answer["_meta"] = result.meta
     return answer
 
 

@@ -35,6 +35,7 @@ PARAM_HEADER_PREFIX: Final = "mcp-param-"
 
 VERSION_META: Final = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_META: Final = "io.modelcontextprotocol/clientCapabilities"
+LOG_LEVEL_META: Final = "io.modelcontextprotocol/logLevel"
 SERVER_INFO_META: Final = "io.modelcontextprotocol/serverInfo"
 SUBSCRIPTION_META: Final = "io.modelcontextprotocol/subscriptionId"
 

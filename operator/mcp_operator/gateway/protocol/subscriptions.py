@@ -18,7 +18,7 @@ from mcp_operator.gateway.policy.access import Seen
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
-from mcp_operator.gateway.protocol.message import KEEP_ALIVE, frame
+from mcp_operator.gateway.protocol.message import KEEP_ALIVE, KEEP_ALIVE_SECONDS, frame
 from mcp_operator.gateway.shares import Shares
 from mcp_operator.gateway.table import Changes, Current
 
@@ -33,9 +33,6 @@ MAX_URI: Final = 2048
 
 MAX_URI_BYTES: Final = 16 * 1024 * 1024
 """What the URIs that open streams are subscribed to may take in memory, roughly."""
-
-KEEP_ALIVE_SECONDS: Final = 15.0
-"""Below the 60 s after which common proxies close an idle connection."""
 
 
 def check_uri(uri: str) -> None:

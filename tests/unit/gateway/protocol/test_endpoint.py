@@ -12,7 +12,17 @@ from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.table import Current
 from support.entries import tool
-from support.mcp_http import JSON_HEADERS, META, MODERN, Server, legacy, modern, post, table
+from support.mcp_http import (
+    JSON_HEADERS,
+    META,
+    MODERN,
+    Server,
+    legacy,
+    message_of,
+    modern,
+    post,
+    table,
+)
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
@@ -61,10 +71,23 @@ async def test_a_client_that_takes_json_gets_it(accept: str) -> None:
     assert answer.headers["content-type"] == "application/json"
 
 
-async def test_a_client_that_takes_no_json_is_406() -> None:
-    status, _ = await Server().error(modern("tools/list", accept="text/event-stream"))
+async def test_a_client_that_takes_neither_json_nor_events_is_406() -> None:
+    status, _ = await Server().error(modern("tools/list", accept="text/html"))
 
     assert status == 406
+
+
+async def test_a_client_that_takes_only_events_gets_its_answer_as_one() -> None:
+    answer = await Server(tool("add")).respond(modern("tools/list", accept="text/event-stream"))
+
+    assert answer.headers["content-type"] == "text/event-stream"
+    assert message_of(answer.body)["result"]["tools"][0]["name"] == "add"
+
+
+async def test_a_request_that_is_refused_over_http_has_no_event() -> None:
+    status, error = await Server().error(modern("weather", accept="text/event-stream"))
+
+    assert (status, error["code"]) == (404, -32601)
 
 
 async def test_a_client_that_does_not_say_what_it_takes_gets_json() -> None:

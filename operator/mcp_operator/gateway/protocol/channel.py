@@ -1,0 +1,226 @@
+"""What a client is told of its request before the answer: as server-sent events, if at all.
+
+An answer is one JSON document unless something precedes it, or it takes long. Then a stream begins,
+whose last event is the answer (basic/transports of both eras). The client has to accept
+`text/event-stream`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from functools import lru_cache
+from math import inf
+from typing import Any, Final
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.contract import LogLevel
+from mcp_operator.gateway.policy.refusal import Refusal
+from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol.jsonrpc import Request, RpcError
+from mcp_operator.gateway.protocol.log_levels import SEVERITY
+from mcp_operator.gateway.protocol.message import (
+    KEEP_ALIVE,
+    KEEP_ALIVE_SECONDS,
+    HttpRequest,
+    HttpResponse,
+    HttpStream,
+    frame,
+)
+
+PATIENCE_SECONDS: Final = 10.0
+"""How long a client hears nothing of its request at most. Common proxies, and the official
+TypeScript client, give up after 60 s. Most calls end sooner, and their answers stay plain JSON."""
+
+MAX_WAITING: Final = 256 * 1024
+"""Bytes that wait for a slow client before its log messages are dropped."""
+
+MAX_MESSAGE: Final = 1000
+"""Characters of the message of a progress notification, which clients show on one line."""
+
+WAITING: Final = "Waiting for the backend"
+"""The message of progress that says only that the request is still handled."""
+
+_PROGRESS: Final = object()
+
+
+class Channel:
+    """What the client of one request is told before the answer; a `Listener`.
+
+    It costs little as long as nothing is told.
+    """
+
+    __slots__ = (
+        *("_begin", "_heard", "_id", "_response", "_severity", "_shown"),
+        *("_stream", "_timer", "_token", "_waited"),
+    )
+
+    def __init__(self, http: HttpRequest, request: Request, level: LogLevel | None = None) -> None:
+        """Set up a channel.
+
+        Args:
+            http: What carries the request.
+            request: The request.
+            level: The least severe log messages that the client wants; None for no messages.
+        """
+        meta = request.params.get("_meta")
+        token = meta.get("progressToken") if isinstance(meta, dict) else None
+        self._id = request.id
+        self._begin = http.begin if accepts_events(http.headers.get("accept", "")) else None
+        self._token = token if jsonrpc.is_short_id(token) else None
+        self._severity = len(SEVERITY) if level is None else SEVERITY[level]
+        self._stream: _Frames | None = None
+        self._heard = False
+        self._waited = 0
+        self._shown = -inf
+
+    @property
+    def can_tell(self) -> bool:
+        """Whether anything that is sent reaches the client before the answer."""
+        return self._begin is not None and not (self._stream is not None and self._stream.is_over)
+
+    async def answered(self, answering: Awaitable[HttpResponse]) -> HttpResponse | HttpStream:
+        """Await the answer to the request, and end the stream with it if one has begun.
+
+        Errors of JSON-RPC become answers.
+
+        Raises:
+            Refusal: The request is refused, and no stream has begun.
+        """
+        if self._begin is None:
+            return await self._settled(answering)
+        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._reassure)
+        last = b""
+        try:
+            answer = await self._settled(answering)
+            last = frame(answer.body)
+        finally:
+            self._timer.cancel()
+            if self._stream is not None:
+                self._stream.end(last)
+            self._begin = None
+        return answer if self._stream is None else self._response
+
+    async def _settled(self, answering: Awaitable[HttpResponse]) -> HttpResponse:
+        try:
+            return await answering
+        except RpcError as error:
+            return jsonrpc.failure(self._id, error)
+        except Refusal as refusal:
+            if self._stream is None:
+                raise
+            return jsonrpc.failure(self._id, RpcError(spec.REFUSED, str(refusal)))
+
+    def progress(self, value: float, total: float | None = None, message: str = "") -> None:
+        """Note how far the request is."""
+        self._heard = True
+        if total is not None:
+            total += self._waited
+        self._progress(value + self._waited, total, message)
+
+    def log(self, level: LogLevel, data: Any, logger: str = "") -> None:
+        """Note something that happened."""
+        if SEVERITY[level] < self._severity or not self.can_tell:
+            return
+        params: JsonObject = {"level": level, "data": data}
+        if logger:
+            params["logger"] = logger
+        message = jsonrpc.notification("notifications/message", params)
+        if self._stream is None or self._stream.size + len(message) <= MAX_WAITING:
+            self.send(message)
+
+    def send(self, message: bytes) -> None:
+        """Send a message to the client, if it can be told anything.
+
+        Args:
+            message: An encoded request or notification, which is not dropped however slowly the
+                client reads: the number of those that wait is the caller's to bound.
+        """
+        if (stream := self._open()) is not None:
+            stream.put(object(), frame(message))
+
+    def _progress(self, value: float, total: float | None, message: str) -> None:
+        if self._token is None or value <= self._shown or (stream := self._open()) is None:
+            return
+        self._shown = value
+        params: JsonObject = {"progressToken": self._token, "progress": value}
+        if total is not None:
+            params["total"] = total
+        if message:
+            params["message"] = message[:MAX_MESSAGE]
+        stream.put(_PROGRESS, frame(jsonrpc.notification("notifications/progress", params)))
+
+    def _reassure(self) -> None:
+        """Show that the request is still handled, now and from time to time.
+
+        Clients that limit their wait begin anew with each progress. Ours counts seconds, and what
+        the backend says later is added to them, since progress must not fall.
+        """
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(KEEP_ALIVE_SECONDS, self._reassure)
+        if self._token is not None and not self._heard:
+            self._waited += round(KEEP_ALIVE_SECONDS if self._waited else PATIENCE_SECONDS)
+            self._progress(self._waited, None, WAITING)
+        elif (stream := self._open()) is not None and not stream.size:
+            stream.put(_PROGRESS, KEEP_ALIVE)
+
+    def _open(self) -> _Frames | None:
+        """Return the stream, begun if need be; None where the client cannot be told."""
+        if self._begin is None:
+            return None
+        if self._stream is None:
+            self._stream = _Frames()
+            self._response = HttpStream(self._stream)
+            self._begin(self._response)
+        return None if self._stream.is_over else self._stream
+
+
+class _Frames:
+    """The frames of one answer, until it ends or the client has gone."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[object, bytes] = {}
+        self._last: bytes | None = None
+        self._wake = asyncio.Event()
+        self.size = 0
+        self.is_over = False
+
+    def put(self, key: object, one: bytes) -> None:
+        """Have a frame wait, in place of one with the same key that still does."""
+        self.size += len(one) - len(self._waiting.pop(key, b""))
+        self._waiting[key] = one
+        self._wake.set()
+
+    def end(self, last: bytes) -> None:
+        """Send what waits, then a last frame if it is not empty, and no more."""
+        self._last = last
+        self.is_over = True
+        self._wake.set()
+
+    def __aiter__(self) -> _Frames:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next frame; whoever fills the stream lets none wait too long."""
+        while not self._waiting and not self.is_over:
+            self._wake.clear()
+            await self._wake.wait()
+        if self._waiting:
+            one = self._waiting.pop(next(iter(self._waiting)))
+            self.size -= len(one)
+            return one
+        if self._last:
+            last, self._last = self._last, b""
+            return last
+        raise StopAsyncIteration
+
+    async def aclose(self) -> None:
+        """Keep nothing more: the client has all, or has gone."""
+        self._waiting.clear()
+        self._last, self.is_over = b"", True
+
+
+@lru_cache(maxsize=64)  # of up to 8 KiB each
+def accepts_events(accept: str) -> bool:
+    """Tell whether a client takes server-sent events; `*/*` asks for whatever is usual."""
+    return "text/event-stream" in accept.lower()
