@@ -127,6 +127,7 @@ def test_row_32_the_operator_is_scraped_through_its_service_or_its_pods(
     assert endpoint == {
         "port": "metrics",
         "path": "/metrics",
+        "honorLabels": True,
         "interval": "15s",
         "scrapeTimeout": "10s",
         "relabelings": [{"action": "labeldrop", "regex": "endpoint"}],

@@ -154,6 +154,7 @@ def test_row_25_every_setting_can_be_given(helm4: Library) -> None:
     config = {
         "logLevel": "debug",
         "logFormat": "text",
+        "conditionMetrics": False,
         "workers": 9,
         "externalHosts": ["api.example.com", "*.example.org"],
         "podTemplate": {"spec": {"priorityClassName": "gold"}},
@@ -176,6 +177,7 @@ def test_row_25_every_setting_can_be_given(helm4: Library) -> None:
     assert settings == OperatorSettings(
         log_level="debug",
         log_format="text",
+        condition_metrics=False,
         workers=9,
         external_hosts=("api.example.com", "*.example.org"),
         pod_template="spec:\n  priorityClassName: gold",

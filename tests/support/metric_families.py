@@ -9,13 +9,15 @@ from unittest.mock import MagicMock
 import promql_parser
 from prometheus_client import CollectorRegistry
 
+from mcp_operator.controllers.condition_metrics import ConditionMetrics
 from mcp_operator.core.meta import Key
-from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.core.metrics import RuntimeMetrics, add_build_info, new_registry
 from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.source import CatalogSource
 from mcp_operator.gateway.table import Current
+from mcp_operator.version import VERSION
 
 BY_PROMETHEUS = {"up"}
 """Made by Prometheus itself for each target."""
@@ -27,8 +29,12 @@ SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
 def exposed() -> dict[str, set[str]]:
     """Return the labels of every sample that a process of ours can expose, by its name."""
     runtime = RuntimeMetrics(new_registry())
+    add_build_info(runtime.registry, "mcp_operator", VERSION)
+    runtime.registry.register(ConditionMetrics({}))
     gateway, current = new_registry(), Current()
-    GatewayMetrics(gateway, current).watch(lambda: 0, lambda: 0, lambda: 0)
+    metrics = GatewayMetrics(gateway, current)
+    metrics.watch(lambda: 0, lambda: 0, lambda: 0)
+    metrics.watch_certificate(lambda: 0)
     LagWatch(gateway)
     CatalogSource(MagicMock(), MagicMock(), current, index=Key("n", "n"), registry=gateway)
     redis = RedisOfServer(current, MagicMock(), MagicMock(), gateway)
@@ -45,7 +51,8 @@ def exposed() -> dict[str, set[str]]:
 def _families(registry: CollectorRegistry) -> Iterator[tuple[str, str, set[str]]]:
     for family in registry.collect():
         collector = registry._names_to_collectors.get(family.name)
-        yield family.name, family.type, set(getattr(collector, "_labelnames", ()))
+        labels = getattr(family, "_labelnames", ()) or getattr(collector, "_labelnames", ())
+        yield family.name, family.type, set(labels)
 
 
 def asked(query: str) -> Iterator[tuple[str, set[str]]]:

@@ -22,7 +22,7 @@ from mcp_operator.controllers.setup import add_controllers
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.errors import SettingsError
 from mcp_operator.core.meta import Key
-from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.core.metrics import RuntimeMetrics, add_build_info, new_registry
 from mcp_operator.core.tasks import until_cancelled
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.informer import InformerSet
@@ -59,6 +59,7 @@ async def run_operator(settings: OperatorSettings) -> None:
         OperatorError: It cannot start, or must not continue.
     """
     metrics = RuntimeMetrics(new_registry())
+    add_build_info(metrics.registry, "mcp_operator", VERSION)
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.disable()  # until the caches have synced: lists are decoded two to four times faster
     async with (
@@ -119,6 +120,7 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
         clock=clock,
         namespace=settings.namespace,
         installation=str(_lease(settings)) if settings.leader_elect else "",
+        condition_metrics=settings.condition_metrics,
         workers=settings.workers,
     )
     manager.add_runnable("events", recorder.run)

@@ -14,6 +14,7 @@ from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
 from mcp_operator.controllers.children import ChildrenApplier
 from mcp_operator.controllers.cluster_cache import ClusterCache, servers_of_pod
 from mcp_operator.controllers.compiler import Compiler
+from mcp_operator.controllers.condition_metrics import ConditionMetrics
 from mcp_operator.controllers.confirmations import Ask, Confirmations
 from mcp_operator.controllers.confirmed_objects import ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
@@ -73,6 +74,7 @@ def add_controllers(
     clock: Clock,
     namespace: str = "",
     installation: str = "",
+    condition_metrics: bool = True,
     workers: int,
 ) -> None:
     """Add the four controllers to a manager, which will run them.
@@ -87,6 +89,7 @@ def add_controllers(
         clock: The time that is written into statuses.
         namespace: The one namespace to work in; all of them when empty.
         installation: The Lease of this installation, as NAMESPACE/NAME; empty where it has none.
+        condition_metrics: Whether the conditions of objects are exposed as metrics.
         workers: How many objects of one kind are reconciled at a time.
     """
     cache = ClusterCache(informers, namespace)
@@ -138,6 +141,10 @@ def add_controllers(
         watch_for_catalog_objects(kind, objects, cache, confirmed_objects.changed[kind], referenced)
     _forget_deleted(cache, compiler)  # after the watches, whose mappers still read what was deleted
     manager.add_runnable("confirmations", confirmations.run, leader_only=True)
+    if condition_metrics:
+        ours = (cache.servers, *cache.catalog_objects.values())
+        stores = {informer.resource.kind: informer.store for informer in ours}
+        client.metrics.registry.register(ConditionMetrics(stores))
 
 
 def watch_for_servers(

@@ -10,6 +10,7 @@ them: a lookup with `.labels()` costs six times as much as an increment.
 
 from __future__ import annotations
 
+import platform
 from typing import Final
 
 from prometheus_client import (
@@ -52,6 +53,23 @@ def new_registry() -> CollectorRegistry:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return registry
+
+
+def add_build_info(registry: CollectorRegistry, prefix: str, version: str) -> None:
+    """Expose `PREFIX_build_info`, whose labels say what runs, and whose value is 1.
+
+    Args:
+        registry: Where it is exposed.
+        prefix: What the name begins with.
+        version: The version of the program.
+    """
+    info = Gauge(
+        f"{prefix}_build_info",
+        "1; the labels are the versions of the program and of Python.",
+        ("version", "python"),
+        registry=registry,
+    )
+    info.labels(version, platform.python_version()).set(1)
 
 
 class RuntimeMetrics:

@@ -90,7 +90,7 @@ class GatewayApp:
         self._address = address
         self._draining = False
         self._tasks = TaskSet()
-        metrics = GatewayMetrics(registry, current)
+        self._metrics = metrics = GatewayMetrics(registry, current)
         policy = OriginPolicy(
             allowed_origins=address.allowed_origins,
             allowed_hosts=address.allowed_hosts,
@@ -149,6 +149,7 @@ class GatewayApp:
         if self._redis is not None:
             self._redis.start()
         if certificate:
+            self._metrics.watch_certificate(lambda: certificate.expires)
             self._tasks.start("follow the certificate", certificate.follow())
         log.info(
             "The gateway is listening",

@@ -7,10 +7,12 @@ from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from mcp_operator.core.metrics import add_build_info
 from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Changes, Current
+from mcp_operator.version import VERSION
 
 SECONDS_BUCKETS: Final = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
@@ -28,6 +30,7 @@ class GatewayMetrics:
 
     def __init__(self, registry: CollectorRegistry, current: Current) -> None:
         self._current = current
+        add_build_info(registry, "mcp_gateway", VERSION)
         self._requests = Counter(
             "mcp_requests_total",
             "MCP requests, by method, era and outcome.",
@@ -108,6 +111,14 @@ class GatewayMetrics:
         Gauge(
             "mcp_requests_in_flight", "Requests that wait for backends.", registry=self._registry
         ).set_function(in_flight)
+
+    def watch_certificate(self, expires: Callable[[], float]) -> None:
+        """Expose when the certificate of the MCP port ends, in Unix seconds."""
+        Gauge(
+            "mcp_certificate_expiry_timestamp_seconds",
+            "When the certificate of the MCP port ends, in Unix seconds.",
+            registry=self._registry,
+        ).set_function(expires)
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
         """Note an MCP request."""

@@ -190,6 +190,8 @@ class OperatorSettings(Settings):
         ),
     ] = ()
     """An annotation that they get from it."""
+    condition_metrics: Annotated[bool, Setting("true or false")] = True
+    """Whether `/metrics` has the conditions of each object, up to 20,000 of them."""
     workers: Workers = 4
     """How many objects of one kind are reconciled concurrently, one less of the same namespace."""
 

@@ -19,6 +19,7 @@ GREATEST: Final = frozenset(
         "mcp_catalog_info",
         "mcp_catalog_loaded_timestamp_seconds",
         "mcp_catalog_stale",
+        "mcp_gateway_build_info",
         "python_info",
     }
 )
@@ -27,6 +28,7 @@ GREATEST: Final = frozenset(
 LEAST: Final = frozenset(
     {
         "informer_last_event_timestamp_seconds",
+        "mcp_certificate_expiry_timestamp_seconds",
         "mcp_redis_up",
         "process_max_fds",
         "process_start_time_seconds",

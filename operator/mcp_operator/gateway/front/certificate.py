@@ -31,6 +31,7 @@ class Certificate:
     Attributes:
         context: What connections are accepted with; another one for each new certificate, so that
             no handshake sees half of it.
+        expires: When the certificate ends, in Unix seconds.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -41,7 +42,7 @@ class Certificate:
         """
         self._folder = folder
         self._seen = self._look()
-        self.context = self._read()
+        self.context, self.expires = self._read()
 
     async def follow(self) -> None:
         """Take each new certificate; one that cannot be used leaves the last in use."""
@@ -54,25 +55,30 @@ class Certificate:
         if now == self._seen:
             return
         try:
-            self.context = self._read()
+            self.context, self.expires = self._read()
         except CertificateError as error:
             log.warning("The new certificate cannot be used", extra={"error": str(error)})
         else:
             log.info("A new certificate is in use")
         self._seen = now
 
-    def _read(self) -> ssl.SSLContext:
+    def _read(self) -> tuple[ssl.SSLContext, float]:
+        # Only here: the library takes memory, and most gateways have no certificate.
+        from cryptography import x509  # noqa: PLC0415
+
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(["http/1.1"])
         try:
             context.load_cert_chain(self._folder / CERTIFICATE, self._folder / KEY)
+            # The chain begins with the server's own (RFC 8446, section 4.4.2).
+            own = x509.load_pem_x509_certificates((self._folder / CERTIFICATE).read_bytes())[0]
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             known = getattr(error, "reason", None) or getattr(error, "strerror", None)
             raise CertificateError(
                 f"cannot use {CERTIFICATE} and {KEY} in {self._folder}: {known or 'unreadable'}"
             ) from error
-        return context
+        return context, own.not_valid_after_utc.timestamp()
 
     def _look(self) -> Hashable:
         try:

@@ -1,0 +1,253 @@
+"""Every alert, evaluated by promtool on series of its fault, and on those of a healthy system.
+
+Series are in promtool's notation: `0+1x60` begins at 0 and grows by 1 a minute, 60 times.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.promtool import promtool
+from support.provision import UnavailableError
+
+ROOT = Path(__file__).parents[2]
+RULES = yaml.safe_load(
+    (ROOT / "manifests" / "components" / "prometheus" / "rules.yaml").read_text(encoding="utf-8")
+)["spec"]
+ALERTS = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
+
+OPERATOR = 'job="mcp-operator", pod="mcp-operator-0"'
+GATEWAY = 'namespace="demo", pod="mcp-server-shop-0"'
+SERVER = f'{OPERATOR}, kind="MCPServer", namespace="demo", name="shop"'
+CALLS = f'{GATEWAY}, tool="search"'
+
+HOURS = 8
+MINUTES = HOURS * 60
+
+HEALTHY: Mapping[str, str] = {
+    f"up{{{OPERATOR}}}": f"1x{MINUTES}",
+    f'leader_election_master_status{{{OPERATOR}, name="mcp-operator"}}': f"1x{MINUTES}",
+    'leader_election_master_status{job="mcp-operator", pod="mcp-operator-1"}': f"0x{MINUTES}",
+    f'rest_client_requests_total{{{OPERATOR}, code="200"}}': f"0+60x{MINUTES}",
+    f'rest_client_requests_total{{{OPERATOR}, code="403"}}': f"0x{MINUTES}",
+    # One conflict with somebody else's write, which the retry mended.
+    f'mcp_operator_reconciliation_errors_total{{{OPERATOR}, kind="MCPServer", result="error"}}': (
+        f"0x30 1x{MINUTES}"
+    ),
+    f'controller_runtime_reconcile_timeouts_total{{{OPERATOR}, controller="mcpserver"}}': (
+        f"0x30 1x{MINUTES}"
+    ),
+    f"event_loop_lag_seconds{{{OPERATOR}}}": f"0.002x{MINUTES}",
+    f'mcp_operator_resource_condition{{{SERVER}, type="Ready", status="True"}}': f"1x{MINUTES}",
+    f'mcp_operator_resource_condition{{{SERVER}, type="Degraded", status="False"}}': f"1x{MINUTES}",
+    # A rollout, for three minutes.
+    f'mcp_operator_resource_condition{{{SERVER}, type="Programmed", status="False"}}': (
+        f"_x60 1x3 stale _x{MINUTES}"
+    ),
+    f'mcp_operator_resource_condition{{{SERVER}, type="Programmed", status="True"}}': (
+        f"1x60 _x3 1x{MINUTES}"
+    ),
+    f"mcp_catalog_stale{{{GATEWAY}}}": f"0x{MINUTES}",
+    f'mcp_catalog_entries{{{GATEWAY}, kind="tool"}}': f"10x60 9x{MINUTES}",
+    f"mcp_redis_up{{{GATEWAY}}}": f"1x100 0x2 1x{MINUTES}",
+    f"mcp_certificate_expiry_timestamp_seconds{{{GATEWAY}}}": f"{60 * 86400}x{MINUTES}",
+    f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="0.025"}}': f"0+600x{MINUTES}",
+    f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="1.0"}}': f"0+600x{MINUTES}",
+    f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="+Inf"}}': f"0+600x{MINUTES}",
+    f'mcp_tool_calls_total{{{CALLS}, outcome="ok"}}': f"0+1000x{MINUTES}",
+    # A model guesses ids and arguments: its own mistakes, which page nobody.
+    f'mcp_tool_calls_total{{{CALLS}, outcome="invalid_arguments"}}': f"0+3000x{MINUTES}",
+    f'mcp_tool_calls_total{{{CALLS}, outcome="client_error"}}': f"0+3000x{MINUTES}",
+    f'mcp_tool_calls_total{{{CALLS}, outcome="timeout"}}': f"0+1x{MINUTES}",
+    f'mcp_tool_call_duration_seconds_bucket{{{CALLS}, le="10.0"}}': f"0+1000x{MINUTES}",
+    f"mcp_tool_call_duration_seconds_count{{{CALLS}}}": f"0+1001x{MINUTES}",
+}
+"""A system that works, with what happens in every such system."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What a fault does to the series of a healthy system.
+
+    Attributes:
+        series: Those that differ.
+        minute: When the alert must fire.
+        early: When it must not fire yet.
+        with_: Other alerts that rightly fire with it.
+    """
+
+    series: Mapping[str, str]
+    minute: int
+    early: int
+    with_: tuple[str, ...] = field(default=())
+
+
+def condition(type_: str, status: str, after: int) -> dict[str, str]:
+    """Return the series of a condition that has another status after some minutes."""
+    other = "True" if status == "False" else "False"
+    prefix = f"mcp_operator_resource_condition{{{SERVER}, type="
+    return {
+        f'{prefix}"{type_}", status="{other}"}}': f"1x{after} stale",
+        f'{prefix}"{type_}", status="{status}"}}': f"_x{after} 1x{MINUTES}",
+    }
+
+
+FAULTS: Mapping[str, Fault] = {
+    "MCPOperatorDown": Fault({f"up{{{OPERATOR}}}": f"1x10 0x{MINUTES}"}, minute=17, early=14),
+    "MCPOperatorWithoutLeader": Fault(
+        {f'leader_election_master_status{{{OPERATOR}, name="mcp-operator"}}': f"1x10 0x{MINUTES}"},
+        minute=14,
+        early=12,
+    ),
+    "MCPOperatorForbidden": Fault(
+        # Retried at intervals that grow to five minutes.
+        {f'rest_client_requests_total{{{OPERATOR}, code="403"}}': "0x10 1x5 2x5 3x5 4x5 5x5 6x100"},
+        minute=30,
+        early=20,
+    ),
+    "MCPOperatorReconcileErrors": Fault(
+        {
+            f'mcp_operator_reconciliation_errors_total{{{OPERATOR}, kind="MCPServer",'
+            ' result="error"}': "0x10 8x5 9x5 10x5 11x5 12x5 13x5 14x5 15x5 16x5"
+        },
+        minute=35,
+        early=25,
+    ),
+    "MCPOperatorReconcileTimeouts": Fault(
+        {
+            # Cancelled after two minutes, and tried again at most five minutes later.
+            f'controller_runtime_reconcile_timeouts_total{{{OPERATOR}, controller="mcpserver"}}': (
+                "0x10 1x6 2x6 3x6 4x6 5x6 6x6"
+            )
+        },
+        minute=35,
+        early=15,
+    ),
+    "MCPOperatorEventLoopLag": Fault(
+        {f"event_loop_lag_seconds{{{OPERATOR}}}": f"0x10 2x{MINUTES}"}, minute=30, early=15
+    ),
+    "MCPServerNotReady": Fault(condition("Ready", "False", 10), minute=30, early=20),
+    "MCPServerDegraded": Fault(condition("Degraded", "True", 10), minute=30, early=20),
+    "MCPServerCatalogNotConfirmed": Fault(
+        condition("Programmed", "False", 10), minute=20, early=13
+    ),
+    "MCPGatewayCatalogStale": Fault(
+        {f"mcp_catalog_stale{{{GATEWAY}}}": f"0x10 1x{MINUTES}"}, minute=20, early=13
+    ),
+    "MCPGatewayToolsLost": Fault(
+        {f'mcp_catalog_entries{{{GATEWAY}, kind="tool"}}': f"10x10 0x{MINUTES}"},
+        minute=20,
+        early=13,
+    ),
+    "MCPGatewayRedisDown": Fault(
+        {f"mcp_redis_up{{{GATEWAY}}}": f"1x10 0x{MINUTES}"}, minute=20, early=13
+    ),
+    "MCPGatewayCertificateExpiring": Fault(
+        {f"mcp_certificate_expiry_timestamp_seconds{{{GATEWAY}}}": f"{6 * 86400}x{MINUTES}"},
+        minute=90,
+        early=30,
+    ),
+    "MCPGatewayEventLoopLag": Fault(
+        {f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="0.025"}}': f"0+300x{MINUTES}"},
+        minute=30,
+        early=5,
+    ),
+    "MCPToolFailing": Fault(
+        {
+            f'mcp_tool_calls_total{{{CALLS}, outcome="ok"}}': f"0+1000x10 11000x{MINUTES}",
+            f'mcp_tool_calls_total{{{CALLS}, outcome="invalid_arguments"}}': f"0x{MINUTES}",
+            f'mcp_tool_calls_total{{{CALLS}, outcome="client_error"}}': f"0x{MINUTES}",
+            f'mcp_tool_calls_total{{{CALLS}, outcome="unreachable"}}': f"0x10 0+1000x{MINUTES}",
+        },
+        minute=40,
+        early=15,
+        with_=("MCPCallErrorBudgetBurnFast", "MCPCallErrorBudgetBurnSlow"),
+    ),
+    "MCPCallErrorBudgetBurnFast": Fault(
+        {f'mcp_tool_calls_total{{{CALLS}, outcome="backend_error"}}': f"0x240 0+2000x{MINUTES}"},
+        minute=300,
+        early=241,
+        with_=("MCPCallErrorBudgetBurnSlow",),
+    ),
+    "MCPCallErrorBudgetBurnSlow": Fault(
+        {f'mcp_tool_calls_total{{{CALLS}, outcome="backend_error"}}': f"0+700x{MINUTES}"},
+        minute=450,
+        early=5,
+    ),
+    "MCPCallLatencyBudgetBurn": Fault(
+        {f'mcp_tool_call_duration_seconds_bucket{{{CALLS}, le="10.0"}}': f"0+900x{MINUTES}"},
+        minute=450,
+        early=5,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def command() -> Path:
+    try:
+        return promtool()
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+def run(command: Path, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - a command of our own
+        [command, *arguments], cwd=folder, capture_output=True, text=True, check=False
+    )
+
+
+def firing(command: Path, folder: Path, series: Mapping[str, str], minutes: list[int]) -> Any:
+    """Return the alerts that fire at each minute, as promtool says."""
+    rules, tests = folder / "rules.yaml", folder / "tests.yaml"
+    rules.write_text(json.dumps({"groups": RULES["groups"]}), encoding="utf-8")
+    found: dict[int, set[str]] = {}
+    for minute in minutes:
+        expected = [
+            {"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": []} for alert in ALERTS
+        ]
+        inputs = [{"series": name, "values": values} for name, values in series.items()]
+        test = {"interval": "1m", "input_series": inputs, "alert_rule_test": expected}
+        body = {"rule_files": [rules.name], "evaluation_interval": "1m", "tests": [test]}
+        tests.write_text(json.dumps(body), encoding="utf-8")
+        result = run(command, folder, "test", "rules", tests.name)
+        said = result.stdout + result.stderr
+        assert result.returncode == 0 or "FAILED" in said, said
+        # It prints `alertname: NAME, time: …` for each that fires although none was expected.
+        found[minute] = {alert for alert in ALERTS if f"alertname: {alert}, time" in said}
+        assert (result.returncode == 0) == (not found[minute]), said
+    return found
+
+
+def test_every_alert_has_a_fault_that_it_tells_of() -> None:
+    assert set(FAULTS) == set(ALERTS)
+
+
+def test_no_alert_fires_while_all_is_well(command: Path, tmp_path: Path) -> None:
+    minutes = list(range(5, MINUTES, 25))
+    assert firing(command, tmp_path, HEALTHY, minutes) == {minute: set() for minute in minutes}
+
+
+@pytest.mark.parametrize("alert", FAULTS)
+def test_an_alert_fires_for_its_fault_and_no_other_does(
+    command: Path, tmp_path: Path, alert: str
+) -> None:
+    fault = FAULTS[alert]
+    found = firing(command, tmp_path, {**HEALTHY, **fault.series}, [fault.early, fault.minute])
+    assert alert not in found[fault.early]
+    assert alert in found[fault.minute]
+    assert found[fault.minute] <= {alert, *fault.with_}
+
+
+def test_the_rules_are_what_prometheus_accepts(command: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(json.dumps({"groups": RULES["groups"]}), encoding="utf-8")
+    checked = run(command, tmp_path, "check", "rules", rules.name)
+    assert checked.returncode == 0, checked.stderr

@@ -1,0 +1,49 @@
+"""Where promtool comes from, which evaluates alerts as Prometheus does.
+
+The first that works of: the path in MCP_OPERATOR_PROMTOOL, the command on PATH, Debian's package
+`prometheus`, which is unpacked into the cache and not installed.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from support.provision import UnavailableError, cache_folder
+
+
+def promtool() -> Path:
+    """Return the command.
+
+    Raises:
+        UnavailableError: There is no way to get it here.
+    """
+    if named := os.environ.get("MCP_OPERATOR_PROMTOOL"):
+        return Path(named)
+    if found := shutil.which("promtool"):
+        return Path(found)
+    unpacked = cache_folder() / "promtool"
+    if not unpacked.is_file():
+        _unpack(unpacked)
+    return unpacked
+
+
+def _unpack(target: Path) -> None:
+    apt, dpkg = shutil.which("apt-get"), shutil.which("dpkg-deb")
+    if apt is None or dpkg is None:
+        raise UnavailableError(
+            "there is no promtool: install Prometheus, or set MCP_OPERATOR_PROMTOOL to its path"
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        download = subprocess.run(  # noqa: S603 - a command of the system
+            [apt, "download", "prometheus"], cwd=scratch, capture_output=True, check=False
+        )
+        packages = list(Path(scratch).glob("*.deb"))
+        if not packages:
+            raise UnavailableError(f"promtool cannot be had: {download.stderr.decode().strip()}")
+        subprocess.run([dpkg, "-x", packages[0], scratch], check=True)  # noqa: S603 - likewise
+        Path(scratch, "usr", "bin", "promtool").replace(target)
