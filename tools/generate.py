@@ -18,6 +18,7 @@ from typing import Any, get_args
 
 import helm_chart
 import imported_sample
+import metrics_reference
 import yaml
 
 from mcp_operator.api.base import GROUP, VALIDATIONS, VERSION, ApiModel
@@ -76,6 +77,7 @@ def generated() -> dict[Path, str]:
         CHART_FILES / "rbac.yaml": chart_rules(RBAC.read_text(encoding="utf-8")),
         REFERENCE / "api.md": api_reference(),
         REFERENCE / "conditions.md": conditions_reference(),
+        metrics_reference.PAGE: metrics_reference.page(),
         **helm_chart.generated(),
         **imported_sample.generated(),
     }
