@@ -120,6 +120,7 @@ class ToolEntry(CatalogModel):
     name: str
     title: str = ""
     description: str = ""
+    icons: tuple[JsonObject, ...] = ()
     input_schema: JsonObject
     output_schema: JsonObject | None = None
     annotations: JsonObject = Field(default_factory=dict)
@@ -142,6 +143,7 @@ class PromptEntry(CatalogModel):
     name: str
     title: str = ""
     description: str = ""
+    icons: tuple[JsonObject, ...] = ()
     variables: tuple[PromptVariable, ...] = ()
     messages: tuple[PromptMessage, ...]
     source: SourceRef
@@ -158,6 +160,7 @@ class ResourceEntry(CatalogModel):
     name: str
     title: str = ""
     description: str = ""
+    icons: tuple[JsonObject, ...] = ()
     uri: str = ""
     uri_template: str = ""
     mime_type: str = "text/plain"

@@ -27,6 +27,8 @@ def tool_definition(entry: ToolEntry) -> JsonObject:
         described["outputSchema"] = output
     if entry.annotations:
         described["annotations"] = entry.annotations
+    if entry.icons:
+        described["icons"] = list(entry.icons)
     return described
 
 

@@ -11,6 +11,7 @@ from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
 from mcp_operator.api.v1alpha1.common import Selector
 from mcp_operator.builders.assembly import Assembly, assemble
 from mcp_operator.builders.compile_auth import compile_auth
+from mcp_operator.builders.compile_icons import compile_icons
 from mcp_operator.builders.compile_limits import compile_limits
 from mcp_operator.builders.compile_prompt import compile_prompt
 from mcp_operator.builders.compile_redis import compile_redis
@@ -100,9 +101,7 @@ def server_settings(
         title=server.spec.title or "",
         version=server.spec.version or "",
         website_url=server.spec.website_url or "",
-        icons=tuple(
-            icon.model_dump(by_alias=True, exclude_defaults=True) for icon in server.spec.icons
-        ),
+        icons=compile_icons(server.spec.icons),
         instructions=config.instructions,
         page_size=config.page_size,
         request_timeout_seconds=parse_duration(config.request_timeout),

@@ -10,6 +10,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPPrompt
 from mcp_operator.api.v1alpha1 import mcpprompt as declared
 from mcp_operator.builders.check_texts import hidden_in, joined_base64
+from mcp_operator.builders.compile_icons import compile_icons
 from mcp_operator.builders.compiled import (
     Compiled,
     FaultError,
@@ -136,6 +137,7 @@ def _entry(prompt: MCPPrompt) -> PromptEntry:
         name=spec.name,
         title=spec.title or "",
         description=spec.description,
+        icons=compile_icons(spec.icons),
         variables=tuple(
             PromptVariable(
                 name=variable.name,

@@ -21,6 +21,7 @@ from mcp_operator.builders.compile_http import (
     path_places,
     union,
 )
+from mcp_operator.builders.compile_icons import compile_icons
 from mcp_operator.builders.compile_response import compile_response
 from mcp_operator.builders.compiled import (
     Compiled,
@@ -269,6 +270,7 @@ def _entry(
         name=name or spec.name,
         title=title or spec.title or "",
         description=spec.description,
+        icons=compile_icons(spec.icons),
         uri=uri,
         mime_type=mime_type,
         annotations=_annotations(resource),

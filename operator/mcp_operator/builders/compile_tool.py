@@ -28,6 +28,7 @@ from mcp_operator.builders.compile_http import (
     http_references,
     union,
 )
+from mcp_operator.builders.compile_icons import compile_icons
 from mcp_operator.builders.compile_limits import compile_limit
 from mcp_operator.builders.compile_response import compile_response
 from mcp_operator.builders.compiled import (
@@ -181,6 +182,7 @@ def _entry(
         name=definition.name,
         title=definition.title or "",
         description=definition.description,
+        icons=compile_icons(definition.icons),
         input_schema=schema,
         output_schema=definition.output_schema,
         annotations=annotations.model_dump(by_alias=True, exclude_none=True) if annotations else {},

@@ -81,6 +81,7 @@ def _tool(entry: ToolEntry) -> JsonObject:
         "name": entry.name,
         "title": entry.title,
         "description": entry.description,
+        "icons": list(entry.icons),
         "method": entry.backend.method,
         "endpoint": _endpoint(entry.backend),
         "inputSchema": entry.input_schema,
@@ -95,6 +96,7 @@ def _prompt(entry: PromptEntry) -> JsonObject:
         "name": entry.name,
         "title": entry.title,
         "description": entry.description,
+        "icons": list(entry.icons),
         "template": texts[0] if len(entry.messages) == 1 and texts else None,
         "messages": [message.model_dump(by_alias=True) for message in entry.messages],
         "variables": [variable.model_dump(by_alias=True) for variable in entry.variables],
@@ -119,6 +121,7 @@ def _resource(entry: ResourceEntry) -> JsonObject:
         "name": entry.name,
         "title": entry.title,
         "description": entry.description,
+        "icons": list(entry.icons),
         "content": None if operation else content,
         "operations": [operation] if operation else None,
     }

@@ -249,16 +249,18 @@ def _listed_tool(tool: ToolEntry) -> tuple[Any, ...]:
         tool.input_schema,
         tool.listed_output_schema,
         tool.annotations,
+        tool.icons,
     )
 
 
 def _listed_prompt(prompt: PromptEntry) -> tuple[Any, ...]:
     variables = [(v.name, v.title, v.description, v.required) for v in prompt.variables]
-    return prompt.name, prompt.title, prompt.description, variables
+    return prompt.name, prompt.title, prompt.description, prompt.icons, variables
 
 
 def _listed_resource(entry: ResourceEntry) -> tuple[Any, ...]:
-    return (entry.name, entry.title, entry.description, entry.mime_type, entry.annotations)
+    named = entry.name, entry.title, entry.description, entry.icons
+    return (*named, entry.mime_type, entry.annotations)
 
 
 _NO_SERVER = ServerSettings(namespace="", name="")

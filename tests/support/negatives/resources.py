@@ -7,6 +7,14 @@ from support.negatives.case import Negative
 
 RESOURCES = [
     Negative(
+        "a resource with two icons of one URL",
+        resource(
+            content={"uri": "a:b", "text": "x"}, icons=[{"src": "https://a.example/i.png"}] * 2
+        ),
+        "spec.icons[1]",
+        "Duplicate value",
+    ),
+    Negative(
         "a resource without content",
         resource(),
         "spec",

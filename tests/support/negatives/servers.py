@@ -354,7 +354,19 @@ SERVERS = [
         "an icon that is a script",
         server(icons=[{"src": "javascript:alert(1)"}]),
         "spec.icons[0].src",
-        "write a URL with http or https",
+        "write a URL with https",
+    ),
+    Negative(
+        "an icon without TLS",
+        server(icons=[{"src": "http://a.example/i.png"}]),
+        "spec.icons[0].src",
+        "write a URL with https, or a data: URI",
+    ),
+    Negative(
+        "an icon for some weather",
+        server(icons=[{"src": "https://a.example/i.png", "theme": "rain"}]),
+        "spec.icons[0].theme",
+        'supported values: "light", "dark"',
     ),
     Negative("an icon without src", server(icons=[{}]), "spec.icons[0].src", "Required value"),
     Negative(
@@ -364,10 +376,10 @@ SERVERS = [
         "write a size such as 48x48",
     ),
     Negative(
-        "nine icons",
-        server(icons=[{"src": f"https://a.example/{number}.png"} for number in range(9)]),
+        "five icons",
+        server(icons=[{"src": f"https://a.example/{number}.png"} for number in range(5)]),
         "spec.icons",
-        "must have at most 8 items",
+        "must have at most 4 items",
     ),
     Negative(
         "an unknown Service type",

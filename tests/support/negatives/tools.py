@@ -17,6 +17,18 @@ TOOLS = [
         "a tool without service", without(tool(), "service"), "spec.service", "set service, or"
     ),
     Negative(
+        "a tool with an icon without TLS",
+        tool(icons=[{"src": "http://a.example/i.png"}]),
+        "spec.icons[0].src",
+        "write a URL with https, or a data: URI",
+    ),
+    Negative(
+        "an entry with an icon of some size",
+        tools({**ENTRY, "icons": [{"src": "https://a.example/i.png", "sizes": ["large"]}]}),
+        "spec.tools[0].icons[0].sizes[0]",
+        "write a size such as 48x48",
+    ),
+    Negative(
         "tools of which one has no service",
         without(tools({**ENTRY, "service": SERVICE}, {"name": "b", "path": "/b"}), "service"),
         "spec.service",

@@ -1,12 +1,12 @@
-"""How clients show an MCPServer to people."""
+"""How clients show a server, a tool, a prompt or a resource to people."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import LIST_SET, ApiModel, matching
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching
 from mcp_operator.api.v1alpha1.common import MimeType
 
 ServerUrl = Annotated[
@@ -20,14 +20,14 @@ ServerUrl = Annotated[
 
 
 class Icon(ApiModel):
-    """A picture that clients may show for the server."""
+    """A picture that clients may show."""
 
     src: Annotated[
         str,
         matching(
-            r"^(https?://|data:image/)[^\s]+$",
-            "write a URL with http or https, or a data: URI of an image",
-            max_length=8192,
+            r"^(https://|data:image/)[^\s]+$",
+            "write a URL with https, or a data: URI of an image",
+            max_length=4096,
         ),
     ]
     """URL of the picture, or a data: URI that holds it."""
@@ -41,3 +41,9 @@ class Icon(ApiModel):
         ...,
     ] = Field(default_factory=tuple, max_length=16, json_schema_extra=LIST_SET)
     """Sizes that the picture is good for, such as 48x48, or any."""
+    theme: Literal["light", "dark"] | None = None
+    """Background that the picture is made for; any when left out."""
+
+
+Icons = Annotated[tuple[Icon, ...], Field(max_length=4, json_schema_extra=list_map("src"))]
+"""More or longer ones, in each of 128 tools, would cost the API server more than it allows."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
+from mcp_operator.api.v1alpha1.appearance import Icons
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     Description,
@@ -140,6 +141,8 @@ class MCPPromptSpec(ApiModel):
     """Name for people."""
     description: Description = ""
     """What the prompt is for."""
+    icons: Icons = Field(default_factory=tuple)
+    """Pictures that clients may show for the prompt."""
     enabled: bool = True
     """Whether the prompt is served."""
     ingress_path: HttpPath | None = None

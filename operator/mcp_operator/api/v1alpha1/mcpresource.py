@@ -8,6 +8,7 @@ from pydantic import Field
 
 from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, validated
 from mcp_operator.api.catalog import Style
+from mcp_operator.api.v1alpha1.appearance import Icons
 from mcp_operator.api.v1alpha1.backend import External, ServiceRef, TargetName
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
@@ -227,6 +228,8 @@ class MCPResourceSpec(ApiModel):
     """Name for people."""
     description: Description = ""
     """What the resource holds, for people and models."""
+    icons: Icons = Field(default_factory=tuple)
+    """Pictures that clients may show for the resource; with operations, for each of them."""
     enabled: bool = True
     """Whether the resource is served."""
     annotations: ResourceAnnotations | None = None

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, list_map, rule, validated
-from mcp_operator.api.v1alpha1.appearance import Icon, ServerUrl
+from mcp_operator.api.v1alpha1.appearance import Icons, ServerUrl
 from mcp_operator.api.v1alpha1.authentication import Authentication
 from mcp_operator.api.v1alpha1.common import Kind, PortNumber, Selector, Title
 from mcp_operator.api.v1alpha1.container import (
@@ -165,9 +165,7 @@ class MCPServerSpec(ApiModel):
     """Version of the server that clients are told; that of the gateway when left out."""
     website_url: Annotated[ServerUrl | None, Field(alias="websiteURL")] = None
     """Page about the server that clients may link to."""
-    icons: tuple[Icon, ...] = Field(
-        default_factory=tuple, max_length=8, json_schema_extra=list_map("src")
-    )
+    icons: Icons = Field(default_factory=tuple)
     """Pictures that clients may show for the server."""
     # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] | None = None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, list_map, rule, validated
+from mcp_operator.api.v1alpha1.appearance import Icons
 from mcp_operator.api.v1alpha1.backend import External, ServiceRef
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
@@ -84,6 +85,8 @@ class ToolDefinition(ApiModel):
     """Name for people."""
     description: Description = ""
     """What the tool does and when to use it, for the model to read."""
+    icons: Icons = Field(default_factory=tuple)
+    """Pictures that clients may show for the tool; those of the object when left out."""
     path: HttpPath | None = None
     """Absolute path on the service, instead of the service's own, or below external.url; {name}
     stands for an argument, {+name} for one of several segments."""
@@ -187,6 +190,8 @@ class MCPToolSpec(ApiModel):
     description: Description = ""
     """What the tool does and when to use it, for the model to read. Beside tools it only labels the
     object."""
+    icons: Icons = Field(default_factory=tuple)
+    """Pictures that clients may show for the tool; with tools, for each of them."""
     service: ServiceRef | None = None
     """Service that answers the calls."""
     external: External | None = None
@@ -248,6 +253,7 @@ class MCPToolSpec(ApiModel):
                 "path": _path(service, external, entry.path),
                 "method": entry.method or self.method or "POST",
                 "enabled": entry.enabled and self.enabled,
+                "icons": entry.icons or self.icons,
                 "request": _merged(ToolRequest, self.request, entry.request),
                 "response": _merged(ToolResponse, self.response, entry.response),
                 "timeout": entry.timeout or self.timeout,

@@ -55,6 +55,8 @@ def tool(entry: ToolEntry, revision: str) -> JsonObject:
         described.pop("annotations", None)
     if revision < TITLES_SINCE:
         described.pop("title", None)
+    if revision < ICONS_SINCE:
+        described.pop("icons", None)
     output = described.pop("outputSchema", None)
     if output is not None and revision < ANY_OUTPUT_SINCE and is_wrapped(output):
         output = _wrap(output)
@@ -66,6 +68,7 @@ def tool(entry: ToolEntry, revision: str) -> JsonObject:
 def prompt(entry: PromptEntry, revision: str) -> JsonObject:
     """Describe a prompt and its arguments, likewise."""
     described = _named(entry, revision)
+    described |= _icons(entry, revision)
     described["arguments"] = [
         {**_named(variable, revision), "required": variable.required}
         for variable in entry.variables
@@ -84,7 +87,11 @@ def resource(entry: ResourceEntry, revision: str) -> JsonObject:
         described["mimeType"] = entry.mime_type
     if entry.annotations:
         described["annotations"] = entry.annotations
-    return described
+    return described | _icons(entry, revision)
+
+
+def _icons(entry: PromptEntry | ResourceEntry, revision: str) -> JsonObject:
+    return {"icons": list(entry.icons)} if entry.icons and revision >= ICONS_SINCE else {}
 
 
 def _named(entry: Any, revision: str) -> JsonObject:
