@@ -17,7 +17,13 @@ import pytest
 
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.names import child_name, config_name
-from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS, DEPLOYMENTS, SERVICES
+from mcp_operator.builders.resources import (
+    CHILDREN,
+    CONFIGMAPS,
+    DEPLOYMENTS,
+    SERVICEACCOUNTS,
+    SERVICES,
+)
 from mcp_operator.core.meta import Object, Resource, uid_of
 from mcp_operator.runtime.client import Client
 from support import gateway_api
@@ -30,9 +36,14 @@ from support.permissions import Permission, denied, used
 from support.shop import KINDS, Shop
 from support.waiting import eventually
 
-UNLOGGED = {Permission("mcp-operator.dev", "mcpservers/finalizers", "update")}
-"""Checked by an admission plugin, without a request that would be logged; the second test shows
-that it is needed."""
+UNLOGGED = {
+    Permission("mcp-operator.dev", "mcpservers/finalizers", "update"),
+    Permission("", "serviceaccounts", "delete"),
+    Permission("", "services", "delete"),
+    Permission("apps", "deployments", "delete"),
+}
+"""Checked by an admission plugin, without a request that would be logged; two tests show that they
+are needed."""
 
 SELECTING = {"matchLabels": {"team": "red"}}
 
@@ -196,6 +207,7 @@ async def test_all_permissions_are_used_and_none_is_missing(
     for child in (DEPLOYMENTS, SERVICES):  # the first makes the operator compare the others again
         await delete_child(child, shop)
     await restricted.uses(Permission("mcp-operator.dev", "mcpservers", "get"))
+    await orphan_child(DEPLOYMENTS, shop)
     await take_names(shop)
     await shop.server("blue", team="red", **EVERY_CHILD)
     await restricted.uses(*(Permission(kind.group, kind.plural, "get") for kind in CHILDREN))
@@ -227,6 +239,34 @@ async def test_nothing_is_created_without_the_permission_to_update_finalizers(
     await restricted.shop.server("red")
     await restricted.shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
     assert any("cannot set blockOwnerDeletion" in line for line in await restricted.denied())
+
+
+async def test_no_child_is_adopted_without_the_permission_to_delete_it(
+    restricted: RestrictedOperator, build: Build
+) -> None:
+    shop, namespace = restricted.shop, restricted.shop.namespace
+    lasting = (SERVICEACCOUNTS, SERVICES, DEPLOYMENTS)
+    account = OperatorAccount(build("base", namespace), namespace)
+    account.forbid("delete", *(each.plural for each in lasting))
+    await restricted.start(account, namespace)
+    await shop.server("red")
+    await shop.told("MCPServer", "red", "Programmed", Reason.NO_READY_PODS)
+    for resource in reversed(lasting):
+        await orphan_child(resource, shop)
+        await eventually(functools.partial(may_not_adopt, restricted, resource), expected=True)
+    await shop.told("MCPServer", "red", "Programmed", Reason.APPLY_FAILED)
+
+
+async def may_not_adopt(restricted: RestrictedOperator, resource: Resource) -> bool:
+    """Tell whether giving an object of this kind an owner was forbidden."""
+    lines = await restricted.denied()
+    return any(f"/{resource.plural}/" in line and "you can't delete" in line for line in lines)
+
+
+async def orphan_child(resource: Resource, shop: Shop) -> None:
+    """Take the owner off a child of the server `red`."""
+    change = {"metadata": {"ownerReferences": None}}
+    await shop.client.merge_patch(resource, shop.key(child_name("red")), change)
 
 
 async def test_a_missing_permission_is_named_in_the_log_and_waited_for(

@@ -60,6 +60,13 @@ class OperatorAccount:
             if "rules" in obj:
                 obj["rules"] = [rule for rule in obj["rules"] if resource not in rule["resources"]]
 
+    def forbid(self, verb: str, *resources: str) -> None:
+        """Take a verb out of all rules about some resources."""
+        for obj in self._objects:
+            for rule in obj.get("rules", ()):
+                if set(resources) & set(rule["resources"]):
+                    rule["verbs"] = [each for each in rule["verbs"] if each != verb]
+
     async def grant(self, client: Client, rule: Object) -> None:
         """Add a rule to the first role that there is, when everything has been created."""
         role = next(obj for obj in self._objects if "rules" in obj)

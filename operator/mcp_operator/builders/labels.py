@@ -13,6 +13,10 @@ DOMAIN: Final = "mcp-operator.dev"
 SERVER_LABEL: Final = f"{DOMAIN}/server"
 """On children and pods: the name of their MCPServer."""
 
+HASH_ANNOTATION: Final = f"{DOMAIN}/applied-hash"
+"""On every child: the hash of what was last applied, so that a removed field is noticed."""
+
+MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "mcp-operator"
 
 
@@ -29,14 +33,14 @@ def child_labels(server: str, mode: Mode) -> dict[str, str]:
     return {
         **selector_labels(server),
         "app.kubernetes.io/component": mode.lower(),
-        "app.kubernetes.io/managed-by": MANAGED_BY,
+        MANAGED_BY_LABEL: MANAGED_BY,
         SERVER_LABEL: server,
     }
 
 
 def managed_selector() -> str:
     """Return the label selector, in query form, that matches children of every server."""
-    return f"app.kubernetes.io/managed-by={MANAGED_BY},app.kubernetes.io/name=mcp-server"
+    return f"{MANAGED_BY_LABEL}={MANAGED_BY},app.kubernetes.io/name=mcp-server"
 
 
 def users_selector() -> str:

@@ -3,7 +3,8 @@
 Children depend on each other by name: pods run as the ServiceAccount, a RoleBinding grants the
 Role, an Ingress routes to the Service. If one of the names is taken by an object that the server
 does not own, no child is created or changed: an Ingress would otherwise lead to somebody else.
-Only a ServiceAccount that nobody controls is used as it is: a user has made it for the pods.
+A ServiceAccount that nobody controls is used as it is: a user has made it for the pods. Children
+that were orphaned are adopted; `ownership` says which.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.children import Child
 from mcp_operator.builders.deployment import REPLICAS_ANNOTATION
 from mcp_operator.builders.resources import (
@@ -28,7 +28,7 @@ from mcp_operator.builders.resources import (
     SERVICES,
 )
 from mcp_operator.controllers.cluster_cache import ClusterCache
-from mcp_operator.core.errors import OperatorError
+from mcp_operator.controllers.ownership import Adoption, OwnerGoneError, orphaned_by
 from mcp_operator.core.meta import (
     Key,
     Object,
@@ -36,9 +36,7 @@ from mcp_operator.core.meta import (
     annotations_of,
     controller_of,
     is_controlled_by,
-    is_deleting,
     key_of,
-    uid_of,
 )
 from mcp_operator.runtime.apply import Applier, OwnershipConflictError
 from mcp_operator.runtime.client import Client
@@ -66,16 +64,12 @@ admission webhook does not answer, each write takes 10 seconds by default, and u
 Identity = tuple[Resource, Key]
 
 
-class OwnerGoneError(OperatorError):
-    """Nothing may be created any more: the owner or its namespace is deleted or being deleted."""
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The result of applying all children.
 
     Attributes:
-        conflicts: One for each object that has the name of a child and is not owned by the server.
+        conflicts: One for each object that has the name of a child and is not the server's own.
             If there is any, no child was created or changed.
         error: The first failed request. Children that do not need the failed one were applied
             nevertheless, within `LONG_PASS_SECONDS`.
@@ -109,6 +103,7 @@ class ChildrenApplier:
         self._cache = cache
         self._applier = applier
         self._client = client
+        self._adoption = Adoption(client)
         self._verified: dict[Key, _VerifiedChildren] = {}
 
     def forget(self, owner: Key) -> None:
@@ -116,7 +111,7 @@ class ChildrenApplier:
         self._verified.pop(owner, None)
 
     async def apply(self, owner: Object, desired: Sequence[Child]) -> Outcome:
-        """Apply the desired children, then delete all others that the owner has.
+        """Apply the desired children, then delete all others that the owner has or adopts.
 
         Raises:
             OwnerGoneError: The owner is gone or being deleted, which the cache does not show yet.
@@ -215,15 +210,7 @@ class ChildrenApplier:
             del verified[identity]
         if not lost:
             return
-        try:
-            current = await self._client.get(MCPSERVERS, key_of(owner))
-        except ApiError as error:
-            if not error.is_not_found:
-                raise
-        else:
-            if uid_of(current) == uid_of(owner) and not is_deleting(current):
-                return
-        raise OwnerGoneError(f"{MCPSERVERS.kind} {key_of(owner)} is being deleted")
+        await self._adoption.check(owner)
 
     async def _hand_over_replicas(self, owner: Object, desired: Sequence[Child]) -> None:
         """Before the number of pods is left to others, stop owning it without changing it."""
@@ -262,7 +249,7 @@ class ChildrenApplier:
             verified[identity] = _Verified(child.object, cached)
 
     async def _prune(self, owner: Object, identities: Collection[Identity]) -> None:
-        for resource, child in list(self._cache.children(owner)):
+        for resource, child in [*self._cache.children(owner), *self._cache.orphans(key_of(owner))]:
             if (resource, key_of(child)) not in identities:
                 await self._applier.delete(owner, resource, child)
 
@@ -277,17 +264,23 @@ def _conflicts(
     return tuple(
         OwnershipConflictError(resource, live)
         for (resource, _), live in existing.items()
-        if not (is_controlled_by(live, owner) or _is_account_of_the_user(resource, live))
+        if not (
+            is_controlled_by(live, owner)
+            or orphaned_by(live) == key_of(owner)
+            or _is_account_of_the_user(resource, live)
+        )
     )
 
 
 def _is_account_of_the_user(resource: Resource, live: Object | None) -> bool:
-    """Return whether an object is a ServiceAccount that nobody controls.
+    """Return whether an object is a ServiceAccount that nobody controls, and no orphaned child.
 
     Whoever makes one of that name beforehand gives the pods their pull secrets and their identity
     at a cloud provider. It is used as it is, and stays when the server goes.
     """
-    return resource == SERVICEACCOUNTS and live is not None and controller_of(live) is None
+    if resource != SERVICEACCOUNTS or live is None:
+        return False
+    return controller_of(live) is None and orphaned_by(live) is None
 
 
 def _same(one: Object, other: Object) -> bool:

@@ -18,6 +18,7 @@ from mcp_operator.builders.resources import (
     PODS,
     SERVICES,
 )
+from mcp_operator.controllers.ownership import orphaned_by
 from mcp_operator.controllers.parsing import ParsedServer, Parser
 from mcp_operator.core.meta import (
     Key,
@@ -49,6 +50,8 @@ BY_ENTRY_KEY = "entryKey"
 """Catalog objects by the names and URIs that they claim in their namespace."""
 BY_OWNER = "owner"
 """Children by the uid of the server that owns them."""
+BY_FORMER_OWNER = "formerOwner"
+"""Children that have been orphaned, by the server whose they were."""
 BY_SERVER = "server"
 """Pods by the server that their label names."""
 
@@ -156,6 +159,12 @@ class ClusterCache:
             for child in informer.store.by_index(BY_OWNER, uid_of(server)):
                 yield resource, child
 
+    def orphans(self, server: Key) -> Iterator[tuple[Resource, Object]]:
+        """Yield everything that a former server of this name owned and nobody owns now."""
+        for resource, informer in self.owned.items():
+            for child in informer.store.by_index(BY_FORMER_OWNER, server):
+                yield resource, child
+
     def missing_kinds(self) -> list[CatalogKind]:
         """Return the kinds of catalog objects that the API server no longer knows."""
         return [kind for kind, informer in self.catalog_objects.items() if informer.missing]
@@ -181,6 +190,7 @@ class ClusterCache:
             informer.add_index(BY_ENTRY_KEY, self._entry_keys)
         for informer in self.owned.values():
             informer.add_index(BY_OWNER, _owner_uid)
+            informer.add_index(BY_FORMER_OWNER, former_owners)
         self.pods.add_index(BY_SERVER, servers_of_pod)
 
     def _required_labels(
@@ -213,6 +223,12 @@ def servers_of_pod(pod: Object) -> tuple[Key, ...]:
     """Return the server that a pod's label names, if it has one."""
     name = labels_of(pod).get(SERVER_LABEL)
     return (Key(key_of(pod).namespace, name),) if name else ()
+
+
+def former_owners(child: Object) -> tuple[Key, ...]:
+    """Return the server that may adopt a child, if it has been orphaned."""
+    server = orphaned_by(child)
+    return (server,) if server else ()
 
 
 def _owner_uid(child: Object) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from mcp_operator.builders.resources import DEPLOYMENTS, ROLES
 from mcp_operator.builders.server_catalog import ServerCatalog, build_server_catalog
 from mcp_operator.controllers.apply_problems import ApplyProblems
 from mcp_operator.controllers.catalog_object import ABSENT_POLL_SECONDS, SECRET_POLL_SECONDS
-from mcp_operator.controllers.children import ChildrenApplier, OwnerGoneError
+from mcp_operator.controllers.children import ChildrenApplier
 from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
@@ -46,6 +46,7 @@ from mcp_operator.controllers.mcpserver_status import (
     server_fields,
 )
 from mcp_operator.controllers.memo import Memo
+from mcp_operator.controllers.ownership import OwnerGoneError
 from mcp_operator.controllers.parsing import ParsedServer
 from mcp_operator.controllers.pods import failing, is_ready
 from mcp_operator.controllers.server_keys import ServerKeys

@@ -10,9 +10,10 @@ from __future__ import annotations
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.builders.context import BuildContext
+from mcp_operator.builders.labels import HASH_ANNOTATION
 from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
 from mcp_operator.controllers.children import ChildrenApplier
-from mcp_operator.controllers.cluster_cache import ClusterCache, servers_of_pod
+from mcp_operator.controllers.cluster_cache import ClusterCache, former_owners, servers_of_pod
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.condition_metrics import ConditionMetrics
 from mcp_operator.controllers.confirmations import Ask, Confirmations
@@ -35,6 +36,7 @@ from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
 from mcp_operator.controllers.mcpresource import MCPResourceReconciler
 from mcp_operator.controllers.mcpserver import MCPServerReconciler
 from mcp_operator.controllers.mcptool import MCPToolReconciler
+from mcp_operator.controllers.ownership import Adoption
 from mcp_operator.controllers.pacing import Paced
 from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.reference_reader import ReferenceReader
@@ -52,9 +54,6 @@ from mcp_operator.runtime.predicates import any_of, spec_or_meta_changed
 from mcp_operator.runtime.reconcile import Reconciler
 from mcp_operator.runtime.sources import Source, for_object, for_owner, mapped
 from mcp_operator.runtime.status import StatusWriter
-
-HASH_ANNOTATION = "mcp-operator.dev/applied-hash"
-"""On every child: the hash of what was last applied, so that a removed field is noticed."""
 
 CATALOG_OBJECT_RECONCILERS: tuple[type[CatalogObjectReconciler], ...] = (
     MCPToolReconciler,
@@ -170,6 +169,7 @@ def watch_for_servers(
         controller.watch(source, mapped(servers))
     for children in cache.owned.values():
         controller.watch(children, for_owner(MCPSERVERS.group, MCPSERVERS.kind))
+        controller.watch(children, mapped(former_owners))
     controller.watch(cache.pods, mapped(servers_of_pod))
     controller.watch(confirmed, for_object())
 
@@ -205,7 +205,7 @@ def watch_for_catalog_objects(
 
 def _applier(client: Client, cache: ClusterCache) -> Applier:
     kinds = [resource.kind for resource in cache.owned]
-    return Applier(client, hash_annotation=HASH_ANNOTATION, kinds=kinds)
+    return Applier(client, hash_annotation=HASH_ANNOTATION, kinds=kinds, may_adopt=Adoption(client))
 
 
 def _forget_deleted(cache: ClusterCache, compiler: Compiler) -> None:

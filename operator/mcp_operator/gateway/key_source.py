@@ -1,7 +1,8 @@
 """The root key of a gateway in a cluster, read from the Secret that the operator makes for it.
 
 It is read by name with the gateway's own Role. A key that is known stays in force while none can be
-read: neither an outage of the API server nor a Secret deleted by mistake ends a session.
+read: neither an outage of the API server nor a Secret deleted by mistake ends a session. A Secret
+that has lost its owner, by a restore from a backup, still holds the key.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import asyncio
 import logging
 from typing import Final
 
-from mcp_operator.api.keys import ROOT_KEY, ROOT_KEY_BYTES
+from mcp_operator.api.keys import KEYS_TYPE, ROOT_KEY, ROOT_KEY_BYTES
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Key, is_controlled_by
+from mcp_operator.core.meta import Key, Object, is_controlled_by
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.source import SECRETS, ObjectReader
 from mcp_operator.gateway.table import Current
@@ -92,7 +93,7 @@ class KeySource:
             OperatorError: It cannot be read, or is none.
         """
         secret = await self._reader.get(SECRETS, self._secret)
-        if not is_controlled_by(secret, {"metadata": {"uid": self._current.server.uid}}):
+        if not (_is_restored(secret) or is_controlled_by(secret, self._server())):
             raise UnusableKeyError(
                 f"Secret {self._secret} does not belong to this MCPServer: delete or rename it"
             )
@@ -102,6 +103,9 @@ class KeySource:
                 f"Secret {self._secret} has no {ROOT_KEY!r} of {ROOT_KEY_BYTES} bytes: delete it"
             )
         return root
+
+    def _server(self) -> Object:
+        return {"metadata": {"uid": self._current.server.uid}}
 
     async def _pause(self, failed: int) -> None:
         """Wait until the Secret is to be read again."""
@@ -116,3 +120,8 @@ class KeySource:
             return
         finally:
             self._root.suspected.clear()
+
+
+def _is_restored(secret: Object) -> bool:
+    """Return whether a Secret is one of ours without an owner, as a restore leaves it."""
+    return secret.get("type") == KEYS_TYPE and not secret["metadata"].get("ownerReferences")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final, Literal
 
 from mcp_operator.core.compare import covers, fingerprint
@@ -31,7 +31,10 @@ safe, but its fields get an `Update` entry in managedFields beside the `Apply` e
 applies, and a field in both can no longer be removed by applying.
 """
 
-Outcome = Literal["unchanged", "created", "updated"]
+Outcome = Literal["unchanged", "created", "updated", "adopted"]
+
+MayAdopt = Callable[[Object, Object], Awaitable[bool]]
+"""Returns whether an owner takes over an object that it does not control; may raise instead."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,6 +58,10 @@ class OwnershipConflictError(OperatorError):
         )
 
 
+async def _never(_owner: Object, _live: Object) -> bool:
+    return False
+
+
 class Applier:
     """Applies an owner's children server-side, only if that changes something.
 
@@ -63,11 +70,20 @@ class Applier:
         hash_annotation: The annotation for a hash of the desired state. It reveals that a field was
             removed from the desired state, which the live object cannot show.
         kinds: The kinds whose counters of corrected drift start at 0.
+        may_adopt: Which objects an owner takes over that it does not control; by default none.
     """
 
-    def __init__(self, client: Client, *, hash_annotation: str, kinds: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        hash_annotation: str,
+        kinds: Iterable[str] = (),
+        may_adopt: MayAdopt = _never,
+    ) -> None:
         self._client = client
         self._annotation = hash_annotation
+        self._may_adopt = may_adopt
         for kind in kinds:
             client.metrics.drift_corrected.labels(kind)
 
@@ -84,7 +100,7 @@ class Applier:
                 the cache is restricted to labels, it is not taken over.
 
         Raises:
-            OwnershipConflictError: The object exists and `owner` does not control it.
+            OwnershipConflictError: The object exists, and `owner` neither controls nor adopts it.
             ApiError: The API server rejected the request.
         """
         wanted = self._with_owner_and_hash(owner, desired)
@@ -98,7 +114,7 @@ class Applier:
             else:
                 return "created"
         if not is_controlled_by(live, owner):
-            raise OwnershipConflictError(resource, live)
+            return await self._adopt(owner, wanted, resource, live)
         if covers(live, wanted):
             return "unchanged"
         answer = await self._apply(resource, wanted, uid=uid_of(live))
@@ -115,19 +131,19 @@ class Applier:
         A field whose last owner stops applying it is removed, and the API server's default takes
         its place: a Deployment would be scaled to one replica (Kubernetes documentation,
         Server-Side Apply, "Transferring ownership between managers"). `fields` have their current
-        values. Nothing happens unless `owner` controls the object.
+        values. Nothing happens unless `owner` controls or adopts the object.
 
         Raises:
             ApiError: The API server rejected the request.
         """
-        if is_controlled_by(live, owner):
+        if await self._is_ours(owner, live):
             key = key_of(live)
             metadata = {"name": key.name, "namespace": key.namespace, "uid": uid_of(live)}
             head = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": metadata}
             await self._client.apply(resource, head | fields, field_manager=manager)
 
     async def delete(self, owner: Object, resource: Resource, live: Object) -> bool:
-        """Delete an object if `owner` controls it.
+        """Delete an object if `owner` controls it, or would adopt it, and it has not changed.
 
         Returns:
             Whether this call deleted it: False if it is not ours or already gone.
@@ -135,15 +151,32 @@ class Applier:
         Raises:
             ApiError: The API server rejected the request.
         """
-        if not is_controlled_by(live, owner):
+        if not await self._is_ours(owner, live):
             return False
+        version = "" if is_controlled_by(live, owner) else live["metadata"]["resourceVersion"]
         try:
-            await self._client.delete(resource, key_of(live), uid=uid_of(live))
+            await self._client.delete(
+                resource, key_of(live), uid=uid_of(live), resource_version=version
+            )
         except ApiError as error:
             if error.is_not_found or error.is_conflict:
                 return False
             raise
         return True
+
+    async def _is_ours(self, owner: Object, live: Object) -> bool:
+        return is_controlled_by(live, owner) or await self._may_adopt(owner, live)
+
+    async def _adopt(
+        self, owner: Object, wanted: Object, resource: Resource, live: Object
+    ) -> Outcome:
+        """Take over the very state of an object that was judged, or fail with a conflict."""
+        if not await self._may_adopt(owner, live):
+            raise OwnershipConflictError(resource, live)
+        judged = {"uid": uid_of(live), "resourceVersion": live["metadata"]["resourceVersion"]}
+        await self._apply(resource, wanted, **judged)
+        _log.info("Adopted a child", extra={"child": f"{resource.kind} {key_of(live)}"})
+        return "adopted"
 
     def _with_owner_and_hash(self, owner: Object, desired: Object) -> Object:
         metadata = desired["metadata"]

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from mcp_operator.builders.labels import HASH_ANNOTATION
 from mcp_operator.builders.resources import (
     AUTOSCALERS,
     CHILDREN,
@@ -20,7 +21,6 @@ from mcp_operator.builders.resources import (
     SERVICEACCOUNTS,
     SERVICES,
 )
-from mcp_operator.controllers.setup import HASH_ANNOTATION
 from mcp_operator.core.meta import Object, Resource, key_of, resource_version_of, uid_of
 from mcp_operator.runtime.errors import ApiError
 from support.managed_fields import Mutation, Path, at, mutations, owned_fields, pointer

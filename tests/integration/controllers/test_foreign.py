@@ -327,7 +327,7 @@ async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
     taken = []
     for resource, suffix in set(names) - set(ALWAYS):
         key = shop.key(f"mcp-server-red{suffix}")
-        change = {"metadata": {"ownerReferences": None, "labels": {"app": "theirs"}}}
+        change = {"metadata": {"ownerReferences": None, "labels": {SERVER_LABEL: None}}}
         before = await shop.client.merge_patch(resource, key, change)
         taken.append((resource, key, before["metadata"]))
     await shop.told("MCPServer", "red", "Programmed", "Conflict")

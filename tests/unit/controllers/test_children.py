@@ -6,7 +6,8 @@ import pytest
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.builders.resources import DEPLOYMENTS
-from mcp_operator.controllers.children import REPLICAS_MANAGER, ChildrenApplier, OwnerGoneError
+from mcp_operator.controllers.children import REPLICAS_MANAGER, ChildrenApplier
+from mcp_operator.controllers.ownership import OwnerGoneError
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.errors import ApiError, Cause
 from support.cached_cluster import CachedCluster

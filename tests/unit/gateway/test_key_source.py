@@ -22,11 +22,11 @@ DOWN = ApiError(503, "ServiceUnavailable", "try again")
 pytestmark = pytest.mark.looptime
 
 
-def secret(root: bytes = b"k" * 32, *, owner: str = "uid-1") -> Object:
+def secret(root: bytes = b"k" * 32, *, owner: str = "uid-1", type_: str = KEYS_TYPE) -> Object:
     reference = {"kind": "MCPServer", "name": "shop", "uid": owner, "controller": True}
     return {
-        "metadata": {"name": SECRET.name, "ownerReferences": [reference]},
-        "type": KEYS_TYPE,
+        "metadata": {"name": SECRET.name, "ownerReferences": [reference] if owner else []},
+        "type": type_,
         "data": {"root": base64.b64encode(root).decode()},
     }
 
@@ -82,11 +82,21 @@ async def test_a_key_that_is_a_moment_late_is_waited_for(cluster: Cluster) -> No
     assert (cluster.root.settled, cluster.root.problem) == (True, "")
 
 
+async def test_a_key_that_was_restored_without_its_owner_keeps_the_sessions_valid(
+    cluster: Cluster,
+) -> None:
+    cluster.answer = secret(owner="")
+    cluster.load()
+    await asyncio.sleep(1)
+    assert cluster.root.derive(b"p") == RootKey(b"k" * 32).derive(b"p")
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
         (NOT_FOUND, "secrets is not there"),
         (secret(owner="uid-2"), "does not belong to this MCPServer"),
+        (secret(owner="", type_="Opaque"), "does not belong to this MCPServer"),
         (secret(b"short"), "has no 'root' of 32 bytes"),
     ],
 )
