@@ -23,6 +23,7 @@ from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from support.entries import argument, backend, prompt, resource, tool
 from support.mcp_http import table
+from support.native_tools import NATIVE_TOOLS, answer_natively
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -67,6 +68,7 @@ ANSWERS: dict[str, Answer] = {
 
 
 TOOLS = (
+    *NATIVE_TOOLS,
     *(
         tool(f"test_trigger_{kind}_change", backend(f"/change/{kind}"), description="Changes it.")
         for kind in ("tool", "prompt")
@@ -189,6 +191,9 @@ class Backend:
         self._changes = 0
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        return await answer_natively(request, PNG) or self._answer(request)
+
+    def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.path.split("/"):
             case ["", "data", identifier]:
                 return web.json_response({"id": identifier, "templateTest": True})

@@ -23,6 +23,7 @@ from support.compiled import facts, tool
 from support.entries import catalog
 from support.fake_upstream import FakeSecrets
 from support.manifests import tools as declared
+from support.results import completed
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "expose-a-rest-api.md"
 ENTRY = {"name": "read", "path": "/", "method": "GET"}
@@ -59,7 +60,7 @@ async def read_of(table: Table, shown: str) -> str:
         services = {f"{namespace}/{name}:{called.backend.port}": f"127.0.0.1:{backend.port}"}
         async with HttpUpstream(services, user_agent="t") as upstream:
             executor = HttpExecutor(current, upstream, FakeSecrets())
-            result = await executor.call_tool(called, {}, Call())
+            result = await completed(executor.call_tool(called, {}, Call()))
     finally:
         await backend.stop(0)
     return "\n".join(block["text"] for block in result.content)

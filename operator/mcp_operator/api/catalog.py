@@ -83,7 +83,8 @@ class ResponseMapping(CatalogModel):
     A status matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
     `mime_type` takes the place of the answer's own where it is no error. `headers` of the answer
     are shown beside its content. `follow_redirects` follows those that stay on the Service. A
-    stream is read to its `stream_max_events`th event and for `stream_max_seconds` at most.
+    stream is read to its `stream_max_events`th event and for `stream_max_seconds` at most. With
+    `native`, a backend may answer in MCP's own terms, and is told what the client sent back.
     """
 
     error_when: str = ""
@@ -96,6 +97,7 @@ class ResponseMapping(CatalogModel):
     follow_redirects: Literal["SameService", "Never"] = "SameService"
     stream_max_events: int | None = None
     stream_max_seconds: float | None = None
+    native: bool = False
 
     @property
     def selects(self) -> bool:

@@ -34,12 +34,26 @@ HOP_BY_HOP: Final = frozenset(
 FRAMING: Final = HOP_BY_HOP | {"host", "content-length", "content-encoding", "expect"}
 """What only the HTTP client itself may set: who is asked, and where the message ends."""
 
-NOT_FOR_ARGUMENTS: Final = FRAMING | {
-    "authorization",
-    "cookie",
-    "content-type",
-    "accept-encoding",
-}
+CAPABILITIES_HEADER: Final = "Mcp-Client-Capabilities"
+RESPONSES_HEADER: Final = "Mcp-Input-Responses"
+STATE_HEADER: Final = "Mcp-Request-State"
+
+OF_THE_GATEWAY: Final = frozenset(
+    {CAPABILITIES_HEADER.lower(), RESPONSES_HEADER.lower(), STATE_HEADER.lower()}
+)
+"""Headers in which the gateway tells a backend what the client can do, and what it sent back; what
+a backend reads there can come from nobody else."""
+
+NOT_FOR_ARGUMENTS: Final = (
+    FRAMING
+    | OF_THE_GATEWAY
+    | {
+        "authorization",
+        "cookie",
+        "content-type",
+        "accept-encoding",
+    }
+)
 """Headers that no tool argument may set; cookies have a place of their own."""
 
 CLIENT_CREDENTIALS: Final = frozenset({"authorization", "cookie", "cookie2"})

@@ -11,6 +11,7 @@ from mcp_operator.api.nesting import MAX_DEPTH, place_beyond
 from mcp_operator.api.places import (
     CLIENT_CREDENTIALS,
     NOT_FOR_ARGUMENTS,
+    OF_THE_GATEWAY,
     has_fields,
     is_form,
     is_multipart,
@@ -100,6 +101,11 @@ def _header_faults(
                 f"body has: remove it, and set {words.request}contentType"
             )
     for header in request.forward_headers:
+        if header.lower() in OF_THE_GATEWAY:
+            yield (
+                f"{words.request}forwardHeaders names {header}, which the gateway itself sets: "
+                "remove it"
+            )
         if header.lower() in CLIENT_CREDENTIALS and not request.allow_credential_forwarding:
             yield (
                 f"{words.request}forwardHeaders names {header}, with which the backend could act "

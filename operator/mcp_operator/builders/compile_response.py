@@ -46,5 +46,9 @@ def compile_response(response: ResponseFields, field: str = "response.") -> Resp
     if not isinstance(response, ToolResponse):
         return mapping
     return mapping.model_copy(
-        update={"structured": response.structured, "headers": response.headers}
+        update={
+            "native": response.native,
+            "structured": response.structured,
+            "headers": response.headers,
+        }
     )

@@ -22,7 +22,13 @@ from mcp_operator.api.catalog import (
 from mcp_operator.api.uritemplates import Variables
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway import exact
-from mcp_operator.gateway.contract import MISSING, Call, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.contract import (
+    MISSING,
+    Call,
+    InputRequired,
+    ResourceUnavailable,
+    ToolResult,
+)
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream import content
 from mcp_operator.gateway.upstream.answer import Answer
@@ -30,6 +36,7 @@ from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
 from mcp_operator.gateway.upstream.media import resource
+from mcp_operator.gateway.upstream.native import is_native, native_result, told
 from mcp_operator.gateway.upstream.outgoing import UsedSecrets, complete, tls_of
 from mcp_operator.gateway.upstream.reading import StreamLimits
 from mcp_operator.gateway.upstream.redirects import (
@@ -40,6 +47,7 @@ from mcp_operator.gateway.upstream.redirects import (
 )
 from mcp_operator.gateway.upstream.retries import Budgets, Retrying
 from mcp_operator.gateway.upstream.secret_values import SecretSource, SecretUnavailable
+from mcp_operator.gateway.upstream.telling import Telling
 from mcp_operator.gateway.upstream.tokens import Tokens
 
 log = logging.getLogger(__name__)
@@ -75,7 +83,9 @@ async def _followed(
     return answer
 
 
-def _stream_limits(response: ResponseMapping, deadline: float) -> StreamLimits:
+def _stream_limits(
+    response: ResponseMapping, deadline: float, telling: Telling | None
+) -> StreamLimits:
     """Return where to stop reading a stream: in time to give what came of an endless one."""
     left = deadline - asyncio.get_running_loop().time()
     given = response.stream_max_seconds
@@ -84,6 +94,7 @@ def _stream_limits(response: ResponseMapping, deadline: float) -> StreamLimits:
         max_seconds=max(0.0, min(given or left, left * STREAM_SHARE)),
         any_type=response.stream_max_events is not None or given is not None,
         media_type=places.media_type(response.mime_type),
+        tell=telling.tell if telling is not None else None,
     )
 
 
@@ -105,8 +116,10 @@ async def _off_the_loop(
     return await asyncio.to_thread(lambda: encoded(mapped()) if is_large else mapped())
 
 
-def _encoded_result(result: ToolResult) -> ToolResult:
+def _encoded_result(result: ToolResult | InputRequired) -> ToolResult | InputRequired:
     """Return a result that is encoded but for what its response adds."""
+    if isinstance(result, InputRequired):
+        return result
     structured = result.structured
     return replace(
         result,
@@ -155,7 +168,9 @@ class HttpExecutor:
         self._bulkheads = Bulkheads()
         self._budgets = Budgets()
 
-    async def call_tool(self, tool: ToolEntry, arguments: JsonObject, call: Call) -> ToolResult:
+    async def call_tool(
+        self, tool: ToolEntry, arguments: JsonObject, call: Call
+    ) -> ToolResult | InputRequired:
         """Call a tool; whatever the backend does is in the result.
 
         The caller has checked the arguments against the input schema.
@@ -169,7 +184,7 @@ class HttpExecutor:
         mapped = partial(self._mapped, tool, answer)
         return await _off_the_loop(tool.response, answer, mapped, _encoded_result)
 
-    def _mapped(self, tool: ToolEntry, answer: Answer) -> ToolResult:
+    def _mapped(self, tool: ToolEntry, answer: Answer) -> ToolResult | InputRequired:
         table = self._current.table
 
         def output_errors(value: object) -> list[str]:
@@ -183,6 +198,9 @@ class HttpExecutor:
                 )
             return problems
 
+        if is_native(tool.response, answer):
+            failed = content.is_error_status(tool.response.error_status, answer.status)
+            return native_result(tool, answer, output_errors, failed=failed)
         return content.tool_result(tool, answer, output_errors)
 
     async def read_resource(
@@ -228,7 +246,9 @@ class HttpExecutor:
             MappingError: The arguments make no valid request.
             _FailedError: Anything else went wrong.
         """
-        request = build_request(backend, arguments)
+        request, telling = build_request(backend, arguments), None
+        if response.native:
+            request, telling = told(request, call), Telling(call.listener)
         server = self._current.server
         timeout = backend.timeout_seconds or server.request_timeout_seconds
         deadline = asyncio.get_running_loop().time() + timeout
@@ -242,16 +262,20 @@ class HttpExecutor:
                 limit = backend.max_response_bytes or server.max_response_bytes
 
                 async def once(request: Request) -> Answer:
-                    stream = _stream_limits(response, deadline)
+                    stream = _stream_limits(response, deadline, telling)
                     return await self._upstream.send(request, tls, limit, stream)
 
                 budget = self._budgets.of(backend.host, backend.port)
                 send = Retrying(once, retries, budget, deadline, name)
                 sent, used = await self._completed(request, backend, call)
+                if telling is not None:
+                    telling.redacted = used.redacted
                 answer = await _followed(sent, send, response.follow_redirects)
                 if answer.status == HTTPStatus.UNAUTHORIZED and used.token:
                     self._tokens.reject(used.token)  # and once more: the backend did nothing
                     sent, used = await self._completed(request, backend, call)
+                    if telling is not None:
+                        telling.redacted = used.redacted
                     answer = await _followed(sent, send, response.follow_redirects)
         except (TimeoutError, UpstreamError, BusyError, SecretUnavailable) as error:
             raise self._failure(name, backend, error) from error

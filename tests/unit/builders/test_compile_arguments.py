@@ -296,6 +296,12 @@ def test_what_a_client_proves_itself_with_is_forwarded_only_where_that_is_allowe
     assert allowed.backend.forward_headers == ("x-tenant", header.lower())
 
 
+def test_what_the_gateway_says_of_a_client_cannot_come_from_the_client() -> None:
+    refused = finding(request={"forwardHeaders": ["MCP-Request-State"]})
+    assert refused.reason is Reason.INVALID
+    assert "names MCP-Request-State, which the gateway itself sets: remove it" in refused.message
+
+
 def test_a_tool_of_several_may_take_the_permission_to_forward_back() -> None:
     common = {"forwardHeaders": ["Authorization"], "allowCredentialForwarding": True}
     own = {"name": "b", "path": "/b", "request": {"allowCredentialForwarding": False}}

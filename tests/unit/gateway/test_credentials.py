@@ -19,6 +19,7 @@ from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.reading import StreamLimits
 from support.entries import argument, backend, catalog, tool
 from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, fields
+from support.results import completed
 
 KEY = SecretKey(namespace="demo", name="api", key="token")
 USER = SecretKey(namespace="demo", name="api", key="user")
@@ -30,9 +31,9 @@ async def call(
 ) -> ToolResult:
     called, current = tool(to=to), Current()
     current.swap(Table(catalog(called), "d"))
-    return await HttpExecutor(current, upstream, secrets or FakeSecrets()).call_tool(
-        called, arguments, Call(headers={"cookie": "sid=client; lang=de"})
-    )
+    executor = HttpExecutor(current, upstream, secrets or FakeSecrets())
+    sent = Call(headers={"cookie": "sid=client; lang=de"})
+    return await completed(executor.call_tool(called, arguments, sent))
 
 
 def echo() -> FakeUpstream:

@@ -16,6 +16,7 @@ from mcp_operator.gateway.upstream.client import HttpUpstream, Tls, UpstreamErro
 from support.entries import argument, backend, catalog, resource, tool
 from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, Reply, fields
 from support.hostile_backend import hostile_backend
+from support.results import completed
 
 KEY = SecretKey(namespace="demo", name="api", key="token")
 USER = SecretKey(namespace="demo", name="api", key="user")
@@ -42,9 +43,8 @@ async def call(
 ) -> ToolResult:
     called = tool(to=to)
     arguments = kw.pop("arguments", {})
-    return await executor(upstream, called, secrets=secrets).call_tool(
-        called, arguments, Call(**kw)
-    )
+    under_test = executor(upstream, called, secrets=secrets)
+    return await completed(under_test.call_tool(called, arguments, Call(**kw)))
 
 
 async def test_a_call_maps_arguments_and_answer() -> None:
@@ -89,7 +89,7 @@ async def test_the_servers_timeout_holds_where_the_tool_has_none() -> None:
     upstream, called = FakeUpstream(), tool()
     loop = asyncio.get_running_loop()
     under_test = executor(upstream, called, request_timeout_seconds=9)
-    assert (await under_test.call_tool(called, {}, Call())).is_error
+    assert (await completed(under_test.call_tool(called, {}, Call()))).is_error
     assert loop.time() == pytest.approx(9)
 
 
@@ -147,12 +147,12 @@ async def test_a_hung_backend_leaves_the_others_alone() -> None:
     hung, fine = tool("hung", to=backend(host="hung.demo.svc")), tool("fine")
     under_test = executor(upstream, hung, fine, max_concurrent_requests=8)
     calls = [Call(client=f"client-{number}") for number in range(8)]
-    stuck = [asyncio.create_task(under_test.call_tool(hung, {}, call)) for call in calls]
+    stuck = [asyncio.create_task(completed(under_test.call_tool(hung, {}, call))) for call in calls]
     done, pending = await asyncio.wait(stuck, timeout=0.01)
     assert [text_of(task.result()) for task in done] == [
         "The backend is busy with other calls; try again in a moment."
     ] * 2
-    results = [await under_test.call_tool(fine, {}, Call()) for _ in range(50)]
+    results = [await completed(under_test.call_tool(fine, {}, Call())) for _ in range(50)]
     assert not any(result.is_error for result in results)
     for task in pending:
         task.cancel()
@@ -336,14 +336,14 @@ async def test_a_gateway_of_ones_own_machine_tells_the_address_that_was_tried() 
     current = Current()
     current.swap(Table(catalog(called), "d"))
     local = HttpExecutor(current, upstream, FakeSecrets(), name_addresses=True)
-    result = await local.call_tool(called, {}, Call())
+    result = await completed(local.call_tool(called, {}, Call()))
     assert text_of(result) == "It refuses; 127.0.0.1:9000 was tried."
 
 
 async def test_an_output_schema_is_held_to() -> None:
     called = tool(output_schema={"type": "object", "required": ["n"]})
     under_test = executor(FakeUpstream(ok(b"{}", "application/json")), called)
-    result = await under_test.call_tool(called, {}, Call())
+    result = await completed(under_test.call_tool(called, {}, Call()))
     assert result.is_error
     assert '"n" is a required property' in text_of(result)
 

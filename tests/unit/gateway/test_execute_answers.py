@@ -16,6 +16,7 @@ from mcp_operator.gateway.upstream import content
 from mcp_operator.gateway.upstream.answer import Answer
 from support.entries import argument, backend, catalog, resource, tool
 from support.fake_upstream import FakeSecrets, FakeUpstream
+from support.results import completed
 
 
 def executor(upstream: FakeUpstream, called: ToolEntry) -> HttpExecutor:
@@ -45,7 +46,7 @@ async def test_what_may_take_long_is_not_done_on_the_event_loop(
 
     monkeypatch.setattr("mcp_operator.gateway.upstream.content.tool_result", mapped)
     called = tool(response=ResponseMapping(**response))
-    await executor(FakeUpstream(reply), called).call_tool(called, {}, Call())
+    await completed(executor(FakeUpstream(reply), called).call_tool(called, {}, Call()))
     assert (threads != [threading.main_thread()]) is aside
 
 
@@ -54,7 +55,7 @@ async def test_a_large_result_is_encoded_off_the_event_loop(body: str) -> None:
     large, called = (body % ("x" * 300_000)).encode(), tool()
     reply = Answer(200, "application/json", large)
 
-    result = await executor(FakeUpstream(reply), called).call_tool(called, {}, Call())
+    result = await completed(executor(FakeUpstream(reply), called).call_tool(called, {}, Call()))
 
     expected = content.tool_result(called, reply, lambda _: [])
     (block,) = result.content
@@ -82,12 +83,12 @@ async def test_a_large_resource_is_encoded_off_the_event_loop() -> None:
 async def test_redirects_are_followed_five_times_and_then_named() -> None:
     moved = Answer(307, "", b"", (("location", "/items/"),))
     upstream, called = FakeUpstream(moved), tool(to=backend("/items"))
-    result = await executor(upstream, called).call_tool(called, {}, Call())
+    result = await completed(executor(upstream, called).call_tool(called, {}, Call()))
     assert [request.target for request, _, _ in upstream.sent] == ["/items", *["/items/"] * 5]
     assert "the 6th redirect in a row, to /items/" in result.content[0]["text"]
     upstream = FakeUpstream(moved)
     called = tool(response=ResponseMapping(follow_redirects="Never"))
-    result = await executor(upstream, called).call_tool(called, {}, Call())
+    result = await completed(executor(upstream, called).call_tool(called, {}, Call()))
     assert len(upstream.sent) == 1
     assert "a redirect to /items/, which is not followed" in result.content[0]["text"]
 
@@ -95,7 +96,7 @@ async def test_redirects_are_followed_five_times_and_then_named() -> None:
 async def test_an_answer_that_breaks_its_schema_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     called = tool(output_schema={"type": "object", "required": ["name"]})
     upstream = FakeUpstream(Answer(201, "application/json", b"{}"))
-    result = await executor(upstream, called).call_tool(called, {}, Call())
+    result = await completed(executor(upstream, called).call_tool(called, {}, Call()))
     assert result.is_error
     assert "An answer breaks the outputSchema of its tool" in caplog.text
 

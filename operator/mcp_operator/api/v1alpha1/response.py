@@ -92,6 +92,10 @@ class ToolResponse(ResponseFields):
     An error is a result that the model reads and can act on.
     """
 
+    native: bool = Field(default_factory=lambda: False)
+    """Whether the backend may answer in MCP's own terms: results of the type
+    application/vnd.mcp.result+json, and event streams with the events progress, log and result. It
+    is told what the client can do, and what it answered. False when left out."""
     structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
     """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
     an outputSchema. Auto when left out."""

@@ -35,7 +35,12 @@ from mcp_operator.gateway.upstream.structured import (
     parse,
     picked,
 )
-from mcp_operator.gateway.upstream.text import as_type, holds_json, shown_text, text_of
+from mcp_operator.gateway.upstream.text import (
+    as_type,
+    holds_json,
+    shown_text,
+    text_of,
+)
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Protocol
 
 from mcp_operator.api.catalog import Backend, Credentials, SecretKey
-from mcp_operator.api.places import FRAMING
+from mcp_operator.api.places import FRAMING, OF_THE_GATEWAY
 from mcp_operator.gateway.contract import TRACEPARENT, Call
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import Tls
@@ -25,6 +25,8 @@ from mcp_operator.gateway.upstream.styles import quoted
 
 _USUAL = dict([check_header("Accept", "application/json, text/*;q=0.9, */*;q=0.5")])
 """What tools can make most of, in this order."""
+
+_NOT_FORWARDED = FRAMING | OF_THE_GATEWAY
 
 _NO_TLS = Tls()
 
@@ -48,17 +50,24 @@ class UsedSecrets:
     values: list[bytes] = field(default_factory=list)
     token: str = field(default="", repr=False)
 
+    def redacted(self, data: bytes) -> bytes:
+        """Remove the values from a part of an answer that echoes them."""
+        for value in sorted(self.values, key=len, reverse=True):
+            if len(value) >= MIN_REDACTED_LENGTH:
+                data = data.replace(value, REDACTED)
+        return data
+
     def redact(self, answer: Answer) -> Answer:
         """Remove the values from an answer that echoes them."""
         if not self.values:
             return answer
-        body, problem, headers = answer.body, answer.problem, answer.headers
+        problem, headers = answer.problem, answer.headers
         for value in sorted(self.values, key=len, reverse=True):
             if len(value) >= MIN_REDACTED_LENGTH:
-                body = body.replace(value, REDACTED)
                 text, mark = value.decode(errors="replace"), REDACTED.decode()
                 problem = problem.replace(text, mark)
                 headers = tuple((name, sent.replace(text, mark)) for name, sent in headers)
+        body = self.redacted(answer.body)
         return replace(answer, body=body, problem=problem, headers=headers)
 
 
@@ -164,7 +173,7 @@ def _forwarded(backend: Backend, call: Call) -> Iterator[tuple[str, FieldLine]]:
             yield check_header("tracestate", state)
     for name in backend.forward_headers:
         sent = call.headers.get(name.lower())
-        if sent is not None and name.lower() not in FRAMING:
+        if sent is not None and name.lower() not in _NOT_FORWARDED:
             yield check_header(name, sent)
 
 

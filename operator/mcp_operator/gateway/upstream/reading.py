@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -12,7 +13,8 @@ from mcp_operator.api import places
 from mcp_operator.gateway.upstream.answer import Answer, status_line
 from mcp_operator.gateway.upstream.compression import CompressionError, decompress
 from mcp_operator.gateway.upstream.pool.reply import Reply
-from mcp_operator.gateway.upstream.text import EVENT_STREAM, JSON_LINE_TYPES
+from mcp_operator.gateway.upstream.telling import LOG, PROGRESS, RESULT, parsed
+from mcp_operator.gateway.upstream.text import EVENT_STREAM, JSON_LINE_TYPES, RESULT_TYPE
 
 _EVENT_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")  # HTML standard, server-sent events
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
@@ -45,19 +47,31 @@ class StreamLimits:
         max_seconds: Time from the first byte of the head on; None for no end.
         any_type: Whether every answer counts as a stream, whatever its type says.
         media_type: The type that the answer has whatever it says; empty for its own.
+        tell: Takes the name and the data of each event that is not part of the answer (see
+            `telling`); None where no event has a meaning.
     """
 
     max_events: int | None = None
     max_seconds: float | None = None
     any_type: bool = False
     media_type: str = ""
+    tell: Callable[[str, str], None] | None = None
 
 
 UNLIMITED: Final = StreamLimits()
 
 
 class _Body:
-    """What has come of a body so far, and how many events that is."""
+    """What has come of a body so far, and how many events that is.
+
+    Attributes:
+        data: What is kept of it.
+        result: The result that an event has given, in place of `data`; None where none has.
+        has_told: Whether events have been told.
+    """
+
+    result: bytes | None = None
+    has_told = False
 
     def __init__(self, media_type: str) -> None:
         self.data = bytearray()
@@ -89,6 +103,65 @@ class _Body:
         if ends:
             del self.data[ends[-1] :]
 
+    @property
+    def size(self) -> int:
+        """Bytes that are held."""
+        return len(self.data)
+
+    def close(self) -> None:
+        """Take what has come for all there is."""
+
+
+class _ToldBody(_Body):
+    """An event stream of which some events are told, and one may be the result."""
+
+    def __init__(self, tell: Callable[[str, str], None]) -> None:
+        super().__init__(EVENT_STREAM)
+        self._tell = tell
+        self._rest = bytearray()
+
+    @property
+    def size(self) -> int:
+        """Bytes that are held."""
+        return len(self.data) + len(self._rest)
+
+    def add(self, piece: bytes, max_events: int | None) -> bool:
+        """Take a piece; True where a result has come, or as many other events as are wanted."""
+        searched = max(0, len(self._rest) - 3)
+        self._rest += piece
+        begin, is_over, progress = 0, False, ""
+        while not is_over and (end := _EVENT_END.search(self._rest, max(begin, searched))):
+            event, stop = bytes(self._rest[begin : end.start()]), end.end()
+            del end  # which keeps the bytes from shrinking
+            name, data = parsed(event)
+            if name == PROGRESS:
+                progress = data  # of those that come at once, the last says all
+                self.has_told = True
+            elif name == LOG:
+                self._tell(LOG, data)
+                self.has_told = True
+            elif name == RESULT:
+                self.result = data.encode()
+                is_over = True
+            else:
+                self.data += self._rest[begin:stop]
+                self._events += bool(data)
+                is_over = max_events is not None and self._events >= max_events
+            begin = stop
+        del self._rest[:begin]
+        if progress:
+            self._tell(PROGRESS, progress)
+        return is_over
+
+    def drop_half_event(self) -> None:
+        """Leave out the event in whose middle reading ended."""
+        self._rest.clear()
+
+    def close(self) -> None:
+        """Take what has come for all there is; some backends do not end their last event."""
+        if self._rest:
+            self.add(b"\n\n", None)
+
 
 async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIMITED) -> Answer:
     """Read the body piece by piece, and give up as soon as it is too large.
@@ -105,13 +178,20 @@ async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIM
         (one for one in media_types if one == EVENT_STREAM or one in JSON_LINE_TYPES), ""
     )
     is_error = reply.status >= HTTPStatus.BAD_REQUEST
+    problem = ""
     may_be_cut = stream.any_type or bool(streamed) or is_error
     if may_be_cut:
         limits = StreamLimits(max_seconds=stream.max_seconds) if is_error else stream
-        data, cut = await _beginning(reply, _Body(streamed), max_bytes, limits)
+        tells = streamed == EVENT_STREAM and not reply.header("content-encoding")
+        body = _ToldBody(limits.tell) if tells and limits.tell else _Body(streamed)
+        data, cut = await _beginning(reply, body, max_bytes, limits)
+        if body.result is not None:
+            return Answer(reply.status, RESULT_TYPE, body.result, tuple(reply.headers))
+        if body.has_told and not data:
+            problem = f"its event stream ended {cut} without a result".replace("  ", " ")
     else:
         data, cut = await _whole(reply, max_bytes), ""
-    encoding, problem = _encoding(reply), ""
+    encoding = _encoding(reply)
     try:
         if encoding.strip().lower() not in {"", "identity"}:
             data = await asyncio.to_thread(decompress, data, encoding, max_bytes, partial=bool(cut))
@@ -163,7 +243,7 @@ async def _cut(reply: Reply, body: _Body, max_bytes: int, limits: StreamLimits) 
             while piece := await reply.read():
                 if body.add(piece, max_events):
                     return f"after {max_events} events (maxEvents)"
-                if len(body.data) > max_bytes:
+                if body.size > max_bytes:
                     body.drop_half_event()
                     return _size(max_bytes)
     except TimeoutError:
@@ -171,6 +251,7 @@ async def _cut(reply: Reply, body: _Body, max_bytes: int, limits: StreamLimits) 
             raise
         body.drop_half_event()
         return f"after {limits.max_seconds:.3g} s (maxDuration, or the time for a call)"
+    body.close()
     return ""
 
 

@@ -84,14 +84,14 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
         value, text = picked(tool.response, answer)
     except (NotJsonError, SelectionError) as error:
         readable = isinstance(error, NotFiniteBodyError | TooManyValuesError) and not wanted
-        return None if readable else _not_as_promised(answer, str(error))
+        return None if readable else not_as_promised(answer, str(error))
     content = (text_block(text),)
     if not _is_structured(tool, value):
         return ToolResult(content=content)
     problems = output_errors(value)
     if problems:
         broken = f"the result breaks this tool's outputSchema: {clean('; '.join(problems))}"
-        return _not_as_promised(answer, broken)
+        return not_as_promised(answer, broken)
     return ToolResult(content=content, structured=value)
 
 
@@ -185,7 +185,7 @@ def _nothing(answer: Answer) -> ToolResult:
     return ToolResult(content=(text_block(text),), is_error=True)
 
 
-def _not_as_promised(answer: Answer, problem: str) -> ToolResult:
+def not_as_promised(answer: Answer, problem: str) -> ToolResult:
     """Say that the call was made and what is wrong with its answer, and show the answer.
 
     Marked as an error because a result without structured content breaks clients of a tool that

@@ -20,6 +20,9 @@ JSON_TYPES: Final = frozenset(
 EVENT_STREAM: Final = "text/event-stream"
 """Server-sent events."""
 
+RESULT_TYPE: Final = "application/vnd.mcp.result+json"
+"""A result of MCP's `tools/call`, as JSON."""
+
 JSON_LINE_TYPES: Final = frozenset(
     {
         "application/json-lines",

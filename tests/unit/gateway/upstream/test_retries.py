@@ -22,6 +22,7 @@ from support.backend_peer import answer
 from support.entries import backend, catalog, tool
 from support.fake_upstream import FakeSecrets
 from support.raw_server import LOCAL, OK, Peer, RawServer
+from support.results import completed
 
 POLICY = RetryPolicy(attempts=2, on=("connect-failure", "reset", "503"), backoff_seconds=0.1)
 QUICK = RetryPolicy(attempts=2, on=("connect-failure", "reset", "503"), backoff_seconds=0.001)
@@ -213,7 +214,7 @@ async def counting(
 
         async def call(entry: ToolEntry) -> ToolResult:
             current.swap(Table(catalog(entry), "d"))
-            return await executor.call_tool(entry, {}, Call())
+            return await completed(executor.call_tool(entry, {}, Call()))
 
         yield counted, call
     serving.cancel()

@@ -1,0 +1,128 @@
+"""Backends that speak MCP's own terms over plain HTTP: what they are told, and their results.
+
+A tool's author allows it (`response.native`). Otherwise whoever can have a backend store or repeat
+a document of this type could speak to the client in the name of the tool.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mcp_operator.api.catalog import JsonObject, ResponseMapping, ToolEntry
+from mcp_operator.api.places import CAPABILITIES_HEADER, RESPONSES_HEADER, STATE_HEADER
+from mcp_operator.gateway import exact
+from mcp_operator.gateway.contract import MISSING, Call, InputRequired, ToolResult
+from mcp_operator.gateway.upstream.answer import Answer, clean
+from mcp_operator.gateway.upstream.mapping import Request, check_header
+from mcp_operator.gateway.upstream.media import text_block
+from mcp_operator.gateway.upstream.native_shapes import NativeResult
+from mcp_operator.gateway.upstream.structured import (
+    NotJsonError,
+    OutputErrors,
+    not_as_promised,
+    parse,
+)
+from mcp_operator.gateway.upstream.text import RESULT_TYPE
+
+_ACCEPT: Final = check_header(
+    "Accept", f"{RESULT_TYPE}, text/event-stream, application/json;q=0.9, text/*;q=0.8, */*;q=0.5"
+)
+
+
+def told(request: Request, call: Call) -> Request:
+    """Return a request that says what the backend may answer, and what the client sent back.
+
+    Raises:
+        MappingError: What the client sent does not fit into a header.
+    """
+    headers = dict([_ACCEPT, check_header(CAPABILITIES_HEADER, _ascii(call.capabilities))])
+    if call.input.responses:
+        headers |= [check_header(RESPONSES_HEADER, _ascii(dict(call.input.responses)))]
+    if call.input.state is not None:
+        headers |= [check_header(STATE_HEADER, call.input.state)]
+    return replace(request, headers={**request.headers, **headers})
+
+
+def is_native(response: ResponseMapping, answer: Answer) -> bool:
+    """Tell whether an answer is a result in MCP's own terms, of a backend that may give one."""
+    return response.native and answer.media_type == RESULT_TYPE and not answer.problem
+
+
+def _ascii(value: JsonObject) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def native_result(
+    tool: ToolEntry, answer: Answer, output_errors: OutputErrors, *, failed: bool
+) -> ToolResult | InputRequired:
+    """Return the result that a backend gives in MCP's own terms.
+
+    Args:
+        tool: The tool that was called.
+        answer: What its backend said, of `RESULT_TYPE`.
+        output_errors: Checks a value against the tool's output schema.
+        failed: Whether the status makes it an error, whatever it says of itself.
+    """
+    try:
+        result = NativeResult.model_validate(parse(tool.response, answer, unfolded=True))
+    except NotJsonError as error:
+        return not_as_promised(answer, str(error))
+    except ValidationError as error:
+        return not_as_promised(answer, f"its body is no result of MCP: {_explained(error)}")
+    if result.result_type == "input_required":
+        return _input_required(answer, result)
+    structured: Any = result.structured_content if result.has_structure else MISSING
+    content = tuple(_dumped(block) for block in result.content)
+    try:
+        text = exact.dumps([structured] if structured is not MISSING else [])[1:-1].decode()
+        exact.dumps([content, result.meta])
+    except (ValueError, RecursionError):
+        return not_as_promised(answer, "its body is nested too deep")
+    if not content and text:
+        content = (text_block(text),)
+    failed = failed or result.is_error
+    problem = "" if failed else _broken(tool, structured, content, output_errors)
+    if problem:
+        return not_as_promised(answer, problem)
+    return ToolResult(content, is_error=failed, structured=structured, meta=result.meta)
+
+
+def _broken(
+    tool: ToolEntry, structured: Any, content: tuple[JsonObject, ...], output_errors: OutputErrors
+) -> str:
+    """Say what a successful result lacks; empty where it lacks nothing."""
+    if structured is MISSING:
+        if tool.listed_output_schema is not None:
+            return "its result has no structuredContent, which this tool's outputSchema promises"
+        return "" if content else "its result has neither content nor structuredContent"
+    problems = output_errors(structured)
+    return (
+        f"the result breaks this tool's outputSchema: {clean('; '.join(problems))}"
+        if problems
+        else ""
+    )
+
+
+def _input_required(answer: Answer, result: NativeResult) -> ToolResult | InputRequired:
+    if not result.input_requests and result.request_state is None:
+        return not_as_promised(
+            answer, "it requires input, and has no inputRequests or requestState"
+        )
+    requests = {name: _dumped(one) for name, one in result.input_requests.items()}
+    return InputRequired(requests, result.request_state)
+
+
+def _dumped(shape: Any) -> JsonObject:
+    dumped: JsonObject = shape.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    return dumped
+
+
+def _explained(error: ValidationError) -> str:
+    """Say what is wrong first, and where, without what was there instead."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    place = ".".join(map(str, first["loc"])) or "the whole"
+    return clean(f"{place}: {first['msg']}")
