@@ -31,6 +31,7 @@ NAMES = {
     "API server": "API server",
     "gateway pods of all namespaces": "gateway",
     "gateway pods of the same namespace": "gateway",
+    "pods of Direct-mode servers of all namespaces": "direct",
     "pods of Direct-mode servers of the same namespace": "direct",
     "redis": "redis",
 }

@@ -43,7 +43,7 @@ class ConditionType(StrEnum):
     )
 
 
-REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
+REASONS: Final[Mapping[ConditionType, Mapping[bool | None, tuple[Reason, ...]]]] = {
     ConditionType.ACCEPTED: {
         True: (
             Reason.ACCEPTED,
@@ -78,7 +78,8 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
         ),
     },
     ConditionType.PROGRAMMED: {
-        True: (Reason.PROGRAMMED, Reason.MOUNTED),
+        True: (Reason.PROGRAMMED,),
+        None: (Reason.NOT_REPORTED,),
         False: (
             Reason.NOT_SELECTED,
             Reason.NOT_ACCEPTED,
@@ -92,7 +93,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
         ),
     },
     ConditionType.READY: {
-        True: (Reason.READY, Reason.DISABLED, Reason.SCALED_TO_ZERO),
+        True: (Reason.READY, Reason.NOT_REPORTED, Reason.DISABLED, Reason.SCALED_TO_ZERO),
         False: (Reason.UNAVAILABLE, Reason.NOTHING_SERVED),
     },
     ConditionType.DEGRADED: {
@@ -105,22 +106,28 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool, tuple[Reason, ...]]]] = {
         False: (Reason.HEALTHY,),
     },
 }
-"""The reasons that a condition has of its own, by its status."""
+"""The reasons that a condition has of its own, by its status; None is Unknown."""
+
+STATUS: Final[Mapping[bool | None, str]] = {True: "True", False: "False", None: "Unknown"}
+"""How a status is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition as decided now; transition times are added by `merge`."""
+    """One condition as decided now; transition times are added by `merge`.
+
+    A status of None is Unknown: nobody can tell.
+    """
 
     type: ConditionType
-    status: bool
+    status: bool | None
     reason: Reason
     message: str = ""
 
     @property
     def good(self) -> bool:
-        """Tell whether this is the status that a user hopes for."""
-        return self.status != (self.type is ConditionType.DEGRADED)
+        """Tell whether this is not known to be another status than a user hopes for."""
+        return self.status is not (self.type is ConditionType.DEGRADED)
 
 
 def merge(
@@ -141,7 +148,7 @@ def merge(
     before = {condition["type"]: condition for condition in current}
     merged = []
     for condition in decided:
-        status = "True" if condition.status else "False"
+        status = STATUS[condition.status]
         old = before.get(condition.type)
         unchanged = old is not None and old["status"] == status
         merged.append(

@@ -100,7 +100,10 @@ class Reason(StrEnum):
 
     # Programmed
     PROGRAMMED = "Programmed", "Every ready pod has confirmed that it serves this catalog."
-    MOUNTED = "Mounted", "In mode Direct: the files are in the ConfigMap that the pods mount."
+    NOT_REPORTED = (
+        "NotReported",
+        "In mode Direct: the files are mounted; nobody tells whether the pods serve them.",
+    )
     PROPAGATING = "Propagating", "Some ready pods have not yet confirmed this catalog."
     NO_READY_PODS = "NoReadyPods", "No pod of the server is ready."
     SCALED_TO_ZERO = (

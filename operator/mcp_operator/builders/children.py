@@ -64,7 +64,7 @@ def build_children(
         *_present((NETWORKPOLICIES, build_network_policy(server, context, facts))),
         *_configuration(server, catalog),
         *_present(
-            (DEPLOYMENTS, build_deployment(server, context)),
+            (DEPLOYMENTS, build_deployment(server, context, catalog.digest)),
             (AUTOSCALERS, build_autoscaler(server)),
             (DISRUPTION_BUDGETS, build_disruption_budget(server)),
             (SERVICES, build_service(server)),
@@ -91,6 +91,7 @@ def _configuration(server: MCPServer, catalog: ServerCatalog) -> Iterable[Child]
     """Yield the ConfigMaps, and in mode Gateway before them the permission to read them."""
     if catalog.files is not None:
         yield Child(CONFIGMAPS, build_files(server, catalog.files))
+    if catalog.encoded is None:
         return
     secrets = {secret.name for secret in catalog.assembly.secrets}
     settings = catalog.assembly.catalog.server

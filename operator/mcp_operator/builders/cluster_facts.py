@@ -65,9 +65,14 @@ class Called:
     external_ports: Collection[int] = ()
 
 
-def called_by(catalog: Catalog) -> Called:
-    """Return what a gateway calls for its tools and resources, and for itself."""
-    services: dict[Key, set[int]] = {}
+def called_by(catalog: Catalog, also: Mapping[Key, int] | None = None) -> Called:
+    """Return what pods call for the tools and resources of a catalog, and for themselves.
+
+    Args:
+        catalog: The catalog.
+        also: Services that it does not name, each with its port.
+    """
+    services = {key: {port} for key, port in (also or {}).items()}
     outside = set[int]()
     for backend in _backends(catalog):
         if backend.external:

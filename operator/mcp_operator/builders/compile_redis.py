@@ -46,7 +46,7 @@ def redis_service(server: MCPServer) -> Key | None:
 def redis_references(server: MCPServer) -> References:
     """Return everything that `spec.redis` refers to."""
     spec = server.spec.redis
-    if spec is None or server.spec.effective_mode == "Direct":
+    if spec is None:
         return References()
     service = redis_service(server)
     return References(

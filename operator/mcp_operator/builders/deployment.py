@@ -1,7 +1,8 @@
 """The Deployment of a server, in both modes.
 
 The pod template does not depend on the catalog. Gateways watch their catalog, and in mode Direct
-the kubelet updates the mounted files, so pods are replaced only if the MCPServer itself changes.
+the kubelet updates the mounted files, so pods are replaced only if the MCPServer itself changes. A
+server of one's own that reads its files only once asks for another: `direct.onChange: Restart`.
 """
 
 from __future__ import annotations
@@ -64,9 +65,18 @@ send large answers. No limit on CPU: throttling makes every client wait."""
 REPLICAS_ANNOTATION: Final = f"{DOMAIN}/replicas"
 """On a Deployment whose number of pods the operator does not set."""
 
+DIGEST_ANNOTATION: Final = f"{DOMAIN}/catalog-digest"
+"""On pods that are replaced when their catalog changes: the digest of that catalog."""
 
-def build_deployment(server: MCPServer, context: BuildContext) -> Object:
-    """Return the Deployment; without `replicas` if an autoscaler, or anybody else, sets them."""
+
+def build_deployment(server: MCPServer, context: BuildContext, digest: str = "") -> Object:
+    """Return the Deployment; without `replicas` if an autoscaler, or anybody else, sets them.
+
+    Args:
+        server: The server.
+        context: What the operator's settings say.
+        digest: The digest of its catalog.
+    """
     name = server.name
     template = pod_template(server, context)
     deployment = child(server, DEPLOYMENTS, child_name(name))
@@ -78,7 +88,7 @@ def build_deployment(server: MCPServer, context: BuildContext) -> Object:
             "type": "RollingUpdate",
             "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
         },
-        "template": _pod_template(server, context, template),
+        "template": _pod_template(server, context, template, digest),
     }
     if (replicas := server.spec.fixed_replicas) is not None:
         deployment["spec"]["replicas"] = replicas
@@ -88,7 +98,9 @@ def build_deployment(server: MCPServer, context: BuildContext) -> Object:
     return deployment
 
 
-def _pod_template(server: MCPServer, context: BuildContext, template: PodTemplate) -> Object:
+def _pod_template(
+    server: MCPServer, context: BuildContext, template: PodTemplate, digest: str
+) -> Object:
     name = server.name
     mode = server.spec.effective_mode
     spec: Object = {
@@ -113,7 +125,10 @@ def _pod_template(server: MCPServer, context: BuildContext, template: PodTemplat
         ours = [_files(name)]
     if volumes := [*ours, *map(written, template.spec.volumes or ())]:
         spec["volumes"] = volumes
-    return {"metadata": _metadata(template, child_labels(name, mode)), "spec": spec}
+    metadata = _metadata(template, child_labels(name, mode))
+    if server.spec.direct.on_change == "Restart":
+        metadata.setdefault("annotations", {})[DIGEST_ANNOTATION] = digest
+    return {"metadata": metadata, "spec": spec}
 
 
 def _metadata(template: PodTemplate, ours: Mapping[str, str]) -> Object:

@@ -1,5 +1,8 @@
 """The files that a server in mode Direct finds at MCP_CONFIG_DIR.
 
+`catalog.json` names the digest of each of the others, so that a reader notices files of two
+versions, and one digest over all, by which pods say what they serve.
+
 Their names and the keys `name`, `endpoint`, `inputSchema`, `template`, `variables`, `content` and
 `operations` are those of the operator that this project follows, so its server images keep working.
 They do not say how a gateway would build a request: a server in mode Direct builds its own.
@@ -7,6 +10,7 @@ They do not say how a gateway would build a request: a server in mode Direct bui
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -27,6 +31,10 @@ from mcp_operator.core.meta import Key
 
 MAX_FILES_BYTES = 1024 * 1024 - 16 * 1024
 """The 1 MiB that a ConfigMap may hold, less room for its metadata."""
+
+
+DIGESTS_FILE = "catalog.json"
+"""The file with the digests of the others."""
 
 
 def deliverable(assembly: Assembly) -> Assembly:
@@ -58,13 +66,28 @@ def _not_delivered(key: Key) -> Rejection:
 
 
 def direct_files(catalog: Catalog) -> dict[str, str]:
-    """Return the content of each file by its name."""
+    """Return the content of each file by its name, without the one with their digests."""
     files = {
         "tools.json": [_tool(entry) for entry in catalog.tools],
         "prompts.json": [_prompt(entry) for entry in catalog.prompts],
         "resources.json": [_resource(entry) for entry in catalog.resources],
     }
     return {name: to_json(content, indent=2).decode() for name, content in files.items()}
+
+
+def with_digests(files: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the digest of files, and the files together with the one that names their digests.
+
+    The digest is the SHA-256 of what `sha256sum` prints for the files in the order of their names.
+    """
+    digests = {name: _sha256(content) for name, content in sorted(files.items())}
+    digest = _sha256("".join(f"{each}  {name}\n" for name, each in digests.items()))
+    written = to_json({"digest": digest, "files": digests}, indent=2).decode()
+    return digest, {**files, DIGESTS_FILE: written}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def files_size(files: Mapping[str, str]) -> int:

@@ -73,7 +73,7 @@ def _ingress(server: MCPServer, context: BuildContext) -> list[Object]:
     clients: Object = {"ports": [_port(server.spec.port)]}
     if server.spec.network_policy.ingress_from:
         clients["from"] = [_peer(peer) for peer in server.spec.network_policy.ingress_from]
-    if server.spec.effective_mode == "Direct":
+    if server.spec.effective_mode == "Direct" and not server.spec.direct.reports_catalog:
         return [clients]
     management: Object = {"ports": [_port(MANAGEMENT_PORT)]}
     if context.operator_namespace:

@@ -10,9 +10,11 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.catalog import build_catalog
 from mcp_operator.builders.cluster_facts import Called, called_by
+from mcp_operator.builders.compile_redis import redis_service
 from mcp_operator.builders.compiled import Compiled
-from mcp_operator.builders.direct import deliverable, direct_files
+from mcp_operator.builders.direct import deliverable, direct_files, files_size, with_digests
 from mcp_operator.builders.references import Facts
+from mcp_operator.core.meta import Key
 
 _NO_FACTS = Facts()
 
@@ -24,15 +26,18 @@ class ServerCatalog:
     Attributes:
         selected: All objects that the server selects.
         assembly: The catalog, and what was left out of it.
-        encoded: The catalog as shards, with its digest and its size. In mode Gateway the pods read
-            the shards; in mode Direct they go nowhere.
+        digest: The SHA-256 by which pods say that they serve it.
+        size: What it takes uncompressed, in bytes; in mode Direct, as files in a ConfigMap.
+        encoded: In mode Gateway, the catalog as shards; None in mode Direct.
         files: In mode Direct, the files to mount, by name; None in mode Gateway.
         called: The Services and ports that the catalog names.
     """
 
     selected: tuple[Compiled, ...]
     assembly: Assembly
-    encoded: EncodedCatalog
+    digest: str
+    size: int
+    encoded: EncodedCatalog | None = None
     files: Mapping[str, str] | None = None
     called: Called = field(default_factory=Called)
 
@@ -50,9 +55,16 @@ def build_server_catalog(
     objects = tuple(selected)
     assembly = build_catalog(server, objects, facts)
     if server.spec.effective_mode == "Gateway":
-        called = called_by(assembly.catalog)
-        return ServerCatalog(objects, assembly, encode(assembly.catalog), called=called)
+        encoded = encode(assembly.catalog)
+        index, called = encoded.index, called_by(assembly.catalog)
+        return ServerCatalog(objects, assembly, index.digest, index.bytes, encoded, called=called)
     assembly = deliverable(assembly)
-    files = direct_files(assembly.catalog)
-    called = called_by(assembly.catalog)
-    return ServerCatalog(objects, assembly, encode(assembly.catalog), files, called)
+    digest, files = with_digests(direct_files(assembly.catalog))
+    called = called_by(assembly.catalog, _own_redis(server))
+    return ServerCatalog(objects, assembly, digest, files_size(files), files=files, called=called)
+
+
+def _own_redis(server: MCPServer) -> dict[Key, int]:
+    """Return the Service and port of the Redis that a server of one's own is told of."""
+    service = redis_service(server)
+    return {service: server.spec.redis.port} if service and server.spec.redis else {}

@@ -128,7 +128,8 @@ class CatalogObjectReconciler(ABC):
                 server.key,
                 conflicts=tuple((await self._name_conflicts(compiled, server)).values()),
                 programmed=self._is_programmed(server, compiled),
-                scaled_to_zero=self._is_scaled_to_zero(server),
+                scaled_to_zero=self._programmed_says(server, Reason.SCALED_TO_ZERO),
+                unreported=self._programmed_says(server, Reason.NOT_REPORTED),
             )
             for server in self._cache.servers_selecting(self.kind, raw)
         ]
@@ -158,13 +159,12 @@ class CatalogObjectReconciler(ABC):
             return False
         if has_reason(current, ConditionType.PROGRAMMED, STILL_SERVED):
             return self._confirmed_objects.includes(key, compiled)
-        return is_true(current, ConditionType.PROGRAMMED)
+        programmed = is_true(current, ConditionType.PROGRAMMED)
+        return programmed or self._programmed_says(server, Reason.NOT_REPORTED)
 
-    def _is_scaled_to_zero(self, server: ParsedServer) -> bool:
+    def _programmed_says(self, server: ParsedServer, reason: Reason) -> bool:
         current = self._cache.servers.store.get(server.key)
-        return current is not None and has_reason(
-            current, ConditionType.PROGRAMMED, {Reason.SCALED_TO_ZERO}
-        )
+        return current is not None and has_reason(current, ConditionType.PROGRAMMED, {reason})
 
     async def _name_conflicts(
         self, compiled: Compiled, server: ParsedServer

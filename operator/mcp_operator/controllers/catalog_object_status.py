@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType
 from mcp_operator.api.reasons import Reason
@@ -22,21 +23,24 @@ class SelectingServer:
     Attributes:
         key: Its namespace and name.
         conflicts: A finding for each name that another object of the server has taken.
-        programmed: Whether the server's pods have confirmed its catalog.
+        programmed: Whether the server's pods have confirmed its catalog, or cannot.
         scaled_to_zero: Whether it has no pods because it is to have none.
+        unreported: Whether its pods do not tell what they serve, as in mode Direct.
     """
 
     key: Key
     conflicts: tuple[Finding, ...]
     programmed: bool
     scaled_to_zero: bool = False
+    unreported: bool = False
 
 
 def object_conditions(compiled: Compiled, servers: Sequence[SelectingServer]) -> list[Condition]:
     """Return the four conditions of an object."""
     accepted = _accepted(compiled, servers)
     resolved = _resolved(compiled)
-    programmed = _programmed(servers, valid=accepted.status and resolved.status)
+    valid = bool(accepted.status and resolved.status)
+    programmed = _programmed(servers, valid=valid)
     if any(remark.reason is Reason.DISABLED for remark in compiled.remarks):
         programmed = Condition(ConditionType.PROGRAMMED, status=False, reason=Reason.DISABLED)
     return [accepted, resolved, programmed, _ready(accepted, resolved, programmed)]
@@ -101,16 +105,27 @@ def _programmed(servers: Sequence[SelectingServer], *, valid: bool) -> Condition
         return no(Reason.SCALED_TO_ZERO, f"zero replicas are wanted of {names}")
     if behind:
         return no(Reason.SERVER_NOT_PROGRAMMED, f"not yet served by {names}")
+    if silent := [str(one.key) for one in servers if one.unreported]:
+        message = f"the pods of {', '.join(silent)} do not report whether they serve it"
+        return Condition(
+            ConditionType.PROGRAMMED, status=None, reason=Reason.NOT_REPORTED, message=message
+        )
     return Condition(ConditionType.PROGRAMMED, status=True, reason=Reason.PROGRAMMED)
 
 
+_NOT_WRONG: Final = frozenset({Reason.DISABLED, Reason.SCALED_TO_ZERO, Reason.NOT_REPORTED})
+
+
 def _ready(*conditions: Condition) -> Condition:
-    """Return the summary. What the spec wants nobody to serve is as the spec says."""
+    """Return the summary. What the spec wants nobody to serve is as the spec says.
+
+    What nobody reports is not known to be wrong.
+    """
     for condition in conditions:
         if not condition.status:
             return Condition(
                 ConditionType.READY,
-                status=condition.reason in (Reason.DISABLED, Reason.SCALED_TO_ZERO),
+                status=condition.reason in _NOT_WRONG,
                 reason=condition.reason,
                 message=condition.message,
             )

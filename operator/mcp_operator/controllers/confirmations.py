@@ -1,8 +1,8 @@
-"""Asking the gateway pods which catalog they serve, so that `Programmed` states a fact.
+"""Asking the pods which catalog they serve, so that `Programmed` states a fact.
 
-Each pod answers on its management port. The request carries the expected digest and how long to
-wait for it, so a pod answers as soon as it serves that catalog, and a change costs one request for
-each pod.
+Each gateway pod answers on its management port, and so does a pod in mode Direct that reports. The
+request carries the expected digest and how long to wait for it, so a pod answers as soon as it
+serves that catalog, and a change costs one request for each pod.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A ready gateway pod and its management address."""
+    """A ready pod and where it says what it serves."""
 
     uid: str
     name: str

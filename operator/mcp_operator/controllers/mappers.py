@@ -48,7 +48,8 @@ selection_changed: Predicate = changed("generation", "labels", "deletionTimestam
 def programmed_changed(event: Event) -> bool:
     """Pass a server whose condition `Programmed` becomes true or ceases to be.
 
-    Also one whose pods go on serving without it, or do so no longer, and one that is to have none.
+    Also one whose pods go on serving without it, or do so no longer, one that is to have none, and
+    one whose pods do not report it.
     """
     if event.old is None or event.new is None:
         return True
@@ -57,7 +58,7 @@ def programmed_changed(event: Event) -> bool:
 
 def _programmed(server: Object) -> tuple[bool, ...]:
     programmed = ConditionType.PROGRAMMED
-    told_apart = (STILL_SERVED, {Reason.SCALED_TO_ZERO})
+    told_apart = (STILL_SERVED, {Reason.SCALED_TO_ZERO}, {Reason.NOT_REPORTED})
     return is_true(server, programmed), *(has_reason(server, programmed, r) for r in told_apart)
 
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from itertools import chain
 
 from mcp_operator.api.conditions import Condition, ConditionType
+from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
 from mcp_operator.builders.children import build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.compiled import Compiled, InvalidError
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
-from mcp_operator.builders.direct import MAX_FILES_BYTES, files_size
+from mcp_operator.builders.direct import MAX_FILES_BYTES
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.rbac import reads_key
 from mcp_operator.builders.resources import DEPLOYMENTS, ROLES
@@ -208,8 +209,8 @@ class MCPServerReconciler:
         self, raw: Object, server: MCPServer, catalog: ServerCatalog, facts: ClusterFacts
     ) -> _Applied:
         """Apply the children, and make the Secret with the gateway's key."""
-        if (size := files_size(catalog.files or {})) > MAX_FILES_BYTES:
-            return _Applied(catalog_too_large(size))
+        if catalog.files is not None and catalog.size > MAX_FILES_BYTES:
+            return _Applied(catalog_too_large(catalog.size))
         # A model is parsed once for a generation; labels and annotations change without one.
         current = server.model_copy(update={"metadata": raw["metadata"]})
         desired = build_children(current, catalog, self._context, facts)
@@ -242,16 +243,18 @@ class MCPServerReconciler:
         """Look at the server's pods, and ask those that have not confirmed the catalog yet."""
         pods = self._cache.pods_of(key)
         ready = [pod for pod in pods if is_ready(pod)]
-        index = catalog.encoded.index
         confirmed: Confirmed | None = None
-        if server.spec.effective_mode == "Gateway":
-            confirmed = self._confirmations.expect(key, index.digest, [_pod(pod) for pod in ready])
+        if server.spec.effective_mode == "Gateway" or server.spec.direct.reports_catalog:
+            asked = [_pod(pod) for pod in ready]
+            confirmed = self._confirmations.expect(key, catalog.digest, asked)
+        else:
+            self._confirmations.forget(key)
         deployment = Key(key.namespace, child_name(key.name))
         return ObservedServer(
             server=server,
             assembly=catalog.assembly,
-            digest=index.digest,
-            size=index.bytes,
+            digest=catalog.digest,
+            size=catalog.size,
             deployment=self._cache.owned[DEPLOYMENTS].store.get(deployment),
             ready_pods=len(ready),
             failing=failing(pods),
@@ -282,7 +285,7 @@ class MCPServerReconciler:
         """Record what the server's pods serve; the statuses of its objects depend on it."""
         served = catalog.assembly.fully_served
         [programmed] = [c for c in conditions if c.type is ConditionType.PROGRAMMED]
-        if programmed.status:
+        if programmed.status or programmed.reason is Reason.NOT_REPORTED:
             await self._confirmed_objects.record(key, served)
         elif programmed.reason in STILL_SERVED:
             confirmed: Sequence[Compiled] | None = None

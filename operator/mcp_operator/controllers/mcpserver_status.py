@@ -14,6 +14,7 @@ from mcp_operator.api.versions import PROTOCOL_VERSIONS
 from mcp_operator.builders.assembly import Assembly
 from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.compile_auth import not_authenticated
+from mcp_operator.builders.compile_redis import redis_service
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.direct import MAX_FILES_BYTES
 from mcp_operator.builders.labels import selector_labels
@@ -44,7 +45,7 @@ class ObservedServer:
         ready_pods: How many of the pods are ready.
         failing: The pods that will not become ready without a change, by name, each with the cause.
         missing_kinds: The kinds of catalog objects that the API server no longer knows.
-        confirmed: What the ready pods serve; None in mode Direct, in which pods are not asked.
+        confirmed: What the ready pods serve; None in mode Direct, unless they report it.
         facts: What the children depend on besides the spec and the catalog.
         problem: The condition that says why the children could not be brought up to date, if any.
         no_key: Why there is no Secret with the gateway's key; empty where there is one.
@@ -206,11 +207,13 @@ def _blocked(observed: ObservedServer) -> str:
         return ""
     if observed.facts.without_selector:
         return f"Services without a selector: {_listed(map(str, observed.facts.without_selector))}"
-    if policy.mode != "Full" or redis is None:
+    told = observed.server.spec.redis if observed.server.spec.effective_mode == "Direct" else None
+    if policy.mode != "Full" or (redis is None and told is None):
         return ""
-    if redis.master_name:
+    if redis is not None and redis.master_name:
         return "the Redis servers that the Sentinels name"
-    return "" if is_service_host(redis.host) else "the Redis servers behind spec.redis.address"
+    known = is_service_host(redis.host) if redis else redis_service(observed.server) is not None
+    return "" if known else "the Redis servers behind spec.redis.address"
 
 
 def _resolved(observed: ObservedServer) -> Condition:
@@ -256,6 +259,12 @@ def _failure_mode(observed: ObservedServer) -> str:
     return redis.failure_mode if redis else "Open"
 
 
+_NOT_REPORTED: Final = (
+    "the files are mounted, and nobody tells whether the pods serve them: have your image answer "
+    "GET /catalog on port 8081, and set spec.direct.reportsCatalog"
+)
+
+
 def _programmed(observed: ObservedServer) -> Condition:
     type_ = ConditionType.PROGRAMMED
     if observed.problem is not None:
@@ -267,7 +276,7 @@ def _programmed(observed: ObservedServer) -> Condition:
     if _desired_replicas(observed) == 0:
         return _no(type_, Reason.SCALED_TO_ZERO)
     if observed.confirmed is None:
-        return _yes(type_, Reason.MOUNTED)
+        return Condition(type_, status=None, reason=Reason.NOT_REPORTED, message=_NOT_REPORTED)
     if observed.ready_pods == 0:
         return _no(type_, Reason.NO_READY_PODS, _pods(observed))
     if observed.confirmed.missing:
@@ -287,7 +296,8 @@ def _ready(
     """Return the summary: of what keeps the server from serving, the cause that is to be removed.
 
     A server that has zero pods on purpose is as its spec says. So is True what kstatus, by which
-    Flux and Helm wait, would otherwise wait for in vain.
+    Flux and Helm wait, would otherwise wait for in vain. A server whose pods do not report what
+    they serve is judged by how many of them are available.
     """
     if not accepted.status:
         return _no(ConditionType.READY, accepted.reason, accepted.message)
@@ -297,8 +307,10 @@ def _ready(
         return _yes(ConditionType.READY, programmed.reason, programmed.message)
     nobody_served = resolved if observed.assembly.finding is not None else _served(observed)
     for cause in (nobody_served, programmed, _available(observed)):
-        if not cause.status:
+        if cause.status is False:
             return _no(ConditionType.READY, cause.reason, cause.message)
+    if programmed.status is None:
+        return _yes(ConditionType.READY, programmed.reason, programmed.message)
     return _yes(ConditionType.READY, Reason.READY)
 
 
@@ -319,7 +331,8 @@ def _available(observed: ObservedServer) -> Condition:
 
 
 def _degraded(observed: ObservedServer) -> Condition:
-    lacking = observed.confirmed.lacking if observed.confirmed else {}
+    is_gateway = observed.server.spec.effective_mode == "Gateway"
+    lacking = observed.confirmed.lacking if observed.confirmed and is_gateway else {}
     no_key = observed.no_key or _listed(f"pod {name}: {why}" for name, why in lacking.items())
     causes = {
         Reason.PODS_FAILING: _pods(observed),

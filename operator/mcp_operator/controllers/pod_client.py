@@ -1,4 +1,4 @@
-"""Asks one gateway pod over HTTP which catalog it serves.
+"""Asks one pod over HTTP which catalog it serves: a gateway, or a server of a user's own.
 
 The pod may run anybody's image, so its answer is bounded in time, in the bytes of head and body
 together, and by aiohttp in the number and length of its headers.
@@ -33,7 +33,7 @@ async def http_ask(pod: Pod, digest: str) -> Answer:
     """Ask `GET /catalog?digest=…&wait=…` on the management port; an `Ask`.
 
     Raises:
-        AskError: The pod did not give the answer of a gateway.
+        AskError: The pod did not give such an answer.
     """
     url = URL.build(
         scheme="http",
@@ -55,13 +55,13 @@ async def http_ask(pod: Pod, digest: str) -> Answer:
     except aiohttp.ClientConnectorError as error:
         raise AskError(f"cannot be reached on port {pod.port}") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise AskError("gave an answer that is not a gateway's") from error
+        raise AskError("gave an answer that names no catalog") from error
     if response.status != HTTPStatus.OK:
         raise AskError(f"answered with HTTP status {response.status}")
     try:
         answer = _Answer.model_validate_json(body)
     except ValidationError as error:
-        raise AskError("gave an answer that is not a gateway's") from error
+        raise AskError("gave an answer that names no catalog") from error
     return Answer(answer.digest, answer.lacks[:MESSAGE_LIMIT])
 
 

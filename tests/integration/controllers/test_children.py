@@ -102,7 +102,7 @@ async def test_mode_direct_mounts_plain_files_and_removes_the_gateways_permissio
     assert tool["name"] == "search"
     assert tool["endpoint"] == f"http://orders.{red.namespace}.svc:80/search"
     assert "binaryData" not in config
-    await red.told("MCPServer", "red", "Programmed", "Mounted")
+    await red.told("MCPServer", "red", "Programmed", "NotReported")
 
 
 async def test_a_catalog_of_three_mebibytes_travels_in_shards(

@@ -301,7 +301,7 @@ async def test_what_is_in_the_way_is_deleted_neither_with_a_feature_nor_with_the
         await shop.told("MCPServer", server, "Programmed", "Conflict")
         await shop.patch("MCPServer", server, spec=LITTLE)
     for server in servers:
-        expected = "Mounted" if server.startswith("few") else "Conflict"
+        expected = "NotReported" if server.startswith("few") else "Conflict"
         await shop.told("MCPServer", server, "Programmed", expected)
         await eventually(functools.partial(mode, shop, server), "Direct")
     for each in foreign:
@@ -332,7 +332,7 @@ async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
         taken.append((resource, key, before["metadata"]))
     await shop.told("MCPServer", "red", "Programmed", "Conflict")
     await shop.patch("MCPServer", "red", spec=LITTLE)
-    await shop.told("MCPServer", "red", "Programmed", "Mounted")
+    await shop.told("MCPServer", "red", "Programmed", "NotReported")
     await shop.delete("MCPServer", "red")
     await shop.server("red", **GATEWAY)
     await shop.told("MCPServer", "red", "Programmed", "Conflict")

@@ -37,10 +37,13 @@ SPECS: dict[int, dict[str, Any]] = {
 }
 """What some of the servers have besides; of server 5 another object has the Service's name."""
 
-PROGRAMMED = Counter({"Programmed": SERVERS - 3, "Mounted": 1, "ScaledToZero": 1, "Conflict": 1})
+PROGRAMMED = Counter(
+    {"Programmed": SERVERS - 3, "NotReported": 1, "ScaledToZero": 1, "Conflict": 1}
+)
 READY = Counter(
     {
-        "Ready": (OBJECTS - 5) * (SERVERS - 2) - 1,
+        "Ready": (OBJECTS - 5) * (SERVERS - 3) - 1,
+        "NotReported": OBJECTS - 5,  # what the image of server 0 serves, nobody tells
         # Nobody serves what server 1, which is to have no pods, and server 5 select.
         "ScaledToZero": OBJECTS - 5,
         "ServerNotProgrammed": OBJECTS - 5,

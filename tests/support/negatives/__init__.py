@@ -6,6 +6,7 @@ name the field and the fix.
 
 from support.negatives.authentication import AUTHENTICATION
 from support.negatives.case import Negative
+from support.negatives.direct import DIRECT
 from support.negatives.limits import LIMITS
 from support.negatives.pods import PODS
 from support.negatives.podtemplates import PODTEMPLATES
@@ -17,6 +18,7 @@ from support.negatives.tools import TOOLS
 
 NEGATIVES = (
     *SERVERS,
+    *DIRECT,
     *AUTHENTICATION,
     *LIMITS,
     *PODS,

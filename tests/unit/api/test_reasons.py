@@ -17,16 +17,21 @@ def test_every_reason_belongs_to_a_condition() -> None:
     assert declared == set(Reason)
 
 
-def test_every_condition_has_reasons_for_both_of_its_statuses() -> None:
+def test_every_condition_has_reasons_for_true_and_false() -> None:
     assert set(REASONS) == set(ConditionType)
     for by_status in REASONS.values():
-        assert set(by_status) == {True, False}
+        assert {True, False} <= set(by_status)
         assert all(by_status.values())
 
 
-def test_one_reason_does_not_stand_for_both_statuses_of_a_condition() -> None:
+def test_only_of_what_pods_serve_it_may_be_unknown_whether_it_holds() -> None:
+    assert {type_ for type_ in REASONS if None in REASONS[type_]} == {ConditionType.PROGRAMMED}
+
+
+def test_one_reason_does_not_stand_for_two_statuses_of_a_condition() -> None:
     for type_, by_status in REASONS.items():
-        assert not set(by_status[True]) & set(by_status[False]), type_
+        every = [reason for reasons in by_status.values() for reason in reasons]
+        assert len(every) == len(set(every)), type_
 
 
 @pytest.mark.parametrize("reason", Reason)

@@ -43,9 +43,13 @@ def built(
     content: EncodedCatalog | dict[str, str] | None = None,
     facts: ClusterFacts = PLAIN,
 ) -> list[Child]:
-    encoded = content if isinstance(content, EncodedCatalog) else catalog()
-    files = content if isinstance(content, dict) else None
-    return build_children(owner, ServerCatalog((), EMPTY, encoded, files), CONTEXT, facts)
+    if isinstance(content, dict):
+        of_files = ServerCatalog((), EMPTY, "0" * 64, 0, files=content)
+        return build_children(owner, of_files, CONTEXT, facts)
+    encoded = content or catalog()
+    index = encoded.index
+    of_shards = ServerCatalog((), EMPTY, index.digest, index.bytes, encoded)
+    return build_children(owner, of_shards, CONTEXT, facts)
 
 
 def names(children: list[Child]) -> list[str]:

@@ -11,6 +11,7 @@ from mcp_operator.builders.deployment import (
     REPLICAS_ANNOTATION,
     build_deployment,
 )
+from mcp_operator.core.meta import Object, annotations_of
 from support.podsecurity import violations
 from support.servers import server
 
@@ -139,6 +140,17 @@ def test_a_number_of_pods_that_others_decide_on_is_not_declared(spec: dict[str, 
     deployment = build_deployment(server(**spec), CONTEXT)
     assert "replicas" not in deployment["spec"]
     assert deployment["metadata"]["annotations"] == {REPLICAS_ANNOTATION: "unmanaged"}
+
+
+def test_pods_are_replaced_with_the_catalog_only_where_the_server_asks_for_it() -> None:
+    def annotations(**spec: Any) -> Object:
+        own = server(image="own/server:1", **spec)
+        return dict(annotations_of(build_deployment(own, CONTEXT, "abc")["spec"]["template"]))
+
+    assert annotations() == {}
+    assert annotations(direct={"onChange": "Reload"}) == {}
+    restarted = annotations(direct={"onChange": "Restart"})
+    assert restarted == {"mcp-operator.dev/catalog-digest": "abc"}
 
 
 def test_an_update_never_takes_a_pod_away_before_its_successor_is_ready() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -11,7 +12,7 @@ from mcp_operator.api.catalog import SecretKey
 from mcp_operator.api.prompts import PromptMessage, PromptVariable
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.assembly import Assembly
-from mcp_operator.builders.direct import deliverable, direct_files, files_size
+from mcp_operator.builders.direct import deliverable, direct_files, files_size, with_digests
 from support.entries import backend, catalog, prompt, resource, tool
 
 OUTPUT = {"type": "object"}
@@ -94,6 +95,16 @@ def test_secrets_are_in_no_file() -> None:
 
 def test_the_size_of_files_is_counted_in_bytes() -> None:
     assert files_size({"a": "ü", "bc": ""}) == 5
+
+
+def test_the_digests_are_those_that_sha256sum_prints() -> None:
+    plain = direct_files(catalog(tool()))
+    digest, written = with_digests(plain)
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in plain.items()}
+    printed = "".join(f"{hashes[name]}  {name}\n" for name in sorted(hashes))
+    assert digest == hashlib.sha256(printed.encode()).hexdigest()
+    assert json.loads(written.pop("catalog.json")) == {"digest": digest, "files": hashes}
+    assert written == plain
 
 
 def test_the_content_of_a_secret_is_left_out_and_reported() -> None:

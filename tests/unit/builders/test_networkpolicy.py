@@ -50,6 +50,15 @@ def test_hosts_outside_are_reached_on_their_ports_at_public_addresses_alone() ->
     assert "0.0.0.0/0" not in str(policy()["egress"])
 
 
+def test_the_operator_may_ask_a_server_of_ones_own_that_reports_its_catalog() -> None:
+    own: dict[str, Any] = {"image": "own/server:1"}
+    assert [rule["ports"][0]["port"] for rule in policy("Ingress", spec=own)["ingress"]] == [8080]
+    own["direct"] = {"reportsCatalog": True}
+    [_, management] = policy("Ingress", spec=own)["ingress"]
+    assert management["ports"] == [{"port": 8081, "protocol": "TCP"}]
+    assert namespace("mcp-system") in management["from"]
+
+
 def namespace(name: str) -> Object:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 

@@ -55,6 +55,24 @@ def test_a_good_object_whose_servers_are_confirmed_is_ready() -> None:
     assert conditions[READY].reason is Reason.READY
 
 
+def test_what_a_server_does_not_report_nobody_knows_and_nothing_is_known_to_be_wrong() -> None:
+    silent = SelectingServer(Key("demo", "own"), (), programmed=True, unreported=True)
+    conditions = decided(compiled(), by("shop"), silent)
+    assert conditions[PROGRAMMED].status is None
+    assert conditions[PROGRAMMED].message == (
+        "the pods of demo/own do not report whether they serve it"
+    )
+    assert conditions[READY].status
+    assert conditions[READY].reason is Reason.NOT_REPORTED
+
+
+def test_a_server_that_is_behind_counts_before_one_that_does_not_report() -> None:
+    silent = SelectingServer(Key("demo", "own"), (), programmed=True, unreported=True)
+    conditions = decided(compiled(), by("shop", programmed=False), silent)
+    assert conditions[PROGRAMMED].reason is Reason.SERVER_NOT_PROGRAMMED
+    assert conditions[READY].status is False
+
+
 def test_an_object_that_nobody_selects_is_told_to_look_at_its_labels() -> None:
     conditions = decided(compiled())
     assert conditions[ACCEPTED].status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -160,19 +161,39 @@ async def test_pods_may_read_the_secrets_that_the_catalog_names_and_no_others(
 
 
 @pytest.mark.looptime
-async def test_in_mode_direct_the_files_are_mounted_and_nobody_is_asked(bench: Bench) -> None:
+async def test_in_mode_direct_the_files_are_mounted_and_no_pod_is_asked(bench: Bench) -> None:
     bench.cluster.server("shop", **DIRECT)
     raw = bench.cluster.tool("search")
     bench.pod()
     bench.serves = "nothing"
     assert await bench.reconcile() is None
     assert sorted(bench.child(CONFIGMAPS)["data"]) == [
+        "catalog.json",
         "prompts.json",
         "resources.json",
         "tools.json",
     ]
-    assert bench.reason("Programmed") == ("True", "Mounted")
+    assert bench.reason("Programmed") == ("Unknown", "NotReported")
+    assert "syncedReplicas" not in bench.status
     assert bench.confirmed_objects.includes(SHOP, await bench.compiler.compile(raw))
+
+
+@pytest.mark.looptime
+async def test_in_mode_direct_pods_that_report_are_asked_for_the_digest_of_the_files(
+    bench: Bench,
+) -> None:
+    bench.cluster.server("shop", **DIRECT, direct={"reportsCatalog": True})
+    bench.cluster.tool("search")
+    bench.pod()
+    bench.serves = "nothing"
+    await bench.settled()
+    assert bench.reason("Programmed") == ("False", "Propagating")
+    bench.serves = None
+    await bench.settled()
+    digest = json.loads(bench.child(CONFIGMAPS)["data"]["catalog.json"])["digest"]
+    assert bench.status["configHash"] == digest
+    assert bench.reason("Programmed") == ("True", "Programmed")
+    assert bench.status["syncedReplicas"] == 1
 
 
 @pytest.mark.looptime

@@ -90,12 +90,6 @@ def test_without_pods_nothing_is_programmed(given: ObservedServer, reason: Reaso
     assert conditions[ACCEPTED].status
 
 
-def test_in_mode_direct_mounted_files_are_all_that_is_known() -> None:
-    conditions = decided(view(spec=DIRECT, confirmed=None))
-    assert conditions[PROGRAMMED].status
-    assert conditions[PROGRAMMED].reason is Reason.MOUNTED
-
-
 @pytest.mark.parametrize(
     ("deployment", "message"),
     [

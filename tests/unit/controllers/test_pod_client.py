@@ -43,7 +43,7 @@ async def test_what_the_pod_lacks_is_read_with_it() -> None:
     ("answer", "sentence"),
     [
         (web.Response(status=503), "answered with HTTP status 503"),
-        (web.Response(text="<html>"), "gave an answer that is not a gateway's"),
+        (web.Response(text="<html>"), "gave an answer that names no catalog"),
     ],
 )
 async def test_an_answer_that_is_not_one_is_said(answer: web.Response, sentence: str) -> None:
@@ -102,6 +102,6 @@ async def test_an_answer_without_end_is_cut_off_before_the_time_is_up(
     await peer.begun()
     peer.send(begin)
     flooding = asyncio.create_task(peer.flood(more))
-    with pytest.raises(AskError, match=r"^gave an answer that is not a gateway's$"):
+    with pytest.raises(AskError, match=r"^gave an answer that names no catalog$"):
         await asking
     await flooding

@@ -18,6 +18,7 @@ from mcp_operator.api.v1alpha1.container import (
     Image,
     ResourceRequirements,
 )
+from mcp_operator.api.v1alpha1.direct import Direct
 from mcp_operator.api.v1alpha1.exposure import TLS, HTTPRoute, Ingress, ServiceSettings
 from mcp_operator.api.v1alpha1.limits import RateLimits
 from mcp_operator.api.v1alpha1.networkpolicy import NetworkPolicy
@@ -105,6 +106,12 @@ class MCPServerSpec(ApiModel):
             field_path=".protocol",
         ),
         rule(
+            f"!has(self.direct) || !({_IS_GATEWAY})",
+            "a gateway reloads and reports its catalog by itself; remove direct, or use "
+            "mode: Direct",
+            field_path=".direct",
+        ),
+        rule(
             f"!has(self.podTemplate) || !({_IS_GATEWAY}) || !({_ONLY_DIRECT})",
             "a gateway runs alone, with probes, hooks and an environment of its own; remove "
             "containers, initContainers, terminationGracePeriodSeconds, and of container all but "
@@ -157,8 +164,10 @@ class MCPServerSpec(ApiModel):
     mode: Literal["Auto", "Gateway", "Direct"] = "Auto"
     """Gateway runs the operator's gateway, which proxies to Services. Direct runs your own MCP
     server image with the catalog mounted at MCP_CONFIG_DIR as tools.json, prompts.json and
-    resources.json: names, schemas, endpoints, no Secret. Auto is Direct when image, command or args
-    is set."""
+    resources.json: names, schemas, endpoints, no Secret; catalog.json has their digests. Auto is
+    Direct when image, command or args is set."""
+    direct: Direct = Field(default_factory=Direct)
+    """What your own server does with the catalog, in mode Direct."""
     title: Title | None = None
     """Name of the server that clients show to people; its metadata.name when left out."""
     version: Annotated[str, Field(min_length=1, max_length=128)] | None = None
