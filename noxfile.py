@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT / "tools"))  # nox runs this file from its own path
 
 from environments import (  # noqa: E402
     CLIENTS,
+    EXAMPLES,
     GROUPS,
     LOCKS,
     compile_arguments,
@@ -158,8 +159,9 @@ def locks(session: nox.Session) -> None:
     upgrade = ["--upgrade"] if "--upgrade" in session.posargs else []
     uv = environment(session, "bootstrap", name="locks") / "uv"
     with tempfile.TemporaryDirectory() as scratch:
-        for name in ("runtime", *GROUPS):
-            lock, made = LOCKS / f"{name}.txt", Path(scratch, f"{name}.txt")
+        for name in ("runtime", *GROUPS, *EXAMPLES):
+            lock = EXAMPLES.get(name, LOCKS / f"{name}.txt")
+            made = Path(scratch, f"{name}.txt")
             if lock.exists():
                 shutil.copy(lock, made)
             session.run(uv, *compile_arguments(name), *upgrade, "--output-file", made)
@@ -171,13 +173,14 @@ def locks(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def workflows(session: nox.Session) -> None:
-    """Check .github with JSON schemas, zizmor and actionlint, the Containerfile with hadolint."""
+    """Check .github with JSON schemas, zizmor and actionlint, the Containerfiles with hadolint."""
     bin_ = environment(session, "workflows")
     for schema, pattern in GITHUB_SCHEMAS.items():
         files = sorted((ROOT / ".github").glob(pattern))
         session.run(bin_ / "check-jsonschema", "--builtin-schema", f"vendor.{schema}", *files)
     session.run(bin_ / "zizmor", "--offline", "--quiet", "--persona=pedantic", ROOT / ".github")
-    session.run(bin_ / "hadolint", ROOT / "Containerfile")
+    for folder in (ROOT, ROOT / "examples" / "direct"):
+        session.run(bin_ / "hadolint", folder / "Containerfile")
     go = shutil.which("go")
     if go is None:
         session.error("there is no go command on PATH: actionlint is built with it")

@@ -22,6 +22,9 @@ STANDALONE = ("bootstrap", "build", *CLIENTS, "lint", "mcp1", "scan", "workflows
 GROUPS = (*STANDALONE, "chart", "dev", "fuzz", "test", "types")
 """Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
 
+EXAMPLES = {"example-direct": ROOT / "examples" / "direct" / "requirements.txt"}
+"""Groups of the images of examples, each with the place of its lock."""
+
 CONTRACT = ROOT / "tests" / "contract"
 
 
@@ -55,7 +58,7 @@ def pip_install(session: nox.Session, bin_: Path, *arguments: str | Path) -> Non
 
 def compile_arguments(name: str) -> list[str]:
     """Return what `uv` is told to compile one lock."""
-    sources = [] if name in STANDALONE else ["pyproject.toml"]
+    sources = [] if name in (*STANDALONE, *EXAMPLES) else ["pyproject.toml"]
     group = [] if name == "runtime" else ["--group", name]
     return [
         *("pip", "compile", "--quiet", "--universal", "--python-version=3.11"),

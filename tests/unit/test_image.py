@@ -37,6 +37,12 @@ def test_the_base_is_pinned_by_its_digest() -> None:
     assert re.findall(r"^FROM (\S+)", CONTAINERFILE, re.MULTILINE) == ["${BASE}", "scratch"]
 
 
+def test_the_example_has_the_same_base() -> None:
+    example = (ROOT / "examples" / "direct" / "Containerfile").read_text(encoding="utf-8")
+    base = re.compile(r"^ARG BASE=(.+)$", re.MULTILINE)
+    assert base.findall(example) == base.findall(CONTAINERFILE)
+
+
 def test_the_ports_are_those_that_the_processes_listen_on() -> None:
     operator, gateway = OperatorSettings.model_fields, GatewaySettings.model_fields
     assert {operator["metrics_port"].default, gateway["port"].default} == {8080}
