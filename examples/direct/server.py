@@ -209,16 +209,18 @@ class Handlers:
         def fill(place: re.Match[str]) -> str:
             return str(values.get(place[1]) or "")
 
-        messages = [
-            {
-                "role": message["role"],
-                "content": {
-                    "type": "text",
-                    "text": re.sub(r"{{\s*(\w+)\s*}}", fill, message["text"] or ""),
-                },
-            }
-            for message in prompt["messages"]
-        ]
+        messages = []
+        for message in prompt["messages"]:
+            if message["text"] is not None:
+                text = re.sub(r"{{\s*(\w+)\s*}}", fill, message["text"])
+                content = {"type": "text", "text": text}
+            elif message["image"]:
+                content = {"type": "image"} | message["image"]
+            elif message["audio"]:
+                content = {"type": "audio"} | message["audio"]
+            else:
+                continue  # one that embeds or links a resource: this example leaves it out
+            messages.append({"role": message["role"], "content": content})
         return types.GetPromptResult.model_validate({"messages": messages})
 
     async def list_resources(self, _ctx: Any, _params: Any) -> types.ListResourcesResult:

@@ -17,7 +17,8 @@ from mcp import Client
 from mcp.client.subscriptions import ToolsListChanged
 from mcp.shared.exceptions import MCPError
 
-from mcp_operator.api.catalog import Backend, Catalog, PromptVariable
+from mcp_operator.api.catalog import Backend, Catalog
+from mcp_operator.api.prompts import PromptMedia, PromptMessage, PromptVariable
 from mcp_operator.builders.direct import direct_files, with_digests
 from mcp_operator.controllers.confirmations import Answer, AskError, Pod
 from mcp_operator.controllers.pod_client import http_ask
@@ -150,10 +151,15 @@ async def test_a_call_that_is_wrong_or_fails_is_an_error_for_the_model(running: 
 async def test_prompts_and_resources_are_served_from_the_files(running: Running) -> None:
     variables = (PromptVariable(name="what"), PromptVariable(name="how", default="briefly"))
     ask = prompt("Describe {{what}} {{how}}.", name="ask", variables=variables)
+    media = PromptMedia(mime_type="image/png", data="AAAA")
+    pictures = (PromptMessage(image=media), PromptMessage(resource_uri="docs://returns"))
+    look = prompt(name="look", messages=pictures)
     page = resource("returns", uri="docs://returns", text="# Returns", mime_type="text/markdown")
-    async with serving(running, catalog(ask, page)) as client:
+    async with serving(running, catalog(ask, look, page)) as client:
         got = await client.get_prompt("ask", {"what": "a mug"})
         assert "Describe a mug briefly." in str(got.messages)
+        [picture] = (await client.get_prompt("look")).messages
+        assert picture.content.type == "image"
         [listed] = (await client.list_resources()).resources
         assert str(listed.uri) == "docs://returns"
         assert "# Returns" in str((await client.read_resource("docs://returns")).contents)
