@@ -46,6 +46,9 @@ logger = logging.getLogger("server")
 
 Entry = dict[str, Any]
 
+TEXTS = ("name", "title", "description", "icons")
+"""What clients show of every entry."""
+
 
 @dataclass(frozen=True)
 class Catalog:
@@ -152,9 +155,9 @@ class Handlers:
 
     async def list_tools(self, _ctx: Any, _params: Any) -> types.ListToolsResult:
         """Answer `tools/list`."""
-        keys = ("name", "title", "description", "inputSchema", "outputSchema", "annotations")
+        keys = (*TEXTS, "inputSchema", "outputSchema", "annotations")
         tools = self._current.catalog.tools.values()
-        listed = [{key: tool[key] for key in keys if tool[key]} for tool in tools]
+        listed = [_members(tool, *keys) for tool in tools]
         return types.ListToolsResult.model_validate({"tools": listed})
 
     async def call_tool(
@@ -183,14 +186,12 @@ class Handlers:
     async def list_prompts(self, _ctx: Any, _params: Any) -> types.ListPromptsResult:
         """Answer `prompts/list`."""
         listed = [
-            {
-                "name": prompt["name"],
-                "title": prompt["title"] or None,
-                "description": prompt["description"] or None,
+            _members(prompt, *TEXTS)
+            | {
                 "arguments": [
-                    {key: variable[key] for key in ("name", "description", "required")}
+                    _members(variable, "name", "title", "description", "required")
                     for variable in prompt["variables"]
-                ],
+                ]
             }
             for prompt in self._current.catalog.prompts.values()
         ]
@@ -226,12 +227,7 @@ class Handlers:
     async def list_resources(self, _ctx: Any, _params: Any) -> types.ListResourcesResult:
         """Answer `resources/list`; this example serves what has its content in the files."""
         listed = [
-            {
-                "uri": resource["content"]["uri"],
-                "name": resource["name"],
-                "description": resource["description"] or None,
-                "mimeType": resource["content"]["mimeType"] or None,
-            }
+            _members(resource, *TEXTS) | _members(resource["content"], "uri", "mimeType")
             for resource in self._current.catalog.resources
             if resource["content"]
         ]
@@ -247,6 +243,11 @@ class Handlers:
                 given = {key: value for key, value in content.items() if value is not None}
                 return types.ReadResourceResult.model_validate({"contents": [given]})
         raise MCPError(types.INVALID_PARAMS, f"there is no resource {params.uri}")
+
+
+def _members(entry: Entry, *names: str) -> Entry:
+    """Return some members of an entry, those that say something."""
+    return {name: entry[name] for name in names if entry[name]}
 
 
 def _told(text: str, *, is_error: bool, structured: Any = None) -> types.CallToolResult:

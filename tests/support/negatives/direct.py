@@ -7,6 +7,25 @@ from support.negatives.case import Negative
 
 DIRECT = [
     Negative(
+        "tls in mode Direct",
+        server(image="example/server:1", tls={"secretName": "shop-tls"}),
+        "spec.tls",
+        "in mode Direct your own server speaks",
+    ),
+    Negative(
+        "a protocol in mode Direct",
+        server(image="example/server:1", protocol={"allowedOrigins": ["*"]}),
+        "spec.protocol",
+        "in mode Direct your own server decides",
+    ),
+    Negative("mode Direct without image", server(mode="Direct"), "spec.image", "set image to it"),
+    Negative(
+        "two Redis hosts",
+        server(image="a", redis={"address": "b"}, env=[{"name": "REDIS_HOST", "value": "c"}]),
+        "spec.env",
+        "are set for you",
+    ),
+    Negative(
         "a gateway that restarts for its catalog",
         server(direct={"onChange": "Restart"}),
         "spec.direct",

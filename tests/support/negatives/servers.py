@@ -35,12 +35,6 @@ SERVERS = [
         "spec.mode",
         "remove command and args, or use mode: Direct",
     ),
-    Negative(
-        "tls in mode Direct",
-        server(image="example/server:1", tls={"secretName": "shop-tls"}),
-        "spec.tls",
-        "in mode Direct your own server speaks",
-    ),
     Negative("tls without a Secret", server(tls={}), "spec.tls.secretName", "Required value"),
     Negative(
         "an origin with a path",
@@ -67,18 +61,11 @@ SERVERS = [
         "write a duration longer than zero",
     ),
     Negative(
-        "a protocol in mode Direct",
-        server(image="example/server:1", protocol={"allowedOrigins": ["*"]}),
-        "spec.protocol",
-        "in mode Direct your own server decides",
-    ),
-    Negative(
         "mode Gateway with args",
         server(mode="Gateway", args=["--x"]),
         "spec.mode",
         "remove command and args, or use mode: Direct",
     ),
-    Negative("mode Direct without image", server(mode="Direct"), "spec.image", "set image to it"),
     Negative("a command without image", server(command=["run"]), "spec.image", "set image to it"),
     Negative("args without image", server(args=["--x"]), "spec.image", "set image to it"),
     Negative(
@@ -147,12 +134,6 @@ SERVERS = [
     Negative(
         "another place for the files of mode Direct",
         server(image="a", env=[{"name": "MCP_CONFIG_DIR", "value": "/data"}]),
-        "spec.env",
-        "are set for you",
-    ),
-    Negative(
-        "two Redis hosts",
-        server(image="a", redis={"address": "b"}, env=[{"name": "REDIS_HOST", "value": "c"}]),
         "spec.env",
         "are set for you",
     ),

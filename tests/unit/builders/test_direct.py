@@ -33,6 +33,7 @@ def test_a_tool_has_its_schemas_and_the_address_of_its_endpoint() -> None:
         "name": "search",
         "title": "T",
         "description": "D",
+        "icons": [],
         "method": "GET",
         "endpoint": "https://orders.demo.svc:8443/orders/{id}",
         "inputSchema": {"type": "object"},
