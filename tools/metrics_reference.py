@@ -27,11 +27,11 @@ INTRODUCTION = """\
 
 # Metrics
 
-The operator serves `/metrics` at port 8080, and each gateway pod at its management port, 8081, in the
-text formats of Prometheus and OpenMetrics. The chart and `manifests/components/prometheus` have a
-ServiceMonitor and a PodMonitor that collect them; the [alerts](alerts.md) ask for them.
-`controller_runtime_*`, `workqueue_*`, `rest_client_*` and `leader_election_*` have the names, labels
-and buckets of controller-runtime and client-go, so that their dashboards work.
+The operator serves `/metrics` at port 8080, and each gateway pod at its management port, 8081, in
+the text formats of Prometheus and OpenMetrics. The chart and `manifests/components/prometheus` have
+a ServiceMonitor and a PodMonitor that collect them; the [alerts](alerts.md) ask for them.
+`controller_runtime_*`, `workqueue_*`, `rest_client_*` and `leader_election_*` have the names,
+labels and buckets of controller-runtime and client-go, so that their dashboards work.
 """
 
 
@@ -88,9 +88,9 @@ def page() -> str:
     lines = [INTRODUCTION, "## Operator", "", *_table(own, process), ""]
     lines += ["## Gateway", "", *_table(other, process), ""]
     lines += [
-        "In a cluster, gateways also expose `rest_client_*`, `informer_*`, `store_resource_version`",
-        "and `event_loop_lag_seconds`, as the operator does. With `--workers`, the metrics of all",
-        "processes are added up.",
+        "In a cluster, gateways also expose `rest_client_*`, `informer_*`,",
+        "`store_resource_version` and `event_loop_lag_seconds`, as the operator does. With",
+        "`--workers`, the metrics of all processes are added up.",
         "",
         "## Both",
         "",

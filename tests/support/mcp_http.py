@@ -19,7 +19,7 @@ from mcp_operator.gateway.protocol.message import (
     HttpResponse,
     HttpStream,
 )
-from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
+from mcp_operator.gateway.protocol.observer import Authenticated, Outcome, ToolOutcome
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.redis.contract import HasLink
@@ -83,7 +83,7 @@ class RecordingObserver:
     """Keeps what it was told."""
 
     requests: list[tuple[str, Era, Outcome]] = field(default_factory=list)
-    tools: list[tuple[str, Outcome]] = field(default_factory=list)
+    tools: list[tuple[str, ToolOutcome]] = field(default_factory=list)
     authentications: list[Authenticated] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
 
@@ -97,7 +97,7 @@ class RecordingObserver:
     def limited(self, limit: Limit) -> None:
         self.limits.append(limit)
 
-    def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
+    def tool(self, name: str, outcome: ToolOutcome, seconds: float) -> None:
         assert seconds >= 0
         self.tools.append((name, outcome))
 

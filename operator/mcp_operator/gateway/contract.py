@@ -120,6 +120,20 @@ class Call:
     input: ClientInput = NO_INPUT
 
 
+Cause: TypeAlias = Literal[
+    "invalid_arguments",
+    "client_error",
+    "backend_error",
+    "timeout",
+    "unreachable",
+    "rejected",
+    "error",
+]
+"""Why a call failed: its arguments make no request; the backend answered with a status of 400 to
+499, or with a higher one or no valid answer; it did not answer in time, or could not be reached; it
+has too many calls already; the gateway could not or must not make the call."""
+
+
 @dataclass(frozen=True, slots=True)
 class ToolResult:
     """The outcome of a tool call, in MCP's own content blocks.
@@ -130,12 +144,14 @@ class ToolResult:
         is_error: The call failed in a way that the model can read about and act on.
         structured: Any JSON value for `structuredContent`, unfolded (see `exact`), or `MISSING`.
         meta: Members of the result's `_meta`, none of them with a name that MCP reserves.
+        cause: Why the call failed; None for what the tool itself calls a failure.
     """
 
     content: tuple[JsonObject, ...]
     is_error: bool = False
     structured: Any | Literal[_Missing.MISSING] = MISSING
     meta: JsonObject = field(default_factory=dict)
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)

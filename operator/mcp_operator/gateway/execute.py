@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
@@ -24,7 +24,9 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import (
     MISSING,
+    TRACEPARENT,
     Call,
+    Cause,
     InputRequired,
     ResourceUnavailable,
     ToolResult,
@@ -33,7 +35,7 @@ from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.upstream import content
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
-from mcp_operator.gateway.upstream.client import Upstream, UpstreamError
+from mcp_operator.gateway.upstream.client import Reason, Upstream, UpstreamError
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
 from mcp_operator.gateway.upstream.media import resource
 from mcp_operator.gateway.upstream.native import is_native, native_result, told
@@ -60,6 +62,17 @@ CREDENTIAL_REFUSED = frozenset({401, 403})
 MAX_MAPPED_AT_ONCE = 256 * 1024
 """Bytes of an answer that are mapped on the event loop, within some 20 ms. More go to a thread, and
 so does every expression, which may take seconds on very little."""
+
+_CAUSES: Mapping[Reason, Cause] = {
+    "connect": "unreachable",
+    "tls": "unreachable",
+    "closed": "unreachable",
+    "protocol": "backend_error",
+    "too_large": "backend_error",
+    "forbidden": "error",
+    "credentials": "error",
+}
+"""What each kind of failure between gateway and backend counts as."""
 
 STREAM_SHARE = 0.9
 """Share of a call's time that a stream without an end may take before what came is the answer."""
@@ -103,6 +116,18 @@ def _read_as(entry: ResourceEntry) -> ResponseMapping:
     return entry.response.model_copy(update={"mime_type": entry.mime_type})
 
 
+def _log_failure(
+    name: str, backend: Backend, call: Call, began: float, cause: Cause, **details: object
+) -> None:
+    """Write the one line about a failed call of a backend."""
+    seconds = asyncio.get_running_loop().time() - began
+    parent = call.trace.get("traceparent", "")
+    trace = {"trace": parent} if TRACEPARENT.fullmatch(parent) else {}  # else it may say anything
+    fields: JsonObject = {"entry": name, "backend": f"{backend.host}:{backend.port}"}
+    fields |= {"outcome": cause, "seconds": round(seconds, 3), **details, **trace}
+    log.info("A call to a backend failed", extra=fields)
+
+
 async def _off_the_loop(
     response: ResponseMapping,
     answer: Answer,
@@ -134,6 +159,10 @@ def _encoded_contents(contents: tuple[JsonObject, ...]) -> tuple[JsonObject, ...
 
 class _FailedError(OperatorError):
     """The call gave nothing usable; the sentence is fit for clients."""
+
+    def __init__(self, message: str, cause: Cause) -> None:
+        super().__init__(message)
+        self.cause: Cause = cause
 
 
 class HttpExecutor:
@@ -175,14 +204,20 @@ class HttpExecutor:
 
         The caller has checked the arguments against the input schema.
         """
+        began = asyncio.get_running_loop().time()
         try:
             answer = await self._exchange(
                 tool.name, tool.backend, tool.response, arguments, call, retries=tool.retries
             )
-        except (MappingError, _FailedError) as error:
-            return content.error_result(str(error))
+        except MappingError as error:
+            return content.error_result(str(error), "invalid_arguments")
+        except _FailedError as error:
+            return content.error_result(str(error), error.cause)
         mapped = partial(self._mapped, tool, answer)
-        return await _off_the_loop(tool.response, answer, mapped, _encoded_result)
+        result = await _off_the_loop(tool.response, answer, mapped, _encoded_result)
+        if isinstance(result, ToolResult) and result.cause:
+            _log_failure(tool.name, tool.backend, call, began, result.cause, status=answer.status)
+        return result
 
     def _mapped(self, tool: ToolEntry, answer: Answer) -> ToolResult | InputRequired:
         table = self._current.table
@@ -251,7 +286,8 @@ class HttpExecutor:
             request, telling = told(request, call), Telling(call.listener)
         server = self._current.server
         timeout = backend.timeout_seconds or server.request_timeout_seconds
-        deadline = asyncio.get_running_loop().time() + timeout
+        began = asyncio.get_running_loop().time()
+        deadline = began + timeout
         if call.deadline is not None:
             deadline = min(deadline, call.deadline)
         capacity = server.max_concurrent_requests
@@ -278,7 +314,12 @@ class HttpExecutor:
                         telling.redacted = used.redacted
                     answer = await _followed(sent, send, response.follow_redirects)
         except (TimeoutError, UpstreamError, BusyError, SecretUnavailable) as error:
-            raise self._failure(name, backend, error) from error
+            failed = self._failure(error)
+            said = str(error) or f"no answer within {timeout:g} s"
+            address = error.address if isinstance(error, UpstreamError) else ""
+            more = {"address": address} if address else {}
+            _log_failure(name, backend, call, began, failed.cause, error=said, **more)
+            raise failed from error
         if answer.status in CREDENTIAL_REFUSED:
             for key in used.keys:
                 self._secrets.distrust(key)
@@ -289,26 +330,19 @@ class HttpExecutor:
     ) -> tuple[Request, UsedSecrets]:
         return await complete(request, backend, call, self._secrets, self._tokens)
 
-    def _failure(self, name: str, backend: Backend, error: Exception) -> _FailedError:
-        """Log what happened, and say as much of it as a client may know."""
-        address = error.address if isinstance(error, UpstreamError) else ""
-        log.info(
-            "A call to a backend failed",
-            extra={
-                "entry": name,
-                "backend": f"{backend.host}:{backend.port}",
-                "error": str(error) or type(error).__name__,
-                **({"address": address} if address else {}),
-            },
-        )
+    def _failure(self, error: Exception) -> _FailedError:
+        """Say as much of what happened as a client may know."""
         match error:
             case TimeoutError():
-                return _FailedError("The backend did not answer in time; the call was given up.")
+                problem = "The backend did not answer in time; the call was given up."
+                return _FailedError(problem, "timeout")
             case SecretUnavailable():
-                return _FailedError(
-                    "The credentials for the backend are unavailable; this server's log says which."
-                )
-            case UpstreamError() if address and self._name_addresses:
-                return _FailedError(f"{str(error).removesuffix('.')}; {address} was tried.")
+                problem = "The credentials for the backend are unavailable"
+                return _FailedError(f"{problem}; this server's log says which.", "error")
+            case UpstreamError(address=address):
+                problem = str(error)
+                if address and self._name_addresses:
+                    problem = f"{problem.removesuffix('.')}; {address} was tried."
+                return _FailedError(problem, _CAUSES[error.reason])
             case _:
-                return _FailedError(str(error))
+                return _FailedError(str(error), "rejected")

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from mcp_operator.core.metrics import add_build_info
 from mcp_operator.gateway.limits.errors import Limit
-from mcp_operator.gateway.protocol.observer import Authenticated, Outcome
+from mcp_operator.gateway.protocol.observer import Authenticated, Outcome, ToolOutcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Changes, Current
 from mcp_operator.version import VERSION
@@ -90,7 +90,7 @@ class GatewayMetrics:
         )
         self._registry = registry
         self._children: dict[tuple[str, Era, Outcome], tuple[Counter, Histogram]] = {}
-        self._tools: dict[tuple[str, Outcome], tuple[Counter, Histogram]] = {}
+        self._tools: dict[tuple[str, ToolOutcome], tuple[Counter, Histogram]] = {}
         current.subscribe(self._loaded)
 
     def watch(
@@ -142,7 +142,7 @@ class GatewayMetrics:
         """Note a call that was refused by one of the limits on calls."""
         self._limited[limit].inc()
 
-    def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
+    def tool(self, name: str, outcome: ToolOutcome, seconds: float) -> None:
         """Note a call of a tool; one that left the catalog meanwhile is not counted."""
         table = self._current.table
         if table is None or name not in table.tools:

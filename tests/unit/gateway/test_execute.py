@@ -62,7 +62,7 @@ async def test_arguments_that_make_no_request_are_an_error_result() -> None:
     result = await call(
         upstream, backend("/o/{id}", argument("id", "path")), arguments={"id": ".."}
     )
-    assert result.is_error
+    assert (result.is_error, result.cause) == (True, "invalid_arguments")
     assert "'id'" in text_of(result)
     assert not upstream.sent
 
@@ -99,6 +99,47 @@ async def test_an_earlier_deadline_of_the_client_wins() -> None:
     result = await call(FakeUpstream(), backend(timeout_seconds=30), deadline=loop.time() + 1)
     assert result.is_error
     assert loop.time() == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("path", "seconds", "cause"),
+    [
+        ("/stall", 0.3, "timeout"),
+        ("/hang-up", 600, "unreachable"),
+        ("/not-http", 600, "backend_error"),
+        ("/gigabyte", 600, "backend_error"),
+    ],
+)
+async def test_a_failed_call_says_whose_part_it_is_and_logs_one_line(
+    path: str, seconds: float, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "mcp_operator.gateway.execute")
+    trace = f"00-{'a' * 32}-{'b' * 16}-01"
+    async with (
+        hostile_backend() as hostile,
+        HttpUpstream({"demo/orders:80": hostile.address}, user_agent="t") as upstream,
+    ):
+        to = backend(path, timeout_seconds=seconds, max_response_bytes=1024**2)
+        result = await call(upstream, to, trace={"traceparent": trace})
+    assert result.cause == cause
+    (line,) = caplog.records
+    said = vars(line)
+    assert (said["backend"], said["outcome"], said["trace"]) == ("orders.demo.svc:80", cause, trace)
+    assert said["error"]
+    assert said["seconds"] >= 0
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"), [(404, "client_error"), (429, "client_error"), (503, "backend_error")]
+)
+async def test_an_error_status_says_whose_part_it_is_and_logs_one_line(
+    status: int, cause: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "mcp_operator.gateway.execute")
+    result = await call(FakeUpstream(ok(b"no", status=status)), backend())
+    assert (result.is_error, result.cause) == (True, cause)
+    (line,) = caplog.records
+    assert (vars(line)["status"], vars(line)["outcome"]) == (status, cause)
 
 
 async def test_a_client_that_leaves_cancels_the_call_to_the_backend() -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Literal, Protocol, TypeAlias
 
+from mcp_operator.gateway.contract import Cause
 from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.policy.refusal import Why
 from mcp_operator.gateway.protocol.spec import Era
 
 Outcome: TypeAlias = Literal["ok", "tool_error", "error", "rejected", "cancelled"]
 """`tool_error` is a result with `isError`; `error` a JSON-RPC error; `rejected` one of a bound."""
+
+ToolOutcome: TypeAlias = Outcome | Cause
+"""`tool_error` is what the tool itself calls a failure; the rest of its failures have a cause."""
 
 Authenticated: TypeAlias = Why | Literal["ok"]
 
@@ -29,6 +33,6 @@ class Observer(Protocol):
         """Note a call that was refused by one of the limits on calls."""
         ...
 
-    def tool(self, name: str, outcome: Outcome, seconds: float) -> None:
+    def tool(self, name: str, outcome: ToolOutcome, seconds: float) -> None:
         """Note a call of a tool of the catalog."""
         ...

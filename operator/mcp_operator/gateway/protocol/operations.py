@@ -27,7 +27,7 @@ from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.envelope import check_parameters
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 from mcp_operator.gateway.protocol.message import HttpRequest
-from mcp_operator.gateway.protocol.observer import Observer, Outcome
+from mcp_operator.gateway.protocol.observer import Observer, ToolOutcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.table import Kind, Table
@@ -105,7 +105,7 @@ class Operations:
         size = len(context.http.body)
         arguments, errors = await off_loop(size, table.checked_arguments, tool.name, arguments)
         if errors:
-            self._observer.tool(tool.name, "tool_error", 0.0)
+            self._observer.tool(tool.name, "invalid_arguments", 0.0)
             return _argument_result(tool, errors)
         result = await self._call(tool, arguments, context)
         if isinstance(result, InputRequired):
@@ -117,11 +117,12 @@ class Operations:
     ) -> ToolResult | InputRequired:
         clock = asyncio.get_running_loop().time
         start = clock()
-        outcome: Outcome = "cancelled"
+        outcome: ToolOutcome = "cancelled"
         try:
             result = await self._executor.call_tool(tool, arguments, context.call(tool.backend))
-            failed = isinstance(result, ToolResult) and result.is_error
-            outcome = "tool_error" if failed else "ok"
+            outcome = "ok"
+            if isinstance(result, ToolResult) and result.is_error:
+                outcome = result.cause or "tool_error"
         except Exception:
             outcome = "error"
             raise

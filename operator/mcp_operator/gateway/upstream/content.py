@@ -24,7 +24,7 @@ from mcp_operator.api.catalog import (
     ToolEntry,
 )
 from mcp_operator.api.selection import error_when
-from mcp_operator.gateway.contract import ResourceUnavailable, ToolResult
+from mcp_operator.gateway.contract import Cause, ResourceUnavailable, ToolResult
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
 from mcp_operator.gateway.upstream.media import media_blocks, resource, text_block
 from mcp_operator.gateway.upstream.redirects import REDIRECTS, explain
@@ -52,9 +52,9 @@ _INVALID_STATUS = 600
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 
 
-def error_result(text: str) -> ToolResult:
+def error_result(text: str, cause: Cause | None = None) -> ToolResult:
     """Return the result that tells a model what went wrong."""
-    return ToolResult(content=(text_block(text),), is_error=True)
+    return ToolResult(content=(text_block(text),), is_error=True, cause=cause)
 
 
 def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) -> ToolResult:
@@ -72,7 +72,7 @@ def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
         answer = as_type(answer, tool.response.mime_type)
         failure = _told_by_the_body(tool.name, tool.response, answer)
     if failure:
-        result = error_result(failure)
+        result = error_result(failure, _cause(answer.status))
     else:
         mapped = json_result(tool, answer, output_errors)
         result = mapped or ToolResult(content=media_blocks(answer, tool.name))
@@ -147,6 +147,13 @@ def failure_text(response: ResponseMapping, answer: Answer) -> str:
         text = clean(shown_text(answer) or answer.problem).strip()
         return f"{status_line(answer)}: {text}" if text else f"{status_line(answer)}."
     return f"{status_line(answer)}, but {answer.problem}." if answer.problem else ""
+
+
+def _cause(status: int) -> Cause | None:
+    """Tell whose part a failure is, by the status of the answer."""
+    if status < HTTPStatus.BAD_REQUEST:
+        return None
+    return "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "backend_error"
 
 
 def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> str:

@@ -134,7 +134,7 @@ async def test_arguments_that_the_schema_refuses_are_a_result_and_call_nothing()
     assert "nothing was called" in result["content"][0]["text"]
     assert '"x"' in result["content"][0]["text"]
     assert server.executor.calls == []
-    assert server.observer.tools == [("add", "tool_error")]
+    assert server.observer.tools == [("add", "invalid_arguments")]
 
 
 async def test_a_failed_call_is_a_result_that_says_so() -> None:
