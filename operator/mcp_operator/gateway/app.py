@@ -179,6 +179,7 @@ class GatewayApp:
                 "Requests were given up on: they outlasted the drain timeout",
                 extra={"requests": self._endpoint.in_flight, "seconds": seconds},
             )
+        await self._endpoint.close()
         await self._guard.close()
         if self._redis is not None:
             await self._redis.close()

@@ -47,8 +47,9 @@ class RedisSentinel(ApiModel):
 class Redis(ApiModel):
     """A Redis that the pods of a server share.
 
-    In mode Gateway, it counts what rateLimits limit, for all pods together. In mode Direct, your
-    own server reads its address from REDIS_HOST and REDIS_PORT.
+    In mode Gateway, it counts what rateLimits limit, for all pods together, and tells them which
+    sessions were deleted and what they subscribed to. In mode Direct, your own server reads its
+    address from REDIS_HOST and REDIS_PORT.
     """
 
     model_config = validated(

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Self
 
-from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.catalog import JsonObject, ServerSettings
 from mcp_operator.core.clock import Clock
 from mcp_operator.core.logs import failure
 from mcp_operator.gateway.contract import TRACEPARENT, Executor
@@ -101,6 +101,11 @@ class Core:
             "resources/read": operations.read_resource,
             "completion/complete": operations.complete,
         }
+
+    @property
+    def server(self) -> ServerSettings:
+        """The server-wide settings in force."""
+        return self._current.server
 
     def view(self, era: Era, principal: Principal, revision: str = "") -> View:
         """Return what a client of an era is served now.

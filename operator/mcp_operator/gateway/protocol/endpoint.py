@@ -86,7 +86,7 @@ class Endpoint:
         self._observer = observer
         self._guard = guard or Guard(current)
         self._modern = Modern(self._core)
-        self._legacy = Legacy(self._core, clock, root or RootKey.of_this_process())
+        self._legacy = Legacy(self._core, clock, root or RootKey.of_this_process(), redis)
 
     @property
     def open_streams(self) -> int:
@@ -110,6 +110,10 @@ class Endpoint:
         """End every event stream as the protocol has it, and open no more."""
         self._core.hub.close()
 
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self._legacy.close()
+
     async def idle(self) -> None:
         """Wait until no request waits for a backend, also none whose client has gone."""
         await self._core.gate.idle()
@@ -127,7 +131,7 @@ class Endpoint:
             if admitted is not http:
                 self._observer.authentication("ok")
             post = admitted.method == "POST"
-            answer = await self._post(admitted) if post else self._other(admitted)
+            answer = await (self._post(admitted) if post else self._other(admitted))
         except RpcError as error:
             answer = jsonrpc.failure(None, error)
         except Refusal as refusal:
@@ -211,14 +215,14 @@ class Endpoint:
         cors = self._policy.response_headers(http)
         return replace(answer, headers={**answer.headers, **cors}) if cors else answer
 
-    def _other(self, http: HttpRequest) -> HttpResponse | HttpStream:
+    async def _other(self, http: HttpRequest) -> HttpResponse | HttpStream:
         match http.method:
             case "GET" | "DELETE" if names_modern(http):
                 return _not_allowed("POST")
             case "GET":
-                return self._legacy.get(http)
+                return await self._legacy.get(http)
             case "DELETE":
-                return self._legacy.delete(http)
+                return await self._legacy.delete(http)
             case "OPTIONS":
                 return HttpResponse(204, headers=self._policy.preflight_headers(http))
             case _:

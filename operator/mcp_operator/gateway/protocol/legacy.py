@@ -1,18 +1,21 @@
 """The revisions 2024-11-05 to 2025-11-25: an `initialize` handshake and sessions.
 
 A client that disconnects does not cancel its request here; `notifications/cancelled` does, in the
-process that runs it. What a session holds besides its id (subscriptions, an open stream, a log
-level) is known only to the process that was told.
+process that runs it. What a session holds besides its id (an open stream, a log level) is known
+only to the process that was told; its end and its subscriptions to all, where there is a Redis.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import jsonrpc, spec
 from mcp_operator.gateway.protocol.channel import Channel
@@ -29,10 +32,12 @@ from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, Htt
 from mcp_operator.gateway.protocol.older import older_result
 from mcp_operator.gateway.protocol.operations import Context, find_resource
 from mcp_operator.gateway.protocol.sessions import NoKeyError, Session, Sessions
+from mcp_operator.gateway.protocol.shared_sessions import SharedSessions
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscribed import Subscribed
 from mcp_operator.gateway.protocol.subscriptions import Event, Subscription, Wants
 from mcp_operator.gateway.protocol.view import View
+from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.shares import Shares
 
@@ -42,15 +47,22 @@ MAX_BATCH: Final = 50
 MAX_ABANDONED: Final = 64 * 1024 * 1024
 """Bytes of bodies whose clients have gone and whose requests go on; the next ones are given up."""
 
+FOLLOW_SECONDS: Final = 1.0
+"""How soon a stream learns what its session subscribes to at another gateway."""
+
 _Running: TypeAlias = dict[tuple[str, RequestId], "asyncio.Task[HttpResponse]"]
 
 
 class Legacy:
     """Serves clients that initialize a session."""
 
-    def __init__(self, core: Core, clock: Clock, root: RootKey) -> None:
+    def __init__(
+        self, core: Core, clock: Clock, root: RootKey, redis: HasLink | None = None
+    ) -> None:
         self._core = core
         self._sessions = Sessions(clock, root)
+        self._shared = SharedSessions(redis)
+        self._tasks = TaskSet()
         self._running: _Running = {}
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
         self._subscribed = Subscribed()
@@ -66,12 +78,12 @@ class Legacy:
         try:
             if isinstance(message, Request) and message.method == "initialize":
                 return self._initialize(http, message)
-            session = self._session(http)
+            session = await self._session(http)
         except RpcError as error:
             return jsonrpc.failure(request_id, error)
         return await self._serve(session, http, message) or HttpResponse(202)
 
-    def get(self, http: HttpRequest) -> HttpStream:
+    async def get(self, http: HttpRequest) -> HttpStream:
         """Open the stream on which a session is told of changes.
 
         A session has one: opening another ends the first, which the client may have lost without
@@ -80,9 +92,10 @@ class Legacy:
         Raises:
             RpcError: There is no such session, or no room for a stream.
         """
-        session = self._session(http)
+        session = await self._session(http)
         if not any(kind in http.headers.get("accept", "*/*") for kind in ("event-stream", "*/*")):
             raise RpcError(spec.REFUSED, "Accept text/event-stream to open a stream", status=406)
+        await self._learn(session.id, http.client)
         uris = self._subscribed.open(session.id, http.client)
         stream = self._core.hub.open(
             Wants(tools=True, prompts=True, resources=True, uris=uris),
@@ -93,16 +106,19 @@ class Legacy:
         )
         self._end_stream(session)
         self._streams[session.id] = stream
+        if not self._tasks:
+            self._tasks.start("follow subscriptions", self._follow())
         return HttpStream(stream)
 
-    def delete(self, http: HttpRequest) -> HttpResponse:
+    async def delete(self, http: HttpRequest) -> HttpResponse:
         """End a session.
 
         Raises:
             RpcError: There is no such session.
         """
-        session = self._session(http)
+        session = await self._session(http)
         self._sessions.end(session)
+        await self._shared.end(session.id, self._core.server.session_ttl_seconds)
         self._end_stream(session)
         self._subscribed.forget(session.id)
         self._levels.forget(session.id)
@@ -111,6 +127,38 @@ class Legacy:
     def forget_subscriptions(self) -> None:
         """Forget who subscribed to what: it is decided anew who may."""
         self._subscribed.clear()
+
+    async def close(self) -> None:
+        """End what runs in the background."""
+        await self._tasks.close()
+
+    async def _follow(self) -> None:
+        """Learn what sessions with a stream here subscribe to elsewhere, while there are any."""
+        while self._streams:
+            await asyncio.sleep(FOLLOW_SECONDS)
+            clients = {session: stream.client for session, stream in self._streams.items()}
+            changed, missed = await self._shared.changed(clients.keys())
+            for session in changed:
+                await self._learn(session, clients[session], missed=missed)
+
+    async def _learn(self, session: str, client: str, *, missed: bool = False) -> None:
+        """Know what a session subscribed to elsewhere; tell what Redis missed of it."""
+        told = await self._shared.subscribed(session, self._rules())
+        if told is None:
+            return
+        for uri in self._subscribed.open(session, client) - told:
+            if missed:
+                await self._shared.note(session, self._rules(), uri, subscribed=True)
+            else:
+                self._subscribed.discard(session, uri)
+        with suppress(RpcError):  # there is no room for more
+            for uri in told:
+                self._subscribed.add(session, client, uri)
+
+    def _rules(self) -> str:
+        """Return what stands for the rules by which clients may subscribe."""
+        auth = self._core.server.auth
+        return hashlib.sha256(auth.canonical_json.encode()).hexdigest()[:16] if auth else ""
 
     def _end_stream(self, session: Session) -> None:
         stream = self._streams.pop(session.id, None)
@@ -133,7 +181,7 @@ class Legacy:
             headers = {**response.headers, spec.SESSION_HEADER: session.id}
             return HttpResponse(response.status, response.body, headers)
 
-    def _session(self, http: HttpRequest) -> Session:
+    async def _session(self, http: HttpRequest) -> Session:
         """Return the session that a request belongs to.
 
         Raises:
@@ -149,12 +197,12 @@ class Legacy:
             session = self._sessions.find(session_id, settings.session_ttl_seconds, http.principal)
         except NoKeyError:
             raise _no_sessions() from None
-        if session is None:
+        if session is None or await self._shared.has_ended(session.id):
             raise RpcError(spec.REFUSED, "The session is not known; initialize anew", status=404)
         return session
 
     async def _batch(self, http: HttpRequest, raw: list[Any]) -> HttpResponse:
-        session = self._session(http)
+        session = await self._session(http)
         if session.version != spec.BATCHING_VERSION:
             problem = f"Only {spec.BATCHING_VERSION} has batches; send one message per request"
             raise RpcError(spec.INVALID_REQUEST, problem, status=400)
@@ -188,7 +236,7 @@ class Legacy:
         if not isinstance(message, Request):
             return None  # an answer to a request that this server never sent
         if not self._core.is_operation(message.method):
-            return self._answer(session, http, message)
+            return await self._answer(session, http, message)
         channel = Channel(http, message, self._levels.of(session.id))
         return await channel.answered(self._operate(session, http, message, channel))
 
@@ -243,7 +291,7 @@ class Legacy:
             span.response_bytes = len(body)
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
-    def _answer(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
+    async def _answer(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request from memory."""
         try:
             with self._core.span(request.method, Era.LEGACY) as span:
@@ -252,14 +300,16 @@ class Legacy:
                 if listing is not None:
                     body = listing.page(request.params.get("cursor"))
                 else:
-                    self._obey(view, session, request, http)
+                    await self._obey(view, session, request, http)
                     body = b"{}"
                 span.outcome = "ok"
                 return jsonrpc.ok(jsonrpc.result(request.id, body))
         except RpcError as error:
             return jsonrpc.failure(request.id, error)
 
-    def _obey(self, view: View, session: Session, request: Request, http: HttpRequest) -> None:
+    async def _obey(
+        self, view: View, session: Session, request: Request, http: HttpRequest
+    ) -> None:
         """Do what has an empty result."""
         match request.method:
             case "ping":
@@ -267,19 +317,23 @@ class Legacy:
             case "logging/setLevel":
                 self._levels.set(session.id, checked_level(request.params.get("level")))
             case "resources/subscribe" | "resources/unsubscribe":
-                self._subscribe(view, session, request, http)
+                await self._subscribe(view, session, request, http)
             case method:
                 raise RpcError(spec.METHOD_NOT_FOUND, f"Method not found: {method}")
 
-    def _subscribe(self, view: View, session: Session, request: Request, http: HttpRequest) -> None:
+    async def _subscribe(
+        self, view: View, session: Session, request: Request, http: HttpRequest
+    ) -> None:
         uri = request.params.get("uri")
         if not isinstance(uri, str):
             raise RpcError(spec.INVALID_PARAMS, "`params.uri` must be a string")
         if request.method == "resources/unsubscribe":
             self._subscribed.discard(session.id, uri)
+            await self._shared.note(session.id, self._rules(), uri, subscribed=False)
             return
         find_resource(view, http.principal, uri)
         self._subscribed.add(session.id, http.client, uri)
+        await self._shared.note(session.id, self._rules(), uri, subscribed=True)
 
 
 def _no_sessions() -> RpcError:
