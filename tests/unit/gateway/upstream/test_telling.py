@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from mcp_operator.api.catalog import Credentials, ResponseMapping, SecretKey
-from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import Call, ToolResult
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
@@ -21,25 +19,12 @@ from mcp_operator.gateway.upstream import telling
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from support.entries import backend, catalog, tool
 from support.fake_upstream import CANARY, FakeSecrets
+from support.heard import Heard
 from support.results import completed
 from support.waiting import eventually
 
 RESULT = b'event: result\ndata: {"content":[{"type":"text","text":"done"}]}\n\n'
 DONE = ({"type": "text", "text": "done"},)
-
-
-@dataclass
-class Heard:
-    """Keeps what it is told."""
-
-    progresses: list[tuple[float, float | None, str]] = field(default_factory=list)
-    logs: list[tuple[str, bytes, str]] = field(default_factory=list)
-
-    def progress(self, value: float, total: float | None = None, message: str = "") -> None:
-        self.progresses.append((value, total, message))
-
-    def log(self, level: str, data: Any, logger: str = "") -> None:
-        self.logs.append((level, exact.encode(data), logger))
 
 
 Proceed = Callable[[], bool]
