@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mcp_operator.api.catalog import JsonObject, ToolEntry
 from mcp_operator.api.v1alpha1 import MCPTool
 from mcp_operator.api.validation import problems
 from mcp_operator.builders.compile_tool import compile_tool
@@ -81,7 +82,7 @@ class Orders:
         assert compiled.findings == ()
         current = Current()
         current.swap(Table(catalog(*compiled.entries), "d"))
-        self._tools = {entry.name: entry for entry in compiled.entries}
+        self._tools = {one.name: one for one in compiled.entries if isinstance(one, ToolEntry)}
         self._executor = HttpExecutor(current, upstream, FakeSecrets())
 
     async def call(self, name: str, call: Call, **arguments: str) -> ToolResult | InputRequired:
@@ -120,7 +121,7 @@ async def test_an_export_tells_how_far_it_is_and_gives_a_link(orders: Orders) ->
 async def test_an_order_is_cancelled_when_the_user_has_confirmed_it(
     orders: Orders, answer: object, said: str
 ) -> None:
-    able = {"elicitation": {}}
+    able: JsonObject = {"elicitation": {}}
 
     asked = await orders.call("cancel_order", Call(capabilities=able), id="o-1")
     assert isinstance(asked, InputRequired)
