@@ -51,7 +51,7 @@ async def fill(kubeconfig: Path, namespace: str, way: str) -> dict[str, float]:
     informers = InformerSet(client)
     informer = informers.informer(MCPTOOLS, namespace=namespace)
     if way == "pages":
-        informer._reflector._use_watch_list = False
+        informer.feeds[0].reflector._use_watch_list = False
     stalls: list[float] = []
     measuring = asyncio.create_task(longest_stall(stalls))
     before, cpu, began = rss_mb(), time.process_time(), time.perf_counter()

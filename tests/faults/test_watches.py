@@ -50,7 +50,7 @@ async def test_a_first_list_asks_for_the_newest_state(
 async def test_a_watch_that_breaks_goes_on_where_it_was(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
-    version = observed.informer.store.resource_version
+    version = observed.informer.processor.resource_version
     proxy.kill()
     await change(client, namespace, "a", "2")
     await observed.holds(a="2", b="1")
@@ -290,7 +290,7 @@ async def test_a_line_that_is_no_event_leads_to_a_list_and_to_no_crash(
 
 
 async def version_of(observed: ObservedInformer) -> int:
-    return observed.informer.store.resource_version
+    return observed.informer.processor.resource_version
 
 
 async def last_version(proxy: FaultProxy) -> str:

@@ -12,6 +12,9 @@ three can overtake each other, resourceVersions decide, which are comparable wit
 
 A change is processed in one step of the event loop, so a handler never sees a store that is older
 than its event.
+
+Objects of namespaces that are out of view are kept beside the store, so that they can join it in
+one step. Nobody hears of them before.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 
 from mcp_operator.core.meta import (
     UNREADABLE,
@@ -31,8 +35,9 @@ from mcp_operator.core.meta import (
 )
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.notification import Event, Handler
+from mcp_operator.runtime.scope import View
 from mcp_operator.runtime.selection import Selection
-from mcp_operator.runtime.store import Store
+from mcp_operator.runtime.store import Objects, Store
 
 _log = logging.getLogger(__name__)
 
@@ -40,19 +45,39 @@ _log = logging.getLogger(__name__)
 class DeltaProcessor:
     """Updates the store for one selection of a resource, and calls the handlers; processDeltas.
 
+    Args:
+        resource: The resource.
+        selection: What of it.
+        metrics: What is recorded of the store.
+        view: The namespaces that the store shows; all if None.
+        store: The store, where it is shared with processors of other namespaces.
+        handlers: The handlers, where they are shared likewise.
+
     Attributes:
-        store: The known objects.
+        store: The known objects in view.
+        resource_version: All changes up to this version are known; 0 until the initial list is
+            complete.
         synced: Set once the initial list is complete.
     """
 
     def __init__(
-        self, resource: Resource, selection: Selection, *, metrics: RuntimeMetrics
+        self,
+        resource: Resource,
+        selection: Selection,
+        *,
+        metrics: RuntimeMetrics,
+        view: View | None = None,
+        store: Store | None = None,
+        handlers: list[Handler] | None = None,
     ) -> None:
-        self.store = Store()
+        self.store = Store() if store is None else store
+        self.resource_version = 0
         self.synced = asyncio.Event()
         self._resource = resource
         self._selection = selection
-        self._handlers: list[Handler] = []
+        self._view = View() if view is None else view
+        self._hidden: dict[str, dict[Key, Object]] = {}
+        self._handlers: list[Handler] = [] if handlers is None else handlers
         self._outdated: dict[Key, Object] = {}
         self._objects = metrics.informer_objects.labels(resource.kind).inc
         self._counted = 0
@@ -76,7 +101,7 @@ class DeltaProcessor:
 
     def remove(self, obj: Object) -> None:
         """Process a deletion that a watch reported."""
-        old = self.store.get(key_of(obj))
+        old = self._known(key_of(obj))
         version = resource_version_of(obj)
         if old is not None and not 0 < version < resource_version_of(old):
             self._delete(old)
@@ -84,10 +109,9 @@ class DeltaProcessor:
     def advance(self, resource_version: str) -> None:
         """Record that the watch has reported all changes up to a version."""
         if resource_version.isdecimal():
-            self.store.resource_version = int(resource_version)
-            self._version(self.store.resource_version)
-        self._objects(len(self.store) - self._counted)
-        self._counted = len(self.store)
+            self.resource_version = int(resource_version)
+            self._version(self.resource_version)
+        self._count()
         self._last_event(time.time())
         self._outdated.clear()
 
@@ -97,7 +121,7 @@ class DeltaProcessor:
         The version is empty if the API server does not serve the resource at all.
         """
         listed_at = int(resource_version) if resource_version.isdecimal() else 0
-        rolled_back = 0 < listed_at < self.store.resource_version
+        rolled_back = 0 < listed_at < self.resource_version
         if rolled_back:
             # Lists are consistent reads, so etcd was restored from a backup.
             _log.warning(
@@ -106,8 +130,8 @@ class DeltaProcessor:
             )
             for key, obj in self._outdated.items():
                 self._put(key, obj, newer_only=False)
-        for key in self.store.keys() - present:
-            old = self.store.get(key)
+        for key in {*self._keys()} - present:
+            old = self._known(key)
             regardless = not listed_at or rolled_back
             if old is not None and (regardless or resource_version_of(old) <= listed_at):
                 self._delete(old, final_state_unknown=True)
@@ -116,7 +140,7 @@ class DeltaProcessor:
 
     def written(self, obj: Object) -> None:
         """Process the response to one of our own writes."""
-        if resource_version_of(obj) <= self.store.resource_version:
+        if resource_version_of(obj) <= self.resource_version:
             return
         if not self._selection.matches(obj):
             return
@@ -126,11 +150,39 @@ class DeltaProcessor:
 
     def resync(self, obj: Object) -> None:
         """Notify the handlers of an object that has not changed."""
-        self._dispatch(Event("Generic", None, obj, initial=True))
+        self.dispatch(Event("Generic", None, obj, initial=True))
+
+    def reveal(self, namespace: str) -> Iterator[Event]:
+        """Move the objects of a namespace that has come into view into the store.
+
+        The events of it are for `dispatch`, once they are in the stores of all resources.
+        """
+        found = self._hidden.pop(namespace, {})
+        for obj in found.values():
+            self.store.put(obj)
+        self._count()
+        return (Event("Created", None, obj, initial=True) for obj in found.values())
+
+    def hide(self, namespace: str) -> Iterator[Event]:
+        """Move the objects of a namespace that is no longer in view out of the store.
+
+        The events of it are for `dispatch`, once they are out of the stores of all resources.
+        """
+        found: Objects = self.store.list(namespace) if self._covers(namespace) else []
+        for obj in found:
+            self.store.remove(key_of(obj))
+            self._hidden.setdefault(namespace, {})[key_of(obj)] = obj
+        self._count()
+        return (Event("Deleted", obj, None) for obj in found)
+
+    def dispatch(self, event: Event) -> None:
+        """Notify the handlers."""
+        for handler in self._handlers:
+            handler(event)
 
     def _put(self, key: Key, obj: Object, *, newer_only: bool = True) -> bool:
         """Store an object and notify the handlers; return False if it is not newer."""
-        old = self.store.get(key)
+        old = self._known(key)
         version = resource_version_of(obj)
         if old is not None and newer_only and 0 < version <= resource_version_of(old):
             return False
@@ -143,17 +195,39 @@ class DeltaProcessor:
                 "An object cannot be read; it is treated as invalid until it changes",
                 extra={"object": f"{self._resource.kind} {key}", "error": obj[UNREADABLE]},
             )
+        if key.namespace not in self._view:
+            self._hidden.setdefault(key.namespace, {})[key] = obj
+            return True
         self.store.put(obj)
         if old is None:
-            self._dispatch(Event("Created", None, obj, initial=not self.synced.is_set()))
+            self.dispatch(Event("Created", None, obj, initial=not self.synced.is_set()))
         else:
-            self._dispatch(Event("Updated", old, obj))
+            self.dispatch(Event("Updated", old, obj))
         return True
 
     def _delete(self, old: Object, *, final_state_unknown: bool = False) -> None:
-        self.store.remove(key_of(old))
-        self._dispatch(Event("Deleted", old, None, final_state_unknown=final_state_unknown))
+        key = key_of(old)
+        hidden = self._hidden.get(key.namespace)
+        if hidden and hidden.pop(key, None) is not None:
+            if not hidden:
+                del self._hidden[key.namespace]
+            return
+        self.store.remove(key)
+        self.dispatch(Event("Deleted", old, None, final_state_unknown=final_state_unknown))
 
-    def _dispatch(self, event: Event) -> None:
-        for handler in self._handlers:
-            handler(event)
+    def _known(self, key: Key) -> Object | None:
+        hidden = self._hidden.get(key.namespace)
+        return (hidden and hidden.get(key)) or self.store.get(key)
+
+    def _covers(self, namespace: str) -> bool:
+        return self._selection.namespace in {"", namespace}
+
+    def _keys(self) -> Iterator[Key]:
+        yield from self.store.keys(self._selection.namespace)
+        for hidden in self._hidden.values():
+            yield from hidden
+
+    def _count(self) -> None:
+        count = self.store.count(self._selection.namespace)
+        self._objects(count - self._counted)
+        self._counted = count

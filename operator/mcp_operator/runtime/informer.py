@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Unpack
 
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Object, Resource, key_of
+from mcp_operator.core.meta import Object, Resource, key_of, labels_of
 from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.deltas import DeltaProcessor
-from mcp_operator.runtime.notification import Handler
+from mcp_operator.runtime.notification import Event, Handler
 from mcp_operator.runtime.reflector import Reflector
+from mcp_operator.runtime.scope import NAMESPACES, Scope, View
 from mcp_operator.runtime.selection import ListOptions, Selection
 from mcp_operator.runtime.sources import Channel
 from mcp_operator.runtime.store import IndexFunction, Store
@@ -24,6 +26,9 @@ RESYNC_PERIOD: Final = 36_000.0
 MAX_IDLE: Final = 600.0
 """Seconds without activity after which an informer counts as stuck. A silent watch ends after about
 a minute, and the longest pause between two retries is a minute, too."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class SyncTimeoutError(OperatorError):
@@ -37,54 +42,86 @@ class _Spec:
     resource: Resource
     selection: Selection
     optional: bool
+    namespaces: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Feed:
+    """One list and watch, with what processes it."""
+
+    namespace: str
+    processor: DeltaProcessor
+    reflector: Reflector
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the first list is not complete."""
+        return not self.processor.synced.is_set()
 
 
 class Informer:
     """Caches one selection of a resource; client-go's SharedIndexInformer.
 
+    It has one feed for the whole cluster, or one for each of some namespaces.
+
     Attributes:
+        resource: What it caches.
+        feeds: The lists and watches that it has its objects from.
+        processor: That of the first feed; all of them have the store and the handlers in common.
         store: The objects; complete once `synced` is set.
-        synced: Set once the initial list is complete, or an optional resource is not served.
+        synced: Set once the initial list is complete, or an optional resource is not served. Of
+            several namespaces, some may not be permitted: `InformerSet` hides these.
+        availability: A source of an event whenever `missing` changes; its key stands for no object.
     """
 
-    def __init__(self, client: Client, spec: _Spec, options: ListOptions) -> None:
+    def __init__(self, client: Client, spec: _Spec, options: ListOptions, view: View) -> None:
         self.resource = spec.resource
-        self.processor = DeltaProcessor(spec.resource, spec.selection, metrics=client.metrics)
-        self.store: Store = self.processor.store
-        self.synced: asyncio.Event = self.processor.synced
-        self._reflector = Reflector(
-            client,
-            spec.resource,
-            options,
-            self.processor,
-            optional=spec.optional,
-            metrics=client.metrics,
-        )
+        self.availability = Channel(f"availability of {spec.resource}")
+        self.store = Store()
+        handlers: list[Handler] = []
+        self.feeds: list[_Feed] = []
+        for namespace in spec.namespaces or (spec.selection.namespace,):
+            processor = DeltaProcessor(
+                spec.resource,
+                replace(spec.selection, namespace=namespace),
+                metrics=client.metrics,
+                view=view,
+                store=self.store,
+                handlers=handlers,
+            )
+            reflector = Reflector(
+                client,
+                spec.resource,
+                {**options, "namespace": namespace},
+                processor,
+                optional=spec.optional,
+                metrics=client.metrics,
+                availability=self.availability,
+            )
+            self.feeds.append(_Feed(namespace, processor, reflector))
+        self.processor = self.feeds[0].processor
+        self.synced = self.processor.synced if len(self.feeds) == 1 else asyncio.Event()
 
     @property
     def problem(self) -> str:
-        """The last error, as a sentence; empty while the cache is up to date."""
-        return self._reflector.problem
+        """The last errors, as sentences; empty while the cache is up to date."""
+        problems = [feed.reflector.problem for feed in self.feeds]
+        return "; ".join(dict.fromkeys(filter(None, problems)))
 
     @property
     def served(self) -> bool:
         """Whether the cluster serves the resource; only an optional one may be missing."""
-        return self._reflector.served
+        return any(feed.reflector.served for feed in self.feeds)
 
     @property
     def missing(self) -> bool:
         """Whether the cluster has answered that it does not know the resource, optional or not."""
-        return self._reflector.missing
-
-    @property
-    def availability(self) -> Channel:
-        """A source of an event whenever `missing` changes; its key stands for no object."""
-        return self._reflector.availability
+        return any(feed.reflector.missing for feed in self.feeds)
 
     @property
     def active_at(self) -> float:
-        """When anything was last received or requested, in the loop's time."""
-        return self._reflector.active_at
+        """When the quietest feed last received or requested anything, in the loop's time."""
+        return min(feed.reflector.active_at for feed in self.feeds)
 
     def add_index(self, name: str, values: IndexFunction) -> None:
         """Index objects by the values that a function returns for them.
@@ -101,7 +138,11 @@ class Informer:
     async def run(self) -> None:
         """Keep the cache up to date until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._reflector.run(), name=f"reflector {self.resource}")
+            for feed in self.feeds:
+                name = f"reflector {self.resource} {feed.namespace}".rstrip()
+                group.create_task(feed.reflector.run(), name=name)
+            if len(self.feeds) > 1:
+                group.create_task(self._settle(), name=f"initial lists {self.resource}")
             group.create_task(self._resync_periodically(), name=f"resync {self.resource}")
 
     async def resync(self) -> None:
@@ -109,6 +150,11 @@ class Informer:
         async for obj in in_steps(self.store.list()):
             if self.store.get(key_of(obj)) is obj:  # else it has changed or gone meanwhile
                 self.processor.resync(obj)
+
+    async def _settle(self) -> None:
+        for feed in self.feeds:
+            await feed.reflector.settled.wait()
+        self.synced.set()
 
     async def _resync_periodically(self) -> None:
         while True:
@@ -118,14 +164,28 @@ class Informer:
 
 
 class InformerSet:
-    """All informers of a process. Each selection is watched and cached only once."""
+    """All informers of a process. Each selection is watched and cached only once.
 
-    def __init__(self, client: Client) -> None:
+    Args:
+        client: Lists and watches.
+        scope: The namespaces that informers cover if they are not told another.
+
+    Attributes:
+        scope: The same.
+    """
+
+    def __init__(self, client: Client, scope: Scope | None = None) -> None:
+        self.scope = scope or Scope()
         self._client = client
         self._informers: dict[_Spec, Informer] = {}
         self._processors: dict[Resource, list[DeltaProcessor]] = {}
         self._group: asyncio.TaskGroup | None = None
+        self._left_out: set[str] | None = None
+        labels = self.scope.labels
+        self._view = View(self.scope.names if self.scope.names or labels else None)
         client.observe_writes(self._observe_write)
+        if labels is not None:
+            self.informer(NAMESPACES, metadata_only=True).add_handler(self._follow)
 
     def informer(
         self, resource: Resource, *, optional: bool = False, **options: Unpack[ListOptions]
@@ -141,11 +201,14 @@ class InformerSet:
         Raises:
             ValueError: A selector is not supported.
         """
-        spec = _Spec(resource, Selection(**options), optional)
+        scoped = resource.namespaced and "namespace" not in options
+        names = self.scope.names if scoped else ()
+        spec = _Spec(resource, Selection(**options), optional, names)
         informer = self._informers.get(spec)
         if informer is None:
-            informer = self._informers[spec] = Informer(self._client, spec, options)
-            self._processors.setdefault(resource, []).append(informer.processor)
+            informer = self._informers[spec] = Informer(self._client, spec, options, self._view)
+            processors = self._processors.setdefault(resource, [])
+            processors += [feed.processor for feed in informer.feeds]
             if self._group is not None:
                 self._start(self._group, informer)
         return informer
@@ -160,6 +223,10 @@ class InformerSet:
     async def wait_synced(self, timeout: float) -> None:  # noqa: ASYNC109  # names what is late
         """Wait until all current informers have synced.
 
+        Of several namespaces that are chosen by name, those are left out for which permissions are
+        missing, as after the deletion of one: the others must not wait for it. They join as soon
+        as there are permissions.
+
         Raises:
             SyncTimeoutError: One took longer than `timeout` seconds.
         """
@@ -167,11 +234,12 @@ class InformerSet:
             async with asyncio.timeout(timeout):
                 for informer in [*self._informers.values()]:
                     await informer.synced.wait()
+                await self._leave_out_refused()
         except TimeoutError as error:
             missing = "; ".join(
                 f"{informer.resource} ({informer.problem or 'no response yet'})"
                 for informer in self._informers.values()
-                if not informer.synced.is_set()
+                if any(feed.is_late for feed in informer.feeds)
             )
             raise SyncTimeoutError(
                 f"caches not synced within {timeout:g} s: {missing}. "
@@ -187,6 +255,73 @@ class InformerSet:
         since = asyncio.get_running_loop().time() - MAX_IDLE
         silent = [str(each.resource) for each in self._informers.values() if each.active_at < since]
         return f"stuck without activity: {', '.join(silent)}" if silent else ""
+
+    async def _leave_out_refused(self) -> None:
+        """Hide the namespaces whose lists are refused, unless all are: then wait for one."""
+        names = self.scope.names
+        if len(names) < 2 or self._left_out is not None:  # noqa: PLR2004  # one feed waits itself
+            return
+        waits = [asyncio.create_task(self._synced(name)) for name in names]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        late = {name: feed for name in names for feed in self._feeds(name) if feed.is_late}
+        self._left_out = {*late}
+        for name, feed in late.items():
+            _log.warning(
+                "A namespace is left out until there are permissions for it",
+                extra={"namespace": name, "error": feed.reflector.problem},
+            )
+            self.hide(name)
+            if self._group is not None:
+                self._group.create_task(self._join(name), name=f"join {name}")
+
+    def _feeds(self, namespace: str) -> list[_Feed]:
+        every = (feed for informer in self._informers.values() for feed in informer.feeds)
+        return [feed for feed in every if feed.namespace == namespace]
+
+    async def _synced(self, namespace: str) -> None:
+        for feed in self._feeds(namespace):
+            await feed.processor.synced.wait()
+
+    async def _join(self, namespace: str) -> None:
+        await self._synced(namespace)
+        self.show(namespace)
+
+    def _follow(self, event: Event) -> None:
+        """Show a namespace while its labels match, and hide it afterwards."""
+        name, labels = key_of(event.object).name, self.scope.labels
+        if event.new is not None and labels is not None and labels.matches(labels_of(event.new)):
+            self.show(name)
+        else:
+            self.hide(name)
+
+    def show(self, namespace: str) -> None:
+        """Let the objects of a namespace join all caches in one step."""
+        if namespace in self._view:
+            return
+        _log.info("A namespace has joined", extra={"namespace": namespace})
+        self._view.add(namespace)
+        processors = [each for found in self._processors.values() for each in found]
+        for processor, events in [(each, each.reveal(namespace)) for each in processors]:
+            for event in events:
+                processor.dispatch(event)
+
+    def hide(self, namespace: str) -> None:
+        """Take the objects of a namespace out of all caches in one step.
+
+        The handlers hear of deletions, but nobody may take an object for deleted because of that.
+        """
+        if namespace not in self._view:
+            return
+        _log.info("A namespace has left", extra={"namespace": namespace})
+        self._view.remove(namespace)
+        processors = [each for found in self._processors.values() for each in found]
+        for processor, events in [(each, each.hide(namespace)) for each in processors]:
+            for event in events:
+                processor.dispatch(event)
 
     def _start(self, group: asyncio.TaskGroup, informer: Informer) -> None:
         group.create_task(informer.run(), name=f"informer {informer.resource}")

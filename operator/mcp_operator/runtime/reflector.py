@@ -68,14 +68,17 @@ class Reflector:
         *,
         optional: bool,
         metrics: RuntimeMetrics,
+        availability: Channel | None = None,
     ) -> None:
+        self.settled = asyncio.Event()
+        """Set once the first list is complete, or is refused for lack of permission."""
         self.problem = ""
         """The last error, as a sentence; empty while the watch is healthy."""
         self.served = True
         """Whether the cluster serves the resource; only an optional one may be missing."""
         self.missing = False
         """Whether the cluster has answered that it does not know the resource."""
-        self.availability = Channel(f"availability of {resource}")
+        self.availability = availability or Channel(f"availability of {resource}")
         """Sends an event whenever `missing` changes."""
         self.active_at = math.inf
         """When it was last active, in the loop's time; infinite before it runs."""
@@ -192,6 +195,7 @@ class Reflector:
         self.served = True
         self._sink.complete(present, version)
         self.problem = self._logged = ""
+        self.settled.set()
         self._known(missing=False)
 
     def _ended(self, count: int, lived: float) -> float:
@@ -205,6 +209,8 @@ class Reflector:
     def _recover(self, error: ApiError) -> float:
         """Decide how to continue after an error, and return the seconds to wait."""
         self.problem = str(error)
+        if error.is_forbidden:
+            self.settled.set()
         if error.is_not_found:
             self.problem = (
                 f"the API server does not serve {self._resource}: install its "
@@ -225,6 +231,7 @@ class Reflector:
         if error.is_not_found and self._optional:
             self.served = False
             self._sink.complete(set(), "")
+            self.settled.set()
             return ABSENT_KIND_RETRY
         if self.problem != self._logged:  # not again for each retry
             self._logged = self.problem

@@ -50,15 +50,9 @@ class _Index:
 
 
 class Store:
-    """Objects by key, with indexes; client-go's Indexer. Its objects must not be modified.
-
-    Attributes:
-        resource_version: The store includes all changes up to this version; 0 until the initial
-            list is complete.
-    """
+    """Objects by key, with indexes; client-go's Indexer. Its objects must not be modified."""
 
     def __init__(self) -> None:
-        self.resource_version = 0
         self._objects: dict[Key, Object] = {}
         self._indexes: dict[str, _Index] = {
             _NAMESPACE: _Index(lambda obj: (obj["metadata"].get("namespace", ""),)),
@@ -75,9 +69,13 @@ class Store:
         """Return the object with a key, or None."""
         return self._objects.get(key)
 
-    def keys(self) -> set[Key]:
-        """Return a snapshot of all keys."""
-        return set(self._objects)
+    def keys(self, namespace: str = "") -> set[Key]:
+        """Return a snapshot of the keys in a namespace (empty for all)."""
+        return set(self._indexes[_NAMESPACE].bucket(namespace) if namespace else self._objects)
+
+    def count(self, namespace: str = "") -> int:
+        """Return how many objects are in a namespace (empty for all)."""
+        return len(self._indexes[_NAMESPACE].bucket(namespace) if namespace else self._objects)
 
     def list(self, namespace: str | None = None, selector: LabelSelector | None = None) -> Objects:
         """Return the objects that `select` yields."""

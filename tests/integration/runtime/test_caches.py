@@ -54,7 +54,7 @@ async def test_a_list_within_a_watch_and_one_by_pages_fill_equal_caches(
     informers = InformerSet(client)
     streamed = informers.informer(CONFIG_MAPS, namespace=namespace)
     paged = informers.informer(CONFIG_MAPS, namespace=namespace, optional=True)
-    paged._reflector._use_watch_list = False
+    paged.feeds[0].reflector._use_watch_list = False
     async with synced(informers):
         assert streamed.store.keys() == paged.store.keys()
         assert all(paged.store.get(key_of(obj)) == obj for obj in streamed.store)

@@ -104,7 +104,7 @@ def test_a_write_is_told_at_once_and_its_replay_by_the_watch_is_not(
     processor.written(config_map("a", 11))
     watched(processor, config_map("a", 11))
     assert heard.types() == ["Created", "Updated"]
-    assert processor.store.resource_version == 11
+    assert processor.resource_version == 11
 
 
 def test_an_older_event_after_a_write_is_dropped(processor: DeltaProcessor) -> None:
@@ -177,7 +177,7 @@ def test_a_kind_that_is_gone_leaves_nothing(processor: DeltaProcessor) -> None:
     listed(processor, 100, config_map("a", 90))
     processor.complete(set(), "")
     assert len(processor.store) == 0
-    assert processor.store.resource_version == 100
+    assert processor.resource_version == 100
 
 
 def test_versions_that_are_no_numbers_are_taken_as_they_come(processor: DeltaProcessor) -> None:

@@ -1,0 +1,73 @@
+"""Which namespaces the caches of a process cover: all of them, some by name, or some by label.
+
+- *All*: each informer watches the whole cluster.
+- *By name*: each informer watches each of the namespaces on its own, as controller-runtime does
+  with `cache.Options.DefaultNamespaces`. That takes no permission outside of them.
+- *By label*: each informer watches the whole cluster, and a `View` shows what is in the namespaces
+  that the selector matches now, as Istio does with `discoverySelectors`. A namespace joins and
+  leaves all caches in one step, so nobody ever sees a part of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mcp_operator.core.label_selectors import parse_selector
+from mcp_operator.core.meta import LabelSelector, Resource
+
+NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """A choice of namespaces; without names and a selector, all of them.
+
+    Attributes:
+        names: The namespaces by name.
+        selector: The labels of the namespaces, in the syntax of kubectl.
+        labels: The selector, compiled; None where there is none.
+
+    Raises:
+        ValueError: There are both, or the selector cannot be read.
+    """
+
+    names: tuple[str, ...] = ()
+    selector: str = ""
+    labels: LabelSelector | None = field(init=False, default=None, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.names and self.selector:
+            raise ValueError("namespaces are chosen by name or by label, not by both")
+        if self.selector:
+            object.__setattr__(self, "labels", parse_selector(self.selector))
+
+    def __str__(self) -> str:
+        if self.names:
+            return f"the namespaces {', '.join(self.names)}"
+        return f"the namespaces with {self.selector}" if self.selector else "all namespaces"
+
+
+class View:
+    """The namespaces whose objects are shown; what belongs to no namespace always is.
+
+    Args:
+        names: The namespaces that are shown at first; None for all, always.
+    """
+
+    def __init__(self, names: Iterable[str] | None = None) -> None:
+        self._names = None if names is None else {"", *names}
+
+    def __contains__(self, namespace: str) -> bool:
+        return self._names is None or namespace in self._names
+
+    def add(self, namespace: str) -> None:
+        """Show a namespace."""
+        if self._names is not None:
+            self._names.add(namespace)
+
+    def remove(self, namespace: str) -> None:
+        """Do not show a namespace any more."""
+        if self._names is not None:
+            self._names.discard(namespace)
