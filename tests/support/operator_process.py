@@ -44,7 +44,7 @@ class OperatorProcess:
 
         Args:
             kubeconfig: An administrator's; None where `env` and `within` make it find a pod's.
-            namespace: The one that it is to work in; all if empty.
+            namespace: The one that it is to work in; if empty, what `env` says, or all.
             flags: Further flags; without any there is no leader election.
             within: A command that ends with the one it is given.
             env: More environment variables.
@@ -57,7 +57,8 @@ class OperatorProcess:
             [
                 *(*within, sys.executable, *program, "operator"),
                 *(("--kubeconfig", kubeconfig) if kubeconfig else ()),
-                *("--namespace", namespace, "--log-level", "warning"),
+                *(("--namespace", namespace) if namespace else ()),
+                *("--log-level", "warning"),
                 *("--bind-address", "127.0.0.1", "--metrics-port", str(self._metrics)),
                 *("--health-port", str(self._health)),
                 *(flags or ("--no-leader-elect",)),

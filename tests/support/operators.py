@@ -21,6 +21,7 @@ from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.manager import Manager
+from mcp_operator.runtime.scope import Scope
 from support.waiting import HANG_SECONDS, hang_guard
 
 SOON = 0.03
@@ -217,7 +218,7 @@ async def running_operator(
     )
     assert isinstance(client, LoggingClient)
     client.log = []
-    informers = InformerSet(client)
+    informers = InformerSet(client, Scope((namespace,)))
     manager = Manager(
         informers=informers, metrics=metrics, metrics_port=0, health_port=0, host="127.0.0.1"
     )
@@ -230,7 +231,6 @@ async def running_operator(
         recorder=recorder,
         ask=ask,
         clock=SystemClock(),
-        namespace=namespace,
         installation=installation,
         workers=4,
     )

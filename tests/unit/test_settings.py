@@ -25,7 +25,7 @@ def test_the_defaults_are_those_of_the_documentation() -> None:
     operator = load(OperatorSettings, {}, {})
 
     assert (operator.metrics_port, operator.health_port) == (8080, 8081)
-    assert operator.namespace == ""
+    assert (operator.namespaces, operator.namespace_selector) == ((), "")
     assert operator.leader_elect is True
     assert operator.gateway_image == f"mcp-operator:{VERSION}"
     serve = load(ServeSettings, {"paths": ["samples"]}, {})
@@ -107,8 +107,16 @@ def test_an_address_of_a_service_that_leads_nowhere_is_refused(pair: str) -> Non
         ),
         (
             OperatorSettings,
-            {"namespace": "Shop"},
-            "--namespace: 'Shop' is not the name of a namespace, such as demo",
+            {"namespaces": ["Shop"]},
+            "--namespace: 'Shop' is not names of namespaces, such as demo",
+        ),
+        (
+            OperatorSettings,
+            {"namespace_selector": "team in shop"},
+            (
+                "--namespace-selector: 'team in shop' is not a label selector, such as team=shop "
+                "or team in (shop, ops)"
+            ),
         ),
         (
             OperatorSettings,

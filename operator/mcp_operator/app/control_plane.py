@@ -29,6 +29,7 @@ from mcp_operator.runtime.informer import InformerSet
 from mcp_operator.runtime.leader import LeaderElector
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.probes import ALL_INTERFACES
+from mcp_operator.runtime.scope import Scope
 from mcp_operator.settings import OperatorSettings
 from mcp_operator.version import VERSION
 
@@ -90,7 +91,7 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
     if elector:
         client.guard_writes(elector.guard)
     clock = SystemClock()
-    informers = InformerSet(client)
+    informers = InformerSet(client, _scope(settings))
     manager = Manager(
         informers=informers,
         metrics=client.metrics,
@@ -118,7 +119,6 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
         recorder=recorder,
         ask=http_ask,
         clock=clock,
-        namespace=settings.namespace,
         installation=str(_lease(settings)) if settings.leader_elect else "",
         condition_metrics=settings.condition_metrics,
         workers=settings.workers,
@@ -126,6 +126,20 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
     manager.add_runnable("events", recorder.run)
     manager.add_runnable("garbage collector", collect_without_caches)
     return manager
+
+
+def _scope(settings: OperatorSettings) -> Scope:
+    """Return the namespaces to work in.
+
+    Raises:
+        SettingsError: They are chosen both by name and by label.
+    """
+    try:
+        return Scope(tuple(dict.fromkeys(settings.namespaces)), settings.namespace_selector)
+    except ValueError as error:
+        raise SettingsError(
+            f"--namespace and --namespace-selector are both set: {error}"
+        ) from error
 
 
 def _pod_template(settings: OperatorSettings) -> PodTemplate:

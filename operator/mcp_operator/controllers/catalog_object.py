@@ -89,6 +89,8 @@ class CatalogObjectReconciler(ABC):
         if any(self._awaits_confirmation(compiled, server) for server in servers):
             return None  # it is enqueued when they have confirmed, or when their status changes
         conditions = object_conditions(compiled, servers)
+        if not self._cache.has(raw):
+            return None  # nor may its servers be there any more
         await self.write(raw, self._fields(parsed, compiled, servers, conditions), conditions)
         if parsed is None or not parsed.references.secrets:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -31,6 +30,7 @@ from mcp_operator.core.meta import (
     uid_of,
 )
 from mcp_operator.runtime.informer import Informer, InformerSet
+from mcp_operator.runtime.scope import NAMESPACES
 
 CATALOG_RESOURCES: Mapping[CatalogKind, Resource] = {
     "MCPTool": MCPTOOLS,
@@ -71,17 +71,14 @@ class ClusterCache:
         grants: ReferenceGrants, where the Gateway API is installed.
         owned: The children of servers by resource.
         pods: The pods of servers.
+        namespaces: The metadata of all Namespaces; None where the operator works in some that are
+            chosen by name, and need not know others.
     """
 
-    def __init__(self, informers: InformerSet, namespace: str = "") -> None:
-        """Declare every informer.
-
-        Args:
-            informers: Where informers are shared.
-            namespace: The one namespace to watch; all of them when empty.
-        """
+    def __init__(self, informers: InformerSet) -> None:
+        """Declare every informer, for the namespaces that `informers` covers."""
         self.parser = Parser()
-        declare = functools.partial(informers.informer, namespace=namespace)
+        declare = informers.informer
         self.servers = declare(MCPSERVERS)
         self.catalog_objects: dict[CatalogKind, Informer] = {
             kind: declare(resource) for kind, resource in CATALOG_RESOURCES.items()
@@ -95,6 +92,7 @@ class ClusterCache:
             )
             for resource in CHILDREN
         }
+        self.namespaces = None if informers.scope.names else declare(NAMESPACES, metadata_only=True)
         self.pods = declare(PODS, label_selector=managed_selector())
         self._add_indexes()
 
@@ -108,8 +106,13 @@ class ClusterCache:
         return (obj for obj in found if not is_deleting(obj))
 
     def has(self, obj: Object) -> bool:
-        """Tell whether a catalog object is still there, in whatever state."""
-        current = self.catalog_objects[obj["kind"]].store.get(key_of(obj))
+        """Tell whether a server or catalog object is still there, in whatever state.
+
+        It is not there either once its namespace is no longer one of the operator's.
+        """
+        kind = obj["kind"]
+        informer = self.servers if kind == MCPSERVERS.kind else self.catalog_objects[kind]
+        current = informer.store.get(key_of(obj))
         return current is not None and uid_of(current) == uid_of(obj)
 
     def servers_selecting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:

@@ -153,10 +153,14 @@ class MCPServerReconciler:
             return Result(requeue_after=rest)
         catalog = await self._catalog(raw, parsed, selected)
         facts = self._cache.facts(parsed.model, catalog.called)
+        if not self._cache.has(raw):
+            return None  # nor may what it selects be there any more
         try:
             applied = await self._apply(raw, parsed.model, catalog, facts)
         except OwnerGoneError:
             return None  # an event of the server or its namespace will bring us back
+        if not self._cache.has(raw):
+            return None
         problem, failure = applied.problem, applied.failure
         observed = self._observe(request, parsed.model, catalog, facts, applied)
         if failure is not None and problem is None:

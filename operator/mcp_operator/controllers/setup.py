@@ -71,7 +71,6 @@ def add_controllers(
     recorder: EventRecorder,
     ask: Ask,
     clock: Clock,
-    namespace: str = "",
     installation: str = "",
     condition_metrics: bool = True,
     workers: int,
@@ -86,12 +85,11 @@ def add_controllers(
         recorder: Records Kubernetes Events.
         ask: How a gateway pod is asked which catalog it serves.
         clock: The time that is written into statuses.
-        namespace: The one namespace to work in; all of them when empty.
         installation: The Lease of this installation, as NAMESPACE/NAME; empty where it has none.
         condition_metrics: Whether the conditions of objects are exposed as metrics.
         workers: How many objects of one kind are reconciled at a time.
     """
-    cache = ClusterCache(informers, namespace)
+    cache = ClusterCache(informers)
     reader = ReferenceReader(client, cache, context.external_hosts)
     long_work = LongWork()  # two, as one who builds a catalog compiles for it
     compiler = Compiler(cache.parser, reader, LongWork())

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from mcp_operator.api.v1alpha1.protocol import ORIGIN_PATTERN
+from mcp_operator.core.label_selectors import parse_selector
 from mcp_operator.local.addresses import is_address
 from mcp_operator.settings.loading import Setting, Settings, parts
 from mcp_operator.version import VERSION
@@ -44,6 +45,17 @@ def _pair(part: str) -> tuple[str, str]:
     return service, address
 
 
+def _selector(value: str) -> str:
+    """Refuse what is no label selector.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if value:
+        parse_selector(value)
+    return value
+
+
 Port = Annotated[
     int,
     Field(ge=0, le=65535),
@@ -51,6 +63,16 @@ Port = Annotated[
 ]
 Namespace = Annotated[
     str, Field(pattern=DNS_LABEL), Setting("the name of a namespace, such as demo", "NAMESPACE")
+]
+Namespaces = Annotated[
+    tuple[Annotated[str, Field(pattern=DNS_LABEL)], ...],
+    BeforeValidator(parts),
+    Setting("names of namespaces, such as demo", "NAMESPACE", flag="--namespace", repeated=True),
+]
+NamespaceSelector = Annotated[
+    str,
+    AfterValidator(_selector),
+    Setting("a label selector, such as team=shop or team in (shop, ops)", "SELECTOR"),
 ]
 Name = Annotated[
     str,
@@ -120,12 +142,12 @@ class OperatorSettings(Settings):
 
     kubeconfig: Kubeconfig = None
     """The kubeconfig file. Empty: the service account in a pod, the default file elsewhere."""
-    namespace: Annotated[
-        str,
-        Field(pattern=rf"^$|{DNS_LABEL}"),
-        Setting("the name of a namespace, such as demo", "NAMESPACE"),
-    ] = ""
-    """The only namespace to watch. Empty: all namespaces."""
+    namespaces: Namespaces = ()
+    """A namespace to work in. The operator then needs no permission in others, and none for the
+    cluster. Without it and a selector: all namespaces."""
+    namespace_selector: NamespaceSelector = ""
+    """The labels of the namespaces to work in, such as `team in (shop, ops),!legacy`. They may join
+    and leave while the operator runs. It watches the whole cluster for that."""
     gateway_image: Annotated[
         str, Field(min_length=1, pattern=r"^\S+$"), Setting("an image reference", "IMAGE")
     ] = f"mcp-operator:{VERSION}"
