@@ -33,7 +33,8 @@ RBAC = ROOT / "manifests" / "base" / "rbac.yaml"
 CHART_FILES = Path("charts/mcp-operator/files")
 
 ROLES = {
-    "mcp-operator": "cluster",
+    "mcp-operator": "operator",
+    "mcp-operator-scope": "namespaces",
     "mcp-operator-lease": "lease",
     "mcp-operator-view": "view",
     "mcp-operator-edit": "edit",

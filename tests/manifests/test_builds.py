@@ -183,8 +183,15 @@ def test_for_one_namespace_nothing_is_made_outside_of_it(build: Build) -> None:
     assert {obj["metadata"].get("namespace") for obj in objects} == {"team-a"}
     assert {obj["kind"] for obj in objects} & {"ClusterRole", "Namespace"} == set()
     variables = operator(objects)["spec"]["template"]["spec"]["containers"][0]["env"]
-    [own] = [one for one in variables if one["name"] == "MCP_OPERATOR_NAMESPACE"]
+    [own] = [one for one in variables if one["name"] == "MCP_OPERATOR_NAMESPACES"]
     assert own["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.namespace"
+
+
+def test_for_named_namespaces_nothing_is_bound_for_the_cluster(build: Build) -> None:
+    objects = build("components/named-namespaces")
+    assert of_kind(objects, "ClusterRoleBinding") == []
+    everywhere_ = named(build("base"), "ClusterRole", "mcp-operator")
+    assert named(objects, "ClusterRole", "mcp-operator") == everywhere_
 
 
 def test_the_permissions_for_one_namespace_are_the_same_as_for_all(build: Build) -> None:

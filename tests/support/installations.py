@@ -15,6 +15,7 @@ from support.operator_account import KINDS
 
 COMPONENTS = {
     "gateway-api": ("", "demo"),
+    "named-namespaces": ("base", ""),
     "namespaced-rbac": ("base", "team-a"),
     "prometheus": ("overlays/production", ""),
     "redis": ("", "demo"),
@@ -22,7 +23,12 @@ COMPONENTS = {
 """How each component is used: on which base, if any, and in which namespace."""
 
 OVERLAYS = ("base", "overlays/dev", "overlays/kind", "overlays/production")
-OPERATORS = (*OVERLAYS, "components/namespaced-rbac", "components/prometheus")
+OPERATORS = (
+    *OVERLAYS,
+    "components/named-namespaces",
+    "components/namespaced-rbac",
+    "components/prometheus",
+)
 EVERYTHING = (*OVERLAYS, *(f"components/{name}" for name in COMPONENTS))
 
 ELSEWHERE = {"Gateway", "PodMonitor", "PrometheusRule", "ServiceMonitor"}
