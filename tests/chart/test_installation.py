@@ -192,7 +192,7 @@ async def team(
 async def test_row_27_a_team_installs_for_its_namespace_once_its_permissions_are_granted(
     client: Client, helm3: Command, namespace: str, team: Path
 ) -> None:
-    own = f"watchNamespace={namespace}"
+    own = f"watchNamespaces={{{namespace}}}"
     releases = Releases(helm3, team, namespace)
     with pytest.raises(HelmError, match="attempting to grant RBAC permissions not currently held"):
         releases.install(own, "crds.install=false")

@@ -75,9 +75,11 @@ def test_row_31_nothing_connects_but_what_the_readme_lists(helm4: Library) -> No
     ]
 
 
-def test_row_31_for_one_namespace_only_its_gateways_are_asked(helm4: Library) -> None:
-    assert ("operator", "gateway", 8081) in edges(helm4.render({"watchNamespace": "demo"}))
-    assert ("operator", "gateway", 8081) not in edges(helm4.render({"watchNamespace": "other"}))
+def test_row_31_for_named_namespaces_only_their_gateways_are_asked(helm4: Library) -> None:
+    assert ("operator", "gateway", 8081) in edges(
+        helm4.render({"watchNamespaces": ["other", "demo"]})
+    )
+    assert ("operator", "gateway", 8081) not in edges(helm4.render({"watchNamespaces": ["other"]}))
 
 
 def test_row_31_peers_and_ports_can_be_changed(helm4: Library) -> None:
@@ -150,7 +152,7 @@ def test_row_32_gateways_are_scraped_at_their_management_port(helm4: Library) ->
     assert spec["podMetricsEndpoints"][0]["port"] == MANAGEMENT_PORT_NAME
     assert spec["podTargetLabels"] == [SERVER_LABEL]
     assert spec["namespaceSelector"] == {"any": True}
-    one = helm4.render({**values, "watchNamespace": "demo"}).one("PodMonitor")["spec"]
+    one = helm4.render({**values, "watchNamespaces": ["demo"]}).one("PodMonitor")["spec"]
     assert one["namespaceSelector"] == {"matchNames": ["demo"]}
 
 

@@ -320,7 +320,7 @@ def test_row_30_the_account_is_ours_or_the_users(helm4: Library) -> None:
         for binding in given.of(kind)
         for subject in binding["subjects"]
     ]
-    assert subjects == ["given", "given"]
+    assert subjects == ["given", "given", "given"]
 
 
 def test_row_30_only_the_operators_pods_get_the_accounts_token(helm4: Library) -> None:

@@ -121,7 +121,8 @@ def test_row_10_every_command_of_the_readme_names_values_that_exist(helm4: Libra
     assert given
     for key, value in given:
         *parents, last = key.split(".")
-        values: Any = {last: yaml.safe_load(value)}
+        listed = value[1:-1].split(",") if value.startswith("{") else None
+        values: Any = {last: listed or yaml.safe_load(value)}
         for parent in reversed(parents):
             values = {parent: values}
         assert helm4.render(values).documents
@@ -146,8 +147,13 @@ def test_row_39_the_notes_tell_what_is_there_and_what_to_type_next(helm4: Librar
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({"watchNamespace": "team-a"}, "It works in the namespace team-a only."),
-        ({"watchNamespace": "team-a"}, "kubectl -n team-a get mcpservers"),
+        ({"watchNamespaces": ["team-a"]}, "It works in the namespace team-a only."),
+        ({"watchNamespaces": ["a", "b"]}, "It works in the namespaces a, b only."),
+        (
+            {"watchNamespaceSelector": {"matchLabels": {"mcp": "true"}}},
+            "It works in the namespaces with these labels: mcp=true",
+        ),
+        ({"watchNamespaces": ["team-a"]}, "kubectl -n team-a get mcpservers"),
         ({"crds": {"install": False}}, "--show-only templates/crds.yaml | kubectl apply"),
         ({"crds": {"keep": False}}, "WARNING: crds.keep is false"),
         ({"replicaCount": 0}, "WARNING: replicaCount is 0"),

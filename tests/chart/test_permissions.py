@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from mcp_operator.core.label_selectors import parse_selector
 from mcp_operator.core.meta import Object
 from support.helm import CHART, Library, Rendered
 from support.permissions import Permission, granted
@@ -50,32 +51,67 @@ def test_row_27_for_the_whole_cluster_there_is_a_cluster_role_and_one_role_for_l
     helm4: Library,
 ) -> None:
     rendered = helm4.render()
-    assert rendered.one("ClusterRoleBinding")["roleRef"]["kind"] == "ClusterRole"
+    bound = [binding["roleRef"]["name"] for binding in rendered.of("ClusterRoleBinding")]
+    assert bound == ["mcp-operator", "mcp-operator-scope"]
     assert [role["metadata"]["name"] for role in rendered.of("Role")] == ["mcp-operator-lease"]
-    assert "MCP_OPERATOR_NAMESPACE" not in rendered.settings
+    assert not [name for name in rendered.settings if name.startswith("MCP_OPERATOR_NAMESPACE")]
 
 
-def test_row_27_for_one_namespace_there_is_nothing_of_the_cluster(helm4: Library) -> None:
-    rendered = helm4.render({"watchNamespace": "team-a", "crds": {"install": False}})
+def test_row_27_for_named_namespaces_there_is_nothing_of_the_cluster(helm4: Library) -> None:
+    teams = ["team-a", "team-b", "team-a"]
+    rendered = helm4.render({"watchNamespaces": teams, "crds": {"install": False}})
     assert {obj["kind"] for obj in rendered.objects} & CLUSTER_KINDS == set()
     assert all("namespace" in obj["metadata"] for obj in rendered.objects)
-    assert rendered.settings["MCP_OPERATOR_NAMESPACE"] == "team-a"
-    role = rendered.one("Role", "mcp-operator")
-    binding = rendered.one("RoleBinding", "mcp-operator")
-    for obj in (role, binding):
-        assert obj["metadata"]["namespace"] == "team-a"
-    assert binding["roleRef"] == {
-        "apiGroup": "rbac.authorization.k8s.io",
-        "kind": "Role",
-        "name": "mcp-operator",
-    }
-    assert binding["subjects"][0]["namespace"] == "mcp-system"
-    lease = rendered.one("Role", "mcp-operator-lease")
-    assert lease["metadata"]["namespace"] == "mcp-system"
+    assert rendered.settings["MCP_OPERATOR_NAMESPACES"] == "team-a,team-b,team-a"
+    for kind in ("Role", "RoleBinding"):
+        found = [obj["metadata"] for obj in rendered.of(kind)]
+        assert sorted((each["namespace"], each["name"]) for each in found) == [
+            ("mcp-system", "mcp-operator-lease"),
+            ("team-a", "mcp-operator"),
+            ("team-b", "mcp-operator"),
+        ]
+    for binding in rendered.of("RoleBinding"):
+        assert binding["roleRef"] == {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Role",
+            "name": binding["metadata"]["name"],
+        }
+        assert binding["subjects"][0]["namespace"] == "mcp-system"
 
 
-def test_row_27_both_ways_grant_the_same(helm4: Library) -> None:
-    assert permissions(helm4.render({"watchNamespace": "team-a"})) == permissions(helm4.render())
+def test_row_27_named_namespaces_take_the_same_but_to_look_at_namespaces(helm4: Library) -> None:
+    namespaces = {Permission("", "namespaces", verb) for verb in ("list", "watch")}
+    named = permissions(helm4.render({"watchNamespaces": ["team-a"]}))
+    assert named == permissions(helm4.render()) - namespaces
+
+
+SELECTORS = [
+    (
+        {"matchLabels": {"mcp": "true", "example.com/team": "shop"}},
+        "example.com/team=shop,mcp=true",
+    ),
+    (
+        {
+            "matchExpressions": [
+                {"key": "team", "operator": "In", "values": ["shop", "ops"]},
+                {"key": "env", "operator": "NotIn", "values": ["test"]},
+                {"key": "mcp", "operator": "Exists"},
+                {"key": "old", "operator": "DoesNotExist"},
+            ]
+        },
+        "team in (shop,ops),env notin (test),mcp,!old",
+    ),
+]
+
+
+@pytest.mark.parametrize(("selector", "text"), SELECTORS)
+def test_row_27_labelled_namespaces_take_the_same_as_all(
+    helm4: Library, selector: Object, text: str
+) -> None:
+    rendered = helm4.render({"watchNamespaceSelector": selector})
+    assert permissions(rendered) == permissions(helm4.render())
+    assert rendered.settings["MCP_OPERATOR_NAMESPACE_SELECTOR"] == text
+    parse_selector(text)
 
 
 def test_row_28_the_permissions_are_those_of_the_manifests(
@@ -122,4 +158,5 @@ def test_row_29_the_built_in_roles_cover_the_four_kinds(
 
 def test_row_29_the_built_in_roles_can_be_left_as_they_are(helm4: Library) -> None:
     rendered = helm4.render({"rbac": {"aggregateRoles": False}})
-    assert [role["metadata"]["name"] for role in rendered.of("ClusterRole")] == ["mcp-operator"]
+    names = [role["metadata"]["name"] for role in rendered.of("ClusterRole")]
+    assert names == ["mcp-operator", "mcp-operator-scope"]

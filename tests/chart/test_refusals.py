@@ -19,8 +19,16 @@ def nested(key: str, value: Any) -> Object:
 
 
 WRONG: list[tuple[str, Any]] = [
-    ("watchNamespace", "Team_A"),
-    ("watchNamespace", ["team-a", "team-b"]),
+    ("watchNamespaces", "team-a"),
+    ("watchNamespaces", ["Team_A"]),
+    ("watchNamespaceSelector", "team=shop"),
+    ("watchNamespaceSelector.matchLabels", {"team": "shop,ops"}),
+    ("watchNamespaceSelector.matchLabels", {"team name": "shop"}),
+    ("watchNamespaceSelector.matchExpressions", [{"key": "team", "operator": "Gt"}]),
+    (
+        "watchNamespaceSelector.matchExpressions",
+        [{"key": "team", "operator": "In", "values": ["a)"]}],
+    ),
     ("config.logLevel", "verbose"),
     ("config.logFormat", "xml"),
     ("config.workers", 0),

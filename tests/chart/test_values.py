@@ -39,6 +39,7 @@ NOT_IN_THE_CHART = {
     "identity": "the pod's name",
     "kubeconfig": "the pod's account",
     "metrics_port": "the pod's own, fixed",
+    "namespace_selector": "not beside namespaces; test_permissions.py gives it",
 }
 """Settings that no value gives, and why."""
 
@@ -169,7 +170,7 @@ def test_row_25_every_setting_can_be_given(helm4: Library) -> None:
     assert config.keys() == VALUES["config"].keys()
     values = {
         "config": config,
-        "watchNamespace": "team-a",
+        "watchNamespaces": ["team-a", "team-b"],
         "gatewayImage": "example.com/gateway:1",
         "gatewayImagePullPolicy": "Always",
     }
@@ -187,7 +188,7 @@ def test_row_25_every_setting_can_be_given(helm4: Library) -> None:
         lease_duration=60,
         renew_deadline=40.5,
         retry_period=5,
-        namespace="team-a",
+        namespaces=("team-a", "team-b"),
         gateway_image="example.com/gateway:1",
         gateway_image_pull_policy="Always",
         lease_name="other-mcp-operator",

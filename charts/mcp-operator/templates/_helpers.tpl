@@ -107,13 +107,32 @@ annotations:
 MCP_OPERATOR_{{ snakecase $key | upper }}: {{ $text | quote }}
 {{- end }}
 {{- end }}
-{{- with .Values.watchNamespace }}
-MCP_OPERATOR_NAMESPACE: {{ . | quote }}
+{{- with .Values.watchNamespaces }}
+MCP_OPERATOR_NAMESPACES: {{ join "," . | quote }}
+{{- end }}
+{{- with include "mcp-operator.namespaceSelector" . }}
+MCP_OPERATOR_NAMESPACE_SELECTOR: {{ . | quote }}
 {{- end }}
 MCP_OPERATOR_GATEWAY_IMAGE: {{ default (include "mcp-operator.image" .) .Values.gatewayImage | quote }}
 MCP_OPERATOR_GATEWAY_IMAGE_PULL_POLICY: {{ default .Values.image.pullPolicy .Values.gatewayImagePullPolicy | quote }}
 MCP_OPERATOR_LEASE_NAME: {{ include "mcp-operator.fullname" . | quote }}
 MCP_OPERATOR_LEASE_NAMESPACE: {{ include "mcp-operator.namespace" . | quote }}
+{{- end -}}
+
+{{/* The selector of namespaces as kubectl would take it; empty for all. */}}
+{{- define "mcp-operator.namespaceSelector" -}}
+{{- $requirements := list -}}
+{{- range $label, $value := .Values.watchNamespaceSelector.matchLabels -}}
+{{- $requirements = append $requirements (printf "%s=%s" $label $value) -}}
+{{- end -}}
+{{- range .Values.watchNamespaceSelector.matchExpressions -}}
+{{- if has .operator (list "In" "NotIn") -}}
+{{- $requirements = append $requirements (printf "%s %s (%s)" .key (lower .operator) (join "," .values)) -}}
+{{- else -}}
+{{- $requirements = append $requirements (printf "%s%s" (ternary "" "!" (eq .operator "Exists")) .key) -}}
+{{- end -}}
+{{- end -}}
+{{- join "," $requirements -}}
 {{- end -}}
 
 {{/*

@@ -12,6 +12,14 @@
 {{- fail "strategy.rollingUpdate.maxSurge and strategy.rollingUpdate.maxUnavailable are both 0: no pod could ever be replaced. Set one of them to 1." -}}
 {{- end -}}
 {{- end -}}
+{{- if and $v.watchNamespaces $v.watchNamespaceSelector -}}
+{{- fail "watchNamespaces and watchNamespaceSelector are both set: choose the namespaces by name or by label. Set one of them to its default." -}}
+{{- end -}}
+{{- range $v.watchNamespaceSelector.matchExpressions -}}
+{{- if and (has .operator (list "In" "NotIn")) (not .values) -}}
+{{- fail (printf "watchNamespaceSelector.matchExpressions: the operator %s of %s needs values." .operator .key) -}}
+{{- end -}}
+{{- end -}}
 {{- if ge (float64 $v.config.renewDeadline) (float64 $v.config.leaseDuration) -}}
 {{- fail (printf "config.renewDeadline is %v, but must be less than config.leaseDuration, which is %v: else two replicas could lead at a time." $v.config.renewDeadline $v.config.leaseDuration) -}}
 {{- end -}}
@@ -50,7 +58,7 @@
 {{- range $name := list "extraEnv" "extraContainers" "extraInitContainers" -}}
 {{- range $entry := get $v $name -}}
 {{- if and (eq $name "extraEnv") (hasPrefix "MCP_OPERATOR_" $entry.name) (hasKey (include "mcp-operator.settings" $ | fromYaml) $entry.name) -}}
-{{- fail (printf "extraEnv sets %s, which the chart sets from a value of its own. Use that value: see the keys below config, watchNamespace and gatewayImage." $entry.name) -}}
+{{- fail (printf "extraEnv sets %s, which the chart sets from a value of its own. Use that value: see the keys below config, watchNamespaces, watchNamespaceSelector and gatewayImage." $entry.name) -}}
 {{- end -}}
 {{- if and (hasSuffix "Containers" $name) (eq $entry.name "operator") -}}
 {{- fail (printf "%s has a container named operator, as the chart's own is. Give it another name." $name) -}}
