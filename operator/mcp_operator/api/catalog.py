@@ -32,6 +32,7 @@ from mcp_operator.api.catalog_server import (
     Redis,
     ServerSettings,
 )
+from mcp_operator.api.client_capabilities import ClientCapability
 from mcp_operator.api.limits import RateLimit
 from mcp_operator.api.prompts import PromptMessage, PromptVariable
 
@@ -131,6 +132,7 @@ class ToolEntry(CatalogModel):
     retries: RetryPolicy | None = None
     rate_limit: RateLimit | None = None
     max_concurrent_requests: int | None = None
+    required_client_capabilities: tuple[ClientCapability, ...] = ()
     source: SourceRef
 
     @property

@@ -8,7 +8,10 @@ from mcp_operator.api.catalog_model import CatalogModel
 
 
 class PromptVariable(CatalogModel):
-    """One argument of a prompt; `enum` feeds `completion/complete`."""
+    """One argument of a prompt; `enum` feeds `completion/complete`.
+
+    With `elicit`, the user is asked for it where a client gives none, and can be asked.
+    """
 
     name: str
     title: str = ""
@@ -16,6 +19,7 @@ class PromptVariable(CatalogModel):
     required: bool = False
     default: str | None = None
     enum: tuple[str, ...] = ()
+    elicit: bool = False
 
 
 class PromptMedia(CatalogModel):

@@ -146,6 +146,7 @@ def _entry(prompt: MCPPrompt) -> PromptEntry:
                 required=variable.required,
                 default=variable.default,
                 enum=variable.enum,
+                elicit=variable.elicit,
             )
             for variable in spec.variables
         ),

@@ -191,6 +191,7 @@ def _entry(
         retries=_retries(definition.retries) if definition.retries else None,
         rate_limit=compile_limit(definition.rate_limit),
         max_concurrent_requests=definition.max_concurrent_requests,
+        required_client_capabilities=definition.required_client_capabilities,
         source=SourceRef(kind="MCPTool", namespace=tool.namespace, name=tool.name),
     )
 

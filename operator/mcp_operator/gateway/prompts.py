@@ -15,6 +15,9 @@ from mcp_operator.api.places import PROMPT_PLACE
 from mcp_operator.api.prompts import PromptMessage, PromptVariable
 from mcp_operator.core.errors import OperatorError
 
+ASKED = "variables"
+"""The key of the request that asks a user for variables."""
+
 MAX_COMPLETIONS = 100
 """Values in one answer: the limit of MCP's `completion/complete`."""
 
@@ -30,6 +33,51 @@ class RenderedMessage:
     role: Literal["user", "assistant"]
     content: JsonObject | None = None
     resource_uri: str = ""
+
+
+def to_ask(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[PromptVariable, ...]:
+    """Return the variables that the user is to be asked for: the client gives them no value."""
+    return tuple(
+        variable
+        for variable in prompt.variables
+        if variable.elicit and arguments.get(variable.name) is None
+    )
+
+
+def form(prompt: PromptEntry, variables: Sequence[PromptVariable]) -> JsonObject:
+    """Return the request that asks a user for variables (MCP's `ElicitRequest`, form mode)."""
+    return {
+        "method": "elicitation/create",
+        "params": {
+            "mode": "form",
+            "message": f"{prompt.title or prompt.name} needs the following.",
+            "requestedSchema": {
+                "type": "object",
+                "properties": {variable.name: _field(variable) for variable in variables},
+                "required": [variable.name for variable in variables if variable.required],
+            },
+        },
+    }
+
+
+def _field(variable: PromptVariable) -> JsonObject:
+    field: JsonObject = {"type": "string", "title": variable.title or variable.name}
+    if variable.description:
+        field["description"] = variable.description
+    if variable.enum:
+        field["enum"] = list(variable.enum)
+    if variable.default is not None:
+        field["default"] = variable.default
+    return field
+
+
+def filled_in(
+    answer: Mapping[str, Any] | None, variables: Sequence[PromptVariable]
+) -> dict[str, Any]:
+    """Return the values that a user gave for variables; none where the user gave no answer."""
+    content = (answer or {}).get("content", {})
+    names = [variable.name for variable in variables]
+    return {name: content[name] for name in names if name in content}
 
 
 def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedMessage, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from support.manifests import server, tool
+from support.manifests import server, tool, tools
 from support.negatives.case import Negative
 
 SECRET = {"name": "redis", "key": "password"}
@@ -149,6 +149,24 @@ LIMITS = [
         server(config={"maxConcurrentRequestsPerClient": 101}),
         "spec.config.maxConcurrentRequestsPerClient",
         "one client cannot have more than all together",
+    ),
+    Negative(
+        "a capability that clients do not have",
+        tool(requiredClientCapabilities=["sampling"]),
+        "spec.requiredClientCapabilities[0]",
+        'supported values: "Elicitation"',
+    ),
+    Negative(
+        "a capability twice",
+        tool(requiredClientCapabilities=["Roots", "Roots"]),
+        "spec.requiredClientCapabilities[1]",
+        "Duplicate value",
+    ),
+    Negative(
+        "an entry with no capabilities at all",
+        tools({"name": "a", "path": "/a", "requiredClientCapabilities": []}),
+        "spec.tools[0].requiredClientCapabilities",
+        "should have at least 1 items",
     ),
     Negative(
         "a tool that takes no calls at a time",

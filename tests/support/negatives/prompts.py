@@ -148,4 +148,10 @@ PROMPTS = [
         "spec.variables[0].required",
         "must be of type boolean",
     ),
+    Negative(
+        "elicit as text",
+        prompt(variables=[{"name": "a", "elicit": "yes"}]),
+        "spec.variables[0].elicit",
+        "must be of type boolean",
+    ),
 ]

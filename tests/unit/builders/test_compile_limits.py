@@ -69,3 +69,12 @@ def test_entries_have_the_limits_of_their_object_unless_they_say_others() -> Non
     assert requests == {"one": 1, "two": 5}
     places = {name: e.max_concurrent_requests for name, e in found.items()}
     assert places == {"one": 9, "two": 6}
+
+
+def test_entries_require_of_clients_what_their_object_does_unless_they_say_otherwise() -> None:
+    one = {"name": "one", "path": "/"}
+    two = {"name": "two", "path": "/", "requiredClientCapabilities": ["Roots"]}
+    found = compiled(tools(one, two, requiredClientCapabilities=["Sampling", "Elicitation"]))
+    required = {name: e.required_client_capabilities for name, e in found.items()}
+    assert required == {"one": ("Sampling", "Elicitation"), "two": ("Roots",)}
+    assert compiled(tool())["search"].required_client_capabilities == ()

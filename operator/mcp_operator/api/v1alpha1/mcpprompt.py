@@ -62,6 +62,10 @@ class PromptVariable(ApiModel):
         default_factory=tuple, min_length=1, max_length=100, json_schema_extra=LIST_SET
     )
     """Accepted values, offered to clients as completions; any value when left out."""
+    elicit: bool = False
+    """Whether the user is asked where a client gives no value and can ask (MCP's elicitation). A
+    user who gives none, and other clients, are treated as if it was false. Ask for no secrets: the
+    client sees what the user writes."""
 
 
 class PromptImage(ApiModel):

@@ -7,7 +7,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel, list_map, rule, validated
+from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
+from mcp_operator.api.client_capabilities import ClientCapability
 from mcp_operator.api.v1alpha1.appearance import Icons
 from mcp_operator.api.v1alpha1.backend import External, ServiceRef
 from mcp_operator.api.v1alpha1.common import (
@@ -118,6 +119,10 @@ class ToolDefinition(ApiModel):
     """Calls that each server takes, of all clients together; as the object says when left out."""
     max_concurrent_requests: MaxConcurrent | None = None
     """Calls that one pod works on at a time; as the object says when left out."""
+    required_client_capabilities: tuple[ClientCapability, ...] = Field(
+        default_factory=tuple, min_length=1, max_length=5, json_schema_extra=LIST_SET
+    )
+    """What a client must declare to call the tool; as the object says when left out."""
 
 
 class MCPToolSpec(ApiModel):
@@ -222,11 +227,18 @@ class MCPToolSpec(ApiModel):
     max_concurrent_requests: MaxConcurrent | None = None
     """Calls of the tool that one pod works on at a time; with tools, of each of them. Further ones
     get HTTP status 429 and Retry-After. No limit of its own when left out."""
+    required_client_capabilities: tuple[ClientCapability, ...] = Field(
+        default_factory=tuple, min_length=1, max_length=5, json_schema_extra=LIST_SET
+    )
+    """What a client must declare to call the tool, because its service asks the user (Elicitation,
+    ElicitationURL), the client's model (Sampling, SamplingTools) or the client (Roots). Others are
+    told so, and the service is not called. Nothing when left out."""
     tools: tuple[ToolDefinition, ...] = Field(
         default_factory=tuple, min_length=1, max_length=128, json_schema_extra=list_map("name")
     )
-    """Several tools of one Service; service, method, request, response, timeout, retries, rateLimit
-    and maxConcurrentRequests of the object are the defaults of the entries."""
+    """Several tools of one Service; service, method, request, response, timeout, retries,
+    rateLimit, maxConcurrentRequests and requiredClientCapabilities of the object are the defaults
+    of the entries."""
 
     @functools.cached_property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -261,6 +273,8 @@ class MCPToolSpec(ApiModel):
                 "rate_limit": entry.rate_limit or self.rate_limit,
                 "max_concurrent_requests": entry.max_concurrent_requests
                 or self.max_concurrent_requests,
+                "required_client_capabilities": entry.required_client_capabilities
+                or self.required_client_capabilities,
             }
         )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from mcp_operator.api.catalog import JsonObject, ServerSettings
 from mcp_operator.core.clock import Clock
 from mcp_operator.core.logs import failure
-from mcp_operator.gateway.contract import TRACEPARENT, Executor
+from mcp_operator.gateway.contract import TRACEPARENT, Executor, InputRequired
 from mcp_operator.gateway.limits.errors import LimitedError
 from mcp_operator.gateway.limits.limiter import Limiter
 from mcp_operator.gateway.policy import audit
@@ -29,6 +29,8 @@ from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.table import Current
 
 log = logging.getLogger(__name__)
+
+_Operation: TypeAlias = Callable[[Context], Awaitable[JsonObject | InputRequired]]
 
 STREAM_SECONDS: Final = 600.0
 """How long an authenticated client keeps a stream: then it has to show its credentials again."""
@@ -95,7 +97,7 @@ class Core:
         self._clock = clock
         self._limiter = Limiter(current, redis)
         operations = Operations(executor, observer)
-        self._operations: Mapping[str, Callable[[Context], Awaitable[JsonObject]]] = {
+        self._operations: Mapping[str, _Operation] = {
             "tools/call": operations.call_tool,
             "prompts/get": operations.get_prompt,
             "resources/read": operations.read_resource,
@@ -146,8 +148,8 @@ class Core:
         """Tell whether a method is one that both eras share and that may wait."""
         return method in self._operations
 
-    async def operate(self, method: str, context: Context) -> JsonObject:
-        """Run one of the operations.
+    async def operate(self, method: str, context: Context) -> JsonObject | InputRequired:
+        """Run one of the operations, until it has a result or the client must be asked.
 
         Raises:
             KeyError: The method is none of them.
@@ -162,8 +164,8 @@ class Core:
             return await self._limited(operation, method, context)
 
     async def _limited(
-        self, operation: Callable[[Context], Awaitable[JsonObject]], method: str, context: Context
-    ) -> JsonObject:
+        self, operation: _Operation, method: str, context: Context
+    ) -> JsonObject | InputRequired:
         """Run an operation if the limits on calls leave room for it."""
         called = self._limiter.called(context.view.table, method, context.params)
         try:

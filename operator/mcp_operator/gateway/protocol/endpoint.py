@@ -73,7 +73,8 @@ class Endpoint:
             guard: Tells whom requests come from. Without one, a server that authenticates its
                 clients serves nobody.
             clock: For the expiry of sessions.
-            root: What all replicas share; without one, sessions are those of this process.
+            root: What all replicas share; without one, sessions and what a client keeps for the
+                gateway are those of this process.
             redis: What the gateways of the server share, where it has a Redis.
         """
         clock = clock or SystemClock()
@@ -85,8 +86,9 @@ class Endpoint:
         self._policy = policy
         self._observer = observer
         self._guard = guard or Guard(current)
-        self._modern = Modern(self._core)
-        self._legacy = Legacy(self._core, clock, root or RootKey.of_this_process(), redis)
+        root = root or RootKey.of_this_process()
+        self._modern = Modern(self._core, clock, root)
+        self._legacy = Legacy(self._core, clock, root, redis)
 
     @property
     def open_streams(self) -> int:
@@ -98,6 +100,11 @@ class Endpoint:
         """How many requests wait for backends."""
         return self._core.gate.busy
 
+    @property
+    def asking(self) -> int:
+        """How many calls wait for what their clients are asked."""
+        return self._legacy.asking
+
     def _follow_auth(self) -> None:
         """Let clients with streams show again who they are, where that is decided anew."""
         auth = self._current.server.auth
@@ -107,7 +114,8 @@ class Endpoint:
             self._core.hub.end_all()
 
     def close_streams(self) -> None:
-        """End every event stream as the protocol has it, and open no more."""
+        """End every event stream as the protocol has it, and open no more; ask no more clients."""
+        self._legacy.stop_asking()
         self._core.hub.close()
 
     async def close(self) -> None:

@@ -71,7 +71,11 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A client's answer to a request of the server."""
+    """A client's answer to a request of the server: a result, or else an error."""
+
+    id: Any
+    result: Any
+    error: Any
 
 
 Message: TypeAlias = Request | Notification | Reply
@@ -104,7 +108,7 @@ def parse(raw: Any) -> Message:
         raise _invalid("`jsonrpc` must be the string 2.0")
     if "method" not in raw:
         if "id" in raw and ("result" in raw or "error" in raw):
-            return Reply()
+            return Reply(raw["id"], raw.get("result"), raw.get("error"))
         raise _invalid("`method` is missing")
     method, params = raw["method"], _params(raw)
     if not isinstance(method, str):

@@ -17,7 +17,8 @@ from weakref import WeakValueDictionary
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.policy.refusal import Refusal
-from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol import capabilities, jsonrpc, spec
+from mcp_operator.gateway.protocol.asking import Asking
 from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.core import Core, outcome_of
 from mcp_operator.gateway.protocol.jsonrpc import (
@@ -67,6 +68,7 @@ class Legacy:
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
         self._subscribed = Subscribed()
         self._levels = SessionLevels()
+        self._asking = Asking()
         self._abandoned = Shares(MAX_ABANDONED)
 
     async def post(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
@@ -122,7 +124,17 @@ class Legacy:
         self._end_stream(session)
         self._subscribed.forget(session.id)
         self._levels.forget(session.id)
+        self._asking.end(session.id)
         return HttpResponse(204)
+
+    @property
+    def asking(self) -> int:
+        """How many calls wait for what their clients are asked."""
+        return self._asking.waiting
+
+    def stop_asking(self) -> None:
+        """Let every call that waits for its client end, and ask no more."""
+        self._asking.close()
 
     def forget_subscriptions(self) -> None:
         """Forget who subscribed to what: it is decided anew who may."""
@@ -173,7 +185,8 @@ class Legacy:
             version = asked if asked in spec.LEGACY_VERSIONS else spec.LEGACY_VERSIONS[0]
             view = self._core.view(Era.LEGACY, http.principal, version)
             try:
-                session = self._sessions.create(version, http.principal)
+                can = capabilities.declared(request.params.get("capabilities"))
+                session = self._sessions.create(version, http.principal, can)
             except NoKeyError:
                 raise _no_sessions() from None
             response = jsonrpc.ok(jsonrpc.result(request.id, view.initialized()))
@@ -234,7 +247,8 @@ class Legacy:
                 self._cancel(session, message.params.get("requestId"))
             return None
         if not isinstance(message, Request):
-            return None  # an answer to a request that this server never sent
+            self._asking.answer(session.id, message, len(http.body))
+            return None
         if not self._core.is_operation(message.method):
             return await self._answer(session, http, message)
         channel = Channel(http, message, self._levels.of(session.id))
@@ -254,6 +268,7 @@ class Legacy:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if not task.cancelled():
+                self._asking.hang_up(channel)
                 self._abandon(task, http)
                 raise
             raise RpcError(spec.CANCELLED, "The client cancelled this request") from None
@@ -283,8 +298,9 @@ class Legacy:
     ) -> HttpResponse:
         with self._core.span(request.method, Era.LEGACY, (http, request)) as span:
             view = self._core.view(Era.LEGACY, http.principal, session.version)
-            context = Context(view, http, request.params, channel)
-            result = await self._core.operate(request.method, context)
+            can = capabilities.written(session.capabilities)
+            context = Context(view, http, request.params, channel, can)
+            result = await self._asking.result(self._core, session, request.method, context)
             result = older_result(result, session.version)
             span.outcome = outcome_of(result)
             body = jsonrpc.encode(result)

@@ -8,7 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.contract import ClientInput, InputRequired
 from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol.asking import AskError, not_asked
 from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.core import Core, outcome_of
 from mcp_operator.gateway.protocol.envelope import check_envelope, check_version
@@ -16,6 +19,8 @@ from mcp_operator.gateway.protocol.jsonrpc import Notification, Request, Request
 from mcp_operator.gateway.protocol.log_levels import level_of
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.operations import Context
+from mcp_operator.gateway.protocol.request_state import RequestStates
+from mcp_operator.gateway.protocol.retried import Retried
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscriptions import (
     MAX_SUBSCRIBED_URIS,
@@ -24,6 +29,7 @@ from mcp_operator.gateway.protocol.subscriptions import (
     check_uri,
 )
 from mcp_operator.gateway.protocol.view import View
+from mcp_operator.gateway.root_key import RootKey
 
 _UNCACHED: JsonObject = {"ttlMs": 0, "cacheScope": "private"}
 """`resources/read` must say how long its result keeps: a backend may answer anew each time, and
@@ -33,8 +39,9 @@ differently by the headers forwarded to it."""
 class Modern:
     """Serves requests that carry their own envelope."""
 
-    def __init__(self, core: Core) -> None:
+    def __init__(self, core: Core, clock: Clock, root: RootKey) -> None:
         self._core = core
+        self._states = RequestStates(clock, root)
 
     async def post(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
         """Answer one POST with its decoded body."""
@@ -77,15 +84,31 @@ class Modern:
         with self._core.span(request.method, Era.MODERN, (http, request)) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
-            context = Context(view, http, request.params, channel)
-            result = await self._core.operate(request.method, context)
+            declared = request.params["_meta"][spec.CAPABILITIES_META]
+            context = Context(view, http, request.params, channel, declared)
+            result = await self._result(request.method, context)
             span.outcome = outcome_of(result)
-            result |= {"resultType": "complete", "_meta": result.get("_meta", {}) | view.meta}
+            result.setdefault("resultType", "complete")
+            result["_meta"] = result.get("_meta", {}) | view.meta
             if request.method == "resources/read":
                 result |= _UNCACHED
             body = jsonrpc.encode(result)
             span.response_bytes = len(body)
             return jsonrpc.ok(jsonrpc.result(request.id, body))
+
+    async def _result(self, method: str, context: Context) -> JsonObject:
+        """Run an operation; its result may be that the client must be asked."""
+        retried = Retried(self._states, method, context)
+        try:
+            given = await retried.first()
+            if not isinstance(given, ClientInput):
+                return given
+            result = await self._core.operate(method, context._replace(input=given))
+            if isinstance(result, InputRequired) and (answered := retried.in_advance(result)):
+                result = await self._core.operate(method, context._replace(input=answered))
+            return await retried.asks(result) if isinstance(result, InputRequired) else result
+        except AskError as error:
+            return not_asked(method, context, error)
 
     def _listen(self, view: View, http: HttpRequest, request: Request) -> HttpStream:
         accept = http.headers.get("accept", "*/*")

@@ -14,7 +14,9 @@ from mcp_operator.api.uritemplates import Variables
 from mcp_operator.gateway import exact, prompts
 from mcp_operator.gateway.contract import (
     MISSING,
+    NO_INPUT,
     Call,
+    ClientInput,
     Executor,
     InputRequired,
     ResourceUnavailable,
@@ -22,7 +24,8 @@ from mcp_operator.gateway.contract import (
 )
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.policy.refusal import Refusal
-from mcp_operator.gateway.protocol import describe, spec
+from mcp_operator.gateway.protocol import capabilities, describe, spec
+from mcp_operator.gateway.protocol.capabilities import Capability
 from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.envelope import check_parameters
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
@@ -44,12 +47,16 @@ class Context(NamedTuple):
         http: The HTTP request that carried it.
         params: The request's parameters.
         channel: What the client can be told before the answer.
+        capabilities: What the client declares (`ClientCapabilities`).
+        input: What the client answered to what the operation has asked.
     """
 
     view: View
     http: HttpRequest
     params: JsonObject
     channel: Channel
+    capabilities: JsonObject
+    input: ClientInput = NO_INPUT
 
     def call(self, backend: Backend | None = None) -> Call:
         """Describe this request to the executor, with the deadline that holds for `backend`."""
@@ -61,14 +68,14 @@ class Context(NamedTuple):
         meta = self.params.get("_meta")
         if not isinstance(meta, dict):
             meta = {}
-        capabilities = meta.get(spec.CAPABILITIES_META)
         return Call(
             http.headers,
             deadline=deadline,
             trace=_trace(meta if "traceparent" in meta else http.headers),
             client=http.client,
             listener=self.channel,
-            capabilities=capabilities if isinstance(capabilities, dict) else {},
+            capabilities=self.capabilities,
+            input=self.input,
         )
 
 
@@ -84,11 +91,12 @@ class Operations:
         self._executor = executor
         self._observer = observer
 
-    async def call_tool(self, context: Context) -> JsonObject:
+    async def call_tool(self, context: Context) -> JsonObject | InputRequired:
         """Serve `tools/call`.
 
         Raises:
-            RpcError: The tool is unknown, the parameters are malformed, or a header differs.
+            RpcError: The tool is unknown, the parameters are malformed, a header differs, or the
+                client lacks a capability that the tool requires.
             Refusal: The token lacks a scope.
         """
         view, table = context.view, context.view.table
@@ -98,6 +106,11 @@ class Operations:
             hidden = name if name in view.whole.tools else None
             _require_scope(view, context.http.principal, "tools", hidden)
             raise RpcError(spec.INVALID_PARAMS, f"Unknown tool: {name}")
+        missing = _lacking(tool, context)
+        if missing and view.era is Era.LEGACY:
+            return told_error(f"{tool.name} {capabilities.lacks(missing)}")
+        if missing:
+            raise capabilities.refusal(tool.name, missing)
         arguments = _arguments(context.params)
         rules = view.header_rules.get(tool.name)
         if rules:
@@ -108,9 +121,7 @@ class Operations:
             self._observer.tool(tool.name, "invalid_arguments", 0.0)
             return _argument_result(tool, errors)
         result = await self._call(tool, arguments, context)
-        if isinstance(result, InputRequired):
-            return _input_required(tool, result)
-        return _tool_result(view.era, tool, result)
+        return result if isinstance(result, InputRequired) else _tool_result(view.era, tool, result)
 
     async def _call(
         self, tool: ToolEntry, arguments: JsonObject, context: Context
@@ -130,7 +141,7 @@ class Operations:
             self._observer.tool(tool.name, outcome, clock() - start)
         return result
 
-    async def get_prompt(self, context: Context) -> JsonObject:
+    async def get_prompt(self, context: Context) -> JsonObject | InputRequired:
         """Serve `prompts/get`.
 
         Raises:
@@ -144,8 +155,14 @@ class Operations:
             hidden = name if name in view.whole.prompts else None
             _require_scope(view, context.http.principal, "prompts", hidden)
             raise RpcError(spec.INVALID_PARAMS, f"Unknown prompt: {name}")
+        arguments = _arguments(context.params)
+        if to_ask := prompts.to_ask(prompt, arguments):
+            answer = context.input.responses.get(prompts.ASKED)
+            if answer is None and Capability.FORMS in capabilities.declared(context.capabilities):
+                return InputRequired({prompts.ASKED: prompts.form(prompt, to_ask)})
+            arguments = prompts.filled_in(answer, to_ask) | arguments
         try:
-            rendered = prompts.render(prompt, _arguments(context.params))
+            rendered = prompts.render(prompt, arguments)
         except prompts.PromptArgumentError as error:
             raise RpcError(spec.INVALID_PARAMS, f"Prompt {prompt.name}: {error}") from error
         messages: list[JsonObject] = []
@@ -241,15 +258,20 @@ def _referred(table: Table, ref: JsonObject) -> ResourceEntry | None:
 def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
     """Tell the model what to mend (SEP-1303: a result, so that it reaches the model)."""
     lead = f"The arguments do not match the input schema of {tool.name}; nothing was called."
-    text = "\n".join([lead, *(f"- {error}" for error in errors)])
+    return told_error("\n".join([lead, *(f"- {error}" for error in errors)]))
+
+
+def told_error(text: str) -> JsonObject:
+    """Return the result of a tool that tells a model what went wrong."""
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
-def _input_required(tool: ToolEntry, required: InputRequired) -> JsonObject:
-    """Tell the model that a tool asks for what nobody can be asked."""
-    asked = ", ".join(sorted({str(one.get("method")) for one in required.requests.values()}))
-    text = f"{tool.name} asks for input of the client, which this server does not pass on: {asked}"
-    return {"content": [{"type": "text", "text": text}], "isError": True}
+def _lacking(tool: ToolEntry, context: Context) -> Capability:
+    """Return what the client would have to be able to do for a tool, and does not declare."""
+    if not tool.required_client_capabilities:
+        return capabilities.NOTHING
+    required = capabilities.named(tool.required_client_capabilities)
+    return required & ~capabilities.declared(context.capabilities)
 
 
 def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:

@@ -1,7 +1,8 @@
 """Legacy session ids that carry their own proof.
 
-A session is what `initialize` agreed on, and that is one version. The id holds it, signed, so that
-any replica and a restarted pod accept it, and nothing is stored per session. A session is not
+A session is what `initialize` agreed on: a version, and what the client can be asked for. The id
+holds both, signed, so that any replica and a restarted pod accept it, and nothing is stored per
+session. A session is not
 authentication: whoever may call `initialize` may have one, and each of its requests is
 authenticated. It is bound to whom it was given to. Sessions end together with the key that signed
 them: then clients are told 404, and initialize again.
@@ -25,13 +26,19 @@ from mcp_operator.core.clock import Clock
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.protocol.capabilities import NOTHING, Capability
 from mcp_operator.gateway.root_key import RootKey
 
 MAX_ENDED: Final = 100_000
 """Sessions remembered as deleted; beyond that the oldest is forgotten and lives to its expiry."""
 
 _LAYOUT: Final = struct.Struct(">II16s")
-"""Version as a number (20251125), time of issue in Unix seconds, 128 random bits."""
+"""Capabilities of the client (8 bits) and version (251125), time of issue in Unix seconds, 128
+random bits."""
+
+_CENTURY: Final = 20_000_000
+_CAPABILITIES: Final = 24
+"""Where they begin, in bits."""
 
 _SIGNATURE_BYTES: Final = 18
 """With the 24 of the layout a multiple of three: base64 without padding, one spelling per id."""
@@ -39,8 +46,14 @@ _SIGNATURE_BYTES: Final = 18
 _ID: Final = re.compile(f"[A-Za-z0-9_-]{{{(_LAYOUT.size + _SIGNATURE_BYTES) * 4 // 3}}}")
 """Python's decoder also takes `+` and `/`: an id that was deleted could be spelt with those."""
 
-_VERSIONS: Final = {int(version.replace("-", "")): version for version in spec.LEGACY_VERSIONS}
-_PURPOSE: Final = b"mcp-operator legacy session 2"
+_PURPOSE: Final = b"mcp-operator legacy session 3"
+
+
+def _number(version: str) -> int:
+    return int(version.replace("-", "")) - _CENTURY
+
+
+_VERSIONS: Final = {_number(version): version for version in spec.LEGACY_VERSIONS}
 
 
 class NoKeyError(OperatorError):
@@ -49,10 +62,11 @@ class NoKeyError(OperatorError):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that the client has shown: its id, and the version agreed on."""
+    """A session that the client has shown: its id, and what was agreed on."""
 
     id: str
     version: str
+    capabilities: Capability = NOTHING
 
 
 class Sessions:
@@ -63,20 +77,27 @@ class Sessions:
         self._root = root
         self._ended: OrderedDict[str, None] = OrderedDict()
 
-    def create(self, version: str, principal: Principal = ANONYMOUS) -> Session:
+    def create(
+        self,
+        version: str,
+        principal: Principal = ANONYMOUS,
+        capabilities: Capability = NOTHING,
+    ) -> Session:
         """Issue a session.
 
         Args:
             version: One of `spec.LEGACY_VERSIONS`.
             principal: Whose session it is; nobody else can use it.
+            capabilities: What its client can be asked for.
 
         Raises:
             NoKeyError: It could not be signed.
         """
         issued = int(self._clock.now().timestamp())
-        claims = _LAYOUT.pack(int(version.replace("-", "")), issued, secrets.token_bytes(16))
+        agreed = capabilities.value << _CAPABILITIES | _number(version)
+        claims = _LAYOUT.pack(agreed, issued, secrets.token_bytes(16))
         token = base64.urlsafe_b64encode(claims + self._sign(claims, principal))
-        return Session(token.decode("ascii"), version)
+        return Session(token.decode("ascii"), version, capabilities)
 
     def find(self, session_id: str, ttl: float, principal: Principal = ANONYMOUS) -> Session | None:
         """Return the session of an id; None where it is forged, another's, expired or deleted.
@@ -93,14 +114,14 @@ class Sessions:
             return None
         raw = base64.urlsafe_b64decode(session_id)
         claims, signature = raw[: _LAYOUT.size], raw[_LAYOUT.size :]
-        number, issued, _ = _LAYOUT.unpack(claims)
+        agreed, issued, _ = _LAYOUT.unpack(claims)
         if not hmac.compare_digest(signature, self._sign(claims, principal)):
             self._root.suspected.set()
             return None
-        version = _VERSIONS.get(number)
+        version = _VERSIONS.get(agreed & (1 << _CAPABILITIES) - 1)
         if version is None or issued + ttl <= self._clock.now().timestamp():
             return None
-        return Session(session_id, version)
+        return Session(session_id, version, Capability(agreed >> _CAPABILITIES))
 
     def end(self, session: Session) -> None:
         """Refuse a session from now on, in this process; the signature alone cannot tell."""

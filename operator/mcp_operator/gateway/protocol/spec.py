@@ -50,6 +50,7 @@ INTERNAL_ERROR: Final = -32603
 LEGACY_RESOURCE_NOT_FOUND: Final = -32002
 """`resources/read` of an unknown URI up to 2025-11-25; retired by 2026-07-28."""
 HEADER_MISMATCH: Final = -32020
+MISSING_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022
 
 # Our own codes lie outside -32768..-32000, which JSON-RPC reserves, so that no revision of either

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -10,17 +10,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from mcp_operator.gateway.protocol.sessions import Session, Sessions
 from mcp_operator.gateway.root_key import RootKey
+from support.clocks import SettableClock
 from support.entries import tool
 from support.mcp_http import Server, legacy, modern
-
-
-class SettableClock:
-    def __init__(self) -> None:
-        self.time = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.time
-
 
 KEY = RootKey(b"k" * 32)
 TTL = 24 * 3600.0

@@ -1,0 +1,261 @@
+"""Asking the client of a legacy session: requests on the stream of the call that needs answers.
+
+The client posts its answers as messages of their own (2025-11-25, basic/transports). Each request
+has an id that nobody can guess, and is answered by the session that it was sent to or not at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway.contract import ClientInput, InputRequired
+from mcp_operator.gateway.protocol import capabilities, jsonrpc, spec
+from mcp_operator.gateway.protocol.answers import Questions, RequestError
+from mcp_operator.gateway.protocol.channel import Channel
+from mcp_operator.gateway.protocol.core import Core
+from mcp_operator.gateway.protocol.jsonrpc import Reply, RpcError
+from mcp_operator.gateway.protocol.operations import Context, told_error
+from mcp_operator.gateway.protocol.sessions import Session
+from mcp_operator.gateway.shares import Shares
+from mcp_operator.gateway.upstream.answer import clean
+
+ASK_SECONDS: Final = 600.0
+"""How long a user has to answer."""
+
+MAX_ROUNDS: Final = 10
+"""How often one call may ask."""
+
+MAX_ASKING: Final = 1000
+"""Calls that wait for answers at a time; each has a connection of its client."""
+
+MAX_ANSWERS: Final = 64 * 1024 * 1024
+"""Bytes of answers that wait for others of the same call."""
+
+MAX_REFUSAL: Final = 200
+"""Characters of what a client says of a request that it refuses."""
+
+
+class AskError(OperatorError):
+    """A client could not be asked, or did not answer; the sentence goes on after what asked."""
+
+
+def questions_of(required: InputRequired) -> Questions:
+    """Return what a client is to be asked.
+
+    Raises:
+        AskError: It is nothing that MCP allows.
+    """
+    try:
+        return Questions(required.requests)
+    except RequestError as error:
+        raise AskError(f"it asks the client for what MCP does not allow: {error}") from error
+
+
+def not_asked(method: str, context: Context, error: AskError) -> JsonObject:
+    """Return the result of a call that could not go on without asking.
+
+    Raises:
+        RpcError: The method's results cannot tell of errors.
+    """
+    problem = f"{context.params.get('name')} cannot go on: {error}"
+    if method == "tools/call":
+        return told_error(problem)
+    raise RpcError(spec.INVALID_PARAMS, problem)
+
+
+class Asking:
+    """The requests of this process that wait for the answers of clients."""
+
+    def __init__(self) -> None:
+        self._calls: set[_Call] = set()
+        self._requests: dict[tuple[str, str], tuple[_Call, str]] = {}
+        self._shares = Shares(MAX_ASKING)
+        self._held = Shares(MAX_ANSWERS)
+        self._closed = False
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait."""
+        return len(self._calls)
+
+    @property
+    def held(self) -> int:
+        """Bytes of answers that wait for others."""
+        return self._held.held
+
+    async def result(
+        self, core: Core, session: Session, method: str, context: Context
+    ) -> JsonObject:
+        """Run an operation, and ask its client whatever it needs in between.
+
+        Raises:
+            RpcError: The operation refuses, or cannot go on and its results cannot tell of that.
+        """
+        for _ in range(MAX_ROUNDS):
+            result = await core.operate(method, context)
+            if not isinstance(result, InputRequired):
+                return result
+            try:
+                answers = await self._answers(session, context, result)
+            except AskError as error:
+                return not_asked(method, context, error)
+            context = context._replace(input=ClientInput(answers, result.state))
+        return not_asked(method, context, AskError(f"it asks more than {MAX_ROUNDS} times"))
+
+    async def _answers(
+        self, session: Session, context: Context, required: InputRequired
+    ) -> Mapping[str, JsonObject]:
+        questions = questions_of(required)
+        if not required.requests:
+            raise AskError(
+                "it wants to be called again, which this revision of MCP has no word for"
+            )
+        missing = capabilities.needed(required.requests) & ~session.capabilities
+        if missing:
+            raise AskError(f"it {capabilities.lacks(missing)}")
+        given = await self.ask(session.id, context.http.client, context.channel, required.requests)
+        answers, wrong = questions.answers(given)
+        if wrong:
+            key, problem = next(iter(wrong.items()))
+            raise AskError(f"the client's answer to {key!r} is not what was asked: {problem}")
+        return answers
+
+    async def ask(
+        self, session: str, client: str, channel: Channel, requests: Mapping[str, JsonObject]
+    ) -> Mapping[str, Any]:
+        """Send requests, and return the results that the client answers with, unchecked.
+
+        Args:
+            session: The id of the session that may answer.
+            client: Whom what waits counts for.
+            channel: Leads to the client.
+            requests: By the keys of the results.
+
+        Raises:
+            AskError: There is no way to ask, the client refuses, or it does not answer in time.
+        """
+        if self._closed:
+            raise AskError("this server is stopping; call again")
+        if not channel.can_tell:
+            raise AskError("the client takes no text/event-stream on which it can be asked")
+        if not self._shares.take(client):
+            raise AskError("as many calls wait for answers of clients as may; call again later")
+        call = _Call(session, client, channel, {key: secrets.token_urlsafe(16) for key in requests})
+        self._calls.add(call)
+        for key, request_id in call.ids.items():
+            self._requests[session, request_id] = call, key
+        try:
+            for key, request in requests.items():
+                channel.send(_request(call.ids[key], request))
+            async with asyncio.timeout(ASK_SECONDS):
+                return await call.answered
+        except TimeoutError:
+            call.withdraw("nobody answered in time")
+            raise AskError("the client did not answer in time") from None
+        except asyncio.CancelledError:
+            call.withdraw("the call was cancelled")
+            raise
+        finally:
+            self._calls.discard(call)
+            for request_id in call.ids.values():
+                self._requests.pop((session, request_id), None)
+            self._held.give_back(client, call.held)
+            self._shares.give_back(client)
+
+    def answer(self, session: str, reply: Reply, size: int) -> bool:
+        """Take in what a client posted.
+
+        Args:
+            session: The id of the session that it was posted in.
+            reply: The answer.
+            size: Its bytes.
+
+        Returns:
+            Whether a request of this process waited for it, in that session.
+        """
+        if not isinstance(reply.id, str):
+            return False  # none of ours
+        found = self._requests.pop((session, reply.id), None)
+        if found is None:
+            return False
+        call, key = found
+        call.open.discard(reply.id)
+        if reply.error is not None:
+            call.fail(_refusal(reply.error))
+        elif not self._held.take(call.client, size):
+            call.fail("the client's answers are larger than what can be kept; call again later")
+        else:
+            call.held += size
+            call.take(key, reply.result)
+        return True
+
+    def hang_up(self, channel: Channel) -> None:
+        """End what waits for a client that has gone: it would not see the answer to its call."""
+        for call in [call for call in self._calls if call.channel is channel]:
+            call.fail("the client has gone")
+
+    def end(self, session: str) -> None:
+        """End what waits for a session that has ended."""
+        for call in [call for call in self._calls if call.session == session]:
+            call.fail("the session has ended")
+
+    def close(self) -> None:
+        """End everything that waits, and ask nothing more."""
+        self._closed = True
+        for call in self._calls:
+            call.fail("this server is stopping; call again")
+
+
+class _Call:
+    """A call that waits for answers."""
+
+    def __init__(self, session: str, client: str, channel: Channel, ids: Mapping[str, str]) -> None:
+        self.session = session
+        self.client = client
+        self.channel = channel
+        self.ids = ids
+        self.open = set(ids.values())
+        """The requests that are not answered yet."""
+        self.held = 0
+        self.answered: asyncio.Future[Mapping[str, Any]] = (
+            asyncio.get_running_loop().create_future()
+        )
+        self._results: dict[str, Any] = {}
+
+    def take(self, key: str, result: Any) -> None:
+        """Note a result; with the last, the call goes on."""
+        self._results[key] = result
+        if len(self._results) == len(self.ids) and not self.answered.done():
+            self.answered.set_result(self._results)
+
+    def fail(self, problem: str) -> None:
+        """Let the call go on without answers, and withdraw what was not answered."""
+        if not self.answered.done():
+            self.answered.set_exception(AskError(problem))
+            self.withdraw("the call has ended")
+
+    def withdraw(self, reason: str) -> None:
+        """Tell the client that some requests need no answer any more."""
+        for request_id in self.open:
+            params = {"requestId": request_id, "reason": reason}
+            self.channel.send(jsonrpc.notification("notifications/cancelled", params))
+        self.open.clear()
+
+
+def _refusal(error: Any) -> str:
+    """Return what a client says of a request that it refused."""
+    said = error.get("message") if isinstance(error, dict) else None
+    text = clean(said)[:MAX_REFUSAL].strip() if isinstance(said, str) else ""
+    return f"the client refused to answer: {text}" if text else "the client refused to answer"
+
+
+def _request(request_id: str, request: JsonObject) -> bytes:
+    message: JsonObject = {"jsonrpc": "2.0", "id": request_id, "method": request["method"]}
+    if "params" in request:
+        message["params"] = request["params"]
+    return jsonrpc.encode(message)

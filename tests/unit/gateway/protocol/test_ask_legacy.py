@@ -1,0 +1,373 @@
+"""Asking the client of a session: requests on the stream of a call, and answers posted back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.prompts import PromptVariable
+from mcp_operator.gateway.contract import InputRequired
+from mcp_operator.gateway.protocol import asking
+from mcp_operator.gateway.protocol.asking import ASK_SECONDS, MAX_ROUNDS
+from support.asked import (
+    ADA,
+    EVERYTHING,
+    FOLDERS,
+    FORMS,
+    HOME,
+    NAME,
+    POEM,
+    VERSE,
+    Asked,
+    greeter,
+    said,
+)
+from support.entries import prompt, tool
+from support.mcp_http import Server, legacy, notification, post
+
+
+async def failure(client: Asked) -> str:
+    """Return why the call failed; also that nothing of it is left."""
+    result = await client.result()
+    assert result["isError"] is True
+    (block,) = result["content"]
+    assert client.server.endpoint.asking == 0
+    text: str = block["text"]
+    return text
+
+
+async def test_a_call_asks_on_its_stream_and_goes_on_with_the_answer() -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+    client.call()
+
+    request = await client.next()
+
+    assert request["method"] == "elicitation/create"
+    assert request["params"] == NAME["params"]
+    assert server.endpoint.asking == 1
+    assert server.endpoint.in_flight == 0  # a user may take long, and holds no place of a call
+    await client.answer(request["id"], ADA)
+    assert said(await client.result()) == {"name": ADA}
+    assert server.executor.seen[-1].input.state == "plain"
+    assert server.endpoint.asking == 0
+
+
+async def test_a_call_may_ask_for_several_things_at_once() -> None:
+    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM, "c": FOLDERS})))
+    client.call()
+
+    requests = {one["method"]: one["id"] for one in [await client.next() for _ in range(3)]}
+    await client.answer(requests["roots/list"], HOME)
+    await client.answer(requests["sampling/createMessage"], VERSE)
+    await client.answer(requests["elicitation/create"], ADA)
+
+    assert said(await client.result()) == {"a": ADA, "b": VERSE, "c": HOME}
+
+
+async def test_a_call_may_ask_in_rounds() -> None:
+    rounds = (InputRequired({"a": NAME}, "1"), InputRequired({"b": POEM}, "2"))
+    client = await Asked.connect(greeter(*rounds))
+    client.call()
+
+    await client.answer((await client.next())["id"], ADA)
+    await client.answer((await client.next())["id"], VERSE)
+
+    assert said(await client.result()) == {"b": VERSE}
+
+
+async def test_a_call_that_never_has_enough_ends() -> None:
+    server = greeter()
+    server.executor.results["greet"] = InputRequired({"name": NAME})
+    client = await Asked.connect(server)
+    client.call()
+
+    for _ in range(MAX_ROUNDS):
+        await client.answer((await client.next())["id"], ADA)
+
+    assert await failure(client) == f"greet cannot go on: it asks more than {MAX_ROUNDS} times"
+
+
+async def test_a_prompt_asks_for_its_variables() -> None:
+    topic = PromptVariable(name="topic", required=True, elicit=True)
+    server = Server(prompt("About {{topic}}.", name="write", variables=(topic,)))
+    client = await Asked.connect(server, FORMS)
+    client.call("write", "prompts/get")
+
+    request = await client.next()
+    await client.answer(request["id"], {"action": "accept", "content": {"topic": "the sea"}})
+
+    assert (await client.result())["messages"][0]["content"]["text"] == "About the sea."
+
+
+async def test_a_prompt_that_cannot_ask_says_what_is_missing() -> None:
+    topic = PromptVariable(name="topic", required=True, elicit=True)
+    server = Server(prompt("About {{topic}}.", name="write", variables=(topic,)))
+    client = await Asked.connect(server, {})
+
+    _, error = await server.error(
+        legacy("prompts/get", {"name": "write"}, mcp_session_id=client.session)
+    )
+
+    assert error["message"] == "Prompt write: the argument 'topic' is required"
+
+
+# What cannot be asked
+
+
+@pytest.mark.parametrize(
+    ("can", "lacks"),
+    [
+        ({}, "elicitation.form, sampling"),
+        (FORMS, "sampling"),
+        ({"sampling": {}, "elicitation": {"url": {}}}, "elicitation.form"),
+    ],
+)
+async def test_a_session_is_asked_only_for_what_its_client_declared(
+    can: JsonObject, lacks: str
+) -> None:
+    server = greeter(InputRequired({"a": NAME, "b": POEM}))
+    client = await Asked.connect(server, can)
+
+    result = await server.result(
+        legacy("tools/call", {"name": "greet"}, mcp_session_id=client.session)
+    )
+
+    assert result["isError"] is True
+    assert result["content"][0]["text"] == (
+        f"greet cannot go on: it needs a client that declares the capabilities: {lacks}"
+    )
+
+
+async def test_a_tool_is_not_called_for_a_client_that_lacks_what_it_requires() -> None:
+    server = Server(tool("greet", required_client_capabilities=("Roots",)))
+    can_not = await Asked.connect(server, FORMS)
+    can = await Asked.connect(server, EVERYTHING)
+    call = ("tools/call", {"name": "greet"})
+
+    result = await server.result(legacy(*call, mcp_session_id=can_not.session))
+
+    assert result["isError"] is True
+    assert result["content"][0]["text"] == (
+        "greet needs a client that declares the capabilities: roots"
+    )
+    assert not server.executor.calls
+    assert "isError" not in await server.result(legacy(*call, mcp_session_id=can.session))
+
+
+@pytest.mark.parametrize("accept", ["application/json", "*/*"])
+async def test_a_client_that_takes_no_events_is_told_so(accept: str) -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+
+    request = legacy("tools/call", {"name": "greet"}, mcp_session_id=client.session, accept=accept)
+    (message,) = await server.exchange(request)
+
+    assert message["result"]["content"][0]["text"] == (
+        "greet cannot go on: the client takes no text/event-stream on which it can be asked"
+    )
+
+
+async def test_a_client_may_refuse_to_answer() -> None:
+    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
+    client.call()
+    asked = [await client.next(), await client.next()]
+    refusal = {"code": -1, "message": "User rejected\u202e it" + "!" * 1000}
+
+    await client.post({"jsonrpc": "2.0", "id": asked[1]["id"], "error": refusal})
+
+    withdrawn = await client.next()
+    assert withdrawn["method"] == "notifications/cancelled"
+    assert withdrawn["params"]["requestId"] == asked[0]["id"]
+    text = await failure(client)
+    assert text.startswith("greet cannot go on: the client refused to answer: User rejected it!")
+    assert len(text) < 300
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        7,
+        {},
+        {"action": "accept", "content": {"name": 7}},
+        {"action": "accept", "content": {"name": ""}},
+    ],
+    ids=str,
+)
+async def test_an_answer_of_another_form_ends_the_call(answer: Any) -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+    client.call()
+
+    await client.answer((await client.next())["id"], answer)
+
+    assert "the client's answer to 'name' is not what was asked" in await failure(client)
+    assert len(server.executor.calls) == 1
+
+
+# What is left behind: nothing
+
+
+@pytest.mark.looptime
+async def test_a_user_has_some_time_to_answer() -> None:
+    client = await Asked.connect(greeter())
+    client.call()
+    request = await client.next()
+    began = asyncio.get_running_loop().time()
+
+    withdrawn = await client.next()
+
+    assert asyncio.get_running_loop().time() - began == ASK_SECONDS
+    assert withdrawn["method"] == "notifications/cancelled"
+    assert withdrawn["params"]["requestId"] == request["id"]
+    assert await failure(client) == "greet cannot go on: the client did not answer in time"
+    await client.answer(request["id"], ADA)  # too late, and of no effect
+
+
+async def test_a_call_ends_when_its_client_has_gone() -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+    client.call()
+    await client.next()
+
+    await client.leave()
+    await asyncio.sleep(0)
+
+    assert server.endpoint.asking == 0
+    await server.endpoint.idle()
+    assert len(server.executor.calls) == 1
+
+
+async def test_a_client_may_cancel_its_call() -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+    client.call(arguments={})
+    request = await client.next()
+
+    cancel = ("notifications/cancelled", {"requestId": 1})
+    await server.respond(notification(*cancel, mcp_session_id=client.session))
+
+    withdrawn = await client.next()
+    assert withdrawn["params"]["requestId"] == request["id"]
+    assert "cancelled" in (await client.next())["error"]["message"]
+    assert server.endpoint.asking == 0
+
+
+async def test_a_call_ends_with_its_session() -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+    client.call()
+    await client.next()
+
+    delete = post({}, mcp_session_id=client.session)
+    delete.method = "DELETE"
+    await server.respond(delete)
+
+    await client.next()  # the request is withdrawn
+    assert await failure(client) == "greet cannot go on: the session has ended"
+
+
+async def test_a_server_that_stops_asks_no_more() -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+    client.call()
+    await client.next()
+
+    server.endpoint.close_streams()
+
+    await client.next()  # the request is withdrawn
+    stopping = "greet cannot go on: this server is stopping; call again"
+    assert await failure(client) == stopping
+    late = client.another()
+    late.call()
+    assert late.running is not None
+    answer = await late.running
+    assert stopping in str(answer.body)
+
+
+async def test_calls_that_wait_are_bounded_for_each_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MAX_ASKING", 4)
+    server = greeter()
+    first = await Asked.connect(server)
+    waiting = [first, first.another()]
+    for one in waiting:
+        one.call()
+        await one.next()
+
+    third = first.another()
+    third.call()
+    assert third.running is not None
+    answer = await third.running
+
+    assert "as many calls wait for answers of clients as may" in str(answer.body)
+    assert server.endpoint.asking == 2
+    for one in waiting:
+        await one.leave()
+    assert server.endpoint.asking == 0
+
+
+# Attackers
+
+
+async def test_another_session_cannot_answer() -> None:
+    server = greeter()
+    client, eve = await Asked.connect(server), await Asked.connect(server)
+    client.call()
+    request = await client.next()
+
+    evil = {"action": "accept", "content": {"name": "Eve"}}
+    await client.answer(request["id"], evil, eve.session)
+    await client.answer("guessed", evil)
+    await client.answer(0, evil)
+    await client.answer(["x"], evil)
+    assert server.endpoint.asking == 1
+
+    await client.answer(request["id"], ADA)
+    assert said(await client.result()) == {"name": ADA}
+
+
+async def test_ids_of_requests_cannot_be_guessed() -> None:
+    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": NAME})))
+    client.call()
+
+    ids = {(await client.next())["id"], (await client.next())["id"]}
+
+    assert len(ids) == 2
+    assert all(len(one) >= 22 for one in ids)
+    await client.leave()
+
+
+async def test_only_the_first_answer_counts() -> None:
+    client = await Asked.connect(greeter(InputRequired({"a": NAME, "b": POEM})))
+    client.call()
+    ids = [(await client.next())["id"], (await client.next())["id"]]
+
+    await client.answer(ids[0], ADA)
+    await client.answer(ids[0], {"action": "decline"})
+    await client.answer(ids[1], VERSE)
+
+    assert said(await client.result()) == {"a": ADA, "b": VERSE}
+
+
+async def test_what_answers_take_in_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asking, "MAX_ANSWERS", 4096)
+    server = greeter(InputRequired({"a": NAME, "b": POEM}))
+    client = await Asked.connect(server)
+    client.call()
+    ids = [(await client.next())["id"], (await client.next())["id"]]
+    giant = {"action": "accept", "content": {"name": "x" * 4096}}
+
+    await client.answer(ids[0], giant)
+
+    await client.next()  # the other request is withdrawn
+    assert "larger than what can be kept" in await failure(client)
+    again = client.another()
+    again.call()
+    ids = [(await again.next())["id"], (await again.next())["id"]]
+    await again.answer(ids[0], ADA)
+    await again.answer(ids[1], VERSE)
+    assert said(await again.result()) == {"a": ADA, "b": VERSE}
