@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
+from mcp_operator.app.inspection.settings import CatalogSettings
 from mcp_operator.app.openapi_settings import ImportSettings
 from mcp_operator.app.workers.worker import Worker, receive
 from mcp_operator.core.errors import OperatorError, SettingsError
@@ -128,6 +129,14 @@ def _run_import(arguments: argparse.Namespace) -> int:
     return EXIT_OK if run_import(settings) else EXIT_PROBLEM
 
 
+def _run_catalog(arguments: argparse.Namespace) -> int:
+    settings = load(CatalogSettings, vars(arguments), os.environ)
+    from mcp_operator.app.inspection.catalog import run_catalog
+
+    asyncio.run(run_catalog(settings))
+    return EXIT_OK
+
+
 def _run_crds(_: argparse.Namespace) -> int:
     import yaml
 
@@ -205,6 +214,17 @@ COMMANDS: Final = (
         "  mcp-operator import openapi pets.json --service pets:8080 --diff pets.yaml",
         _run_import,
         ImportSettings,
+    ),
+    Command(
+        "catalog",
+        "show what an MCPServer of a cluster serves",
+        "Prints the catalog that the operator has written for an MCPServer: its tools, prompts\n"
+        "and resources, what is rejected and why, and which pods serve it. It needs the rights to\n"
+        "read the MCPServer, its ConfigMaps and its pods; to ask the pods, that to get pods/proxy.",
+        "  mcp-operator catalog shop --namespace demo\n"
+        "  mcp-operator catalog shop --namespace demo --output json",
+        _run_catalog,
+        CatalogSettings,
     ),
     Command(
         "crds",

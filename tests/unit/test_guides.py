@@ -87,7 +87,7 @@ VERBS = {
         "get",
         "label",
     ),
-    *("logs", "port-forward", "rollout", "run", "scale", "top", "wait"),
+    *("logs", "mcp", "port-forward", "rollout", "run", "scale", "top", "wait"),
 }
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

@@ -203,7 +203,10 @@ class Legacy:
         """
         session_id = http.headers.get(spec.SESSION_HEADER)
         if session_id is None or spec.SESSION_HEADER in http.repeated:
-            problem = "Send `initialize` first, then its Mcp-Session-Id header, once, ever after"
+            problem = (
+                "Missing Mcp-Session-Id. Send `initialize`, then repeat the returned ID on every "
+                "request"
+            )
             raise RpcError(spec.REFUSED, problem, status=400)
         settings = self._core.view(Era.LEGACY, http.principal).table.catalog.server
         try:

@@ -1,0 +1,1 @@
+"""Commands that look at what runs in a cluster, with the rights of the person who calls them."""

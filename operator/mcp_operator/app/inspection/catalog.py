@@ -1,0 +1,117 @@
+"""`mcp-operator catalog`: the catalog that the operator has written for one server, decoded."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+from typing import Any
+
+from pydantic import ValidationError
+
+from mcp_operator.api.catalog import Catalog
+from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
+from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.app.inspection.report import PodAnswer, report
+from mcp_operator.app.inspection.settings import CatalogSettings
+from mcp_operator.builders.deployment import MANAGEMENT_PORT
+from mcp_operator.builders.labels import selector_labels
+from mcp_operator.builders.names import config_name
+from mcp_operator.builders.resources import CONFIGMAPS, PODS
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.version import VERSION
+
+
+async def run_catalog(settings: CatalogSettings) -> None:
+    """Print the catalog of one server, and what each of its pods serves.
+
+    Raises:
+        OperatorError: There is no such server, it has no catalog, or it may not be read.
+    """
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        field_manager="mcp-operator-catalog",
+        user_agent=f"mcp-operator-catalog/{VERSION}",
+        metrics=RuntimeMetrics(new_registry()),
+    )
+    try:
+        key = Key(settings.namespace, settings.server)
+        server = await _server(client, key)
+        index, catalog = await read_catalog(client, key)
+        if settings.output == "json":
+            sys.stdout.write(f"{catalog.model_dump_json(by_alias=True, indent=2)}\n")
+            return
+        pods = await _pods(client, key)
+        sys.stdout.writelines(f"{line}\n" for line in report(server, index.digest, catalog, pods))
+    finally:
+        await client.close()
+
+
+async def _server(client: Client, key: Key) -> Object:
+    try:
+        return await client.get(MCPSERVERS, key)
+    except ApiError as error:
+        if error.is_not_found:
+            raise OperatorError(
+                f"there is no MCPServer {key}; choose the namespace with --namespace"
+            ) from error
+        raise
+
+
+async def read_catalog(client: Client, key: Key) -> tuple[Index, Catalog]:
+    """Read and verify the catalog of a server from its ConfigMaps.
+
+    Raises:
+        OperatorError: The operator has not written one, or it is damaged.
+    """
+    name = config_name(key.name)
+    try:
+        first = await client.get(CONFIGMAPS, Key(key.namespace, name))
+    except ApiError as error:
+        if error.is_not_found:
+            raise OperatorError(
+                f"MCPServer {key} has no catalog: the ConfigMap {name} does not exist. The "
+                "conditions of the MCPServer say why; in mode Direct, there is none"
+            ) from error
+        raise
+    try:
+        index = Index.model_validate_json(first["data"][INDEX_KEY])
+        others = [
+            await client.get(CONFIGMAPS, Key(key.namespace, config_name(key.name, number)))
+            for number in range(1, len(index.shards))
+        ]
+        shards = [base64.b64decode(each["binaryData"][SHARD_KEY]) for each in (first, *others)]
+        return index, decode(index, shards)
+    except (KeyError, ValidationError, ShardError) as error:
+        raise OperatorError(
+            f"the catalog in the ConfigMap {key.namespace}/{name} cannot be read: {error}"
+        ) from error
+
+
+async def _pods(client: Client, key: Key) -> list[PodAnswer]:
+    labels = ",".join(f"{name}={value}" for name, value in selector_labels(key.name).items())
+    options: dict[str, str] = {"labelSelector": labels}
+    body = await client.request("GET", PODS.path(key.namespace), query=options)
+    pods: list[Object] = json.loads(body)["items"]
+    return list(await asyncio.gather(*(_ask(client, pod) for pod in pods)))
+
+
+async def _ask(client: Client, pod: Object) -> PodAnswer:
+    """Ask a pod through the API server, which needs the right to get `pods/proxy`."""
+    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    conditions = (pod.get("status") or {}).get("conditions") or ()
+    ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    path = f"{PODS.path(namespace, name)}:{MANAGEMENT_PORT}/proxy/catalog"
+    try:
+        answer: Any = json.loads(await client.request("GET", path))
+        return PodAnswer(name, ready, digest=str(answer["digest"]))
+    except ApiError as error:
+        return PodAnswer(name, ready, problem=f"cannot be asked: {error}")
+    except (ValueError, KeyError, TypeError):
+        return PodAnswer(name, ready, problem="gave an answer that names no catalog")

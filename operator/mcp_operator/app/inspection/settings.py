@@ -1,0 +1,33 @@
+"""The settings of the commands that look at a cluster: only flags, because people run them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from mcp_operator.settings import DNS_LABEL, Kubeconfig
+from mcp_operator.settings.loading import Options, Setting
+
+Context = Annotated[str, Setting("the name of a context of the kubeconfig", "CONTEXT")]
+
+
+class CatalogSettings(Options):
+    """The settings of `mcp-operator catalog`."""
+
+    server: Annotated[
+        str,
+        Field(pattern=DNS_LABEL, max_length=52),
+        Setting("the name of an MCPServer, such as shop", "SERVER", ""),
+    ]
+    """The MCPServer whose catalog is shown."""
+    namespace: Annotated[
+        str, Field(pattern=DNS_LABEL), Setting("the name of a namespace, such as demo", "NAMESPACE")
+    ] = "default"
+    """The namespace of the MCPServer."""
+    output: Annotated[Literal["text", "json"], Setting("one of text, json", "FORMAT")] = "text"
+    """How it is shown: `text` as tables, `json` as the catalog that gateways read."""
+    kubeconfig: Kubeconfig = None
+    """The kubeconfig file. Empty: the files in KUBECONFIG, or the default file."""
+    context: Context = ""
+    """The context of the kubeconfig. Empty: the current one."""
