@@ -6,24 +6,29 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from mcp_operator.api.catalog import JsonObject, PromptEntry, ToolEntry
+from mcp_operator.api.catalog import JsonObject, PromptEntry, Redis, ToolEntry
 from mcp_operator.api.prompts import PromptMedia, PromptMessage, PromptVariable
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.front.listener import Listener
+from mcp_operator.gateway.redis.dial import Dialer
+from mcp_operator.gateway.redis.server import RedisOfServer
+from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from support.entries import argument, backend, prompt, resource, tool
 from support.mcp_http import table
 from support.native_tools import NATIVE_TOOLS, answer_natively
+from support.round_robin import round_robin
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -178,16 +183,18 @@ RESOURCES = (
 )
 
 
-def everything(*more: ToolEntry | PromptEntry) -> Table:
-    """Return the table of the whole fixture, and more."""
-    return table(*TOOLS, *PROMPTS, *RESOURCES, *more, instructions="A server for tests.")
+def everything(*more: ToolEntry | PromptEntry, **settings: Any) -> Table:
+    """Return the table of the whole fixture, and more, with settings of its server."""
+    instructions = "A server for tests."
+    return table(*TOOLS, *PROMPTS, *RESOURCES, *more, instructions=instructions, **settings)
 
 
 class Backend:
-    """The services behind the tools; two of them change the catalog that is in service."""
+    """The services behind the tools; two of them change the catalog that all replicas serve."""
 
-    def __init__(self, current: Current) -> None:
-        self._current = current
+    def __init__(self, replicas: Sequence[Current], settings: Mapping[str, Any]) -> None:
+        self._replicas = replicas
+        self._settings = settings
         self._changes = 0
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -219,7 +226,8 @@ class Backend:
             if kind == "tool"
             else prompt(text, name=name, description=text)
         )
-        self._current.swap(everything(newcomer))
+        for current in self._replicas:
+            current.swap(everything(newcomer, **self._settings))
 
 
 @dataclass(frozen=True)
@@ -238,22 +246,55 @@ class Everything:
 async def serving_everything(port: int = 0) -> AsyncIterator[Everything]:
     """Run a gateway over the whole fixture."""
     async with AsyncExitStack() as stack:
-        current = Current()
-        services = Listener(Backend(current).answer)
-        await services.start("127.0.0.1", 0)
-        stack.push_async_callback(services.stop, 0)
-        upstream = await stack.enter_async_context(
-            HttpUpstream(
-                {"demo/orders:80": f"127.0.0.1:{services.port}"}, user_agent="mcp-operator-tests"
-            )
-        )
-        current.swap(everything())
-        app = GatewayApp(
-            current,
-            HttpExecutor(current, upstream, StaticSecrets()),
-            address=GatewayAddress(port=port, management_port=0),
-            registry=CollectorRegistry(),
-        )
-        await app.start()
-        stack.push_async_callback(app.stop)
-        yield Everything(app, current)
+        (replica,) = await _replicas(stack, 1, {}, port)
+        yield replica
+
+
+@asynccontextmanager
+async def serving_replicas(count: int, redis_port: int) -> AsyncIterator[str]:
+    """Run gateways over the whole fixture that share a Redis, and take requests in turns.
+
+    Yields:
+        The URL of the endpoint.
+    """
+    redis = Redis(host="127.0.0.1", port=redis_port, keys="test:{mcp:demo/shop}:")
+    async with AsyncExitStack() as stack:
+        replicas = await _replicas(stack, count, {"redis": redis})
+        yield await stack.enter_async_context(round_robin([each.url for each in replicas]))
+
+
+async def _replicas(
+    stack: AsyncExitStack, count: int, settings: Mapping[str, Any], port: int = 0
+) -> list[Everything]:
+    """Start gateways that share their services, and all that replicas share."""
+    currents, root = [Current() for _ in range(count)], RootKey(b"k" * 32)
+    services = Listener(Backend(currents, settings).answer)
+    await services.start("127.0.0.1", 0)
+    stack.push_async_callback(services.stop, 0)
+    replicas = []
+    for current in currents:
+        current.swap(everything(**settings))
+        app = await _gateway(stack, current, services.port, root, port)
+        replicas.append(Everything(app, current))
+    return replicas
+
+
+async def _gateway(
+    stack: AsyncExitStack, current: Current, services: int, root: RootKey, port: int
+) -> GatewayApp:
+    addresses = {"demo/orders:80": f"127.0.0.1:{services}"}
+    upstream = await stack.enter_async_context(
+        HttpUpstream(addresses, user_agent="mcp-operator-tests")
+    )
+    registry, secrets = CollectorRegistry(), StaticSecrets()
+    app = GatewayApp(
+        current,
+        HttpExecutor(current, upstream, secrets),
+        address=GatewayAddress(port=port, management_port=0),
+        registry=registry,
+        root=root,
+        redis=RedisOfServer(current, Dialer({}, loopback=True), secrets, registry),
+    )
+    await app.start()
+    stack.push_async_callback(app.stop)
+    return app

@@ -33,7 +33,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, Htt
 from mcp_operator.gateway.protocol.older import older_result
 from mcp_operator.gateway.protocol.operations import Context, find_resource
 from mcp_operator.gateway.protocol.sessions import NoKeyError, Session, Sessions
-from mcp_operator.gateway.protocol.shared_sessions import SharedSessions
+from mcp_operator.gateway.protocol.shared_sessions import SessionState, SharedSessions
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscribed import Subscribed
 from mcp_operator.gateway.protocol.subscriptions import Event, Subscription, Wants
@@ -213,8 +213,11 @@ class Legacy:
             session = self._sessions.find(session_id, settings.session_ttl_seconds, http.principal)
         except NoKeyError:
             raise _no_sessions() from None
-        if session is None or await self._shared.has_ended(session.id):
+        state = await self._shared.state(session.id) if session else SessionState(ended=True)
+        if session is None or state.ended:
             raise RpcError(spec.REFUSED, "The session is not known; initialize anew", status=404)
+        if state.level is not None:
+            self._levels.set(session.id, state.level)
         return session
 
     async def _batch(self, http: HttpRequest, raw: list[Any]) -> HttpResponse:
@@ -334,7 +337,11 @@ class Legacy:
             case "ping":
                 pass
             case "logging/setLevel":
-                self._levels.set(session.id, checked_level(request.params.get("level")))
+                level = checked_level(request.params.get("level"))
+                self._levels.set(session.id, level)
+                await self._shared.set_level(
+                    session.id, level, self._core.server.session_ttl_seconds
+                )
             case "resources/subscribe" | "resources/unsubscribe":
                 await self._subscribe(view, session, request, http)
             case method:

@@ -1,16 +1,18 @@
 """What the gateways of a server tell each other of legacy sessions, where the server has a Redis.
 
 A session's id says by itself what any replica has to know; but not that the session was deleted,
-nor what it subscribed to. Without a Redis, and while it is away, only the process that was told
-knows. Ids stand in Redis as digests, and everything goes by itself.
+nor what it subscribed to, nor which messages it wants. Without a Redis, and while it is away, only the
+process that was told knows. Ids stand in Redis as digests, and everything goes by itself.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Set as AbstractSet
-from typing import Any, Final
+from typing import Any, Final, NamedTuple, cast
 
+from mcp_operator.gateway.contract import LogLevel
+from mcp_operator.gateway.protocol.log_levels import SEVERITY
 from mcp_operator.gateway.protocol.subscriptions import MAX_SUBSCRIBED_URIS
 from mcp_operator.gateway.redis.contract import HasLink, Link
 from mcp_operator.gateway.redis.errors import RedisAwayError
@@ -48,6 +50,18 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] - ARGV[1], '+inf')
 """
 
 
+class SessionState(NamedTuple):
+    """What gateways told each other of a session.
+
+    Attributes:
+        ended: It was deleted.
+        level: How severe a message must be to be sent; None where it did not say, or nobody knows.
+    """
+
+    ended: bool = False
+    level: LogLevel | None = None
+
+
 class SharedSessions:
     """Sessions as all gateways of a server know them."""
 
@@ -74,9 +88,29 @@ class SharedSessions:
         """
         await self._ask("SET", f"session:{_digest(session)}:ended", "1", "EX", int(seconds) + 1)
 
-    async def has_ended(self, session: str) -> bool:
-        """Tell whether a session was deleted, as far as is known."""
-        return bool(await self._ask("EXISTS", f"session:{_digest(session)}:ended"))
+    async def set_level(self, session: str, level: LogLevel, seconds: float) -> None:
+        """Tell all gateways how severe a message must be for a session to be sent it.
+
+        Args:
+            session: Its id.
+            level: The least severe level.
+            seconds: How long the session may yet last.
+        """
+        await self._ask("SET", f"session:{_digest(session)}:level", level, "EX", int(seconds) + 1)
+
+    async def state(self, session: str) -> SessionState:
+        """Return what is known of a session."""
+        link = self.link
+        if link is None:
+            return SessionState()
+        keys = [link.key(f"session:{_digest(session)}:{name}") for name in ("ended", "level")]
+        found = await self._call(link, "MGET", *keys)
+        if not isinstance(found, list):
+            return SessionState()
+        ended, level = found
+        text = level.decode("utf-8", "replace") if level else ""
+        known = cast("LogLevel", text) if text in SEVERITY else None
+        return SessionState(ended is not None, known)
 
     async def note(self, session: str, rules: str, uri: str, *, subscribed: bool) -> None:
         """Keep that a session subscribed to a resource, or that it no longer is.
