@@ -1,8 +1,8 @@
 """What the gateways of a server tell each other of legacy sessions, where the server has a Redis.
 
 A session's id says by itself what any replica has to know; but not that the session was deleted,
-nor what it subscribed to, nor which messages it wants. Without a Redis, and while it is away, only the
-process that was told knows. Ids stand in Redis as digests, and everything goes by itself.
+nor what it subscribed to, nor which messages it wants. Without a Redis, and while it is away, only
+the process that was told knows. Ids stand in Redis as digests, and everything goes by itself.
 """
 
 from __future__ import annotations
