@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TextIO
 
-from mcp_operator.app.inspection.settings import CatalogSettings
+from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings
 from mcp_operator.app.openapi_settings import ImportSettings
 from mcp_operator.app.workers.worker import Worker, receive
 from mcp_operator.core.errors import OperatorError, SettingsError
@@ -137,6 +137,14 @@ def _run_catalog(arguments: argparse.Namespace) -> int:
     return EXIT_OK
 
 
+def _run_bundle(arguments: argparse.Namespace) -> int:
+    settings = load(BundleSettings, vars(arguments), os.environ)
+    from mcp_operator.app.inspection.bundle import run_bundle
+
+    asyncio.run(run_bundle(settings))
+    return EXIT_OK
+
+
 def _run_crds(_: argparse.Namespace) -> int:
     import yaml
 
@@ -225,6 +233,17 @@ COMMANDS: Final = (
         "  mcp-operator catalog shop --namespace demo --output json",
         _run_catalog,
         CatalogSettings,
+    ),
+    Command(
+        "support-bundle",
+        "collect what is needed to find out what is wrong",
+        "Writes an archive with the custom resources, what the operator made of them, events, and\n"
+        "the logs of the operator and of the gateways. It holds no Secrets, and no values of\n"
+        "environment variables, headers, commands and annotations. It contains what you may read.",
+        "  mcp-operator support-bundle bundle.tar.gz\n"
+        "  mcp-operator support-bundle bundle.tar.gz --namespace demo",
+        _run_bundle,
+        BundleSettings,
     ),
     Command(
         "crds",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,6 +11,12 @@ from mcp_operator.settings import DNS_LABEL, Kubeconfig
 from mcp_operator.settings.loading import Options, Setting
 
 Context = Annotated[str, Setting("the name of a context of the kubeconfig", "CONTEXT")]
+
+OptionalNamespace = Annotated[
+    str,
+    Field(pattern=rf"^$|{DNS_LABEL}"),
+    Setting("the name of a namespace, such as demo", "NAMESPACE"),
+]
 
 
 class CatalogSettings(Options):
@@ -27,6 +34,26 @@ class CatalogSettings(Options):
     """The namespace of the MCPServer."""
     output: Annotated[Literal["text", "json"], Setting("one of text, json", "FORMAT")] = "text"
     """How it is shown: `text` as tables, `json` as the catalog that gateways read."""
+    kubeconfig: Kubeconfig = None
+    """The kubeconfig file. Empty: the files in KUBECONFIG, or the default file."""
+    context: Context = ""
+    """The context of the kubeconfig. Empty: the current one."""
+
+
+class BundleSettings(Options):
+    """The settings of `mcp-operator support-bundle`."""
+
+    output: Annotated[
+        Path,
+        Setting("the path of a file that does not exist yet, such as bundle.tar.gz", "FILE", ""),
+    ]
+    """The archive to write, such as bundle.tar.gz."""
+    namespace: OptionalNamespace = ""
+    """The namespace of the MCPServers. Empty: all namespaces."""
+    operator_namespace: Annotated[
+        str, Field(pattern=DNS_LABEL), Setting("the name of a namespace", "NAMESPACE")
+    ] = "mcp-system"
+    """The namespace that the operator runs in."""
     kubeconfig: Kubeconfig = None
     """The kubeconfig file. Empty: the files in KUBECONFIG, or the default file."""
     context: Context = ""

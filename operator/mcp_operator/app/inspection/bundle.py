@@ -1,0 +1,181 @@
+"""`mcp-operator support-bundle`: what is needed to find out what is wrong, in one archive.
+
+It reads with the rights of the person who calls it. What may not be read is named in the archive
+and leaves the rest as it is.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tarfile
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.app.inspection.redaction import redacted
+from mcp_operator.app.inspection.settings import BundleSettings
+from mcp_operator.builders.labels import managed_selector
+from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS, PODS
+from mcp_operator.core.errors import OperatorError
+from mcp_operator.core.meta import Object, Resource
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.errors import ApiError
+from mcp_operator.version import VERSION
+
+OURS: Final = (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
+
+EVENTS: Final = Resource("", "v1", "events", "Event")
+LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+
+OPERATOR_SELECTOR: Final = "app.kubernetes.io/name=mcp-operator"
+GATEWAY_SELECTOR: Final = f"{managed_selector()},app.kubernetes.io/component=gateway"
+
+LOG_LINES: Final = 2000
+"""Lines of each log, from its end."""
+
+READ_ME: Final = """\
+A support bundle of mcp-operator {version}.
+
+objects/   MCPServers, MCPTools, MCPPrompts and MCPResources, what the operator made of them, and
+           events. It holds no Secrets, and no catalogs. Values of environment variables, headers,
+           commands and annotations are removed.
+operator/  the operator's Deployment, pods and Leases
+logs/      the last {lines} lines of the operator's and the gateways' logs
+errors.txt what could not be read
+"""
+
+
+@dataclass
+class Archive:
+    """The files of a bundle, and what could not be read."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, path: str, objects: Iterable[Object]) -> None:
+        """Add objects as one YAML file; nothing where there are none."""
+        kept = [redacted(each) for each in objects]
+        if kept:
+            self.files[path] = yaml.safe_dump_all(kept, sort_keys=False).encode()
+
+    def write(self, target: Path) -> None:
+        """Write a gzip-compressed tar archive.
+
+        Raises:
+            OperatorError: It cannot be written.
+        """
+        root = target.name.removesuffix(".tar.gz")
+        self.files["README.txt"] = READ_ME.format(version=VERSION, lines=LOG_LINES).encode()
+        self.files["errors.txt"] = "".join(f"{line}\n" for line in self.errors).encode()
+        try:
+            with tarfile.open(target, "x:gz") as archive:
+                for path, content in sorted(self.files.items()):
+                    info = tarfile.TarInfo(f"{root}/{path}")
+                    info.size, info.mode = len(content), 0o600
+                    archive.addfile(info, io.BytesIO(content))
+        except OSError as error:
+            raise OperatorError(f"cannot write {target}: {error.strerror}") from error
+
+
+async def run_bundle(settings: BundleSettings) -> None:
+    """Write a bundle, and say where it is.
+
+    Raises:
+        OperatorError: There is no cluster, or the file cannot be written.
+    """
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        field_manager="mcp-operator-support-bundle",
+        user_agent=f"mcp-operator-support-bundle/{VERSION}",
+        metrics=RuntimeMetrics(new_registry()),
+    )
+    try:
+        archive = await collected(client, settings.namespace, settings.operator_namespace)
+    finally:
+        await client.close()
+    archive.write(settings.output)
+    sys.stdout.write(f"Wrote {settings.output}. Read it before you pass it on.\n")
+    if archive.errors:
+        sys.stderr.write(f"{len(archive.errors)} things could not be read; see errors.txt in it\n")
+
+
+async def collected(client: Client, namespace: str, operator_namespace: str) -> Archive:
+    """Read everything that a bundle holds.
+
+    Args:
+        client: With the rights of the caller.
+        namespace: Whose objects; empty for all namespaces.
+        operator_namespace: Where the operator runs.
+    """
+    archive = Archive()
+    for resource in OURS:
+        archive.add(
+            f"objects/{resource.plural}.yaml", await _listed(client, archive, resource, namespace)
+        )
+    for resource in CHILDREN:
+        if resource is not CONFIGMAPS:  # catalogs, which repeat what the other objects say
+            found = await _listed(client, archive, resource, namespace, managed_selector())
+            archive.add(f"objects/{resource.plural}.yaml", found)
+    pods = await _listed(client, archive, PODS, namespace, managed_selector())
+    archive.add("objects/pods.yaml", pods)
+    archive.add("objects/events.yaml", _about_us(await _listed(client, archive, EVENTS, namespace)))
+    for resource in (DEPLOYMENTS, PODS):
+        found = await _listed(client, archive, resource, operator_namespace, OPERATOR_SELECTOR)
+        archive.add(f"operator/{resource.plural}.yaml", found)
+    leases = await _listed(client, archive, LEASES, operator_namespace)
+    archive.add("operator/leases.yaml", leases)
+    gateways = await _listed(client, archive, PODS, namespace, GATEWAY_SELECTOR)
+    operators = await _listed(client, archive, PODS, operator_namespace, OPERATOR_SELECTOR)
+    async for path, text in _logs(client, archive, [*operators, *gateways]):
+        archive.files[path] = text
+    return archive
+
+
+async def _listed(
+    client: Client, archive: Archive, resource: Resource, namespace: str, selector: str = ""
+) -> list[Object]:
+    query = {"labelSelector": selector} if selector else {}
+    try:
+        body = await client.request("GET", resource.path(namespace), query=query)
+    except ApiError as error:
+        if not error.is_not_found:  # else the cluster does not serve the resource
+            archive.errors.append(f"{resource}: {error}")
+        return []
+    items: list[Object] = json.loads(body)["items"]
+    for item in items:
+        item["metadata"].pop("managedFields", None)
+        item |= {"apiVersion": resource.api_version, "kind": resource.kind}
+    return items
+
+
+def _about_us(events: list[Object]) -> Iterator[Object]:
+    """Yield the events about our objects, and about what the operator made of them."""
+    kinds = {resource.kind for resource in OURS}
+    for event in events:
+        about: Any = event.get("involvedObject") or {}
+        if about.get("kind") in kinds or str(about.get("name", "")).startswith("mcp-server-"):
+            yield event
+
+
+async def _logs(
+    client: Client, archive: Archive, pods: list[Object]
+) -> AsyncIterator[tuple[str, bytes]]:
+    for pod in pods:
+        name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+        for container in pod["spec"]["containers"]:
+            query = {"container": container["name"], "tailLines": str(LOG_LINES)}
+            try:
+                text = await client.request("GET", PODS.path(namespace, name, "log"), query=query)
+            except ApiError as error:
+                archive.errors.append(f"log of {namespace}/{name}: {error}")
+            else:
+                yield f"logs/{namespace}/{name}/{container['name']}.log", text

@@ -1,0 +1,57 @@
+"""What a support bundle leaves out of objects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.app.inspection.redaction import REMOVED, redacted
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (
+            {"env": [{"name": "PASSWORD", "value": "x"}, {"name": "A", "valueFrom": {"b": "c"}}]},
+            {
+                "env": [
+                    {"name": "PASSWORD", "value": REMOVED},
+                    {"name": "A", "valueFrom": {"b": "c"}},
+                ]
+            },
+        ),
+        (
+            {"request": {"headers": [{"name": "X-Key", "value": "x"}]}},
+            {"request": {"headers": [{"name": "X-Key", "value": REMOVED}]}},
+        ),
+        (
+            {"query": [{"name": "key", "value": "x"}]},
+            {"query": [{"name": "key", "value": REMOVED}]},
+        ),
+        ({"body": {"constants": {"a": {"b": "x"}}}}, {"body": {"constants": REMOVED}}),
+        ({"command": ["sh"], "args": ["--password=x"]}, {"command": REMOVED, "args": REMOVED}),
+        ({"content": {"uri": "a:b", "text": "x"}}, {"content": {"uri": "a:b", "text": REMOVED}}),
+        (
+            {"annotations": {"own": "x", "mcp-operator.dev/applied-hash": "1"}},
+            {"annotations": {"own": REMOVED, "mcp-operator.dev/applied-hash": "1"}},
+        ),
+        ({"apiToken": "x", "password": "y"}, {"apiToken": REMOVED, "password": REMOVED}),
+    ],
+)
+def test_what_could_be_a_secret_is_removed(given: Any, kept: Any) -> None:
+    assert redacted(given) == kept
+
+
+@pytest.mark.parametrize(
+    "obj",
+    [
+        {"credentials": {"type": "Bearer", "secretRef": {"name": "api", "key": "token"}}},
+        {"tls": {"secretName": "cert"}, "oauth2": {"tokenURL": "https://id.example.com/token"}},
+        {"imagePullSecrets": [{"name": "registry"}], "serviceAccountName": "shop"},
+        {"status": {"conditions": [{"type": "Ready", "message": "Secret demo/api has no key"}]}},
+        {"replicas": 3, "paused": False, "nothing": None},
+    ],
+)
+def test_what_an_object_refers_to_stays(obj: Any) -> None:
+    assert redacted(obj) == obj
