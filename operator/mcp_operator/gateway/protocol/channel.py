@@ -27,10 +27,7 @@ from mcp_operator.gateway.protocol.message import (
     HttpStream,
     frame,
 )
-
-PATIENCE_SECONDS: Final = 10.0
-"""How long a client hears nothing of its request at most. Common proxies, and the official
-TypeScript client, give up after 60 s. Most calls end sooner, and their answers stay plain JSON."""
+from mcp_operator.gateway.protocol.patience import PATIENCE_SECONDS, Patience
 
 MAX_WAITING: Final = 256 * 1024
 """Bytes that wait for a slow client before its log messages are dropped."""
@@ -51,25 +48,34 @@ class Channel:
     """
 
     __slots__ = (
-        *("_begin", "_heard", "_id", "_response", "_severity", "_shown"),
+        *("_begin", "_heard", "_id", "_patience", "_response", "_severity", "_shown"),
         *("_stream", "_timer", "_token", "_waited"),
     )
 
-    def __init__(self, http: HttpRequest, request: Request, level: LogLevel | None = None) -> None:
+    def __init__(
+        self,
+        http: HttpRequest,
+        request: Request,
+        patience: Patience,
+        level: LogLevel | None = None,
+    ) -> None:
         """Set up a channel.
 
         Args:
             http: What carries the request.
             request: The request.
+            patience: Tells when the client has waited long.
             level: The least severe log messages that the client wants; None for no messages.
         """
         meta = request.params.get("_meta")
         token = meta.get("progressToken") if isinstance(meta, dict) else None
         self._id = request.id
+        self._patience = patience
         self._begin = http.begin if accepts_events(http.headers.get("accept", "")) else None
         self._token = token if jsonrpc.is_short_id(token) else None
         self._severity = len(SEVERITY) if level is None else SEVERITY[level]
         self._stream: _Frames | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._heard = False
         self._waited = 0
         self._shown = -inf
@@ -87,29 +93,32 @@ class Channel:
         Raises:
             Refusal: The request is refused, and no stream has begun.
         """
-        if self._begin is None:
-            return await self._settled(answering)
-        self._timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._reassure)
-        last = b""
+        if self._begin is not None:
+            self._patience.watch(self)
         try:
-            answer = await self._settled(answering)
-            last = frame(answer.body)
-        finally:
-            self._timer.cancel()
-            if self._stream is not None:
-                self._stream.end(last)
-            self._begin = None
-        return answer if self._stream is None else self._response
-
-    async def _settled(self, answering: Awaitable[HttpResponse]) -> HttpResponse:
-        try:
-            return await answering
+            answer = await answering
         except RpcError as error:
-            return jsonrpc.failure(self._id, error)
+            answer = jsonrpc.failure(self._id, error)
         except Refusal as refusal:
             if self._stream is None:
+                self._end()
                 raise
-            return jsonrpc.failure(self._id, RpcError(spec.REFUSED, str(refusal)))
+            answer = jsonrpc.failure(self._id, RpcError(spec.REFUSED, str(refusal)))
+        except BaseException:  # the client has gone
+            self._end()
+            raise
+        return self._end(answer) or answer
+
+    def _end(self, answer: HttpResponse | None = None) -> HttpStream | None:
+        """Tell nothing more but an answer; return the stream that ends with it, if there is one."""
+        self._patience.forget(self)
+        self._begin = None
+        if self._stream is None:
+            return None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._stream.end(frame(answer.body) if answer is not None else b"")
+        return self._response
 
     def progress(self, value: float, total: float | None = None, message: str = "") -> None:
         """Note how far the request is."""
@@ -150,14 +159,14 @@ class Channel:
             params["message"] = message[:MAX_MESSAGE]
         stream.put(_PROGRESS, frame(jsonrpc.notification("notifications/progress", params)))
 
-    def _reassure(self) -> None:
+    def reassure(self) -> None:
         """Show that the request is still handled, now and from time to time.
 
         Clients that limit their wait begin anew with each progress. Ours counts seconds, and what
         the backend says later is added to them, since progress must not fall.
         """
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(KEEP_ALIVE_SECONDS, self._reassure)
+        self._timer = loop.call_later(KEEP_ALIVE_SECONDS, self.reassure)
         if self._token is not None and not self._heard:
             self._waited += round(KEEP_ALIVE_SECONDS if self._waited else PATIENCE_SECONDS)
             self._progress(self._waited, None, WAITING)

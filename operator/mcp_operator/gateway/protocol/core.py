@@ -22,6 +22,7 @@ from mcp_operator.gateway.protocol.jsonrpc import Request, RpcError
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.observer import Observer, Outcome
 from mcp_operator.gateway.protocol.operations import Context, Operations
+from mcp_operator.gateway.protocol.patience import Patience
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscriptions import Hub
 from mcp_operator.gateway.protocol.view import View, Views
@@ -90,6 +91,7 @@ class Core:
     ) -> None:
         self.hub = Hub(current)
         self.gate = Gate()
+        self.patience = Patience()
         self._current = current
         self._views = Views()
         self._observer = observer

@@ -257,7 +257,7 @@ class Legacy:
             return None
         if not self._core.is_operation(message.method):
             return await self._answer(session, http, message)
-        channel = Channel(http, message, self._levels.of(session.id))
+        channel = Channel(http, message, self._core.patience, self._levels.of(session.id))
         return await channel.answered(self._operate(session, http, message, channel))
 
     async def _operate(

@@ -47,9 +47,11 @@ class Modern:
         """Answer one POST with its decoded body."""
         message = jsonrpc.parse(raw)
         if isinstance(message, Request):
+            if self._core.is_operation(message.method):
+                level = level_of(message.params)
+                channel = Channel(http, message, self._core.patience, level)
+                return await channel.answered(self._operate(http, message, channel))
             try:
-                if self._core.is_operation(message.method):
-                    return await self._operate(http, message)
                 return self._answer(http, message)
             except RpcError as error:
                 return jsonrpc.failure(message.id, error)
@@ -73,14 +75,8 @@ class Modern:
             span.outcome = "ok"
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
-    async def _operate(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
+    async def _operate(self, http: HttpRequest, request: Request, channel: Channel) -> HttpResponse:
         """Answer a request that may wait for a backend."""
-        channel = Channel(http, request, level_of(request.params))
-        return await channel.answered(self._operated(http, request, channel))
-
-    async def _operated(
-        self, http: HttpRequest, request: Request, channel: Channel
-    ) -> HttpResponse:
         with self._core.span(request.method, Era.MODERN, (http, request)) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)

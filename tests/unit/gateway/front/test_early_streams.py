@@ -8,7 +8,7 @@ import pytest
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.contract import Call, ToolResult
-from mcp_operator.gateway.protocol import channel
+from mcp_operator.gateway.protocol import channel, patience
 from support.fake_executor import text_result
 from support.mcp_http import META, legacy, modern
 from support.running_gateway import Running, frame_of, running
@@ -50,7 +50,7 @@ async def test_progress_arrives_while_the_call_runs() -> None:
 
 
 async def test_a_long_call_is_shown_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(channel, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.01)
     monkeypatch.setattr(channel, "KEEP_ALIVE_SECONDS", 0.01)
     async with running() as gateway:
         gateway.executor.gate.clear()

@@ -316,3 +316,20 @@ async def test_an_execution_knows_what_the_client_can_do() -> None:
     await made.respond(call(**able))
 
     assert made.executor.seen[0].capabilities == {"elicitation": {}}
+
+
+@pytest.mark.looptime
+async def test_each_call_is_reassured_ten_seconds_after_it_began() -> None:
+    made, begun = server(slow), []
+    clock = asyncio.get_running_loop().time
+    start = clock()
+
+    async def after(seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        request = call()
+        request.begin = lambda _: begun.append(clock() - start)
+        await made.endpoint.handle(request)
+
+    await asyncio.gather(*(after(seconds) for seconds in (0, 4, 4, 30)))
+
+    assert begun == pytest.approx([10, 14, 14, 40])
