@@ -13,6 +13,7 @@ from mcp_operator.app.workers.supervisor import Workers
 from mcp_operator.controllers.condition_metrics import ConditionMetrics
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics, add_build_info, new_registry
+from mcp_operator.gateway.caching.executor import CachingExecutor
 from mcp_operator.gateway.lag import LagWatch
 from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.redis.server import RedisOfServer
@@ -66,6 +67,7 @@ def gateway_families() -> list[Family]:
     metrics.watch(lambda: 0, lambda: 0, lambda: 0)
     metrics.watch_certificate(lambda: 0)
     LagWatch(registry)
+    CachingExecutor(MagicMock(), current, registry)
     CatalogSource(MagicMock(), MagicMock(), current, index=Key("n", "n"), registry=registry)
     redis = RedisOfServer(current, MagicMock(), MagicMock(), registry)
     redis._link = MagicMock(is_up=True)  # noqa: SLF001 - the metric is there while there is a Redis

@@ -33,6 +33,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "answer-as-a-backend.md",
     ROOT / "docs" / "how-to" / "authenticate-clients.md",
     ROOT / "docs" / "how-to" / "authenticate-to-a-backend.md",
+    ROOT / "docs" / "how-to" / "cache-answers.md",
     ROOT / "docs" / "how-to" / "limit-clients.md",
     ROOT / "docs" / "how-to" / "import-an-openapi-document.md",
     ROOT / "docs" / "reference" / "alerts.md",

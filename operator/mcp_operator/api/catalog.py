@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from pydantic import Field
 
+from mcp_operator.api.caching import CachePolicy
 from mcp_operator.api.catalog_model import CatalogModel
 from mcp_operator.api.catalog_request import (
     Argument,
@@ -133,6 +134,7 @@ class ToolEntry(CatalogModel):
     rate_limit: RateLimit | None = None
     max_concurrent_requests: int | None = None
     required_client_capabilities: tuple[ClientCapability, ...] = ()
+    cache: CachePolicy | None = None
     source: SourceRef
 
     @property
@@ -174,6 +176,7 @@ class ResourceEntry(CatalogModel):
     secret: SecretKey | None = None
     backend: Backend | None = None
     response: ResponseMapping = ResponseMapping()
+    cache: CachePolicy | None = None
     source: SourceRef
 
 

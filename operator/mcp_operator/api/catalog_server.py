@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from mcp_operator.api.access import AccessRule
+from mcp_operator.api.caching import ServerCache
 from mcp_operator.api.catalog_model import CatalogModel, Strict
 from mcp_operator.api.catalog_request import Backend, JsonObject, SecretKey
 from mcp_operator.api.limits import RateLimits
@@ -114,6 +115,7 @@ class ServerSettings(CatalogModel):
     auth: Auth | None = None
     rate_limits: RateLimits | None = None
     redis: Redis | None = None
+    cache: ServerCache | None = None
     audit: Literal["Off", "Failures", "All"] = "Off"
     own_hosts: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()

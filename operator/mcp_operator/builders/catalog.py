@@ -11,6 +11,7 @@ from mcp_operator.api.v1alpha1 import MCPPrompt, MCPResource, MCPServer, MCPTool
 from mcp_operator.api.v1alpha1.common import Selector
 from mcp_operator.builders.assembly import Assembly, assemble
 from mcp_operator.builders.compile_auth import compile_auth
+from mcp_operator.builders.compile_cache import compile_server_cache
 from mcp_operator.builders.compile_icons import compile_icons
 from mcp_operator.builders.compile_limits import compile_limits
 from mcp_operator.builders.compile_prompt import compile_prompt
@@ -114,6 +115,7 @@ def server_settings(
         paths=endpoint_paths(server),
         auth=auth,
         rate_limits=compile_limits(server),
+        cache=compile_server_cache(server),
         redis=redis,
         audit=server.spec.audit,
         own_hosts=own_hosts(server),

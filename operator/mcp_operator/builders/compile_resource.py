@@ -13,6 +13,7 @@ from mcp_operator.api.v1alpha1 import MCPResource
 from mcp_operator.api.v1alpha1.mcpresource import ContentSource, ResourceOperation
 from mcp_operator.builders.check_request import IN_RESOURCE, check_request
 from mcp_operator.builders.check_texts import hidden_in, joined_base64
+from mcp_operator.builders.compile_cache import compile_cache
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,
@@ -175,6 +176,7 @@ def _operation(
         mime_type=operation.mime_type or "",
         backend=compile_backend(_call(operation, arguments), referrer),
         response=response.model_copy(update={"mime_type": ""}),
+        cache=compile_cache(operation.cache),
     )
 
 

@@ -21,6 +21,7 @@ from mcp_operator.api.v1alpha1.mcptool import ToolDefinition
 from mcp_operator.api.v1alpha1.retries import Retries
 from mcp_operator.builders.check_texts import hidden_in
 from mcp_operator.builders.compile_arguments import Placing, input_schema, place_arguments
+from mcp_operator.builders.compile_cache import compile_cache
 from mcp_operator.builders.compile_http import (
     HttpCall,
     Referrer,
@@ -192,6 +193,7 @@ def _entry(
         rate_limit=compile_limit(definition.rate_limit),
         max_concurrent_requests=definition.max_concurrent_requests,
         required_client_capabilities=definition.required_client_capabilities,
+        cache=compile_cache(definition.cache),
         source=SourceRef(kind="MCPTool", namespace=tool.namespace, name=tool.name),
     )
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 
 from mcp_operator.gateway.background import TaskSet
+from mcp_operator.gateway.caching.executor import CachingExecutor
 from mcp_operator.gateway.contract import Executor
 from mcp_operator.gateway.front.certificate import Certificate
 from mcp_operator.gateway.front.management import Management
@@ -100,7 +101,7 @@ class GatewayApp:
         self._guard = guard or Guard(current)
         self._endpoint = Endpoint(
             current,
-            executor,
+            CachingExecutor(executor, current, registry, redis),
             policy=policy,
             observer=metrics,
             guard=self._guard,

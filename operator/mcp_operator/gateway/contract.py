@@ -93,7 +93,26 @@ class ClientInput(NamedTuple):
 NO_INPUT: Final = ClientInput()
 
 
-@dataclass(slots=True)  # not frozen, which takes four times as long to make; nothing changes it
+@dataclass(slots=True)
+class Validators:
+    """What tells whether an answer has changed (RFC 9110 section 8.8).
+
+    Given to an execution with what is known of an earlier answer, which it then asks for only if it
+    has changed. It puts in those of the new one.
+
+    Attributes:
+        etag: `ETag` as it was sent; empty for none.
+        last_modified: `Last-Modified` as it was sent; empty for none.
+        unchanged: The backend says that the answer has not changed; what the execution returns is
+            empty then.
+    """
+
+    etag: str = ""
+    last_modified: str = ""
+    unchanged: bool = False
+
+
+@dataclass(slots=True)  # not frozen, which takes four times as long to make
 class Call:
     """What an execution may know of the MCP request that caused it.
 
@@ -109,6 +128,9 @@ class Call:
         capabilities: What the client declared that it can do (`ClientCapabilities`); empty where
             that is not known.
         input: What the client sent back, if this is a call that required input before.
+        validators: Of an answer that is known; None where it is not asked whether it changed.
+        fresh_seconds: How long the answer may be kept; set by who answers.
+        is_public: Whether who keeps it may give it to everybody; likewise.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +140,9 @@ class Call:
     listener: Listener = NOBODY
     capabilities: JsonObject = field(default_factory=dict)
     input: ClientInput = NO_INPUT
+    validators: Validators | None = None
+    fresh_seconds: float = 0.0
+    is_public: bool = False
 
 
 Cause: TypeAlias = Literal[

@@ -36,6 +36,7 @@ from mcp_operator.gateway.upstream import content
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 from mcp_operator.gateway.upstream.client import Reason, Upstream, UpstreamError
+from mcp_operator.gateway.upstream.conditional import conditional, note_validators
 from mcp_operator.gateway.upstream.mapping import MappingError, Request, build_request
 from mcp_operator.gateway.upstream.media import resource
 from mcp_operator.gateway.upstream.native import is_native, native_result, told
@@ -213,6 +214,8 @@ class HttpExecutor:
             return content.error_result(str(error), "invalid_arguments")
         except _FailedError as error:
             return content.error_result(str(error), error.cause)
+        if call.validators is not None and call.validators.unchanged:
+            return ToolResult(())
         mapped = partial(self._mapped, tool, answer)
         result = await _off_the_loop(tool.response, answer, mapped, _encoded_result)
         if isinstance(result, ToolResult) and result.cause:
@@ -254,6 +257,8 @@ class HttpExecutor:
                 )
             except (MappingError, _FailedError) as error:
                 raise ResourceUnavailable(str(error)) from error
+            if call.validators is not None and call.validators.unchanged:
+                return ()
             mapped = partial(content.resource_contents, entry, response, answer, uri)
             return await _off_the_loop(response, answer, mapped, _encoded_contents)
         if entry.secret is not None:
@@ -304,6 +309,7 @@ class HttpExecutor:
                 budget = self._budgets.of(backend.host, backend.port)
                 send = Retrying(once, retries, budget, deadline, name)
                 sent, used = await self._completed(request, backend, call)
+                sent = conditional(sent, call.validators)
                 if telling is not None:
                     telling.redacted = used.redacted
                 answer = await _followed(sent, send, response.follow_redirects)
@@ -323,6 +329,7 @@ class HttpExecutor:
         if answer.status in CREDENTIAL_REFUSED:
             for key in used.keys:
                 self._secrets.distrust(key)
+        note_validators(call.validators, answer)
         return used.redact(answer)
 
     async def _completed(

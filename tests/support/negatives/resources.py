@@ -7,6 +7,12 @@ from support.negatives.case import Negative
 
 RESOURCES = [
     Negative(
+        "content that is kept for no time",
+        operation(cache={"ttl": "0s"}),
+        "spec.operations[0].cache.ttl",
+        "write a duration longer than zero",
+    ),
+    Negative(
         "a resource with two icons of one URL",
         resource(
             content={"uri": "a:b", "text": "x"}, icons=[{"src": "https://a.example/i.png"}] * 2

@@ -363,6 +363,24 @@ SERVERS = [
         "must have at most 4 items",
     ),
     Negative(
+        "a cache in mode Direct",
+        server(image="example/server:1", cache={"lists": {"ttl": "1m"}}),
+        "spec.cache",
+        "in mode Direct your own server keeps answers",
+    ),
+    Negative(
+        "a cache in a Redis that there is not",
+        server(cache={"storage": "Redis"}),
+        "spec.cache",
+        "storage: Redis needs a Redis",
+    ),
+    Negative(
+        "lists that are kept for no time",
+        server(cache={"lists": {"ttl": "0s"}}),
+        "spec.cache.lists.ttl",
+        "write a duration longer than zero",
+    ),
+    Negative(
         "an unknown Service type",
         server(service={"type": "ExternalName"}),
         "spec.service.type",

@@ -29,6 +29,30 @@ TOOLS = [
         "write a size such as 48x48",
     ),
     Negative(
+        "a cache of what may change something",
+        tool(method="POST", cache={"ttl": "1m"}),
+        "spec.cache",
+        "set annotations.readOnlyHint to true if a call changes nothing",
+    ),
+    Negative(
+        "an entry whose cache is of what may change something",
+        tools({**ENTRY, "method": "PUT", "cache": {"ttl": "1m"}}),
+        "spec.tools",
+        "in an entry of tools, cache gives an answer again",
+    ),
+    Negative(
+        "a cache without a time",
+        tool(method="GET", cache={"scope": "Shared"}),
+        "spec.cache.ttl",
+        "Required value",
+    ),
+    Negative(
+        "a cache for some clients",
+        tool(method="GET", cache={"ttl": "1m", "scope": "Team"}),
+        "spec.cache.scope",
+        'supported values: "Private", "Shared"',
+    ),
+    Negative(
         "tools of which one has no service",
         without(tools({**ENTRY, "service": SERVICE}, {"name": "b", "path": "/b"}), "service"),
         "spec.service",

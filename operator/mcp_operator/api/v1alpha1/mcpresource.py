@@ -10,6 +10,7 @@ from mcp_operator.api.base import LIST_SET, ApiModel, list_map, matching, rule, 
 from mcp_operator.api.catalog import Style
 from mcp_operator.api.v1alpha1.appearance import Icons
 from mcp_operator.api.v1alpha1.backend import External, ServiceRef, TargetName
+from mcp_operator.api.v1alpha1.caching import Cache
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     ConfigMapKeyRef,
@@ -163,6 +164,8 @@ class ResourceEndpoint(ApiModel):
     """Variables of the template; {name} in the path that is not listed is a required one."""
     timeout: Duration | None = None
     """Time for one read; the server's requestTimeout when left out."""
+    cache: Cache | None = None
+    """How long content is given again without asking the backend; none is kept when left out."""
 
     @property
     def path(self) -> str:

@@ -10,6 +10,7 @@ from pydantic import Field
 from mcp_operator.api.base import ApiModel, list_map, rule, validated
 from mcp_operator.api.v1alpha1.appearance import Icons, ServerUrl
 from mcp_operator.api.v1alpha1.authentication import Authentication
+from mcp_operator.api.v1alpha1.caching import ServerCache
 from mcp_operator.api.v1alpha1.common import Kind, PortNumber, Selector, Title
 from mcp_operator.api.v1alpha1.container import (
     GATEWAY_VARIABLES,
@@ -85,6 +86,16 @@ class MCPServerSpec(ApiModel):
             f"!has(self.rateLimits) || ({_IS_GATEWAY})",
             "in mode Direct your own server limits its clients; remove rateLimits",
             field_path=".rateLimits",
+        ),
+        rule(
+            f"!has(self.cache) || ({_IS_GATEWAY})",
+            "in mode Direct your own server keeps answers; remove cache",
+            field_path=".cache",
+        ),
+        rule(
+            "!has(self.cache) || self.cache.storage != 'Redis' || has(self.redis)",
+            "storage: Redis needs a Redis; set redis, or use storage: Memory",
+            field_path=".cache",
         ),
         rule(
             f"!has(self.redis) || ({_IS_GATEWAY}) || !(has(self.redis.db) "
@@ -224,6 +235,9 @@ class MCPServerSpec(ApiModel):
     """Whom the gateway serves; everybody who can connect when left out."""
     rate_limits: RateLimits | None = None
     """How many calls the gateway takes; none is refused for their number when left out."""
+    cache: ServerCache | None = None
+    """How long clients may keep lists and resources, and where the gateway keeps answers of tools
+    and resources that have a cache; clients keep nothing when left out."""
     audit: Literal["Off", "Failures", "All"] = Field(default_factory=lambda: "Off")
     """Which calls the gateway logs: one line says who called which tool, prompt or resource, how it
     ended, its duration and sizes, never arguments or results. Failures also has clients that were

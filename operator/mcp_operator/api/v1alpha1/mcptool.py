@@ -11,6 +11,7 @@ from mcp_operator.api.base import LIST_SET, ApiModel, list_map, rule, validated
 from mcp_operator.api.client_capabilities import ClientCapability
 from mcp_operator.api.v1alpha1.appearance import Icons
 from mcp_operator.api.v1alpha1.backend import External, ServiceRef
+from mcp_operator.api.v1alpha1.caching import Cache
 from mcp_operator.api.v1alpha1.common import (
     ChildStatus,
     Description,
@@ -32,6 +33,12 @@ MaxConcurrent = Annotated[int, Field(ge=1, le=10000)]
 
 _IDEMPOTENT = "in ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']"
 """What RFC 9110 section 9.2.2 says of a method, in CEL."""
+
+_READS = "in ['GET', 'HEAD']"
+_KEEP = (
+    "cache gives an answer again without calling, which GET and HEAD allow; for another method, set"
+    " annotations.readOnlyHint to true if a call changes nothing"
+)
 
 _ASK_TWICE = (
     "retries may send a request twice, which is safe for GET, HEAD, OPTIONS, PUT and DELETE; for"
@@ -123,6 +130,8 @@ class ToolDefinition(ApiModel):
         default_factory=tuple, min_length=1, max_length=5, json_schema_extra=LIST_SET
     )
     """What a client must declare to call the tool; as the object says when left out."""
+    cache: Cache | None = None
+    """How long an answer is given again to the same question; as the object says when left out."""
 
 
 class MCPToolSpec(ApiModel):
@@ -185,6 +194,22 @@ class MCPToolSpec(ApiModel):
             f"in an entry of tools, {_ASK_TWICE}",
             field_path=".tools",
         ),
+        rule(
+            "!has(self.cache) || has(self.tools) "
+            f"|| (has(self.method) ? self.method : 'POST') {_READS} "
+            "|| (has(self.annotations) && has(self.annotations.readOnlyHint) "
+            "&& self.annotations.readOnlyHint)",
+            _KEEP,
+            field_path=".cache",
+        ),
+        rule(
+            "!has(self.tools) || self.tools.all(t, !(has(t.cache) || has(self.cache)) "
+            "|| (has(t.method) ? t.method : has(self.method) ? self.method : 'POST') "
+            f"{_READS} || (has(t.annotations) && has(t.annotations.readOnlyHint) "
+            "&& t.annotations.readOnlyHint))",
+            f"in an entry of tools, {_KEEP}",
+            field_path=".tools",
+        ),
     )
 
     name: McpName | None = None
@@ -233,10 +258,13 @@ class MCPToolSpec(ApiModel):
     """What a client must declare to call the tool, because its service asks the user (Elicitation,
     ElicitationURL), the client's model (Sampling, SamplingTools) or the client (Roots). Others are
     told so, and the service is not called. Nothing when left out."""
+    cache: Cache | None = None
+    """How long an answer is given again to the same arguments and forwarded headers, without asking
+    the backend; with tools, for each of them. Errors are not kept. None is kept when left out."""
     tools: tuple[ToolDefinition, ...] = Field(
         default_factory=tuple, min_length=1, max_length=128, json_schema_extra=list_map("name")
     )
-    """Several tools of one Service; service, method, request, response, timeout, retries,
+    """Several tools of one Service; service, method, request, response, timeout, retries, cache,
     rateLimit, maxConcurrentRequests and requiredClientCapabilities of the object are the defaults
     of the entries."""
 
@@ -275,6 +303,7 @@ class MCPToolSpec(ApiModel):
                 or self.max_concurrent_requests,
                 "required_client_capabilities": entry.required_client_capabilities
                 or self.required_client_capabilities,
+                "cache": entry.cache or self.cache,
             }
         )
 

@@ -31,10 +31,6 @@ from mcp_operator.gateway.protocol.subscriptions import (
 from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.root_key import RootKey
 
-_UNCACHED: JsonObject = {"ttlMs": 0, "cacheScope": "private"}
-"""`resources/read` must say how long its result keeps: a backend may answer anew each time, and
-differently by the headers forwarded to it."""
-
 
 class Modern:
     """Serves requests that carry their own envelope."""
@@ -86,8 +82,6 @@ class Modern:
             span.outcome = outcome_of(result)
             result.setdefault("resultType", "complete")
             result["_meta"] = result.get("_meta", {}) | view.meta
-            if request.method == "resources/read":
-                result |= _UNCACHED
             body = jsonrpc.encode(result)
             span.response_bytes = len(body)
             return jsonrpc.ok(jsonrpc.result(request.id, body))

@@ -170,7 +170,7 @@ class Operations:
             if message.content is not None:
                 content = [message.content]
             else:
-                contents = await self._read(context, message.resource_uri)
+                contents, _ = await self._read(context, message.resource_uri)
                 content = [{"type": "resource", "resource": item} for item in contents]
             messages += ({"role": message.role, "content": block} for block in content)
         result: JsonObject = {"messages": messages}
@@ -182,14 +182,19 @@ class Operations:
         Raises:
             RpcError: The resource is unknown, or its content cannot be had.
         """
-        contents = await self._read(context, _text(context.params, "uri"))
-        return {"contents": list(contents)}
+        contents, call = await self._read(context, _text(context.params, "uri"))
+        result: JsonObject = {"contents": list(contents)}
+        if context.view.era is Era.MODERN:
+            scope = "public" if call.is_public else "private"
+            result |= {"ttlMs": int(call.fresh_seconds * 1000), "cacheScope": scope}
+        return result
 
-    async def _read(self, context: Context, uri: str) -> tuple[JsonObject, ...]:
+    async def _read(self, context: Context, uri: str) -> tuple[tuple[JsonObject, ...], Call]:
+        """Return the content of a resource, and the call that knows for how long it is good."""
         entry, variables = find_resource(context.view, context.http.principal, uri)
         call = context.call(entry.backend)
         try:
-            return await self._executor.read_resource(entry, uri, variables, call)
+            return await self._executor.read_resource(entry, uri, variables, call), call
         except ResourceUnavailable as error:
             raise RpcError(spec.INTERNAL_ERROR, str(error), data={"uri": uri}) from error
 

@@ -19,10 +19,6 @@ from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Kind, Table
 from mcp_operator.version import VERSION
 
-LIST_TTL_MS: Final = 0
-"""Lists may change at any moment and cost next to nothing to serve, so nobody is asked to keep one:
-a deleted tool is gone with the next list."""
-
 _CAPABILITIES: Final[JsonObject] = {
     "tools": {"listChanged": True},
     "prompts": {"listChanged": True},
@@ -154,11 +150,14 @@ class View:
     def _cacheable(self) -> JsonObject:
         """Return what a 2026-07-28 result says besides its content.
 
-        What is public may be given to everybody, also to those who are not let in.
+        Lists may change at any moment and cost next to nothing to serve: unless the server says
+        so, nobody is asked to keep one, and a deleted tool is gone with the next list. What is
+        public may be given to everybody, also to those who are not let in.
         """
+        cache = self.table.catalog.server.cache
         return {
             "resultType": "complete",
-            "ttlMs": LIST_TTL_MS,
+            "ttlMs": int(cache.list_ttl_seconds * 1000) if cache else 0,
             "cacheScope": "private" if self.table.catalog.server.auth else "public",
             "_meta": self.meta,
         }

@@ -1,0 +1,219 @@
+"""An executor that gives answers again, around one that asks backends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeAlias, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter
+
+from mcp_operator.api.caching import CachePolicy
+from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
+from mcp_operator.api.uritemplates import Variables
+from mcp_operator.gateway import exact
+from mcp_operator.gateway.caching import shared
+from mcp_operator.gateway.caching.key import resource_key, tool_key
+from mcp_operator.gateway.caching.store import ENTRY_BYTES, Kept, Store
+from mcp_operator.gateway.contract import (
+    NO_INPUT,
+    Call,
+    Executor,
+    InputRequired,
+    ToolResult,
+    Validators,
+)
+from mcp_operator.gateway.redis.contract import HasLink, Link
+from mcp_operator.gateway.table import Current
+
+STALE_SECONDS: Final = 3600.0
+"""How long an answer that is stale can be good again because its backend says so."""
+
+Outcome: TypeAlias = Literal["hit", "miss", "revalidated"]
+
+_Answer = TypeVar("_Answer", ToolResult | InputRequired, tuple[JsonObject, ...])
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A call under way, and how many wait for it."""
+
+    task: asyncio.Task[Any]
+    waiting: int = 0
+
+
+class CachingExecutor:
+    """`Executor` that keeps the answers of tools and resources that have a `cache`."""
+
+    def __init__(
+        self,
+        inner: Executor,
+        current: Current,
+        registry: CollectorRegistry,
+        redis: HasLink | None = None,
+        store: Store | None = None,
+    ) -> None:
+        """Set up.
+
+        Args:
+            inner: Asks the backends.
+            current: Holds the catalog.
+            registry: Takes the metric.
+            redis: What the gateways of the server share, where it has a Redis.
+            store: Where answers are kept; one of the usual size when left out.
+        """
+        self._inner = inner
+        self._current = current
+        self._redis = redis
+        self._store = store or Store()
+        self._flights: dict[str, _Flight] = {}
+        self._outcomes = Counter(
+            "mcp_response_cache_total",
+            "Calls and reads that have a cache, by where their answer came from.",
+            ["outcome"],
+            registry=registry,
+        )
+        for outcome in ("hit", "miss", "revalidated"):
+            self._outcomes.labels(outcome)
+
+    async def call_tool(
+        self, tool: ToolEntry, arguments: JsonObject, call: Call
+    ) -> ToolResult | InputRequired:
+        """Call a tool, or give an answer again."""
+        policy = tool.cache
+        if policy is None or call.input is not NO_INPUT:
+            return await self._inner.call_tool(tool, arguments, call)
+        key = tool_key(self._current.server, tool, policy, arguments, call)
+        return await self._answered(
+            key, policy, call, lambda asked: self._inner.call_tool(tool, arguments, asked)
+        )
+
+    async def read_resource(
+        self, entry: ResourceEntry, uri: str, variables: Variables, call: Call
+    ) -> tuple[JsonObject, ...]:
+        """Read a resource, or give its content again; `call` learns for how long it is good.
+
+        Raises:
+            ResourceUnavailable: The content could not be had.
+        """
+        policy = entry.cache
+        if policy is None:
+            hints = self._current.server.cache.resources if self._current.server.cache else None
+            if hints is not None:
+                call.fresh_seconds, call.is_public = hints.ttl_seconds, self._is_public(hints)
+            return await self._inner.read_resource(entry, uri, variables, call)
+        key = resource_key(self._current.server, entry, policy, uri, call)
+        return await self._answered(
+            key,
+            policy,
+            call,
+            lambda asked: self._inner.read_resource(entry, uri, variables, asked),
+        )
+
+    def _is_public(self, policy: CachePolicy) -> bool:
+        """Tell whether whoever keeps an answer may give it to everybody."""
+        return policy.shared and self._current.server.auth is None
+
+    @property
+    def _link(self) -> Link | None:
+        settings = self._current.server.cache
+        in_redis = settings is not None and settings.in_redis
+        return self._redis.link if in_redis and self._redis is not None else None
+
+    async def _answered(
+        self,
+        key: str,
+        policy: CachePolicy,
+        call: Call,
+        ask: Callable[[Call], Awaitable[_Answer]],
+    ) -> _Answer:
+        now = asyncio.get_running_loop().time
+        kept = self._store.get(key)
+        if kept is not None and kept.until > now():
+            self._outcomes.labels("hit").inc()
+            answer: _Answer = kept.value
+        else:
+            answer = await self._joined(key, lambda: self._asked(key, policy, call, ask))
+            kept = self._store.get(key)
+        if kept is not None and kept.value is answer:
+            call.fresh_seconds = max(0.0, kept.until - now())
+            call.is_public = self._is_public(policy)
+        return answer
+
+    async def _joined(self, key: str, begin: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        """Wait for a call that is under way, or begin one.
+
+        It goes on while anybody waits for it, whoever began it; then it is cancelled.
+        """
+        flight = self._flights.get(key)
+        if flight is None:
+            task = asyncio.ensure_future(begin())
+            flight = self._flights[key] = _Flight(task)
+            task.add_done_callback(lambda done: self._landed(key, done))
+        flight.waiting += 1
+        try:
+            answer: _Answer = await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if not flight.waiting and not flight.task.done():
+                self._flights.pop(key, None)
+                flight.task.cancel()
+        return answer
+
+    def _landed(self, key: str, task: asyncio.Task[Any]) -> None:
+        flight = self._flights.get(key)
+        if flight is not None and flight.task is task:
+            del self._flights[key]
+        if not task.cancelled():
+            task.exception()  # each who waits has it
+
+    async def _asked(
+        self,
+        key: str,
+        policy: CachePolicy,
+        call: Call,
+        ask: Callable[[Call], Awaitable[_Answer]],
+    ) -> _Answer:
+        """Have an answer from Redis or the backend, and keep it."""
+        link, now = self._link, asyncio.get_running_loop().time
+        if link is not None and (found := await shared.fetch(link, key)) is not None:
+            self._outcomes.labels("hit").inc()
+            value, validators, seconds = found
+            self._keep(key, value, validators, min(seconds, policy.ttl_seconds), call)
+            answer: _Answer = value
+            return answer
+        old = self._store.get(key)
+        if old is not None and old.until + STALE_SECONDS < now():
+            old = None
+        validators = replace(old.validators) if old is not None else Validators()
+        answer = await ask(replace(call, validators=validators))
+        if validators.unchanged and old is not None:
+            self._outcomes.labels("revalidated").inc()
+            answer = old.value
+        else:
+            self._outcomes.labels("miss").inc()
+        if _is_good(answer):
+            self._keep(key, answer, validators, policy.ttl_seconds, call)
+            if link is not None:
+                await shared.keep(link, key, answer, validators, policy.ttl_seconds)
+        else:
+            self._store.discard(key)
+        return answer
+
+    def _keep(
+        self, key: str, value: Any, validators: Validators, seconds: float, call: Call
+    ) -> None:
+        until = asyncio.get_running_loop().time() + seconds
+        size = ENTRY_BYTES + _size(value)
+        self._store.put(key, Kept(value, until, validators, size, call.client))
+
+
+def _is_good(answer: Any) -> bool:
+    return not isinstance(answer, InputRequired) and not getattr(answer, "is_error", False)
+
+
+def _size(value: Any) -> int:
+    if isinstance(value, ToolResult):
+        return len(exact.encode([value.content, shared.structured_of(value), value.meta]))
+    return len(exact.encode(value))
