@@ -12,6 +12,7 @@ from mcp_operator.builders.resources import (
     DEPLOYMENTS,
     PODS,
     SECRETS,
+    SERVICEACCOUNTS,
     SERVICES,
 )
 from mcp_operator.controllers.cluster_cache import REFERENCE_GRANTS, ClusterCache
@@ -23,7 +24,7 @@ KINDS: dict[str, Resource] = {
     resource.kind: resource
     for resource in (
         *(MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES, REFERENCE_GRANTS),
-        *(CONFIGMAPS, DEPLOYMENTS, PODS, SECRETS, SERVICES),
+        *(CONFIGMAPS, DEPLOYMENTS, PODS, SECRETS, SERVICEACCOUNTS, SERVICES),
     )
 }
 
@@ -122,6 +123,8 @@ class CachedCluster(FakeClient):
                 head = ("apiVersion", "kind", "metadata")
                 whole = not selection.metadata_only
                 informer.processor.upsert({k: v for k, v in obj.items() if whole or k in head})
+            elif informer.store.get(key_of(obj)) is not None:
+                informer.processor.remove(obj)
 
     def _forget(self, resource: Resource, gone: Object) -> None:
         metadata = {**gone["metadata"], "resourceVersion": str(next(self._versions))}
@@ -132,5 +135,5 @@ class CachedCluster(FakeClient):
     def _caching(self, resource: Resource) -> list[Informer]:
         cache = self.cache
         every = [cache.servers, *cache.catalog_objects.values(), cache.services, cache.config_maps]
-        every += [cache.grants, *cache.owned.values(), cache.pods]
+        every += [cache.grants, cache.accounts, *cache.owned.values(), cache.pods]
         return [informer for informer in every if informer.resource == resource]

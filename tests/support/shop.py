@@ -10,7 +10,7 @@ from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.names import config_name
-from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
+from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICEACCOUNTS, SERVICES
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -20,7 +20,10 @@ EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 
 KINDS: dict[str, Resource] = {
     resource.kind: resource
-    for resource in (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES, SERVICES, CONFIGMAPS, SECRETS)
+    for resource in (
+        *(MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES),
+        *(SERVICES, CONFIGMAPS, SECRETS, SERVICEACCOUNTS),
+    )
 }
 
 

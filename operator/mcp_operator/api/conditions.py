@@ -74,6 +74,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool | None, tuple[Reason, ...]]]]
             Reason.CONFIG_MAP_NOT_FOUND,
             Reason.SECRET_NOT_FOUND,
             Reason.GATEWAY_API_MISSING,
+            Reason.SERVICE_ACCOUNT_NOT_USABLE,
             Reason.OBJECTS_UNRESOLVED,
         ),
     },

@@ -93,6 +93,10 @@ class Reason(StrEnum):
         "GatewayApiMissing",
         "An HTTPRoute is asked for, and the cluster has no Gateway API.",
     )
+    SERVICE_ACCOUNT_NOT_USABLE = (
+        "ServiceAccountNotUsable",
+        "The ServiceAccount of the pods does not exist, or does not consent to them by its label.",
+    )
     OBJECTS_UNRESOLVED = (
         "ObjectsUnresolved",
         "A selected tool or resource refers to something that does not exist.",

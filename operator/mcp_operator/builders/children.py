@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.cluster_facts import ClusterFacts
@@ -33,8 +33,12 @@ from mcp_operator.builders.resources import (
 from mcp_operator.builders.scaling import build_autoscaler, build_disruption_budget
 from mcp_operator.builders.server_catalog import ServerCatalog
 from mcp_operator.builders.service import build_service
-from mcp_operator.builders.serviceaccount import build_service_account
+from mcp_operator.builders.serviceaccount import build_service_account, chosen_account
 from mcp_operator.core.meta import Object, Resource
+
+NEEDING_ACCOUNT: Final = frozenset({SERVICEACCOUNTS, ROLEBINDINGS, DEPLOYMENTS, AUTOSCALERS})
+"""The children that stay as they are while the pods may not run as the account that is chosen.
+Whatever the pods that are there run as, they keep it, and what it may read."""
 
 
 class Child(NamedTuple):
@@ -60,9 +64,9 @@ def build_children(
         facts: What the cluster has around the server.
     """
     children = [
-        *_present((SERVICEACCOUNTS, build_service_account(server))),
+        *_present((SERVICEACCOUNTS, build_service_account(server, context))),
         *_present((NETWORKPOLICIES, build_network_policy(server, context, facts))),
-        *_configuration(server, catalog),
+        *_configuration(server, catalog, context),
         *_present(
             (DEPLOYMENTS, build_deployment(server, context, catalog.digest)),
             (AUTOSCALERS, build_autoscaler(server)),
@@ -87,7 +91,9 @@ def _with_passed(
     return children
 
 
-def _configuration(server: MCPServer, catalog: ServerCatalog) -> Iterable[Child]:
+def _configuration(
+    server: MCPServer, catalog: ServerCatalog, context: BuildContext
+) -> Iterable[Child]:
     """Yield the ConfigMaps, and in mode Gateway before them the permission to read them."""
     if catalog.files is not None:
         yield Child(CONFIGMAPS, build_files(server, catalog.files))
@@ -97,7 +103,7 @@ def _configuration(server: MCPServer, catalog: ServerCatalog) -> Iterable[Child]
     settings = catalog.assembly.catalog.server
     secrets |= auth_secrets(settings.auth) | redis_secrets(settings.redis)
     yield Child(ROLES, build_role(server, len(catalog.encoded.shards), secrets))
-    yield Child(ROLEBINDINGS, build_role_binding(server))
+    yield Child(ROLEBINDINGS, build_role_binding(server, chosen_account(server, context)))
     for shard in build_shards(server, catalog.encoded):
         yield Child(CONFIGMAPS, shard)
 

@@ -50,8 +50,13 @@ def reads_key(role: Object | None, server: str) -> bool:
     return any(keys_name(server) in (rule.get("resourceNames") or ()) for rule in rules)
 
 
-def build_role_binding(server: MCPServer) -> Object:
-    """Return the RoleBinding from the server's Role to its ServiceAccount."""
+def build_role_binding(server: MCPServer, account: str) -> Object:
+    """Return the RoleBinding from the server's Role to the ServiceAccount of its pods.
+
+    Args:
+        server: The server.
+        account: The account that is chosen; empty for the one that the operator makes.
+    """
     name = child_name(server.name)
     return {
         **child(server, ROLEBINDINGS, name),
@@ -59,7 +64,7 @@ def build_role_binding(server: MCPServer) -> Object:
         "subjects": [
             {
                 "kind": SERVICEACCOUNTS.kind,
-                "name": name,
+                "name": account or name,
                 "namespace": server.namespace,
             }
         ],

@@ -1,16 +1,70 @@
-"""The identity of a server's pods."""
+"""The identity of a server's pods: an account of the operator's making, or one that consents."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final
+
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
-from mcp_operator.builders.context import child
+from mcp_operator.builders.compiled import Finding
+from mcp_operator.builders.context import BuildContext, child
+from mcp_operator.builders.labels import DOMAIN
 from mcp_operator.builders.names import child_name
+from mcp_operator.builders.podtemplate import pod_template
 from mcp_operator.builders.resources import SERVICEACCOUNTS
-from mcp_operator.core.meta import Object
+from mcp_operator.core.meta import Key, Object, controller_of
+
+USABLE_LABEL: Final = f"{DOMAIN}/usable"
+"""On a ServiceAccount: with the value `true`, pods of MCPServers may run as it. Who may edit the
+account says so, and not who may edit MCPServers."""
 
 
-def build_service_account(server: MCPServer) -> Object:
-    """Return the ServiceAccount. Pods get its token only if their own spec asks for it."""
+def usable_selector() -> str:
+    """Return the label selector, in query form, that matches the accounts that consent."""
+    return f"{USABLE_LABEL}=true"
+
+
+def chosen_account(server: MCPServer, context: BuildContext) -> str:
+    """Return the account that a server or the installation names; empty where neither does."""
+    return pod_template(server, context).spec.service_account_name or ""
+
+
+def account_finding(
+    server: MCPServer, context: BuildContext, usable: Callable[[Key], Object | None]
+) -> Finding | None:
+    """Return why the pods may not run as the account that is chosen, if so.
+
+    Args:
+        server: The server.
+        context: What the operator's settings say.
+        usable: Returns the metadata of an account that consents; None for any other.
+    """
+    name = chosen_account(server, context)
+    if not name:
+        return None
+    found = usable(Key(server.namespace, name))
+    if found is not None and controller_of(found) is None:
+        return None
+    problem = (
+        "does not exist, or does not consent to pods of MCPServers: create it, or label it "
+        f"{USABLE_LABEL}=true"
+        if found is None
+        else "belongs to another object, which may delete it: name one that nobody controls"
+    )
+    account = f"ServiceAccount {name} of namespace {server.namespace}"
+    message = f"the pods are neither made nor changed: {account} {problem}"
+    return Finding(ConditionType.RESOLVED_REFS, Reason.SERVICE_ACCOUNT_NOT_USABLE, message)
+
+
+def build_service_account(server: MCPServer, context: BuildContext) -> Object | None:
+    """Return the ServiceAccount, or None where another is chosen.
+
+    Pods get its token only if their own spec asks for it.
+    """
+    if chosen_account(server, context):
+        return None
     return {
         **child(server, SERVICEACCOUNTS, child_name(server.name)),
         "automountServiceAccountToken": False,

@@ -110,12 +110,23 @@ class ChildrenApplier:
         """Drop what is known about the children of an owner that is gone."""
         self._verified.pop(owner, None)
 
-    async def apply(self, owner: Object, desired: Sequence[Child]) -> Outcome:
+    async def apply(
+        self,
+        owner: Object,
+        desired: Sequence[Child],
+        withheld: Collection[Resource] = frozenset(),
+    ) -> Outcome:
         """Apply the desired children, then delete all others that the owner has or adopts.
+
+        Args:
+            owner: The server as cached.
+            desired: All its children.
+            withheld: The kinds that are left as they are.
 
         Raises:
             OwnerGoneError: The owner is gone or being deleted, which the cache does not show yet.
         """
+        desired = [child for child in desired if child.resource not in withheld]
         verified = self._verified.setdefault(key_of(owner), {})
         try:
             await self._check_owner_of_lost(owner, verified)
@@ -139,7 +150,7 @@ class ChildrenApplier:
             del verified[former]
         if not errors:
             try:
-                await self._prune(owner, identities)
+                await self._prune(owner, identities, withheld)
             except ApiError as error:
                 errors.append(error)
         return Outcome(error=errors[0] if errors else None)
@@ -248,9 +259,11 @@ class ChildrenApplier:
         if outcome == "unchanged" and cached is not None:
             verified[identity] = _Verified(child.object, cached)
 
-    async def _prune(self, owner: Object, identities: Collection[Identity]) -> None:
+    async def _prune(
+        self, owner: Object, identities: Collection[Identity], withheld: Collection[Resource]
+    ) -> None:
         for resource, child in [*self._cache.children(owner), *self._cache.orphans(key_of(owner))]:
-            if (resource, key_of(child)) not in identities:
+            if resource not in withheld and (resource, key_of(child)) not in identities:
                 await self._applier.delete(owner, resource, child)
 
 

@@ -15,8 +15,10 @@ from mcp_operator.builders.resources import (
     CONFIGMAPS,
     HTTPROUTES,
     PODS,
+    SERVICEACCOUNTS,
     SERVICES,
 )
+from mcp_operator.builders.serviceaccount import usable_selector
 from mcp_operator.controllers.ownership import orphaned_by
 from mcp_operator.controllers.parsing import ParsedServer, Parser
 from mcp_operator.core.meta import (
@@ -69,6 +71,7 @@ class ClusterCache:
         services: All Services.
         config_maps: The metadata of all ConfigMaps but the operator's own.
         grants: ReferenceGrants, where the Gateway API is installed.
+        accounts: The metadata of the ServiceAccounts that consent to pods of servers.
         owned: The children of servers by resource.
         pods: The pods of servers.
         namespaces: The metadata of all Namespaces; None where the operator works in some that are
@@ -86,6 +89,9 @@ class ClusterCache:
         self.services = declare(SERVICES)
         self.config_maps = declare(CONFIGMAPS, metadata_only=True, label_selector=users_selector())
         self.grants = declare(REFERENCE_GRANTS, optional=True)
+        self.accounts = declare(
+            SERVICEACCOUNTS, metadata_only=True, label_selector=usable_selector()
+        )
         self.owned: dict[Resource, Informer] = {
             resource: declare(
                 resource, label_selector=managed_selector(), optional=resource == HTTPROUTES

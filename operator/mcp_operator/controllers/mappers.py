@@ -67,6 +67,25 @@ def every_server(cache: ClusterCache) -> KeysOf:
     return lambda _: map(key_of, cache.servers.store.list())
 
 
+def servers_running_as(cache: ClusterCache, default: str) -> KeysOf:
+    """Map a ServiceAccount to the servers whose pods are to run as it.
+
+    Args:
+        cache: The informers.
+        default: The account that the installation names for servers that name none.
+    """
+
+    def keys(account: Object) -> Iterable[Key]:
+        namespace, name = key_of(account)
+        for server in cache.servers.store.list(namespace=namespace):
+            parsed = cache.parser.server_or_none(server)
+            template = parsed.model.spec.pod_template if parsed else None
+            if template and (template.spec.service_account_name or default) == name:
+                yield key_of(server)
+
+    return keys
+
+
 def servers_selecting(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
     """Map a catalog object to the servers that select it."""
 

@@ -15,9 +15,9 @@ from itertools import chain
 from mcp_operator.api.conditions import Condition, ConditionType
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPSERVERS, MCPServer
-from mcp_operator.builders.children import build_children
+from mcp_operator.builders.children import NEEDING_ACCOUNT, build_children
 from mcp_operator.builders.cluster_facts import ClusterFacts
-from mcp_operator.builders.compiled import Compiled, InvalidError
+from mcp_operator.builders.compiled import Compiled, Finding, InvalidError
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.direct import MAX_FILES_BYTES
@@ -25,6 +25,7 @@ from mcp_operator.builders.names import child_name
 from mcp_operator.builders.rbac import reads_key
 from mcp_operator.builders.resources import DEPLOYMENTS, ROLES
 from mcp_operator.builders.server_catalog import ServerCatalog, build_server_catalog
+from mcp_operator.builders.serviceaccount import account_finding
 from mcp_operator.controllers.apply_problems import ApplyProblems
 from mcp_operator.controllers.catalog_object import ABSENT_POLL_SECONDS, SECRET_POLL_SECONDS
 from mcp_operator.controllers.children import ChildrenApplier
@@ -75,11 +76,13 @@ class _Applied:
         problem: The condition that reports a problem with them, if any.
         failure: The error because of which the pass has to be repeated, if any.
         no_key: Why there is no Secret with the gateway's key; empty where there is one.
+        account: Why the pods may not run as the ServiceAccount that is chosen, if so.
     """
 
     problem: Condition | None = None
     failure: ApiError | None = None
     no_key: str = ""
+    account: Finding | None = None
 
 
 class MCPServerReconciler:
@@ -220,7 +223,9 @@ class MCPServerReconciler:
         desired = build_children(current, catalog, self._context, facts)
         began = asyncio.get_running_loop().time()
         key_needed = self._may_lack_key(key_of(raw))
-        outcome = await self._children.apply(raw, desired)
+        account = account_finding(current, self._context, self._cache.accounts.store.get)
+        withheld = NEEDING_ACCOUNT if account else frozenset()
+        outcome = await self._children.apply(raw, desired, withheld)
         no_key = ""
         if server.spec.effective_mode == "Gateway" and not outcome.conflicts:
             try:
@@ -229,7 +234,8 @@ class MCPServerReconciler:
                 if error.is_namespace_terminating:
                     raise OwnerGoneError(str(error)) from error
                 outcome = replace(outcome, error=outcome.error or error)
-        return _Applied(self._problems.condition(raw, outcome, began), outcome.error, no_key)
+        problem = self._problems.condition(raw, outcome, began)
+        return _Applied(problem, outcome.error, no_key, account)
 
     def _may_lack_key(self, server: Key) -> bool:
         """Return whether the Secret with the key of a gateway may not exist."""
@@ -265,6 +271,7 @@ class MCPServerReconciler:
             confirmed=confirmed,
             facts=facts,
             no_key=applied.no_key,
+            account=applied.account,
             problem=applied.problem,
             missing_kinds=self._cache.missing_kinds(),
         )

@@ -49,6 +49,7 @@ class ObservedServer:
         facts: What the children depend on besides the spec and the catalog.
         problem: The condition that says why the children could not be brought up to date, if any.
         no_key: Why there is no Secret with the gateway's key; empty where there is one.
+        account: Why the pods may not run as the ServiceAccount that is chosen, if so.
     """
 
     server: MCPServer
@@ -62,6 +63,7 @@ class ObservedServer:
     facts: ClusterFacts
     problem: Condition | None = None
     no_key: str = ""
+    account: Finding | None = None
     missing_kinds: Sequence[str] = ()
 
     @property
@@ -217,6 +219,9 @@ def _blocked(observed: ObservedServer) -> str:
 
 
 def _resolved(observed: ObservedServer) -> Condition:
+    if observed.account is not None:
+        found = observed.account
+        return _no(ConditionType.RESOLVED_REFS, found.reason, found.message)
     if lacks_gateway_api(observed):
         return _no(
             ConditionType.RESOLVED_REFS,
@@ -305,7 +310,8 @@ def _ready(
         return _no(ConditionType.READY, programmed.reason, programmed.message)
     if programmed.reason is Reason.SCALED_TO_ZERO:
         return _yes(ConditionType.READY, programmed.reason, programmed.message)
-    nobody_served = resolved if observed.assembly.finding is not None else _served(observed)
+    to_blame = observed.account or observed.assembly.finding
+    nobody_served = resolved if to_blame is not None else _served(observed)
     for cause in (nobody_served, programmed, _available(observed)):
         if cause.status is False:
             return _no(ConditionType.READY, cause.reason, cause.message)

@@ -30,6 +30,7 @@ from mcp_operator.controllers.mappers import (
     rivals,
     selection_changed,
     servers_referring,
+    servers_running_as,
     servers_selecting,
 )
 from mcp_operator.controllers.mcpprompt import MCPPromptReconciler
@@ -122,6 +123,8 @@ def add_controllers(
         ),
     )
     watch_for_servers(servers, cache, confirmations.confirmed, referenced)
+    account = context.pod_template.spec.service_account_name or ""
+    servers.watch(cache.accounts, mapped(servers_running_as(cache, account)))
     for reconciler in CATALOG_OBJECT_RECONCILERS:
         kind = reconciler.kind
         objects = add(

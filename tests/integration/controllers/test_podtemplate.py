@@ -137,6 +137,7 @@ async def deployment(shop: Shop, server: str) -> Object:
 async def test_everything_that_may_be_said_of_pods_is_applied_once_and_then_left_alone(
     operator: Operator, shop: Shop, name: str
 ) -> None:
+    await shop.create("ServiceAccount", "shop-identity", labels={"mcp-operator.dev/usable": "true"})
     await shop.create("MCPServer", name, spec=FEATURED[name])
     built = await deployment(shop, name)
     await operator.settled(shop.client)
@@ -232,3 +233,27 @@ async def test_pods_leave_the_choice_of_a_user_to_a_cluster_that_makes_it(
     )
 
     assert not await refused(client, PODS, pod)
+
+
+async def test_pods_run_as_an_account_of_the_users_own_only_while_it_consents(
+    operator: Operator, shop: Shop
+) -> None:
+    del operator  # it runs
+    await shop.create("ServiceAccount", "identity")
+    await shop.server("red", podTemplate={"spec": {"serviceAccountName": "identity"}})
+    await shop.told("MCPServer", "red", "Ready", "ServiceAccountNotUsable")
+
+    async def label(value: str | None) -> None:
+        labels = {"mcp-operator.dev/usable": value}
+        await shop.patch("ServiceAccount", "identity", metadata={"labels": labels})
+
+    await label("true")
+    await shop.told("MCPServer", "red", "ResolvedRefs", "ResolvedRefs")
+    made = await deployment(shop, "red")
+    assert made["spec"]["template"]["spec"]["serviceAccountName"] == "identity"
+    await label(None)
+    await shop.told("MCPServer", "red", "ResolvedRefs", "ServiceAccountNotUsable")
+    await label("true")
+    await shop.told("MCPServer", "red", "ResolvedRefs", "ResolvedRefs")
+    await shop.delete("ServiceAccount", "identity")
+    await shop.told("MCPServer", "red", "ResolvedRefs", "ServiceAccountNotUsable")

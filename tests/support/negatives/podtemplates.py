@@ -60,6 +60,12 @@ PODTEMPLATES = [
         UNKNOWN,
     ),
     Negative(
+        "a ServiceAccount with a capital letter",
+        pod(serviceAccountName="Shop"),
+        "spec.podTemplate.spec.serviceAccountName",
+        "use lower-case letters",
+    ),
+    Negative(
         "a privileged container",
         contained(securityContext={"privileged": True}),
         "spec.podTemplate.container.securityContext.privileged",

@@ -129,6 +129,9 @@ class PodSettings(ApiModel):
     """Nodes and pods that the pods want to be near to, or apart from."""
     topology_spread_constraints: Annotated[tuple[Spread, ...], Field(max_length=8)] | None = None
     """How evenly the pods are spread; over nodes and zones, where possible, when left out."""
+    service_account_name: DnsSubdomain | None = None
+    """ServiceAccount of the pods, which consents by its label mcp-operator.dev/usable: "true"; one
+    that the operator makes when left out."""
     priority_class_name: DnsSubdomain | None = None
     """PriorityClass of the pods."""
     runtime_class_name: DnsSubdomain | None = None
