@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from support.operators import CONTEXT
 from support.server_bench import CONFIG, SHOP, Bench
 from support.servers import server
 
-NAMED = {"podTemplate": {"spec": {"serviceAccountName": "identity"}}}
+NAMED: dict[str, Any] = {"podTemplate": {"spec": {"serviceAccountName": "identity"}}}
 OURS = Key("demo", "mcp-server-shop")
 CONSENTS = {"labels": {"mcp-operator.dev/usable": "true"}}
 
