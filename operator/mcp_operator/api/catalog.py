@@ -118,6 +118,18 @@ class RetryPolicy(CatalogModel):
     backoff_seconds: float
 
 
+class TaskPolicy(CatalogModel):
+    """When calls of a tool become tasks: `Auto` where its backend answers 202 with a `Location`.
+
+    That is asked after `poll_seconds` later, and again, unless the backend names another time. A
+    task that takes longer than `max_age_seconds` has failed.
+    """
+
+    mode: Literal["Auto", "Always"]
+    poll_seconds: float = 5.0
+    max_age_seconds: float = 3600.0
+
+
 class ToolEntry(CatalogModel):
     """One MCP tool; `annotations` and the schemas go to clients as they are."""
 
@@ -131,6 +143,7 @@ class ToolEntry(CatalogModel):
     backend: Backend
     response: ResponseMapping = ResponseMapping()
     retries: RetryPolicy | None = None
+    task: TaskPolicy | None = None
     rate_limit: RateLimit | None = None
     max_concurrent_requests: int | None = None
     required_client_capabilities: tuple[ClientCapability, ...] = ()

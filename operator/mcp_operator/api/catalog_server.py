@@ -93,6 +93,7 @@ class ServerSettings(CatalogModel):
     `paths` are those of the URL that MCP is served at, without a trailing slash. Without `auth`,
     everybody is served. `own_hosts` are the names that the server has by itself, a leading `*.` for
     all below; where there are `allowed_hosts`, no other name than these and its own is served.
+    `several_pods` says that requests of one client may reach different pods.
     """
 
     namespace: str
@@ -120,4 +121,5 @@ class ServerSettings(CatalogModel):
     own_hosts: tuple[str, ...] = ()
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
+    several_pods: bool = False
     session_ttl_seconds: float = 24 * 3600.0

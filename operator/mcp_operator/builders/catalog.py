@@ -121,6 +121,7 @@ def server_settings(
         own_hosts=own_hosts(server),
         allowed_hosts=server.spec.protocol.allowed_hosts,
         allowed_origins=server.spec.protocol.allowed_origins,
+        several_pods=(server.spec.replicas or 1) > 1 or server.spec.autoscaling is not None,
         session_ttl_seconds=parse_duration(server.spec.protocol.session_ttl),
     )
 

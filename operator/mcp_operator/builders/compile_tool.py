@@ -9,6 +9,7 @@ from mcp_operator.api.catalog import (
     ResponseMapping,
     RetryPolicy,
     SourceRef,
+    TaskPolicy,
     ToolEntry,
 )
 from mcp_operator.api.durations import parse_duration
@@ -190,6 +191,7 @@ def _entry(
         backend=backend,
         response=compile_response(response) if response else ResponseMapping(),
         retries=_retries(definition.retries) if definition.retries else None,
+        task=_task(definition),
         rate_limit=compile_limit(definition.rate_limit),
         max_concurrent_requests=definition.max_concurrent_requests,
         required_client_capabilities=definition.required_client_capabilities,
@@ -221,6 +223,26 @@ def _retries(given: Retries) -> RetryPolicy:
         on=given.retry_on,
         backoff_seconds=parse_duration(given.backoff),
     )
+
+
+def _task(definition: ToolDefinition) -> TaskPolicy | None:
+    given, request = definition.task, definition.request
+    if given is None or given.mode == "Never":
+        return None
+    if request is not None and request.allow_credential_forwarding:
+        raise InvalidError(
+            Reason.INVALID,
+            "request.allowCredentialForwarding: a task goes on without its client, and nobody keeps"
+            " what the client proved itself with: use request.credentials, or remove task",
+        )
+    if definition.cache is not None:
+        raise InvalidError(
+            Reason.INVALID,
+            "cache, task: an answer that is given again is no work that goes on; remove one",
+        )
+    durations = {"poll_seconds": given.poll_interval, "max_age_seconds": given.max_age}
+    seconds = {name: parse_duration(text) for name, text in durations.items() if text}
+    return TaskPolicy(mode=given.mode, **seconds)
 
 
 def _compile(schema: JsonObject, where: str) -> int:

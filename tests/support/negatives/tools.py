@@ -7,6 +7,7 @@ from support.manifests import SERVICE, tool, tools, without
 from support.negatives.case import Negative
 from support.negatives.endpoints import ENDPOINTS
 from support.negatives.requests import REQUESTS
+from support.negatives.tasks import TASKS
 
 ENTRY: Object = {"name": "a", "path": "/a"}
 SECRET: Object = {"name": "token", "key": "value"}
@@ -412,4 +413,5 @@ TOOLS = [
     ),
     *REQUESTS,
     *ENDPOINTS,
+    *TASKS,
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from mcp_operator.api.catalog import ServerSettings
@@ -76,6 +78,16 @@ def test_a_server_is_known_by_the_hosts_of_what_leads_to_it() -> None:
 def test_sessions_last_a_day_unless_the_server_says_otherwise() -> None:
     assert server_settings(server()).session_ttl_seconds == 86400
     assert server_settings(server(protocol={"sessionTTL": "30m"})).session_ttl_seconds == 1800
+
+
+@pytest.mark.parametrize("fields", [{"replicas": 2}, {"autoscaling": {"maxReplicas": 2}}])
+def test_gateways_know_that_clients_may_reach_several_pods(fields: dict[str, Any]) -> None:
+    assert server_settings(server(**fields)).several_pods
+
+
+@pytest.mark.parametrize("fields", [{}, {"replicas": 0}, {"replicas": 1}])
+def test_gateways_know_that_there_is_one_pod(fields: dict[str, Any]) -> None:
+    assert not server_settings(server(**fields)).several_pods
 
 
 def test_prompts_and_resources_are_selected_as_tools_are_unless_told_otherwise() -> None:

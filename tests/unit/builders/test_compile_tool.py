@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.api.catalog import Argument, ResponseMapping, RetryPolicy, SourceRef, ToolEntry
+from mcp_operator.api.catalog import (
+    Argument,
+    ResponseMapping,
+    RetryPolicy,
+    SourceRef,
+    TaskPolicy,
+    ToolEntry,
+)
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.jsonschema import CompiledSchema
 from mcp_operator.api.reasons import Reason
@@ -259,6 +266,40 @@ def test_a_tool_has_no_retries_by_itself() -> None:
     (entry,) = compile_tool(tool(name="one", method="GET"), facts()).entries
     assert isinstance(entry, ToolEntry)
     assert entry.retries is None
+
+
+def test_entries_inherit_when_calls_become_tasks_as_a_whole() -> None:
+    entries = [
+        {"name": "one", "path": "/"},
+        {"name": "two", "path": "/", "task": {"mode": "Always", "pollInterval": "1m30s"}},
+        {"name": "three", "path": "/", "task": {"mode": "Never"}},
+    ]
+    compiled = compile_tool(tool(task={"mode": "Auto", "maxAge": "24h"}, tools=entries), facts())
+    assert {one.name: one.task for one in compiled.entries if isinstance(one, ToolEntry)} == {
+        "one": TaskPolicy(mode="Auto", poll_seconds=5, max_age_seconds=24 * 3600),
+        "two": TaskPolicy(mode="Always", poll_seconds=90, max_age_seconds=3600),
+        "three": None,
+    }
+
+
+def test_a_call_with_credentials_of_its_client_becomes_no_task() -> None:
+    forwarding = {"forwardHeaders": ["Authorization"], "allowCredentialForwarding": True}
+    compiled = compile_tool(
+        tool(name="one", request=forwarding, task={"mode": "Auto"}),
+        facts(),
+    )
+    (finding,) = compiled.findings
+    assert "request.allowCredentialForwarding: a task goes on without its client" in finding.message
+    never = tool(name="one", request=forwarding, task={"mode": "Never"})
+    assert len(compile_tool(never, facts()).entries) == 1
+
+
+def test_an_answer_that_is_kept_is_no_task() -> None:
+    compiled = compile_tool(
+        tool(name="one", method="GET", cache={"ttl": "1m"}, task={"mode": "Auto"}), facts()
+    )
+    (finding,) = compiled.findings
+    assert finding.message.startswith("cache, task: ")
 
 
 def test_a_faulty_entry_is_named_and_the_others_are_served() -> None:

@@ -26,6 +26,7 @@ from mcp_operator.api.v1alpha1.limits import RateLimit
 from mcp_operator.api.v1alpha1.request import ToolRequest
 from mcp_operator.api.v1alpha1.response import ToolResponse
 from mcp_operator.api.v1alpha1.retries import Retries
+from mcp_operator.api.v1alpha1.task import TaskOptions
 
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"]
 JsonSchema = dict[str, Any]
@@ -122,6 +123,8 @@ class ToolDefinition(ApiModel):
     """Time for one call; that of the object when left out, else the server's requestTimeout."""
     retries: Retries | None = None
     """When a request that failed is sent again; as the object says when left out."""
+    task: TaskOptions | None = None
+    """When a call becomes a task; as the object says when left out."""
     rate_limit: RateLimit | None = None
     """Calls that each server takes, of all clients together; as the object says when left out."""
     max_concurrent_requests: MaxConcurrent | None = None
@@ -246,6 +249,9 @@ class MCPToolSpec(ApiModel):
     """Time for one call; the server's requestTimeout when left out."""
     retries: Retries | None = None
     """When a request that failed is sent again; never when left out."""
+    task: TaskOptions | None = None
+    """When a call becomes a task, which goes on after the client has its first answer; never when
+    left out."""
     rate_limit: RateLimit | None = None
     """Calls that each server that serves the tool takes, of all clients together; with tools, of
     each of them. No limit of its own when left out."""
@@ -265,8 +271,8 @@ class MCPToolSpec(ApiModel):
         default_factory=tuple, min_length=1, max_length=128, json_schema_extra=list_map("name")
     )
     """Several tools of one Service; service, method, request, response, timeout, retries, cache,
-    rateLimit, maxConcurrentRequests and requiredClientCapabilities of the object are the defaults
-    of the entries."""
+    task, rateLimit, maxConcurrentRequests and requiredClientCapabilities of the object are the
+    defaults of the entries."""
 
     @functools.cached_property
     def definitions(self) -> tuple[ToolDefinition, ...]:
@@ -298,6 +304,7 @@ class MCPToolSpec(ApiModel):
                 "response": _merged(ToolResponse, self.response, entry.response),
                 "timeout": entry.timeout or self.timeout,
                 "retries": entry.retries or self.retries,
+                "task": entry.task or self.task,
                 "rate_limit": entry.rate_limit or self.rate_limit,
                 "max_concurrent_requests": entry.max_concurrent_requests
                 or self.max_concurrent_requests,

@@ -91,9 +91,10 @@ class Redis(ApiModel):
     """Makes serviceName or address, and port, those of Sentinels, which are asked for the
     primary."""
     failure_mode: Literal["Open", "Closed"] | None = None
-    """What becomes of calls that rateLimits limit while Redis does not answer. Open, the default:
-    each pod counts by itself and takes its share of the limits. Closed: they are refused with HTTP
-    status 503."""
+    """What becomes of calls that rateLimits limit, and of those that may become tasks, while Redis
+    does not answer. Open, the default: each pod counts by itself and takes its share of the limits,
+    and calls are answered when the work has ended. Closed: they are refused with HTTP status
+    503."""
 
     @property
     def host(self) -> str:
