@@ -26,6 +26,7 @@ from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from support.entries import argument, backend, prompt, resource, tool
+from support.everything_jobs import JOB_TOOLS, Jobs
 from support.mcp_http import table
 from support.native_tools import NATIVE_TOOLS, answer_natively
 from support.round_robin import round_robin
@@ -186,7 +187,8 @@ RESOURCES = (
 def everything(*more: ToolEntry | PromptEntry, **settings: Any) -> Table:
     """Return the table of the whole fixture, and more, with settings of its server."""
     instructions = "A server for tests."
-    return table(*TOOLS, *PROMPTS, *RESOURCES, *more, instructions=instructions, **settings)
+    entries = (*PROMPTS, *RESOURCES, *more)
+    return table(*TOOLS, *JOB_TOOLS, *entries, instructions=instructions, **settings)
 
 
 class Backend:
@@ -268,7 +270,7 @@ async def _replicas(
 ) -> list[Everything]:
     """Start gateways that share their services, and all that replicas share."""
     currents, root = [Current() for _ in range(count)], RootKey(b"k" * 32)
-    services = Listener(Backend(currents, settings).answer)
+    services = Listener(Jobs(Backend(currents, settings).answer).answer)
     await services.start("127.0.0.1", 0)
     stack.push_async_callback(services.stop, 0)
     replicas = []

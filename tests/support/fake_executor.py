@@ -9,14 +9,27 @@ from typing import TypeAlias
 
 from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
-from mcp_operator.gateway.contract import Call, InputRequired, ToolResult
+from mcp_operator.gateway.contract import Call, ClientInput, InputRequired, Job, ToolResult
 
 Script: TypeAlias = Callable[[Call], Awaitable[ToolResult | InputRequired]]
-Result: TypeAlias = ToolResult | InputRequired | tuple[JsonObject, ...] | Exception
+Result: TypeAlias = ToolResult | InputRequired | Job | tuple[JsonObject, ...] | Exception
 
 
 def text_result(text: str, *, is_error: bool = False) -> ToolResult:
     return ToolResult(content=({"type": "text", "text": text},), is_error=is_error)
+
+
+class WithoutJobs:
+    """The part of an executor that is about jobs, where there are none."""
+
+    async def look_at(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
+        raise AssertionError("there are no jobs")
+
+    async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
+        raise AssertionError("there are no jobs")
+
+    async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
+        raise AssertionError("there are no jobs")
 
 
 @dataclass
@@ -31,6 +44,9 @@ class FakeExecutor:
         cancelled: Names of tools whose call was cancelled.
         started: Set when a call begins.
         stopped: Set when a call was cancelled.
+        looks: What is found at a job, one look after the other; the last goes on for ever.
+        looked: When a job was looked at, in the loop's time, and with which input.
+        dropped: Targets of jobs that were given up.
     """
 
     results: dict[str, Result | Script] = field(default_factory=dict)
@@ -40,13 +56,16 @@ class FakeExecutor:
     cancelled: list[str] = field(default_factory=list)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    looks: list[Result | None] = field(default_factory=list)
+    looked: list[tuple[float, ClientInput]] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.gate.set()
 
     async def call_tool(
         self, tool: ToolEntry, arguments: JsonObject, call: Call
-    ) -> ToolResult | InputRequired:
+    ) -> ToolResult | InputRequired | Job:
         self.calls.append((tool.name, arguments))
         self.seen.append(call)
         self.started.set()
@@ -61,8 +80,26 @@ class FakeExecutor:
             raise
         if isinstance(result, Exception):
             raise result
-        assert isinstance(result, ToolResult | InputRequired)
+        assert isinstance(result, ToolResult | InputRequired | Job)
         return result
+
+    async def look_at(
+        self, tool: ToolEntry, job: Job, call: Call
+    ) -> ToolResult | InputRequired | Job:
+        self.looked.append((asyncio.get_running_loop().time(), call.input))
+        found = self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
+        if found is None:
+            await asyncio.Event().wait()
+        if isinstance(found, Exception):
+            raise found
+        assert isinstance(found, ToolResult | InputRequired | Job)
+        return found
+
+    async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
+        return text_result(f"waited for {job.target}")
+
+    async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
+        self.dropped.append(job.target)
 
     async def read_resource(
         self, entry: ResourceEntry, uri: str, variables: Variables, call: Call

@@ -1,13 +1,13 @@
-"""Results of calls that ask for nothing."""
+"""Results of calls that ask for nothing, and do not go on."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from mcp_operator.gateway.contract import InputRequired, ToolResult
+from mcp_operator.gateway.contract import InputRequired, Job, ToolResult
 
 
-async def completed(calling: Awaitable[ToolResult | InputRequired]) -> ToolResult:
+async def completed(calling: Awaitable[ToolResult | InputRequired | Job]) -> ToolResult:
     """Return the result of a call."""
     result = await calling
     assert isinstance(result, ToolResult)

@@ -35,6 +35,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "authenticate-to-a-backend.md",
     ROOT / "docs" / "how-to" / "cache-answers.md",
     ROOT / "docs" / "how-to" / "limit-clients.md",
+    ROOT / "docs" / "how-to" / "long-running-tools.md",
     ROOT / "docs" / "how-to" / "import-an-openapi-document.md",
     ROOT / "docs" / "reference" / "alerts.md",
     ROOT / "docs" / "reference" / "compatibility.md",

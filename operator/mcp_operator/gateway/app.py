@@ -107,6 +107,7 @@ class GatewayApp:
             guard=self._guard,
             root=self._root,
             redis=redis,
+            alone=not address.shared,
         )
         places = Places(room_for_connections())
         self._lag = LagWatch(registry)
@@ -149,6 +150,7 @@ class GatewayApp:
         self._lag.start()
         if self._redis is not None:
             self._redis.start()
+        self._endpoint.start()
         if certificate:
             self._metrics.watch_certificate(lambda: certificate.expires)
             self._tasks.start("follow the certificate", certificate.follow())

@@ -131,6 +131,8 @@ class Call:
         validators: Of an answer that is known; None where it is not asked whether it changed.
         fresh_seconds: How long the answer may be kept; set by who answers.
         is_public: Whether who keeps it may give it to everybody; likewise.
+        takes_jobs: Whether the caller goes on with what a backend accepts; otherwise the call lasts
+            until that has ended, or its time has.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -143,6 +145,7 @@ class Call:
     validators: Validators | None = None
     fresh_seconds: float = 0.0
     is_public: bool = False
+    takes_jobs: bool = False
 
 
 Cause: TypeAlias = Literal[
@@ -197,6 +200,33 @@ class InputRequired:
     state: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a backend has accepted and goes on with after its answer (202, RFC 9110 section 15.3.3).
+
+    Attributes:
+        target: Path and query of where to ask after it, on the backend that accepted it.
+        pause: Seconds to wait before that.
+        message: What the backend says of its state, fit for clients; empty for nothing.
+    """
+
+    target: str
+    pause: float
+    message: str = ""
+
+
+class JobUnreachableError(OperatorError):
+    """A job could not be looked at; it may go on, and be there at another look.
+
+    Attributes:
+        pause: Seconds for which the backend asks to be left alone; 0 for none.
+    """
+
+    def __init__(self, message: str, pause: float = 0.0) -> None:
+        super().__init__(message)
+        self.pause = pause
+
+
 class ResourceUnavailable(OperatorError):  # noqa: N818 - a state that the client is told of
     """A resource exists in the catalog and could not be read; the sentence is fit for clients."""
 
@@ -206,11 +236,38 @@ class Executor(Protocol):
 
     async def call_tool(
         self, tool: ToolEntry, arguments: JsonObject, call: Call
-    ) -> ToolResult | InputRequired:
+    ) -> ToolResult | InputRequired | Job:
         """Call a tool with arguments that its input schema has accepted.
 
         Never raises for what a backend does or fails to do: that is a result with `is_error`.
+
+        Returns:
+            The result; a job only where the tool has a `task` policy and the call takes jobs.
         """
+        ...
+
+    async def look_at(
+        self, tool: ToolEntry, job: Job, call: Call
+    ) -> ToolResult | InputRequired | Job:
+        """Ask after a job, once, or bring it the input of the client.
+
+        Returns:
+            Its result, what it needs, or how it is to be asked after next.
+
+        Raises:
+            JobUnreachableError: Nobody can tell.
+        """
+        ...
+
+    async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
+        """Ask after a job until it has ended, or the call's time is over.
+
+        Never raises, as `call_tool`.
+        """
+        ...
+
+    async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
+        """Tell the backend that a job is not wanted any more; whatever it makes of that is fine."""
         ...
 
     async def read_resource(

@@ -28,11 +28,14 @@ from mcp_operator.gateway.contract import (
     Call,
     Cause,
     InputRequired,
+    Job,
+    JobUnreachableError,
     ResourceUnavailable,
     ToolResult,
 )
+from mcp_operator.gateway.execute_jobs import JobExecutor
 from mcp_operator.gateway.table import Current
-from mcp_operator.gateway.upstream import content
+from mcp_operator.gateway.upstream import content, jobs
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.bulkhead import Bulkheads, BusyError
 from mcp_operator.gateway.upstream.client import Reason, Upstream, UpstreamError
@@ -166,7 +169,7 @@ class _FailedError(OperatorError):
         self.cause: Cause = cause
 
 
-class HttpExecutor:
+class HttpExecutor(JobExecutor):
     """`Executor` over HTTP: a bulkhead per backend, a deadline per call, retries if asked for.
 
     Without them, a request is never repeated here, as nobody can tell whether the backend acted on
@@ -200,15 +203,16 @@ class HttpExecutor:
 
     async def call_tool(
         self, tool: ToolEntry, arguments: JsonObject, call: Call
-    ) -> ToolResult | InputRequired:
-        """Call a tool; whatever the backend does is in the result.
+    ) -> ToolResult | InputRequired | Job:
+        """Call a tool; whatever the backend does is in the result, or goes on as a job.
 
         The caller has checked the arguments against the input schema.
         """
         began = asyncio.get_running_loop().time()
         try:
+            request = build_request(tool.backend, arguments)
             answer = await self._exchange(
-                tool.name, tool.backend, tool.response, arguments, call, retries=tool.retries
+                tool.name, tool.backend, tool.response, request, call, retries=tool.retries
             )
         except MappingError as error:
             return content.error_result(str(error), "invalid_arguments")
@@ -216,6 +220,23 @@ class HttpExecutor:
             return content.error_result(str(error), error.cause)
         if call.validators is not None and call.validators.unchanged:
             return ToolResult(())
+        job = jobs.accepted(tool, request, answer)
+        if job is None:
+            return await self._result(tool, jobs.explained(tool, answer), call, began)
+        return job if call.takes_jobs else await self.wait_for(tool, job, call)
+
+    async def _ask(self, tool: ToolEntry, request: Request, call: Call) -> Answer:
+        try:
+            return await self._exchange(tool.name, tool.backend, tool.response, request, call)
+        except (MappingError, _FailedError) as error:
+            raise JobUnreachableError(str(error)) from error
+
+    def _seconds(self, tool: ToolEntry) -> float:
+        return tool.backend.timeout_seconds or self._current.server.request_timeout_seconds
+
+    async def _result(
+        self, tool: ToolEntry, answer: Answer, call: Call, began: float
+    ) -> ToolResult | InputRequired:
         mapped = partial(self._mapped, tool, answer)
         result = await _off_the_loop(tool.response, answer, mapped, _encoded_result)
         if isinstance(result, ToolResult) and result.cause:
@@ -252,9 +273,8 @@ class HttpExecutor:
         if entry.backend is not None:
             try:
                 response = _read_as(entry)
-                answer = await self._exchange(
-                    entry.name, entry.backend, response, dict(variables), call
-                )
+                request = build_request(entry.backend, dict(variables))
+                answer = await self._exchange(entry.name, entry.backend, response, request, call)
             except (MappingError, _FailedError) as error:
                 raise ResourceUnavailable(str(error)) from error
             if call.validators is not None and call.validators.unchanged:
@@ -275,20 +295,20 @@ class HttpExecutor:
         name: str,
         backend: Backend,
         response: ResponseMapping,
-        arguments: JsonObject,
+        request: Request,
         call: Call,
         *,
         retries: RetryPolicy | None = None,
     ) -> Answer:
-        """Build, send and read, within the deadline and the backend's bulkhead.
+        """Send a request and read its answer, within the deadline and the backend's bulkhead.
 
         Raises:
-            MappingError: The arguments make no valid request.
+            MappingError: What is added to the request makes it invalid.
             _FailedError: Anything else went wrong.
         """
-        request, telling = build_request(backend, arguments), None
+        telling = Telling(call.listener) if response.native else None
         if response.native:
-            request, telling = told(request, call), Telling(call.listener)
+            request = told(request, call)
         server = self._current.server
         timeout = backend.timeout_seconds or server.request_timeout_seconds
         began = asyncio.get_running_loop().time()

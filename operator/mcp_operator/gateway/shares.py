@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections import Counter
+from functools import lru_cache
 from typing import Final
 
 RECENT_SECONDS: Final = 10.0
@@ -96,3 +98,9 @@ class Clients:
         self._held[client] -= 1
         if not self._held[client]:
             del self._held[client]
+
+
+@lru_cache(maxsize=1024)
+def digest_of(client: str) -> str:
+    """Return what stands for a client where others can read it: of one length, without its name."""
+    return hashlib.blake2b(client.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

@@ -20,12 +20,14 @@ from mcp_operator.gateway.contract import (
     Call,
     ClientInput,
     InputRequired,
+    Job,
     ResourceUnavailable,
     ToolResult,
     Validators,
 )
 from mcp_operator.gateway.table import Current
 from support.entries import backend, resource, tool
+from support.fake_executor import WithoutJobs
 from support.mcp_http import table
 
 MINUTE = CachePolicy(ttl_seconds=60)
@@ -33,7 +35,7 @@ SHARED = CachePolicy(ttl_seconds=60, shared=True)
 
 
 @dataclass
-class Backend:
+class Backend(WithoutJobs):
     """An executor whose answers say how often it was asked, and of what."""
 
     asked: list[Any] = field(default_factory=list)
@@ -79,7 +81,7 @@ def executor(inner: Backend, **server: Any) -> CachingExecutor:
     return CachingExecutor(inner, current, CollectorRegistry())
 
 
-def text_of(result: ToolResult | InputRequired) -> str:
+def text_of(result: ToolResult | InputRequired | Job) -> str:
     assert isinstance(result, ToolResult)
     text = result.content[0]["text"]
     assert isinstance(text, str)

@@ -21,6 +21,7 @@ from mcp_operator.gateway.contract import (
     Call,
     Executor,
     InputRequired,
+    Job,
     ToolResult,
     Validators,
 )
@@ -32,7 +33,7 @@ STALE_SECONDS: Final = 3600.0
 
 Outcome: TypeAlias = Literal["hit", "miss", "revalidated"]
 
-_Answer = TypeVar("_Answer", ToolResult | InputRequired, tuple[JsonObject, ...])
+_Answer = TypeVar("_Answer", ToolResult | InputRequired | Job, tuple[JsonObject, ...])
 
 
 @dataclass(slots=True)
@@ -79,15 +80,33 @@ class CachingExecutor:
 
     async def call_tool(
         self, tool: ToolEntry, arguments: JsonObject, call: Call
-    ) -> ToolResult | InputRequired:
-        """Call a tool, or give an answer again."""
+    ) -> ToolResult | InputRequired | Job:
+        """Call a tool, or give an answer again; what may become a task is always asked anew."""
         policy = tool.cache
-        if policy is None or call.input is not NO_INPUT:
+        if policy is None or tool.task is not None or call.input is not NO_INPUT:
             return await self._inner.call_tool(tool, arguments, call)
         key = tool_key(self._current.server, tool, policy, arguments, call)
         return await self._answered(
             key, policy, call, lambda asked: self._inner.call_tool(tool, arguments, asked)
         )
+
+    async def look_at(
+        self, tool: ToolEntry, job: Job, call: Call
+    ) -> ToolResult | InputRequired | Job:
+        """Ask after a job, once.
+
+        Raises:
+            JobUnreachableError: Nobody can tell how it is.
+        """
+        return await self._inner.look_at(tool, job, call)
+
+    async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
+        """Ask after a job until it has ended, or the call's time is over."""
+        return await self._inner.wait_for(tool, job, call)
+
+    async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
+        """Tell the backend that a job is not wanted any more."""
+        await self._inner.drop(tool, job, call)
 
     async def read_resource(
         self, entry: ResourceEntry, uri: str, variables: Variables, call: Call

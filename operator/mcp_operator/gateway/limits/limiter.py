@@ -82,7 +82,7 @@ class Limiter:
         if plan is None:
             yield
             return
-        with self._place(plan, called):
+        with self._place(plan, called.name if called.kind == "tools" else ""):
             buckets = plan.buckets(called, client)
             verdict = await self._take(buckets) if buckets else None
             if verdict is not None:
@@ -103,21 +103,34 @@ class Limiter:
         raise LimitedError("redis", "This server cannot count calls now; try again", 1, status=503)
 
     @contextmanager
-    def _place(self, plan: Plan, called: Called) -> Iterator[None]:
+    def place_of(self, tool: str) -> Iterator[None]:
+        """Hold a place of a tool for a call in the background, which was counted when it came.
+
+        Raises:
+            LimitedError: It has a number of places, and all are taken.
+        """
+        if self.plan is None:
+            yield
+            return
+        with self._place(self.plan, tool):
+            yield
+
+    @contextmanager
+    def _place(self, plan: Plan, tool: str) -> Iterator[None]:
         """Hold one of the places of a tool that has a number of them."""
-        limit = plan.places.get(called.name) if called.kind == "tools" else None
+        limit = plan.places.get(tool)
         if limit is None:
             yield
             return
-        running = self._running.get(called.name, 0)
+        running = self._running.get(tool, 0)
         if running >= limit:
             raise LimitedError(
                 "toolConcurrency", "As many calls of this tool are under way as may be", 1
             )
-        self._running[called.name] = running + 1
+        self._running[tool] = running + 1
         try:
             yield
         finally:
-            self._running[called.name] -= 1
-            if not self._running[called.name]:
-                del self._running[called.name]
+            self._running[tool] -= 1
+            if not self._running[tool]:
+                del self._running[tool]

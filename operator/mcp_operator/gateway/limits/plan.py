@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.limits import LimitRule, RateLimit, RateLimits
 from mcp_operator.gateway.limits.buckets import Bucket
 from mcp_operator.gateway.limits.errors import Limit
 from mcp_operator.gateway.policy.access import matches
+from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Kind
 
 
@@ -33,7 +32,7 @@ class _Counted:
     per_client: bool = False
 
     def bucket(self, client: str) -> Bucket:
-        key = f"c/{_digest(client)}/{self.name}" if self.per_client else f"s/{self.name}"
+        key = f"c/{digest_of(client)}/{self.name}" if self.per_client else f"s/{self.name}"
         interval = self.rate.seconds / self.rate.requests
         return Bucket(key, interval, interval * self.rate.burst, self.limit)
 
@@ -98,9 +97,3 @@ def _pair(
         yield _Counted(limit, name, shared)
     if per_client is not None:
         yield _Counted(limit, name, per_client, per_client=True)
-
-
-@lru_cache(maxsize=4096)
-def _digest(client: str) -> str:
-    """Return what stands for a client in the name of a bucket, of one length and without a name."""
-    return hashlib.blake2b(client.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

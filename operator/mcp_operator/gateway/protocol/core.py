@@ -21,13 +21,15 @@ from mcp_operator.gateway.protocol.gate import Gate
 from mcp_operator.gateway.protocol.jsonrpc import Request, RpcError
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.observer import Observer, Outcome
-from mcp_operator.gateway.protocol.operations import Context, Operations
+from mcp_operator.gateway.protocol.operations import Context, Operations, encoded_result
 from mcp_operator.gateway.protocol.patience import Patience
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscriptions import Hub
+from mcp_operator.gateway.protocol.task_calls import Places, TaskCalls
 from mcp_operator.gateway.protocol.view import View, Views
 from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.tasks.service import Tasks
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +90,8 @@ class Core:
         observer: Observer,
         clock: Clock,
         redis: HasLink | None = None,
+        *,
+        alone: bool = True,
     ) -> None:
         self.hub = Hub(current)
         self.gate = Gate()
@@ -98,7 +102,18 @@ class Core:
         self.audit = audit.Audit(current)
         self._clock = clock
         self._limiter = Limiter(current, redis)
-        operations = Operations(executor, observer)
+        self.tasks = Tasks(
+            current,
+            executor,
+            Places(current, self.gate, self._limiter),
+            clock,
+            redis,
+            alone=alone,
+            told=observer.tool,
+            encoded=encoded_result,
+        )
+        self.task_calls = TaskCalls(self.tasks, current)
+        operations = Operations(executor, observer, self.task_calls)
         self._operations: Mapping[str, _Operation] = {
             "tools/call": operations.call_tool,
             "prompts/get": operations.get_prompt,

@@ -62,6 +62,7 @@ class Endpoint:
         clock: Clock | None = None,
         root: RootKey | None = None,
         redis: HasLink | None = None,
+        alone: bool = True,
     ) -> None:
         """Set up an endpoint.
 
@@ -76,12 +77,13 @@ class Endpoint:
             root: What all replicas share; without one, sessions and what a client keeps for the
                 gateway are those of this process.
             redis: What the gateways of the server share, where it has a Redis.
+            alone: Whether no other process takes requests at the same port.
         """
         clock = clock or SystemClock()
         self._auth = current.server.auth
         # Before the streams hear of a change: those that end are not told by rules that are new.
         current.subscribe(lambda _: self._follow_auth())
-        self._core = Core(current, executor, observer, clock, redis)
+        self._core = Core(current, executor, observer, clock, redis, alone=alone)
         self._current = current
         self._policy = policy
         self._observer = observer
@@ -113,13 +115,19 @@ class Endpoint:
             self._legacy.forget_subscriptions()
             self._core.hub.end_all()
 
+    def start(self) -> None:
+        """Take over the tasks that other gateways of the server leave."""
+        self._core.tasks.start()
+
     def close_streams(self) -> None:
         """End every event stream as the protocol has it, and open no more; ask no more clients."""
         self._legacy.stop_asking()
         self._core.hub.close()
+        self._core.tasks.runner.drain()
 
     async def close(self) -> None:
         """End what runs in the background."""
+        await self._core.tasks.close()
         await self._legacy.close()
 
     async def idle(self) -> None:

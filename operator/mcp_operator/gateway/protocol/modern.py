@@ -10,7 +10,7 @@ from typing import Any
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.contract import ClientInput, InputRequired
-from mcp_operator.gateway.protocol import jsonrpc, spec
+from mcp_operator.gateway.protocol import jsonrpc, spec, task_calls
 from mcp_operator.gateway.protocol.asking import AskError, not_asked
 from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.core import Core, outcome_of
@@ -48,6 +48,8 @@ class Modern:
                 channel = Channel(http, message, self._core.patience, level)
                 return await channel.answered(self._operate(http, message, channel))
             try:
+                if message.method in task_calls.METHODS:
+                    return await self._task(http, message)
                 return self._answer(http, message)
             except RpcError as error:
                 return jsonrpc.failure(message.id, error)
@@ -99,6 +101,18 @@ class Modern:
             return await retried.asks(result) if isinstance(result, InputRequired) else result
         except AskError as error:
             return not_asked(method, context, error)
+
+    async def _task(self, http: HttpRequest, request: Request) -> HttpResponse:
+        """Serve a method of tasks, from what is kept of them."""
+        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
+            check_envelope(http, request)
+            view = self._core.view(Era.MODERN, http.principal)
+            serve = self._core.task_calls.serve
+            result = await serve(request.method, request.params, view, http.principal)
+            span.outcome = "ok"
+            body = jsonrpc.encode({**result, "resultType": "complete", "_meta": view.meta})
+            span.response_bytes = len(body)
+            return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     def _listen(self, view: View, http: HttpRequest, request: Request) -> HttpStream:
         accept = http.headers.get("accept", "*/*")

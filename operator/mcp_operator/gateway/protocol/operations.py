@@ -19,6 +19,7 @@ from mcp_operator.gateway.contract import (
     ClientInput,
     Executor,
     InputRequired,
+    Job,
     ResourceUnavailable,
     ToolResult,
 )
@@ -28,10 +29,11 @@ from mcp_operator.gateway.protocol import capabilities, describe, spec
 from mcp_operator.gateway.protocol.capabilities import Capability
 from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.envelope import check_parameters
-from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.jsonrpc import RpcError, encode
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.observer import Observer, ToolOutcome
 from mcp_operator.gateway.protocol.spec import Era
+from mcp_operator.gateway.protocol.task_calls import TaskCalls
 from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.table import Kind, Table
 from mcp_operator.gateway.worker import off_loop
@@ -87,9 +89,10 @@ def _trace(said: Mapping[str, Any]) -> Mapping[str, str]:
 class Operations:
     """Runs operations against an executor."""
 
-    def __init__(self, executor: Executor, observer: Observer) -> None:
+    def __init__(self, executor: Executor, observer: Observer, tasks: TaskCalls) -> None:
         self._executor = executor
         self._observer = observer
+        self._tasks = tasks
 
     async def call_tool(self, context: Context) -> JsonObject | InputRequired:
         """Serve `tools/call`.
@@ -120,17 +123,39 @@ class Operations:
         if errors:
             self._observer.tool(tool.name, "invalid_arguments", 0.0)
             return _argument_result(tool, errors)
-        result = await self._call(tool, arguments, context)
-        return result if isinstance(result, InputRequired) else _tool_result(view.era, tool, result)
+        return await self._call_or_begin(tool, arguments, context)
+
+    async def _call_or_begin(
+        self, tool: ToolEntry, arguments: JsonObject, context: Context
+    ) -> JsonObject | InputRequired:
+        """Call a tool, or make a task of the call."""
+        call, principal = context.call(tool.backend), context.http.principal
+        if context.view.era is Era.LEGACY and tool.task and tool.task.mode == "Always":
+            return told_error(f"{tool.name} answers with a task, which this client does not take.")
+        if self._tasks.may_begin(tool, call):
+            if tool.task and tool.task.mode == "Always":
+                return await self._tasks.begun(tool, arguments, call, principal)
+            call.takes_jobs = True
+        result = await self._call(tool, arguments, call, principal)
+        if isinstance(result, dict | InputRequired):
+            return result
+        return _tool_result(context.view.era, tool, result)
 
     async def _call(
-        self, tool: ToolEntry, arguments: JsonObject, context: Context
-    ) -> ToolResult | InputRequired:
+        self, tool: ToolEntry, arguments: JsonObject, call: Call, principal: Principal
+    ) -> ToolResult | InputRequired | JsonObject:
+        """Call a tool; what its backend goes on with becomes a task, where that can be kept."""
         clock = asyncio.get_running_loop().time
         start = clock()
-        outcome: ToolOutcome = "cancelled"
+        outcome: ToolOutcome | None = "cancelled"
         try:
-            result = await self._executor.call_tool(tool, arguments, context.call(tool.backend))
+            result = await self._executor.call_tool(tool, arguments, call)
+            if isinstance(result, Job):
+                task = await self._tasks.adopted(tool, arguments, result, call, principal)
+                if task is not None:
+                    outcome = None  # it is counted when it has ended
+                    return task
+                result = await self._executor.wait_for(tool, result, call)
             outcome = "ok"
             if isinstance(result, ToolResult) and result.is_error:
                 outcome = result.cause or "tool_error"
@@ -138,7 +163,8 @@ class Operations:
             outcome = "error"
             raise
         finally:
-            self._observer.tool(tool.name, outcome, clock() - start)
+            if outcome is not None:
+                self._observer.tool(tool.name, outcome, clock() - start)
         return result
 
     async def get_prompt(self, context: Context) -> JsonObject | InputRequired:
@@ -277,6 +303,11 @@ def _lacking(tool: ToolEntry, context: Context) -> Capability:
         return capabilities.NOTHING
     required = capabilities.named(tool.required_client_capabilities)
     return required & ~capabilities.declared(context.capabilities)
+
+
+def encoded_result(tool: ToolEntry, result: ToolResult) -> bytes:
+    """Return the result of a task as clients of 2026-07-28 get it."""
+    return encode(_tool_result(Era.MODERN, tool, result))
 
 
 def _tool_result(era: Era, tool: ToolEntry, result: ToolResult) -> JsonObject:

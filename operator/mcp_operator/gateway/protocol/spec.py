@@ -37,10 +37,20 @@ VERSION_META: Final = "io.modelcontextprotocol/protocolVersion"
 CAPABILITIES_META: Final = "io.modelcontextprotocol/clientCapabilities"
 LOG_LEVEL_META: Final = "io.modelcontextprotocol/logLevel"
 SERVER_INFO_META: Final = "io.modelcontextprotocol/serverInfo"
+TASKS: Final = "io.modelcontextprotocol/tasks"
+"""The extension (its specification of 2026-07-28)."""
+
 SUBSCRIPTION_META: Final = "io.modelcontextprotocol/subscriptionId"
 
-NAMED_BY: Final = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
-"""Method -> the parameter that `Mcp-Name` repeats (2026-07-28, basic/transports)."""
+NAMED_BY: Final = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "tasks/get": "taskId",
+    "tasks/update": "taskId",
+    "tasks/cancel": "taskId",
+}
+"""Method -> the parameter that `Mcp-Name` repeats (2026-07-28, basic/transports; tasks)."""
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
@@ -78,6 +88,9 @@ METHODS: Final = frozenset(
         "resources/unsubscribe",
         "server/discover",
         "subscriptions/listen",
+        "tasks/cancel",
+        "tasks/get",
+        "tasks/update",
         "tools/call",
         "tools/list",
     }

@@ -100,7 +100,7 @@ class View:
         }
         self.discovery = encode(
             {"supportedVersions": spec.MODERN_VERSIONS}
-            | self._greeting(_CAPABILITIES)
+            | self._greeting(_CAPABILITIES | _extensions(table))
             | self._cacheable()
         )
 
@@ -165,6 +165,14 @@ class View:
 
 def _newest(era: Era) -> str:
     return (spec.MODERN_VERSIONS if era is Era.MODERN else spec.LEGACY_VERSIONS)[0]
+
+
+def _extensions(table: Table) -> JsonObject:
+    """Return the extensions of MCP that a table makes use of, as capabilities."""
+    server = table.catalog.server
+    kept = server.redis is not None or not server.several_pods
+    has_tasks = kept and any(tool.task is not None for tool in table.tools.values())
+    return {"extensions": {spec.TASKS: {}}} if has_tasks else {}
 
 
 def _key(entry: ResourceEntry, uri: str) -> str:

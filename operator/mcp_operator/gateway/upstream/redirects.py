@@ -30,13 +30,19 @@ def next_request(request: Request, answer: Answer) -> Request | None:
     Scheme, host and port stay, and so does every header: credentials reach no one else.
     """
     location = answer.header("location")
-    if answer.status not in _FOLLOWED or request.method not in _SAFE_METHODS or not location:
+    if answer.status not in _FOLLOWED or request.method not in _SAFE_METHODS:
         return None
-    if _UNSAFE.search(location) or not _stays(request, location):
+    target = resolved(request, location)
+    return replace(request, target=target) if target is not None else None
+
+
+def resolved(request: Request, location: str) -> str | None:
+    """Return path and query of a reference in the answer to a request; None if it leads away."""
+    if not location or _UNSAFE.search(location) or not _stays(request, location):
         return None
     parts = urlsplit(urljoin(_url(request), location))
     target = _encoded(parts.path or "/") + (f"?{_encoded(parts.query)}" if parts.query else "")
-    return replace(request, target=target) if len(target) <= MAX_TARGET_LENGTH else None
+    return target if len(target) <= MAX_TARGET_LENGTH else None
 
 
 def _encoded(text: str) -> str:

@@ -117,7 +117,7 @@ class Retrying:
         policy = self._policy
         if policy is None or cause not in policy.on or self._retries >= policy.attempts:
             return False
-        asked = _retry_after(answer) if answer is not None else 0.0
+        asked = retry_after(answer) if answer is not None else 0.0
         pause = max(asked, policy.backoff_seconds * 2**self._retries)
         if asyncio.get_running_loop().time() + pause >= self._deadline or not self._budget.spend():
             return False
@@ -130,7 +130,7 @@ class Retrying:
         return True
 
 
-def _retry_after(answer: Answer) -> float:
+def retry_after(answer: Answer) -> float:
     """Return the seconds that an answer asks to wait (RFC 9110 section 10.2.3), 0 for none."""
     value = answer.header("retry-after").strip()
     if value.isdecimal():

@@ -14,6 +14,7 @@ from mcp_operator.gateway.contract import (
     Call,
     ClientInput,
     InputRequired,
+    Job,
     ToolResult,
 )
 from mcp_operator.gateway.execute import HttpExecutor
@@ -44,7 +45,9 @@ async def result(
     upstream = upstream or FakeUpstream()
     upstream.reply = reply
     executor = HttpExecutor(current, upstream, FakeSecrets())
-    return await executor.call_tool(called, {}, call or Call())
+    found = await executor.call_tool(called, {}, call or Call())
+    assert not isinstance(found, Job)
+    return found
 
 
 async def complete(reply: Answer, **fields: Any) -> ToolResult:

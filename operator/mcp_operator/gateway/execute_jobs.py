@@ -1,0 +1,91 @@
+"""Asking after what a backend has accepted: one look at a time, or until it has ended."""
+
+from __future__ import annotations
+
+import asyncio
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from dataclasses import replace
+
+from mcp_operator.api.catalog import ToolEntry
+from mcp_operator.gateway.contract import (
+    NO_INPUT,
+    Call,
+    InputRequired,
+    Job,
+    JobUnreachableError,
+    ToolResult,
+)
+from mcp_operator.gateway.upstream import jobs
+from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
+from mcp_operator.gateway.upstream.content import error_result
+from mcp_operator.gateway.upstream.mapping import Request
+from mcp_operator.gateway.upstream.retries import retry_after
+
+
+class JobExecutor(ABC):
+    """The part of an `Executor` that is about jobs."""
+
+    @abstractmethod
+    async def _ask(self, tool: ToolEntry, request: Request, call: Call) -> Answer:
+        """Send a request about a job.
+
+        Raises:
+            JobUnreachableError: There was no answer that could be used.
+        """
+
+    @abstractmethod
+    async def _result(
+        self, tool: ToolEntry, answer: Answer, call: Call, began: float
+    ) -> ToolResult | InputRequired:
+        """Return what an answer is to the client."""
+
+    @abstractmethod
+    def _seconds(self, tool: ToolEntry) -> float:
+        """Return how long a call of a tool may take."""
+
+    async def look_at(
+        self, tool: ToolEntry, job: Job, call: Call
+    ) -> ToolResult | InputRequired | Job:
+        """Ask after a job, once, or bring it the input of the client.
+
+        Raises:
+            JobUnreachableError: Nobody can tell how it is.
+        """
+        began = asyncio.get_running_loop().time()
+        request = jobs.look(tool.backend, job, call.input)
+        answer = await self._ask(tool, request, call)
+        if answer.status in jobs.BUSY:
+            raise JobUnreachableError(f"{status_line(answer)}.", retry_after(answer))
+        following = jobs.going_on(tool, job, request, answer)
+        return await self._result(tool, answer, call, began) if following is None else following
+
+    async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
+        """Ask after a job until it has ended, or the call's time is over."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._seconds(tool) if call.deadline is None else call.deadline
+        pause = job.pause
+        while loop.time() + pause < deadline:
+            await asyncio.sleep(pause)
+            try:
+                looking = replace(call, deadline=deadline, input=NO_INPUT)
+                found = await self.look_at(tool, job, looking)
+            except JobUnreachableError as error:
+                pause = max(error.pause, job.pause)
+                continue
+            if isinstance(found, InputRequired):
+                problem = "The work needs input, which clients can give only where they take tasks."
+                return error_result(problem, "error")
+            if isinstance(found, ToolResult):
+                return found
+            job, pause = found, found.pause
+        return error_result(
+            "The backend accepted the call and still works on it, so do not repeat it; what comes"
+            f" of it will be at {clean(job.target)}.",
+            "timeout",
+        )
+
+    async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
+        """Tell the backend that a job is not wanted any more; whatever it makes of that is fine."""
+        with suppress(JobUnreachableError):
+            await self._ask(tool, jobs.end(tool.backend, job), call)

@@ -1,0 +1,1 @@
+"""Tasks (extension `io.modelcontextprotocol/tasks`): calls that go on after they were answered."""

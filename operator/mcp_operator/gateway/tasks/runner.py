@@ -1,0 +1,399 @@
+"""Makes the calls of tasks, and asks after the jobs that came of them.
+
+A gateway claims what is due, so that of several which share a Redis exactly one looks at a task at
+a time. A look that fails is repeated; a call, or the delivery of answers, never is: nobody knows
+what the backend made of the first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, suppress
+from typing import Final, Literal, Protocol, TypeAlias
+
+from mcp_operator.api.catalog import JsonObject, ToolEntry
+from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.background import TaskSet
+from mcp_operator.gateway.contract import (
+    Call,
+    Cause,
+    ClientInput,
+    Executor,
+    InputRequired,
+    Job,
+    JobUnreachableError,
+    ToolResult,
+)
+from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.tasks.store import (
+    MAX_RESULT,
+    FullError,
+    Store,
+    StoreAwayError,
+    Stored,
+)
+from mcp_operator.gateway.tasks.task import INTERNAL_ERROR, Task
+
+log = logging.getLogger(__name__)
+
+LOOKS_AT_A_TIME: Final = 32
+"""Jobs that one gateway asks after at a time, besides the calls that it makes."""
+
+LOOK_SECONDS: Final = 30.0
+"""How long one look at a job may take, well within its lease."""
+
+GRACE_SECONDS: Final = 30.0
+"""How much longer than its call may take a task is left to the gateway that makes it."""
+
+BEAT_SECONDS: Final = 1.0
+"""Between two looks at what is due, where others may have added something; and between two tries
+while there is no place for a call, or no Redis."""
+
+MAX_FAILURES: Final = 10
+"""Looks in a row that may fail, over some minutes; then nobody asks any more."""
+
+MAX_PAUSE: Final = 60.0
+"""Seconds between two looks that failed."""
+
+GONE: Final = "This server does not have the tool any more, or another backend answers it"
+LOST: Final = (
+    "The gateway that made the call has ended; nobody knows whether the backend acted on it"
+)
+LATE: Final = "The work did not end within the time that a task of this tool may take"
+TOO_LARGE: Final = (
+    "The result is larger than that of a task may be. What was asked for is done; ask for less, or"
+    " in parts, if the tool has an argument for that."
+)
+
+
+class Places(Protocol):
+    """The places that calls take."""
+
+    def place(self, tool: ToolEntry, client: str) -> AbstractContextManager[object]:
+        """Return a place for one call, held while the context is.
+
+        Raises:
+            Exception: There is none now, or this client has its share.
+        """
+        ...
+
+
+Encode = Callable[[ToolEntry, ToolResult], bytes]
+"""Returns a result as clients get it."""
+
+Ending: TypeAlias = Literal["ok", "tool_error", "error", "cancelled"] | Cause
+
+Told = Callable[[str, Ending, float], None]
+"""Is told of each task that has ended: the tool, how, and the seconds that it took."""
+
+
+class Runner:
+    """Works on the tasks of one store."""
+
+    def __init__(
+        self,
+        store: Callable[[], Store],
+        current: Current,
+        executor: Executor,
+        places: Places,
+        clock: Clock,
+        *,
+        encoded: Encode,
+        told: Told,
+        shared: Callable[[], bool],
+    ) -> None:
+        """Set up; the first `wake` starts it.
+
+        Args:
+            store: Returns the store that is in use.
+            current: Holds the table in service.
+            executor: Calls backends.
+            places: Gives places to calls.
+            clock: Tells how old tasks are.
+            encoded: Encodes results.
+            told: Is told of what has ended.
+            shared: Tells whether other gateways use the store, too.
+        """
+        self._store = store
+        self._current = current
+        self._executor = executor
+        self._places = places
+        self._encoded = encoded
+        self._told = told
+        self._clock = clock
+        self._shared = shared
+        self._loop: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._draining = False
+        self._steps: dict[str, tuple[asyncio.Task[None], Stored]] = {}
+        self._dropping = TaskSet()
+
+    @property
+    def busy(self) -> int:
+        """How many tasks are worked on at this moment."""
+        return len(self._steps)
+
+    def wake(self) -> None:
+        """Look at what is due, now."""
+        self._wake.set()
+        if not self._draining and (self._loop is None or self._loop.done()):
+            self._loop = asyncio.create_task(self._run(), name="tasks")
+            self._loop.add_done_callback(_log_failure)
+
+    def drain(self) -> None:
+        """Claim nothing more, and leave jobs to others; calls go on."""
+        self._draining = True
+        self._wake.set()
+        for step, stored in self._steps.values():
+            if not stored.task.begun:
+                step.cancel()
+
+    async def close(self) -> None:
+        """Give up everything."""
+        self.drain()
+        running = [step for step, _ in self._steps.values()]
+        if self._loop is not None:
+            running.append(self._loop)
+        for each in running:
+            each.cancel()
+        if running:
+            await asyncio.wait(running)
+        await self._dropping.close()
+
+    def interrupt(self, task_id: str) -> None:
+        """Give up what is done for a task here: it has been cancelled."""
+        if task_id in self._steps:
+            self._steps[task_id][0].cancel()
+
+    def drop(self, task: Task) -> None:
+        """Tell the backend that a job is not wanted any more."""
+        tool = self._tool(task)
+        if tool is not None and task.job is not None:
+            work = self._executor.drop(tool, task.job, _call(task))
+            self._dropping.start("drop a job", work)
+
+    async def _run(self) -> None:
+        while not self._draining:
+            self._wake.clear()
+            room = self._current.server.max_concurrent_requests + LOOKS_AT_A_TIME - self.busy
+            wait: float | None = BEAT_SECONDS
+            try:
+                if room > 0:
+                    claimed = await self._store().claim(room)
+                    wait = claimed.wait
+                    for stored in claimed.tasks:
+                        self._start(stored)
+                await self._give_up_cancelled()
+            except StoreAwayError:
+                wait = BEAT_SECONDS
+            if self._shared():
+                wait = min(wait or BEAT_SECONDS, BEAT_SECONDS)
+            elif wait is None and not self._steps and not self._wake.is_set():
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+
+    async def _give_up_cancelled(self) -> None:
+        """End the calls of tasks that have been cancelled by way of another gateway."""
+        if not self._shared():
+            return
+        known = {
+            each: stored.revision for each, (_, stored) in self._steps.items() if stored.task.begun
+        }
+        for task_id in await self._store().changed(known) if known else ():
+            self.interrupt(task_id)
+
+    def _start(self, stored: Stored) -> None:
+        task_id = stored.task.id
+        step = asyncio.create_task(self._step(stored), name=f"task {task_id}")
+        self._steps[task_id] = step, stored
+
+        def done(ended: asyncio.Task[None]) -> None:
+            if self._steps.get(task_id, (None,))[0] is ended:
+                del self._steps[task_id]
+            self._wake.set()
+            _log_failure(ended)
+
+        step.add_done_callback(done)
+
+    def _tool(self, task: Task) -> ToolEntry | None:
+        """Return the tool of a task, if its backend is still the one that was called."""
+        table = self._current.table
+        tool = table.tools.get(task.tool) if table else None
+        return tool if tool is not None and origin_of(tool) == task.origin else None
+
+    async def _step(self, stored: Stored) -> None:
+        """Do what is next for a task that this gateway has claimed."""
+        task, tool, now = stored.task, self._tool(stored.task), self._now()
+        if task.is_overdue(now):
+            if task.job is not None:
+                self.drop(task)
+            await self._save(stored, task.failed(INTERNAL_ERROR, LATE, now))
+        elif task.status == "input_required":
+            await self._save(stored, task, task.created + task.max_age - now)
+        elif tool is None or tool.task is None:
+            await self._save(stored, task.failed(INTERNAL_ERROR, GONE, now))
+        elif task.begun:
+            await self._save(stored, task.failed(INTERNAL_ERROR, LOST, now))
+        elif task.job is None or task.answers or task.state is not None:
+            await self._call_once(stored, tool)
+        else:
+            await self._look(stored, tool, task.job)
+
+    async def _call_once(self, stored: Stored, tool: ToolEntry) -> None:
+        """Make the call, or deliver answers, if there is a place for it now."""
+        task = stored.task
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._places.place(tool, task.client))
+            except Exception:  # noqa: BLE001 - whatever the reason, there will be another try
+                await self._save(stored, task, BEAT_SECONDS)
+                return
+            seconds = tool.backend.timeout_seconds or self._current.server.request_timeout_seconds
+            begun = task.starting()
+            revision = await self._save(stored, begun, seconds + GRACE_SECONDS)
+            if revision is None:
+                return
+            stored = Stored(begun, revision)
+            self._steps[task.id] = self._steps[task.id][0], stored
+            try:
+                outcome = await self._outcome(task, tool)
+            except asyncio.CancelledError:
+                if self._draining:
+                    await self._save(stored, begun.failed(INTERNAL_ERROR, LOST, self._now()))
+                raise
+        await self._went(stored, tool, outcome)
+
+    async def _outcome(self, task: Task, tool: ToolEntry) -> ToolResult | InputRequired | Job:
+        call = _call(task)
+        if task.job is None:
+            return await self._executor.call_tool(tool, dict(task.arguments), call)
+        try:
+            return await self._executor.look_at(tool, task.job, call)
+        except JobUnreachableError as error:
+            return _error(f"The answers may not have reached the backend: {error}")
+
+    async def _look(self, stored: Stored, tool: ToolEntry, job: Job) -> None:
+        """Ask after a job."""
+        task = stored.task
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                outcome = await self._executor.look_at(tool, job, _call(task))
+        except asyncio.CancelledError:
+            if self._draining:
+                await self._save(stored, task, 0.0)
+            raise
+        except (JobUnreachableError, TimeoutError) as error:
+            await self._unreachable(stored, tool, error)
+            return
+        await self._went(stored, tool, outcome)
+
+    async def _unreachable(self, stored: Stored, tool: ToolEntry, error: Exception) -> None:
+        task = stored.task
+        if task.failures + 1 >= MAX_FAILURES:
+            problem = f"The backend could not be asked for the result: {str(error) or 'no answer'}"
+            await self._save(stored, task.failed(INTERNAL_ERROR, problem, self._now()))
+            return
+        asked = error.pause if isinstance(error, JobUnreachableError) else 0.0
+        growing = tool.task.poll_seconds * 2**task.failures if tool.task else MAX_PAUSE
+        pause = max(asked, min(growing, MAX_PAUSE))
+        await self._save(stored, task.unreachable(pause), self._until_next(task, pause))
+
+    async def _went(
+        self, stored: Stored, tool: ToolEntry, outcome: ToolResult | InputRequired | Job
+    ) -> None:
+        """Note what came of a call or a look."""
+        task, now = stored.task, self._now()
+        if isinstance(outcome, Job):
+            accepted = task.accepted(outcome, now)
+            await self._save(stored, accepted, self._until_next(accepted, outcome.pause))
+        elif isinstance(outcome, InputRequired):
+            asking = task.asking(outcome.requests, outcome.state, now)
+            pause = asking.max_age if asking.asked else BEAT_SECONDS
+            await self._save(stored, asking, self._until_next(asking, pause))
+        else:
+            await self._complete(stored, tool, outcome)
+
+    async def _complete(self, stored: Stored, tool: ToolEntry, result: ToolResult) -> None:
+        encoded = self._encoded(tool, result)
+        if len(encoded) > MAX_RESULT:
+            result = _error(TOO_LARGE)
+            encoded = self._encoded(tool, result)
+        done = stored.task.completed(self._now())
+        try:
+            saved = await self._save(stored, done, result=encoded)
+        except FullError as error:
+            result = _error(f"What was asked for is done, but its result is lost. {error}.")
+            saved = await self._save(stored, done, result=self._encoded(tool, result))
+        if saved is not None:
+            self.note_end(done, (result.cause or "tool_error") if result.is_error else "ok")
+
+    def note_end(self, task: Task, outcome: Ending) -> None:
+        """Tell that a task has ended."""
+        self._told(task.tool, outcome, max(0.0, task.updated - task.created))
+
+    async def _save(
+        self, stored: Stored, task: Task, due: float = 0.0, result: bytes = b""
+    ) -> int | None:
+        """Save a version of a task; what is known now is kept until that has worked.
+
+        Returns:
+            The number of the version; None where another was saved before it, which stays.
+        """
+        tries = 0
+        while True:
+            try:
+                saved = await self._store().save(task, stored.revision, due, result)
+            except FullError as error:
+                if task.status == "completed":
+                    raise
+                task, due = stored.task.failed(INTERNAL_ERROR, str(error), self._now()), 0.0
+            except StoreAwayError as error:
+                if tries == 0:
+                    log.warning("A task cannot be saved", extra={"error": str(error)})
+                tries += 1
+                if self._draining or self._now() >= task.expires:
+                    return None
+                await asyncio.sleep(BEAT_SECONDS)
+            else:
+                if saved is not None and task.status == "failed":
+                    self.note_end(task, "error")
+                return saved
+
+    def _until_next(self, task: Task, pause: float) -> float:
+        """Return the seconds until a task is looked at again: no later than it is overdue."""
+        return max(0.0, min(pause, task.created + task.max_age - self._now()))
+
+    def _now(self) -> float:
+        return self._clock.now().timestamp()
+
+
+def origin_of(tool: ToolEntry) -> str:
+    """Return what a job of a tool belongs to."""
+    backend = tool.backend
+    return f"{backend.scheme}://{backend.host}:{backend.port}"
+
+
+def _call(task: Task) -> Call:
+    answers: Mapping[str, JsonObject] = task.answers
+    given = ClientInput(answers, task.state)
+    return Call(
+        task.headers,
+        trace=task.trace,
+        client=task.client,
+        capabilities=task.capabilities,
+        input=given,
+        takes_jobs=True,
+    )
+
+
+def _error(text: str) -> ToolResult:
+    return ToolResult(content=({"type": "text", "text": text},), is_error=True)
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("Work on a task failed", exc_info=error, extra={"task": task.get_name()})

@@ -1,0 +1,255 @@
+"""Tasks in Redis: any gateway of the server finds them, and they outlive each of them.
+
+All keys of a server are in one slot. `tasks:due` orders the tasks that have not ended by when they
+may be claimed, by the clock of Redis; whoever claims one puts it off for a while, so that two never
+look at one at a time, and that of a gateway which has gone is taken over. `tasks:held` counts what
+clients have, and `tasks:expire` says when to count it no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+from mcp_operator.core.clock import Clock
+from mcp_operator.gateway.redis.contract import HasLink, Link
+from mcp_operator.gateway.redis.errors import RedisAwayError, UnknownScriptError
+from mcp_operator.gateway.tasks.store import (
+    LEASE_SECONDS,
+    MAX_KEPT,
+    MAX_RUNNING,
+    NO_PLACE,
+    NO_ROOM,
+    Claimed,
+    FullError,
+    StoreAwayError,
+    Stored,
+    size_of,
+)
+from mcp_operator.gateway.tasks.task import Task, decoded, encoded
+
+COUNTS_SECONDS: Final = 8 * 24 * 3600.0
+"""How long the counts outlast the last task that was added: longer than any task."""
+
+_COMMON: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local held, expire, due = KEYS[1], KEYS[2], KEYS[3]
+local function count(name, change)
+  local value = redis.call('HINCRBY', held, name, change)
+  if value <= 0 then redis.call('HDEL', held, name) end
+  return value
+end
+local function has(name) return tonumber(redis.call('HGET', held, name) or '0') end
+local function release(id, client)
+  if redis.call('ZREM', due, id) == 1 then
+    count('running', -1)
+    count('running:' .. client, -1)
+  end
+end
+local function fits(client, size)
+  return has('bytes') + size <= tonumber(ARGV[1]) and
+    has('bytes:' .. client) + size <= tonumber(ARGV[1]) / 2
+end
+local function keep(client, size)
+  count('bytes', size)
+  count('bytes:' .. client, size)
+end
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', expire, '-inf', now, 'LIMIT', 0, 100)) do
+  local of, size = string.match(redis.call('HGET', held, 'task:' .. id) or ':0', '^(.*):(%d+)$')
+  release(id, of)
+  keep(of, -size)
+  redis.call('HDEL', held, 'task:' .. id)
+  redis.call('ZREM', expire, id)
+end
+"""
+"""What each script that counts begins with: it lets go of what has expired."""
+
+_ADD: Final = (
+    _COMMON
+    + """
+local id, client, size, limit = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+if redis.call('EXISTS', KEYS[4]) == 1 then return 'ok' end
+if has('running') >= limit or has('running:' .. client) >= limit / 2 then return 'place' end
+if not fits(client, size) then return 'room' end
+keep(client, size)
+count('running', 1)
+count('running:' .. client, 1)
+redis.call('HSET', held, 'task:' .. id, client .. ':' .. size)
+redis.call('ZADD', due, now + ARGV[6], id)
+redis.call('ZADD', expire, now + ARGV[7], id)
+redis.call('HSET', KEYS[4], 'revision', 1, 'body', ARGV[8])
+redis.call('PEXPIRE', KEYS[4], ARGV[7])
+for index = 1, 3 do redis.call('PEXPIRE', KEYS[index], ARGV[9]) end
+return 'ok'
+"""
+)
+
+_SAVE: Final = (
+    _COMMON
+    + """
+local id, client, size = ARGV[2], ARGV[3], tonumber(ARGV[4])
+if redis.call('HGET', KEYS[4], 'revision') ~= ARGV[5] then return 'other' end
+local before = tonumber(string.match(redis.call('HGET', held, 'task:' .. id) or ':0', '(%d+)$'))
+if size > before and not fits(client, size - before) then return 'room' end
+keep(client, size - before)
+redis.call('HSET', held, 'task:' .. id, client .. ':' .. size)
+if ARGV[6] == '' then
+  release(id, client)
+else
+  redis.call('ZADD', due, now + ARGV[6], id)
+end
+redis.call('ZADD', expire, now + ARGV[7], id)
+redis.call('HSET', KEYS[4], 'body', ARGV[8])
+if ARGV[9] ~= '' then redis.call('HSET', KEYS[4], 'result', ARGV[9]) end
+redis.call('PEXPIRE', KEYS[4], ARGV[7])
+return tostring(redis.call('HINCRBY', KEYS[4], 'revision', 1))
+"""
+)
+
+_DUE: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
+local following = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'WITHSCORES',
+  'LIMIT', 0, 1)
+table.insert(found, 1, following[2] and tostring(math.ceil(following[2] - now)) or '')
+return found
+"""
+"""Returns the milliseconds until more are due, and the ids of those that are."""
+
+_TAKE: Final = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local at = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if not at or tonumber(at) > now then return {} end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+if redis.call('EXISTS', KEYS[2]) == 0 then return {} end
+redis.call('HINCRBY', KEYS[2], 'revision', 1)
+return redis.call('HMGET', KEYS[2], 'body', 'revision', 'result')
+"""
+"""Claims one task, unless another gateway was first."""
+
+_DIGESTS: Final = {
+    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
+    for script in (_ADD, _SAVE, _DUE, _TAKE)
+}
+
+
+class RedisStore:  # a `Store`
+    """Keeps tasks in the Redis of the server."""
+
+    def __init__(self, redis: HasLink, clock: Clock) -> None:
+        """Set up.
+
+        Args:
+            redis: Has the link.
+            clock: Tells how long a task has until it expires.
+        """
+        self._redis = redis
+        self._clock = clock
+
+    async def add(self, task: Task, due: float) -> None:
+        """Keep a new task."""
+        body = encoded(task)
+        lasting = _milliseconds(COUNTS_SECONDS)
+        given = (MAX_RUNNING, _milliseconds(due), self._left(task), body, lasting)
+        reply = await self._counted(_ADD, task, size_of(body, b""), *given)
+        if reply == b"place":
+            raise FullError(NO_PLACE)
+        if reply == b"room":
+            raise FullError(NO_ROOM)
+
+    async def get(self, task_id: str) -> Stored | None:
+        """Return a task, unless it is unknown or has expired."""
+        link = self._link()
+        fields = ("body", "revision", "result")
+        return _stored(await self._call(link, "HMGET", _record(link, task_id), *fields))
+
+    async def save(self, task: Task, revision: int, due: float, result: bytes = b"") -> int | None:
+        """Replace a task, if it is still the version that was read."""
+        body = encoded(task)
+        at = "" if task.has_ended else _milliseconds(due)
+        given = (revision, at, self._left(task), body, result)
+        reply = await self._counted(_SAVE, task, size_of(body, result), *given)
+        if reply == b"room":
+            raise FullError(NO_ROOM)
+        return None if reply == b"other" else int(reply)
+
+    async def claim(self, limit: int) -> Claimed:
+        """Take tasks that are due."""
+        link = self._link()
+        due = link.key("tasks:due")
+        wait, *found = await self._run(link, _DUE, 1, due, limit)
+        lease = _milliseconds(LEASE_SECONDS)
+        taken = await asyncio.gather(
+            *(
+                self._run(link, _TAKE, 2, due, _record(link, each.decode()), each, lease)
+                for each in found
+            )
+        )
+        tasks = [stored for reply in taken if (stored := _stored(reply)) is not None]
+        return Claimed(tasks, int(wait) / 1000 if wait else None)
+
+    async def changed(self, known: Mapping[str, int]) -> frozenset[str]:
+        """Return the ids of the tasks of which there is another version, or none any more."""
+        link = self._link()
+        replies = await asyncio.gather(
+            *(self._call(link, "HGET", _record(link, each), "revision") for each in known)
+        )
+        pairs = zip(known.items(), replies, strict=True)
+        return frozenset(
+            each for (each, revision), reply in pairs if reply is None or int(reply) != revision
+        )
+
+    def _left(self, task: Task) -> int:
+        return _milliseconds(task.expires - self._clock.now().timestamp())
+
+    def _link(self) -> Link:
+        if self._redis.link is None:
+            raise StoreAwayError("this server has no Redis any more")
+        return self._redis.link
+
+    async def _counted(self, script: str, task: Task, size: int, *given: Any) -> bytes:
+        link = self._link()
+        keys = [link.key(f"tasks:{name}") for name in ("held", "expire", "due")]
+        keys.append(_record(link, task.id))
+        reply = await self._run(
+            link, script, len(keys), *keys, MAX_KEPT, task.id, task.client, size, *given
+        )
+        if not isinstance(reply, bytes):
+            raise StoreAwayError("it does not run scripts as Redis does")
+        return reply
+
+    async def _run(self, link: Link, script: str, *given: Any) -> Any:
+        try:
+            return await self._call(link, "EVALSHA", _DIGESTS[script], *given)
+        except UnknownScriptError:  # Redis is new, or was wiped
+            return await self._call(link, "EVAL", script, *given)
+
+    async def _call(self, link: Link, *command: Any) -> Any:
+        try:
+            return await link.call(*command)
+        except RedisAwayError as error:
+            raise StoreAwayError(str(error)) from error
+
+
+def _record(link: Link, task_id: str) -> str:
+    return link.key(f"task:{task_id}")
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _stored(reply: Any) -> Stored | None:
+    """Read the fields of a task; None where there is none, or none that this release reads."""
+    if not isinstance(reply, list) or not reply or reply[0] is None:
+        return None
+    body, revision, result = reply
+    try:
+        return Stored(decoded(body), int(revision), result or b"")
+    except ValueError:
+        return None

@@ -1,0 +1,290 @@
+"""Tasks as clients of a server use them, over a backend that is scripted."""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import pairwise
+
+import pytest
+
+from mcp_operator.gateway.contract import (
+    NO_INPUT,
+    ClientInput,
+    InputRequired,
+    Job,
+    JobUnreachableError,
+)
+from mcp_operator.gateway.tasks import runner
+from support.entries import tool
+from support.fake_executor import text_result
+from support.mcp_http import legacy, modern
+from support.serving_tasks import DONE, begin, call, look, report, serving, settled
+from support.task_values import JOB, NAME_FORM, taking_tasks
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_call_that_the_backend_goes_on_with_is_a_task() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        result = await call(server)
+    assert result["resultType"] == "task"
+    assert (result["status"], result["pollIntervalMs"]) == ("working", 5000)
+    assert not {"result", "error", "inputRequests", "content"} & result.keys()
+
+
+async def test_a_call_that_the_backend_answers_is_none() -> None:
+    async with serving(report()) as server:
+        result = await call(server)
+        assert (result["resultType"], result["content"]) == (
+            "complete",
+            [{"type": "text", "text": "report"}],
+        )
+
+
+async def test_a_tool_without_tasks_never_makes_one() -> None:
+    async with serving(tool("report")) as server:
+        assert (await call(server, task={"ttl": 1}))["resultType"] == "complete"
+        assert not server.executor.seen[0].takes_jobs
+
+
+async def test_a_client_without_the_extension_waits_for_the_result() -> None:
+    async with serving(report()) as server:
+        result = await server.result(modern("tools/call", {"name": "report"}))
+        assert result["resultType"] == "complete"
+        assert not server.executor.seen[0].takes_jobs
+
+
+async def test_a_job_is_asked_after_until_it_has_ended() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [Job("/jobs/7", 20, "Half done"), DONE]
+        began = asyncio.get_running_loop().time()
+        task_id = await begin(server)
+        await asyncio.sleep(5.5)
+        halfway = await look(server, task_id)
+        assert (halfway["status"], halfway["statusMessage"]) == ("working", "Half done")
+        assert halfway["pollIntervalMs"] == 20000
+        await asyncio.sleep(20)
+        done = await look(server, task_id)
+        assert (done["status"], done["resultType"]) == ("completed", "complete")
+        assert done["result"] == {"content": [{"type": "text", "text": "done"}]}
+        assert [at - began for at, _ in server.executor.looked] == pytest.approx([5, 25], abs=0.1)
+        assert server.observer.tools == [("report", "ok")]
+
+
+async def test_nobody_looks_at_a_task_that_has_ended() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [DONE]
+        await begin(server)
+        await asyncio.sleep(1000)
+        assert len(server.executor.looked) == 1
+        assert not asyncio.all_tasks() - {asyncio.current_task()}
+
+
+async def test_a_failure_of_the_tool_completes_the_task() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [text_result("no luck", is_error=True)]
+        task_id = await begin(server)
+        await asyncio.sleep(6)
+        done = await look(server, task_id)
+        assert (done["status"], done["result"]["isError"]) == ("completed", True)
+        assert server.observer.tools == [("report", "tool_error")]
+
+
+async def test_a_backend_that_cannot_be_asked_is_asked_again_ever_more_seldom() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [*[JobUnreachableError("away")] * 3, DONE]
+        task_id = await begin(server)
+        await asyncio.sleep(100)
+        assert (await look(server, task_id))["status"] == "completed"
+        times = [at for at, _ in server.executor.looked]
+        gaps = [later - earlier for earlier, later in pairwise(times)]
+        assert gaps == pytest.approx([5, 10, 20], abs=0.1)
+
+
+async def test_a_backend_that_stays_away_fails_the_task() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [JobUnreachableError("The backend refuses connections.")]
+        task_id = await begin(server)
+        await asyncio.sleep(590)
+        failed = await look(server, task_id)
+        assert failed["status"] == "failed"
+        assert failed["error"]["code"] == -32603
+        assert "refuses connections" in failed["error"]["message"]
+        assert len(server.executor.looked) == runner.MAX_FAILURES
+        assert server.observer.tools == [("report", "error")]
+
+
+async def test_a_look_that_hangs_is_given_up() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [None, DONE]
+        task_id = await begin(server)
+        await asyncio.sleep(60)
+        assert (await look(server, task_id))["status"] == "completed"
+
+
+async def test_a_task_that_takes_too_long_fails_and_its_job_is_dropped() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [JOB]
+        task_id = await begin(server)
+        await asyncio.sleep(599)
+        assert (await look(server, task_id))["status"] == "working"
+        await asyncio.sleep(2)
+        failed = await look(server, task_id)
+        assert (failed["status"], failed["error"]["message"]) == ("failed", runner.LATE)
+        assert server.executor.dropped == [JOB.target]
+
+
+async def test_a_task_is_forgotten_an_hour_after_its_end() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [DONE]
+        task_id = await begin(server)
+        await asyncio.sleep(3600)
+        done = await look(server, task_id)
+        assert done["ttlMs"] == pytest.approx(3605_000, abs=100)
+        await asyncio.sleep(10)
+        code, error = await server.error(taking_tasks("tasks/get", {"taskId": task_id}))
+        assert (code, error["code"]) == (200, -32602)
+
+
+async def test_a_cancelled_task_stays_so_and_its_job_is_dropped() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [DONE]
+        task_id = await begin(server)
+        for _ in range(2):  # the second says the same
+            ack = await server.result(taking_tasks("tasks/cancel", {"taskId": task_id}))
+            assert set(ack) == {"resultType", "_meta"}
+        await asyncio.sleep(60)
+        assert (await look(server, task_id))["status"] == "cancelled"
+        assert server.executor.dropped == [JOB.target]
+        assert not server.executor.looked
+        assert server.observer.tools == [("report", "cancelled")]
+
+
+async def test_a_look_in_progress_does_not_outlive_its_task() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [None]
+        task_id = await begin(server)
+        await asyncio.sleep(6)
+        await server.result(taking_tasks("tasks/cancel", {"taskId": task_id}))
+        await settled()
+        assert not asyncio.all_tasks() - {asyncio.current_task()}
+
+
+async def test_every_call_of_a_tool_can_be_a_task() -> None:
+    async with serving(report("Always")) as server:
+        server.executor.gate.clear()
+        task_id = await begin(server, n=1)
+        await asyncio.sleep(20)
+        assert (await look(server, task_id))["status"] == "working"
+        assert server.executor.calls == [("report", {"n": 1})]
+        server.executor.gate.set()
+        await settled()
+        done = await look(server, task_id)
+        assert done["result"]["content"] == [{"type": "text", "text": "report"}]
+
+
+async def test_a_call_as_a_task_may_go_on_as_a_job() -> None:
+    async with serving(report("Always")) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [DONE]
+        task_id = await begin(server)
+        await asyncio.sleep(6)
+        assert (await look(server, task_id))["status"] == "completed"
+        assert len(server.executor.calls) == 1
+
+
+async def test_only_clients_with_the_extension_call_a_tool_that_always_makes_tasks() -> None:
+    async with serving(report("Always")) as server:
+        status, error = await server.error(modern("tools/call", {"name": "report"}))
+        assert (status, error["code"]) == (400, -32021)
+        assert error["data"] == {
+            "requiredCapabilities": {"extensions": {"io.modelcontextprotocol/tasks": {}}}
+        }
+        session = await server.initialize()
+        request = legacy("tools/call", {"name": "report"}, mcp_session_id=session)
+        assert (await server.result(request))["isError"]
+        assert not server.executor.calls
+
+
+async def test_cancelling_a_task_cancels_its_call() -> None:
+    async with serving(report("Always")) as server:
+        server.executor.gate.clear()
+        task_id = await begin(server)
+        await server.executor.started.wait()
+        await server.result(taking_tasks("tasks/cancel", {"taskId": task_id}))
+        await server.executor.stopped.wait()
+        assert (await look(server, task_id))["status"] == "cancelled"
+        assert server.endpoint.in_flight == 0
+
+
+async def test_calls_as_tasks_wait_for_a_place() -> None:
+    async with serving(report("Always"), max_concurrent_requests=2) as server:
+        server.executor.gate.clear()
+        tasks = [await begin(server, n=number) for number in range(5)]
+        await asyncio.sleep(10)
+        assert len(server.executor.calls) == 1, "a client among others has half"
+        server.executor.gate.set()
+        await asyncio.sleep(10)
+        assert {(await look(server, each))["status"] for each in tasks} == {"completed"}
+
+
+async def test_calls_as_tasks_keep_to_the_number_of_calls_of_their_tool() -> None:
+    limited = report("Always", max_concurrent_requests=1)
+    async with serving(limited) as server:
+        server.executor.gate.clear()
+        tasks = [await begin(server, n=number) for number in range(3)]
+        await asyncio.sleep(10)
+        assert len(server.executor.calls) == 1
+        status, _ = await server.error(taking_tasks("tools/call", {"name": "report"}))
+        assert status == 429
+        server.executor.gate.set()
+        await asyncio.sleep(10)
+        assert {(await look(server, each))["status"] for each in tasks} == {"completed"}
+
+
+async def test_a_task_asks_for_input_and_goes_on_with_the_answers() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [InputRequired({"a": NAME_FORM, "b": NAME_FORM}, "s"), DONE]
+        task_id = await begin(server)
+        await asyncio.sleep(60)
+        asking = await look(server, task_id)
+        assert asking["inputRequests"] == {"1.a": NAME_FORM, "1.b": NAME_FORM}
+        assert len(server.executor.looked) == 1, "nobody looks while the client is asked"
+        for key in ("1.a", "1.b"):
+            answers = {key: {"action": "accept"}, "other": 1}
+            params = {"taskId": task_id, "inputResponses": answers}
+            ack = await server.result(taking_tasks("tasks/update", params))
+            assert set(ack) == {"resultType", "_meta"}
+        await settled()
+        given = ClientInput({"a": {"action": "accept"}, "b": {"action": "accept"}}, "s")
+        assert [each for _, each in server.executor.looked] == [NO_INPUT, given]
+        assert (await look(server, task_id))["status"] == "completed"
+
+
+async def test_a_call_as_a_task_is_made_again_with_the_answers() -> None:
+    async with serving(report("Always")) as server:
+        server.executor.results["report"] = InputRequired({"name": NAME_FORM}, "s")
+        task_id = await begin(server, n=1)
+        await settled()
+        assert (await look(server, task_id))["status"] == "input_required"
+        server.executor.results["report"] = DONE
+        params = {"taskId": task_id, "inputResponses": {"1.name": {"action": "decline"}}}
+        await server.result(taking_tasks("tasks/update", params))
+        await settled()
+        assert (await look(server, task_id))["status"] == "completed"
+        assert server.executor.calls == [("report", {"n": 1})] * 2
+        assert server.executor.seen[1].input == ClientInput({"name": {"action": "decline"}}, "s")
+
+
+async def test_what_is_asked_is_given_up_when_the_task_is_overdue() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [InputRequired({"a": NAME_FORM})]
+        task_id = await begin(server)
+        await asyncio.sleep(601)
+        assert (await look(server, task_id))["status"] == "failed"
