@@ -54,6 +54,7 @@ class Bench:
         self.cluster.server()
         self.serves: str | None = None
         self.lacks = ""
+        self.redis: str | None = None
         cache = self.cluster.cache
         self.confirmed_objects = ConfirmedObjects()
         long_work = LongWork()
@@ -79,7 +80,7 @@ class Bench:
         """Answer for a pod: with what is asked for, or with what the test says it serves."""
         if self.serves == "nothing":
             raise AskError("cannot be reached")
-        return Answer(self.serves or digest, self.lacks)
+        return Answer(self.serves or digest, self.lacks, self.redis)
 
     async def reconcile(self) -> float | None:
         """Reconcile; return the seconds until the next time."""

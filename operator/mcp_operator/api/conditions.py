@@ -102,6 +102,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool | None, tuple[Reason, ...]]]]
             Reason.PODS_FAILING,
             Reason.KIND_MISSING,
             Reason.SESSION_KEY_MISSING,
+            Reason.REDIS_UNAVAILABLE,
             Reason.OBJECTS_REJECTED,
         ),
         False: (Reason.HEALTHY,),

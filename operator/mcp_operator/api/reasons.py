@@ -142,5 +142,9 @@ class Reason(StrEnum):
         "SessionKeyMissing",
         "A pod has no key for the sessions of 2025-11-25 and before; newer clients are served.",
     )
+    REDIS_UNAVAILABLE = (
+        "RedisUnavailable",
+        "The Redis of the server does not answer a pod, which does without it.",
+    )
     OBJECTS_REJECTED = "ObjectsRejected", "Some selected objects are not served; see rejected."
     HEALTHY = "Healthy", "Everything that is selected is served."

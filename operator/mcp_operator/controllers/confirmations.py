@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 WAIT_SECONDS = 5
 """How long a pod may hold back its answer until it serves the expected digest."""
 
+WATCH_SECONDS = 10.0
+"""The pause before a pod that has a Redis is asked again whether it answers."""
+
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """The pauses after requests that were not answered with the digest; the last one repeats."""
 
@@ -47,10 +50,12 @@ class Answer:
     Attributes:
         digest: The digest of the catalog that it serves.
         lacks: What else it needs to serve every client, as a sentence; empty for nothing.
+        redis: Why its Redis does not answer, empty while it does; None without a Redis.
     """
 
     digest: str
     lacks: str = ""
+    redis: str | None = None
 
 
 Ask = Callable[[Pod, str], Awaitable[Answer]]
@@ -66,6 +71,7 @@ class _Expectation:
     confirmed: set[str] = field(default_factory=set)
     errors: dict[str, str] = field(default_factory=dict)
     lacking: dict[str, str] = field(default_factory=dict)
+    without_redis: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
 
@@ -78,12 +84,14 @@ class Confirmed:
         missing: The names of those that do not, each with its answer.
         waited: Seconds since the first of them was asked; 0 if none is missing.
         lacking: The names of those that do, and cannot serve every client, each with the cause.
+        without_redis: The names of those whose Redis does not answer, each with the cause.
     """
 
     synced: int
     missing: Mapping[str, str]
     waited: float
     lacking: Mapping[str, str] = field(default_factory=dict)
+    without_redis: Mapping[str, str] = field(default_factory=dict)
 
 
 class Confirmations:
@@ -93,7 +101,8 @@ class Confirmations:
         ask: Asks a pod.
 
     Attributes:
-        confirmed: Names a server whenever one of its pods has confirmed, or lacks something else.
+        confirmed: Names a server whenever one of its pods has confirmed, lacks something else, or
+            lost or found its Redis.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -116,11 +125,8 @@ class Confirmations:
                 pod.name: expectation.errors.get(pod.uid, "has not answered yet") for pod in waiting
             },
             waited=max((now - expectation.asked_at[pod.uid] for pod in waiting), default=0.0),
-            lacking={
-                pod.name: expectation.lacking[pod.uid]
-                for pod in pods
-                if pod.uid in expectation.lacking
-            },
+            lacking=_named(expectation.lacking, pods),
+            without_redis=_named(expectation.without_redis, pods),
         )
 
     def is_lacking(self, server: Key) -> bool:
@@ -157,6 +163,7 @@ class Confirmations:
             expectation.asked_at.pop(uid, None)
             expectation.errors.pop(uid, None)
             expectation.lacking.pop(uid, None)
+            expectation.without_redis.pop(uid, None)
         for pod in pods:
             if pod.uid not in expectation.tasks:
                 expectation.asked_at[pod.uid] = asyncio.get_running_loop().time()
@@ -165,7 +172,8 @@ class Confirmations:
                 )
 
     async def _question(self, server: Key, expectation: _Expectation, pod: Pod) -> None:
-        for pause in itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1])):
+        for retry in itertools.chain(RETRY_SECONDS, itertools.repeat(RETRY_SECONDS[-1])):
+            pause = retry
             try:
                 answer = await self._ask(pod, expectation.digest)
             except AskError as error:
@@ -173,21 +181,32 @@ class Confirmations:
                 logger.debug("A pod did not answer", extra={"pod": pod.name, "error": str(error)})
             else:
                 if answer.digest == expectation.digest:
-                    self._confirm(server, expectation, pod, answer.lacks)
-                    if not answer.lacks:
+                    self._confirm(server, expectation, pod, answer)
+                    if not answer.lacks and answer.redis is None:
                         return
+                    if not answer.lacks:
+                        pause = WATCH_SECONDS
                 elif pod.uid not in expectation.confirmed:
                     expectation.errors[pod.uid] = f"serves catalog {answer.digest[:12] or 'none'}"
             await asyncio.sleep(pause)
 
-    def _confirm(self, server: Key, expectation: _Expectation, pod: Pod, lacks: str) -> None:
+    def _confirm(self, server: Key, expectation: _Expectation, pod: Pod, answer: Answer) -> None:
         """Note that a pod serves the catalog, and what it still lacks; tell what is new."""
         news = pod.uid not in expectation.confirmed
         expectation.confirmed.add(pod.uid)
         expectation.errors.pop(pod.uid, None)
-        if expectation.lacking.pop(pod.uid, "") != lacks:
+        if expectation.lacking.pop(pod.uid, "") != answer.lacks:
             news = True
-        if lacks:
-            expectation.lacking[pod.uid] = lacks
+        if answer.lacks:
+            expectation.lacking[pod.uid] = answer.lacks
+        if (pod.uid in expectation.without_redis) != bool(answer.redis):
+            news = True  # its coming and going alone: the cause may change with every try
+            expectation.without_redis.pop(pod.uid, None)
+        if answer.redis:
+            expectation.without_redis.setdefault(pod.uid, answer.redis)
         if news:
             self.confirmed.send(server)
+
+
+def _named(said: Mapping[str, str], pods: Sequence[Pod]) -> Mapping[str, str]:
+    return {pod.name: said[pod.uid] for pod in pods if pod.uid in said}

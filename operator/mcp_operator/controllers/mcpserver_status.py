@@ -344,12 +344,21 @@ def _degraded(observed: ObservedServer) -> Condition:
         Reason.PODS_FAILING: _pods(observed),
         Reason.KIND_MISSING: _missing_kinds(observed),
         Reason.SESSION_KEY_MISSING: f"sessions cannot be opened: {no_key}" if no_key else "",
+        Reason.REDIS_UNAVAILABLE: _without_redis(observed) if is_gateway else "",
         Reason.OBJECTS_REJECTED: _unserved(observed),
     }
     for reason, cause in causes.items():
         if cause:
             return _yes(ConditionType.DEGRADED, reason, _joined(*causes.values()))
     return _no(ConditionType.DEGRADED, Reason.HEALTHY)
+
+
+def _without_redis(observed: ObservedServer) -> str:
+    away = observed.confirmed.without_redis if observed.confirmed else {}
+    if not away:
+        return ""
+    why = _listed(f"pod {name}: {cause}" for name, cause in sorted(away.items()))
+    return f"Redis does not answer, so that pods do without it: {why}"
 
 
 def _pods(observed: ObservedServer) -> str:

@@ -27,6 +27,7 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(sock_connect=3.0, total=WAIT_SECONDS + 5
 class _Answer(BaseModel):
     digest: str = ""
     lacks: str = ""
+    redis: str | None = None
 
 
 async def http_ask(pod: Pod, digest: str) -> Answer:
@@ -62,7 +63,8 @@ async def http_ask(pod: Pod, digest: str) -> Answer:
         answer = _Answer.model_validate_json(body)
     except ValidationError as error:
         raise AskError("gave an answer that names no catalog") from error
-    return Answer(answer.digest, answer.lacks[:MESSAGE_LIMIT])
+    redis = answer.redis and answer.redis[:MESSAGE_LIMIT]
+    return Answer(answer.digest, answer.lacks[:MESSAGE_LIMIT], redis)
 
 
 class _BoundedConnector(aiohttp.TCPConnector):

@@ -117,7 +117,7 @@ class GatewayApp:
             lambda: self._endpoint.in_flight,
             lambda: self._front.connections,
         )
-        pages = OwnPages(current, registry, self._unready, self._root)
+        pages = OwnPages(current, registry, self._unready, self._root, redis)
         self._management = Management(pages)
 
     @property

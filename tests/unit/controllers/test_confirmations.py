@@ -26,6 +26,7 @@ class Pods:
     def __init__(self) -> None:
         self.serves: dict[str, str | AskError] = defaultdict(str)
         self.lack = ""
+        self.redis: str | None = None
         self.asked: list[tuple[str, str]] = []
         self.told: list[Key] = []
 
@@ -34,7 +35,7 @@ class Pods:
         answer = self.serves[pod.uid]
         if isinstance(answer, AskError):
             raise answer
-        return Answer(answer, self.lack)
+        return Answer(answer, self.lack, self.redis)
 
 
 @pytest.fixture
@@ -127,4 +128,31 @@ async def test_a_pod_that_lacks_something_is_asked_until_it_has_it(pods: Pods) -
     asked = len(pods.asked)
     await asyncio.sleep(600)
     assert len(pods.asked) == asked
+    await confirmations.close()
+
+
+@pytest.mark.looptime
+async def test_a_pod_with_a_redis_is_asked_again_and_only_its_coming_and_going_is_told(
+    pods: Pods,
+) -> None:
+    confirmations = watching(pods)
+    pods.serves["1"], pods.redis = "new", ""
+    confirmations.expect(SERVER, "new", [ONE])
+    await asyncio.sleep(95)
+    assert pods.told == [SERVER]
+    assert len(pods.asked) == 10
+    assert not confirmations.expect(SERVER, "new", [ONE]).without_redis
+
+    pods.redis = "Connection refused"
+    await asyncio.sleep(20)
+    pods.redis = "it did not answer in time"
+    await asyncio.sleep(60)
+    assert pods.told == [SERVER, SERVER]
+    state = confirmations.expect(SERVER, "new", [ONE])
+    assert (state.synced, state.without_redis) == (1, {"pod-1": "Connection refused"})
+
+    pods.redis = ""
+    await asyncio.sleep(20)
+    assert pods.told == [SERVER] * 3
+    assert not confirmations.expect(SERVER, "new", [ONE]).without_redis
     await confirmations.close()

@@ -35,6 +35,8 @@ async def test_the_digest_is_read_from_the_management_port() -> None:
 async def test_what_the_pod_lacks_is_read_with_it() -> None:
     answer = web.json_response({"digest": "abc", "lacks": "Secret keys does not exist"})
     assert await ask_a_server_that(answer) == Answer("abc", "Secret keys does not exist")
+    away = web.json_response({"digest": "abc", "redis": "Connection refused"})
+    assert (await ask_a_server_that(away)).redis == "Connection refused"
     long = web.json_response({"digest": "abc", "lacks": "x" * 5000})
     assert len((await ask_a_server_that(long)).lacks) < 5000
 

@@ -136,7 +136,10 @@ def together(reports: Sequence[JsonObject], wanted: str) -> JsonObject:
     if behind and len({each["digest"] for each in reports}) > 1:
         return min(behind, key=_loaded_at)
     latest = max(reports, key=_loaded_at)
-    return latest | {"lacks": lacks} if latest["digest"] else latest
+    if not latest["digest"]:
+        return latest
+    away = next((each["redis"] for each in reports if each.get("redis")), "")
+    return latest | {"lacks": lacks} | ({"redis": away} if away else {})
 
 
 def _loaded_at(report: JsonObject) -> str:

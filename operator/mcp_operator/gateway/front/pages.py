@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.clock import rfc3339_micro
+from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Changes, Current
 
@@ -48,6 +49,7 @@ class OwnPages:
         registry: CollectorRegistry,
         unready: Callable[[], str],
         root: RootKey,
+        redis: RedisOfServer | None = None,
     ) -> None:
         """Set up.
 
@@ -56,7 +58,9 @@ class OwnPages:
             registry: What `/metrics` exposes.
             unready: Says why no traffic should come here; empty where it should.
             root: What all replicas share.
+            redis: The Redis of the server, where it has one.
         """
+        self._redis = redis
         self._current = current
         self._registry = registry
         self._unready = unready
@@ -81,7 +85,9 @@ class OwnPages:
         table, loaded_at = self._current.table, self._current.loaded_at
         if table is None or loaded_at is None:
             return {"digest": "", "generation": 0}
+        problem = self._redis.problem if self._redis is not None else None
         return {
+            **({} if problem is None else {"redis": problem}),
             "digest": table.digest,
             "generation": self._current.generation,
             "tools": len(table.tools),

@@ -95,11 +95,17 @@ class RedisLink:
         self._tried = asyncio.Event()
         self._running: asyncio.Task[None] | None = None
         self._told = Seldom()
+        self._away_since = asyncio.get_running_loop().time()
 
     @property
     def is_up(self) -> bool:
         """Whether Redis answers."""
         return self._session is not None
+
+    @property
+    def away_seconds(self) -> float:
+        """For how long Redis has not answered; 0 while it does."""
+        return 0.0 if self.is_up else asyncio.get_running_loop().time() - self._away_since
 
     def start(self) -> None:
         """Connect in the background, again and again."""
@@ -149,7 +155,7 @@ class RedisLink:
             try:
                 await self._use(session)
             finally:
-                self._session = None
+                self._session, self._away_since = None, loop.time()
                 await session.close()
             self._away(RedisAwayError(session.ended.result()))
             failures = 0 if loop.time() - began > STEADY_SECONDS else failures + 1

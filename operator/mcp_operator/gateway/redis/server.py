@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
@@ -14,6 +14,10 @@ from mcp_operator.gateway.upstream.secret_values import SecretSource
 
 if TYPE_CHECKING:
     from mcp_operator.gateway.redis.link import RedisLink
+
+
+TOLD_SECONDS: Final = 10.0
+"""For how long Redis does not answer before the operator is told: a failover takes less."""
 
 
 class RedisOfServer:
@@ -46,6 +50,14 @@ class RedisOfServer:
     def link(self) -> Link | None:
         """The link to the Redis; None where the server has none."""
         return self._link
+
+    @property
+    def problem(self) -> str | None:
+        """Why the Redis has not answered for a while; empty for less, None where there is none."""
+        link = self._link
+        if link is None:
+            return None
+        return link.problem if link.away_seconds > TOLD_SECONDS else ""
 
     def start(self) -> None:
         """Connect, and follow changes of the settings."""

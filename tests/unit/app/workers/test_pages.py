@@ -113,6 +113,13 @@ def test_what_one_of_them_lacks_is_lacking() -> None:
     assert together([report("a", 2), lacking], "a")["lacks"] == lacking["lacks"]
 
 
+def test_a_redis_that_one_of_them_misses_is_away() -> None:
+    fine, away = report("a", 2) | {"redis": ""}, report("a", 1) | {"redis": "gone"}
+    assert together([fine, away], "a")["redis"] == "gone"
+    assert together([fine, fine], "a")["redis"] == ""
+    assert "redis" not in together([report("a", 1), report("a", 2)], "a")
+
+
 async def test_the_metrics_are_those_of_all_and_of_the_parent() -> None:
     async with two() as (pages, gateways, _):
         for each in gateways:

@@ -1,0 +1,32 @@
+"""What an MCPServer says of its Redis."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from support.server_bench import Bench
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_a_server_is_degraded_while_its_pods_do_without_their_redis() -> None:
+    bench = Bench()
+    bench.redis = ""
+    await bench.reconcile()
+    bench.pod()
+    bench.available()
+    await bench.settled()
+    assert bench.reason("Degraded") == ("False", "Healthy")
+
+    bench.redis = "it refuses the user or the password"
+    await asyncio.sleep(20)
+    await bench.reconcile()
+    assert bench.reason("Degraded") == ("True", "RedisUnavailable")
+    assert bench.reason("Ready") == ("True", "Ready")
+
+    bench.redis = ""
+    await asyncio.sleep(20)
+    await bench.reconcile()
+    assert bench.reason("Degraded") == ("False", "Healthy")
