@@ -25,6 +25,7 @@ from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.client import HttpUpstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
+from support.asking_tools import ASKING_PROMPT, ASKING_TOOLS, answer_asking
 from support.entries import argument, backend, prompt, resource, tool
 from support.everything_jobs import JOB_TOOLS, Jobs
 from support.mcp_http import table
@@ -75,6 +76,7 @@ ANSWERS: dict[str, Answer] = {
 
 TOOLS = (
     *NATIVE_TOOLS,
+    *ASKING_TOOLS,
     *(
         tool(f"test_trigger_{kind}_change", backend(f"/change/{kind}"), description="Changes it.")
         for kind in ("tool", "prompt")
@@ -126,6 +128,7 @@ TOOLS = (
 )
 
 PROMPTS = (
+    ASKING_PROMPT,
     prompt(
         "This is a simple prompt for testing.", name="test_simple_prompt", description="Is text."
     ),
@@ -200,7 +203,8 @@ class Backend:
         self._changes = 0
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
-        return await answer_natively(request, PNG) or self._answer(request)
+        asked = answer_asking(request)
+        return asked or await answer_natively(request, PNG) or self._answer(request)
 
     def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         match request.path.split("/"):
