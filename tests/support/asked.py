@@ -123,11 +123,22 @@ class Asked:
             if frame != KEEP_ALIVE:
                 return message_of(frame)
 
-    async def answer(self, request_id: Any, result: Any, session: str | None = None) -> None:
-        await self.post({"jsonrpc": "2.0", "id": request_id, "result": result}, session)
+    async def answer(
+        self, request_id: Any, result: Any, session: str = "", at: Server | None = None
+    ) -> None:
+        """Answer a request.
 
-    async def post(self, message: JsonObject, session: str | None = None) -> None:
-        answer = await self.server.respond(post(message, mcp_session_id=session or self.session))
+        Args:
+            request_id: Its id.
+            result: What to answer.
+            session: The session to answer in; the client's own where empty.
+            at: The replica that gets the answer; the one that was called where None.
+        """
+        await self.post({"jsonrpc": "2.0", "id": request_id, "result": result}, session, at)
+
+    async def post(self, message: JsonObject, session: str = "", at: Server | None = None) -> None:
+        request = post(message, mcp_session_id=session or self.session)
+        answer = await (at or self.server).respond(request)
         assert answer.status == 202
 
     async def result(self) -> JsonObject:

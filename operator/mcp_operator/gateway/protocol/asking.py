@@ -13,13 +13,15 @@ from typing import Any, Final
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.core.errors import OperatorError
+from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.contract import ClientInput, InputRequired
 from mcp_operator.gateway.protocol import capabilities, jsonrpc, spec
 from mcp_operator.gateway.protocol.answers import Questions, RequestError
 from mcp_operator.gateway.protocol.channel import Channel
 from mcp_operator.gateway.protocol.core import Core
-from mcp_operator.gateway.protocol.jsonrpc import Reply, RpcError
+from mcp_operator.gateway.protocol.jsonrpc import MAX_ID, Reply, RpcError
 from mcp_operator.gateway.protocol.operations import Context, told_error
+from mcp_operator.gateway.protocol.relay import Asked, Relay
 from mcp_operator.gateway.protocol.sessions import Session
 from mcp_operator.gateway.shares import Shares
 from mcp_operator.gateway.upstream.answer import clean
@@ -35,6 +37,9 @@ MAX_ASKING: Final = 1000
 
 MAX_ANSWERS: Final = 64 * 1024 * 1024
 """Bytes of answers that wait for others of the same call."""
+
+LOOK_SECONDS: Final = 0.2
+"""Between two looks for answers that reached other gateways."""
 
 MAX_REFUSAL: Final = 200
 """Characters of what a client says of a request that it refuses."""
@@ -71,9 +76,16 @@ def not_asked(method: str, context: Context, error: AskError) -> JsonObject:
 class Asking:
     """The requests of this process that wait for the answers of clients."""
 
-    def __init__(self) -> None:
+    def __init__(self, relay: Relay) -> None:
+        """Set up.
+
+        Args:
+            relay: Leads to the other gateways of the server.
+        """
         self._calls: set[_Call] = set()
-        self._requests: dict[tuple[str, str], tuple[_Call, str]] = {}
+        self._requests: dict[Asked, tuple[_Call, str]] = {}
+        self._relay = relay
+        self._tasks = TaskSet()
         self._shares = Shares(MAX_ASKING)
         self._held = Shares(MAX_ANSWERS)
         self._closed = False
@@ -112,9 +124,7 @@ class Asking:
     ) -> Mapping[str, JsonObject]:
         questions = questions_of(required)
         if not required.requests:
-            raise AskError(
-                "it wants to be called again, which this revision of MCP has no word for"
-            )
+            raise AskError("it asks to be called again, for which this revision of MCP has no word")
         missing = capabilities.needed(required.requests) & ~session.capabilities
         if missing:
             raise AskError(f"it {capabilities.lacks(missing)}")
@@ -147,9 +157,13 @@ class Asking:
             raise AskError("as many calls wait for answers of clients as may; call again later")
         call = _Call(session, client, channel, {key: secrets.token_urlsafe(16) for key in requests})
         self._calls.add(call)
-        for key, request_id in call.ids.items():
-            self._requests[session, request_id] = call, key
+        asked = {key: Asked(session, request_id) for key, request_id in call.ids.items()}
+        self._requests |= {one: (call, key) for key, one in asked.items()}
         try:
+            if self._relay.link is not None:
+                await self._relay.expect(asked.values(), ASK_SECONDS)
+                if not self._tasks:
+                    self._tasks.start("look for answers", self._look())
             for key, request in requests.items():
                 channel.send(_request(call.ids[key], request))
             async with asyncio.timeout(ASK_SECONDS):
@@ -162,29 +176,40 @@ class Asking:
             raise
         finally:
             self._calls.discard(call)
-            for request_id in call.ids.values():
-                self._requests.pop((session, request_id), None)
+            for one in asked.values():
+                self._requests.pop(one, None)
             self._held.give_back(client, call.held)
             self._shares.give_back(client)
 
-    def answer(self, session: str, reply: Reply, size: int) -> bool:
-        """Take in what a client posted.
+    async def posted(self, session: str, reply: Reply, size: int) -> None:
+        """Take in what a client posted; what nobody has asked for in its session is dropped.
 
         Args:
             session: The id of the session that it was posted in.
             reply: The answer.
             size: Its bytes.
-
-        Returns:
-            Whether a request of this process waited for it, in that session.
         """
-        if not isinstance(reply.id, str):
-            return False  # none of ours
-        found = self._requests.pop((session, reply.id), None)
+        if not isinstance(reply.id, str) or len(reply.id) > MAX_ID:
+            return  # none of ours
+        asked = Asked(session, reply.id)
+        if asked in self._requests:
+            self._take(asked, reply, size)
+        else:
+            await self._relay.put(asked, reply, size)
+
+    async def _look(self) -> None:
+        """Take in what reached other gateways, for as long as anything is waited for."""
+        while self._requests:
+            await asyncio.sleep(LOOK_SECONDS)
+            for asked, reply, size in await self._relay.take(tuple(self._requests)):
+                self._take(asked, reply, size)
+
+    def _take(self, asked: Asked, reply: Reply, size: int) -> None:
+        found = self._requests.pop(asked, None)
         if found is None:
-            return False
+            return
         call, key = found
-        call.open.discard(reply.id)
+        call.open.discard(asked.id)
         if reply.error is not None:
             call.fail(_refusal(reply.error))
         elif not self._held.take(call.client, size):
@@ -192,7 +217,6 @@ class Asking:
         else:
             call.held += size
             call.take(key, reply.result)
-        return True
 
     def hang_up(self, channel: Channel) -> None:
         """End what waits for a client that has gone: it would not see the answer to its call."""
@@ -204,7 +228,11 @@ class Asking:
         for call in [call for call in self._calls if call.session == session]:
             call.fail("the session has ended")
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """Look for nothing more."""
+        await self._tasks.close()
+
+    def stop(self) -> None:
         """End everything that waits, and ask nothing more."""
         self._closed = True
         for call in self._calls:

@@ -32,6 +32,7 @@ from mcp_operator.gateway.protocol.log_levels import SessionLevels, checked_leve
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, HttpStream
 from mcp_operator.gateway.protocol.older import older_result
 from mcp_operator.gateway.protocol.operations import Context, find_resource
+from mcp_operator.gateway.protocol.relay import Relay
 from mcp_operator.gateway.protocol.sessions import NoKeyError, Session, Sessions
 from mcp_operator.gateway.protocol.shared_sessions import SessionState, SharedSessions
 from mcp_operator.gateway.protocol.spec import Era
@@ -68,7 +69,7 @@ class Legacy:
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
         self._subscribed = Subscribed()
         self._levels = SessionLevels()
-        self._asking = Asking()
+        self._asking = Asking(Relay(redis, root))
         self._abandoned = Shares(MAX_ABANDONED)
 
     async def post(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
@@ -134,7 +135,7 @@ class Legacy:
 
     def stop_asking(self) -> None:
         """Let every call that waits for its client end, and ask no more."""
-        self._asking.close()
+        self._asking.stop()
 
     def forget_subscriptions(self) -> None:
         """Forget who subscribed to what: it is decided anew who may."""
@@ -143,6 +144,7 @@ class Legacy:
     async def close(self) -> None:
         """End what runs in the background."""
         await self._tasks.close()
+        await self._asking.close()
 
     async def _follow(self) -> None:
         """Learn what sessions with a stream here subscribe to elsewhere, while there are any."""
@@ -253,7 +255,7 @@ class Legacy:
                 self._cancel(session, message.params.get("requestId"))
             return None
         if not isinstance(message, Request):
-            self._asking.answer(session.id, message, len(http.body))
+            await self._asking.posted(session.id, message, len(http.body))
             return None
         if not self._core.is_operation(message.method):
             return await self._answer(session, http, message)
