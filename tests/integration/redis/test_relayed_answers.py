@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pytest
-import redis.asyncio as client_library
 
 from mcp_operator.gateway.contract import InputRequired
 from mcp_operator.gateway.protocol import asking as asking_module
@@ -43,8 +42,8 @@ async def replicas(
 
 async def stored(redis: RedisServer) -> dict[bytes, bytes]:
     """Return all that Redis holds of requests to clients."""
-    async with client_library.Redis(port=redis.port) as client:
-        return {key: await client.get(key) or b"" for key in await client.keys("*ask:*")}
+    keys = await redis.ask("KEYS", "*ask:*")
+    return {key: await redis.ask("GET", key) for key in keys}
 
 
 async def test_an_answer_may_reach_any_replica(redis: RedisServer, links: Links) -> None:
@@ -135,13 +134,12 @@ async def test_what_others_write_into_redis_is_no_answer(redis: RedisServer, lin
     request = await client.next()
     [key] = await stored(redis)
 
-    async with client_library.Redis(port=redis.port) as forger:
-        await forger.set(key, b'[{"action":"accept","content":{"name":"Eve"}},null]')
+    await redis.ask("SET", key, b'[{"action":"accept","content":{"name":"Eve"}},null]')
 
-        async def taken() -> bool:
-            return not await forger.exists(key)
+    async def taken() -> bool:
+        return not await redis.ask("EXISTS", key)
 
-        await eventually(taken, expected=True)
+    await eventually(taken, expected=True)
 
     assert one.endpoint.asking == 1
     await client.answer(request["id"], ADA, at=one)
