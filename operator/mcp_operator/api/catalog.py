@@ -173,7 +173,8 @@ class ResourceEntry(CatalogModel):
 
     Exactly one of `uri` and `uri_template` is set. The content is exactly one of `text`, `blob`
     (base64), `secret` (read by the gateway), or `backend` (an HTTP GET; a template's variables are
-    the backend's arguments by name), whose answer becomes content by `response`.
+    the backend's arguments by name), whose answer becomes content by `response`. The backend is
+    asked every `poll_seconds` for changes while somebody is subscribed.
     """
 
     name: str
@@ -189,6 +190,7 @@ class ResourceEntry(CatalogModel):
     secret: SecretKey | None = None
     backend: Backend | None = None
     response: ResponseMapping = ResponseMapping()
+    poll_seconds: float | None = None
     cache: CachePolicy | None = None
     source: SourceRef
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from mcp_operator.api.catalog import Argument, JsonObject, ResourceEntry, SecretKey, SourceRef
 from mcp_operator.api.conditions import ConditionType
+from mcp_operator.api.durations import parse_duration
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.uritemplates import TemplateError, UriTemplate
 from mcp_operator.api.v1alpha1 import MCPResource
@@ -41,6 +42,9 @@ from mcp_operator.builders.references import (
     require_secret,
 )
 from mcp_operator.core.meta import Key
+
+MIN_POLL_SECONDS = 1.0
+"""The shortest pause between two reads of a resource that somebody is subscribed to."""
 
 
 def resource_references(resource: MCPResource) -> References:
@@ -177,7 +181,18 @@ def _operation(
         backend=compile_backend(_call(operation, arguments), referrer),
         response=response.model_copy(update={"mime_type": ""}),
         cache=compile_cache(operation.cache),
+        poll_seconds=_poll_seconds(operation),
     )
+
+
+def _poll_seconds(operation: ResourceOperation) -> float | None:
+    if operation.subscribe is None:
+        return None
+    seconds = parse_duration(operation.subscribe.interval)
+    if seconds < MIN_POLL_SECONDS:
+        problem = f"subscribe.interval is {operation.subscribe.interval}: make it 1s or more"
+        raise InvalidError(Reason.INVALID, problem)
+    return seconds
 
 
 def _call(operation: ResourceOperation, arguments: tuple[Argument, ...]) -> HttpCall:

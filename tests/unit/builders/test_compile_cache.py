@@ -45,3 +45,15 @@ def test_a_server_says_what_clients_may_keep_and_where_answers_are_kept() -> Non
     ) == ServerCache(
         list_ttl_seconds=60, resources=CachePolicy(ttl_seconds=5, shared=True), in_redis=True
     )
+
+
+def test_an_operation_says_how_often_it_is_asked_for_those_who_subscribed() -> None:
+    [only] = compile_resource(operation(uri="a:b", subscribe={"interval": "1s"}), facts()).entries
+    assert only.poll_seconds == 1  # type: ignore[union-attr]
+
+
+def test_asking_more_often_than_each_second_is_refused() -> None:
+    wrong = compile_resource(operation(uri="a:b", subscribe={"interval": "999ms"}), facts())
+    assert wrong.entries == ()
+    [finding] = wrong.findings
+    assert "subscribe.interval is 999ms: make it 1s or more" in finding.message

@@ -137,6 +137,14 @@ class OperationParameter(ApiModel):
     """Accepted values, offered to clients as completions; any value when left out."""
 
 
+class Subscribe(ApiModel):
+    """How changes of content are found."""
+
+    interval: Duration
+    """Pause between two reads of the content, of 1s or more, while a client is subscribed to it.
+    What has not changed costs the service little where it sends ETag or Last-Modified."""
+
+
 class ResourceEndpoint(ApiModel):
     """Where content is read, and what clients read it by."""
 
@@ -166,6 +174,9 @@ class ResourceEndpoint(ApiModel):
     """Time for one read; the server's requestTimeout when left out."""
     cache: Cache | None = None
     """How long content is given again without asking the backend; none is kept when left out."""
+    subscribe: Subscribe | None = None
+    """How clients that subscribed hear of changes of the content. Without it, they hear of changes
+    of this object alone."""
 
     @property
     def path(self) -> str:
@@ -204,6 +215,11 @@ class ResourceOperation(ResponseFields, RequestFields, ResourceEndpoint):
             "has(self.service) != has(self.external)",
             "set service, or external in its place",
             field_path=".service",
+        ),
+        rule(
+            "!(has(self.cache) && has(self.subscribe))",
+            "set only one of cache and subscribe: a client that hears of a change reads it at once",
+            field_path=".cache",
         ),
         rule(
             "!has(self.uri) || !self.uri.contains('{')",

@@ -117,6 +117,8 @@ class CachingExecutor:
             ResourceUnavailable: The content could not be had.
         """
         policy = entry.cache
+        if call.validators is not None:  # it is asked whether it has changed
+            return await self._inner.read_resource(entry, uri, variables, call)
         if policy is None:
             hints = self._current.server.cache.resources if self._current.server.cache else None
             if hints is not None:

@@ -23,6 +23,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.observer import Observer, Outcome
 from mcp_operator.gateway.protocol.operations import Context, Operations, encoded_result
 from mcp_operator.gateway.protocol.patience import Patience
+from mcp_operator.gateway.protocol.polling import Poller
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscriptions import Hub
 from mcp_operator.gateway.protocol.task_calls import Places, TaskCalls
@@ -94,6 +95,7 @@ class Core:
         alone: bool = True,
     ) -> None:
         self.hub = Hub(current)
+        self.poller = Poller(current, self.hub, executor, self._sees)
         self.gate = Gate()
         self.patience = Patience()
         self._current = current
@@ -120,6 +122,10 @@ class Core:
             "resources/read": operations.read_resource,
             "completion/complete": operations.complete,
         }
+
+    def _sees(self, principal: Principal, uri: str) -> bool:
+        """Tell whether a client is served the resource of a URI."""
+        return self.view(Era.MODERN, principal).table.match(uri) is not None
 
     @property
     def server(self) -> ServerSettings:

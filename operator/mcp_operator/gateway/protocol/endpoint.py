@@ -129,6 +129,7 @@ class Endpoint:
         """End what runs in the background."""
         await self._core.tasks.close()
         await self._legacy.close()
+        await self._core.poller.close()
 
     async def idle(self) -> None:
         """Wait until no request waits for a backend, also none whose client has gone."""

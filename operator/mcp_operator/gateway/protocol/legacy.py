@@ -106,7 +106,9 @@ class Legacy:
             client=http.client,
             principal=http.principal,
             until=self._core.stream_end(http.principal),
+            headers=self._core.poller.forwarded(http.headers),
         )
+        self._core.poller.wake()
         self._end_stream(session)
         self._streams[session.id] = stream
         if not self._tasks:

@@ -139,7 +139,9 @@ class Modern:
             first=acknowledged,
             last=jsonrpc.result(request_id, jsonrpc.encode(goodbye)),
             until=self._core.stream_end(http.principal),
+            headers=self._core.poller.forwarded(http.headers),
         )
+        self._core.poller.wake()
         return HttpStream(stream)
 
 

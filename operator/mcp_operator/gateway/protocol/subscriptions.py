@@ -8,9 +8,10 @@ client that stops reading.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from mcp_operator.api.catalog import JsonObject
@@ -93,6 +94,7 @@ class Subscription:
         first: bytes = b"",
         last: bytes = b"",
         until: float | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._hub = hub
         self._wants = wants
@@ -102,8 +104,14 @@ class Subscription:
         self._until = until
         self._pending: dict[Event, None] = {}
         self.client, self.principal, self.weight = client, principal, weight
+        self.headers = headers
         self._ended = False
         self._wake = asyncio.Event()
+
+    @property
+    def uris(self) -> AbstractSet[str]:
+        """The resources that it is subscribed to."""
+        return self._wants.uris
 
     def offer(self, changes: Changes) -> None:
         """Note what the client is to be told of what it sees of a change."""
@@ -161,6 +169,11 @@ class Hub:
         current.subscribe(self._publish)
 
     @property
+    def streams(self) -> Collection[Subscription]:
+        """The open streams."""
+        return self._streams.keys()
+
+    @property
     def open_streams(self) -> int:
         """How many streams are open."""
         return len(self._streams)
@@ -175,6 +188,7 @@ class Hub:
         first: bytes = b"",
         last: bytes = b"",
         until: float | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Subscription:
         """Open a stream.
 
@@ -187,6 +201,7 @@ class Hub:
             last: A message that says the server ended the stream, if any.
             until: When it ends by itself, in the loop's time, within `KEEP_ALIVE_SECONDS`; None
                 for never.
+            headers: What of the client's request goes to backends that are polled for it.
 
         Raises:
             RpcError: 503, as many streams as allowed are open, by all or by this client, or the
@@ -210,6 +225,7 @@ class Hub:
             first=first,
             last=last,
             until=until,
+            headers=headers,
         )
         self._streams[stream] = None
         return stream
