@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,9 +16,12 @@ from faults.tenants import ALL, create_tenants
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.retry import Backoff
-from support.controlplane import Cluster
+from support.connected import connected
+from support.controlplane import Cluster, ControlPlane
+from support.crds import install_crds
 from support.objects import CONFIG_MAPS
 from support.operators import Operator, running_operator
+from support.provision import UnavailableError, find_binaries
 from support.shop import Shop
 from support.waiting import eventually
 
@@ -35,6 +38,29 @@ def active_cluster(control_plane: Cluster, crds_installed: None) -> Cluster:
 def golden(active_cluster: Cluster) -> dict[str, object]:
     """What there is in the end if nothing goes wrong."""
     return asyncio.run(run_undisturbed(active_cluster))
+
+
+@pytest.fixture
+def own_control_plane() -> Iterator[ControlPlane]:
+    """A control plane that a test may break."""
+    try:
+        binaries = find_binaries(print)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+    with ControlPlane(binaries) as running:
+        if not running.has_controllers:
+            pytest.skip("without kube-controller-manager no Deployment rolls out")
+        yield running
+        running.kill_api_server()  # politely it takes seconds
+
+
+@pytest.fixture
+async def own_shop(own_control_plane: ControlPlane) -> AsyncIterator[Shop]:
+    async with connected(own_control_plane.kubeconfig) as client:
+        await install_crds(client)
+        shop = Shop(client, "default")
+        await shop.service()
+        yield shop
 
 
 @pytest.fixture

@@ -166,12 +166,17 @@ class FaultProxy:
         return [seen for seen in self.seen if seen.is_watch and path in seen.path]
 
     def lists(self, path: str = "") -> list[Seen]:
-        """Return the lists that came: by pages, and within watches."""
+        """Return the lists that came: by pages, and within watches.
+
+        Before a watch goes on, one object is asked for, to see the newest version; that is none.
+        """
         return [
             seen
             for seen in self.seen
             if path in seen.path
-            and ("limit" in seen.query or seen.query.get("sendInitialEvents") == "true")
+            and (
+                seen.query.get("limit", "1") != "1" or seen.query.get("sendInitialEvents") == "true"
+            )
         ]
 
     def writes(self, path: str = "") -> list[Seen]:

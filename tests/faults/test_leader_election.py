@@ -48,6 +48,7 @@ class Replica:
             clock=SystemClock(),
             metrics=RuntimeMetrics(new_registry()),
             exit_process=no_exit,
+            on_rollback=no_exit,
         )
         self.task = asyncio.create_task(self.elector.run(self._lead))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import functools
 import os
-from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
@@ -14,11 +13,9 @@ from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.core.meta import Key
 from mcp_operator.runtime.client import WATCH_IDLE
 from mcp_operator.runtime.retry import Backoff
-from support.connected import connected
 from support.controlplane import ControlPlane
 from support.crds import DEFINITIONS, install_crds
 from support.operators import running_operator
-from support.provision import UnavailableError, find_binaries
 from support.shop import Shop
 from support.waiting import HANG_SECONDS, eventually
 
@@ -26,29 +23,6 @@ LATEST = WATCH_IDLE + 2 * Backoff.LONGEST + HANG_SECONDS
 """Seconds until an operator has surely asked again for what it could not follow."""
 
 CRASHES = 20 if os.environ.get("MCP_OPERATOR_WALKS") else 1
-
-
-@pytest.fixture
-def own_control_plane() -> Iterator[ControlPlane]:
-    """A control plane that a test may break."""
-    try:
-        binaries = find_binaries(print)
-    except UnavailableError as error:
-        pytest.skip(str(error))
-    with ControlPlane(binaries) as running:
-        if not running.has_controllers:
-            pytest.skip("without kube-controller-manager no Deployment rolls out")
-        yield running
-        running.kill_api_server()  # politely it takes seconds
-
-
-@pytest.fixture
-async def own_shop(own_control_plane: ControlPlane) -> AsyncIterator[Shop]:
-    async with connected(own_control_plane.kubeconfig) as client:
-        await install_crds(client)
-        shop = Shop(client, "default")
-        await shop.service()
-        yield shop
 
 
 @pytest.mark.timeout(1200 + 600 * CRASHES)

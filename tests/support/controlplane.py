@@ -7,6 +7,7 @@ and no node; `support.kubelet` stands in where Pods must run.
 import contextlib
 import http.client
 import os
+import shutil
 import ssl
 import tempfile
 from collections.abc import Iterator
@@ -195,6 +196,27 @@ class ControlPlane:
         )
         wait_until_ready(self._api_server, lambda: self._answers("/readyz"), timeout=HANG_SECONDS)
 
+    def save_data(self) -> Path:
+        """Copies etcd's data, for which the API server is ended and started again."""
+        saved = Path(tempfile.mkdtemp(prefix="saved-", dir=self._directory)) / "etcd"
+        with self._without_etcd():
+            shutil.copytree(self._directory / "etcd", saved)
+        return saved
+
+    def restore_data(self, saved: Path) -> None:
+        """Puts data back that was saved before, and starts everything anew, as one does then."""
+        with self.without_controllers(), self._without_etcd():
+            shutil.rmtree(self._directory / "etcd")
+            shutil.copytree(saved, self._directory / "etcd")
+
+    @contextlib.contextmanager
+    def _without_etcd(self) -> Iterator[None]:
+        self.kill_api_server()
+        self._etcd.stop()
+        yield
+        self._start_etcd()
+        self.run_api_server()
+
     def stop(self) -> None:
         """Ends the components and removes everything. Calling it twice does no harm."""
         self._processes.stop()
@@ -208,7 +230,7 @@ class ControlPlane:
     def _start_etcd(self) -> None:
         # It listens on sockets in our directory, so no port can be taken by another process
         # meanwhile. The URLs that it must advertise are never used.
-        self._processes.start(
+        self._etcd = self._processes.start(
             "etcd",
             [
                 *self._binaries.etcd,

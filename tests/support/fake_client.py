@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 from mcp_operator.core.errors import OperatorError
@@ -28,13 +28,21 @@ class FakeClient(Client):
         self.watches: deque[Sequence[Step]] = deque()
         self.asked: list[dict[str, Any]] = []
         self.observers: list[WriteObserver] = []
+        self.guards: list[Callable[[], None]] = []
         self.objects: dict[tuple[Resource, Key], Object] = {}
         self.writes: list[tuple[str, Object]] = []
         self.failures: deque[OperatorError | None] = deque()
+        self.newest = ""
         self._versions = itertools.count(100)
 
     def observe_writes(self, callback: WriteObserver) -> None:
         self.observers.append(callback)
+
+    def guard_writes(self, guard: Callable[[], None]) -> None:
+        self.guards.append(guard)
+
+    async def current_version(self, resource: Resource, **arguments: Any) -> str:
+        return self.newest
 
     async def list_pages(self, resource: Resource, **arguments: Any) -> AsyncGenerator[Page, None]:
         self.asked.append({"verb": "list", **arguments})

@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -87,11 +87,12 @@ async def _connected(settings: OperatorSettings, metrics: RuntimeMetrics) -> Asy
 
 def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -> Manager:
     identity = settings.identity or f"{socket.gethostname()}_{uuid.uuid4().hex[:8]}"
-    elector = _elector(settings, lease_client, identity) if settings.leader_elect else None
-    if elector:
+    informers = InformerSet(client, _scope(settings))
+    elector = None
+    if settings.leader_elect:
+        elector = _elector(settings, lease_client, identity, on_rollback=informers.distrust)
         client.guard_writes(elector.guard)
     clock = SystemClock()
-    informers = InformerSet(client, _scope(settings))
     manager = Manager(
         informers=informers,
         metrics=client.metrics,
@@ -167,7 +168,13 @@ async def collect_without_caches() -> None:
     await until_cancelled()
 
 
-def _elector(settings: OperatorSettings, client: Client, identity: str) -> LeaderElector:
+def _elector(
+    settings: OperatorSettings,
+    client: Client,
+    identity: str,
+    *,
+    on_rollback: Callable[[], object],
+) -> LeaderElector:
     lease = _lease(settings)
     try:
         return LeaderElector(
@@ -180,6 +187,7 @@ def _elector(settings: OperatorSettings, client: Client, identity: str) -> Leade
             retry_period=settings.retry_period,
             clock=SystemClock(),
             metrics=client.metrics,
+            on_rollback=on_rollback,
             exit_process=lambda: os._exit(EXIT_LEASE_LOST),
         )
     except ValueError as error:

@@ -121,7 +121,7 @@ class Client:
 
     def guard_writes(self, guard: Callable[[], None]) -> None:
         """Call a function immediately before each write is sent; it raises to prevent the write."""
-        self._transport.guard = guard
+        self._transport.guards.append(guard)
 
     async def request(
         self,
@@ -179,6 +179,21 @@ class Client:
             if not page.next:
                 return
             query["continue"] = page.next
+
+    async def current_version(self, resource: Resource, **options: Unpack[ListOptions]) -> str:
+        """Return the resourceVersion of the latest state of a list; it is asked for once.
+
+        Raises:
+            ApiError: The server rejected the request or is unreachable.
+        """
+        query = _query(options) | {"limit": "1"}
+        accept = {"Accept": wire.partial("PartialObjectMetadataList")}
+        path = resource.path(options.get("namespace", ""))
+        timeout = ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=CONNECT_TIMEOUT)
+        request = Request("GET", path, query, accept, None, timeout)
+        async with self._transport.stream(request) as response:
+            body = await response.read()
+        return (await _read(wire.page, body, resource)).resource_version
 
     async def watch(
         self,

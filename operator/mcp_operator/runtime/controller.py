@@ -22,7 +22,7 @@ from mcp_operator.core.instruments import ControllerMetrics
 from mcp_operator.core.meta import Key, key_of
 from mcp_operator.core.metrics import ERROR_RESULTS, RuntimeMetrics
 from mcp_operator.core.tasks import STEP_SECONDS, describe
-from mcp_operator.runtime.errors import ApiError, LeadershipLostError
+from mcp_operator.runtime.errors import ApiError, LeadershipLostError, StaleCacheError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate
 from mcp_operator.runtime.ratelimit import ExponentialBackoff
@@ -245,7 +245,7 @@ class Controller:
             case RetryAfterError():
                 outcome = _Outcome("error", after=error.retry_after)
             # Another client was faster, as the cache will show; or another process may lead.
-            case ApiError(is_conflict=True) | LeadershipLostError():
+            case ApiError(is_conflict=True) | LeadershipLostError() | StaleCacheError():
                 outcome = _Outcome("requeue", after=0.0, failures="count")
             case ApiError():
                 outcome = _Outcome("error", after=error.retry_after or 0.0, failures="count")

@@ -10,6 +10,11 @@ three can overtake each other, resourceVersions decide, which are comparable wit
 - An object from a watch or list is ignored if the store has the same or a newer state.
 - A list removes only objects that are not newer than the list.
 
+When the API server's data is rolled back, as by a restore of etcd, versions are used a second time
+and decide nothing any more. What is cached is then suspect until a list or a write tells of it: any
+state replaces it, as if the object had been deleted and made anew, because generations are used a
+second time as well.
+
 A change is processed in one step of the event loop, so a handler never sees a store that is older
 than its event.
 
@@ -58,6 +63,7 @@ class DeltaProcessor:
         resource_version: All changes up to this version are known; 0 until the initial list is
             complete.
         synced: Set once the initial list is complete.
+        distrusted: Whether the cache is waiting for a list, because of a rollback.
     """
 
     def __init__(
@@ -73,12 +79,14 @@ class DeltaProcessor:
         self.store = Store() if store is None else store
         self.resource_version = 0
         self.synced = asyncio.Event()
+        self.distrusted = False
         self._resource = resource
         self._selection = selection
         self._view = View() if view is None else view
         self._hidden: dict[str, dict[Key, Object]] = {}
         self._handlers: list[Handler] = [] if handlers is None else handlers
         self._outdated: dict[Key, Object] = {}
+        self._suspect = set[Key]()
         self._objects = metrics.informer_objects.labels(resource.kind).inc
         self._counted = 0
         self._last_event = metrics.informer_last_event.labels(resource.kind).set
@@ -95,16 +103,26 @@ class DeltaProcessor:
     def upsert(self, obj: Object) -> Key:
         """Process an object that a list or watch reported, and return its key."""
         key = key_of(obj)
-        if not self._put(key, obj):
+        if key in self._suspect:
+            self._replace(key, obj)
+        elif not self._put(key, obj):
             self._outdated[key] = obj
         return key
 
     def remove(self, obj: Object) -> None:
         """Process a deletion that a watch reported."""
-        old = self._known(key_of(obj))
-        version = resource_version_of(obj)
-        if old is not None and not 0 < version < resource_version_of(old):
+        key = key_of(obj)
+        old = self._known(key)
+        older = 0 < resource_version_of(obj) < resource_version_of(old or obj)
+        if old is not None and (key in self._suspect or not older):
+            self._suspect.discard(key)
             self._delete(old)
+
+    def distrust(self) -> None:
+        """Let the next list replace the cache, whatever the versions say: it was rolled back."""
+        self.distrusted = True
+        self._suspect = {*self._keys()}
+        self.resource_version = 0
 
     def advance(self, resource_version: str) -> None:
         """Record that the watch has reported all changes up to a version."""
@@ -121,20 +139,22 @@ class DeltaProcessor:
         The version is empty if the API server does not serve the resource at all.
         """
         listed_at = int(resource_version) if resource_version.isdecimal() else 0
-        rolled_back = 0 < listed_at < self.resource_version
-        if rolled_back:
+        if 0 < listed_at < self.resource_version:
             # Lists are consistent reads, so etcd was restored from a backup.
             _log.warning(
                 "The API server's data was rolled back; the list replaces the cache",
                 extra={"kind": self._resource.kind},
             )
-            for key, obj in self._outdated.items():
-                self._put(key, obj, newer_only=False)
+            self.distrust()
+            for obj in self._outdated.values():
+                self.upsert(obj)
         for key in {*self._keys()} - present:
             old = self._known(key)
-            regardless = not listed_at or rolled_back
+            regardless = not listed_at or key in self._suspect
             if old is not None and (regardless or resource_version_of(old) <= listed_at):
                 self._delete(old, final_state_unknown=True)
+        self._suspect.clear()
+        self.distrusted = False
         self.advance(resource_version)
         self.synced.set()
 
@@ -146,7 +166,11 @@ class DeltaProcessor:
             return
         if self._selection.metadata_only:
             obj = {name: obj[name] for name in ("apiVersion", "kind", "metadata")}
-        self._put(key_of(obj), obj)
+        key = key_of(obj)
+        if key in self._suspect:
+            self._replace(key, obj)
+        else:
+            self._put(key, obj)
 
     def resync(self, obj: Object) -> None:
         """Notify the handlers of an object that has not changed."""
@@ -180,11 +204,19 @@ class DeltaProcessor:
         for handler in self._handlers:
             handler(event)
 
-    def _put(self, key: Key, obj: Object, *, newer_only: bool = True) -> bool:
+    def _replace(self, key: Key, obj: Object) -> None:
+        """Store the state of an object after a rollback, unless it is exactly what is cached."""
+        self._suspect.discard(key)
+        old = self._known(key)
+        if old is not None and old != obj:
+            self._delete(old, final_state_unknown=True)
+        self._put(key, obj)
+
+    def _put(self, key: Key, obj: Object) -> bool:
         """Store an object and notify the handlers; return False if it is not newer."""
         old = self._known(key)
         version = resource_version_of(obj)
-        if old is not None and newer_only and 0 < version <= resource_version_of(old):
+        if old is not None and 0 < version <= resource_version_of(old):
             return False
         if old is not None and uid_of(old) != uid_of(obj):
             # Deleted and recreated unseen: send both events, as the watch would have.

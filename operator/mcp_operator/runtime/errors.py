@@ -34,6 +34,10 @@ class LeadershipLostError(OperatorError):
     """The lease has been lost, and another process may be leading."""
 
 
+class StaleCacheError(OperatorError):
+    """The caches hold what the API server no longer has, and are being filled anew."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """One entry of a Status's `details.causes`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final, Unpack
 
@@ -13,6 +14,7 @@ from mcp_operator.core.meta import Object, Resource, key_of, labels_of
 from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.deltas import DeltaProcessor
+from mcp_operator.runtime.errors import StaleCacheError
 from mcp_operator.runtime.notification import Event, Handler
 from mcp_operator.runtime.reflector import Reflector
 from mcp_operator.runtime.scope import NAMESPACES, Scope, View
@@ -74,7 +76,14 @@ class Informer:
         availability: A source of an event whenever `missing` changes; its key stands for no object.
     """
 
-    def __init__(self, client: Client, spec: _Spec, options: ListOptions, view: View) -> None:
+    def __init__(
+        self,
+        client: Client,
+        spec: _Spec,
+        options: ListOptions,
+        view: View,
+        on_rollback: Callable[[], None],
+    ) -> None:
         self.resource = spec.resource
         self.availability = Channel(f"availability of {spec.resource}")
         self.store = Store()
@@ -97,6 +106,7 @@ class Informer:
                 optional=spec.optional,
                 metrics=client.metrics,
                 availability=self.availability,
+                on_rollback=on_rollback,
             )
             self.feeds.append(_Feed(namespace, processor, reflector))
         self.processor = self.feeds[0].processor
@@ -145,6 +155,22 @@ class Informer:
                 group.create_task(self._settle(), name=f"initial lists {self.resource}")
             group.create_task(self._resync_periodically(), name=f"resync {self.resource}")
 
+    @property
+    def distrusted(self) -> bool:
+        """Whether the cache is waiting for a list that replaces it.
+
+        Of several namespaces, those do not count whose lists are refused.
+        """
+        waiting = [feed.reflector for feed in self.feeds if feed.processor.distrusted]
+        return any(len(self.feeds) == 1 or not reflector.refused for reflector in waiting)
+
+    def distrust(self) -> None:
+        """Fill the cache anew: the API server's data was rolled back."""
+        for feed in self.feeds:
+            if not feed.is_late:
+                feed.processor.distrust()
+                feed.reflector.distrust()
+
     async def resync(self) -> None:
         """Notify the handlers of every object, although none has changed."""
         async for obj in in_steps(self.store.list()):
@@ -166,6 +192,8 @@ class Informer:
 class InformerSet:
     """All informers of a process. Each selection is watched and cached only once.
 
+    Nothing is written by the client while caches are being filled anew after a rollback.
+
     Args:
         client: Lists and watches.
         scope: The namespaces that informers cover if they are not told another.
@@ -184,6 +212,7 @@ class InformerSet:
         labels = self.scope.labels
         self._view = View(self.scope.names if self.scope.names or labels else None)
         client.observe_writes(self._observe_write)
+        client.guard_writes(self._guard)
         if labels is not None:
             self.informer(NAMESPACES, metadata_only=True).add_handler(self._follow)
 
@@ -206,7 +235,8 @@ class InformerSet:
         spec = _Spec(resource, Selection(**options), optional, names)
         informer = self._informers.get(spec)
         if informer is None:
-            informer = self._informers[spec] = Informer(self._client, spec, options, self._view)
+            informer = Informer(self._client, spec, options, self._view, self.distrust)
+            self._informers[spec] = informer
             processors = self._processors.setdefault(resource, [])
             processors += [feed.processor for feed in informer.feeds]
             if self._group is not None:
@@ -246,6 +276,12 @@ class InformerSet:
                 "Check that the CustomResourceDefinitions are installed and that RBAC allows "
                 "list and watch"
             ) from error
+
+    def distrust(self) -> None:
+        """Fill all caches anew: the API server's data was rolled back, as by a restore of etcd."""
+        _log.warning("The API server's data was rolled back; all caches are filled anew")
+        for informer in self._informers.values():
+            informer.distrust()
 
     def stuck(self) -> str:
         """Name the informers that are stuck; empty if none is.
@@ -325,6 +361,14 @@ class InformerSet:
 
     def _start(self, group: asyncio.TaskGroup, informer: Informer) -> None:
         group.create_task(informer.run(), name=f"informer {informer.resource}")
+
+    def _guard(self) -> None:
+        for informer in self._informers.values():
+            if informer.distrusted:
+                raise StaleCacheError(
+                    f"not writing before the cache of {informer.resource} is filled anew: the API "
+                    "server's data was rolled back"
+                )
 
     def _observe_write(self, resource: Resource, obj: Object) -> None:
         for processor in self._processors.get(resource, ()):

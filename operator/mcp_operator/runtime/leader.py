@@ -15,7 +15,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Final
 
 from mcp_operator.core.clock import Clock, rfc3339_micro
-from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.meta import Key, Object, Resource, resource_version_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError, LeadershipLostError
@@ -31,6 +31,10 @@ RELEASED: Final = 1
 Write = Callable[[Resource, Object], Awaitable[Object]]
 
 _log = logging.getLogger(__name__)
+
+
+def _nothing() -> None:
+    """Stand for what nobody wants to know."""
 
 
 @dataclass(eq=False)
@@ -51,6 +55,8 @@ class LeaderElector:
         retry_period: Seconds between renewals. Candidates check three to five times as often.
         clock: Provides the timestamps in the lease.
         metrics: Exposes who leads.
+        on_rollback: Called when the lease is of an older version than before: the API server's data
+            was rolled back.
         exit_process: Ends the process at once. Called if the lease expires before the work has
             stopped, because two active leaders are worse than none.
 
@@ -69,6 +75,7 @@ class LeaderElector:
     clock: Clock
     metrics: RuntimeMetrics
     exit_process: Callable[[], object]
+    on_rollback: Callable[[], object] = _nothing
 
     def __post_init__(self) -> None:
         if not self.retry_period < self.renew_deadline < self.lease_duration:
@@ -245,6 +252,8 @@ class LeaderElector:
         Its duration tells whether it was released. If it was deleted, or has no holder for another
         reason, the last holder may not have noticed yet, and keeps the time that it had.
         """
+        if self._observed and resource_version_of(lease) < resource_version_of(self._observed):
+            self.on_rollback()
         spec = lease.get("spec", {})
         if spec != self._observed.get("spec", {}):
             seconds = float(spec.get("leaseDurationSeconds", self.lease_duration))

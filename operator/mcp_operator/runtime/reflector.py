@@ -1,6 +1,8 @@
 """Mirrors one selection of a resource into a sink: lists once, then watches, and never gives up.
 
 Its only state is a resourceVersion. Without one, it lists; with one, it resumes the watch after it.
+Before it does, it makes sure that the API server has come that far: after a restore of etcd it has
+not, and would not say so.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 import logging
 import math
 import time
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Final, Protocol
 
@@ -69,9 +72,12 @@ class Reflector:
         optional: bool,
         metrics: RuntimeMetrics,
         availability: Channel | None = None,
+        on_rollback: Callable[[], None],
     ) -> None:
         self.settled = asyncio.Event()
         """Set once the first list is complete, or is refused for lack of permission."""
+        self.refused = False
+        """Whether the last list or watch was refused for lack of permission."""
         self.problem = ""
         """The last error, as a sentence; empty while the watch is healthy."""
         self.served = True
@@ -87,7 +93,10 @@ class Reflector:
         self._options = options
         self._sink = sink
         self._optional = optional
+        self._on_rollback = on_rollback
         self._version = ""
+        self._resuming = False
+        self._patience: asyncio.Timeout | None = None
         self._logged = ""
         self._relisted = False
         self._use_watch_list = True
@@ -95,7 +104,7 @@ class Reflector:
         kind = resource.kind
         self._relists = {
             reason: metrics.informer_relists.labels(kind, reason)
-            for reason in ("expired", "malformed", "not_found", "error")
+            for reason in ("expired", "malformed", "not_found", "rolled_back", "error")
         }
         self._restarts = {
             reason: metrics.informer_watch_restarts.labels(kind, reason)
@@ -106,14 +115,43 @@ class Reflector:
         """List and watch until cancelled."""
         while True:
             self.active_at = asyncio.get_running_loop().time()
+            patience = self._patience = asyncio.timeout(None)
             try:
-                if self._version or self._use_watch_list:
-                    delay = await self._watch()
-                else:
-                    delay = await self._list()
-            except ApiError as error:
-                delay = self._recover(error)
-            await asyncio.sleep(delay)
+                async with patience:
+                    await asyncio.sleep(await self._step())
+            except TimeoutError:
+                if not patience.expired():
+                    raise
+                self._version = ""
+
+    def distrust(self) -> None:
+        """Give up whatever is being followed, and list at once: the data was rolled back."""
+        self._version = ""
+        self._relists["rolled_back"].inc()
+        if self._patience is not None:
+            self._patience.reschedule(asyncio.get_running_loop().time())
+
+    async def _step(self) -> float:
+        """List, or follow one watch to its end; return the seconds to wait before the next step."""
+        try:
+            if self._version and self._resuming and await self._is_rolled_back():
+                self._on_rollback()
+                return 0.0
+            if self._version or self._use_watch_list:
+                return await self._watch()
+            return await self._list()
+        except ApiError as error:
+            return self._recover(error)
+
+    async def _is_rolled_back(self) -> bool:
+        """Compare the version to resume from with the newest one there is.
+
+        A list is a consistent read, so it cannot be older unless the data was rolled back. A watch
+        would be silent until the versions have caught up, and then tell of later changes only.
+        """
+        newest = await self._client.current_version(self._resource, **self._options)
+        comparable = newest.isdecimal() and self._version.isdecimal()
+        return comparable and int(newest) < int(self._version)
 
     async def _list(self) -> float:
         present: set[Key] = set()
@@ -155,6 +193,7 @@ class Reflector:
                         await asyncio.sleep(0)
                         until = time.monotonic() + STEP_SECONDS
         finally:
+            self._resuming = True
             # A list alone is no success: its version may have expired when the watch starts.
             lived = loop.time() - began
             if followed or lived > SHORT_WATCH:
@@ -192,6 +231,7 @@ class Reflector:
 
     def _completed(self, present: set[Key], version: str) -> None:
         self._version = version
+        self._resuming = self.refused = False
         self.served = True
         self._sink.complete(present, version)
         self.problem = self._logged = ""
@@ -209,7 +249,8 @@ class Reflector:
     def _recover(self, error: ApiError) -> float:
         """Decide how to continue after an error, and return the seconds to wait."""
         self.problem = str(error)
-        if error.is_forbidden:
+        self.refused = error.is_forbidden
+        if self.refused:
             self.settled.set()
         if error.is_not_found:
             self.problem = (

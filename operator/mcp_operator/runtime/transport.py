@@ -86,7 +86,7 @@ class Transport:
         max_in_flight: The limit of concurrent requests, watches excluded.
 
     Attributes:
-        guard: Called before each chunk of a body is sent; raises an OperatorError to prevent it.
+        guards: Called before each chunk of a body is sent; raise an OperatorError to prevent it.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Transport:
         metrics: RuntimeMetrics,
         max_in_flight: int,
     ) -> None:
-        self.guard: Callable[[], None] = lambda: None
+        self.guards: list[Callable[[], None]] = []
         self._load = load
         self._configuration = configuration
         self._refresh_every = refresh_every
@@ -222,7 +222,8 @@ class Transport:
         own when a reused connection turns out to be closed.
         """
         for start in range(0, len(body), _BODY_CHUNK):
-            self.guard()
+            for guard in self.guards:
+                guard()
             yield body[start : start + _BODY_CHUNK]
 
     async def _refresh(self, used: Configuration) -> bool:

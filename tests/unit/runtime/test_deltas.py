@@ -168,9 +168,42 @@ def test_a_server_restored_from_a_backup_replaces_the_cache(
     listed(processor, 100, config_map("a", 90, colour="red"), config_map("b", 95))
     listed(processor, 50, config_map("a", 40, colour="blue"))
     assert processor.store.list() == [config_map("a", 40, colour="blue")]
-    assert heard.types()[-2:] == ["Updated", "Deleted"]
+    assert heard.types()[-3:] == ["Deleted", "Created", "Deleted"]
     watched(processor, config_map("c", 51))
     assert len(processor.store) == 2
+
+
+def test_a_rollback_that_versions_no_longer_show_replaces_the_cache(
+    processor: DeltaProcessor, heard: Heard
+) -> None:
+    same = config_map("same", 60)
+    listed(processor, 100, config_map("a", 90, colour="red"), config_map("b", 95), same)
+    processor.distrust()
+    assert processor.distrusted
+    listed(processor, 120, config_map("a", 90, colour="blue"), same)
+    assert not processor.distrusted
+    assert processor.store.get(A) == config_map("a", 90, colour="blue")
+    assert len(processor.store) == 2
+    assert heard.types()[-3:] == ["Deleted", "Created", "Deleted"]
+
+
+def test_an_answer_to_a_write_replaces_what_a_rollback_has_made_suspect(
+    processor: DeltaProcessor, heard: Heard
+) -> None:
+    listed(processor, 100, config_map("a", 90, colour="red"))
+    processor.distrust()
+    processor.written(config_map("a", 51, colour="ours"))
+    assert processor.store.get(A) == config_map("a", 51, colour="ours")
+    listed(processor, 50, config_map("a", 40, colour="before"))
+    assert processor.store.get(A) == config_map("a", 51, colour="ours")
+    assert heard.types() == ["Created", "Deleted", "Created"]
+
+
+def test_what_is_deleted_while_a_suspect_cache_is_filled_goes(processor: DeltaProcessor) -> None:
+    listed(processor, 100, config_map("a", 90))
+    processor.distrust()
+    processor.remove(config_map("a", 55))
+    assert len(processor.store) == 0
 
 
 def test_a_kind_that_is_gone_leaves_nothing(processor: DeltaProcessor) -> None:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mcp_operator.core.meta import Key, Object, Resource
-from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.errors import ApiError, StaleCacheError
 from mcp_operator.runtime.informer import RESYNC_PERIOD, InformerSet, SyncTimeoutError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.wire import WatchEvent
@@ -148,3 +148,27 @@ async def test_a_handler_that_fails_ends_the_process_instead_of_being_forgotten(
     client.watches.append([WatchEvent("ADDED", obj), LIST_END])
     with pytest.raises(ExceptionGroup):
         await informers.run()
+
+
+@pytest.mark.looptime
+async def test_one_kind_that_was_rolled_back_has_all_filled_anew_and_nothing_written_meanwhile(
+    client: FakeClient,
+) -> None:
+    informers = InformerSet(client)
+    maps, secrets = informers.informer(CONFIG_MAPS), informers.informer(SECRETS)
+    client.watches.extend([[LIST_END, 5.0], [LIST_END, 1e6]])
+    [guard] = client.guards
+    async with running(informers):
+        await informers.wait_synced(1)
+        guard()
+        client.newest = "9"
+        end = WatchEvent("BOOKMARK", bookmark(9, ends_list=True))
+        client.watches.extend([[5.0, end, 1e6]] * 2)
+        await asyncio.sleep(5.5)
+        assert maps.distrusted
+        assert secrets.distrusted
+        with pytest.raises(StaleCacheError, match="not writing before the cache of configmaps"):
+            guard()
+        await asyncio.sleep(6)
+        guard()
+    assert maps.processor.resource_version == secrets.processor.resource_version == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -12,6 +13,8 @@ from mcp_operator.runtime.errors import LeadershipLostError
 from mcp_operator.runtime.leader import LEASES, LeaderElector
 from support.elections import LEASE, LeaseClient, Worker, cancelled, elector, no_exit, spec
 from support.fake_client import FakeClient
+
+OLDER = {"resourceVersion": "50"}
 
 
 class Exit:
@@ -234,3 +237,25 @@ def test_times_that_leave_no_room_are_refused() -> None:
             metrics=RuntimeMetrics(new_registry()),
             exit_process=no_exit,
         )
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("name", ["one", "two"])
+async def test_a_lease_of_an_older_version_tells_leader_and_standby_of_a_rollback(
+    client: LeaseClient, name: str
+) -> None:
+    told = list[str]()
+    electors = {each: elector(client, each) for each in ("one", "two")}
+    electors[name].on_rollback = lambda: told.append(name)
+    tasks = []
+    for each in electors.values():
+        tasks.append(asyncio.create_task(each.run(Worker().work)))
+        await asyncio.sleep(10)
+    assert told == []
+    lease = client.objects[LEASES, LEASE]
+    client.objects[LEASES, LEASE] = {**lease, "metadata": lease["metadata"] | OLDER}
+    client._versions = itertools.count(51)
+    await asyncio.sleep(10)
+    assert told == [name]
+    for task in tasks:
+        await cancelled(task)

@@ -57,6 +57,10 @@ def log() -> Log:
 async def running(
     client: FakeClient, log: Log, *, optional: bool = False
 ) -> AsyncIterator[Reflector]:
+    def distrust() -> None:
+        log.lines.append("rolled back")
+        reflector.distrust()
+
     reflector = Reflector(
         client,
         CONFIG_MAPS,
@@ -64,7 +68,9 @@ async def running(
         log,
         optional=optional,
         metrics=client.metrics,
+        on_rollback=distrust,
     )
+
     task = asyncio.create_task(reflector.run())
     yield reflector
     assert not task.done()
@@ -314,3 +320,43 @@ async def test_a_lost_connection_resumes_without_a_list(client: FakeClient, log:
     async with running(client, log):
         await asyncio.sleep(2)
     assert log.lines == ["=@10", "+a", "@11", "+b", "@12"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize(("newest", "told"), [("15", []), ("14", ["rolled back"])])
+async def test_before_a_watch_resumes_it_is_made_sure_that_the_data_has_not_gone_back(
+    client: FakeClient, log: Log, newest: str, told: list[str]
+) -> None:
+    client.watches.extend([[LIST_END, added("a", 15)], [FOREVER]])
+    client.newest = newest
+    async with running(client, log):
+        await asyncio.sleep(1)
+    assert log.lines == ["=@10", "+a", "@15", *told]
+
+
+@pytest.mark.looptime
+async def test_a_version_that_was_just_listed_is_not_compared(client: FakeClient, log: Log) -> None:
+    client.watches.extend([[UNSUPPORTED], [FOREVER]])
+    client.lists.append([Page([], "10")])
+    client.newest = "5"
+    async with running(client, log):
+        await asyncio.sleep(1)
+    assert log.lines == ["=@10"]
+
+
+@pytest.mark.looptime
+@pytest.mark.parametrize("busy", [[FOREVER], [ApiError(NO_ANSWER, REFUSED, "no")] * 9])
+async def test_what_is_distrusted_is_listed_at_once_whatever_is_being_done(
+    client: FakeClient, log: Log, busy: list[float | ApiError]
+) -> None:
+    first: list[WatchEvent | float | ApiError] = [LIST_END, added("a", 11), 1.0]
+    client.watches.append(first)
+    client.watches.append(busy)
+    async with running(client, log) as reflector:
+        await asyncio.sleep(1.5)
+        client.watches.clear()
+        client.watches.append([WatchEvent("BOOKMARK", bookmark(3, ends_list=True)), FOREVER])
+        reflector.distrust()
+        await asyncio.sleep(0.01)
+    assert log.lines[-1] == "=@3"
+    assert client.asked[-1]["send_initial_events"] is True
