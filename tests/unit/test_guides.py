@@ -31,6 +31,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "serve-your-own-service.md",
     ROOT / "docs" / "how-to" / "expose-a-rest-api.md",
     ROOT / "docs" / "how-to" / "answer-as-a-backend.md",
+    ROOT / "docs" / "how-to" / "ask-the-user.md",
     ROOT / "docs" / "how-to" / "authenticate-clients.md",
     ROOT / "docs" / "how-to" / "authenticate-to-a-backend.md",
     ROOT / "docs" / "how-to" / "cache-answers.md",
