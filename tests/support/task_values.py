@@ -17,7 +17,13 @@ BEGAN = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
 
 JOB = Job("/jobs/7?v=1", 5.0)
 
-NAME_FORM: JsonObject = {"method": "elicitation/create", "params": {"message": "Your name?"}}
+NAME_FORM: JsonObject = {
+    "method": "elicitation/create",
+    "params": {
+        "message": "Your name?",
+        "requestedSchema": {"type": "object", "properties": {"name": {"type": "string"}}},
+    },
+}
 
 
 def a_task(**fields: Any) -> Task:
@@ -47,7 +53,13 @@ class LoopClock:
         return datetime.fromtimestamp(BEGAN + passed, UTC)
 
 
-def taking_tasks(method: str, params: JsonObject | None = None, **headers: str) -> HttpRequest:
-    """Return a request of a client that declares the extension."""
-    meta = META | {spec.CAPABILITIES_META: {"extensions": {spec.TASKS: {}}}}
+def taking_tasks(
+    method: str,
+    params: JsonObject | None = None,
+    declared: JsonObject | None = None,
+    **headers: str,
+) -> HttpRequest:
+    """Return a request of a client that declares the extension, and that it can be asked."""
+    declared = {"elicitation": {}} if declared is None else declared
+    meta = META | {spec.CAPABILITIES_META: {"extensions": {spec.TASKS: {}}, **declared}}
     return modern(method, {"_meta": meta, **(params or {})}, **headers)

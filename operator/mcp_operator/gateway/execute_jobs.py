@@ -64,8 +64,10 @@ class JobExecutor(ABC):
         """Ask after a job until it has ended, or the call's time is over."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._seconds(tool) if call.deadline is None else call.deadline
-        pause = job.pause
+        pause, looks = job.pause, 0
         while loop.time() + pause < deadline:
+            call.listener.progress(looks, message=job.message)
+            looks += 1
             await asyncio.sleep(pause)
             try:
                 looking = replace(call, deadline=deadline, input=NO_INPUT)

@@ -17,6 +17,7 @@ from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.reading import UNLIMITED, StreamLimits
 from support.entries import backend, catalog, tool
 from support.fake_upstream import CANARY, FakeSecrets, fields
+from support.heard import Heard
 
 TOKEN = {"namespace": "demo", "name": "api", "key": "token"}
 TAKES = Call(takes_jobs=True)
@@ -233,6 +234,21 @@ async def test_a_call_without_tasks_waits_for_the_result() -> None:
     assert text_of(await call(upstream, given=Call())) == "done"
     assert upstream.asked == ["POST /reports", *["GET /jobs/7"] * 3]
     assert asyncio.get_running_loop().time() - began == pytest.approx(5 + 7 + 7)
+
+
+@pytest.mark.looptime
+async def test_who_waits_hears_how_far_it_is() -> None:
+    heard = Heard()
+    said = accepted(body=b'{"statusMessage":"Half done"}')
+    await call(Scripted(accepted(), said, ok()), given=Call(listener=heard))
+    assert heard.progresses == [(0, None, ""), (1, None, "Half done")]
+
+
+@pytest.mark.looptime
+async def test_the_input_of_a_call_is_not_brought_to_its_job() -> None:
+    upstream = Scripted(accepted(), ok())
+    await call(upstream, given=Call(input=ClientInput({"a": {"action": "decline"}}, "s")))
+    assert upstream.asked == ["POST /reports", "GET /jobs/7"]
 
 
 @pytest.mark.looptime

@@ -26,6 +26,8 @@ from mcp_operator.gateway.contract import (
     JobUnreachableError,
     ToolResult,
 )
+from mcp_operator.gateway.protocol import capabilities, spec
+from mcp_operator.gateway.protocol.answers import Questions, RequestError
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.tasks.store import (
     MAX_RESULT,
@@ -311,7 +313,7 @@ class Runner:
             accepted = task.accepted(outcome, now)
             await self._save(stored, accepted, self._until_next(accepted, outcome.pause))
         elif isinstance(outcome, InputRequired):
-            asking = task.asking(outcome.requests, outcome.state, now)
+            asking = _asking(task, outcome, now)
             pause = asking.max_age if asking.asked else BEAT_SECONDS
             await self._save(stored, asking, self._until_next(asking, pause))
         else:
@@ -375,6 +377,21 @@ def origin_of(tool: ToolEntry) -> str:
     """Return what a job of a tool belongs to."""
     backend = tool.backend
     return f"{backend.scheme}://{backend.host}:{backend.port}"
+
+
+def _asking(task: Task, required: InputRequired, now: float) -> Task:
+    """Let a task ask its client, for what MCP allows and the client has said that it can give."""
+    try:
+        Questions(required.requests)
+    except RequestError as error:
+        problem = f"The backend asks the client for what MCP does not allow: {error}"
+        return task.failed(INTERNAL_ERROR, problem, now)
+    has = capabilities.declared(task.capabilities)
+    missing = capabilities.needed(required.requests) & ~has
+    if missing:
+        problem = f"{task.tool} {capabilities.lacks(missing)}"
+        return task.failed(spec.MISSING_CAPABILITY, problem, now)
+    return task.asking(required.requests, required.state, now)
 
 
 def _call(task: Task) -> Call:

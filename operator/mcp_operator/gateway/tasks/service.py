@@ -13,6 +13,7 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.contract import Call, Executor, Job
 from mcp_operator.gateway.exact import Encoded
 from mcp_operator.gateway.policy.principal import Principal
+from mcp_operator.gateway.protocol.answers import Questions
 from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Changes, Current
@@ -156,7 +157,7 @@ class Tasks:
     async def update(
         self, task_id: object, responses: Mapping[str, Any], principal: Principal
     ) -> None:
-        """Take answers to what a task asks for; others are ignored.
+        """Take answers to what a task asks for; others, and those that are wrong, are ignored.
 
         Raises:
             UnknownTaskError: There is no such task for this client.
@@ -165,7 +166,8 @@ class Tasks:
         """
         for _ in range(MAX_TRIES):
             task, revision, _ = await self._find(task_id, principal)
-            answered = task.answered(responses, self._now())
+            answers, _ = Questions(task.asked).answers(responses)
+            answered = task.answered(answers, self._now())
             if answered is task:
                 return
             waiting = task.created + task.max_age - self._now()

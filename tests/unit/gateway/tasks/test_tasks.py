@@ -256,12 +256,15 @@ async def test_a_task_asks_for_input_and_goes_on_with_the_answers() -> None:
         assert asking["inputRequests"] == {"1.a": NAME_FORM, "1.b": NAME_FORM}
         assert len(server.executor.looked) == 1, "nobody looks while the client is asked"
         for key in ("1.a", "1.b"):
-            answers = {key: {"action": "accept"}, "other": 1}
+            answers = {key: {"action": "accept", "content": {"name": key}}, "other": 1}
             params = {"taskId": task_id, "inputResponses": answers}
             ack = await server.result(taking_tasks("tasks/update", params))
             assert set(ack) == {"resultType", "_meta"}
         await settled()
-        given = ClientInput({"a": {"action": "accept"}, "b": {"action": "accept"}}, "s")
+        answered = {
+            each: {"action": "accept", "content": {"name": f"1.{each}"}} for each in ("a", "b")
+        }
+        given = ClientInput(answered, "s")
         assert [each for _, each in server.executor.looked] == [NO_INPUT, given]
         assert (await look(server, task_id))["status"] == "completed"
 
@@ -279,6 +282,40 @@ async def test_a_call_as_a_task_is_made_again_with_the_answers() -> None:
         assert (await look(server, task_id))["status"] == "completed"
         assert server.executor.calls == [("report", {"n": 1})] * 2
         assert server.executor.seen[1].input == ClientInput({"name": {"action": "decline"}}, "s")
+
+
+async def test_an_answer_that_is_none_is_asked_for_again() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [InputRequired({"a": NAME_FORM}), DONE]
+        task_id = await begin(server)
+        await asyncio.sleep(6)
+        for wrong in ({}, "x", {"action": "accept", "content": {"name": 7}}):
+            params = {"taskId": task_id, "inputResponses": {"1.a": wrong}}
+            await server.result(taking_tasks("tasks/update", params))
+            assert (await look(server, task_id))["inputRequests"] == {"1.a": NAME_FORM}
+
+
+@pytest.mark.parametrize(
+    ("required", "code"),
+    [
+        (
+            InputRequired({"a": {"method": "sampling/createMessage", "params": {"messages": []}}}),
+            -32021,
+        ),
+        (InputRequired({"a": {"method": "tools/call", "params": {}}}), -32603),
+        (InputRequired({"a": {"method": "elicitation/create"}}), -32603),
+    ],
+)
+async def test_a_client_is_asked_for_nothing_that_it_cannot_give(
+    required: InputRequired, code: int
+) -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [required]
+        task_id = await begin(server)
+        await asyncio.sleep(6)
+        failed = await look(server, task_id)
+        assert (failed["status"], failed["error"]["code"]) == ("failed", code)
 
 
 async def test_what_is_asked_is_given_up_when_the_task_is_overdue() -> None:
