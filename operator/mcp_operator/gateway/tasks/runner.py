@@ -206,7 +206,9 @@ class Runner:
             each: stored.revision for each, (_, stored) in self._steps.items() if stored.task.begun
         }
         for task_id in await self._store().changed(known) if known else ():
-            self.interrupt(task_id)
+            found = await self._store().get(task_id)
+            if found is None or found.task.status == "cancelled":
+                self.interrupt(task_id)
 
     def _start(self, stored: Stored) -> None:
         task_id = stored.task.id
@@ -349,6 +351,9 @@ class Runner:
         while True:
             try:
                 saved = await self._store().save(task, stored.revision, due, result)
+                if saved is None and tries:  # an earlier try may have worked, but for its reply
+                    found = await self._store().get(task.id)
+                    saved = found.revision if found is not None and found.task == task else None
             except FullError as error:
                 if task.status == "completed":
                     raise

@@ -25,7 +25,7 @@ async def test_what_is_no_task_is_not_found(method: str, task_id: object) -> Non
     async with serving(report()) as server:
         params = {"taskId": task_id, "inputResponses": {}}
         headers = {"mcp_name": task_id} if task_id == "\n" else {}
-        status, error = await server.error(taking_tasks(method, params, **headers))
+        status, error = await server.error(taking_tasks(method, params, None, **headers))
         assert (status, error["code"]) == (200, -32602)
 
 
@@ -85,12 +85,12 @@ async def test_a_task_is_that_of_its_client_alone() -> None:
     async with serving(report(), auth=API_KEYS, secrets=keys) as server:
         server.executor.results["report"], server.executor.looks = JOB, [JOB]
         ann, bob = ({"x_api_key": f"{name}-0123456789abcdef"} for name in ("ann", "bob"))
-        created = await server.result(taking_tasks("tools/call", {"name": "report"}, **ann))
+        created = await server.result(taking_tasks("tools/call", {"name": "report"}, None, **ann))
         params = {"taskId": created["taskId"], "inputResponses": {}}
         for method in ("tasks/get", "tasks/update", "tasks/cancel"):
-            _, error = await server.error(taking_tasks(method, params, **bob))
+            _, error = await server.error(taking_tasks(method, params, None, **bob))
             assert error["code"] == -32602
-        found = await server.result(taking_tasks("tasks/get", params, **ann))
+        found = await server.result(taking_tasks("tasks/get", params, None, **ann))
         assert found["status"] == "working"
 
 
