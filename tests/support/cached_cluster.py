@@ -18,13 +18,14 @@ from mcp_operator.builders.resources import (
 from mcp_operator.controllers.cluster_cache import REFERENCE_GRANTS, ClusterCache
 from mcp_operator.core.meta import Key, Object, Resource, generation_of, key_of
 from mcp_operator.runtime.informer import Informer, InformerSet
+from mcp_operator.runtime.scope import NAMESPACES, Scope
 from support.fake_client import FakeClient
 
 KINDS: dict[str, Resource] = {
     resource.kind: resource
     for resource in (
         *(MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES, REFERENCE_GRANTS),
-        *(CONFIGMAPS, DEPLOYMENTS, PODS, SECRETS, SERVICEACCOUNTS, SERVICES),
+        *(CONFIGMAPS, DEPLOYMENTS, NAMESPACES, PODS, SECRETS, SERVICEACCOUNTS, SERVICES),
     )
 }
 
@@ -39,13 +40,13 @@ class CachedCluster(FakeClient):
         on_write: Called with the verb and the object before each write; may raise in its place.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, scope: Scope | None = None) -> None:
         super().__init__()
         self._uids = itertools.count(1)
         self.reads: list[tuple[str, Key]] = []
         self.on_read: Callable[[Key], None] = lambda _: None
         self.on_write: Callable[[str, Object], None] = lambda *_: None
-        self.cache = ClusterCache(InformerSet(self))
+        self.cache = ClusterCache(InformerSet(self, scope))
 
     async def get(self, resource: Resource, key: Key) -> Object:
         self.reads.append((resource.kind, key))
@@ -62,10 +63,10 @@ class CachedCluster(FakeClient):
         self.observers = observers
         return stored
 
-    def remove(self, kind: str, name: str) -> None:
+    def remove(self, kind: str, name: str, namespace: str = "demo") -> None:
         """Delete an object."""
         resource = KINDS[kind]
-        self._forget(resource, self.objects.pop((resource, Key("demo", name))))
+        self._forget(resource, self.objects.pop((resource, Key(namespace, name))))
 
     async def delete(
         self, resource: Resource, key: Key, *, uid: str = "", resource_version: str = ""
@@ -85,6 +86,10 @@ class CachedCluster(FakeClient):
     def service(self, name: str = "orders", **metadata: Any) -> Object:
         spec = {"ports": [{"name": "http", "port": 80}]}
         return self.put("Service", name, metadata=metadata, spec=spec)
+
+    def namespace(self, name: str, **labels: str) -> Object:
+        """Label a namespace."""
+        return self.put("Namespace", name, metadata={"namespace": "", "labels": labels})
 
     def status(self, kind: str, name: str) -> Object:
         """Return the status of an object, empty before there is one."""
@@ -136,4 +141,5 @@ class CachedCluster(FakeClient):
         cache = self.cache
         every = [cache.servers, *cache.catalog_objects.values(), cache.services, cache.config_maps]
         every += [cache.grants, cache.accounts, *cache.owned.values(), cache.pods]
+        every += [cache.namespaces] if cache.namespaces else []
         return [informer for informer in every if informer.resource == resource]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 
 from mcp_operator.builders.resources import HTTPROUTES
-from mcp_operator.core.meta import Key, Object
+from mcp_operator.controllers.cluster_cache import REFERENCE_GRANTS
+from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from support.crds import DEFINITIONS, established
@@ -50,8 +51,12 @@ def definition() -> Object:
     spec = _object(
         parentRefs=_list(_object(**_REFERENCE)), hostnames=_list(_STRING), rules=_list(rule)
     )
+    return _definition(HTTPROUTES, spec)
+
+
+def _definition(resource: Resource, spec: Object) -> Object:
     version = {
-        "name": HTTPROUTES.version,
+        "name": resource.version,
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": _object(spec=spec)},
@@ -60,14 +65,14 @@ def definition() -> Object:
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
         "metadata": {
-            "name": NAME,
+            "name": str(resource),
             # Asked for by the API server: the group is one of Kubernetes' own (KEP-1111).
             "annotations": {"api-approved.kubernetes.io": "unapproved, for tests"},
         },
         "spec": {
-            "group": HTTPROUTES.group,
+            "group": resource.group,
             "scope": "Namespaced",
-            "names": {"kind": HTTPROUTES.kind, "plural": HTTPROUTES.plural},
+            "names": {"kind": resource.kind, "plural": resource.plural},
             "versions": [version],
         },
     }
@@ -78,6 +83,16 @@ async def install(client: Client) -> None:
     with contextlib.suppress(ApiError):
         await client.create(DEFINITIONS, definition())
     await established(client, NAME)
+
+
+async def install_grants(client: Client) -> None:
+    """Have the API server serve ReferenceGrants, unless it does."""
+    source = _object(group=_STRING, kind=_STRING, namespace=_STRING)
+    target = _object(group=_STRING, kind=_STRING, name=_STRING)
+    spec = _object(**{"from": _list(source), "to": _list(target)})
+    with contextlib.suppress(ApiError):
+        await client.create(DEFINITIONS, _definition(REFERENCE_GRANTS, spec))
+    await established(client, str(REFERENCE_GRANTS))
 
 
 async def remove(client: Client) -> None:

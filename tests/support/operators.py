@@ -207,8 +207,12 @@ async def running_operator(
     installation: str = "",
     context: BuildContext = CONTEXT,
     through: type[LoggingClient] = LoggingClient,
+    scope: Scope | None = None,
 ) -> AsyncIterator[Operator]:
-    """Run the control plane for one namespace, with a kind of client, until the block ends."""
+    """Run the control plane for one namespace, with a kind of client, until the block ends.
+
+    With a scope, it works in that, and `settled` cannot be asked.
+    """
     metrics = RuntimeMetrics(new_registry())
     client = await through.connect(
         kubeconfig=kubeconfig,
@@ -218,7 +222,7 @@ async def running_operator(
     )
     assert isinstance(client, LoggingClient)
     client.log = []
-    informers = InformerSet(client, Scope((namespace,)))
+    informers = InformerSet(client, scope or Scope((namespace,)))
     manager = Manager(
         informers=informers, metrics=metrics, metrics_port=0, health_port=0, host="127.0.0.1"
     )

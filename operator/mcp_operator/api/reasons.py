@@ -82,7 +82,7 @@ class Reason(StrEnum):
     PORT_NOT_FOUND = "PortNotFound", "The Service exists and has no such port."
     REF_NOT_PERMITTED = (
         "RefNotPermitted",
-        "The Service is in another namespace and does not consent to being referred to.",
+        "It needs the consent of another namespace, or a Secret that may not be read from there.",
     )
     CONFIG_MAP_NOT_FOUND = (
         "ConfigMapNotFound",

@@ -23,6 +23,7 @@ from mcp_operator.builders.compile_resource import (
 )
 from mcp_operator.builders.compile_tool import compile_tool, tool_definitions, tool_references
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey
+from mcp_operator.builders.joining import joining
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.server_references import certificate_finding
 from mcp_operator.builders.urls import own_hosts
@@ -143,7 +144,7 @@ def build_catalog(
         compiled: The objects that it selects, compiled.
         facts: What the server itself refers to.
     """
-    objects = tuple(compiled)
+    objects = tuple(joining(one, server.namespace) for one in compiled)
     auth, redis = compile_auth(server, facts), compile_redis(server, objects, facts)
     settings = server_settings(server, auth.auth if auth else None, redis.redis if redis else None)
     assembly = assemble(settings, objects, server.spec.naming.on_conflict)

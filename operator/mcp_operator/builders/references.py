@@ -11,7 +11,8 @@ from mcp_operator.core.meta import Key, Object, annotations_of
 
 ALLOW_ANNOTATION = "mcp-operator.dev/allow-from"
 """On a Service: the namespaces, separated by commas, whose MCPTools and MCPResources may refer to
-it; `*` stands for all. Where the Gateway API is installed a ReferenceGrant says the same."""
+it; `*` stands for all. On a tool, prompt or resource: those whose MCPServers may serve it. Where
+the Gateway API is installed a ReferenceGrant says the same."""
 
 API_GROUP = "mcp-operator.dev"
 
@@ -71,7 +72,9 @@ def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, name
         return _numeric(port, service)
     if found is None:
         raise UnresolvedError(Reason.SERVICE_NOT_FOUND, f"Service {service} does not exist")
-    if service.namespace != namespace and not _consents(found, facts.grants, kind, namespace):
+    if service.namespace != namespace and not consents(
+        found, facts.grants, group="", kind=kind, namespace=namespace
+    ):
         raise UnresolvedError(
             Reason.REF_NOT_PERMITTED,
             f"Service {service} does not allow references from namespace {namespace}: annotate it "
@@ -160,17 +163,29 @@ def _port_label(port: Object) -> str:
     return f"{port['port']} ({port['name']})" if port.get("name") else str(port["port"])
 
 
-def _consents(service: Object, grants: Iterable[Object], kind: str, namespace: str) -> bool:
-    allowed = annotations_of(service).get(ALLOW_ANNOTATION, "")
+def consents(
+    target: Object, grants: Iterable[Object], *, group: str, kind: str, namespace: str
+) -> bool:
+    """Return whether an object may be referred to from another namespace.
+
+    Args:
+        target: The object, which may have the annotation `ALLOW_ANNOTATION`.
+        grants: ReferenceGrants.
+        group: The API group of the object.
+        kind: The kind of what refers to it, of our API group.
+        namespace: The namespace of that.
+    """
+    allowed = annotations_of(target).get(ALLOW_ANNOTATION, "")
     named = {part.strip() for part in allowed.split(",")}
     if "*" in named or namespace in named:
         return True
-    return any(_grants(grant, service, kind, namespace) for grant in grants)
+    return any(_grants(grant, target, group, kind, namespace) for grant in grants)
 
 
-def _grants(grant: Object, service: Object, kind: str, namespace: str) -> bool:
+def _grants(grant: Object, target: Object, group: str, kind: str, namespace: str) -> bool:
     """Follow gateway.networking.k8s.io ReferenceGrant: any `from` together with any `to`."""
-    if grant["metadata"]["namespace"] != service["metadata"]["namespace"]:
+    metadata = target["metadata"]
+    if grant["metadata"]["namespace"] != metadata["namespace"]:
         return False
     spec = grant.get("spec") or {}
     comes_from = any(
@@ -179,9 +194,8 @@ def _grants(grant: Object, service: Object, kind: str, namespace: str) -> bool:
         for source in spec.get("from") or ()
     )
     leads_to = any(
-        target.get("group", "") == ""
-        and target.get("kind") == "Service"
-        and target.get("name", service["metadata"]["name"]) == service["metadata"]["name"]
-        for target in spec.get("to") or ()
+        (to.get("group", ""), to.get("kind")) == (group, target.get("kind", "Service"))
+        and to.get("name", metadata["name"]) == metadata["name"]
+        for to in spec.get("to") or ()
     )
     return comes_from and leads_to

@@ -10,19 +10,24 @@ from mcp_operator.api.conditions import Condition, ConditionType, has_reason, is
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.assembly import OnConflict, claimants_by_key, name_conflicts
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding
+from mcp_operator.builders.joining import joining, refused_secrets
 from mcp_operator.controllers.catalog_object_status import (
     SelectingServer,
     object_conditions,
     server_entries,
 )
-from mcp_operator.controllers.cluster_cache import CATALOG_RESOURCES, ClusterCache
+from mcp_operator.controllers.cluster_cache import (
+    ANY_NAMESPACE,
+    CATALOG_RESOURCES,
+    ClusterCache,
+)
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedObjects
 from mcp_operator.controllers.installation_leases import InstallationLeases
 from mcp_operator.controllers.long_work import LARGE_SELECTION, LongWork
 from mcp_operator.controllers.parsing import ParsedObject, ParsedServer
 from mcp_operator.controllers.status_reporter import StatusReporter
-from mcp_operator.core.meta import Object, is_deleting, key_of, labels_of
+from mcp_operator.core.meta import Object, is_deleting, key_of
 from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.reconcile import Request, Result
 
@@ -128,7 +133,10 @@ class CatalogObjectReconciler(ABC):
         return [
             SelectingServer(
                 server.key,
-                conflicts=tuple((await self._name_conflicts(compiled, server)).values()),
+                conflicts=(
+                    *refused_secrets(compiled, server.key.namespace),
+                    *(await self._name_conflicts(compiled, server)).values(),
+                ),
                 programmed=self._is_programmed(server, compiled),
                 scaled_to_zero=self._programmed_says(server, Reason.SCALED_TO_ZERO),
                 unreported=self._programmed_says(server, Reason.NOT_REPORTED),
@@ -171,19 +179,21 @@ class CatalogObjectReconciler(ABC):
     async def _name_conflicts(
         self, compiled: Compiled, server: ParsedServer
     ) -> dict[EntryKey, Finding]:
-        contenders = {compiled.key: compiled}
-        namespace = compiled.key.namespace
-        for entry_key in compiled.entry_keys:
-            async for rival in in_steps(self._cache.claimants(self.kind, namespace, entry_key)):
+        namespace = server.key.namespace
+        own = joining(compiled, namespace)
+        contenders = {own.key: own}
+        within = namespace if server.reach.mode == "Same" else ANY_NAMESPACE
+        for entry_key in own.entry_keys:
+            async for rival in in_steps(self._cache.claimants(self.kind, within, entry_key)):
                 key = key_of(rival)  # its own newer state may be among them: that comes later
                 if key in contenders or not self._cache.has(rival):
                     continue
-                if server.selectors[self.kind].matches(labels_of(rival)):
-                    contenders[key] = await self._compiler.compile(rival)
+                if self._cache.selects(server, self.kind, rival):
+                    contenders[key] = joining(await self._compiler.compile(rival), namespace)
         policy = server.model.spec.naming.on_conflict
         large = len(contenders) > LARGE_SELECTION
         async with self._long_work.turn(namespace, large=large) as run:
-            return await run(_conflicts, compiled, contenders.values(), policy)
+            return await run(_conflicts, own, contenders.values(), policy)
 
 
 def _conflicts(

@@ -8,7 +8,9 @@ from typing import Literal
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS, MCPServer
 from mcp_operator.builders.cluster_facts import Called, ClusterFacts, gather_cluster_facts
 from mcp_operator.builders.compiled import CatalogKind, EntryKey
+from mcp_operator.builders.joining import Reach, permits
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector, users_selector
+from mcp_operator.builders.networkpolicy import NAMESPACE_LABEL
 from mcp_operator.builders.references import References
 from mcp_operator.builders.resources import (
     CHILDREN,
@@ -54,6 +56,10 @@ BY_OWNER = "owner"
 """Children by the uid of the server that owns them."""
 BY_FORMER_OWNER = "formerOwner"
 """Children that have been orphaned, by the server whose they were."""
+BY_REACH = "reach"
+"""Servers by `spec.allowedNamespaces.from`."""
+ANY_NAMESPACE = "*"
+"""Where an index has a namespace: servers that take objects of others, and claimants anywhere."""
 BY_SERVER = "server"
 """Pods by the server that their label names."""
 
@@ -66,6 +72,7 @@ class ClusterCache:
 
     Attributes:
         parser: Turns the cached MCPServers and catalog objects into models.
+        scope: The namespaces that the operator works in.
         servers: MCPServers.
         catalog_objects: MCPTools, MCPPrompts and MCPResources by kind.
         services: All Services.
@@ -81,6 +88,7 @@ class ClusterCache:
     def __init__(self, informers: InformerSet) -> None:
         """Declare every informer, for the namespaces that `informers` covers."""
         self.parser = Parser()
+        self.scope = informers.scope
         declare = informers.informer
         self.servers = declare(MCPSERVERS)
         self.catalog_objects: dict[CatalogKind, Informer] = {
@@ -103,13 +111,49 @@ class ClusterCache:
         self._add_indexes()
 
     def selected(self, server: ParsedServer, kind: CatalogKind) -> Iterator[Object]:
-        """Yield the objects of a kind that a server selects now.
+        """Yield the objects of a kind that a server selects now, and that may join it.
 
         An object that is being deleted is left out, even while a finalizer holds it.
         """
-        store = self.catalog_objects[kind].store
-        found = store.select(namespace=server.model.namespace, selector=server.selectors[kind])
-        return (obj for obj in found if not is_deleting(obj))
+        own = server.key.namespace
+        return (obj for obj in self.wanted(server, kind) if self.permits(obj, own))
+
+    def wanted(self, server: ParsedServer, kind: CatalogKind) -> Iterator[Object]:
+        """Yield the objects that a server would select if all namespaces consented."""
+        reach = server.reach
+        namespace = reach.own if reach.mode == "Same" else None
+        found = self.catalog_objects[kind].store.select(namespace, server.selectors[kind])
+        return (
+            obj for obj in found if not is_deleting(obj) and self._is_in_reach(reach, key_of(obj))
+        )
+
+    def permits(self, obj: Object, namespace: str) -> bool:
+        """Return whether an object consents to being served by servers of a namespace."""
+        own = key_of(obj).namespace
+        grants = self.grants.store.list(own) if own != namespace else ()
+        return permits(obj, grants, namespace)
+
+    def unseen(self, server: ParsedServer) -> str:
+        """Say which namespaces a server asks for that the operator does not work in, if so."""
+        if server.reach.mode == "Same" or not (self.scope.names or self.scope.selector):
+            return ""
+        labels = self.scope.names and server.reach.mode == "Selector"
+        return (
+            f"spec.allowedNamespaces: the operator works in {self.scope} only, and sees no objects "
+            f"of others{f' and no label of a namespace but {NAMESPACE_LABEL}' if labels else ''}"
+        )
+
+    def _is_in_reach(self, reach: Reach, key: Key) -> bool:
+        namespace = key.namespace
+        if namespace == reach.own:
+            return True
+        return reach.includes(namespace, self._labels_of(namespace))
+
+    def _labels_of(self, namespace: str) -> Mapping[str, str]:
+        if self.namespaces is None:
+            return {NAMESPACE_LABEL: namespace}
+        found = self.namespaces.store.get(Key("", namespace))
+        return labels_of(found) if found is not None else {}
 
     def has(self, obj: Object) -> bool:
         """Tell whether a server or catalog object is still there, in whatever state.
@@ -122,21 +166,43 @@ class ClusterCache:
         return current is not None and uid_of(current) == uid_of(obj)
 
     def servers_selecting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:
-        """Return the servers that select an object now, by name."""
+        """Return the servers that select an object now and that it may join, by name."""
+        wanting = self.servers_wanting(kind, obj)
+        return [server for server in wanting if self.permits(obj, server.key.namespace)]
+
+    def servers_wanting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:
+        """Return the servers that would select an object if its namespace consented, by name."""
         labels = labels_of(obj)
-        namespace = key_of(obj).namespace
-        servers = [
-            server
+        key = key_of(obj)
+        servers = {
+            key_of(server): server
+            for namespace in (key.namespace, ANY_NAMESPACE)
             for pair in (None, *labels.items())
             for server in self.servers.store.by_index(BY_SELECTOR, (kind, namespace, pair))
             if not is_deleting(server)
-        ]
+        }
         found = [
             parsed
-            for parsed in map(self.parser.server_or_none, servers)
-            if parsed is not None and parsed.selectors[kind].matches(labels)
+            for parsed in map(self.parser.server_or_none, servers.values())
+            if parsed is not None
+            and parsed.selectors[kind].matches(labels)
+            and self._is_in_reach(parsed.reach, key)
         ]
-        return sorted(found, key=lambda parsed: parsed.model.name)
+        return sorted(found, key=lambda parsed: (parsed.key.name, parsed.key.namespace))
+
+    def selects(self, server: ParsedServer, kind: CatalogKind, obj: Object) -> bool:
+        """Return whether a server selects an object now, and that may join it."""
+        return (
+            server.selectors[kind].matches(labels_of(obj))
+            and self._is_in_reach(server.reach, key_of(obj))
+            and self.permits(obj, server.key.namespace)
+        )
+
+    def servers_with_selector(self) -> Iterator[ParsedServer]:
+        """Yield the servers that take objects of namespaces with some labels."""
+        for server in self.servers.store.by_index(BY_REACH, "Selector"):
+            if parsed := self.parser.server_or_none(server):
+                yield parsed
 
     def referrers(self, kind: ReferencedKind, key: Key) -> Iterator[tuple[CatalogKind, Object]]:
         """Yield the catalog objects that refer to a Service, ConfigMap or Secret."""
@@ -150,16 +216,22 @@ class ClusterCache:
             yield key_of(server)
 
     def claimants(self, kind: CatalogKind, namespace: str, entry_key: EntryKey) -> list[Object]:
-        """Return the objects of a namespace that claim a name or URI."""
+        """Return the objects of a namespace, or of `ANY_NAMESPACE`, that claim a name or URI."""
         found = self.catalog_objects[kind].store.by_index(BY_ENTRY_KEY, (namespace, entry_key))
         return [obj for obj in found if not is_deleting(obj)]
 
     def rivals(self, kind: CatalogKind, obj: Object) -> Iterator[Key]:
         """Yield the keys of the other objects that claim a name or URI which this one claims."""
         own = key_of(obj)
+        abroad = [each for each in self.servers_selecting(kind, obj) if each.reach.mode != "Same"]
         for namespace, entry_key in self._entry_keys(obj):
+            if namespace == ANY_NAMESPACE and not abroad:
+                continue
             for rival in self.claimants(kind, namespace, entry_key):
-                if key_of(rival) != own:
+                near = key_of(rival).namespace == own.namespace
+                if key_of(rival) != own and (
+                    near or any(self.selects(server, kind, rival) for server in abroad)
+                ):
                     yield key_of(rival)
 
     def children(self, server: Object) -> Iterator[tuple[Resource, Object]]:
@@ -194,6 +266,7 @@ class ClusterCache:
     def _add_indexes(self) -> None:
         self.servers.add_index(BY_SELECTOR, self._required_labels)
         self.servers.add_index(BY_REFERENCE, self._server_references)
+        self.servers.add_index(BY_REACH, self._reach)
         for informer in self.catalog_objects.values():
             informer.add_index(BY_REFERENCE, self._references)
             informer.add_index(BY_ENTRY_KEY, self._entry_keys)
@@ -213,6 +286,12 @@ class ClusterCache:
         for kind, selector in parsed.selectors.items() if parsed else ():
             pair = min(selector.match_labels.items(), default=None)
             yield kind, key_of(server).namespace, pair
+            if parsed is not None and parsed.reach.mode != "Same":
+                yield kind, ANY_NAMESPACE, pair
+
+    def _reach(self, server: Object) -> Iterable[str]:
+        parsed = self.parser.server_or_none(server)
+        return (parsed.reach.mode,) if parsed else ()
 
     def _references(self, obj: Object) -> Iterable[tuple[ReferencedKind, Key]]:
         parsed = self.parser.object_or_none(obj)
@@ -226,6 +305,7 @@ class ClusterCache:
         parsed = self.parser.object_or_none(obj)
         for entry_key in parsed.entry_keys if parsed else ():
             yield key_of(obj).namespace, entry_key
+            yield ANY_NAMESPACE, entry_key
 
 
 def servers_of_pod(pod: Object) -> tuple[Key, ...]:

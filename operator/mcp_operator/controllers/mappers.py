@@ -13,12 +13,14 @@ from typing import NamedTuple
 from mcp_operator.api.conditions import ConditionType, has_reason, is_true
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.compiled import CatalogKind
+from mcp_operator.builders.references import ALLOW_ANNOTATION
 from mcp_operator.controllers.cluster_cache import ClusterCache, ReferencedKind
 from mcp_operator.controllers.confirmed_objects import STILL_SERVED
-from mcp_operator.core.meta import Key, Object, key_of
+from mcp_operator.controllers.parsing import ParsedServer
+from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate, changed
-from mcp_operator.runtime.sources import Source
+from mcp_operator.runtime.sources import Mapper, Source
 
 KeysOf = Callable[[Object], Iterable[Key]]
 """What `runtime.sources.mapped` makes a mapper of."""
@@ -41,8 +43,15 @@ class Reference(NamedTuple):
     servers: KeysOf
 
 
-selection_changed: Predicate = changed("generation", "labels", "deletionTimestamp")
-"""Passes a change of a spec or of labels; the status of an object does not concern others."""
+_selection_changed: Predicate = changed("generation", "labels", "deletionTimestamp")
+
+
+def selection_changed(event: Event) -> bool:
+    """Pass a change of a spec, of labels or of what an object consents to; not of a status."""
+    if _selection_changed(event) or event.old is None or event.new is None:
+        return True
+    before, after = annotations_of(event.old), annotations_of(event.new)
+    return before.get(ALLOW_ANNOTATION) != after.get(ALLOW_ANNOTATION)
 
 
 def programmed_changed(event: Event) -> bool:
@@ -87,10 +96,10 @@ def servers_running_as(cache: ClusterCache, default: str) -> KeysOf:
 
 
 def servers_selecting(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
-    """Map a catalog object to the servers that select it."""
+    """Map a catalog object to the servers that select it, also those that it may not join."""
 
     def keys(obj: Object) -> Iterable[Key]:
-        for server in cache.servers_selecting(kind, obj):
+        for server in cache.servers_wanting(kind, obj):
             yield server.key
 
     return keys
@@ -129,16 +138,48 @@ def references(cache: ClusterCache, changed_secrets: Source) -> list[Reference]:
         for service in cache.services.store.list(namespace=key_of(grant).namespace):
             yield from cache.servers_referring("Service", key_of(service))
 
-    def of_granted_services(grant: Object) -> Iterator[tuple[CatalogKind, Object]]:
-        for service in cache.services.store.list(namespace=key_of(grant).namespace):
+    def of_granted(grant: Object) -> Iterator[tuple[CatalogKind, Object]]:
+        namespace = key_of(grant).namespace
+        for service in cache.services.store.list(namespace):
             yield from cache.referrers("Service", key_of(service))
+        for kind, objects in cache.catalog_objects.items():
+            for obj in objects.store.list(namespace):
+                if any(s.key.namespace != namespace for s in cache.servers_wanting(kind, obj)):
+                    yield kind, obj
 
     return [
         Reference(cache.services, by_name("Service"), servers("Service")),
-        Reference(cache.grants, of_granted_services, servers_of_granted_services),
+        Reference(cache.grants, of_granted, servers_of_granted_services),
         Reference(cache.config_maps, by_name("ConfigMap"), servers("ConfigMap")),
         Reference(changed_secrets, by_name("Secret"), servers("Secret")),
     ]
+
+
+def namespace_reached(cache: ClusterCache) -> Mapper:
+    """Map a Namespace whose labels change to the servers that come to take its objects or cease."""
+    return lambda event: (server.key for server in _reaching(cache, event))
+
+
+def objects_reached(cache: ClusterCache, kind: CatalogKind) -> Mapper:
+    """Map such a Namespace to the objects of a kind that these servers select."""
+
+    def mapper(event: Event) -> Iterator[Key]:
+        servers = list(_reaching(cache, event))
+        namespace = key_of(event.object).name
+        for obj in cache.catalog_objects[kind].store.list(namespace) if servers else ():
+            if any(server.selectors[kind].matches(labels_of(obj)) for server in servers):
+                yield key_of(obj)
+
+    return mapper
+
+
+def _reaching(cache: ClusterCache, event: Event) -> Iterator[ParsedServer]:
+    namespace = key_of(event.object).name
+    states = [state for state in (event.old, event.new) if state is not None]
+    for server in cache.servers_with_selector():
+        reached = [server.reach.includes(namespace, labels_of(state)) for state in states]
+        if any(reached) and not (len(reached) > 1 and all(reached)):
+            yield server
 
 
 def servers_referring(cache: ClusterCache, referrers: Referrers) -> KeysOf:

@@ -32,7 +32,7 @@ from mcp_operator.controllers.children import ChildrenApplier
 from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
-from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedObjects
+from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedObjects, ObjectRef
 from mcp_operator.controllers.installation_leases import (
     RUN_ELSEWHERE,
     STATUS_FIELD,
@@ -150,7 +150,7 @@ class MCPServerReconciler:
         return await self._update(request, raw, parsed)
 
     async def _update(self, request: Request, raw: Object, parsed: ParsedServer) -> Result | None:
-        selected = await self._selected(parsed)
+        selected, not_permitted = await self._selected(parsed)
         rest = self._long_work.rest(request.namespace)
         if len(selected) > LARGE_SELECTION and rest > 0:
             return Result(requeue_after=rest)
@@ -165,7 +165,7 @@ class MCPServerReconciler:
         if not self._cache.has(raw):
             return None
         problem, failure = applied.problem, applied.failure
-        observed = self._observe(request, parsed.model, catalog, facts, applied)
+        observed = self._observe(parsed, catalog, facts, applied, not_permitted)
         if failure is not None and problem is None:
             raise failure  # it may be gone at the next try, so it is not reported yet
         if (wait := _grace_left(observed)) > 0:
@@ -186,9 +186,17 @@ class MCPServerReconciler:
         self._keys.forget(server)
         self._problems.forget(server)
 
-    async def _selected(self, server: ParsedServer) -> list[Object]:
-        found = chain.from_iterable(self._cache.selected(server, kind) for kind in server.selectors)
-        return [obj async for obj in in_steps(found)]
+    async def _selected(self, server: ParsedServer) -> tuple[list[Object], list[ObjectRef]]:
+        """Return what a server selects, and what its selectors match and does not consent."""
+        selected: list[Object] = []
+        not_permitted: list[ObjectRef] = []
+        found = chain.from_iterable(self._cache.wanted(server, kind) for kind in server.selectors)
+        async for obj in in_steps(found):
+            if self._cache.permits(obj, server.key.namespace):
+                selected.append(obj)
+            else:
+                not_permitted.append((obj["kind"], key_of(obj)))
+        return selected, not_permitted
 
     async def _catalog(
         self, raw: Object, server: ParsedServer, selected: Sequence[Object]
@@ -244,13 +252,14 @@ class MCPServerReconciler:
 
     def _observe(
         self,
-        key: Key,
-        server: MCPServer,
+        parsed: ParsedServer,
         catalog: ServerCatalog,
         facts: ClusterFacts,
         applied: _Applied,
+        not_permitted: Sequence[ObjectRef],
     ) -> ObservedServer:
         """Look at the server's pods, and ask those that have not confirmed the catalog yet."""
+        key, server = parsed.key, parsed.model
         pods = self._cache.pods_of(key)
         ready = [pod for pod in pods if is_ready(pod)]
         confirmed: Confirmed | None = None
@@ -274,6 +283,8 @@ class MCPServerReconciler:
             account=applied.account,
             problem=applied.problem,
             missing_kinds=self._cache.missing_kinds(),
+            not_permitted=not_permitted,
+            unseen=self._cache.unseen(parsed),
         )
 
     async def _report(

@@ -17,11 +17,13 @@ from mcp_operator.builders.compile_auth import not_authenticated
 from mcp_operator.builders.compile_redis import redis_service
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.direct import MAX_FILES_BYTES
+from mcp_operator.builders.joining import not_permitted
 from mcp_operator.builders.labels import selector_labels
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import HTTPROUTES
 from mcp_operator.builders.urls import ingress_url
 from mcp_operator.controllers.confirmations import Confirmed
+from mcp_operator.controllers.confirmed_objects import ObjectRef
 from mcp_operator.controllers.pods import refused_pods
 from mcp_operator.core.meta import Object
 
@@ -45,6 +47,8 @@ class ObservedServer:
         ready_pods: How many of the pods are ready.
         failing: The pods that will not become ready without a change, by name, each with the cause.
         missing_kinds: The kinds of catalog objects that the API server no longer knows.
+        not_permitted: The objects of other namespaces that it would serve if these consented.
+        unseen: Which namespaces it takes objects from that the operator does not work in, if so.
         confirmed: What the ready pods serve; None in mode Direct, unless they report it.
         facts: What the children depend on besides the spec and the catalog.
         problem: The condition that says why the children could not be brought up to date, if any.
@@ -65,13 +69,16 @@ class ObservedServer:
     no_key: str = ""
     account: Finding | None = None
     missing_kinds: Sequence[str] = ()
+    not_permitted: Sequence[ObjectRef] = ()
+    unseen: str = ""
 
     @property
     def serves_nothing(self) -> bool:
         """Whether there is something to serve and nothing of it is."""
         catalog = self.assembly.catalog
         served = catalog.tools or catalog.prompts or catalog.resources
-        return not served and bool(self.assembly.rejected or self.missing_kinds)
+        missing = self.assembly.rejected or self.missing_kinds or self.not_permitted
+        return not served and bool(missing)
 
 
 def server_conditions(observed: ObservedServer) -> list[Condition]:
@@ -93,6 +100,9 @@ def server_fields(observed: ObservedServer) -> Object:
     catalog = observed.assembly.catalog
     deployed = (observed.deployment or {}).get("status") or {}
     rejected = observed.assembly.rejected
+    left = max(0, LISTED_REJECTIONS - len(rejected))
+    own = observed.server.namespace
+    refused = (not_permitted(*ref, own) for ref in observed.not_permitted[:left])
     return {
         "mode": observed.server.spec.effective_mode,
         "replicas": deployed.get("replicas", 0),
@@ -117,9 +127,9 @@ def server_fields(observed: ObservedServer) -> Object:
                 "reason": str(rejection.reason),
                 "message": rejection.message[:MESSAGE_LIMIT],
             }
-            for rejection in rejected[:LISTED_REJECTIONS]
+            for rejection in (*rejected[:LISTED_REJECTIONS], *refused)
         ],
-        "rejectedCount": len(rejected),
+        "rejectedCount": len(rejected) + len(observed.not_permitted),
     }
 
 
@@ -193,7 +203,7 @@ def _accepted(observed: ObservedServer) -> Condition:
             f"the NetworkPolicy blocks traffic to {blocked}; "
             "add their addresses to spec.networkPolicy.extraEgress",
         )
-    return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED)
+    return _yes(ConditionType.ACCEPTED, Reason.ACCEPTED, observed.unseen)
 
 
 def _leaves_redis_alone(observed: ObservedServer) -> bool:
@@ -323,7 +333,9 @@ def _ready(
 def _served(observed: ObservedServer) -> Condition:
     if not observed.serves_nothing:
         return _yes(ConditionType.READY, Reason.READY)
-    causes = _joined(_missing_kinds(observed), _unserved(observed))
+    refused = _listed(f"{kind} {key}" for kind, key in observed.not_permitted)
+    consent = f"their namespaces do not consent: {refused}" if refused else ""
+    causes = _joined(_missing_kinds(observed), _unserved(observed), consent)
     return _no(ConditionType.READY, Reason.NOTHING_SERVED, f"nothing is served: {causes}")
 
 

@@ -19,6 +19,7 @@ from mcp_operator.builders.catalog import (
 )
 from mcp_operator.builders.compile_auth import condition_faults
 from mcp_operator.builders.compiled import CatalogKind, Compiled, EntryKey, Finding, InvalidError
+from mcp_operator.builders.joining import Reach, reach_of
 from mcp_operator.builders.references import References
 from mcp_operator.builders.server_references import server_references
 from mcp_operator.core.meta import (
@@ -39,11 +40,12 @@ KEPT_GENERATIONS = 2
 
 @dataclass(frozen=True, slots=True)
 class ParsedServer:
-    """A server, its compiled selectors and what it refers to itself."""
+    """A server, its compiled selectors, what it refers to itself and where it selects from."""
 
     model: MCPServer
     selectors: dict[CatalogKind, LabelSelector]
     references: References
+    reach: Reach
 
     @property
     def key(self) -> Key:
@@ -146,7 +148,9 @@ def _parse_server(raw: Object) -> ParsedServer:
         )
     for index, problem in condition_faults(server):
         raise InvalidError(Reason.INVALID, f"spec.auth.rules[{index}].when: {problem}")
-    return ParsedServer(server, selectors(server), server_references(server))
+    return ParsedServer(
+        server, selectors(server), server_references(server), reach=reach_of(server)
+    )
 
 
 def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:

@@ -23,6 +23,8 @@ from mcp_operator.controllers.long_work import LongWork
 from mcp_operator.controllers.mappers import (
     Reference,
     every_server,
+    namespace_reached,
+    objects_reached,
     objects_referring,
     objects_selected,
     programmed_changed,
@@ -172,6 +174,8 @@ def watch_for_servers(
         controller.watch(children, for_owner(MCPSERVERS.group, MCPSERVERS.kind))
         controller.watch(children, mapped(former_owners))
     controller.watch(cache.pods, mapped(servers_of_pod))
+    if cache.namespaces is not None:
+        controller.watch(cache.namespaces, namespace_reached(cache))
     controller.watch(confirmed, for_object())
 
 
@@ -201,6 +205,8 @@ def watch_for_catalog_objects(
         mapped(objects_selected(cache, kind)),
         any_of(selection_changed, programmed_changed),
     )
+    if cache.namespaces is not None:
+        controller.watch(cache.namespaces, objects_reached(cache, kind))
     controller.watch(confirmed, for_object())
 
 

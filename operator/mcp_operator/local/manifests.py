@@ -27,6 +27,8 @@ from mcp_operator.builders.catalog import (
 from mcp_operator.builders.compile_auth import auth_references
 from mcp_operator.builders.compile_redis import redis_references
 from mcp_operator.builders.compiled import Compiled
+from mcp_operator.builders.joining import not_permitted, permits, reach_of
+from mcp_operator.builders.networkpolicy import NAMESPACE_LABEL
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.errors import OperatorError
@@ -142,12 +144,20 @@ class Manifests:
         )
 
     def selected(self, server: MCPServer) -> list[LoadedObject]:
-        """Return what a server selects."""
-        chosen = selectors(server)
+        """Return what a server selects, and what may join it."""
+        own = server.namespace
+        return [each for each in self._wanted(server) if permits(each.document.obj, (), own)]
+
+    def _wanted(self, server: MCPServer) -> list[LoadedObject]:
+        """Return what a server would select if all namespaces consented.
+
+        Of a namespace only the label with its name is known, and no ReferenceGrant.
+        """
+        chosen, reach = selectors(server), reach_of(server)
         return [
             local
             for local in self.catalog_objects
-            if local.model.namespace == server.namespace
+            if reach.includes(local.model.namespace, {NAMESPACE_LABEL: local.model.namespace})
             and chosen[local.compiled.kind].matches(labels_of(local.document.obj))
         ]
 
@@ -175,8 +185,15 @@ class Manifests:
 
     def assembly(self, server: MCPServer) -> Assembly:
         """Return the catalog of a server."""
+        own = server.namespace
         selected = [local.compiled for local in self.selected(server)]
-        return build_catalog(server, selected, self._facts)
+        refused = [
+            not_permitted(each.compiled.kind, each.compiled.key, own)
+            for each in self._wanted(server)
+            if not permits(each.document.obj, (), own)
+        ]
+        assembly = build_catalog(server, selected, self._facts)
+        return replace(assembly, rejected=(*assembly.rejected, *refused))
 
     def choose(self, wanted: str = "") -> MCPServer:
         """Return the server of a name, `[NAMESPACE/]NAME`, or without a name the only one.

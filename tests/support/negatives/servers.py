@@ -35,6 +35,30 @@ SERVERS = [
         "spec.mode",
         "remove command and args, or use mode: Direct",
     ),
+    Negative(
+        "namespaces by label without a selector",
+        server(allowedNamespaces={"from": "Selector"}),
+        "spec.allowedNamespaces.selector",
+        "from: Selector goes with a selector",
+    ),
+    Negative(
+        "a selector beside all namespaces",
+        server(allowedNamespaces={"from": "All", "selector": {}}),
+        "spec.allowedNamespaces.selector",
+        "from: Selector goes with a selector",
+    ),
+    Negative(
+        "a selector that nobody asks",
+        server(allowedNamespaces={"selector": {"matchLabels": {"team": "shop"}}}),
+        "spec.allowedNamespaces.selector",
+        "remove selector",
+    ),
+    Negative(
+        "namespaces from nowhere",
+        server(allowedNamespaces={"from": "None"}),
+        "spec.allowedNamespaces.from",
+        'supported values: "Same", "All", "Selector"',
+    ),
     Negative("tls without a Secret", server(tls={}), "spec.tls.secretName", "Required value"),
     Negative(
         "an origin with a path",

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, list_map, rule, validated
+from mcp_operator.api.v1alpha1.allowednamespaces import AllowedNamespaces
 from mcp_operator.api.v1alpha1.appearance import Icons, ServerUrl
 from mcp_operator.api.v1alpha1.authentication import Authentication
 from mcp_operator.api.v1alpha1.caching import ServerCache
@@ -226,11 +227,13 @@ class MCPServerSpec(ApiModel):
     network_policy: NetworkPolicy = Field(default_factory=NetworkPolicy)
     """NetworkPolicy around the pods; none when left out."""
     tool_selector: Selector
-    """Which MCPTools of the namespace are served."""
+    """Which MCPTools of the namespace are served, and of those in allowedNamespaces."""
     prompt_selector: Selector | None = None
     """Which MCPPrompts are served; toolSelector decides when left out."""
     resource_selector: Selector | None = None
     """Which MCPResources are served; toolSelector decides when left out."""
+    allowed_namespaces: AllowedNamespaces = Field(default_factory=AllowedNamespaces)
+    """Namespaces from which the selectors may pick; only the server's own when left out."""
     auth: Authentication = Field(default_factory=Authentication)
     """Whom the gateway serves; everybody who can connect when left out."""
     rate_limits: RateLimits | None = None

@@ -1,0 +1,78 @@
+"""From which namespaces a server takes objects, where the operator works in some of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from mcp_operator.controllers.parsing import ParsedServer
+from mcp_operator.core.meta import Object, key_of
+from mcp_operator.runtime.scope import Scope
+from support.cached_cluster import CachedCluster
+
+NAMED = Scope(("demo", "back"))
+LABELLED = Scope(selector="mcp=yes")
+BY_NAME = {"matchLabels": {"kubernetes.io/metadata.name": "back"}}
+BY_LABEL = {"matchLabels": {"tools": "yes"}}
+
+
+def server(cluster: CachedCluster, mode: str, **allowed: Any) -> ParsedServer:
+    raw = cluster.server("red", allowedNamespaces={"from": mode, **allowed})
+    return cluster.cache.parser.server(raw)
+
+
+def tool(cluster: CachedCluster) -> Object:
+    """Have a tool in the second of the named namespaces."""
+    metadata = {"name": "search", "namespace": "back", "uid": "1", "labels": {"team": "shop"}}
+    spec = {"name": "search", "service": {"name": "orders", "port": 80}}
+    obj = {"apiVersion": "mcp-operator.dev/v1alpha1", "kind": "MCPTool", "metadata": metadata}
+    cluster.cache.catalog_objects["MCPTool"].feeds[-1].processor.upsert({**obj, "spec": spec})
+    return {**obj, "spec": spec}
+
+
+def wanted(cluster: CachedCluster, parsed: ParsedServer) -> list[str]:
+    return [str(key_of(obj)) for obj in cluster.cache.wanted(parsed, "MCPTool")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "allowed", "taken"),
+    [
+        ("Same", {}, []),
+        ("All", {}, ["back/search"]),
+        ("Selector", {"selector": BY_NAME}, ["back/search"]),
+        ("Selector", {"selector": BY_LABEL}, []),
+    ],
+)
+def test_where_namespaces_are_named_only_their_names_are_known(
+    mode: str, allowed: Object, taken: list[str]
+) -> None:
+    cluster = CachedCluster(NAMED)
+    obj = tool(cluster)
+    parsed = server(cluster, mode, **allowed)
+    assert wanted(cluster, parsed) == taken
+    found = [each.key.name for each in cluster.cache.servers_wanting("MCPTool", obj)]
+    assert found == ["red"] * len(taken)
+
+
+def test_a_server_is_told_of_namespaces_that_the_operator_does_not_work_in() -> None:
+    cluster = CachedCluster(NAMED)
+    assert cluster.cache.unseen(server(cluster, "Same")) == ""
+    assert cluster.cache.unseen(server(cluster, "All")) == (
+        "spec.allowedNamespaces: the operator works in the namespaces demo, back only, and sees no "
+        "objects of others"
+    )
+    assert cluster.cache.unseen(server(cluster, "Selector", selector=BY_LABEL)).endswith(
+        "of others and no label of a namespace but kubernetes.io/metadata.name"
+    )
+
+
+def test_with_labelled_namespaces_the_labels_are_known() -> None:
+    cluster = CachedCluster(LABELLED)
+    said = cluster.cache.unseen(server(cluster, "Selector", selector=BY_LABEL))
+    assert said.endswith("works in the namespaces with mcp=yes only, and sees no objects of others")
+
+
+def test_an_operator_of_all_namespaces_has_nothing_to_say() -> None:
+    cluster = CachedCluster()
+    assert cluster.cache.unseen(server(cluster, "All")) == ""
