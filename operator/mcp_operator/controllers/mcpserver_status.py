@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mcp_operator.api.conditions import MESSAGE_LIMIT, Condition, ConditionType, is_true
+from mcp_operator.api.conditions import Condition, ConditionType, is_true
 from mcp_operator.api.hosts import is_service_host
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
@@ -17,7 +17,6 @@ from mcp_operator.builders.compile_auth import not_authenticated
 from mcp_operator.builders.compile_redis import redis_service
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.builders.direct import MAX_FILES_BYTES
-from mcp_operator.builders.joining import not_permitted
 from mcp_operator.builders.labels import selector_labels
 from mcp_operator.builders.names import child_name
 from mcp_operator.builders.resources import HTTPROUTES
@@ -25,10 +24,8 @@ from mcp_operator.builders.urls import ingress_url
 from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.controllers.confirmed_objects import ObjectRef
 from mcp_operator.controllers.pods import refused_pods
+from mcp_operator.controllers.rejections import rejection_fields
 from mcp_operator.core.meta import Object
-
-LISTED_REJECTIONS = 100
-"""How many rejections a status lists, the limit of its schema; `rejectedCount` counts all."""
 
 LISTED_ITEMS = 5
 """How many pods or objects a message names; a server may have 200 pods."""
@@ -99,10 +96,6 @@ def server_fields(observed: ObservedServer) -> Object:
     """Return the status fields besides conditions and times."""
     catalog = observed.assembly.catalog
     deployed = (observed.deployment or {}).get("status") or {}
-    rejected = observed.assembly.rejected
-    left = max(0, LISTED_REJECTIONS - len(rejected))
-    own = observed.server.namespace
-    refused = (not_permitted(*ref, own) for ref in observed.not_permitted[:left])
     return {
         "mode": observed.server.spec.effective_mode,
         "replicas": deployed.get("replicas", 0),
@@ -119,17 +112,9 @@ def server_fields(observed: ObservedServer) -> Object:
         "protocolVersions": list(PROTOCOL_VERSIONS)
         if observed.server.spec.effective_mode == "Gateway"
         else None,
-        "rejected": [
-            {
-                "kind": rejection.kind,
-                "namespace": rejection.key.namespace,
-                "name": rejection.key.name,
-                "reason": str(rejection.reason),
-                "message": rejection.message[:MESSAGE_LIMIT],
-            }
-            for rejection in (*rejected[:LISTED_REJECTIONS], *refused)
-        ],
-        "rejectedCount": len(rejected) + len(observed.not_permitted),
+        **rejection_fields(
+            observed.assembly.rejected, observed.not_permitted, observed.server.namespace
+        ),
     }
 
 

@@ -16,11 +16,11 @@ from mcp_operator.builders.cluster_facts import ClusterFacts
 from mcp_operator.builders.compiled import Finding
 from mcp_operator.controllers.confirmations import Confirmed
 from mcp_operator.controllers.mcpserver_status import (
-    LISTED_REJECTIONS,
     ObservedServer,
     server_conditions,
     server_fields,
 )
+from mcp_operator.controllers.rejections import LISTED_REJECTIONS
 from mcp_operator.core.meta import Key, Object
 from support.declared import declared
 from support.entries import catalog, tool

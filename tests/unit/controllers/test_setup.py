@@ -9,93 +9,33 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.builders.compiled import CatalogKind
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.labels import child_labels, managed_selector
 from mcp_operator.builders.resources import DEPLOYMENTS, PODS
 from mcp_operator.controllers.cluster_cache import CATALOG_RESOURCES
-from mcp_operator.controllers.mappers import programmed_changed, references
+from mcp_operator.controllers.mappers import programmed_changed
 from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.controllers.setup import (
     add_controllers,
-    watch_for_catalog_objects,
-    watch_for_servers,
 )
 from mcp_operator.core.clock import SystemClock
 from mcp_operator.core.meta import Key, Object, owner_reference
-from mcp_operator.runtime.controller import Controller
 from mcp_operator.runtime.informer import Informer, InformerSet
 from mcp_operator.runtime.manager import Manager
 from mcp_operator.runtime.notification import Event
-from mcp_operator.runtime.reconcile import Request
 from mcp_operator.runtime.sources import Channel, Source
-from support.cached_cluster import CachedCluster
 from support.fake_client import FakeClient
 from support.operators import nobody_answers
+from support.queues import Queues
 
 OTHER = {"matchLabels": {"team": "other"}}
 LOGIN = {"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}}
 FROM_FILES = {"uri": "docs://a", "configMapKeyRef": {"name": "files", "key": "a"}}
 
 
-class Idle:
-    """Reconciles nothing: these tests look at queues."""
-
-    async def reconcile(self, request: Request) -> None:
-        raise AssertionError
-
-
-class Queues:
-    """A cluster and the queues of the controllers that watch it."""
-
-    def __init__(self) -> None:
-        self.cluster = CachedCluster()
-        self.cache = self.cluster.cache
-        self.servers = self._controller("MCPServer")
-        self.objects: dict[CatalogKind, Controller] = {
-            kind: self._controller(kind) for kind in self.cache.catalog_objects
-        }
-        self.changed_secrets = Channel("Secrets")
-        self.confirmed_servers = Channel("confirmed servers")
-        self.confirmed_objects = {kind: Channel(f"confirmed {kind}s") for kind in self.objects}
-        referenced = references(self.cache, self.changed_secrets)
-        watch_for_servers(self.servers, self.cache, self.confirmed_servers, referenced)
-        for kind, controller in self.objects.items():
-            confirmed = self.confirmed_objects[kind]
-            watch_for_catalog_objects(kind, controller, self.cache, confirmed, referenced)
-
-    def _controller(self, kind: str) -> Controller:
-        return Controller(kind.lower(), kind, Idle(), metrics=self.cluster.metrics)
-
-    async def taken(self) -> set[tuple[str, str]]:
-        """Take out everything that is queued; return it as (kind, name)."""
-        found = set()
-        for controller in (self.servers, *self.objects.values()):
-            while len(controller.queue):
-                taken = await controller.queue.get()
-                assert taken is not None
-                controller.queue.done(taken[0])
-                found.add((controller.kind, taken[0].name))
-        return found
-
-
 @pytest.fixture
 async def queues() -> Queues:
     return Queues()
-
-
-BACK: dict[str, Any] = {"namespace": "back", "labels": {"team": "shop"}}
-CONSENTING: dict[str, Any] = {**BACK, "annotations": {"mcp-operator.dev/allow-from": "demo"}}
-
-
-def tool_of_back(queues: Queues, name: str = "search", **metadata: Any) -> Object:
-    spec = {"name": name, "service": {"name": "orders", "port": 80}}
-    return queues.cluster.put("MCPTool", name, metadata={**BACK, **metadata}, spec=spec)
-
-
-def grant_of_back(queues: Queues) -> Object:
-    metadata = {"namespace": "back"}
-    return queues.cluster.put("ReferenceGrant", "grant", metadata=metadata, spec={})
 
 
 SHOP, BAR = ("MCPServer", "shop"), ("MCPServer", "bar")
@@ -306,101 +246,6 @@ def test_a_server_whose_pods_no_longer_serve_on_counts_as_a_transition() -> None
     assert programmed_changed(Event("Updated", empty, failed))
     assert not programmed_changed(Event("Updated", failed, programmed("Conflict")))
     assert not programmed_changed(Event("Updated", empty, programmed("Propagating")))
-
-
-async def test_an_object_concerns_servers_of_other_namespaces_only_if_they_take_it(
-    queues: Queues,
-) -> None:
-    queues.cluster.server("shop")
-    queues.cluster.server("bar", allowedNamespaces={"from": "All"})
-    queues.cluster.server("other", allowedNamespaces={"from": "All"}, toolSelector=OTHER)
-    await queues.taken()
-    tool_of_back(queues)
-    assert await queues.taken() == {BAR, SEARCH}
-
-
-async def test_consent_that_is_given_or_withdrawn_concerns_the_servers_that_take_the_object(
-    queues: Queues,
-) -> None:
-    queues.cluster.server("shop")
-    queues.cluster.server("bar", allowedNamespaces={"from": "All"})
-    tool_of_back(queues)
-    await queues.taken()
-    tool_of_back(queues, **CONSENTING)
-    assert await queues.taken() == {BAR, SEARCH}
-    tool_of_back(queues, annotations={"mcp-operator.dev/allow-from": "nobody"})
-    assert await queues.taken() == {BAR, SEARCH}
-    tool_of_back(queues, annotations={"mcp-operator.dev/allow-from": "nobody", "other": "x"})
-    assert await queues.taken() == {SEARCH}
-
-
-async def test_a_grant_concerns_the_objects_that_servers_of_other_namespaces_take(
-    queues: Queues,
-) -> None:
-    queues.cluster.server("shop")
-    queues.cluster.server("bar", allowedNamespaces={"from": "All"})
-    tool_of_back(queues)
-    tool_of_back(queues, "rival", labels={"team": "other"})
-    await queues.taken()
-    grant_of_back(queues)
-    assert await queues.taken() == {BAR, SEARCH}
-    queues.cluster.remove("ReferenceGrant", "grant", "back")
-    assert await queues.taken() == {BAR, SEARCH}
-
-
-async def test_labels_of_a_namespace_concern_the_servers_that_come_to_take_it_or_cease(
-    queues: Queues,
-) -> None:
-    queues.cluster.namespace("back")
-    selector = {"matchLabels": {"tools": "yes"}}
-    queues.cluster.server("shop", allowedNamespaces={"from": "All"})
-    queues.cluster.server("bar", allowedNamespaces={"from": "Selector", "selector": selector})
-    tool_of_back(queues, **CONSENTING)
-    tool_of_back(queues, "rival", labels={"team": "other"})
-    await queues.taken()
-    queues.cluster.namespace("back", tools="no")
-    assert await queues.taken() == set()
-    queues.cluster.namespace("back", tools="yes")
-    assert await queues.taken() == {BAR, SEARCH}
-    queues.cluster.namespace("back", tools="yes", more="labels")
-    assert await queues.taken() == set()
-    queues.cluster.namespace("back")
-    assert await queues.taken() == {BAR, SEARCH}
-
-
-async def test_a_deleted_namespace_concerns_the_servers_that_took_it(queues: Queues) -> None:
-    queues.cluster.namespace("back", tools="yes")
-    selector = {"matchLabels": {"tools": "yes"}}
-    queues.cluster.server("bar", allowedNamespaces={"from": "Selector", "selector": selector})
-    await queues.taken()
-    queues.cluster.remove("Namespace", "back", "")
-    assert await queues.taken() == {BAR}
-
-
-async def test_a_server_that_changes_its_namespaces_concerns_what_it_selected_or_selects(
-    queues: Queues,
-) -> None:
-    tool_of_back(queues, **CONSENTING)
-    queues.cluster.server("bar")
-    await queues.taken()
-    queues.cluster.server("bar", allowedNamespaces={"from": "All"})
-    assert await queues.taken() == {BAR, SEARCH}
-    queues.cluster.server("bar", allowedNamespaces={"from": "Same"})
-    assert await queues.taken() == {BAR, SEARCH}
-
-
-async def test_a_rival_of_another_namespace_is_concerned_where_one_server_has_both(
-    queues: Queues,
-) -> None:
-    queues.cluster.tool("rival", name="search")
-    queues.cluster.server("shop")
-    await queues.taken()
-    tool_of_back(queues, **CONSENTING)
-    assert await queues.taken() == {SEARCH}
-    queues.cluster.server("bar", allowedNamespaces={"from": "All"})
-    await queues.taken()
-    queues.cluster.remove("MCPTool", "search", "back")
-    assert await queues.taken() == {BAR, SEARCH, RIVAL}
 
 
 PAGE = (Path(__file__).parents[3] / "docs/explanation/control-plane.md").read_text(encoding="utf-8")
