@@ -10,6 +10,7 @@ from typing import Any
 from mcp_operator.api.structure import Path as FieldPath
 from mcp_operator.core.meta import Object
 from mcp_operator.local.files import UnreadableError, files_of, read_text
+from mcp_operator.local.hints import hint_of_line
 from mcp_operator.local.problems import FileProblem
 from mcp_operator.local.yaml_values import Located, YamlError, yaml_values
 
@@ -53,12 +54,16 @@ def load(paths: Iterable[Path]) -> Loaded:
     files = list(dict.fromkeys(files_of(paths)))
     for file in files:
         try:
-            for value, located in yaml_values(read_text(file)):
-                documents += _objects(value, file, located)
+            text = read_text(file)
         except UnreadableError as error:
             problems.append(FileProblem(file, 1, "", str(error)))
+            continue
+        try:
+            for value, located in yaml_values(text):
+                documents += _objects(value, file, located)
         except YamlError as error:
-            problems.append(FileProblem(file, error.line, "", str(error)))
+            message = f"{error}{hint_of_line(text, error.line)}"
+            problems.append(FileProblem(file, error.line, "", message))
     return Loaded(tuple(documents), tuple(problems), len(files))
 
 

@@ -67,6 +67,12 @@ async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
         SettingsError: The file or the context cannot be used.
     """
     configuration = Configuration()
+    files = [path] if path else [Path(one) for one in _kubeconfigs()]
+    if not any(file.exists() for file in files):
+        named = " or ".join(map(str, files))
+        raise SettingsError(
+            f"there is no kubeconfig {named}: specify one with --kubeconfig or in KUBECONFIG"
+        )
 
     def load() -> None:
         # The loader is a coroutine because of its exec plugins, but blocks to read files.
@@ -93,6 +99,12 @@ async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
             f"cannot use the kubeconfig {where}: {why}. Specify another file or context"
         ) from error
     return _checked(configuration)
+
+
+def _kubeconfigs() -> list[str]:
+    """Return the files that kubectl reads without --kubeconfig."""
+    named = [one for one in os.environ.get("KUBECONFIG", "").split(os.pathsep) if one]
+    return named or [str(Path("~/.kube/config").expanduser())]
 
 
 def _checked(configuration: Configuration) -> Configuration:

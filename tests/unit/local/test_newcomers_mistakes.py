@@ -1,0 +1,248 @@
+"""What people write at first, and what `validate` tells them of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mcp_operator.local.manifests import NothingFoundError
+from mcp_operator.local.validation import validate
+
+TOOL = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPTool
+metadata: {name: a, labels: {team: shop}}
+spec:
+  name: a
+  description: A.
+  method: GET
+  service: {name: s, port: 80, path: /x}
+"""
+
+SERVER = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPServer
+metadata: {name: shop}
+spec:
+  toolSelector: {matchLabels: {team: shop}}
+"""
+
+PROMPT = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPPrompt
+metadata: {name: p}
+spec:
+  name: p
+  template: Hi {{who}}
+"""
+
+
+def tool(old: str = "", new: str = "", more: str = "") -> str:
+    assert old in TOOL
+    return (TOOL.replace(old, new) if old else TOOL) + more
+
+
+def server(old: str = "", new: str = "", more: str = "") -> str:
+    assert old in SERVER
+    return (SERVER.replace(old, new) if old else SERVER) + more
+
+
+def schema(text: str) -> str:
+    return tool(more=f"  inputSchema: {text}\n")
+
+
+MISTAKES: dict[str, tuple[str, str]] = {
+    "a type that JSON Schema does not have": (
+        schema("{type: object, properties: {q: {type: strin}}}"),
+        (
+            "9:spec.inputSchema.properties.q.type: inputSchema: the schema does not compile: "
+            '#/properties/q/type: "strin" is no type'
+        ),
+    ),
+    "properties without an object": (
+        schema("{q: {type: string}}"),
+        '9:spec.inputSchema: inputSchema: the root must have type: "object"',
+    ),
+    "required as a boolean": (
+        schema("{type: object, properties: {q: {type: string, required: true}}}"),
+        "list the names of what is required, in the schema of the object that holds it",
+    ),
+    "a schema as a text": (
+        schema('\'{"type": "object"}\''),
+        '9:spec.inputSchema: must be of type object: "string"',
+    ),
+    "a duration without a unit": (
+        tool(more="  timeout: 30\n"),
+        '9:spec.timeout: must be of type string: "integer"; a duration has a unit: 30s',
+    ),
+    "a duration without a unit, in quotes": (
+        tool(more='  timeout: "30"\n'),
+        "9:spec.timeout: write a duration longer than zero, such as 30s",
+    ),
+    "labels outside of matchLabels": (
+        server("{matchLabels: {team: shop}}", "{team: shop}"),
+        (
+            "5:spec.toolSelector.team: unknown field; labels stand below matchLabels: "
+            "toolSelector: {matchLabels: {team: …}}"
+        ),
+    ),
+    "Helm's braces": (
+        tool("name: s,", "name: {{ .Values.service }},"),
+        "render it first: helm template",
+    ),
+    "Helm's braces, in quotes": (
+        tool("name: s,", 'name: "{{ .Values.service }}",'),
+        "render it first: helm template",
+    ),
+    "the group of the operator that had these kinds before": (
+        tool("mcp-operator.dev/v1alpha1", "kubemcp.io/v1alpha1"),
+        (
+            "1:apiVersion: must be mcp-operator.dev/v1alpha1; the fields are the same, so "
+            "change the group only"
+        ),
+    ),
+    "another version": (
+        tool("v1alpha1", "v1"),
+        "1:apiVersion: must be mcp-operator.dev/v1alpha1",
+    ),
+    "a kind in other letters": (
+        tool("MCPTool", "McpTool"),
+        "2:kind: mcp-operator.dev has no kind 'McpTool'; it has MCPPrompt",
+    ),
+    "a field with a typo": (
+        tool("description:", "descripton:"),
+        "6:spec.descripton: unknown field; did you mean description?",
+    ),
+    "a method in lower case": (tool("GET", "get"), '"PATCH"; write GET'),
+    "a path without a slash": (
+        tool("/x", "x"),
+        "8:spec.service.path: write an absolute path such as /orders/{id}",
+    ),
+    "a path with a query": (
+        tool("path: /x", "path: '/x?y=1'"),
+        "constant query parameters have a field of their own, query",
+    ),
+    "a Service as a text": (
+        tool("{name: s, port: 80, path: /x}", "s"),
+        '8:spec.service: must be of type object: "string"; write its name and port',
+    ),
+    "a URL as a Service": (
+        tool("name: s,", "name: 'http://s',"),
+        "8:spec.service.name: use lower-case letters, digits and '-'",
+    ),
+    "a tab": (
+        tool("  name: a\n", "\tname: a\n"),
+        "YAML is indented by spaces, not by tabs",
+    ),
+    "no name": (tool("name: a, labels", "labels"), "3:metadata.name: Required value: give the"),
+    "a name in capitals": (
+        tool("{name: a, ", "{name: MyTool, "),
+        "3:metadata.name: must consist of lower case",
+    ),
+    "a tool's name with a space": (
+        tool("  name: a\n", "  name: my tool\n"),
+        "5:spec.name: use 1 to 128 letters, digits, '_', '-' and '.'; put a name for people into",
+    ),
+    "a place in the path that no argument fills": (
+        tool("/x}", "'/x/{id}'}", "  inputSchema: {type: object, properties: {q: {}}}\n"),
+        "8:spec.service.path: ",
+    ),
+    "a number in quotes": (
+        server("spec:\n", 'spec:\n  replicas: "2"\n'),
+        '5:spec.replicas: must be of type integer: "string"; remove the quotes',
+    ),
+    "yes for true": (
+        tool(more="  enabled: 'yes'\n"),
+        '9:spec.enabled: must be of type boolean: "string"; write true or false, without quotes',
+    ),
+    "fewer than no replicas": (
+        server("spec:\n", "spec:\n  replicas: -1\n"),
+        "5:spec.replicas: should be greater than or equal to 0",
+    ),
+    "a URL as a host": (
+        server("spec:\n", "spec:\n  ingress: {host: 'https://mcp.example.com'}\n"),
+        "5:spec.ingress.host: write a lower-case host name, such as mcp.example.com",
+    ),
+    "JWT without its settings": (
+        server("spec:\n", "spec:\n  auth: {type: JWT}\n"),
+        "5:spec.auth.jwt: jwt belongs to type: JWT",
+    ),
+    "replicas beside an autoscaler": (
+        server("spec:\n", "spec:\n  replicas: 2\n  autoscaling: {maxReplicas: 3}\n"),
+        "5:spec.replicas: autoscaling decides on the number of pods; remove replicas, or",
+    ),
+    "a token in the tool": (
+        tool(more="  request: {credentials: {type: Bearer, token: abc}}\n"),
+        (
+            "9:spec.request.credentials.token: unknown field; put it into a Secret, and name "
+            "that in secretRef"
+        ),
+    ),
+    "headers as a map": (
+        tool(more="  request: {headers: {X-Key: abc}}\n"),
+        (
+            '9:spec.request.headers: must be of type array: "object"; write a list of names and '
+            "values: [{name: X-Key, value: …}]"
+        ),
+    ),
+    "variables of the environment as a map": (
+        server("spec:\n", "spec:\n  env: {A: b}\n"),
+        "write a list of names and values: [{name: A, value: …}]",
+    ),
+    "a number as a value of the environment": (
+        server("spec:\n", "spec:\n  env: [{name: A, value: 1}]\n"),
+        '5:spec.env[0].value: must be of type string: "integer"; put the value into quotes',
+    ),
+    "memory in a unit that Kubernetes does not know": (
+        server("spec:\n", "spec:\n  resources: {limits: {memory: 1GB}}\n"),
+        "write a quantity such as 500m, 512Mi or 1Gi",
+    ),
+    "a label that is a number": (
+        tool("team: shop", "team: 1"),
+        "3:metadata.labels.team: must be of type string: put the value into quotes",
+    ),
+    "a prompt that uses what it does not declare": (
+        PROMPT,
+        "6:spec.template: the text uses {{who}}: declare it in variables, or remove it",
+    ),
+    "no spec": (TOOL.partition("spec:")[0], "1:spec: Required value"),
+    "braces that are left open": ("{", "is not YAML: "),
+    "two tools of one name": (
+        "---\n".join([TOOL, tool("metadata: {name: a,", "metadata: {name: b,"), SERVER]),
+        "14:spec.name: tool 'a' is already served by MCPTool default/a",
+    ),
+    "one object twice": (f"{TOOL}---\n{TOOL}", "MCPTool default/a stands in "),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_with_its_place_and_what_to_do(mistake: str, tmp_path: Path) -> None:
+    text, said = MISTAKES[mistake]
+    file = tmp_path / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    problems = [str(problem) for problem in validate([file]).problems]
+    assert [each for each in problems if f"a.yaml:{said}" in each or said in each], problems
+
+
+@pytest.mark.parametrize(
+    "text", [TOOL, server(), tool("port: 80", "port: http"), f"{TOOL}---\n{SERVER}"]
+)
+def test_what_is_no_mistake_is_none(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert validate([file]).problems == ()
+
+
+@pytest.mark.parametrize("text", ["", "- a\n- b\n", "a: b\n"])
+def test_a_file_without_our_objects_says_what_was_looked_for(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(NothingFoundError, match="looked for MCPPrompt, MCPResource, MCPServer"):
+        validate([file])
+
+
+def test_labels_that_no_server_selects_are_remarked_on(tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(f"{TOOL}---\n{server('team: shop}}', 'team: other}}')}", encoding="utf-8")
+    assert "compare its labels with the servers' selectors" in validate([file]).summary
