@@ -1,4 +1,4 @@
-"""The backup that docs/how-to/production.md tells people to make comes back whole."""
+"""The backup that docs/how-to/back-up-and-restore.md tells people to make comes back whole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mcp_operator.runtime.errors import ApiError
 from support.controlplane import Cluster
 from support.manifests import server
 
-GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "production.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "back-up-and-restore.md"
 
 pytestmark = [
     pytest.mark.usefixtures("crds_installed"),
@@ -30,7 +30,7 @@ pytestmark = [
 
 def command(beginning: str) -> str:
     """Return the command of the guide that begins like this."""
-    text = GUIDE.read_text(encoding="utf-8").partition("## Backup and restore")[2]
+    text = GUIDE.read_text(encoding="utf-8").partition("## With kubectl")[2]
     found = re.search(rf"^\$ ({re.escape(beginning)}.*)$", text, re.MULTILINE)
     assert found is not None
     return found[1]

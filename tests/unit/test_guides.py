@@ -23,6 +23,7 @@ PAGES = (
     TROUBLESHOOTING,
     ROOT / "docs" / "how-to" / "install.md",
     ROOT / "docs" / "how-to" / "upgrade.md",
+    ROOT / "docs" / "how-to" / "back-up-and-restore.md",
     ROOT / "docs" / "how-to" / "uninstall.md",
     ROOT / "docs" / "how-to" / "production.md",
     ROOT / "docs" / "how-to" / "shape-pods.md",

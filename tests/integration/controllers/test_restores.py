@@ -18,8 +18,9 @@ from mcp_operator.builders.resources import CHILDREN, INGRESSES, SECRETS, SERVIC
 from mcp_operator.core.meta import Object, Resource, is_controlled_by, key_of, labels_of, uid_of
 from mcp_operator.runtime.errors import ApiError
 from support.complete import GATEWAY
+from support.controlplane import Cluster
 from support.namespace_cache import NamespaceCache
-from support.operators import Operator
+from support.operators import Operator, running_operator
 from support.shop import KINDS, Shop
 from support.waiting import eventually
 
@@ -146,13 +147,21 @@ async def restore(shop: Shop, resource: Resource, saved: Object) -> None:
             raise
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("seed", "left_out"),
+    [(0, ()), (1, ()), (2, (*CHILDREN, SECRETS))],
+    ids=["all", "all in another order", "what users declared alone"],
+)
 async def test_a_restore_in_any_order_ends_in_what_there_was(
-    seed: int, complete: Shop, cached: NamespaceCache, operator: Operator
+    seed: int,
+    left_out: tuple[Resource, ...],
+    complete: Shop,
+    cached: NamespaceCache,
+    operator: Operator,
 ) -> None:
     shop = complete
     wanted = await end_state(shop.client, shop.namespace)
-    saved = await back_up(shop)
+    saved = [each for each in await back_up(shop) if each[0] not in left_out]
     await nothing_is_left(shop, cached, "red", "blue")
     for resource, obj in saved:
         if resource.group == MCPSERVERS.group and resource != MCPSERVERS:
@@ -169,10 +178,14 @@ async def test_a_restore_in_any_order_ends_in_what_there_was(
         await eventually(functools.partial(shop.replicas, name), 2)
         assert "Conflict" not in await shop.events(name)
     await operator.settled(shop.client)
-    found = await end_state(shop.client, shop.namespace)
-    lines = differences(_comparable(wanted), _comparable(found))
-    assert not lines, lines
+    await eventually(functools.partial(changes, shop, wanted), "")
     await nothing_is_left(shop, cached, "red", "blue")
+
+
+async def changes(shop: Shop, wanted: dict[str, Any]) -> str:
+    """Return what is not as it was, line by line."""
+    found = await end_state(shop.client, shop.namespace)
+    return differences(_comparable(wanted), _comparable(found))
 
 
 def _comparable(state: dict[str, Any]) -> dict[str, Any]:
@@ -198,3 +211,20 @@ async def test_a_key_that_is_restored_before_its_server_is_kept(
     await shop.told("MCPServer", "red", "Programmed", "NoReadyPods")
     await operator.settled(shop.client)
     assert (await shop.get("Secret", keys_name("red")))["data"] == key["data"]
+
+
+async def test_where_all_is_deleted_but_what_users_declared_a_new_operator_makes_it_the_same(
+    complete: Shop, cached: NamespaceCache, operator: Operator, control_plane: Cluster
+) -> None:
+    shop = complete
+    wanted = await end_state(shop.client, shop.namespace)
+    await operator.stop()
+    for resource, obj in await back_up(shop):
+        if resource.group != MCPSERVERS.group:
+            await shop.client.delete(resource, key_of(obj))
+    await cached.until(lambda: not uids(cached, "red") and not uids(cached, "blue"))
+
+    async with running_operator(control_plane.kubeconfig, shop.namespace) as successor:
+        await successor.settled(shop.client)
+        await eventually(functools.partial(changes, shop, wanted), "")
+        await nothing_is_left(shop, cached, "red", "blue")
