@@ -25,11 +25,13 @@ from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscriptions import (
     MAX_SUBSCRIBED_URIS,
     Event,
+    Subscription,
     Wants,
     check_uri,
 )
 from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.root_key import RootKey
+from mcp_operator.gateway.tasks.watch import Listener
 
 
 class Modern:
@@ -50,6 +52,8 @@ class Modern:
             try:
                 if message.method in task_calls.METHODS:
                     return await self._task(http, message)
+                if message.method == "subscriptions/listen":
+                    return await self._listen(http, message)
                 return self._answer(http, message)
             except RpcError as error:
                 return jsonrpc.failure(message.id, error)
@@ -60,15 +64,11 @@ class Modern:
             return HttpResponse(202)
         raise RpcError(spec.INVALID_REQUEST, "This server asks nothing of clients", status=400)
 
-    def _answer(self, http: HttpRequest, request: Request) -> HttpResponse | HttpStream:
+    def _answer(self, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request from memory."""
         with self._core.span(request.method, Era.MODERN, (http, request)) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
-            if request.method == "subscriptions/listen":
-                stream = self._listen(view, http, request)
-                span.outcome = "ok"
-                return stream
             body = _prebuilt(view, request)
             span.outcome = "ok"
             return jsonrpc.ok(jsonrpc.result(request.id, body))
@@ -114,12 +114,33 @@ class Modern:
             span.response_bytes = len(body)
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
-    def _listen(self, view: View, http: HttpRequest, request: Request) -> HttpStream:
+    async def _listen(self, http: HttpRequest, request: Request) -> HttpStream:
+        """Open a stream, on which the client is told what it asks for."""
+        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
+            check_envelope(http, request)
+            view = self._core.view(Era.MODERN, http.principal)
+            ids, listener = _task_ids(request.params), None
+            if ids:
+                listener = await self._core.task_calls.listen(ids, http, request.params)
+            try:
+                stream = self._open(view, http, request, listener)
+            except RpcError:
+                if listener is not None:
+                    listener.close()
+                raise
+            span.outcome = "ok"
+            return HttpStream(stream)
+
+    def _open(
+        self, view: View, http: HttpRequest, request: Request, listener: Listener | None
+    ) -> Subscription:
         accept = http.headers.get("accept", "*/*")
         if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
             problem = "subscriptions/listen answers with text/event-stream; accept that"
             raise RpcError(spec.REFUSED, problem, status=406)
         honoured = _visible(view, _honoured(request.params))
+        if listener is not None:
+            honoured["taskIds"] = list(listener.known)
         request_id = request.id  # all that the stream keeps of the request
         meta = {spec.SUBSCRIPTION_META: request_id}
         acknowledged = jsonrpc.notification(
@@ -142,7 +163,12 @@ class Modern:
             headers=self._core.poller.forwarded(http.headers),
         )
         self._core.poller.wake()
-        return HttpStream(stream)
+        if listener is not None:
+            stream.attach(self._core.task_calls.feed(http, request_id, listener))
+            listener.tell = stream.offer_fed
+            for task_id in listener.known:  # it may have changed since the client saw it last
+                stream.offer_fed(task_id)
+        return stream
 
 
 def _prebuilt(view: View, request: Request) -> bytes:
@@ -175,6 +201,25 @@ def _honoured(params: JsonObject) -> JsonObject:
     for uri in uris:
         check_uri(uri)
     return honoured | {"resourceSubscriptions": uris} if uris else honoured
+
+
+def _task_ids(params: JsonObject) -> list[str]:
+    """Return the tasks that a listen request asks for.
+
+    Raises:
+        RpcError: They are no list of ids, or too many.
+    """
+    asked = params.get("notifications")
+    ids = asked.get("taskIds") if isinstance(asked, dict) else None
+    if ids is None:
+        return []
+    if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):
+        problem = "`params.notifications.taskIds` must be a list of ids"
+        raise RpcError(spec.INVALID_PARAMS, problem)
+    if len(ids) > task_calls.MAX_LISTENED:
+        problem = f"At most {task_calls.MAX_LISTENED} tasks can be subscribed to in one stream"
+        raise RpcError(spec.INVALID_PARAMS, problem)
+    return ids
 
 
 def _visible(view: View, honoured: JsonObject) -> JsonObject:

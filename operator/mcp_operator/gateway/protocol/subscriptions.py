@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.policy.access import Seen
@@ -79,6 +79,18 @@ class Wants:
             yield Event("notifications/resources/updated", uri)
 
 
+class Feed(Protocol):
+    """What one stream tells besides changes of the catalog."""
+
+    async def message(self, name: str) -> bytes | None:
+        """Return the notification of something as it is now; None where there is nothing to say."""
+        ...
+
+    def close(self) -> None:
+        """Release what it holds."""
+        ...
+
+
 class Subscription:
     """One open stream: the frames that its HTTP response sends."""
 
@@ -103,6 +115,9 @@ class Subscription:
         self._last = last
         self._until = until
         self._pending: dict[Event, None] = {}
+        self._feed: Feed | None = None
+        self._fed: dict[str, None] = {}
+        """What the feed is to be asked for."""
         self.client, self.principal, self.weight = client, principal, weight
         self.headers = headers
         self._ended = False
@@ -120,6 +135,16 @@ class Subscription:
             self._pending.update(events)
             self._wake.set()
 
+    def attach(self, feed: Feed) -> None:
+        """Let the client be told of something besides the catalog."""
+        self._feed = feed
+
+    def offer_fed(self, name: str) -> None:
+        """Note that the feed has something new by a name."""
+        if not self._ended:
+            self._fed[name] = None
+            self._wake.set()
+
     def end(self) -> None:
         """End the stream cleanly after what is pending; nothing more is told on it."""
         self._ended = True
@@ -133,7 +158,7 @@ class Subscription:
         if self._first:
             first, self._first = self._first, b""
             return frame(first)
-        if not self._pending and not self._ended and not self._is_over():
+        if not self._pending and not self._fed and not self._ended and not self._is_over():
             self._wake.clear()
             try:
                 async with asyncio.timeout(KEEP_ALIVE_SECONDS):
@@ -144,6 +169,14 @@ class Subscription:
             event = next(iter(self._pending))
             del self._pending[event]
             return frame(self._encode(event))
+        while self._fed and self._feed is not None:
+            name = next(iter(self._fed))
+            del self._fed[name]
+            message = await self._feed.message(name)
+            if message is not None:
+                return frame(message)
+        if not self._ended and not self._is_over():
+            return KEEP_ALIVE
         if self._last:
             last, self._last = self._last, b""
             return frame(last)
@@ -154,6 +187,8 @@ class Subscription:
 
     async def aclose(self) -> None:
         """Stop listening."""
+        if self._feed is not None:
+            self._feed.close()
         self._hub.discard(self)
 
 

@@ -6,7 +6,7 @@ with the call; a client that does not gets the result itself, or is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -16,13 +16,18 @@ from mcp_operator.gateway.limits.limiter import Limiter
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.gate import Gate
-from mcp_operator.gateway.protocol.jsonrpc import RpcError
+from mcp_operator.gateway.protocol.jsonrpc import RequestId, RpcError, notification
+from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.tasks.service import Tasks, UnknownTaskError
 from mcp_operator.gateway.tasks.store import FullError, StoreAwayError
+from mcp_operator.gateway.tasks.watch import Listener
 
 NOT_KEPT: Final = "This server runs in several processes and needs a Redis to keep tasks in"
+
+MAX_LISTENED: Final = 100
+"""Tasks that one stream tells of."""
 
 METHODS: Final = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 
@@ -113,6 +118,28 @@ class TaskCalls:
         except (FullError, StoreAwayError):
             return None
 
+    async def listen(
+        self, task_ids: Sequence[str], http: HttpRequest, params: JsonObject
+    ) -> Listener:
+        """Watch the tasks that a client has of those that it names, as far as there are places.
+
+        Args:
+            task_ids: The ids.
+            http: The request for a stream.
+            params: Its parameters.
+
+        Raises:
+            RpcError: The client does not take tasks, or nobody can tell.
+        """
+        require_declared(_declared(params), "subscriptions/listen for tasks")
+        with _explained():
+            found = await self._tasks.found(task_ids, http.principal)
+        return self._tasks.watch.listen(found, http.client)
+
+    def feed(self, http: HttpRequest, request_id: RequestId, listener: Listener) -> TaskFeed:
+        """Return what a stream tells of tasks."""
+        return TaskFeed(self._tasks, http.principal, request_id, listener)
+
     async def serve(
         self, method: str, params: JsonObject, view: View, principal: Principal
     ) -> JsonObject:
@@ -122,9 +149,7 @@ class TaskCalls:
             RpcError: The client does not take tasks, there is no such task for it, or nobody can
                 tell.
         """
-        meta = params.get("_meta")
-        declared = meta.get(spec.CAPABILITIES_META, {}) if isinstance(meta, dict) else {}
-        require_declared(declared, method)
+        require_declared(_declared(params), method)
         task_id, responses = params.get("taskId"), params.get("inputResponses")
         if method == "tasks/update" and not isinstance(responses, dict):
             raise RpcError(spec.INVALID_PARAMS, "`params.inputResponses` must be an object")
@@ -139,6 +164,30 @@ class TaskCalls:
             else:
                 await self._tasks.cancel(task_id, principal)
         return {}
+
+
+class TaskFeed:  # a `Feed`
+    """Tells one stream of tasks (`notifications/tasks`)."""
+
+    def __init__(
+        self, tasks: Tasks, principal: Principal, request_id: RequestId, listener: Listener
+    ) -> None:
+        self._tasks = tasks
+        self._principal = principal
+        self._meta = {"_meta": {spec.SUBSCRIPTION_META: request_id}}
+        self._listener = listener
+
+    async def message(self, name: str) -> bytes | None:
+        """Return the notification of a task as it is now; None where it is gone."""
+        try:
+            _, shown = await self._tasks.get(name, self._principal)
+        except (UnknownTaskError, StoreAwayError):
+            return None
+        return notification("notifications/tasks", shown | self._meta)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._listener.close()
 
 
 class Places:
@@ -171,6 +220,12 @@ class Places:
             self._limiter.place_of(tool.name),
         ):
             yield
+
+
+def _declared(params: JsonObject) -> Mapping[str, Any]:
+    """Return the capabilities of a request whose envelope was checked."""
+    declared: Mapping[str, Any] = params["_meta"][spec.CAPABILITIES_META]
+    return declared
 
 
 def _created(task: JsonObject) -> JsonObject:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from mcp_operator.api.catalog import JsonObject, ToolEntry
@@ -22,6 +23,7 @@ from mcp_operator.gateway.tasks.runner import Encode, Places, Runner, Told, orig
 from mcp_operator.gateway.tasks.shared import RedisStore
 from mcp_operator.gateway.tasks.store import Store, StoreAwayError, Stored
 from mcp_operator.gateway.tasks.task import ID_BYTES, Task, described, detailed, new_id
+from mcp_operator.gateway.tasks.watch import Watch
 
 _Answer = TypeVar("_Answer")
 
@@ -75,6 +77,7 @@ class Tasks:
         self._memory = MemoryStore(clock)
         self._shared = redis
         self._redis = RedisStore(redis, clock) if redis is not None else None
+        self.watch = Watch(self._store)
         self.runner = Runner(
             self._store,
             current,
@@ -100,6 +103,18 @@ class Tasks:
         link = self._shared.link if self._shared is not None else None
         return link is None or not link.is_up
 
+    async def found(self, task_ids: Iterable[object], principal: Principal) -> list[Stored]:
+        """Return those of some tasks that a client has.
+
+        Raises:
+            StoreAwayError: Nobody can tell.
+        """
+        found = []
+        for task_id in task_ids:
+            with suppress(UnknownTaskError):
+                found.append(await self._find(task_id, principal))
+        return found
+
     def start(self) -> None:
         """Take over tasks that other gateways have left, while there can be any."""
         self._current.subscribe(self._follow)
@@ -107,6 +122,7 @@ class Tasks:
 
     async def close(self) -> None:
         """Leave all tasks to other gateways."""
+        self.watch.close()
         await self.runner.close()
 
     async def begin(

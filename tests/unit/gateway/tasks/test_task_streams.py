@@ -1,0 +1,132 @@
+"""Streams that tell clients of their tasks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.contract import Job
+from mcp_operator.gateway.protocol.message import KEEP_ALIVE, Frames, HttpRequest
+from mcp_operator.gateway.protocol.task_calls import MAX_LISTENED
+from mcp_operator.gateway.tasks.watch import MAX_WATCHED
+from support.identity import API_KEYS, Clients
+from support.mcp_http import Server, message_of, modern
+from support.serving_tasks import DONE, begin, report, serving
+from support.task_values import JOB, taking_tasks
+
+pytestmark = pytest.mark.looptime
+
+TAG = "io.modelcontextprotocol/subscriptionId"
+
+
+def listen(*task_ids: object, **headers: str) -> HttpRequest:
+    asked: JsonObject = {"notifications": {"taskIds": list(task_ids)}}
+    return taking_tasks("subscriptions/listen", asked, None, **headers)
+
+
+async def read(frames: Frames) -> JsonObject:
+    """Return the next message."""
+    while (frame := await anext(aiter(frames))) == KEEP_ALIVE:
+        pass
+    return message_of(frame)
+
+
+def watched(server: Server) -> int:
+    return server.endpoint._core.tasks.watch.watched
+
+
+async def test_a_client_is_told_of_its_task_as_it_is_and_as_it_changes() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        server.executor.looks = [Job("/jobs/7", 5, "Half done"), DONE]
+        task_id = await begin(server)
+        frames = (await server.stream(listen(task_id, "0" * 32))).frames
+        acknowledged = await read(frames)
+        assert acknowledged["params"]["notifications"] == {"taskIds": [task_id]}
+        told = [await read(frames) for _ in range(3)]
+        assert {each["method"] for each in told} == {"notifications/tasks"}
+        assert {each["params"]["taskId"] for each in told} == {task_id}
+        assert [each["params"]["_meta"][TAG] for each in told] == [1, 1, 1]
+        assert [each["params"].get("statusMessage") for each in told] == [None, "Half done", None]
+        assert told[2]["params"]["status"] == "completed"
+        assert told[2]["params"]["result"] == {"content": [{"type": "text", "text": "done"}]}
+        await frames.aclose()
+        assert watched(server) == 0
+
+
+async def test_a_task_that_shows_nothing_new_is_not_told_of() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [JOB]
+        task_id = await begin(server)
+        frames = (await server.stream(listen(task_id))).frames
+        for _ in range(2):
+            await read(frames)
+        for _ in range(5):
+            assert await anext(aiter(frames)) == KEEP_ALIVE
+        assert len(server.executor.looked) > 5
+        await frames.aclose()
+
+
+async def test_a_client_without_the_extension_is_told_of_no_task() -> None:
+    async with serving(report()) as server:
+        asked = {"notifications": {"taskIds": ["0" * 32]}}
+        status, error = await server.error(modern("subscriptions/listen", asked))
+        assert (status, error["code"]) == (400, -32021)
+
+
+@pytest.mark.parametrize("ids", ["x", {}, [7], [None], ["0" * 32] * (MAX_LISTENED + 1)])
+async def test_ids_that_are_none_are_refused(ids: object) -> None:
+    async with serving(report()) as server:
+        asked = {"notifications": {"taskIds": ids}}
+        _, error = await server.error(taking_tasks("subscriptions/listen", asked))
+        assert error["code"] == -32602
+        assert watched(server) == 0
+
+
+async def test_a_client_is_not_told_of_the_tasks_of_another() -> None:
+    keys = Clients(ann="ann-0123456789abcdef", bob="bob-0123456789abcdef")
+    async with serving(report(), auth=API_KEYS, secrets=keys) as server:
+        server.executor.results["report"] = JOB
+        ann, bob = ({"x_api_key": f"{name}-0123456789abcdef"} for name in ("ann", "bob"))
+        created = await server.result(taking_tasks("tools/call", {"name": "report"}, None, **ann))
+        frames = (await server.stream(listen(created["taskId"], **bob))).frames
+        assert (await read(frames))["params"]["notifications"] == {"taskIds": []}
+        await frames.aclose()
+
+
+async def test_a_client_that_leaves_leaves_nothing_behind() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        task_id = await begin(server)
+        frames = [(await server.stream(listen(task_id))).frames for _ in range(10)]
+        assert watched(server) == 10
+        for each in frames:
+            await each.aclose()
+            await each.aclose()
+        assert watched(server) == 0
+        await asyncio.sleep(0)
+        assert not [each for each in asyncio.all_tasks() if each.get_name() == "watch tasks"]
+
+
+async def test_a_stream_that_is_refused_leaves_nothing_behind() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        task_id = await begin(server)
+        server.endpoint.close_streams()
+        status, _ = await server.error(listen(task_id))
+        assert (status, watched(server)) == (503, 0)
+
+
+async def test_a_client_has_half_of_the_tasks_that_are_watched() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        ids = [await begin(server) for _ in range(MAX_LISTENED)]
+        streams = [(await server.stream(listen(*ids))).frames for _ in range(6)]
+        assert watched(server) == MAX_WATCHED // 2
+        last = await read(streams[-1])
+        assert last["params"]["notifications"] == {"taskIds": []}
+        for each in streams:
+            await each.aclose()
+        assert watched(server) == 0
