@@ -49,6 +49,7 @@ class Replica:
             metrics=RuntimeMetrics(new_registry()),
             exit_process=no_exit,
             on_rollback=no_exit,
+            annotations={},
         )
         self.task = asyncio.create_task(self.elector.run(self._lead))
 

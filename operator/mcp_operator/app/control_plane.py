@@ -189,6 +189,7 @@ def _elector(
             metrics=client.metrics,
             on_rollback=on_rollback,
             exit_process=lambda: os._exit(EXIT_LEASE_LOST),
+            annotations=_scope(settings).annotations(),
         )
     except ValueError as error:
         raise SettingsError(

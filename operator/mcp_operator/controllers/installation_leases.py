@@ -2,21 +2,23 @@
 
 An installation is identified by its Lease, `NAMESPACE/NAME`, and writes that name into the status
 of each server that it runs. Another installation does not touch the server as long as that Lease is
-being renewed.
+being renewed, and says that its holder works in the server's namespace.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mcp_operator.core.clock import Clock
-from mcp_operator.core.meta import Key, Object, key_of
+from mcp_operator.core.meta import Key, Object, annotations_of, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.leader import LEASES
+from mcp_operator.runtime.scope import may_cover
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +39,7 @@ CACHED_SECONDS = 15.0
 @dataclass(frozen=True, slots=True)
 class _CachedAnswer:
     alive: bool
+    annotations: Mapping[str, str]
     until: float
 
 
@@ -48,12 +51,20 @@ class InstallationLeases:
         clock: Decides whether a Lease has expired.
         installation: The name of this installation. Empty without leader election: with no Lease
             of its own, it neither marks servers nor looks at the marks of others.
+        labels: Returns the labels of a namespace; None where they are not known.
     """
 
-    def __init__(self, client: Client, clock: Clock, installation: str) -> None:
+    def __init__(
+        self,
+        client: Client,
+        clock: Clock,
+        installation: str,
+        labels: Callable[[str], Mapping[str, str] | None] = lambda _: None,
+    ) -> None:
         self._client = client
         self._clock = clock
         self.installation = installation
+        self._labels = labels
         self._answers: dict[str, _CachedAnswer] = {}
         self._told: dict[Key, str] = {}
 
@@ -67,7 +78,10 @@ class InstallationLeases:
         if not self.installation or claimed in {"", self.installation}:
             self.forget(key_of(server))
             return ""
-        if not await self._is_alive(claimed):
+        answer = await self._answer(claimed)
+        namespace = key_of(server).namespace
+        covered = may_cover(answer.annotations, namespace, self._labels(namespace))
+        if not (answer.alive and covered):
             return ""
         self._tell(key_of(server), claimed)
         return claimed
@@ -89,30 +103,33 @@ class InstallationLeases:
                 },
             )
 
-    async def _is_alive(self, installation: str) -> bool:
+    async def _answer(self, installation: str) -> _CachedAnswer:
         now = asyncio.get_running_loop().time()
         answer = self._answers.get(installation)
         if answer is None or answer.until <= now:
-            alive = await self._renews(installation)
-            answer = self._answers[installation] = _CachedAnswer(alive, now + CACHED_SECONDS)
-        return answer.alive
+            lease = await self._lease(installation)
+            alive = _is_held(lease.get("spec") or {}, self._clock.now())
+            annotations = annotations_of(lease) if lease else {}
+            answer = _CachedAnswer(alive, annotations, now + CACHED_SECONDS)
+            self._answers[installation] = answer
+        return answer
 
-    async def _renews(self, installation: str) -> bool:
+    async def _lease(self, installation: str) -> Object:
+        """Return the Lease of an installation; empty if there is none, or it may not be read."""
         namespace, _, name = installation.partition("/")
         try:
-            lease = await self._client.get(LEASES, Key(namespace, name))
+            return await self._client.get(LEASES, Key(namespace, name))
         except ApiError as error:
             if error.is_not_found:
-                return False
+                return {}
             if error.is_forbidden:
                 logger.warning(
                     "A server was run by another installation whose Lease may not be read here; "
                     "it is taken over",
                     extra={"installation": installation},
                 )
-                return False
+                return {}
             raise
-        return _is_held(lease.get("spec") or {}, self._clock.now())
 
 
 def _is_held(spec: Object, now: datetime) -> bool:

@@ -97,7 +97,7 @@ def add_controllers(
     long_work = LongWork()  # two, as one who builds a catalog compiles for it
     compiler = Compiler(cache.parser, reader, LongWork())
     reporter = StatusReporter(StatusWriter(client), recorder, clock)
-    installations = InstallationLeases(client, clock, installation)
+    installations = InstallationLeases(client, clock, installation, cache.namespace_labels)
     confirmations = Confirmations(ask)
     confirmed_objects = ConfirmedObjects()
     referenced = references(cache, reader.changed_secrets)

@@ -10,12 +10,12 @@ import asyncio
 import logging
 import math
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Final
 
 from mcp_operator.core.clock import Clock, rfc3339_micro
-from mcp_operator.core.meta import Key, Object, Resource, resource_version_of
+from mcp_operator.core.meta import Key, Object, Resource, annotations_of, resource_version_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError, LeadershipLostError
@@ -59,6 +59,7 @@ class LeaderElector:
             was rolled back.
         exit_process: Ends the process at once. Called if the lease expires before the work has
             stopped, because two active leaders are worse than none.
+        annotations: What the lease is annotated with while this process leads.
 
     Raises:
         ValueError: Not `retry_period` < `renew_deadline` < `lease_duration`.
@@ -76,6 +77,7 @@ class LeaderElector:
     metrics: RuntimeMetrics
     exit_process: Callable[[], object]
     on_rollback: Callable[[], object] = _nothing
+    annotations: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.retry_period < self.renew_deadline < self.lease_duration:
@@ -211,7 +213,10 @@ class LeaderElector:
     async def _update(self, write: Write, lease: Object) -> bool:
         sent = self._now()
         self._written = self._spec(lease.get("spec", {}))
-        self._observe(await write(LEASES, {**lease, "spec": self._written}))
+        metadata = lease["metadata"]
+        if self.annotations:
+            metadata = {**metadata, "annotations": {**annotations_of(lease), **self.annotations}}
+        self._observe(await write(LEASES, {**lease, "metadata": metadata, "spec": self._written}))
         self._renewed_at = sent
         return True
 

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +18,31 @@ from mcp_operator.core.label_selectors import parse_selector
 from mcp_operator.core.meta import LabelSelector, Resource
 
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+
+NAMES_ANNOTATION: Final = "mcp-operator.dev/namespaces"
+SELECTOR_ANNOTATION: Final = "mcp-operator.dev/namespace-selector"
+"""On the Lease of an installation: in which namespaces it works; empty for all."""
+
+
+def may_cover(
+    annotations: Mapping[str, str], namespace: str, labels: Mapping[str, str] | None
+) -> bool:
+    """Return whether an installation with such a Lease may be working in a namespace.
+
+    Args:
+        annotations: Those of the Lease.
+        namespace: The namespace.
+        labels: Its labels; None where they are not known.
+    """
+    if names := annotations.get(NAMES_ANNOTATION):
+        return namespace in names.split(",")
+    selector = annotations.get(SELECTOR_ANNOTATION)
+    if not selector or labels is None:
+        return True
+    try:
+        return parse_selector(selector).matches(labels)
+    except ValueError:
+        return True  # of another release, perhaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +67,10 @@ class Scope:
             raise ValueError("namespaces are chosen by name or by label, not by both")
         if self.selector:
             object.__setattr__(self, "labels", parse_selector(self.selector))
+
+    def annotations(self) -> dict[str, str]:
+        """Return the annotations of a Lease that tell other installations of the choice."""
+        return {NAMES_ANNOTATION: ",".join(self.names), SELECTOR_ANNOTATION: self.selector}
 
     def __str__(self) -> str:
         if self.names:

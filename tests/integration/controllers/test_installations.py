@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from mcp_operator.controllers.installation_leases import RUN_ELSEWHERE
 from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.runtime.leader import LEASES
+from mcp_operator.runtime.scope import Scope
 from support.controlplane import Cluster
 from support.operators import running_operator
 from support.shop import Shop
@@ -51,3 +52,21 @@ async def test_a_server_that_another_installation_runs_is_left_alone_until_that_
             return (await shop.get("MCPServer", "red"))["status"].get("operator")
 
         await eventually(runs, new)
+
+
+async def test_a_server_in_a_namespace_that_another_installation_has_left_is_taken_over(
+    shop: Shop, control_plane: Cluster
+) -> None:
+    old, new = await hold_lease(shop, "old"), await hold_lease(shop, "new")
+    await shop.server("red")
+    await shop.tool("search", "red")
+    kubeconfig, namespace = control_plane.kubeconfig, shop.namespace
+    async with running_operator(kubeconfig, namespace, installation=old) as first:
+        await eventually(functools.partial(shop.served, "red"), {"search": "first"})
+        await first.settled(shop.client)
+    await shop.patch("MCPTool", "search", spec={"description": "second"})
+    annotations = Scope(("elsewhere",)).annotations()
+    change = {"metadata": {"annotations": annotations}}
+    await shop.client.merge_patch(LEASES, shop.key("old"), change)
+    async with running_operator(kubeconfig, namespace, installation=new):
+        await eventually(functools.partial(shop.served, "red"), {"search": "second"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -36,13 +37,22 @@ def lease(*, age: float, holder: str = "pod-1") -> Object:
     }
 
 
+def working_in(**annotations: str) -> Object:
+    found = lease(age=1)
+    named = {f"mcp-operator.dev/{name.replace('_', '-')}": v for name, v in annotations.items()}
+    return {**found, "metadata": {**found["metadata"], "annotations": named}}
+
+
 def leases(
-    found: Object | None = None, *, installation: str = OURS
+    found: Object | None = None,
+    *,
+    installation: str = OURS,
+    labels: Mapping[str, str] | None = None,
 ) -> tuple[InstallationLeases, FakeClient]:
     client = FakeClient()
     if found is not None:
         client.objects[LEASES, Key("old-system", "mcp-operator")] = found
-    return InstallationLeases(client, Noon(), installation), client
+    return InstallationLeases(client, Noon(), installation, lambda _: labels), client
 
 
 async def test_a_server_that_nobody_runs_is_ours() -> None:
@@ -78,6 +88,38 @@ async def test_a_server_that_is_left_alone_is_logged_once(
 async def test_a_server_of_an_installation_that_is_gone_becomes_ours(found: Object | None) -> None:
     ours, _ = leases(found)
     assert await ours.other_installation(server(THEIRS)) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "labels"),
+    [
+        (working_in(namespaces="other,another"), None),
+        (working_in(namespaces="", namespace_selector="operator=old"), {"operator": "new"}),
+        (working_in(namespace_selector="operator=old"), {}),
+    ],
+)
+async def test_a_server_in_a_namespace_that_its_installation_has_left_becomes_ours(
+    found: Object, labels: Mapping[str, str] | None
+) -> None:
+    ours, _ = leases(found, labels=labels)
+    assert await ours.other_installation(server(THEIRS)) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "labels"),
+    [
+        (working_in(namespaces="other,shop"), None),
+        (working_in(namespaces="", namespace_selector=""), {}),
+        (working_in(namespace_selector="operator=old"), {"operator": "old"}),
+        (working_in(namespace_selector="operator=old"), None),
+        (working_in(namespace_selector="size > 3"), {}),
+    ],
+)
+async def test_a_server_in_a_namespace_where_its_installation_may_work_is_not_ours(
+    found: Object, labels: Mapping[str, str] | None
+) -> None:
+    ours, _ = leases(found, labels=labels)
+    assert await ours.other_installation(server(THEIRS)) == THEIRS
 
 
 async def test_a_leader_that_is_changing_keeps_its_servers() -> None:

@@ -53,6 +53,27 @@ async def test_the_first_one_leads_and_renews(client: LeaseClient) -> None:
 
 
 @pytest.mark.looptime
+async def test_the_lease_has_the_annotations_of_its_leader_and_keeps_others(
+    client: LeaseClient,
+) -> None:
+    client.objects[LEASES, LEASE] = {
+        "metadata": {
+            **LEASE._asdict(),
+            "resourceVersion": "1",
+            "annotations": {"owner": "ops", "scope": "old"},
+        },
+        "spec": {},
+    }
+    one = elector(client)
+    one.annotations = {"scope": "new"}
+    task = asyncio.create_task(one.run(Worker().work))
+    await asyncio.sleep(60)
+    metadata = client.objects[LEASES, LEASE]["metadata"]
+    assert metadata["annotations"] == {"owner": "ops", "scope": "new"}
+    await cancelled(task)
+
+
+@pytest.mark.looptime
 async def test_a_leader_whose_lease_has_run_out_unnoticed_is_stuck(client: LeaseClient) -> None:
     one = elector(client)
     assert one.stuck() == ""
