@@ -46,6 +46,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=os.environ.get("E2E_ARCHIVE", ""),
         help="the image as a file, for {archive} in --load (E2E_ARCHIVE)",
     )
+    group.addoption(
+        "--example-image",
+        default=os.environ.get("E2E_EXAMPLE_IMAGE", ""),
+        help="the image of examples/direct, which the nodes have; without it its test skips "
+        "(E2E_EXAMPLE_IMAGE)",
+    )
 
 
 @pytest.fixture(scope="session")
