@@ -1,4 +1,4 @@
-"""Builds the Go programs of the tests: the control plane, and the judge of GitOps tools."""
+"""Builds the Go programs of the tests: the control plane, the judge of GitOps tools, a client."""
 
 import hashlib
 import os
@@ -48,6 +48,7 @@ class Program:
 
 CONTROL_PLANE = Program("controlplane", "the control plane")
 JUDGE = Program("gitops", "the judge of GitOps tools")
+CLIENT = Program("goclient", "the Go client")
 
 
 def cache_name(program: Program, platform: str) -> str:
@@ -136,7 +137,9 @@ def _run(program: Program, go: str, *arguments: str, environment: dict[str, str]
 
 
 def _linker_flags(program: Program) -> str:
-    """Strips symbols and stamps the version, which clients and feature gates read."""
+    """Strips symbols, and stamps Kubernetes' version, which clients and feature gates read."""
+    if program is CLIENT:
+        return "-s -w"
     version = program.said_in_go_mod(r"^\s*k8s.io/kubernetes (v\S+)")
     major, minor, _ = version.removeprefix("v").split(".")
     stamps = {"gitVersion": version, "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"}

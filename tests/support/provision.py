@@ -107,13 +107,27 @@ def find_judge(report: Report) -> Path:
     Raises:
         UnavailableError: it cannot be built here.
     """
-    built = cache_folder() / gobuild.cache_name(gobuild.JUDGE, _platform())
-    with _lock("judge.lock"):  # not to hold up who only needs a control plane
+    return _find_built(gobuild.JUDGE, report)
+
+
+def find_go_client(report: Report) -> Path:
+    """Returns the program of ``tests/goclient``, built where there is none yet.
+
+    Raises:
+        UnavailableError: it cannot be built here.
+    """
+    return _find_built(gobuild.CLIENT, report)
+
+
+def _find_built(program: gobuild.Program, report: Report) -> Path:
+    built = cache_folder() / gobuild.cache_name(program, _platform())
+    with _lock(f"{program.name}.lock"):  # not to hold up who only needs a control plane
         if not built.is_file():
             try:
-                gobuild.build(gobuild.JUDGE, built, report)
+                gobuild.build(program, built, report)
             except gobuild.BuildError as error:
-                raise UnavailableError(f"tests/gitops cannot be built here: {error}") from error
+                problem = f"tests/{program.name} cannot be built here: {error}"
+                raise UnavailableError(problem) from error
     return built
 
 
