@@ -150,7 +150,6 @@ class Front:
                 return await early.response
         finally:
             self._bodies.give_back(client, len(body))
-            early.cancel()
         return answer if isinstance(answer, HttpStream) else Answer(answer)
 
     async def _invite(self, request: web.BaseRequest) -> web.StreamResponse | None:
@@ -281,11 +280,6 @@ class _EarlyStream:
     def begin(self, stream: HttpStream) -> None:
         """Send a stream from now on."""
         self.response = asyncio.create_task(_stream(self._request, stream), name="early stream")
-
-    def cancel(self) -> None:
-        """Send no more; without effect where all is sent."""
-        if self.response is not None:
-            self.response.cancel()
 
 
 async def _stream(request: web.BaseRequest, answer: HttpStream) -> web.StreamResponse:

@@ -36,6 +36,8 @@ _ACCEPT: Final = check_header(
 def told(request: Request, call: Call) -> Request:
     """Return a request that says what the backend may answer, and what the client sent back.
 
+    An argument may say otherwise what is accepted; it cannot set the other headers.
+
     Raises:
         MappingError: What the client sent does not fit into a header.
     """
@@ -44,7 +46,7 @@ def told(request: Request, call: Call) -> Request:
         headers |= [check_header(RESPONSES_HEADER, _ascii(dict(call.input.responses)))]
     if call.input.state is not None:
         headers |= [check_header(STATE_HEADER, call.input.state)]
-    return replace(request, headers={**request.headers, **headers})
+    return replace(request, headers={**headers, **request.headers})
 
 
 def is_native(response: ResponseMapping, answer: Answer) -> bool:

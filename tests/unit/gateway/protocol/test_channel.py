@@ -236,6 +236,18 @@ async def test_a_slow_client_finds_the_last_progress_alone() -> None:
 
 
 @pytest.mark.looptime
+async def test_no_keep_alive_takes_the_place_of_what_a_slow_client_has_not_read() -> None:
+    async def begins(of: Call) -> ToolResult:
+        of.listener.progress(1)
+        return await slow(of)
+
+    told, answer = await Reader(server(begins), call(progressToken="p")).rest()
+
+    assert told == progress("p", 1)
+    assert text_of(answer) == "done"
+
+
+@pytest.mark.looptime
 async def test_what_waits_for_a_slow_client_is_bounded() -> None:
     async def talks(of: Call) -> ToolResult:
         for _ in range(100):

@@ -21,7 +21,7 @@ from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.native_shapes import MAX_BLOCKS, MAX_REQUESTS
-from support.entries import backend, catalog, tool
+from support.entries import argument, backend, catalog, tool
 from support.fake_upstream import FakeSecrets, FakeUpstream
 from support.results import completed
 
@@ -246,6 +246,17 @@ async def test_a_client_cannot_send_such_headers_itself() -> None:
 
     assert "Mcp-Request-State" not in upstream.headers
     assert upstream.headers["x-own"] == "1"
+
+
+async def test_an_argument_may_say_what_is_accepted_and_nothing_of_the_client() -> None:
+    upstream = FakeUpstream()
+    own = backend("/", argument("Accept", "header", default="text/csv"))
+    await result(answer({"content": [TEXT]}), None, upstream, to=own)
+    assert upstream.headers["Accept"] == "text/csv"
+
+    forged = backend("/", argument("Mcp-Request-State", "header", default="forged"))
+    told = await completed(result(answer({"content": [TEXT]}), None, FakeUpstream(), to=forged))
+    assert "no argument may set the header Mcp-Request-State" in told.content[0]["text"]
 
 
 async def test_input_that_fits_into_no_header_is_an_error() -> None:

@@ -139,6 +139,15 @@ async def test_the_bounds_of_a_stream_hold_for_one_that_tells() -> None:
     assert counted.content[0]["text"] == "data: 1\n\ndata: 1\n\n"
 
 
+async def test_an_event_without_an_end_is_bounded_like_the_rest_of_a_stream() -> None:
+    small = backend(max_response_bytes=1000)
+
+    cut = await called(b"data: 1\n\n", b"data: " + b"x" * 2000, ends=False, to=small)
+
+    assert cut.content[0]["text"] == "data: 1\n\n"
+    assert "reading ended after 1000 bytes (maxBytes)" in cut.content[1]["text"]
+
+
 async def test_a_backend_without_leave_tells_nothing() -> None:
     heard = Heard()
     stream = event("progress", {"progress": 1}) + RESULT
