@@ -27,6 +27,8 @@ ALERTS = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
 OPERATOR = 'job="mcp-operator", pod="mcp-operator-0"'
 GATEWAY = 'namespace="demo", pod="mcp-server-shop-0"'
 SERVER = f'{OPERATOR}, kind="MCPServer", namespace="demo", name="shop"'
+STOPPED = f'{OPERATOR}, kind="MCPServer", namespace="demo", name="stopped"'
+SILENT = f'{OPERATOR}, kind="MCPServer", namespace="demo", name="silent"'
 CALLS = f'{GATEWAY}, tool="search"'
 
 HOURS = 8
@@ -48,6 +50,15 @@ HEALTHY: Mapping[str, str] = {
     f"event_loop_lag_seconds{{{OPERATOR}}}": f"0.002x{MINUTES}",
     f'mcp_operator_resource_condition{{{SERVER}, type="Ready", status="True"}}': f"1x{MINUTES}",
     f'mcp_operator_resource_condition{{{SERVER}, type="Degraded", status="False"}}': f"1x{MINUTES}",
+    # One server is to have no pods, the image of another does not report its catalog.
+    f'mcp_operator_resource_condition{{{STOPPED}, type="Ready", status="True"}}': f"1x{MINUTES}",
+    f'mcp_operator_resource_condition{{{STOPPED}, type="Programmed", status="False"}}': (
+        f"1x{MINUTES}"
+    ),
+    f'mcp_operator_resource_condition{{{SILENT}, type="Ready", status="True"}}': f"1x{MINUTES}",
+    f'mcp_operator_resource_condition{{{SILENT}, type="Programmed", status="Unknown"}}': (
+        f"1x{MINUTES}"
+    ),
     # A rollout, for three minutes.
     f'mcp_operator_resource_condition{{{SERVER}, type="Programmed", status="False"}}': (
         f"_x60 1x3 stale _x{MINUTES}"
@@ -137,7 +148,7 @@ FAULTS: Mapping[str, Fault] = {
     "MCPServerNotReady": Fault(condition("Ready", "False", 10), minute=30, early=20),
     "MCPServerDegraded": Fault(condition("Degraded", "True", 10), minute=30, early=20),
     "MCPServerCatalogNotConfirmed": Fault(
-        condition("Programmed", "False", 10), minute=20, early=13
+        condition("Programmed", "False", 10) | condition("Ready", "False", 10), minute=20, early=13
     ),
     "MCPGatewayCatalogStale": Fault(
         {f"mcp_catalog_stale{{{GATEWAY}}}": f"0x10 1x{MINUTES}"}, minute=20, early=13
