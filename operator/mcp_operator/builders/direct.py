@@ -110,6 +110,7 @@ def _tool(entry: ToolEntry) -> JsonObject:
         "inputSchema": entry.input_schema,
         "outputSchema": entry.output_schema,
         "annotations": entry.annotations,
+        "requiredClientCapabilities": list(entry.required_client_capabilities),
     }
 
 

@@ -116,6 +116,7 @@ class GatewayApp:
             lambda: self._endpoint.open_streams,
             lambda: self._endpoint.in_flight,
             lambda: self._front.connections,
+            lambda: self._endpoint.asking,
         )
         pages = OwnPages(current, registry, self._unready, self._root, redis)
         self._management = Management(pages)

@@ -98,6 +98,7 @@ class GatewayMetrics:
         open_streams: Callable[[], float],
         in_flight: Callable[[], float],
         connections: Callable[[], float],
+        asking: Callable[[], float],
     ) -> None:
         """Expose figures that are read when they are asked for."""
         Gauge(
@@ -111,6 +112,11 @@ class GatewayMetrics:
         Gauge(
             "mcp_requests_in_flight", "Requests that wait for backends.", registry=self._registry
         ).set_function(in_flight)
+        Gauge(
+            "mcp_calls_asking",
+            "Calls of sessions that wait for what their clients are asked.",
+            registry=self._registry,
+        ).set_function(asking)
 
     def watch_certificate(self, expires: Callable[[], float]) -> None:
         """Expose when the certificate of the MCP port ends, in Unix seconds."""

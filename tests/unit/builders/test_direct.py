@@ -39,6 +39,7 @@ def test_a_tool_has_its_schemas_and_the_address_of_its_endpoint() -> None:
         "inputSchema": {"type": "object"},
         "outputSchema": OUTPUT,
         "annotations": {},
+        "requiredClientCapabilities": [],
     }
 
 
