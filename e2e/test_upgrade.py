@@ -1,4 +1,4 @@
-"""An upgrade of the chart, and the way back, with servers at work."""
+"""An upgrade of the chart, and moves from one way to install to another, with servers at work."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from e2e.harness.installs import CHART, HelmInstall
+from e2e.harness.installs import CHART, HelmInstall, KubectlInstall, KustomizeInstall
 from e2e.harness.kubectl import Kubectl, Object
 from e2e.harness.shop import GATEWAY_PODS, Shop, shop
 from e2e.harness.traffic import MIN_CALLS, RATE, SECONDS, assert_nothing_failed
@@ -34,6 +34,34 @@ def test_an_upgrade_and_the_way_back_disturb_no_server(
     finally:
         install.uninstall()
         install.purge()
+
+
+def test_each_way_to_install_takes_over_from_another_and_disturbs_no_server(
+    kubectl: Kubectl, image: str
+) -> None:
+    """The commands are those of docs/how-to/upgrade.md, in its section on ways."""
+    chart = HelmInstall(kubectl, image)
+    kustomize, manifest = KustomizeInstall(kubectl, image), KubectlInstall(kubectl, image)
+    chart.purge()
+    chart.install()
+    try:
+        with shop(kubectl, image) as opened:
+            before = children(opened)
+            with opened.load("search-products", RATE, MIN_CALLS, SECONDS) as summary:
+                chart.remove_operator()
+                kustomize.install("--force-conflicts")
+                chart.helm.forget()
+                kustomize.wait_leading()
+                manifest.install()
+                manifest.wait_leading()
+                manifest.remove_operator()
+                chart.take_over()
+                chart.wait_leading()
+            assert_nothing_failed(summary)
+            assert children(opened) == before
+    finally:
+        chart.uninstall()
+        chart.purge()
 
 
 def previous_chart(folder: Path) -> Path:

@@ -6,8 +6,11 @@ import importlib
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from e2e.harness.kubectl import HANG_SECONDS, CommandError, Kubectl, Object
 
@@ -19,20 +22,47 @@ class Helm:
         self._kubectl, self._release = kubectl, release
         self._installed = False
 
-    def deploy(self, chart: Path, values: Object) -> None:
-        """Install the release, or upgrade it where this made it, and wait until it is ready."""
+    def deploy(self, chart: Path, values: Object, *, take_ownership: bool = False) -> None:
+        """Install the release, or upgrade it where this made it, and wait until it is ready.
+
+        Args:
+            chart: The chart.
+            values: Its values.
+            take_ownership: Whether to adopt what there is of its objects.
+        """
         if shutil.which("helm"):
             limit = f"--timeout={HANG_SECONDS:.0f}s"
-            options = ("--install", "--create-namespace", "--wait", limit)
+            options = ["--install", "--create-namespace", "--wait", limit]
+            options += self._taking_ownership() if take_ownership else []
             self._helm("upgrade", str(chart), *options, "--values=-", stdin=json.dumps(values))
         else:
             wait = {"wait": "watcher", "timeout": int(HANG_SECONDS)}
             config = self._library()
+            if take_ownership:
+                self._adopt(chart, values)
             if self._installed:
                 config.upgrade(str(chart), self._release, values, **wait)
             else:
                 config.install(str(chart), self._release, values, create_namespace=True, **wait)
         self._installed = True
+
+    def forget(self) -> None:
+        """Have Helm forget its release, and leave the objects, as docs/how-to/upgrade.md says."""
+        self._kubectl("delete", "secret", "-l", f"owner=helm,name={self._release}")
+        self._installed = False
+
+    def _adopt(self, chart: Path, values: Object) -> None:
+        """Do what `--take-ownership --force-conflicts` stands for, which the library lacks."""
+        with importlib.import_module("helm_python").Chart.load(str(chart)) as loaded:
+            files = loaded.render(values, name=self._release, namespace=self._kubectl.namespace)
+        texts = [text for path, text in files.items() if not path.endswith(".txt")]
+        objects = [obj for text in texts for obj in yaml.safe_load_all(text) if obj]
+        release = {"name": self._release, "namespace": self._kubectl.namespace}
+        for obj in objects:
+            annotations = obj["metadata"].setdefault("annotations", {})
+            annotations |= {f"meta.helm.sh/release-{key}": one for key, one in release.items()}
+        manager = f"--field-manager={Path(sys.executable).name}"  # by which the library applies
+        self._kubectl.apply(objects, manager)
 
     def uninstall(self) -> None:
         """Remove the release, if there is one, and wait until its objects are gone."""
@@ -43,6 +73,12 @@ class Helm:
         else:
             self._library().uninstall(self._release, wait="watcher", timeout=int(HANG_SECONDS))
         self._installed = False
+
+    def _taking_ownership(self) -> list[str]:
+        """Return the options; Helm 4 applies server-side, and Helm 3 has no conflicts."""
+        command = ["helm", "version", "--short"]
+        version = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        return ["--take-ownership", *(["--force-conflicts"] if version.startswith("v4.") else [])]
 
     def _helm(self, verb: str, *arguments: str, stdin: str = "") -> None:
         scope = ("--kubeconfig", str(self._kubectl.kubeconfig), "-n", self._kubectl.namespace)

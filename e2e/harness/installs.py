@@ -19,6 +19,7 @@ from mcp_operator.version import VERSION
 
 NAMESPACE: Final = "mcp-system"
 OPERATOR: Final = "deployment/mcp-operator"
+OPERATOR_PODS: Final = "--selector=app.kubernetes.io/name=mcp-operator"
 CHART: Final = ROOT / "charts" / "mcp-operator"
 INSTALL_YAML: Final = ROOT / "dist" / "install.yaml"
 KIND_OVERLAY: Final = ROOT / "manifests" / "overlays" / "kind"
@@ -59,6 +60,21 @@ class Install(ABC):
         """Wait until every replica of the operator is ready."""
         self.system.rollout(OPERATOR)
 
+    def wait_leading(self) -> None:
+        """Wait until one of these replicas leads."""
+        self.wait_ready()
+
+        def leads() -> bool:
+            pods = {pod["metadata"]["name"] for pod in self.system.find("pods", OPERATOR_PODS)}
+            holder = self.system.get("lease", "mcp-operator")["spec"].get("holderIdentity", "")
+            return holder.rpartition("_")[0] in pods
+
+        eventually(leads, "a replica of the operator to lead")
+
+    def remove_operator(self) -> None:
+        """Delete the operator's Deployment, before Helm follows another way, or one follows it."""
+        self.system("delete", "deployment", "mcp-operator")
+
     def leftovers(self) -> list[str]:
         """Return what there still is of the operator's own but for what policy keeps."""
         return [name for name in self._present() if not (self.keeps_crds and GROUP in name)]
@@ -97,10 +113,10 @@ class KubectlInstall(Install):
 class KustomizeInstall(Install):
     """`kubectl apply -k` on an overlay of one's own over ours."""
 
-    def install(self) -> None:
-        """Apply the overlay."""
+    def install(self, *options: str) -> None:
+        """Apply the overlay, perhaps with an option more."""
         with self._overlay() as folder:
-            self.kubectl("apply", "--server-side", "-k", folder)
+            self.kubectl("apply", "--server-side", *options, "-k", folder)
 
     def uninstall(self) -> None:
         """Delete everything that is in the overlay."""
@@ -140,6 +156,10 @@ class HelmInstall(Install):
     def install(self) -> None:
         """Install the chart."""
         self.helm.deploy(CHART, self.values)
+
+    def take_over(self) -> None:
+        """Install the chart over what another way has installed."""
+        self.helm.deploy(CHART, self.values, take_ownership=True)
 
     def uninstall(self) -> None:
         """Remove the release; Helm leaves the namespace, which it did not make as its own."""

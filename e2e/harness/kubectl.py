@@ -77,10 +77,11 @@ class Kubectl:
         found: list[Object] = json.loads(self("get", kinds, "--output=json", *arguments))["items"]
         return found
 
-    def apply(self, manifest: str | Object | list[Object]) -> None:
+    def apply(self, manifest: str | Object | list[Object], *options: str) -> None:
         """Apply YAML text or objects, server-side."""
         text = manifest if isinstance(manifest, str) else json.dumps(_listed(manifest))
-        self("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=text)
+        force = ("--server-side", "--force-conflicts")
+        self("apply", *force, *options, "--filename=-", stdin=text)
 
     def patch(self, kind: str, name: str, patch: Object) -> None:
         """Merge a patch into an object."""
