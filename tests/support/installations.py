@@ -19,6 +19,7 @@ COMPONENTS = {
     "namespaced-rbac": ("base", "team-a"),
     "prometheus": ("overlays/production", ""),
     "redis": ("", "demo"),
+    "redis-ha": ("", "demo"),
 }
 """How each component is used: on which base, if any, and in which namespace."""
 
@@ -39,6 +40,8 @@ PRIORITY_CLASSES = Resource(
     "scheduling.k8s.io", "v1", "priorityclasses", "PriorityClass", namespaced=False
 )
 
+STATEFUL_SETS = Resource("apps", "v1", "statefulsets", "StatefulSet")
+
 RESOURCES = {
     resource.kind: resource
     for resource in (
@@ -48,6 +51,7 @@ RESOURCES = {
         NAMESPACES,
         PRIORITY_CLASSES,
         SECRETS,
+        STATEFUL_SETS,
         crds.DEFINITIONS,
     )
 }

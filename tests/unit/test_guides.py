@@ -37,6 +37,7 @@ PAGES = (
     ROOT / "docs" / "how-to" / "authenticate-to-a-backend.md",
     ROOT / "docs" / "how-to" / "cache-answers.md",
     ROOT / "docs" / "how-to" / "limit-clients.md",
+    ROOT / "docs" / "how-to" / "redis.md",
     ROOT / "docs" / "how-to" / "long-running-tools.md",
     ROOT / "docs" / "how-to" / "import-an-openapi-document.md",
     ROOT / "docs" / "reference" / "alerts.md",
@@ -91,7 +92,7 @@ VERBS = {
         "get",
         "label",
     ),
-    *("logs", "mcp", "port-forward", "rollout", "run", "scale", "top", "wait"),
+    *("logs", "patch", "mcp", "port-forward", "rollout", "run", "scale", "top", "wait"),
 }
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
