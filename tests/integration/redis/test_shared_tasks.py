@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
+from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.tasks import shared
 from mcp_operator.gateway.tasks.shared import RedisStore
 from mcp_operator.gateway.tasks.store import (
+    MAX_RESULT,
     MAX_RUNNING,
     FullError,
     StoreAwayError,
@@ -33,7 +36,7 @@ class At:
 
 
 class One:  # a `HasLink`
-    def __init__(self, link: RedisLink) -> None:
+    def __init__(self, link: Link) -> None:
         self.link = link
 
 
@@ -197,6 +200,37 @@ async def test_a_redis_that_is_away_is_told_of(redis: RedisServer, links: Links)
     ):
         with pytest.raises(StoreAwayError):
             await work
+
+
+class Counting:  # a `Link`
+    """Counts the results that are moved at a time."""
+
+    def __init__(self, link: RedisLink) -> None:
+        self.peers, self.is_up, self.key = link.peers, True, link.key
+        self.most = self._now = 0
+        self._link = link
+
+    async def call(self, *command: Any) -> Any:
+        is_large = command[-1] == "result"
+        self._now += is_large
+        self.most = max(self.most, self._now)
+        try:
+            return await self._link.call(*command)
+        finally:
+            self._now -= is_large
+
+
+async def test_large_results_are_moved_one_at_a_time(redis: RedisServer, links: Links) -> None:
+    link = links.start(redis.port)
+    await until_up(link)
+    counting = Counting(link)
+    store, task, result = RedisStore(One(counting), At()), a_task(), b"x" * MAX_RESULT
+    await store.add(task, 60)
+    done = task.completed(BEGAN)
+    await store.save(done, 1, 0, result)
+    read = await asyncio.gather(*(store.get(task.id) for _ in range(50)))
+    assert read == [Stored(done, 2, result)] * 50
+    assert counting.most == 1
 
 
 async def test_a_redis_that_was_wiped_has_no_tasks_and_takes_new_ones(

@@ -18,9 +18,10 @@ from mcp_operator.gateway.tasks.store import (
     Claimed,
     FullError,
     Stored,
+    body_of,
     size_of,
 )
-from mcp_operator.gateway.tasks.task import Task, decoded, encoded
+from mcp_operator.gateway.tasks.task import Task, decoded
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class MemoryStore:  # a `Store`
     async def add(self, task: Task, due: float) -> None:
         """Keep a new task."""
         self._forget_expired()
-        kept = _Kept(task.client, encoded(task), task.expires)
+        kept = _Kept(task.client, body_of(task), task.expires)
         if not self._running.take(task.client):
             raise FullError(NO_PLACE)
         if not self._bytes.take(task.client, kept.size):
@@ -86,7 +87,7 @@ class MemoryStore:  # a `Store`
         kept = self._kept.get(task.id)
         if kept is None or kept.revision != revision:
             return None
-        body = encoded(task)
+        body = body_of(task)
         growth = size_of(body, result or kept.result) - kept.size
         if growth > 0 and not self._bytes.take(kept.client, growth):
             raise FullError(NO_ROOM)

@@ -239,8 +239,8 @@ class Tasks:
             max_age=policy.max_age_seconds,
             pause=policy.poll_seconds,
             arguments=arguments,
-            headers={name: text for name, text in call.headers.items() if name in forwarded},
-            trace=call.trace,
+            headers=_ascii({name: call.headers[name] for name in forwarded & call.headers.keys()}),
+            trace=_ascii(call.trace),
             capabilities=call.capabilities,
         )
 
@@ -256,6 +256,11 @@ class Tasks:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
+
+
+def _ascii(headers: Mapping[str, str]) -> dict[str, str]:
+    """Leave out what no header that is sent can be, and what has no form in JSON."""
+    return {name: text for name, text in headers.items() if text.isascii()}
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, Final
 
 from mcp_operator.core.clock import Clock
@@ -26,9 +27,13 @@ from mcp_operator.gateway.tasks.store import (
     FullError,
     StoreAwayError,
     Stored,
+    body_of,
     size_of,
 )
-from mcp_operator.gateway.tasks.task import Task, decoded, encoded
+from mcp_operator.gateway.tasks.task import Task, decoded
+
+LARGE: Final = 64 * 1024
+"""Bytes that Redis and the network take more than a moment for."""
 
 COUNTS_SECONDS: Final = 8 * 24 * 3600.0
 """How long the counts outlast the last task that was added: longer than any task."""
@@ -128,7 +133,7 @@ if not at or tonumber(at) > now then return {} end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 if redis.call('EXISTS', KEYS[2]) == 0 then return {} end
 redis.call('HINCRBY', KEYS[2], 'revision', 1)
-return redis.call('HMGET', KEYS[2], 'body', 'revision', 'result')
+return redis.call('HMGET', KEYS[2], 'body', 'revision')
 """
 """Claims one task, unless another gateway was first."""
 
@@ -150,10 +155,12 @@ class RedisStore:  # a `Store`
         """
         self._redis = redis
         self._clock = clock
+        self._large = asyncio.Semaphore(1)
+        """What is large is moved one at a time: nobody waits long for a reply behind it."""
 
     async def add(self, task: Task, due: float) -> None:
         """Keep a new task."""
-        body = encoded(task)
+        body = body_of(task)
         lasting = _milliseconds(COUNTS_SECONDS)
         given = (MAX_RUNNING, _milliseconds(due), self._left(task), body, lasting)
         reply = await self._counted(_ADD, task, size_of(body, b""), *given)
@@ -165,12 +172,17 @@ class RedisStore:  # a `Store`
     async def get(self, task_id: str) -> Stored | None:
         """Return a task, unless it is unknown or has expired."""
         link = self._link()
-        fields = ("body", "revision", "result")
-        return _stored(await self._call(link, "HMGET", _record(link, task_id), *fields))
+        record = _record(link, task_id)
+        stored = _stored(await self._call(link, "HMGET", record, "body", "revision"))
+        if stored is None or stored.task.status != "completed":
+            return stored
+        async with self._large:
+            result = await self._call(link, "HGET", record, "result")
+        return stored._replace(result=result) if result else None
 
     async def save(self, task: Task, revision: int, due: float, result: bytes = b"") -> int | None:
         """Replace a task, if it is still the version that was read."""
-        body = encoded(task)
+        body = body_of(task)
         at = "" if task.has_ended else _milliseconds(due)
         given = (revision, at, self._left(task), body, result)
         reply = await self._counted(_SAVE, task, size_of(body, result), *given)
@@ -216,9 +228,9 @@ class RedisStore:  # a `Store`
         link = self._link()
         keys = [link.key(f"tasks:{name}") for name in ("held", "expire", "due")]
         keys.append(_record(link, task.id))
-        reply = await self._run(
-            link, script, len(keys), *keys, MAX_KEPT, task.id, task.client, size, *given
-        )
+        command = (script, len(keys), *keys, MAX_KEPT, task.id, task.client, size, *given)
+        async with self._large if size > LARGE else nullcontext():
+            reply = await self._run(link, *command)
         if not isinstance(reply, bytes):
             raise StoreAwayError("it does not run scripts as Redis does")
         return reply
@@ -248,8 +260,8 @@ def _stored(reply: Any) -> Stored | None:
     """Read the fields of a task; None where there is none, or none that this release reads."""
     if not isinstance(reply, list) or not reply or reply[0] is None:
         return None
-    body, revision, result = reply
+    body, revision = reply
     try:
-        return Stored(decoded(body), int(revision), result or b"")
+        return Stored(decoded(body), int(revision))
     except ValueError:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple, Protocol
 
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.gateway.tasks.task import Task
+from mcp_operator.gateway.tasks.task import Task, encoded
 
 LEASE_SECONDS: Final = 60.0
 """How long whoever claimed a task has for one look at it; then another gateway takes it over."""
@@ -23,6 +23,9 @@ MAX_RESULT: Final = 1024 * 1024
 
 RECORD_BYTES: Final = 1024
 """What a task takes besides its text."""
+
+MAX_BODY: Final = 1024 * 1024
+"""Bytes of a task besides its result: its arguments, and what it asks."""
 
 NO_PLACE: Final = "As many tasks are under way as may be; wait for some to end"
 NO_ROOM: Final = "There is no room for more tasks and results; wait for some to expire"
@@ -116,6 +119,18 @@ class Store(Protocol):
             StoreAwayError: Nobody can tell.
         """
         ...
+
+
+def body_of(task: Task) -> bytes:
+    """Return a task as it is kept, without its result.
+
+    Raises:
+        FullError: It is too large.
+    """
+    body = encoded(task)
+    if len(body) > MAX_BODY:
+        raise FullError("What the task holds is larger than a task may be; send less")
+    return body
 
 
 def size_of(body: bytes, result: bytes) -> int:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
-from pydantic_core import from_json, to_json
+from pydantic_core import from_json
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import Job
 
 Status = Literal["working", "input_required", "completed", "cancelled", "failed"]
@@ -232,8 +233,8 @@ def _timestamp(seconds: float) -> str:
 
 
 def encoded(task: Task) -> bytes:
-    """Return a task as it is kept."""
-    return to_json(task)
+    """Return a task as it is kept; numbers of its backend keep the form that they came in."""
+    return exact.encode(task)
 
 
 def decoded(data: bytes) -> Task:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from mcp_operator.gateway.tasks import store as store_module
 from mcp_operator.gateway.tasks.memory import MemoryStore
 from mcp_operator.gateway.tasks.store import (
     LEASE_SECONDS,
@@ -110,7 +111,8 @@ async def test_a_client_has_half_of_the_places_for_tasks_that_run() -> None:
     await store.add(a_task(), 1)
 
 
-async def test_a_client_has_half_of_the_room() -> None:
+async def test_a_client_has_half_of_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store_module, "MAX_BODY", MAX_KEPT)
     store, large = MemoryStore(LoopClock()), {"text": "x" * (MAX_KEPT // 4)}
     await store.add(a_task(arguments=large), 1)
     with pytest.raises(FullError):

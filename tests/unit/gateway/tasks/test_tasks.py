@@ -14,8 +14,10 @@ from mcp_operator.gateway.contract import (
     Job,
     JobUnreachableError,
 )
+from mcp_operator.gateway.exact import Encoded
 from mcp_operator.gateway.tasks import runner
-from support.entries import tool
+from mcp_operator.gateway.tasks.store import MAX_BODY
+from support.entries import backend, tool
 from support.fake_executor import text_result
 from support.mcp_http import legacy, modern
 from support.serving_tasks import DONE, begin, call, look, report, serving, settled
@@ -316,6 +318,40 @@ async def test_a_client_is_asked_for_nothing_that_it_cannot_give(
         await asyncio.sleep(6)
         failed = await look(server, task_id)
         assert (failed["status"], failed["error"]["code"]) == ("failed", code)
+
+
+async def test_what_is_asked_keeps_the_numbers_of_its_backend() -> None:
+    params = {"messages": [], "temperature": Encoded(b"0.50")}
+    asked = InputRequired({"a": {"method": "sampling/createMessage", "params": params}})
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [asked]
+        call = {"name": "report", "arguments": {}}
+        created = await server.result(taking_tasks("tools/call", call, {"sampling": {}}))
+        await asyncio.sleep(6)
+        shown = await look(server, created["taskId"])
+        assert shown["inputRequests"]["1.a"]["params"] == {"messages": [], "temperature": 0.5}
+
+
+async def test_arguments_that_are_too_large_for_a_task_are_refused_or_waited_for() -> None:
+    params = {"name": "report", "arguments": {"text": "x" * MAX_BODY}}
+    async with serving(report("Always")) as server:
+        status, error = await server.error(taking_tasks("tools/call", params))
+        assert (status, "larger than a task may be" in error["message"]) == (429, True)
+        assert not server.executor.calls
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        result = await server.result(taking_tasks("tools/call", params))
+        assert result["content"][0]["text"] == f"waited for {JOB.target}"
+
+
+async def test_headers_that_are_no_text_are_not_kept() -> None:
+    forwarding = report("Always", to=backend(forward_headers=("X-Tenant",)))
+    async with serving(forwarding) as server:
+        params = {"name": "report", "arguments": {}}
+        headers = {"x_tenant": "\udcff", "traceparent": "\udcff"}
+        await server.result(taking_tasks("tools/call", params, None, **headers))
+        await settled()
+        assert (server.executor.seen[0].headers, server.executor.seen[0].trace) == ({}, {})
 
 
 async def test_what_is_asked_is_given_up_when_the_task_is_overdue() -> None:
