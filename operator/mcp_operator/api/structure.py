@@ -7,7 +7,6 @@ wording follows the API server's, so that both can be searched for alike.
 from __future__ import annotations
 
 import base64
-import binascii
 import difflib
 import json
 import re
@@ -193,7 +192,7 @@ def _malformed(value: Any, name: str) -> str:
         return ""
     try:
         base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:  # of base64, or because a character is not ASCII
         return "must be of type byte: base64"
     return ""
 

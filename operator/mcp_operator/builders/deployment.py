@@ -190,7 +190,7 @@ def _gateway_container(server: MCPServer, context: BuildContext, template: PodTe
         "startupProbe": _probe("/livez", period=1, failures=60),
         "livenessProbe": _probe("/livez", period=10, failures=3),
         "readinessProbe": _probe("/readyz", period=5, failures=2),
-        "lifecycle": _lifecycle(),
+        **_lifecycle(_grace(server, template)),
         "resources": _resources(server, GATEWAY_RESOURCES),
         "securityContext": _ids(template) | container_security(read_only_root=True),
     }
@@ -219,7 +219,7 @@ def _direct_container(server: MCPServer, template: PodTemplate) -> Object:
             "periodSeconds": 5,
             "failureThreshold": 2,
         },
-        "lifecycle": _lifecycle(),
+        **_lifecycle(_grace(server, template)),
         "resources": _resources(server, DEFAULT_RESOURCES),
         **{name: value for name, value in written(settings).items() if name in _OWN_WAYS},
         "securityContext": container_security(read_only_root=False) | _ids(template),
@@ -264,9 +264,10 @@ def _probe(path: str, *, period: int, failures: int) -> Object:
     }
 
 
-def _lifecycle() -> Object:
-    """Sleep natively (KEP-3960), so that the image needs no shell."""
-    return {"preStop": {"sleep": {"seconds": PRESTOP_SECONDS}}}
+def _lifecycle(grace: int) -> Object:
+    """Sleep natively (KEP-3960), so that the image needs no shell; not for all of the grace."""
+    seconds = min(PRESTOP_SECONDS, grace - 1)
+    return {"lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}} if seconds else {}
 
 
 def _resources(server: MCPServer, default: Object) -> Object:

@@ -12,6 +12,7 @@ DIRECT = {"image": "own/server:1"}
 ALONE = "a gateway runs alone, with probes, hooks and an environment of its own"
 ONE_VOLUME = "set exactly one of configMap, secret, projected, emptyDir"
 UNKNOWN = "unknown field"
+SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
 
 
 def templated(**template: Any) -> Object:
@@ -32,6 +33,15 @@ def contained(**container: Any) -> Object:
 
 def beside(**container: Any) -> Object:
     return direct(containers=[{"name": "exporter", "image": "exporter:1", **container}])
+
+
+NEAR = "spec.podTemplate.spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution"
+NOT_IN = {"key": "app", "operator": "NotIn"}
+
+
+def near(**term: Any) -> Object:
+    required = {NEAR.rpartition(".")[2]: [term]}
+    return pod(affinity={"podAffinity": required})
 
 
 def volume(**kind: Any) -> Object:
@@ -233,5 +243,93 @@ PODTEMPLATES = [
         direct(container={"lifecycle": {"preStop": {}}}),
         "spec.podTemplate.container.lifecycle.preStop",
         "set exactly one of exec, httpGet and sleep",
+    ),
+    Negative(
+        "a hook that asks a port that there is not",
+        direct(container={"lifecycle": {"postStart": {"httpGet": {"port": 65536}}}}),
+        "spec.podTemplate.container.lifecycle.postStart.httpGet.port",
+        "less than or equal to 65535",
+    ),
+    Negative(
+        "names that nobody resolves",
+        pod(dnsPolicy="None", dnsConfig={"searches": ["example.com"]}),
+        "spec.podTemplate.spec.dnsPolicy",
+        "needs at least one of dnsConfig.nameservers",
+    ),
+    Negative(
+        "a probe of a container that ends by itself",
+        direct(
+            initContainers=[
+                {"name": "copy", "image": "copy:1", "startupProbe": {"tcpSocket": {"port": 1}}}
+            ]
+        ),
+        "spec.podTemplate.initContainers[0]",
+        "set restartPolicy: Always",
+    ),
+    Negative(
+        "a liveness probe that must succeed twice",
+        direct(container={"livenessProbe": {"grpc": {"port": 1}, "successThreshold": 2}}),
+        "spec.podTemplate.container.livenessProbe.successThreshold",
+        "less than or equal to 1",
+    ),
+    Negative(
+        "a port whose name is a number",
+        direct(container={"readinessProbe": {"tcpSocket": {"port": "8080"}}}),
+        "spec.podTemplate.container.readinessProbe.tcpSocket.port",
+        "should match",
+    ),
+    Negative(
+        "a toleration of no taint in particular",
+        pod(tolerations=[{"effect": "NoSchedule"}]),
+        "spec.podTemplate.spec.tolerations[0].operator",
+        "must be Exists",
+    ),
+    Negative(
+        "a toleration of every value that names one",
+        pod(tolerations=[{"key": "pool", "operator": "Exists", "value": "ai"}]),
+        "spec.podTemplate.spec.tolerations[0].value",
+        "takes no value",
+    ),
+    Negative(
+        "a toleration for some time of a taint that ends nothing",
+        pod(tolerations=[{"key": "pool", "effect": "NoSchedule", "tolerationSeconds": 9}]),
+        "spec.podTemplate.spec.tolerations[0].tolerationSeconds",
+        "is for effect NoExecute",
+    ),
+    Negative(
+        "a group that is none",
+        pod(securityContext={"fsGroup": 2**31}),
+        "spec.podTemplate.spec.securityContext.fsGroup",
+        "less than or equal to 2147483647",
+    ),
+    Negative(
+        "domains to wait for where nothing waits",
+        pod(topologySpreadConstraints=[{**SPREAD, "minDomains": 2}]),
+        "spec.podTemplate.spec.topologySpreadConstraints[0].minDomains",
+        "is for whenUnsatisfiable DoNotSchedule",
+    ),
+    Negative(
+        "a spread of pods that only some keys tell apart",
+        pod(topologySpreadConstraints=[{**SPREAD, "matchLabelKeys": ["pod-template-hash"]}]),
+        "spec.podTemplate.spec.topologySpreadConstraints[0].matchLabelKeys",
+        "needs a labelSelector",
+    ),
+    Negative(
+        "two spreads over the same places",
+        pod(topologySpreadConstraints=[SPREAD, {**SPREAD, "maxSkew": 2}]),
+        "spec.podTemplate.spec.topologySpreadConstraints[1]",
+        "Duplicate value",
+    ),
+    Negative(
+        "pods near to others that no label tells apart",
+        near(topologyKey="zone", mismatchLabelKeys=["colour"]),
+        f"{NEAR}[0].labelSelector",
+        "need a labelSelector",
+    ),
+    Negative(
+        "pods near to those that have none of no values",
+        near(topologyKey="zone", labelSelector={"matchExpressions": [{**NOT_IN, "values": []}]}),
+        f"{NEAR}[0].labelSelector.matchExpressions[0].values",
+        "In and NotIn need values",
     ),
 ]

@@ -52,6 +52,12 @@ def test_what_is_no_object_is_refused(obj: Any) -> None:
     assert sentences(obj) == ["must be an object with apiVersion, kind, metadata and spec"]
 
 
+def test_bytes_that_are_not_even_ascii_are_refused() -> None:
+    obj = content(blob="\u00e9")
+    del obj["spec"]["content"]["text"]
+    assert sentences(obj) == ["spec.content.blob: must be of type byte: base64"]
+
+
 def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
     assert sentences({**tool(), "kind": "MCPAgent"}) == [
         "kind: must be one of MCPPrompt, MCPResource, MCPServer, MCPTool"

@@ -174,6 +174,17 @@ def test_a_users_own_server_has_its_own_probes_and_hooks() -> None:
     assert container["lifecycle"] == hook
 
 
+@pytest.mark.parametrize(
+    ("grace", "lifecycle"), [(3, {"preStop": {"sleep": {"seconds": 2}}}), (1, None)]
+)
+def test_a_pod_that_has_little_time_for_stopping_stops_sooner(
+    grace: int, lifecycle: Object | None
+) -> None:
+    spec = pod({"spec": {"terminationGracePeriodSeconds": grace}}, **DIRECT)
+    assert spec["terminationGracePeriodSeconds"] == grace
+    assert spec["containers"][0].get("lifecycle") == lifecycle
+
+
 def test_what_the_installation_says_of_users_own_servers_leaves_gateways_alone() -> None:
     said = {
         "spec": {"terminationGracePeriodSeconds": 7},

@@ -67,6 +67,10 @@ Title = Annotated[str, Field(min_length=1, max_length=256)]
 Description = Annotated[str, Field(max_length=4000)]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 PortName = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=15)]
+PodPortName = Annotated[
+    str, Field(pattern=r"^([0-9](-?[0-9])*-?)?[a-z](-?[a-z0-9])*$", max_length=15)
+]
+"""With at least one letter, and no two hyphens in a row (RFC 6335, section 5.1)."""
 
 Duration = Annotated[
     str,
@@ -185,17 +189,18 @@ class ConfigMapKeyRef(ApiModel):
     """Key of the ConfigMap's data."""
 
 
+VALUES_RULE = rule(
+    "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 "
+    ": !has(self.values) || size(self.values) == 0",
+    "In and NotIn need values; Exists and DoesNotExist take none",
+    field_path=".values",
+)
+
+
 class LabelRequirement(ApiModel):
     """One requirement on the labels of an object, as in every Kubernetes selector."""
 
-    model_config = validated(
-        rule(
-            "self.operator in ['In', 'NotIn'] ? has(self.values) && size(self.values) > 0 "
-            ": !has(self.values) || size(self.values) == 0",
-            "In and NotIn need values; Exists and DoesNotExist take none",
-            field_path=".values",
-        )
-    )
+    model_config = validated(VALUES_RULE)
 
     key: LabelKey
     """Label key that the requirement is about."""

@@ -10,7 +10,7 @@ from mcp_operator.api.base import ApiModel, rule, validated
 from mcp_operator.api.v1alpha1.common import (
     LabelRequirement,
     LabelValue,
-    PortName,
+    PodPortName,
     PortNumber,
     Selector,
 )
@@ -85,7 +85,7 @@ class NetworkPort(ApiModel):
 
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
     """Protocol of the port."""
-    port: PortNumber | PortName
+    port: PortNumber | PodPortName
     """Number of the port, or its name in the pods."""
     end_port: PortNumber | None = None
     """Last port of a range that begins with port."""

@@ -1,6 +1,7 @@
 """On which nodes the pods of an MCPServer run, in the words of the Pod API.
 
-These models say which fields there are; the API server checks their values with the Deployment.
+These models say which fields there are, and which go together; the API server checks their texts
+with the Deployment.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.api.base import ApiModel
+from mcp_operator.api.base import ApiModel, rule, validated
+from mcp_operator.api.v1alpha1.common import VALUES_RULE
 
 Text = Annotated[str, Field(max_length=317)]
 """A label key, a label value, or a name."""
@@ -21,6 +23,25 @@ Weight = Annotated[int, Field(ge=1, le=100)]
 
 class Toleration(ApiModel):
     """A taint that the pods put up with."""
+
+    model_config = validated(
+        rule(
+            "has(self.key) && self.key != '' || has(self.operator) && self.operator == 'Exists'",
+            "without a key, operator must be Exists",
+            field_path=".operator",
+        ),
+        rule(
+            "!has(self.value) || self.value == '' "
+            "|| !has(self.operator) || self.operator != 'Exists'",
+            "operator Exists takes no value",
+            field_path=".value",
+        ),
+        rule(
+            "!has(self.tolerationSeconds) || has(self.effect) && self.effect == 'NoExecute'",
+            "tolerationSeconds is for effect NoExecute",
+            field_path=".tolerationSeconds",
+        ),
+    )
 
     key: Text | None = None
     """Key of the taint; every taint when left out."""
@@ -38,6 +59,8 @@ class Toleration(ApiModel):
 
 class Requirement(ApiModel):
     """One requirement on labels."""
+
+    model_config = validated(VALUES_RULE)
 
     key: Text
     """Label key that the requirement is about."""
@@ -109,6 +132,16 @@ class NodeAffinity(ApiModel):
 class PodTerm(ApiModel):
     """Pods that are near, or must not be."""
 
+    model_config = validated(
+        rule(
+            "has(self.labelSelector) || "
+            "(!has(self.matchLabelKeys) || size(self.matchLabelKeys) == 0) && "
+            "(!has(self.mismatchLabelKeys) || size(self.mismatchLabelKeys) == 0)",
+            "matchLabelKeys and mismatchLabelKeys need a labelSelector",
+            field_path=".labelSelector",
+        )
+    )
+
     topology_key: Text
     """Label of nodes that says what is near, such as kubernetes.io/hostname."""
     label_selector: Labelled | None = None
@@ -158,6 +191,20 @@ class Affinity(ApiModel):
 
 class Spread(ApiModel):
     """How evenly pods are spread over zones or nodes."""
+
+    model_config = validated(
+        rule(
+            "!has(self.minDomains) || self.whenUnsatisfiable == 'DoNotSchedule'",
+            "minDomains is for whenUnsatisfiable DoNotSchedule",
+            field_path=".minDomains",
+        ),
+        rule(
+            "!has(self.matchLabelKeys) || size(self.matchLabelKeys) == 0 "
+            "|| has(self.labelSelector)",
+            "matchLabelKeys needs a labelSelector",
+            field_path=".matchLabelKeys",
+        ),
+    )
 
     max_skew: Annotated[int, Field(ge=1, le=1000)]
     """How many more pods there may be in one place than in another."""

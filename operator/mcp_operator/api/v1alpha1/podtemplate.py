@@ -11,7 +11,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, list_map, rule, rules, validated
-from mcp_operator.api.v1alpha1.common import LABEL_KEY, DnsLabel, DnsSubdomain, LabelValue, PortName
+from mcp_operator.api.v1alpha1.common import (
+    LABEL_KEY,
+    DnsLabel,
+    DnsSubdomain,
+    LabelValue,
+    PodPortName,
+)
 from mcp_operator.api.v1alpha1.container import (
     Argument,
     EnvVar,
@@ -19,7 +25,7 @@ from mcp_operator.api.v1alpha1.container import (
     ResourceRequirements,
 )
 from mcp_operator.api.v1alpha1.placement import Affinity, Labels, Spread, Text, Toleration
-from mcp_operator.api.v1alpha1.probes import Lifecycle, Probe
+from mcp_operator.api.v1alpha1.probes import HealthProbe, Lifecycle, Probe
 from mcp_operator.api.v1alpha1.volumes import Mounts, SecretName, Volume
 
 RESERVED_KEYS = (
@@ -44,7 +50,7 @@ _KEYS = (
     ),
 )
 
-UserId = Annotated[int, Field(ge=1, le=2**32 - 2, json_schema_extra={"format": "int64"})]
+UserId = Annotated[int, Field(ge=1, le=2**31 - 1, json_schema_extra={"format": "int64"})]
 """A user or group other than root, as the `restricted` Pod Security Standard has it."""
 
 
@@ -121,13 +127,26 @@ class HostAlias(ApiModel):
 class PodSettings(ApiModel):
     """Where the pods run, and what they are given."""
 
+    model_config = validated(
+        rule(
+            "!has(self.dnsPolicy) || self.dnsPolicy != 'None' || "
+            "has(self.dnsConfig) && has(self.dnsConfig.nameservers) && "
+            "size(self.dnsConfig.nameservers) > 0",
+            "dnsPolicy None needs at least one of dnsConfig.nameservers",
+            field_path=".dnsPolicy",
+        )
+    )
+
     node_selector: Labels | None = None
     """Labels that a node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] | None = None
     """Taints that the pods put up with."""
     affinity: Affinity | None = None
     """Nodes and pods that the pods want to be near to, or apart from."""
-    topology_spread_constraints: Annotated[tuple[Spread, ...], Field(max_length=8)] | None = None
+    topology_spread_constraints: Annotated[
+        tuple[Spread, ...] | None,
+        Field(max_length=8, json_schema_extra=list_map("topologyKey", "whenUnsatisfiable")),
+    ] = None
     """How evenly the pods are spread; over nodes and zones, where possible, when left out."""
     service_account_name: DnsSubdomain | None = None
     """ServiceAccount of the pods, which consents by its label mcp-operator.dev/usable: "true"; one
@@ -193,11 +212,11 @@ class ContainerSettings(ApiModel):
     lifecycle: Lifecycle | None = None
     """What is done when it has started and before it is stopped, in mode Direct. When left out, it
     stops 5 seconds late, so that proxies no longer choose it."""
-    liveness_probe: Probe | None = None
+    liveness_probe: HealthProbe | None = None
     """When it is restarted, in mode Direct; never when left out."""
     readiness_probe: Probe | None = None
     """When it gets requests, in mode Direct; when its port accepts connections when left out."""
-    startup_probe: Probe | None = None
+    startup_probe: HealthProbe | None = None
     """When it has started, in mode Direct; at once when left out."""
 
 
@@ -206,22 +225,23 @@ class ContainerPort(ApiModel):
 
     container_port: Annotated[int, Field(ge=1, le=65535)]
     """Number of the port."""
-    name: PortName | None = None
+    name: PodPortName | None = None
     """Name of the port."""
     protocol: Literal["TCP", "UDP", "SCTP"] = "TCP"
     """Protocol of the port."""
 
 
+_ANOTHER_NAME = rule(
+    "!(self.name in ['server', 'gateway'])",
+    "server and gateway are the names of the main container; choose another",
+    field_path=".name",
+)
+
+
 class ExtraContainer(ApiModel):
     """A container beside your own."""
 
-    model_config = validated(
-        rule(
-            "!(self.name in ['server', 'gateway'])",
-            "server and gateway are the names of the main container; choose another",
-            field_path=".name",
-        )
-    )
+    model_config = validated(_ANOTHER_NAME)
 
     name: DnsLabel
     """Name of the container."""
@@ -249,16 +269,25 @@ class ExtraContainer(ApiModel):
     """Who it runs as, and whether it may write to its image."""
     lifecycle: Lifecycle | None = None
     """What is done when it has started and before it is stopped."""
-    liveness_probe: Probe | None = None
+    liveness_probe: HealthProbe | None = None
     """When it is restarted."""
     readiness_probe: Probe | None = None
     """When the pod gets requests."""
-    startup_probe: Probe | None = None
+    startup_probe: HealthProbe | None = None
     """When it has started."""
 
 
 class InitContainer(ExtraContainer):
     """A container that runs before the others, or beside them from before they start."""
+
+    model_config = validated(
+        _ANOTHER_NAME,
+        rule(
+            "has(self.restartPolicy) || ![has(self.lifecycle), has(self.livenessProbe), "
+            "has(self.readinessProbe), has(self.startupProbe)].exists(given, given)",
+            "only a sidecar has probes and a lifecycle; set restartPolicy: Always",
+        ),
+    )
 
     restart_policy: Literal["Always"] | None = None
     """Always for a sidecar: it goes on running, and the others start once it has started."""

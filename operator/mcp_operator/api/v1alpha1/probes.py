@@ -7,12 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, rule, validated
+from mcp_operator.api.v1alpha1.common import PodPortName, PortNumber
 from mcp_operator.api.v1alpha1.container import Argument
 
-Port = Annotated[
-    int | str,
-    Field(json_schema_extra={"x-kubernetes-int-or-string": True}, union_mode="left_to_right"),
-]
+Port = Annotated[PortNumber | PodPortName, Field(union_mode="left_to_right")]
 Count = Annotated[int, Field(ge=1, le=1000)]
 Seconds = Annotated[int, Field(ge=1, le=3600)]
 
@@ -98,6 +96,13 @@ class Probe(ApiModel):
     """Successes in a row after which it is healthy again."""
     failure_threshold: Count | None = None
     """Failures in a row after which it is not healthy."""
+
+
+class HealthProbe(Probe):
+    """How a container is asked whether it lives, or has started: one success says so."""
+
+    success_threshold: Annotated[int, Field(ge=1, le=1)] | None = None
+    """Successes in a row after which it is healthy again."""
 
 
 class Hook(ApiModel):
