@@ -223,6 +223,12 @@ def chart(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def gitops(session: nox.Session) -> None:
+    """Have the code of Argo CD and Flux judge what is applied; Go builds it once."""
+    pytest(session, "tests/gitops", group="chart")
+
+
+@nox.session(default=False)
 def image(session: nox.Session) -> None:
     """Build and check the image with docker, podman or buildah (`-- --help` lists options)."""
     session.run(sys.executable, "tools/image.py", *session.posargs)

@@ -3,59 +3,20 @@
 from __future__ import annotations
 
 import copy
-import json
-from typing import NamedTuple
 
 import pytest
-from aiohttp import ClientTimeout
 
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.context import BuildContext
 from mcp_operator.builders.deployment import build_deployment
 from mcp_operator.builders.resources import PODS
-from mcp_operator.core.meta import Key, Object, Resource
+from mcp_operator.core.meta import Key, Object
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.transport import Request
+from support.admission import judge
 from support.connected import NAMESPACES
 from support.installations import ELSEWHERE, EVERYTHING, RESOURCES, Build
 from support.manifests import featured_manifests
-from support.waiting import HANG_SECONDS
 from support.workloads import named, of_kind
-
-
-class Verdict(NamedTuple):
-    """What the API server answered."""
-
-    status: int
-    warnings: str
-    message: str
-
-    @property
-    def is_clean(self) -> bool:
-        return self.status == 200 and not self.warnings
-
-
-async def judge(client: Client, resource: Resource, obj: Object) -> Verdict:
-    """Have the API server decide, as `kubectl apply --server-side --dry-run=server` does."""
-    metadata = obj["metadata"]
-    request = Request(
-        "PATCH",
-        resource.path(metadata.get("namespace", ""), metadata["name"]),
-        query={
-            "dryRun": "All",
-            "fieldValidation": "Strict",
-            "fieldManager": "test",
-            "force": "true",
-        },
-        headers={"Content-Type": "application/apply-patch+yaml", "Accept": "application/json"},
-        data=json.dumps(obj).encode(),
-        timeout=ClientTimeout(total=HANG_SECONDS),
-    )
-    answer = await client._transport._authorized(request)
-    body = json.loads(await answer.read())
-    created = 200 if answer.status == 201 else answer.status
-    message = body.get("message", "") if created != 200 else ""
-    return Verdict(created, answer.headers.get("warning", ""), message)
 
 
 def pod_of(deployment: Object) -> Object:

@@ -1,0 +1,126 @@
+"""Whatever the API server admits, it also takes what the operator makes of it.
+
+Servers, and the tools, prompts and resources that they select, are made at random. Each is put to
+a real API server, and so is every child that is built of them, as the operator applies it:
+`MCP_OPERATOR_GENERATED=2000` has so many servers made, other ones each time, as happens at night.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import strategies as st
+
+from mcp_operator.builders.children import Child
+from mcp_operator.builders.compiled import InvalidError
+from mcp_operator.core.meta import Key, Object
+from mcp_operator.runtime.client import Client
+from support.admission import Verdict, admit, judge
+from support.connected import NAMESPACES
+from support.generated import Generator
+from support.rendered import rendered
+
+EXAMPLES = int(os.environ.get("MCP_OPERATOR_GENERATED") or 0)
+
+RESTRICTED = {"pod-security.kubernetes.io/warn": "restricted"}
+
+LONGEST = 63
+"""Characters of a DNS label (RFC 1123), and of the value of a label."""
+
+KNOWN = re.compile(
+    r"volumeMounts\[\d+\]\.name: Not found"  # it may be a volume of the installation
+    r"|\.sleep: .*must be non-negative and less than terminationGracePeriodSeconds"  # likewise
+    r"|\.requests: .*must be less than or equal to \w+ limit"  # quantities and address ranges are
+    r"|\.except\[\d+\]: .*must be a strict subset of"  # more than rules can compare in files, too
+    r"|ports\[\d+\](\.name)?: Duplicate value"  # so are items with two keys
+    r"|tolerations\[\d+\]\.operator: Unsupported value"  # a feature gate of the cluster
+)
+"""What only the API server can refuse; the condition Programmed then has its words."""
+
+LONGER = {"ConfigMap": 253}
+"""What only has to be a DNS subdomain, and has a suffix."""
+
+
+@pytest.fixture
+async def restricted(client: Client, namespace: str, crds_installed: None) -> str:
+    """A namespace whose API server warns of pods that are not restricted."""
+    await client.merge_patch(NAMESPACES, Key("", namespace), {"metadata": {"labels": RESTRICTED}})
+    return namespace
+
+
+@settings(
+    max_examples=EXAMPLES or 100,
+    derandomize=not EXAMPLES,
+    database=None,
+    phases=[Phase.generate],  # a smaller seed makes no smaller object
+    suppress_health_check=list(HealthCheck),
+)
+@given(seed=st.integers(min_value=0, max_value=2**63))
+async def test_children_of_whatever_is_admitted_are_taken(
+    client: Client, restricted: str, seed: int
+) -> None:
+    server, members = made(seed, restricted)
+    note(f"Generator({seed}): {server}, {members}")
+    for obj in (server, *members):
+        await admit(client, obj, restricted)
+    try:
+        children = rendered(server, members)
+    except InvalidError:  # what no rule can express is told by a condition
+        return
+    verdicts = await asyncio.gather(*(judge(client, one.resource, one.object) for one in children))
+    refused = {
+        f"{child.resource.kind} {child.object['metadata']['name']}": verdict
+        for child, verdict in zip(children, verdicts, strict=True)
+        if not is_taken(verdict)
+    }
+    assert refused == {}
+    assert too_long(children) == []
+    assert collisions(children) == []
+
+
+def is_taken(verdict: Verdict) -> bool:
+    """Return whether a child is taken, and makes pods that are restricted."""
+    causes = [one for one in verdict.causes if not KNOWN.search(one)]
+    refused = verdict.status != 200 and not (verdict.causes and not causes)
+    return not refused and "would violate PodSecurity" not in verdict.warnings
+
+
+def made(seed: int, namespace: str) -> tuple[Object, list[Object]]:
+    """Return a server, and some of what it could select."""
+    generator, random = Generator(seed), Random(seed)  # noqa: S311 - to make tests, not keys
+    stored = {"namespace": namespace, "creationTimestamp": "2026-01-01T00:00:00Z"}
+    labels = {"example.com/team": "a" * random.choice((1, 63))}
+    server = generator.object("MCPServer", labels=labels, uid="server", **stored)
+    kinds = ["MCPTool", "MCPPrompt", "MCPResource"] * 2
+    chosen = random.sample(kinds, random.randint(0, 3))
+    members = [
+        generator.object(kind, f"member-{number}", uid=f"{number}", **stored)
+        for number, kind in enumerate(chosen)
+    ]
+    return server, members
+
+
+def too_long(children: list[Child]) -> list[str]:
+    """Return the names and the values of labels that have too many characters."""
+    found = []
+    for kind, obj in ((child.resource.kind, child.object) for child in children):
+        metadata = [obj["metadata"]]
+        if kind == "Deployment":
+            metadata.append(obj["spec"]["template"]["metadata"])
+        labels = [value for one in metadata for value in one.get("labels", {}).values()]
+        found += [text for text in labels if len(text) > LONGEST]
+        if len(obj["metadata"]["name"]) > LONGER.get(kind, LONGEST):
+            found.append(obj["metadata"]["name"])
+    return found
+
+
+def collisions(children: list[Child]) -> list[tuple[str, str]]:
+    """Return the kind and the name of what would be applied twice."""
+    counted = Counter((one.resource.kind, one.object["metadata"]["name"]) for one in children)
+    return [what for what, number in counted.items() if number > 1]

@@ -1,0 +1,246 @@
+"""Objects of our kinds that the API server admits, made at random from the schemas of the CRDs.
+
+A value is made from its schema: any of its fields, any number of its items, any of its enum, its
+bounds. Texts mean something, so most come from the manifests that use every field, which stand at
+the same place; some are as long as they may be. Where a rule refuses what was made, it is made
+anew with fewer optional fields, at the place of that rule and not from the beginning.
+"""
+
+from __future__ import annotations
+
+import copy
+import string
+from collections import defaultdict
+from collections.abc import Mapping
+from functools import cache
+from random import Random
+from typing import Any
+
+from mcp_operator.api.base import VALIDATIONS
+from mcp_operator.api.crd import DEFINITIONS, object_schema
+from mcp_operator.api.structure import INT_OR_STRING, PRESERVE, defaulted, structure_problems
+from mcp_operator.api.validation import _escaped, _holds, problems
+from mcp_operator.core.meta import Object
+from support.manifests import API_VERSION, defaulted_manifests, featured_manifests
+
+KINDS = tuple(one.resource.kind for one in DEFINITIONS)
+
+TRIES = 12
+"""How often one value is made anew before one of the manifests stands in for it."""
+
+EXTREME = 0.03
+"""How many of the texts are as long, or as odd, as their schema lets them be. Those of a pod
+template the API server judges with the Deployment: see `v1alpha1/placement.py`."""
+
+ODD = (
+    "x",
+    "\u00e9",
+    "日本語",
+    "a b",
+    "A-Z_0.9",
+    "{",
+    "%2F",
+    '"',
+    "\\",
+    "\u2019",
+    "🦀",
+    "$(HOME)",
+    "$$",
+)
+
+Path = tuple[str, ...]
+
+
+class Generator:
+    """Makes admitted objects; the same seed makes the same ones."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)  # noqa: S311 - to make tests, not keys
+
+    def object(self, kind: str, name: str = "", **metadata: Any) -> Object:
+        """Return an object that the API server admits.
+
+        Args:
+            kind: One of `KINDS`.
+            name: Its name; one made up when empty.
+            metadata: What else its metadata hold.
+        """
+        schema = _schemas()[kind]["properties"]["spec"]
+        head = {"apiVersion": API_VERSION, "kind": kind}
+        while True:
+            made = {"name": name or self.name(), **metadata}
+            obj = {**head, "metadata": made, "spec": self._value(schema, (kind, "spec"), 0.5)}
+            if not problems(obj):
+                return obj
+
+    def name(self) -> str:
+        """Return the name of an object: a DNS label of at most 52 characters."""
+        length = self.random.choice((1, 5, 20, 52))
+        inside = string.ascii_lowercase + string.digits + "--"
+        made = "".join(self.random.choice(inside) for _ in range(length))
+        return self.random.choice("az09") + made[1:-1] + (self.random.choice("az09") * (length > 1))
+
+    def _value(self, schema: Mapping[str, Any], path: Path, share: float) -> Any:
+        """Return a value in which its own rules hold, and those of what is in it.
+
+        Args:
+            schema: Its schema.
+            path: Where it stands, the kind first.
+            share: How many of the optional fields are set.
+        """
+        known = _known()[path]
+        if known and self.random.random() < 0.1:
+            return copy.deepcopy(self.random.choice(known))
+        for attempt in range(TRIES):
+            made = self._made(schema, path, share * (1 - attempt / TRIES))
+            made = self._mended(schema, made, path)
+            if not _faults(schema, made):
+                return made
+        if not known:
+            raise AssertionError(f"{'.'.join(path)}: no value was found that the rules let pass")
+        return copy.deepcopy(self.random.choice(known))
+
+    def _mended(self, schema: Mapping[str, Any], made: Any, path: Path) -> Any:
+        """Leave out, or make anew, one field after the other while that breaks fewer rules."""
+        faults = _faults(schema, made)
+        if not isinstance(made, dict) or "properties" not in schema:
+            return made
+        properties = schema["properties"]
+        while faults:
+            fields = list(properties)
+            self.random.shuffle(fields)
+            for name in fields:
+                other = {key: value for key, value in made.items() if key != name}
+                if name not in made or name in schema.get("required", ()):
+                    other[name] = self._value(properties[name], (*path, name), 0)
+                fewer = _faults(schema, other, faults)
+                if fewer < faults:
+                    made, faults = other, fewer
+                    break
+            else:
+                break
+        return made
+
+    def _made(self, schema: Mapping[str, Any], path: Path, share: float) -> Any:
+        made: Any
+        match schema.get("type"):
+            case _ if "enum" in schema:
+                made = self.random.choice(schema["enum"])
+            case _ if schema.get(PRESERVE):
+                made = self._one_of(path)
+            case _ if schema.get(INT_OR_STRING) and self.random.random() < 0.5:
+                made = self._number(schema)
+            case "object" if "additionalProperties" in schema:
+                made = self._map(schema, path, share)
+            case "object":
+                made = self._object(schema, path, share)
+            case "array":
+                made = self._list(schema, path, share)
+            case "boolean":
+                made = self.random.random() < 0.5
+            case "integer":
+                made = self._number(schema)
+            case _:
+                made = self._text(schema, path)
+        return made
+
+    def _object(self, schema: Mapping[str, Any], path: Path, share: float) -> Object:
+        required, properties = schema.get("required", ()), schema.get("properties", {})
+        below = share * 0.8
+        chosen = [name for name in properties if name in required or self.random.random() < share]
+        return {name: self._value(properties[name], (*path, name), below) for name in chosen}
+
+    def _list(self, schema: Mapping[str, Any], path: Path, share: float) -> list[Any]:
+        least, most = schema.get("minItems", 0), schema.get("maxItems", 3)
+        length = self.random.randint(least, max(least, min(most, 3)))
+        item = schema["items"]
+        return [self._value(item, (*path, "[]"), share) for _ in range(length)]
+
+    def _map(self, schema: Mapping[str, Any], path: Path, share: float) -> Object:
+        item, known = schema["additionalProperties"], _keys()[path]
+        keys = self.random.sample(known, self.random.randint(0, min(len(known), 3)))
+        return {key: self._value(item, (*path, "{}"), share) for key in keys}
+
+    def _number(self, schema: Mapping[str, Any]) -> int:
+        least, most = schema.get("minimum", 0), schema.get("maximum", 2**31 - 1)
+        between = self.random.randint(least, most)
+        return self.random.choice((least, most, between, min(most, least + 1), min(most, 8080)))
+
+    def _text(self, schema: Mapping[str, Any], path: Path) -> str:
+        longest = schema.get("maxLength", 300)
+        if self.random.random() > EXTREME or "podTemplate" in path:
+            return str(self._one_of(path))
+        if self.random.random() < 0.5:
+            known = str(self._one_of(path))
+            return known + (known[-1:] or "x") * (longest - len(known))
+        return "".join(self.random.choice(ODD) for _ in range(4))[:longest]
+
+    def _one_of(self, path: Path) -> Any:
+        known = _known()[path] or [text for text in _by_name()[path[-1]] if isinstance(text, str)]
+        return copy.deepcopy(self.random.choice(known or ["x"]))
+
+
+def _faults(schema: Mapping[str, Any], value: Any, enough: int = 1000) -> int:
+    """Return how many demands of its schema a value breaks, counting up to `enough`.
+
+    What is in it is known to break none.
+    """
+    rules = schema.get(VALIDATIONS, ())
+    found = sum(1 for _ in structure_problems(schema, value))
+    if found or not rules:
+        return found and found + len(rules)
+    stored = _escaped(schema, defaulted(schema, value))
+    for one in rules:
+        found += not _holds(one["rule"], stored)
+        if found >= enough:
+            break
+    return found
+
+
+@cache
+def _schemas() -> dict[str, Object]:
+    return {one.resource.kind: object_schema(one) for one in DEFINITIONS}
+
+
+@cache
+def _known() -> defaultdict[Path, list[Any]]:
+    """Return what the manifests hold, by place."""
+    found: defaultdict[Path, list[Any]] = defaultdict(list)
+    for _, obj in (*featured_manifests(), *defaulted_manifests()):
+        kind = obj["kind"]
+        _collect(_schemas()[kind]["properties"]["spec"], obj["spec"], (kind, "spec"), found)
+    return found
+
+
+@cache
+def _by_name() -> defaultdict[str, list[Any]]:
+    """Return the same, by the last part of the place."""
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for path, values in _known().items():
+        found[path[-1]] += values
+    return found
+
+
+@cache
+def _keys() -> defaultdict[Path, list[str]]:
+    """Return the keys of maps, by the place of the map."""
+    found: defaultdict[Path, list[str]] = defaultdict(list)
+    for path, values in _known().items():
+        found[path] = sorted({key for value in values if isinstance(value, dict) for key in value})
+    return found
+
+
+def _collect(
+    schema: Mapping[str, Any], value: Any, path: Path, found: defaultdict[Path, list[Any]]
+) -> None:
+    found[path].append(value)
+    if isinstance(value, Mapping):
+        properties, others = schema.get("properties", {}), schema.get("additionalProperties")
+        for name, child in value.items():
+            if name in properties:
+                _collect(properties[name], child, (*path, name), found)
+            elif others:
+                _collect(others, child, (*path, "{}"), found)
+    elif isinstance(value, list):
+        for child in value:
+            _collect(schema["items"], child, (*path, "[]"), found)
