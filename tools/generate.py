@@ -1,9 +1,10 @@
 """Write, or with --check compare, the files that are generated from others.
 
-`crds/*.yaml`, `docs/reference/api.md` and `docs/reference/conditions.md` come from
-`mcp_operator.api`: edit the models, then run `nox -s generate`. The Helm chart's `files/` hold
-copies of the CRDs and of the rules in `manifests/base/rbac.yaml`, because a chart can read nothing
-outside its own folder; `helm_chart.py` beside this file tells what else of the chart is generated.
+`crds/*.yaml`, `manifests/kustomize/`, `docs/reference/api.md` and `docs/reference/conditions.md`
+come from `mcp_operator.api`: edit the models, then run `nox -s generate`. The Helm chart's `files/`
+hold copies of the CRDs and of the rules in `manifests/base/rbac.yaml`, because a chart can read
+nothing outside its own folder; `helm_chart.py` beside this file tells what else of the chart is
+generated.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any, get_args
 
 import helm_chart
 import imported_sample
+import kustomize_component
 import metrics_reference
 import yaml
 
@@ -81,6 +83,7 @@ def generated() -> dict[Path, str]:
         metrics_reference.PAGE: metrics_reference.page(),
         **helm_chart.generated(),
         **imported_sample.generated(),
+        **kustomize_component.generated(),
     }
 
 
