@@ -23,7 +23,7 @@ Schema = Mapping[str, Any]
 def definitions(document: Schema) -> dict[str, Schema]:
     """Return the definitions of all kinds in which people write a list with a merge key."""
     every: Schema = document["definitions"]
-    found = {}
+    found: dict[str, Schema] = {}
     for name, schema in every.items():
         if name.endswith("List"):
             continue

@@ -172,7 +172,7 @@ class Generator:
             return str(self._one_of(path))
         if self.random.random() < 0.5:
             known = str(self._one_of(path))
-            return known + (known[-1:] or "x") * (longest - len(known))
+            return known.ljust(longest, known[-1] if known else "x")
         return "".join(self.random.choice(ODD) for _ in range(4))[:longest]
 
     def _one_of(self, path: Path) -> Any:
