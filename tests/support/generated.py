@@ -96,9 +96,10 @@ class Generator:
             made = self._mended(schema, made, path)
             if not _faults(schema, made):
                 return made
-        if not known:
-            raise AssertionError(f"{'.'.join(path)}: no value was found that the rules let pass")
-        return copy.deepcopy(self.random.choice(known))
+        for stand_in in self.random.sample(_alike(path), len(_alike(path))):
+            if not _faults(schema, stand_in):
+                return copy.deepcopy(stand_in)
+        raise AssertionError(f"{'.'.join(path)}: no value was found that the rules let pass")
 
     def _mended(self, schema: Mapping[str, Any], made: Any, path: Path) -> Any:
         """Leave out, or make anew, one field after the other while that breaks fewer rules."""
@@ -176,7 +177,7 @@ class Generator:
         return "".join(self.random.choice(ODD) for _ in range(4))[:longest]
 
     def _one_of(self, path: Path) -> Any:
-        known = _known()[path] or [text for text in _by_name()[path[-1]] if isinstance(text, str)]
+        known = _known()[path] or [text for text in _alike(path) if isinstance(text, str)]
         return copy.deepcopy(self.random.choice(known or ["x"]))
 
 
@@ -212,12 +213,21 @@ def _known() -> defaultdict[Path, list[Any]]:
     return found
 
 
+def _alike(path: Path) -> list[Any]:
+    """Return what the manifests hold at the place, else where the most of its end is the same."""
+    for length in (len(path), 3, 2, 1):
+        if found := _by_end()[path[-length:]]:
+            return found
+    return []
+
+
 @cache
-def _by_name() -> defaultdict[str, list[Any]]:
-    """Return the same, by the last part of the place."""
-    found: defaultdict[str, list[Any]] = defaultdict(list)
+def _by_end() -> defaultdict[Path, list[Any]]:
+    """Return what the manifests hold, by all ends of the place."""
+    found: defaultdict[Path, list[Any]] = defaultdict(list)
     for path, values in _known().items():
-        found[path[-1]] += values
+        for length in {len(path), 3, 2, 1}:
+            found[path[-length:]] += values
     return found
 
 

@@ -332,4 +332,16 @@ PODTEMPLATES = [
         f"{NEAR}[0].labelSelector.matchExpressions[0].values",
         "In and NotIn need values",
     ),
+    Negative(
+        "a source of files that is two",
+        volume(projected={"sources": [{"configMap": {"name": "a"}, "secret": {"name": "b"}}]}),
+        "spec.podTemplate.spec.volumes[0].projected.sources[0]",
+        "set exactly one of configMap, secret, downwardAPI and serviceAccountToken",
+    ),
+    Negative(
+        "a label whose name is too long",
+        templated(metadata={"labels": {"example.com/" + "n" * 64: "x"}}),
+        "spec.podTemplate.metadata.labels",
+        "every key must be a label key",
+    ),
 ]

@@ -11,8 +11,11 @@ from mcp_operator.api.base import WHOLE, ApiModel, list_map, matching, rule, rul
 from mcp_operator.api.durations import DURATION_PATTERN
 
 LABEL_VALUE = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
-LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
-"""apimachinery `validation.IsQualifiedName`, less its length limits."""
+LABEL_KEY = (
+    r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
+"""apimachinery `validation.IsQualifiedName`: a prefix of up to 253 characters, a name of up to 63."""
 
 HEADER_FIELD = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 """RFC 9110 §5.6.2, `token`."""

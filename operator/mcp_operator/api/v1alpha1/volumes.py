@@ -105,6 +105,14 @@ class FieldFiles(ApiModel):
 class Projection(ApiModel):
     """One source of a projected volume."""
 
+    model_config = validated(
+        rule(
+            "[has(self.configMap), has(self.secret), has(self.downwardAPI), "
+            "has(self.serviceAccountToken)].filter(given, given).size() == 1",
+            "set exactly one of configMap, secret, downwardAPI and serviceAccountToken",
+        )
+    )
+
     config_map: ConfigMapFiles | None = None
     """The data of a ConfigMap."""
     secret: SecretFiles | None = None
