@@ -15,7 +15,7 @@ LABEL_KEY = (
     r"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?"
     r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
 )
-"""apimachinery `validation.IsQualifiedName`: a prefix of up to 253 characters, a name of up to 63."""
+"""apimachinery `validation.IsQualifiedName`: at most 63 characters, and 253 before the slash."""
 
 HEADER_FIELD = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 """RFC 9110 §5.6.2, `token`."""
