@@ -93,9 +93,11 @@ class RecordingObserver:
     tools: list[tuple[str, ToolOutcome]] = field(default_factory=list)
     authentications: list[Authenticated] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
+        self.seconds.append(seconds)
         self.requests.append((method, era, outcome))
 
     def authentication(self, outcome: Authenticated) -> None:

@@ -18,7 +18,7 @@ from mcp_operator.gateway.contract import ClientInput, InputRequired
 from mcp_operator.gateway.protocol import capabilities, jsonrpc, spec
 from mcp_operator.gateway.protocol.answers import Questions, RequestError
 from mcp_operator.gateway.protocol.channel import Channel
-from mcp_operator.gateway.protocol.core import Core
+from mcp_operator.gateway.protocol.core import Core, Span
 from mcp_operator.gateway.protocol.jsonrpc import MAX_ID, Reply, RpcError
 from mcp_operator.gateway.protocol.operations import Context, told_error
 from mcp_operator.gateway.protocol.relay import Asked, Relay
@@ -101,21 +101,31 @@ class Asking:
         return self._held.held
 
     async def result(
-        self, core: Core, session: Session, method: str, context: Context
+        self, core: Core, span: Span, session: Session, context: Context
     ) -> JsonObject:
         """Run an operation, and ask its client whatever it needs in between.
+
+        Args:
+            core: Runs it.
+            span: The request, which does not count how long the client takes.
+            session: Of the client.
+            context: What the operation acts on.
 
         Raises:
             RpcError: The operation refuses, or cannot go on and its results cannot tell of that.
         """
+        method, clock = span.method, asyncio.get_running_loop().time
         for _ in range(MAX_ROUNDS):
             result = await core.operate(method, context)
             if not isinstance(result, InputRequired):
                 return result
+            began = clock()
             try:
                 answers = await self._answers(session, context, result)
             except AskError as error:
                 return not_asked(method, context, error)
+            finally:
+                span.waited += clock() - began
             context = context._replace(input=ClientInput(answers, result.state))
         return not_asked(method, context, AskError(f"it asks more than {MAX_ROUNDS} times"))
 

@@ -40,6 +40,7 @@ class Capability(enum.Flag):
 
 
 NOTHING: Final = Capability(0)
+EVERYTHING: Final = ~NOTHING
 
 _PARTS: Final = (
     (Capability.FORMS, "elicitation", "form"),

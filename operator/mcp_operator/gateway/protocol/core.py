@@ -48,9 +48,13 @@ class Span:
     Attributes:
         outcome: `cancelled` until something else is known.
         response_bytes: The size of its result.
+        waited: Seconds that it waited for its client, which are not counted.
     """
 
-    __slots__ = ("_began", "_core", "_loop", "call", "era", "method", "outcome", "response_bytes")
+    __slots__ = (
+        *("_began", "_core", "_loop", "call", "era", "method"),
+        *("outcome", "response_bytes", "waited"),
+    )
 
     def __init__(
         self, core: Core, method: str, era: Era, call: tuple[HttpRequest, Request] | None
@@ -62,6 +66,7 @@ class Span:
         self.call = call
         self.outcome: Outcome = "cancelled"
         self.response_bytes = 0
+        self.waited = 0.0
 
     def __enter__(self) -> Self:
         self._began = self._loop.time()
@@ -74,7 +79,7 @@ class Span:
             self.outcome = "rejected" if error.code == spec.OVERLOADED else "error"
         elif isinstance(error, Exception):
             self.outcome = "error"
-        self._core.report(self, self._loop.time() - self._began)
+        self._core.report(self, self._loop.time() - self._began - self.waited)
         if isinstance(error, Exception) and not isinstance(error, RpcError | Refusal):
             extra = {"method": self.method, "era": self.era, **failure(error)}
             log.error("A request failed unexpectedly", extra=extra)

@@ -310,7 +310,7 @@ class Legacy:
             view = self._core.view(Era.LEGACY, http.principal, session.version)
             can = capabilities.written(session.capabilities)
             context = Context(view, http, request.params, channel, can)
-            result = await self._asking.result(self._core, session, request.method, context)
+            result = await self._asking.result(self._core, span, session, context)
             result = older_result(result, session.version)
             span.outcome = outcome_of(result)
             body = jsonrpc.encode(result)

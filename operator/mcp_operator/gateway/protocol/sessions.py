@@ -26,7 +26,7 @@ from mcp_operator.core.clock import Clock
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.policy.principal import ANONYMOUS, Principal
 from mcp_operator.gateway.protocol import spec
-from mcp_operator.gateway.protocol.capabilities import NOTHING, Capability
+from mcp_operator.gateway.protocol.capabilities import EVERYTHING, NOTHING, Capability
 from mcp_operator.gateway.root_key import RootKey
 
 MAX_ENDED: Final = 100_000
@@ -121,7 +121,7 @@ class Sessions:
         version = _VERSIONS.get(agreed & (1 << _CAPABILITIES) - 1)
         if version is None or issued + ttl <= self._clock.now().timestamp():
             return None
-        return Session(session_id, version, Capability(agreed >> _CAPABILITIES))
+        return Session(session_id, version, Capability(agreed >> _CAPABILITIES & EVERYTHING.value))
 
     def end(self, session: Session) -> None:
         """Refuse a session from now on, in this process; the signature alone cannot tell."""

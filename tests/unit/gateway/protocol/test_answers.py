@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.gateway.policy.principal import ANONYMOUS
 from mcp_operator.gateway.protocol.answers import MAX_REQUESTS, Questions, RequestError
 from mcp_operator.gateway.protocol.capabilities import NOTHING, Capability, declared, written
 from mcp_operator.gateway.protocol.forms import MAX_FIELDS, Form, FormError
@@ -185,3 +187,16 @@ def test_a_session_id_carries_what_its_client_can_be_asked(bits: int) -> None:
 
     assert found == Session(session.id, "2025-11-25", can)
     assert len(session.id) == 56
+
+
+def test_what_a_later_release_knows_of_a_client_is_not_looked_at() -> None:
+    root = RootKey(b"k" * 32)
+    session = Sessions(SettableClock(), root).create("2025-11-25", capabilities=Capability.ROOTS)
+    claims = bytearray(base64.urlsafe_b64decode(session.id)[:24])
+    claims[0] |= 0x80
+    signature = Sessions(SettableClock(), root)._sign(bytes(claims), ANONYMOUS)
+
+    later = base64.urlsafe_b64encode(bytes(claims) + signature).decode()
+
+    found = Sessions(SettableClock(), root).find(later, 60.0)
+    assert found == Session(later, "2025-11-25", Capability.ROOTS)

@@ -228,6 +228,20 @@ async def test_a_user_has_some_time_to_answer() -> None:
     await client.answer(request["id"], ADA)  # too late, and of no effect
 
 
+@pytest.mark.looptime
+async def test_what_a_user_takes_to_answer_is_not_the_time_of_a_call() -> None:
+    server = greeter()
+    client = await Asked.connect(server)
+    client.call()
+    request = await client.next()
+    await asyncio.sleep(100)
+
+    await client.answer(request["id"], ADA)
+
+    assert said(await client.result()) == {"name": ADA}
+    assert max(server.observer.seconds) < 1
+
+
 async def test_a_call_ends_when_its_client_has_gone() -> None:
     server = greeter()
     client = await Asked.connect(server)
