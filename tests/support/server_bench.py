@@ -30,6 +30,7 @@ from mcp_operator.controllers.status_reporter import StatusReporter
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.apply import Applier
 from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.scope import Scope
 from mcp_operator.runtime.status import StatusWriter
 from support.cached_cluster import CachedCluster
 
@@ -48,8 +49,8 @@ class Noon:
 class Bench:
     """A cluster with a server, the server's reconciler, and pods that answer as the test says."""
 
-    def __init__(self) -> None:
-        self.cluster = CachedCluster()
+    def __init__(self, scope: Scope | None = None) -> None:
+        self.cluster = CachedCluster(scope)
         self.cluster.service()
         self.cluster.server()
         self.serves: str | None = None

@@ -1,0 +1,62 @@
+"""Namespaces that leave the operator's selection: what runs there runs on, and is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mcp_operator.core.meta import Key
+from mcp_operator.runtime.scope import Scope
+from support.server_bench import LOGIN, Bench
+
+SECRET_OLD_SECONDS = 30
+
+
+async def served() -> Bench:
+    """Have a server with one tool, in a namespace with the label that the operator asks for."""
+    bench = Bench(Scope(selector="mcp=yes"))
+    bench.cluster.namespace("demo", mcp="yes")
+    bench.cluster.put("Secret", "login", data={"token": ""})
+    bench.cluster.tool("first", request=LOGIN)
+    await bench.settled()
+    assert [tool.name for tool in bench.catalog().tools] == ["first"]
+    return bench
+
+
+@pytest.mark.looptime
+async def test_a_namespace_that_leaves_keeps_its_catalog_and_nothing_is_written() -> None:
+    bench = await served()
+    bench.cluster.namespace("demo")
+    bench.cluster.writes.clear()
+    bench.cluster.tool("second")
+    assert await bench.reconcile() is None
+    assert bench.cluster.writes == []
+    assert [tool.name for tool in bench.catalog().tools] == ["first"]
+
+
+@pytest.mark.looptime
+async def test_a_namespace_that_leaves_in_the_middle_of_a_pass_keeps_its_catalog() -> None:
+    bench = await served()
+    await asyncio.sleep(SECRET_OLD_SECONDS)  # so that it is read again
+    bench.cluster.tool("second", request=LOGIN)
+    bench.cluster.writes.clear()
+
+    def leave(_: Key) -> None:
+        bench.cluster.namespace("demo")
+
+    bench.cluster.on_read = leave
+    await bench.reconcile()
+    assert bench.cluster.cache.servers.store.get(Key("demo", "shop")) is None
+    assert bench.cluster.writes == []
+    assert [tool.name for tool in bench.catalog().tools] == ["first"]
+
+
+@pytest.mark.looptime
+async def test_a_namespace_that_comes_back_is_brought_up_to_date() -> None:
+    bench = await served()
+    bench.cluster.namespace("demo")
+    bench.cluster.tool("second")
+    bench.cluster.namespace("demo", mcp="yes")
+    await bench.settled()
+    assert {tool.name for tool in bench.catalog().tools} == {"first", "second"}
