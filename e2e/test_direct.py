@@ -21,6 +21,8 @@ def test_the_example_serves_what_it_reports_and_a_change_reaches_it(
     text = EXAMPLE.read_text(encoding="utf-8")
     assert PUBLISHED in text
     kubectl.apply(text.replace(PUBLISHED, example_image))
+    # Held to a policy, it still reaches its services, and the operator it.
+    kubectl.patch("mcpserver", "shop-direct", {"spec": {"networkPolicy": {"mode": "Full"}}})
     kubectl.wait("mcpserver/shop-direct", "condition=Programmed")
     status = kubectl.get("mcpserver", "shop-direct")["status"]
     assert status["syncedReplicas"] == 1
