@@ -22,6 +22,7 @@ from support import helm, kustomize, manifests
 from support.connected import connected, own_namespace
 from support.controlplane import ControlPlane
 from support.crds import install_crds
+from support.generated import KINDS, Generator
 from support.gitops import CLIENT_SIDE, Question, Verdict, judged, out_of_sync
 from support.installations import ELSEWHERE, EVERYTHING, RESOURCES, built
 from support.kustomize import MANIFESTS
@@ -31,6 +32,9 @@ from support.provision import UnavailableError, find_binaries, find_judge
 
 GUIDE = (MANIFESTS.parent / "docs" / "how-to" / "gitops.md").read_text(encoding="utf-8")
 
+
+GENERATED = 200
+"""How many objects are made at random, a quarter of each kind."""
 
 HEAD = {"apiVersion", "kind", "metadata"}
 NAME = {"name", "namespace"}
@@ -95,6 +99,17 @@ async def test_objects_of_every_field_are_in_sync(git: Git) -> None:
 
 async def test_what_is_left_out_in_lists_is_not_filled_in(git: Git) -> None:
     assert await git.out_of_sync([obj for _, obj in defaulted_manifests()], "defaulted") == {}
+
+
+async def test_objects_made_at_random_are_in_sync(git: Git) -> None:
+    objects = [made(seed) for seed in range(GENERATED)]
+    assert await git.out_of_sync(objects, "generated") == {}
+
+
+def made(seed: int) -> Object:
+    """Return an object of any kind, the same for the same seed."""
+    obj = Generator(seed).object(KINDS[seed % len(KINDS)], f"object-{seed}")
+    return {**obj, "metadata": {**obj["metadata"], "namespace": "generated"}}
 
 
 async def test_a_difference_would_be_found(git: Git) -> None:
