@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from typing import Final, Literal, Protocol, TypeAlias
 
-from mcp_operator.api.catalog import JsonObject, ToolEntry
+from mcp_operator.api.catalog import ToolEntry
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.contract import (
-    Call,
     Cause,
-    ClientInput,
     Executor,
     InputRequired,
     Job,
     JobUnreachableError,
     ToolResult,
 )
-from mcp_operator.gateway.protocol import capabilities, spec
-from mcp_operator.gateway.protocol.answers import Questions, RequestError
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.tasks.steps import asking_task, call_of, origin_of, told_error
 from mcp_operator.gateway.tasks.store import (
     MAX_RESULT,
     FullError,
@@ -173,7 +170,7 @@ class Runner:
         """Tell the backend that a job is not wanted any more."""
         tool = self._tool(task)
         if tool is not None and task.job is not None:
-            work = self._executor.drop(tool, task.job, _call(task))
+            work = self._executor.drop(tool, task.job, call_of(task))
             self._dropping.start("drop a job", work)
 
     async def _run(self) -> None:
@@ -272,20 +269,20 @@ class Runner:
         await self._went(stored, tool, outcome)
 
     async def _outcome(self, task: Task, tool: ToolEntry) -> ToolResult | InputRequired | Job:
-        call = _call(task)
+        call = call_of(task)
         if task.job is None:
             return await self._executor.call_tool(tool, dict(task.arguments), call)
         try:
             return await self._executor.look_at(tool, task.job, call)
         except JobUnreachableError as error:
-            return _error(f"The answers may not have reached the backend: {error}")
+            return told_error(f"The answers may not have reached the backend: {error}")
 
     async def _look(self, stored: Stored, tool: ToolEntry, job: Job) -> None:
         """Ask after a job."""
         task = stored.task
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                outcome = await self._executor.look_at(tool, job, _call(task))
+                outcome = await self._executor.look_at(tool, job, call_of(task))
         except asyncio.CancelledError:
             if self._draining:
                 await self._save(stored, task, 0.0)
@@ -315,7 +312,7 @@ class Runner:
             accepted = task.accepted(outcome, now)
             await self._save(stored, accepted, self._until_next(accepted, outcome.pause))
         elif isinstance(outcome, InputRequired):
-            asking = _asking(task, outcome, now)
+            asking = asking_task(task, outcome, now)
             pause = asking.max_age if asking.asked else BEAT_SECONDS
             await self._save(stored, asking, self._until_next(asking, pause))
         else:
@@ -324,13 +321,13 @@ class Runner:
     async def _complete(self, stored: Stored, tool: ToolEntry, result: ToolResult) -> None:
         encoded = self._encoded(tool, result)
         if len(encoded) > MAX_RESULT:
-            result = _error(TOO_LARGE)
+            result = told_error(TOO_LARGE)
             encoded = self._encoded(tool, result)
         done = stored.task.completed(self._now())
         try:
             saved = await self._save(stored, done, result=encoded)
         except FullError as error:
-            result = _error(f"What was asked for is done, but its result is lost. {error}.")
+            result = told_error(f"What was asked for is done, but its result is lost. {error}.")
             saved = await self._save(stored, done, result=self._encoded(tool, result))
         if saved is not None:
             self.note_end(done, (result.cause or "tool_error") if result.is_error else "ok")
@@ -376,44 +373,6 @@ class Runner:
 
     def _now(self) -> float:
         return self._clock.now().timestamp()
-
-
-def origin_of(tool: ToolEntry) -> str:
-    """Return what a job of a tool belongs to."""
-    backend = tool.backend
-    return f"{backend.scheme}://{backend.host}:{backend.port}"
-
-
-def _asking(task: Task, required: InputRequired, now: float) -> Task:
-    """Let a task ask its client, for what MCP allows and the client has said that it can give."""
-    try:
-        Questions(required.requests)
-    except RequestError as error:
-        problem = f"The backend asks the client for what MCP does not allow: {error}"
-        return task.failed(INTERNAL_ERROR, problem, now)
-    has = capabilities.declared(task.capabilities)
-    missing = capabilities.needed(required.requests) & ~has
-    if missing:
-        problem = f"{task.tool} {capabilities.lacks(missing)}"
-        return task.failed(spec.MISSING_CAPABILITY, problem, now)
-    return task.asking(required.requests, required.state, now)
-
-
-def _call(task: Task) -> Call:
-    answers: Mapping[str, JsonObject] = task.answers
-    given = ClientInput(answers, task.state)
-    return Call(
-        task.headers,
-        trace=task.trace,
-        client=task.client,
-        capabilities=task.capabilities,
-        input=given,
-        takes_jobs=True,
-    )
-
-
-def _error(text: str) -> ToolResult:
-    return ToolResult(content=({"type": "text", "text": text},), is_error=True)
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -19,8 +19,9 @@ from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Changes, Current
 from mcp_operator.gateway.tasks.memory import MemoryStore
-from mcp_operator.gateway.tasks.runner import Encode, Places, Runner, Told, origin_of
+from mcp_operator.gateway.tasks.runner import Encode, Places, Runner, Told
 from mcp_operator.gateway.tasks.shared import RedisStore
+from mcp_operator.gateway.tasks.steps import origin_of
 from mcp_operator.gateway.tasks.store import Store, StoreAwayError, Stored
 from mcp_operator.gateway.tasks.task import ID_BYTES, Task, described, detailed, new_id
 from mcp_operator.gateway.tasks.watch import Watch
