@@ -89,6 +89,7 @@ async def test_the_typescript_client_uses_every_feature(
     assert before["version"] == version
     assert_used(before)
     assert before["regions"] == regions
+    assert before["progress"] == [0, 50, 100]
     assert after["tools"] == sorted([*NAMES, "newcomer"])
 
 

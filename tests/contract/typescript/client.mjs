@@ -26,6 +26,11 @@ const { tools } = await client.listTools();
 const sum = await client.callTool({ name: "add_numbers", arguments: { a: 1, b: 2 } });
 const regions = await client.callTool({ name: "list_regions", arguments: {} });
 const wrong = await client.callTool({ name: "add_numbers", arguments: { a: "x" } });
+const progress = [];
+await client.callTool(
+  { name: "test_tool_with_progress", arguments: {} },
+  { onprogress: (told) => progress.push(told.progress) },
+);
 const prompt = await client.getPrompt({
   name: "test_prompt_with_arguments",
   arguments: { arg1: "x", arg2: "y" },
@@ -37,6 +42,7 @@ say({
   sum: sum.structuredContent,
   regions: regions.structuredContent,
   wrong: wrong.isError,
+  progress,
   prompt: prompt.messages[0].content.text,
   resource: contents[0].text,
 });
