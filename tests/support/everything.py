@@ -77,6 +77,7 @@ ANSWERS: dict[str, Answer] = {
 TOOLS = (
     *NATIVE_TOOLS,
     *ASKING_TOOLS,
+    *JOB_TOOLS,
     *(
         tool(f"test_trigger_{kind}_change", backend(f"/change/{kind}"), description="Changes it.")
         for kind in ("tool", "prompt")
@@ -191,7 +192,7 @@ def everything(*more: ToolEntry | PromptEntry, **settings: Any) -> Table:
     """Return the table of the whole fixture, and more, with settings of its server."""
     instructions = "A server for tests."
     entries = (*PROMPTS, *RESOURCES, *more)
-    return table(*TOOLS, *JOB_TOOLS, *entries, instructions=instructions, **settings)
+    return table(*TOOLS, *entries, instructions=instructions, **settings)
 
 
 class Backend:
