@@ -5,8 +5,10 @@ name the field and the fix.
 """
 
 from support.negatives.authentication import AUTHENTICATION
+from support.negatives.caching import CACHING
 from support.negatives.case import Negative
 from support.negatives.direct import DIRECT
+from support.negatives.icons import ICONS
 from support.negatives.limits import LIMITS
 from support.negatives.pods import PODS
 from support.negatives.podtemplates import PODTEMPLATES
@@ -27,6 +29,8 @@ NEGATIVES = (
     *RESPONSES,
     *PROMPTS,
     *RESOURCES,
+    *ICONS,
+    *CACHING,
 )
 
 __all__ = ["NEGATIVES", "Negative"]

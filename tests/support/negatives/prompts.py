@@ -7,12 +7,6 @@ from support.negatives.case import Negative
 
 PROMPTS = [
     Negative(
-        "a prompt with an icon without TLS",
-        prompt(icons=[{"src": "http://a.example/i.png"}]),
-        "spec.icons[0].src",
-        "write a URL with https, or a data: URI",
-    ),
-    Negative(
         "a prompt without text",
         without(prompt(), "template"),
         "spec.template",

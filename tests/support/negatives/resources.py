@@ -7,32 +7,6 @@ from support.negatives.case import Negative
 
 RESOURCES = [
     Negative(
-        "content that is kept and watched",
-        operation(cache={"ttl": "1m"}, subscribe={"interval": "5s"}),
-        "spec.operations[0].cache",
-        "set only one of cache and subscribe",
-    ),
-    Negative(
-        "content that is watched without a pause",
-        operation(subscribe={"interval": "0s"}),
-        "spec.operations[0].subscribe.interval",
-        "write a duration longer than zero",
-    ),
-    Negative(
-        "content that is kept for no time",
-        operation(cache={"ttl": "0s"}),
-        "spec.operations[0].cache.ttl",
-        "write a duration longer than zero",
-    ),
-    Negative(
-        "a resource with two icons of one URL",
-        resource(
-            content={"uri": "a:b", "text": "x"}, icons=[{"src": "https://a.example/i.png"}] * 2
-        ),
-        "spec.icons[1]",
-        "Duplicate value",
-    ),
-    Negative(
         "a resource without content",
         resource(),
         "spec",

@@ -18,42 +18,6 @@ TOOLS = [
         "a tool without service", without(tool(), "service"), "spec.service", "set service, or"
     ),
     Negative(
-        "a tool with an icon without TLS",
-        tool(icons=[{"src": "http://a.example/i.png"}]),
-        "spec.icons[0].src",
-        "write a URL with https, or a data: URI",
-    ),
-    Negative(
-        "an entry with an icon of some size",
-        tools({**ENTRY, "icons": [{"src": "https://a.example/i.png", "sizes": ["large"]}]}),
-        "spec.tools[0].icons[0].sizes[0]",
-        "write a size such as 48x48",
-    ),
-    Negative(
-        "a cache of what may change something",
-        tool(method="POST", cache={"ttl": "1m"}),
-        "spec.cache",
-        "set annotations.readOnlyHint to true if a call changes nothing",
-    ),
-    Negative(
-        "an entry whose cache is of what may change something",
-        tools({**ENTRY, "method": "PUT", "cache": {"ttl": "1m"}}),
-        "spec.tools",
-        "in an entry of tools, cache gives an answer again",
-    ),
-    Negative(
-        "a cache without a time",
-        tool(method="GET", cache={"scope": "Shared"}),
-        "spec.cache.ttl",
-        "Required value",
-    ),
-    Negative(
-        "a cache for some clients",
-        tool(method="GET", cache={"ttl": "1m", "scope": "Team"}),
-        "spec.cache.scope",
-        'supported values: "Private", "Shared"',
-    ),
-    Negative(
         "tools of which one has no service",
         without(tools({**ENTRY, "service": SERVICE}, {"name": "b", "path": "/b"}), "service"),
         "spec.service",

@@ -1,0 +1,69 @@
+"""What is kept for too short or for nobody, and what must not be kept."""
+
+from __future__ import annotations
+
+from support.manifests import operation, server, tool, tools
+from support.negatives.case import Negative
+
+CACHING = [
+    Negative(
+        "a cache in mode Direct",
+        server(image="example/server:1", cache={"lists": {"ttl": "1m"}}),
+        "spec.cache",
+        "in mode Direct your own server keeps answers",
+    ),
+    Negative(
+        "a cache in a Redis that there is not",
+        server(cache={"storage": "Redis"}),
+        "spec.cache",
+        "storage: Redis needs a Redis",
+    ),
+    Negative(
+        "lists that are kept for no time",
+        server(cache={"lists": {"ttl": "0s"}}),
+        "spec.cache.lists.ttl",
+        "write a duration longer than zero",
+    ),
+    Negative(
+        "a cache of what may change something",
+        tool(method="POST", cache={"ttl": "1m"}),
+        "spec.cache",
+        "set annotations.readOnlyHint to true if a call changes nothing",
+    ),
+    Negative(
+        "an entry whose cache is of what may change something",
+        tools({"name": "a", "path": "/a", "method": "PUT", "cache": {"ttl": "1m"}}),
+        "spec.tools",
+        "in an entry of tools, cache gives an answer again",
+    ),
+    Negative(
+        "a cache without a time",
+        tool(method="GET", cache={"scope": "Shared"}),
+        "spec.cache.ttl",
+        "Required value",
+    ),
+    Negative(
+        "a cache for some clients",
+        tool(method="GET", cache={"ttl": "1m", "scope": "Team"}),
+        "spec.cache.scope",
+        'supported values: "Private", "Shared"',
+    ),
+    Negative(
+        "content that is kept and watched",
+        operation(cache={"ttl": "1m"}, subscribe={"interval": "5s"}),
+        "spec.operations[0].cache",
+        "set only one of cache and subscribe",
+    ),
+    Negative(
+        "content that is watched without a pause",
+        operation(subscribe={"interval": "0s"}),
+        "spec.operations[0].subscribe.interval",
+        "write a duration longer than zero",
+    ),
+    Negative(
+        "content that is kept for no time",
+        operation(cache={"ttl": "0s"}),
+        "spec.operations[0].cache.ttl",
+        "write a duration longer than zero",
+    ),
+]
