@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcp_operator.core.meta import Object
 from support.manifests import SERVICE, tool, tools, without
 from support.negatives.case import Negative
+from support.negatives.credentials import CREDENTIALS
 from support.negatives.endpoints import ENDPOINTS
 from support.negatives.requests import REQUESTS
 from support.negatives.tasks import TASKS
@@ -332,32 +333,6 @@ TOOLS = [
         "write a media type",
     ),
     Negative(
-        "credentials without a Secret",
-        tool(request={"credentials": {"type": "Bearer"}}),
-        "spec.request.credentials.secretRef",
-        "Required value",
-    ),
-    Negative(
-        "credentials of type Header without header",
-        tool(request={"credentials": {"type": "Header", "secretRef": {"name": "s"}}}),
-        "spec.request.credentials.header",
-        "header names the header of type: Header",
-    ),
-    Negative(
-        "Bearer credentials with a header",
-        tool(
-            request={"credentials": {"type": "Bearer", "header": "X", "secretRef": {"name": "s"}}}
-        ),
-        "spec.request.credentials.header",
-        "header names the header of type: Header",
-    ),
-    Negative(
-        "Basic credentials with key",
-        tool(request={"credentials": {"type": "Basic", "secretRef": {"name": "s", "key": "k"}}}),
-        "spec.request.credentials.secretRef",
-        "Basic reads usernameKey and passwordKey",
-    ),
-    Negative(
         "an unknown status class",
         tool(response={"errorStatus": "4xx;5xx"}),
         "spec.response.errorStatus",
@@ -375,6 +350,7 @@ TOOLS = [
         "spec.timeout",
         "write a duration longer than zero",
     ),
+    *CREDENTIALS,
     *REQUESTS,
     *ENDPOINTS,
     *TASKS,
