@@ -65,7 +65,7 @@ def find_binaries(report: Report) -> Binaries:
         )
     built = cache_folder() / gobuild.cache_name(gobuild.CONTROL_PLANE, _platform())
     downloaded = cache_folder() / download.cache_name(_platform())
-    with _lock("lock"):
+    with locked("lock"):
         if built.is_file():
             return Binaries.in_one(built)
         partial = Binaries.in_folder(downloaded)
@@ -121,7 +121,7 @@ def find_go_client(report: Report) -> Path:
 
 def _find_built(program: gobuild.Program, report: Report) -> Path:
     built = cache_folder() / gobuild.cache_name(program, _platform())
-    with _lock(f"{program.name}.lock"):  # not to hold up who only needs a control plane
+    with locked(f"{program.name}.lock"):  # not to hold up who only needs a control plane
         if not built.is_file():
             try:
                 gobuild.build(program, built, report)
@@ -147,7 +147,7 @@ def _platform() -> str:
 
 
 @contextlib.contextmanager
-def _lock(name: str) -> Iterator[None]:
+def locked(name: str) -> Iterator[None]:
     """Lets one process at a time fill the cache; another then finds it filled."""
     with (cache_folder() / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
