@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from mcp_operator.api.catalog import Backend, Credentials, Header, SecretKey, ToolEntry
-from mcp_operator.gateway.contract import Call, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.contract import Call, ToolResult
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.answer import Answer
 from mcp_operator.gateway.upstream.client import HttpUpstream, Tls, UpstreamError
-from support.entries import argument, backend, catalog, resource, tool
+from support.entries import argument, backend, catalog, tool
 from support.fake_upstream import CANARY, FakeSecrets, FakeUpstream, Reply, fields
 from support.hostile_backend import hostile_backend
 from support.results import completed
@@ -387,51 +387,3 @@ async def test_an_output_schema_is_held_to() -> None:
     result = await completed(under_test.call_tool(called, {}, Call()))
     assert result.is_error
     assert '"n" is a required property' in text_of(result)
-
-
-async def test_a_template_is_read_from_its_backend() -> None:
-    upstream = FakeUpstream(ok(b"hello", "text/markdown"))
-    entry = resource(
-        uri_template="docs://{id}",
-        mime_type="",
-        backend=backend("/docs/{id}", argument("id", "path")),
-    )
-    contents = await executor(upstream).read_resource(entry, "docs://7", {"id": "7"}, Call())
-    assert contents == ({"uri": "docs://7", "mimeType": "text/markdown", "text": "hello"},)
-    assert upstream.sent[0][0].target == "/docs/7"
-
-
-@pytest.mark.parametrize(
-    "reply", [ok(status=404), UpstreamError("connect", "The backend cannot be reached.")]
-)
-async def test_a_resource_whose_backend_fails_is_unavailable(reply: Reply) -> None:
-    entry = resource(uri="docs://a", backend=backend("/docs"))
-    with pytest.raises(ResourceUnavailable, match=r"The backend"):
-        await executor(FakeUpstream(reply)).read_resource(entry, "docs://a", {}, Call())
-
-
-async def test_a_variable_that_leaves_its_place_makes_a_resource_unavailable() -> None:
-    entry = resource(
-        uri_template="docs://a{?id}", backend=backend("/docs/{id}", argument("id", "path"))
-    )
-    with pytest.raises(ResourceUnavailable, match="'id'"):
-        await executor(FakeUpstream(ok())).read_resource(entry, "docs://a", {"id": ".."}, Call())
-
-
-async def test_a_resource_can_be_a_secret_or_fixed() -> None:
-    under_test = executor(FakeUpstream(), secrets=FakeSecrets({"token": b"\x00\xff", "user": b"a"}))
-    secret = resource(uri="s:1", secret=KEY, mime_type="application/octet-stream")
-    (content,) = await under_test.read_resource(secret, "s:1", {}, Call())
-    assert content["blob"] == "AP8="
-    fixed = resource(uri="s:2", text="hi")
-    (content,) = await under_test.read_resource(fixed, "s:2", {}, Call())
-    assert content == {"uri": "s:2", "mimeType": "text/plain", "text": "hi"}
-
-
-async def test_a_resource_whose_secret_is_missing_is_unavailable() -> None:
-    entry = resource(uri="s:1", secret=KEY)
-    with pytest.raises(ResourceUnavailable) as caught:
-        await executor(FakeUpstream(), secrets=FakeSecrets({})).read_resource(
-            entry, "s:1", {}, Call()
-        )
-    assert "demo/api" not in str(caught.value)
