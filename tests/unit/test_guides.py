@@ -172,6 +172,13 @@ def test_every_link_leads_somewhere(page: Path, link: str) -> None:
         assert anchor in anchors(path)
 
 
+def test_the_index_lists_every_page() -> None:
+    index = ROOT / "docs" / "README.md"
+    listed = set(re.findall(r"\]\(([^)#]+\.md)\)", text_of(index)))
+    pages = {str(page.relative_to(index.parent)) for page in index.parent.rglob("*.md")}
+    assert listed == pages - {"README.md"}
+
+
 @every_page
 def test_the_kubectl_commands_name_verbs_and_resources_that_exist(page: Path) -> None:
     for command in commands(page):
