@@ -15,6 +15,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import Rejection
 from mcp_operator.builders.compiled import CatalogKind, Compiled, Finding
+from mcp_operator.builders.networkpolicy import NAMESPACE_LABEL
 from mcp_operator.builders.references import ALLOW_ANNOTATION, API_GROUP, consents
 from mcp_operator.core.meta import Key, LabelSelector, Object
 
@@ -33,11 +34,19 @@ class Reach:
     mode: Literal["Same", "All", "Selector"] = "Same"
     labels: LabelSelector | None = None
 
-    def includes(self, namespace: str, labels: Mapping[str, str]) -> bool:
-        """Return whether a namespace with these labels is one of them."""
+    def includes(self, namespace: str, labels: Mapping[str, str] | None) -> bool:
+        """Return whether a namespace is one of them.
+
+        Args:
+            namespace: Its name.
+            labels: Its labels; None where only that with its name is known. It is then not one of
+                them by the absence of a label that it may have.
+        """
         if namespace == self.own or self.mode == "All":
             return True
-        return self.labels is not None and self.labels.matches(labels)
+        if self.labels is None or (labels is None and not self.labels.keys <= {NAMESPACE_LABEL}):
+            return False
+        return self.labels.matches({NAMESPACE_LABEL: namespace} if labels is None else labels)
 
 
 def reach_of(server: MCPServer) -> Reach:

@@ -145,19 +145,12 @@ class ClusterCache:
 
     def _is_in_reach(self, reach: Reach, key: Key) -> bool:
         namespace = key.namespace
-        if namespace == reach.own:
-            return True
-        return reach.includes(namespace, self._labels_of(namespace))
+        return namespace == reach.own or reach.includes(namespace, self.namespace_labels(namespace))
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """Return the labels of a namespace; None where they are not known."""
         found = self.namespaces.store.get(Key("", namespace)) if self.namespaces else None
         return labels_of(found) if found is not None else None
-
-    def _labels_of(self, namespace: str) -> Mapping[str, str]:
-        if self.namespaces is None:
-            return {NAMESPACE_LABEL: namespace}
-        return self.namespace_labels(namespace) or {}
 
     def has(self, obj: Object) -> bool:
         """Tell whether a server or catalog object is still there, in whatever state.

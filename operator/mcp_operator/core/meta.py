@@ -153,9 +153,13 @@ class LabelSelector:
 
     An empty selector matches everything, as in Kubernetes. What an absent one means is up to the
     caller.
+
+    Attributes:
+        match_labels: The labels that are required with a value.
+        keys: All labels that it looks at.
     """
 
-    __slots__ = ("_requirements", "match_labels")
+    __slots__ = ("_requirements", "keys", "match_labels")
 
     def __init__(
         self,
@@ -164,6 +168,7 @@ class LabelSelector:
     ) -> None:
         self.match_labels: Mapping[str, str] = dict(match_labels or {})
         self._requirements = tuple(_requirement(expression) for expression in match_expressions)
+        self.keys = frozenset({*self.match_labels, *(each["key"] for each in match_expressions)})
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any] | None) -> LabelSelector:

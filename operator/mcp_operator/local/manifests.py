@@ -28,7 +28,6 @@ from mcp_operator.builders.compile_auth import auth_references
 from mcp_operator.builders.compile_redis import redis_references
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.joining import not_permitted, permits, reach_of
-from mcp_operator.builders.networkpolicy import NAMESPACE_LABEL
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.errors import OperatorError
@@ -158,7 +157,7 @@ class Manifests:
         return [
             local
             for local in self.catalog_objects
-            if reach.includes(local.model.namespace, {NAMESPACE_LABEL: local.model.namespace})
+            if reach.includes(local.model.namespace, None)
             and chosen[local.compiled.kind].matches(labels_of(local.document.obj))
         ]
 

@@ -15,6 +15,12 @@ NAMED = Scope(("demo", "back"))
 LABELLED = Scope(selector="mcp=yes")
 BY_NAME = {"matchLabels": {"kubernetes.io/metadata.name": "back"}}
 BY_LABEL = {"matchLabels": {"tools": "yes"}}
+UNLESS_LABELLED = {"matchExpressions": [{"key": "untrusted", "operator": "DoesNotExist"}]}
+UNLESS_NAMED = {
+    "matchExpressions": [
+        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["other"]}
+    ]
+}
 
 
 def server(cluster: CachedCluster, mode: str, **allowed: Any) -> ParsedServer:
@@ -42,6 +48,9 @@ def wanted(cluster: CachedCluster, parsed: ParsedServer) -> list[str]:
         ("All", {}, ["back/search"]),
         ("Selector", {"selector": BY_NAME}, ["back/search"]),
         ("Selector", {"selector": BY_LABEL}, []),
+        ("Selector", {"selector": UNLESS_LABELLED}, []),
+        ("Selector", {"selector": UNLESS_NAMED}, ["back/search"]),
+        ("Selector", {"selector": {}}, ["back/search"]),
     ],
 )
 def test_where_namespaces_are_named_only_their_names_are_known(

@@ -93,6 +93,18 @@ async def test_labels_of_a_namespace_concern_the_servers_that_come_to_take_it_or
     assert await queues.taken() == {BAR, SEARCH}
 
 
+async def test_a_namespace_joins_no_server_before_its_labels_are_known(queues: Queues) -> None:
+    selector = {"matchExpressions": [{"key": "untrusted", "operator": "DoesNotExist"}]}
+    queues.cluster.server("bar", allowedNamespaces={"from": "Selector", "selector": selector})
+    await queues.taken()
+    tool_of_back(queues, **CONSENTING)
+    assert await queues.taken() == {SEARCH}
+    queues.cluster.namespace("back", untrusted="yes")
+    assert await queues.taken() == set()
+    queues.cluster.namespace("back")
+    assert await queues.taken() == {BAR, SEARCH}
+
+
 async def test_a_deleted_namespace_concerns_the_servers_that_took_it(queues: Queues) -> None:
     queues.cluster.namespace("back", tools="yes")
     selector = {"matchLabels": {"tools": "yes"}}
