@@ -29,6 +29,22 @@ from mcp_operator.app.inspection.redaction import REMOVED, redacted
             {"query": [{"name": "key", "value": "x"}]},
             {"query": [{"name": "key", "value": REMOVED}]},
         ),
+        (
+            {"httpGet": {"httpHeaders": [{"name": "X-Key", "value": "x"}]}},
+            {"httpGet": {"httpHeaders": [{"name": "X-Key", "value": REMOVED}]}},
+        ),
+        (
+            {"set": [{"name": "Authorization", "value": "Bearer x"}]},
+            {"set": [{"name": "Authorization", "value": REMOVED}]},
+        ),
+        (
+            {"properties": {"apiKey": {"type": "string", "default": "x", "examples": ["y"]}}},
+            {"properties": {"apiKey": {"type": "string", "default": REMOVED, "examples": REMOVED}}},
+        ),
+        (
+            {"arguments": [{"name": "api_key", "default": "x"}]},
+            {"arguments": [{"name": "api_key", "default": REMOVED}]},
+        ),
         ({"body": {"constants": {"a": {"b": "x"}}}}, {"body": {"constants": REMOVED}}),
         ({"command": ["sh"], "args": ["--password=x"]}, {"command": REMOVED, "args": REMOVED}),
         ({"content": {"uri": "a:b", "text": "x"}}, {"content": {"uri": "a:b", "text": REMOVED}}),
@@ -50,6 +66,7 @@ def test_what_could_be_a_secret_is_removed(given: Any, kept: Any) -> None:
         {"tls": {"secretName": "cert"}, "oauth2": {"tokenURL": "https://id.example.com/token"}},
         {"imagePullSecrets": [{"name": "registry"}], "serviceAccountName": "shop"},
         {"status": {"conditions": [{"type": "Ready", "message": "Secret demo/api has no key"}]}},
+        {"properties": {"limit": {"type": "integer", "default": 10}}},
         {"replicas": 3, "paused": False, "nothing": None},
     ],
 )

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 REMOVED: Final = "<removed>"
 
-VALUES: Final = frozenset({"env", "headers", "query"})
+VALUES: Final = frozenset({"env", "headers", "httpHeaders", "query"})
 """Lists of names with values; the values are removed."""
 
 WHOLE: Final = frozenset({"args", "blob", "command", "constants", "text"})
@@ -24,6 +24,9 @@ SENSITIVE: Final = re.compile(
     r"passw|secret|token|credential|api-?_?key|authori[sz]ation|cookie|private", re.IGNORECASE
 )
 """Names of fields whose texts are removed wherever they stand."""
+
+SAMPLES: Final = frozenset({"const", "default", "enum", "example", "examples", "value"})
+"""What is removed of a parameter, an argument or a header with such a name."""
 
 REFERENCE: Final = re.compile(r"(name|namespace|ref|url|uri|path)$", re.IGNORECASE)
 """How the names of fields end whose texts refer to a Secret, as `secretName` does, and are kept."""
@@ -45,8 +48,11 @@ def redacted(value: Any, field: str = "") -> Any:
                 for name, text in value.items()
             }
         case dict():
+            removed = {"value"} if field in VALUES else set[str]()
+            if any(SENSITIVE.search(str(said)) for said in (field, value.get("name", ""))):
+                removed |= SAMPLES
             return {
-                name: REMOVED if field in VALUES and name == "value" else redacted(each, name)
+                name: REMOVED if name in removed else redacted(each, name)
                 for name, each in value.items()
             }
         case list():
