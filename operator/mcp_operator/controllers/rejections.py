@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from itertools import chain, islice
 
@@ -20,12 +21,16 @@ def rejection_fields(
 ) -> Object:
     """Return the status fields about what is not served, or not fully.
 
+    They do not depend on the order in which the operator came to know the objects, which is another
+    after a restart.
+
     Args:
         rejected: What the catalog leaves out.
         without_consent: The objects of other namespaces that do not consent.
         namespace: The server's.
     """
-    refused = (not_permitted(kind, key, namespace) for kind, key in without_consent)
+    first = heapq.nsmallest(LISTED_REJECTIONS, without_consent)
+    refused = (not_permitted(kind, key, namespace) for kind, key in first)
     return {
         "rejected": [
             {

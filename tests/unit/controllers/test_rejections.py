@@ -1,0 +1,18 @@
+"""What a server's status says of objects that it does not serve."""
+
+from __future__ import annotations
+
+from mcp_operator.controllers.confirmed_objects import ObjectRef
+from mcp_operator.controllers.rejections import LISTED_REJECTIONS, rejection_fields
+from mcp_operator.core.meta import Key
+
+WITHOUT_CONSENT: list[ObjectRef] = [
+    ("MCPTool", Key("back", f"tool-{number:03}")) for number in range(LISTED_REJECTIONS + 1)
+]
+
+
+def test_the_order_in_which_objects_became_known_does_not_show() -> None:
+    fields = rejection_fields((), WITHOUT_CONSENT, "demo")
+    assert rejection_fields((), [*reversed(WITHOUT_CONSENT)], "demo") == fields
+    assert len(fields["rejected"]) == LISTED_REJECTIONS
+    assert fields["rejectedCount"] == LISTED_REJECTIONS + 1
