@@ -123,12 +123,14 @@ class Reflector:
                 if not patience.expired():
                     raise
                 self._version = ""
+            finally:
+                self._patience = None
 
     def distrust(self) -> None:
         """Give up whatever is being followed, and list at once: the data was rolled back."""
         self._version = ""
         self._relists["rolled_back"].inc()
-        if self._patience is not None:
+        if self._patience is not None and not self._patience.expired():
             self._patience.reschedule(asyncio.get_running_loop().time())
 
     async def _step(self) -> float:

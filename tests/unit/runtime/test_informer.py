@@ -172,3 +172,22 @@ async def test_one_kind_that_was_rolled_back_has_all_filled_anew_and_nothing_wri
         await asyncio.sleep(6)
         guard()
     assert maps.processor.resource_version == secrets.processor.resource_version == 9
+
+
+@pytest.mark.looptime
+async def test_a_rollback_that_is_noticed_twice_at_once_has_the_caches_filled_anew_once(
+    client: FakeClient,
+) -> None:
+    informers = InformerSet(client)
+    maps = informers.informer(CONFIG_MAPS)
+    end = WatchEvent("BOOKMARK", bookmark(9, ends_list=True))
+    client.watches.extend([[LIST_END, 1e6], [end, 1e6]])
+    async with running(informers):
+        await informers.wait_synced(1)
+        informers.distrust()
+        await asyncio.sleep(0)
+        informers.distrust()
+        await asyncio.sleep(1)
+        assert maps.processor.resource_version == 9
+        assert not maps.distrusted
+    informers.distrust()
