@@ -206,7 +206,9 @@ class InformerSet:
         self.scope = scope or Scope()
         self._client = client
         self._informers: dict[_Spec, Informer] = {}
-        self._processors: dict[Resource, list[DeltaProcessor]] = {}
+        self._feeds: dict[str, list[_Feed]] = {}
+        self._processors: dict[tuple[Resource, str], list[DeltaProcessor]] = {}
+        self._rolled_back = False
         self._group: asyncio.TaskGroup | None = None
         self._left_out: set[str] | None = None
         labels = self.scope.labels
@@ -237,8 +239,9 @@ class InformerSet:
         if informer is None:
             informer = Informer(self._client, spec, options, self._view, self.distrust)
             self._informers[spec] = informer
-            processors = self._processors.setdefault(resource, [])
-            processors += [feed.processor for feed in informer.feeds]
+            for feed in informer.feeds:
+                self._feeds.setdefault(feed.namespace, []).append(feed)
+                self._processors.setdefault((resource, feed.namespace), []).append(feed.processor)
             if self._group is not None:
                 self._start(self._group, informer)
         return informer
@@ -280,6 +283,7 @@ class InformerSet:
     def distrust(self) -> None:
         """Fill all caches anew: the API server's data was rolled back, as by a restore of etcd."""
         _log.warning("The API server's data was rolled back; all caches are filled anew")
+        self._rolled_back = True
         for informer in self._informers.values():
             informer.distrust()
 
@@ -303,7 +307,7 @@ class InformerSet:
         finally:
             for wait in waits:
                 wait.cancel()
-        late = {name: feed for name in names for feed in self._feeds(name) if feed.is_late}
+        late = {name: feed for name in names for feed in self._feeds.get(name, ()) if feed.is_late}
         self._left_out = {*late}
         for name, feed in late.items():
             _log.warning(
@@ -314,12 +318,12 @@ class InformerSet:
             if self._group is not None:
                 self._group.create_task(self._join(name), name=f"join {name}")
 
-    def _feeds(self, namespace: str) -> list[_Feed]:
-        every = (feed for informer in self._informers.values() for feed in informer.feeds)
-        return [feed for feed in every if feed.namespace == namespace]
+    def _processors_of(self, namespace: str) -> list[DeltaProcessor]:
+        """Return what may have objects of a namespace."""
+        return [feed.processor for name in ("", namespace) for feed in self._feeds.get(name, ())]
 
     async def _synced(self, namespace: str) -> None:
-        for feed in self._feeds(namespace):
+        for feed in self._feeds.get(namespace, ()):
             await feed.processor.synced.wait()
 
     async def _join(self, namespace: str) -> None:
@@ -340,8 +344,8 @@ class InformerSet:
             return
         _log.info("A namespace has joined", extra={"namespace": namespace})
         self._view.add(namespace)
-        processors = [each for found in self._processors.values() for each in found]
-        for processor, events in [(each, each.reveal(namespace)) for each in processors]:
+        found = [(each, each.reveal(namespace)) for each in self._processors_of(namespace)]
+        for processor, events in found:
             for event in events:
                 processor.dispatch(event)
 
@@ -354,8 +358,8 @@ class InformerSet:
             return
         _log.info("A namespace has left", extra={"namespace": namespace})
         self._view.remove(namespace)
-        processors = [each for found in self._processors.values() for each in found]
-        for processor, events in [(each, each.hide(namespace)) for each in processors]:
+        found = [(each, each.hide(namespace)) for each in self._processors_of(namespace)]
+        for processor, events in found:
             for event in events:
                 processor.dispatch(event)
 
@@ -363,13 +367,18 @@ class InformerSet:
         group.create_task(informer.run(), name=f"informer {informer.resource}")
 
     def _guard(self) -> None:
+        if not self._rolled_back:
+            return
         for informer in self._informers.values():
             if informer.distrusted:
                 raise StaleCacheError(
                     f"not writing before the cache of {informer.resource} is filled anew: the API "
                     "server's data was rolled back"
                 )
+        feeds = (feed for found in self._feeds.values() for feed in found)
+        self._rolled_back = any(feed.processor.distrusted for feed in feeds)
 
     def _observe_write(self, resource: Resource, obj: Object) -> None:
-        for processor in self._processors.get(resource, ()):
-            processor.written(obj)
+        for namespace in dict.fromkeys(("", key_of(obj).namespace)):
+            for processor in self._processors.get((resource, namespace), ()):
+                processor.written(obj)

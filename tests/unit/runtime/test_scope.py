@@ -287,3 +287,18 @@ async def test_by_label_a_deleted_namespace_leaves(client: ScriptedClient) -> No
         client.send(NAMESPACES, "", labelled("a", 20, kind="DELETED", mcp="yes"))
         await turns()
         assert names(maps) == set()
+
+
+async def test_by_name_a_write_is_told_to_the_cache_of_its_namespace_only(
+    client: ScriptedClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    informers = InformerSet(client, Scope(("a", "b", "c")))
+    informer = informers.informer(CONFIG_MAPS)
+    told: list[str] = []
+    for feed in informer.feeds:
+        monkeypatch.setattr(
+            feed.processor, "written", lambda _, namespace=feed.namespace: told.append(namespace)
+        )
+    [observe] = client.observers
+    observe(CONFIG_MAPS, in_namespace("b", "x"))
+    assert told == ["b"]
