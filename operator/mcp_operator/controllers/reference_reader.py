@@ -18,9 +18,10 @@ from mcp_operator.api.keys import KEYS_TYPE
 from mcp_operator.builders.references import Facts, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS
 from mcp_operator.controllers.cluster_cache import ClusterCache
-from mcp_operator.core.meta import Key, Object, resource_version_of
+from mcp_operator.core.meta import Key, Object, key_of, resource_version_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.sources import Channel
 
 SECRET_FRESH_SECONDS = 20.0
@@ -70,6 +71,7 @@ class ReferenceReader:
         self._cache = cache
         self._config_maps: OrderedDict[Key, tuple[int, Content]] = OrderedDict()
         self._secrets: OrderedDict[Key, _SecretKeys] = OrderedDict()
+        cache.config_maps.add_handler(self._forget)
 
     async def facts(self, references: References) -> Facts:
         """Return what a spec refers to, as it is now.
@@ -104,6 +106,11 @@ class ReferenceReader:
             return ()
         namespaces = sorted({key.namespace for key in services})
         return tuple(grant for name in namespaces for grant in store.list(namespace=name))
+
+    def _forget(self, event: Event) -> None:
+        """Drop the content of a ConfigMap that is gone: after a rollback, its version may recur."""
+        if event.type == "Deleted":
+            self._config_maps.pop(key_of(event.object), None)
 
     async def _config_map(self, key: Key) -> Content | None:
         metadata = self._cache.config_maps.store.get(key)

@@ -8,6 +8,7 @@ import base64
 import pytest
 
 from mcp_operator.builders.references import References
+from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.controllers import reference_reader
 from mcp_operator.controllers.reference_reader import (
     ABSENT_FRESH_SECONDS,
@@ -75,6 +76,18 @@ async def test_a_config_map_is_read_once_for_each_of_its_versions(
     assert (await reader.facts(TO_CONFIG_MAP)).config_maps[FILES] == {"a": "2"}
     cluster.remove("ConfigMap", "files")
     assert (await reader.facts(TO_CONFIG_MAP)).config_maps[FILES] is None
+
+
+async def test_a_config_map_is_read_again_when_a_rollback_gives_its_version_to_another_state(
+    cluster: CachedCluster, reader: ReferenceReader
+) -> None:
+    before = cluster.put("ConfigMap", "files", data={"a": "1"})
+    assert (await reader.facts(TO_CONFIG_MAP)).config_maps[FILES] == {"a": "1"}
+    metadata = {**before["metadata"], "annotations": {"restored": "yes"}}
+    cluster.objects[CONFIGMAPS, FILES] = {**before, "metadata": metadata, "data": {"a": "2"}}
+    cluster.cache.config_maps.processor.distrust()
+    cluster.cache.config_maps.processor.upsert({"kind": "ConfigMap", "metadata": metadata})
+    assert (await reader.facts(TO_CONFIG_MAP)).config_maps[FILES] == {"a": "2"}
 
 
 async def test_the_caches_hold_no_content_of_config_maps(cluster: CachedCluster) -> None:
