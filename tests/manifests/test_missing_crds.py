@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -17,6 +18,7 @@ from support.crds import DEFINITIONS, install_crds
 from support.operator_process import OperatorProcess
 from support.operators import running_operator
 from support.provision import UnavailableError, find_binaries
+from support.script import SERVER, Script
 from support.waiting import eventually
 
 
@@ -62,18 +64,21 @@ async def test_crds_that_are_installed_late_are_reported_and_waited_for(
 
 
 async def test_a_kind_that_goes_while_the_operator_runs_is_missed_and_found_again(
-    empty: tuple[ControlPlane, Client],
+    empty: tuple[ControlPlane, Client], tmp_path: Path
 ) -> None:
     cluster, client = empty
     await install_crds(client)
     async with own_namespace(client) as shop, running_operator(cluster.kubeconfig, shop.namespace):
         await shop.service()
-        await shop.server("red")
-        await shop.tool("search", "red")
-        await shop.told("MCPServer", "red", "Degraded", "Healthy")
+        await shop.server(SERVER)
+        await shop.tool("search", SERVER)
+        await shop.told("MCPServer", SERVER, "Degraded", "Healthy")
         await client.delete(DEFINITIONS, Key("", f"{MCPTOOLS.plural}.{MCPTOOLS.group}"))
-        message = await shop.told("MCPServer", "red", "Degraded", "KindMissing")
+        message = await shop.told("MCPServer", SERVER, "Degraded", "KindMissing")
         assert "does not know MCPTool: install the CustomResourceDefinitions" in message
-        await shop.told("MCPServer", "red", "Ready", "NothingServed")
+        await shop.told("MCPServer", SERVER, "Ready", "NothingServed")
+        script = Script(cluster.kubeconfig, shop.namespace, tmp_path)
+        assert await script.is_held_up()
+        assert (await script.why())["Ready"] == "False NothingServed"
         await install_crds(client)
-        await shop.told("MCPServer", "red", "Degraded", "Healthy")
+        await shop.told("MCPServer", SERVER, "Degraded", "Healthy")
