@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 
+import pytest
+
 from mcp_operator.api.reasons import Reason
 from mcp_operator.core.meta import Object, Resource
 from mcp_operator.runtime.client import Client
@@ -14,6 +16,7 @@ from support.shop import Shop
 from support.waiting import eventually
 
 QUOTAS = Resource("", "v1", "resourcequotas", "ResourceQuota")
+LIMIT_RANGES = Resource("", "v1", "limitranges", "LimitRange")
 
 
 async def test_a_server_of_which_no_tool_has_its_service_any_more_is_not_ready_until_it_is_back(
@@ -55,16 +58,33 @@ async def test_without_pods_too_it_is_told_that_nothing_is_served(
     await shop.told("MCPServer", "red", "Ready", Reason.NO_READY_PODS)
 
 
-async def test_pods_that_a_quota_refuses_are_explained(shop: Shop, operator: Operator) -> None:
-    hard = {"limits.cpu": "2", "limits.memory": "2Gi"}
-    quota: Object = {"metadata": {"name": "q", "namespace": shop.namespace}, "spec": {"hard": hard}}
-    await shop.client.create(QUOTAS, quota)
+@pytest.mark.parametrize(
+    ("resource", "spec", "words"),
+    [
+        (
+            QUOTAS,
+            {"hard": {"limits.cpu": "2", "limits.memory": "2Gi"}},
+            "failed quota: rule: must specify limits.cpu for: gateway",
+        ),
+        (
+            LIMIT_RANGES,
+            {"limits": [{"type": "Container", "max": {"memory": "16Mi"}}]},
+            "maximum memory usage per Container is 16Mi, but limit is",
+        ),
+    ],
+    ids=["quota", "limit range"],
+)
+async def test_pods_that_a_rule_of_the_namespace_refuses_are_explained(
+    shop: Shop, operator: Operator, resource: Resource, spec: Object, words: str
+) -> None:
+    rule: Object = {"metadata": {"name": "rule", "namespace": shop.namespace}, "spec": spec}
+    await shop.client.create(resource, rule)
     await shop.server("red")
-    await eventually(functools.partial(explained, shop, "Ready"), expected=True)
-    await eventually(functools.partial(explained, shop, "Degraded"), expected=True)
+    await eventually(functools.partial(explained, shop, "Ready", words), expected=True)
+    await eventually(functools.partial(explained, shop, "Degraded", words), expected=True)
     await operator.settled(shop.client)
 
 
-async def explained(shop: Shop, type_: str) -> bool:
+async def explained(shop: Shop, type_: str, words: str) -> bool:
     _, _, message = await shop.condition("MCPServer", "red", type_)
-    return "failed quota: q: must specify limits.cpu for: gateway" in message
+    return words in message
