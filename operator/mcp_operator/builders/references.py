@@ -16,6 +16,12 @@ the Gateway API is installed a ReferenceGrant says the same."""
 
 API_GROUP = "mcp-operator.dev"
 
+ANY_NAME = "*"
+"""Stands for every name, as a ReferenceGrant without one does; no object has it."""
+
+Granted = frozenset[tuple[str, str, str]]
+"""API groups, kinds and names."""
+
 WELL_KNOWN = {"http": 80, "https": 443}
 """The ports that these names stand for where the Service is not known."""
 
@@ -175,27 +181,43 @@ def consents(
         kind: The kind of what refers to it, of our API group.
         namespace: The namespace of that.
     """
+    own = target["metadata"]["namespace"]
+    near = [grant for grant in grants if grant["metadata"]["namespace"] == own]
+    return allows(target, namespace) or is_granted(target, granted(near, kind, namespace), group)
+
+
+def allows(target: Object, namespace: str) -> bool:
+    """Return whether the annotation of an object lets a namespace refer to it."""
     allowed = annotations_of(target).get(ALLOW_ANNOTATION, "")
     named = {part.strip() for part in allowed.split(",")}
-    if "*" in named or namespace in named:
-        return True
-    return any(_grants(grant, target, group, kind, namespace) for grant in grants)
+    return "*" in named or namespace in named
 
 
-def _grants(grant: Object, target: Object, group: str, kind: str, namespace: str) -> bool:
-    """Follow gateway.networking.k8s.io ReferenceGrant: any `from` together with any `to`."""
-    metadata = target["metadata"]
-    if grant["metadata"]["namespace"] != metadata["namespace"]:
-        return False
-    spec = grant.get("spec") or {}
-    comes_from = any(
+def granted(grants: Iterable[Object], kind: str, namespace: str) -> Granted:
+    """Return what ReferenceGrants of one namespace are for: any `from` together with any `to`.
+
+    Args:
+        grants: The gateway.networking.k8s.io ReferenceGrants.
+        kind: The kind of what refers to it, of our API group.
+        namespace: The namespace of that.
+    """
+    return frozenset(
+        (to.get("group", ""), to.get("kind", ""), to.get("name", ANY_NAME))
+        for grant in grants
+        if _lets_in(grant.get("spec") or {}, kind, namespace)
+        for to in grant["spec"].get("to") or ()
+    )
+
+
+def is_granted(target: Object, found: Granted, group: str) -> bool:
+    """Return whether an object of an API group is among what ReferenceGrants are for."""
+    kind, name = target.get("kind", "Service"), target["metadata"]["name"]
+    return (group, kind, name) in found or (group, kind, ANY_NAME) in found
+
+
+def _lets_in(spec: Object, kind: str, namespace: str) -> bool:
+    return any(
         (source.get("group"), source.get("kind"), source.get("namespace"))
         == (API_GROUP, kind, namespace)
         for source in spec.get("from") or ()
     )
-    leads_to = any(
-        (to.get("group", ""), to.get("kind")) == (group, target.get("kind", "Service"))
-        and to.get("name", metadata["name"]) == metadata["name"]
-        for to in spec.get("to") or ()
-    )
-    return comes_from and leads_to

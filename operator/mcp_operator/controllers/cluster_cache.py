@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from typing import Literal
 
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS, MCPServer
 from mcp_operator.builders.cluster_facts import Called, ClusterFacts, gather_cluster_facts
 from mcp_operator.builders.compiled import CatalogKind, EntryKey
-from mcp_operator.builders.joining import Reach, permits
+from mcp_operator.builders.joining import Reach
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector, users_selector
 from mcp_operator.builders.networkpolicy import NAMESPACE_LABEL
-from mcp_operator.builders.references import References
+from mcp_operator.builders.references import (
+    Granted,
+    References,
+    allows,
+    granted,
+    is_granted,
+)
 from mcp_operator.builders.resources import (
     CHILDREN,
     CONFIGMAPS,
@@ -115,8 +122,7 @@ class ClusterCache:
 
         An object that is being deleted is left out, even while a finalizer holds it.
         """
-        own = server.key.namespace
-        return (obj for obj in self.wanted(server, kind) if self.permits(obj, own))
+        return filter(self.permitting(server.key.namespace), self.wanted(server, kind))
 
     def wanted(self, server: ParsedServer, kind: CatalogKind) -> Iterator[Object]:
         """Yield the objects that a server would select if all namespaces consented."""
@@ -129,9 +135,24 @@ class ClusterCache:
 
     def permits(self, obj: Object, namespace: str) -> bool:
         """Return whether an object consents to being served by servers of a namespace."""
-        own = key_of(obj).namespace
-        grants = self.grants.store.list(own) if own != namespace else ()
-        return permits(obj, grants, namespace)
+        return self.permitting(namespace)(obj)
+
+    def permitting(self, namespace: str) -> Callable[[Object], bool]:
+        """Return what tells this of many objects; each namespace's grants are read only once."""
+
+        @cache
+        def grants_of(own: str) -> Granted:
+            return granted(self.grants.store.list(own), MCPSERVERS.kind, namespace)
+
+        def permits(obj: Object) -> bool:
+            own = key_of(obj).namespace
+            return (
+                own == namespace
+                or allows(obj, namespace)
+                or is_granted(obj, grants_of(own), MCPSERVERS.group)
+            )
+
+        return permits
 
     def unseen(self, server: ParsedServer) -> str:
         """Say which namespaces a server asks for that the operator does not work in, if so."""

@@ -191,8 +191,9 @@ class MCPServerReconciler:
         selected: list[Object] = []
         not_permitted: list[ObjectRef] = []
         found = chain.from_iterable(self._cache.wanted(server, kind) for kind in server.selectors)
+        permits = self._cache.permitting(server.key.namespace)
         async for obj in in_steps(found):
-            if self._cache.permits(obj, server.key.namespace):
+            if permits(obj):
                 selected.append(obj)
             else:
                 not_permitted.append((obj["kind"], key_of(obj)))

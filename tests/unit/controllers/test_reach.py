@@ -85,3 +85,27 @@ def test_with_labelled_namespaces_the_labels_are_known() -> None:
 def test_an_operator_of_all_namespaces_has_nothing_to_say() -> None:
     cluster = CachedCluster()
     assert cluster.cache.unseen(server(cluster, "All")) == ""
+
+
+def test_the_grants_of_a_namespace_are_read_once_for_all_of_its_objects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = CachedCluster()
+    for name in ("one", "two", "three"):
+        metadata = {"namespace": "back", "labels": {"team": "shop"}}
+        cluster.put("MCPTool", name, metadata=metadata, spec={"name": name})
+    given = {"group": "mcp-operator.dev", "kind": "MCPServer", "namespace": "demo"}
+    leads = {"group": "mcp-operator.dev", "kind": "MCPTool", "name": "two"}
+    metadata = {"namespace": "back"}
+    cluster.put("ReferenceGrant", "grant", metadata=metadata, spec={"from": [given], "to": [leads]})
+    grants, read = cluster.cache.grants.store, list[str]()
+    every = grants.list
+
+    def recorded(namespace: str) -> list[Object]:
+        read.append(namespace)
+        return every(namespace)
+
+    monkeypatch.setattr(grants, "list", recorded)
+    found = cluster.cache.selected(server(cluster, "All"), "MCPTool")
+    assert [str(key_of(obj)) for obj in found] == ["back/two"]
+    assert read == ["back"]
