@@ -181,8 +181,8 @@ def consents(
         kind: The kind of what refers to it, of our API group.
         namespace: The namespace of that.
     """
-    own = target["metadata"]["namespace"]
-    near = [grant for grant in grants if grant["metadata"]["namespace"] == own]
+    metadata = target["metadata"]
+    near = (each for each in grants if each["metadata"]["namespace"] == metadata["namespace"])
     return allows(target, namespace) or is_granted(target, granted(near, kind, namespace), group)
 
 
@@ -211,8 +211,9 @@ def granted(grants: Iterable[Object], kind: str, namespace: str) -> Granted:
 
 def is_granted(target: Object, found: Granted, group: str) -> bool:
     """Return whether an object of an API group is among what ReferenceGrants are for."""
-    kind, name = target.get("kind", "Service"), target["metadata"]["name"]
-    return (group, kind, name) in found or (group, kind, ANY_NAME) in found
+    kind = target.get("kind", "Service")
+    names = (ANY_NAME, target["metadata"]["name"]) if found else ()
+    return any((group, kind, name) in found for name in names)
 
 
 def _lets_in(spec: Object, kind: str, namespace: str) -> bool:
