@@ -11,7 +11,7 @@ import pytest
 from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.tasks import shared
-from mcp_operator.gateway.tasks.shared import RedisStore
+from mcp_operator.gateway.tasks.shared import LARGE, RedisStore
 from mcp_operator.gateway.tasks.store import (
     MAX_RESULT,
     MAX_RUNNING,
@@ -203,7 +203,7 @@ async def test_a_redis_that_is_away_is_told_of(redis: RedisServer, links: Links)
 
 
 class Counting:  # a `Link`
-    """Counts the results that are moved at a time."""
+    """Counts the results, and large tasks, that are moved at a time."""
 
     def __init__(self, link: RedisLink) -> None:
         self.peers, self.is_up, self.key = link.peers, True, link.key
@@ -211,13 +211,15 @@ class Counting:  # a `Link`
         self._link = link
 
     async def call(self, *command: Any) -> Any:
-        is_large = command[-1] == "result"
+        is_large = command[-1] == "result" or command[0] == "HMGET"
         self._now += is_large
         self.most = max(self.most, self._now)
         try:
-            return await self._link.call(*command)
+            reply = await self._link.call(*command)
         finally:
             self._now -= is_large
+        assert is_large or not isinstance(reply, list) or len(b"".join(reply[:1])) <= LARGE
+        return reply
 
 
 async def test_large_results_are_moved_one_at_a_time(redis: RedisServer, links: Links) -> None:
@@ -230,6 +232,27 @@ async def test_large_results_are_moved_one_at_a_time(redis: RedisServer, links: 
     await store.save(done, 1, 0, result)
     read = await asyncio.gather(*(store.get(task.id) for _ in range(50)))
     assert read == [Stored(done, 2, result)] * 50
+    assert counting.most == 1
+
+
+async def test_large_tasks_are_moved_one_at_a_time(redis: RedisServer, links: Links) -> None:
+    link = links.start(redis.port)
+    await until_up(link)
+    counting = Counting(link)
+    store = RedisStore(One(counting), At())
+    large = [a_task(arguments={"text": "x" * 2 * LARGE}) for _ in range(8)]
+    tasks = {each.id: each for each in (*large, a_task())}
+    for each in tasks.values():
+        await store.add(each, 0)
+    read = await asyncio.gather(*map(store.get, tasks))
+    assert read == [Stored(each, 1) for each in tasks.values()]
+    claimed: dict[str, Stored] = {}
+
+    async def all_claimed() -> dict[str, Stored]:
+        claimed.update({each.task.id: each for each in (await store.claim(20)).tasks})
+        return claimed
+
+    await eventually(all_claimed, {each.id: Stored(each, 2) for each in tasks.values()})
     assert counting.most == 1
 
 

@@ -133,13 +133,22 @@ if not at or tonumber(at) > now then return {} end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 if redis.call('EXISTS', KEYS[2]) == 0 then return {} end
 redis.call('HINCRBY', KEYS[2], 'revision', 1)
+if redis.call('HSTRLEN', KEYS[2], 'body') > tonumber(ARGV[3]) then
+  return {'', redis.call('HGET', KEYS[2], 'revision')}
+end
 return redis.call('HMGET', KEYS[2], 'body', 'revision')
 """
-"""Claims one task, unless another gateway was first."""
+"""Claims one task, unless another gateway was first; a large body is to be asked for by itself."""
+
+_GET: Final = """
+if redis.call('HSTRLEN', KEYS[1], 'body') > tonumber(ARGV[1]) then return {'', ''} end
+return redis.call('HMGET', KEYS[1], 'body', 'revision')
+"""
+"""Returns a task; a large body is to be asked for by itself."""
 
 _DIGESTS: Final = {
     script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-    for script in (_ADD, _SAVE, _DUE, _TAKE)
+    for script in (_ADD, _SAVE, _DUE, _TAKE, _GET)
 }
 
 
@@ -173,7 +182,7 @@ class RedisStore:  # a `Store`
         """Return a task, unless it is unknown or has expired."""
         link = self._link()
         record = _record(link, task_id)
-        stored = _stored(await self._call(link, "HMGET", record, "body", "revision"))
+        stored = await self._read(link, record, await self._run(link, _GET, 1, record, LARGE))
         if stored is None or stored.task.status != "completed":
             return stored
         async with self._large:
@@ -196,13 +205,18 @@ class RedisStore:  # a `Store`
         due = link.key("tasks:due")
         wait, *found = await self._run(link, _DUE, 1, due, limit)
         lease = _milliseconds(LEASE_SECONDS)
+        records = [_record(link, each.decode()) for each in found]
         taken = await asyncio.gather(
             *(
-                self._run(link, _TAKE, 2, due, _record(link, each.decode()), each, lease)
-                for each in found
+                self._run(link, _TAKE, 2, due, record, each, lease, LARGE)
+                for record, each in zip(records, found, strict=True)
             )
         )
-        tasks = [stored for reply in taken if (stored := _stored(reply)) is not None]
+        read = [
+            await self._read(link, record, reply)
+            for record, reply in zip(records, taken, strict=True)
+        ]
+        tasks = [stored for stored in read if stored is not None]
         return Claimed(tasks, int(wait) / 1000 if wait else None)
 
     async def changed(self, known: Mapping[str, int]) -> frozenset[str]:
@@ -215,6 +229,13 @@ class RedisStore:  # a `Store`
         return frozenset(
             each for (each, revision), reply in pairs if reply is None or int(reply) != revision
         )
+
+    async def _read(self, link: Link, record: str, reply: Any) -> Stored | None:
+        """Return the task that a reply holds; one that is large is yet to be read."""
+        if isinstance(reply, list) and reply and reply[0] == b"":
+            async with self._large:
+                reply = await self._call(link, "HMGET", record, "body", "revision")
+        return _stored(reply)
 
     def _left(self, task: Task) -> int:
         return _milliseconds(task.expires - self._clock.now().timestamp())
