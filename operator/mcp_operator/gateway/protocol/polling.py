@@ -20,7 +20,7 @@ from mcp_operator.gateway import exact
 from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.contract import Call, Executor, ResourceUnavailable, Validators
 from mcp_operator.gateway.policy.principal import Principal
-from mcp_operator.gateway.protocol.subscriptions import Hub, Subscription
+from mcp_operator.gateway.protocol.subscriptions import Hub
 from mcp_operator.gateway.shares import Shares
 from mcp_operator.gateway.table import Changes, Current, Table
 
@@ -54,7 +54,6 @@ class _Polled:
     """What is read again and again.
 
     Attributes:
-        streams: Who is told.
         digest: Of the content as it was read last; empty before that.
         due: When it is read next, in the loop's time.
         failures: How often in a row it could not be read.
@@ -63,7 +62,6 @@ class _Polled:
 
     entry: ResourceEntry
     variables: Variables
-    streams: list[Subscription] = field(default_factory=list)
     digest: str = ""
     validators: Validators = field(default_factory=Validators)
     due: float = 0.0
@@ -161,8 +159,6 @@ class Poller:
                     if known is None or known.entry != entry:
                         known = _Polled(entry, variables)
                     found[asked] = known
-                    known.streams = []
-                found[asked].streams.append(stream)
         return found
 
     async def _read(self, asked: _Asked, polled: _Polled) -> None:
@@ -183,10 +179,16 @@ class Poller:
             polled.reading = False
         polled.failures, polled.due = 0, loop.time() + interval
         if changed:
-            changes = Changes(resource_uris=frozenset({asked[0]}))
-            for stream in polled.streams:
-                if self._visible(stream.principal, asked[0]):
-                    stream.offer(changes)
+            self._tell(asked, polled.entry)
+
+    def _tell(self, asked: _Asked, entry: ResourceEntry) -> None:
+        """Tell of a change whoever wants to know of it now, also who came since it was read."""
+        uri, headers = asked
+        changes = Changes(resource_uris=frozenset({uri}))
+        for stream in tuple(self._hub.streams):
+            is_meant = uri in stream.uris and _sent(entry, stream.headers) == headers
+            if is_meant and self._visible(stream.principal, uri):
+                stream.offer(changes)
 
     async def _changed(self, asked: _Asked, polled: _Polled) -> bool:
         """Read the content; return whether it is another than before.

@@ -25,6 +25,8 @@ class Shelf:
         self.text: dict[str, str] = {}
         self.etags: dict[str, str] = {}
         self.failing = False
+        self.seconds = 0.0
+        self.begun = asyncio.Event()
         self.reads: list[tuple[float, str, dict[str, str]]] = []
         server.executor.read_resource = self.read_resource  # type: ignore[method-assign]
 
@@ -32,6 +34,8 @@ class Shelf:
         self, entry: ResourceEntry, uri: str, variables: object, call: Call
     ) -> tuple[JsonObject, ...]:
         self.reads.append((asyncio.get_running_loop().time(), uri, dict(call.headers)))
+        self.begun.set()
+        await asyncio.sleep(self.seconds)
         if self.failing:
             raise ResourceUnavailable("gone")
         known, etag = call.validators, self.etags.get(uri, "")
@@ -80,6 +84,22 @@ async def test_a_change_of_the_content_is_told_once() -> None:
 
     assert await told(stream, 30) == [STOCK]
     await stream.frames.aclose()
+
+
+async def test_who_comes_while_it_is_read_is_told_of_the_change() -> None:
+    server = Server(stock())
+    shelf = Shelf(server)
+    first = await listen(server, STOCK)
+    await asyncio.sleep(4)
+    shelf.seconds = 0.9
+    shelf.begun.clear()
+    await shelf.begun.wait()
+    second = await listen(server, STOCK)
+    shelf.text[STOCK] = "new"
+    assert await told(second, 30) == [STOCK]
+    assert await told(first, 1) == [STOCK]
+    await first.frames.aclose()
+    await second.frames.aclose()
 
 
 async def test_sessions_are_told_as_well() -> None:
