@@ -75,15 +75,16 @@ def native_result(
         return not_as_promised(answer, str(error))
     except ValidationError as error:
         return not_as_promised(answer, f"its body is no result of MCP: {_explained(error)}")
-    if result.result_type == "input_required":
-        return _input_required(answer, result)
     structured: Any = result.structured_content if result.has_structure else MISSING
-    content = tuple(_dumped(block) for block in result.content)
     try:
+        content = tuple(_dumped(block) for block in result.content)
+        requests = {name: _dumped(one) for name, one in result.input_requests.items()}
         text = exact.dumps([structured] if structured is not MISSING else [])[1:-1].decode()
-        exact.dumps([content, result.meta])
+        exact.dumps([content, requests, result.meta])
     except (ValueError, RecursionError):
         return not_as_promised(answer, "its body is nested too deep")
+    if result.result_type == "input_required":
+        return _input_required(answer, requests, result.request_state)
     if not content and text:
         content = (text_block(text),)
     failed = failed or result.is_error
@@ -109,13 +110,14 @@ def _broken(
     )
 
 
-def _input_required(answer: Answer, result: NativeResult) -> ToolResult | InputRequired:
-    if not result.input_requests and result.request_state is None:
+def _input_required(
+    answer: Answer, requests: dict[str, JsonObject], state: str | None
+) -> ToolResult | InputRequired:
+    if not requests and state is None:
         return not_as_promised(
             answer, "it requires input, and has no inputRequests or requestState"
         )
-    requests = {name: _dumped(one) for name, one in result.input_requests.items()}
-    return InputRequired(requests, result.request_state)
+    return InputRequired(requests, state)
 
 
 def _dumped(shape: Any) -> JsonObject:

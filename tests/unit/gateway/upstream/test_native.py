@@ -71,6 +71,22 @@ BLOCKS: list[JsonObject] = [
 ]
 
 
+DEEP: JsonObject = json.loads('{"a":' * 300 + "1" + "}" * 300)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"content": [TEXT | {"_meta": DEEP}]},
+        {"content": [TEXT], "_meta": DEEP},
+        {"structuredContent": DEEP},
+        {"resultType": "input_required", "inputRequests": {"a": ASKED | {"params": DEEP}}},
+    ],
+)
+async def test_what_is_nested_too_deep_is_an_error_of_the_tool(body: JsonObject) -> None:
+    assert "nested too deep" in await refusal(body)
+
+
 async def test_blocks_of_every_type_are_given_as_they_are() -> None:
     told = await complete(answer({"content": BLOCKS}))
 
