@@ -123,7 +123,7 @@ class Call:
             the tool's own timeout counts.
         trace: W3C Trace Context to hand on: `traceparent` and `tracestate`, where the client sent
             them.
-        client: Who shares with other clients what there is.
+        client: A digest of who shares with other clients what there is (`shares.digest_of`).
         listener: Is told what happens until the call ends.
         capabilities: What the client declared that it can do (`ClientCapabilities`); empty where
             that is not known.

@@ -29,6 +29,7 @@ from mcp_operator.gateway.protocol.subscriptions import Hub
 from mcp_operator.gateway.protocol.task_calls import Places, TaskCalls
 from mcp_operator.gateway.protocol.view import View, Views
 from mcp_operator.gateway.redis.contract import HasLink
+from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.tasks.service import Tasks
 
@@ -184,7 +185,7 @@ class Core:
             RpcError: The operation refuses, or a limit is reached.
         """
         operation = self._operations[method]
-        server, client = context.view.table.catalog.server, context.http.client
+        server, client = context.view.table.catalog.server, digest_of(context.http.client)
         each = server.max_concurrent_requests_per_client
         with self.gate.enter(server.max_concurrent_requests, client, each):
             if self._limiter.plan is None:

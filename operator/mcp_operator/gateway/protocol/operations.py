@@ -35,6 +35,7 @@ from mcp_operator.gateway.protocol.observer import Observer, ToolOutcome
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.task_calls import TaskCalls
 from mcp_operator.gateway.protocol.view import View
+from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Kind, Table
 from mcp_operator.gateway.worker import off_loop
 
@@ -74,7 +75,7 @@ class Context(NamedTuple):
             http.headers,
             deadline=deadline,
             trace=_trace(meta if "traceparent" in meta else http.headers),
-            client=http.client,
+            client=digest_of(http.client),
             listener=self.channel,
             capabilities=self.capabilities,
             input=self.input,

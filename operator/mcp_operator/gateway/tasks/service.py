@@ -234,7 +234,7 @@ class Tasks:
             tool=tool.name,
             origin=origin_of(tool),
             owner=_owner(principal),
-            client=digest_of(call.client),
+            client=call.client,
             created=now,
             updated=now,
             max_age=policy.max_age_seconds,

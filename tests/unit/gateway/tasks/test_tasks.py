@@ -228,10 +228,37 @@ async def test_calls_as_tasks_wait_for_a_place() -> None:
         server.executor.gate.clear()
         tasks = [await begin(server, n=number) for number in range(5)]
         await asyncio.sleep(10)
-        assert len(server.executor.calls) == 1, "a client among others has half"
+        assert len(server.executor.calls) == 2, "a client that is alone has all places"
         server.executor.gate.set()
         await asyncio.sleep(10)
         assert {(await look(server, each))["status"] for each in tasks} == {"completed"}
+
+
+async def test_calls_as_tasks_are_among_those_that_a_client_may_have() -> None:
+    settings = {"max_concurrent_requests_per_client": 1}
+    async with serving(report("Always"), tool("other"), **settings) as server:
+        server.executor.gate.clear()
+        await begin(server)
+        await server.executor.started.wait()
+        _, error = await server.error(modern("tools/call", {"name": "other"}))
+        assert "As many of your requests" in error["message"]
+        server.executor.gate.set()
+
+
+async def test_a_client_that_is_alone_has_all_places_for_tasks_and_other_calls() -> None:
+    async with serving(report("Always"), tool("other"), max_concurrent_requests=4) as server:
+        server.executor.gate.clear()
+        for _ in range(2):
+            await begin(server)
+        await settled()
+        others = [
+            asyncio.create_task(server.respond(modern("tools/call", {"name": "other"})))
+            for _ in range(2)
+        ]
+        await settled()
+        assert server.endpoint.in_flight == 4
+        server.executor.gate.set()
+        assert [(await each).status for each in others] == [200, 200]
 
 
 async def test_calls_as_tasks_keep_to_the_number_of_calls_of_their_tool() -> None:
