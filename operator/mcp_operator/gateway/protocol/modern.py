@@ -121,7 +121,7 @@ class Modern:
             view = self._core.view(Era.MODERN, http.principal)
             ids, listener = _task_ids(request.params), None
             if ids:
-                listener = await self._core.task_calls.listen(ids, http, request.params)
+                listener = await self._core.task_calls.listen(ids, http, request.params, view)
             try:
                 stream = self._open(view, http, request, listener)
             except RpcError:
@@ -164,7 +164,12 @@ class Modern:
         )
         self._core.poller.wake()
         if listener is not None:
-            stream.attach(self._core.task_calls.feed(http, request_id, listener))
+            principal = http.principal
+
+            def served() -> View:
+                return self._core.view(Era.MODERN, principal)
+
+            stream.attach(self._core.task_calls.feed(http, request_id, listener, served))
             listener.tell = stream.offer_fed
             for task_id in listener.known:  # it may have changed since the client saw it last
                 stream.offer_fed(task_id)

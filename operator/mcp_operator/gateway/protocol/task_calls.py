@@ -6,7 +6,7 @@ with the call; a client that does not gets the result itself, or is refused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from mcp_operator.api.catalog import JsonObject, ToolEntry
 from mcp_operator.gateway.contract import Call, Job
 from mcp_operator.gateway.limits.limiter import Limiter
 from mcp_operator.gateway.policy.principal import Principal
+from mcp_operator.gateway.policy.refusal import Refusal
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.gate import Gate
 from mcp_operator.gateway.protocol.jsonrpc import RequestId, RpcError, notification
@@ -22,6 +23,7 @@ from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.tasks.service import Tasks, UnknownTaskError
 from mcp_operator.gateway.tasks.store import FullError, StoreAwayError
+from mcp_operator.gateway.tasks.task import Task
 from mcp_operator.gateway.tasks.watch import Listener
 
 NOT_KEPT: Final = "This server runs in several processes and needs a Redis to keep tasks in"
@@ -119,7 +121,7 @@ class TaskCalls:
             return None
 
     async def listen(
-        self, task_ids: Sequence[str], http: HttpRequest, params: JsonObject
+        self, task_ids: Sequence[str], http: HttpRequest, params: JsonObject, view: View
     ) -> Listener:
         """Watch the tasks that a client has of those that it names, as far as there are places.
 
@@ -127,6 +129,7 @@ class TaskCalls:
             task_ids: The ids.
             http: The request for a stream.
             params: Its parameters.
+            view: What the client is served.
 
         Raises:
             RpcError: The client does not take tasks, or nobody can tell.
@@ -134,11 +137,25 @@ class TaskCalls:
         require_declared(_declared(params), "subscriptions/listen for tasks")
         with _explained():
             found = await self._tasks.found(task_ids, http.principal)
-        return self._tasks.watch.listen(found, http.client)
+        shown = [stored for stored in found if _is_served(stored.task, view)]
+        return self._tasks.watch.listen(shown, http.client)
 
-    def feed(self, http: HttpRequest, request_id: RequestId, listener: Listener) -> TaskFeed:
-        """Return what a stream tells of tasks."""
-        return TaskFeed(self._tasks, http.principal, request_id, listener)
+    def feed(
+        self,
+        http: HttpRequest,
+        request_id: RequestId,
+        listener: Listener,
+        view: Callable[[], View],
+    ) -> TaskFeed:
+        """Return what a stream tells of tasks.
+
+        Args:
+            http: The request for the stream.
+            request_id: Its id.
+            listener: Watches the tasks.
+            view: Returns what the client is served now.
+        """
+        return TaskFeed(self._tasks, http.principal, request_id, listener, view)
 
     async def serve(
         self, method: str, params: JsonObject, view: View, principal: Principal
@@ -155,8 +172,8 @@ class TaskCalls:
             raise RpcError(spec.INVALID_PARAMS, "`params.inputResponses` must be an object")
         with _explained():
             task, shown = await self._tasks.get(task_id, principal)
-            if task.tool in view.whole.tools and task.tool not in view.table.tools:
-                raise UnknownTaskError  # what the client may not call, it has no results of
+            if not _is_served(task, view):
+                raise UnknownTaskError
             if method == "tasks/get":
                 return shown
             if method == "tasks/update" and isinstance(responses, dict):
@@ -170,18 +187,26 @@ class TaskFeed:  # a `Feed`
     """Tells one stream of tasks (`notifications/tasks`)."""
 
     def __init__(
-        self, tasks: Tasks, principal: Principal, request_id: RequestId, listener: Listener
+        self,
+        tasks: Tasks,
+        principal: Principal,
+        request_id: RequestId,
+        listener: Listener,
+        view: Callable[[], View],
     ) -> None:
         self._tasks = tasks
+        self._view = view
         self._principal = principal
         self._meta = {"_meta": {spec.SUBSCRIPTION_META: request_id}}
         self._listener = listener
 
     async def message(self, name: str) -> bytes | None:
-        """Return the notification of a task as it is now; None where it is gone."""
+        """Return the notification of a task as it is now; None where the client has none."""
         try:
-            _, shown = await self._tasks.get(name, self._principal)
-        except (UnknownTaskError, StoreAwayError):
+            task, shown = await self._tasks.get(name, self._principal)
+            if not _is_served(task, self._view()):
+                return None
+        except (UnknownTaskError, StoreAwayError, RpcError, Refusal):
             return None
         return notification("notifications/tasks", shown | self._meta)
 
@@ -226,6 +251,11 @@ def _declared(params: JsonObject) -> Mapping[str, Any]:
     """Return the capabilities of a request whose envelope was checked."""
     declared: Mapping[str, Any] = params["_meta"][spec.CAPABILITIES_META]
     return declared
+
+
+def _is_served(task: Task, view: View) -> bool:
+    """Tell whether a client may know of a task: what it may not call, it has no results of."""
+    return task.tool in view.table.tools or task.tool not in view.whole.tools
 
 
 def _created(task: JsonObject) -> JsonObject:

@@ -106,11 +106,10 @@ class Watch:
                 log.exception("Tasks could not be looked at for those who listen")
 
     async def _look(self) -> None:
-        known = {
-            task_id: revision
-            for listener in self._listeners
-            for task_id, (revision, _) in listener.known.items()
-        }
+        known: dict[str, int] = {}
+        for listener in self._listeners:
+            for task_id, (revision, _) in listener.known.items():
+                known[task_id] = min(revision, known.get(task_id, revision))
         for task_id in sorted(await self._store().changed(known)):
             stored = await self._store().get(task_id)
             for listener in tuple(self._listeners):

@@ -6,13 +6,14 @@ import asyncio
 
 import pytest
 
-from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.access import AccessRule
+from mcp_operator.api.catalog import Auth, JsonObject
 from mcp_operator.gateway.contract import Job
 from mcp_operator.gateway.protocol.message import KEEP_ALIVE, Frames, HttpRequest
 from mcp_operator.gateway.protocol.task_calls import MAX_LISTENED
 from mcp_operator.gateway.tasks.watch import MAX_WATCHED
 from support.identity import API_KEYS, Clients
-from support.mcp_http import Server, message_of, modern
+from support.mcp_http import Server, message_of, modern, table
 from support.serving_tasks import DONE, begin, report, serving
 from support.task_values import JOB, taking_tasks
 
@@ -94,6 +95,50 @@ async def test_a_client_is_not_told_of_the_tasks_of_another() -> None:
         frames = (await server.stream(listen(created["taskId"], **bob))).frames
         assert (await read(frames))["params"]["notifications"] == {"taskIds": []}
         await frames.aclose()
+
+
+def ruled(*tools: str) -> Auth:
+    rule = AccessRule(tools=tools, prompts=(), resources=(), principals=("ann",))
+    return API_KEYS.model_copy(update={"rules": (rule,)})
+
+
+async def test_a_client_is_not_told_of_tasks_of_what_it_may_not_call_any_more() -> None:
+    ann = {"x_api_key": "ann-0123456789abcdef"}
+    keys = Clients(ann="ann-0123456789abcdef")
+    async with serving(report(), auth=ruled("*"), secrets=keys) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [DONE]
+        created = await server.result(taking_tasks("tools/call", {"name": "report"}, None, **ann))
+        task_id = created["taskId"]
+        open_before = (await server.stream(listen(task_id, **ann))).frames
+        assert (await read(open_before))["params"]["notifications"] == {"taskIds": [task_id]}
+
+        server.current.swap(table(report(), auth=ruled("other")))
+
+        frames = (await server.stream(listen(task_id, **ann))).frames
+        assert (await read(frames))["params"]["notifications"] == {"taskIds": []}
+        await frames.aclose()
+        assert [frame async for frame in open_before if b"notifications/tasks" in frame] == []
+        await open_before.aclose()
+
+
+async def test_two_who_know_different_versions_of_a_task_both_hear_of_its_end() -> None:
+    async with serving(report()) as server:
+        server.executor.results["report"] = JOB
+        store = server.endpoint._core.tasks._store()
+        watch, task_id = server.endpoint._core.tasks.watch, await begin(server)
+        before = await store.get(task_id)
+        assert before is not None
+        await store.save(before.task.completed(before.task.created + 1), before.revision, 0, b"{}")
+        after = await store.get(task_id)
+        assert after is not None
+        told: list[int] = []
+        versions = [before, after] * 8  # in whatever order they are looked at
+        listeners = [watch.listen([each], "c") for each in versions]
+        for number, listener in enumerate(listeners):
+            listener.tell = lambda _, number=number: told.append(number)  # type: ignore[misc]
+        await asyncio.sleep(2)
+        assert sorted(told) == [n for n, each in enumerate(versions) if each is before]
+        watch.close()
 
 
 async def test_a_client_that_leaves_leaves_nothing_behind() -> None:
