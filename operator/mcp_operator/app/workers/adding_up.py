@@ -39,6 +39,7 @@ LEAST: Final = frozenset(
 
 ADDED: Final = frozenset(
     {
+        "mcp_calls_asking",
         "mcp_open_connections",
         "mcp_open_streams",
         "mcp_requests_in_flight",
