@@ -187,6 +187,9 @@ class Runner:
                 await self._give_up_cancelled()
             except StoreAwayError:
                 wait = BEAT_SECONDS
+            except Exception:  # such as a reply that no Redis gives: the other tasks go on
+                log.exception("Tasks could not be taken on; trying again")
+                wait = BEAT_SECONDS
             if self._shared():
                 wait = min(wait or BEAT_SECONDS, BEAT_SECONDS)
             elif wait is None and not self._steps and not self._wake.is_set():

@@ -1,0 +1,33 @@
+"""A store that fails in a way that nobody foresaw."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from mcp_operator.gateway.tasks.memory import MemoryStore
+from mcp_operator.gateway.tasks.store import Claimed
+from support.serving_tasks import DONE, begin, look, report, serving
+from support.task_values import JOB
+
+pytestmark = pytest.mark.looptime
+
+
+async def test_an_unforeseen_failure_of_the_store_holds_tasks_up_and_loses_none(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    claim, failures = MemoryStore.claim, iter([ValueError("no number")])
+
+    async def failing_once(store: MemoryStore, room: int) -> Claimed:
+        for failure in failures:
+            raise failure
+        return await claim(store, room)
+
+    monkeypatch.setattr(MemoryStore, "claim", failing_once)
+    async with serving(report()) as server:
+        server.executor.results["report"], server.executor.looks = JOB, [DONE]
+        task_id = await begin(server)
+        await asyncio.sleep(30)
+        assert (await look(server, task_id))["status"] == "completed"
+    assert "Tasks could not be taken on; trying again" in caplog.messages
