@@ -43,8 +43,11 @@ KNOWN = re.compile(
 )
 """What only the API server can refuse; the condition Programmed then has its words."""
 
-MISREAD = re.compile(r"json: cannot unmarshal number \d+ into Go value of type int32")
-"""A port may be called 8e14, which the API server takes for a number when it is applied."""
+KNOWN_WITHOUT_CAUSE = re.compile(
+    r"json: cannot unmarshal number \d+ into Go value of type int32"  # a port's name such as 8e14
+    r"|\.ports: duplicate entries for key"
+)
+"""What the API server says in its message alone: it applies such objects for no client."""
 
 LONGER = {"ConfigMap": 253}
 """What only has to be a DNS subdomain, and has a suffix."""
@@ -90,7 +93,7 @@ async def test_children_of_whatever_is_admitted_are_taken(
 def is_taken(verdict: Verdict) -> bool:
     """Return whether a child is taken, and makes pods that are restricted."""
     causes = [one for one in verdict.causes if not KNOWN.search(one)]
-    known = (verdict.causes and not causes) or MISREAD.search(verdict.message)
+    known = (verdict.causes and not causes) or KNOWN_WITHOUT_CAUSE.search(verdict.message)
     refused = verdict.status != 200 and not known
     return not refused and "would violate PodSecurity" not in verdict.warnings
 
