@@ -49,6 +49,11 @@ class Shop:
         published = f"{PUBLISHED}:{VERSION}"
         assert published in text, f"{SAMPLES} does not name {published}"
         self.kubectl.apply(text.replace(published, self.image))
+        # The load comes from one client, at a rate that does not wait: while a busy machine stands
+        # still for half a second, more than one client's share of 100 would be refused.
+        self.kubectl.patch(
+            "mcpserver", "shop", {"spec": {"config": {"maxConcurrentRequests": 1000}}}
+        )
         self.client.start()
         self.kubectl.wait("mcpserver/shop", "condition=Ready")
         self.kubectl.rollout("deployment/shop-backend")
