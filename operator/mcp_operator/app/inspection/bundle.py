@@ -18,25 +18,25 @@ from typing import Any, Final
 import yaml
 
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
+from mcp_operator.app.inspection.connection import connected
 from mcp_operator.app.inspection.redaction import redacted
 from mcp_operator.app.inspection.settings import BundleSettings
 from mcp_operator.builders.labels import managed_selector
-from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS, PODS
+from mcp_operator.builders.names import child_name
+from mcp_operator.builders.resources import CHILDREN, CONFIGMAPS, DEPLOYMENTS, PODS
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Object, Resource
-from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.core.meta import Object, Resource, labels_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
+from mcp_operator.runtime.leader import LEASES
 from mcp_operator.version import VERSION
 
 OURS: Final = (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
 
 EVENTS: Final = Resource("", "v1", "events", "Event")
-LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
-DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+"""In the older API, which tells of all events in the same way."""
 
 OPERATOR_SELECTOR: Final = "app.kubernetes.io/name=mcp-operator"
-GATEWAY_SELECTOR: Final = f"{managed_selector()},app.kubernetes.io/component=gateway"
 
 LOG_LINES: Final = 2000
 """Lines of each log, from its end."""
@@ -91,17 +91,8 @@ async def run_bundle(settings: BundleSettings) -> None:
     Raises:
         OperatorError: There is no cluster, or the file cannot be written.
     """
-    client = await Client.connect(
-        kubeconfig=settings.kubeconfig,
-        context=settings.context,
-        field_manager="mcp-operator-support-bundle",
-        user_agent=f"mcp-operator-support-bundle/{VERSION}",
-        metrics=RuntimeMetrics(new_registry()),
-    )
-    try:
+    async with connected(settings, "support-bundle") as client:
         archive = await collected(client, settings.namespace, settings.operator_namespace)
-    finally:
-        await client.close()
     archive.write(settings.output)
     sys.stdout.write(f"Wrote {settings.output}. Read it before you pass it on.\n")
     if archive.errors:
@@ -128,16 +119,20 @@ async def collected(client: Client, namespace: str, operator_namespace: str) -> 
     pods = await _listed(client, archive, PODS, namespace, managed_selector())
     archive.add("objects/pods.yaml", pods)
     archive.add("objects/events.yaml", _about_us(await _listed(client, archive, EVENTS, namespace)))
-    for resource in (DEPLOYMENTS, PODS):
-        found = await _listed(client, archive, resource, operator_namespace, OPERATOR_SELECTOR)
-        archive.add(f"operator/{resource.plural}.yaml", found)
-    leases = await _listed(client, archive, LEASES, operator_namespace)
-    archive.add("operator/leases.yaml", leases)
-    gateways = await _listed(client, archive, PODS, namespace, GATEWAY_SELECTOR)
     operators = await _listed(client, archive, PODS, operator_namespace, OPERATOR_SELECTOR)
-    async for path, text in _logs(client, archive, [*operators, *gateways]):
+    archive.add("operator/pods.yaml", operators)
+    for resource, selector in ((DEPLOYMENTS, OPERATOR_SELECTOR), (LEASES, "")):
+        found = await _listed(client, archive, resource, operator_namespace, selector)
+        archive.add(f"operator/{resource.plural}.yaml", found)
+    pods = [*operators, *filter(_is_gateway, pods)]
+    async for path, text in _logs(client, archive, pods):
         archive.files[path] = text
     return archive
+
+
+def _is_gateway(pod: Object) -> bool:
+    """Tell pods of ours, whose logs hold no secrets, from those of servers of users."""
+    return labels_of(pod).get("app.kubernetes.io/component") == "gateway"
 
 
 async def _listed(
@@ -162,7 +157,7 @@ def _about_us(events: list[Object]) -> Iterator[Object]:
     kinds = {resource.kind for resource in OURS}
     for event in events:
         about: Any = event.get("involvedObject") or {}
-        if about.get("kind") in kinds or str(about.get("name", "")).startswith("mcp-server-"):
+        if about.get("kind") in kinds or str(about.get("name", "")).startswith(child_name("")):
             yield event
 
 

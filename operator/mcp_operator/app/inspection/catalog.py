@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
 from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.app.inspection.connection import connected
 from mcp_operator.app.inspection.report import PodAnswer, report
 from mcp_operator.app.inspection.settings import CatalogSettings
 from mcp_operator.builders.deployment import MANAGEMENT_PORT
@@ -21,10 +22,8 @@ from mcp_operator.builders.names import config_name
 from mcp_operator.builders.resources import CONFIGMAPS, PODS
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object
-from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
-from mcp_operator.version import VERSION
 
 
 async def run_catalog(settings: CatalogSettings) -> None:
@@ -33,14 +32,7 @@ async def run_catalog(settings: CatalogSettings) -> None:
     Raises:
         OperatorError: There is no such server, it has no catalog, or it may not be read.
     """
-    client = await Client.connect(
-        kubeconfig=settings.kubeconfig,
-        context=settings.context,
-        field_manager="mcp-operator-catalog",
-        user_agent=f"mcp-operator-catalog/{VERSION}",
-        metrics=RuntimeMetrics(new_registry()),
-    )
-    try:
+    async with connected(settings, "catalog") as client:
         key = Key(settings.namespace, settings.server)
         server = await _server(client, key)
         index, catalog = await read_catalog(client, key)
@@ -49,8 +41,6 @@ async def run_catalog(settings: CatalogSettings) -> None:
             return
         pods = await _pods(client, key)
         sys.stdout.writelines(f"{line}\n" for line in report(server, index.digest, catalog, pods))
-    finally:
-        await client.close()
 
 
 async def _server(client: Client, key: Key) -> Object:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.settings import DNS_LABEL, Kubeconfig
+from mcp_operator.settings import DNS_LABEL, Kubeconfig, Namespace
 from mcp_operator.settings.loading import Options, Setting
 
 Context = Annotated[str, Setting("the name of a context of the kubeconfig", "CONTEXT")]
@@ -28,9 +28,7 @@ class CatalogSettings(Options):
         Setting("the name of an MCPServer, such as shop", "SERVER", ""),
     ]
     """The MCPServer whose catalog is shown."""
-    namespace: Annotated[
-        str, Field(pattern=DNS_LABEL), Setting("the name of a namespace, such as demo", "NAMESPACE")
-    ] = "default"
+    namespace: Namespace = "default"
     """The namespace of the MCPServer."""
     output: Annotated[Literal["text", "json"], Setting("one of text, json", "FORMAT")] = "text"
     """How it is shown: `text` as tables, `json` as the catalog that gateways read."""

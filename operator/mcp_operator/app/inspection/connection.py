@@ -1,0 +1,38 @@
+"""The client of a command: with the rights of the person who calls it, for as long as it runs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings
+from mcp_operator.core.metrics import RuntimeMetrics, new_registry
+from mcp_operator.runtime.client import Client
+from mcp_operator.version import VERSION
+
+
+@asynccontextmanager
+async def connected(
+    settings: CatalogSettings | BundleSettings, command: str
+) -> AsyncIterator[Client]:
+    """Connect to the cluster of a kubeconfig.
+
+    Args:
+        settings: Name the kubeconfig and its context.
+        command: The name of the command.
+
+    Raises:
+        SettingsError: No usable configuration was found.
+    """
+    name = f"mcp-operator-{command}"
+    client = await Client.connect(
+        kubeconfig=settings.kubeconfig,
+        context=settings.context,
+        field_manager=name,
+        user_agent=f"{name}/{VERSION}",
+        metrics=RuntimeMetrics(new_registry()),
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
