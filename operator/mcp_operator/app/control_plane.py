@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -90,7 +90,7 @@ def _manager(settings: OperatorSettings, client: Client, lease_client: Client) -
     informers = InformerSet(client, _scope(settings))
     elector = None
     if settings.leader_elect:
-        elector = _elector(settings, lease_client, identity, on_rollback=informers.distrust)
+        elector = _elector(settings, lease_client, identity, informers)
         client.guard_writes(elector.guard)
     clock = SystemClock()
     manager = Manager(
@@ -172,8 +172,7 @@ def _elector(
     settings: OperatorSettings,
     client: Client,
     identity: str,
-    *,
-    on_rollback: Callable[[], object],
+    informers: InformerSet,
 ) -> LeaderElector:
     lease = _lease(settings)
     try:
@@ -187,9 +186,9 @@ def _elector(
             retry_period=settings.retry_period,
             clock=SystemClock(),
             metrics=client.metrics,
-            on_rollback=on_rollback,
+            on_rollback=informers.distrust,
             exit_process=lambda: os._exit(EXIT_LEASE_LOST),
-            annotations=_scope(settings).annotations(),
+            annotations=informers.scope.annotations(),
         )
     except ValueError as error:
         raise SettingsError(
