@@ -7,6 +7,8 @@ between two writes, keeps its last good catalog and waits for the next index.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import gzip
 import hashlib
 import zlib
@@ -17,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from mcp_operator.api.catalog import Catalog, digest
+from mcp_operator.core.meta import Object, key_of
 
 SHARD_BYTES = 900 * 1024
 """Below the 1 MiB limit of a ConfigMap's data (k8s.io/api/core/v1, MaxSecretSize), with room for
@@ -95,6 +98,38 @@ def decode(index: Index, shards: Sequence[bytes]) -> Catalog:
         raise ShardError(
             f"the content is not a catalog that this release reads: {where}: {first['msg']}"
         ) from error
+
+
+def index_of(config_map: Object) -> Index:
+    """Read the index in the first ConfigMap of a catalog.
+
+    Raises:
+        ShardError: It has none, or one that cannot be read.
+    """
+    text = (config_map.get("data") or {}).get(INDEX_KEY)
+    if text is None:
+        raise ShardError(f"ConfigMap {key_of(config_map)} has no {INDEX_KEY}")
+    try:
+        return Index.model_validate_json(text)
+    except ValidationError as error:
+        problem = f"the index in ConfigMap {key_of(config_map)} is broken: {error}"
+        raise ShardError(problem) from error
+
+
+def shard_of(config_map: Object) -> bytes:
+    """Return the bytes of the shard in a ConfigMap.
+
+    Raises:
+        ShardError: It has none, or not in base64.
+    """
+    encoded = (config_map.get("binaryData") or {}).get(SHARD_KEY)
+    if encoded is None:
+        raise ShardError(f"ConfigMap {key_of(config_map)} has no {SHARD_KEY}")
+    try:
+        return base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        problem = f"{SHARD_KEY} of ConfigMap {key_of(config_map)} is not base64"
+        raise ShardError(problem) from error
 
 
 def _decompress(packed: bytes, expected: int) -> bytes:

@@ -8,21 +8,18 @@ last good catalog stays in service.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
-from pydantic import ValidationError
 
 from mcp_operator.api.catalog import SecretKey
 from mcp_operator.api.keys import KEYS_TYPE
-from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
+from mcp_operator.api.shards import Index, ShardError, decode, index_of, shard_of
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Key, Object, Resource, key_of
+from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.secret_values import SecretUnavailable, decode_secret
@@ -154,13 +151,13 @@ class CatalogSource:
         """Put in service what the index names, if it is not served already.
 
         Raises:
-            _UnusableError: There is no index, or none that can be read.
-            ShardError: The shards are not what the index promises.
+            _UnusableError: There is no index.
+            ShardError: It cannot be read, or the shards are not what it promises.
             ApiError: A shard could not be read.
         """
         if obj is None:
             raise _UnusableError(f"ConfigMap {self._index} does not exist")
-        index = _read_index(obj)
+        index = index_of(obj)
         table = self._current.table
         if table is not None and table.digest == index.digest:
             return
@@ -195,29 +192,9 @@ class CatalogSource:
         )
 
 
-def _read_index(obj: Object) -> Index:
-    text = (obj.get("data") or {}).get(INDEX_KEY)
-    if text is None:
-        raise _UnusableError(f"ConfigMap {key_of(obj)} has no {INDEX_KEY}")
-    try:
-        return Index.model_validate_json(text)
-    except ValidationError as error:
-        raise _UnusableError(f"the index in ConfigMap {key_of(obj)} is broken: {error}") from error
-
-
 def _build(index: Index, shards: list[Object]) -> Table:
     """Verify and compile; takes long for large catalogs, so it runs in a thread."""
-    return Table(decode(index, [_shard(obj) for obj in shards]), index.digest, len(shards))
-
-
-def _shard(obj: Object) -> bytes:
-    encoded = (obj.get("binaryData") or {}).get(SHARD_KEY)
-    if encoded is None:
-        raise ShardError(f"ConfigMap {key_of(obj)} has no {SHARD_KEY}")
-    try:
-        return base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
-        raise ShardError(f"{SHARD_KEY} of ConfigMap {key_of(obj)} is not base64") from error
+    return Table(decode(index, [shard_of(obj) for obj in shards]), index.digest, len(shards))
 
 
 @dataclass(slots=True)

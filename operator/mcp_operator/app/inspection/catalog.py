@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import sys
 from typing import Any
 
-from pydantic import ValidationError
-
 from mcp_operator.api.catalog import Catalog
-from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
+from mcp_operator.api.shards import Index, ShardError, decode, index_of, shard_of
 from mcp_operator.api.v1alpha1 import MCPSERVERS
 from mcp_operator.app.inspection.connection import connected
 from mcp_operator.app.inspection.report import PodAnswer, report
@@ -71,14 +68,13 @@ async def read_catalog(client: Client, key: Key) -> tuple[Index, Catalog]:
             ) from error
         raise
     try:
-        index = Index.model_validate_json(first["data"][INDEX_KEY])
+        index = index_of(first)
         others = [
             await client.get(CONFIGMAPS, Key(key.namespace, config_name(key.name, number)))
             for number in range(1, len(index.shards))
         ]
-        shards = [base64.b64decode(each["binaryData"][SHARD_KEY]) for each in (first, *others)]
-        return index, decode(index, shards)
-    except (KeyError, ValidationError, ShardError) as error:
+        return index, decode(index, [shard_of(each) for each in (first, *others)])
+    except ShardError as error:
         raise OperatorError(
             f"the catalog in the ConfigMap {key.namespace}/{name} cannot be read: {error}"
         ) from error
