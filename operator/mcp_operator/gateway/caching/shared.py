@@ -7,20 +7,17 @@ from typing import Any, Final
 from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import MISSING, ToolResult, Validators
 from mcp_operator.gateway.redis.contract import Link
-from mcp_operator.gateway.redis.errors import RedisAwayError
+from mcp_operator.gateway.redis.scripts import Script, unless_away
 
 MAX_VALUE: Final = 64 * 1024
 """Bytes of an answer that is kept in Redis: a larger one would hold up the calls behind it."""
 
-_GET: Final = "return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}"
+_GET: Final = Script("return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}")
 
 
 async def fetch(link: Link, key: str) -> tuple[Any, Validators, float] | None:
     """Return an answer, what it can be checked with, and for how many seconds it is yet good."""
-    try:
-        found = await link.call("EVAL", _GET, 1, link.key(f"answer:{key}"))
-    except RedisAwayError:
-        return None
+    found = await unless_away(_GET.run(link, 1, link.key(f"answer:{key}")))
     if not isinstance(found, list) or not isinstance(found[0], bytes) or found[1] <= 0:
         return None
     try:
@@ -38,10 +35,8 @@ async def keep(link: Link, key: str, value: Any, validators: Validators, seconds
     data = exact.encode([kind, told, validators.etag, validators.last_modified])
     if len(data) > MAX_VALUE:
         return
-    try:
-        await link.call("SET", link.key(f"answer:{key}"), data, "PX", max(1, int(seconds * 1000)))
-    except RedisAwayError:
-        return
+    milliseconds = max(1, int(seconds * 1000))
+    await unless_away(link.call("SET", link.key(f"answer:{key}"), data, "PX", milliseconds))
 
 
 def _told(result: ToolResult) -> list[Any]:

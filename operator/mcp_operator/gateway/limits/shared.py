@@ -8,15 +8,16 @@ has refused until a time is refused until then without asking again.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from typing import Any, Final
 
 from mcp_operator.gateway.limits.buckets import Bucket, LocalBuckets, Verdict
 from mcp_operator.gateway.redis.contract import Link
-from mcp_operator.gateway.redis.errors import RedisAwayError, UnknownScriptError
+from mcp_operator.gateway.redis.errors import RedisAwayError
+from mcp_operator.gateway.redis.scripts import Script
 
-TAKE: Final = """
+_TAKE: Final = Script(
+    """
 local time = redis.call('TIME')
 local now = time[1] - 1767225600 + time[2] / 1000000
 local full, after, worst, longest = {}, {}, 0, 0
@@ -44,11 +45,10 @@ for i, key in ipairs(KEYS) do
 end
 return table.concat(reply, ' ')
 """
+)
 """Takes one call from each bucket, or none from any where one is empty. Returns which is empty for
 longest, 0 for none, and the seconds in which each will be full. Times count from 2026: smaller
 numbers have more places after the point."""
-
-_DIGEST: Final = hashlib.sha1(TAKE.encode(), usedforsecurity=False).hexdigest()
 
 
 class SharedBuckets:
@@ -92,10 +92,7 @@ class SharedBuckets:
         command: list[Any] = [len(buckets), *(link.key(f"limit:{each.key}") for each in buckets)]
         for each in buckets:
             command += (repr(each.interval), repr(each.filling))
-        try:
-            reply = await link.call("EVALSHA", _DIGEST, *command)
-        except UnknownScriptError:  # Redis is new, or was wiped
-            reply = await link.call("EVAL", TAKE, *command)
+        reply = await _TAKE.run(link, *command)
         if not isinstance(reply, bytes):
             raise RedisAwayError("it does not run scripts as Redis does")
         return reply

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
 from mcp_operator.gateway.protocol import jsonrpc
 from mcp_operator.gateway.protocol.jsonrpc import Reply
 from mcp_operator.gateway.redis.contract import HasLink, Link
-from mcp_operator.gateway.redis.errors import RedisAwayError
+from mcp_operator.gateway.redis.scripts import Script, unless_away
 from mcp_operator.gateway.root_key import RootKey
 
 MAX_RELAYED: Final = 64 * 1024
@@ -31,20 +31,24 @@ ANSWER_SECONDS: Final = 30
 
 _PURPOSE: Final = b"mcp-operator relayed answer 1"
 
-_PUT: Final = """
+_PUT: Final = Script(
+    """
 if redis.call('GET', KEYS[1]) ~= '' then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """
+)
 """Puts an answer where its request has left a mark, once."""
 
-_TAKE: Final = """
+_TAKE: Final = Script(
+    """
 local found = redis.call('MGET', unpack(KEYS))
 for n, value in ipairs(found) do
   if value and value ~= '' then redis.call('DEL', KEYS[n]) end
 end
 return found
 """
+)
 """Returns what stands at marks, and removes the answers."""
 
 
@@ -90,7 +94,8 @@ class Relay:
         if link is None:
             return
         for asked in requests:
-            await _told(link, "SET", link.key(asked.name), "", "EX", int(seconds) + 1)
+            mark = link.call("SET", link.key(asked.name), "", "EX", int(seconds) + 1)
+            await unless_away(mark)
 
     async def put(self, asked: Asked, reply: Reply, size: int) -> None:
         """Hand an answer on, if another gateway waits for it.
@@ -109,7 +114,7 @@ class Relay:
         if size > MAX_RELAYED:
             said = [None, {"message": f"its answer has more than {MAX_RELAYED} bytes"}]
         sealed = seal(key, jsonrpc.encode(said), asked.name.encode())
-        await _told(link, "EVAL", _PUT, 1, link.key(asked.name), sealed, ANSWER_SECONDS)
+        await unless_away(_PUT.run(link, 1, link.key(asked.name), sealed, ANSWER_SECONDS))
 
     async def take(self, waiting: Sequence[Asked]) -> list[tuple[Asked, Reply, int]]:
         """Return the answers that have come for requests, with their bytes."""
@@ -120,20 +125,12 @@ class Relay:
         for first in range(0, len(waiting), BATCH):
             some = waiting[first : first + BATCH]
             names = [link.key(asked.name) for asked in some]
-            found = await _told(link, "EVAL", _TAKE, len(names), *names)
+            found = await unless_away(_TAKE.run(link, len(names), *names))
             for asked, value in zip(some, found or (), strict=False):
                 reply = _opened(key, asked, value) if value else None
                 if reply is not None:
                     taken.append((asked, reply, len(value)))
         return taken
-
-
-async def _told(link: Link, *command: Any) -> Any:
-    """Return what Redis says to a command; None while it is away."""
-    try:
-        return await link.call(*command)
-    except RedisAwayError:
-        return None
 
 
 def _opened(key: bytes, asked: Asked, value: bytes) -> Reply | None:

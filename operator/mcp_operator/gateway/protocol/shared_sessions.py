@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Set as AbstractSet
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple, cast
 
 from mcp_operator.gateway.contract import LogLevel
 from mcp_operator.gateway.protocol.log_levels import SEVERITY
 from mcp_operator.gateway.protocol.subscriptions import MAX_SUBSCRIBED_URIS
 from mcp_operator.gateway.redis.contract import HasLink, Link
-from mcp_operator.gateway.redis.errors import RedisAwayError
+from mcp_operator.gateway.redis.scripts import Script, unless_away
 
 KEPT_SECONDS: Final = 3600
 """How long subscriptions are kept after a session last subscribed, or opened a stream."""
@@ -26,7 +26,8 @@ LOG_SECONDS: Final = 60
 OVERLAP_SECONDS: Final = 5
 """How far the log is read again: clocks of a Redis and of its successor differ."""
 
-_SUBSCRIBE: Final = """
+_SUBSCRIBE: Final = Script(
+    """
 local time = redis.call('TIME')
 local now = time[1] + time[2] / 1000000
 if ARGV[1] == 'SREM' or redis.call('SCARD', KEYS[1]) < tonumber(ARGV[4]) then
@@ -37,17 +38,22 @@ redis.call('ZADD', KEYS[2], now, ARGV[3])
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[6])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
 """
+)
 """Adds a URI to what a session subscribed to, or takes it away, and notes that in the log."""
 
-_SUBSCRIBED: Final = """
+_SUBSCRIBED: Final = Script(
+    """
 redis.call('EXPIRE', KEYS[1], ARGV[1])
 return redis.call('SMEMBERS', KEYS[1])
 """
+)
 
-_CHANGED: Final = """
+_CHANGED: Final = Script(
+    """
 local time = redis.call('TIME')
 return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] - ARGV[1], '+inf')
 """
+)
 
 
 class SessionState(NamedTuple):
@@ -86,7 +92,7 @@ class SharedSessions:
             session: Its id.
             seconds: How long its signature may yet be good.
         """
-        await self._ask("SET", f"session:{_digest(session)}:ended", "1", "EX", int(seconds) + 1)
+        await self._set(session, "ended", "1", seconds)
 
     async def set_level(self, session: str, level: LogLevel, seconds: float) -> None:
         """Tell all gateways how severe a message must be for a session to be sent it.
@@ -96,7 +102,7 @@ class SharedSessions:
             level: The least severe level.
             seconds: How long the session may yet last.
         """
-        await self._ask("SET", f"session:{_digest(session)}:level", level, "EX", int(seconds) + 1)
+        await self._set(session, "level", level, seconds)
 
     async def state(self, session: str) -> SessionState:
         """Return what is known of a session."""
@@ -104,7 +110,7 @@ class SharedSessions:
         if link is None:
             return SessionState()
         keys = [link.key(f"session:{_digest(session)}:{name}") for name in ("ended", "level")]
-        found = await self._call(link, "MGET", *keys)
+        found = await unless_away(link.call("MGET", *keys))
         if not isinstance(found, list):
             return SessionState()
         ended, level = found
@@ -126,7 +132,7 @@ class SharedSessions:
             keys = link.key(_uris(session, rules)), link.key("session:log")
             told = "SADD" if subscribed else "SREM", uri, _digest(session)
             limits = MAX_SUBSCRIBED_URIS, KEPT_SECONDS, LOG_SECONDS
-            await self._call(link, "EVAL", _SUBSCRIBE, 2, *keys, *told, *limits)
+            await unless_away(_SUBSCRIBE.run(link, 2, *keys, *told, *limits))
 
     async def subscribed(self, session: str, rules: str) -> frozenset[str] | None:
         """Return what a session subscribed to; None where nobody can tell."""
@@ -134,7 +140,7 @@ class SharedSessions:
         if link is None:
             return None
         key = link.key(_uris(session, rules))
-        found = await self._call(link, "EVAL", _SUBSCRIBED, 1, key, KEPT_SECONDS)
+        found = await unless_away(_SUBSCRIBED.run(link, 1, key, KEPT_SECONDS))
         if not isinstance(found, list):
             return None
         return frozenset(uri.decode("utf-8", "replace") for uri in found)
@@ -149,9 +155,7 @@ class SharedSessions:
         link = self.link
         if link is None:
             return frozenset(), False
-        found = await self._call(
-            link, "EVAL", _CHANGED, 1, link.key("session:log"), OVERLAP_SECONDS
-        )
+        found = await unless_away(_CHANGED.run(link, 1, link.key("session:log"), OVERLAP_SECONDS))
         missed, self._missed = self._missed, not isinstance(found, list)
         if self._missed:
             return frozenset(), False
@@ -159,15 +163,11 @@ class SharedSessions:
             return sessions, True
         return {one for one in sessions if _digest(one).encode() in found}, False
 
-    async def _ask(self, command: str, key: str, *rest: Any) -> Any:
+    async def _set(self, session: str, name: str, value: str, seconds: float) -> None:
         link = self.link
-        return None if link is None else await self._call(link, command, link.key(key), *rest)
-
-    async def _call(self, link: Link, *command: Any) -> Any:
-        try:
-            return await link.call(*command)
-        except RedisAwayError:
-            return None
+        if link is not None:
+            key = link.key(f"session:{_digest(session)}:{name}")
+            await unless_away(link.call("SET", key, value, "EX", int(seconds) + 1))
 
 
 def _uris(session: str, rules: str) -> str:

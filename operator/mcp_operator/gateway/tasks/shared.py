@@ -9,14 +9,14 @@ clients have, and `tasks:expire` says when to count it no more.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import nullcontext
 from typing import Any, Final
 
 from mcp_operator.core.clock import Clock
 from mcp_operator.gateway.redis.contract import HasLink, Link
-from mcp_operator.gateway.redis.errors import RedisAwayError, UnknownScriptError
+from mcp_operator.gateway.redis.errors import RedisAwayError
+from mcp_operator.gateway.redis.scripts import Script
 from mcp_operator.gateway.tasks.store import (
     LEASE_SECONDS,
     MAX_KEPT,
@@ -72,7 +72,7 @@ end
 """
 """What each script that counts begins with: it lets go of what has expired."""
 
-_ADD: Final = (
+_ADD: Final = Script(
     _COMMON
     + """
 local id, client, size, limit = ARGV[2], ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -92,7 +92,7 @@ return 'ok'
 """
 )
 
-_SAVE: Final = (
+_SAVE: Final = Script(
     _COMMON
     + """
 local id, client, size = ARGV[2], ARGV[3], tonumber(ARGV[4])
@@ -114,7 +114,8 @@ return tostring(redis.call('HINCRBY', KEYS[4], 'revision', 1))
 """
 )
 
-_DUE: Final = """
+_DUE: Final = Script(
+    """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local found = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, ARGV[1])
@@ -123,9 +124,11 @@ local following = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. now, '+inf', 'WITH
 table.insert(found, 1, following[2] and tostring(math.ceil(following[2] - now)) or '')
 return found
 """
+)
 """Returns the milliseconds until more are due, and the ids of those that are."""
 
-_TAKE: Final = """
+_TAKE: Final = Script(
+    """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local at = redis.call('ZSCORE', KEYS[1], ARGV[1])
@@ -138,18 +141,16 @@ if redis.call('HSTRLEN', KEYS[2], 'body') > tonumber(ARGV[3]) then
 end
 return redis.call('HMGET', KEYS[2], 'body', 'revision')
 """
+)
 """Claims one task, unless another gateway was first; a large body is to be asked for by itself."""
 
-_GET: Final = """
+_GET: Final = Script(
+    """
 if redis.call('HSTRLEN', KEYS[1], 'body') > tonumber(ARGV[1]) then return {'', ''} end
 return redis.call('HMGET', KEYS[1], 'body', 'revision')
 """
+)
 """Returns a task; a large body is to be asked for by itself."""
-
-_DIGESTS: Final = {
-    script: hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
-    for script in (_ADD, _SAVE, _DUE, _TAKE, _GET)
-}
 
 
 class RedisStore:  # a `Store`
@@ -245,7 +246,7 @@ class RedisStore:  # a `Store`
             raise StoreAwayError("this server has no Redis any more")
         return self._redis.link
 
-    async def _counted(self, script: str, task: Task, size: int, *given: Any) -> bytes:
+    async def _counted(self, script: Script, task: Task, size: int, *given: Any) -> bytes:
         link = self._link()
         keys = [link.key(f"tasks:{name}") for name in ("held", "expire", "due")]
         keys.append(_record(link, task.id))
@@ -256,17 +257,23 @@ class RedisStore:  # a `Store`
             raise StoreAwayError("it does not run scripts as Redis does")
         return reply
 
-    async def _run(self, link: Link, script: str, *given: Any) -> Any:
-        try:
-            return await self._call(link, "EVALSHA", _DIGESTS[script], *given)
-        except UnknownScriptError:  # Redis is new, or was wiped
-            return await self._call(link, "EVAL", script, *given)
+    async def _run(self, link: Link, script: Script, *given: Any) -> Any:
+        return await _kept(script.run(link, *given))
 
     async def _call(self, link: Link, *command: Any) -> Any:
-        try:
-            return await link.call(*command)
-        except RedisAwayError as error:
-            raise StoreAwayError(str(error)) from error
+        return await _kept(link.call(*command))
+
+
+async def _kept(reply: Awaitable[Any]) -> Any:
+    """Return what Redis replies.
+
+    Raises:
+        StoreAwayError: It does not.
+    """
+    try:
+        return await reply
+    except RedisAwayError as error:
+        raise StoreAwayError(str(error)) from error
 
 
 def _record(link: Link, task_id: str) -> str:
