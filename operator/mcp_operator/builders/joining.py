@@ -6,7 +6,7 @@ of a namespace (`spec.allowedNamespaces`), and that consents to its objects bein
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -16,8 +16,14 @@ from mcp_operator.api.v1alpha1 import MCPServer
 from mcp_operator.builders.assembly import Rejection
 from mcp_operator.builders.compiled import CatalogKind, Compiled, Finding
 from mcp_operator.builders.networkpolicy import NAMESPACE_LABEL
-from mcp_operator.builders.references import ALLOW_ANNOTATION, API_GROUP, consents
-from mcp_operator.core.meta import Key, LabelSelector, Object
+from mcp_operator.builders.references import (
+    ALLOW_ANNOTATION,
+    API_GROUP,
+    Granted,
+    allows,
+    is_granted,
+)
+from mcp_operator.core.meta import Key, LabelSelector, Object, key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +63,16 @@ def reach_of(server: MCPServer) -> Reach:
     return Reach(server.namespace, allowed.from_, labels)
 
 
-def permits(obj: Object, grants: Iterable[Object], namespace: str) -> bool:
+def permits(obj: Object, granted_in: Callable[[str], Granted], namespace: str) -> bool:
     """Return whether a catalog object consents to being served by servers of a namespace.
 
     Args:
         obj: The object.
-        grants: The ReferenceGrants of its namespace.
+        granted_in: Returns what the ReferenceGrants of a namespace let those servers refer to.
         namespace: That of the servers; its own always may.
     """
-    return obj["metadata"]["namespace"] == namespace or consents(
-        obj, grants, group=API_GROUP, kind="MCPServer", namespace=namespace
-    )
+    own = key_of(obj).namespace
+    return own == namespace or allows(obj, namespace) or is_granted(obj, granted_in(own), API_GROUP)
 
 
 def not_permitted(kind: CatalogKind, key: Key, namespace: str) -> Rejection:

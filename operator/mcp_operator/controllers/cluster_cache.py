@@ -9,15 +9,13 @@ from typing import Literal
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS, MCPServer
 from mcp_operator.builders.cluster_facts import Called, ClusterFacts, gather_cluster_facts
 from mcp_operator.builders.compiled import CatalogKind, EntryKey
-from mcp_operator.builders.joining import Reach
+from mcp_operator.builders.joining import Reach, permits
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector, users_selector
 from mcp_operator.builders.networkpolicy import NAMESPACE_LABEL
 from mcp_operator.builders.references import (
     Granted,
     References,
-    allows,
     granted,
-    is_granted,
 )
 from mcp_operator.builders.resources import (
     CHILDREN,
@@ -141,18 +139,10 @@ class ClusterCache:
         """Return what tells this of many objects; each namespace's grants are read only once."""
 
         @cache
-        def grants_of(own: str) -> Granted:
+        def granted_in(own: str) -> Granted:
             return granted(self.grants.store.list(own), MCPSERVERS.kind, namespace)
 
-        def permits(obj: Object) -> bool:
-            own = key_of(obj).namespace
-            return (
-                own == namespace
-                or allows(obj, namespace)
-                or is_granted(obj, grants_of(own), MCPSERVERS.group)
-            )
-
-        return permits
+        return lambda obj: permits(obj, granted_in, namespace)
 
     def unseen(self, server: ParsedServer) -> str:
         """Say which namespaces a server asks for that the operator does not work in, if so."""

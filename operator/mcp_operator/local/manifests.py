@@ -28,7 +28,7 @@ from mcp_operator.builders.compile_auth import auth_references
 from mcp_operator.builders.compile_redis import redis_references
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.joining import not_permitted, permits, reach_of
-from mcp_operator.builders.references import Facts, References
+from mcp_operator.builders.references import Facts, Granted, References
 from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICES
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
@@ -146,7 +146,11 @@ class Manifests:
     def selected(self, server: MCPServer) -> list[LoadedObject]:
         """Return what a server selects, and what may join it."""
         own = server.namespace
-        return [each for each in self._wanted(server) if permits(each.document.obj, (), own)]
+        return [
+            each
+            for each in self._wanted(server)
+            if permits(each.document.obj, _nothing_granted, own)
+        ]
 
     def _wanted(self, server: MCPServer) -> list[LoadedObject]:
         """Return what a server would select if all namespaces consented.
@@ -190,7 +194,7 @@ class Manifests:
         refused = [
             not_permitted(each.compiled.kind, each.compiled.key, own)
             for each in self._wanted(server)
-            if not permits(each.document.obj, (), own)
+            if not permits(each.document.obj, _nothing_granted, own)
         ]
         assembly = build_catalog(server, selected, self._facts)
         return replace(assembly, rejected=(*assembly.rejected, *refused))
@@ -307,6 +311,11 @@ def _refusals(document: Document) -> Iterator[FileProblem]:
     for problem in problems:
         message = problem.message + hint(obj, problem)
         yield document.problem(problem.path, problem.field, message)
+
+
+def _nothing_granted(_: str) -> Granted:
+    """Stand for the ReferenceGrants of a namespace, which files seldom hold."""
+    return frozenset()
 
 
 def _by_key(objects: Iterable[Object], kind: str) -> dict[Key, Object]:

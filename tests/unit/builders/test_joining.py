@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from mcp_operator.api.v1alpha1 import MCPServer, MCPTool
 from mcp_operator.builders.catalog import build_catalog, compile_object
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.builders.joining import joining, permits, reach_of
-from mcp_operator.builders.references import ALLOW_ANNOTATION, Facts
+from mcp_operator.builders.references import ALLOW_ANNOTATION, Facts, Granted, granted
 from mcp_operator.core.meta import Key, Object
 
 
@@ -75,14 +76,24 @@ NO_CONSENT: list[tuple[Object, list[Object]]] = [
 ]
 
 
+def among(grants: list[Object]) -> Callable[[str], Granted]:
+    """Return what tells of the ReferenceGrants of a namespace, as a cache by namespace does."""
+
+    def granted_in(namespace: str) -> Granted:
+        found = [each for each in grants if each["metadata"]["namespace"] == namespace]
+        return granted(found, "MCPServer", "front")
+
+    return granted_in
+
+
 @pytest.mark.parametrize(("obj", "grants"), CONSENT)
 def test_an_object_consents(obj: Object, grants: list[Object]) -> None:
-    assert permits(obj, grants, "front")
+    assert permits(obj, among(grants), "front")
 
 
 @pytest.mark.parametrize(("obj", "grants"), NO_CONSENT)
 def test_an_object_does_not_consent(obj: Object, grants: list[Object]) -> None:
-    assert not permits(obj, grants, "front")
+    assert not permits(obj, among(grants), "front")
 
 
 def compiled(namespace: str, *, created: str = "", **spec: Any) -> Compiled:
