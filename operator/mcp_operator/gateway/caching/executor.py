@@ -12,7 +12,6 @@ from prometheus_client import CollectorRegistry, Counter
 from mcp_operator.api.caching import CachePolicy
 from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
-from mcp_operator.gateway import exact
 from mcp_operator.gateway.caching import shared
 from mcp_operator.gateway.caching.key import resource_key, tool_key
 from mcp_operator.gateway.caching.store import ENTRY_BYTES, Kept, Store
@@ -200,10 +199,9 @@ class CachingExecutor:
         link, now = self._link, asyncio.get_running_loop().time
         if link is not None and (found := await shared.fetch(link, key)) is not None:
             self._outcomes.labels("hit").inc()
-            value, validators, seconds = found
-            self._keep(key, value, validators, min(seconds, policy.ttl_seconds), call)
-            answer: _Answer = value
-            return answer
+            self._keep(key, found._replace(seconds=min(found.seconds, policy.ttl_seconds)), call)
+            kept: _Answer = found.value
+            return kept
         old = self._store.get(key)
         if old is not None and old.until + STALE_SECONDS < now():
             old = None
@@ -215,26 +213,20 @@ class CachingExecutor:
         else:
             self._outcomes.labels("miss").inc()
         if _is_good(answer):
-            self._keep(key, answer, validators, policy.ttl_seconds, call)
+            data = shared.encoded(answer, validators)
+            found = shared.Found(answer, validators, policy.ttl_seconds, len(data))
+            self._keep(key, found, call)
             if link is not None:
-                await shared.keep(link, key, answer, validators, policy.ttl_seconds)
+                await shared.keep(link, key, data, policy.ttl_seconds)
         else:
             self._store.discard(key)
         return answer
 
-    def _keep(
-        self, key: str, value: Any, validators: Validators, seconds: float, call: Call
-    ) -> None:
-        until = asyncio.get_running_loop().time() + seconds
-        size = ENTRY_BYTES + _size(value)
-        self._store.put(key, Kept(value, until, validators, size, call.client))
+    def _keep(self, key: str, found: shared.Found, call: Call) -> None:
+        until = asyncio.get_running_loop().time() + found.seconds
+        size = ENTRY_BYTES + found.size
+        self._store.put(key, Kept(found.value, until, found.validators, size, call.client))
 
 
 def _is_good(answer: Any) -> bool:
     return not isinstance(answer, InputRequired) and not getattr(answer, "is_error", False)
-
-
-def _size(value: Any) -> int:
-    if isinstance(value, ToolResult):
-        return len(exact.encode([value.content, shared.structured_of(value), value.meta]))
-    return len(exact.encode(value))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import MISSING, ToolResult, Validators
@@ -15,8 +15,17 @@ MAX_VALUE: Final = 64 * 1024
 _GET: Final = Script("return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}")
 
 
-async def fetch(link: Link, key: str) -> tuple[Any, Validators, float] | None:
-    """Return an answer, what it can be checked with, and for how many seconds it is yet good."""
+class Found(NamedTuple):
+    """An answer: what it can be checked with, for how long it is yet good, and how large it is."""
+
+    value: Any
+    validators: Validators
+    seconds: float
+    size: int
+
+
+async def fetch(link: Link, key: str) -> Found | None:
+    """Return an answer; None where there is none."""
     found = await unless_away(_GET.run(link, 1, link.key(f"answer:{key}")))
     if not isinstance(found, list) or not isinstance(found[0], bytes) or found[1] <= 0:
         return None
@@ -25,14 +34,18 @@ async def fetch(link: Link, key: str) -> tuple[Any, Validators, float] | None:
         decoded = _result(value) if kind == "tool" else tuple(value)
     except (TypeError, ValueError):
         return None  # another release wrote it
-    return decoded, Validators(etag, modified), found[1] / 1000
+    return Found(decoded, Validators(etag, modified), found[1] / 1000, len(found[0]))
 
 
-async def keep(link: Link, key: str, value: Any, validators: Validators, seconds: float) -> None:
-    """Keep an answer, if it is not too large."""
+def encoded(value: Any, validators: Validators) -> bytes:
+    """Return an answer as it is kept in Redis, and what it can be checked with."""
     kind = "tool" if isinstance(value, ToolResult) else "resource"
     told = _told(value) if isinstance(value, ToolResult) else value
-    data = exact.encode([kind, told, validators.etag, validators.last_modified])
+    return exact.encode([kind, told, validators.etag, validators.last_modified])
+
+
+async def keep(link: Link, key: str, data: bytes, seconds: float) -> None:
+    """Keep an answer, encoded, if it is not too large."""
     if len(data) > MAX_VALUE:
         return
     milliseconds = max(1, int(seconds * 1000))
@@ -40,12 +53,8 @@ async def keep(link: Link, key: str, value: Any, validators: Validators, seconds
 
 
 def _told(result: ToolResult) -> list[Any]:
-    return [result.content, structured_of(result), result.meta]
-
-
-def structured_of(result: ToolResult) -> list[Any]:
-    """Return the structured content of a result as the only member of a list, empty for none."""
-    return [] if result.structured is MISSING else [result.structured]
+    structured = [] if result.structured is MISSING else [result.structured]
+    return [result.content, structured, result.meta]
 
 
 def _result(told: list[Any]) -> ToolResult:
