@@ -138,10 +138,7 @@ class Tasks:
             FullError: There is no room for it.
             StoreAwayError: It cannot be kept now.
         """
-        task = self._new(tool, arguments, call, principal)
-        await _patiently(lambda: self._store().add(task, 0.0))
-        self.runner.wake()
-        return described(task)
+        return await self._added(self._new(tool, arguments, call, principal), 0.0)
 
     async def adopt(
         self, tool: ToolEntry, arguments: JsonObject, job: Job, call: Call, principal: Principal
@@ -156,8 +153,10 @@ class Tasks:
             StoreAwayError: It cannot be kept now.
         """
         task = self._new(tool, arguments, call, principal)
-        task = task.accepted(job, task.created)
-        await _patiently(lambda: self._store().add(task, min(job.pause, task.max_age)))
+        return await self._added(task.accepted(job, task.created), min(job.pause, task.max_age))
+
+    async def _added(self, task: Task, due: float) -> JsonObject:
+        await _patiently(lambda: self._store().add(task, due))
         self.runner.wake()
         return described(task)
 
