@@ -227,6 +227,11 @@ class JobUnreachableError(OperatorError):
         self.pause = pause
 
 
+def error_result(text: str, cause: Cause | None = None) -> ToolResult:
+    """Return the result that tells a model what went wrong."""
+    return ToolResult(content=({"type": "text", "text": text},), is_error=True, cause=cause)
+
+
 class ResourceUnavailable(OperatorError):  # noqa: N818 - a state that the client is told of
     """A resource exists in the catalog and could not be read; the sentence is fit for clients."""
 

@@ -32,6 +32,7 @@ from mcp_operator.gateway.contract import (
     JobUnreachableError,
     ResourceUnavailable,
     ToolResult,
+    error_result,
 )
 from mcp_operator.gateway.execute_jobs import JobExecutor
 from mcp_operator.gateway.table import Current
@@ -215,9 +216,9 @@ class HttpExecutor(JobExecutor):
                 tool.name, tool.backend, tool.response, request, call, retries=tool.retries
             )
         except MappingError as error:
-            return content.error_result(str(error), "invalid_arguments")
+            return error_result(str(error), "invalid_arguments")
         except _FailedError as error:
-            return content.error_result(str(error), error.cause)
+            return error_result(str(error), error.cause)
         if call.validators is not None and call.validators.unchanged:
             return ToolResult(())
         job = jobs.accepted(tool, request, answer)

@@ -15,10 +15,10 @@ from mcp_operator.gateway.contract import (
     Job,
     JobUnreachableError,
     ToolResult,
+    error_result,
 )
 from mcp_operator.gateway.upstream import jobs
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
-from mcp_operator.gateway.upstream.content import error_result
 from mcp_operator.gateway.upstream.mapping import Request
 from mcp_operator.gateway.upstream.retries import retry_after
 

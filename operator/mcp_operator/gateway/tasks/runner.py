@@ -23,9 +23,10 @@ from mcp_operator.gateway.contract import (
     Job,
     JobUnreachableError,
     ToolResult,
+    error_result,
 )
 from mcp_operator.gateway.table import Current
-from mcp_operator.gateway.tasks.steps import asking_task, call_of, origin_of, told_error
+from mcp_operator.gateway.tasks.steps import asking_task, call_of, origin_of
 from mcp_operator.gateway.tasks.store import (
     MAX_RESULT,
     FullError,
@@ -278,7 +279,7 @@ class Runner:
         try:
             return await self._executor.look_at(tool, task.job, call)
         except JobUnreachableError as error:
-            return told_error(f"The answers may not have reached the backend: {error}")
+            return error_result(f"The answers may not have reached the backend: {error}")
 
     async def _look(self, stored: Stored, tool: ToolEntry, job: Job) -> None:
         """Ask after a job."""
@@ -324,13 +325,13 @@ class Runner:
     async def _complete(self, stored: Stored, tool: ToolEntry, result: ToolResult) -> None:
         encoded = self._encoded(tool, result)
         if len(encoded) > MAX_RESULT:
-            result = told_error(TOO_LARGE)
+            result = error_result(TOO_LARGE)
             encoded = self._encoded(tool, result)
         done = stored.task.completed(self._now())
         try:
             saved = await self._save(stored, done, result=encoded)
         except FullError as error:
-            result = told_error(f"What was asked for is done, but its result is lost. {error}.")
+            result = error_result(f"What was asked for is done, but its result is lost. {error}.")
             saved = await self._save(stored, done, result=self._encoded(tool, result))
         if saved is not None:
             self.note_end(done, (result.cause or "tool_error") if result.is_error else "ok")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mcp_operator.api.catalog import JsonObject, ToolEntry
-from mcp_operator.gateway.contract import Call, ClientInput, InputRequired, ToolResult
+from mcp_operator.gateway.contract import Call, ClientInput, InputRequired
 from mcp_operator.gateway.protocol import capabilities, spec
 from mcp_operator.gateway.protocol.answers import Questions, RequestError
 from mcp_operator.gateway.tasks.task import INTERNAL_ERROR, Task
@@ -44,8 +44,3 @@ def call_of(task: Task) -> Call:
         input=given,
         takes_jobs=True,
     )
-
-
-def told_error(text: str) -> ToolResult:
-    """Return the result that tells a model what went wrong."""
-    return ToolResult(content=({"type": "text", "text": text},), is_error=True)

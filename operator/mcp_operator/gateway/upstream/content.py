@@ -24,7 +24,7 @@ from mcp_operator.api.catalog import (
     ToolEntry,
 )
 from mcp_operator.api.selection import error_when
-from mcp_operator.gateway.contract import Cause, ResourceUnavailable, ToolResult
+from mcp_operator.gateway.contract import Cause, ResourceUnavailable, ToolResult, error_result
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
 from mcp_operator.gateway.upstream.media import media_blocks, resource, text_block
 from mcp_operator.gateway.upstream.redirects import REDIRECTS, explain
@@ -50,11 +50,6 @@ CUT = f"{GROUP}/cut"
 _INVALID_STATUS = 600
 
 _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
-
-
-def error_result(text: str, cause: Cause | None = None) -> ToolResult:
-    """Return the result that tells a model what went wrong."""
-    return ToolResult(content=(text_block(text),), is_error=True, cause=cause)
 
 
 def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) -> ToolResult:

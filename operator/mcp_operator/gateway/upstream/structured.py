@@ -13,7 +13,7 @@ from mcp_operator.api.selection import jmes_path, json_path
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.weight import holds_more
 from mcp_operator.gateway import exact
-from mcp_operator.gateway.contract import ToolResult
+from mcp_operator.gateway.contract import ToolResult, error_result
 from mcp_operator.gateway.upstream.answer import Answer, clean, status_line
 from mcp_operator.gateway.upstream.media import text_block
 from mcp_operator.gateway.upstream.text import (
@@ -182,7 +182,7 @@ def _nothing(answer: Answer) -> ToolResult:
         f"{status_line(answer)} without content: the call succeeded and returned nothing, so do not"
         " repeat it. It is marked as an error because this tool promises structured content."
     )
-    return ToolResult(content=(text_block(text),), is_error=True)
+    return error_result(text)
 
 
 def not_as_promised(answer: Answer, problem: str) -> ToolResult:
@@ -194,4 +194,4 @@ def not_as_promised(answer: Answer, problem: str) -> ToolResult:
     lead = f"{status_line(answer)}: {_ACTED}. But {problem}."
     shown = clean(shown_text(answer)).strip()
     content = f"{lead} The answer: {shown}" if shown else lead
-    return ToolResult(content=(text_block(content),), is_error=True)
+    return error_result(content)
