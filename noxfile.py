@@ -17,7 +17,7 @@ import nox
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT / "tools"))  # nox runs this file from its own path
 
-from environments import (  # noqa: E402
+from environments import (  # noqa: E402 - found by the path above
     CLIENTS,
     EXAMPLES,
     GROUPS,

@@ -76,8 +76,12 @@ class Helm:
 
     def _taking_ownership(self) -> list[str]:
         """Return the options; Helm 4 applies server-side, and Helm 3 has no conflicts."""
-        command = ["helm", "version", "--short"]
-        version = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
+        version = subprocess.run(
+            ["helm", "version", "--short"],  # noqa: S607 - from PATH, likewise
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
         return ["--take-ownership", *(["--force-conflicts"] if version.startswith("v4.") else [])]
 
     def _helm(self, verb: str, *arguments: str, stdin: str = "") -> None:

@@ -39,6 +39,7 @@ from starlette.routing import Route
 
 FOLDER = Path(os.environ.get("MCP_CONFIG_DIR", "."))
 PORT = int(os.environ.get("PORT", "8081"))
+HOST = "0.0.0.0"  # noqa: S104 - a pod is reached at its address
 LOOK_SECONDS = 1.0
 MAX_WAIT_SECONDS = 30.0
 
@@ -293,7 +294,7 @@ def application(folder: Path) -> Any:
         on_subscriptions_listen=ListenHandler(current.bus),
     )
     return server.streamable_http_app(
-        host="0.0.0.0",  # noqa: S104 - a pod is reached at its address
+        host=HOST,
         stateless_http=True,
         custom_starlette_routes=[Route("/catalog", catalog), Route("/readyz", ready)],
     )
@@ -301,4 +302,4 @@ def application(folder: Path) -> Any:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
-    uvicorn.run(application(FOLDER), host="0.0.0.0", port=PORT, timeout_graceful_shutdown=5)  # noqa: S104
+    uvicorn.run(application(FOLDER), host=HOST, port=PORT, timeout_graceful_shutdown=5)
