@@ -123,3 +123,8 @@ class ServerSettings(CatalogModel):
     allowed_origins: tuple[str, ...] = ()
     several_pods: bool = False
     session_ttl_seconds: float = 24 * 3600.0
+
+    def seconds_of(self, backend: Backend | None) -> float:
+        """Return how long a call of a backend may take; of none, how long any other request may."""
+        own = backend.timeout_seconds if backend is not None else None
+        return self.request_timeout_seconds if own is None else own

@@ -63,9 +63,7 @@ class Context(NamedTuple):
 
     def call(self, backend: Backend | None = None) -> Call:
         """Describe this request to the executor, with the deadline that holds for `backend`."""
-        seconds = backend.timeout_seconds if backend is not None else None
-        if seconds is None:
-            seconds = self.view.table.catalog.server.request_timeout_seconds
+        seconds = self.view.table.catalog.server.seconds_of(backend)
         deadline = asyncio.get_running_loop().time() + seconds
         http = self.http
         meta = self.params.get("_meta")

@@ -197,10 +197,8 @@ class Poller:
             ResourceUnavailable: It could not be read.
         """
         uri, headers = asked
-        backend = polled.entry.backend
-        seconds = backend.timeout_seconds if backend is not None else None
-        deadline = asyncio.get_running_loop().time()
-        deadline += seconds or self._current.server.request_timeout_seconds
+        seconds = self._current.server.seconds_of(polled.entry.backend)
+        deadline = asyncio.get_running_loop().time() + seconds
         call = Call(dict(headers), deadline, client=_CLIENT, validators=polled.validators)
         polled.validators.unchanged = False
         contents = await self._executor.read_resource(polled.entry, uri, polled.variables, call)

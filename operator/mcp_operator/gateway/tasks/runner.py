@@ -257,7 +257,7 @@ class Runner:
             except Exception:  # noqa: BLE001 - whatever the reason, there will be another try
                 await self._save(stored, task, BEAT_SECONDS)
                 return
-            seconds = tool.backend.timeout_seconds or self._current.server.request_timeout_seconds
+            seconds = self._current.server.seconds_of(tool.backend)
             begun = task.starting()
             revision = await self._save(stored, begun, seconds + GRACE_SECONDS)
             if revision is None:
