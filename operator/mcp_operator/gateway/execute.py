@@ -233,7 +233,7 @@ class HttpExecutor(JobExecutor):
             raise JobUnreachableError(str(error)) from error
 
     def _seconds(self, tool: ToolEntry) -> float:
-        return tool.backend.timeout_seconds or self._current.server.request_timeout_seconds
+        return self._current.server.seconds_of(tool.backend)
 
     async def _result(
         self, tool: ToolEntry, answer: Answer, call: Call, began: float
@@ -311,7 +311,7 @@ class HttpExecutor(JobExecutor):
         if response.native:
             request = told(request, call)
         server = self._current.server
-        timeout = backend.timeout_seconds or server.request_timeout_seconds
+        timeout = server.seconds_of(backend)
         began = asyncio.get_running_loop().time()
         deadline = began + timeout
         if call.deadline is not None:
@@ -329,17 +329,19 @@ class HttpExecutor(JobExecutor):
 
                 budget = self._budgets.of(backend.host, backend.port)
                 send = Retrying(once, retries, budget, deadline, name)
-                sent, used = await self._completed(request, backend, call)
-                sent = conditional(sent, call.validators)
-                if telling is not None:
-                    telling.redacted = used.redacted
-                answer = await _followed(sent, send, response.follow_redirects)
-                if answer.status == HTTPStatus.UNAUTHORIZED and used.token:
-                    self._tokens.reject(used.token)  # and once more: the backend did nothing
-                    sent, used = await self._completed(request, backend, call)
+
+                async def answered() -> tuple[Answer, UsedSecrets]:
+                    secrets, tokens = self._secrets, self._tokens
+                    sent, used = await complete(request, backend, call, secrets, tokens)
                     if telling is not None:
                         telling.redacted = used.redacted
-                    answer = await _followed(sent, send, response.follow_redirects)
+                    sent = conditional(sent, call.validators)
+                    return await _followed(sent, send, response.follow_redirects), used
+
+                answer, used = await answered()
+                if answer.status == HTTPStatus.UNAUTHORIZED and used.token:
+                    self._tokens.reject(used.token)  # and once more: the backend did nothing
+                    answer, used = await answered()
         except (TimeoutError, UpstreamError, BusyError, SecretUnavailable) as error:
             failed = self._failure(error)
             said = str(error) or f"no answer within {timeout:g} s"
@@ -352,11 +354,6 @@ class HttpExecutor(JobExecutor):
                 self._secrets.distrust(key)
         note_validators(call.validators, answer)
         return used.redact(answer)
-
-    async def _completed(
-        self, request: Request, backend: Backend, call: Call
-    ) -> tuple[Request, UsedSecrets]:
-        return await complete(request, backend, call, self._secrets, self._tokens)
 
     def _failure(self, error: Exception) -> _FailedError:
         """Say as much of what happened as a client may know."""

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from mcp_operator.api.catalog import Backend, Credentials, Header, OAuth2, SecretKey
-from mcp_operator.gateway.contract import Call, ToolResult
+from mcp_operator.gateway.contract import Call, ToolResult, Validators
 from mcp_operator.gateway.execute import HttpExecutor
 from mcp_operator.gateway.table import Current, Table
 from mcp_operator.gateway.upstream.answer import Answer
@@ -148,6 +148,16 @@ async def test_a_call_whose_token_is_refused_is_made_once_more_with_a_new_one() 
     result = await call(upstream, oauth(), FakeSecrets(SECRETS))
     assert not result.is_error
     assert [request.target for request in upstream.sent] == ["/token", "/", "/token", "/"]
+
+
+async def test_a_call_that_asks_for_changes_alone_asks_so_with_a_new_token_too() -> None:
+    upstream, called = OAuthBackend("secret-token-2"), tool(to=oauth())
+    current = Current()
+    current.swap(Table(catalog(called), "d"))
+    executor = HttpExecutor(current, upstream, FakeSecrets(SECRETS))
+    await executor.call_tool(called, {}, Call(validators=Validators('"v1"')))
+    asked = [dict(fields(request)) for request in upstream.sent if request.target == "/"]
+    assert [headers["If-None-Match"] for headers in asked] == ['"v1"', '"v1"']
 
 
 async def test_a_call_whose_new_token_is_refused_too_is_over() -> None:
