@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from mcp_operator import cli
+from mcp_operator.cli.commands import _process
 from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.few_lines import BURST
 from mcp_operator.settings import ServeSettings
@@ -200,7 +201,7 @@ def test_a_flood_of_failing_calls_does_not_flood_the_log(capsys: Output) -> None
             log.info("A call to a backend failed", extra={"entry": f"tool-{number}"})
             logging.getLogger("mcp_operator.gateway.policy.audit").info("A client made a call")
 
-    cli._process(Settings(log_format="json"), flood())
+    _process(Settings(log_format="json"), flood())
 
     lines = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
     assert BURST <= lines.count("A call to a backend failed") < 1000

@@ -1,0 +1,40 @@
+"""What a subcommand is, and what the exit codes mean."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TextIO
+
+from mcp_operator.settings.loading import Options
+
+EXIT_OK: Final = 0
+EXIT_PROBLEM: Final = 1
+"""The command ran and found or encountered a problem."""
+EXIT_USAGE: Final = 2
+"""The command line or a setting is invalid; argparse uses the same code."""
+EXIT_INTERRUPTED: Final = 130
+"""Ctrl-C before the command could stop by itself: 128 + SIGINT, as in shells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: its help text, its settings and its function.
+
+    Two words as the name are a command of a group.
+    """
+
+    name: str
+    summary: str
+    description: str
+    examples: str
+    run: Callable[[argparse.Namespace], int]
+    settings: type[Options] | None = None
+    takes_paths: bool = False
+
+
+def write_line(line: str, stream: TextIO | None = None) -> None:
+    """Write a line for a person to a stream; by default, to the standard output."""
+    (stream or sys.stdout).write(f"{line}\n")

@@ -1,0 +1,56 @@
+"""The commands that look at what runs, in a cluster or behind a URL."""
+# ruff: noqa: PLC0415 - see the package
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from typing import Final
+
+from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings
+from mcp_operator.cli.command import EXIT_OK, Command
+from mcp_operator.settings.loading import load
+
+
+def _run_catalog(arguments: argparse.Namespace) -> int:
+    settings = load(CatalogSettings, vars(arguments), os.environ)
+    from mcp_operator.app.inspection.catalog import run_catalog
+
+    asyncio.run(run_catalog(settings))
+    return EXIT_OK
+
+
+def _run_bundle(arguments: argparse.Namespace) -> int:
+    settings = load(BundleSettings, vars(arguments), os.environ)
+    from mcp_operator.app.inspection.bundle import run_bundle
+
+    asyncio.run(run_bundle(settings))
+    return EXIT_OK
+
+
+LOOKING: Final = (
+    Command(
+        "catalog",
+        "show what an MCPServer of a cluster serves",
+        "Prints the catalog that the operator has written for an MCPServer: its tools, prompts\n"
+        "and resources, what is rejected and why, and which pods serve it. It needs the rights to\n"
+        "read the MCPServer, its ConfigMaps and its pods; to ask the pods, that to get pods/proxy.",
+        "  mcp-operator catalog shop --namespace demo\n"
+        "  mcp-operator catalog shop --namespace demo --output json",
+        _run_catalog,
+        CatalogSettings,
+    ),
+    Command(
+        "support-bundle",
+        "collect what is needed to find out what is wrong",
+        "Writes an archive with the custom resources, what the operator made of them, events, and\n"
+        "the logs of the operator and of the gateways. It holds no Secrets, and no values of\n"
+        "environment variables, headers, commands and annotations. It contains what you may read.",
+        "  mcp-operator support-bundle bundle.tar.gz\n"
+        "  mcp-operator support-bundle bundle.tar.gz --namespace demo",
+        _run_bundle,
+        BundleSettings,
+    ),
+)
+"""In the order in which the help lists them."""
