@@ -136,6 +136,13 @@ def generate(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into dist/site (`-- --versions`: with those of releases)."""
+    python = environment(session, "docs") / "python"
+    session.run(python, "tools/docs_site.py", *session.posargs)
+
+
+@nox.session(default=False)
 def compatibility(session: nox.Session) -> None:
     """Compare the CRDs with those of the last release, and refuse what breaks (`-- v0.1.0`)."""
     python(session, "tools/compatibility.py", *session.posargs)

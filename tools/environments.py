@@ -16,7 +16,7 @@ LOCKS = ROOT / "requirements"
 CLIENTS = ("client-fastmcp", "client-langchain", "client-openai", "client-pydantic")
 """Groups of one MCP client each, in the order in which they are listed."""
 
-STANDALONE = ("bootstrap", "build", *CLIENTS, "lint", "mcp1", "scan", "workflows")
+STANDALONE = ("bootstrap", "build", *CLIENTS, "docs", "lint", "mcp1", "scan", "workflows")
 """Groups whose environments do without the package and its dependencies."""
 
 GROUPS = (*STANDALONE, "chart", "dev", "fuzz", "test", "types")
