@@ -117,6 +117,8 @@ def _description(comment: list[str]) -> str:
     inside = False
     for line in comment:
         if line.startswith("-- "):
+            if words:
+                raise ValuesError(f"values.yaml: two descriptions above one key: {line}")
             inside = True
         elif line.startswith("@"):
             inside = False

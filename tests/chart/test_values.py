@@ -133,6 +133,8 @@ def test_row_09_a_value_without_a_description_or_a_type_cannot_be_added() -> Non
     untyped = chart_values.read("# -- A list.\na: []\n")
     with pytest.raises(chart_values.ValuesError, match=r"values.yaml: a needs a line `# @schema`"):
         chart_values.schema(untyped, [])
+    with pytest.raises(chart_values.ValuesError, match=r"two descriptions above one key: -- B"):
+        chart_values.read("# -- A.\n# -- B.\na: 1\n")
 
 
 def test_row_11_values_read_as_a_manual_in_sections_with_air_between() -> None:

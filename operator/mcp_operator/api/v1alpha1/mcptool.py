@@ -108,7 +108,8 @@ class ToolDefinition(ApiModel):
     ingress_path: HttpPath | None = None
     """Accepted for compatibility and reported as IngressPathIgnored: tools are called over MCP."""
     input_schema: JsonSchema | None = None
-    """JSON Schema 2020-12 of the arguments, of type object; no arguments when left out."""
+    """JSON Schema 2020-12 of the arguments, of type object. When left out, the placeholders of the
+    path and the names in request are arguments, all of type string, and there are no others."""
     output_schema: JsonSchema | None = None
     """JSON Schema 2020-12 of the structured result, of type object."""
     enabled: bool = True
@@ -234,7 +235,8 @@ class MCPToolSpec(ApiModel):
     ingress_path: HttpPath | None = None
     """Accepted for compatibility and reported as IngressPathIgnored: tools are called over MCP."""
     input_schema: JsonSchema | None = None
-    """JSON Schema 2020-12 of the arguments, of type object; no arguments when left out."""
+    """JSON Schema 2020-12 of the arguments, of type object. When left out, the placeholders of the
+    path and the names in request are arguments, all of type string, and there are no others."""
     output_schema: JsonSchema | None = None
     """JSON Schema 2020-12 of the structured result, of type object."""
     enabled: bool = True
