@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from mcp_operator.builders.resources import HTTPROUTES
 from mcp_operator.controllers.cluster_cache import REFERENCE_GRANTS
@@ -95,8 +97,9 @@ async def install_grants(client: Client) -> None:
     await established(client, str(REFERENCE_GRANTS))
 
 
-async def remove(client: Client) -> None:
-    """Have the API server serve no HTTPRoutes, and wait until it does not."""
+@asynccontextmanager
+async def without(client: Client) -> AsyncIterator[None]:
+    """Have the API server serve no HTTPRoutes within the block, and serve them again after it."""
 
     async def is_gone() -> bool:
         try:
@@ -107,4 +110,8 @@ async def remove(client: Client) -> None:
             raise
         return False
 
-    await eventually(is_gone, expected=True)
+    try:
+        await eventually(is_gone, expected=True)
+        yield
+    finally:
+        await install(client)

@@ -9,7 +9,6 @@ import pytest
 
 from mcp_operator.builders.resources import CHILDREN
 from mcp_operator.runtime.client import Client
-from support import gateway_api
 from support.complete import DIRECT, GATEWAY
 from support.controlplane import Cluster
 from support.namespace_cache import NamespaceCache, namespace_cache
@@ -34,20 +33,16 @@ async def operator(control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator
 
 
 @pytest.fixture
-async def routes(client: Client, crds_installed: None) -> None:
-    """HTTPRoutes are served, though a test may have removed them; an operator is started after."""
-    await gateway_api.install(client)
-
-
-@pytest.fixture
-async def cached(routes: None, client: Client, namespace: str) -> AsyncIterator[NamespaceCache]:
+async def cached(
+    crds_installed: None, client: Client, namespace: str
+) -> AsyncIterator[NamespaceCache]:
     """A copy of the test's namespace, as far as servers have children there."""
     async with namespace_cache(client, namespace, CHILDREN) as cached:
         yield cached
 
 
 @pytest.fixture
-async def complete(routes: None, shop: Shop, operator: Operator) -> Shop:
+async def complete(shop: Shop, operator: Operator) -> Shop:
     """A gateway `red` and a server `blue` of an image of its own, both of all there is, settled."""
     await shop.create("Secret", "login", stringData={"token": "x"})
     credentials = {"type": "Bearer", "secretRef": {"name": "login", "key": "token"}}

@@ -49,7 +49,7 @@ async def settled(shop: Shop, operator: Operator, *servers: str) -> None:
 
 @pytest.mark.parametrize("spec", [{}, GATEWAY | ONE_POD, DIRECT_ONE])
 async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_its_status(
-    routes: None, shop: Shop, operator: Operator, cached: NamespaceCache, spec: dict[str, Any]
+    shop: Shop, operator: Operator, cached: NamespaceCache, spec: dict[str, Any]
 ) -> None:
     await operator.settled(shop.client)
     operator.forget_requests()
@@ -64,7 +64,7 @@ async def test_a_new_server_takes_a_look_and_a_write_for_each_child_and_two_for_
 
 
 async def test_fifty_servers_at_once_take_no_more_requests_each(
-    routes: None, shop: Shop, operator: Operator, cached: NamespaceCache
+    shop: Shop, operator: Operator, cached: NamespaceCache
 ) -> None:
     await operator.settled(shop.client)
     operator.forget_requests()

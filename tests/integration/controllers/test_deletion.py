@@ -75,7 +75,7 @@ async def doomed(client: Client, crds_installed: None) -> AsyncIterator[Shop]:
 
 
 async def test_a_namespace_goes_with_its_servers_and_may_come_again(
-    client: Client, control_plane: Cluster, routes: None, doomed: Shop
+    client: Client, control_plane: Cluster, doomed: Shop
 ) -> None:
     names = [f"server-{number}" for number in range(3)]
     namespace = Key("", doomed.namespace)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator
-
-import pytest
 
 from mcp_operator.builders.resources import HTTPROUTES
 from mcp_operator.core.meta import Object
@@ -20,13 +17,6 @@ NAME = "mcp-server-red"
 ROUTE = {"parentRefs": [{"name": "public"}], "hostnames": ["a.example.com"], "pathPrefix": "/shop"}
 
 
-@pytest.fixture
-async def router(routes: None, control_plane: Cluster, shop: Shop) -> AsyncIterator[Operator]:
-    """An operator that was started where HTTPRoutes are served."""
-    async with running_operator(control_plane.kubeconfig, shop.namespace) as operator:
-        yield operator
-
-
 async def routed(shop: Shop) -> Object | None:
     found = await shop.find(HTTPROUTES, NAME)
     return found["spec"] if found else None
@@ -36,7 +26,7 @@ async def resolved(shop: Shop) -> tuple[str, str]:
     return (await shop.condition("MCPServer", "red", "ResolvedRefs"))[:2]
 
 
-async def test_a_route_is_made_kept_and_removed(router: Operator, shop: Shop) -> None:
+async def test_a_route_is_made_kept_and_removed(operator: Operator, shop: Shop) -> None:
     await shop.server("red", httpRoute=ROUTE)
     await eventually(functools.partial(resolved, shop), ("True", "ResolvedRefs"))
     before = await routed(shop)
@@ -47,11 +37,11 @@ async def test_a_route_is_made_kept_and_removed(router: Operator, shop: Shop) ->
     catalog = await shop.catalog("red")
     assert catalog is not None
     assert catalog.server.paths == ("/mcp", "/shop")
-    await router.settled(shop.client)
-    router.forget_requests()
+    await operator.settled(shop.client)
+    operator.forget_requests()
     await shop.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
-    await router.settled(shop.client)
-    assert router.writes == []  # what the API server filled in is no difference
+    await operator.settled(shop.client)
+    assert operator.writes == []  # what the API server filled in is no difference
 
     change = {"spec": {"hostnames": ["evil.example.com"]}}
     await shop.client.merge_patch(HTTPROUTES, shop.key(NAME), change)
@@ -63,8 +53,10 @@ async def test_a_route_is_made_kept_and_removed(router: Operator, shop: Shop) ->
 async def test_without_the_gateway_api_the_server_says_so_and_works(
     client: Client, control_plane: Cluster, shop: Shop
 ) -> None:
-    await gateway_api.remove(client)
-    async with running_operator(control_plane.kubeconfig, shop.namespace) as operator:
+    async with (
+        gateway_api.without(client),
+        running_operator(control_plane.kubeconfig, shop.namespace) as operator,
+    ):
         await shop.server("red", httpRoute=ROUTE)
         await shop.tool("search", "red")
         await eventually(functools.partial(resolved, shop), ("False", "GatewayApiMissing"))

@@ -17,13 +17,16 @@ from mcp_operator.app.workers.adding_up import Totals
 from mcp_operator.app.workers.worker import MANAGEMENT_HOST
 
 ANSWER_SECONDS: Final = 10.0
-"""How long a worker may take to answer; one whose event loop stands still for longer counts as
-dead."""
+"""How long a worker may take to answer. One that takes longer counts as dead: its event loop is
+blocked."""
 
 NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
 
 Answer = tuple[int, str]
 """The status and the text of an answer."""
+
+SILENT: Final[Answer] = (HTTPStatus.GATEWAY_TIMEOUT, "")
+"""Stands for the answer of a worker that accepts the connection, or should, and says nothing."""
 
 NOT_SERVED: Final[JsonObject] = {"digest": "", "generation": 0}
 """The report of a gateway without a catalog."""
@@ -65,11 +68,9 @@ class AllPages:
         self._session = session
 
     async def dead(self) -> str:
-        """Say which worker listens but does not answer; one that has ended is started anew."""
-        asked = [each.management_port for each in self._members]
-        answers = await self._ask("/livez")
-        for member, port, answer in zip(self._members, asked, answers, strict=True):
-            if answer is None and member.management_port == port is not None:
+        """Say which worker is silent; one that refuses connections has ended, and is restarted."""
+        for member, answer in zip(self._members, await self._ask("/livez"), strict=True):
+            if answer is SILENT:
                 return f"worker {member.number} does not answer"
         return ""
 
@@ -78,6 +79,8 @@ class AllPages:
         for member, answer in zip(self._members, await self._ask("/readyz"), strict=True):
             if answer is None:
                 return f"worker {member.number} is not running"
+            if answer is SILENT:
+                return f"worker {member.number} does not answer"
             status, text = answer
             if status != HTTPStatus.OK:
                 return f"worker {member.number}: {text.strip()}"
@@ -89,7 +92,7 @@ class AllPages:
         A worker that does not answer counts with what it showed last.
         """
         for member, answer in zip(self._members, await self._ask("/metrics"), strict=True):
-            if answer is not None:
+            if answer is not None and answer is not SILENT:
                 self._totals.note(member.number, answer[1])
         self._totals.note("parent", generate_latest(self._registry).decode())
         return self._totals.text()
@@ -97,30 +100,39 @@ class AllPages:
     async def catalog(self, digest: str, wait: float) -> JsonObject:
         """Report a catalog once all workers serve it."""
         query = {"digest": digest, "wait": str(wait)}
-        answers = await self._ask("/catalog", query, ANSWER_SECONDS + wait)
-        return together([json.loads(each[1]) if each else NOT_SERVED for each in answers], digest)
+        answers = await self._ask("/catalog", query, wait)
+        served = [json.loads(each[1]) if each and each[1] else NOT_SERVED for each in answers]
+        return together(served, digest)
 
     async def _ask(
-        self, path: str, query: Mapping[str, str] = NO_QUERY, seconds: float = ANSWER_SECONDS
+        self, path: str, query: Mapping[str, str] = NO_QUERY, wait: float = 0.0
     ) -> list[Answer | None]:
-        """Return what each worker answers, None for those that do not, or have ended since."""
+        """Return what each worker answers: None for those that do not run, or have ended since.
+
+        Args:
+            path: What they are asked for.
+            query: With which parameters.
+            wait: Seconds that an answer may take beyond the usual.
+        """
         ports = [each.management_port for each in self._members]
-        asking = (self._ask_one(port, path, query, seconds) for port in ports)
+        asking = (self._ask_one(port, path, query, wait) for port in ports)
         answers = await asyncio.gather(*asking)
         asked = zip(self._members, ports, answers, strict=True)
         return [answer if each.management_port == port else None for each, port, answer in asked]
 
     async def _ask_one(
-        self, port: int | None, path: str, query: Mapping[str, str], seconds: float
+        self, port: int | None, path: str, query: Mapping[str, str], wait: float
     ) -> Answer | None:
         if port is None:
             return None
         url = f"http://{MANAGEMENT_HOST}:{port}{path}"
-        timeout = aiohttp.ClientTimeout(total=seconds)
+        timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS + wait)
         try:
             async with self._session.get(url, params=query, timeout=timeout) as answer:
                 return answer.status, await answer.text()
-        except (aiohttp.ClientError, TimeoutError):
+        except TimeoutError:  # before ClientError, which aiohttp's own timeouts are as well
+            return SILENT
+        except aiohttp.ClientError:
             return None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Hashable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -51,12 +52,25 @@ async def test_one_that_drains_says_so_for_all() -> None:
         assert await pages.unready() == "worker 1: draining: this process is about to stop"
 
 
-async def test_one_that_is_started_anew_is_not_dead_but_one_that_is_silent() -> None:
+async def test_a_worker_that_is_restarted_or_has_just_ended_is_not_dead() -> None:
     async with two() as (pages, gateways, asked):
         asked[0].management_port = None
         assert await pages.dead() == ""
-        await gateways[1].app.stop()
-        assert await pages.dead() == "worker 1 does not answer"
+        await gateways[1].app.stop()  # which its parent has not seen yet
+        assert await pages.dead() == ""
+        assert await pages.unready() == "worker 0 is not running"
+
+
+async def test_a_worker_that_is_silent_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcp_operator.app.workers.pages.ANSWER_SECONDS", 0.2)
+    silent = socket.create_server(("127.0.0.1", 0))  # accepts nothing, as a blocked loop does
+    with silent:
+        async with two() as (pages, _, asked):
+            asked[0].management_port = silent.getsockname()[1]
+            assert await pages.dead() == "worker 0 does not answer"
+            assert await pages.unready() == "worker 0 does not answer"
+            assert (await pages.catalog("wanted", 0.0))["digest"] == ""
+            assert b"restarts_total 1.0" in await pages.metrics()
 
 
 async def test_what_is_started_anew_while_it_is_asked_is_not_counted_twice(
