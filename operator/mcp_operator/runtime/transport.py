@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -21,6 +20,7 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.instruments import RequestMetrics
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.configuration import BEARER, ConfigurationLoader
+from mcp_operator.runtime.connector import Connector
 from mcp_operator.runtime.errors import LOST, NO_ANSWER, REFUSED, ApiError
 from mcp_operator.runtime.kubernetes import ApiClient, Configuration
 from mcp_operator.runtime.retry import retry_delay
@@ -28,26 +28,7 @@ from mcp_operator.runtime.retry import retry_delay
 CONNECT_TIMEOUT: Final = 10.0
 """Seconds to establish a connection."""
 
-KEEP_ALIVE: Final = 30.0
-"""Seconds that an idle connection is kept. Load balancers close idle connections after a minute or
-more, and a request that is sent at that moment is lost."""
-
 _BODY_CHUNK: Final = 1 << 16
-
-_SOCKET_OPTIONS: Final = (
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *(
-        (socket.IPPROTO_TCP, getattr(socket, name), value)
-        for name, value in (
-            *(("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 30)),  # seconds
-            ("TCP_USER_TIMEOUT", 5000),  # milliseconds
-        )
-        if hasattr(socket, name)  # macOS has only TCP_KEEPINTVL
-    ),
-)
-"""Keepalive probes, at twice the interval of Go's net.Dialer, keep firewalls from dropping quiet
-connections. A connection fails if data is not acknowledged for 5 s: the kernel would retry for
-minutes, and deliver a write when the network has recovered and another process leads."""
 
 _NOT_CONNECTED: Final = (
     aiohttp.ClientConnectorError,
@@ -311,21 +292,10 @@ async def _api_client(
     client = ApiClient(configuration)
     await client.rest_client.close()
     client.rest_client.pool_manager = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
-            ssl=context, limit=0, keepalive_timeout=KEEP_ALIVE, socket_factory=_new_socket
-        ),
+        connector=Connector(context),
         # Compression costs both sides more time than it saves on a cluster's network.
         headers={"User-Agent": user_agent, "Accept-Encoding": "identity"},
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
     )
     return client
-
-
-def _new_socket(address: Any) -> socket.socket:
-    family, type_, protocol, *_ = address
-    created = socket.socket(family, type_, protocol)
-    created.settimeout(0)
-    for option in _SOCKET_OPTIONS:
-        created.setsockopt(*option)
-    return created

@@ -12,8 +12,8 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.connector import _new_socket
 from mcp_operator.runtime.kubernetes import Configuration
-from mcp_operator.runtime.transport import _new_socket
 from support.objects import CONFIG_MAPS, config_map
 from support.scripted_api import ScriptedApi, configuration, scripted_client
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mcp_operator.core.meta import Key, Object
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
+from mcp_operator.runtime.connector import _new_socket
 from mcp_operator.runtime.errors import LOST, REFUSED, ApiError
 from mcp_operator.runtime.kubernetes import Configuration
 from mcp_operator.runtime.transport import Transport
@@ -199,3 +202,27 @@ async def test_a_head_without_end_is_cut_off(server: RawServer, metrics: Runtime
         with pytest.raises(ApiError) as caught:
             await writing
     assert caught.value.reason == LOST
+
+
+async def test_a_cancelled_request_leaves_no_socket_open_when_the_client_is_closed(
+    secure_server: RawServer,
+    certificates: Certificates,
+    metrics: RuntimeMetrics,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    opened: list[socket.socket] = []
+
+    def remembered(address: Any) -> socket.socket:
+        opened.append(_new_socket(address))
+        return opened[-1]
+
+    def configure(made: Configuration) -> None:
+        made.ssl_ca_cert, made.tls_server_name = certificates.ca, HOST
+
+    monkeypatch.setattr("mcp_operator.runtime.connector._new_socket", remembered)
+    async with connected(metrics, f"https://{LOCAL}:{secure_server.port}", configure) as client:
+        task = reading(client)
+        await (await secure_server.accept()).receive()
+        task.cancel()
+        await asyncio.wait([task])
+    assert [each.fileno() for each in opened] == [-1]
