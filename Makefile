@@ -8,7 +8,7 @@ NOX := .nox/bootstrap/bin/nox
 .PHONY: help check FORCE kind-create kind-deploy kind-delete k3d-create k3d-deploy k3d-delete
 
 help: $(NOX)
-	@echo 'make demo    the main job end to end on a real API server (KEEP=1 leaves it running)'
+	@echo 'make demo    the main job end to end on a real API server (KEEP=1 leaves it running, PACE=1 narrates)'
 	@echo 'make test    unit, integration, contract and fault tests with coverage'
 	@echo 'make check   what a change must pass before it is pushed'
 	@echo 'make kind-create kind-deploy kind-delete    by hand: this checkout in a cluster by kind'

@@ -272,7 +272,7 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Show the main job end to end on a real API server (KEEP=1 leaves it running)."""
+    """Show the main job on a real API server (KEEP=1 leaves it running, PACE=1 narrates)."""
     python(session, "demo", *session.posargs)
 
 

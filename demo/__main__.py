@@ -2,7 +2,8 @@
 
 It gets a Kubernetes API server, runs the operator against it, applies ``manifests/samples``, and
 uses what comes out with the official MCP client. Without an API server it serves the same samples
-from files. The exit code is 0 only if everything that it shows was true. KEEP=1 leaves it running.
+from files. The exit code is 0 only if everything that it shows was true. KEEP=1 leaves it running,
+PACE=1 tells it to an audience: it pauses, explains, and shows the YAML and the answers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import traceback
 
 from cluster_environment import SERVER, ClusterEnvironment
 from environment import Environment, FileEnvironment, Processes
-from narrator import WIDTH, Narrator
+from narrator import WIDTH, Narrator, PaceError, pace
 from story import show
 from support.controlplane import Cluster, start_cluster
 from support.provision import UnavailableError
@@ -29,7 +30,11 @@ EXIT_INTERRUPTED = 130
 def main() -> int:
     """Run the demo and return its exit code."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    narrator = Narrator()
+    try:
+        narrator = Narrator(pace())
+    except PaceError as error:
+        print(error, file=sys.stderr)
+        return EXIT_FAILED
     cluster = None
     try:
         cluster = _api_server(narrator)
@@ -63,22 +68,9 @@ def _api_server(narrator: Narrator) -> Cluster | None:
 async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
     async with Processes() as processes, ClusterEnvironment(cluster, processes) as environment:
         try:
-            with narrator.step(
-                "The CRDs are installed", "Four of them, with validation by the API server itself."
-            ):
-                narrator.say(", ".join(await environment.install_crds()))
-            with narrator.step("The operator starts", "It waits for its caches, then it is ready."):
-                await environment.start_operator()
-            with narrator.step(
-                "manifests/samples is applied", "A server, tools, prompts, resources, a backend."
-            ):
-                narrator.say("\n".join(await environment.apply_samples()))
-            with narrator.step(
-                "The gateway runs", "Ready says: the gateway itself confirmed this very catalog."
-            ):
-                narrator.say(await environment.start_gateway())
+            await _set_up(environment, narrator)
             await show(environment, narrator)
-            with narrator.step(
+            async with narrator.scene(
                 "kubectl get mcps,mcpt,mcpp,mcpr", "The tables are the API server's own."
             ):
                 narrator.say(await environment.tables())
@@ -95,11 +87,42 @@ async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
             await _stay_up(environment)
 
 
+async def _set_up(environment: ClusterEnvironment, narrator: Narrator) -> None:
+    async with narrator.scene(
+        "The CRDs are installed",
+        "Four of them, with validation by the API server itself.",
+        "They are the whole API: a server, and the tools, prompts and resources that it serves.",
+    ):
+        narrator.say(", ".join(await environment.install_crds()))
+    async with narrator.scene(
+        "The operator starts",
+        "It waits for its caches, then it is ready.",
+        "It is one Deployment in a cluster of yours. Here it is a process, with the code of this "
+        "checkout. From now on it watches what is declared, and makes it so.",
+    ):
+        await environment.start_operator()
+    async with narrator.scene(
+        "manifests/samples is applied",
+        "A server, tools, prompts, resources, a backend.",
+        "The backend is a plain REST API that knows nothing of MCP. This tool makes one of its "
+        "paths callable, and the server serves all tools that have its label:",
+    ):
+        narrator.show(*environment.shown())
+        narrator.say("\n".join(await environment.apply_samples()))
+    async with narrator.scene(
+        "The gateway runs",
+        "Ready says: the gateway itself confirmed this very catalog.",
+        "The operator has compiled the tools into a catalog and made a Deployment, a Service, a "
+        "disruption budget, and a Role that may read nothing but what this server needs.",
+    ):
+        narrator.say(await environment.start_gateway())
+
+
 async def _from_files(narrator: Narrator) -> None:
     async with Processes() as processes:
         environment = FileEnvironment(processes)
         try:
-            with narrator.step(
+            async with narrator.scene(
                 "mcp-operator serve", "The same YAML without a cluster, reloaded when it changes."
             ):
                 await environment.start()

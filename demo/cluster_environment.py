@@ -33,6 +33,9 @@ RESOURCES = {one.kind: one for one in (*OURS, SERVICES)}
 
 SERVER = "shop"
 
+_SHOWN = ("toolSelector", "name", "description", "method", "service", "inputSchema")
+"""Fields of a spec that an audience has to see to follow."""
+
 
 class ClusterEnvironment:
     """A namespace of a cluster with the samples, from entering it to leaving it.
@@ -103,6 +106,15 @@ class ClusterEnvironment:
             await self.client.apply(RESOURCES[obj["kind"]], obj)
             applied.append(f"{obj['kind']}/{obj['metadata']['name']}")
         return applied
+
+    def shown(self) -> list[Object]:
+        """Return what an audience sees of the samples: the server, and the short part of a tool."""
+        parts = []
+        for obj in samples(self.namespace):
+            if obj["metadata"]["name"] == "search-products" or obj["kind"] == MCPSERVERS.kind:
+                spec = {key: obj["spec"][key] for key in _SHOWN if key in obj["spec"]}
+                parts.append({"kind": obj["kind"], "metadata": obj["metadata"], "spec": spec})
+        return parts
 
     async def start_gateway(self) -> str:
         """Have the gateway run, wait until it serves the catalog, and learn its address.

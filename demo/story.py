@@ -42,7 +42,7 @@ def expect(condition: bool, sentence: str) -> None:  # noqa: FBT001 - it reads l
 async def show(environment: Environment, narrator: Narrator) -> None:
     """Connect, list, call, edit and delete."""
     async with contextlib.AsyncExitStack() as stack:
-        with narrator.step(
+        async with narrator.scene(
             "An MCP client connects",
             f"The official Python SDK, knowing nothing but {environment.url}",
         ):
@@ -57,7 +57,9 @@ async def show(environment: Environment, narrator: Narrator) -> None:
 
 
 async def _list(client: Client, narrator: Narrator) -> None:
-    with narrator.step("It lists", "Everything that carries the label which the server selects."):
+    async with narrator.scene(
+        "It lists", "Everything that carries the label which the server selects."
+    ):
         tools = await tools_of(client)
         prompts = (await client.list_prompts()).prompts
         resources = (await client.list_resources()).resources
@@ -73,27 +75,30 @@ async def _list(client: Client, narrator: Narrator) -> None:
 
 
 async def _use(client: Client, narrator: Narrator) -> None:
-    with narrator.step(
-        "It calls tools", "The gateway turns arguments into requests to a plain REST backend."
+    async with narrator.scene(
+        "It calls tools",
+        "The gateway turns arguments into requests to a plain REST backend.",
+        "It checks them against the tool's JSON Schema first, so that a model that guesses gets a "
+        "message it can act on, and the backend is spared. The third call shows one.",
     ):
         found = await client.call_tool("search-products", {"text": "mug", "inStock": True})
         expect(not found.is_error, "search-products failed")
-        narrator.excerpt(f"search-products: {found.structured_content}")
+        narrator.answer('search-products {"text": "mug", "inStock": true}', _text(found.content[0]))
         order = await client.call_tool("place-order", {"sku": "teapot", "quantity": 2})
         expect(not order.is_error, "place-order failed")
-        narrator.excerpt(f"place-order: {_text(order.content[0])}")
+        narrator.answer('place-order {"sku": "teapot", "quantity": 2}', _text(order.content[0]))
         refused = await client.call_tool("place-order", {"sku": "teapot", "quantity": 0})
         expect(bool(refused.is_error), "an order of nothing was accepted")
-        narrator.excerpt(f"place-order with quantity 0: {_text(refused.content[0])}")
-    with narrator.step(
+        narrator.answer('place-order {"sku": "teapot", "quantity": 0}', _text(refused.content[0]))
+    async with narrator.scene(
         "It reads and prompts", "Content of the object, content of the backend, a filled template."
     ):
         for uri in ("shop://policies/returns", "shop://orders/1001"):
             (content, *_) = (await client.read_resource(uri)).contents
             expect(isinstance(content, TextResourceContents), f"{uri} is not text")
-            narrator.excerpt(f"{uri}: {_text(content)}")
+            narrator.answer(uri, _text(content))
         prompt = await client.get_prompt("describe-product", {"sku": "teapot", "tone": "playful"})
-        narrator.excerpt(f"describe-product: {_text(prompt.messages[0].content)}")
+        narrator.answer("describe-product", _text(prompt.messages[0].content))
 
 
 async def _change(
@@ -114,13 +119,17 @@ async def _change(
     def described(text: str) -> Callable[[Tools], bool]:
         return lambda tools: tools[EDITED].description == text
 
-    with narrator.step(
-        f"The MCPTool {EDITED} is edited", "The client is told, and lists the new description."
+    async with narrator.scene(
+        f"The MCPTool {EDITED} is edited",
+        "The client is told, and lists the new description.",
+        "The operator compiles the catalog anew, the gateway loads it while it serves, and tells "
+        "its clients. Nothing restarts, and no connection is closed.",
     ):
         text = "Finds things to buy."
+        narrator.show({"spec": {"description": text}})
         seconds = await noticed(environment.describe_tool(EDITED, text), described(text))
         narrator.say(f"edit to list_changed to new list: {seconds * 1000:.0f} ms")
-    with narrator.step(
+    async with narrator.scene(
         f"The MCPTool {DELETED} is deleted",
         "It vanishes from the client's list; it cannot be called.",
     ):
@@ -129,7 +138,7 @@ async def _change(
         )
         narrator.say(f"deletion to list_changed to a list without it: {seconds * 1000:.0f} ms")
         narrator.say(f"tools      {', '.join(sorted(await tools_of(client)))}")
-    with narrator.step(
+    async with narrator.scene(
         f"{REPETITIONS} more edits are timed",
         "From the edit until the client has listed its effect.",
     ):

@@ -114,3 +114,10 @@ def test_another_source_or_platform_has_another_place_in_the_cache(platform: str
         name = gobuild.cache_name(program, platform)
         assert name.startswith(f"{program.name}-{platform}-")
     assert platform in download.cache_name(platform)
+
+
+def test_progress_says_how_long_the_rest_takes() -> None:
+    assert gobuild._progress(500, 2000, 60.0) == (
+        "compiled 500 packages of at most 2000 in 60 s, about 180 s to go"
+    )
+    assert gobuild._progress(2000, 1900, 60.0).endswith("about 10 s to go")
