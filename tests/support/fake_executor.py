@@ -11,7 +11,7 @@ from mcp_operator.api.catalog import JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
 from mcp_operator.gateway.contract import Call, ClientInput, InputRequired, Job, ToolResult
 
-Script: TypeAlias = Callable[[Call], Awaitable[ToolResult | InputRequired]]
+Script: TypeAlias = Callable[[Call], Awaitable[ToolResult | InputRequired | Job]]
 Result: TypeAlias = ToolResult | InputRequired | Job | tuple[JsonObject, ...] | Exception
 
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 
 @asynccontextmanager
 async def tcp_proxy(
-    port: int, *, delay: float = 0.0, tls: ssl.SSLContext | None = None
+    port: int, *, delay: float | Callable[[], float] = 0.0, tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[int]:
-    """Pass bytes on to a port of this machine, the server's after a delay in seconds.
+    """Pass bytes on to a port of this machine, the server's after a delay.
+
+    The delay is in seconds; a function is asked again for each.
 
     Yields the port to connect to.
     """
     tasks: set[asyncio.Task[None]] = set()
+    late = delay if callable(delay) else lambda: delay
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -29,7 +32,7 @@ async def tcp_proxy(
             return
         with suppress(asyncio.CancelledError):  # the proxy goes
             await asyncio.gather(
-                _pass_on(reader, far_writer, 0.0), _pass_on(far_reader, writer, delay)
+                _pass_on(reader, far_writer, lambda: 0.0), _pass_on(far_reader, writer, late)
             )
 
     server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
@@ -43,12 +46,12 @@ async def tcp_proxy(
 
 
 async def _pass_on(
-    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: Callable[[], float]
 ) -> None:
     try:
         with suppress(OSError):
             while data := await reader.read(65536):
-                await asyncio.sleep(delay)
+                await asyncio.sleep(delay())
                 writer.write(data)
                 await writer.drain()
     finally:
