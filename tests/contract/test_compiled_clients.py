@@ -69,5 +69,5 @@ async def test_the_client_uses_every_feature_of_three_replicas(
 ) -> None:
     redis = RedisServer(processes)
     await redis.start()
-    async with serving_replicas(3, redis.port) as url:
-        assert_used(await seen(program, url, version), version)
+    async with serving_replicas(3, redis.port) as served:
+        assert_used(await seen(program, served.url, version), version)

@@ -34,7 +34,7 @@ async def served(stack: AsyncExitStack, replicas: int, folder: Path) -> str:
     stack.callback(group.stop)
     redis = RedisServer(group)
     await redis.start()
-    return await stack.enter_async_context(serving_replicas(replicas, redis.port))
+    return (await stack.enter_async_context(serving_replicas(replicas, redis.port))).url
 
 
 @pytest.mark.parametrize("replicas", [1, 3])

@@ -14,7 +14,7 @@ from typing import Any
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from mcp_operator.api.catalog import JsonObject, PromptEntry, Redis, ToolEntry
+from mcp_operator.api.catalog import JsonObject, PromptEntry, Redis, ResourceEntry, ToolEntry
 from mcp_operator.api.prompts import PromptMedia, PromptMessage, PromptVariable
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.execute import HttpExecutor
@@ -31,6 +31,7 @@ from support.everything_jobs import JOB_TOOLS, Jobs
 from support.mcp_http import table
 from support.native_tools import NATIVE_TOOLS, answer_natively
 from support.round_robin import round_robin
+from support.waiting_tools import WAITING_TOOLS, Waiting
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -78,9 +79,10 @@ TOOLS = (
     *NATIVE_TOOLS,
     *ASKING_TOOLS,
     *JOB_TOOLS,
+    *WAITING_TOOLS,
     *(
         tool(f"test_trigger_{kind}_change", backend(f"/change/{kind}"), description="Changes it.")
-        for kind in ("tool", "prompt")
+        for kind in ("tool", "prompt", "resource")
     ),
     *(
         tool(path.removeprefix("/"), backend(path), description=f"Answers what {path} answers.")
@@ -169,6 +171,8 @@ PROMPTS = (
     ),
 )
 
+WATCHED = "test://watched-resource"
+
 RESOURCES = (
     resource("static-text", uri="test://static-text", text="This is the text."),
     resource(
@@ -177,7 +181,7 @@ RESOURCES = (
         mime_type="image/png",
         blob=base64.b64encode(PNG).decode("ascii"),
     ),
-    resource("watched-resource", uri="test://watched-resource", text="Watch me."),
+    resource("watched-resource", uri=WATCHED, text="Watch me."),
     resource("example-resource", uri="test://example-resource", text="Embed me."),
     resource(
         "template",
@@ -188,15 +192,20 @@ RESOURCES = (
 )
 
 
-def everything(*more: ToolEntry | PromptEntry, **settings: Any) -> Table:
-    """Return the table of the whole fixture, and more, with settings of its server."""
+def everything(*more: ToolEntry | PromptEntry | ResourceEntry, **settings: Any) -> Table:
+    """Return the table of the whole fixture, and more, with settings of its server.
+
+    A resource takes the place of the one of its name.
+    """
     instructions = "A server for tests."
-    entries = (*PROMPTS, *RESOURCES, *more)
+    names = {entry.name for entry in more if isinstance(entry, ResourceEntry)}
+    resources = (entry for entry in RESOURCES if entry.name not in names)
+    entries = (*PROMPTS, *resources, *more)
     return table(*TOOLS, *entries, instructions=instructions, **settings)
 
 
 class Backend:
-    """The services behind the tools; two of them change the catalog that all replicas serve."""
+    """The services behind the tools; three of them change the catalog that all replicas serve."""
 
     def __init__(self, replicas: Sequence[Current], settings: Mapping[str, Any]) -> None:
         self._replicas = replicas
@@ -228,25 +237,89 @@ class Backend:
     def _change(self, kind: str) -> None:
         self._changes += 1
         name, text = f"newcomer_{self._changes}", "Was not here before."
-        newcomer = (
-            tool(name, description=text)
-            if kind == "tool"
-            else prompt(text, name=name, description=text)
-        )
+        change: ToolEntry | PromptEntry | ResourceEntry
+        match kind:
+            case "tool":
+                change = tool(name, description=text)
+            case "prompt":
+                change = prompt(text, name=name, description=text)
+            case _:
+                change = resource("watched-resource", uri=WATCHED, text=f"Is {name} now.")
         for current in self._replicas:
-            current.swap(everything(newcomer, **self._settings))
+            current.swap(everything(change, **self._settings))
 
 
-@dataclass(frozen=True)
 class Everything:
-    """A running gateway: its application, what it serves, and where."""
+    """A gateway over the whole fixture.
+
+    Attributes:
+        app: The application that runs, or ran last.
+        current: Holds what it serves.
+    """
 
     app: GatewayApp
-    current: Current
+
+    def __init__(self, current: Current, services: int, root: RootKey) -> None:
+        """Set up.
+
+        Args:
+            current: Holds what is served.
+            services: The port of the services behind the tools.
+            root: What all replicas share.
+        """
+        self.current = current
+        self._addresses = {"demo/orders:80": f"127.0.0.1:{services}"}
+        self._root = root
+        self._running = AsyncExitStack()
 
     @property
     def url(self) -> str:
+        """The URL of the endpoint."""
         return f"http://localhost:{self.app.port}/mcp"
+
+    async def start(self, port: int = 0) -> None:
+        """Serve; port 0 takes a free one."""
+        upstream = await self._running.enter_async_context(
+            HttpUpstream(self._addresses, user_agent="mcp-operator-tests")
+        )
+        registry, secrets = CollectorRegistry(), StaticSecrets()
+        self.app = GatewayApp(
+            self.current,
+            HttpExecutor(self.current, upstream, secrets),
+            address=GatewayAddress(port=port, management_port=0),
+            registry=registry,
+            root=self._root,
+            redis=RedisOfServer(self.current, Dialer({}, loopback=True), secrets, registry),
+        )
+        await self.app.start()
+        self._running.push_async_callback(self.app.stop)
+
+    async def stop(self) -> None:
+        """Stop, as a pod does that is told to terminate."""
+        await self._running.aclose()
+
+    async def restart(self) -> None:
+        """Stop, and serve again at the same port with nothing in memory."""
+        port = self.app.port
+        await self.stop()
+        await self.start(port)
+
+
+@dataclass(frozen=True)
+class Replicas:
+    """Gateways that serve the same.
+
+    Attributes:
+        url: Where they take requests, in turns if there are several.
+    """
+
+    url: str
+    gateways: Sequence[Everything]
+
+    async def restart(self) -> None:
+        """Replace all by new ones, one after the other."""
+        for gateway in self.gateways:
+            await gateway.restart()
 
 
 @asynccontextmanager
@@ -258,16 +331,21 @@ async def serving_everything(port: int = 0) -> AsyncIterator[Everything]:
 
 
 @asynccontextmanager
-async def serving_replicas(count: int, redis_port: int) -> AsyncIterator[str]:
-    """Run gateways over the whole fixture that share a Redis, and take requests in turns.
+async def serving_replicas(count: int, redis_port: int | None = None) -> AsyncIterator[Replicas]:
+    """Run gateways over the whole fixture; several share a Redis, and take requests in turns.
 
-    Yields:
-        The URL of the endpoint.
+    Args:
+        count: How many.
+        redis_port: The port of the Redis; one gateway does without.
     """
-    redis = Redis(host="127.0.0.1", port=redis_port, keys="test:{mcp:demo/shop}:")
+    settings: dict[str, Any] = {}
+    if redis_port is not None:
+        settings["redis"] = Redis(host="127.0.0.1", port=redis_port, keys="test:{mcp:demo/shop}:")
     async with AsyncExitStack() as stack:
-        replicas = await _replicas(stack, count, {"redis": redis})
-        yield await stack.enter_async_context(round_robin([each.url for each in replicas]))
+        gateways = await _replicas(stack, count, settings)
+        urls = [each.url for each in gateways]
+        url = urls[0] if count == 1 else await stack.enter_async_context(round_robin(urls))
+        yield Replicas(url, gateways)
 
 
 async def _replicas(
@@ -275,33 +353,14 @@ async def _replicas(
 ) -> list[Everything]:
     """Start gateways that share their services, and all that replicas share."""
     currents, root = [Current() for _ in range(count)], RootKey(b"k" * 32)
-    services = Listener(Jobs(Backend(currents, settings).answer).answer)
+    services = Listener(Waiting(Jobs(Backend(currents, settings).answer).answer).answer)
     await services.start("127.0.0.1", 0)
     stack.push_async_callback(services.stop, 0)
     replicas = []
     for current in currents:
         current.swap(everything(**settings))
-        app = await _gateway(stack, current, services.port, root, port)
-        replicas.append(Everything(app, current))
+        replica = Everything(current, services.port, root)
+        await replica.start(port)
+        stack.push_async_callback(replica.stop)
+        replicas.append(replica)
     return replicas
-
-
-async def _gateway(
-    stack: AsyncExitStack, current: Current, services: int, root: RootKey, port: int
-) -> GatewayApp:
-    addresses = {"demo/orders:80": f"127.0.0.1:{services}"}
-    upstream = await stack.enter_async_context(
-        HttpUpstream(addresses, user_agent="mcp-operator-tests")
-    )
-    registry, secrets = CollectorRegistry(), StaticSecrets()
-    app = GatewayApp(
-        current,
-        HttpExecutor(current, upstream, secrets),
-        address=GatewayAddress(port=port, management_port=0),
-        registry=registry,
-        root=root,
-        redis=RedisOfServer(current, Dialer({}, loopback=True), secrets, registry),
-    )
-    await app.start()
-    stack.push_async_callback(app.stop)
-    return app

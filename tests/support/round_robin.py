@@ -1,10 +1,13 @@
-"""A proxy in front of replicas that gives each request to the next one, as a Service may."""
+"""A proxy in front of replicas that gives each request to the next one, as a Service may.
+
+One that listens no more is passed over, as Services pass over pods that are about to stop.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import aiohttp
 from aiohttp import web
@@ -32,9 +35,15 @@ async def round_robin(urls: Sequence[str], port: int = 0) -> AsyncIterator[str]:
     ) as session:
 
         async def pass_on(request: web.BaseRequest) -> web.StreamResponse:
+            for _ in urls:
+                with suppress(aiohttp.ClientConnectorError):
+                    return await pass_to(next(turns), request)
+            return web.Response(status=503, text="no replica listens")
+
+        async def pass_to(url: str, request: web.BaseRequest) -> web.StreamResponse:
             headers = [(k, v) for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP]
             async with session.request(
-                request.method, next(turns), headers=headers, data=await request.read()
+                request.method, url, headers=headers, data=await request.read()
             ) as answer:
                 response = web.StreamResponse(status=answer.status)
                 for name, value in answer.headers.items():

@@ -1,8 +1,8 @@
 """The revisions 2024-11-05 to 2025-11-25: an `initialize` handshake and sessions.
 
-A client that disconnects does not cancel its request here; `notifications/cancelled` does, in the
-process that runs it. What a session holds besides its id (an open stream, a log level) is known
-only to the process that was told; its end and its subscriptions to all, where there is a Redis.
+A client that disconnects does not cancel its request here; `notifications/cancelled` does. What a
+session holds besides its id (an open stream, what runs) is in one process; where there is a Redis,
+all processes of the server are told of its end, its subscriptions and what it cancels.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 from weakref import WeakValueDictionary
 
 from mcp_operator.core.clock import Clock
@@ -25,7 +25,6 @@ from mcp_operator.gateway.protocol.jsonrpc import (
     Message,
     Notification,
     Request,
-    RequestId,
     RpcError,
 )
 from mcp_operator.gateway.protocol.log_levels import SessionLevels, checked_level
@@ -33,6 +32,7 @@ from mcp_operator.gateway.protocol.message import HttpRequest, HttpResponse, Htt
 from mcp_operator.gateway.protocol.older import older_result
 from mcp_operator.gateway.protocol.operations import Context, find_resource
 from mcp_operator.gateway.protocol.relay import Relay
+from mcp_operator.gateway.protocol.running import Running
 from mcp_operator.gateway.protocol.sessions import NoKeyError, Session, Sessions
 from mcp_operator.gateway.protocol.shared_sessions import SessionState, SharedSessions
 from mcp_operator.gateway.protocol.spec import Era
@@ -52,8 +52,6 @@ MAX_ABANDONED: Final = 64 * 1024 * 1024
 FOLLOW_SECONDS: Final = 1.0
 """How soon a stream learns what its session subscribes to at another gateway."""
 
-_Running: TypeAlias = dict[tuple[str, RequestId], "asyncio.Task[HttpResponse]"]
-
 
 class Legacy:
     """Serves clients that initialize a session."""
@@ -65,7 +63,7 @@ class Legacy:
         self._sessions = Sessions(clock, root)
         self._shared = SharedSessions(redis)
         self._tasks = TaskSet()
-        self._running: _Running = {}
+        self._running = Running(redis)
         self._streams: WeakValueDictionary[str, Subscription] = WeakValueDictionary()
         self._subscribed = Subscribed()
         self._levels = SessionLevels()
@@ -146,6 +144,7 @@ class Legacy:
     async def close(self) -> None:
         """End what runs in the background."""
         await self._tasks.close()
+        await self._running.close()
         await self._asking.close()
 
     async def _follow(self) -> None:
@@ -254,7 +253,7 @@ class Legacy:
         """Answer one message; None for one that is owed no answer."""
         if isinstance(message, Notification):
             if message.method == "notifications/cancelled":
-                self._cancel(session, message.params.get("requestId"))
+                await self._running.cancel(session.id, message.params.get("requestId"))
             return None
         if not isinstance(message, Request):
             await self._asking.posted(session.id, message, len(http.body))
@@ -268,12 +267,8 @@ class Legacy:
         self, session: Session, http: HttpRequest, request: Request, channel: Channel
     ) -> HttpResponse:
         """Answer a request that may wait for a backend, and goes on when its client has gone."""
-        key = (session.id, request.id)
-        task = asyncio.create_task(
-            self._operated(session, http, request, channel), name="legacy request"
-        )
-        self._running[key] = task
-        task.add_done_callback(lambda done: self._finished(key, done))
+        work = self._operated(session, http, request, channel)
+        task = self._running.start(session.id, request.id, work)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
@@ -290,18 +285,6 @@ class Legacy:
             task.add_done_callback(lambda _: self._abandoned.give_back(client, size))
         else:
             task.cancel()
-
-    def _finished(self, key: tuple[str, RequestId], task: asyncio.Task[HttpResponse]) -> None:
-        if self._running.get(key) is task:
-            del self._running[key]
-        if not task.cancelled():
-            task.exception()  # a refusal, which nobody reads where the client has gone
-
-    def _cancel(self, session: Session, request_id: Any) -> None:
-        if isinstance(request_id, str | int):
-            task = self._running.get((session.id, request_id))
-            if task is not None:
-                task.cancel()
 
     async def _operated(
         self, session: Session, http: HttpRequest, request: Request, channel: Channel
