@@ -1,7 +1,8 @@
 """Write, or with --check compare, the files that are generated from others.
 
 `crds/*.yaml`, `manifests/kustomize/`, `docs/reference/api.md` and `docs/reference/conditions.md`
-come from `mcp_operator.api`: edit the models, then run `nox -s generate`. The Helm chart's `files/`
+come from `mcp_operator.api`: edit the models, then run `nox -s generate`. Modules beside this file
+write the other pages of `docs/reference` whose first line says so. The Helm chart's `files/`
 hold copies of the CRDs and of the rules in `manifests/base/rbac.yaml`, because a chart can read
 nothing outside its own folder; `helm_chart.py` beside this file tells what else of the chart is
 generated.
@@ -17,6 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+import command_reference
+import events_reference
 import helm_chart
 import imported_sample
 import kustomize_component
@@ -80,7 +83,9 @@ def generated() -> dict[Path, str]:
         CHART_FILES / "rbac.yaml": chart_rules(RBAC.read_text(encoding="utf-8")),
         REFERENCE / "api.md": api_reference(),
         REFERENCE / "conditions.md": conditions_reference(),
+        events_reference.PAGE: events_reference.page(),
         metrics_reference.PAGE: metrics_reference.page(),
+        **command_reference.generated(),
         **helm_chart.generated(),
         **imported_sample.generated(),
         **kustomize_component.generated(),

@@ -50,6 +50,7 @@ def generated() -> dict[Path, str]:
         CHART / "files" / "alerts.yaml": NOTICE.format("manifests/components/prometheus/rules.yaml")
         + yaml.safe_dump({"groups": groups}, sort_keys=False, width=float("inf")),
         CHART / "files" / "dashboard.json": dashboard.render(),
+        chart_values.PAGE: chart_values.page(values),
         CHART / "values.schema.json": chart_values.schema(values, alerts),
     }
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from mcp_operator.controllers.event_reasons import EventReason
 from mcp_operator.core.clock import Clock
 from mcp_operator.core.meta import Key, Object, annotations_of, key_of
 from mcp_operator.runtime.client import Client
@@ -24,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 STATUS_FIELD = "operator"
 """The field of a server's status that names the installation."""
-
-RUN_ELSEWHERE = "RunElsewhere"
-"""The reason of the Event on a server that another installation runs."""
 
 GRACE_SECONDS = 60.0
 """How long an installation counts as running after its Lease has expired: its leader may be
@@ -99,7 +97,7 @@ class InstallationLeases:
                 extra={
                     "server": str(server),
                     "installation": installation,
-                    "reason": RUN_ELSEWHERE,
+                    "reason": EventReason.RUN_ELSEWHERE,
                 },
             )
 

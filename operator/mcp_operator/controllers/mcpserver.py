@@ -33,11 +33,8 @@ from mcp_operator.controllers.cluster_cache import ClusterCache
 from mcp_operator.controllers.compiler import Compiler
 from mcp_operator.controllers.confirmations import Confirmations, Confirmed, Pod
 from mcp_operator.controllers.confirmed_objects import STILL_SERVED, ConfirmedObjects, ObjectRef
-from mcp_operator.controllers.installation_leases import (
-    RUN_ELSEWHERE,
-    STATUS_FIELD,
-    InstallationLeases,
-)
+from mcp_operator.controllers.event_reasons import EventReason
+from mcp_operator.controllers.installation_leases import STATUS_FIELD, InstallationLeases
 from mcp_operator.controllers.long_work import LARGE_SELECTION, LongWork
 from mcp_operator.controllers.mcpserver_status import (
     ObservedServer,
@@ -135,9 +132,9 @@ class MCPServerReconciler:
             self._forget(request)
             return None
         if other := await self._installations.other_installation(raw):
-            self._reporter.warn(
+            self._reporter.tell(
                 raw,
-                RUN_ELSEWHERE,
+                EventReason.RUN_ELSEWHERE,
                 f"the installation {other} runs this server and is alive: "
                 f"{self._installations.installation} leaves it alone",
             )

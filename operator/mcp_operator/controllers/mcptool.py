@@ -11,11 +11,9 @@ from mcp_operator.api.tool_definition import definition_digest
 from mcp_operator.api.v1alpha1 import MCPTool
 from mcp_operator.builders.compiled import Compiled
 from mcp_operator.controllers.catalog_object import CatalogObjectReconciler
+from mcp_operator.controllers.event_reasons import EventReason
 from mcp_operator.controllers.parsing import ParsedObject
 from mcp_operator.core.meta import Object
-
-DEFINITION_CHANGED: Final = "ToolDefinitionChanged"
-"""The reason of the Event about tools of which clients are told something else than before."""
 
 LISTED_CHANGES: Final = 3
 """How many changed tools an Event names with their digests; its note has 1,024 bytes."""
@@ -68,7 +66,7 @@ class MCPToolReconciler(CatalogObjectReconciler):
         rest = len(changed) - LISTED_CHANGES
         more = f" and {rest} more" if rest > 0 else ""
         note = f"clients are told something else of {', '.join(told)}{more}: review it"
-        self._reporter.note(raw, DEFINITION_CHANGED, note)
+        self._reporter.tell(raw, EventReason.TOOL_DEFINITION_CHANGED, note)
 
 
 def _digests(status: Object) -> dict[str, str]:

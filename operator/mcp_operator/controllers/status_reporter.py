@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from mcp_operator.api.conditions import Condition, ConditionType, merge, transitions
+from mcp_operator.api.conditions import Condition, merge, transitions
 from mcp_operator.api.reasons import Reason
+from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason, event_type
 from mcp_operator.controllers.recorder import EventRecorder
 from mcp_operator.core.clock import Clock, rfc3339
 from mcp_operator.core.compare import semantically_equal
@@ -14,9 +15,6 @@ from mcp_operator.core.meta import Object, Resource, generation_of
 from mcp_operator.runtime.status import StatusWriter
 
 Conditions = Sequence[Mapping[str, Any]]
-
-EVENT_CONDITIONS = frozenset({ConditionType.READY, ConditionType.DEGRADED})
-"""The conditions whose transitions are recorded as Events; Ready has the reason of the others."""
 
 INITIAL_REASONS = frozenset(
     {
@@ -33,9 +31,6 @@ a better one: not at first, nor on the way from one problem, or from nothing at 
 AT_REST = frozenset({Reason.DISABLED, Reason.SCALED_TO_ZERO})
 """Reasons for which Ready is True although nothing is served."""
 
-EXPECTED_REASONS = frozenset({Reason.NOT_SELECTED})
-"""Reasons that need not be a problem: tools may be made before the server that selects them."""
-
 
 class StatusReporter:
     """Merges conditions into a status, writes it if it differs, and records transitions."""
@@ -49,13 +44,9 @@ class StatusReporter:
         """Return the present time in the format of statuses."""
         return rfc3339(self._clock.now())
 
-    def warn(self, raw: Object, reason: str, note: str) -> None:
-        """Record a warning Event about an object whose status is not ours to write."""
-        self._recorder.event(raw, type="Warning", reason=reason, note=note)
-
-    def note(self, raw: Object, reason: str, note: str) -> None:
-        """Record a normal Event about an object."""
-        self._recorder.event(raw, type="Normal", reason=reason, note=note)
+    def tell(self, raw: Object, reason: EventReason, note: str) -> None:
+        """Record an Event that is not about a condition."""
+        self._recorder.event(raw, type=reason.type, reason=reason, note=note)
 
     async def write(
         self,
@@ -106,11 +97,9 @@ class StatusReporter:
             kind, reason = condition["type"], condition["reason"]
             if kind not in EVENT_CONDITIONS or _is_under_way(known.get(kind), condition):
                 continue
-            good = (condition["status"] == "True") != (kind == ConditionType.DEGRADED)
-            expected = good or reason in EXPECTED_REASONS
             self._recorder.event(
                 raw,
-                type="Normal" if expected else "Warning",
+                type=event_type(kind, condition["status"], reason),
                 reason=reason,
                 note=condition["message"],
             )

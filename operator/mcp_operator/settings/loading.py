@@ -73,6 +73,7 @@ class Declared:
     default: Any
     boolean: bool
     in_environment: bool = True
+    required: bool = False
 
     @property
     def flag(self) -> str:
@@ -111,6 +112,7 @@ def declared(model: type[Options]) -> Iterator[Declared]:
             default=None if info.is_required() else info.get_default(call_default_factory=True),
             boolean=info.annotation is bool,
             in_environment=issubclass(model, Settings),
+            required=info.is_required(),
         )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from datetime import UTC, datetime
 
-from mcp_operator.controllers.installation_leases import RUN_ELSEWHERE
+from mcp_operator.controllers.event_reasons import EventReason
 from mcp_operator.core.clock import rfc3339_micro
 from mcp_operator.runtime.leader import LEASES
 from mcp_operator.runtime.scope import Scope
@@ -40,7 +40,7 @@ async def test_a_server_that_another_installation_runs_is_left_alone_until_that_
         await first.settled(shop.client)
     await shop.patch("MCPTool", "search", spec={"description": "second"})
     async with running_operator(kubeconfig, namespace, installation=new) as second:
-        await eventually(lambda: shop.events("red"), {RUN_ELSEWHERE})
+        await eventually(lambda: shop.events("red"), {EventReason.RUN_ELSEWHERE})
         await second.settled(shop.client)
         assert second.writes == []
         assert await shop.served("red") == {"search": "first"}

@@ -1,0 +1,68 @@
+"""The reasons of the Events that the operator records, which docs/reference/events.md lists."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final, Literal, Self
+
+from mcp_operator.api.conditions import REASONS, STATUS, ConditionType
+from mcp_operator.api.reasons import Reason
+
+EventType = Literal["Normal", "Warning"]
+
+EVENT_CONDITIONS: Final = frozenset({ConditionType.READY, ConditionType.DEGRADED})
+"""The conditions whose transitions are recorded as Events; Ready has the reason of the others."""
+
+EXPECTED_REASONS: Final = frozenset({Reason.NOT_SELECTED})
+"""Reasons that need not be a problem: tools may be made before the server that selects them."""
+
+
+class EventReason(StrEnum):
+    """The reason of an Event that no condition has; the value is what stands in `reason`."""
+
+    type: EventType
+    explanation: str
+
+    def __new__(cls, value: str, type_: EventType, explanation: str) -> Self:
+        """Attach the type and the explanation to the member."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.type = type_
+        member.explanation = explanation
+        return member
+
+    RUN_ELSEWHERE = (
+        "RunElsewhere",
+        "Warning",
+        "Another installation of the operator runs this MCPServer. This one does not change it.",
+    )
+    TOOL_DEFINITION_CHANGED = (
+        "ToolDefinitionChanged",
+        "Normal",
+        "The definition of a served tool changed. The note has its new digest: review the change.",
+    )
+
+
+def event_type(condition: str, status: str, reason: str) -> EventType:
+    """Return the type of the Event about the transition of a condition."""
+    good = (status == "True") != (condition == ConditionType.DEGRADED)
+    return "Normal" if good or reason in EXPECTED_REASONS else "Warning"
+
+
+def recorded(condition: ConditionType) -> Mapping[Reason, EventType]:
+    """Return the reasons of the Events about one of `EVENT_CONDITIONS`, and their types."""
+    by_status = {status: list(reasons) for status, reasons in REASONS[condition].items()}
+    if condition is ConditionType.READY:
+        for blamed in (
+            ConditionType.ACCEPTED,
+            ConditionType.RESOLVED_REFS,
+            ConditionType.PROGRAMMED,
+        ):
+            by_status[False] += REASONS[blamed][False]
+        by_status[False] = [one for one in by_status[False] if one not in by_status[True]]
+    return {
+        reason: event_type(condition, STATUS[status], reason)
+        for status, reasons in by_status.items()
+        for reason in reasons
+    }

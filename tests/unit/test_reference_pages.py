@@ -1,0 +1,145 @@
+"""Every command, option, variable, event, metric and chart value has its entry in the reference."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import chart_values
+import pytest
+import yaml
+
+from mcp_operator.api.conditions import ConditionType
+from mcp_operator.cli import COMMANDS, build_parser
+from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason, recorded
+from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
+from mcp_operator.settings.loading import declared
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "operator" / "mcp_operator"
+CHART = ROOT / "charts" / "mcp-operator"
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / "reference" / name).read_text(encoding="utf-8")
+
+
+def sections(name: str) -> dict[str, str]:
+    """Return the text below each heading of the second level."""
+    parts = re.split(r"^## (.+)\n", page(name), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def subparsers(parser: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield every command that the help lists, by its full name."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for listed in action._choices_actions:
+                yield from subparsers(action.choices[listed.dest], f"{name} {listed.dest}")
+            return
+    yield name, parser
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    return dict(subparsers(build_parser(), "mcp-operator"))
+
+
+def calls() -> Iterator[tuple[Path, ast.Call]]:
+    for file in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield file, node
+
+
+def name_of(function: ast.expr) -> str:
+    return getattr(function, "attr", "") or getattr(function, "id", "")
+
+
+def test_every_command_has_a_section() -> None:
+    assert list(sections("cli.md")) == list(parsers())
+    assert len(parsers()) == len(COMMANDS)
+
+
+@pytest.mark.parametrize("command", parsers())
+def test_every_option_of_a_command_has_a_row(command: str) -> None:
+    rows = re.findall(r"^\| `([^` ]+)", sections("cli.md")[command], re.MULTILINE)
+    documented = {row.rstrip(".") for row in rows}
+    actions = [one for one in parsers()[command]._actions if "--help" not in one.option_strings]
+    own = {(one.option_strings or [str(one.metavar)])[0] for one in actions}
+    assert documented == own
+
+
+@pytest.mark.parametrize(
+    ("command", "model"),
+    [("Operator", OperatorSettings), ("Gateway", GatewaySettings), ("Serve", ServeSettings)],
+)
+def test_every_setting_has_a_row(command: str, model: type[OperatorSettings]) -> None:
+    rows = re.findall(r"^\| `(MCP_OPERATOR_\w+)`", sections("settings.md")[command], re.MULTILINE)
+    assert rows == [one.variable for one in declared(model)]
+
+
+def test_every_other_variable_of_the_environment_has_a_row() -> None:
+    read = {
+        str(call.args[0].value)
+        for _, call in calls()
+        if ast.unparse(call.func) in ("os.environ.get", "os.getenv")
+        and isinstance(call.args[0], ast.Constant)
+    }
+    other = sections("settings.md")["Other variables"]
+    documented = set(re.findall(r"^\| `(\w+)`", other, re.MULTILINE))
+    assert read
+    assert documented == read | {"MCP_OPERATOR_SECRET_NAMESPACE_NAME_KEY"}
+
+
+def test_every_reason_of_an_event_has_a_row() -> None:
+    row = r"^\| (Normal|Warning) \| `(\w+)` \| (.+) \|$"
+    rows = re.findall(row, page("events.md"), re.MULTILINE)
+    expected = [
+        (type_, str(reason), reason.explanation)
+        for condition in (ConditionType.READY, ConditionType.DEGRADED)
+        for reason, type_ in recorded(condition).items()
+    ]
+    expected += [(one.type, str(one), one.explanation) for one in EventReason]
+    assert sorted(rows) == sorted(expected)
+    assert {ConditionType.READY, ConditionType.DEGRADED} == EVENT_CONDITIONS
+
+
+def test_only_the_status_reporter_records_events() -> None:
+    recording = {
+        file.name
+        for file, call in calls()
+        if name_of(call.func) == "event" and any(one.arg == "note" for one in call.keywords)
+    }
+    assert recording == {"status_reporter.py"}
+
+
+def test_every_metric_has_a_row() -> None:
+    makers = {"Counter", "Gauge", "Histogram", "Summary", "Info", "GaugeMetricFamily"}
+    makers |= {"CounterMetricFamily", "_counter", "_gauge", "_histogram"}
+    named = {
+        ast.unparse(call.args[0]).strip("'f").replace("{prefix}", "mcp_operator")
+        for _, call in calls()
+        if name_of(call.func) in makers and call.args and len(call.args) + len(call.keywords) > 1
+    }
+    named = {name.removesuffix("_total") for name in named if "_" in name}
+    rows = re.findall(r"^\| `(\w+)`", page("metrics.md"), re.MULTILINE)
+    assert len(named) > 40
+    assert named - {row.removesuffix("_total") for row in rows} == set()
+
+
+def test_every_alert_has_a_section() -> None:
+    rules = ROOT / "manifests" / "components" / "prometheus" / "rules.yaml"
+    groups = yaml.safe_load(rules.read_text(encoding="utf-8"))["spec"]["groups"]
+    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    assert alerts
+    assert alerts <= set(sections("alerts.md"))
+
+
+def test_every_value_of_the_chart_has_a_row() -> None:
+    values = chart_values.read((CHART / "values.yaml").read_text(encoding="utf-8"))
+    rows = re.findall(r"^\| `([\w.]+)` \| \S", page("chart-values.md"), re.MULTILINE)
+    assert rows == [leaf.key for value in values for leaf in value.leaves()]
