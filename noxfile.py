@@ -290,7 +290,7 @@ def bench_gateway(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def load(session: nox.Session) -> None:
-    """Put gateways under load: overload, silence, reloads, stops, a soak (`-- --help`)."""
+    """Put gateways under load: overload, silence, reloads, stops, streams (`-- --help`)."""
     python(session, "tests/bench/load", *session.posargs)
 
 

@@ -9,7 +9,11 @@ import sys
 import time
 from dataclasses import replace
 
-from bench.load.proofs import PROOFS, QUICK, Sizes
+from bench.load import proofs
+from bench.load.proofs import QUICK, Sizes
+from bench.load.streams import idle_streams
+
+PROOFS = {**proofs.PROOFS, "streams": idle_streams}
 
 
 def say(line: str) -> None:
