@@ -49,7 +49,8 @@ def commands(name: str) -> str:
 
 
 def test_the_workflows_are_those_that_the_project_promises() -> None:
-    assert set(FILES) == {"chart", "ci", "e2e", "nightly", "release", "scorecard", "security"}
+    expected = {"chart", "ci", "docs", "e2e", "nightly", "release", "scorecard", "security"}
+    assert set(FILES) == expected
     assert list(FOLDER.iterdir()) != []
     assert {path.suffix for path in FOLDER.iterdir()} == {".yml"}
 
