@@ -1,4 +1,4 @@
-"""Paste what the README and a guide show, one command after the other, as a newcomer does.
+"""Paste what the README and two pages show, one command after the other, as a newcomer does.
 
     python3 tools/walkthrough.py                        # in a clean clone
     python3 tools/walkthrough.py --command mcp-operator # with a command that is installed already
@@ -30,7 +30,11 @@ from typing import Final, Self
 
 ROOT: Final = Path(__file__).parents[1]
 
-PAGES: Final = ("README.md", "docs/how-to/serve-your-own-service.md")
+PAGES: Final = (
+    "README.md",
+    "docs/how-to/serve-your-own-service.md",
+    "docs/tutorials/rest-api.md",
+)
 
 INSTALLED: Final = ".venv/bin/mcp-operator"
 """The command as the pages install it."""
@@ -38,6 +42,7 @@ INSTALLED: Final = ".venv/bin/mcp-operator"
 STAYING: Final = {
     f"{INSTALLED} serve": 8080,
     "python3 -m http.server": 9000,
+    "python3 examples/library/service.py": 9000,
 }
 """How commands begin that run until Ctrl-C, and the port that they listen on once they are up."""
 

@@ -1,0 +1,148 @@
+"""What the pages say of the command line, of the folders and of each other is true."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import walkthrough
+import yaml
+
+from mcp_operator.cli import build_parser
+
+ROOT = Path(__file__).parents[2]
+
+DOCS = ROOT / "docs"
+
+PACKAGE = ROOT / "operator" / "mcp_operator"
+
+PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
+
+METRICS = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
+
+ADRS = sorted((DOCS / "adr").glob("0*.md"))
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def text_of(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def queries() -> list[str]:
+    blocks = re.compile(r"^```promql\n(.*?)^```", re.MULTILINE | re.DOTALL)
+    return [query for page in PAGES for query in blocks.findall(text_of(page))]
+
+
+def commands(page: Path) -> list[list[str]]:
+    """Return the words after `mcp-operator`, or `kubectl mcp`, of each command that is shown."""
+    steps = walkthrough.steps(re.sub(r"^ +(?=[`$])", "", text_of(page), flags=re.MULTILINE))
+    shown = [step.text for step in steps if isinstance(step, walkthrough.Command)]
+    inline = re.findall(r"`((?:mcp-operator|kubectl mcp) [^`]+)`", text_of(page))
+    found = []
+    for text in (*shown, *inline):
+        words = shlex.split(text.replace("\\\n", " "), comments=True)
+        for at, word in enumerate(words):
+            if word.endswith("mcp-operator") and "=" not in word and at + 1 < len(words):
+                found.append(words[at + 1 :])
+                break
+            if words[at : at + 2] == ["kubectl", "mcp"]:
+                found.append(words[at + 2 :])
+                break
+    return [words for words in found if words[0] in COMMANDS and len(words) > 1]
+
+
+COMMANDS = ("serve", "validate", "import", "catalog", "support-bundle", "inspect", "top")
+"""What people call; `mcp-operator` is also the name of objects."""
+
+
+@every_page
+def test_the_commands_have_the_options_that_are_shown(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for words in commands(page):
+        try:
+            build_parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"mcp-operator {shlex.join(words)}\n{capsys.readouterr().err}")
+
+
+def test_commands_are_found_wherever_they_are_shown() -> None:
+    shown = [words for page in PAGES for words in commands(page)]
+    assert {words[0] for words in shown} >= {"serve", "validate", "import", "catalog"}
+    assert len(shown) >= 25
+
+
+def test_the_source_map_has_every_package_and_no_other() -> None:
+    page = text_of(DOCS / "architecture" / "overview.md")
+    table = page.partition("## Source map")[2].partition("Other folders")[0]
+    rows = re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE)
+    packages = {
+        str(file.parent.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("__init__.py")
+        if file.parent != PACKAGE
+    }
+    assert len(rows) == len(set(rows))
+    assert set(rows) == packages
+
+
+def test_the_source_map_has_the_layers_in_their_order() -> None:
+    page = text_of(DOCS / "architecture" / "overview.md")
+    table = page.partition("## Source map")[2].partition("Other folders")[0]
+    rows = [row for row in re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE) if "/" not in row]
+    pyproject = text_of(ROOT / "pyproject.toml")
+    held = re.findall(r'^    "(mcp_operator\.[^"]+)",$', pyproject, re.MULTILINE)
+    layers = [name.removeprefix("mcp_operator.") for line in held for name in line.split(" | ")]
+    assert rows == layers
+
+
+@pytest.mark.parametrize("record", ADRS, ids=lambda path: path.stem)
+def test_a_decision_record_has_its_parts_and_its_row(record: Path) -> None:
+    text = text_of(record)
+    assert text.startswith(f"# {record.name[:4]}: ")
+    assert re.search(r"^- Status: \w+\n- Date: \d{4}-\d\d-\d\d", text, re.MULTILINE)
+    parts = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert parts == ["Context", "Decision", "Alternatives", "Consequences"]
+    assert f"]({record.name})" in text_of(DOCS / "adr" / "README.md")
+
+
+def test_the_comparison_is_dated_and_names_sources_and_strengths_of_each_project() -> None:
+    page = text_of(DOCS / "comparison.md")
+    assert re.search(r"written in \w+ \d{4}", page)
+    sections = re.split(r"^## ", page, flags=re.MULTILINE)[1:]
+    projects = [one for one in sections if "is the better choice*" in one]
+    assert len(projects) >= 5
+    for section in projects:
+        name = section.partition("\n")[0]
+        assert "](https://" in section, name
+        assert f"*{name.removeprefix('The ')} is the better choice*" in section, name
+
+
+def metric(name: str) -> str:
+    """Return the metric that a series belongs to."""
+    return re.sub(r"_(bucket|count|sum)$", "", name)
+
+
+@pytest.mark.parametrize("query", queries())
+def test_the_metrics_and_labels_in_queries_exist(query: str) -> None:
+    rows = re.findall(r"^\| `(\w+)` \| \w+ \| ([^|]*) \|", METRICS, re.MULTILINE)
+    labels = {name: set(re.findall(r"`(\w+)`", listed)) for name, listed in rows}
+    names = re.findall(r"\b((?:mcp|workqueue|rest_client)_\w+)", query)
+    assert names
+    assert {metric(name) for name in names} <= set(labels)
+    for name, chosen in re.findall(r"\b(mcp_\w+)\{([^}]*)\}", query):
+        given = set(re.findall(r"(\w+)(?:=|!)", chosen))
+        assert given <= labels[metric(name)] | OF_PROMETHEUS
+
+
+OF_PROMETHEUS = {"namespace", "pod", "job"}
+"""Labels that the monitors add to every series."""
+
+
+def test_the_overlay_in_the_tutorial_is_that_of_the_example() -> None:
+    page = text_of(DOCS / "tutorials" / "catalog-in-git.md")
+    [shown] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    example = ROOT / "examples" / "catalog" / "overlays" / "production" / "kustomization.yaml"
+    assert yaml.safe_load(shown) == yaml.safe_load(text_of(example))
