@@ -9,6 +9,7 @@ NOX := .nox/bootstrap/bin/nox
 
 help: $(NOX)
 	@echo 'make demo    the main job end to end on a real API server (KEEP=1 leaves it running, PACE=1 narrates)'
+	@echo 'make demo-ops  what goes wrong: faults on purpose, and what everybody sees of them'
 	@echo 'make test    unit, integration, contract and fault tests with coverage'
 	@echo 'make check   what a change must pass before it is pushed'
 	@echo 'make kind-create kind-deploy kind-delete    by hand: this checkout in a cluster by kind'

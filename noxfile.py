@@ -276,6 +276,12 @@ def demo(session: nox.Session) -> None:
     python(session, "demo", *session.posargs)
 
 
+@nox.session(name="demo-ops", default=False)
+def demo_ops(session: nox.Session) -> None:
+    """Break things on purpose, and show what conditions, metrics, alerts and clients say."""
+    python(session, "demo", "drills", *session.posargs)
+
+
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure propagation, cold start, scale, failover; compare with the baseline (`-- --help`)."""

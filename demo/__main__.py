@@ -4,6 +4,8 @@ It gets a Kubernetes API server, runs the operator against it, applies ``manifes
 uses what comes out with the official MCP client. Without an API server it serves the same samples
 from files. The exit code is 0 only if everything that it shows was true. KEEP=1 leaves it running,
 PACE=1 tells it to an audience: it pauses, explains, and shows the YAML and the answers.
+
+`make demo-ops`, which passes `drills`, breaks things instead, and shows what everybody sees of it.
 """
 
 from __future__ import annotations
@@ -15,12 +17,18 @@ import signal
 import sys
 import textwrap
 import traceback
+from pathlib import Path
+
+from mcp import Client
 
 from cluster_environment import SERVER, ClusterEnvironment
-from environment import Environment, FileEnvironment, Processes
+from drill_environment import DrillEnvironment
+from drills import Drills
+from environment import READY_TIMEOUT, Environment, FileEnvironment, Processes
 from narrator import WIDTH, Narrator, PaceError, pace
 from story import show
-from support.controlplane import Cluster, start_cluster
+from support.controlplane import Cluster, ControlPlane, start_cluster
+from support.promtool import promtool
 from support.provision import UnavailableError
 
 EXIT_FAILED = 1
@@ -38,7 +46,7 @@ def main() -> int:
     cluster = None
     try:
         cluster = _api_server(narrator)
-        asyncio.run(_in_cluster(cluster, narrator) if cluster else _from_files(narrator))
+        asyncio.run(_play(cluster, narrator))
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("\nInterrupted.")
         return EXIT_INTERRUPTED
@@ -51,6 +59,15 @@ def main() -> int:
             cluster.stop()
     print(f"\nAll of it took {narrator.seconds:.0f} s. Everything was cleaned up.")
     return 0
+
+
+async def _play(cluster: Cluster | None, narrator: Narrator) -> None:
+    if "drills" in sys.argv[1:]:
+        await _drills(cluster, narrator)
+    elif cluster:
+        await _in_cluster(cluster, narrator)
+    else:
+        await _from_files(narrator)
 
 
 def _api_server(narrator: Narrator) -> Cluster | None:
@@ -85,6 +102,30 @@ async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
                 f"\n    kubectl --namespace {environment.namespace} edit mcpserver {SERVER}"
             )
             await _stay_up(environment)
+
+
+async def _drills(cluster: Cluster | None, narrator: Narrator) -> None:
+    if not (isinstance(cluster, ControlPlane) and cluster.has_controllers):
+        raise UnavailableError(
+            "what is broken here needs a control plane of the demo's own: unset "
+            "MCP_OPERATOR_TEST_KUBECONFIG, and see above what else is missing"
+        )
+    async with Processes() as processes, DrillEnvironment(cluster, processes) as environment:
+        try:
+            await _set_up(environment, narrator)
+            async with Client(environment.url, read_timeout_seconds=READY_TIMEOUT) as client:
+                await Drills(environment, narrator, client, _promtool(narrator)).run()
+        except Exception:
+            print(processes.logs(), file=sys.stderr)
+            raise
+
+
+def _promtool(narrator: Narrator) -> Path | None:
+    try:
+        return promtool()
+    except UnavailableError as error:
+        narrator.say(f"The alerts are named and not evaluated: {error}.")
+        return None
 
 
 async def _set_up(environment: ClusterEnvironment, narrator: Narrator) -> None:

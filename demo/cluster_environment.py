@@ -20,7 +20,7 @@ from support.crds import DEFINITIONS, install_crds
 from support.kubelet import Kubelet
 from support.network import free_port
 from support.pods import PODS
-from support.processes import ProcessError
+from support.processes import Child, ProcessError
 from tables import table
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
@@ -54,6 +54,9 @@ class ClusterEnvironment:
         self._exit = contextlib.AsyncExitStack()
         self._services = {f"{self.namespace}/{BACKEND}:{BACKEND_PORT}": processes.backend}
         self.client: Client
+        self.kubelet: Kubelet
+        self.operator: Child
+        self.metrics = f"http://127.0.0.1:{free_port()}"
 
     async def __aenter__(self) -> Self:
         self.client = await Client.connect(
@@ -86,17 +89,22 @@ class ClusterEnvironment:
         """Start the control plane, restricted to the demo's namespace."""
         await self.client.create(NAMESPACES, {"metadata": {"name": self.namespace}})
         self._exit.push_async_callback(self._delete, NAMESPACES, Key("", self.namespace))
+        await self.run_operator()
+
+    async def run_operator(self, *flags: str) -> None:
+        """Run the control plane, and wait until it is ready."""
         health = free_port()
-        child = self._processes.operator(
+        self.operator = self._processes.operator(
             "operator",
             f"--kubeconfig={self._cluster.kubeconfig}",
             f"--namespace={self.namespace}",
             f"--lease-namespace={self.namespace}",
             "--bind-address=127.0.0.1",
-            f"--metrics-port={free_port()}",
+            f"--metrics-port={self.metrics.rpartition(':')[2]}",
             f"--health-port={health}",
+            *flags,
         )
-        await until_ok(child, f"http://127.0.0.1:{health}/readyz")
+        await until_ok(self.operator, f"http://127.0.0.1:{health}/readyz")
 
     async def apply_samples(self) -> list[str]:
         """Start the backend and apply the samples; returns what was applied."""
@@ -128,8 +136,9 @@ class ClusterEnvironment:
                 "It runs beside the operator: this cluster's nodes cannot pull your checkout as\n"
                 "an image, so the Pods of the Deployment stay away, and Ready stays False."
             )
-        kubelet = Kubelet(self.client, self._cluster.kubeconfig, self.namespace, self._services)
-        await self._exit.enter_async_context(kubelet)
+        self.kubelet = await self._exit.enter_async_context(
+            Kubelet(self.client, self._cluster.kubeconfig, self.namespace, self._services)
+        )
         await self._until_ready()
         async for page in self.client.list_pages(PODS, namespace=self.namespace):
             for pod in page.items:

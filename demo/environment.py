@@ -18,6 +18,7 @@ import yaml
 
 from support.network import free_port
 from support.processes import Child, ProcessError, ProcessGroup
+from support.redis_server import RedisServer
 
 ROOT = Path(__file__).parents[1]
 
@@ -56,6 +57,7 @@ class Processes:
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="mcp-operator-demo-"))
         self._group = ProcessGroup(self.directory)
+        self._started = 0
         self.backend = f"127.0.0.1:{free_port()}"
 
     async def __aenter__(self) -> Self:
@@ -69,9 +71,14 @@ class Processes:
         return self._group.logs()
 
     def operator(self, *arguments: str) -> Child:
-        """Start `mcp-operator`, which logs to our file."""
+        """Start `mcp-operator`, which logs to a file of ours."""
         command = (sys.executable, "-m", "mcp_operator", *arguments)
-        return self._group.start(arguments[0], command, env=os.environ)
+        self._started += 1
+        return self._group.start(f"{arguments[0]}-{self._started}", command, env=os.environ)
+
+    def redis(self) -> RedisServer:
+        """Return a Redis that can be started."""
+        return RedisServer(self._group)
 
     async def start_backend(self) -> None:
         """Start the samples' own REST backend."""

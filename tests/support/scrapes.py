@@ -1,0 +1,154 @@
+"""Scrapes of `/metrics`, and the alerts that Prometheus would fire if a fault went on like this.
+
+A fault is staged for seconds, and alerts wait for minutes. So what was scraped before the fault and
+during it is extended in time: gauges keep the value that they have during the fault, counters grow
+by the same amount each minute, and series that are gone stay away. promtool evaluates the rules of
+`manifests/components/prometheus` on that.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+RULES_FILE = Path(__file__).parents[2] / "manifests" / "components" / "prometheus" / "rules.yaml"
+
+BEGIN = 10
+"""The minute in which the fault begins."""
+
+MINUTES = (BEGIN + 10, BEGIN + 20, BEGIN + 35, BEGIN + 80)
+"""When the rules are evaluated. The longest `for` is an hour."""
+
+_LAST = 100
+
+
+@dataclass(frozen=True)
+class Point:
+    """The value of a series at one time."""
+
+    value: float
+    grows: bool
+
+
+Scrape = Mapping[str, Point]
+"""Points by their series, written as PromQL does."""
+
+
+def rules() -> list[dict[str, Any]]:
+    """Return the alerts that come with the product."""
+    groups = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["spec"]["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def asked_metrics() -> frozenset[str]:
+    """Return every name in the rules that could be a metric's."""
+    return frozenset(name for rule in rules() for name in re.findall(r"[a-z_]+", rule["expr"]))
+
+
+def scraped(text: str | None, now: float, **target: str) -> dict[str, Point]:
+    """Read a page of `/metrics` as Prometheus does, but only what some alert asks for.
+
+    Args:
+        text: The page; None where nobody answered.
+        now: When, in Unix seconds. promtool's time begins at 0, so times are moved by this.
+        target: The labels that Prometheus adds for the target.
+    """
+    wanted = asked_metrics()
+    points = {_series("up", target): Point(float(text is not None), grows=False)}
+    for family in text_string_to_metric_families(text or ""):
+        for sample in family.samples:
+            if sample.name in wanted:
+                value = sample.value
+                if sample.name.endswith("_timestamp_seconds"):
+                    value += 60 * BEGIN - now
+                grows = family.type in {"counter", "histogram"}
+                points[_series(sample.name, {**sample.labels, **target})] = Point(value, grows)
+    return points
+
+
+def extended(before: Scrape, begun: Scrape, during: Scrape) -> dict[str, str]:
+    """Extend scrapes to the series of hours, in promtool's notation: one value a minute.
+
+    Args:
+        before: What was scraped while all was well.
+        begun: What was scraped when the fault had begun.
+        during: What was scraped a while later; counters grow each minute by the difference.
+    """
+    series = {}
+    for name in before.keys() | during.keys():
+        first, last = before.get(name), during.get(name)
+        head = f"{_number(first.value)}x{BEGIN - 1}" if first else f"_x{BEGIN - 1}"
+        if last is None:
+            series[name] = f"{head} stale"
+        elif last.grows:
+            start = begun.get(name) or first or Point(0, grows=True)
+            growth = max(0.0, last.value - start.value)
+            series[name] = f"{head} {_number(start.value)}+{_number(growth)}x{_LAST}"
+        else:
+            series[name] = f"{head} {_number(last.value)}x{_LAST}"
+    return series
+
+
+def firing(
+    promtool: Path, series: Mapping[str, str], minutes: Sequence[int] = MINUTES
+) -> dict[int, set[str]]:
+    """Return the alerts that fire at each minute, as promtool says.
+
+    Raises:
+        RuntimeError: promtool does not evaluate the rules; with what it says.
+    """
+    groups = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["spec"]["groups"]
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": name, "values": values} for name, values in series.items()],
+        "alert_rule_test": [
+            {"eval_time": f"{minute}m", "alertname": rule["alert"], "exp_alerts": []}
+            for minute in minutes
+            for rule in rules()
+        ],
+    }
+    body = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
+    with tempfile.TemporaryDirectory() as scratch:
+        Path(scratch, "rules.yaml").write_text(json.dumps({"groups": groups}), encoding="utf-8")
+        Path(scratch, "tests.yaml").write_text(json.dumps(body), encoding="utf-8")
+        done = subprocess.run(  # noqa: S603 - a command of our own
+            [promtool, "test", "rules", "tests.yaml"],
+            cwd=scratch,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    said = done.stdout + done.stderr
+    # It complains of each alert that fires although none was expected.
+    found = re.findall(r"alertname: (\w+), time: (\w+)", said)
+    if bool(found) != bool(done.returncode):
+        raise RuntimeError(f"promtool test rules: {said}")
+    times = {_duration(minute): minute for minute in minutes}
+    fired: dict[int, set[str]] = {minute: set() for minute in minutes}
+    for alert, time in found:
+        fired[times[time]].add(alert)
+    return fired
+
+
+def _duration(minutes: int) -> str:
+    """Write minutes as Prometheus writes durations."""
+    hours, rest = divmod(minutes, 60)
+    return (f"{hours}h" if hours else "") + (f"{rest}m" if rest else "")
+
+
+def _series(name: str, labels: Mapping[str, str]) -> str:
+    inside = ", ".join(f"{key}={json.dumps(value)}" for key, value in sorted(labels.items()))
+    return f"{name}{{{inside}}}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.6f}".rstrip("0").rstrip(".")
