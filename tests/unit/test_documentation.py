@@ -10,6 +10,7 @@ import pytest
 import walkthrough
 import yaml
 
+from mcp_operator.api.crd import crds
 from mcp_operator.cli import build_parser
 
 ROOT = Path(__file__).parents[2]
@@ -146,3 +147,17 @@ def test_the_overlay_in_the_tutorial_is_that_of_the_example() -> None:
     [shown] = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     example = ROOT / "examples" / "catalog" / "overlays" / "production" / "kustomization.yaml"
     assert yaml.safe_load(shown) == yaml.safe_load(text_of(example))
+
+
+def test_the_columns_of_servers_are_those_that_kubectl_prints() -> None:
+    [servers] = [crd for crd in crds() if crd["spec"]["names"]["kind"] == "MCPServer"]
+    columns = servers["spec"]["versions"][0]["additionalPrinterColumns"]
+    printed = ["NAME", *(one["name"].upper() for one in columns if not one.get("priority"))]
+    shown = [
+        line.split()
+        for page in PAGES
+        for line in text_of(page).splitlines()
+        if line.startswith("NAME ")
+    ]
+    assert len(shown) >= 2
+    assert shown == [printed] * len(shown)
