@@ -77,6 +77,7 @@ def official_clients(session: nox.Session) -> dict[str, str]:
         return found
     return found | {
         "MCP_OPERATOR_TS_CLIENT": str(node_packages(session, npm, CONTRACT / "typescript")),
+        "MCP_OPERATOR_TS1_CLIENT": str(node_packages(session, npm, CONTRACT / "typescript1")),
         "MCP_OPERATOR_CONFORMANCE": str(node_packages(session, npm, CONTRACT / "conformance")),
         "MCP_OPERATOR_CONNECT": str(node_packages(session, npm, CONTRACT / "connect")),
         "MCP_OPERATOR_IDENTITY": str(node_packages(session, npm, ROOT / "examples" / "login")),

@@ -1,11 +1,14 @@
-// Uses a server with the official Go client, and says in one line of JSON what it saw.
+// Runs one session with the official Go client, and says in JSON what it saw: a line of all steps,
+// then, after it has read a line, another of what it saw of a server that has been replaced.
 //
 //	goclient URL VERSION
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -14,17 +17,34 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 )
 
-// seen is what a client was told while its calls ran.
-type seen struct {
+const (
+	modern  = "2026-07-28"
+	watched = "test://watched-resource"
+)
+
+// told is what a client was told while its calls ran.
+type told struct {
 	mu       sync.Mutex
 	progress []float64
 	logged   []string
 	asked    []string
+
+	waiting, changed, updated signal
 }
 
-func (s *seen) note(write func()) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+// signal is sent to, and not waited for, when something happened.
+type signal chan struct{}
+
+func (s signal) send() {
+	select {
+	case s <- struct{}{}:
+	default:
+	}
+}
+
+func (t *told) note(write func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	write()
 }
 
@@ -36,62 +56,158 @@ func main() {
 }
 
 func run(ctx context.Context, url, version string) error {
-	told, changed := &seen{}, make(chan struct{}, 1)
+	heard := &told{waiting: make(signal, 1), changed: make(signal, 1), updated: make(signal, 1)}
+	session, err := connect(ctx, url, version, heard)
+	if err != nil {
+		return err
+	}
+	defer session.Close()
+	said := json.NewEncoder(os.Stdout)
+	saw, err := steps(ctx, session, heard)
+	if err != nil {
+		return err
+	}
+	if err := said.Encode(saw); err != nil {
+		return err
+	}
+	if _, err := bufio.NewReader(os.Stdin).ReadString('\n'); err != nil {
+		return err
+	}
+	saw, err = goOn(ctx, session, heard, url, version)
+	if err != nil {
+		return fmt.Errorf("after the server was replaced: %w", err)
+	}
+	return said.Encode(saw)
+}
+
+func connect(ctx context.Context, url, version string, heard *told) (*mcp.ClientSession, error) {
 	client := mcp.NewClient(&mcp.Implementation{Name: "go", Version: "1"}, &mcp.ClientOptions{
 		ToolListChangedHandler: func(context.Context, *mcp.ToolListChangedRequest) {
-			select {
-			case changed <- struct{}{}:
-			default:
-			}
+			heard.changed.send()
+		},
+		ResourceUpdatedHandler: func(context.Context, *mcp.ResourceUpdatedNotificationRequest) {
+			heard.updated.send()
 		},
 		ProgressNotificationHandler: func(_ context.Context, r *mcp.ProgressNotificationClientRequest) {
-			told.note(func() { told.progress = append(told.progress, r.Params.Progress) })
+			if r.Params.Message == "waiting" {
+				heard.waiting.send()
+				return
+			}
+			heard.note(func() { heard.progress = append(heard.progress, r.Params.Progress) })
 		},
 		LoggingMessageHandler: func(_ context.Context, r *mcp.LoggingMessageRequest) {
-			told.note(func() { told.logged = append(told.logged, string(r.Params.Level)) })
+			heard.note(func() { heard.logged = append(heard.logged, string(r.Params.Level)) })
 		},
 		ElicitationHandler: func(_ context.Context, r *mcp.ElicitRequest) (*mcp.ElicitResult, error) {
-			told.note(func() { told.asked = append(told.asked, r.Params.Message) })
+			heard.note(func() { heard.asked = append(heard.asked, r.Params.Message) })
 			return &mcp.ElicitResult{Action: "accept", Content: map[string]any{
 				"username": "gopher", "email": "gopher@example.com",
 			}}, nil
 		},
 	})
 	transport := &mcp.StreamableClientTransport{Endpoint: url}
-	session, err := client.Connect(ctx, transport, &mcp.ClientSessionOptions{ProtocolVersion: version})
-	if err != nil {
-		return err
-	}
-	defer session.Close()
-	used, err := use(ctx, session)
-	if err != nil {
-		return err
-	}
-	told.note(func() {
-		used["progress"], used["logged"], used["asked"] = told.progress, told.logged, told.asked
-	})
-	if used["newTools"], err = afterChange(ctx, session, changed); err != nil {
-		return err
-	}
-	return json.NewEncoder(os.Stdout).Encode(used)
+	return client.Connect(ctx, transport, &mcp.ClientSessionOptions{ProtocolVersion: version})
 }
 
-// afterChange has the server change its tools until the client is told so, and returns their names.
-// The stream that tells it may not be open yet at the first change.
-func afterChange(
-	ctx context.Context, session *mcp.ClientSession, changed <-chan struct{},
-) ([]string, error) {
-	for {
-		trigger := &mcp.CallToolParams{Name: "test_trigger_tool_change"}
-		if _, err := session.CallTool(ctx, trigger); err != nil {
+// steps takes every step of a session once, and returns what it saw.
+func steps(ctx context.Context, session *mcp.ClientSession, heard *told) (map[string]any, error) {
+	saw, err := use(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	heard.note(func() {
+		saw["progress"], saw["logged"], saw["asked"] = heard.progress, heard.logged, heard.asked
+	})
+	if saw["cancelled"], err = cancelled(ctx, session, heard); err != nil {
+		return nil, fmt.Errorf("cancel: %w", err)
+	}
+	if err := session.Subscribe(ctx, &mcp.SubscribeParams{URI: watched}); err != nil {
+		return nil, err
+	}
+	if err := changeUntil(ctx, session, "test_trigger_resource_change", heard.updated); err != nil {
+		return nil, err
+	}
+	saw["updated"] = watched
+	if err := changeUntil(ctx, session, "test_trigger_tool_change", heard.changed); err != nil {
+		return nil, err
+	}
+	saw["newTools"], err = names(ctx, session)
+	return saw, err
+}
+
+// goOn calls a server that has been replaced, and is told of its changes, by the same session.
+//
+// The client does not open the stream of 2026-07-28 again, on which it is told: the next session
+// opens one.
+func goOn(
+	ctx context.Context, session *mcp.ClientSession, heard *told, url, version string,
+) (map[string]any, error) {
+	sum, err := session.CallTool(ctx, addition)
+	if err != nil {
+		return nil, err
+	}
+	if version == modern {
+		if session, err = connect(ctx, url, version, heard); err != nil {
 			return nil, err
 		}
+		defer session.Close()
+	}
+	select {
+	case <-heard.changed: // of before
+	default:
+	}
+	if err := changeUntil(ctx, session, "test_trigger_tool_change", heard.changed); err != nil {
+		return nil, err
+	}
+	found, err := names(ctx, session)
+	return map[string]any{"sum": sum.StructuredContent, "newTools": found}, err
+}
+
+// changeUntil has the server change something until the client is told so.
+//
+// The stream that tells it may not be open yet at the first change.
+func changeUntil(ctx context.Context, session *mcp.ClientSession, trigger string, told signal) error {
+	for {
+		if _, err := session.CallTool(ctx, &mcp.CallToolParams{Name: trigger}); err != nil {
+			return err
+		}
 		select {
-		case <-changed:
-			return names(ctx, session)
+		case <-told:
+			return nil
 		case <-time.After(time.Second):
 		}
 	}
+}
+
+// cancelled cancels a call, and returns what the server then says of it.
+func cancelled(ctx context.Context, session *mcp.ClientSession, heard *told) (string, error) {
+	calling, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		wait := &mcp.CallToolParams{Name: "test_wait", Arguments: map[string]any{}}
+		wait.SetProgressToken("wait")
+		_, err := session.CallTool(calling, wait)
+		ended <- err
+	}()
+	select {
+	case <-heard.waiting:
+	case err := <-ended:
+		return "", fmt.Errorf("the call ended before it was cancelled: %w", err)
+	}
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		return "", fmt.Errorf("the call ended otherwise: %w", err)
+	}
+	result, err := session.CallTool(ctx, &mcp.CallToolParams{Name: "test_cancelled"})
+	if err != nil {
+		return "", err
+	}
+	return result.Content[0].(*mcp.TextContent).Text, nil
+}
+
+var addition = &mcp.CallToolParams{
+	Name: "add_numbers", Arguments: map[string]any{"a": 1, "b": 2},
 }
 
 // use calls every feature once and returns what came of it.
@@ -102,13 +218,9 @@ func use(ctx context.Context, session *mcp.ClientSession) (map[string]any, error
 	}
 	version := session.InitializeResult().ProtocolVersion
 	meta := mcp.Meta{mcp.MetaKeyLogLevel: "debug"}
-	if version < "2026-07-28" { // where a request says itself what it wants
+	if version != modern { // where a request says itself what it wants
 		meta = nil
 		if err := session.SetLoggingLevel(ctx, &mcp.SetLoggingLevelParams{Level: "debug"}); err != nil {
-			return nil, err
-		}
-		watched := &mcp.SubscribeParams{URI: "test://watched-resource"}
-		if err := session.Subscribe(ctx, watched); err != nil {
 			return nil, err
 		}
 	}

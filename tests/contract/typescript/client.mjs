@@ -1,53 +1,35 @@
-// Uses a server with the official TypeScript client and says what it saw, one JSON value per line:
-// first what was listed and called, then, after the server's tools changed, their new names.
+// Runs one session with the official TypeScript client 2.x, and says in JSON what it saw: a line of
+// all steps, then, after it has read a line, another of what it saw of a server that was replaced.
 //
-//     node client.mjs URL legacy|2026-07-28
+//     node client.mjs URL VERSION
 
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import { WATCHED, session, told } from "./session.mjs";
 
 const [url, version] = process.argv.slice(2);
-const say = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
-
-let told;
-const changed = new Promise((resolve) => {
-  told = resolve;
-});
+const modern = version === "2026-07-28";
 
 const client = new Client(
-  { name: "mcp-operator-tests", version: "1" },
+  { name: "mcp-operator-tests", version: "2" },
   {
-    versionNegotiation: { mode: version === "legacy" ? "legacy" : { pin: version } },
-    listChanged: { tools: { onChanged: (error, tools) => told({ error, tools }) } },
+    capabilities: { elicitation: {} },
+    versionNegotiation: { mode: modern ? { pin: version } : "legacy" },
   },
 );
-await client.connect(new StreamableHTTPClientTransport(new URL(url)));
-
-const { tools } = await client.listTools();
-const sum = await client.callTool({ name: "add_numbers", arguments: { a: 1, b: 2 } });
-const regions = await client.callTool({ name: "list_regions", arguments: {} });
-const wrong = await client.callTool({ name: "add_numbers", arguments: { a: "x" } });
-const progress = [];
-await client.callTool(
-  { name: "test_tool_with_progress", arguments: {} },
-  { onprogress: (told) => progress.push(told.progress) },
+client.setRequestHandler("elicitation/create", told.answer);
+client.setNotificationHandler("notifications/message", ({ params }) =>
+  told.logged.push(params.level),
 );
-const prompt = await client.getPrompt({
-  name: "test_prompt_with_arguments",
-  arguments: { arg1: "x", arg2: "y" },
-});
-const { contents } = await client.readResource({ uri: "test://template/7/data" });
-say({
-  version: client.getNegotiatedProtocolVersion(),
-  tools: tools.map((tool) => tool.name),
-  sum: sum.structuredContent,
-  regions: regions.structuredContent,
-  wrong: wrong.isError,
-  progress,
-  prompt: prompt.messages[0].content.text,
-  resource: contents[0].text,
-});
+client.setNotificationHandler("notifications/tools/list_changed", () => told.changed.send());
+client.setNotificationHandler("notifications/resources/updated", () => told.updated.send());
+await client.connect(new StreamableHTTPClientTransport(new URL(url)));
+if (!modern) await client.setLoggingLevel("debug");
 
-const { error, tools: now } = await changed;
-if (error) throw error;
-say({ tools: now.map((tool) => tool.name) });
+// In sessions the client listens by itself, and opens a lost stream again.
+const listen = modern
+  ? () => client.listen({ toolsListChanged: true, resourceSubscriptions: [WATCHED] })
+  : () => client.subscribeResource({ uri: WATCHED });
+
+const call = (name, options) => client.callTool({ name, arguments: {} }, options);
+await session(client, client.getNegotiatedProtocolVersion(), call, listen);
 await client.close();

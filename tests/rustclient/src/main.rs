@@ -1,4 +1,5 @@
-//! Uses a server with the official Rust client, and says in one line of JSON what it saw.
+//! Runs one session with the official Rust client, and says in JSON what it saw: a line of all
+//! steps, then, after it has read a line, another of what it saw of a server that was replaced.
 //!
 //!     rustclient URL VERSION
 // Logging and the handshake of 2025-11-25 are deprecated, and served.
@@ -8,11 +9,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rmcp::model::*;
-use rmcp::service::{NotificationContext, RequestContext, RunningService};
+use rmcp::service::{NotificationContext, PeerRequestOptions, RequestContext, RunningService};
 use rmcp::transport::StreamableHttpClientTransport;
 use rmcp::{ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+
+const WATCHED: &str = "test://watched-resource";
 
 /// What the client was told while its calls ran.
 #[derive(Clone, Default)]
@@ -20,13 +23,17 @@ struct Told {
     progress: Arc<Mutex<Vec<f64>>>,
     logged: Arc<Mutex<Vec<Value>>>,
     asked: Arc<Mutex<Vec<String>>>,
+    waiting: Arc<Notify>,
     changed: Arc<Notify>,
+    updated: Arc<Notify>,
 }
 
 impl ClientHandler for Told {
     fn get_info(&self) -> ClientInfo {
         let mut capabilities = ClientCapabilities::default();
         capabilities.elicitation = Some(ElicitationCapability::default());
+        let tasks = (TASKS_EXTENSION_ID.to_string(), JsonObject::new());
+        capabilities.extensions = Some([tasks].into());
         ClientInfo::new(capabilities, Implementation::new("rust", "1"))
     }
 
@@ -47,7 +54,11 @@ impl ClientHandler for Told {
         told: ProgressNotificationParam,
         _: NotificationContext<RoleClient>,
     ) {
-        self.progress.lock().unwrap().push(told.progress);
+        if told.message.as_deref() == Some("waiting") {
+            self.waiting.notify_one();
+        } else {
+            self.progress.lock().unwrap().push(told.progress);
+        }
     }
 
     async fn on_logging_message(
@@ -60,6 +71,14 @@ impl ClientHandler for Told {
 
     async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
         self.changed.notify_one();
+    }
+
+    async fn on_resource_updated(
+        &self,
+        _: ResourceUpdatedNotificationParam,
+        _: NotificationContext<RoleClient>,
+    ) {
+        self.updated.notify_one();
     }
 }
 
@@ -83,16 +102,127 @@ async fn main() -> anyhow::Result<()> {
         .clone()
         .serve_with_lifecycle(transport, lifecycle)
         .await?;
-    let mut seen = used(&client, modern).await?;
+    println!("{}", steps(&client, &told, modern).await?);
+    std::io::stdin().read_line(&mut String::new())?;
+    println!("{}", go_on(&client, &told, modern).await?);
+    client.cancel().await?;
+    Ok(())
+}
+
+/// Takes every step of a session once, and returns what it saw.
+async fn steps(client: &Client, told: &Told, modern: bool) -> anyhow::Result<Value> {
+    let mut seen = used(client, modern).await?;
     seen["progress"] = json!(*told.progress.lock().unwrap());
     seen["logged"] = json!(*told.logged.lock().unwrap());
     seen["asked"] = json!(*told.asked.lock().unwrap());
-    if !modern {
-        seen["newTools"] = json!(after_change(&client, &told).await?);
+    if modern {
+        seen["task"] = json!({
+            "result": ended(client, &begun(client, "0.1").await?).await?["result"]["content"][0]["text"],
+            "cancelled": given_up(client, &begun(client, "600").await?).await?["status"],
+        });
     }
-    println!("{seen}");
-    client.cancel().await?;
+    seen["cancelled"] = json!(cancelled(client, told).await?);
+    subscribe(client, told, modern).await?;
+    change_until(client, "test_trigger_resource_change", &told.updated).await?;
+    seen["updated"] = json!(WATCHED);
+    change_until(client, "test_trigger_tool_change", &told.changed).await?;
+    seen["newTools"] = json!(names(client).await?);
+    Ok(seen)
+}
+
+/// Calls a server that has been replaced, and is told of its changes, by the same session.
+///
+/// The client does not open the stream of 2026-07-28 again, on which it is told.
+async fn go_on(client: &Client, told: &Told, modern: bool) -> anyhow::Result<Value> {
+    let sum = call(client, "add_numbers", json!({"a": 1, "b": 2})).await?;
+    if modern {
+        subscribe(client, told, modern).await?;
+    }
+    tokio::select! {
+        biased;
+        _ = told.changed.notified() => {}, // of before
+        _ = std::future::ready(()) => {},
+    }
+    change_until(client, "test_trigger_tool_change", &told.changed).await?;
+    Ok(json!({"sum": sum.structured_content, "newTools": names(client).await?}))
+}
+
+/// Has the client told when tools and one resource change.
+async fn subscribe(client: &Client, told: &Told, modern: bool) -> anyhow::Result<()> {
+    if !modern {
+        client
+            .subscribe(SubscribeRequestParams::new(WATCHED))
+            .await?;
+        return Ok(());
+    }
+    let filter = SubscriptionFilter::builder()
+        .tools_list_changed()
+        .resource_subscription(WATCHED)
+        .build();
+    let mut subscription = client.listen(filter).await?;
+    let told = told.clone();
+    tokio::spawn(async move {
+        while let Ok(Some(notification)) = subscription.next().await {
+            match notification {
+                ServerNotification::ToolListChangedNotification(_) => told.changed.notify_one(),
+                ServerNotification::ResourceUpdatedNotification(_) => told.updated.notify_one(),
+                _ => {}
+            }
+        }
+    });
     Ok(())
+}
+
+/// Has the server change something until the client is told so.
+///
+/// The stream that tells it may not be open yet at the first change.
+async fn change_until(client: &Client, trigger: &'static str, told: &Notify) -> anyhow::Result<()> {
+    loop {
+        call(client, trigger, json!({})).await?;
+        let heard = tokio::time::timeout(Duration::from_secs(1), told.notified()).await;
+        if heard.is_ok() {
+            return Ok(());
+        }
+    }
+}
+
+/// Cancels a call, and returns what the server then says of it.
+async fn cancelled(client: &Client, told: &Told) -> anyhow::Result<Value> {
+    let request = CallToolRequest::new(CallToolRequestParams::new("test_wait"));
+    let waiting = client
+        .send_cancellable_request(request.into(), PeerRequestOptions::no_options())
+        .await?;
+    told.waiting.notified().await;
+    waiting.cancel(Some("enough".into())).await?;
+    let result = call(client, "test_cancelled", json!({})).await?;
+    Ok(json!(result.content)[0]["text"].take())
+}
+
+/// Begins a task that takes some seconds, and returns its id.
+async fn begun(client: &Client, seconds: &str) -> anyhow::Result<String> {
+    let arguments = object(json!({"seconds": seconds, "label": "rust"}));
+    let params = CallToolRequestParams::new("slow_compute").with_arguments(arguments);
+    match client.call_tool_once(params).await? {
+        CallToolResponse::Task(created) => Ok(created.task.task_id),
+        other => anyhow::bail!("this is no task: {other:?}"),
+    }
+}
+
+/// Cancels a task, and returns it as it then is.
+async fn given_up(client: &Client, id: &str) -> anyhow::Result<Value> {
+    client.cancel_task(CancelTaskParams::new(id)).await?;
+    ended(client, id).await
+}
+
+/// Asks for a task until it has ended, and returns it.
+async fn ended(client: &Client, id: &str) -> anyhow::Result<Value> {
+    loop {
+        let found = client.get_task(GetTaskParams::new(id)).await?;
+        if found.task.status().is_terminal() {
+            return Ok(json!(found));
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 /// Calls every feature once, and returns what came of it.
@@ -100,9 +230,6 @@ async fn used(client: &Client, modern: bool) -> anyhow::Result<Value> {
     if !modern {
         client
             .set_level(SetLevelRequestParams::new(LoggingLevel::Debug))
-            .await?;
-        client
-            .subscribe(SubscribeRequestParams::new("test://watched-resource"))
             .await?;
     }
     let sum = call(client, "add_numbers", json!({"a": 1, "b": 2})).await?;
@@ -148,19 +275,4 @@ async fn names(client: &Client) -> anyhow::Result<Vec<String>> {
         .into_iter()
         .map(|tool| tool.name.to_string())
         .collect())
-}
-
-/// Has the server change its tools until the client is told so, and returns their names.
-///
-/// The stream that tells it may not be open yet at the first change.
-async fn after_change(client: &Client, told: &Told) -> anyhow::Result<Vec<String>> {
-    loop {
-        call(client, "test_trigger_tool_change", json!({})).await?;
-        if tokio::time::timeout(Duration::from_secs(1), told.changed.notified())
-            .await
-            .is_ok()
-        {
-            return names(client).await;
-        }
-    }
 }
