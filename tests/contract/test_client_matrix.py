@@ -88,6 +88,8 @@ def check_progress(saw: Session) -> None:
     told = saw.before["progress"]
     assert len(told) >= 2
     assert told == sorted(set(told))
+    # In 2026-07-28 each request asks for messages, which not all clients do.
+    assert len(saw.before["logged"]) >= 2 or saw.version == MODERN
 
 
 def check_elicitation(saw: Session) -> None:

@@ -174,7 +174,7 @@ func changeUntil(ctx context.Context, session *mcp.ClientSession, trigger string
 		select {
 		case <-told:
 			return nil
-		case <-time.After(time.Second):
+		case <-time.After(250 * time.Millisecond):
 		}
 	}
 }

@@ -14,7 +14,7 @@ from support.entries import backend, tool
 WAITING_TOOLS = (
     tool(
         "test_wait",
-        backend("/wait"),
+        backend("/wait", timeout_seconds=600.0),  # longer than anybody waits for its end
         description="Reports progress once, and waits until the call is cancelled.",
         response=ResponseMapping(native=True),
     ),

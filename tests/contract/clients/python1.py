@@ -110,7 +110,7 @@ async def change_until(client: ClientSession, trigger: str, told: asyncio.Event)
     while not told.is_set():
         await client.call_tool(trigger, {})
         try:
-            await asyncio.wait_for(told.wait(), 1)
+            await asyncio.wait_for(told.wait(), 0.25)
         except TimeoutError:
             continue
 

@@ -100,7 +100,7 @@ async function changeUntil(client, trigger, signal) {
   signal.clear();
   do {
     await client.callTool({ name: trigger, arguments: {} });
-  } while (!(await signal.within(1000)));
+  } while (!(await signal.within(250)));
 }
 
 /**

@@ -179,7 +179,7 @@ async fn subscribe(client: &Client, told: &Told, modern: bool) -> anyhow::Result
 async fn change_until(client: &Client, trigger: &'static str, told: &Notify) -> anyhow::Result<()> {
     loop {
         call(client, trigger, json!({})).await?;
-        let heard = tokio::time::timeout(Duration::from_secs(1), told.notified()).await;
+        let heard = tokio::time::timeout(Duration::from_millis(250), told.notified()).await;
         if heard.is_ok() {
             return Ok(());
         }
