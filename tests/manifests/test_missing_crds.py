@@ -75,7 +75,7 @@ async def test_a_kind_that_goes_while_the_operator_runs_is_missed_and_found_agai
         await shop.told("MCPServer", SERVER, "Degraded", "Healthy")
         await client.delete(DEFINITIONS, Key("", f"{MCPTOOLS.plural}.{MCPTOOLS.group}"))
         message = await shop.told("MCPServer", SERVER, "Degraded", "KindMissing")
-        assert "does not know MCPTool: install the CustomResourceDefinitions" in message
+        assert "does not serve MCPTool: reinstall the CustomResourceDefinitions" in message
         await shop.told("MCPServer", SERVER, "Ready", "NothingServed")
         script = Script(cluster.kubeconfig, shop.namespace, tmp_path)
         assert await script.is_held_up()

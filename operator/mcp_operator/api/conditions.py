@@ -27,19 +27,22 @@ class ConditionType(StrEnum):
         member.explanation = explanation
         return member
 
-    ACCEPTED = "Accepted", "Whether the spec is right in itself, and beside other objects."
+    ACCEPTED = "Accepted", "Whether the spec is valid and does not conflict with other objects."
     RESOLVED_REFS = (
         "ResolvedRefs",
-        "Whether everything exists that the spec refers to, and consents to that.",
+        "Whether every object that the spec refers to exists and permits the reference.",
     )
-    PROGRAMMED = "Programmed", "Whether pods have confirmed that they serve what the spec says."
+    PROGRAMMED = "Programmed", "Whether the pods have confirmed that they serve the spec."
     READY = (
         "Ready",
-        "The summary, with the reason of the condition that is to blame for False.",
+        "The summary. If it is False, it has the reason of the condition that caused it.",
     )
     DEGRADED = (
         "Degraded",
-        "Whether an MCPServer serves less than it selects. Only this one is good when False.",
+        (
+            "Whether an MCPServer serves less than it selects. False is the good status for "
+            "this condition only."
+        ),
     )
 
 

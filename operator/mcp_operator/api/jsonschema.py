@@ -123,9 +123,9 @@ class CompiledSchema:
         try:
             return self._errors(value)
         except UnicodeEncodeError:
-            return ["a text holds half of a surrogate pair, which is no character"]
+            return ["a string contains half of a surrogate pair, which is not a character"]
         except ValueError:  # "Recursion limit reached", at 255 levels
-            return ["the value is nested too deep to be checked"]
+            return ["the value is nested too deeply to be checked"]
 
     def _errors(self, value: Any) -> list[str]:
         if self._validator.is_valid(value):

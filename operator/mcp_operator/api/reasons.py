@@ -25,7 +25,7 @@ class Reason(StrEnum):
 
     # Accepted
     ACCEPTED = "Accepted", "The spec is valid."
-    INVALID = "Invalid", "The spec passed admission but is still wrong; the message says where."
+    INVALID = "Invalid", "The spec passed admission but is still invalid; the message says where."
     INVALID_SCHEMA = "InvalidSchema", "An input or output schema is not JSON Schema 2020-12."
     SCHEMA_TOO_COMPLEX = (
         "SchemaTooComplex",
@@ -37,65 +37,74 @@ class Reason(StrEnum):
     )
     UNDECLARED_VARIABLE = (
         "UndeclaredVariable",
-        "A prompt's text names a variable that the prompt does not declare.",
+        "The text of a prompt uses a variable that the prompt does not declare.",
     )
     DUPLICATE_NAME = (
         "DuplicateName",
-        "An older object of the same server has the same name, or both are refused by its policy.",
+        "An older object of the server has the same name, or naming.onConflict rejects both.",
     )
     CATALOG_TOO_LARGE = (
         "CatalogTooLarge",
-        "In mode Direct the catalog is mounted as one ConfigMap, which holds at most 1 MiB.",
+        "In mode Direct, the catalog is mounted as one ConfigMap, which holds at most 1 MiB.",
     )
     SECRET_NOT_DELIVERED = (
         "SecretNotDelivered",
-        "In mode Direct the catalog is mounted as files, and no Secret is copied into them.",
+        "In mode Direct, the catalog is mounted as files, and Secrets are not copied into them.",
     )
     INGRESS_PATH_IGNORED = (
         "IngressPathIgnored",
-        "The object is accepted; its ingressPath has no effect, as MCP has one endpoint.",
+        "The object is accepted, but its ingressPath has no effect: MCP has one endpoint.",
     )
     HIDDEN_CHARACTERS = (
         "HiddenCharacters",
-        "The object is accepted; a text has characters that people do not see and models read.",
+        "The object is accepted, but a text has characters that models read and people cannot see.",
     )
     REDIS_NOT_USED = (
         "RedisNotUsed",
-        "The object is accepted; its redis settings have no effect, as nothing is limited.",
+        "The object is accepted, but its redis settings have no effect: nothing uses Redis.",
     )
     EGRESS_INCOMPLETE = (
         "EgressIncomplete",
-        "The object is accepted; its NetworkPolicy blocks traffic to places unknown to it.",
+        (
+            "The object is accepted, but its NetworkPolicy blocks traffic to addresses it "
+            "cannot determine."
+        ),
     )
     DISABLED = (
         "Disabled",
-        "The object is switched off by enabled: false. It is as Git says, and so Ready is True.",
+        "The object is disabled by enabled: false. This is intended, so Ready is True.",
     )
 
     # ResolvedRefs
-    RESOLVED_REFS = "ResolvedRefs", "Every object that the spec refers to exists and consents."
+    RESOLVED_REFS = (
+        "ResolvedRefs",
+        "Every object that the spec refers to exists and permits the reference.",
+    )
     SERVICE_NOT_FOUND = "ServiceNotFound", "The Service does not exist."
     SERVICE_UNSUPPORTED = (
         "ServiceUnsupported",
-        "An ExternalName Service would let its owner point the gateway anywhere.",
+        "The Service has type ExternalName, which could send the gateway to any host.",
     )
-    PORT_NOT_FOUND = "PortNotFound", "The Service exists and has no such port."
+    PORT_NOT_FOUND = "PortNotFound", "The Service exists, but does not have this port."
     REF_NOT_PERMITTED = (
         "RefNotPermitted",
-        "It needs the consent of another namespace, or a Secret that may not be read from there.",
+        (
+            "Another namespace does not permit the reference, or its Secrets cannot be read "
+            "from there."
+        ),
     )
     CONFIG_MAP_NOT_FOUND = (
         "ConfigMapNotFound",
-        "The ConfigMap, or its key, does not exist, or holds what cannot be used there.",
+        "The ConfigMap or its key does not exist, or its value cannot be used.",
     )
-    SECRET_NOT_FOUND = "SecretNotFound", "The Secret, or its key, does not exist."
+    SECRET_NOT_FOUND = "SecretNotFound", "The Secret or its key does not exist."
     GATEWAY_API_MISSING = (
         "GatewayApiMissing",
-        "An HTTPRoute is asked for, and the cluster has no Gateway API.",
+        "The spec has an httpRoute, but the cluster does not have the Gateway API.",
     )
     SERVICE_ACCOUNT_NOT_USABLE = (
         "ServiceAccountNotUsable",
-        "The ServiceAccount of the pods does not exist, or does not consent to them by its label.",
+        "The ServiceAccount of the pods does not exist, or lacks the label that permits its use.",
     )
     OBJECTS_UNRESOLVED = (
         "ObjectsUnresolved",
@@ -106,45 +115,60 @@ class Reason(StrEnum):
     PROGRAMMED = "Programmed", "Every ready pod has confirmed that it serves this catalog."
     NOT_REPORTED = (
         "NotReported",
-        "In mode Direct: the files are mounted; nobody tells whether the pods serve them.",
+        (
+            "In mode Direct: the files are mounted, but the pods do not report whether they "
+            "serve them."
+        ),
     )
     PROPAGATING = "Propagating", "Some ready pods have not yet confirmed this catalog."
     NO_READY_PODS = "NoReadyPods", "No pod of the server is ready."
     SCALED_TO_ZERO = (
         "ScaledToZero",
-        "The server has zero replicas, as its spec or an autoscaler says, and so Ready is True.",
+        "The spec or an autoscaler sets zero replicas. This is intended, so Ready is True.",
     )
     CONFLICT = (
         "Conflict",
-        "An object that is not the server's own has a child's name; no child is made or changed.",
+        (
+            "An object that the server does not own has the name of a child. No child is "
+            "created or updated."
+        ),
     )
-    APPLY_FAILED = "ApplyFailed", "The API server refused a child of the server, or fails at it."
+    APPLY_FAILED = (
+        "ApplyFailed",
+        "The API server refuses a child of the server, or fails to apply it.",
+    )
     NOT_SELECTED = "NotSelected", "No MCPServer of the namespace selects this object."
     SERVER_NOT_PROGRAMMED = (
         "ServerNotProgrammed",
-        "A server that selects this object has not been confirmed by its pods.",
+        "The pods of a server that selects this object have not confirmed that they serve it.",
     )
-    NOT_ACCEPTED = "NotAccepted", "The object is not served, because another condition is false."
+    NOT_ACCEPTED = "NotAccepted", "The object is not served because another condition is False."
 
     # Ready, Degraded
     READY = "Ready", "The object is served."
     UNAVAILABLE = "Unavailable", "Too few pods of the server are available."
-    NOTHING_SERVED = "NothingServed", "The server serves nothing of what it selects."
+    NOTHING_SERVED = "NothingServed", "The server serves none of the objects that it selects."
     PODS_FAILING = (
         "PodsFailing",
-        "A pod of the server is refused or will not become ready by itself; the others serve on.",
+        "A pod of the server is rejected or cannot become ready. The other pods keep serving.",
     )
     KIND_MISSING = (
         "KindMissing",
-        "The API server no longer knows a kind of objects that the server selects.",
+        "The API server no longer serves a kind that the server selects.",
     )
     SESSION_KEY_MISSING = (
         "SessionKeyMissing",
-        "A pod has no key for the sessions of 2025-11-25 and before; newer clients are served.",
+        (
+            "A pod has no key for sessions, which MCP 2025-11-25 and older need. Newer clients "
+            "are served."
+        ),
     )
     REDIS_UNAVAILABLE = (
         "RedisUnavailable",
-        "The Redis of the server does not answer a pod, which does without it.",
+        "A pod cannot reach the Redis of the server, and runs without it.",
     )
-    OBJECTS_REJECTED = "ObjectsRejected", "Some selected objects are not served; see rejected."
-    HEALTHY = "Healthy", "Everything that is selected is served."
+    OBJECTS_REJECTED = (
+        "ObjectsRejected",
+        "Some selected objects are not served; see status.rejected.",
+    )
+    HEALTHY = "Healthy", "Every selected object is served."

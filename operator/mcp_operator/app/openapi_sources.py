@@ -212,7 +212,7 @@ def _parsed(content: bytes, name: str, notes: list[str]) -> Any:
     try:
         return json.loads(text, parse_constant=_no_constant)
     except RecursionError as error:
-        raise OpenApiError(f"{shown} is nested too deep") from error
+        raise OpenApiError(f"{shown} is nested too deeply") from error
     except ValueError:
         return _yaml(text, shown, notes)
 
@@ -224,7 +224,7 @@ def _yaml(text: str, shown: str, notes: list[str]) -> Any:
     except YamlError as error:
         raise OpenApiError(f"{shown}:{error.line}: {error}") from error
     except RecursionError as error:
-        raise OpenApiError(f"{shown} is nested too deep") from error
+        raise OpenApiError(f"{shown} is nested too deeply") from error
     if len(values) != 1:
         raise OpenApiError(f"{shown} holds {len(values)} YAML documents: give one")
     notes += [

@@ -97,7 +97,7 @@ def name_conflicts(
             continue
         if on_conflict == "RejectAll":
             message = (
-                f"{entry_key} is also claimed by {_rivals(obj, claimants)}, and the server's "
+                f"{entry_key} is also declared by {_rivals(obj, claimants)}, and the server's "
                 "naming.onConflict is RejectAll: rename one of them"
             )
         elif claimants[0].key != obj.key:
@@ -112,7 +112,7 @@ def name_conflicts(
 
 
 def _why_first(winner: Compiled, loser: Compiled) -> str:
-    return "is older" if winner.created < loser.created else "comes first by name"
+    return "is older" if winner.created < loser.created else "sorts first by name"
 
 
 def assemble(

@@ -139,8 +139,8 @@ def condition_faults(server: MCPServer) -> Iterator[tuple[int, str]]:
 def not_authenticated(finding: Finding) -> str:
     """Return what a finding of `compile_auth` means for the clients of the server."""
     if finding.blocking:
-        return "no client can be authenticated, and none is served"
-    return "not every client can be authenticated, and the others are served"
+        return "no client can authenticate, so none is served"
+    return "some clients cannot authenticate; the others are served"
 
 
 def auth_secrets(auth: Auth | None) -> set[str]:

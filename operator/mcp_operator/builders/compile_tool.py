@@ -162,7 +162,7 @@ class _Budget:
         if self._spent + cost > MAX_PATTERNS_COST:
             raise InvalidError(
                 Reason.SCHEMA_TOO_COMPLEX,
-                "up to this one, the patterns of the object's tools would take "
+                "together with the tools before it, the patterns of this tool would take "
                 f"{mebibytes(self._spent + cost)} when compiled, and at most "
                 f"{mebibytes(MAX_PATTERNS_COST)} are allowed: divide the tools among objects",
             )

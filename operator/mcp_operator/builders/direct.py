@@ -59,8 +59,8 @@ def _not_delivered(key: Key) -> Rejection:
         "MCPResource",
         key,
         Reason.SECRET_NOT_DELIVERED,
-        "its content is in a Secret, which mode Direct does not copy into the mounted files: "
-        "mount the Secret into your own image, or use mode Gateway",
+        "its content is in a Secret, and mode Direct does not copy Secrets into the mounted "
+        "files: mount the Secret into your own pods, or use mode Gateway",
         ConditionType.ACCEPTED,
     )
 

@@ -78,9 +78,9 @@ def permits(obj: Object, granted_in: Callable[[str], Granted], namespace: str) -
 def not_permitted(kind: CatalogKind, key: Key, namespace: str) -> Rejection:
     """Return what a server's status says of an object that does not consent."""
     message = (
-        f"namespace {key.namespace} does not consent to {kind} {key.name} being served by an "
-        f"MCPServer of namespace {namespace}: annotate the {kind} with {ALLOW_ANNOTATION}: "
-        f"{namespace}, or add a ReferenceGrant there"
+        f"namespace {key.namespace} does not permit an MCPServer of namespace {namespace} to "
+        f"serve {kind} {key.name}: annotate the {kind} with {ALLOW_ANNOTATION}: {namespace}, or "
+        "add a ReferenceGrant there"
     )
     return Rejection(kind, key, Reason.REF_NOT_PERMITTED, message, ConditionType.RESOLVED_REFS)
 
@@ -109,9 +109,9 @@ def joining(compiled: Compiled, namespace: str) -> Compiled:
     finding = Finding(
         ConditionType.RESOLVED_REFS,
         Reason.REF_NOT_PERMITTED,
-        f"{', '.join(refused)}: a gateway of namespace {namespace} may not read the Secrets of "
-        f"namespace {compiled.key.namespace}: serve this in namespace {compiled.key.namespace}, or "
-        "remove what refers to a Secret",
+        f"{', '.join(refused)}: a gateway of namespace {namespace} cannot read the Secrets of "
+        f"namespace {compiled.key.namespace}: serve this in namespace {compiled.key.namespace}, "
+        "or remove the references to Secrets",
     )
     return replace(compiled, entries=tuple(kept), findings=(*compiled.findings, finding))
 

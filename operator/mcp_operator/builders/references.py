@@ -89,7 +89,7 @@ def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, name
     if found["spec"].get("type") == "ExternalName":
         raise UnresolvedError(
             Reason.SERVICE_UNSUPPORTED,
-            f"Service {service} has type ExternalName, which may point anywhere: refer to a "
+            f"Service {service} has type ExternalName, which is not supported: refer to a "
             "Service with a cluster address",
         )
     return _declared(found, service, port)
@@ -135,7 +135,8 @@ def _keys(facts: Facts, secret: Key) -> frozenset[str]:
     if secret in facts.denied:
         raise UnresolvedError(
             Reason.REF_NOT_PERMITTED,
-            f"the operator may not read Secret {secret}: grant it the verb get on it",
+            f"the operator is not allowed to read Secret {secret}: grant it the verb get on "
+            "this Secret",
         )
     keys = facts.secrets.get(secret)
     if keys is None:

@@ -48,13 +48,13 @@ def account_finding(
     if found is not None and controller_of(found) is None:
         return None
     problem = (
-        "does not exist, or does not consent to pods of MCPServers: create it, or label it "
+        "does not exist, or does not permit its use by MCPServers: create it, or label it "
         f"{USABLE_LABEL}=true"
         if found is None
-        else "belongs to another object, which may delete it: name one that nobody controls"
+        else "is controlled by another object, which may delete it: use one without a controller"
     )
     account = f"ServiceAccount {name} of namespace {server.namespace}"
-    message = f"the pods are neither made nor changed: {account} {problem}"
+    message = f"pods are not created or updated: {account} {problem}"
     return Finding(ConditionType.RESOLVED_REFS, Reason.SERVICE_ACCOUNT_NOT_USABLE, message)
 
 

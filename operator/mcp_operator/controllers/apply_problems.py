@@ -94,7 +94,7 @@ def _words(condition: Condition) -> str:
 
 
 def _failed(error: ApiError) -> Condition:
-    what = "failed at a request for a child" if error.is_retryable else "refused a child"
+    what = "failed to apply a child" if error.is_retryable else "refused a child"
     return Condition(
         ConditionType.PROGRAMMED,
         status=False,
@@ -119,6 +119,6 @@ def _conflict(conflicts: Sequence[OwnershipConflictError]) -> Condition:
         ConditionType.PROGRAMMED,
         status=False,
         reason=Reason.CONFLICT,
-        message=f"{'; '.join(sentences)}: delete or rename what is in the way, or rename the "
-        "server; until then nothing of the server is created or changed",
+        message=f"{'; '.join(sentences)}: delete or rename the conflicting objects, or rename "
+        "the server. Until then, no child of the server is created or updated",
     )

@@ -102,7 +102,7 @@ def _programmed(servers: Sequence[SelectingServer], *, valid: bool) -> Condition
     behind = [one for one in servers if not one.programmed]
     names = ", ".join(str(one.key) for one in behind)
     if behind and all(one.scaled_to_zero for one in behind):
-        return no(Reason.SCALED_TO_ZERO, f"zero replicas are wanted of {names}")
+        return no(Reason.SCALED_TO_ZERO, f"zero replicas are requested for {names}")
     if behind:
         return no(Reason.SERVER_NOT_PROGRAMMED, f"not yet served by {names}")
     if silent := [str(one.key) for one in servers if one.unreported]:

@@ -93,7 +93,7 @@ class InstallationLeases:
         if self._told.get(server) != installation:
             self._told[server] = installation
             logger.warning(
-                "Another installation of the operator runs this server; it is left alone here",
+                "Another installation of the operator manages this server; skipping it",
                 extra={
                     "server": str(server),
                     "installation": installation,
@@ -122,8 +122,8 @@ class InstallationLeases:
                 return {}
             if error.is_forbidden:
                 logger.warning(
-                    "A server was run by another installation whose Lease may not be read here; "
-                    "it is taken over",
+                    "Taking over a server of another installation, because its Lease cannot be "
+                    "read",
                     extra={"installation": installation},
                 )
                 return {}

@@ -135,8 +135,8 @@ class MCPServerReconciler:
             self._reporter.tell(
                 raw,
                 EventReason.RUN_ELSEWHERE,
-                f"the installation {other} runs this server and is alive: "
-                f"{self._installations.installation} leaves it alone",
+                f"the running installation {other} manages this server, so "
+                f"{self._installations.installation} skips it",
             )
             return Result(requeue_after=PROBLEM_RETRY_SECONDS)
         try:

@@ -140,8 +140,9 @@ def catalog_too_large(size: int) -> Condition:
     return _no(
         ConditionType.ACCEPTED,
         Reason.CATALOG_TOO_LARGE,
-        f"in mode Direct the catalog is one ConfigMap of at most {MAX_FILES_BYTES} bytes, and this "
-        f"one takes {size}: select less, or use mode Gateway; the last one that fitted stays",
+        f"in mode Direct, the catalog is one ConfigMap of at most {MAX_FILES_BYTES} bytes, but "
+        f"this one takes {size}: select fewer objects, or use mode Gateway. The last catalog "
+        "that fitted is still served",
     )
 
 
@@ -178,8 +179,8 @@ def _accepted(observed: ObservedServer) -> Condition:
         return _yes(
             ConditionType.ACCEPTED,
             Reason.REDIS_NOT_USED,
-            "spec.redis has no effect: neither the server nor a tool of it has a rate limit to "
-            "count there",
+            "spec.redis has no effect: neither the server nor its tools have anything to keep "
+            "in Redis",
         )
     if blocked := _blocked(observed):
         return _yes(
@@ -208,7 +209,7 @@ def _blocked(observed: ObservedServer) -> str:
     if policy.mode != "Full" or (redis is None and told is None):
         return ""
     if redis is not None and redis.master_name:
-        return "the Redis servers that the Sentinels name"
+        return "the Redis servers behind the Sentinels"
     known = is_service_host(redis.host) if redis else redis_service(observed.server) is not None
     return "" if known else "the Redis servers behind spec.redis.address"
 
@@ -229,7 +230,7 @@ def _resolved(observed: ObservedServer) -> Condition:
     if finding is not None:
         wrong.append((finding, f"{not_authenticated(finding)}: {finding.message}"))
     if certificate is not None:
-        effect = "pods that start have no certificate, and wait for it"
+        effect = "new pods wait for their certificate"
         wrong.append((certificate, f"{effect}: {certificate.message}"))
     if (no_redis := observed.assembly.redis_finding) is not None:
         effect = _WITHOUT_REDIS[_failure_mode(observed)]
@@ -244,13 +245,13 @@ def _resolved(observed: ObservedServer) -> Condition:
     ]
     if not unresolved:
         return _yes(ConditionType.RESOLVED_REFS, Reason.RESOLVED_REFS)
-    message = f"not fully served, because of what they refer to: {_listed(unresolved)}"
+    message = f"not fully served, because of unresolved references: {_listed(unresolved)}"
     return _no(ConditionType.RESOLVED_REFS, Reason.OBJECTS_UNRESOLVED, message)
 
 
 _WITHOUT_REDIS: Final[Mapping[str, str]] = {
-    "Open": "pods cannot count calls in Redis, and each counts by itself",
-    "Closed": "pods cannot count calls in Redis, and refuse those that are limited",
+    "Open": "pods cannot count calls in Redis, so each pod counts its own",
+    "Closed": "pods cannot count calls in Redis, so they reject calls that have a limit",
 }
 
 
@@ -260,8 +261,8 @@ def _failure_mode(observed: ObservedServer) -> str:
 
 
 _NOT_REPORTED: Final = (
-    "the files are mounted, and nobody tells whether the pods serve them: have your image answer "
-    "GET /catalog on port 8081, and set spec.direct.reportsCatalog"
+    "the files are mounted, but the pods do not report whether they serve them: answer GET "
+    "/catalog on port 8081 in your image, and set spec.direct.reportsCatalog"
 )
 
 
@@ -287,7 +288,7 @@ def _programmed(observed: ObservedServer) -> Condition:
             f"{len(pods)} of {observed.ready_pods} ready pods have not confirmed: {_listed(pods)}",
         )
     synced = observed.confirmed.synced
-    return _yes(type_, Reason.PROGRAMMED, f"confirmed by every ready pod: {synced}")
+    return _yes(type_, Reason.PROGRAMMED, f"confirmed by all ready pods: {synced}")
 
 
 def _ready(
@@ -319,7 +320,7 @@ def _served(observed: ObservedServer) -> Condition:
     if not observed.serves_nothing:
         return _yes(ConditionType.READY, Reason.READY)
     refused = _listed(f"{kind} {key}" for kind, key in observed.not_permitted)
-    consent = f"their namespaces do not consent: {refused}" if refused else ""
+    consent = f"their namespaces do not permit it: {refused}" if refused else ""
     causes = _joined(_missing_kinds(observed), _unserved(observed), consent)
     return _no(ConditionType.READY, Reason.NOTHING_SERVED, f"nothing is served: {causes}")
 
@@ -340,7 +341,7 @@ def _degraded(observed: ObservedServer) -> Condition:
     causes = {
         Reason.PODS_FAILING: _pods(observed),
         Reason.KIND_MISSING: _missing_kinds(observed),
-        Reason.SESSION_KEY_MISSING: f"sessions cannot be opened: {no_key}" if no_key else "",
+        Reason.SESSION_KEY_MISSING: f"clients cannot open sessions: {no_key}" if no_key else "",
         Reason.REDIS_UNAVAILABLE: _without_redis(observed) if is_gateway else "",
         Reason.OBJECTS_REJECTED: _unserved(observed),
     }
@@ -355,21 +356,21 @@ def _without_redis(observed: ObservedServer) -> str:
     if not away:
         return ""
     why = _listed(f"pod {name}: {cause}" for name, cause in sorted(away.items()))
-    return f"Redis does not answer, so that pods do without it: {why}"
+    return f"pods cannot reach Redis, and run without it: {why}"
 
 
 def _pods(observed: ObservedServer) -> str:
     """Say why there are fewer pods than there should be: some fail, others are refused."""
     failing = _listed(f"pod {name} {why}" for name, why in observed.failing.items())
     refused = refused_pods(observed.deployment)
-    return _joined(failing, f"pods are refused: {refused}" if refused else "")
+    return _joined(failing, f"pods are rejected: {refused}" if refused else "")
 
 
 def _missing_kinds(observed: ObservedServer) -> str:
     if not observed.missing_kinds:
         return ""
     kinds = ", ".join(observed.missing_kinds)
-    return f"the API server does not know {kinds}: install the CustomResourceDefinitions again"
+    return f"the API server does not serve {kinds}: reinstall the CustomResourceDefinitions"
 
 
 def _unserved(observed: ObservedServer) -> str:

@@ -65,7 +65,10 @@ class MCPToolReconciler(CatalogObjectReconciler):
         told = [f"{name} (now {now[name]})" for name in changed[:LISTED_CHANGES]]
         rest = len(changed) - LISTED_CHANGES
         more = f" and {rest} more" if rest > 0 else ""
-        note = f"clients are told something else of {', '.join(told)}{more}: review it"
+        note = (
+            f"the definitions that clients get have changed: {', '.join(told)}{more}. Review "
+            "the changes"
+        )
         self._reporter.tell(raw, EventReason.TOOL_DEFINITION_CHANGED, note)
 
 

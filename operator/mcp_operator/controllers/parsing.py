@@ -128,8 +128,8 @@ def fault(step: str, raw: Object, error: Exception) -> InvalidError:
     logger.error("An object is not served", exc_info=error, extra={"object": object_})
     return InvalidError(
         Reason.INVALID,
-        f"this release fails to {step} the object ({type(error).__name__}): change what is unusual "
-        "about it, and report the operator's log",
+        f"this release cannot {step} the object ({type(error).__name__}). This is a bug: report "
+        "it with the operator's log. To work around it, simplify the object",
     )
 
 
@@ -144,7 +144,7 @@ def _parse_server(raw: Object) -> ParsedServer:
     server = MCPServer.model_validate(raw)
     if reserved := server.spec.reserved_variables:
         raise InvalidError(
-            Reason.INVALID, f"spec.env: {', '.join(reserved)} may not be set there; remove it"
+            Reason.INVALID, f"spec.env: {', '.join(reserved)} cannot be set here; remove it"
         )
     for index, problem in condition_faults(server):
         raise InvalidError(Reason.INVALID, f"spec.auth.rules[{index}].when: {problem}")

@@ -56,13 +56,13 @@ async def http_ask(pod: Pod, digest: str) -> Answer:
     except aiohttp.ClientConnectorError as error:
         raise AskError(f"cannot be reached on port {pod.port}") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise AskError("gave an answer that names no catalog") from error
+        raise AskError("returned an answer without a catalog") from error
     if response.status != HTTPStatus.OK:
         raise AskError(f"answered with HTTP status {response.status}")
     try:
         answer = _Answer.model_validate_json(body)
     except ValidationError as error:
-        raise AskError("gave an answer that names no catalog") from error
+        raise AskError("returned an answer without a catalog") from error
     redis = answer.redis and answer.redis[:MESSAGE_LIMIT]
     return Answer(answer.digest, answer.lacks[:MESSAGE_LIMIT], redis)
 

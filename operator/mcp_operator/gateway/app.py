@@ -194,7 +194,7 @@ class GatewayApp:
 
     def _unready(self) -> str:
         if self._draining:
-            return "draining: this process is about to stop"
+            return "draining: this process is stopping"
         if self._current.table is None:
             return "no catalog has been loaded yet"
         return "" if self._root.settled else self._root.problem

@@ -78,7 +78,7 @@ def loads(text: str, *, unfolded: bool = False) -> Any:
     Raises:
         NotFiniteError: It holds NaN or an infinity.
         ValueError: It is none, or holds half of a surrogate pair.
-        RecursionError: It is nested too deep.
+        RecursionError: It is nested too deeply.
     """
     value = (_UNFOLDED if unfolded else _FOLDED).decode(text)
     if "\\u" in text:

@@ -287,7 +287,9 @@ class HttpExecutor(JobExecutor):
                 value = await self._secrets.value(entry.secret)
             except SecretUnavailable as error:
                 log.warning("A resource's Secret is unavailable", extra={"error": str(error)})
-                raise ResourceUnavailable("the content of this resource is unavailable") from error
+                raise ResourceUnavailable(
+                    "the content of this resource is not available"
+                ) from error
             return (resource(uri, Answer(200, entry.mime_type, value), entry.mime_type),)
         return content.fixed_contents(uri, entry.mime_type, text=entry.text, blob=entry.blob)
 
@@ -359,11 +361,11 @@ class HttpExecutor(JobExecutor):
         """Say as much of what happened as a client may know."""
         match error:
             case TimeoutError():
-                problem = "The backend did not answer in time; the call was given up."
+                problem = "The backend did not answer in time."
                 return _FailedError(problem, "timeout")
             case SecretUnavailable():
                 problem = "The credentials for the backend are unavailable"
-                return _FailedError(f"{problem}; this server's log says which.", "error")
+                return _FailedError(f"{problem}; the server's log says which.", "error")
             case UpstreamError(address=address):
                 problem = str(error)
                 if address and self._name_addresses:

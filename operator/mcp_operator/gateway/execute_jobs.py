@@ -76,14 +76,16 @@ class JobExecutor(ABC):
                 pause = max(error.pause, job.pause)
                 continue
             if isinstance(found, InputRequired):
-                problem = "The work needs input, which clients can give only where they take tasks."
+                problem = (
+                    "The backend needs input, and only a client that supports tasks can provide it."
+                )
                 return error_result(problem, "error")
             if isinstance(found, ToolResult):
                 return found
             job, pause = found, found.pause
         return error_result(
-            "The backend accepted the call and still works on it, so do not repeat it; what comes"
-            f" of it will be at {clean(job.target)}.",
+            "The backend accepted the call and is still working on it. Do not repeat the call; "
+            f"the result will be at {clean(job.target)}.",
             "timeout",
         )
 

@@ -95,7 +95,7 @@ class KeySource:
         secret = await self._reader.get(SECRETS, self._secret)
         if not (_is_restored(secret) or is_controlled_by(secret, self._server())):
             raise UnusableKeyError(
-                f"Secret {self._secret} does not belong to this MCPServer: delete or rename it"
+                f"Secret {self._secret} is not owned by this MCPServer: delete or rename it"
             )
         root = decode_secret(secret).get(ROOT_KEY, b"")
         if len(root) < ROOT_KEY_BYTES:

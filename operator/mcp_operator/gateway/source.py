@@ -309,5 +309,7 @@ def _usable_values(secret: Object) -> dict[str, bytes]:
         SecretUnavailable: It is nothing that a spec may refer to, or cannot be decoded.
     """
     if secret.get("type") == KEYS_TYPE:
-        raise SecretUnavailable("it holds the key of a gateway, which is for nothing else")
+        raise SecretUnavailable(
+            "it contains the key of a gateway, and must not be used for anything else"
+        )
     return decode_secret(secret)

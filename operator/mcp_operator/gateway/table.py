@@ -128,8 +128,8 @@ class Table:
             return
         if self._spent + cost > MAX_PATTERNS_COST:
             raise SchemaCostError(
-                f"its patterns take {mebibytes(cost)} when compiled, and of the "
-                f"{mebibytes(MAX_PATTERNS_COST)} that those of a server may take, other tools have "
+                f"its patterns take {mebibytes(cost)} when compiled, but the server has only "
+                f"{mebibytes(MAX_PATTERNS_COST)} for patterns, of which other tools use "
                 f"{mebibytes(self._spent)}: repeat less in patterns, or use another MCPServer"
             )
         self._spent += cost
@@ -165,8 +165,8 @@ def _require_known(backend: Backend | None) -> None:
     """Refuse a request that would be sent by halves, without a field that a later release added."""
     if backend is not None and backend.unknown:
         raise NewerEntryError(
-            f"its request has {', '.join(backend.unknown)}, which this release does not know: run "
-            "the gateway in the operator's release"
+            f"its request has {', '.join(backend.unknown)}, which this release of the gateway "
+            "does not support: use the release of the operator"
         )
 
 
@@ -175,7 +175,10 @@ def _rejection(error: Exception) -> str:
     if isinstance(error, NewerEntryError | SchemaError | TemplateError):
         return str(error)
     log.error("An entry of the catalog cannot be compiled", exc_info=error)
-    return f"this release fails to compile it ({type(error).__name__}); the log says more"
+    return (
+        f"this release cannot compile it ({type(error).__name__}). This is a bug: report it "
+        "with the gateway's log"
+    )
 
 
 @dataclass(frozen=True, slots=True)

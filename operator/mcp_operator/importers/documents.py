@@ -150,7 +150,7 @@ def external_references(root: Any, base: str) -> set[str]:
     What looks like a reference in an example counts too: whether it is one is not known yet.
 
     Raises:
-        OpenApiError: The document is nested too deep.
+        OpenApiError: The document is nested too deeply.
     """
     found: set[str] = set()
     level = [root]

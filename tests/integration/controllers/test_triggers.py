@@ -143,7 +143,11 @@ async def test_deleting_a_service_takes_its_tools_off_exactly_the_servers_that_s
     await reconciled.patch("MCPTool", "red-tool", spec={"service": service})
     await eventually(
         lambda: reconciled.condition("MCPTool", "red-tool", "ResolvedRefs"),
-        ("True", "ResolvedRefs", "Every object that the spec refers to exists and consents."),
+        (
+            "True",
+            "ResolvedRefs",
+            "Every object that the spec refers to exists and permits the reference.",
+        ),
     )
     await operator.settled(reconciled.client)
     operator.forget_requests()

@@ -160,7 +160,7 @@ async def test_an_answer_that_is_too_large_to_hand_on_ends_the_call(
 
     async with hang_guard():
         result = await client.result()
-    assert "its answer has more than 1000 bytes" in result["content"][0]["text"]
+    assert "its response has more than 1000 bytes" in result["content"][0]["text"]
 
 
 async def test_without_redis_an_answer_reaches_the_replica_that_asked(

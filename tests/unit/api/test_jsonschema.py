@@ -287,5 +287,5 @@ def test_half_a_surrogate_pair_is_a_fault_like_any_other(value: Any) -> None:
 @pytest.mark.parametrize("schema", [{"type": "array"}, {"enum": [1]}, {"const": {}}])
 def test_a_value_too_deep_to_check_is_refused(schema: dict[str, Any]) -> None:
     assert CompiledSchema(schema).errors(deep(900)) == [
-        "the value is nested too deep to be checked"
+        "the value is nested too deeply to be checked"
     ]

@@ -40,6 +40,7 @@ def test_the_schemas_of_one_object_share_a_bound_on_what_their_patterns_cost() -
         (Reason.SCHEMA_TOO_COMPLEX, True)
     ] * 2
     assert compiled.findings[0].message == (
-        "tools[large-7]: up to this one, the patterns of the object's tools would take 35.1 MiB "
-        "when compiled, and at most 32 MiB are allowed: divide the tools among objects"
+        "tools[large-7]: together with the tools before it, the patterns of this tool would "
+        "take 35.1 MiB when compiled, and at most 32 MiB are allowed: divide the tools among "
+        "objects"
     )

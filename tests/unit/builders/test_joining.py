@@ -126,7 +126,7 @@ def test_of_another_namespace_nothing_joins_that_needs_a_secret() -> None:
     assert assembly.secrets == frozenset()
     [rejection] = assembly.rejected
     assert rejection.reason is Reason.REF_NOT_PERMITTED
-    assert "may not read the Secrets of namespace back" in rejection.message
+    assert "cannot read the Secrets of namespace back" in rejection.message
 
 
 def test_of_many_tools_those_without_secrets_join() -> None:

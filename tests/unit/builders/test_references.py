@@ -131,6 +131,6 @@ def test_a_secret_and_its_key_must_exist() -> None:
 
 
 def test_a_secret_that_may_not_be_read_is_not_called_missing() -> None:
-    with pytest.raises(UnresolvedError, match="may not read Secret shop/orders") as caught:
+    with pytest.raises(UnresolvedError, match="not allowed to read Secret shop/orders") as caught:
         require_secret(Facts(denied=frozenset({ORDERS})), ORDERS, "token")
     assert caught.value.finding.reason is Reason.REF_NOT_PERMITTED

@@ -309,7 +309,9 @@ async def test_a_change_of_what_clients_are_told_of_a_tool_is_an_event(bench: Be
     bench.cluster.service()
     second = await digest()
     assert second != first
-    assert changes() == [f"clients are told something else of search (now {second}): review it"]
+    assert changes() == [
+        f"the definitions that clients get have changed: search (now {second}). Review the changes"
+    ]
 
 
 async def test_an_event_names_a_few_of_many_changed_tools(bench: Bench) -> None:

@@ -132,7 +132,7 @@ def test_an_account_that_something_controls_is_not_used() -> None:
     owned: Object = {"metadata": {"name": "identity", "ownerReferences": [owner]}}
     found = account_finding(server(**NAMED), CONTEXT, lambda _: owned)
     assert found is not None
-    assert "belongs to another object" in found.message
+    assert "is controlled by another object" in found.message
 
 
 def test_the_installation_may_name_an_account_and_each_namespace_has_to_consent() -> None:

@@ -145,9 +145,7 @@ async def test_an_object_that_this_release_fails_to_compile_costs_no_other(
     monkeypatch.setattr(compiling, "compile_object", compile_all_but_one)
     odd = await compiler.compile(cluster.tool("odd"))
     assert [finding.reason for finding in odd.findings] == [Reason.INVALID]
-    assert odd.findings[0].message.startswith(
-        "this release fails to compile the object (ValueError)"
-    )
+    assert odd.findings[0].message.startswith("this release cannot compile the object (ValueError)")
     assert len((await compiler.compile(cluster.tool("search"))).entries) == 1
 
 

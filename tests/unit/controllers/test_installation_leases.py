@@ -77,7 +77,9 @@ async def test_a_server_that_is_left_alone_is_logged_once(
     for _ in range(3):
         await ours.other_installation(server(THEIRS))
     [record] = caplog.records
-    assert record.getMessage().startswith("Another installation of the operator runs this server")
+    assert record.getMessage().startswith(
+        "Another installation of the operator manages this server"
+    )
     assert vars(record)["installation"] == THEIRS
     assert vars(record)["reason"] == "RunElsewhere"
 

@@ -41,8 +41,9 @@ async def test_a_server_whose_keys_are_missing_says_so_and_is_closed(bench: Benc
     assert await bench.reconcile() == ABSENT_POLL_SECONDS
     assert bench.reason("ResolvedRefs") == ("False", "SecretNotFound")
     _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
-    assert message == (
-        "no client can be authenticated, and none is served: Secret demo/clients does not exist"
+    assert (
+        message
+        == "no client can authenticate, so none is served: Secret demo/clients does not exist"
     )
     assert bench.catalog().server.auth is not None
 
@@ -110,7 +111,7 @@ async def test_a_server_says_what_is_wrong_with_the_secret_of_its_certificate(
     assert await bench.reconcile() == ABSENT_POLL_SECONDS
     assert bench.reason("ResolvedRefs") == ("False", "SecretNotFound")
     _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
-    assert message == f"pods that start have no certificate, and wait for it: {said}"
+    assert message == f"new pods wait for their certificate: {said}"
     bench.cluster.put("Secret", "cert", data=CERTIFICATE)
     bench.compiler._reader._secrets.clear()  # what is cached for two seconds
     assert await bench.reconcile() == SECRET_POLL_SECONDS

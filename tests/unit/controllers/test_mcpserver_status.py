@@ -52,7 +52,7 @@ def decided(given: ObservedServer) -> dict[ConditionType, Condition]:
 def test_a_server_whose_pods_have_all_confirmed_is_ready() -> None:
     conditions = decided(view())
     assert all(condition.good for condition in conditions.values())
-    assert conditions[PROGRAMMED].message == "confirmed by every ready pod: 2"
+    assert conditions[PROGRAMMED].message == "confirmed by all ready pods: 2"
     assert conditions[READY].reason is Reason.READY
 
 
@@ -119,11 +119,12 @@ def test_rejected_objects_degrade_a_server_and_leave_it_ready() -> None:
     assert conditions[READY].status
     assert conditions[DEGRADED].status
     assert conditions[DEGRADED].reason is Reason.OBJECTS_REJECTED
-    assert conditions[DEGRADED].message == (
-        "not fully served: MCPTool bad (InvalidSchema), MCPTool lost (ServiceNotFound)"
+    assert (
+        conditions[DEGRADED].message
+        == "not fully served: MCPTool bad (InvalidSchema), MCPTool lost (ServiceNotFound)"
     )
     assert conditions[RESOLVED].reason is Reason.OBJECTS_UNRESOLVED
-    assert conditions[RESOLVED].message.endswith("what they refer to: MCPTool lost")
+    assert conditions[RESOLVED].message.endswith("because of unresolved references: MCPTool lost")
 
 
 def test_a_server_that_serves_nothing_of_what_it_selects_is_not_ready() -> None:
@@ -131,8 +132,9 @@ def test_a_server_that_serves_nothing_of_what_it_selects_is_not_ready() -> None:
     conditions = decided(view(assembly=nothing))
     assert conditions[PROGRAMMED].status
     assert conditions[READY].reason is Reason.NOTHING_SERVED
-    assert conditions[READY].message == (
-        "nothing is served: not fully served: MCPTool bad (InvalidSchema)"
+    assert (
+        conditions[READY].message
+        == "nothing is served: not fully served: MCPTool bad (InvalidSchema)"
     )
     assert conditions[DEGRADED].reason is Reason.OBJECTS_REJECTED
 
@@ -150,7 +152,7 @@ def test_a_kind_that_is_gone_degrades_a_server_and_ends_one_of_nothing_else() ->
     nothing = Assembly(catalog(), (), (), frozenset())
     conditions = decided(view(missing_kinds=["MCPTool"], assembly=nothing))
     assert conditions[READY].reason is Reason.NOTHING_SERVED
-    assert "the API server does not know MCPTool" in conditions[READY].message
+    assert "the API server does not serve MCPTool" in conditions[READY].message
 
 
 def test_a_server_that_can_authenticate_nobody_is_not_ready() -> None:
@@ -174,7 +176,7 @@ def test_refused_pods_are_explained_by_their_deployment() -> None:
         },
     }
     conditions = decided(view(spec={"replicas": 2}, deployment=refused))
-    why = "pods are refused: forbidden: failed quota: q: must specify limits.cpu"
+    why = "pods are rejected: forbidden: failed quota: q: must specify limits.cpu"
     assert conditions[READY].reason is Reason.UNAVAILABLE
     assert conditions[READY].message == f"1 of 2 pods are available; {why}"
     assert conditions[DEGRADED].reason is Reason.PODS_FAILING
@@ -210,7 +212,7 @@ def test_a_redis_that_is_not_there_is_pointed_out_with_what_becomes_of_calls(
     assembly = replace(counting("redis.demo.svc", failure_mode=mode), redis_finding=finding)
     condition = decided(view(assembly=assembly))[RESOLVED]
     assert (condition.status, condition.reason) == (False, Reason.SERVICE_NOT_FOUND)
-    assert ("counts by itself" in condition.message) == (mode == "Open")
+    assert ("each pod counts its own" in condition.message) == (mode == "Open")
     assert "Service demo/redis does not exist" in condition.message
 
 
@@ -220,7 +222,7 @@ def test_a_redis_that_is_not_there_is_pointed_out_with_what_becomes_of_calls(
         ("redis.demo.svc", "", [], ""),
         ("redis.example.com", "", [], "behind spec.redis.address"),
         ("10.0.0.1", "", [], "behind spec.redis.address"),
-        ("redis.demo.svc", "shop", [], "that the Sentinels name"),
+        ("redis.demo.svc", "shop", [], "behind the Sentinels"),
         ("redis.example.com", "", [{"ports": [{"port": 6379}]}], ""),
     ],
 )
@@ -287,9 +289,7 @@ def test_the_fields_tell_what_is_served_and_by_how_many() -> None:
     assert fields["syncedReplicas"] == 2
     assert [fields[f"{kind}Count"] for kind in ("tool", "prompt", "resource")] == [1, 1, 1]
     assert (fields["configHash"], fields["configBytes"]) == ("0123", 500)
-    assert fields["selector"] == (
-        "app.kubernetes.io/name=mcp-server,app.kubernetes.io/instance=shop"
-    )
+    assert fields["selector"] == "app.kubernetes.io/name=mcp-server,app.kubernetes.io/instance=shop"
     assert fields["protocolVersions"]
     assert (fields["rejected"], fields["rejectedCount"]) == ([], 0)
 

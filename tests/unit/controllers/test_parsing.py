@@ -137,7 +137,7 @@ def test_an_object_that_this_release_fails_to_read_is_told_and_logged(
         with pytest.raises(InvalidError) as caught:
             parser.catalog_object(tool())
         assert caught.value.finding.message.startswith(
-            "this release fails to read the object (RecursionError): "
+            "this release cannot read the object (RecursionError). "
         )
     assert parser.object_or_none(tool()) is None
     [record] = caplog.records

@@ -45,7 +45,7 @@ async def test_what_the_pod_lacks_is_read_with_it() -> None:
     ("answer", "sentence"),
     [
         (web.Response(status=503), "answered with HTTP status 503"),
-        (web.Response(text="<html>"), "gave an answer that names no catalog"),
+        (web.Response(text="<html>"), "returned an answer without a catalog"),
     ],
 )
 async def test_an_answer_that_is_not_one_is_said(answer: web.Response, sentence: str) -> None:
@@ -104,6 +104,6 @@ async def test_an_answer_without_end_is_cut_off_before_the_time_is_up(
     await peer.begun()
     peer.send(begin)
     flooding = asyncio.create_task(peer.flood(more))
-    with pytest.raises(AskError, match=r"^gave an answer that names no catalog$"):
+    with pytest.raises(AskError, match=r"^returned an answer without a catalog$"):
         await asking
     await flooding

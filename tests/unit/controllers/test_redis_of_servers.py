@@ -20,7 +20,7 @@ async def test_a_server_is_degraded_while_its_pods_do_without_their_redis() -> N
     await bench.settled()
     assert bench.reason("Degraded") == ("False", "Healthy")
 
-    bench.redis = "it refuses the user or the password"
+    bench.redis = "it does not accept the user or the password"
     await asyncio.sleep(20)
     await bench.reconcile()
     assert bench.reason("Degraded") == ("True", "RedisUnavailable")

@@ -135,7 +135,7 @@ async def test_a_key_that_a_pod_lacks_is_made_again(bench: Bench) -> None:
 async def test_pods_that_do_not_take_the_key_cause_a_try_each_half_minute(bench: Bench) -> None:
     tried = creations(bench, EXISTS)
     bench.pod()
-    bench.lacks = "Secret demo/mcp-server-shop-keys does not belong to this MCPServer"
+    bench.lacks = "Secret demo/mcp-server-shop-keys is not owned by this MCPServer"
     for _ in range(120):
         await bench.reconcile()
         await asyncio.sleep(1)

@@ -82,7 +82,7 @@ async def test_a_listed_output_schema_comes_with_structure_and_no_other(
         (Said("[1]", JSON, 201), "is not of type"),
         (Said("created 4711", "text/plain", 201), "is not the JSON asked for"),
         (Said("<order id='4711'/>", "application/xml", 201), "is not the JSON asked for"),
-        (Said('{"id":4711', JSON, 201), "not the JSON that its content type promises"),
+        (Said('{"id":4711', JSON, 201), "not the JSON that its content type declares"),
     ],
 )
 async def test_what_breaks_the_output_schema_is_shown_beside_what_is_wrong(
@@ -159,7 +159,7 @@ async def test_a_small_answer_does_not_become_a_huge_one(coding: str) -> None:
         body = gzip.compress(body)
     said = Said(body, "text/plain", headers=(("Content-Encoding", coding),))
     result = await answered(said, response={"maxBytes": 1_000_000})
-    assert "larger than 1000000 bytes. Ask for less" in texts(result)[0]
+    assert "larger than 1000000 bytes. Request less" in texts(result)[0]
 
 
 @pytest.mark.parametrize(
@@ -274,11 +274,11 @@ async def test_a_redirect_on_the_service_is_followed(status: int, location: str)
             {"response": {"followRedirects": "Never"}},
             "a redirect to /x/, which is not followed",
         ),
-        (Said(status=302), {}, "a redirect that does not say where to"),
+        (Said(status=302), {}, "a redirect without a location"),
         (
             Said(status=303, headers=(("Location", "/orders/1"),)),
             {"method": "POST"},
-            "the call was made, so do not repeat it, and what came of it is at /orders/1",
+            "the call was made, so do not repeat it; the result is at /orders/1",
         ),
         (Said(status=304), {}, "304 Not Modified, but the call set no condition"),
     ],

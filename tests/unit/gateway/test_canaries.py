@@ -246,7 +246,7 @@ def tokens() -> dict[str, str]:
         "expired": token(exp=1, jti=UNTRUSTED),
         "foreign": token(rsa_key("mine"), sub=UNTRUSTED),
         "for others": token(aud=f"https://{UNTRUSTED}"),
-        "of another issuer": token(iss=f"https://{UNTRUSTED}"),
+        "from another issuer": token(iss=f"https://{UNTRUSTED}"),
         "without a name": token(sub="", jti=UNTRUSTED),
         "of another type": token(headers={"typ": UNTRUSTED}),
         "critical": token(headers={"crit": [UNTRUSTED], UNTRUSTED: 1}),

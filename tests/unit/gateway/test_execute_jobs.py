@@ -115,7 +115,7 @@ async def test_a_location_elsewhere_is_told_and_never_asked(location: str) -> No
     upstream = Scripted(accepted(location))
     result = await call(upstream)
     assert result.is_error
-    assert "not on the tool's Service and not asked" in text_of(result)
+    assert "not on the tool's Service and is not requested" in text_of(result)
     assert upstream.asked == ["POST /reports"]
 
 
@@ -257,7 +257,7 @@ async def test_a_call_that_waits_says_where_the_result_will_be() -> None:
     called = report(backend("/reports", method="POST", timeout_seconds=12))
     result = await call(upstream, called, Call())
     assert result.is_error
-    assert "do not repeat it; what comes of it will be at /jobs/7" in text_of(result)
+    assert "Do not repeat the call; the result will be at /jobs/7" in text_of(result)
     assert asyncio.get_running_loop().time() <= 12
     assert len(upstream.sent) == 3
 

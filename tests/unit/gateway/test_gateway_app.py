@@ -250,7 +250,7 @@ async def test_a_parting_gateway_is_unready_and_serves_until_its_clients_have_le
         await asyncio.sleep(0)
 
         status, text = await gateway.manage("/readyz")
-        assert (status, text) == (503, "draining: this process is about to stop\n")
+        assert (status, text) == (503, "draining: this process is stopping\n")
         assert not stopping.done()
         async with gateway.send(modern("tools/list")) as answer:
             assert answer.headers["connection"] == "close"
@@ -335,7 +335,7 @@ async def test_who_is_not_let_in_need_not_send_a_body_and_is_cut_off() -> None:
         answer = await reader.read()  # to the end of the connection
         writer.close()
         assert answer.startswith(b"HTTP/1.1 503 ")
-        assert b"cannot tell its clients apart" in answer
+        assert b"cannot authenticate clients" in answer
         assert await gateway.metric("mcp_authentications_total", outcome="unavailable") == 1
 
 

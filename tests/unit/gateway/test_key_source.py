@@ -95,8 +95,8 @@ async def test_a_key_that_was_restored_without_its_owner_keeps_the_sessions_vali
     ("answer", "said"),
     [
         (NOT_FOUND, "secrets is not there"),
-        (secret(owner="uid-2"), "does not belong to this MCPServer"),
-        (secret(owner="", type_="Opaque"), "does not belong to this MCPServer"),
+        (secret(owner="uid-2"), "is not owned by this MCPServer"),
+        (secret(owner="", type_="Opaque"), "is not owned by this MCPServer"),
         (secret(b"short"), "has no 'root' of 32 bytes"),
     ],
 )

@@ -329,13 +329,13 @@ async def test_slashes_never_lead_out_of_a_path(path: str, value: str) -> None:
     written = entry(
         schema=properties(id=TEXT), path=path, **mapped("id", "path", allowReserved=True)
     )
-    assert "'id' goes into the path" in await refused(written, {"id": value})
+    assert "'id' is part of the path" in await refused(written, {"id": value})
 
 
 @pytest.mark.parametrize("value", ["group/project", "group%2Fproject", "a%252Fb", "a\uff0fb"])
 async def test_without_leave_there_is_no_slash_in_a_segment(value: str) -> None:
     told = await refused(entry(path="/p/{id}"), {"id": value})
-    assert "'id' goes into one segment of the path" in told
+    assert "'id' is one segment of the path" in told
 
 
 async def test_numbers_of_any_size_are_sent_as_they_came() -> None:

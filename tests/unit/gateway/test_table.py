@@ -76,7 +76,8 @@ def test_an_entry_with_which_this_release_fails_costs_no_other(
     built = table(tool("good"), resource("odd", uri_template="docs://{path}"))
     assert list(built.tools) == ["good"]
     assert built.rejected == {
-        "resource odd": "this release fails to compile it (RecursionError); the log says more"
+        "resource odd": "this release cannot compile it (RecursionError). This is a bug: "
+        "report it with the gateway's log"
     }
     assert [record.exc_info is not None for record in caplog.records] == [True]
 
@@ -93,9 +94,9 @@ def test_the_patterns_of_a_catalog_share_a_bound_on_what_they_cost(
     )
     assert list(built.tools) == ["large-0", "large-1", "large-2", "small-0", "small-1", "small-2"]
     assert built.rejected == {
-        "tool large-3": "its patterns take 3.3 MiB when compiled, and of the 10 MiB that those of "
-        "a server may take, other tools have 9.9 MiB: repeat less in patterns, or use another "
-        "MCPServer"
+        "tool large-3": "its patterns take 3.3 MiB when compiled, but the server has only 10 "
+        "MiB for patterns, of which other tools use 9.9 MiB: repeat less in "
+        "patterns, or use another MCPServer"
     }
 
 

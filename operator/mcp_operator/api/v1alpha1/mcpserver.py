@@ -217,7 +217,7 @@ class MCPServerSpec(ApiModel):
     """Port that the container listens on."""
     redis: Redis | None = None
     """Redis that the pods share: gateways count in it what is limited, and your own server in mode
-    Direct does with it what it likes. Without one, each pod counts by itself."""
+    Direct does with it what it likes. Without one, each pod each pod counts its own."""
     tls: TLS | None = None
     """HTTPS at the gateway itself, in place of HTTP; none when left out."""
     ingress: Ingress | None = None

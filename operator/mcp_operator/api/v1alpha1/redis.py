@@ -92,8 +92,9 @@ class Redis(ApiModel):
     primary."""
     failure_mode: Literal["Open", "Closed"] | None = None
     """What becomes of calls that rateLimits limit, and of those that may become tasks, while Redis
-    does not answer. Open, the default: each pod counts by itself and takes its share of the limits,
-    and calls are answered when the work has ended. Closed: they are refused with HTTP status
+    does not answer. Open, the default: each pod each pod counts its own and takes its share of the
+    limits, and calls are answered when the work has ended. Closed: they are refused with HTTP
+    status
     503."""
 
     @property

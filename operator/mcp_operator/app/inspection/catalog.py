@@ -100,4 +100,4 @@ async def _ask(client: Client, pod: Object) -> PodAnswer:
     except ApiError as error:
         return PodAnswer(name, ready, problem=f"cannot be asked: {error}")
     except (ValueError, KeyError, TypeError):
-        return PodAnswer(name, ready, problem="gave an answer that names no catalog")
+        return PodAnswer(name, ready, problem="returned an answer without a catalog")

@@ -209,7 +209,7 @@ class Connection(web.RequestHandler):
         if isinstance(exc, LineTooLong):
             status, text = 431, "The request line or a header is too long\n"
         elif status == 400:  # noqa: PLR2004
-            text = "The request is not HTTP/1.1 as RFC 9112 has it\n"
+            text = "The request is not valid HTTP/1.1 (RFC 9112)\n"
         else:
             text = "The request failed\n"
         answer = web.Response(status=status, text=text)

@@ -240,7 +240,7 @@ class Listener:
                 ssl_handshake_timeout=HEAD_SECONDS if tls else None,
                 ssl_shutdown_timeout=LINGERING_SECONDS if tls else None,
             )
-        except OSError:  # the client has gone already, or does not speak TLS
+        except OSError:  # the client disconnected already, or does not speak TLS
             if connection.never_made:
                 leave()
         finally:

@@ -66,7 +66,9 @@ class Management:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if "origin" in request.headers or not self._is_ours(request.headers.get("host", "")):
-            text = "This port is for programs, which reach it by IP address or as localhost\n"
+            text = (
+                "This port is for probes and metrics; use an IP address or localhost as the host\n"
+            )
             return web.Response(status=403, text=text)
         return await self._answer(request)
 
@@ -84,7 +86,7 @@ class Management:
             case "/catalog":
                 return await self._catalog(request)
             case _:
-                text = "/metrics, /livez, /readyz and /catalog are here\n"
+                text = "Use /metrics, /livez, /readyz or /catalog\n"
                 return web.Response(status=404, text=text)
 
     async def _catalog(self, request: web.BaseRequest) -> web.Response:
@@ -92,7 +94,7 @@ class Management:
         try:
             wait = min(float(request.query.get("wait", "0")), MAX_WAIT_SECONDS)
         except ValueError:
-            return web.Response(status=400, text="wait: give a number of seconds\n")
+            return web.Response(status=400, text="wait: specify a number of seconds\n")
         if not (digest and wait > 0 and self._waiters < MAX_WAITERS):
             return web.json_response(await self._pages.catalog(digest, 0.0))
         self._waiters += 1

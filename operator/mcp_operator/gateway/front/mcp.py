@@ -131,7 +131,7 @@ class Front:
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         codings = ", ".join(request.headers.getall("transfer-encoding", ()))
         if codings and (codings.lower() != "chunked" or request.version < HttpVersion11):
-            return _last(400, "Of the transfer codings, only HTTP/1.1's chunked is supported\n")
+            return _last(400, "The only supported transfer coding is chunked\n")
         if not request.content.is_eof() and (refusal := await self._invite(request)) is not None:
             return refusal
         answer = await self._handled(request)
@@ -163,7 +163,7 @@ class Front:
         if not expected or request.version < HttpVersion11:  # RFC 9110 §10.1.1
             return None
         if expected.lower() != "100-continue":
-            return web.Response(status=417, text="Expect only 100-continue\n")
+            return web.Response(status=417, text="The only supported expectation is 100-continue\n")
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0  # no answer has begun yet
         return None
@@ -202,8 +202,8 @@ class Front:
                 408, f"Of the body, {len(body)} bytes came within {seconds:.0f} seconds\n"
             )
         except web.RequestPayloadError:
-            problem = _last(400, "The body is not framed as RFC 9112 has it\n")
-        except BaseException:  # the client has gone
+            problem = _last(400, "The body is not valid HTTP/1.1 (RFC 9112)\n")
+        except BaseException:  # the client disconnected
             self._bodies.give_back(client, len(body))
             raise
         self._bodies.give_back(client, len(body))
@@ -252,7 +252,7 @@ def _too_large(limit: int) -> web.Response:
 
 
 def _busy() -> web.Response:
-    answer = _last(503, "As many bodies are being read as may be; try again\n")
+    answer = _last(503, "This server is receiving too many request bodies; try again\n")
     answer.headers["Retry-After"] = "1"
     return answer
 

@@ -14,12 +14,12 @@ Limit = Literal[
 MCPTool, and `redis` with `failureMode: Closed`."""
 
 _WHOSE: Final[dict[Limit, str]] = {
-    "shared": "This server has taken as many calls as it may",
-    "perClient": "You have made as many calls as you may",
-    "tools": "As many calls of such tools have been taken as may be",
-    "prompts": "As many such prompts have been given as may be",
-    "resources": "As many such resources have been read as may be",
-    "tool": "This tool has been called as often as it may be",
+    "shared": "This server reached its limit of calls",
+    "perClient": "You reached your limit of calls",
+    "tools": "The limit of calls to these tools is reached",
+    "prompts": "The limit of requests for these prompts is reached",
+    "resources": "The limit of reads of these resources is reached",
+    "tool": "The limit of calls to this tool is reached",
 }
 
 

@@ -100,7 +100,9 @@ class Limiter:
             except RedisAwayError:
                 if settings.failure_mode == "Open":
                     return self._shared.take_share(link, buckets)
-        raise LimitedError("redis", "This server cannot count calls now; try again", 1, status=503)
+        raise LimitedError(
+            "redis", "This server cannot check rate limits now; try again", 1, status=503
+        )
 
     @contextmanager
     def place_of(self, tool: str) -> Iterator[None]:
@@ -124,9 +126,7 @@ class Limiter:
             return
         running = self._running.get(tool, 0)
         if running >= limit:
-            raise LimitedError(
-                "toolConcurrency", "As many calls of this tool are under way as may be", 1
-            )
+            raise LimitedError("toolConcurrency", "Too many calls to this tool are in progress", 1)
         self._running[tool] = running + 1
         try:
             yield

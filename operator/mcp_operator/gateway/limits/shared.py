@@ -94,7 +94,7 @@ class SharedBuckets:
             command += (repr(each.interval), repr(each.filling))
         reply = await _TAKE.run(link, *command)
         if not isinstance(reply, bytes):
-            raise RedisAwayError("it does not run scripts as Redis does")
+            raise RedisAwayError("it does not support Lua scripts like Redis")
         return reply
 
     def take_share(self, link: Link, buckets: Sequence[Bucket]) -> Verdict | None:

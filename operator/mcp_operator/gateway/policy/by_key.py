@@ -45,7 +45,7 @@ class ByKey:
         self._values: Mapping[str, bytes] = {}
         self._keys = ApiKeys({})
         self._fresh_until = 0.0
-        self._lookups = Attempts(LOOKUPS_PER_SECOND, "Too many unknown API keys at once; try again")
+        self._lookups = Attempts(LOOKUPS_PER_SECOND, "Too many unknown API keys; try again")
 
     async def principal(self, headers: Mapping[str, str], address: str) -> Principal:
         """Return whose key came.
@@ -64,10 +64,10 @@ class ByKey:
             found = self._keys.find(presented)
         if found is None and unread:
             raise Refusal(
-                "unavailable", "API keys cannot be verified now; this server's log says why"
+                "unavailable", "API keys cannot be verified now. The server's log says why"
             )
         if found is None:
-            raise Refusal("invalid", "The API key is not known")
+            raise Refusal("invalid", "The API key is not valid")
         return found
 
     def _presented(self, headers: Mapping[str, str]) -> str:

@@ -59,9 +59,7 @@ class ByToken:
             self._keys = FixedKeys((settings.keys or {}).get("keys"))
         self._verified_by = self._keys.keys
         self._verified: OrderedDict[bytes, Principal] = OrderedDict()
-        self._verifications = Attempts(
-            VERIFICATIONS_PER_SECOND, "Too many new tokens at once; try again"
-        )
+        self._verifications = Attempts(VERIFICATIONS_PER_SECOND, "Too many new tokens; try again")
 
     async def principal(self, headers: Mapping[str, str], address: str) -> Principal:
         """Return whom the token vouches for that came.
@@ -111,7 +109,7 @@ class ByToken:
                 self._verifications.spend(address)
             return verify(token, key, self._expected, self._now())
         except TokenError as error:
-            raise Refusal("invalid", f"Not accepted: {error}") from None
+            raise Refusal("invalid", f"The token is not accepted: {error}") from None
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

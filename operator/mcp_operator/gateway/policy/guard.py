@@ -94,7 +94,7 @@ class Guard:
         address: str,
     ) -> Principal:
         if credential_header(auth) in repeated:
-            raise Refusal("invalid", f"Send the header {credential_header(auth)} once")
+            raise Refusal("invalid", f"Send the header {credential_header(auth)} only once")
         if auth is not self._auth and auth == self._auth:
             self._auth = auth
         if auth is not self._auth:
@@ -107,8 +107,8 @@ class Guard:
     def _build(self, auth: Auth) -> _Authenticator:
         if auth.unknown:
             log.error(
-                "No client is served: spec.auth has what this release does not know; run the "
-                "gateway in the operator's release",
+                "No client is served: spec.auth has fields that this release of the gateway "
+                "does not support. Use the release of the operator",
                 extra={"fields": auth.unknown},
             )
             return _Nobody()
@@ -131,7 +131,7 @@ class _Nobody:
     """Lets nobody in."""
 
     async def principal(self, _: Mapping[str, str], _address: str, /) -> Principal:
-        raise Refusal("unavailable", "This server cannot tell its clients apart; see its log")
+        raise Refusal("unavailable", "This server cannot authenticate clients. Its log says why")
 
     async def close(self) -> None:
         """Do nothing."""

@@ -98,7 +98,7 @@ class RemoteKeys:
             await asyncio.shield(reading)
             key = self.keys.find(header) if self.keys is not None else None
         if self.keys is None:
-            problem = "Tokens cannot be verified now; this server's log says why"
+            problem = "Tokens cannot be verified now. The server's log says why"
             raise Refusal("unavailable", problem)
         return key
 
@@ -168,7 +168,8 @@ class FixedKeys:
         if self.keys is None:
             raise Refusal(
                 "unavailable",
-                "Tokens cannot be verified: this server has no keys; its conditions say why",
+                "Tokens cannot be verified: this server has no keys. The conditions of the "
+                "MCPServer say why",
             )
         return self.keys.find(header)
 

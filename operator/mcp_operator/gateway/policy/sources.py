@@ -37,5 +37,5 @@ def bearer(headers: Mapping[str, str]) -> str:
     """
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise Refusal("missing", "Send `Authorization: Bearer` with a token or key of yours")
+        raise Refusal("missing", "Send `Authorization: Bearer` with your token or API key")
     return token.strip()

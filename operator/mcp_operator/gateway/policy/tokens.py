@@ -110,21 +110,23 @@ def read_header(token: str) -> Header:
     if len(token) > MAX_BYTES:
         raise TokenError("the token is too long")
     if not _TOKEN.fullmatch(token):
-        raise TokenError("the token is no signed JWT")
+        raise TokenError("the token is not a signed JWT")
     try:
         part = token.partition(".")[0]
         header = json.loads(urlsafe_b64decode(part + "=" * (-len(part) % 4)))
     except (ValueError, binascii.Error, RecursionError):
-        raise TokenError("the token is no signed JWT") from None
+        raise TokenError("the token is not a signed JWT") from None
     if not isinstance(header, dict):
-        raise TokenError("the token is no signed JWT")
+        raise TokenError("the token is not a signed JWT")
     kind, algorithm, key_id = header.get("typ", "JWT"), header.get("alg"), header.get("kid")
     if not isinstance(kind, str) or kind.lower() not in TYPES:
-        raise TokenError("the token is not an access token, by its typ")
+        raise TokenError("the token is not an access token (its typ)")
     if "crit" in header or "b64" in header or "zip" in header:
-        raise TokenError("the token needs an extension that this server does not know")
+        raise TokenError(
+            "the token requires an extension that this server does not support (its crit)"
+        )
     if not isinstance(algorithm, str) or not (key_id is None or isinstance(key_id, str)):
-        raise TokenError("the token is no signed JWT")
+        raise TokenError("the token is not a signed JWT")
     return Header(algorithm, key_id)
 
 
@@ -141,23 +143,27 @@ def verify(token: str, key: VerificationKey | None, expected: Expected, now: flo
         TokenError: Its signature or a claim is wrong.
     """
     if key is None:
-        raise TokenError("the token names no key of its issuer, or not the alg of that key")
+        raise TokenError(
+            "the token does not name a key of its issuer, or has another alg than that key"
+        )
     try:
         claims = json.loads(_JWS.decode(token, key.key, algorithms=sorted(key.algorithms)))
     except (jwt.PyJWTError, ValueError, RecursionError):
-        raise TokenError("the signature of the token is wrong") from None
+        raise TokenError("the signature of the token is not valid") from None
     if not isinstance(claims, dict):
         raise TokenError("the token has no claims")
     if claims.get("iss") != expected.issuer:
-        raise TokenError("the token is of another issuer")
+        raise TokenError("the token is from another issuer (its iss)")
     if not expected.audiences & _audiences(claims.get("aud")):
-        raise TokenError("the token is for another server, by its aud")
+        raise TokenError("the token is for another server (its aud)")
     expires = _check_times(claims, now)
     if "cnf" in claims:
-        raise TokenError("the token is bound to a key of its owner, which is not supported")
+        raise TokenError(
+            "the token is bound to a key of its owner, which is not supported (its cnf)"
+        )
     name = claims.get(expected.user_claim)
     if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME or not name.isprintable():
-        raise TokenError("the token names no client")
+        raise TokenError("the token does not name a client")
     wanted = frozenset((each, value) for each in expected.claims for value in _values(claims, each))
     kept = _kept(claims, expected.looked_at)
     return Principal(name, expected.issuer, _scopes(claims), wanted, expires, kept)

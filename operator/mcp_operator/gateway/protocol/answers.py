@@ -30,7 +30,7 @@ class Questions:
             RequestError: They are too many, or one is none that MCP has.
         """
         if len(requests) > MAX_REQUESTS:
-            raise RequestError(f"more than {MAX_REQUESTS} requests to the client at once")
+            raise RequestError(f"more than {MAX_REQUESTS} requests to the client at a time")
         self.requests = requests
         self._forms: dict[str, Form] = {}
         for key, request in requests.items():
@@ -47,7 +47,7 @@ class Questions:
         if method != ELICIT:
             return
         if not isinstance(params.get("message"), str):
-            raise RequestError(f"`params.message` of the request {key!r} must be a text")
+            raise RequestError(f"`params.message` of the request {key!r} must be a string")
         if params.get("mode", "form") == "form":
             try:
                 self._forms[key] = Form(params.get("requestedSchema"))
@@ -103,7 +103,7 @@ def _wrong_sample(answer: JsonObject) -> str:
     if answer.get("role") not in ("user", "assistant"):
         return "`role` must be user or assistant"
     if not isinstance(answer.get("model"), str):
-        return "`model` must be a text"
+        return "`model` must be a string"
     content = answer.get("content")
     blocks = content if isinstance(content, list) else [content]
     if not all(isinstance(block, dict) and block.get("type") in _BLOCKS for block in blocks):

@@ -58,7 +58,9 @@ def questions_of(required: InputRequired) -> Questions:
     try:
         return Questions(required.requests)
     except RequestError as error:
-        raise AskError(f"it asks the client for what MCP does not allow: {error}") from error
+        raise AskError(
+            f"it requests something from the client that MCP does not allow: {error}"
+        ) from error
 
 
 def not_asked(method: str, context: Context, error: AskError) -> JsonObject:
@@ -67,7 +69,7 @@ def not_asked(method: str, context: Context, error: AskError) -> JsonObject:
     Raises:
         RpcError: The method's results cannot tell of errors.
     """
-    problem = f"{context.params.get('name')} cannot go on: {error}"
+    problem = f"{context.params.get('name')} cannot continue: {error}"
     if method == "tools/call":
         return told_error(problem)
     raise RpcError(spec.INVALID_PARAMS, problem)
@@ -127,14 +129,16 @@ class Asking:
             finally:
                 span.waited += clock() - began
             context = context._replace(input=ClientInput(answers, result.state))
-        return not_asked(method, context, AskError(f"it asks more than {MAX_ROUNDS} times"))
+        return not_asked(
+            method, context, AskError(f"it requests input more than {MAX_ROUNDS} times")
+        )
 
     async def _answers(
         self, session: Session, context: Context, required: InputRequired
     ) -> Mapping[str, JsonObject]:
         questions = questions_of(required)
         if not required.requests:
-            raise AskError("it asks to be called again, for which this revision of MCP has no word")
+            raise AskError("it asks to be called again, which this version of MCP does not support")
         missing = capabilities.needed(required.requests) & ~session.capabilities
         if missing:
             raise AskError(f"it {capabilities.lacks(missing)}")
@@ -142,7 +146,7 @@ class Asking:
         answers, wrong = questions.answers(given)
         if wrong:
             key, problem = next(iter(wrong.items()))
-            raise AskError(f"the client's answer to {key!r} is not what was asked: {problem}")
+            raise AskError(f"the client's response to {key!r} is not valid: {problem}")
         return answers
 
     async def ask(
@@ -160,11 +164,13 @@ class Asking:
             AskError: There is no way to ask, the client refuses, or it does not answer in time.
         """
         if self._closed:
-            raise AskError("this server is stopping; call again")
+            raise AskError("this server is stopping; repeat the call")
         if not channel.can_tell:
-            raise AskError("the client takes no text/event-stream on which it can be asked")
+            raise AskError(
+                "the client does not accept text/event-stream, which requests to it need"
+            )
         if not self._shares.take(client):
-            raise AskError("as many calls wait for answers of clients as may; call again later")
+            raise AskError("too many calls wait for responses of clients; call again later")
         call = _Call(session, client, channel, {key: secrets.token_urlsafe(16) for key in requests})
         self._calls.add(call)
         asked = {key: Asked(session, request_id) for key, request_id in call.ids.items()}
@@ -179,8 +185,8 @@ class Asking:
             async with asyncio.timeout(ASK_SECONDS):
                 return await call.answered
         except TimeoutError:
-            call.withdraw("nobody answered in time")
-            raise AskError("the client did not answer in time") from None
+            call.withdraw("the client did not respond in time")
+            raise AskError("the client did not respond in time") from None
         except asyncio.CancelledError:
             call.withdraw("the call was cancelled")
             raise
@@ -223,7 +229,7 @@ class Asking:
         if reply.error is not None:
             call.fail(_refusal(reply.error))
         elif not self._held.take(call.client, size):
-            call.fail("the client's answers are larger than what can be kept; call again later")
+            call.fail("the client's responses are too large to be stored; call again later")
         else:
             call.held += size
             call.take(key, reply.result)
@@ -231,7 +237,7 @@ class Asking:
     def hang_up(self, channel: Channel) -> None:
         """End what waits for a client that has gone: it would not see the answer to its call."""
         for call in [call for call in self._calls if call.channel is channel]:
-            call.fail("the client has gone")
+            call.fail("the client disconnected")
 
     def end(self, session: str) -> None:
         """End what waits for a session that has ended."""
@@ -246,7 +252,7 @@ class Asking:
         """End everything that waits, and ask nothing more."""
         self._closed = True
         for call in self._calls:
-            call.fail("this server is stopping; call again")
+            call.fail("this server is stopping; repeat the call")
 
 
 class _Call:

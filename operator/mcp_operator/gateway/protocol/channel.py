@@ -104,7 +104,7 @@ class Channel:
                 self._end()
                 raise
             answer = jsonrpc.failure(self._id, RpcError(spec.REFUSED, str(refusal)))
-        except BaseException:  # the client has gone
+        except BaseException:  # the client disconnected
             self._end()
             raise
         return self._end(answer) or answer
@@ -185,7 +185,7 @@ class Channel:
 
 
 class _Frames:
-    """The frames of one answer, until it ends or the client has gone."""
+    """The frames of one answer, until it ends or the client disconnected."""
 
     def __init__(self) -> None:
         self._waiting: dict[object, bytes] = {}

@@ -154,13 +154,13 @@ class Core:
         if self._current.table is None:
             raise RpcError(
                 spec.OVERLOADED,
-                "This server has not loaded its catalog yet",
+                "This server has not loaded its catalog yet; try again",
                 status=503,
                 retry_after=1,
             )
         table = self._current.table
         if table.catalog.server.auth is not None and principal is ANONYMOUS:
-            problem = "This server has begun to authenticate its clients; try again"
+            problem = "This server now authenticates its clients; try again"
             raise Refusal("unavailable", problem)
         return self._views.of(table, era, principal, revision)
 

@@ -260,7 +260,7 @@ class Endpoint:
         accept = http.headers.get("accept", "*/*")
         takes_json = _takes_json(accept)
         if not (listening or takes_json or accepts_events(accept)):
-            problem = "Answers are application/json or text/event-stream; accept both"
+            problem = "Responses are application/json or text/event-stream; accept both"
             raise RpcError(spec.REFUSED, problem, status=406)
         answer = await (self._modern if modern else self._legacy).post(http, raw)
         return answer if takes_json else _as_event(answer)
@@ -278,7 +278,7 @@ def _check_content(http: HttpRequest) -> None:
         raise RpcError(spec.REFUSED, problem, status=415)
     # A small compressed body can be a large one, and no MCP client compresses requests.
     if http.headers.get("content-encoding", "identity").lower() != "identity":
-        problem = "Send the body as it is, without Content-Encoding"
+        problem = "Send the body without Content-Encoding"
         raise RpcError(spec.REFUSED, problem, status=415)
 
 

@@ -84,8 +84,8 @@ def _claimed(meta: Any) -> str:
     """Return the version that an envelope claims, all of which is checked."""
     if not isinstance(meta, dict):
         raise _incomplete(
-            f"`params._meta` must be an object, as {spec.MODERN_VERSIONS[0]} has it; with a "
-            f"session, {spec.VERSION_HEADER} names one of {', '.join(spec.LEGACY_VERSIONS)}"
+            f"`params._meta` must be an object, as MCP {spec.MODERN_VERSIONS[0]} requires; with "
+            f"a session, set {spec.VERSION_HEADER} to one of {', '.join(spec.LEGACY_VERSIONS)}"
         )
     for key in (spec.VERSION_META, spec.CAPABILITIES_META):
         if key not in meta:

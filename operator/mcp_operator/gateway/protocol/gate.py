@@ -35,21 +35,21 @@ class Gate:
         if each is not None and held >= each:
             raise RpcError(
                 spec.OVERLOADED,
-                "As many of your requests are being handled as may be; wait for answers",
+                "Too many of your requests are in progress; wait for their responses",
                 status=429,
                 retry_after=1,
             )
         if not alone and 2 * held >= max(limit, 2):
             raise RpcError(
                 spec.OVERLOADED,
-                "Half of what this server handles at a time is yours; wait for answers",
+                "Your requests use half of this server's capacity; wait for their responses",
                 status=429,
                 retry_after=1,
             )
         if self.busy >= limit:
             raise RpcError(
                 spec.OVERLOADED,
-                "This server handles as many requests as it may; try again",
+                "This server is at its limit of concurrent requests; try again",
                 status=503,
                 retry_after=1,
             )

@@ -88,7 +88,7 @@ def decode(body: bytes) -> Any:
         RpcError: The body is not JSON, or holds too many values.
     """
     if len(body) > MAX_VALUES and holds_more(body, MAX_VALUES):
-        problem = f"The body holds more than {MAX_VALUES} values"
+        problem = f"The body has more than {MAX_VALUES} values"
         raise RpcError(spec.INVALID_REQUEST, problem, status=400)
     try:
         return from_json(body, allow_inf_nan=False)
@@ -121,7 +121,7 @@ def parse(raw: Any) -> Message:
     if not _is_id(request_id):
         raise _invalid("`id` must be a string or an integer")
     if _length(request_id) > MAX_ID:
-        raise _invalid(f"`id` is longer than {MAX_ID} characters, or bits")
+        raise _invalid(f"`id` is longer than {MAX_ID} characters, or has more bits")
     return Request(request_id, method, params)
 
 

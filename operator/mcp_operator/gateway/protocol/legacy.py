@@ -218,7 +218,11 @@ class Legacy:
             raise _no_sessions() from None
         state = await self._shared.state(session.id) if session else SessionState(ended=True)
         if session is None or state.ended:
-            raise RpcError(spec.REFUSED, "The session is not known; initialize anew", status=404)
+            raise RpcError(
+                spec.REFUSED,
+                "The session is unknown or has expired. Send `initialize` again",
+                status=404,
+            )
         if state.level is not None:
             self._levels.set(session.id, state.level)
         return session
@@ -226,7 +230,7 @@ class Legacy:
     async def _batch(self, http: HttpRequest, raw: list[Any]) -> HttpResponse:
         session = await self._session(http)
         if session.version != spec.BATCHING_VERSION:
-            problem = f"Only {spec.BATCHING_VERSION} has batches; send one message per request"
+            problem = f"Only MCP {spec.BATCHING_VERSION} has batches; send one message per request"
             raise RpcError(spec.INVALID_REQUEST, problem, status=400)
         if not 0 < len(raw) <= MAX_BATCH:
             problem = f"A batch holds 1 to {MAX_BATCH} messages"
@@ -352,8 +356,8 @@ class Legacy:
 def _no_sessions() -> RpcError:
     """Return the error for clients of a server without a key; others are served as ever."""
     problem = (
-        "This server has no key for sessions now: try again later, or use the protocol version "
-        f"{spec.MODERN_VERSIONS[0]}, which has none; the server's log says why"
+        "This server has no key for sessions now. Try again later, or use the protocol version "
+        f"{spec.MODERN_VERSIONS[0]}, which needs no sessions. The server's log says why"
     )
     return RpcError(spec.REFUSED, problem, status=503)
 

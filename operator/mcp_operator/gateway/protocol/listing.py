@@ -96,6 +96,6 @@ class Listing:
         if field != self._field:
             raise RpcError(
                 spec.INVALID_PARAMS,
-                "The cursor is not one that this list gave; start again without a cursor",
+                "The cursor is not valid for this list; start again without a cursor",
             )
         return key

@@ -62,7 +62,7 @@ class Modern:
             # are chosen by clients, and another client may have chosen the same.
             check_version(http.headers.get(spec.VERSION_HEADER, ""))
             return HttpResponse(202)
-        raise RpcError(spec.INVALID_REQUEST, "This server asks nothing of clients", status=400)
+        raise RpcError(spec.INVALID_REQUEST, "This server sends no requests to clients", status=400)
 
     def _answer(self, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request from memory."""
@@ -136,7 +136,7 @@ class Modern:
     ) -> Subscription:
         accept = http.headers.get("accept", "*/*")
         if not any(kind in accept for kind in ("text/event-stream", "text/*", "*/*")):
-            problem = "subscriptions/listen answers with text/event-stream; accept that"
+            problem = "subscriptions/listen responds with text/event-stream; accept it"
             raise RpcError(spec.REFUSED, problem, status=406)
         honoured = _visible(view, _honoured(request.params))
         if listener is not None:

@@ -130,7 +130,9 @@ class Operations:
         """Call a tool, or make a task of the call."""
         call, principal = context.call(tool.backend), context.http.principal
         if context.view.era is Era.LEGACY and tool.task and tool.task.mode == "Always":
-            return told_error(f"{tool.name} answers with a task, which this client does not take.")
+            return told_error(
+                f"{tool.name} responds with a task, and this client does not support tasks."
+            )
         if self._tasks.may_begin(tool, call):
             if tool.task and tool.task.mode == "Always":
                 return await self._tasks.begun(tool, arguments, call, principal)
@@ -239,7 +241,7 @@ class Operations:
                 case "ref/resource" if entry := _referred(table, ref):
                     completion = prompts.complete_resource(entry, name, typed)
                 case _:
-                    raise RpcError(spec.INVALID_PARAMS, "`ref` names no prompt and no resource")
+                    raise RpcError(spec.INVALID_PARAMS, "`ref` is neither a prompt nor a resource")
         except prompts.PromptArgumentError as error:
             raise RpcError(spec.INVALID_PARAMS, str(error)) from error
         return {"completion": completion}
@@ -272,7 +274,7 @@ def _require_scope(view: View, principal: Principal, kind: Kind, name: str | Non
     """
     scopes = view.lacking_scopes(principal, kind, name) if name else ()
     if scopes:
-        raise Refusal("forbidden", "The token lacks a scope that this needs", scopes)
+        raise Refusal("forbidden", "The token lacks a scope that this operation requires", scopes)
 
 
 def _referred(table: Table, ref: JsonObject) -> ResourceEntry | None:

@@ -101,12 +101,12 @@ class OriginPolicy:
             return
         known_host = allowed.host(hostname_of(host))
         if not (known_host or allowed.any_host):
-            raise _refuse("This server is not served under the host of the request")
+            raise _refuse("The Host of the request is not a host of this server")
         if origin is None or self._allows(origin):
             return
         # Same-origin is proof only under a name that was verified: a rebound name is same-origin.
         if not (known_host and origin.lower().partition("://")[2] == host.lower()):
-            raise _refuse("The origin of the request is not allowed to use this server")
+            raise _refuse("The Origin of the request is not allowed for this server")
 
     def _allows(self, origin: str) -> bool:
         allowed = self._now().origins

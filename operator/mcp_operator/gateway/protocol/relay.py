@@ -112,7 +112,7 @@ class Relay:
 
         said = [reply.result, reply.error]
         if size > MAX_RELAYED:
-            said = [None, {"message": f"its answer has more than {MAX_RELAYED} bytes"}]
+            said = [None, {"message": f"its response has more than {MAX_RELAYED} bytes"}]
         sealed = seal(key, jsonrpc.encode(said), asked.name.encode())
         await unless_away(_PUT.run(link, 1, link.key(asked.name), sealed, ANSWER_SECONDS))
 

@@ -84,7 +84,7 @@ class Retried:
         try:
             token = self._states.seal(required, await self._binding())
         except StateTooLargeError as error:
-            raise AskError(f"what it asks of the client is too large: {error}") from error
+            raise AskError(f"its request to the client is too large: {error}") from error
         return _asking(required.requests, token)
 
     async def _binding(self) -> bytes:

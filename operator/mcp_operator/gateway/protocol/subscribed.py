@@ -88,7 +88,7 @@ class Subscribed:
             if oldest is None:
                 raise RpcError(
                     spec.OVERLOADED,
-                    "No more subscriptions can be kept on this server now",
+                    "This server has too many subscriptions; try again later",
                     status=503,
                     retry_after=5,
                 )

@@ -246,7 +246,7 @@ class Hub:
         if self._closing or not self._take(client, weight):
             raise RpcError(
                 spec.OVERLOADED,
-                "No more event streams can be opened on this server now",
+                "This server has too many open event streams; try again later",
                 status=503,
                 retry_after=5,
             )

@@ -26,7 +26,7 @@ from mcp_operator.gateway.tasks.store import FullError, StoreAwayError
 from mcp_operator.gateway.tasks.task import Task
 from mcp_operator.gateway.tasks.watch import Listener
 
-NOT_KEPT: Final = "This server runs in several processes and needs a Redis to keep tasks in"
+NOT_KEPT: Final = "This server runs in several processes, and needs a Redis to store tasks"
 
 MAX_LISTENED: Final = 100
 """Tasks that one stream tells of."""
@@ -82,7 +82,7 @@ class TaskCalls:
             return False
         always = tool.task.mode == "Always"
         if always:
-            require_declared(call.capabilities, f"{tool.name} answers with a task, which")
+            require_declared(call.capabilities, f"{tool.name} responds with a task, which")
         if not declares(call.capabilities):
             return False
         if not self._tasks.are_offered:
@@ -263,7 +263,7 @@ def _created(task: JsonObject) -> JsonObject:
 
 
 def _away() -> RpcError:
-    problem = "This server cannot look after tasks now; try again"
+    problem = "This server cannot store tasks now; try again"
     return RpcError(spec.OVERLOADED, problem, status=503, retry_after=1)
 
 

@@ -121,7 +121,7 @@ class Dialer:
 
     def _check(self, address: str, port: int) -> None:
         if why := why_forbidden(address, self._blocked, port=port):
-            raise RedisAwayError(f"no connection is made to its address: {why}")
+            raise RedisAwayError(f"connections to its address are not allowed: {why}")
 
     async def _verified(self, tls: Tls) -> ssl.SSLContext:
         if self._context is None or self._context[0] != tls:
@@ -142,7 +142,7 @@ def _make_context(tls: Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cadata=tls.ca.decode("ascii") if tls.ca else None)
     except (ssl.SSLError, ValueError) as error:
-        raise RedisAwayError("the CA given for it is no PEM certificate") from error
+        raise RedisAwayError("its CA is not a PEM certificate") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not tls.verify:
         context.check_hostname = False

@@ -86,7 +86,7 @@ class RedisLink:
         """
         self.settings = settings
         self.peers = 1
-        self.problem = "it has not been connected to yet"
+        self.problem = "not connected yet"
         self._dialer = dialer
         self._source = source
         self._call_seconds = call_seconds
@@ -194,8 +194,8 @@ class RedisLink:
         settings = self.settings
         if settings.unknown:
             raise RedisAwayError(
-                f"spec.redis has {', '.join(settings.unknown)}, which this release does not know: "
-                "run the gateway in the operator's release"
+                f"spec.redis has {', '.join(settings.unknown)}, which this release of the "
+                "gateway does not support: use the release of the operator"
             )
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
@@ -207,7 +207,7 @@ class RedisLink:
                     settings.db,
                 )
         except TimeoutError:
-            raise RedisAwayError("it does not take a connection in time") from None
+            raise RedisAwayError("it did not accept a connection in time") from None
         session = Session(connection, self._call_seconds)
         try:
             await self._be_present(session)
@@ -231,7 +231,7 @@ class RedisLink:
         finally:
             await disconnect(sentinel)
         if not found:
-            raise RedisAwayError("the Sentinels know no primary of the name masterName")
+            raise RedisAwayError("the Sentinels do not know the primary named masterName")
         return found[0].decode(), int(found[1])
 
     async def _connect(

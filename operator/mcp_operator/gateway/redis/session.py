@@ -96,7 +96,7 @@ class Session:
         except (OSError, RedisError, TimeoutError, ValueError) as error:
             self._end(explained(error))
         finally:
-            self._end("it is not read from any more")
+            self._end("the connection is closed")
 
     async def _read_one(self) -> None:
         deadline, reply = self._pending[0]
@@ -192,21 +192,23 @@ def explained(error: BaseException) -> str:
     """Say what happened, without addresses and without what anybody sent."""
     if isinstance(error, ResponseError):
         code = (error.status_code or str(error).partition(" ")[0])[:MAX_CODE]
-        return f"it answered with the error {code}" if code.isalpha() else "it answered an error"
+        return (
+            f"it answered with the error {code}" if code.isalpha() else "it answered with an error"
+        )
     for kind, sentence in _EXPLANATIONS:
         if isinstance(error, kind):
             return sentence
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)  # the error's own words may hold an address
-    return "the connection was closed, or none came about"
+    return "the connection was closed, or could not be opened"
 
 
 _EXPLANATIONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (TimeoutError, "it did not answer in time"),
-    (AuthenticationError, "it refuses the user or the password"),
+    (AuthenticationError, "it does not accept the user or the password"),
     (ssl.SSLCertVerificationError, "its certificate is not trusted, or is for another name"),
-    (ssl.SSLError, "it does not speak TLS as asked"),
+    (ssl.SSLError, "its TLS handshake failed"),
     (socket.gaierror, "its name does not resolve"),
-    (InvalidResponse, "it does not answer as Redis does"),
-    (ValueError, "it does not answer as Redis does"),  # to which the library gives no name
+    (InvalidResponse, "it does not answer like Redis"),
+    (ValueError, "it does not answer like Redis"),  # to which the library gives no name
 )

@@ -57,14 +57,15 @@ MAX_FAILURES: Final = 10
 MAX_PAUSE: Final = 60.0
 """Seconds between two looks that failed."""
 
-GONE: Final = "This server does not have the tool any more, or another backend answers it"
+GONE: Final = "This server no longer has the tool, or the tool has another backend"
 LOST: Final = (
-    "The gateway that made the call has ended; nobody knows whether the backend acted on it"
+    "The gateway that made the call has stopped; it is not known whether the backend acted "
+    "on the call"
 )
-LATE: Final = "The work did not end within the time that a task of this tool may take"
+LATE: Final = "The task did not end within the maximum age of tasks of this tool"
 TOO_LARGE: Final = (
-    "The result is larger than that of a task may be. What was asked for is done; ask for less, or"
-    " in parts, if the tool has an argument for that."
+    "The call succeeded, but its result is too large for a task. Request less, or in parts, if "
+    "the tool has an argument for that."
 )
 
 
@@ -279,7 +280,7 @@ class Runner:
         try:
             return await self._executor.look_at(tool, task.job, call)
         except JobUnreachableError as error:
-            return error_result(f"The answers may not have reached the backend: {error}")
+            return error_result(f"The backend may not have received the input: {error}")
 
     async def _look(self, stored: Stored, tool: ToolEntry, job: Job) -> None:
         """Ask after a job."""
@@ -299,7 +300,7 @@ class Runner:
     async def _unreachable(self, stored: Stored, tool: ToolEntry, error: Exception) -> None:
         task = stored.task
         if task.failures + 1 >= MAX_FAILURES:
-            problem = f"The backend could not be asked for the result: {str(error) or 'no answer'}"
+            problem = f"The backend did not return the result: {str(error) or 'no answer'}"
             await self._save(stored, task.failed(INTERNAL_ERROR, problem, self._now()))
             return
         asked = error.pause if isinstance(error, JobUnreachableError) else 0.0
@@ -331,7 +332,7 @@ class Runner:
         try:
             saved = await self._save(stored, done, result=encoded)
         except FullError as error:
-            result = error_result(f"What was asked for is done, but its result is lost. {error}.")
+            result = error_result(f"The call succeeded, but its result is lost. {error}.")
             saved = await self._save(stored, done, result=self._encoded(tool, result))
         if saved is not None:
             self.note_end(done, (result.cause or "tool_error") if result.is_error else "ok")

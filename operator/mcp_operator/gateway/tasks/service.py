@@ -42,7 +42,7 @@ class UnknownTaskError(OperatorError):
     """There is no such task for this client; the sentence is fit for it."""
 
     def __init__(self) -> None:
-        super().__init__("Task not found: it has expired, or it never was one of yours")
+        super().__init__("Task not found: it has expired, or does not belong to you")
 
 
 class Tasks:
@@ -225,7 +225,7 @@ class Tasks:
     ) -> Task:
         policy = tool.task
         if policy is None:
-            raise AssertionError("only tools with a task policy have tasks")
+            raise AssertionError("only tools with spec.task have tasks")
         now = self._now()
         forwarded = {name.lower() for name in tool.backend.forward_headers}
         return Task(

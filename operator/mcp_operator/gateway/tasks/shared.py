@@ -243,7 +243,7 @@ class RedisStore:  # a `Store`
 
     def _link(self) -> Link:
         if self._redis.link is None:
-            raise StoreAwayError("this server has no Redis any more")
+            raise StoreAwayError("this server no longer has a Redis")
         return self._redis.link
 
     async def _counted(self, script: Script, task: Task, size: int, *given: Any) -> bytes:
@@ -254,7 +254,7 @@ class RedisStore:  # a `Store`
         async with self._large if size > LARGE else nullcontext():
             reply = await self._run(link, *command)
         if not isinstance(reply, bytes):
-            raise StoreAwayError("it does not run scripts as Redis does")
+            raise StoreAwayError("it does not support Lua scripts like Redis")
         return reply
 
     async def _run(self, link: Link, script: Script, *given: Any) -> Any:

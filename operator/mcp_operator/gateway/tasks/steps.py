@@ -22,7 +22,7 @@ def asking_task(task: Task, required: InputRequired, now: float) -> Task:
     try:
         Questions(required.requests)
     except RequestError as error:
-        problem = f"The backend asks the client for what MCP does not allow: {error}"
+        problem = f"The backend requests something from the client that MCP does not allow: {error}"
         return task.failed(INTERNAL_ERROR, problem, now)
     has = capabilities.declared(task.capabilities)
     missing = capabilities.needed(required.requests) & ~has

@@ -27,8 +27,8 @@ RECORD_BYTES: Final = 1024
 MAX_BODY: Final = 1024 * 1024
 """Bytes of a task besides its result: its arguments, and what it asks."""
 
-NO_PLACE: Final = "As many tasks are under way as may be; wait for some to end"
-NO_ROOM: Final = "There is no room for more tasks and results; wait for some to expire"
+NO_PLACE: Final = "Too many tasks are in progress; wait until some end"
+NO_ROOM: Final = "The storage for tasks and results is full; wait until some expire"
 
 
 class FullError(OperatorError):
@@ -129,7 +129,7 @@ def body_of(task: Task) -> bytes:
     """
     body = encoded(task)
     if len(body) > MAX_BODY:
-        raise FullError("What the task holds is larger than a task may be; send less")
+        raise FullError("The input of the task is too large; send less")
     return body
 
 

@@ -32,7 +32,7 @@ MAX_ROUNDS: Final = 32
 INTERNAL_ERROR: Final = -32603
 """What JSON-RPC calls it when a server fails."""
 
-TOO_OFTEN: Final = "The backend asked for input more often than a task may"
+TOO_OFTEN: Final = "The backend requested input too many times for one task"
 
 ID_BYTES: Final = 16
 """Random bytes of a task's id: where nobody authenticates, knowing it is all that it takes."""
@@ -249,4 +249,4 @@ def decoded(data: bytes) -> Task:
             fields["job"] = Job(**fields["job"])
         return Task(**fields)
     except (TypeError, KeyError) as error:
-        raise ValueError("what is kept is not a task of this release") from error
+        raise ValueError("the stored task has the format of another release") from error

@@ -102,10 +102,10 @@ def why_forbidden(
     try:
         ip: _Address = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return "it is no IP address"
+        return "it is not an IP address"
     ip = _embedded(ip)
     if ip in METADATA:
-        return "it is a cloud's metadata service"
+        return "it is the metadata service of a cloud provider"
     if str(ip) in blocked or (str(ip), port) in blocked:
         return "it is reserved for the cluster itself"
     special = _NOWHERE + _PRIVATE if outside else _NOWHERE
@@ -230,7 +230,7 @@ def check_address(
     """
     reason = why_forbidden(address, blocked, port=port, outside=outside)
     if reason:
-        raise ForbiddenAddressError(f"no connection is made to {address}: {reason}")
+        raise ForbiddenAddressError(f"connections to {address} are not allowed: {reason}")
 
 
 class Overrides:

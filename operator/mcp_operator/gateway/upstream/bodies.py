@@ -103,9 +103,9 @@ def _content(argument: Argument, value: Any, content_type: str) -> bytes:
     if is_form(content_type) and isinstance(value, dict):
         return _form([(_field(argument, key), part) for key, part in value.items()])
     if is_form(content_type) and not isinstance(value, str):
-        raise MappingError(f"the argument {argument.name!r} is a form: give it an object")
+        raise MappingError(f"the argument {argument.name!r} is a form; use an object")
     if is_xml(content_type) and not isinstance(value, str):
-        raise MappingError(f"the argument {argument.name!r} is XML: give it a text")
+        raise MappingError(f"the argument {argument.name!r} is XML; use a string")
     if media_type(content_type) in JSON_LINE_TYPES and isinstance(value, list):
         return b"".join(json_text(one).encode() + b"\n" for one in value)
     return _bytes(argument, value, content_type)
@@ -120,7 +120,7 @@ def _bytes(argument: Argument, value: Any, content_type: str) -> bytes:
         return _encoded(argument, plain_text(value), content_type)
     try:
         if not isinstance(value, str):
-            raise MappingError(f"the argument {argument.name!r} must be a text in base64")
+            raise MappingError(f"the argument {argument.name!r} must be a string in base64")
         text = _DATA_URL.sub("", value, count=1)
         plain = "".join(text.split()).translate({ord("-"): "+", ord("_"): "/"})
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
@@ -136,8 +136,8 @@ def _encoded(argument: Argument, text: str, content_type: str) -> bytes:
         return text.encode(charset)
     except UnicodeError as error:
         raise MappingError(
-            f"the argument {argument.name!r} holds a character that "
-            f"{charsets.named(content_type)} does not have"
+            f"the argument {argument.name!r} contains a character that "
+            f"{charsets.named(content_type)} cannot encode"
         ) from error
 
 
@@ -199,8 +199,8 @@ def _file_name(argument: Argument, given: Any, index: int) -> str:
         or given.strip() in {"", ".", ".."}
     ):
         raise MappingError(
-            f"the argument {argument.file_name_from!r} is the name of a file: write a name of at"
-            f" most {MAX_FILE_NAME} characters, without slashes, quotes and control characters"
+            f"the argument {argument.file_name_from!r} is a file name: use at most "
+            f"{MAX_FILE_NAME} characters, without slashes, quotes and control characters"
         )
     return given.strip()
 

@@ -43,7 +43,7 @@ class _Bulkhead:
             else (self.in_flight + 1) // 2
         )
         if self.clients.holds(client) >= share:
-            raise BusyError("The backend is busy with other calls of yours; wait for answers.")
+            raise BusyError("The backend is busy with your other calls; wait for their responses.")
 
 
 class Bulkheads:

@@ -59,8 +59,8 @@ MAX_TLS_CONTEXTS = 256
 """TLS contexts kept; one is made per distinct CA."""
 
 _NARROW = (
-    "Ask for less, by a filter, a page or a limit among the arguments, if there is one; else who"
-    " wrote it has to raise maxBytes."
+    "Request less, if the tool has an argument such as a filter, a page or a limit. Otherwise, "
+    "its author has to raise maxBytes."
 )
 
 Reason = Literal["connect", "tls", "protocol", "closed", "too_large", "forbidden", "credentials"]
@@ -200,11 +200,14 @@ class HttpUpstream:
         if overridden:
             return overridden
         if self._overrides.lead_to(request.host, request.port):
-            raise ForbiddenAddressError("only the Service that it stands in for may be called")
+            raise ForbiddenAddressError("only its own Service may be called")
         if is_service_host(request.host) == request.external:
-            raise ForbiddenAddressError("a Service is not outside of the cluster, nor the reverse")
+            raise ForbiddenAddressError(
+                "a tool with external cannot call a Service, and a tool with service can call "
+                "nothing else"
+            )
         if request.external and not is_outside(request.host):
-            raise ForbiddenAddressError("the name means something within a network only")
+            raise ForbiddenAddressError("the name is valid only within a network")
         return request.host, request.port
 
     async def _origin(self, request: Request, tls: Tls) -> Origin:
@@ -237,7 +240,7 @@ def _make_context(tls: Tls) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cadata=tls.ca.decode("ascii") if tls.ca else None)
     except (ssl.SSLError, ValueError) as error:
-        raise UpstreamError("tls", "The CA given for the backend is no PEM certificate.") from error
+        raise UpstreamError("tls", "The CA for the backend is not a PEM certificate.") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if tls.certificate is not None:
         _load_pair(context, tls.certificate, tls.key or b"")
@@ -257,7 +260,7 @@ def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
             context.load_cert_chain(name, password="")
         except (ssl.SSLError, OSError, ValueError) as error:
             raise UpstreamError(
-                "tls", "The client certificate for the backend and its key are no PEM pair."
+                "tls", "The client certificate for the backend and its key are not a PEM pair."
             ) from error
 
 
@@ -288,10 +291,10 @@ _EXPLANATIONS: tuple[tuple[type[Exception], Reason, str], ...] = (
     (
         ForbiddenAddressError,
         "forbidden",
-        "The backend's address is one that no tool may reach.",
+        "Tools must not reach the address of the backend.",
     ),
     (ssl.CertificateError, "tls", "The backend's certificate is not trusted."),
-    (ssl.SSLError, "tls", "No TLS connection to the backend could be made."),
+    (ssl.SSLError, "tls", "The TLS handshake with the backend failed."),
     (SlowConnectionError, "connect", "The backend did not accept a connection in time."),
     (NoAddressError, "connect", "The backend's name does not resolve."),
     (NoConnectionError, "connect", "The backend refuses connections or cannot be reached."),

@@ -78,7 +78,7 @@ def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
 def _notes(response: ResponseMapping, answer: Answer) -> Iterator[JsonObject]:
     """Yield what a model should know besides the content: where it ends, and its headers."""
     if answer.cut:
-        yield text_block(f"The answer goes on; reading ended {answer.cut}.")
+        yield text_block(f"The answer is incomplete: reading ended {answer.cut}.")
     sent = {name for name, _ in answer.headers}
     shown = [
         f"{name}: {value}"
@@ -167,12 +167,12 @@ def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> s
         failed = error_when(response.error_when).holds(answer.status, headers, body)
     except SelectionError as error:
         log.warning(
-            "An errorWhen cannot be told of an answer, which therefore counts as a success",
+            "Cannot evaluate errorWhen on an answer; counting it as a success",
             extra={"entry": name, "status": answer.status, "error": str(error)},
         )
         return ""
     text = clean(shown_text(answer)).strip()
-    line = f"{status_line(answer)}, and says that it failed"
+    line = f"{status_line(answer)}, but the answer reports an error"
     return (f"{line}: {text}" if text else f"{line}.") if failed else ""
 
 

@@ -53,8 +53,8 @@ def explained(tool: ToolEntry, answer: Answer) -> Answer:
     if not is_lost or not answer.header("location"):
         return answer
     where = clean(answer.header("location"))
-    problem = f"what comes of it would be at {where}, which is not on the tool's Service"
-    return replace(answer, problem=f"{problem} and not asked")
+    problem = f"the result would be at {where}, which is not on the tool's Service"
+    return replace(answer, problem=f"{problem} and is not requested")
 
 
 def going_on(tool: ToolEntry, job: Job, request: Request, answer: Answer) -> Job | None:

@@ -90,10 +90,11 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
         body = build_body(backend, present.get("body", ()), arguments)
     except UnicodeEncodeError as error:
         raise MappingError(
-            "an argument holds half of a surrogate pair, which is no character; send whole ones"
+            "an argument contains half of a surrogate pair, which is not a character; send "
+            "complete characters"
         ) from error
     except RecursionError as error:
-        raise MappingError("an argument is nested too deep") from error
+        raise MappingError("an argument is nested too deeply") from error
     if len(target) > MAX_TARGET_LENGTH:
         raise MappingError(
             f"the arguments make a URL of {len(target)} characters, more than the"
@@ -142,7 +143,7 @@ def _present(backend: Backend, arguments: JsonObject) -> _Present:
         value = arguments.get(argument.name, argument.default)
         if argument.name not in arguments and argument.default is None:
             if argument.required or argument.location == "path":
-                raise MappingError(f"the argument {argument.name!r} is required, give it a value")
+                raise MappingError(f"the argument {argument.name!r} is required; give it a value")
             continue
         values = value if isinstance(value, list) else [value]
         if argument.enum and not {plain_text(one) for one in values} <= set(argument.enum):
@@ -168,7 +169,7 @@ def _unnamed(backend: Backend, arguments: JsonObject) -> Iterator[Argument]:
         if name in named:
             continue
         if not taken.isdisjoint(readings(name)):
-            raise MappingError(f"the argument {name!r} would take the place of another; leave it")
+            raise MappingError(f"the argument {name!r} would replace another argument; omit it")
         yield Argument(name=name, location=backend.rest, target=name)
 
 

@@ -83,7 +83,7 @@ class SystemResolver(AbstractResolver):
     def _ask(self, host: str) -> asyncio.Future[_Addresses]:
         slow = sum(name in self._slow for name in self._asked)
         if len(self._asked) >= MAX_ASKED or (host in self._slow and slow >= MAX_SLOW):
-            raise OSError(socket.EAI_AGAIN, "too many other names are being asked for")
+            raise OSError(socket.EAI_AGAIN, "too many other names are being resolved")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[_Addresses] = loop.create_future()
         self._asked[host] = future
@@ -99,7 +99,7 @@ class SystemResolver(AbstractResolver):
         except RuntimeError as error:  # as where a pod may have no more of them
             future.cancel()
             del self._asked[host]
-            raise OSError(socket.EAI_AGAIN, "no thread can be started to ask") from error
+            raise OSError(socket.EAI_AGAIN, "a thread to resolve it cannot be started") from error
         return future
 
     def _answered(self, host: str, future: asyncio.Future[_Addresses]) -> None:

@@ -74,7 +74,7 @@ def native_result(
     except NotJsonError as error:
         return not_as_promised(answer, str(error))
     except ValidationError as error:
-        return not_as_promised(answer, f"its body is no result of MCP: {_explained(error)}")
+        return not_as_promised(answer, f"its body is not an MCP result: {_explained(error)}")
     structured: Any = result.structured_content if result.has_structure else MISSING
     try:
         content = tuple(_dumped(block) for block in result.content)
@@ -82,7 +82,7 @@ def native_result(
         text = exact.dumps([structured] if structured is not MISSING else [])[1:-1].decode()
         exact.dumps([content, requests, result.meta])
     except (ValueError, RecursionError):
-        return not_as_promised(answer, "its body is nested too deep")
+        return not_as_promised(answer, "its body is nested too deeply")
     if result.result_type == "input_required":
         return _input_required(answer, requests, result.request_state)
     if not content and text:
@@ -100,11 +100,11 @@ def _broken(
     """Say what a successful result lacks; empty where it lacks nothing."""
     if structured is MISSING:
         if tool.listed_output_schema is not None:
-            return "its result has no structuredContent, which this tool's outputSchema promises"
+            return "its result has no structuredContent, which this tool's outputSchema requires"
         return "" if content else "its result has neither content nor structuredContent"
     problems = output_errors(structured)
     return (
-        f"the result breaks this tool's outputSchema: {clean('; '.join(problems))}"
+        f"the result does not match this tool's outputSchema: {clean('; '.join(problems))}"
         if problems
         else ""
     )
@@ -115,7 +115,7 @@ def _input_required(
 ) -> ToolResult | InputRequired:
     if not requests and state is None:
         return not_as_promised(
-            answer, "it requires input, and has no inputRequests or requestState"
+            answer, "it requires input, but has no inputRequests or requestState"
         )
     return InputRequired(requests, state)
 

@@ -80,8 +80,8 @@ def _check_members(placed: Sequence[_Filling]) -> None:
         for name in value if argument.explode else ():
             if owners.get(name.strip().casefold(), argument) is not argument:
                 raise MappingError(
-                    f"the argument {argument.name!r} would take the place of another with {name!r};"
-                    " leave it out"
+                    f"the argument {argument.name!r} would replace another argument with "
+                    f"{name!r}; omit it"
                 )
 
 
@@ -105,7 +105,7 @@ def _fill(segment: _Segment, values: Mapping[str, _Filling]) -> str:
         encoded += text if _HARMLESS.fullmatch(text) else placed_text(argument, value, encode)
         slashes = slashes or encode is not quoted
     if not stays(plain, slashes=slashes):
-        raise MappingError(f"the arguments in {segment.text!r} would leave the path of this tool")
+        raise MappingError(f"the arguments in {segment.text!r} would outside the path of this tool")
     return encoded
 
 
@@ -119,18 +119,18 @@ def _encoding(argument: Argument, *, several: bool) -> Encode:
 def _checked(argument: Argument, value: Any, *, slashes: bool) -> str:
     """Return a value as its server will read it, before encoding."""
     if is_nothing(argument, value):
-        raise MappingError(f"the argument {argument.name!r} goes into the path, give it a value")
+        raise MappingError(f"the argument {argument.name!r} is part of the path; give it a value")
     text = placed_text(argument, value, str)
     if text and stays(text, slashes=slashes):
         return text
     if slashes:
         raise MappingError(
-            f"the argument {argument.name!r} goes into the path: between its slashes there may be"
-            " nothing empty, no '.' or '..', backslash or control character, encoded or not"
+            f"the argument {argument.name!r} is part of the path: its segments must not be "
+            "empty, '.' or '..', or contain a backslash or control character, encoded or not"
         )
     raise MappingError(
-        f"the argument {argument.name!r} goes into one segment of the path: it may not be"
-        " empty, '.' or '..', nor hold a slash, backslash or control character, encoded or not"
+        f"the argument {argument.name!r} is one segment of the path: it must not be empty, '.' "
+        "or '..', or contain a slash, backslash or control character, encoded or not"
     )
 
 

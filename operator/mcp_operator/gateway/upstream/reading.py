@@ -35,7 +35,7 @@ class BrokenOffError(ConnectionError):
 
     def __init__(self, status: int, received: int) -> None:
         line = status_line(Answer(status, "", b""))
-        super().__init__(f"{line}, but its answer breaks off after {received} bytes.")
+        super().__init__(f"{line}, but its answer ended after {received} bytes.")
 
 
 @dataclass(frozen=True, slots=True)

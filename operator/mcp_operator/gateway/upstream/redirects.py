@@ -60,7 +60,7 @@ def explain(request: Request | None, answer: Answer, followed: int = 0) -> str:
     """
     location = clean(answer.header("location"))
     if not location:
-        return "a redirect that does not say where to"
+        return "a redirect without a location"
     if followed >= MAX_REDIRECTS:
         return f"the {followed + 1}th redirect in a row, to {location}"
     if (
@@ -68,9 +68,9 @@ def explain(request: Request | None, answer: Answer, followed: int = 0) -> str:
         and request.method not in _SAFE_METHODS
         and answer.status == HTTPStatus.SEE_OTHER
     ):
-        return f"the call was made, so do not repeat it, and what came of it is at {location}"
+        return f"the call was made, so do not repeat it; the result is at {location}"
     if request is not None and not _stays(request, answer.header("location")):
-        return f"a redirect to {location}, which is not on the tool's Service and not followed"
+        return f"a redirect to {location}, which is not on the tool's Service and is not followed"
     return f"a redirect to {location}, which is not followed"
 
 

@@ -77,8 +77,8 @@ class StaticSecrets:
             return self._values[key.namespace, key.name, key.key]
         except KeyError:
             raise SecretUnavailable(
-                f"the key {key.key!r} of Secret {key.namespace}/{key.name} is not in the served"
-                f" files; set {variable}"
+                f"the key {key.key!r} of Secret {key.namespace}/{key.name} is not in the served "
+                f"files; add it, or set {variable}"
             ) from None
 
     async def values(self, secret: Key) -> Mapping[str, bytes]:
@@ -90,8 +90,8 @@ class StaticSecrets:
         names = [(at, name, key) for at, name, key in self._values if Key(at, name) == secret]
         if not names:
             raise SecretUnavailable(
-                f"Secret {secret} is not in the served files; add one with a key for each client, "
-                "whose values the environment may replace"
+                f"Secret {secret} is not in the served files; add it, with one key for each "
+                "client. Environment variables can override its values"
             )
         keys = [SecretKey(namespace=at, name=name, key=key) for at, name, key in names]
         return {key.key: await self.value(key) for key in keys}

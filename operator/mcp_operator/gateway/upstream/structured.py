@@ -51,7 +51,7 @@ class NotFiniteBodyError(NotJsonError):
     """A body is JSON but for a NaN or an infinity."""
 
     def __init__(self) -> None:
-        super().__init__("its body holds NaN or an infinity, which JSON does not have")
+        super().__init__("its body holds NaN or an infinity, which JSON does not allow")
 
 
 class TooManyValuesError(NotJsonError):
@@ -90,7 +90,7 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
         return ToolResult(content=content)
     problems = output_errors(value)
     if problems:
-        broken = f"the result breaks this tool's outputSchema: {clean('; '.join(problems))}"
+        broken = f"the result does not match this tool's outputSchema: {clean('; '.join(problems))}"
         return not_as_promised(answer, broken)
     return ToolResult(content=content, structured=value)
 
@@ -109,7 +109,7 @@ def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
         value = exact.unfolded(value) if response.selects else value
         return value, value if isinstance(value, str) else exact.dumps(value).decode()
     except (ValueError, RecursionError) as error:
-        raise NotJsonError("its JSON is nested too deep, or not finite") from error
+        raise NotJsonError("its JSON is nested too deeply, or has an infinite number") from error
 
 
 def parse(response: ResponseMapping, answer: Answer, *, unfolded: bool = False) -> Any:
@@ -140,7 +140,7 @@ def parse(response: ResponseMapping, answer: Answer, *, unfolded: bool = False) 
     with suppress(ValueError, RecursionError):  # Docker and others send lines as application/json
         if values := [exact.loads(line, unfolded=unfolded) for line in lines if line.strip()]:
             return values
-    promise = "that its content type promises" if is_json(answer.media_type) else "asked for"
+    promise = "that its content type declares" if is_json(answer.media_type) else "asked for"
     raise NotJsonError(f"its body is not the JSON {promise}")
 
 
@@ -179,8 +179,8 @@ def _is_structured(tool: ToolEntry, value: Any) -> bool:
 
 def _nothing(answer: Answer) -> ToolResult:
     text = (
-        f"{status_line(answer)} without content: the call succeeded and returned nothing, so do not"
-        " repeat it. It is marked as an error because this tool promises structured content."
+        f"{status_line(answer)} without content: the call succeeded and returned nothing, so do "
+        "not repeat it. It is an error because this tool requires structured content."
     )
     return error_result(text)
 

@@ -77,8 +77,8 @@ def all_pairs(
             for form in readings(name) if name != argument.target else ():
                 if owners.get(form, argument.name) != argument.name:
                     raise MappingError(
-                        f"the argument {argument.name!r} would take the place of another with"
-                        f" {name!r}; leave it out"
+                        f"the argument {argument.name!r} would replace another argument with "
+                        f"{name!r}; omit it"
                     )
             pairs.append((name, text))
     return pairs
@@ -152,7 +152,9 @@ def json_text(value: Any, *, escaped: bool = False) -> str:
     try:
         return (_ASCII_JSON if escaped else _JSON).encode(value)
     except (ValueError, RecursionError) as error:
-        raise MappingError("an argument has no JSON form (infinite, or nested too deep)") from error
+        raise MappingError(
+            "an argument has no JSON form (infinite, or nested too deeply)"
+        ) from error
 
 
 def header_text(argument: Argument, value: Any) -> str:

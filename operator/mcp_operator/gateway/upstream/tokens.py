@@ -77,7 +77,7 @@ class Tokens:
         """
         client, used = credentials.oauth2, list[bytes]()
         if client is None or credentials.username is None:
-            raise UpstreamError("credentials", "The catalog names no token endpoint.")
+            raise UpstreamError("credentials", "The catalog has no token endpoint.")
         user = await read_secret(credentials.username, self._secrets, used)
         secret = await read_secret(credentials.secret, self._secrets, used)
         kept = self._entry(client, user, secret)
@@ -152,11 +152,12 @@ def _read(status: int, body: bytes) -> tuple[str, float]:
         named = f" ({code})" if isinstance(code, str) and _ERROR_CODE.fullmatch(code) else ""
         raise UpstreamError(
             "credentials",
-            f"The backend's token endpoint gave no token: it answered {status}{named}.",
+            f"The backend's token endpoint returned no token: it answered {status}{named}.",
         )
     if not isinstance(kind, str) or kind.lower() != "bearer":
         raise UpstreamError(
-            "credentials", "The backend's token endpoint gave a token that is no bearer token."
+            "credentials",
+            "The backend's token endpoint returned a token that is not a bearer token.",
         )
     lifetime = fields.get("expires_in")
     try:

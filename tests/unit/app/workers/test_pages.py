@@ -49,7 +49,7 @@ async def test_they_are_ready_when_each_of_them_is() -> None:
 async def test_one_that_drains_says_so_for_all() -> None:
     async with two() as (pages, gateways, _):
         gateways[1].app._draining = True
-        assert await pages.unready() == "worker 1: draining: this process is about to stop"
+        assert await pages.unready() == "worker 1: draining: this process is stopping"
 
 
 async def test_a_worker_that_is_restarted_or_has_just_ended_is_not_dead() -> None:

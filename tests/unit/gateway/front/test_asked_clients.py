@@ -81,7 +81,7 @@ async def test_a_gateway_that_stops_waits_for_no_user() -> None:
         withdrawn = message_of(await answer.content.readuntil(b"\n\n"))
         assert withdrawn["params"]["requestId"] == request_id
         last = message_of(await answer.content.readuntil(b"\n\n"))
-        assert "this server is stopping; call again" in str(last["result"])
+        assert "this server is stopping; repeat the call" in str(last["result"])
         answer.close()
         async with hang_guard():
             await stopping

@@ -276,7 +276,7 @@ async def test_settings_of_a_later_release_let_nobody_in(caplog: pytest.LogCaptu
     answer = await shop.respond(modern("tools/list", authorization=f"Bearer {ALICE}"))
 
     assert answer.status == 503
-    assert "run the gateway in the operator's release" in caplog.text
+    assert "Use the release of the operator" in caplog.text
 
 
 async def test_settings_that_name_no_way_in_let_nobody_in() -> None:

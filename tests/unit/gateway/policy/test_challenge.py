@@ -60,7 +60,8 @@ async def test_a_wrong_token_is_told_why_without_being_quoted() -> None:
     answer = await shop.respond(modern("tools/list", authorization=f"Bearer {token(exp=1)}"))
 
     assert answer.headers["www-authenticate"] == (
-        'Bearer error="invalid_token", error_description="Not accepted: the token has expired", '
+        'Bearer error="invalid_token", error_description="The token is not accepted: '
+        'the token has expired", '
         f'resource_metadata="https://mcp.example.com{WELL_KNOWN}/shop"'
     )
 

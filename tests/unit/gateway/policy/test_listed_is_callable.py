@@ -45,7 +45,7 @@ async def served(shop: Server, method: str, params: JsonObject) -> bool:
     body = json.loads(answer.body)
     if "error" in body:
         assert body["error"]["message"].startswith(
-            ("Unknown tool", "Unknown prompt", "Resource not found", "`ref` names no prompt")
+            ("Unknown tool", "Unknown prompt", "Resource not found", "`ref` is neither a prompt")
         ), body
     return "result" in body
 
@@ -54,7 +54,7 @@ async def completed(shop: Server, ref: JsonObject) -> bool:
     """Tell whether what is to be completed is there."""
     params = {"ref": ref, "argument": {"name": "none", "value": ""}}
     answer = await shop.respond(modern("completion/complete", params))
-    return b"names no prompt" not in answer.body and answer.status != 403
+    return b"is neither a prompt" not in answer.body and answer.status != 403
 
 
 async def subscribed(shop: Server) -> set[str]:

@@ -88,7 +88,10 @@ async def test_a_call_that_never_has_enough_ends() -> None:
     for _ in range(MAX_ROUNDS):
         await client.answer((await client.next())["id"], ADA)
 
-    assert await failure(client) == f"greet cannot go on: it asks more than {MAX_ROUNDS} times"
+    assert (
+        await failure(client)
+        == f"greet cannot continue: it requests input more than {MAX_ROUNDS} times"
+    )
 
 
 async def test_a_prompt_asks_for_its_variables() -> None:
@@ -137,8 +140,9 @@ async def test_a_session_is_asked_only_for_what_its_client_declared(
     )
 
     assert result["isError"] is True
-    assert result["content"][0]["text"] == (
-        f"greet cannot go on: it needs a client that declares the capabilities: {lacks}"
+    assert (
+        result["content"][0]["text"]
+        == f"greet cannot continue: it needs a client that declares the capabilities: {lacks}"
     )
 
 
@@ -151,8 +155,8 @@ async def test_a_tool_is_not_called_for_a_client_that_lacks_what_it_requires() -
     result = await server.result(legacy(*call, mcp_session_id=can_not.session))
 
     assert result["isError"] is True
-    assert result["content"][0]["text"] == (
-        "greet needs a client that declares the capabilities: roots"
+    assert (
+        result["content"][0]["text"] == "greet needs a client that declares the capabilities: roots"
     )
     assert not server.executor.calls
     assert "isError" not in await server.result(legacy(*call, mcp_session_id=can.session))
@@ -167,7 +171,8 @@ async def test_a_client_that_takes_no_events_is_told_so(accept: str) -> None:
     (message,) = await server.exchange(request)
 
     assert message["result"]["content"][0]["text"] == (
-        "greet cannot go on: the client takes no text/event-stream on which it can be asked"
+        "greet cannot continue: the client does not accept text/event-stream, which "
+        "requests to it need"
     )
 
 
@@ -183,7 +188,7 @@ async def test_a_client_may_refuse_to_answer() -> None:
     assert withdrawn["method"] == "notifications/cancelled"
     assert withdrawn["params"]["requestId"] == asked[0]["id"]
     text = await failure(client)
-    assert text.startswith("greet cannot go on: the client refused to answer: User rejected it!")
+    assert text.startswith("greet cannot continue: the client refused to answer: User rejected it!")
     assert len(text) < 300
 
 
@@ -205,7 +210,7 @@ async def test_an_answer_of_another_form_ends_the_call(answer: Any) -> None:
 
     await client.answer((await client.next())["id"], answer)
 
-    assert "the client's answer to 'name' is not what was asked" in await failure(client)
+    assert "the client's response to 'name' is not valid" in await failure(client)
     assert len(server.executor.calls) == 1
 
 
@@ -224,7 +229,7 @@ async def test_a_user_has_some_time_to_answer() -> None:
     assert asyncio.get_running_loop().time() - began == ASK_SECONDS
     assert withdrawn["method"] == "notifications/cancelled"
     assert withdrawn["params"]["requestId"] == request["id"]
-    assert await failure(client) == "greet cannot go on: the client did not answer in time"
+    assert await failure(client) == "greet cannot continue: the client did not respond in time"
     await client.answer(request["id"], ADA)  # too late, and of no effect
 
 
@@ -282,7 +287,7 @@ async def test_a_call_ends_with_its_session() -> None:
     await server.respond(delete)
 
     await client.next()  # the request is withdrawn
-    assert await failure(client) == "greet cannot go on: the session has ended"
+    assert await failure(client) == "greet cannot continue: the session has ended"
 
 
 async def test_a_server_that_stops_asks_no_more() -> None:
@@ -294,7 +299,7 @@ async def test_a_server_that_stops_asks_no_more() -> None:
     server.endpoint.close_streams()
 
     await client.next()  # the request is withdrawn
-    stopping = "greet cannot go on: this server is stopping; call again"
+    stopping = "greet cannot continue: this server is stopping; repeat the call"
     assert await failure(client) == stopping
     late = client.another()
     late.call()
@@ -317,7 +322,7 @@ async def test_calls_that_wait_are_bounded_for_each_client(monkeypatch: pytest.M
     assert third.running is not None
     answer = await third.running
 
-    assert "as many calls wait for answers of clients as may" in str(answer.body)
+    assert "too many calls wait for responses of clients" in str(answer.body)
     assert server.endpoint.asking == 2
     for one in waiting:
         await one.leave()
@@ -378,7 +383,7 @@ async def test_what_answers_take_in_memory_is_bounded(monkeypatch: pytest.Monkey
     await client.answer(ids[0], giant)
 
     await client.next()  # the other request is withdrawn
-    assert "larger than what can be kept" in await failure(client)
+    assert "too large to be stored" in await failure(client)
     again = client.another()
     again.call()
     ids = [(await again.next())["id"], (await again.next())["id"]]

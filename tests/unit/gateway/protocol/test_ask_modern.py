@@ -141,8 +141,8 @@ async def test_answers_that_come_before_and_are_wrong_are_asked_for() -> None:
 async def test_answers_that_are_no_object_are_refused(answers: Any) -> None:
     server = greeter()
 
-    assert await refused(server, inputResponses=answers) == (
-        "`params.inputResponses` must be an object"
+    assert (
+        await refused(server, inputResponses=answers) == "`params.inputResponses` must be an object"
     )
     assert not server.executor.calls
 
@@ -239,7 +239,7 @@ async def test_a_tool_that_asks_for_what_mcp_does_not_allow_fails(request_: Json
     assert result["resultType"] == "complete"
     (block,) = result["content"]
     assert block["text"].startswith(
-        "greet cannot go on: it asks the client for what MCP does not allow"
+        "greet cannot continue: it requests something from the client that MCP does not allow"
     )
 
 

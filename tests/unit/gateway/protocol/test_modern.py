@@ -155,8 +155,8 @@ async def test_a_failed_call_is_a_result_that_says_so() -> None:
         ("tools/call", {"name": "add", "arguments": []}, "`params.arguments` must be an object"),
         ("prompts/get", {"name": "missing"}, "Unknown prompt: missing"),
         ("prompts/get", {"name": "greet"}, "Prompt greet: the argument 'who' is required"),
-        ("tools/list", {"cursor": "x"}, "The cursor is not one that this list gave"),
-        ("tools/list", {"cursor": 5}, "The cursor is not one that this list gave"),
+        ("tools/list", {"cursor": "x"}, "The cursor is not valid for this list"),
+        ("tools/list", {"cursor": 5}, "The cursor is not valid for this list"),
         ("resources/read", {}, "`params.uri` must be a string"),
         ("completion/complete", {}, "`params.ref` must be an object"),
         ("completion/complete", {"ref": {}, "argument": {"name": "a"}}, "`params.argument.value`"),
@@ -271,4 +271,4 @@ async def test_arguments_complete_from_what_the_catalog_allows() -> None:
         _, error = await server.error(
             modern("completion/complete", {"ref": unknown, "argument": {"name": "id", "value": ""}})
         )
-        assert "names no prompt and no resource" in error["message"]
+        assert "is neither a prompt nor a resource" in error["message"]

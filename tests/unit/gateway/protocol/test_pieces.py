@@ -74,7 +74,7 @@ def test_a_cursor_of_another_list_is_refused() -> None:
 
 @pytest.mark.parametrize("cursor", ["x", "é", "dG9vbHM", 5, True, {}, base64.b64encode(b"\xff")])
 def test_a_broken_cursor_is_refused(cursor: object) -> None:
-    with pytest.raises(RpcError, match="not one that this list gave"):
+    with pytest.raises(RpcError, match="not valid for this list"):
         listing("a").page(cursor)
 
 

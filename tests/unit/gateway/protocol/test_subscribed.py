@@ -57,7 +57,7 @@ def test_what_is_given_back_can_be_taken() -> None:
 def test_a_session_never_makes_room_for_itself() -> None:
     subscribed = Subscribed(4 * ENTRY_BYTES)
 
-    with pytest.raises(RpcError, match="No more subscriptions") as caught:
+    with pytest.raises(RpcError, match="too many subscriptions") as caught:
         subscribed.add("1", "a", "u:1")
 
     assert (caught.value.status, caught.value.retry_after) == (503, 5)

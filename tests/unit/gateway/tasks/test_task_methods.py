@@ -77,7 +77,7 @@ async def test_pods_that_share_nothing_have_no_tasks() -> None:
         assert not server.executor.seen[0].takes_jobs
     async with serving(report("Always"), several_pods=True) as server:
         _, error = await server.error(taking_tasks("tools/call", {"name": "report"}))
-        assert "needs a Redis to keep tasks in" in error["message"]
+        assert "needs a Redis to store tasks" in error["message"]
 
 
 async def test_a_task_is_that_of_its_client_alone() -> None:
@@ -102,7 +102,7 @@ async def test_a_result_that_is_too_large_is_said_to_be() -> None:
         await asyncio.sleep(6)
         done = await look(server, task_id)
         assert done["result"]["isError"]
-        assert "larger than that of a task may be" in done["result"]["content"][0]["text"]
+        assert "too large for a task" in done["result"]["content"][0]["text"]
 
 
 @pytest.mark.parametrize(

@@ -364,7 +364,7 @@ async def test_arguments_that_are_too_large_for_a_task_are_refused_or_waited_for
     params = {"name": "report", "arguments": {"text": "x" * MAX_BODY}}
     async with serving(report("Always")) as server:
         status, error = await server.error(taking_tasks("tools/call", params))
-        assert (status, "larger than a task may be" in error["message"]) == (429, True)
+        assert (status, "is too large" in error["message"]) == (429, True)
         assert not server.executor.calls
     async with serving(report()) as server:
         server.executor.results["report"] = JOB

@@ -39,7 +39,9 @@ async def test_one_bad_address_spoils_a_name() -> None:
     resolver = GuardedResolver(
         FakeDns("10.0.0.1", "127.0.0.1"), trusted=lambda *_: False, blocked=(), domain="d"
     )
-    with pytest.raises(ForbiddenAddressError, match=r"127\.0\.0\.1: it is loopback"):
+    with pytest.raises(
+        ForbiddenAddressError, match=r"127\.0\.0\.1 are not allowed: it is loopback"
+    ):
         await resolver.resolve("orders.demo.svc", 80)
 
 

@@ -70,12 +70,12 @@ def test_constants_are_merged_into_a_form() -> None:
 
 @pytest.mark.parametrize("name", ["v", "V", "v[x]"])
 def test_no_argument_takes_the_place_of_a_constant(name: str) -> None:
-    with pytest.raises(MappingError, match="place of another"):
+    with pytest.raises(MappingError, match="replace another argument"):
         sent({"a": {name: 1}}, argument("a", "body"), constants={"v": "2"}, content_type=FORM)
 
 
 def test_an_unnamed_argument_takes_no_constants_place() -> None:
-    with pytest.raises(MappingError, match="place of another"):
+    with pytest.raises(MappingError, match="replace another argument"):
         sent({"v": 1}, constants={"v": "2"}, rest="body")
 
 
@@ -111,7 +111,7 @@ def test_the_base64_of_a_data_url_is_sent_as_its_bytes(head: str) -> None:
 @pytest.mark.parametrize("value", [{"a": 1}, [1], 5])
 def test_what_is_no_text_is_no_xml(type_: str, value: Any) -> None:
     one = argument("doc", "body")
-    with pytest.raises(MappingError, match="'doc' is XML: give it a text"):
+    with pytest.raises(MappingError, match="'doc' is XML; use a string"):
         sent({"doc": value}, one, content_type=type_)
     assert sent({"doc": "<a/>"}, one, content_type=type_).body == b"<a/>"
 
@@ -154,7 +154,7 @@ def test_a_part_is_sent_in_the_charset_that_its_type_declares() -> None:
 
 
 def test_a_character_that_the_charset_does_not_have_is_refused() -> None:
-    with pytest.raises(MappingError, match="'text' holds a character that latin1 does not have"):
+    with pytest.raises(MappingError, match="'text' contains a character that latin1 cannot encode"):
         sent({"text": "€"}, argument("text", "body"), content_type="text/plain; charset=latin1")
 
 
@@ -189,7 +189,7 @@ def test_null_is_no_body_except_in_json(type_: str, *, base64: bool) -> None:
 @pytest.mark.parametrize("value", [[1, 2], [], 5, True])
 def test_a_whole_form_is_an_object_or_a_text(value: Any) -> None:
     one = argument("form", "body")
-    with pytest.raises(MappingError, match="'form' is a form: give it an object"):
+    with pytest.raises(MappingError, match="'form' is a form; use an object"):
         sent({"form": value}, one, body_from="form", content_type=FORM)
     whole = sent({"form": {"a": [1, None]}}, one, body_from="form", content_type=FORM)
     assert whole.body == b"a=1"
@@ -314,7 +314,7 @@ def test_a_file_that_nobody_names_has_the_name_of_its_part() -> None:
 )
 def test_a_name_that_is_more_than_a_name_is_refused_without_being_quoted(name: Any) -> None:
     for given_name in (name, [name]):
-        with pytest.raises(MappingError, match="'names' is the name of a file") as caught:
+        with pytest.raises(MappingError, match="'names' is a file name") as caught:
             uploaded("YQ==", given_name)
         assert len(str(name)) < 3 or str(name) not in str(caught.value)
 

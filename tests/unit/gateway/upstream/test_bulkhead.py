@@ -71,7 +71,7 @@ async def test_a_client_that_is_alone_leaves_others_a_place_to_wait_in() -> None
     backend = Backend()
 
     assert sum(await backend.calls("greedy", CAPACITY)) == 10
-    with pytest.raises(BusyError, match="calls of yours"):
+    with pytest.raises(BusyError, match="your other calls"):
         await backend._call("greedy")
     assert await backend.calls("other", 2) == [True, True]
     await backend.answer()

@@ -172,5 +172,5 @@ async def test_the_key_of_a_gateway_is_the_value_of_nothing(
     cluster: FakeCluster, secrets: ClusterSecrets
 ) -> None:
     cluster.objects["api"] = secret(CANARY) | {"type": "mcp-operator.dev/keys"}
-    with pytest.raises(SecretUnavailable, match="which is for nothing else"):
+    with pytest.raises(SecretUnavailable, match="must not be used for anything else"):
         await secrets.value(KEY)

@@ -129,8 +129,9 @@ def test_a_query_value_cannot_add_a_parameter() -> None:
 
 def test_constants_of_the_query_come_first() -> None:
     fixed = [{"name": "api-version", "value": "7.1"}, {"name": "a b", "value": "&"}]
-    assert build("/s", {"q": "x"}, argument("q"), query=fixed).target == (
-        "/s?api-version=7.1&a%20b=%26&q=x"
+    assert (
+        build("/s", {"q": "x"}, argument("q"), query=fixed).target
+        == "/s?api-version=7.1&a%20b=%26&q=x"
     )
 
 
@@ -213,7 +214,7 @@ def test_an_unnamed_argument_cannot_take_the_place_of_another(name: str) -> None
         "query": (Header(name="v", value="1"),),
         "credentials": Credentials(type="Query", name="key", secret=secret),
     }
-    with pytest.raises(MappingError, match="would take the place of another"):
+    with pytest.raises(MappingError, match="would replace another argument"):
         build("/", {"user": "me", name: "you"}, named, rest="query", **fixed)
 
 
@@ -221,7 +222,7 @@ def test_an_unnamed_argument_cannot_take_the_place_of_another(name: str) -> None
 def test_an_unnamed_field_cannot_take_the_place_of_another(name: str) -> None:
     named = argument("user", "body", target="id")
     constants = {"kind": "order"}
-    with pytest.raises(MappingError, match="would take the place of another"):
+    with pytest.raises(MappingError, match="would replace another argument"):
         build("/", {name: "you"}, named, method="POST", rest="body", constants=constants)
 
 

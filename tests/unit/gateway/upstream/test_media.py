@@ -207,7 +207,7 @@ def test_declared_json_is_data_and_is_what_a_condition_looks_at() -> None:
 def test_what_is_not_of_the_declared_type_is_shown_as_what_it_is() -> None:
     result = map_answer(b"<p>", "text/html", response={"mime_type": "application/json"})
     assert result.is_error
-    assert "not the JSON that its content type promises" in text_of(result)
+    assert "not the JSON that its content type declares" in text_of(result)
     assert text_of(map_answer(b"<p>", "text/html", response={"mime_type": "image/png"})) == "<p>"
 
 

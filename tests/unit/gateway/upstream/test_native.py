@@ -143,7 +143,7 @@ async def test_structured_content_is_held_against_the_schema() -> None:
     assert not fine.is_error
 
     text = await refusal({"structuredContent": {"n": "x"}}, output_schema=SCHEMA)
-    assert "breaks this tool's outputSchema" in text
+    assert "does not match this tool's outputSchema" in text
     assert "has no structuredContent" in await refusal({"content": [TEXT]}, output_schema=SCHEMA)
 
 

@@ -87,8 +87,9 @@ def test_what_may_change_something_is_not_repeated(method: str) -> None:
 def test_what_was_done_already_is_said_not_to_be_repeated(method: str, location: str) -> None:
     posted = Request(method, "http", "be.demo.svc", 80, "/orders")
     assert next_request(posted, redirect(location, 303)) is None
-    assert explain(posted, redirect(location, 303)) == (
-        f"the call was made, so do not repeat it, and what came of it is at {location}"
+    assert (
+        explain(posted, redirect(location, 303))
+        == f"the call was made, so do not repeat it; the result is at {location}"
     )
 
 
@@ -99,7 +100,7 @@ def test_other_statuses_lead_nowhere(status: int) -> None:
 
 def test_a_target_elsewhere_is_named_and_cleaned() -> None:
     assert explain(ITEMS, redirect("https://sso.example/\u202elogin")) == (
-        "a redirect to https://sso.example/login, which is not on the tool's Service and not"
-        " followed"
+        "a redirect to https://sso.example/login, which is not on the tool's Service and is not "
+        "followed"
     )
     assert explain(ITEMS, redirect("/a"), followed=5) == "the 6th redirect in a row, to /a"

@@ -66,7 +66,7 @@ def test_the_type_of_what_is_picked_does_not_say_how_the_answer_is_read() -> Non
         (b"<p>", {"json_path": "$.a"}, "200 OK, but its body is not the JSON"),
         (b"{}", {"json_path": "$.a"}, "200 OK, but the answer holds nothing at $.a."),
         (b'{"a":"x"}', {"jmes_path": "abs(a)"}, "200 OK, but the JMESPath abs(a) fails"),
-        (b'{"ok":false}', {"error_when": "!body.ok"}, "and says that it failed"),
+        (b'{"ok":false}', {"error_when": "!body.ok"}, "but the answer reports an error"),
     ],
 )
 def test_an_answer_without_what_is_asked_for_is_no_content(

@@ -158,7 +158,7 @@ async def test_each_client_and_each_set_of_scopes_has_a_token(endpoint: TokenEnd
         (200, b"[]", "answered 200."),
         (200, b'{"access_token":""}', "answered 200."),
         (200, b'{"access_token":"a\\r\\nX-Admin: 1"}', "answered 200."),
-        (200, b'{"access_token":"a","token_type":"mac"}', "no bearer token"),
+        (200, b'{"access_token":"a","token_type":"mac"}', "not a bearer token"),
         (302, b"", "answered 302."),
     ],
 )

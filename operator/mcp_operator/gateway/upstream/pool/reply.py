@@ -138,7 +138,7 @@ class Reply:
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
-            self.fail(ProtocolError("it switches to another protocol"))
+            self.fail(ProtocolError("it switches protocols"))
         except HttpParserError as error:
             self.may_continue = False  # the answer is whole if more came than belongs to it
             reason = error.__context__
@@ -146,7 +146,7 @@ class Reply:
         if not self.is_whole:
             around = self._received - self._body_bytes
             if around > MAX_HEAD + _AROUND * self._body_bytes:
-                self.fail(ProtocolError("there is more around its content than content"))
+                self.fail(ProtocolError("its chunks have more framing than content"))
             if self._waiting > _AHEAD:
                 self._source.pause()
         if self.is_whole or self._error is not None:
@@ -179,7 +179,7 @@ class Reply:
     def on_message_begin(self) -> None:
         """Refuse what nobody has asked for."""
         if self.is_whole:
-            raise ProtocolError("more came than the answer")
+            raise ProtocolError("data followed the answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Keep a header, and drop a trailer, which is none (RFC 9110 section 6.5.1)."""
@@ -199,13 +199,13 @@ class Reply:
         if status < HTTPStatus.OK:
             self._interim += 1
             if self._interim > MAX_INTERIM:
-                raise ProtocolError("it has too many interim answers")
+                raise ProtocolError("it has too many interim responses")
             self.headers.clear()
             return
         self.status = status
         if self._is_head:  # llhttp would wait for the body that is announced
             self.is_whole = True
-            raise ProtocolError("what follows is not read, so that nothing is taken for an answer")
+            raise ProtocolError("the rest of the connection is not read")
 
     def on_body(self, piece: bytes) -> None:
         """Keep a part of the body."""
@@ -228,13 +228,13 @@ class Reply:
         lengths = [value for name, value in self.headers if name == "content-length"]
         codings = [value for name, value in self.headers if name == "transfer-encoding"]
         if version not in _VERSIONS or status < HTTPStatus.CONTINUE:
-            raise ProtocolError("it is no HTTP/1")
+            raise ProtocolError("it is not HTTP/1")
         if lengths and (codings or len(lengths) > 1 or not _LENGTH.fullmatch(lengths[0])):
-            raise ProtocolError("it has two lengths, or one that is no number")
+            raise ProtocolError("its Content-Length is repeated or is not a number")
         if codings and (len(codings) > 1 or codings[0].lower() != "chunked" or version != "1.1"):
-            raise ProtocolError("its transfer coding is not just chunked")
+            raise ProtocolError("its transfer coding is not chunked alone")
         if status < HTTPStatus.OK and (codings or lengths):
-            raise ProtocolError("an interim answer has no content")
+            raise ProtocolError("an interim response cannot have content")
 
     async def _more(self) -> None:
         if self._error is not None:
