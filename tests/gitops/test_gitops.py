@@ -36,6 +36,9 @@ GUIDE = (MANIFESTS.parent / "docs" / "how-to" / "gitops.md").read_text(encoding=
 GENERATED = 200
 """How many objects are made at random, a quarter of each kind."""
 
+READY: Object = {"type": "Ready", "status": "True", "reason": "Ready", "message": "It is served."}
+OBSERVED: Object = {"observedGeneration": 1, "conditions": [READY]}
+
 HEAD = {"apiVersion", "kind", "metadata"}
 NAME = {"name", "namespace"}
 
@@ -112,6 +115,20 @@ def made(seed: int) -> Object:
     return {**obj, "metadata": {**obj["metadata"], "namespace": "generated"}}
 
 
+async def test_kstatus_waits_for_objects_made_at_random_until_they_are_ready(git: Git) -> None:
+    async with own_namespace(git.client) as shop:
+        objects = []
+        for seed in range(GENERATED):
+            obj = made(seed)
+            placed = {**obj, "metadata": {**obj["metadata"], "namespace": shop.namespace}}
+            objects.append(await git.client.create(RESOURCES[obj["kind"]], placed))
+    waiting = await git.judged(*objects)
+    assert {verdict.status for verdict in waiting} == {"InProgress"}
+    done = await git.judged(*({**obj, "status": OBSERVED} for obj in objects))
+    assert {verdict.status for verdict in done} == {"Current"}
+    assert {verdict.health["status"] for verdict in done} == {"Healthy"}
+
+
 async def test_a_difference_would_be_found(git: Git) -> None:
     async with own_namespace(git.client) as shop:
         live = await shop.server("red", port=9999)
@@ -155,9 +172,6 @@ async def test_what_is_to_serve_nothing_is_done_and_what_fails_is_not(git: Git) 
         ("InProgress", "Degraded"),
         ("Current", "Degraded"),  # of what it selects, it would not serve all
     ]
-
-
-READY: Object = {"type": "Ready", "status": "True", "reason": "Ready", "message": "It is served."}
 
 
 @pytest.mark.parametrize(
