@@ -234,6 +234,30 @@ def test_serving_files_loads_no_terminal_application() -> None:
     assert in_a_new_process(code) == "False\n"
 
 
+def test_without_the_sdk_inspect_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    for module in [name for name in sys.modules if name.startswith("mcp_operator.app.mcp_client.")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "mcp_types", None)
+
+    assert run("inspect", "list", "http://127.0.0.1:1/mcp") == cli.EXIT_PROBLEM
+    assert "pip install 'mcp-operator[inspect]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("succeeded", "code"), [(True, cli.EXIT_OK), (False, cli.EXIT_TOOL_ERROR)])
+def test_the_exit_code_of_a_call_tells_whether_the_tool_succeeded(
+    monkeypatch: pytest.MonkeyPatch, *, succeeded: bool, code: int
+) -> None:
+    async def run_call(_: object) -> bool:
+        return succeeded
+
+    monkeypatch.setattr("mcp_operator.app.mcp_client.commands.run_call", run_call)
+    assert run("inspect", "call", "http://127.0.0.1:1/mcp", "search") == code
+
+
 def test_a_help_screen_loads_no_http_library() -> None:
     code = "from mcp_operator.cli import build_parser; build_parser()"
-    assert in_a_new_process(f"{code}; import sys; print('aiohttp' in sys.modules)") == "False\n"
+    libraries = "{'aiohttp', 'httpx2', 'mcp'}"
+    loaded = in_a_new_process(f"{code}; import sys; print({libraries} & set(sys.modules))")
+    assert loaded == "set()\n"

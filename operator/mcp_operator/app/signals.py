@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -34,3 +35,21 @@ def stop_signals() -> Iterator[asyncio.Event]:
         yield stop
     finally:
         release()
+
+
+async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Run work that a person watches until it ends, or until SIGINT or SIGTERM cancels it.
+
+    Raises:
+        Exception: What the work raised.
+    """
+    with stop_signals() as stop:
+        task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopped.cancel()
+            if not task.done():
+                task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task

@@ -15,6 +15,7 @@ from mcp_operator.cli.command import (
     EXIT_INTERRUPTED,
     EXIT_OK,
     EXIT_PROBLEM,
+    EXIT_TOOL_ERROR,
     EXIT_USAGE,
     Command,
     write_line,
@@ -28,6 +29,7 @@ __all__ = [
     "EXIT_INTERRUPTED",
     "EXIT_OK",
     "EXIT_PROBLEM",
+    "EXIT_TOOL_ERROR",
     "EXIT_USAGE",
     "Command",
     "build_parser",
@@ -42,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; by default, those of the process.
 
     Returns:
-        The exit code: 0, 1 for a problem, 2 for an invalid command line or setting.
+        The exit code, one of `EXIT_OK` and the others.
     """
     arguments = build_parser().parse_args(argv)
     try:

@@ -15,6 +15,8 @@ EXIT_PROBLEM: Final = 1
 """The command ran and found or encountered a problem."""
 EXIT_USAGE: Final = 2
 """The command line or a setting is invalid; argparse uses the same code."""
+EXIT_TOOL_ERROR: Final = 3
+"""`inspect call` called the tool, and the tool reports an error."""
 EXIT_INTERRUPTED: Final = 130
 """Ctrl-C before the command could stop by itself: 128 + SIGINT, as in shells."""
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from mcp_operator.app.openapi_settings import ImportSettings
 from mcp_operator.app.workers.worker import Worker, receive
 from mcp_operator.cli.command import EXIT_OK, EXIT_PROBLEM, Command, write_line
+from mcp_operator.cli.inspecting import INSPECT
 from mcp_operator.cli.looking import LOOKING
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
@@ -129,7 +130,10 @@ def _process(settings: Settings, main_task: Coroutine[Any, Any, int | None]) -> 
     return asyncio.run(main_task) or EXIT_OK
 
 
-GROUPS: Final = {"import": "write custom resources for APIs described elsewhere"}
+GROUPS: Final = {
+    "import": "write custom resources for APIs described elsewhere",
+    "inspect": "look at any MCP server, and call its tools",
+}
 """The help text of each group of commands."""
 
 COMMANDS: Final = (
@@ -193,6 +197,7 @@ COMMANDS: Final = (
         _run_import,
         ImportSettings,
     ),
+    *INSPECT,
     *LOOKING,
     Command(
         "crds",

@@ -59,9 +59,10 @@ def _add_setting(parser: argparse.ArgumentParser, declaration: Declared) -> None
     described = f"{declaration.help} [{noted}]" if noted else declaration.help
     described = described.replace("%", "%%")
     setting = declaration.setting
+    flags = [flag for flag in (setting.short, declaration.flag) if flag]
     if declaration.boolean:
         parser.add_argument(
-            declaration.flag,
+            *flags,
             dest=declaration.name,
             action=argparse.BooleanOptionalAction,
             help=described,
@@ -71,7 +72,7 @@ def _add_setting(parser: argparse.ArgumentParser, declaration: Declared) -> None
         parser.add_argument(declaration.name, nargs=count, metavar=setting.metavar, help=described)
     else:
         parser.add_argument(
-            declaration.flag,
+            *flags,
             dest=declaration.name,
             metavar=setting.metavar,
             action="append" if setting.repeated else "store",

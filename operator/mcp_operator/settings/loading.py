@@ -24,12 +24,14 @@ class Setting:
         flag: The flag, if it is not the field's name; empty for a positional argument.
         repeated: Whether the flag can be repeated; in the environment and within one flag, commas
             separate the values.
+        short: A flag of one letter besides, such as `-n`; empty for none.
     """
 
     accepts: str
     metavar: str = "TEXT"
     flag: str | None = None
     repeated: bool = False
+    short: str = ""
 
 
 def parts(value: str | Sequence[str]) -> tuple[str, ...]:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 import signal
 
 import pytest
 
-from mcp_operator.app.signals import SIGNALS, stop_signals
+from mcp_operator.app.signals import SIGNALS, stop_signals, until_stopped
+from mcp_operator.core.errors import OperatorError
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -29,3 +31,26 @@ async def test_nothing_is_left_behind_without_a_signal() -> None:
     with stop_signals():
         pass
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_what_is_watched_is_cancelled_by_a_signal(number: signal.Signals) -> None:
+    ended = []
+
+    async def watch() -> None:
+        try:
+            signal.raise_signal(number)
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    await until_stopped(watch())
+    assert ended
+
+
+async def test_what_goes_wrong_in_what_is_watched_is_raised() -> None:
+    async def watch() -> None:
+        raise OperatorError("The server is gone.")
+
+    with pytest.raises(OperatorError, match="gone"):
+        await until_stopped(watch())

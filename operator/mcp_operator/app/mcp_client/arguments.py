@@ -1,0 +1,108 @@
+"""The arguments of a call, from the command line to JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mcp_operator.core.errors import SettingsError
+
+
+def pairs(given: Sequence[str]) -> dict[str, str]:
+    """Return `NAME=VALUE` texts as a mapping.
+
+    Raises:
+        SettingsError: One has no name or no `=`.
+    """
+    found = {}
+    for text in given:
+        name, separator, value = text.partition("=")
+        if not separator or not name:
+            raise SettingsError(f"--arg: {text!r} is not NAME=VALUE, such as city=Paris")
+        found[name] = value
+    return found
+
+
+def whole(text: str) -> dict[str, Any]:
+    """Return the JSON object that `--args` names, from the text itself or from `@FILE`.
+
+    Raises:
+        SettingsError: It is none, or the file cannot be read.
+    """
+    if not text:
+        return {}
+    where = "--args"
+    if text.startswith("@"):
+        where = f"--args: {text[1:]}"
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{where} cannot be read: {error}") from error
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(f"{where} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise SettingsError(f'{where} is not a JSON object, such as {{"city": "Paris"}}')
+    return value
+
+
+def typed(given: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of `--arg` as a tool's schema has them.
+
+    Args:
+        given: The texts, by argument.
+        schema: The `inputSchema` of the tool.
+
+    Raises:
+        SettingsError: A text is not JSON, and the schema does not take a string.
+    """
+    return {name: _value(name, text, schema) for name, text in given.items()}
+
+
+def _value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
+    properties = schema.get("properties")
+    declared = properties.get(name) if isinstance(properties, dict) else None
+    kinds = _kinds(declared, schema)
+    if kinds == {"string"}:
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        if not kinds or "string" in kinds:
+            return text
+        wanted = " or ".join(sorted(kinds))
+        raise SettingsError(
+            f"--arg {name}: {text!r} is not JSON, and not of type {wanted}"
+        ) from error
+
+
+def _kinds(declared: Any, schema: Mapping[str, Any]) -> set[str]:
+    """Return the JSON types that a property allows; empty where the schema does not say."""
+    reference = declared.get("$ref") if isinstance(declared, dict) else None
+    if isinstance(reference, str):
+        declared = resolved(reference, schema)
+    if not isinstance(declared, dict):
+        return set()
+    kinds = declared.get("type")
+    if isinstance(kinds, str):
+        return {kinds}
+    if isinstance(kinds, list):
+        return {kind for kind in kinds if isinstance(kind, str)}
+    choices = declared.get("enum")
+    if isinstance(choices, list) and all(isinstance(each, str) for each in choices):
+        return {"string"}
+    return set()
+
+
+def resolved(reference: str, schema: Mapping[str, Any]) -> Any:
+    """Return what a `$ref` within a schema points to; None where it points to nothing."""
+    here: Any = schema
+    if not reference.startswith("#"):
+        return None
+    for part in filter(None, reference.lstrip("#").split("/")):
+        key = part.replace("~1", "/").replace("~0", "~")
+        here = here.get(key) if isinstance(here, dict) else None
+    return here

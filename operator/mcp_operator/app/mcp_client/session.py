@@ -1,0 +1,196 @@
+"""A connection to an MCP server through the official SDK, and what its errors mean to a person."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import ssl
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from typing import Any, Final, TypeVar
+
+import httpx2
+import mcp_types as types
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from pydantic import ValidationError
+
+from mcp_operator.app.mcp_client.settings import InspectSettings
+from mcp_operator.core.errors import OperatorError, SettingsError
+from mcp_operator.version import VERSION
+
+TOKEN_VARIABLE: Final = "MCP_OPERATOR_INSPECT_TOKEN"  # noqa: S105 - the name of a variable
+
+CONNECT_SECONDS: Final = 10.0
+
+UNAUTHORIZED: Final = 401
+
+STAND_INS: Final = frozenset({"Server returned an error response", "Not Found"})
+"""What the SDK says where the server's answer was no JSON-RPC error, but an HTTP status."""
+
+T = TypeVar("T")
+
+
+class LastRefusal:
+    """The last HTTP answer of the server that was an error: the SDK does not tell of it."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.challenge = ""
+
+    async def note(self, response: httpx2.Response) -> None:
+        """Remember whether the last answer to a message is an error."""
+        if response.request.method == "POST":  # servers may refuse the stream of a session
+            self.status = response.status_code if response.is_error else 0
+            self.challenge = response.headers.get("www-authenticate", "")
+
+    def sentence(self) -> str:
+        """Return what the answer means; empty if there was none."""
+        match self.status:
+            case 0:
+                return ""
+            case 401 if self.challenge:
+                return (
+                    "the server wants a token (HTTP 401); give it with --token-file or in "
+                    f"{TOKEN_VARIABLE}. It says: {self.challenge}"
+                )
+            case 401:
+                return f"the server wants a token (HTTP 401): --token-file or {TOKEN_VARIABLE}"
+            case 403:
+                return "the server refuses this client (HTTP 403)"
+            case 404:
+                return "there is no MCP endpoint at this path (HTTP 404)"
+            case status:
+                return f"the server answered with HTTP {status}"
+
+
+async def with_server(
+    settings: InspectSettings, work: Callable[[Client], Awaitable[T]], **callbacks: Any
+) -> T:
+    """Connect, do something, and disconnect.
+
+    Args:
+        settings: Name the server and how to reach it.
+        work: What to do with the connected client.
+        callbacks: What else the SDK's client is given, such as `elicitation_callback`.
+
+    Raises:
+        SettingsError: The settings do not say how to connect.
+        OperatorError: The server cannot be reached, or refuses.
+    """
+    logging.getLogger("mcp").addHandler(logging.NullHandler())  # errors are told once, by us
+    refusal = LastRefusal()
+    http = httpx2.AsyncClient(
+        headers=await asyncio.to_thread(headers, settings, os.environ),
+        timeout=httpx2.Timeout(settings.timeout, connect=CONNECT_SECONDS, read=None),
+        verify=await asyncio.to_thread(_trusted, settings),
+        event_hooks={"response": [refusal.note]},
+    )
+    try:
+        async with (
+            http,
+            Client(
+                streamable_http_client(settings.url, http_client=http),
+                mode=settings.protocol,
+                read_timeout_seconds=settings.timeout,
+                client_info=types.Implementation(name="mcp-operator-inspect", version=VERSION),
+                **callbacks,
+            ) as client,
+        ):
+            return await work(client)
+    except Exception as error:
+        raise explained(error, settings, refusal) from error
+
+
+def headers(settings: InspectSettings, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers of each request. No error names the value of one: it may be a secret.
+
+    Raises:
+        SettingsError: A header is none, or a file cannot be read.
+    """
+    found = {}
+    for number, given in enumerate(settings.header, 1):
+        where, texts = f"--header number {number}", [given]
+        if given.startswith("@"):
+            where = f"--header {given}"
+            texts = [line for line in _read(given[1:], "--header").splitlines() if line.strip()]
+        for text in texts:
+            name, separator, value = text.partition(":")
+            if not separator or not name.strip() or not _is_header(value):
+                raise SettingsError(f"{where} is not 'NAME: VALUE' in ASCII")
+            found[name.strip()] = value.strip()
+    token, where = environ.get(TOKEN_VARIABLE, ""), TOKEN_VARIABLE
+    if settings.token_file is not None:
+        token, where = _read(str(settings.token_file), "--token-file"), "--token-file"
+    if token.strip():
+        if not _is_header(token.strip()):
+            raise SettingsError(f"{where} holds more than a token: it must be one line in ASCII")
+        found["Authorization"] = f"Bearer {token.strip()}"
+    return found
+
+
+def _is_header(text: str) -> bool:
+    return text.isascii() and text.replace("\t", " ").isprintable()
+
+
+def _read(path: str, flag: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a path as the user wrote it
+            return file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"{flag}: {path} cannot be read: {reason}") from error
+
+
+def _trusted(settings: InspectSettings) -> ssl.SSLContext:
+    """Return the certificate authorities to trust.
+
+    Raises:
+        SettingsError: There is no such file, or it holds none.
+    """
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except OSError as error:
+        raise SettingsError(f"--ca-file: {settings.ca_file} cannot be read: {error}") from error
+
+
+def explained(error: Exception, settings: InspectSettings, refusal: LastRefusal) -> BaseException:
+    """Return what to tell a person of an error; the error itself if it is a bug of ours."""
+    leaves = list(_leaves(error))
+    first = next((one for one in leaves if isinstance(one, OperatorError)), leaves[0])
+    told = _told(first, settings, refusal)
+    return OperatorError(f"{settings.url}: {told}") if told else first
+
+
+def _told(error: BaseException, settings: InspectSettings, refusal: LastRefusal) -> str:
+    """Return the sentence for an error of the server or on the way to it; else nothing."""
+    match error:
+        case MCPError():
+            said = f"{error.error.message} (error {error.error.code})"
+            stands_in = error.error.message in STAND_INS or refusal.status == UNAUTHORIZED
+            return (stands_in and refusal.sentence()) or said
+        case TimeoutError() | httpx2.TimeoutException():
+            return f"no answer within {settings.timeout:g} s; --timeout allows more"
+        case httpx2.HTTPError():
+            return f"the server cannot be reached: {error}{_hint(error)}"
+        case ValidationError():
+            return f"the answer of the server is not valid MCP: {error}"
+        case RuntimeError():
+            return str(error)
+        case _:
+            return ""
+
+
+def _hint(error: Exception) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        return "; --ca-file names certificate authorities of your own"
+    return ""
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        for one in error.exceptions:
+            yield from _leaves(one)
+    else:
+        yield error
