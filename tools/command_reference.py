@@ -139,7 +139,8 @@ def _option(one: Declared) -> str:
     if not one.flag:
         name = setting.metavar + ("..." if setting.repeated else "")
     else:
-        name = one.flag if one.boolean else f"{one.flag} {setting.metavar}"
+        flags = ", ".join(filter(None, (setting.short, one.flag)))
+        name = flags if one.boolean else f"{flags} {setting.metavar}"
     return f"| `{name}` | {_default(one)} | {_cell(one.help)}{repeated} |"
 
 

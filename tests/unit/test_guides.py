@@ -14,6 +14,7 @@ import yaml
 from mcp_operator.api.crd import crds
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.validation import problems
+from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
 from mcp_operator.settings import GatewaySettings, OperatorSettings
 from mcp_operator.settings.loading import declared
 
@@ -215,7 +216,7 @@ def test_the_settings_that_are_named_exist(page: Path) -> None:
     }
     named = set(re.findall(r"\bMCP_OPERATOR_\w+", text_of(page)))
     named = {name for name in named if not name.startswith("MCP_OPERATOR_SECRET_")}
-    assert named <= variables | OF_TESTS
+    assert named <= variables | OF_TESTS | {TOKEN_VARIABLE}
 
 
 @every_page

@@ -16,11 +16,9 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
-from mcp_operator.app.mcp_client.settings import InspectSettings
+from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE, InspectSettings
 from mcp_operator.core.errors import OperatorError, SettingsError
 from mcp_operator.version import VERSION
-
-TOKEN_VARIABLE: Final = "MCP_OPERATOR_INSPECT_TOKEN"  # noqa: S105 - the name of a variable
 
 CONNECT_SECONDS: Final = 10.0
 

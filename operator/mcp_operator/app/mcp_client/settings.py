@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,10 @@ from mcp_operator.settings.loading import Options, Setting
 Arguments = Annotated[
     Sequence[str], Setting("NAME=VALUE, such as city=Paris", "NAME=VALUE", "--arg", repeated=True)
 ]
+
+
+TOKEN_VARIABLE: Final = "MCP_OPERATOR_INSPECT_TOKEN"  # noqa: S105 - the name of a variable
+"""Holds the token where no file does."""
 
 
 class InspectSettings(Options):
@@ -27,7 +31,7 @@ class InspectSettings(Options):
     """The URL of an MCP endpoint, such as http://127.0.0.1:8080/mcp."""
     header: Annotated[Sequence[str], Setting("a header", "HEADER", repeated=True)] = ()
     """A header of each request, as 'NAME: VALUE', or @FILE with one on each line; the arguments of
-    a command are visible to others on the machine, a file need not be. Can be repeated."""
+    a command are visible to others on the machine, a file need not be."""
     token_file: Annotated[Path | None, Setting("a path", "FILE")] = None
     """A file with the bearer token. Without it, the token is the value of
     MCP_OPERATOR_INSPECT_TOKEN, if that is set."""
@@ -64,7 +68,7 @@ class CallSettings(InspectSettings):
     """The name of the tool."""
     arg: Arguments = ()
     """An argument. VALUE is read as the schema of the tool has it: as JSON where that is not a
-    string. Can be repeated."""
+    string."""
     args: Annotated[str, Setting("a JSON object, or @FILE", "JSON")] = ""
     """All arguments as a JSON object, or @FILE with one; --arg sets more of them."""
     yes: Annotated[bool, Setting("true or false")] = False
@@ -82,7 +86,7 @@ class PromptSettings(InspectSettings):
     name: Annotated[str, Field(min_length=1), Setting("the name of a prompt", "PROMPT", "")]
     """The name of the prompt."""
     arg: Arguments = ()
-    """An argument. Can be repeated."""
+    """An argument."""
 
 
 class ReadSettings(InspectSettings):
