@@ -6,6 +6,7 @@ Series are in promtool's notation: `0+1x60` begins at 0 and grows by 1 a minute,
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,15 @@ ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load(
     (ROOT / "manifests" / "components" / "prometheus" / "rules.yaml").read_text(encoding="utf-8")
 )["spec"]
+QUERIES = {
+    f"{page.stem} {number}": query.strip()
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    for number, query in enumerate(
+        re.findall(r"^```promql\n(.*?)^```", page.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    )
+}
+"""The queries that the documentation shows, by their pages."""
+
 ALERTS = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
 
 OPERATOR = 'job="mcp-operator", pod="mcp-operator-0"'
@@ -262,3 +272,20 @@ def test_the_rules_are_what_prometheus_accepts(command: Path, tmp_path: Path) ->
     rules.write_text(json.dumps({"groups": RULES["groups"]}), encoding="utf-8")
     checked = run(command, tmp_path, "check", "rules", rules.name)
     assert checked.returncode == 0, checked.stderr
+
+
+@pytest.mark.parametrize("name", QUERIES)
+def test_a_documented_query_finds_something_where_alerts_fire(
+    command: Path, tmp_path: Path, name: str
+) -> None:
+    faults = {
+        series: values for fault in FAULTS.values() for series, values in fault.series.items()
+    }
+    inputs = [{"series": one, "values": values} for one, values in {**HEALTHY, **faults}.items()]
+    query = {"expr": QUERIES[name], "eval_time": f"{MINUTES - 10}m", "exp_samples": []}
+    test = {"interval": "1m", "input_series": inputs, "promql_expr_test": [query]}
+    (tmp_path / "tests.yaml").write_text(json.dumps({"tests": [test]}), encoding="utf-8")
+    done = run(command, tmp_path, "test", "rules", "tests.yaml")
+    said = " ".join((done.stdout + done.stderr).split())
+    # Nothing is expected, so what it finds is told as a failure.
+    assert re.search(r"exp: nil,? got: ?\{|got:\S* *\{", said), said

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +17,19 @@ from mcp_operator.api.crd import crds
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.validation import problems
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
-from mcp_operator.settings import GatewaySettings, OperatorSettings
+from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
 from mcp_operator.settings.loading import declared
 
 ROOT = Path(__file__).parents[2]
 TROUBLESHOOTING = ROOT / "docs" / "how-to" / "troubleshooting.md"
 PAGES = (
-    *(
-        page
-        for page in sorted((ROOT / "docs").rglob("*.md"))
-        if not page.read_text(encoding="utf-8").startswith("<!-- Generated")
-    ),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
     ROOT / "SECURITY.md",
 )
-"""What people have written."""
-
-OF_TESTS = {"MCP_OPERATOR_WALKS"}
-"""Variables that only tests read."""
-
 PACKAGE = ROOT / "operator" / "mcp_operator"
+PRESERVED = "x-kubernetes-preserve-unknown-fields"
 
 SCHEMAS = {
     definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"][
@@ -46,6 +42,7 @@ OURS = {
     for definition in crds()
     for name in (
         definition["spec"]["names"]["plural"],
+        definition["spec"]["names"]["singular"],
         *definition["spec"]["names"]["shortNames"],
         f"{definition['spec']['names']['plural']}.{definition['spec']['group']}",
     )
@@ -75,6 +72,7 @@ VERBS = {
         "delete",
         "describe",
         "diff",
+        "events",
         "explain",
         "get",
         "label",
@@ -93,7 +91,15 @@ VERBS = {
     ),
 }
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+FIELDS_OF_OTHERS = {"spec.imagePullSecrets", "spec.verify"}  # of a pod template, of Flux
+FAMILIES = ("controller_runtime", "informer", "leader_election", "mcp", "rest_client", "workqueue")
+METRIC = rf"\b((?:{'|'.join(FAMILIES)})_[a-z][a-z_]+)\b"
+PARTS = ("bucket", "count", "sum")
+"""Of the samples of a histogram."""
+
+VARIABLE = re.compile(r"\bMCP_OPERATOR_[A-Z_]*[A-Z]\b")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def text_of(page: Path) -> str:
@@ -115,6 +121,12 @@ def commands(page: Path) -> list[str]:
     return shown + re.findall(r"`(kubectl [^`]+)`", text.replace("\n", " "))
 
 
+def yaml_of(page: Path) -> Iterator[str]:
+    """Yield the blocks of YAML, also those of list items."""
+    for block in re.finditer(r"^( *)```yaml\n(.*?)^\1```", text_of(page), re.MULTILINE | re.DOTALL):
+        yield textwrap.dedent(block[2])
+
+
 def has_field(schema: Mapping[str, Any], path: list[str]) -> bool:
     if not path:
         return True
@@ -122,7 +134,7 @@ def has_field(schema: Mapping[str, Any], path: list[str]) -> bool:
         return has_field(schema["items"], path)
     inside = schema.get("properties", {}).get(path[0])
     if inside is None:
-        return bool(schema.get("additionalProperties") or "x-kubernetes-preserve" in str(schema))
+        return "additionalProperties" in schema or PRESERVED in schema
     return has_field(inside, path[1:])
 
 
@@ -130,6 +142,16 @@ def known(path: str) -> bool:
     return any(has_field(schema, path.split(".")) for schema in SCHEMAS.values())
 
 
+def paths_of(part: Any) -> Iterator[list[str]]:
+    """Yield the path of every key, without the indices of lists."""
+    for item in part if isinstance(part, list) else ():
+        yield from paths_of(item)
+    for key, value in part.items() if isinstance(part, dict) else ():
+        yield [key]
+        yield from ([key, *path] for path in paths_of(value))
+
+
+@cache
 def messages() -> str:
     """Return every text in the package's source, adjacent parts joined."""
     return "\n".join(
@@ -142,7 +164,7 @@ def messages() -> str:
 
 def links() -> Iterator[tuple[Path, str]]:
     for page in PAGES:
-        for link in re.findall(r"\]\(([^)\s]+)\)", text_of(page)):
+        for link in re.findall(r"\]\(([^)\s]+)\)", re.sub(r"`[^`\n]*`", "", text_of(page))):
             if "://" not in link:
                 yield page, link
 
@@ -180,14 +202,13 @@ def test_the_index_lists_every_page() -> None:
 @every_page
 def test_the_kubectl_commands_name_verbs_and_resources_that_exist(page: Path) -> None:
     for command in commands(page):
-        words = [word for word in command.split()[1:] if not word.startswith("--")]
-        words = [word for word in words if word not in ("mcp-system", "payments", "monitoring")]
+        words = re.sub(r" (-n|--namespace)[ =]\S+| -\S+", "", command).split()[1:]
         verb, named = words[0], words[1:2]
         assert verb in VERBS, command
         if verb in ("get", "describe", "annotate", "label", "scale") and named:
             kinds = named[0].partition("/")[0].split(",")
             assert "--raw" in command or set(kinds) <= OURS | THEIRS, command
-        if verb == "explain":
+        if verb == "explain" and named:
             kind, _, path = named[0].partition(".")
             schema = {name.lower(): found for name, found in SCHEMAS.items()}[kind]
             assert has_field(schema, path.split(".")), command
@@ -196,7 +217,7 @@ def test_the_kubectl_commands_name_verbs_and_resources_that_exist(page: Path) ->
 @every_page
 def test_the_fields_of_our_kinds_that_are_named_exist(page: Path) -> None:
     named = re.findall(r"`(?:\.)?((?:spec|status)\.[\w.]+\w)(?::[^`]*)?`", text_of(page))
-    named = [path for path in named if path not in ("spec.verify", "status.py")]
+    named = [path for path in named if path not in FIELDS_OF_OTHERS and not path.endswith(".py")]
     assert [path for path in named if not known(path)] == []
 
 
@@ -209,22 +230,38 @@ def test_the_fields_in_json_paths_exist(page: Path) -> None:
             assert known(path), command
 
 
-@every_page
-def test_the_settings_that_are_named_exist(page: Path) -> None:
-    variables = {
-        one.variable for model in (OperatorSettings, GatewaySettings) for one in declared(model)
-    }
-    named = set(re.findall(r"\bMCP_OPERATOR_\w+", text_of(page)))
-    named = {name for name in named if not name.startswith("MCP_OPERATOR_SECRET_")}
-    assert named <= variables | OF_TESTS | {TOKEN_VARIABLE}
+def test_the_variables_that_are_named_exist() -> None:
+    settings = (OperatorSettings, GatewaySettings, ServeSettings)
+    variables = {one.variable for model in settings for one in declared(model)} | {TOKEN_VARIABLE}
+    scripts = [
+        ROOT / "noxfile.py",
+        *(ROOT / "tools").rglob("*.py"),
+        *(ROOT / "tests").rglob("*.py"),
+    ]
+    used = {name for file in scripts for name in VARIABLE.findall(text_of(file))}
+    for page in PAGES:
+        named = {one for one in VARIABLE.findall(text_of(page)) if "_SECRET_" not in one}
+        assert named <= variables | used, page
 
 
 @every_page
 def test_the_yaml_of_our_kinds_is_accepted(page: Path) -> None:
-    for block in re.findall(r"^```yaml\n(.*?)^```", text_of(page), re.MULTILINE | re.DOTALL):
-        for obj in yaml.safe_load_all(block):
-            if obj.get("apiVersion", "").startswith("mcp-operator.dev/"):
-                assert problems(obj) == []
+    for obj in (obj for block in yaml_of(page) for obj in yaml.safe_load_all(block)):
+        if isinstance(obj, dict) and obj.get("apiVersion", "").startswith("mcp-operator.dev/"):
+            assert problems(obj) == []
+
+
+@every_page
+def test_the_fields_in_parts_of_objects_exist(page: Path) -> None:
+    for part in (obj for block in yaml_of(page) for obj in yaml.safe_load_all(block)):
+        if isinstance(part, dict) and set(part) <= {"spec", "status"}:
+            paths = list(paths_of(part))
+            kinds = [
+                kind
+                for kind, schema in SCHEMAS.items()
+                if all(has_field(schema, path) for path in paths)
+            ]
+            assert kinds, part
 
 
 @every_page
@@ -265,17 +302,14 @@ def test_what_a_failed_call_is_said_to_say_is_said(words: str) -> None:
     assert words in messages()
 
 
-def test_the_metrics_that_are_named_exist() -> None:
-    named = re.findall(
-        r"`((?:mcp|workqueue)_[a-z_]+)`", text_of(ROOT / "docs/how-to/production.md")
-    )
-    source = "".join(file.read_text(encoding="utf-8") for file in PACKAGE.rglob("metrics.py"))
-    for name in ("lag.py", "source.py", "redis/server.py"):
-        source += (PACKAGE / "gateway" / name).read_text(encoding="utf-8")
-    source += (PACKAGE / "app" / "workers" / "supervisor.py").read_text(encoding="utf-8")
-    assert named
-    for name in named:
-        assert name in source or name.replace("mcp_operator_", "{prefix}_") in source
+@every_page
+def test_the_metrics_that_are_named_exist(page: Path) -> None:
+    reference = text_of(ROOT / "docs" / "reference" / "metrics.md")
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|", reference, re.MULTILINE)
+    names = {name for name, _ in rows}
+    names |= {f"{name}_{part}" for name, kind in rows if kind == "histogram" for part in PARTS}
+    named = re.findall(METRIC, text_of(page))
+    assert [one for one in named if one not in {*names, "mcp_operator"}] == []
 
 
 def test_the_identity_that_a_user_verifies_is_that_of_the_release_workflow() -> None:
