@@ -58,7 +58,7 @@ def pip_install(session: nox.Session, bin_: Path, *arguments: str | Path) -> Non
 
 def compile_arguments(name: str) -> list[str]:
     """Return what `uv` is told to compile one lock."""
-    sources = [] if name in (*STANDALONE, *EXAMPLES) else ["pyproject.toml"]
+    sources = [] if name in (*STANDALONE, *EXAMPLES) else ["pyproject.toml", "--extra=otel"]
     group = [] if name == "runtime" else ["--group", name]
     return [
         *("pip", "compile", "--quiet", "--universal", "--python-version=3.11"),

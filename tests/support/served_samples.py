@@ -24,10 +24,12 @@ def start(processes: ProcessGroup, command: Sequence[str] = MODULE) -> tuple[str
     return f"http://127.0.0.1:{port}/mcp", processes.start("serve", [*command, *arguments])
 
 
-async def reachable(url: str) -> None:
-    """Wait until something answers at a URL, whatever it says."""
+async def reachable(url: str, child: Child | None = None) -> None:
+    """Wait until something answers at a URL, whatever it says, unless a child ends before."""
 
     async def answers() -> bool:
+        if child is not None:
+            child.check()
         try:
             async with session.get(url):
                 return True

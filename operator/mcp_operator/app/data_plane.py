@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final
 
@@ -27,8 +28,9 @@ from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.source import CatalogSource, ClusterSecrets, index_informer
 from mcp_operator.gateway.table import Current
+from mcp_operator.gateway.traces.setup import Service, from_environment
 from mcp_operator.gateway.upstream.addresses import own_cluster_domain
-from mcp_operator.gateway.upstream.client import HttpUpstream
+from mcp_operator.gateway.upstream.client import HttpUpstream, Upstream
 from mcp_operator.gateway.upstream.names import SystemResolver
 from mcp_operator.local.addresses import ServiceAddresses
 from mcp_operator.runtime.client import Client
@@ -77,9 +79,14 @@ async def run_gateway(settings: GatewaySettings, worker: Worker | None = None) -
         addresses = ServiceAddresses(settings.services, settings.namespace)
         blocked = api_server.service_address()
         domain = await asyncio.to_thread(own_cluster_domain)
-        upstream = await stack.enter_async_context(
+        upstream: Upstream = await stack.enter_async_context(
             HttpUpstream(addresses, user_agent=user_agent, blocked=blocked, domain=domain)
         )
+        service = Service(settings.server, settings.namespace, VERSION)
+        traces = from_environment(os.environ, service)
+        if traces is not None:
+            stack.push_async_callback(traces.close)
+            upstream = traces.upstream(upstream)
         current = Current()
         current.subscribe(lambda _: _follow_log_level(current))
         root = RootKey()
@@ -96,6 +103,7 @@ async def run_gateway(settings: GatewaySettings, worker: Worker | None = None) -
                 secrets,
                 metrics.registry,
             ),
+            tracer=traces.requests(current) if traces else None,
         )
         secret = Key(settings.namespace, keys_name(settings.server))
         keys = KeySource(client, root, current, secret=secret)

@@ -28,8 +28,9 @@ from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.redis.dial import Dialer
 from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.table import Current, Table
+from mcp_operator.gateway.traces.setup import Service, from_environment
 from mcp_operator.gateway.upstream.addresses import own_cluster_domain
-from mcp_operator.gateway.upstream.client import HttpUpstream
+from mcp_operator.gateway.upstream.client import HttpUpstream, Upstream
 from mcp_operator.gateway.upstream.secret_values import StaticSecrets
 from mcp_operator.local.addresses import ServiceAddresses
 from mcp_operator.local.demo_backend import SERVICE, demo_backend
@@ -218,7 +219,7 @@ async def run_serve(settings: ServeSettings, worker: Worker | None = None) -> No
             services[SERVICE] = await stack.enter_async_context(demo_backend())
             logger.info("The demo backend is listening", extra={"address": services[SERVICE]})
         local = LocalGateway(settings, first, services)
-        gateway = await _gateway(stack, local, settings, worker)
+        gateway = await _gateway(stack, local, settings, worker, first.server)
         if worker:
             worker.listens(gateway.management_port)
         scheme = "https" if settings.tls_directory else "http"
@@ -228,7 +229,11 @@ async def run_serve(settings: ServeSettings, worker: Worker | None = None) -> No
 
 
 async def _gateway(
-    stack: AsyncExitStack, local: LocalGateway, settings: ServeSettings, worker: Worker | None
+    stack: AsyncExitStack,
+    local: LocalGateway,
+    settings: ServeSettings,
+    worker: Worker | None,
+    server: Key,
 ) -> GatewayApp:
     """Start the gateway; it stops with the stack.
 
@@ -236,9 +241,13 @@ async def _gateway(
         PortError: A port cannot be opened.
     """
     domain, registry = await asyncio.to_thread(own_cluster_domain), new_registry()
-    upstream = await stack.enter_async_context(
+    upstream: Upstream = await stack.enter_async_context(
         HttpUpstream(local.addresses, user_agent=f"mcp-operator/{VERSION}", domain=domain)
     )
+    traces = from_environment(os.environ, Service(server.name, server.namespace, VERSION))
+    if traces is not None:
+        stack.push_async_callback(traces.close)
+        upstream = traces.upstream(upstream)
     gateway = GatewayApp(
         local.current,
         HttpExecutor(local.current, upstream, local.secrets, name_addresses=True),
@@ -264,6 +273,7 @@ async def _gateway(
             local.secrets,
             registry,
         ),
+        tracer=traces.requests(local.current) if traces else None,
     )
     await _start(gateway, settings)
     stack.push_async_callback(gateway.stop)

@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -43,6 +43,13 @@ def bind(**fields: Any) -> Iterator[None]:
         yield
     finally:
         _bound.reset(token)
+
+
+def unbound() -> Context:
+    """Return this context without bound fields, for a task that outlives the block of `bind`."""
+    context = copy_context()
+    context.run(_bound.set, _NO_FIELDS)
+    return context
 
 
 class JsonLineFormatter(JsonFormatter):

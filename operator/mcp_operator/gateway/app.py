@@ -24,6 +24,7 @@ from mcp_operator.gateway.metrics import GatewayMetrics
 from mcp_operator.gateway.policy.guard import Guard
 from mcp_operator.gateway.protocol.endpoint import Endpoint
 from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.protocol.tracer import Tracer
 from mcp_operator.gateway.redis.server import RedisOfServer
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current
@@ -71,6 +72,7 @@ class GatewayApp:
         guard: Guard | None = None,
         root: RootKey | None = None,
         redis: RedisOfServer | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
         """Set up a gateway.
 
@@ -84,6 +86,7 @@ class GatewayApp:
             root: What all replicas share; without one, sessions are those of this process.
             redis: What the gateways of the server share. Without it, one that counts calls in Redis
                 takes none of those that are limited.
+            tracer: Records every MCP request; None where no traces are recorded.
         """
         self._redis = redis
         self._current = current
@@ -108,6 +111,7 @@ class GatewayApp:
             root=self._root,
             redis=redis,
             alone=not address.shared,
+            tracer=tracer,
         )
         places = Places(room_for_connections())
         self._lag = LagWatch(registry)

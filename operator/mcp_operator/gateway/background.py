@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from mcp_operator.core.logs import unbound
 from mcp_operator.core.tasks import describe
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,11 @@ class TaskSet:
         return len(self._tasks)
 
     def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
-        """Run `work` in the background, and keep the task from being garbage collected."""
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        """Run `work` in the background, and keep the task from being garbage collected.
+
+        Its log lines have none of the fields of whoever starts it.
+        """
+        task = asyncio.get_running_loop().create_task(work, name=name, context=unbound())
         self._tasks.add(task)
         task.add_done_callback(self._finished)
 

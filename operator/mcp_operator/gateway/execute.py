@@ -113,6 +113,7 @@ def _stream_limits(
         any_type=response.stream_max_events is not None or given is not None,
         media_type=places.media_type(response.mime_type),
         tell=telling.tell if telling is not None else None,
+        deadline=deadline,
     )
 
 

@@ -25,7 +25,8 @@ _CONNECTIONS = ".*_PROXY|NETRC|HOSTALIASES|LOCALDOMAIN|RES_OPTIONS|RESOLV_.*"
 GATEWAY_VARIABLES = f"(?i)^({_SETTINGS}|{_CODE}|{_TRUST}|{_CONNECTIONS})$"
 """Environment variables that tell a gateway, its interpreter or its libraries what to be, run,
 trust or connect to; in any case, as proxies are read in both. What an author may tell a gateway
-has fields in the spec of its server."""
+has fields in the spec of its server. Those of OpenTelemetry are not among them: where traces go is
+said by them everywhere, and an author may run an image that sends anything there."""
 
 Argument = Annotated[str, Field(max_length=4096)]
 Quantity = Annotated[int, Field(ge=0)] | Annotated[str, Field(pattern=QUANTITY, max_length=64)]

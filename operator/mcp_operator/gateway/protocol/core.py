@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Final, Self, TypeAlias
 
 from mcp_operator.api.catalog import JsonObject, ServerSettings
@@ -27,6 +28,7 @@ from mcp_operator.gateway.protocol.polling import Poller
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.protocol.subscriptions import Hub
 from mcp_operator.gateway.protocol.task_calls import Places, TaskCalls
+from mcp_operator.gateway.protocol.tracer import Trace, Tracer
 from mcp_operator.gateway.protocol.view import View, Views
 from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.shares import digest_of
@@ -36,6 +38,8 @@ from mcp_operator.gateway.tasks.service import Tasks
 log = logging.getLogger(__name__)
 
 _Operation: TypeAlias = Callable[[Context], Awaitable[JsonObject | InputRequired]]
+
+_NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
 STREAM_SECONDS: Final = 600.0
 """How long an authenticated client keeps a stream: then it has to show its credentials again."""
@@ -53,24 +57,36 @@ class Span:
     """
 
     __slots__ = (
-        *("_began", "_core", "_loop", "call", "era", "method"),
+        *("_began", "_core", "_loop", "_trace", "call", "era", "method"),
         *("outcome", "response_bytes", "waited"),
     )
 
     def __init__(
-        self, core: Core, method: str, era: Era, call: tuple[HttpRequest, Request] | None
+        self, core: Core, era: Era, call: tuple[HttpRequest, Request], version: str
     ) -> None:
+        http, request = self.call = call
         self._core = core
         self._loop = asyncio.get_running_loop()
-        self.method = method if method in spec.METHODS else "other"
+        self.method = method = request.method if request.method in spec.METHODS else "other"
         self.era = era
-        self.call = call
         self.outcome: Outcome = "cancelled"
         self.response_bytes = 0
         self.waited = 0.0
+        self._trace: Trace | None = None
+        if core.tracer is not None:
+            self._trace = core.tracer.request(
+                http, request, method=method, era=era, version=version
+            )
+
+    @property
+    def handed_on(self) -> Mapping[str, str]:
+        """The trace context for what the request causes; empty where no traces are recorded."""
+        return _NO_TRACE if self._trace is None else self._trace.handed_on
 
     def __enter__(self) -> Self:
         self._began = self._loop.time()
+        if self._trace is not None:
+            self._trace.begin()
         return self
 
     def __exit__(
@@ -81,9 +97,13 @@ class Span:
         elif isinstance(error, Exception):
             self.outcome = "error"
         self._core.report(self, self._loop.time() - self._began - self.waited)
-        if isinstance(error, Exception) and not isinstance(error, RpcError | Refusal):
+        unexpected = isinstance(error, Exception) and not isinstance(error, RpcError | Refusal)
+        if unexpected:
             extra = {"method": self.method, "era": self.era, **failure(error)}
             log.error("A request failed unexpectedly", extra=extra)
+        if self._trace is not None:
+            self._trace.end(self.outcome, _code_of(error))
+        if unexpected:
             raise RpcError(spec.INTERNAL_ERROR, "Internal error") from error
 
 
@@ -99,7 +119,9 @@ class Core:
         redis: HasLink | None = None,
         *,
         alone: bool = True,
+        tracer: Tracer | None = None,
     ) -> None:
+        self.tracer = tracer
         self.hub = Hub(current)
         self.poller = Poller(current, self.hub, executor, self._sees)
         self.gate = Gate()
@@ -206,21 +228,35 @@ class Core:
                 spec.OVERLOADED, str(error), status=error.status, retry_after=error.retry_after
             ) from None
 
-    def span(self, method: str, era: Era, call: tuple[HttpRequest, Request] | None = None) -> Span:
+    def span(self, era: Era, http: HttpRequest, request: Request, version: str = "") -> Span:
         """Return what times one request and reports its outcome.
 
         Args:
-            method: Of MCP, as the client wrote it.
             era: Whose wire format the request has.
-            call: The request, where the audit is to know of it.
+            http: What carried it.
+            request: The request.
+            version: The protocol version that its session agreed on; empty where it has none.
         """
-        return Span(self, method, era, call)
+        return Span(self, era, (http, request), version)
 
     def report(self, span: Span, seconds: float) -> None:
         """Note how a request ended."""
         self._observer.request(span.method, span.era, span.outcome, seconds)
-        if span.call is not None and self.audit.wants(span.method, span.outcome):
+        if self.audit.wants(span.method, span.outcome):
             self.audit.call(_audited(*span.call, span, seconds))
+
+
+def _code_of(error: BaseException | None) -> int | None:
+    """Return the code of the JSON-RPC error that a client gets; None where it gets none."""
+    match error:
+        case RpcError(code=code):
+            return code
+        case Refusal():
+            return spec.REFUSED
+        case Exception():
+            return spec.INTERNAL_ERROR
+        case _:
+            return None
 
 
 def _audited(http: HttpRequest, request: Request, span: Span, seconds: float) -> audit.Call:

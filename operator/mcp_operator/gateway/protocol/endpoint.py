@@ -35,6 +35,7 @@ from mcp_operator.gateway.protocol.message import (
 from mcp_operator.gateway.protocol.modern import Modern
 from mcp_operator.gateway.protocol.observer import Observer
 from mcp_operator.gateway.protocol.origin import OriginPolicy
+from mcp_operator.gateway.protocol.tracer import Tracer
 from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current
@@ -63,6 +64,7 @@ class Endpoint:
         root: RootKey | None = None,
         redis: HasLink | None = None,
         alone: bool = True,
+        tracer: Tracer | None = None,
     ) -> None:
         """Set up an endpoint.
 
@@ -78,12 +80,13 @@ class Endpoint:
                 gateway are those of this process.
             redis: What the gateways of the server share, where it has a Redis.
             alone: Whether no other process takes requests at the same port.
+            tracer: Records every MCP request; None where no traces are recorded.
         """
         clock = clock or SystemClock()
         self._auth = current.server.auth
         # Before the streams hear of a change: those that end are not told by rules that are new.
         current.subscribe(lambda _: self._follow_auth())
-        self._core = Core(current, executor, observer, clock, redis, alone=alone)
+        self._core = Core(current, executor, observer, clock, redis, alone=alone, tracer=tracer)
         self._current = current
         self._policy = policy
         self._observer = observer

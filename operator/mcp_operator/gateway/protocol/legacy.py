@@ -181,7 +181,7 @@ class Legacy:
             stream.end()
 
     def _initialize(self, http: HttpRequest, request: Request) -> HttpResponse:
-        with self._core.span("initialize", Era.LEGACY) as span:
+        with self._core.span(Era.LEGACY, http, request) as span:
             asked = request.params.get("protocolVersion")
             if not isinstance(asked, str):
                 raise RpcError(spec.INVALID_PARAMS, "`params.protocolVersion` must be a string")
@@ -293,10 +293,10 @@ class Legacy:
     async def _operated(
         self, session: Session, http: HttpRequest, request: Request, channel: Channel
     ) -> HttpResponse:
-        with self._core.span(request.method, Era.LEGACY, (http, request)) as span:
+        with self._core.span(Era.LEGACY, http, request, session.version) as span:
             view = self._core.view(Era.LEGACY, http.principal, session.version)
             can = capabilities.written(session.capabilities)
-            context = Context(view, http, request.params, channel, can)
+            context = Context(view, http, request.params, channel, can, trace=span.handed_on)
             result = await self._asking.result(self._core, span, session, context)
             result = older_result(result, session.version)
             span.outcome = outcome_of(result)
@@ -307,7 +307,7 @@ class Legacy:
     async def _answer(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request from memory."""
         try:
-            with self._core.span(request.method, Era.LEGACY) as span:
+            with self._core.span(Era.LEGACY, http, request, session.version) as span:
                 view = self._core.view(Era.LEGACY, http.principal, session.version)
                 listing = view.lists.get(request.method)
                 if listing is not None:

@@ -66,7 +66,7 @@ class Modern:
 
     def _answer(self, http: HttpRequest, request: Request) -> HttpResponse:
         """Answer a request from memory."""
-        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
+        with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
             body = _prebuilt(view, request)
@@ -75,11 +75,11 @@ class Modern:
 
     async def _operate(self, http: HttpRequest, request: Request, channel: Channel) -> HttpResponse:
         """Answer a request that may wait for a backend."""
-        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
+        with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
             declared = request.params["_meta"][spec.CAPABILITIES_META]
-            context = Context(view, http, request.params, channel, declared)
+            context = Context(view, http, request.params, channel, declared, trace=span.handed_on)
             result = await self._result(request.method, context)
             span.outcome = outcome_of(result)
             result.setdefault("resultType", "complete")
@@ -104,7 +104,7 @@ class Modern:
 
     async def _task(self, http: HttpRequest, request: Request) -> HttpResponse:
         """Serve a method of tasks, from what is kept of them."""
-        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
+        with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
             serve = self._core.task_calls.serve
@@ -116,7 +116,7 @@ class Modern:
 
     async def _listen(self, http: HttpRequest, request: Request) -> HttpStream:
         """Open a stream, on which the client is told what it asks for."""
-        with self._core.span(request.method, Era.MODERN, (http, request)) as span:
+        with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
             ids, listener = _task_ids(request.params), None

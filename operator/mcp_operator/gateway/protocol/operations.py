@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
@@ -52,6 +53,7 @@ class Context(NamedTuple):
         channel: What the client can be told before the answer.
         capabilities: What the client declares (`ClientCapabilities`).
         input: What the client answered to what the operation has asked.
+        trace: The trace context of the span of this request; empty where no traces are recorded.
     """
 
     view: View
@@ -60,6 +62,7 @@ class Context(NamedTuple):
     channel: Channel
     capabilities: JsonObject
     input: ClientInput = NO_INPUT
+    trace: Mapping[str, str] = MappingProxyType({})
 
     def call(self, backend: Backend | None = None) -> Call:
         """Describe this request to the executor, with the deadline that holds for `backend`."""
@@ -72,7 +75,7 @@ class Context(NamedTuple):
         return Call(
             http.headers,
             deadline=deadline,
-            trace=_trace(meta if "traceparent" in meta else http.headers),
+            trace=self.trace or _trace(meta if "traceparent" in meta else http.headers),
             client=digest_of(http.client),
             listener=self.channel,
             capabilities=self.capabilities,

@@ -56,6 +56,11 @@ def _number(version: str) -> int:
 _VERSIONS: Final = {_number(version): version for version in spec.LEGACY_VERSIONS}
 
 
+def public_part(session_id: str) -> str:
+    """Return what tells a session from others, without the signature that gives access to it."""
+    return session_id[: _LAYOUT.size * 4 // 3]
+
+
 class NoKeyError(OperatorError):
     """There is no key by which sessions are signed."""
 

@@ -15,6 +15,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from mcp_operator.api.catalog import ToolEntry
 from mcp_operator.core.clock import Clock
+from mcp_operator.core.logs import unbound
 from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.contract import (
     Cause,
@@ -140,7 +141,7 @@ class Runner:
         """Look at what is due, now."""
         self._wake.set()
         if not self._draining and (self._loop is None or self._loop.done()):
-            self._loop = asyncio.create_task(self._run(), name="tasks")
+            self._loop = asyncio.create_task(self._run(), name="tasks", context=unbound())
             self._loop.add_done_callback(_log_failure)
 
     def drain(self) -> None:

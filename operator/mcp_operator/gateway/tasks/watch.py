@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Final, TypeAlias
 
+from mcp_operator.core.logs import unbound
 from mcp_operator.gateway.shares import Shares
 from mcp_operator.gateway.tasks.store import Store, StoreAwayError, Stored
 from mcp_operator.gateway.tasks.task import Task
@@ -78,7 +79,7 @@ class Watch:
         if listener.known:
             self._listeners.add(listener)
             if self._loop is None or self._loop.done():
-                self._loop = asyncio.create_task(self._run(), name="watch tasks")
+                self._loop = asyncio.create_task(self._run(), name="watch tasks", context=unbound())
         return listener
 
     def discard(self, listener: Listener) -> None:

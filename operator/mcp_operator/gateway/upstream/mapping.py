@@ -63,6 +63,8 @@ class Request:
         body: None where the request has none.
         external: Whether the host is one outside of the cluster that the catalog allows.
         virtual_host: The name in the Host header and in TLS, instead of the host.
+        template: The path with placeholders for arguments, as the catalog has it; empty where
+            `target` does not come from one.
     """
 
     method: str
@@ -74,6 +76,7 @@ class Request:
     body: bytes | None = None
     external: bool = False
     virtual_host: str = ""
+    template: str = ""
 
 
 def build_request(backend: Backend, arguments: JsonObject) -> Request:
@@ -112,6 +115,7 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
         body=body.data if body is not None else None,
         external=backend.external,
         virtual_host=backend.virtual_host,
+        template=backend.path,
     )
 
 

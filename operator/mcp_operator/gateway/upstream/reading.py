@@ -49,6 +49,8 @@ class StreamLimits:
         media_type: The type that the answer has whatever it says; empty for its own.
         tell: Takes the name and the data of each event that is not part of the answer (see
             `telling`); None where no event has a meaning.
+        deadline: When the call is given up, in the event loop's time; None for never. Who waits
+            for the answer is cancelled then, and can tell by this why.
     """
 
     max_events: int | None = None
@@ -56,6 +58,7 @@ class StreamLimits:
     any_type: bool = False
     media_type: str = ""
     tell: Callable[[str, str], None] | None = None
+    deadline: float | None = None
 
 
 UNLIMITED: Final = StreamLimits()

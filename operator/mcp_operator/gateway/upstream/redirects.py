@@ -33,7 +33,7 @@ def next_request(request: Request, answer: Answer) -> Request | None:
     if answer.status not in _FOLLOWED or request.method not in _SAFE_METHODS:
         return None
     target = resolved(request, location)
-    return replace(request, target=target) if target is not None else None
+    return replace(request, target=target, template="") if target is not None else None
 
 
 def resolved(request: Request, location: str) -> str | None:

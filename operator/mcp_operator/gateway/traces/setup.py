@@ -1,0 +1,79 @@
+"""Whether a gateway records traces: decided by the environment variables of OpenTelemetry."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from mcp_operator.gateway.traces.spans import Traces
+
+log = logging.getLogger(__name__)
+
+ENDPOINTS: Final = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+PROTOCOL: Final = "http/protobuf"
+
+
+class Service(NamedTuple):
+    """What a gateway calls itself in traces, where `OTEL_SERVICE_NAME` is not set.
+
+    Attributes:
+        name: `service.name`: the name of the MCPServer.
+        namespace: `service.namespace`: that of the MCPServer.
+        version: `service.version`.
+    """
+
+    name: str
+    namespace: str
+    version: str
+
+
+def from_environment(environment: Mapping[str, str], service: Service) -> Traces | None:
+    """Start to export traces if the environment names an endpoint for them.
+
+    What is wrong is logged: a gateway serves without traces rather than not at all.
+
+    Args:
+        environment: The variables; the exporter reads the rest of them from `os.environ`.
+        service: What the gateway calls itself.
+    """
+    endpoint = _first(environment, ENDPOINTS)
+    exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    disabled = environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if not endpoint or disabled or exporter == "none":
+        return None
+    problem = _problem(exporter, _first(environment, PROTOCOLS))
+    if problem:
+        log.warning("No traces are exported", extra={"error": problem})
+        return None
+    try:
+        from mcp_operator.gateway.traces.export import started  # noqa: PLC0415 - costs 50 ms, 12 MB
+
+        traces = started(service)
+    except ModuleNotFoundError as error:
+        problem = f"{error.name} is not installed; run: pip install 'mcp-operator[otel]'"
+    except ValueError as error:
+        problem = f"a variable OTEL_* has no valid value: {error}"
+    else:
+        log.info("Traces are exported", extra={"endpoint": endpoint})
+        return traces
+    log.warning("No traces are exported", extra={"error": problem})
+    return None
+
+
+def _problem(exporter: str, protocol: str) -> str:
+    """Return which setting asks for what this gateway does not have."""
+    if exporter not in ("", "otlp"):
+        return f"OTEL_TRACES_EXPORTER is {exporter!r}; set it to otlp, or remove it"
+    if protocol not in ("", PROTOCOL):
+        return (
+            f"the protocol of OTLP is {protocol!r}; set OTEL_EXPORTER_OTLP_PROTOCOL to {PROTOCOL},"
+            " and the endpoint to the port of the collector for HTTP, usually 4318"
+        )
+    return ""
+
+
+def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next(filter(None, (environment.get(name, "").strip() for name in names)), "")
