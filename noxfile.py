@@ -283,6 +283,12 @@ def demo_ops(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def record(session: nox.Session) -> None:
+    """Record a run of the demo for the README: docs/images/demo.cast and demo.svg."""
+    python(session, "tools/record.py", *session.posargs)
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure propagation, cold start, scale, failover; compare with the baseline (`-- --help`)."""
     python(session, "tests/bench", *session.posargs)

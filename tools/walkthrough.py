@@ -67,6 +67,9 @@ START_SECONDS: Final = 60.0
 RUN_SECONDS: Final = 1800.0
 """Bounds that only what hangs reaches: `make demo` may have an API server to build."""
 
+TELLING_SECONDS: Final = 2.0
+"""How long a command takes before it is said how long it took."""
+
 _BLOCK: Final = re.compile(r"^```(console|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _NAMED: Final = re.compile(r"# ([\w-]+\.yaml)\n")
 _POLL_SECONDS: Final = 0.05
@@ -288,17 +291,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--command", default="", help="mcp-operator, where it is installed already")
     arguments = parser.parse_args()
+    total = 0.0
     try:
         for page in PAGES:
             _say(f"\n## {page}\n")
             text = (ROOT / page).read_text(encoding="utf-8")
             with Walk(ROOT, arguments.command) as walk:
                 for step in steps(text):
+                    began = time.monotonic()
                     walk.do(step)
+                    took = time.monotonic() - began
+                    total += took
+                    if took > TELLING_SECONDS:
+                        _say(f"# took {took:.0f} s; {total / 60:.1f} min since the beginning")
     except WalkthroughError as error:
         sys.stderr.write(f"\n{error}\n")
         return 1
-    _say("\nEverything that the pages show is true.")
+    _say(f"\nEverything that the pages show is true. All of it took {total / 60:.1f} min.")
     return 0
 
 
