@@ -75,7 +75,7 @@ def _api_server(narrator: Narrator) -> Cluster | None:
         "A Kubernetes API server", "A real one: TLS, RBAC, garbage collection, Deployments."
     ):
         try:
-            return start_cluster(narrator.say)
+            return start_cluster(narrator.say, quick=True)
         except UnavailableError as error:
             narrator.say(textwrap.fill(f"{error}.", WIDTH))
             narrator.say("The same samples are served from files instead.")

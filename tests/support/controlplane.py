@@ -83,8 +83,12 @@ class Cluster(Protocol):
         """Ends what was started."""
 
 
-def start_cluster(report: Report) -> Cluster:
+def start_cluster(report: Report, *, quick: bool = False) -> Cluster:
     """Returns the cluster of MCP_OPERATOR_TEST_KUBECONFIG, or a new control plane.
+
+    Args:
+        report: Takes lines of progress.
+        quick: See `find_binaries`.
 
     Raises:
         UnavailableError: there is neither.
@@ -92,7 +96,7 @@ def start_cluster(report: Report) -> Cluster:
     """
     if named := os.environ.get("MCP_OPERATOR_TEST_KUBECONFIG"):
         return ExistingCluster(Path(named))
-    return ControlPlane(find_binaries(report)).start()
+    return ControlPlane(find_binaries(report, quick=quick)).start()
 
 
 class ExistingCluster:

@@ -50,8 +50,13 @@ class Binaries:
         return cls(*((str(binary), name) for name in names))
 
 
-def find_binaries(report: Report) -> Binaries:
+def find_binaries(report: Report, *, quick: bool = False) -> Binaries:
     """Returns binaries, downloading or building them where there are none yet.
+
+    Args:
+        report: Takes lines of progress.
+        quick: Whether, if they have to be built, to build what is built soonest. Once there, it
+            serves everybody.
 
     Raises:
         UnavailableError: there is no way to get them here.
@@ -63,18 +68,22 @@ def find_binaries(report: Report) -> Binaries:
             f"KUBEBUILDER_ASSETS is {assets}, which does not hold etcd and kube-apiserver; "
             "correct it or unset it"
         )
-    built = cache_folder() / gobuild.cache_name(gobuild.CONTROL_PLANE, _platform())
+    ordinary, quickly = (
+        cache_folder() / gobuild.cache_name(gobuild.CONTROL_PLANE, _platform(), quick=each)
+        for each in (False, True)
+    )
     downloaded = cache_folder() / download.cache_name(_platform())
     with locked("lock"):
-        if built.is_file():
-            return Binaries.in_one(built)
+        for built in (ordinary, quickly):
+            if built.is_file():
+                return Binaries.in_one(built)
         partial = Binaries.in_folder(downloaded)
         if partial and partial.controller_manager:
             return partial
-        return _acquire(built, downloaded, report)
+        return _acquire(quickly if quick else ordinary, downloaded, report, quick=quick)
 
 
-def _acquire(built: Path, downloaded: Path, report: Report) -> Binaries:
+def _acquire(built: Path, downloaded: Path, report: Report, *, quick: bool) -> Binaries:
     reasons = []
     try:
         download.fetch(_platform(), downloaded, report)
@@ -85,7 +94,7 @@ def _acquire(built: Path, downloaded: Path, report: Report) -> Binaries:
     if found and found.controller_manager:
         return found
     try:
-        gobuild.build(gobuild.CONTROL_PLANE, built, report)
+        gobuild.build(gobuild.CONTROL_PLANE, built, report, quick=quick)
     except gobuild.BuildError as error:
         reasons.append(str(error))
     else:

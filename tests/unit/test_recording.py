@@ -57,7 +57,7 @@ def test_the_readme_shows_the_picture_on_its_first_screen() -> None:
     ("written", "kept"),
     [
         (f"at {record.ROOT}/demo\r\n", "at mcp-operator/demo\r\n"),
-        ("kept at /home/me/.cache/x.\r\n", "kept at …\r\n"),
+        ("kept at /var/cache/x.\r\n", "kept at …\r\n"),
         ("    ok, 12.34 s\r\n", "    ok\r\n"),
         ("All of it took 16 s. Everything was cleaned up.\r\n", "Everything was cleaned up.\r\n"),
         ("median 46 ms\r\n", "median 46 ms\r\n"),

@@ -116,6 +116,16 @@ def test_another_source_or_platform_has_another_place_in_the_cache(platform: str
     assert platform in download.cache_name(platform)
 
 
+def test_what_was_built_quickly_serves_until_there_is_an_ordinary_build(cache: Path) -> None:
+    names = [
+        gobuild.cache_name(gobuild.CONTROL_PLANE, provision._platform(), quick=quick)
+        for quick in (True, False)
+    ]
+    for name in names:
+        (cache / name).touch()
+        assert find_binaries(print) == Binaries.in_one(cache / name)
+
+
 def test_progress_says_how_long_the_rest_takes() -> None:
     assert gobuild._progress(500, 2000, 60.0) == (
         "compiled 500 packages of at most 2000 in 60 s, about 180 s to go"
