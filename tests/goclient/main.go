@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"sync"
 	"time"
@@ -142,6 +143,8 @@ func steps(ctx context.Context, session *mcp.ClientSession, heard *told) (map[st
 func goOn(
 	ctx context.Context, session *mcp.ClientSession, heard *told, url, version string,
 ) (map[string]any, error) {
+	// The old server has closed these, which Go may not have noticed yet.
+	http.DefaultClient.CloseIdleConnections()
 	sum, err := session.CallTool(ctx, addition)
 	if err != nil {
 		return nil, err

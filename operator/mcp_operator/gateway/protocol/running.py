@@ -112,8 +112,9 @@ class Running:
         while self._running and (link := self._link) is not None:
             told = await unless_away(link.call("ZRANGE", link.key("cancelled"), 0, -1))
             if told:
+                digests = frozenset(told)
                 for key, task in tuple(self._running.items()):
-                    if _digest(key) in told and not task.cancelling():
+                    if _digest(key) in digests and not task.cancelling():
                         task.cancel()
             await asyncio.sleep(LOOK_SECONDS)
 
