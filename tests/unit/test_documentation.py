@@ -6,6 +6,7 @@ import re
 import shlex
 from pathlib import Path
 
+import chart_values
 import pytest
 import walkthrough
 import yaml
@@ -161,3 +162,15 @@ def test_the_columns_of_servers_are_those_that_kubectl_prints() -> None:
     ]
     assert len(shown) >= 2
     assert shown == [printed] * len(shown)
+
+
+def test_the_values_that_are_set_exist_in_the_chart() -> None:
+    tree = chart_values.read(text_of(ROOT / "charts" / "mcp-operator" / "values.yaml"))
+    known = {value.key for value in tree} | {leaf.key for value in tree for leaf in value.leaves()}
+    shown = {
+        key
+        for page in (*PAGES, ROOT / "charts" / "mcp-operator" / "README.md")
+        for key in re.findall(r"--set(?:-string)? ([\w.]+)=", text_of(page))
+    }
+    assert len(shown) >= 6
+    assert shown <= known
