@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
 from mcp_operator.cli import COMMANDS, Command
 from mcp_operator.settings.loading import Declared, Settings, declared
 from mcp_operator.version import VERSION
@@ -61,6 +62,11 @@ OTHER_VARIABLES = (
         "POD_NAMESPACE",
         "operator",
         "The namespace of the Lease by default. The manifests and the chart set it.",
+    ),
+    (
+        TOKEN_VARIABLE,
+        "inspect",
+        "The token to send to the server, if no `--token-file` is given.",
     ),
     (
         "MCP_OPERATOR_SECRET_NAMESPACE_NAME_KEY",

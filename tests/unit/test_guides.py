@@ -264,6 +264,15 @@ def test_the_fields_in_parts_of_objects_exist(page: Path) -> None:
             assert kinds, part
 
 
+@pytest.mark.parametrize("kind", SCHEMAS)
+def test_the_page_of_a_kind_shows_only_what_is_accepted(kind: str) -> None:
+    blocks = yaml_of(ROOT / "docs" / "resources" / f"{kind.lower()}.md")
+    shown = [yaml.safe_load(block) for block in blocks]
+    assert any(obj.get("kind") == kind for obj in shown)
+    whole = {"apiVersion": "mcp-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": "shown"}}
+    assert [found for part in shown for found in problems(whole | part)] == []
+
+
 @every_page
 def test_the_places_that_are_named_exist(page: Path) -> None:
     text = text_of(page)

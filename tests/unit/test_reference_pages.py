@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from mcp_operator.api.conditions import ConditionType
+from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
 from mcp_operator.cli import COMMANDS, build_parser
 from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason, recorded
 from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
@@ -92,7 +93,7 @@ def test_every_other_variable_of_the_environment_has_a_row() -> None:
     other = sections("settings.md")["Other variables"]
     documented = set(re.findall(r"^\| `(\w+)`", other, re.MULTILINE))
     assert read
-    assert documented == read | {"MCP_OPERATOR_SECRET_NAMESPACE_NAME_KEY"}
+    assert documented == read | {TOKEN_VARIABLE, "MCP_OPERATOR_SECRET_NAMESPACE_NAME_KEY"}
 
 
 def test_every_reason_of_an_event_has_a_row() -> None:
