@@ -1,11 +1,13 @@
-"""The Grafana dashboard of the chart.
+"""The Grafana dashboards of the chart and of the Kustomize component: of all servers, and of one.
 
-`ROWS` is all there is to edit: the families come from core/metrics.py and gateway/metrics.py.
+`ALL` and `ONE` are all there is to edit: the families come from core/metrics.py and
+gateway/metrics.py.
 """  # noqa: INP001 - part of a script, not of a package
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -21,6 +23,13 @@ SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 OPERATOR: Final = 'job="mcp-operator"'
 GATEWAYS: Final = 'namespace=~"$namespace"'
+SERVER: Final = 'namespace="$namespace",mcp_operator_dev_server="$server"'
+"""The gateway pods of one server: the PodMonitors take the label from the pods."""
+
+OBJECT: Final = f'{OPERATOR},kind="MCPServer",namespace="$namespace",name="$server"'
+"""The conditions of that server, which the operator exposes."""
+
+Rows = Mapping[str, "tuple[Panel, ...]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +54,14 @@ def _rate(family: str, by: str, matchers: str) -> str:
 
 
 def _p95(family: str, by: str, matchers: str) -> str:
-    return f"histogram_quantile(0.95, {_rate(f'{family}_bucket', f'le, {by}', matchers)})"
+    return _quantile(0.95, family, f"le, {by}", matchers)
 
 
-ROWS: Final = {
+def _quantile(share: float, family: str, by: str, matchers: str) -> str:
+    return f"histogram_quantile({share}, {_rate(f'{family}_bucket', by, matchers)})"
+
+
+ALL: Final[Rows] = {
     "Gateways": (
         Panel(
             "Requests by outcome",
@@ -124,11 +137,194 @@ ROWS: Final = {
 }
 
 
-def render() -> str:
-    """Return the dashboard as Grafana imports it."""
+ONE: Final[Rows] = {
+    "Calls": (
+        Panel(
+            "Calls by outcome",
+            _rate("mcp_tool_calls_total", "outcome", SERVER),
+            "{{outcome}}",
+            "reqps",
+        ),
+        Panel("Calls by tool", _rate("mcp_tool_calls_total", "tool", SERVER), "{{tool}}", "reqps"),
+        Panel(
+            "Calls that failed, by tool and cause",
+            _rate("mcp_tool_calls_total", "tool, outcome", f'{SERVER},outcome!="ok"'),
+            "{{tool}}: {{outcome}}",
+            "reqps",
+        ),
+        Panel(
+            "Calls, median by tool",
+            _quantile(0.5, "mcp_tool_call_duration_seconds", "le, tool", SERVER),
+            "{{tool}}",
+            "s",
+        ),
+        Panel(
+            "Calls, 95th percentile by tool",
+            _quantile(0.95, "mcp_tool_call_duration_seconds", "le, tool", SERVER),
+            "{{tool}}",
+            "s",
+        ),
+        Panel(
+            "Calls, 99th percentile by tool",
+            _quantile(0.99, "mcp_tool_call_duration_seconds", "le, tool", SERVER),
+            "{{tool}}",
+            "s",
+        ),
+    ),
+    "Requests and clients": (
+        Panel(
+            "Requests by method",
+            _rate("mcp_requests_total", "method", SERVER),
+            "{{method}}",
+            "reqps",
+        ),
+        Panel(
+            "Requests that failed, by method and outcome",
+            _rate("mcp_requests_total", "method, outcome", f'{SERVER},outcome!="ok"'),
+            "{{method}}: {{outcome}}",
+            "reqps",
+        ),
+        Panel(
+            "Requests, 95th percentile by method",
+            _p95("mcp_request_duration_seconds", "method", SERVER),
+            "{{method}}",
+            "s",
+        ),
+        Panel(
+            "Connections",
+            f"sum by (pod) (mcp_open_connections{{{SERVER}}})",
+            "{{pod}}",
+        ),
+        Panel("Event streams", f"sum by (pod) (mcp_open_streams{{{SERVER}}})", "{{pod}}"),
+        Panel(
+            "Clients by authentication",
+            _rate("mcp_authentications_total", "outcome", SERVER),
+            "{{outcome}}",
+            "reqps",
+        ),
+    ),
+    "Backends and limits": (
+        Panel(
+            "Calls that a backend failed, by tool and cause",
+            _rate(
+                "mcp_tool_calls_total",
+                "tool, outcome",
+                f'{SERVER},outcome=~"backend_error|client_error|timeout|unreachable"',
+            ),
+            "{{tool}}: {{outcome}}",
+            "reqps",
+        ),
+        Panel(
+            "Requests that wait for backends",
+            f"sum by (pod) (mcp_requests_in_flight{{{SERVER}}})",
+            "{{pod}}",
+        ),
+        Panel(
+            "Calls that a limit refused",
+            _rate("mcp_limited_calls_total", "limit", SERVER),
+            "{{limit}}",
+            "reqps",
+        ),
+        Panel(
+            "Answers by cache",
+            _rate("mcp_response_cache_total", "outcome", SERVER),
+            "{{outcome}}",
+            "reqps",
+        ),
+        Panel("Redis answers", f"min by (pod) (mcp_redis_up{{{SERVER}}})", "{{pod}}"),
+    ),
+    "Sessions and tasks": (
+        Panel(
+            "Sessions that begin",
+            _rate("mcp_requests_total", "outcome", f'{SERVER},method="initialize"'),
+            "{{outcome}}",
+            "reqps",
+        ),
+        Panel(
+            "Requests about tasks",
+            _rate("mcp_requests_total", "method", f'{SERVER},method=~"tasks/.+"'),
+            "{{method}}",
+            "reqps",
+        ),
+        Panel(
+            "Calls that wait for what clients are asked",
+            f"sum by (pod) (mcp_calls_asking{{{SERVER}}})",
+            "{{pod}}",
+        ),
+    ),
+    "Catalog and conditions": (
+        Panel(
+            "Conditions: 1 where the status is True",
+            f'max by (type) (mcp_operator_resource_condition{{{OBJECT},status="True"}})',
+            "{{type}}",
+        ),
+        Panel(
+            "Pods by the catalog that they serve",
+            f"count by (digest) (mcp_catalog_info{{{SERVER}}} == 1)",
+            "{{digest}}",
+        ),
+        Panel(
+            "Pods that do not serve their newest catalog",
+            f"sum by (pod) (mcp_catalog_stale{{{SERVER}}})",
+            "{{pod}}",
+        ),
+        Panel(
+            "Entries by kind",
+            f"max by (kind) (mcp_catalog_entries{{{SERVER}}})",
+            "{{kind}}",
+        ),
+        Panel(
+            "Catalogs that could not be loaded",
+            _rate("mcp_catalog_load_failures_total", "pod", SERVER),
+            "{{pod}}",
+            "ops",
+        ),
+        Panel(
+            "Age of the catalog",
+            f"time() - max by (pod) (mcp_catalog_loaded_timestamp_seconds{{{SERVER}}})",
+            "{{pod}}",
+            "s",
+        ),
+    ),
+    "Pods": (
+        Panel(
+            "Event loop lag, 99th percentile",
+            _quantile(0.99, "mcp_event_loop_lag_seconds", "le, pod", SERVER),
+            "{{pod}}",
+            "s",
+        ),
+        Panel(
+            "CPU",
+            _rate("process_cpu_seconds_total", "pod", SERVER),
+            "{{pod}}",
+            "percentunit",
+        ),
+        Panel(
+            "Memory",
+            f"sum by (pod) (process_resident_memory_bytes{{{SERVER}}})",
+            "{{pod}}",
+            "bytes",
+        ),
+    ),
+}
+
+
+def rendered() -> dict[str, str]:
+    """Return the dashboards as Grafana imports them, by the name of the file."""
+    return {
+        "mcp-operator.json": _document(
+            "mcp-operator", "MCP operator and gateways", ALL, [_namespace(several=True)]
+        ),
+        "mcp-server.json": _document(
+            "mcp-server", "MCP server", ONE, [_namespace(several=False), _SERVERS]
+        ),
+    }
+
+
+def _document(uid: str, title: str, rows: Rows, variables: list[dict[str, Any]]) -> str:
     panels: list[dict[str, Any]] = []
     top = 0
-    for row, members in ROWS.items():
+    for row, members in rows.items():
         panels.append({**_place(top, 0, 24, 1), "type": "row", "title": row, "panels": []})
         top += 1
         for number, panel in enumerate(members):
@@ -137,14 +333,14 @@ def render() -> str:
             panels.append({**place, **_graph(panel)})
         top += -(-len(members) * PANEL_WIDTH // 24) * PANEL_HEIGHT
     document = {
-        "uid": "mcp-operator",
-        "title": "MCP operator and gateways",
+        "uid": uid,
+        "title": title,
         "tags": ["mcp", "kubernetes"],
         "editable": False,
         "schemaVersion": SCHEMA_VERSION,
         "time": {"from": "now-1h", "to": "now"},
         "refresh": "30s",
-        "templating": {"list": _variables()},
+        "templating": {"list": [_SOURCES, *variables]},
         "panels": [{"id": number, **panel} for number, panel in enumerate(panels, 1)],
     }
     return json.dumps(document, indent=1) + "\n"
@@ -166,19 +362,36 @@ def _graph(panel: Panel) -> dict[str, Any]:
     }
 
 
-def _variables() -> list[dict[str, Any]]:
-    return [
-        {"name": "datasource", "label": "Data source", "type": "datasource", "query": "prometheus"},
-        {
-            "name": "namespace",
-            "label": "Namespace",
-            "type": "query",
-            "datasource": SOURCE,
-            "query": "label_values(mcp_catalog_info, namespace)",
-            "includeAll": True,
-            "multi": True,
-            "allValue": ".*",
-            "current": {"text": "All", "value": "$__all"},
-            "refresh": 2,
-        },
-    ]
+_SOURCES: Final[dict[str, Any]] = {
+    "name": "datasource",
+    "label": "Data source",
+    "type": "datasource",
+    "query": "prometheus",
+}
+
+
+def _query(name: str, label: str, query: str) -> dict[str, Any]:
+    """Return a variable whose values are those of a label; they are read as the time changes."""
+    return {
+        "name": name,
+        "label": label,
+        "type": "query",
+        "datasource": SOURCE,
+        "query": query,
+        "refresh": 2,
+    }
+
+
+_SERVERS: Final = _query(
+    "server",
+    "Server",
+    'label_values(mcp_catalog_info{namespace="$namespace"}, mcp_operator_dev_server)',
+)
+
+
+def _namespace(*, several: bool) -> dict[str, Any]:
+    one = _query("namespace", "Namespace", "label_values(mcp_catalog_info, namespace)")
+    if not several:
+        return one
+    every = {"text": "All", "value": "$__all"}
+    return {**one, "includeAll": True, "multi": True, "allValue": ".*", "current": every}

@@ -49,10 +49,17 @@ def generated() -> dict[Path, str]:
         CHART / "README.md": readme(_text(CHART / "README.md"), chart_values.table(values)),
         CHART / "files" / "alerts.yaml": NOTICE.format("manifests/components/prometheus/rules.yaml")
         + yaml.safe_dump({"groups": groups}, sort_keys=False, width=float("inf")),
-        CHART / "files" / "dashboard.json": dashboard.render(),
+        **dashboards(),
         chart_values.PAGE: chart_values.page(values),
         CHART / "values.schema.json": chart_values.schema(values, alerts),
     }
+
+
+def dashboards() -> dict[Path, str]:
+    """Return Grafana's dashboards for the chart and for the Kustomize component."""
+    folders = (CHART / "files" / "dashboards", Path("manifests/components/grafana"))
+    boards = dashboard.rendered()
+    return {folder / name: text for folder in folders for name, text in boards.items()}
 
 
 def _text(path: Path) -> str:

@@ -25,8 +25,10 @@ NAMESPACES: dict[str, dict[str, str]] = {
 
 PORTS = (53, 80, 443, 6443, 8080, 8081, 10250)
 
-BY_SCRAPING = {"job", "instance", "namespace", "pod"}
-"""Labels that Prometheus gives every target."""
+BY_SCRAPING = {"job", "instance", "namespace", "pod", "mcp_operator_dev_server"}
+"""Labels that Prometheus gives every target, the last one those of the gateways' PodMonitor."""
+
+BOARDS = ("mcp-operator.json", "mcp-server.json")
 
 ALL_MONITORS: Object = {
     "renderMode": "always",
@@ -229,21 +231,27 @@ def test_row_34_alerts_ask_for_metrics_and_labels_that_exist(helm4: Library) -> 
         assert_answerable(alert["expr"])
 
 
-def test_row_35_the_dashboard_asks_for_metrics_and_labels_that_exist(helm4: Library) -> None:
-    board = dashboard(helm4.render({"monitoring": ALL_MONITORS}))
+@pytest.mark.parametrize("name", BOARDS)
+def test_row_35_a_dashboard_asks_for_metrics_and_labels_that_exist(
+    helm4: Library, name: str
+) -> None:
+    board = dashboards(helm4.render({"monitoring": ALL_MONITORS}))[name]
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
     assert len(panels) >= 10
+    variables = {f"${one['name']}" for one in board["templating"]["list"]}
     for panel in panels:
         for target in panel["targets"]:
             query = target["expr"].replace("$__rate_interval", "5m")
             assert_answerable(query)
+            assert set(re.findall(r"\$\w+", query)) <= variables
             legend = set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
             grouped = set(", ".join(re.findall(r" by \(([^)]*)\)", query)).split(", "))
             assert legend <= grouped | BY_SCRAPING
 
 
-def test_row_35_panels_do_not_overlap(helm4: Library) -> None:
-    board = dashboard(helm4.render({"monitoring": ALL_MONITORS}))
+@pytest.mark.parametrize("name", BOARDS)
+def test_row_35_panels_do_not_overlap(helm4: Library, name: str) -> None:
+    board = dashboards(helm4.render({"monitoring": ALL_MONITORS}))[name]
     taken = [
         (x, y)
         for place in (panel["gridPos"] for panel in board["panels"])
@@ -254,6 +262,16 @@ def test_row_35_panels_do_not_overlap(helm4: Library) -> None:
     assert max(x for x, _ in taken) < 24
 
 
+def test_row_35_the_dashboard_of_a_server_shows_nothing_of_another(helm4: Library) -> None:
+    board = dashboards(helm4.render({"monitoring": ALL_MONITORS}))["mcp-server.json"]
+    one = {'mcp_operator_dev_server="$server"', 'name="$server"'}
+    for panel in board["panels"]:
+        for target in panel.get("targets", ()):
+            asked_of = re.findall(r"{([^}]*)}", target["expr"])
+            assert all(set(each.split(",")) & one for each in asked_of), target["expr"]
+            assert all('namespace="$namespace"' in each for each in asked_of), target["expr"]
+
+
 def test_row_35_grafana_finds_the_dashboard_and_puts_it_into_a_folder(helm4: Library) -> None:
     rendered = helm4.render({"monitoring": ALL_MONITORS})
     metadata = rendered.one("ConfigMap", "mcp-operator-dashboard")["metadata"]
@@ -261,10 +279,9 @@ def test_row_35_grafana_finds_the_dashboard_and_puts_it_into_a_folder(helm4: Lib
     assert metadata["annotations"] == {"grafana_folder": "MCP"}
 
 
-def dashboard(rendered: Rendered) -> dict[str, Any]:
+def dashboards(rendered: Rendered) -> dict[str, dict[str, Any]]:
     data = rendered.one("ConfigMap", "mcp-operator-dashboard")["data"]
-    board: dict[str, Any] = json.loads(data["mcp-operator.json"])
-    return board
+    return {name: json.loads(text) for name, text in data.items()}
 
 
 def assert_answerable(query: str) -> None:

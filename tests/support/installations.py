@@ -15,6 +15,7 @@ from support.operator_account import KINDS
 
 COMPONENTS = {
     "gateway-api": ("", "demo"),
+    "grafana": ("", "mcp-system"),
     "named-namespaces": ("base", ""),
     "namespaced-rbac": ("base", "team-a"),
     "prometheus": ("overlays/production", ""),
