@@ -8,7 +8,7 @@ import asyncio
 import os
 from typing import Final
 
-from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings
+from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings, TopSettings
 from mcp_operator.cli.command import EXIT_OK, Command
 from mcp_operator.settings.loading import load
 
@@ -18,6 +18,14 @@ def _run_catalog(arguments: argparse.Namespace) -> int:
     from mcp_operator.app.inspection.catalog import run_catalog
 
     asyncio.run(run_catalog(settings))
+    return EXIT_OK
+
+
+def _run_top(arguments: argparse.Namespace) -> int:
+    settings = load(TopSettings, vars(arguments), os.environ)
+    from mcp_operator.app.inspection.top.command import run_top
+
+    asyncio.run(run_top(settings))
     return EXIT_OK
 
 
@@ -40,6 +48,21 @@ LOOKING: Final = (
         "  mcp-operator catalog shop --namespace demo --output json",
         _run_catalog,
         CatalogSettings,
+    ),
+    Command(
+        "top",
+        "show what the MCPServers of a cluster do",
+        "Shows the MCPServers with their calls, errors and latencies of the last seconds, and the\n"
+        "tools that were called, until Ctrl-C. READY counts the pods that are ready, SYNCED those\n"
+        "of them that serve the current catalog. Errors are failures of backends and of the\n"
+        "gateway, as the alerts count them.\n\n"
+        "It needs the rights to list MCPServers and pods and, for calls and latencies, to get\n"
+        "pods/proxy.",
+        "  mcp-operator top --namespace demo\n"
+        "  mcp-operator top -A --sort errors\n"
+        "  mcp-operator top -A --once --interval 30",
+        _run_top,
+        TopSettings,
     ),
     Command(
         "support-bundle",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings
+from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings, TopSettings
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.version import VERSION
@@ -13,7 +13,7 @@ from mcp_operator.version import VERSION
 
 @asynccontextmanager
 async def connected(
-    settings: CatalogSettings | BundleSettings, command: str
+    settings: CatalogSettings | BundleSettings | TopSettings, command: str
 ) -> AsyncIterator[Client]:
     """Connect to the cluster of a kubeconfig.
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from mcp_operator.settings import DNS_LABEL, Kubeconfig, Namespace
+from mcp_operator.settings import DNS_LABEL, Kubeconfig, Seconds
 from mcp_operator.settings.loading import Options, Setting
 
 Context = Annotated[str, Setting("the name of a context of the kubeconfig", "CONTEXT")]
@@ -15,7 +15,13 @@ Context = Annotated[str, Setting("the name of a context of the kubeconfig", "CON
 OptionalNamespace = Annotated[
     str,
     Field(pattern=rf"^$|{DNS_LABEL}"),
-    Setting("the name of a namespace, such as demo", "NAMESPACE"),
+    Setting("the name of a namespace, such as demo", "NAMESPACE", short="-n"),
+]
+
+OneNamespace = Annotated[
+    str,
+    Field(pattern=DNS_LABEL),
+    Setting("the name of a namespace, such as demo", "NAMESPACE", short="-n"),
 ]
 
 
@@ -28,9 +34,11 @@ class CatalogSettings(Options):
         Setting("the name of an MCPServer, such as shop", "SERVER", ""),
     ]
     """The MCPServer whose catalog is shown."""
-    namespace: Namespace = "default"
+    namespace: OneNamespace = "default"
     """The namespace of the MCPServer."""
-    output: Annotated[Literal["text", "json"], Setting("one of text, json", "FORMAT")] = "text"
+    output: Annotated[
+        Literal["text", "json"], Setting("one of text, json", "FORMAT", short="-o")
+    ] = "text"
     """How it is shown: `text` as tables, `json` as the catalog that gateways read."""
     kubeconfig: Kubeconfig = None
     """The kubeconfig file. Empty: the files in KUBECONFIG, or the default file."""
@@ -56,3 +64,30 @@ class BundleSettings(Options):
     """The kubeconfig file. Empty: the files in KUBECONFIG, or the default file."""
     context: Context = ""
     """The context of the kubeconfig. Empty: the current one."""
+
+
+class TopSettings(Options):
+    """The settings of `mcp-operator top`."""
+
+    namespace: OneNamespace = "default"
+    """The namespace of the MCPServers."""
+    all_namespaces: Annotated[bool, Setting("true or false", short="-A")] = False
+    """Show the MCPServers of all namespaces."""
+    sort: Annotated[
+        Literal["calls", "errors", "latency", "name", "tools"],
+        Setting("one of calls, errors, latency, name, tools", "COLUMN"),
+    ] = "calls"
+    """What servers and tools are sorted by; `latency` is P95."""
+    once: Annotated[bool, Setting("true or false")] = False
+    """Print the figures of one interval and end, as where the output is no terminal."""
+    interval: Seconds = 2
+    """How long to count until the figures are shown again, in seconds."""
+    kubeconfig: Kubeconfig = None
+    """The kubeconfig file. Empty: the files in KUBECONFIG, or the default file."""
+    context: Context = ""
+    """The context of the kubeconfig. Empty: the current one."""
+
+    @property
+    def scope(self) -> str:
+        """The namespace to list; empty for all."""
+        return "" if self.all_namespaces else self.namespace
