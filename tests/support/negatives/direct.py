@@ -26,6 +26,12 @@ DIRECT = [
         "are set for you",
     ),
     Negative(
+        "a variable of a field that only a file can have",
+        server(env=[{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels"}}}]),
+        "spec.env[0].valueFrom.fieldRef.fieldPath",
+        "write a field that a variable can have",
+    ),
+    Negative(
         "a gateway that restarts for its catalog",
         server(direct={"onChange": "Restart"}),
         "spec.direct",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, matching, rule, validated
-from mcp_operator.api.v1alpha1.common import ConfigMapKeyRef, SecretKeyRef
+from mcp_operator.api.v1alpha1.common import LABEL_KEY, ConfigMapKeyRef, SecretKeyRef
 
 QUANTITY = (
     r"^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))"
@@ -40,12 +40,28 @@ Image = Annotated[
 ]
 
 
+_ENV_FIELD = (
+    r"^(metadata\.(name|namespace|uid)"
+    rf"|metadata\.(labels|annotations)\['{LABEL_KEY.strip('^$')}'\]"
+    r"|spec\.(nodeName|serviceAccountName)|status\.(hostIP|hostIPs|podIP|podIPs))$"
+)
+"""Kubernetes, pkg/apis/core/validation, `validEnvDownwardAPIFieldPathExpressions`."""
+
+
 class FieldRef(ApiModel):
-    """A field of the pod."""
+    """A field of the pod, as an environment variable."""
 
     api_version: Literal["v1"] = "v1"
     """Version of the API that fieldPath is written in."""
-    field_path: Annotated[str, Field(min_length=1, max_length=253)]
+    field_path: Annotated[
+        str,
+        matching(
+            _ENV_FIELD,
+            "write a field that a variable can have, such as metadata.namespace, "
+            "metadata.labels['app'] or status.podIP",
+            max_length=384,
+        ),
+    ]
     """Path of the field, such as metadata.namespace."""
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from mcp_operator.api.base import ApiModel, rule, validated
 from mcp_operator.api.v1alpha1.common import DnsLabel, DnsSubdomain
-from mcp_operator.api.v1alpha1.container import FieldRef, Quantity
+from mcp_operator.api.v1alpha1.container import Quantity
 
 FileMode = Annotated[int, Field(ge=0, le=0o777)]
 Path = Annotated[str, Field(min_length=1, max_length=1024)]
@@ -86,12 +86,21 @@ class TokenFile(ApiModel):
     """Relative path of the file."""
 
 
+class FileFieldRef(ApiModel):
+    """A field of the pod's metadata."""
+
+    api_version: Literal["v1"] = "v1"
+    """Version of the API that fieldPath is written in."""
+    field_path: Annotated[str, Field(min_length=1, max_length=384)]
+    """Path of the field, such as metadata.labels."""
+
+
 class FieldFile(ApiModel):
     """A field of the pod, as a file."""
 
     path: Path
     """Relative path of the file."""
-    field_ref: FieldRef
+    field_ref: FileFieldRef
     """The field."""
 
 
