@@ -67,10 +67,11 @@ def test_every_command_has_a_section() -> None:
 
 @pytest.mark.parametrize("command", parsers())
 def test_every_option_of_a_command_has_a_row(command: str) -> None:
-    rows = re.findall(r"^\| `([^` ]+)", sections("cli.md")[command], re.MULTILINE)
-    documented = {row.rstrip(".") for row in rows}
+    rows = re.findall(r"^\| `([^`]+)`", sections("cli.md")[command], re.MULTILINE)
+    documented = {tuple(re.findall(r"(?<!\S)--?[a-z-]+|^[A-Z]+", row)) for row in rows}
     actions = [one for one in parsers()[command]._actions if "--help" not in one.option_strings]
-    own = {(one.option_strings or [str(one.metavar)])[0] for one in actions}
+    names = (one.option_strings or [str(one.metavar)] for one in actions)
+    own = {tuple(name for name in each if not name.startswith("--no-")) for each in names}
     assert documented == own
 
 
