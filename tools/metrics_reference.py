@@ -64,7 +64,7 @@ def gateway_families() -> list[Family]:
     """Return what a gateway exposes besides the metrics of its client of the API server."""
     registry, current = new_registry(), Current()
     metrics = GatewayMetrics(registry, current)
-    metrics.watch(lambda: 0, lambda: 0, lambda: 0, lambda: 0)
+    metrics.watch(lambda: 0, lambda: 0, lambda: 0, lambda: 0, lambda: 0)
     metrics.watch_certificate(lambda: 0)
     LagWatch(registry)
     CachingExecutor(MagicMock(), current, registry)

@@ -19,7 +19,7 @@ from mcp_operator.gateway.protocol.message import (
     HttpResponse,
     HttpStream,
 )
-from mcp_operator.gateway.protocol.observer import Authenticated, Outcome, ToolOutcome
+from mcp_operator.gateway.protocol.observer import Authenticated, Outcome, TaskEvent, ToolOutcome
 from mcp_operator.gateway.protocol.origin import OriginPolicy
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.redis.contract import HasLink
@@ -94,6 +94,7 @@ class RecordingObserver:
     authentications: list[Authenticated] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    tasks: list[TaskEvent] = field(default_factory=list)
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
         assert seconds >= 0
@@ -109,6 +110,10 @@ class RecordingObserver:
     def tool(self, name: str, outcome: ToolOutcome, seconds: float) -> None:
         assert seconds >= 0
         self.tools.append((name, outcome))
+
+    def task(self, event: TaskEvent, seconds: float | None = None) -> None:
+        assert (seconds is None) == (event == "created")
+        self.tasks.append(event)
 
 
 class Server:

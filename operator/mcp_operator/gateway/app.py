@@ -121,6 +121,7 @@ class GatewayApp:
             lambda: self._endpoint.in_flight,
             lambda: self._front.connections,
             lambda: self._endpoint.asking,
+            lambda: self._endpoint.tasks_in_progress,
         )
         pages = OwnPages(current, registry, self._unready, self._root, redis)
         self._management = Management(pages)

@@ -9,7 +9,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from mcp_operator.core.metrics import add_build_info
 from mcp_operator.gateway.limits.errors import Limit
-from mcp_operator.gateway.protocol.observer import Authenticated, Outcome, ToolOutcome
+from mcp_operator.gateway.protocol.observer import (
+    Authenticated,
+    Outcome,
+    TaskEvent,
+    ToolOutcome,
+)
 from mcp_operator.gateway.protocol.spec import Era
 from mcp_operator.gateway.table import Changes, Current
 from mcp_operator.version import VERSION
@@ -19,6 +24,9 @@ SECONDS_BUCKETS: Final = (
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
 """From a list served from memory to the longest usual timeout."""
+
+TASK_BUCKETS: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0)
+"""From what a call would wait for to a day."""
 
 
 class GatewayMetrics:
@@ -74,6 +82,22 @@ class GatewayMetrics:
             buckets=SECONDS_BUCKETS,
             registry=registry,
         )
+        tasks = Counter(
+            "mcp_tasks_total",
+            "Tasks that were created, and tasks that ended, by how.",
+            ("status",),
+            registry=registry,
+        )
+        self._tasks: dict[TaskEvent, Counter] = {
+            event: tasks.labels(event) for event in get_args(TaskEvent)
+        }
+        self._task_durations = Histogram(
+            "mcp_task_duration_seconds",
+            "Time from the creation of a task to its end, by how it ended.",
+            ("status",),
+            buckets=TASK_BUCKETS,
+            registry=registry,
+        )
         self._info = Gauge(
             "mcp_catalog_info", "1 for the catalog in service.", ("digest",), registry=registry
         )
@@ -99,6 +123,7 @@ class GatewayMetrics:
         in_flight: Callable[[], float],
         connections: Callable[[], float],
         asking: Callable[[], float],
+        tasks: Callable[[], float],
     ) -> None:
         """Expose figures that are read when they are asked for."""
         Gauge(
@@ -117,6 +142,12 @@ class GatewayMetrics:
             "Calls of sessions that wait for what their clients are asked.",
             registry=self._registry,
         ).set_function(asking)
+
+        Gauge(
+            "mcp_tasks_in_progress",
+            "Tasks for which a backend is called or polled at this moment.",
+            registry=self._registry,
+        ).set_function(tasks)
 
     def watch_certificate(self, expires: Callable[[], float]) -> None:
         """Expose when the certificate of the MCP port ends, in Unix seconds."""
@@ -160,6 +191,12 @@ class GatewayMetrics:
         count, duration = children
         count.inc()
         duration.observe(seconds)
+
+    def task(self, event: TaskEvent, seconds: float | None = None) -> None:
+        """Note that there is a new task, or that one has ended after some seconds."""
+        self._tasks[event].inc()
+        if seconds is not None:
+            self._task_durations.labels(event).observe(seconds)
 
     def _loaded(self, _: Changes) -> None:
         table, loaded_at = self._current.table, self._current.loaded_at

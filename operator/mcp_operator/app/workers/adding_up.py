@@ -43,6 +43,7 @@ ADDED: Final = frozenset(
         "mcp_open_connections",
         "mcp_open_streams",
         "mcp_requests_in_flight",
+        "mcp_tasks_in_progress",
         "process_open_fds",
         "process_resident_memory_bytes",
         "process_virtual_memory_bytes",

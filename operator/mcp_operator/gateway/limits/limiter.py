@@ -10,6 +10,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.limits.buckets import Bucket, LocalBuckets, Verdict
 from mcp_operator.gateway.limits.errors import LimitedError, too_many
 from mcp_operator.gateway.limits.plan import Called, Plan
+from mcp_operator.gateway.limits.polls import Polls
 from mcp_operator.gateway.limits.shared import SharedBuckets
 from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.redis.errors import RedisAwayError
@@ -21,6 +22,7 @@ class Limiter:
 
     Attributes:
         plan: What is limited; None where nothing is, so that nobody need ask.
+        polls: Which requests for tasks come as seldom as they should, and count for nothing.
     """
 
     def __init__(self, current: Current, redis: HasLink | None = None) -> None:
@@ -31,6 +33,7 @@ class Limiter:
             redis: The Redis that the gateways of the server count in, where it has one.
         """
         self.plan: Plan | None = None
+        self.polls = Polls()
         self._current = current
         self._redis = redis
         self._local = LocalBuckets()
@@ -83,11 +86,24 @@ class Limiter:
             yield
             return
         with self._place(plan, called.name if called.kind == "tools" else ""):
-            buckets = plan.buckets(called, client)
-            verdict = await self._take(buckets) if buckets else None
-            if verdict is not None:
-                raise too_many(verdict.bucket.limit, verdict.wait)
+            await self._count(plan.buckets(called, client))
             yield
+
+    async def count_for_task(self, client: str) -> None:
+        """Count a request for a task, as one call of its client.
+
+        No tool is called, and no other client waits for it: only the client's own limit counts it.
+
+        Raises:
+            LimitedError: The limit leaves no room for it.
+        """
+        if self.plan is not None:
+            await self._count(self.plan.of_client(client))
+
+    async def _count(self, buckets: Sequence[Bucket]) -> None:
+        verdict = await self._take(buckets) if buckets else None
+        if verdict is not None:
+            raise too_many(verdict.bucket.limit, verdict.wait)
 
     async def _take(self, buckets: Sequence[Bucket]) -> Verdict | None:
         settings = self._current.server.redis

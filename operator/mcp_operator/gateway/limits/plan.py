@@ -79,6 +79,10 @@ class Plan:
             counted = self._known[called] = (*self._common, *self._special(called))
         return [each.bucket(client) for each in counted]
 
+    def of_client(self, client: str) -> list[Bucket]:
+        """Return the buckets of a client, which what is no call takes from."""
+        return [each.bucket(client) for each in self._common if each.per_client]
+
     def _special(self, called: Called) -> Iterator[_Counted]:
         if called.kind is None or not called.name:
             return

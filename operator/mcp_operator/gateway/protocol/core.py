@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final, Self, TypeAlias
 
@@ -139,10 +140,10 @@ class Core:
             clock,
             redis,
             alone=alone,
-            told=observer.tool,
+            observer=observer,
             encoded=encoded_result,
         )
-        self.task_calls = TaskCalls(self.tasks, current)
+        self.task_calls = TaskCalls(self.tasks, current, self._limiter)
         operations = Operations(executor, observer, self.task_calls)
         self._operations: Mapping[str, _Operation] = {
             "tools/call": operations.call_tool,
@@ -219,9 +220,26 @@ class Core:
     ) -> JsonObject | InputRequired:
         """Run an operation if the limits on calls leave room for it."""
         called = self._limiter.called(context.view.table, method, context.params)
-        try:
+        with self._told_of_limits():
             async with self._limiter.admitted(called, context.http.client):
                 return await operation(context)
+
+    async def serve_task(self, method: str, params: JsonObject, http: HttpRequest) -> JsonObject:
+        """Serve one of the methods of tasks.
+
+        Raises:
+            RpcError: It refuses, or the client's limit is reached.
+        """
+        view = self.view(Era.MODERN, http.principal)
+        with self._told_of_limits():
+            result = await self.task_calls.serve(method, params, view, http)
+        return {**result, "resultType": "complete", "_meta": view.meta}
+
+    @contextmanager
+    def _told_of_limits(self) -> Iterator[None]:
+        """Answer what a limit refuses with a JSON-RPC error."""
+        try:
+            yield
         except LimitedError as error:
             self._observer.limited(error.limit)
             raise RpcError(

@@ -110,6 +110,11 @@ class Endpoint:
         """How many calls wait for what their clients are asked."""
         return self._legacy.asking
 
+    @property
+    def tasks_in_progress(self) -> int:
+        """How many tasks are worked on at this moment."""
+        return self._core.tasks.runner.busy
+
     def _follow_auth(self) -> None:
         """Let clients with streams show again who they are, where that is decided anew."""
         auth = self._current.server.auth

@@ -106,11 +106,9 @@ class Modern:
         """Serve a method of tasks, from what is kept of them."""
         with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
-            view = self._core.view(Era.MODERN, http.principal)
-            serve = self._core.task_calls.serve
-            result = await serve(request.method, request.params, view, http.principal)
+            result = await self._core.serve_task(request.method, request.params, http)
             span.outcome = "ok"
-            body = jsonrpc.encode({**result, "resultType": "complete", "_meta": view.meta})
+            body = jsonrpc.encode(result)
             span.response_bytes = len(body)
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 

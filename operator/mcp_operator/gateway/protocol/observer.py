@@ -15,6 +15,9 @@ Outcome: TypeAlias = Literal["ok", "tool_error", "error", "rejected", "cancelled
 ToolOutcome: TypeAlias = Outcome | Cause
 """`tool_error` is what the tool itself calls a failure; the rest of its failures have a cause."""
 
+TaskEvent: TypeAlias = Literal["created", "completed", "failed", "cancelled"]
+"""What becomes of a task, by the words of MCP; one is completed also where its tool failed."""
+
 Authenticated: TypeAlias = Why | Literal["ok"]
 
 
@@ -35,4 +38,8 @@ class Observer(Protocol):
 
     def tool(self, name: str, outcome: ToolOutcome, seconds: float) -> None:
         """Note a call of a tool of the catalog."""
+        ...
+
+    def task(self, event: TaskEvent, seconds: float | None = None) -> None:
+        """Note that there is a new task, or that one has ended after some seconds."""
         ...

@@ -20,6 +20,7 @@ from mcp_operator.gateway.protocol.gate import Gate
 from mcp_operator.gateway.protocol.jsonrpc import RequestId, RpcError, notification
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.protocol.view import View
+from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.tasks.service import Tasks, UnknownTaskError
 from mcp_operator.gateway.tasks.store import FullError, StoreAwayError
@@ -62,15 +63,17 @@ def require_declared(capabilities: Mapping[str, Any], what: str) -> None:
 class TaskCalls:
     """Makes tasks of calls, and serves the methods of tasks."""
 
-    def __init__(self, tasks: Tasks, current: Current) -> None:
+    def __init__(self, tasks: Tasks, current: Current, limiter: Limiter) -> None:
         """Set up.
 
         Args:
             tasks: The tasks of the server.
             current: Holds the table in service.
+            limiter: Bounds how often each client asks for tasks.
         """
         self._tasks = tasks
         self._current = current
+        self._limiter = limiter
 
     def may_begin(self, tool: ToolEntry, call: Call) -> bool:
         """Tell whether a call may become a task; if so, its backend may go on as a job.
@@ -104,7 +107,7 @@ class TaskCalls:
             RpcError: There is no room for it, or it cannot be kept.
         """
         with _explained():
-            return _created(await self._tasks.begin(tool, arguments, call, principal))
+            return self._created(await self._tasks.begin(tool, arguments, call, principal), call)
 
     async def adopted(
         self,
@@ -116,9 +119,18 @@ class TaskCalls:
     ) -> JsonObject | None:
         """Make a task of a call that its backend has accepted; None where that cannot be kept."""
         try:
-            return _created(await self._tasks.adopt(tool, arguments, job, call, principal))
+            task = await self._tasks.adopt(tool, arguments, job, call, principal)
         except (FullError, StoreAwayError):
             return None
+        return self._created(task, call)
+
+    def _created(self, task: JsonObject, call: Call) -> JsonObject:
+        self._note(call.client, task)
+        return {**task, "resultType": "task"}
+
+    def _note(self, client: str, shown: JsonObject) -> None:
+        """Note how often a client is asked to look at a task that it is shown."""
+        self._limiter.polls.told(client, shown["taskId"], shown["pollIntervalMs"] / 1000)
 
     async def listen(
         self, task_ids: Sequence[str], http: HttpRequest, params: JsonObject, view: View
@@ -158,23 +170,28 @@ class TaskCalls:
         return TaskFeed(self._tasks, http.principal, request_id, listener, view)
 
     async def serve(
-        self, method: str, params: JsonObject, view: View, principal: Principal
+        self, method: str, params: JsonObject, view: View, http: HttpRequest
     ) -> JsonObject:
         """Serve one of `METHODS`.
 
         Raises:
             RpcError: The client does not take tasks, there is no such task for it, or nobody can
                 tell.
+            LimitedError: The client asks more often than it may.
         """
         require_declared(_declared(params), method)
         task_id, responses = params.get("taskId"), params.get("inputResponses")
         if method == "tasks/update" and not isinstance(responses, dict):
             raise RpcError(spec.INVALID_PARAMS, "`params.inputResponses` must be an object")
+        client, principal = digest_of(http.client), http.principal
+        if method != "tasks/get" or not self._limiter.polls.take(client, task_id):
+            await self._limiter.count_for_task(http.client)
         with _explained():
             task, shown = await self._tasks.get(task_id, principal)
             if not _is_served(task, view):
                 raise UnknownTaskError
             if method == "tasks/get":
+                self._note(client, shown)
                 return shown
             if method == "tasks/update" and isinstance(responses, dict):
                 await self._tasks.update(task_id, responses, principal)
@@ -256,10 +273,6 @@ def _declared(params: JsonObject) -> Mapping[str, Any]:
 def _is_served(task: Task, view: View) -> bool:
     """Tell whether a client may know of a task: what it may not call, it has no results of."""
     return task.tool in view.table.tools or task.tool not in view.whole.tools
-
-
-def _created(task: JsonObject) -> JsonObject:
-    return {**task, "resultType": "task"}
 
 
 def _away() -> RpcError:

@@ -11,14 +11,13 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Protocol
 
 from mcp_operator.api.catalog import ToolEntry
 from mcp_operator.core.clock import Clock
 from mcp_operator.core.logs import unbound
 from mcp_operator.gateway.background import TaskSet
 from mcp_operator.gateway.contract import (
-    Cause,
     Executor,
     InputRequired,
     Job,
@@ -26,6 +25,7 @@ from mcp_operator.gateway.contract import (
     ToolResult,
     error_result,
 )
+from mcp_operator.gateway.protocol.observer import Observer, ToolOutcome
 from mcp_operator.gateway.table import Current
 from mcp_operator.gateway.tasks.steps import asking_task, call_of, origin_of
 from mcp_operator.gateway.tasks.store import (
@@ -85,11 +85,6 @@ class Places(Protocol):
 Encode = Callable[[ToolEntry, ToolResult], bytes]
 """Returns a result as clients get it."""
 
-Ending: TypeAlias = Literal["ok", "tool_error", "error", "cancelled"] | Cause
-
-Told = Callable[[str, Ending, float], None]
-"""Is told of each task that has ended: the tool, how, and the seconds that it took."""
-
 
 class Runner:
     """Works on the tasks of one store."""
@@ -103,7 +98,7 @@ class Runner:
         clock: Clock,
         *,
         encoded: Encode,
-        told: Told,
+        observer: Observer,
         shared: Callable[[], bool],
     ) -> None:
         """Set up; the first `wake` starts it.
@@ -115,7 +110,7 @@ class Runner:
             places: Gives places to calls.
             clock: Tells how old tasks are.
             encoded: Encodes results.
-            told: Is told of what has ended.
+            observer: Is told of what has ended.
             shared: Tells whether other gateways use the store, too.
         """
         self._store = store
@@ -123,7 +118,7 @@ class Runner:
         self._executor = executor
         self._places = places
         self._encoded = encoded
-        self._told = told
+        self._observer = observer
         self._clock = clock
         self._shared = shared
         self._loop: asyncio.Task[None] | None = None
@@ -338,9 +333,12 @@ class Runner:
         if saved is not None:
             self.note_end(done, (result.cause or "tool_error") if result.is_error else "ok")
 
-    def note_end(self, task: Task, outcome: Ending) -> None:
+    def note_end(self, task: Task, outcome: ToolOutcome) -> None:
         """Tell that a task has ended."""
-        self._told(task.tool, outcome, max(0.0, task.updated - task.created))
+        seconds = max(0.0, task.updated - task.created)
+        self._observer.tool(task.tool, outcome, seconds)
+        if task.status in ("completed", "failed", "cancelled"):
+            self._observer.task(task.status, seconds)
 
     async def _save(
         self, stored: Stored, task: Task, due: float = 0.0, result: bytes = b""

@@ -15,11 +15,12 @@ from mcp_operator.gateway.contract import Call, Executor, Job
 from mcp_operator.gateway.exact import Encoded
 from mcp_operator.gateway.policy.principal import Principal
 from mcp_operator.gateway.protocol.answers import Questions
+from mcp_operator.gateway.protocol.observer import Observer
 from mcp_operator.gateway.redis.contract import HasLink
 from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Changes, Current
 from mcp_operator.gateway.tasks.memory import MemoryStore
-from mcp_operator.gateway.tasks.runner import Encode, Places, Runner, Told
+from mcp_operator.gateway.tasks.runner import Encode, Places, Runner
 from mcp_operator.gateway.tasks.shared import RedisStore
 from mcp_operator.gateway.tasks.steps import origin_of
 from mcp_operator.gateway.tasks.store import Store, StoreAwayError, Stored
@@ -58,7 +59,7 @@ class Tasks:
         *,
         alone: bool = True,
         encoded: Encode,
-        told: Told,
+        observer: Observer,
     ) -> None:
         """Set up; nothing runs before there is a task, or `start`.
 
@@ -70,11 +71,12 @@ class Tasks:
             redis: What the gateways of the server share, where it has a Redis.
             alone: Whether this process has all requests that reach the pod.
             encoded: Encodes results.
-            told: Is told of what has ended.
+            observer: Is told of tasks that are new or have ended.
         """
         self._current = current
         self._clock = clock
         self._alone = alone
+        self._observer = observer
         self._memory = MemoryStore(clock)
         self._shared = redis
         self._redis = RedisStore(redis, clock) if redis is not None else None
@@ -86,7 +88,7 @@ class Tasks:
             places,
             clock,
             encoded=encoded,
-            told=told,
+            observer=observer,
             shared=lambda: self._store() is not self._memory,
         )
 
@@ -157,6 +159,7 @@ class Tasks:
 
     async def _added(self, task: Task, due: float) -> JsonObject:
         await _patiently(lambda: self._store().add(task, due))
+        self._observer.task("created")
         self.runner.wake()
         return described(task)
 
