@@ -84,6 +84,9 @@ HEALTHY: Mapping[str, str] = {
     f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="1.0"}}': f"0+600x{MINUTES}",
     f'mcp_event_loop_lag_seconds_bucket{{{GATEWAY}, le="+Inf"}}': f"0+600x{MINUTES}",
     f'mcp_tool_calls_total{{{CALLS}, outcome="ok"}}': f"0+1000x{MINUTES}",
+    # Clients without a key, and over their limit: what the gateway is there to refuse.
+    f'mcp_authentications_total{{{GATEWAY}, outcome="missing"}}': f"0+5x{MINUTES}",
+    f'mcp_limited_calls_total{{{GATEWAY}, limit="perClient"}}': f"0+5x{MINUTES}",
     # A model guesses ids and arguments: its own mistakes, which page nobody.
     f'mcp_tool_calls_total{{{CALLS}, outcome="invalid_arguments"}}': f"0+3000x{MINUTES}",
     f'mcp_tool_calls_total{{{CALLS}, outcome="client_error"}}': f"0+3000x{MINUTES}",

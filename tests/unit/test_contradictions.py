@@ -160,3 +160,13 @@ def test_the_probes_of_the_chart_are_described_once() -> None:
     )
     assert len(rows) >= 10
     assert [key for key, words in rows if words.count(". ") and "How many" in words] == []
+
+
+@every_text
+def test_the_port_that_is_forwarded_is_that_of_the_service(text: Path) -> None:
+    default = SPECS["MCPServer"]["properties"]["service"]["properties"]["port"]["default"]
+    forwarded = re.findall(
+        r"kubectl port-forward [^\n`]*service/mcp-server-\S+ \d+:(\d+)",
+        text.read_text(encoding="utf-8"),
+    )
+    assert set(forwarded) <= {str(default)}
