@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 
 import chart_values
@@ -53,7 +54,8 @@ def commands(page: Path) -> list[list[str]]:
             if words[at : at + 2] == ["kubectl", "mcp"]:
                 found.append(words[at + 2 :])
                 break
-    return [words for words in found if words[0] in COMMANDS and len(words) > 1]
+    alone = [list(takewhile(lambda word: word not in ("|", ">", "&&"), words)) for words in found]
+    return [words for words in alone if words[0] in COMMANDS and len(words) > 1]
 
 
 COMMANDS = ("serve", "validate", "import", "catalog", "support-bundle", "inspect", "top")

@@ -93,7 +93,7 @@ VERBS = {
 
 FIELDS_OF_OTHERS = {"spec.imagePullSecrets", "spec.verify"}  # of a pod template, of Flux
 FAMILIES = ("controller_runtime", "informer", "leader_election", "mcp", "rest_client", "workqueue")
-METRIC = rf"\b((?:{'|'.join(FAMILIES)})_[a-z][a-z_]+)\b"
+METRIC = rf"(?<!/)\b((?:{'|'.join(FAMILIES)})_[a-z][a-z_]+)\b"
 PARTS = ("bucket", "count", "sum")
 """Of the samples of a histogram."""
 
