@@ -188,15 +188,20 @@ def workflows(session: nox.Session) -> None:
     session.run(bin_ / "zizmor", "--offline", "--quiet", "--persona=pedantic", ROOT / ".github")
     for folder in (ROOT, ROOT / "examples" / "direct"):
         session.run(bin_ / "hadolint", folder / "Containerfile")
-    go = shutil.which("go")
-    if go is None:
-        session.error("there is no go command on PATH: actionlint is built with it")
-    actionlint = ROOT / ".nox" / "actionlint"
-    with session.chdir(ROOT / "tools" / "actionlint"):
-        command = "github.com/rhysd/actionlint/cmd/actionlint"
-        session.run(go, "build", "-o", actionlint, command, env={"GOFLAGS": "-mod=readonly"})
+    actionlint = go_tool(session, "actionlint", "github.com/rhysd/actionlint/cmd/actionlint")
     # Shell and Python linters that happen to be on PATH would find other things on each machine.
     session.run(actionlint, "-shellcheck=", "-pyflakes=")
+
+
+@nox.session(default=False)
+def prose(session: nox.Session) -> None:
+    """Check the English of docs, comments and messages with Vale, by the rules of .vale/styles."""
+    vale = go_tool(session, "vale", "github.com/vale-cli/vale/v3/cmd/vale")
+    with tempfile.TemporaryDirectory() as scratch:
+        texts = Path(scratch, "texts")
+        session.run(sys.executable, "tools/prose.py", texts)
+        pages = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "docs", "charts")
+        session.run(vale, "--config", ROOT / ".vale.ini", "--output=line", *pages, texts)
 
 
 @nox.session(default=False)
@@ -332,6 +337,17 @@ def walkthrough(session: nox.Session, *arguments: str | Path) -> None:
         clone = Path(scratch, "clone")
         session.run("git", "clone", "--quiet", ROOT, clone)
         session.run(sys.executable, clone / "tools" / "walkthrough.py", *arguments)
+
+
+def go_tool(session: nox.Session, name: str, package: str) -> Path:
+    """Build a program that tools/NAME pins; the Go cache makes a second build quick."""
+    go = shutil.which("go")
+    if go is None:
+        session.error(f"there is no go command on PATH: {name} is built with it")
+    program = ROOT / ".nox" / name
+    with session.chdir(ROOT / "tools" / name):
+        session.run(go, "build", "-o", program, package, env={"GOFLAGS": "-mod=readonly"})
+    return program
 
 
 def pytest(

@@ -89,7 +89,7 @@ def names(samples: Shop) -> set[str]:
 
 
 def closed_but_for_mcp(namespace: str) -> Object:
-    """Return a policy that closes the management port of pods that are not labelled reachable."""
+    """Return a policy that closes the management port of pods that are not labeled reachable."""
     spec = {
         "podSelector": {
             "matchLabels": {"app.kubernetes.io/instance": "shop"},

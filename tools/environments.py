@@ -31,7 +31,7 @@ CONTRACT = ROOT / "tests" / "contract"
 def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
     """Return the `bin` folder of a virtual environment that holds exactly a group's lock.
 
-    Sessions share it, and it is made anew only when the lock changes.
+    Sessions share it, and it is recreated only when the lock changes.
     """
     folder = ROOT / ".nox" / (name or group)
     lock = LOCKS / f"{group}.txt"
@@ -51,7 +51,7 @@ def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
 
 
 def pip_install(session: nox.Session, bin_: Path, *arguments: str | Path) -> None:
-    """Install with pip, which honours the user's own index, mirror and proxy settings."""
+    """Install with pip, which honors the user's own index, mirror and proxy settings."""
     options = ("--quiet", "--disable-pip-version-check")
     session.run(bin_ / "python", "-m", "pip", "install", *options, *arguments)
 

@@ -34,8 +34,8 @@ READY = """\
 ## Of the condition Ready
 
 The operator records an Event when the status or the reason of `Ready` changes. It has the reason
-of the condition that is to blame. It records none for a reason that every object has on its way
-to being ready.
+of the condition that is to blame. It records none for a reason that every object has before it
+becomes ready.
 """
 
 DEGRADED = """\

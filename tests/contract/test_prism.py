@@ -44,7 +44,7 @@ FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
 AT_ONCE = 4
 PASSING = 0.99
 """The share of requests that Prism has to accept. It cannot read lists and objects of multipart
-bodies, and some of its answers are no valid HTTP."""
+bodies, and some of its answers are not valid HTTP."""
 
 TAKEN = re.compile(r"The backend(?:'s answer is not valid HTTP| switched| answered [35]\d\d )")
 """What an error says where Prism took the request: redirects and upgrades of the document, or an

@@ -56,7 +56,7 @@ MISSED: dict[str, tuple[Callable[[Shop], Awaitable[object]], dict[str, str]]] = 
         lambda shop: shop.delete("Service", "red-orders"),
         without("red-tool"),
     ),
-    "a tool is made anew for nobody": (recreate_the_tool_for_nobody, without("red-tool")),
+    "a tool is recreated for nobody": (recreate_the_tool_for_nobody, without("red-tool")),
 }
 
 

@@ -52,7 +52,7 @@ async def tools(current: Current) -> dict[str, str]:
 
 
 async def children(shop: Shop, server: str) -> list[str]:
-    """Return the names of what is labelled as a child of a server."""
+    """Return the names of what is labeled as a child of a server."""
     return [
         f"{resource.kind} {key_of(obj).name}"
         for resource in CHILDREN

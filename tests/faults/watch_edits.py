@@ -69,7 +69,7 @@ class ChaoticStream:
         return kept
 
     def _mixed(self, batch: list[bytes]) -> list[bytes]:
-        """Let neighbours change places that are events of different objects."""
+        """Let neighbors change places that are events of different objects."""
         mixed = batch[:]
         for number in range(1, len(mixed)):
             (one, first), (other, second) = _identity(mixed[number - 1]), _identity(mixed[number])

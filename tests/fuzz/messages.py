@@ -184,7 +184,7 @@ def strict(body: bytes) -> Any:
     """Read JSON as RFC 8259 has it, by the standard library."""
 
     def refuse(constant: str) -> None:
-        raise AssertionError(f"{constant} is no JSON")
+        raise AssertionError(f"{constant} is not JSON")
 
     return json.loads(body.decode(), parse_constant=refuse)
 

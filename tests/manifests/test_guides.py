@@ -123,8 +123,8 @@ def test_what_is_deleted_is_all_that_was_installed_but_the_kinds(build: Build, n
     def is_deleted(obj: Object) -> bool:
         if "mcp-system" in {obj["metadata"].get("namespace"), obj["metadata"]["name"]}:
             return True
-        labelled: bool = obj["metadata"]["labels"][label] == value
-        return labelled and PLURALS.get(obj["kind"]) in kinds.split(",")
+        labeled: bool = obj["metadata"]["labels"][label] == value
+        return labeled and PLURALS.get(obj["kind"]) in kinds.split(",")
 
     left = [obj["kind"] for obj in build(name) if not is_deleted(obj)]
     assert left == ["CustomResourceDefinition"] * 4

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Mutant:
-    """One change of the code that takes a behaviour away.
+    """One change of the code that takes a behavior away.
 
     Attributes:
         row: The promise's number in the table of docs/explanation/controller-runtime.md.

@@ -52,7 +52,7 @@ CLIENT_KEY = "canary-client-key-0123456789abcdef"
 ARGUMENT = "canary-argument"
 FORWARDED = "canary-forwarded-header"
 UNTRUSTED = "canary-of-a-request"
-"""In all that a client sends besides: headers, names, URIs, bodies that are no requests."""
+"""In all that a client sends besides: headers, names, URIs, bodies that are not requests."""
 
 ACCESS_TOKEN = "canary-access-token"  # noqa: S105 - a canary
 VALUES = {

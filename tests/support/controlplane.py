@@ -208,7 +208,7 @@ class ControlPlane:
         return saved
 
     def restore_data(self, saved: Path) -> None:
-        """Puts data back that was saved before, and starts everything anew, as one does then."""
+        """Puts data back that was saved before, and starts everything again, as one does then."""
         with self.without_controllers(), self._without_etcd():
             shutil.rmtree(self._directory / "etcd")
             shutil.copytree(saved, self._directory / "etcd")

@@ -86,7 +86,7 @@ class FakeClient(Client):
     ) -> Object:
         """Store the object as it is, honouring the preconditions on version and uid.
 
-        As on a real server, a uid is no precondition for a subresource.
+        As on a real server, a uid is not a precondition for a subresource.
         """
         self._record(f"apply as {field_manager}" if field_manager else "apply", obj)
         metadata = obj["metadata"]

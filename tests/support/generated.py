@@ -3,7 +3,7 @@
 A value is made from its schema: any of its fields, any number of its items, any of its enum, its
 bounds. Texts mean something, so most come from the manifests that use every field, which stand at
 the same place; some are as long as they may be. Where a rule refuses what was made, it is made
-anew with fewer optional fields, at the place of that rule and not from the beginning.
+again with fewer optional fields, at the place of that rule and not from the beginning.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from support.manifests import API_VERSION, defaulted_manifests, featured_manifes
 KINDS = tuple(one.resource.kind for one in DEFINITIONS)
 
 TRIES = 12
-"""How often one value is made anew before one of the manifests stands in for it."""
+"""How often one value is recreated before one of the manifests stands in for it."""
 
 EXTREME = 0.03
 """How many of the texts are as long, or as odd, as their schema lets them be. Those of a pod
@@ -102,7 +102,7 @@ class Generator:
         raise AssertionError(f"{'.'.join(path)}: no value was found that the rules let pass")
 
     def _mended(self, schema: Mapping[str, Any], made: Any, path: Path) -> Any:
-        """Leave out, or make anew, one field after the other while that breaks fewer rules."""
+        """Leave out, or make again, one field after the other while that breaks fewer rules."""
         faults = _faults(schema, made)
         if not isinstance(made, dict) or "properties" not in schema:
             return made

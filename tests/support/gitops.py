@@ -88,7 +88,7 @@ async def judged(kubeconfig: Path, questions: Sequence[Question]) -> list[Verdic
 async def out_of_sync(
     client: Client, kubeconfig: Path, objects: Sequence[Object], way: str
 ) -> dict[str, dict[str, list[str]]]:
-    """Apply objects as Argo CD does, and return what it would show as OutOfSync for ever.
+    """Apply objects as Argo CD does, and return what it would show as OutOfSync forever.
 
     Each is applied twice, as kubectl does and server-side; the names that are shared by all of the
     cluster and the namespaces get a suffix, so that nothing is applied on top of the other.

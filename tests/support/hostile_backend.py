@@ -33,10 +33,10 @@ class HostileBackend:
         return f"127.0.0.1:{self.port}"
 
 
-Behaviour = Callable[[HostileBackend, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+Behavior = Callable[[HostileBackend, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-def _fixed(raw: bytes) -> Behaviour:
+def _fixed(raw: bytes) -> Behavior:
     async def answer(
         backend: HostileBackend, _: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -110,7 +110,7 @@ _OK = _fixed(response(b'{"ok":true}', headers="Content-Type: application/json\r\
 
 _CLOSING = frozenset({"/short", "/hang-up", "/gigabyte"})
 
-BEHAVIOURS: dict[str, Behaviour] = {
+BEHAVIOURS: dict[str, Behavior] = {
     "/ok": _OK,
     "/gigabyte": _gigabyte,
     "/chunked-gigabyte": _chunked_gigabyte,
@@ -140,7 +140,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
 
 @asynccontextmanager
 async def hostile_backend() -> AsyncIterator[HostileBackend]:
-    """Serve every behaviour on a free port of 127.0.0.1 until the context ends."""
+    """Serve every behavior on a free port of 127.0.0.1 until the context ends."""
     backend = HostileBackend()
     tasks: set[asyncio.Task[None]] = set()
 

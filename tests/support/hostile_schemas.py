@@ -24,7 +24,7 @@ def doubling(levels: int, refer: Callable[[int], Schema], name: Callable[[int], 
 
 
 def unevaluated(keyword: str, levels: int) -> Schema:
-    """Return a schema that judges a value anew at every level, for what it left unevaluated."""
+    """Return a schema that judges a value again at every level, for what it left unevaluated."""
     innermost: Schema = {"properties": {"a": True}}
     several = keyword in ("allOf", "anyOf", "oneOf")
     return dict(
@@ -177,13 +177,13 @@ FAULTY: Final[Mapping[str, tuple[Schema, str]]] = {
         "does not compile",
     ),
     "half of a surrogate pair": ({"const": "\ud800"}, "does not compile"),
-    "half of a surrogate pair in a pattern": ({"pattern": "\ud800"}, "#/pattern is no regular"),
-    "no regular expression": ({"items": {"pattern": "("}}, "#/items/pattern is no regular"),
+    "half of a surrogate pair in a pattern": ({"pattern": "\ud800"}, "#/pattern is not a regular"),
+    "no regular expression": ({"items": {"pattern": "("}}, "#/items/pattern is not a regular"),
     "a type of the wrong type": ({"items": {"type": 5}}, "does not compile: #/items/type: 5"),
     "a divisor of zero": ({"multipleOf": 0}, "does not compile: #/multipleOf: 0"),
     "twenty thousand types": ({"type": ["string"] * 20_000}, "does not compile: #/type"),
 }
-"""Schemas that are no schemas, and what must be said."""
+"""Schemas that are not schemas, and what must be said."""
 
 ODD: Final[Mapping[str, Schema]] = {
     "a pattern in an enum": {"enum": [{"pattern": TOO_LARGE, "$ref": "https://example.com/"}]},

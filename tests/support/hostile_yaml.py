@@ -97,7 +97,7 @@ EXPANDING: Final[Mapping[str, Case]] = {
     "an object that takes over itself": ("a: &a\n  <<: *a", f"1: {ITSELF}"),
     "objects that take over each other": ("a: &a {<<: {<<: *a}}", f"1: {ITSELF}"),
     "an object within what it takes over": ("a: &a {b: {<<: *a}}", f"1: {ITSELF}"),
-    "an anchor that is given anew": ("a: &x 1\nb: &x 2\nc: *x", None),
+    "an anchor that is given again": ("a: &x 1\nb: &x 2\nc: *x", None),
     "an alias of nothing": ("a: *b", "1: is not YAML: found undefined alias 'b'"),
     "an alias of another document": ("a: &b 1\n---\na: *b", "3: is not YAML: found undefined"),
     "an alias as a key": ("a: &a b\n*a : c", None),
@@ -105,7 +105,10 @@ EXPANDING: Final[Mapping[str, Case]] = {
 
 SCALARS: Final[Mapping[str, Case]] = {
     **{
-        f"!!{kind} {text!r}": (f"a: !!{kind} {text}", f"1: {text.strip(chr(34))!r} is no {kind};")
+        f"!!{kind} {text!r}": (
+            f"a: !!{kind} {text}",
+            f"1: {text.strip(chr(34))!r} is not valid as {kind};",
+        )
         for kind in ("int", "float", "bool")
         for text in ("abc", '""', "1__x")
     },
@@ -132,18 +135,21 @@ SCALARS: Final[Mapping[str, Case]] = {
     "a binary number of five thousand digits": ("a: 0b" + "1" * 5000, "1: '0b1111"),
     "a number to the base of sixty": ("a: 1" + ":59" * 100_000, None),
     "four hundred digits in a schema": (SCHEMA + "{a: {maximum: " + "9" * 400 + "}}}}", "4: '999"),
-    "an infinity": ("a: .inf", "1: '.inf' is no number in JSON; write it in quotes if it is text"),
-    "no number": (SCHEMA + "{a: {const: .nan}}}}", "4: '.nan' is no number in JSON"),
-    "an exponent": ("a: 1.0e+999", "1: '1.0e+999' is no number in JSON"),
+    "an infinity": (
+        "a: .inf",
+        "1: '.inf' is not a number in JSON; write it in quotes if it is text",
+    ),
+    "no number": (SCHEMA + "{a: {const: .nan}}}}", "4: '.nan' is not a number in JSON"),
+    "an exponent": ("a: 1.0e+999", "1: '1.0e+999' is not a number in JSON"),
     "an infinity in a spec": (
         SERVER + "{toolSelector: {}, config: {pageSize: -.inf}}",
-        "4: '-.inf' is no number in JSON",
+        "4: '-.inf' is not a number in JSON",
     ),
     "a list as a key": ("? [a]\n: b", f"1: {NO_TEXT}"),
     "an object as a key": ("? {a: b}\n: c", f"1: {NO_TEXT}"),
     "nothing as a key": ("~: a", f"1: {NO_TEXT}"),
     "a fraction as a key": ("1.5: a", f"1: {NO_TEXT}"),
-    "an infinity as a key": ("? .inf\n: a", "1: '.inf' is no number in JSON"),
+    "an infinity as a key": ("? .inf\n: a", "1: '.inf' is not a number in JSON"),
     "a huge number as a key": ("9" * 30 + ": a", f"1: {NO_TEXT}"),
     "a merge of numbers": ("<<: [1, 2]", f"1: {MERGES}"),
     "a merge of text": ("<<: a", f"1: {MERGES}"),

@@ -90,7 +90,7 @@ class Kubelet:
         return self._processes.logs()
 
     async def _follow(self) -> None:
-        """Hand each Pod's state to its task, and list anew whenever a watch is over."""
+        """Hand each Pod's state to its task, and list again whenever a watch is over."""
         while True:
             try:
                 await self._watch(await self._list())

@@ -29,7 +29,7 @@ def asked(query: str) -> Iterator[tuple[str, set[str]]]:
     """Yield each metric that a query of PromQL names, and the labels that it selects by.
 
     Raises:
-        ValueError: It is no PromQL.
+        ValueError: It is not PromQL.
     """
     yield from _selectors(promql_parser.parse(query))
 

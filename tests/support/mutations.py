@@ -32,5 +32,5 @@ class MutationDetector:
             assert after == before, f"the cached {obj.get('kind')} {key_of(obj)} was changed"
 
     def forget(self) -> None:
-        """Begin anew, where a test is long and its objects are many."""
+        """Begin again, where a test is long and its objects are many."""
         self._taken.clear()

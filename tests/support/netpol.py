@@ -44,7 +44,7 @@ class Pod:
 
 @dataclass(frozen=True)
 class Outside:
-    """An address that is no pod's, such as the API server's."""
+    """An address that is not a pod's, such as the API server's."""
 
     address: str
 

@@ -346,4 +346,4 @@ IN_PIECES: Final[dict[str, Statuses]] = {
     "pipeline: HTTP/1.0": (200,),
 }
 """What is answered where the input comes in pieces, and not as in `CASES`: aiohttp refuses all
-of a packet that goes on after a request which closes, or ends in what is no request."""
+of a packet that goes on after a request which closes, or ends in what is not a request."""

@@ -25,7 +25,7 @@ class ApiModel(BaseModel):
     The docstring under an attribute is the field's description in the CRD; it is read only there,
     because pydantic's `use_attribute_docstrings` is a third of the time to start. A default
     written as a value is persisted by the API server, except in the items of a list, where GitOps
-    tools would see a difference for ever; one written as `default_factory` is not, for fields whose
+    tools would see a difference forever; one written as `default_factory` is not, for fields whose
     absence means something (an entry inherits, a later field takes over) and for nested objects.
 
     Validators are built when they are first used: most models are parts of one that is read as a
@@ -91,7 +91,7 @@ def validated(*written: Mapping[str, Any]) -> ConfigDict:
 
 
 def list_map(*keys: str) -> dict[str, Any]:
-    """Return the `json_schema_extra` of a list whose items are told apart by `keys`.
+    """Return the `json_schema_extra` of a list whose items are identified by `keys`.
 
     Duplicates are refused, and server-side apply merges the list by item.
     """

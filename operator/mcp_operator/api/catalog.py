@@ -83,7 +83,7 @@ class ResponseMapping(CatalogModel):
     picks a part of a JSON body, `jmes_path` makes something else of what was picked. `structured`
     `Auto` adds `structuredContent` when the body is a JSON object or the tool has an output schema.
     A status matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
-    `mime_type` takes the place of the answer's own where it is no error. `headers` of the answer
+    `mime_type` replaces that of the answer, unless that is an error. `headers` of the answer
     are shown beside its content. `follow_redirects` follows those that stay on the Service. A
     stream is read to its `stream_max_events`th event and for `stream_max_seconds` at most. With
     `native`, a backend may answer in MCP's own terms, and is told what the client sent back.

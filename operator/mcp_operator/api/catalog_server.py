@@ -55,7 +55,7 @@ class Jwt(Strict):
 class Auth(Strict):
     """Whom a gateway serves, and what.
 
-    One of the two ways to tell clients apart; with neither, or with an unknown part, nobody is
+    One of the two ways to authenticate clients; with neither, or with an unknown part, nobody is
     served. Without `rules`, each client is served everything.
     """
 

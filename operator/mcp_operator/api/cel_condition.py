@@ -53,7 +53,7 @@ class Condition(ABC):
         """Compile.
 
         Raises:
-            SelectionError: It is no CEL, uses another name, or has a form that could take long.
+            SelectionError: It is not CEL, uses another name, or has a form that could take long.
         """
         self.condition = condition
         if len(condition) > MAX_LENGTH:
@@ -63,7 +63,7 @@ class Condition(ABC):
         try:
             self._program = compile_expression(condition)
         except ValueError as error:
-            raise SelectionError(f"the condition is no CEL: {_told(error)}") from error
+            raise SelectionError(f"the condition is not CEL: {_told(error)}") from error
         self._probe()
 
     @abstractmethod
@@ -172,7 +172,7 @@ def _check_patterns(condition: str) -> None:
 
 
 def _written(text: str) -> str:
-    """Return the value of a text as it stands in a condition; as it stands, if it is no Python."""
+    """Return the value of a text as it stands in a condition; as it stands, if it is not Python."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return str(ast.literal_eval(text))

@@ -223,6 +223,6 @@ def _subresources(definition: Definition) -> Object:
 
 def _column(name: str, type_: str, path: str, priority: int = 0) -> Object:
     column: Object = {"name": name, "type": type_, "jsonPath": path}
-    if priority:  # the API server drops a 0, and what differs from Git is OutOfSync for ever
+    if priority:  # the API server drops a 0, and what differs from Git is OutOfSync forever
         column["priority"] = priority
     return column

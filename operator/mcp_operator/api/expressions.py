@@ -22,7 +22,7 @@ def compile_expression(expression: str) -> Program:
     """Compile a CEL expression; all of the CRDs' rules, and users' in use, are compiled once.
 
     Raises:
-        ValueError: The expression is no CEL.
+        ValueError: The expression is not CEL.
     """
     with _loading:  # answers are looked at in threads, and the extension panics if loaded twice
         evaluator = _evaluator()

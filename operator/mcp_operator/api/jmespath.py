@@ -29,7 +29,7 @@ class JmesPath:
         """Compile.
 
         Raises:
-            SelectionError: It is no JMESPath, calls a function that there is not, or is too long.
+            SelectionError: It is not a JMESPath, calls an unknown function, or is too long.
         """
         self.expression = expression
         if len(expression) > MAX_LENGTH:

@@ -38,7 +38,7 @@ class JsonPath:
         """Compile.
 
         Raises:
-            SelectionError: It is no query of RFC 9535, or too long.
+            SelectionError: It is not a query of RFC 9535, or too long.
         """
         self.query = query
         if len(query) > MAX_LENGTH:
@@ -62,7 +62,7 @@ class JsonPath:
         """
         token = _budget.set(Budget())
         try:
-            # A string or file would be parsed; what is no container holds nothing but itself.
+            # A string or file would be parsed; what is not a container holds nothing but itself.
             found = self._path.findall(document) if isinstance(document, dict | list) else []
         except (JSONPathError, RecursionError) as error:
             raise SelectionError(f"the JSON path {self.query} fails: {_told(error)}") from error
@@ -80,7 +80,7 @@ class JsonPath:
 
 
 class _Counter(JSONPathSelector):
-    """Selects nothing; pays for the node and for what its neighbours look at below it."""
+    """Selects nothing; pays for the node and for what its neighbors look at below it."""
 
     def resolve(self, node: JSONPathMatch) -> Iterable[JSONPathMatch]:
         below = len(node.obj) if isinstance(node.obj, dict | list) else 0

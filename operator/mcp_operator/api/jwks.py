@@ -18,7 +18,7 @@ _PUBLIC: Final = ("kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "
 
 
 class KeySetError(ValueError):
-    """What was read is no JWK set with a usable key; the sentence quotes nothing of it."""
+    """What was read is not a JWK set with a usable key; the sentence quotes nothing of it."""
 
 
 class NoKeysError(KeySetError):
@@ -29,7 +29,7 @@ def public_keys(text: str | bytes) -> list[dict[str, Any]]:
     """Return the keys of a JWK set for signatures, without private members.
 
     Raises:
-        KeySetError: It is no JWK set.
+        KeySetError: It is not a JWK set.
         NoKeysError: It is one without such a key.
     """
     if len(text) > MAX_BYTES:
@@ -40,7 +40,7 @@ def public_keys(text: str | bytes) -> list[dict[str, Any]]:
         raise KeySetError("it is not JSON") from None
     keys = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(keys, list):
-        raise KeySetError("it is no JWK set: an object with the list keys")
+        raise KeySetError("it is not a JWK set: an object with the list keys")
     found = [
         {member: key[member] for member in _PUBLIC if member in key}
         for key in keys

@@ -1,6 +1,6 @@
 """Patterns with look-around, matched under a budget: their engine takes quadratic time, or worse.
 
-The engine's own limit counts steps at one place of a text, and begins anew at the next. It holds
+The engine's own limit counts steps at one place of a text, and begins again at the next. It holds
 Python's lock all the while, so that no thread helps. Patterns without look-around take linear time.
 """
 

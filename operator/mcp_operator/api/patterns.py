@@ -93,7 +93,7 @@ def cost(pattern: str) -> int:
 
     Raises:
         PatternCostError: It is longer than `MAX_LENGTH`, or costs more than `MAX_COST`.
-        PatternError: It is no regular expression.
+        PatternError: It is not a regular expression.
     """
     if len(pattern) > MAX_LENGTH:
         raise PatternCostError(
@@ -107,7 +107,7 @@ def cost(pattern: str) -> int:
         )
     while not _compiles(pattern, size):
         if size == MAX_COST:
-            raise PatternError("is no regular expression: the engine does not take it")
+            raise PatternError("is not a regular expression: the engine does not take it")
         size = min(4 * size, MAX_COST)
     return size
 

@@ -23,7 +23,7 @@ class RuleWhen(Condition):
         """Compile.
 
         Raises:
-            SelectionError: It is no CEL, uses another name, or has a form that could take long.
+            SelectionError: It is not CEL, uses another name, or has a form that could take long.
         """
         super().__init__(condition)
         self.claims = members_of(condition, "claims")

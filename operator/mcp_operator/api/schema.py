@@ -135,7 +135,7 @@ class _Inliner:
         """Leave out a default that must not be persisted, and describe it if it is one at all.
 
         Where the API server completes the items of a list, Argo CD compares a list that is not the
-        one in Git for ever: an atomic list has one owner, and a merge patch replaces a whole list.
+        one in Git forever: an atomic list has one owner, and a merge patch replaces a whole list.
         """
         default = result.get("default")
         if default in ("", None):

@@ -40,7 +40,7 @@ def explained(error: Exception, parts: Subschemas) -> str:
     place = shown("#" + "".join(f"/{pointer_part(part)}" for part in path))
     keyword = _keyword(path)
     if keyword == "type":
-        return f"{place}: {cut(_written(error))} is no type; the types are {_TYPES}"
+        return f"{place}: {cut(_written(error))} is not a type; the types are {_TYPES}"
     way_out = _WAYS_OUT.get(keyword)
     return f"{place}: {shortened(error)}" + (f"; {way_out}" if way_out else "")
 

@@ -106,7 +106,7 @@ class Subschema:
         node: As it is written.
         place: Where it stands, as a JSON pointer in a URI fragment (RFC 6901, section 6).
         base: The URI that its references are relative to; empty where it has none.
-        weight: How many objects and lists it holds that are no subschemas, and itself.
+        weight: How many objects and lists it holds that are not subschemas, and itself.
         below: The subschemas that it holds or refers to, and how often each judges a value.
     """
 

@@ -63,7 +63,7 @@ def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
         allowed: Further folders and URLs that references may lead into.
 
     Raises:
-        OpenApiError: It cannot be read, or is no document that can be imported.
+        OpenApiError: It cannot be read, or is not a document that can be imported.
     """
     reader = _Reader()
     uri, content = reader.read(_uri(source))
@@ -235,7 +235,7 @@ def _yaml(text: str, shown: str, notes: list[str]) -> Any:
 
 
 def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _shown(source: str) -> str:

@@ -31,7 +31,7 @@ def joined_base64(text: str, field: str) -> str:
         field: Where.
 
     Raises:
-        InvalidError: It is no base64.
+        InvalidError: It is not base64.
     """
     joined = "".join(text.split())
     try:

@@ -159,7 +159,7 @@ def _message(where: str, message: declared.PromptMessage) -> PromptMessage:
     """Compile one message.
 
     Raises:
-        FaultError: Its image or audio is no base64.
+        FaultError: Its image or audio is not base64.
     """
     link = message.resource_link
     return PromptMessage(

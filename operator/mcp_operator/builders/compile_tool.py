@@ -238,7 +238,7 @@ def _task(definition: ToolDefinition) -> TaskPolicy | None:
     if definition.cache is not None:
         raise InvalidError(
             Reason.INVALID,
-            "cache, task: an answer that is given again is no work that goes on; remove one",
+            "cache, task: an answer from the cache is not work in progress; remove cache or task",
         )
     durations = {"poll_seconds": given.poll_interval, "max_age_seconds": given.max_age}
     seconds = {name: parse_duration(text) for name, text in durations.items() if text}

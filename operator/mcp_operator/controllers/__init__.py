@@ -1,1 +1,1 @@
-"""One reconciler per kind: gather, decide, build, apply, summarise."""
+"""One reconciler per kind: gather, decide, build, apply, summarize."""

@@ -1,6 +1,6 @@
 """Work on large objects and servers, which must not keep the event loop from all others.
 
-It runs in a thread, for each namespace one piece at a time. A namespace that asks for ever more, as
+It runs in a thread, for each namespace one piece at a time. A namespace that asks forever more, as
 with ten servers of 10,000 tools each, of which somebody edits one again and again, gets a share of
 the time; the rest is for others. The event loop takes over from a thread within the switch interval
 of the interpreter, which `app.control_plane` sets.

@@ -23,7 +23,7 @@ class Memo(Generic[T]):
     async def get(
         self, key: Key, inputs: tuple[object, ...], compute: Callable[[], Awaitable[T]]
     ) -> T:
-        """Return the last result for `key`, computed anew if an input is another than then.
+        """Return the last result for `key`, computed again if an input is another than then.
 
         Nothing else may get or forget the key meanwhile; a controller has a worker for it.
         """

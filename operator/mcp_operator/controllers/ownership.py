@@ -1,7 +1,7 @@
 """Which objects are a server's own, beside those that it controls.
 
 A restore from a backup brings children back without their owner, and so does a server that is
-deleted with `--cascade=orphan` and made anew. The server takes such a child over. It takes nothing
+deleted with `--cascade=orphan` and recreated. The server takes such a child over. It takes nothing
 else: a child is known by all of its marks, and the garbage collector deletes what names an owner
 that is gone.
 """

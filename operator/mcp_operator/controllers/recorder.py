@@ -37,7 +37,7 @@ SECONDS_PER_EVENT: Final = 300.0
 """Seconds until an object may have one more event after a burst; defaultSpamQPS there."""
 
 _NOTE_LIMIT: Final = 1024
-"""Bytes; kubernetes, pkg/apis/core/validation/events.go, NoteLengthLimit."""
+"""Bytes; Kubernetes, pkg/apis/core/validation/events.go, NoteLengthLimit."""
 
 _NAME_LIMIT: Final = 230
 """Characters of an object's name kept in the event's name, which adds 17 and may have 253."""

@@ -26,7 +26,7 @@ PER_SECOND_EACH: Final = 1.0
 BURST_EACH: Final = 10.0
 
 MAX_KINDS: Final = 4096
-"""Kinds of lines that are told apart; the one seen longest ago is forgotten first."""
+"""Kinds of lines that are counted separately; the one seen longest ago is forgotten first."""
 
 
 @dataclass(slots=True)

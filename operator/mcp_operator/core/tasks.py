@@ -48,7 +48,7 @@ def describe(error: BaseException) -> str:
 
 
 def root_error(error: BaseException) -> BaseException:
-    """Return the first leaf of nested exception groups, or the error itself if it is no group."""
+    """Return the first leaf of nested exception groups, or the error itself."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error

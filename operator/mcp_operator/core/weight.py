@@ -24,7 +24,7 @@ def at_most(text: bytes) -> int:
 
 
 def holds_more(text: bytes, limit: int) -> bool:
-    """Tell whether a JSON text holds more values than that; of what is no JSON, anything.
+    """Tell whether a JSON text holds more values than that; of what is not JSON, anything.
 
     A list or an object with nothing but space in it is counted twice.
     """

@@ -65,7 +65,7 @@ async def endpoints(discovery: bytes, resolver: AbstractResolver) -> set[tuple[s
     """Return the addresses and ports in an answer to `DISCOVERY` (meta/v1, APIVersions).
 
     Raises:
-        ValueError: It is no such answer.
+        ValueError: The answer has another form.
         OSError: A name in it does not resolve.
     """
     answer: Any = json.loads(discovery)

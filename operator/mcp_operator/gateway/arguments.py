@@ -2,7 +2,7 @@
 
 Model SDKs send null for whatever is not set, generators of schemas write defaults for required
 arguments, and JSON in JavaScript has no integers: none of this is a mistake of the model's that a
-sentence could mend.
+sentence could correct.
 """
 
 from __future__ import annotations

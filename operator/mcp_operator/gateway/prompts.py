@@ -84,7 +84,7 @@ def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedM
     """Fill a prompt's messages.
 
     Raises:
-        PromptArgumentError: A required argument is missing, one is no string, or one is not
+        PromptArgumentError: A required argument is missing, one is not a string, or one is not
             among the values that its variable allows.
     """
     values = {variable.name: _value(variable, arguments) for variable in prompt.variables}

@@ -48,7 +48,7 @@ SECRET_WAIT_SECONDS: Final = 2.0
 the API server."""
 
 SECRET_UNUSED_SECONDS: Final = 600.0
-"""How long values that nobody asks for stay in memory after they ran out."""
+"""How long values that are not requested stay in memory after they expired."""
 
 
 class ObjectReader(Protocol):

@@ -23,7 +23,7 @@ from mcp_operator.importers.texts import cleaned, sentences, shortened
 from mcp_operator.importers.vocabulary import has_style
 
 _NOT_FOR_ARGUMENTS: Final = NOT_FOR_ARGUMENTS | {"accept"}
-"""Headers that are no parameters: OpenAPI 3.1 has Accept, Content-Type and Authorization said
+"""Headers that are not parameters: OpenAPI 3.1 has Accept, Content-Type and Authorization said
 elsewhere, and the rest frame the message."""
 
 _MAX_DEFAULT: Final = 200

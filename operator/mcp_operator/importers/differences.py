@@ -18,7 +18,7 @@ class Differences:
         added: The tools that are new.
         removed: The tools that are no more.
         changed: The tools that are not the same.
-        others: The objects that differ beside their tools, or are no MCPTools.
+        others: The objects that differ beside their tools, or are not MCPTools.
     """
 
     added: tuple[str, ...]

@@ -177,7 +177,7 @@ def _joined(base: str, reference: str) -> str:
 
 def _dialect(root: Any) -> Dialect:
     if not isinstance(root, dict):
-        raise OpenApiError("this is no OpenAPI document: its root is no object")
+        raise OpenApiError("this is not an OpenAPI document: its root is not an object")
     version = str(root.get("openapi") or root.get("swagger") or "")
     if "swagger" in root and version.startswith("2"):
         dialect = Dialect.SWAGGER_2
@@ -186,7 +186,7 @@ def _dialect(root: Any) -> Dialect:
     elif "openapi" in root and version.startswith("3."):
         dialect = Dialect.OPENAPI_3_1
     else:
-        given = f"says version {version!r}" if version else "has neither openapi nor swagger"
+        given = f"says version {version!r}" if version else "has neither `openapi` nor `swagger`"
         raise OpenApiError(f"the document {given}; give one of OpenAPI 3.x or Swagger 2.0")
     if not isinstance(root.get("paths"), dict) or not root["paths"]:
         raise OpenApiError("the document has no paths, so there is nothing to call")

@@ -1,4 +1,4 @@
-"""Objects as YAML that a person reviews: texts as text, and comments that say whence."""
+"""Objects as YAML that a person reviews: texts as text, and comments that name their source."""
 
 from __future__ import annotations
 

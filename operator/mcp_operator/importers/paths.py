@@ -30,11 +30,11 @@ _PATHS: Final = frozenset({"basehead", "file_path", "filepath", "path", "ref_pat
 def described_path(operation: Operation) -> tuple[str, list[tuple[str, str]]]:
     """Return the whole path of an operation, and the constants of the query in its key.
 
-    `/messages?beta=true` is no path of OpenAPI, and still how some documents tell two operations
-    apart; a fragment tells them apart as well and is never sent.
+    `/messages?beta=true` is not a path of OpenAPI, and still how some documents distinguish two
+    operations; a fragment does so as well and is never sent.
 
     Raises:
-        OpenApiError: It is no path that a request can have.
+        OpenApiError: It is not a path that a request can have.
     """
     path, _, query = operation.template.partition("#")[0].partition("?")
     pairs = [pair.partition("=") for pair in query.split("&") if pair]

@@ -63,7 +63,7 @@ def as_told(value: Any) -> str:
 
 
 def _names(names: Any, keyword: str) -> tuple[Any, str]:
-    """Return names without those that are given before, and without what is no name."""
+    """Return names without those that are given before, and without what is not a name."""
     if not isinstance(names, list):
         return names, ""
     kept = list(dict.fromkeys(name for name in names if isinstance(name, str)))
@@ -71,7 +71,7 @@ def _names(names: Any, keyword: str) -> tuple[Any, str]:
         return kept, ""
     others = [name for name in names if not isinstance(name, str)]
     if others:
-        return kept, f"{keyword} lists {as_told(others[0])}, which is no name, so it is left out"
+        return kept, f"{keyword} lists {as_told(others[0])}, which is not a name, so it is left out"
     again = next(name for index, name in enumerate(names) if name in names[:index])
     return kept, f"{keyword} lists {as_told(again)} more than once, and once is enough"
 

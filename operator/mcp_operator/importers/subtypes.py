@@ -1,4 +1,4 @@
-"""What a discriminator tells apart, said in JSON Schema, which has no such keyword."""
+"""What a discriminator distinguishes, expressed in JSON Schema, which has no such keyword."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Subtypes:
 
 
 def discriminator(part: Located) -> str:
-    """Return the property that tells subtypes apart; empty where none does."""
+    """Return the property that distinguishes subtypes; empty where none does."""
     given = part.mapping.get("discriminator")
     name = given.get("propertyName") if isinstance(given, dict) else given
     return name if isinstance(name, str) else ""

@@ -55,7 +55,7 @@ _KEPT_WHOLE: Final = frozenset({"inputSchema", "outputSchema"})
 class _AnyKey(frozenset[str]):
     """The keys of a Secret that is not among the files: whichever is asked for.
 
-    Secrets seldom lie beside manifests, so that a missing one is no mistake in the files.
+    Secrets seldom lie beside manifests, so that a missing one is not a mistake in the files.
     """
 
     def __contains__(self, _: object) -> bool:

@@ -183,7 +183,7 @@ def _index(document: Document, section: str, label: str) -> int:
 
 
 def _remarks(manifests: Manifests) -> Iterator[str]:
-    """Yield what is no mistake in itself, but easily is one on the whole."""
+    """Yield what is not a mistake in itself, but easily is one on the whole."""
     if not manifests.servers:
         return
     for left in manifests.not_selected():

@@ -110,7 +110,7 @@ class _Bounded(Composer):
         if self.depth >= MAX_DEPTH:
             raise YamlError(line, f"is nested deeper than {MAX_DEPTH} levels; flatten it")
         if not isinstance(event, yaml.AliasEvent):
-            self.anchors.pop(event.anchor, None)  # YAML lets a name be given anew
+            self.anchors.pop(event.anchor, None)  # YAML lets a name be given again
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -143,7 +143,7 @@ class JsonLoader(KubernetesLoader):
     """The safe loader with YAML 1.2's JSON schema (YAML 1.2.2, section 10.2), as OpenAPI asks for.
 
     A country code `NO` is a text, and so is `12:30`. Of a key that is given twice the last one
-    counts, as in most readers of JSON: whoever imports a document can rarely mend it.
+    counts, as in most readers of JSON: whoever imports a document can rarely correct it.
     """
 
     def __init__(self, text: str, repeated: list[tuple[str, int]] | None = None) -> None:
@@ -328,7 +328,8 @@ class _Builder:
             value = self._loader.yaml_constructors[node.tag](self._loader, node)
         except (ValueError, LookupError) as error:  # as `!!int x` and `!!bool x` end
             raise YamlError(
-                _line(node), f"{_cut(node.value)!r} is no {kind}; write it without the tag"
+                _line(node),
+                f"{_cut(node.value)!r} is not valid as {kind}; write it without the tag",
             ) from error
         return _number(node, value) if is_number else value
 
@@ -348,7 +349,8 @@ def _number(node: yaml.ScalarNode, value: Any) -> int | float:
 
 def _no_number(node: yaml.ScalarNode) -> YamlError:
     return YamlError(
-        _line(node), f"{_cut(node.value)!r} is no number in JSON; write it in quotes if it is text"
+        _line(node),
+        f"{_cut(node.value)!r} is not a number in JSON; write it in quotes if it is text",
     )
 
 

@@ -163,7 +163,7 @@ class Client:
         """Read a list page by page, in its latest state.
 
         The request has no resourceVersion: `0` would let an API server that lags behind return an
-        old state (kubernetes issue 59848).
+        old state (Kubernetes issue 59848).
 
         Raises:
             ApiError: `is_expired` if the list expired between two pages.
@@ -211,7 +211,7 @@ class Client:
 
         Raises:
             ApiError: The watch could not be opened, or it sent an ERROR event (for example
-                `is_expired`) or something that is no event (reason `MALFORMED`).
+                `is_expired`) or something that is not an event (reason `MALFORMED`).
         """
         query = _query(options) | {
             "watch": "true",

@@ -44,7 +44,7 @@ MAX_CONCURRENT: Final = 4
 MAX_MAPPING: Final = 100
 """Events of a namespace that wait to be mapped in steps. Beyond that they are mapped at once, as
 are deletions, after which others forget what a mapper needs to know, with what waits of the object:
-it would otherwise be learnt anew, and never forgotten."""
+it would otherwise be learnt again, and never forgotten."""
 
 FEW_KEYS: Final = 20
 """Keys that are enqueued at once, however long it takes."""

@@ -12,7 +12,7 @@ three can overtake each other, resourceVersions decide, which are comparable wit
 
 When the API server's data is rolled back, as by a restore of etcd, versions are used a second time
 and decide nothing any more. What is cached is then suspect until a list or a write tells of it: any
-state replaces it, as if the object had been deleted and made anew, because generations are used a
+state replaces it, as if the object had been deleted and recreated, because generations are used a
 second time as well.
 
 A change is processed in one step of the event loop, so a handler never sees a store that is older

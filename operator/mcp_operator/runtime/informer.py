@@ -165,7 +165,7 @@ class Informer:
         return any(len(self.feeds) == 1 or not reflector.refused for reflector in waiting)
 
     def distrust(self) -> None:
-        """Fill the cache anew: the API server's data was rolled back."""
+        """Fill the cache again: the API server's data was rolled back."""
         for feed in self.feeds:
             if not feed.is_late:
                 feed.processor.distrust()
@@ -192,7 +192,7 @@ class Informer:
 class InformerSet:
     """All informers of a process. Each selection is watched and cached only once.
 
-    Nothing is written by the client while caches are being filled anew after a rollback.
+    Nothing is written by the client while caches are being refilled after a rollback.
 
     Args:
         client: Lists and watches.
@@ -281,8 +281,8 @@ class InformerSet:
             ) from error
 
     def distrust(self) -> None:
-        """Fill all caches anew: the API server's data was rolled back, as by a restore of etcd."""
-        _log.warning("The API server's data was rolled back; all caches are filled anew")
+        """Fill all caches again: the API server's data was rolled back, as by a restore of etcd."""
+        _log.warning("The API server's data was rolled back; all caches are refilled")
         self._rolled_back = True
         for informer in self._informers.values():
             informer.distrust()
@@ -372,7 +372,7 @@ class InformerSet:
         for informer in self._informers.values():
             if informer.distrusted:
                 raise StaleCacheError(
-                    f"not writing before the cache of {informer.resource} is filled anew: the API "
+                    f"not writing before the cache of {informer.resource} is refilled: the API "
                     "server's data was rolled back"
                 )
         feeds = (feed for found in self._feeds.values() for feed in found)

@@ -196,7 +196,7 @@ class Reflector:
                         until = time.monotonic() + STEP_SECONDS
         finally:
             self._resuming = True
-            # A list alone is no success: its version may have expired when the watch starts.
+            # A list alone is not enough: its version may have expired when the watch starts.
             lived = loop.time() - began
             if followed or lived > SHORT_WATCH:
                 self._relisted = False

@@ -46,7 +46,7 @@ def _pair(part: str) -> tuple[str, str]:
 
 
 def _selector(value: str) -> str:
-    """Refuse what is no label selector.
+    """Refuse what is not a label selector.
 
     Raises:
         ValueError: It is none.

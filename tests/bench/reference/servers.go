@@ -62,7 +62,7 @@ func (r *serverReconciler) Reconcile(ctx context.Context, req reconcile.Request)
 	}
 	before := server.Status
 	before.Conditions = copied(server.Status.Conditions)
-	server.summarise(content, deployment.Status.Replicas)
+	server.summarize(content, deployment.Status.Replicas)
 	return reconcile.Result{}, writeStatus(ctx, r.Client, &server, before, server.Status)
 }
 
@@ -137,7 +137,7 @@ func (r *serverReconciler) apply(ctx context.Context, want client.Object) error 
 	return r.Patch(ctx, want, client.Apply, owner, client.ForceOwnership)
 }
 
-func (s *MCPServer) summarise(content catalog, replicas int32) {
+func (s *MCPServer) summarize(content catalog, replicas int32) {
 	status := &s.Status
 	if status.ConfigHash != content.digest {
 		status.LastSyncTime = now()

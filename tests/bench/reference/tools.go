@@ -26,11 +26,11 @@ func (r *toolReconciler) Reconcile(ctx context.Context, req reconcile.Request) (
 	}
 	before := tool.Status
 	before.Conditions = copied(tool.Status.Conditions)
-	tool.summarise(servers.Items)
+	tool.summarize(servers.Items)
 	return reconcile.Result{}, writeStatus(ctx, r.Client, &tool, before, tool.Status)
 }
 
-func (t *MCPTool) summarise(servers []MCPServer) {
+func (t *MCPTool) summarize(servers []MCPServer) {
 	status := &t.Status
 	if status.ObservedGeneration != t.Generation {
 		status.LastSyncTime = now()

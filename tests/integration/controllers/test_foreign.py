@@ -88,7 +88,7 @@ CHANGED_BY_KUBERNETES = (DEPLOYMENTS, AUTOSCALERS, DISRUPTION_BUDGETS)
 
 OWNERS: Mapping[str, tuple[bool, Object | None]] = {
     "nobody": (False, None),
-    "nobody, labelled as ours": (True, None),
+    "nobody, labeled as ours": (True, None),
     "somebody else": (False, {"apiVersion": "v1", "kind": "ConfigMap", "name": "somebody"}),
     # The garbage collector does not know this version, and so does not delete what it owned.
     "a former server": (True, {"apiVersion": "mcp-operator.dev/v1alpha0", "kind": "MCPServer"}),
@@ -142,10 +142,10 @@ async def put_in_the_way(
 ) -> Foreign:
     """Make an object with the name of a child of a server that is not there yet."""
     resource, suffix = child
-    labelled, reference = OWNERS[owner]
+    labeled, reference = OWNERS[owner]
     name = f"mcp-server-{server}{suffix}"
     metadata: Object = {"name": name, "namespace": shop.namespace}
-    if labelled:
+    if labeled:
         metadata["labels"] = child_labels(server, "Gateway")
     if reference:
         metadata["ownerReferences"] = [{**owner_reference(somebody), "name": server, **reference}]

@@ -207,11 +207,11 @@ async def test_a_label_of_a_server_reaches_every_child_when_it_changes(
     await operator.settled(shop.client)
     await shop.patch("MCPServer", "shop", metadata={"labels": {"cost-center": "43"}})
 
-    async def labelled() -> set[str | None]:
+    async def labeled() -> set[str | None]:
         found = [await shop.find(kind, "mcp-server-shop") for kind in CHILDREN]
         return {labels_of(child).get("cost-center") for child in found if child is not None}
 
-    await eventually(labelled, {"43"})
+    await eventually(labeled, {"43"})
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ Saved = list[tuple[Resource, Object]]
 
 
 def children(cached: NamespaceCache, server: str) -> Iterator[Object]:
-    """Yield what is labelled as a child of a server, whoever owns it."""
+    """Yield what is labeled as a child of a server, whoever owns it."""
     for resource in CHILDREN:
         for obj in cached.list(resource):
             if labels_of(obj).get(SERVER_LABEL) == server:

@@ -41,7 +41,7 @@ async def test_a_route_is_made_kept_and_removed(operator: Operator, shop: Shop) 
     operator.forget_requests()
     await shop.patch("MCPServer", "red", metadata={"annotations": {"touched": "1"}})
     await operator.settled(shop.client)
-    assert operator.writes == []  # what the API server filled in is no difference
+    assert operator.writes == []  # what the API server filled in is not a difference
 
     change = {"spec": {"hostnames": ["evil.example.com"]}}
     await shop.client.merge_patch(HTTPROUTES, shop.key(NAME), change)

@@ -190,7 +190,7 @@ AUTHENTICATION = [
     ),
     Negative("tokens of nobody", jwt(issuer=None), "spec.auth.jwt.issuer", "Required value"),
     Negative(
-        "an issuer that is no URL",
+        "an issuer that is not a URL",
         jwt(issuer="login.example.com"),
         "spec.auth.jwt.issuer",
         "write a URL such as https://login.example.com",

@@ -153,7 +153,7 @@ REQUESTS = [
         "must be of type boolean",
     ),
     Negative(
-        "a part that is no media type",
+        "a part that is not a media type",
         argument("body", contentType="png"),
         f"{FIRST}.contentType",
         "write a media type",

@@ -250,7 +250,7 @@ RESOURCES = [
         'supported values: "user", "assistant"',
     ),
     Negative(
-        "a name that is no object name",
+        "a name that is not an object name",
         {**content(), "metadata": {"name": "My_Docs"}},
         "metadata.name",
         "must consist of lower case alphanumeric characters",

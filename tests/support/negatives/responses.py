@@ -72,7 +72,7 @@ RESPONSES = [
         "may not be more than 1024",
         errorWhen="true && " * 200,
     ),
-    _response("native that is no boolean", "native", "boolean", native="MCP"),
+    _response("native that is not a boolean", "native", "boolean", native="MCP"),
     _response("a stream without an end", "stream", "set maxEvents, maxDuration or both", stream={}),
     _response(
         "a stream of no events",

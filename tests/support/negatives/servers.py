@@ -222,7 +222,7 @@ SERVERS = [
         'supported values: "Prefix", "Exact", "ImplementationSpecific"',
     ),
     Negative(
-        "an Ingress annotation that is no text",
+        "an Ingress annotation that is not text",
         server(ingress={"annotations": {"a": True}}),
         "spec.ingress.annotations",
         "must be of type string",

@@ -327,7 +327,7 @@ TOOLS = [
         "Duplicate value",
     ),
     Negative(
-        "a body that is no media type",
+        "a body that is not a media type",
         tool(request={"contentType": "json"}),
         "spec.request.contentType",
         "write a media type",

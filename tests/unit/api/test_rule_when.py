@@ -36,7 +36,7 @@ def test_a_condition_tells_whether_a_rule_is_for_a_client(
 @pytest.mark.parametrize(
     ("condition", "fragment"),
     [
-        ("claims.a ==", "no CEL"),
+        ("claims.a ==", "not CEL"),
         ("name == 'search'", "none of principal, scopes, claims"),
         ("fail(principal)", "none of principal, scopes, claims"),
         ("claims.a.exists(x, claims.b.exists(y, x == y))", "whole claims again"),

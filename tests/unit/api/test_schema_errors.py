@@ -30,7 +30,7 @@ def told(of_a: Any, **more: Any) -> str:
 def test_what_is_no_type_is_quoted_beside_those_that_are(
     schema: Any, place: str, written: str
 ) -> None:
-    assert told(schema).startswith(f'{place}: {written} is no type; the types are "array", ')
+    assert told(schema).startswith(f'{place}: {written} is not a type; the types are "array", ')
 
 
 @pytest.mark.parametrize(

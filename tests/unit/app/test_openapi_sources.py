@@ -74,16 +74,16 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[1, 2]", "its root is no object"),
-        ("just text", "its root is no object"),
-        ('{"info": {}}', "has neither openapi nor swagger"),
+        ("[1, 2]", "its root is not an object"),
+        ("just text", "its root is not an object"),
+        ('{"info": {}}', "has neither `openapi` nor `swagger`"),
         ('{"openapi": "4.0", "paths": {}}', "says version '4.0'"),
         ('{"openapi": "3.1.0", "paths": {}}', "has no paths"),
         ("a: [", r"api\.json:\d+: is not YAML"),
         ("a: 1\n---\nb: 2\n", "holds 2 YAML documents"),
         ("", "holds 0 YAML documents"),
         ("[" * 100_000, "nested too deep|is not YAML"),
-        ('{"a": NaN}', "its root is no object|has neither"),
+        ('{"a": NaN}', "its root is not an object|has neither"),
     ],
 )
 def test_what_is_no_document_is_refused_in_a_sentence(tmp_path: Path, text: str, told: str) -> None:

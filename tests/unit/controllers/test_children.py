@@ -105,7 +105,7 @@ async def test_a_child_of_an_owner_that_is_gone_unheard_is_not_made_again(
 @pytest.mark.parametrize(
     "present",
     [{"uid": "that of another"}, {"deletionTimestamp": "2026-01-01T00:00:00Z"}],
-    ids=["made anew", "being deleted"],
+    ids=["recreated", "being deleted"],
 )
 async def test_a_child_is_not_made_for_an_owner_that_is(
     present: Object, cluster: CachedCluster, owner: Object, children: ChildrenApplier

@@ -1,4 +1,4 @@
-"""When a result is used again, and when it is computed anew."""
+"""When a result is used again, and when it is computed again."""
 
 from __future__ import annotations
 

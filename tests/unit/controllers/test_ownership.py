@@ -88,7 +88,7 @@ async def test_an_adopted_child_is_left_as_it_is_from_then_on(
     cluster: CachedCluster, owner: Object, children: ChildrenApplier
 ) -> None:
     put(cluster, DEPLOYMENTS, orphan())
-    wanted = [Child(DEPLOYMENTS, labelled(FIXED[0].object))]
+    wanted = [Child(DEPLOYMENTS, labeled(FIXED[0].object))]
     await children.apply(owner, wanted)
     cluster.writes.clear()
 
@@ -146,5 +146,5 @@ def put(cluster: CachedCluster, resource: Resource, metadata: Object) -> Object:
     return restored
 
 
-def labelled(desired: Object) -> Object:
+def labeled(desired: Object) -> Object:
     return {**desired, "metadata": desired["metadata"] | {"labels": orphan()["labels"]}}

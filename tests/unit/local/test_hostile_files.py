@@ -140,7 +140,9 @@ def test_a_device_that_never_ends_is_read_to_a_bound(
 ) -> None:
     monkeypatch.setattr(files, "MAX_FILE_BYTES", 1000)
     assert validate(Path("/dev/zero")) == 1
-    assert capsys.readouterr().out == "/dev/zero:1: larger than 1000 bytes; this is no manifest\n"
+    assert (
+        capsys.readouterr().out == "/dev/zero:1: larger than 1000 bytes; this is not a manifest\n"
+    )
 
 
 def test_a_pipe_that_is_named_is_read(tmp_path: Path, capsys: Output) -> None:

@@ -57,7 +57,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
         schema("{type: object, properties: {q: {type: strin}}}"),
         (
             "9:spec.inputSchema.properties.q.type: inputSchema: the schema does not compile: "
-            '#/properties/q/type: "strin" is no type'
+            '#/properties/q/type: "strin" is not a type'
         ),
     ),
     "properties without an object": (

@@ -349,5 +349,5 @@ def test_what_keeps_a_server_from_authenticating_is_told_at_its_field(tmp_path: 
     empty = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: keys}\ndata: {jwks.json: '{}'}\n"
     (problem,) = told(check(tmp_path, by_config_map, empty))
     assert problem.startswith("11:spec.auth.jwt.jwksConfigMapRef: the key 'jwks.json' of ConfigMap")
-    assert problem.endswith("it is no JWK set: an object with the list keys")
+    assert problem.endswith("it is not a JWK set: an object with the list keys")
     assert told(check(tmp_path, by_config_map)) == [], "it may lie elsewhere"

@@ -41,7 +41,7 @@ class FakeSource:
 
 
 class Script:
-    """Plays the next step of its script for each request; the last step is played for ever."""
+    """Plays the next step of its script for each request; the last step is played forever."""
 
     def __init__(self, *steps: Callable[[], Any]) -> None:
         self.steps = list(steps)

@@ -77,7 +77,7 @@ def added(namespace: str, name: str, version: int = 5) -> WatchEvent:
     return WatchEvent("ADDED", in_namespace(namespace, name, version))
 
 
-def labelled(
+def labeled(
     name: str,
     version: int,
     *,
@@ -205,8 +205,8 @@ async def test_by_label_only_what_is_in_selected_namespaces_is_shown(
     client: ScriptedClient,
 ) -> None:
     listed: Sequence[WatchEvent] = [
-        labelled("a", 4, kind="ADDED", mcp="yes"),
-        labelled("b", 5, kind="ADDED", mcp="no"),
+        labeled("a", 4, kind="ADDED", mcp="yes"),
+        labeled("b", 5, kind="ADDED", mcp="no"),
     ]
     informers, maps, _ = by_label(client, *listed)
     maps.add_handler(told := Told())
@@ -229,10 +229,10 @@ async def test_by_label_a_namespace_joins_and_leaves_all_caches_in_one_step(
     async with running(informers):
         await informers.wait_synced(1)
         assert names(maps) == set()
-        client.send(NAMESPACES, "", labelled("a", 20, mcp="yes"))
+        client.send(NAMESPACES, "", labeled("a", 20, mcp="yes"))
         await turns()
         assert (names(maps), names(secrets)) == ({"a/x"}, {"a/x"})
-        client.send(NAMESPACES, "", labelled("a", 21))
+        client.send(NAMESPACES, "", labeled("a", 21))
         await turns()
         assert (names(maps), names(secrets)) == (set(), set())
     assert seen == [({"a/x"}, {"a/x"}), (set(), set())]
@@ -243,10 +243,10 @@ async def test_by_label_a_namespace_joins_and_leaves_all_caches_in_one_step(
 async def test_by_label_a_namespace_that_comes_back_has_what_changed_meanwhile(
     client: ScriptedClient,
 ) -> None:
-    informers, maps, _ = by_label(client, labelled("a", 4, kind="ADDED", mcp="yes"))
+    informers, maps, _ = by_label(client, labeled("a", 4, kind="ADDED", mcp="yes"))
     async with running(informers):
         await informers.wait_synced(1)
-        client.send(NAMESPACES, "", labelled("a", 20))
+        client.send(NAMESPACES, "", labeled("a", 20))
         await turns()
         client.send(
             CONFIG_MAPS,
@@ -256,7 +256,7 @@ async def test_by_label_a_namespace_that_comes_back_has_what_changed_meanwhile(
             WatchEvent("MODIFIED", in_namespace("a", "new", 23)),
         )
         await turns()
-        client.send(NAMESPACES, "", labelled("a", 24, mcp="yes"))
+        client.send(NAMESPACES, "", labeled("a", 24, mcp="yes"))
         await turns()
         assert names(maps) == {"a/new"}
         found = maps.store.get(Key("a", "new"))
@@ -273,7 +273,7 @@ async def test_by_label_a_relist_forgets_what_went_out_of_view(client: ScriptedC
         await informers.wait_synced(1)
         client.send(CONFIG_MAPS, "", ApiError(410, "Expired", "too old"), added("b", "x"), again)
         await asyncio.sleep(60)
-        client.send(NAMESPACES, "", labelled("a", 40, mcp="yes"), labelled("b", 41, mcp="yes"))
+        client.send(NAMESPACES, "", labeled("a", 40, mcp="yes"), labeled("b", 41, mcp="yes"))
         await turns()
         assert names(maps) == {"b/x"}
     assert told == ["Created b/x"]
@@ -281,10 +281,10 @@ async def test_by_label_a_relist_forgets_what_went_out_of_view(client: ScriptedC
 
 @pytest.mark.looptime
 async def test_by_label_a_deleted_namespace_leaves(client: ScriptedClient) -> None:
-    informers, maps, _ = by_label(client, labelled("a", 4, kind="ADDED", mcp="yes"))
+    informers, maps, _ = by_label(client, labeled("a", 4, kind="ADDED", mcp="yes"))
     async with running(informers):
         await informers.wait_synced(1)
-        client.send(NAMESPACES, "", labelled("a", 20, kind="DELETED", mcp="yes"))
+        client.send(NAMESPACES, "", labeled("a", 20, kind="DELETED", mcp="yes"))
         await turns()
         assert names(maps) == set()
 

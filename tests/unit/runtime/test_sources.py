@@ -14,7 +14,7 @@ def child(owner: str = "", *, version: str = "example.dev/v1", kind: str = "Widg
     return {"metadata": {"namespace": "demo", "name": "pod", "ownerReferences": references}}
 
 
-def labelled(*servers: str) -> Object:
+def labeled(*servers: str) -> Object:
     return {"metadata": {"namespace": "demo", "name": "x", "labels": dict.fromkeys(servers, "")}}
 
 
@@ -55,13 +55,13 @@ def test_a_child_that_moves_concerns_the_old_owner_and_the_new() -> None:
 
 
 def test_a_mapped_key_of_both_objects_comes_once() -> None:
-    event = Event("Updated", labelled("a", "b"), labelled("b", "c"))
+    event = Event("Updated", labeled("a", "b"), labeled("b", "c"))
 
     assert list(mapped(by_label)(event)) == [Key("demo", name) for name in "abc"]
 
 
 def test_a_tombstone_is_mapped_by_its_last_known_state() -> None:
-    event = Event("Deleted", labelled("a"), None, final_state_unknown=True)
+    event = Event("Deleted", labeled("a"), None, final_state_unknown=True)
 
     assert list(mapped(by_label)(event)) == [Key("demo", "a")]
 

@@ -14,7 +14,7 @@ LABELS = st.dictionaries(st.sampled_from(["app", "tier"]), st.sampled_from(["x",
 CHANGES = st.lists(st.tuples(NAMES, NAMESPACES, LABELS, st.booleans()))
 
 
-def colours(obj: Object) -> list[str]:
+def colors(obj: Object) -> list[str]:
     return list(obj.get("data", {}).values())
 
 
@@ -51,7 +51,7 @@ def test_lists_and_indexes_agree_with_a_search_of_everything(
 
 def test_an_object_moves_in_an_index_when_its_value_changes() -> None:
     store = Store()
-    store.add_index("colour", colours)
+    store.add_index("colour", colors)
     store.put(config_map("a", one="red", two="blue"))
     store.put(config_map("a", one="red", two="green"))
     assert store.by_index("colour", "blue") == []
@@ -62,15 +62,15 @@ def test_an_object_moves_in_an_index_when_its_value_changes() -> None:
 def test_an_index_added_late_finds_what_is_there_already() -> None:
     store = Store()
     store.put(config_map("a", one="red"))
-    store.add_index("colour", colours)
+    store.add_index("colour", colors)
     assert [key_of(obj).name for obj in store.by_index("colour", "red")] == ["a"]
 
 
 def test_two_indexes_of_one_name_are_refused() -> None:
     store = Store()
-    store.add_index("colour", colours)
+    store.add_index("colour", colors)
     with pytest.raises(ValueError, match="already has an index 'colour'"):
-        store.add_index("colour", colours)
+        store.add_index("colour", colors)
 
 
 def test_without_conditions_everything_is_listed_in_the_order_it_came() -> None:

@@ -219,7 +219,7 @@ class Authentication(ApiModel):
         ),
         rule(
             "!has(self.rules) || self.type != 'None'",
-            "rules tell clients apart; set type: APIKey or type: JWT",
+            "rules need authenticated clients; set type: APIKey or type: JWT",
             field_path=".rules",
         ),
         rule(

@@ -12,7 +12,7 @@ class Cache(ApiModel):
     """How long an answer is kept, and for whom."""
 
     ttl: Duration
-    """How long an answer is given again before the backend is asked anew."""
+    """How long an answer is given again before the backend is asked again."""
     scope: Literal["Private", "Shared"] = "Private"
     """Private keeps an answer for the client that it was given to. Shared gives it to every client
     that may ask for it: only for answers that do not depend on who asks."""

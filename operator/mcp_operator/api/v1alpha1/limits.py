@@ -50,8 +50,9 @@ LimitRules = Annotated[
 class RateLimits(ApiModel):
     """How many calls the gateway takes: of tools, prompts, resources and completions.
 
-    Lists are answered from memory and are not counted. A client is told apart by its name where the
-    server authenticates clients, otherwise by its address; behind a proxy, all have one.
+    Lists are answered from memory and are not counted. A client is identified by its name if
+    the server authenticates clients, otherwise by its address. Behind a proxy, all clients have the
+    same address.
     """
 
     model_config = validated(

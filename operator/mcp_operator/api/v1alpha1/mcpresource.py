@@ -242,7 +242,8 @@ class MCPResourceSpec(ApiModel):
     )
 
     name: McpName
-    """Name that clients see; what tells resources apart is their URI, each once in a server."""
+    """Name that clients see; the URI identifies a resource, and each URI occurs once
+    in a server."""
     title: Title | None = None
     """Name for people."""
     description: Description = ""

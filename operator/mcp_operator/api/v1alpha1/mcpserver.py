@@ -251,7 +251,7 @@ class MCPServerSpec(ApiModel):
     naming: Naming = Field(default_factory=Naming)
     """Names of what is served."""
     config: ServerConfig = Field(default_factory=ServerConfig)
-    """Limits and behaviour of the gateway."""
+    """Limits and behavior of the gateway."""
     service: ServiceSettings = Field(default_factory=ServiceSettings)
     """The Service in front of the pods."""
     pod_template: PodTemplate = Field(default_factory=PodTemplate)

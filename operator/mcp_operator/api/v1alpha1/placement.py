@@ -54,7 +54,7 @@ class Toleration(ApiModel):
     toleration_seconds: (
         Annotated[int, Field(ge=0, le=2**31 - 1, json_schema_extra={"format": "int64"})] | None
     ) = None
-    """How long a NoExecute taint is put up with; for ever when left out."""
+    """How long a NoExecute taint is put up with; forever when left out."""
 
 
 class Requirement(ApiModel):
@@ -70,7 +70,7 @@ class Requirement(ApiModel):
     """Values for In and NotIn."""
 
 
-class Labelled(ApiModel):
+class Labeled(ApiModel):
     """A label selector."""
 
     match_labels: Labels | None = None
@@ -144,11 +144,11 @@ class PodTerm(ApiModel):
 
     topology_key: Text
     """Label of nodes that says what is near, such as kubernetes.io/hostname."""
-    label_selector: Labelled | None = None
+    label_selector: Labeled | None = None
     """Which pods; none when left out."""
     namespaces: Texts | None = None
     """Their namespaces; the server's own when both this and namespaceSelector are left out."""
-    namespace_selector: Labelled | None = None
+    namespace_selector: Labeled | None = None
     """Labels of their namespaces."""
     match_label_keys: Texts | None = None
     """Labels of the pod itself that the others must have in common with it."""
@@ -212,7 +212,7 @@ class Spread(ApiModel):
     """Label of nodes that says what a place is, such as topology.kubernetes.io/zone."""
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"]
     """What happens to a pod for which this cannot hold."""
-    label_selector: Labelled | None = None
+    label_selector: Labeled | None = None
     """Which pods are counted; none when left out."""
     min_domains: Annotated[int, Field(ge=1, le=1000)] | None = None
     """How many places there must be."""

@@ -35,7 +35,7 @@ class Retries(ApiModel):
         max_length=16,
         json_schema_extra=LIST_SET,
     )
-    """What makes a request be sent again: connect-failure (no connection came about), reset (the
+    """What makes a request be sent again: connect-failure (no connection was opened), reset (the
     backend closed the connection before its answer was whole) and HTTP statuses; connect-failure
     and '503' when left out."""
     backoff: Duration = "100ms"

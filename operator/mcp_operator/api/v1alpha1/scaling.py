@@ -91,7 +91,7 @@ class PodDisruptionBudget(ApiModel):
 
     enabled: bool = Field(default_factory=lambda: True)
     """Whether there is a PodDisruptionBudget at all. A server of at most one pod never has one: it
-    could only hold up a drain for ever."""
+    could only hold up a drain forever."""
     min_available: IntOrPercent | None = None
     """Pods that must stay, as a number or a percentage."""
     max_unavailable: IntOrPercent | None = None

@@ -19,7 +19,7 @@ class Naming(ApiModel):
 
 
 class ServerConfig(ApiModel):
-    """Limits and behaviour of the gateway; changes reach running pods without a restart."""
+    """Limits and behavior of the gateway; changes reach running pods without a restart."""
 
     model_config = validated(
         rule(

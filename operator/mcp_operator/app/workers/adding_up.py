@@ -55,7 +55,7 @@ _GROWING: Final = frozenset({"counter", "histogram"})
 
 
 class Totals:
-    """Adds up what workers show, now and before they were started anew.
+    """Adds up what workers show, now and before they were restarted.
 
     What has been counted stays counted when a worker ends: a sum that falls would look to
     Prometheus like a restart of everything.

@@ -1,4 +1,4 @@
-"""The parent of the workers: starts them, starts them anew, and ends them."""
+"""The parent of the workers: starts them, starts them again, and ends them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from mcp_operator.settings import GatewaySettings, ServeSettings
 logger = logging.getLogger(__name__)
 
 STEADY_SECONDS: Final = 60.0
-"""A worker that has run for so long is started anew as soon as the first that ends."""
+"""A worker that has run for so long is restarted as soon as the first that ends."""
 
 
 class SharedPortError(OperatorError):
@@ -106,7 +106,7 @@ class Workers:
         self.totals = Totals()
         self._restarts = Counter(
             "mcp_worker_restarts_total",
-            "Workers that have ended by themselves and were started anew.",
+            "Workers that have ended by themselves and were restarted.",
             registry=registry,
         )
         Gauge("mcp_workers", "Workers that serve.", registry=registry).set_function(
@@ -157,7 +157,7 @@ class Workers:
             seconds = backoff.next()
             self._restarts.inc()
             logger.error(
-                "A worker has ended by itself; it is started anew",
+                "A worker has ended by itself; it is restarted",
                 extra={"worker": member.number, "code": code, "seconds": round(seconds, 1)},
             )
             await asyncio.sleep(seconds)

@@ -80,7 +80,7 @@ class CachingExecutor:
     async def call_tool(
         self, tool: ToolEntry, arguments: JsonObject, call: Call
     ) -> ToolResult | InputRequired | Job:
-        """Call a tool, or give an answer again; what may become a task is always asked anew."""
+        """Call a tool, or give an answer again; what may become a task is always asked again."""
         policy = tool.cache
         if policy is None or tool.task is not None or call.input is not NO_INPUT:
             return await self._inner.call_tool(tool, arguments, call)

@@ -201,7 +201,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,  # noqa: ARG002  # quotes the request
     ) -> web.StreamResponse:
-        """Answer what is no HTTP, or failed; neither answer nor log repeat what was sent."""
+        """Answer what is not HTTP, or failed; neither answer nor log repeat what was sent."""
         if status == 500:  # noqa: PLR2004
             log.error("A request failed unexpectedly", extra=failure(exc))
         if request.writer.output_size > 0:

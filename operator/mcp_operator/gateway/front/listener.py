@@ -40,7 +40,7 @@ ACCEPT_PAUSE: Final = 1.0
 """Seconds until the next attempt where the system could not give another connection."""
 
 _SHORTEST_GRACE: Final = 0.01
-"""Seconds; aiohttp takes 0 for "wait for ever"."""
+"""Seconds; aiohttp takes 0 for "wait forever"."""
 
 _TOO_MANY: Final = (
     b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nConnection: close\r\n"
@@ -190,7 +190,7 @@ class Listener:
                 await asyncio.sleep(0)  # nothing else here waits while more are at hand
             if self._places.full and self._told_full.due():
                 log.warning(
-                    "As many connections are open as may be: new ones wait",
+                    "The limit of open connections is reached; new ones wait",
                     extra={"port": self._port, "connections": self._places.shares.total},
                 )
             await self._places.free()
@@ -214,7 +214,7 @@ class Listener:
     def _refuse(self, accepted: socket.socket, client: str, *, plain: bool) -> None:
         if self._told_greedy.due():
             log.warning(
-                "A client has as many connections as one may have: more are refused",
+                "A client reached its limit of connections; refusing more",
                 extra={"port": self._port, "client": client, "most": self._places.shares.each},
             )
         with suppress(OSError):

@@ -93,7 +93,7 @@ class Front:
     async def part(self, seconds: float) -> None:
         """Ask every client that keeps a connection to leave it, and wait until they have.
 
-        A connection that is closed while a request is on its way loses the request, and a client
+        A connection that is closed while a request is in transit loses the request, and a client
         must not repeat a POST of which it does not know how far it got (RFC 9110 §9.2.2). So each
         answer closes its connection from now on, and new ones are still taken.
 

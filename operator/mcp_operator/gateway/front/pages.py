@@ -19,7 +19,7 @@ class Pages(Protocol):
     """The pages of the management port."""
 
     async def dead(self) -> str:
-        """Say why this should be started anew; empty where it should not."""
+        """Say why this should be restarted; empty where it should not."""
         ...
 
     async def unready(self) -> str:

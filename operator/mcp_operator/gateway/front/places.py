@@ -17,7 +17,7 @@ RESERVED_DESCRIPTORS: Final = 1024
 """Descriptors that are not for clients: connections to backends, the management port, files."""
 
 IPV6_PREFIX: Final = 64
-"""Bits of an IPv6 address that tell clients apart: the rest is for one host to choose."""
+"""Bits of an IPv6 address that identify a client: the rest is for one host to choose."""
 
 
 def room_for_connections() -> int:

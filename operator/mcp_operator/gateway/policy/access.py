@@ -117,7 +117,7 @@ class Seen:
 def matches(pattern: str, text: str) -> bool:
     """Tell whether a pattern, in which `*` stands for any characters, matches a whole text.
 
-    Takes no longer than the two are long, multiplied: a regular expression could take for ever.
+    Takes no longer than the two are long, multiplied: a regular expression could take forever.
     """
     first, *others = pattern.split("*")
     if not others:

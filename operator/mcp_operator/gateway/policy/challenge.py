@@ -33,7 +33,7 @@ def base_url(scheme: str, host: str) -> str:
     url = f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
     try:
         urlsplit(url)
-    except ValueError:  # what is in brackets is no IPv6 address
+    except ValueError:  # what is in brackets is not an IPv6 address
         return ""
     return url
 

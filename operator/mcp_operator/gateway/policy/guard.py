@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class _Authenticator(Protocol):
-    """Tells clients apart in one way."""
+    """Authenticates clients in one way."""
 
     async def principal(self, headers: Mapping[str, str], address: str, /) -> Principal:
         """Return whom a request comes from.

@@ -1,6 +1,6 @@
 """The keys of an identity provider, fetched from its JWKS URI when a token needs them.
 
-A key that is not known is looked for anew, but not at each token that a stranger makes up. While
+A key that is not known is looked for again, but not at each token that a stranger makes up. While
 the provider cannot be reached, or answers something else than a JWK set, the last keys stay in use,
 for a day at most. A set without keys is an answer: then there are none.
 """
@@ -31,7 +31,7 @@ RETRY_SECONDS: Final = 2.0
 
 OUTAGE_SECONDS: Final = 24 * 3600.0
 """How long keys are used that cannot be read again. Whoever can keep the gateway from its provider
-would otherwise keep a stolen key good for ever."""
+would otherwise keep a stolen key good forever."""
 
 Fetch = Callable[[], Awaitable[bytes]]
 """Reads the JWK set; raises an OperatorError where it cannot."""
@@ -132,7 +132,7 @@ class RemoteKeys:
             done.set_result(None)
 
     def _forget(self) -> None:
-        """Let nobody in by the last keys; that nobody is let in is told of anew."""
+        """Let nobody in by the last keys; that nobody is let in is told of again."""
         if self.keys is not None:
             self._jwks, self.keys, self._failing = [], None, False
 

@@ -105,7 +105,7 @@ def read_header(token: str) -> Header:
     """Return what a token says of its key.
 
     Raises:
-        TokenError: It is no signed JWT, or not one of a form that is accepted.
+        TokenError: It is not a signed JWT, or not one of a form that is accepted.
     """
     if len(token) > MAX_BYTES:
         raise TokenError("the token is too long")
@@ -214,7 +214,7 @@ def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
 def _values(claims: Mapping[str, Any], name: str) -> frozenset[str]:
     """Return the texts of a claim: its own, or those of the list that it is.
 
-    A name with dots that is no claim leads to one within another (`realm_access.roles`).
+    A name with dots that is not a claim leads to one within another (`realm_access.roles`).
     """
     value: Any = claims
     for part in (name,) if name in claims else name.split("."):

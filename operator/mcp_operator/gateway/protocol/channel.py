@@ -162,7 +162,7 @@ class Channel:
     def reassure(self) -> None:
         """Show that the request is still handled, now and from time to time.
 
-        Clients that limit their wait begin anew with each progress. Ours counts seconds, and what
+        Clients that limit their wait begin again with each progress. Ours counts seconds, and what
         the backend says later is added to them, since progress must not fall.
         """
         loop = asyncio.get_running_loop()

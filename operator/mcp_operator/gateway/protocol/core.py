@@ -188,7 +188,7 @@ class Core:
         return self._views.of(table, era, principal, revision)
 
     def stream_end(self, principal: Principal) -> float | None:
-        """Return when a client must ask anew for a stream, in the loop's time; None for never."""
+        """Return when a client must ask again for a stream, in the loop's time; None for never."""
         if principal is ANONYMOUS:
             return None
         seconds = STREAM_SECONDS

@@ -116,7 +116,7 @@ class Endpoint:
         return self._core.tasks.runner.busy
 
     def _follow_auth(self) -> None:
-        """Let clients with streams show again who they are, where that is decided anew."""
+        """Let clients with streams show again who they are, where that is decided again."""
         auth = self._current.server.auth
         if auth != self._auth:
             self._auth = auth
@@ -303,7 +303,7 @@ def _takes_json(accept: str) -> bool:
 def _as_event(answer: HttpResponse | HttpStream) -> HttpResponse | HttpStream:
     """Return a response as the one event of a stream, for a client that takes nothing else.
 
-    What has a status besides 200 is no answer to a request that was understood, and stays as it is.
+    A status other than 200 does not answer a request that was understood, and stays as it is.
     """
     if isinstance(answer, HttpStream) or answer.status != HTTPStatus.OK:
         return answer

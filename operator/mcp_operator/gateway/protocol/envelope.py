@@ -116,7 +116,7 @@ def check_version(version: str) -> None:
 
 
 def _text(header: str) -> str:
-    """Return what of a header is text: bytes that are no UTF-8 have no form in JSON."""
+    """Return what of a header is text: bytes that are not UTF-8 have no form in JSON."""
     return header.encode("utf-8", "replace").decode()
 
 

@@ -39,7 +39,7 @@ class Form:
         """Take in a `requestedSchema`.
 
         Raises:
-            FormError: It is no flat object of primitives.
+            FormError: It is not a flat object of primitives.
         """
         if not isinstance(requested, dict) or requested.get("type") != "object":
             raise FormError("requestedSchema must be of type object")

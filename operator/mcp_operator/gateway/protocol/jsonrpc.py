@@ -100,7 +100,7 @@ def parse(raw: Any) -> Message:
     """Tell what one decoded JSON value is.
 
     Raises:
-        RpcError: It is no JSON-RPC message.
+        RpcError: It is not JSON-RPC message.
     """
     if not isinstance(raw, dict):
         raise _invalid("A JSON-RPC message is an object")

@@ -138,7 +138,7 @@ class Legacy:
         self._asking.stop()
 
     def forget_subscriptions(self) -> None:
-        """Forget who subscribed to what: it is decided anew who may."""
+        """Forget who subscribed to what: it is decided again who may."""
         self._subscribed.clear()
 
     async def close(self) -> None:

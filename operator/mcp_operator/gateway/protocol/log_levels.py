@@ -31,7 +31,7 @@ def checked_level(level: object, name: str = "level") -> LogLevel:
         name: Where in `params`.
 
     Raises:
-        RpcError: It is no level.
+        RpcError: It is not a level.
     """
     if not isinstance(level, str) or level not in SEVERITY:
         raise RpcError(spec.INVALID_PARAMS, f"`params.{name}` must be one of {', '.join(SEVERITY)}")

@@ -210,7 +210,7 @@ def _task_ids(params: JsonObject) -> list[str]:
     """Return the tasks that a listen request asks for.
 
     Raises:
-        RpcError: They are no list of ids, or too many.
+        RpcError: They are not a list of ids, or too many.
     """
     asked = params.get("notifications")
     ids = asked.get("taskIds") if isinstance(asked, dict) else None

@@ -291,7 +291,7 @@ def _referred(table: Table, ref: JsonObject) -> ResourceEntry | None:
 
 
 def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
-    """Tell the model what to mend (SEP-1303: a result, so that it reaches the model)."""
+    """Tell the model what to correct (SEP-1303: a result, so that it reaches the model)."""
     lead = f"The arguments do not match the input schema of {tool.name}; nothing was called."
     return told_error("\n".join([lead, *(f"- {error}" for error in errors)]))
 

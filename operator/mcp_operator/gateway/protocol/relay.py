@@ -24,7 +24,7 @@ MAX_RELAYED: Final = 64 * 1024
 """Bytes of one answer: Redis hands it on within the time that a call of it may take."""
 
 BATCH: Final = 100
-"""Requests that are looked after at once."""
+"""Requests that are handled in one batch."""
 
 ANSWER_SECONDS: Final = 30
 """How long an answer waits for the gateway that asked, which looks several times in a second."""

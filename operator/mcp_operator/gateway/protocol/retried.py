@@ -33,7 +33,7 @@ class Retried:
         """Take in a request.
 
         Raises:
-            RpcError: Its answers are no object.
+            RpcError: Its answers are not an object.
         """
         self._states = states
         self._method = method

@@ -61,7 +61,7 @@ class SessionState(NamedTuple):
 
     Attributes:
         ended: It was deleted.
-        level: How severe a message must be to be sent; None where it did not say, or nobody knows.
+        level: How severe a message must be to be sent; None if it is not known.
     """
 
     ended: bool = False

@@ -194,7 +194,7 @@ class Views:
     def of(
         self, table: Table, era: Era, principal: Principal = ANONYMOUS, revision: str = ""
     ) -> View:
-        """Return what a client is served of a table, built anew only when the table was swapped.
+        """Return what a client is served of a table, rebuilt only when the table was swapped.
 
         Clients of one revision for whom the same rules hold share a view.
         """

@@ -87,7 +87,7 @@ class Dialer:
 
         Raises:
             RedisAwayError: The address may not be connected to, or the CA is none.
-            OSError: No connection came about.
+            OSError: No connection could be opened.
         """
         context = await self._verified(tls) if tls else None
         addresses = await self._addresses(host, port)

@@ -81,7 +81,7 @@ class RedisLink:
         Args:
             settings: Where Redis is.
             dialer: Opens connections.
-            source: Gives user, password and CA, anew for each connection.
+            source: Gives user, password and CA, again for each connection.
             call_seconds: How long a caller waits for a reply.
         """
         self.settings = settings
@@ -189,7 +189,7 @@ class RedisLink:
         Raises:
             OperatorError: There is none.
             OSError: Likewise.
-            ValueError: What answers is no Redis.
+            ValueError: What answers is not Redis.
         """
         settings = self.settings
         if settings.unknown:

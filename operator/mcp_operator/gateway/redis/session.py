@@ -1,7 +1,7 @@
 """One connection to Redis, which any number of callers use at a time.
 
 Commands are written as they come, and replies are read in their order. What is not answered in time
-ends the session for all: of a Redis that hangs, nobody knows which reply would be the next.
+ends the session for all: if a Redis hangs, it is unknown which reply would come next.
 
 `redis` takes 10 MB of memory: only what is imported by `link` when there is a Redis imports this.
 """
@@ -146,8 +146,8 @@ async def connect(
 
     Raises:
         RefusedError: The user or the password is wrong.
-        RedisAwayError: No connection came about.
-        ValueError: What answers is no Redis.
+        RedisAwayError: No connection could be opened.
+        ValueError: What answers is not Redis.
     """
     connection = _Dialled(
         dial,
@@ -178,7 +178,7 @@ async def disconnect(connection: Connection) -> None:
 
 
 def _failure(error: Exception) -> RedisAwayError:
-    """Return why no connection came about; the library hides what its cause is."""
+    """Return why no connection could be opened; the library hides what its cause is."""
     cause = error.__cause__ or error.__context__
     if isinstance(cause, RedisAwayError):
         return cause

@@ -1,8 +1,8 @@
 """Makes the calls of tasks, and asks after the jobs that came of them.
 
 A gateway claims what is due, so that of several which share a Redis exactly one looks at a task at
-a time. A look that fails is repeated; a call, or the delivery of answers, never is: nobody knows
-what the backend made of the first.
+a time. A look that fails is repeated; a call, or the delivery of answers, never is: it is unknown
+what the backend did with the first.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ BEAT_SECONDS: Final = 1.0
 while there is no place for a call, or no Redis."""
 
 MAX_FAILURES: Final = 10
-"""Looks in a row that may fail, over some minutes; then nobody asks any more."""
+"""Looks in a row that may fail, over some minutes; then the gateway stops asking."""
 
 MAX_PAUSE: Final = 60.0
 """Seconds between two looks that failed."""

@@ -36,7 +36,7 @@ PAUSE_SECONDS: Final = 0.25
 """How often, and with which pauses, a store that is away is asked again."""
 
 MAX_TRIES: Final = 8
-"""How often a change is made anew because another came before it."""
+"""How often a change is recreated because another came before it."""
 
 
 class UnknownTaskError(OperatorError):

@@ -16,7 +16,7 @@ _INVISIBLE = re.compile(
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
 """Control, zero-width, bidirectional and tag characters: they hide text from human reviewers. Half
-surrogates: what stands for the bytes of a header that are no UTF-8."""
+surrogates: what stands for the bytes of a header that are not UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)

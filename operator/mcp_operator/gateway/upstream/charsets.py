@@ -114,7 +114,7 @@ def _known(written: str) -> str:
     bare = label.removeprefix("x-")
     for name in (_LABELS.get(label, label), _LABELS.get(bare, bare)):
         try:
-            b"a".decode(name)  # refuses "base64" and the like, which are no encodings of text
+            b"a".decode(name)  # refuses "base64" and the like, which are not encodings of text
         except UnicodeError:
             pass  # half a character of UTF-16
         except (LookupError, ValueError):

@@ -1,6 +1,6 @@
 """A backend's answer to MCP content, as pure functions.
 
-What a backend sends is untrusted: it is decoded strictly, labelled with what it is, and where it
+What a backend sends is untrusted: it is decoded strictly, labeled with what it is, and where it
 is an error, shortened and cleaned before a model reads it. What a backend did is never lost: a
 success that is not as the tool promises is shown beside what is wrong with it.
 """
@@ -159,7 +159,7 @@ def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> s
         body: Any = parse(response, answer)
     except NotJsonError:
         body = text_of(answer)
-    # CEL takes no half surrogates, which stand for bytes that are no UTF-8.
+    # CEL takes no half surrogates, which stand for bytes that are not UTF-8.
     headers = {
         name: answer.header(name).encode(errors="replace").decode() for name, _ in answer.headers
     }

@@ -125,7 +125,7 @@ def check_header(name: str, value: str) -> tuple[str, FieldLine]:
     White space around the value is left out.
 
     Raises:
-        MappingError: The name is no token or belongs to the connection, or the value is too long
+        MappingError: The name is not a token or belongs to the connection, or the value is too long
             or holds a control or non-ASCII character. The sentence never quotes the value.
     """
     if not _TOKEN.fullmatch(name) or name.lower() in FRAMING:

@@ -1,4 +1,4 @@
-"""What is no JSON, as the content blocks that clients and the APIs of models take.
+"""What is not JSON, as the content blocks that clients and the APIs of models take.
 
 A model API that is sent an image of a type it does not know refuses the whole conversation, and
 clients pass image blocks on unread. So only what all of them take becomes one, and only where the

@@ -43,7 +43,7 @@ class StreamLimits:
     """Where to stop reading a stream.
 
     Attributes:
-        max_events: Events, or lines of what is no event stream; None for any number.
+        max_events: Events, or lines of what is not an event stream; None for any number.
         max_seconds: Time from the first byte of the head on; None for no end.
         any_type: Whether every answer counts as a stream, whatever its type says.
         media_type: The type that the answer has whatever it says; empty for its own.

@@ -46,7 +46,7 @@ def resolved(request: Request, location: str) -> str | None:
 
 
 def _encoded(text: str) -> str:
-    """Percent-encode what a URL does not hold, bytes that are no UTF-8 as they came."""
+    """Percent-encode what a URL does not hold, bytes that are not UTF-8 as they came."""
     return quote(text, safe=_SAFE, errors="surrogateescape")
 
 

@@ -62,7 +62,7 @@ class TooManyValuesError(NotJsonError):
 
 
 def _wants_json(tool: ToolEntry) -> bool:
-    """Tell whether a tool can do nothing with an answer that is no JSON."""
+    """Tell whether a tool can do nothing with an answer that is not JSON."""
     response, schema = tool.response, tool.listed_output_schema
     return response.selects or response.structured == "Always" or schema is not None
 
@@ -72,7 +72,7 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
 
     Args:
         tool: The tool that was called.
-        answer: What its backend said, with a status that is no error.
+        answer: What its backend said, with a status that is not an error.
         output_errors: Checks a value against the tool's output schema.
     """
     wanted = _wants_json(tool)
@@ -99,7 +99,7 @@ def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
     """Return what is returned of a JSON body, unfolded and as text: a string as it is.
 
     Raises:
-        NotJsonError: The body is no JSON, or what is made of it has no JSON form.
+        NotJsonError: The body is not JSON, or what is made of it has no JSON form.
         SelectionError: An expression finds nothing, fails, or costs too much.
     """
     value = parse(response, answer, unfolded=not response.selects)
@@ -121,7 +121,7 @@ def parse(response: ResponseMapping, answer: Answer, *, unfolded: bool = False) 
         unfolded: Whether nothing computes with its numbers (see `exact`).
 
     Raises:
-        NotJsonError: It is no JSON, or holds too many values.
+        NotJsonError: It is not JSON, or holds too many values.
     """
     most = MAX_READ_VALUES if response.selects or response.error_when else MAX_VALUES
     if len(answer.body) > most and holds_more(answer.body, most):

@@ -97,7 +97,7 @@ def readings(name: str) -> set[str]:
 def named_pairs(argument: Argument, value: Any, encode: Encode) -> list[Pair]:
     """Write a value as name=value pairs: form, the delimited styles, deepObject, json.
 
-    Null and an empty list are no pair at all (RFC 6570 section 2.3).
+    Null and an empty list do not make a pair (RFC 6570 section 2.3).
     """
     name, style = argument.target, argument.style or "form"
     if value is None:

@@ -1,7 +1,7 @@
 """What the events of a backend's stream tell the client while the call runs.
 
 A stream whose backend may speak MCP's own terms has events of three names: `progress` and `log`,
-which are told at once and are no part of the answer, and `result`, which is all of it.
+which are told at once and are not part of the answer, and `result`, which is all of it.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ _BINARY_PREFIXES: Final = (
 _BINARY_SUFFIXES: Final = ("+cbor", "+der", "+gzip", "+protobuf", "+zip", "+zstd")
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-"""Control characters that no text holds; form feed and the escape of terminal colours may be."""
+"""Control characters that no text holds; form feed and the escape of terminal colors may be."""
 
 
 def is_json(media_type: str) -> bool:

@@ -33,7 +33,7 @@ LIFETIME: Final = 300.0
 
 MARGIN: Final = 30.0
 SHARE: Final = 0.1
-"""A token is fetched anew this many seconds before it expires, or this share of its lifetime where
+"""A token is fetched again this many seconds before it expires, or this share of its lifetime where
 that is less: what is sent with it has to arrive in time."""
 
 PAUSE: Final = 1.0
@@ -89,7 +89,7 @@ class Tokens:
         return kept.token, used
 
     def reject(self, token: str) -> None:
-        """Fetch a token anew before its next use: a backend has refused it."""
+        """Fetch a token again before its next use: a backend has refused it."""
         for kept in self._kept.values():
             if kept.token == token:
                 kept.until = 0.0

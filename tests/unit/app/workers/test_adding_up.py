@@ -90,10 +90,10 @@ def test_what_was_counted_stays_counted_when_a_worker_is_started_anew() -> None:
     totals.end(0)
     assert series(totals)["calls_total", "a"] == 7
 
-    anew = Worker()
-    anew.calls.labels("a").inc()
-    totals.note(0, anew.shown())
-    totals.note(0, anew.shown())
+    again = Worker()
+    again.calls.labels("a").inc()
+    totals.note(0, again.shown())
+    totals.note(0, again.shown())
     totals.end(0)
     shown = series(totals)
     assert shown["calls_total", "a"] == 8

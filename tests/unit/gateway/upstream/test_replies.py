@@ -54,7 +54,7 @@ REFUSED = {
     "two codings": answer(CHUNKED, CHUNKED, body="0\r\n\r\n"),
     "identity": answer("Transfer-Encoding: identity", body="ok"),
     "chunks in HTTP/1.0": answer(CHUNKED, body="0\r\n\r\n", version="1.0"),
-    "a size that is no number": answer(CHUNKED, body="zz\r\nok\r\n0\r\n\r\n"),
+    "a size that is not a number": answer(CHUNKED, body="zz\r\nok\r\n0\r\n\r\n"),
     "a size with a prefix": answer(CHUNKED, body="0x2\r\nok\r\n0\r\n\r\n"),
     "a signed size": answer(CHUNKED, body="-2\r\nok\r\n0\r\n\r\n"),
     "a size beyond 64 bits": answer(CHUNKED, body="fffffffffffffffff\r\nok\r\n0\r\n\r\n"),
@@ -118,7 +118,7 @@ TAKEN: dict[str, tuple[bytes, int, bytes]] = {
     "no content": (answer(status="204 No Content"), 204, b""),
     "no content, said twice": (answer("Content-Length: 0", status="204 N"), 204, b""),
     "not modified": (answer("Content-Length: 9", status="304 Not Modified"), 304, b""),
-    "a byte that is no ASCII": (answer("X: \xfc", "Content-Length: 2", body="ok"), 200, b"ok"),
+    "a byte that is not ASCII": (answer("X: \xfc", "Content-Length: 2", body="ok"), 200, b"ok"),
     "an empty header": (answer("X:", "Content-Length: 2", body="ok"), 200, b"ok"),
 }
 

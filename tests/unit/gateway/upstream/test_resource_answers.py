@@ -86,7 +86,7 @@ def test_a_status_is_an_error_or_not_as_its_author_says() -> None:
 
 
 def test_an_error_is_read_as_what_it_is_and_not_as_the_resource() -> None:
-    assert "gone for ever" in refused(b"gone for ever", "text/plain", 410, mime_type="image/png")
+    assert "gone forever" in refused(b"gone forever", "text/plain", 410, mime_type="image/png")
 
 
 def test_the_end_of_what_has_none_is_marked() -> None:

@@ -31,7 +31,7 @@ BUSY = answer("Content-Length: 0", status="503 Service Unavailable")
 
 
 class Scripted:
-    """Gives outcomes in their order, the last one for ever, and notes when it was asked."""
+    """Gives outcomes in their order, the last one forever, and notes when it was asked."""
 
     def __init__(self, *outcomes: Answer | Exception) -> None:
         self._outcomes = list(outcomes)

@@ -29,7 +29,7 @@ MOMENTS = {
     "in the status line": b"HTTP/1.1 2",
     "in the headers": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nX",
     "after an interim answer": b"HTTP/1.1 100 Continue\r\n\r\n",
-    "by what is no answer": b"\0",
+    "by what is not an answer": b"\0",
 }
 """When the backend ends the connection: what it has sent until then."""
 

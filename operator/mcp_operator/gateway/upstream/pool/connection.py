@@ -60,7 +60,7 @@ class Connection(asyncio.BufferedProtocol):
         Whoever asks calls `close` on the answer in the end.
 
         Raises:
-            ConnectionError: The connection broke, or what came is no HTTP.
+            ConnectionError: The connection broke, or what came is not HTTP.
             ssl.SSLError: The other side ended TLS with an alert.
         """
         reply = self._reply = Reply(self, method)

@@ -39,7 +39,7 @@ _EYEBALLS: Final = 0.25
 
 
 class NoConnectionError(ConnectionError):
-    """No connection came about, so the backend has not seen the request; the cause says why."""
+    """No connection could be opened, so the backend has not seen the request."""
 
 
 class NoAddressError(NoConnectionError):
@@ -88,9 +88,9 @@ class Pool:
         Whoever asks calls `close` on the answer in the end.
 
         Raises:
-            NoConnectionError: No connection came about.
+            NoConnectionError: No connection could be opened.
             ForbiddenAddressError: The name leads to an address that must not be connected to.
-            ConnectionError: The connection broke, or what came is no HTTP.
+            ConnectionError: The connection broke, or what came is not HTTP.
             ssl.SSLError: There is no TLS with the backend, or it ended that with an alert.
         """
         connection = self._take(origin) or await self._connect(origin)

@@ -101,7 +101,7 @@ class Reply:
         """Wait for status and headers.
 
         Raises:
-            ConnectionError: The connection broke, or what came is no HTTP.
+            ConnectionError: The connection broke, or what came is not HTTP.
             ssl.SSLError: The other side ended TLS with an alert.
         """
         while not self.status:
