@@ -215,7 +215,7 @@ def resolution(session: nox.Session) -> None:
     choice = "lowest-direct" if which == "oldest" else "highest"
     install = (uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python")
     session.run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
-    session.run(*install, "--resolution", choice, "--editable", f"{ROOT}[otel]")
+    session.run(*install, "--resolution", choice, "--editable", f"{ROOT}[inspect,otel]")
     session.run(*install, "--group", "test")  # leaves in place what the package needs
     session.run(folder / "bin" / "pytest", "tests/unit", *session.posargs[1:])
 

@@ -316,6 +316,15 @@ async def test_a_server_that_is_none_of_mcp_is_told_by_its_status(
             await run_list(ListSettings(url=url))
 
 
+@pytest.mark.parametrize(
+    "url", ["http://me:s3cret@127.0.0.1:1/mcp", "http://127.0.0.1:1/mcp?key=s3cret"]
+)
+async def test_no_secret_of_a_url_is_shown(url: str) -> None:
+    with pytest.raises(OperatorError) as caught:
+        await run_list(ListSettings(url=url))
+    assert "s3cret" not in str(caught.value)
+
+
 async def test_a_server_that_is_not_there_is_told() -> None:
     with pytest.raises(OperatorError, match="cannot be reached"):
         await run_list(ListSettings(url="http://127.0.0.1:1/mcp"))

@@ -51,7 +51,7 @@ async def run_describe(settings: DescribeSettings) -> None:
     entries = found(offer, settings.name)
     if not entries:
         raise OperatorError(
-            f"{settings.url} has no tool, prompt, resource or template {settings.name}; "
+            f"{settings.server} has no tool, prompt, resource or template {settings.name}; "
             "`inspect list` shows what there is"
         )
     for number, (kind, entry) in enumerate(entries):
@@ -132,7 +132,7 @@ async def _tool(client: Client, settings: CallSettings) -> dict[str, Any]:
     if settings.name not in tools:
         names = ", ".join(sorted(tools)[:NAMED]) or "none"
         more = ", …" if len(tools) > NAMED else ""
-        raise OperatorError(f"{settings.url} has no tool {settings.name}; it has: {names}{more}")
+        raise OperatorError(f"{settings.server} has no tool {settings.name}; it has: {names}{more}")
     return tools[settings.name]
 
 

@@ -8,6 +8,7 @@ import os
 import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 import mcp_types as types
@@ -77,6 +78,11 @@ async def with_server(
         SettingsError: The settings do not say how to connect.
         OperatorError: The server cannot be reached, or refuses.
     """
+    if "@" in urlsplit(settings.url).netloc:
+        raise SettingsError(
+            "URL: leave out the user name and password; pass a token with --token-file, or "
+            "another header with --header @FILE"
+        )
     logging.getLogger("mcp").addHandler(logging.NullHandler())  # errors are told once, by us
     refusal = LastRefusal()
     http = httpx2.AsyncClient(
@@ -158,7 +164,7 @@ def explained(error: Exception, settings: InspectSettings, refusal: LastRefusal)
     leaves = list(_leaves(error))
     first = next((one for one in leaves if isinstance(one, OperatorError)), leaves[0])
     told = _told(first, settings, refusal)
-    return OperatorError(f"{settings.url}: {told}") if told else first
+    return OperatorError(f"{settings.server}: {told}") if told else first
 
 
 def _told(error: BaseException, settings: InspectSettings, refusal: LastRefusal) -> str:

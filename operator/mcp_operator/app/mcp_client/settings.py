@@ -25,8 +25,8 @@ class InspectSettings(Options):
 
     url: Annotated[
         str,
-        Field(pattern=r"^https?://[^/?#\s@]+([/?#]\S*)?$"),
-        Setting("a URL without a user name, such as http://127.0.0.1:8080/mcp", "URL", ""),
+        Field(pattern=r"^https?://[^/?#\s]+([/?#]\S*)?$"),
+        Setting("a URL, such as http://127.0.0.1:8080/mcp", "URL", ""),
     ]
     """The URL of an MCP endpoint, such as http://127.0.0.1:8080/mcp."""
     header: Annotated[Sequence[str], Setting("a header", "HEADER", repeated=True)] = ()
@@ -48,6 +48,11 @@ class InspectSettings(Options):
         Literal["text", "json"], Setting("one of text, json", "FORMAT", short="-o")
     ] = "text"
     """How the answer is shown: `text` for people, `json` as the server sent it."""
+
+    @property
+    def server(self) -> str:
+        """The URL for messages: without its query, which may hold a key."""
+        return self.url.partition("?")[0]
 
 
 class ListSettings(InspectSettings):
