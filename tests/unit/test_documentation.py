@@ -19,8 +19,6 @@ ROOT = Path(__file__).parents[2]
 
 DOCS = ROOT / "docs"
 
-PACKAGE = ROOT / "operator" / "mcp_operator"
-
 PAGES = (ROOT / "README.md", *sorted(DOCS.rglob("*.md")))
 
 METRICS = (DOCS / "reference" / "metrics.md").read_text(encoding="utf-8")
@@ -77,29 +75,6 @@ def test_commands_are_found_wherever_they_are_shown() -> None:
     shown = [words for page in PAGES for words in commands(page)]
     assert {words[0] for words in shown} >= {"serve", "validate", "import", "catalog"}
     assert len(shown) >= 25
-
-
-def test_the_source_map_has_every_package_and_no_other() -> None:
-    page = text_of(DOCS / "architecture" / "overview.md")
-    table = page.partition("## Source map")[2].partition("Other folders")[0]
-    rows = re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE)
-    packages = {
-        str(file.parent.relative_to(PACKAGE))
-        for file in PACKAGE.rglob("__init__.py")
-        if file.parent != PACKAGE
-    }
-    assert len(rows) == len(set(rows))
-    assert set(rows) == packages
-
-
-def test_the_source_map_has_the_layers_in_their_order() -> None:
-    page = text_of(DOCS / "architecture" / "overview.md")
-    table = page.partition("## Source map")[2].partition("Other folders")[0]
-    rows = [row for row in re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE) if "/" not in row]
-    pyproject = text_of(ROOT / "pyproject.toml")
-    held = re.findall(r'^    "(mcp_operator\.[^"]+)",$', pyproject, re.MULTILINE)
-    layers = [name.removeprefix("mcp_operator.") for line in held for name in line.split(" | ")]
-    assert rows == layers
 
 
 @pytest.mark.parametrize("record", ADRS, ids=lambda path: path.stem)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 
+PACKAGE = ROOT / "operator" / "mcp_operator"
+
 CODE = {".py", ".go", ".ts", ".js", ".mjs", ".sh"}
 
 MAX_LINES = 400
@@ -76,3 +78,29 @@ def test_dependencies_are_pinned_by_hash_without_naming_an_index() -> None:
         assert "index-url" not in text
         pins = re.findall(r"^\S+==\S+(?: ;.*)? \\$", text, re.MULTILINE)
         assert len(pins) == len(re.findall(r"^[a-zA-Z]", text, re.MULTILINE))
+
+
+def source_map() -> list[str]:
+    """Return the folders of the package that the architecture's overview explains, in order."""
+    page = (ROOT / "docs" / "architecture" / "overview.md").read_text(encoding="utf-8")
+    table = page.partition("## Source map")[2].partition("Other folders")[0]
+    return re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE)
+
+
+def test_the_source_map_has_every_package_and_no_other() -> None:
+    rows = source_map()
+    packages = {
+        str(file.parent.relative_to(PACKAGE))
+        for file in PACKAGE.rglob("__init__.py")
+        if file.parent != PACKAGE
+    }
+    assert len(rows) == len(set(rows))
+    assert set(rows) == packages
+
+
+def test_the_source_map_has_the_layers_in_their_order() -> None:
+    rows = [row for row in source_map() if "/" not in row]
+    pyproject = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    held = re.findall(r'^    "(mcp_operator\.[^"]+)",$', pyproject, re.MULTILINE)
+    layers = [name.removeprefix("mcp_operator.") for line in held for name in line.split(" | ")]
+    assert rows == layers
