@@ -23,6 +23,7 @@ from environments import (  # noqa: E402 - found by the path above
     GROUPS,
     LOCKS,
     compile_arguments,
+    diagrams,
     environment,
     official_clients,
     oldest_helm,
@@ -139,7 +140,7 @@ def generate(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation site into dist/site (`-- --versions`: with those of releases)."""
     python = environment(session, "docs") / "python"
-    session.run(python, "tools/docs_site.py", *session.posargs)
+    session.run(python, "tools/docs_site.py", *diagrams(session), *session.posargs)
 
 
 @nox.session(default=False)

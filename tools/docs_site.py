@@ -5,6 +5,9 @@ pages, so the builder is given a copy in which these links are URLs of the repos
 
 `--versions` builds what is published: `dev/` from the checkout, and one folder for each release,
 by its tag. The last release is also at `latest/`, and the root leads there.
+
+`--mermaid` names the script that draws diagrams, which then becomes a part of the site. Without it,
+the theme has browsers fetch it from a CDN.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SITE = ROOT / "dist" / "site"
 REPOSITORY = "https://github.com/mcp-operator/mcp-operator"
+MERMAID = "assets/mermaid.js"
 URL = "https://mcp-operator.github.io/mcp-operator/"
 
 _LINK = re.compile(r"(?<=\]\()(?P<target>\.\.?/[^)\s#]+)(?=[)\s#])")
@@ -42,16 +46,18 @@ def main() -> int:
     """Build the site of this checkout, or with --versions the sites of all releases too."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--versions", action="store_true", help="build the published site")
+    parser.add_argument("--mermaid", type=Path, metavar="FILE", help="what draws diagrams")
+    given = parser.parse_args()
     shutil.rmtree(SITE, ignore_errors=True)
-    if parser.parse_args().versions:
-        publish(SITE)
+    if given.versions:
+        publish(SITE, given.mermaid)
     else:
-        build(ROOT, SITE, ref="main", url=URL)
+        build(ROOT, SITE, ref="main", url=URL, mermaid=given.mermaid)
     sys.stdout.write(f"The site is in {SITE.relative_to(ROOT)}\n")
     return 0
 
 
-def build(checkout: Path, target: Path, *, ref: str, url: str) -> None:
+def build(checkout: Path, target: Path, *, ref: str, url: str, mermaid: Path | None) -> None:
     """Build the site of one checkout.
 
     Args:
@@ -59,13 +65,14 @@ def build(checkout: Path, target: Path, *, ref: str, url: str) -> None:
         target: The folder to write, which does not exist yet.
         ref: The branch or tag that links to other files of the repository lead to.
         url: Where the site will be.
+        mermaid: The script that draws diagrams, to be copied into the site.
 
     Raises:
         CalledProcessError: The builder found an error or a warning, which it has printed.
     """
     zensical = Path(sys.executable).with_name("zensical")
     with tempfile.TemporaryDirectory() as scratch:
-        stage(checkout, Path(scratch), ref)
+        stage(checkout, Path(scratch), ref, mermaid)
         subprocess.run(  # noqa: S603 - the builder of our own environment
             [zensical, "build", "--clean", "--strict"],
             check=True,
@@ -75,14 +82,26 @@ def build(checkout: Path, target: Path, *, ref: str, url: str) -> None:
         shutil.copytree(Path(scratch, "site"), target)
 
 
-def stage(checkout: Path, scratch: Path, ref: str) -> None:
+def stage(checkout: Path, scratch: Path, ref: str, mermaid: Path | None) -> None:
     """Copy what the builder reads, with links that it can follow."""
     shutil.copy(checkout / "mkdocs.yml", scratch)
     shutil.copytree(checkout / "docs", scratch / "docs")
     for page in (scratch / "docs").rglob("*.md"):
         place = checkout / page.relative_to(scratch)
         text = page.read_text(encoding="utf-8")
-        page.write_text(with_urls(text, place, checkout, ref), encoding="utf-8")
+        text = with_urls(text, place, checkout, ref)
+        if mermaid and "```mermaid" in text:
+            text += script(page.relative_to(scratch / "docs"))
+        page.write_text(text, encoding="utf-8")
+    if mermaid:
+        (scratch / "docs" / "assets").mkdir(exist_ok=True)
+        shutil.copy(mermaid, scratch / "docs" / MERMAID)
+
+
+def script(page: Path) -> str:
+    """Return the element that loads Mermaid in a page, whose URL is a folder."""
+    folder = page.parent if page.name in ("README.md", "index.md") else page.with_suffix("")
+    return f'\n<script src="{"../" * len(folder.parts)}{MERMAID}"></script>\n'
 
 
 def with_urls(text: str, page: Path, checkout: Path, ref: str) -> str:
@@ -107,16 +126,16 @@ def with_urls(text: str, page: Path, checkout: Path, ref: str) -> str:
     return "".join(lines)
 
 
-def publish(site: Path) -> None:
+def publish(site: Path, mermaid: Path | None) -> None:
     """Build the sites of the checkout and of the last patch of each minor release."""
-    build(ROOT, site / "dev", ref="main", url=f"{URL}dev/")
+    build(ROOT, site / "dev", ref="main", url=f"{URL}dev/", mermaid=mermaid)
     published: list[tuple[str, str]] = []
     for name, tag in releases(_git("tag", "--list").split()):
         with tempfile.TemporaryDirectory() as scratch:
             checkout = Path(scratch, "checkout").resolve()
             _git("-c", "advice.detachedHead=false", "clone", "-q", "-b", tag, ".", str(checkout))
             if (checkout / "mkdocs.yml").exists():  # else it was released before there was a site
-                build(checkout, site / name, ref=tag, url=f"{URL}{name}/")
+                build(checkout, site / name, ref=tag, url=f"{URL}{name}/", mermaid=mermaid)
                 published.append((name, tag))
     if published:
         shutil.copytree(site / published[0][0], site / "latest")

@@ -97,6 +97,16 @@ def oldest_helm(session: nox.Session) -> dict[str, str]:
     return {"MCP_OPERATOR_HELM3": str(commands / ".bin" / "helm")}
 
 
+def diagrams(session: nox.Session) -> list[str | Path]:
+    """Install what draws the diagrams of the documentation; return the option that names it."""
+    npm = shutil.which("npm")
+    if npm is None:
+        session.warn("no npm command on PATH: browsers will fetch Mermaid from a CDN")
+        return []
+    modules = node_packages(session, npm, ROOT / "tools" / "diagrams") / "node_modules"
+    return ["--mermaid", modules / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js"]
+
+
 def node_packages(session: nox.Session, npm: str, folder: Path) -> Path:
     """Copy a Node package of the tests to `.nox` and install exactly its lock there."""
     copy = ROOT / ".nox" / folder.name

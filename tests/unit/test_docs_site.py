@@ -85,6 +85,32 @@ def test_links_after_code_are_found() -> None:
     assert with_urls(text).endswith(f"[it]({BLOB}/main/SECURITY.md)\n")
 
 
+@pytest.mark.parametrize(
+    ("page", "source"),
+    [
+        ("README.md", "assets/mermaid.js"),
+        ("quickstart.md", "../assets/mermaid.js"),
+        ("adr/README.md", "../assets/mermaid.js"),
+        ("explanation/control-plane.md", "../../assets/mermaid.js"),
+    ],
+)
+def test_a_page_with_a_diagram_loads_what_draws_it_from_the_site(page: str, source: str) -> None:
+    assert f'<script src="{source}">' in docs_site.script(Path(page))
+
+
+def test_only_pages_with_a_diagram_load_what_draws_it(tmp_path: Path) -> None:
+    mermaid = tmp_path / "mermaid.tiny.js"
+    mermaid.write_text("draw()")
+    (tmp_path / "staged").mkdir()
+    docs_site.stage(ROOT, tmp_path / "staged", "main", mermaid)
+    staged = tmp_path / "staged" / "docs"
+    assert (staged / docs_site.MERMAID).read_text() == "draw()"
+    pages = {page: page.read_text(encoding="utf-8") for page in staged.rglob("*.md")}
+    assert {page for page, text in pages.items() if "<script" in text} == {
+        page for page, text in pages.items() if "```mermaid" in text
+    }
+
+
 def test_each_minor_release_is_published_by_its_last_patch() -> None:
     tags = ["v0.2.0", "v0.10.0", "v0.2.11", "v0.2.9", "v1.0.0-rc.1", "something"]
     assert docs_site.releases(tags) == [("0.10", "v0.10.0"), ("0.2", "v0.2.11")]
@@ -110,7 +136,7 @@ def test_the_published_site_has_a_folder_for_each_release(
         for command in (("init", "--quiet"), ("add", "."), ("commit", "-qm", tag), ("tag", tag)):
             subprocess.run(["git", *author, *command], check=True, cwd=repository)  # noqa: S603, S607 - git, in a folder of the test
 
-    def build(checkout: Path, target: Path, *, ref: str, url: str) -> None:
+    def build(checkout: Path, target: Path, *, ref: str, url: str, **_: object) -> None:
         target.mkdir(parents=True)
         page = (checkout / "docs" / "README.md").read_text()
         (target / "index.html").write_text(f"{page} {ref} {url}")
@@ -123,7 +149,7 @@ def test_the_published_site_has_a_folder_for_each_release(
     monkeypatch.setattr(docs_site, "ROOT", repository)
     monkeypatch.setattr(docs_site, "build", build)
 
-    docs_site.publish(tmp_path / "site")
+    docs_site.publish(tmp_path / "site", None)
 
     written = {
         str(file.relative_to(tmp_path / "site")): file.read_text()
