@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 BLOB = "https://github.com/mcp-operator/mcp-operator/blob"
+FENCED = re.MULTILINE | re.DOTALL
 TREE = "https://github.com/mcp-operator/mcp-operator/tree"
 
 
@@ -162,3 +164,12 @@ def test_the_published_site_has_a_folder_for_each_release(
         "0.2/index.html": f"v0.2.1 v0.2.1 {url}0.2/",
         "latest/index.html": f"v0.2.1 v0.2.1 {url}0.2/",
     }
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_lists_look_on_the_site_as_on_github(page: Path) -> None:
+    """Python-Markdown wants four spaces where GitHub takes two, and a blank line before a list."""
+    text = re.sub(r"^( *)(```|~~~).*?^\1\2$", r"\1```", page.read_text("utf-8"), flags=FENCED)
+    assert re.findall(r"^ {1,3}(?:[-*|] |\d+\. |```).*", text, re.MULTILINE) == []
+    assert re.findall(r"\n\n {1,3}\S.*", text) == []
+    assert re.findall(r"^(?![-*|>\s]|\d+\.).+\n(?:[-*]|\d+\.) .*", text, re.MULTILINE) == []

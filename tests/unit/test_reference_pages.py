@@ -68,7 +68,7 @@ def test_every_command_has_a_section() -> None:
 @pytest.mark.parametrize("command", parsers())
 def test_every_option_of_a_command_has_a_row(command: str) -> None:
     rows = re.findall(r"^\| `([^`]+)`", sections("cli.md")[command], re.MULTILINE)
-    documented = {tuple(re.findall(r"(?<!\S)--?[a-z-]+|^[A-Z]+", row)) for row in rows}
+    documented = {tuple(re.findall(r"(?<!\S)--?[A-Za-z-]+|^[A-Z]+", row)) for row in rows}
     actions = [one for one in parsers()[command]._actions if "--help" not in one.option_strings]
     names = (one.option_strings or [str(one.metavar)] for one in actions)
     own = {tuple(name for name in each if not name.startswith("--no-")) for each in names}
