@@ -130,7 +130,8 @@ class TaskCalls:
 
     def _note(self, client: str, shown: JsonObject) -> None:
         """Note how often a client is asked to look at a task that it is shown."""
-        self._limiter.polls.told(client, shown["taskId"], shown["pollIntervalMs"] / 1000)
+        if self._limiter.plan is not None:
+            self._limiter.polls.told(client, shown["taskId"], shown["pollIntervalMs"] / 1000)
 
     async def listen(
         self, task_ids: Sequence[str], http: HttpRequest, params: JsonObject, view: View
