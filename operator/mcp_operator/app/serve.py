@@ -286,7 +286,7 @@ async def _start(gateway: GatewayApp, settings: ServeSettings) -> None:
     except OSError as error:
         raise PortError(
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
-            "choose another port with --port, or --management-port if that is set"
+            "choose another address with --host, or another port with --port or --management-port"
         ) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from mcp_operator.api.reasons import Reason
 from mcp_operator.builders.compiled import UnresolvedError
@@ -24,6 +25,10 @@ Granted = frozenset[tuple[str, str, str]]
 
 WELL_KNOWN = {"http": 80, "https": 443}
 """The ports that these names stand for where the Service is not known."""
+
+
+_CREATE: Final = ": create it, or correct the name"
+_ADD: Final = ": add it, or correct the key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,9 @@ def service_port(facts: Facts, service: Key, port: int | str, *, kind: str, name
             return _declared(found, service, port)
         return _numeric(port, service)
     if found is None:
-        raise UnresolvedError(Reason.SERVICE_NOT_FOUND, f"Service {service} does not exist")
+        raise UnresolvedError(
+            Reason.SERVICE_NOT_FOUND, f"Service {service} does not exist{_CREATE}"
+        )
     if service.namespace != namespace and not consents(
         found, facts.grants, group="", kind=kind, namespace=namespace
     ):
@@ -103,10 +110,12 @@ def config_map_value(facts: Facts, config_map: Key, key: str) -> str | bytes:
     """
     content = facts.config_maps.get(config_map)
     if content is None:
-        raise UnresolvedError(Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {config_map} does not exist")
+        raise UnresolvedError(
+            Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {config_map} does not exist{_CREATE}"
+        )
     if key not in content:
         raise UnresolvedError(
-            Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {config_map} has no key {key!r}"
+            Reason.CONFIG_MAP_NOT_FOUND, f"ConfigMap {config_map} has no key {key!r}{_ADD}"
         )
     return content[key]
 
@@ -118,7 +127,7 @@ def require_secret(facts: Facts, secret: Key, key: str) -> None:
         UnresolvedError: It does not have the key, does not exist, or may not be read.
     """
     if key not in _keys(facts, secret):
-        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no key {key!r}")
+        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no key {key!r}{_ADD}")
 
 
 def require_keys(facts: Facts, secret: Key) -> None:
@@ -140,7 +149,7 @@ def _keys(facts: Facts, secret: Key) -> frozenset[str]:
         )
     keys = facts.secrets.get(secret)
     if keys is None:
-        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} does not exist")
+        raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} does not exist{_CREATE}")
     return keys
 
 

@@ -25,19 +25,49 @@ ANCESTORS: Final = ("kubemcp.io/", "mcp.k8s.turd.ninja/")
 """The groups of the operator that had the same kinds before."""
 
 _LISTS: Final = frozenset({"env", "headers", "query"})
+_MAPS: Final = frozenset({"annotations", "labels", "matchLabels"})
 _SECRETS: Final = frozenset({"apiKey", "key", "password", "secret", "token", "value"})
+_UNKNOWN: Final = "unknown field"
+_FEW: Final = 12
+"""Fields that are listed where an unknown one is next to them."""
+
+_OWN_PLACE: Final = ("spec", "service", "request")
+"""Fields in which others are expected that stand elsewhere in the spec."""
+
+_MEANT: Final = {
+    ("MCPServer", "tools"): "spec.toolSelector",
+    ("MCPServer", "prompts"): "spec.promptSelector",
+    ("MCPServer", "resource"): "spec.resourceSelector",
+    ("MCPServer", "selector"): "spec.toolSelector",
+    ("MCPTool", "arguments"): "spec.inputSchema",
+    ("MCPTool", "authentication"): "spec.request.credentials",
+    ("MCPTool", "auth"): "spec.request.credentials",
+    ("MCPTool", "endpoint"): "spec.service",
+    ("MCPTool", "headers"): "spec.request.headers",
+    ("MCPTool", "parameters"): "spec.inputSchema",
+    ("MCPTool", "path"): "spec.service.path",
+    ("MCPTool", "port"): "spec.service.port",
+    ("MCPTool", "url"): "spec.service",
+    ("MCPPrompt", "arguments"): "spec.variables",
+    ("MCPPrompt", "messages"): "spec.template",
+    ("MCPPrompt", "prompt"): "spec.template",
+}
+"""What other tools and the specification of MCP call fields of ours."""
+
 _OPTIONS: Final = re.compile(r"supported values: (.*)")
 
 
-def hint(obj: Object, problem: Problem) -> str:
-    """Return what to write instead, as the end of a sentence; empty where nobody can tell.
+def explained(obj: Object, problem: Problem) -> str:
+    """Return what is wrong, and what to write instead where that can be told.
 
     Args:
         obj: The object that has the problem.
         problem: What the API server would say of it.
     """
+    if problem.message.startswith(_UNKNOWN) and (place := _meant(obj, problem.path)):
+        return f"{_UNKNOWN}; did you mean {place}?"
     said = next(_hints(obj, problem), "")
-    return f"; {said}" if said else ""
+    return f"{problem.message}; {said}" if said else problem.message
 
 
 def hint_of_line(text: str, line: int) -> str:
@@ -63,18 +93,61 @@ def _hints(obj: Object, problem: Problem) -> Iterator[str]:
         yield HELM
     if name == "apiVersion" and str(value).startswith(ANCESTORS):
         yield "the fields are the same, so change the group only"
-    if problem.message == "unknown field":
-        if str(parent).endswith("Selector"):
-            yield f"labels stand below matchLabels: {parent}: {{matchLabels: {{{name}: …}}}}"
-        if parent == "credentials" and name in _SECRETS:
-            yield "put it into a Secret, and name that in secretRef"
+    if problem.message == _UNKNOWN:
+        yield from _of_unknown(str(obj.get("kind")), problem.path)
     if problem.message.startswith("must be of type"):
         yield from _of_type(problem, value)
     if options := _OPTIONS.search(problem.message):
         known = json.loads(f"[{options[1]}]")
         yield from (f"write {one}" for one in known if str(one).lower() == str(value).lower())
+    if name == "port" and problem.message.startswith(("Required value", "should match")):
+        yield "write the number of a port of the Service, or its name in lower case, such as http"
     if parent in ("limits", "requests") and problem.message.startswith("should match"):
         yield "write a quantity such as 500m, 512Mi or 1Gi"
+
+
+def _of_unknown(kind: str, path: Path) -> Iterator[str]:
+    parent, name = path[-2:] if len(path) > 1 else ("", path[-1])
+    if str(parent).endswith("Selector"):
+        yield f"labels stand below matchLabels: {parent}: {{matchLabels: {{{name}: …}}}}"
+    if parent == "credentials" and name in _SECRETS:
+        yield "put it into a Secret, and name that in secretRef"
+    if place := _place(kind, path):
+        yield f"did you mean {place}?"
+    known = _schema_of(path[:-1]).get("properties", {})
+    if 0 < len(known) <= _FEW:
+        yield f"the fields here are {', '.join(sorted(known))}"
+
+
+def _meant(obj: Object, path: Path) -> str:
+    """Return the field of a spec that has another name elsewhere; empty for none."""
+    is_of_spec = len(path) == len(("spec", "name")) and path[0] == "spec"
+    return _MEANT.get((str(obj.get("kind")), str(path[-1])), "") if is_of_spec else ""
+
+
+def _place(kind: str, path: Path) -> str:
+    """Return where a field stands that is looked for at a path; empty where that is not clear."""
+    return _nearest(kind, str(path[-1])) if path[-2:-1] and path[-2] in _OWN_PLACE else ""
+
+
+@cache
+def _nearest(kind: str, name: str) -> str:
+    """Return the one place nearest to the root of a kind's spec that has a field of a name."""
+    schema = next((one for known, one in _schemas_by_kind() if known == kind), {})
+    level = [("spec", schema.get("properties", {}).get("spec", {}))]
+    while level:
+        below = [
+            (f"{path}.{field}" if "properties" in one else f"{path}[].{field}", child)
+            for path, one in level
+            for field, child in (one if "properties" in one else one.get("items", {}))
+            .get("properties", {})
+            .items()
+        ]
+        found = [path for path, _ in below if path.rpartition(".")[2] == name]
+        if found:
+            return found[0] if len(found) == 1 else ""
+        level = below
+    return ""
 
 
 def _of_type(problem: Problem, value: Any) -> Iterator[str]:
@@ -87,12 +160,25 @@ def _of_type(problem: Problem, value: Any) -> Iterator[str]:
     elif name in _LISTS and isinstance(value, Mapping):
         first = next(iter(value), "NAME")
         yield f"write a list of names and values: [{{name: {first}, value: …}}]"
+    elif schema.get("type") == "object" or name in _MAPS:
+        yield from _of_object(str(name), schema)
     elif isinstance(value, str) and schema.get("type") == "boolean":
         yield "write true or false, without quotes"
     elif isinstance(value, str) and value.lstrip("-").isdecimal():
         yield "remove the quotes"
+    elif isinstance(value, str) and schema.get("type") == "integer":
+        yield "write a number, such as 8080" if name == "port" else "write a whole number"
     elif schema.get("type") == "string" and isinstance(value, bool | int | float):
         yield "put the value into quotes"
+
+
+def _of_object(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    if name.endswith("Selector"):
+        yield f"labels stand below matchLabels: {name}: {{matchLabels: {{NAME: VALUE}}}}"
+    elif name in _MAPS or schema.get("additionalProperties"):
+        yield f"write {name}: {{NAME: VALUE}}"
+    elif fields := [*schema.get("required", ()), *schema.get("properties", ())]:
+        yield f"write an object, such as {name}: {{{fields[0]}: …}}"
 
 
 def _at(value: Any, path: Path) -> Any:
@@ -106,13 +192,13 @@ def _at(value: Any, path: Path) -> Any:
 
 
 @cache
-def _schemas() -> tuple[Mapping[str, Any], ...]:
-    return tuple(object_schema(definition) for definition in DEFINITIONS)
+def _schemas_by_kind() -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    return tuple((one.resource.kind, object_schema(one)) for one in DEFINITIONS)
 
 
 def _schema_of(path: Path) -> Mapping[str, Any]:
     """Return the schema of a field of any of our kinds, which agree where they share a field."""
-    for root in _schemas():
+    for _, root in _schemas_by_kind():
         found = root
         for part in path:
             below = found.get("properties", {}).get(part)

@@ -34,7 +34,7 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object, annotations_of, key_of, labels_of
 from mcp_operator.local.documents import Document, Loaded, load
 from mcp_operator.local.files import SUFFIXES
-from mcp_operator.local.hints import hint
+from mcp_operator.local.hints import explained
 from mcp_operator.local.problems import FileProblem
 from mcp_operator.local.referred import (
     LOCAL_ADDRESS,
@@ -309,7 +309,7 @@ def _refusals(document: Document) -> Iterator[FileProblem]:
     elif kind in REFERRED_KINDS:
         problems = referred_problems(obj)
     for problem in problems:
-        message = problem.message + hint(obj, problem)
+        message = explained(obj, problem)
         yield document.problem(problem.path, problem.field, message)
 
 

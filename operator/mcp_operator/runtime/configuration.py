@@ -68,7 +68,7 @@ async def load_kubeconfig(path: Path | None, context: str) -> Configuration:
     """
     configuration = Configuration()
     files = [path] if path else [Path(one) for one in _kubeconfigs()]
-    if not any(file.exists() for file in files):
+    if not await asyncio.to_thread(lambda: any(map(Path.exists, files))):
         named = " or ".join(map(str, files))
         raise SettingsError(
             f"there is no kubeconfig {named}: specify one with --kubeconfig or in KUBECONFIG"

@@ -132,7 +132,7 @@ async def test_a_secret_is_looked_for_and_its_value_appears_nowhere(red: Shop) -
     reference = {"type": "Bearer", "secretRef": {"name": "token", "key": "token"}}
     await red.tool("guarded", "red", request={"credentials": reference})
     message = await red.told("MCPTool", "guarded", "ResolvedRefs", Reason.SECRET_NOT_FOUND)
-    assert message == f"Secret {red.namespace}/token does not exist"
+    assert message.startswith(f"Secret {red.namespace}/token does not exist")
     await red.create("Secret", "token", stringData={"token": CANARY})
     await eventually(functools.partial(red.served, "red"), {"good": "first", "guarded": "first"})
     catalog = await red.catalog("red")

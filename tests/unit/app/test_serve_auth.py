@@ -68,9 +68,9 @@ async def test_it_is_said_why_a_server_serves_nobody(
         assert await listed(url, token()) == 503
 
     [said] = [each for each in caplog.records if "be authenticated" in each.getMessage()]
-    assert (
-        said.__dict__["error"]
-        == "no client can authenticate, so none is served: ConfigMap default/keys does not exist"
+    assert said.__dict__["error"] == (
+        "no client can authenticate, so none is served: ConfigMap default/keys does not exist"
+        ": create it, or correct the name"
     )
 
 

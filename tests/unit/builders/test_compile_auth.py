@@ -101,13 +101,19 @@ def test_keys_may_be_in_several_secrets_and_the_missing_ones_are_named() -> None
 
     assert compiled.auth == Auth(api_keys=ApiKeys(namespace="demo", names=("red", "blue")))
     assert compiled.finding is not None
-    assert compiled.finding.message == "Secret demo/blue does not exist"
+    assert (
+        compiled.finding.message
+        == "Secret demo/blue does not exist: create it, or correct the name"
+    )
     assert "the others are served" in not_authenticated(compiled.finding)
     assert auth_references(owner).secrets == {red, blue}
     assert auth_secrets(compiled.auth) == {"red", "blue"}
     none = compiled_auth(owner, Facts()).finding
     assert none is not None
-    assert none.message == "Secret demo/red does not exist; Secret demo/blue does not exist"
+    assert (
+        none.message == "Secret demo/red does not exist: create it, or correct the name; "
+        "Secret demo/blue does not exist: create it, or correct the name"
+    )
     assert "none is served" in not_authenticated(none)
 
 

@@ -133,10 +133,10 @@ def test_a_query_parameter_is_one_line_of_text(key: str) -> None:
 def test_what_a_header_comes_from_must_exist() -> None:
     reason, message = unresolved(facts(), headers=[source("configMap", "settings", "region")])
     assert reason is Reason.CONFIG_MAP_NOT_FOUND
-    assert message == "ConfigMap demo/settings does not exist"
+    assert message == "ConfigMap demo/settings does not exist: create it, or correct the name"
     reason, message = unresolved(LOGIN, headers=[source("secret", "login", "other")])
     assert reason is Reason.SECRET_NOT_FOUND
-    assert message == "Secret demo/login has no key 'other'"
+    assert message == "Secret demo/login has no key 'other': add it, or correct the key"
 
 
 def test_a_header_of_a_source_that_only_a_newer_release_knows_is_unresolved() -> None:
@@ -179,7 +179,7 @@ def test_basic_credentials_need_both_keys(missing: str) -> None:
     credentials = {"type": "Basic", "secretRef": {"name": "login"}}
     assert unresolved(given, credentials=credentials) == (
         Reason.SECRET_NOT_FOUND,
-        f"Secret demo/login has no key '{missing}'",
+        f"Secret demo/login has no key '{missing}': add it, or correct the key",
     )
 
 

@@ -104,7 +104,7 @@ def test_content_of_a_secret_is_only_named() -> None:
 def test_where_content_comes_from_must_exist(kind: str, reason: Reason) -> None:
     only = finding(source(kind, "files", "guide"))
     assert (only.condition, only.reason) == (ConditionType.RESOLVED_REFS, reason)
-    assert only.message.endswith("demo/files does not exist")
+    assert only.message.endswith("demo/files does not exist: create it, or correct the name")
 
 
 def test_a_source_that_only_a_newer_release_knows_is_unresolved() -> None:
@@ -218,7 +218,10 @@ def test_a_faulty_operation_is_numbered_and_the_others_are_served() -> None:
     )
     assert [only.name for only in compiled.entries] == ["docs"]
     [missing] = compiled.findings
-    assert missing.message == "operations[1]: Service demo/stock does not exist"
+    assert (
+        missing.message
+        == "operations[1]: Service demo/stock does not exist: create it, or correct the name"
+    )
     assert missing.condition is ConditionType.RESOLVED_REFS
 
 

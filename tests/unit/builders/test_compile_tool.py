@@ -219,7 +219,7 @@ def test_what_a_tool_refers_to_must_exist() -> None:
     assert only.condition is ConditionType.RESOLVED_REFS
     assert (only.reason, only.message) == (
         Reason.SERVICE_NOT_FOUND,
-        "Service demo/stock does not exist",
+        "Service demo/stock does not exist: create it, or correct the name",
     )
 
 
@@ -316,7 +316,7 @@ def test_a_faulty_entry_is_named_and_the_others_are_served() -> None:
     assert [found.name for found in compiled.entries] == ["good"]
     schema, service = compiled.findings
     assert schema.message.startswith("tools[bad]: inputSchema: ")
-    assert service.message == "tools[lost]: Service demo/stock does not exist"
+    assert service.message.startswith("tools[lost]: Service demo/stock does not exist")
     assert service.condition is ConditionType.RESOLVED_REFS
 
 

@@ -54,7 +54,10 @@ def test_a_port_is_found_by_number_or_by_name(port: int | str) -> None:
 
 
 def test_a_missing_service_is_named() -> None:
-    assert refused(None) == (Reason.SERVICE_NOT_FOUND, "Service shop/orders does not exist")
+    assert refused(None) == (
+        Reason.SERVICE_NOT_FOUND,
+        "Service shop/orders does not exist: create it, or correct the name",
+    )
 
 
 def test_a_missing_port_is_answered_with_the_ports_that_exist() -> None:
@@ -115,18 +118,22 @@ def test_without_a_cluster_a_numeric_port_is_taken_as_it_is() -> None:
 def test_a_config_map_and_its_key_must_exist() -> None:
     facts = Facts(config_maps={ORDERS: {"text": "hello"}})
     assert config_map_value(facts, ORDERS, "text") == "hello"
-    with pytest.raises(UnresolvedError, match="has no key 'other'"):
+    with pytest.raises(UnresolvedError, match="has no key 'other': add it, or correct the key"):
         config_map_value(facts, ORDERS, "other")
-    with pytest.raises(UnresolvedError, match="ConfigMap a/b does not exist"):
+    with pytest.raises(
+        UnresolvedError, match="ConfigMap a/b does not exist: create it, or correct the name"
+    ):
         config_map_value(facts, Key("a", "b"), "text")
 
 
 def test_a_secret_and_its_key_must_exist() -> None:
     facts = Facts(secrets={ORDERS: frozenset({"token"})})
     require_secret(facts, ORDERS, "token")
-    with pytest.raises(UnresolvedError, match="has no key 'other'"):
+    with pytest.raises(UnresolvedError, match="has no key 'other': add it, or correct the key"):
         require_secret(facts, ORDERS, "other")
-    with pytest.raises(UnresolvedError, match="Secret a/b does not exist"):
+    with pytest.raises(
+        UnresolvedError, match="Secret a/b does not exist: create it, or correct the name"
+    ):
         require_secret(facts, Key("a", "b"), "token")
 
 

@@ -41,9 +41,9 @@ async def test_a_server_whose_keys_are_missing_says_so_and_is_closed(bench: Benc
     assert await bench.reconcile() == ABSENT_POLL_SECONDS
     assert bench.reason("ResolvedRefs") == ("False", "SecretNotFound")
     _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
-    assert (
-        message
-        == "no client can authenticate, so none is served: Secret demo/clients does not exist"
+    assert message == (
+        "no client can authenticate, so none is served: Secret demo/clients does not exist"
+        ": create it, or correct the name"
     )
     assert bench.catalog().server.auth is not None
 
@@ -97,9 +97,12 @@ CERTIFICATE = {"tls.crt": VALUE, "tls.key": VALUE}
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (None, "Secret demo/cert does not exist"),
-        ({"tls.crt": VALUE}, "Secret demo/cert has no key 'tls.key'"),
-        ({"ca.crt": VALUE, "tls.key": VALUE}, "Secret demo/cert has no key 'tls.crt'"),
+        (None, "Secret demo/cert does not exist: create it, or correct the name"),
+        ({"tls.crt": VALUE}, "Secret demo/cert has no key 'tls.key': add it, or correct the key"),
+        (
+            {"ca.crt": VALUE, "tls.key": VALUE},
+            "Secret demo/cert has no key 'tls.crt': add it, or correct the key",
+        ),
     ],
 )
 async def test_a_server_says_what_is_wrong_with_the_secret_of_its_certificate(
@@ -123,8 +126,8 @@ async def test_everything_that_is_missing_is_said_at_once(bench: Bench) -> None:
     bench.cluster.server(tls={"secretName": "cert"}, auth=KEYED)
     await bench.reconcile()
     _, _, message = bench.cluster.conditions("MCPServer", "shop")["ResolvedRefs"]
-    assert "Secret demo/clients does not exist" in message
-    assert "Secret demo/cert does not exist" in message
+    assert "Secret demo/clients does not exist: create it, or correct the name" in message
+    assert "Secret demo/cert does not exist: create it, or correct the name" in message
 
 
 async def test_a_rule_that_cannot_be_decided_keeps_the_pods_as_they_are(bench: Bench) -> None:

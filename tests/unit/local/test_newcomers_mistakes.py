@@ -208,6 +208,90 @@ MISTAKES: dict[str, tuple[str, str]] = {
     ),
     "no spec": (TOOL.partition("spec:")[0], "1:spec: Required value"),
     "braces that are left open": ("{", "is not YAML: "),
+    "a path beside the Service": (
+        tool(more="  path: /x\n"),
+        "9:spec.path: unknown field; did you mean spec.service.path?",
+    ),
+    "credentials beside the request": (
+        tool(more="  credentials: {type: Bearer, secretRef: {name: k}}\n"),
+        "9:spec.credentials: unknown field; did you mean spec.request.credentials?",
+    ),
+    "credentials of the Service": (
+        tool("port: 80,", "port: 80, credentials: {type: Bearer},"),
+        "8:spec.service.credentials: unknown field; did you mean spec.request.credentials?",
+    ),
+    "authentication, as another operator has it": (
+        tool(more="  authentication: {type: Bearer}\n"),
+        "9:spec.authentication: unknown field; did you mean spec.request.credentials?",
+    ),
+    "a URL in place of a Service": (
+        tool(more="  url: http://s\n"),
+        "9:spec.url: unknown field; did you mean spec.service?",
+    ),
+    "parameters, as OpenAPI has them": (
+        tool(more="  parameters: []\n"),
+        "9:spec.parameters: unknown field; did you mean spec.inputSchema?",
+    ),
+    "arguments of a prompt, as MCP has them": (
+        f"{PROMPT}  arguments: []\n",
+        "7:spec.arguments: unknown field; did you mean spec.variables?",
+    ),
+    "tools listed in a server": (
+        server("spec:\n", "spec:\n  tools: [a]\n"),
+        "5:spec.tools: unknown field; did you mean spec.toolSelector?",
+    ),
+    "JWT beside the authentication": (
+        server("spec:\n", "spec:\n  jwt: {}\n"),
+        "5:spec.jwt: unknown field; did you mean spec.auth.jwt?",
+    ),
+    "a URL as a Redis": (
+        server("spec:\n", "spec:\n  redis: {url: 'redis://r'}\n"),
+        "5:spec.redis.url: unknown field; the fields here are address, db, ",
+    ),
+    "a selector as kubectl takes it": (
+        server("{matchLabels: {team: shop}}", "team=shop"),
+        "labels stand below matchLabels: toolSelector: {matchLabels: {NAME: VALUE}}",
+    ),
+    "labels as a list": (
+        server("{matchLabels: {team: shop}}", "{matchLabels: [team]}"),
+        'matchLabels: must be of type object: "array"; write matchLabels: {NAME: VALUE}',
+    ),
+    "a host as an Ingress": (
+        server("spec:\n", "spec:\n  ingress: mcp.example.com\n"),
+        '5:spec.ingress: must be of type object: "string"; write an object, such as ingress: {host',
+    ),
+    "the name of a Secret as a reference": (
+        tool(more="  request: {credentials: {type: Bearer, secretRef: api}}\n"),
+        'must be of type object: "string"; write an object, such as secretRef: {name: …}',
+    ),
+    "a port by a name in capitals": (
+        tool("port: 80", "port: HTTP"),
+        "write the number of a port of the Service, or its name in lower case, such as http",
+    ),
+    "no port": (
+        tool("port: 80, ", ""),
+        "8:spec.service.port: Required value; write the number of a port of the Service, or its",
+    ),
+    "a port by name where only a number is": (
+        server("spec:\n", "spec:\n  port: http\n"),
+        '5:spec.port: must be of type integer: "string"; write a number, such as 8080',
+    ),
+    "a duration in words": (
+        tool(more="  timeout: 30 seconds\n"),
+        "9:spec.timeout: write a duration longer than zero, such as 30s, 1m30s or 250ms",
+    ),
+    "a JSON path without its root": (
+        tool(more="  response: {jsonPath: data.x}\n"),
+        "9:spec.response.jsonPath: write a JSON path from the root $, such as $.items[*].name",
+    ),
+    "a key twice": (
+        f"{TOOL}  method: POST\n",
+        "9: the key 'method' is given twice; keep one of them",
+    ),
+    "a schema that is fetched": (
+        schema("{type: object, properties: {q: {$ref: 'https://x/y.json'}}}"),
+        "nothing is fetched: put what it refers to into $defs",
+    ),
     "two tools of one name": (
         "---\n".join([TOOL, tool("metadata: {name: a,", "metadata: {name: b,"), SERVER]),
         "14:spec.name: tool 'a' is already served by MCPTool default/a",

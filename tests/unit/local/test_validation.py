@@ -138,7 +138,9 @@ def test_an_object_declared_twice_is_told_with_the_place_of_the_first(tmp_path: 
 
 def test_a_service_or_port_missing_among_services_is_told(tmp_path: Path) -> None:
     absent = check(tmp_path, TOOL, SERVICE.replace("name: orders", "name: users"))
-    assert told(absent) == ["7:spec.service.name: Service default/orders does not exist"]
+    assert told(absent) == [
+        "7:spec.service.name: Service default/orders does not exist: create it, or correct the name"
+    ]
 
     wrong_port = check(tmp_path, TOOL, SERVICE.replace("80", "81"))
     assert told(wrong_port) == [
@@ -263,7 +265,10 @@ def test_a_key_missing_in_a_config_map_of_the_files_is_told(tmp_path: Path) -> N
     config_map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: docs}\ndata: {other: text}\n"
 
     assert told(check(tmp_path, resource, config_map)) == [
-        "8:spec.contentFrom.configMapKeyRef: ConfigMap default/docs has no key 'intro.md'"
+        (
+            "8:spec.contentFrom.configMapKeyRef: ConfigMap default/docs has no key 'intro.md'"
+            ": add it, or correct the key"
+        )
     ]
 
 
@@ -276,7 +281,10 @@ def test_a_key_missing_in_a_secret_of_the_files_is_told(tmp_path: Path) -> None:
     secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: docs}\nstringData: {other: text}\n"  # noqa: S105 - no secret
 
     assert told(check(tmp_path, RESOURCE % "secretKeyRef", secret)) == [
-        "8:spec.contentFrom.secretKeyRef: Secret default/docs has no key 'intro.md'"
+        (
+            "8:spec.contentFrom.secretKeyRef: Secret default/docs has no key 'intro.md'"
+            ": add it, or correct the key"
+        )
     ]
 
 

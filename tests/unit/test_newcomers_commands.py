@@ -1,0 +1,127 @@
+"""What people type at first, and what the commands tell them of it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mcp_operator import cli
+
+SERVER = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPServer
+metadata: {name: shop}
+spec: {toolSelector: {}}
+"""
+
+TOOL = """\
+apiVersion: mcp-operator.dev/v1alpha1
+kind: MCPTool
+metadata: {name: orders}
+spec: {name: orders, description: A., service: {name: orders, port: 80, path: /x}}
+"""
+
+FILES = {
+    "one.yaml": SERVER,
+    "two.yaml": f"{SERVER}---\n{SERVER.replace('shop', 'store')}",
+    "tool.yaml": TOOL,
+    "chart.yaml": SERVER.replace("shop", "{{ .Release.Name }}"),
+    "typo.yaml": SERVER.replace("toolSelector", "toolSelektor"),
+}
+
+MISTAKES = {
+    "a file that is not there": ("serve nowhere.yaml", "nowhere.yaml:1: cannot be read: No such"),
+    "an empty folder": (
+        "serve empty",
+        "no object of mcp-operator.dev in empty: looked for MCPPrompt, MCPResource, MCPServer",
+    ),
+    "nothing to serve": ("serve", "PATH (or MCP_OPERATOR_PATHS) is missing: specify at least one"),
+    "tools without a server": (
+        "serve tool.yaml",
+        "no MCPServer among the files: add one whose toolSelector matches the labels",
+    ),
+    "two servers": (
+        "serve two.yaml",
+        "choose one with --server; the files hold default/shop, default/store",
+    ),
+    "a server of another name": (
+        "serve one.yaml --server=store",
+        "no MCPServer store among the files; they hold default/shop",
+    ),
+    "a field with a typo": (
+        "serve typo.yaml",
+        "typo.yaml:4:spec.toolSelektor: unknown field; did you mean toolSelector?",
+    ),
+    "a chart that is not rendered": ("serve chart.yaml", "render it first: helm template"),
+    "a port by name": (
+        "serve one.yaml --port=http",
+        "--port: 'http' is not a port number from 0 to 65535",
+    ),
+    "a Service without an address": (
+        "serve one.yaml --service=orders",
+        "--service: 'orders' is not [NAMESPACE/]SERVICE[:PORT]=HOST:PORT, such as orders=127.",
+    ),
+    "a URL as the address of a Service": (
+        "serve one.yaml --service=orders=http://127.0.0.1:9000",
+        "is not [NAMESPACE/]SERVICE[:PORT]=HOST:PORT, such as orders=127.0.0.1:9000",
+    ),
+    "a URL as a host outside of the cluster": (
+        "serve one.yaml --external-host=https://api.example.com",
+        "is not host names, such as api.example.com or *.example.com",
+    ),
+    "a level that no log has": (
+        "serve one.yaml --log-level=verbose",
+        "--log-level: 'verbose' is not one of debug, info, warning, error",
+    ),
+    "a certificate that is not there": (
+        "serve one.yaml --tls-directory=nowhere",
+        "cannot use tls.crt and tls.key in nowhere: No such file or directory",
+    ),
+    "an address that is none": (
+        "serve one.yaml --host=0.0.0.0.0",
+        "choose another address with --host, or another port with --port or --management-port",
+    ),
+    "a document that is not there": (
+        "import openapi nowhere.json",
+        "nowhere.json cannot be read: No such file or directory",
+    ),
+    "no kubeconfig for the operator": (
+        "operator --kubeconfig=nowhere",
+        "there is no kubeconfig nowhere: specify one with --kubeconfig or in KUBECONFIG",
+    ),
+    "no kubeconfig for a command": (
+        "catalog shop --kubeconfig=nowhere",
+        "there is no kubeconfig nowhere: specify one with --kubeconfig or in KUBECONFIG",
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def log_as_before() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_told_with_its_place_and_what_to_do(
+    mistake: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    for name, text in FILES.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    typed, said = MISTAKES[mistake]
+    assert cli.main(typed.split()) != 0
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert "Traceback" not in shown
