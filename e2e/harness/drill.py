@@ -1,0 +1,121 @@
+"""Staged faults: what the metrics, the alerts, the runbook and the logs say of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+from typing import Final
+
+from e2e.harness.installs import OPERATOR_PODS, Install
+from e2e.harness.kubectl import HANG_SECONDS, CommandError, Kubectl, Object
+from e2e.harness.shop import ROOT, Shop
+from e2e.harness.waiting import eventually
+from support.scrapes import Point, Scrape, extended, firing, scraped
+
+RUNBOOKS: Final = ROOT / "docs" / "reference" / "alerts.md"
+
+GATEWAYS: Final = "--selector=app.kubernetes.io/name=mcp-server"
+
+
+class Drill:
+    """Watches an installation and the shop as Prometheus and a person on call do."""
+
+    def __init__(self, operator: Install, samples: Shop, promtool: Path) -> None:
+        self.system = operator.system
+        self.shop = samples
+        self._promtool = promtool
+
+    def scrape(self) -> Scrape:
+        """Scrape every operator and gateway."""
+        points: dict[str, Point] = {}
+        for pod in self.system.find("pods", OPERATOR_PODS):
+            name = pod["metadata"]["name"]
+            page = _page(self.system, name, 8080)
+            points |= scraped(page, time.time(), job="mcp-operator", pod=name)
+        for pod in self.shop.kubectl.find("pods", GATEWAYS):
+            name = pod["metadata"]["name"]
+            page = _page(self.shop.kubectl, name, 8081)
+            namespace = self.shop.kubectl.namespace
+            points |= scraped(page, time.time(), job="mcp-servers", namespace=namespace, pod=name)
+        return points
+
+    def fires(self, *alerts: str, before: Scrape, begun: Scrape | None = None) -> None:
+        """See that alerts fire if things go on as they are, and that they did not before."""
+        now = self.scrape()
+        during = set[str]().union(
+            *firing(self._promtool, extended(before, begun or before, now)).values()
+        )
+        assert set(alerts) <= during, f"{alerts} would not fire, but {sorted(during)}"
+        healthy = firing(self._promtool, extended(before, before, before))
+        assert not set(alerts) & set[str]().union(*healthy.values())
+
+    def runbook(self, alert: str, shows: str, **names: str) -> None:
+        """Run the first command of an alert's runbook until it shows the cause.
+
+        Args:
+            alert: The alert.
+            shows: What the output must hold, as a regular expression.
+            names: What stands for the placeholders in capitals, such as `NAME`.
+        """
+        command = first_command(alert)
+        for placeholder, name in {"NAMESPACE": self.shop.kubectl.namespace, **names}.items():
+            command = re.sub(rf"\b{placeholder}\b", name, command)
+
+        def shown() -> bool:
+            done = subprocess.run(  # noqa: S603 - the runbook's own command
+                ["bash", "-c", command],  # noqa: S607 - from PATH, as a person's is
+                env={**os.environ, "KUBECONFIG": str(self.system.kubeconfig)},
+                capture_output=True,
+                text=True,
+                timeout=HANG_SECONDS,
+                check=False,
+            )
+            seen.append(done.stdout + done.stderr)
+            return re.search(shows, seen[-1]) is not None
+
+        seen: list[str] = []
+        try:
+            eventually(shown, f"{command} to show {shows}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it says: {seen[-1]}") from error
+
+    def logged(self, where: Kubectl, selector: str, *words: str) -> None:
+        """Wait until a line of the pods' logs has all the words."""
+
+        def found() -> bool:
+            lines = where("logs", selector, "--tail=-1", "--prefix").splitlines()
+            return any(all(word in line for word in words) for line in lines)
+
+        eventually(found, f"a line of the logs with {words}")
+
+    def condition(self, kind: str, name: str, type_: str, status: str) -> Object:
+        """Wait until an object says that it is so, and return the condition."""
+
+        def holds() -> Object | None:
+            said = self.shop.kubectl.get(kind, name).get("status", {}).get("conditions", [])
+            found = [one for one in said if one["type"] == type_ and one["status"] == status]
+            return found[0] if found else None
+
+        return eventually(holds, f"{kind} {name} to say {type_} {status}")
+
+
+def first_command(alert: str) -> str:
+    """Return the first command of an alert's runbook."""
+    text = RUNBOOKS.read_text(encoding="utf-8")
+    section = text.partition(f"\n## {alert}\n")[2].partition("\n## ")[0]
+    block = section.partition("```console\n")[2].partition("\n```")[0]
+    command = re.match(r"\$ ((?:.*\\\n)*.*)", block)
+    assert command, f"the runbook of {alert} has no command"
+    return command[1]
+
+
+def _page(kubectl: Kubectl, pod: str, port: int) -> str | None:
+    """Return a pod's metrics through the API server; None if it does not answer."""
+    path = f"/api/v1/namespaces/{kubectl.namespace}/pods/{pod}:{port}/proxy/metrics"
+    try:
+        return kubectl("get", "--raw", path)
+    except CommandError:
+        return None
