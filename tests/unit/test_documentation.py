@@ -151,3 +151,10 @@ def test_the_values_that_are_set_exist_in_the_chart() -> None:
     }
     assert len(shown) >= 6
     assert shown <= known
+
+
+def test_the_quickstart_installs_as_the_guide_to_installing_does() -> None:
+    [shown] = re.findall(
+        r"^\$ (helm install (?:.*\\\n)*.*)$", text_of(DOCS / "quickstart.md"), re.MULTILINE
+    )
+    assert shown in text_of(DOCS / "how-to" / "install.md")
