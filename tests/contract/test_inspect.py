@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import signal
 from collections.abc import AsyncIterator
@@ -35,7 +36,7 @@ from support.entries import resource, tool
 from support.everything import TOOLS, Everything, everything, serving_everything
 from support.mcp_http import table
 from support.typist import typist
-from support.waiting import hang_guard
+from support.waiting import eventually, hang_guard
 
 Output = pytest.CaptureFixture[str]
 Protocol = Literal["auto", "legacy"]
@@ -222,21 +223,22 @@ async def test_changes_are_shown_until_ctrl_c(
         url=served.url, uris=("test://watched-resource",), protocol=protocol, output="json"
     )
     shown: list[str] = []
+    number = 0
 
     async def printed(words: str) -> bool:
-        await asyncio.sleep(0.01)
-        captured = capsys.readouterr()
-        shown.extend((captured.out, captured.err))
+        shown.extend(capsys.readouterr())
         return words in "".join(shown)
 
-    number = 0
+    async def newcomer() -> bool:
+        nonlocal number
+        number += 1
+        served.current.swap(everything(tool(f"newcomer-{number}")))
+        return await printed("newcomer")
+
     async with hang_guard():
         watch = asyncio.create_task(run_watch(settings))
-        while not await printed("Watching"):
-            pass
-        while not await printed("newcomer"):
-            number += 1
-            served.current.swap(everything(tool(f"newcomer-{number}")))
+        await eventually(functools.partial(printed, "Watching"), expected=True)
+        await eventually(newcomer, expected=True)
         signal.raise_signal(signal.SIGINT)
         await watch
 

@@ -80,26 +80,34 @@ class Labeled(ApiModel):
 
 
 class NodeRequirement(ApiModel):
-    """One requirement on the labels or fields of a node."""
+    """One requirement on the labels of a node."""
 
     key: Text
-    """Label or field that the requirement is about."""
+    """Label that the requirement is about."""
     operator: Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
     """How it relates to the values."""
     values: Texts | None = None
     """Values for In, NotIn, Gt and Lt."""
 
 
-NodeRequirements = Annotated[tuple[NodeRequirement, ...], Field(max_length=16)]
+class NodeFieldRequirement(ApiModel):
+    """One requirement on a field of a node."""
+
+    key: Literal["metadata.name"]
+    """Field that the requirement is about."""
+    operator: Literal["In", "NotIn"]
+    """How it relates to the value."""
+    values: Annotated[tuple[Text, ...], Field(min_length=1, max_length=1)]
+    """Name of the node."""
 
 
 class NodeTerm(ApiModel):
     """Requirements on a node that must all hold."""
 
-    match_expressions: NodeRequirements | None = None
+    match_expressions: Annotated[tuple[NodeRequirement, ...], Field(max_length=16)] | None = None
     """Requirements on the labels of the node."""
-    match_fields: NodeRequirements | None = None
-    """Requirements on the fields of the node, such as metadata.name."""
+    match_fields: Annotated[tuple[NodeFieldRequirement, ...], Field(max_length=16)] | None = None
+    """Requirements on the name of the node."""
 
 
 class NodeTerms(ApiModel):
