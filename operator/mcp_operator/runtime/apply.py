@@ -112,6 +112,7 @@ class Applier:
                     raise
                 live = await self._client.get(resource, key_of(wanted))
             else:
+                _log.info("Created a child", extra=_child(resource, wanted))
                 return "created"
         if not is_controlled_by(live, owner):
             return await self._adopt(owner, wanted, resource, live)
@@ -120,7 +121,7 @@ class Applier:
         answer = await self._apply(resource, wanted, uid=uid_of(live))
         if resource_version_of(answer) == resource_version_of(live):
             return "unchanged"  # reverted, for example by an admission webhook: not drift
-        self._record_drift(resource, wanted, live)
+        self._record_update(resource, wanted, live)
         return "updated"
 
     async def hand_over(
@@ -162,6 +163,7 @@ class Applier:
             if error.is_not_found or error.is_conflict:
                 return False
             raise
+        _log.info("Deleted a child that is not wanted any more", extra=_child(resource, live))
         return True
 
     async def _is_ours(self, owner: Object, live: Object) -> bool:
@@ -175,7 +177,7 @@ class Applier:
             raise OwnershipConflictError(resource, live)
         judged = {"uid": uid_of(live), "resourceVersion": live["metadata"]["resourceVersion"]}
         await self._apply(resource, wanted, **judged)
-        _log.info("Adopted a child", extra={"child": f"{resource.kind} {key_of(live)}"})
+        _log.info("Adopted a child", extra=_child(resource, live))
         return "adopted"
 
     def _with_owner_and_hash(self, owner: Object, desired: Object) -> Object:
@@ -185,16 +187,20 @@ class Applier:
         annotations = {**(metadata.get("annotations") or {}), self._annotation: digest}
         return {**desired, "metadata": {**owned, "annotations": annotations}}
 
-    def _record_drift(self, resource: Resource, wanted: Object, live: Object) -> None:
-        """Count a difference that is not due to a change of the desired state."""
+    def _record_update(self, resource: Resource, wanted: Object, live: Object) -> None:
+        """Log an update, and count one that is not due to a change of the desired state."""
         if annotations_of(live).get(self._annotation) == annotations_of(wanted)[self._annotation]:
             self._client.metrics.drift_corrected.labels(resource.kind).inc()
-            _log.info(
-                "Restored a child after an external change",
-                extra={"child": f"{resource.kind} {key_of(live)}"},
-            )
+            _log.info("Restored a child after an external change", extra=_child(resource, live))
+        else:
+            _log.info("Updated a child to its new desired state", extra=_child(resource, live))
 
     async def _apply(self, resource: Resource, wanted: Object, **condition: str) -> Object:
         return await self._client.apply(
             resource, {**wanted, "metadata": {**wanted["metadata"], **condition}}
         )
+
+
+def _child(resource: Resource, obj: Object) -> dict[str, str]:
+    """Return the field that names a child in a log line; bound fields name its owner."""
+    return {"child": f"{resource.kind} {key_of(obj)}"}

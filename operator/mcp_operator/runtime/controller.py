@@ -22,7 +22,7 @@ from mcp_operator.core.instruments import ControllerMetrics
 from mcp_operator.core.meta import Key, key_of
 from mcp_operator.core.metrics import ERROR_RESULTS, RuntimeMetrics
 from mcp_operator.core.tasks import STEP_SECONDS, describe
-from mcp_operator.runtime.errors import ApiError, LeadershipLostError, StaleCacheError
+from mcp_operator.runtime.errors import REFUSED, ApiError, LeadershipLostError, StaleCacheError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate
 from mcp_operator.runtime.ratelimit import ExponentialBackoff
@@ -114,6 +114,7 @@ class Controller:
         self._max_concurrent = max_concurrent
         self._timeout = timeout
         self._sources: list[Source] = []
+        self._failing: set[Key] = set()
         self._lanes: dict[str, deque[tuple[Event, Iterator[Key]]]] = {}  # by namespace
         self._metrics = ControllerMetrics(name, kind, metrics)
         metrics.active_workers.labels(name).set_function(lambda: self.queue.processing)
@@ -210,7 +211,16 @@ class Controller:
             seconds = asyncio.get_running_loop().time() - started
             self._metrics.observe(outcome.result, seconds)
             logger.debug("Reconciled", extra={"result": outcome.result, "seconds": seconds})
+            self._note_recovery(key, outcome)
             return outcome
+
+    def _note_recovery(self, key: Key, outcome: _Outcome) -> None:
+        """Log the first success after failures."""
+        if outcome.result in ERROR_RESULTS:
+            self._failing.add(key)
+        elif key in self._failing and outcome.result != "requeue":
+            self._failing.discard(key)
+            logger.info("Reconciliation is successful again")
 
     async def _attempt(self, key: Key) -> _Outcome:
         try:
@@ -251,8 +261,11 @@ class Controller:
                 outcome = _Outcome("error", after=error.retry_after or 0.0, failures="count")
             case _:
                 outcome = _Outcome("error", after=0.0, failures="count")
+        # That the API server is away is said once, by the transport.
+        is_away = isinstance(error, ApiError) and error.reason == REFUSED
+        is_news = outcome.result in ERROR_RESULTS and not is_away
         logger.log(
-            logging.ERROR if outcome.result in ERROR_RESULTS else logging.DEBUG,
+            logging.ERROR if is_news else logging.DEBUG,
             "Reconciliation failed",
             extra={"error": describe(error), "result": outcome.result},
         )

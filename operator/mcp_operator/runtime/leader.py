@@ -18,7 +18,7 @@ from mcp_operator.core.clock import Clock, rfc3339_micro
 from mcp_operator.core.meta import Key, Object, Resource, annotations_of, resource_version_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.errors import ApiError, LeadershipLostError
+from mcp_operator.runtime.errors import REFUSED, ApiError, LeadershipLostError
 
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
@@ -94,6 +94,7 @@ class LeaderElector:
         self._written: Object | None = None
         self._expires_at = self._renewed_at = 0.0
         self._leading = False
+        self._problem = ""
 
     @property
     def is_leader(self) -> bool:
@@ -179,11 +180,19 @@ class LeaderElector:
         """Try once to acquire or renew the lease, within some seconds; log a failure."""
         try:
             async with asyncio.timeout(min(seconds, REQUEST_TIMEOUT)):
-                return await self._try_fast() or await self._try_slow()
+                held = await self._try_fast() or await self._try_slow()
         except (ApiError, TimeoutError) as error:
             text = str(error) or "the API server did not respond in time"
-            _log.warning("Cannot acquire or renew the lease", extra={**self._fields, "error": text})
+            is_away = isinstance(error, ApiError) and error.reason == REFUSED
+            if not self._problem and not is_away:  # once; the transport says what is away
+                extra = {**self._fields, "error": text}
+                _log.warning("Cannot acquire or renew the lease, retrying", extra=extra)
+                self._problem = text
             return False
+        if self._problem:
+            _log.info("The lease can be read and written again", extra=self._fields)
+            self._problem = ""
+        return held
 
     async def _try_fast(self) -> bool:
         """Renew the lease that was written last, without reading it again."""

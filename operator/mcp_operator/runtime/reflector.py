@@ -98,6 +98,7 @@ class Reflector:
         self._resuming = False
         self._patience: asyncio.Timeout | None = None
         self._logged = ""
+        self._lost = False
         self._relisted = False
         self._use_watch_list = True
         self._backoff = Backoff()
@@ -237,6 +238,7 @@ class Reflector:
         self.served = True
         self._sink.complete(present, version)
         self.problem = self._logged = ""
+        self._lost = False
         self.settled.set()
         self._known(missing=False)
 
@@ -245,6 +247,7 @@ class Reflector:
             self._restarts["short"].inc()
             return self._backoff.next()
         self.problem = ""
+        self._lost = False
         self._restarts["ended"].inc()
         return 0.0
 
@@ -276,7 +279,11 @@ class Reflector:
             self._sink.complete(set(), "")
             self.settled.set()
             return ABSENT_KIND_RETRY
-        if self.problem != self._logged:  # not again for each retry
+        # The transport says once that the API server is away. A connection that was lost is made
+        # anew at once; that it is lost again is worth a line.
+        quiet = error.reason == REFUSED or (error.reason == LOST and not self._lost)
+        self._lost = error.reason == LOST
+        if not quiet and self.problem != self._logged:  # not again for each retry
             self._logged = self.problem
             _log.warning(
                 "Watch failed, retrying", extra={"kind": self._resource.kind, "error": self.problem}

@@ -39,6 +39,10 @@ _NOT_CONNECTED: Final = (
 
 _log = logging.getLogger(__name__)
 
+_AWAY: Final = 2
+"""Connections in a row that nobody takes before that is logged: one may meet a server that is just
+being replaced, and is made anew."""
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -91,6 +95,8 @@ class Transport:
         self._slots = asyncio.Semaphore(max_in_flight)
         self._clients: list[ApiClient] = []
         self._settings: tuple[Any, ...] = ()
+        self._refusals = 0
+        self._away_since = 0.0
 
     async def open(self) -> None:
         """Create the session.
@@ -152,6 +158,7 @@ class Transport:
                 _abort(response)
         except _NOT_CONNECTED as error:
             self._metrics.answered(request.method, NO_ANSWER, 0.0)
+            self._is_away(error)
             raise ApiError(NO_ANSWER, REFUSED, str(error), request=str(request)) from error
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             if isinstance(error.__cause__, OperatorError):  # the guard's, raised while sending
@@ -194,7 +201,18 @@ class Transport:
             server_hostname=configuration.tls_server_name,
         )
         self._metrics.answered(request.method, response.status, loop.time() - began)
+        if self._refusals >= _AWAY:
+            seconds = round(loop.time() - self._away_since, 1)
+            _log.info("The API server can be reached again", extra={"seconds": seconds})
+        self._refusals = 0
         return response
+
+    def _is_away(self, error: Exception) -> None:
+        """Log that nothing listens there: once, however many requests and watches find out."""
+        self._refusals += 1
+        if self._refusals == _AWAY:
+            self._away_since = asyncio.get_running_loop().time()
+            _log.warning("The API server cannot be reached", extra={"error": str(error)})
 
     async def _guarded(self, body: bytes) -> AsyncIterator[bytes]:
         """Yield a body in chunks; the session fetches each one right before sending it.

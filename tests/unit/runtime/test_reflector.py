@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -302,7 +303,7 @@ async def test_a_kind_that_is_needed_is_never_taken_for_empty(client: FakeClient
 async def test_what_keeps_a_watch_from_opening_is_told_once_each_time_it_begins(
     client: FakeClient, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
-    refused = ApiError(NO_ANSWER, REFUSED, "connection refused")
+    refused = ApiError(NO_ANSWER, "Other", "refused for now")
     client.watches.extend([[refused]] * 5)
     client.watches.append([LIST_END, 20.0])
     client.watches.extend([[refused]] * 5)
@@ -311,6 +312,17 @@ async def test_what_keeps_a_watch_from_opening_is_told_once_each_time_it_begins(
     assert len(client.asked) > 10
     told = [one for one in caplog.records if "refused" in str(one.__dict__.get("error"))]
     assert len(told) == 2
+
+
+@pytest.mark.looptime
+async def test_that_nobody_listens_is_left_to_the_transport_to_tell(
+    client: FakeClient, log: Log, caplog: pytest.LogCaptureFixture
+) -> None:
+    client.watches.extend([[ApiError(NO_ANSWER, REFUSED, "connection refused")]] * 5)
+    async with running(client, log):
+        await asyncio.sleep(600)
+    assert len(client.asked) > 5
+    assert [one for one in caplog.records if one.levelno >= logging.INFO] == []
 
 
 @pytest.mark.looptime
