@@ -11,13 +11,13 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from support.promtool import promtool
 from support.provision import UnavailableError
+from support.scrapes import firing
 
 ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load(
@@ -228,43 +228,19 @@ def run(command: Path, folder: Path, *arguments: str) -> subprocess.CompletedPro
     )
 
 
-def firing(command: Path, folder: Path, series: Mapping[str, str], minutes: list[int]) -> Any:
-    """Return the alerts that fire at each minute, as promtool says."""
-    rules, tests = folder / "rules.yaml", folder / "tests.yaml"
-    rules.write_text(json.dumps({"groups": RULES["groups"]}), encoding="utf-8")
-    found: dict[int, set[str]] = {}
-    for minute in minutes:
-        expected = [
-            {"eval_time": f"{minute}m", "alertname": alert, "exp_alerts": []} for alert in ALERTS
-        ]
-        inputs = [{"series": name, "values": values} for name, values in series.items()]
-        test = {"interval": "1m", "input_series": inputs, "alert_rule_test": expected}
-        body = {"rule_files": [rules.name], "evaluation_interval": "1m", "tests": [test]}
-        tests.write_text(json.dumps(body), encoding="utf-8")
-        result = run(command, folder, "test", "rules", tests.name)
-        said = result.stdout + result.stderr
-        assert result.returncode == 0 or "FAILED" in said, said
-        # It prints `alertname: NAME, time: …` for each that fires although none was expected.
-        found[minute] = {alert for alert in ALERTS if f"alertname: {alert}, time" in said}
-        assert (result.returncode == 0) == (not found[minute]), said
-    return found
-
-
 def test_every_alert_has_a_fault_that_it_tells_of() -> None:
     assert set(FAULTS) == set(ALERTS)
 
 
-def test_no_alert_fires_while_all_is_well(command: Path, tmp_path: Path) -> None:
+def test_no_alert_fires_while_all_is_well(command: Path) -> None:
     minutes = list(range(5, MINUTES, 25))
-    assert firing(command, tmp_path, HEALTHY, minutes) == {minute: set() for minute in minutes}
+    assert firing(command, HEALTHY, minutes) == {minute: set() for minute in minutes}
 
 
 @pytest.mark.parametrize("alert", FAULTS)
-def test_an_alert_fires_for_its_fault_and_no_other_does(
-    command: Path, tmp_path: Path, alert: str
-) -> None:
+def test_an_alert_fires_for_its_fault_and_no_other_does(command: Path, alert: str) -> None:
     fault = FAULTS[alert]
-    found = firing(command, tmp_path, {**HEALTHY, **fault.series}, [fault.early, fault.minute])
+    found = firing(command, {**HEALTHY, **fault.series}, [fault.early, fault.minute])
     assert alert not in found[fault.early]
     assert alert in found[fault.minute]
     assert found[fault.minute] <= {alert, *fault.with_}
