@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+import anyio
 import httpx2
 import mcp_types as types
 from mcp import Client
@@ -27,6 +28,9 @@ UNAUTHORIZED: Final = 401
 
 STAND_INS: Final = frozenset({"Server returned an error response", "Not Found"})
 """What the SDK says where the server's answer was no JSON-RPC error, but an HTTP status."""
+
+CLOSED: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError)
+"""What the SDK's own streams raise once they are closed."""
 
 T = TypeVar("T")
 
@@ -84,7 +88,7 @@ async def with_server(
             "another header with --header @FILE"
         )
     logging.getLogger("mcp").addHandler(logging.NullHandler())  # errors are told once, by us
-    refusal = LastRefusal()
+    refusal, interrupted = LastRefusal(), False
     http = httpx2.AsyncClient(
         headers=await asyncio.to_thread(headers, settings, os.environ),
         timeout=httpx2.Timeout(settings.timeout, connect=CONNECT_SECONDS, read=None),
@@ -102,8 +106,16 @@ async def with_server(
                 **callbacks,
             ) as client,
         ):
-            return await work(client)
+            try:
+                return await work(client)
+            except asyncio.CancelledError:
+                interrupted = True
+                raise
     except Exception as error:
+        # The SDK may stumble over a request under way while it is closed, and lose that the reason
+        # was a Ctrl-C. What else cancels the work is an error of the connection, which is there.
+        if interrupted and all(isinstance(one, CLOSED) for one in _leaves(error)):
+            raise asyncio.CancelledError from error
         raise explained(error, settings, refusal) from error
 
 
