@@ -138,7 +138,7 @@ class Drills:
             self._environment.redis.kill()
             self._client_sees(await self._answered(EDITED), failed=False)
             await self._told(MCPSERVERS, SERVER, "Degraded", "True")
-            await self._log("Redis is away")
+            await self._log("Redis is unavailable")
             await self._alerts("MCPGatewayRedisDown", before)
             await self._environment.redis.start()
             await self._heal("Redis runs again", self._serves)

@@ -93,8 +93,8 @@ def test_a_redis_without_pods(drill: Drill) -> None:
     with applied(drill, service, limited):
         drill.condition("mcpserver", "limited", "Degraded", "True")
         drill.fires("MCPGatewayRedisDown", before=before)
-        drill.runbook("MCPGatewayRedisDown", "Redis is away", NAME="limited")
-        drill.logged(drill.shop.kubectl, GATEWAYS, "Redis is away")
+        drill.runbook("MCPGatewayRedisDown", "Redis is unavailable", NAME="limited")
+        drill.logged(drill.shop.kubectl, GATEWAYS, "Redis is unavailable")
 
 
 def test_a_certificate_that_expires_within_a_week(drill: Drill, tmp_path: Path) -> None:

@@ -231,7 +231,7 @@ ONE: Final[Rows] = {
             "{{outcome}}",
             "reqps",
         ),
-        Panel("Redis answers", f"min by (pod) (mcp_redis_up{{{SERVER}}})", "{{pod}}"),
+        Panel("Redis is available", f"min by (pod) (mcp_redis_up{{{SERVER}}})", "{{pod}}"),
     ),
     "Sessions and tasks": (
         Panel(

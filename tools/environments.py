@@ -57,7 +57,7 @@ def pip_install(session: nox.Session, bin_: Path, *arguments: str | Path) -> Non
 
 
 def compile_arguments(name: str) -> list[str]:
-    """Return what `uv` is told to compile one lock."""
+    """Return the arguments with which `uv` compiles one lock."""
     sources = [] if name in (*STANDALONE, *EXAMPLES) else ["pyproject.toml", "--extra=otel"]
     group = [] if name == "runtime" else ["--group", name]
     return [

@@ -69,7 +69,7 @@ async def until_up(link: RedisLink) -> None:
 
 
 async def until_away(link: RedisLink, *reasons: str) -> None:
-    """Wait until a link says that Redis is away, for one of the reasons."""
+    """Wait until a link says that Redis is unavailable, for one of the reasons."""
 
     async def away() -> bool | str:
         return not link.is_up and (any(each in link.problem for each in reasons) or link.problem)

@@ -32,7 +32,7 @@ from support.waiting import eventually
 README: Final = "file:///readme"
 
 LINK: Final = "Redis"
-"""The name of the asyncio task that connects, and looks whether Redis answers."""
+"""The name of the asyncio task that connects, and looks whether Redis is available."""
 
 _MANY: Final = RateLimit(requests=1_000_000, seconds=60, burst=1_000_000)
 
@@ -109,7 +109,7 @@ class Replica(Running):
         executor.results["report"], executor.looks = _report, [text_result("done")]
 
     async def is_up(self) -> bool:
-        """Tell whether Redis answers."""
+        """Tell whether Redis is available."""
         return self.redis.link is not None and self.redis.link.is_up
 
     async def ask(self, request: HttpRequest) -> tuple[int, JsonObject]:

@@ -13,7 +13,7 @@ class CachePolicy(CatalogModel):
 
 
 class ServerCache(CatalogModel):
-    """What clients are told that they may keep, and whether the gateway keeps answers in Redis.
+    """What clients can cache, and whether the gateway caches answers in Redis.
 
     `resources` is for resources without a policy of their own, of which the gateway keeps nothing.
     """

@@ -47,7 +47,7 @@ class OAuth2(Strict):
 
 
 class Credentials(Strict):
-    """What the gateway authenticates with to the backend.
+    """Credentials that the gateway sends to the backend.
 
     `Bearer` sends `secret` in `Authorization: Bearer`; `Basic` joins `username` and `secret` (the
     password); `Header`, `Query` and `Cookie` send `secret` under `name`, all but `Basic` after

@@ -68,7 +68,8 @@ class Redis(Strict):
     """The Redis that the gateways of a server share; with `master_name`, Sentinels that know it.
 
     `keys` is what the names of all keys begin with, a hash tag included: all keys of a server are
-    in one slot of a Cluster. `failure_mode` says what limited calls meet while Redis is away.
+    in one slot of a Cluster. `failure_mode` says what limited calls meet while Redis is
+    unavailable.
     """
 
     host: str

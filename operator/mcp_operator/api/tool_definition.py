@@ -1,4 +1,4 @@
-"""What clients are told of a tool, and its digest: a client that pins tools can compare them."""
+"""The definition of a tool that clients get, and its digest, by which clients can pin the tool."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class LocalGateway:
         for rejection in snapshot.not_served:
             with bind(name=rejection.key.name):
                 logger.warning(
-                    "An object is not served, or only partly",
+                    "An object is not served, or only in part",
                     extra={
                         "kind": rejection.kind,
                         "namespace": rejection.key.namespace,

@@ -92,7 +92,7 @@ class MCPServerReconciler:
         children: Applies children.
         confirmations: Asks pods which catalog they serve.
         reporter: Writes statuses.
-        confirmed_objects: Is told which objects the pods have confirmed.
+        confirmed_objects: Records which objects the pods have confirmed.
         keys: Makes the Secrets with the gateways' keys.
         installations: Knows which servers another installation of the operator runs.
         context: What the operator's settings say about every server's children.

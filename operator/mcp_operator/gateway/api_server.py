@@ -50,12 +50,13 @@ async def follow(
             found = await endpoints(await get("GET", DISCOVERY), resolver)
             if not found <= blocked:
                 logger.info(
-                    "The API server is out of the tools' reach", extra={"at": sorted(found)}
+                    "Tools cannot reach the addresses of the API server",
+                    extra={"at": sorted(found)},
                 )
             blocked |= found
         except (OperatorError, OSError, ValueError) as error:
             logger.info(
-                "The API server does not tell where it is; it is asked again in a while",
+                "Cannot get the addresses of the API server; retrying later",
                 extra={"error": str(error)},
             )
         await asyncio.sleep(INTERVAL)

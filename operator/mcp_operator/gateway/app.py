@@ -185,7 +185,7 @@ class GatewayApp:
                 await self._endpoint.idle()
         except TimeoutError:
             log.warning(
-                "Requests were given up on: they outlasted the drain timeout",
+                "Some requests did not finish within the drain timeout",
                 extra={"requests": self._endpoint.in_flight, "seconds": seconds},
             )
         await self._endpoint.close()

@@ -124,7 +124,7 @@ class Call:
         trace: W3C Trace Context to hand on: `traceparent` and `tracestate`, where the client sent
             them.
         client: A digest of who shares with other clients what there is (`shares.digest_of`).
-        listener: Is told what happens until the call ends.
+        listener: Gets the events of the call until it ends.
         capabilities: What the client declared that it can do (`ClientCapabilities`); empty where
             that is not known.
         input: What the client sent back, if this is a call that required input before.

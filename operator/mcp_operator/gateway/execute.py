@@ -254,7 +254,7 @@ class HttpExecutor(JobExecutor):
             problems = table.output_errors(tool.name, exact.for_schema(value))
             if problems:  # they quote the answer, and are for the client that gets it
                 log.warning(
-                    "An answer breaks the outputSchema of its tool",
+                    "An answer does not match the outputSchema of its tool",
                     extra={"entry": tool.name, "status": answer.status, "problems": len(problems)},
                 )
             return problems
@@ -287,7 +287,7 @@ class HttpExecutor(JobExecutor):
             try:
                 value = await self._secrets.value(entry.secret)
             except SecretUnavailable as error:
-                log.warning("A resource's Secret is unavailable", extra={"error": str(error)})
+                log.warning("The Secret of a resource is unavailable", extra={"error": str(error)})
                 raise ResourceUnavailable(
                     "the content of this resource is not available"
                 ) from error

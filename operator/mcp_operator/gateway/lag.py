@@ -29,7 +29,7 @@ class LagWatch:
         """Declare the metric."""
         self._lag = Histogram(
             "mcp_event_loop_lag_seconds",
-            "By how much timers of the event loop are late, looked at every 0.1 s.",
+            "Delay of the timers of the event loop, measured every 0.1 s.",
             buckets=BUCKETS,
             registry=registry,
         )

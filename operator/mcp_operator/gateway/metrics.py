@@ -61,7 +61,7 @@ class GatewayMetrics:
         self._outcomes: dict[Authenticated, Counter] = {}
         limited = Counter(
             "mcp_limited_calls_total",
-            "Calls that were refused for their number, by the limit that they met.",
+            "Calls refused by a limit, by limit.",
             ("limit",),
             registry=registry,
         )
@@ -71,13 +71,13 @@ class GatewayMetrics:
         }
         self._calls = Counter(
             "mcp_tool_calls_total",
-            "Calls of tools, by tool and outcome.",
+            "Tool calls, by tool and outcome.",
             ("tool", "outcome"),
             registry=registry,
         )
         self._call_durations = Histogram(
             "mcp_tool_call_duration_seconds",
-            "Time that calls of tools took, by tool.",
+            "Duration of tool calls, by tool.",
             ("tool",),
             buckets=SECONDS_BUCKETS,
             registry=registry,
@@ -109,7 +109,7 @@ class GatewayMetrics:
         )
         self._loaded_at = Gauge(
             "mcp_catalog_loaded_timestamp_seconds",
-            "When the catalog in service was loaded, in Unix seconds.",
+            "Unix time when the catalog in service was loaded.",
             registry=registry,
         )
         self._registry = registry
@@ -128,18 +128,18 @@ class GatewayMetrics:
         """Expose figures that are read when they are asked for."""
         Gauge(
             "mcp_open_connections",
-            "Connections of clients that are open.",
+            "Open client connections.",
             registry=self._registry,
         ).set_function(connections)
+        Gauge("mcp_open_streams", "Open event streams.", registry=self._registry).set_function(
+            open_streams
+        )
         Gauge(
-            "mcp_open_streams", "Event streams that are open.", registry=self._registry
-        ).set_function(open_streams)
-        Gauge(
-            "mcp_requests_in_flight", "Requests that wait for backends.", registry=self._registry
+            "mcp_requests_in_flight", "Requests waiting for backends.", registry=self._registry
         ).set_function(in_flight)
         Gauge(
             "mcp_calls_asking",
-            "Calls of sessions that wait for what their clients are asked.",
+            "Calls of sessions that wait for input of their clients.",
             registry=self._registry,
         ).set_function(asking)
 
@@ -153,7 +153,7 @@ class GatewayMetrics:
         """Expose when the certificate of the MCP port ends, in Unix seconds."""
         Gauge(
             "mcp_certificate_expiry_timestamp_seconds",
-            "When the certificate of the MCP port ends, in Unix seconds.",
+            "Unix time when the certificate of the MCP port expires.",
             registry=self._registry,
         ).set_function(expires)
 

@@ -102,12 +102,12 @@ class CatalogSource:
         self._changed = asyncio.Event()
         self._failures = Counter(
             "mcp_catalog_load_failures_total",
-            "Times that a catalog could not be read or verified; the last good one stayed.",
+            "Failures to read or verify a catalog; the last valid one is still served.",
             registry=registry,
         )
         self._stale = Gauge(
             "mcp_catalog_stale",
-            "1 while the newest index is not what is served.",
+            "1 while the gateway does not serve the newest catalog, 0 otherwise.",
             registry=registry,
         )
         self.state = f"ConfigMap {index} has not been seen yet"
@@ -266,7 +266,7 @@ class ClusterSecrets:
             async with asyncio.timeout(SECRET_WAIT_SECONDS if old and old.values else None):
                 await asyncio.shield(reading)
         except TimeoutError:
-            log.info("A Secret is used that may be out of date", extra={"secret": str(name)})
+            log.info("Using a Secret that may be out of date", extra={"secret": str(name)})
         known = self._known.get(name)
         if known is None:
             raise SecretUnavailable(f"Secret {name} was not read: this process is stopping")

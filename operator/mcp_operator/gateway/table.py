@@ -296,7 +296,7 @@ class Current:
             try:
                 subscriber(changes)
             except Exception:
-                log.exception("A subscriber failed on the new catalog")
+                log.exception("A subscriber failed to handle the new catalog")
         return changes
 
     def subscribe(self, callback: Callable[[Changes], None]) -> Callable[[], None]:

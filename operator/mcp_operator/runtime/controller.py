@@ -160,7 +160,7 @@ class Controller:
             self._metrics.panics.inc()
             namespace, name = key_of(event.object)
             with logs.bind(controller=self.name, namespace=namespace, name=name):
-                logger.exception("An event could not be mapped, nothing more is reconciled for it")
+                logger.exception("Cannot map an event to objects; nothing is reconciled for it")
         return True
 
     def _map_later(self, namespace: str) -> None:

@@ -311,7 +311,7 @@ class InformerSet:
         self._left_out = {*late}
         for name, feed in late.items():
             _log.warning(
-                "A namespace is left out until there are permissions for it",
+                "Skipping a namespace until its permissions are granted",
                 extra={"namespace": name, "error": feed.reflector.problem},
             )
             self.hide(name)
@@ -342,7 +342,7 @@ class InformerSet:
         """Let the objects of a namespace join all caches in one step."""
         if namespace in self._view:
             return
-        _log.info("A namespace has joined", extra={"namespace": namespace})
+        _log.info("Started to watch a namespace", extra={"namespace": namespace})
         self._view.add(namespace)
         found = [(each, each.reveal(namespace)) for each in self._processors_of(namespace)]
         for processor, events in found:
@@ -356,7 +356,7 @@ class InformerSet:
         """
         if namespace not in self._view:
             return
-        _log.info("A namespace has left", extra={"namespace": namespace})
+        _log.info("Stopped watching a namespace", extra={"namespace": namespace})
         self._view.remove(namespace)
         found = [(each, each.hide(namespace)) for each in self._processors_of(namespace)]
         for processor, events in found:

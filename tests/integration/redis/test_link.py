@@ -74,7 +74,7 @@ async def test_a_wrong_password_is_told_without_it_and_a_new_one_is_used_without
         link = links.start(redis.port, values, password=secret("word"))
         await until_away(link, "refuses the user or the password")
     assert values.distrusted[0] == "word"
-    assert "Redis is away" in caplog.messages
+    assert "Redis is unavailable" in caplog.messages
     assert "-password" not in str([vars(record) for record in caplog.records])
 
     values.values["word"] = "right-password"
@@ -233,7 +233,7 @@ async def test_tls_verifies_the_name_and_the_authority(
             links.start(port, right, tls=True, **name),
         ):
             await until_away(link, "certificate")
-        await until_away(links.start(port, Values(ca="none"), **given), "no PEM certificate")
+        await until_away(links.start(port, Values(ca="none"), **given), "not a PEM certificate")
 
 
 async def test_plain_text_is_no_tls(redis: RedisServer, links: Links) -> None:

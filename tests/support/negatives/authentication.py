@@ -54,13 +54,13 @@ AUTHENTICATION = [
         "a rule for nobody in particular",
         ruled(),
         "spec.auth.rules[0]",
-        "say for whom the rule is",
+        "set the clients of the rule",
     ),
     Negative(
         "a rule that allows nothing",
         ruled(tools=None, principals=["*"]),
         "spec.auth.rules[0]",
-        "say what the rule allows",
+        "set what the rule allows",
     ),
     Negative(
         "a rule with an empty list of clients",
@@ -138,7 +138,7 @@ AUTHENTICATION = [
         "authentication in mode Direct",
         server(image="example/server:1", auth={"type": "APIKey", "apiKey": KEYS}),
         "spec.auth",
-        "your own server decides whom it serves",
+        "your own server authenticates its clients",
     ),
     Negative(
         "API keys in a header of MCP",
@@ -229,19 +229,19 @@ AUTHENTICATION = [
         "keys over http from outside of the cluster",
         jwt(jwksURI="http://login.example.com/certs"),
         "spec.auth.jwt.jwksURI",
-        "whoever changes the keys on their way can forge tokens",
+        "an attacker could change the keys and forge tokens",
     ),
     Negative(
         "keys over http from a host that only begins like a Service",
         jwt(jwksURI="http://login.identity.svcs.example.com/certs"),
         "spec.auth.jwt.jwksURI",
-        "whoever changes the keys on their way can forge tokens",
+        "an attacker could change the keys and forge tokens",
     ),
     Negative(
         "keys over http from a host below a name like a Service's",
         jwt(jwksURI="http://login.identity.svc.example.com/certs"),
         "spec.auth.jwt.jwksURI",
-        "whoever changes the keys on their way can forge tokens",
+        "an attacker could change the keys and forge tokens",
     ),
     Negative(
         "keys from a URL with a user",

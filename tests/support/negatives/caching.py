@@ -10,7 +10,7 @@ CACHING = [
         "a cache in mode Direct",
         server(image="example/server:1", cache={"lists": {"ttl": "1m"}}),
         "spec.cache",
-        "in mode Direct your own server keeps answers",
+        "in mode Direct, your own server caches answers",
     ),
     Negative(
         "a cache in a Redis that there is not",
@@ -34,7 +34,7 @@ CACHING = [
         "an entry whose cache is of what may change something",
         tools({"name": "a", "path": "/a", "method": "PUT", "cache": {"ttl": "1m"}}),
         "spec.tools",
-        "in an entry of tools, cache gives an answer again",
+        "in an entry of tools, cache reuses an answer",
     ),
     Negative(
         "a cache without a time",

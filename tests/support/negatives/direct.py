@@ -10,20 +10,20 @@ DIRECT = [
         "tls in mode Direct",
         server(image="example/server:1", tls={"secretName": "shop-tls"}),
         "spec.tls",
-        "in mode Direct your own server speaks",
+        "in mode Direct, your own server decides on HTTP",
     ),
     Negative(
         "a protocol in mode Direct",
         server(image="example/server:1", protocol={"allowedOrigins": ["*"]}),
         "spec.protocol",
-        "in mode Direct your own server decides",
+        "in mode Direct, your own server decides",
     ),
     Negative("mode Direct without image", server(mode="Direct"), "spec.image", "set image to it"),
     Negative(
         "two Redis hosts",
         server(image="a", redis={"address": "b"}, env=[{"name": "REDIS_HOST", "value": "c"}]),
         "spec.env",
-        "are set for you",
+        "are set by the operator",
     ),
     Negative(
         "a variable of a field that only a file can have",
@@ -35,7 +35,7 @@ DIRECT = [
         "a gateway that restarts for its catalog",
         server(direct={"onChange": "Restart"}),
         "spec.direct",
-        "a gateway reloads and reports its catalog by itself",
+        "a gateway always reloads and reports its catalog",
     ),
     Negative(
         "an unknown answer to a change of the catalog",

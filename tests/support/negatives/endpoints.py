@@ -148,7 +148,7 @@ ENDPOINTS = [
         "a prefix before a password",
         credentials("Basic", prefix="Token "),
         f"{CREDENTIALS}.prefix",
-        "prefix stands before a token that is sent as it is",
+        "prefix is for tokens that are sent unchanged",
     ),
     Negative(
         "a prefix with a line break",
@@ -160,13 +160,13 @@ ENDPOINTS = [
         "OAuth2 without a token endpoint",
         credentials("OAuth2"),
         f"{CREDENTIALS}.oauth2",
-        "oauth2 says where type: OAuth2 gets its token",
+        "oauth2 configures where type: OAuth2 gets its token",
     ),
     Negative(
         "a token endpoint for a token that is there",
         credentials("Bearer", oauth2={"tokenURL": TOKEN_URL}),
         f"{CREDENTIALS}.oauth2",
-        "oauth2 says where type: OAuth2 gets its token",
+        "oauth2 configures where type: OAuth2 gets its token",
     ),
     Negative(
         "a token endpoint with a query",

@@ -12,13 +12,13 @@ LIMITS = [
         "rate limits of nothing",
         server(rateLimits={}),
         "spec.rateLimits",
-        "set shared, perClient, tools, prompts or resources",
+        "at least one limit: shared, perClient, tools, prompts or resources",
     ),
     Negative(
         "rate limits in mode Direct",
         server(image="example/server:1", rateLimits={"shared": {"requests": 1}}),
         "spec.rateLimits",
-        "in mode Direct your own server limits its clients",
+        "in mode Direct, your own server limits its clients",
     ),
     Negative(
         "a rate limit without a number",
@@ -48,7 +48,7 @@ LIMITS = [
         "a rule that limits nothing",
         server(rateLimits={"tools": [{"name": "*"}]}),
         "spec.rateLimits.tools[0]",
-        "set shared, perClient or both",
+        "at least one limit: shared, perClient or both",
     ),
     Negative(
         "two rules for one pattern",
@@ -127,7 +127,7 @@ LIMITS = [
             f"a Redis with {name} in mode Direct",
             server(image="a", redis={"serviceName": "a", name: value}),
             "spec.redis",
-            "in mode Direct your own server is told where Redis is and nothing else",
+            "in mode Direct, your own server gets only the address of Redis",
         )
         for name, value in {
             "db": 1,
@@ -142,13 +142,13 @@ LIMITS = [
         "one client that has more than all",
         server(config={"maxConcurrentRequests": 10, "maxConcurrentRequestsPerClient": 11}),
         "spec.config.maxConcurrentRequestsPerClient",
-        "one client cannot have more than all together",
+        "the limit of one client cannot be higher than that of all clients",
     ),
     Negative(
         "one client that has more than all by default",
         server(config={"maxConcurrentRequestsPerClient": 101}),
         "spec.config.maxConcurrentRequestsPerClient",
-        "one client cannot have more than all together",
+        "the limit of one client cannot be higher than that of all clients",
     ),
     Negative(
         "a capability that clients do not have",

@@ -30,7 +30,7 @@ PODS = [
         "the port of a gateway's management",
         server(port=8081),
         "spec.port",
-        "port 8081 is the one of the gateway's probes and metrics",
+        "port 8081 is for the probes and metrics of the gateway",
     ),
     Negative(
         "autoscaling beside replicas",

@@ -9,7 +9,7 @@ from support.manifests import server
 from support.negatives.case import Negative
 
 DIRECT = {"image": "own/server:1"}
-ALONE = "a gateway runs alone, with probes, hooks and an environment of its own"
+ALONE = "a gateway has its own probes, hooks and environment"
 ONE_VOLUME = "set exactly one of configMap, secret, projected, emptyDir"
 UNKNOWN = "unknown field"
 SPREAD = {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "ScheduleAnyway"}
@@ -122,7 +122,7 @@ PODTEMPLATES = [
         "a volume in place of the operator's own",
         pod(volumes=[{"name": "tls", "emptyDir": {}}]),
         "spec.podTemplate.spec.volumes[0].name",
-        "config and tls are the server's own",
+        "config and tls are reserved for the operator",
     ),
     Negative(
         "a volume over the operator's own files",
@@ -164,7 +164,7 @@ PODTEMPLATES = [
             }
         ),
         "spec.podTemplate.metadata.annotations",
-        "of security.beta.kubernetes.io by nobody but Kubernetes",
+        "of security.beta.kubernetes.io by Kubernetes",
     ),
     Negative(
         "a revision that the controller of Deployments would write over again and again",

@@ -153,13 +153,13 @@ SERVERS = [
         "an address of the API server in the environment",
         server(image="a", env=[{"name": "KUBERNETES_SERVICE_HOST", "value": "evil.example"}]),
         "spec.env",
-        "are set for you",
+        "are set by the operator",
     ),
     Negative(
         "another place for the files of mode Direct",
         server(image="a", env=[{"name": "MCP_CONFIG_DIR", "value": "/data"}]),
         "spec.env",
-        "are set for you",
+        "are set by the operator",
     ),
     Negative(
         "an environment variable with a space",
@@ -343,7 +343,7 @@ SERVERS = [
         "a title for a server that says its own",
         server(image="example.com/mcp", title="The shop"),
         "spec.mode",
-        "in mode Direct your own server says its title",
+        "in mode Direct, your own server declares its title",
     ),
     Negative("an empty title", server(title=""), "spec.title", "should be at least 1 chars long"),
     Negative(

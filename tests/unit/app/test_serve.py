@@ -218,7 +218,7 @@ async def test_what_is_not_served_is_logged_with_its_reason(
     local = await gateway(tmp_path)
 
     (record,) = caplog.records
-    assert record.message == "An object is not served, or only partly"
+    assert record.message == "An object is not served, or only in part"
     assert record.__dict__["reason"] == "UndeclaredVariable"
     assert local.current.table is not None
     assert not local.current.table.prompts
@@ -281,8 +281,9 @@ async def test_a_backend_that_refuses_is_named_with_the_address_that_was_tried(
 
     assert result["isError"]
     (content,) = result["content"]
-    assert content["text"] == (
-        f"The backend refuses connections or cannot be reached; {nobody} was tried."
+    assert (
+        content["text"]
+        == f"The backend refuses connections or cannot be reached; {nobody} was tried."
     )
 
 

@@ -90,4 +90,4 @@ async def test_one_api_server_after_the_other_is_learnt_whatever_happens_between
     assert blocked == {"10.96.0.1", ("10.0.0.1", 6443), ("10.0.0.2", 6443)}
     assert asked == [("GET", "/api")] * 4
     following.cancel()
-    assert "does not tell where it is" in caplog.text
+    assert "Cannot get the addresses" in caplog.text

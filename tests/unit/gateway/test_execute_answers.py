@@ -98,7 +98,7 @@ async def test_an_answer_that_breaks_its_schema_is_logged(caplog: pytest.LogCapt
     upstream = FakeUpstream(Answer(201, "application/json", b"{}"))
     result = await completed(executor(upstream, called).call_tool(called, {}, Call()))
     assert result.is_error
-    assert "An answer breaks the outputSchema of its tool" in caplog.text
+    assert "An answer does not match the outputSchema of its tool" in caplog.text
 
 
 async def test_a_resource_is_read_as_its_author_says() -> None:

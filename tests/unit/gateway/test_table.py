@@ -181,7 +181,7 @@ def test_subscribers_hear_of_each_swap_until_they_leave(caplog: pytest.LogCaptur
     with caplog.at_level(logging.ERROR):
         current.swap(table(tool()))
     assert len(heard) == 1
-    assert "A subscriber failed on the new catalog" in caplog.messages
+    assert "A subscriber failed to handle the new catalog" in caplog.messages
     unsubscribe_failing()
     unsubscribe()
     current.swap(table())

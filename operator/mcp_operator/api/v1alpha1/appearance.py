@@ -40,9 +40,9 @@ class Icon(ApiModel):
         ],
         ...,
     ] = Field(default_factory=tuple, max_length=16, json_schema_extra=LIST_SET)
-    """Sizes that the picture is good for, such as 48x48, or any."""
+    """Sizes for which the picture is suitable, such as 48x48, or any."""
     theme: Literal["light", "dark"] | None = None
-    """Background that the picture is made for; any when left out."""
+    """Theme for which the picture is made; any when left out."""
 
 
 Icons = Annotated[tuple[Icon, ...], Field(max_length=4, json_schema_extra=list_map("src"))]

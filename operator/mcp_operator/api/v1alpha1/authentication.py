@@ -67,13 +67,13 @@ class ApiKeyAuth(ApiModel):
     """Header that carries the key. In Authorization, the default, it follows the word Bearer; in
     any other, such as X-API-Key, it stands alone."""
     secret_ref: KeysSecret | None = None
-    """The Secret that holds the keys. A change of it is in force within a minute."""
+    """The Secret that holds the keys. A change applies within a minute."""
     secret_refs: tuple[KeysSecret, ...] = Field(
         default_factory=tuple, min_length=1, max_length=16, json_schema_extra=list_map("name")
     )
-    """Secrets that hold the keys together, such as one for each team. A client is then named
-    SECRET/KEY, in rules and logs too, so that none can take the name of another Secret's. Where one
-    of them cannot be read, clients of the others are served."""
+    """Secrets that hold the keys together, such as one for each team. The name of a client is
+    then SECRET/KEY, also in rules and logs, so that names of different Secrets cannot collide. If
+    one of them cannot be read, clients of the others are served."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -98,8 +98,8 @@ class JwtAuth(ApiModel):
         rule(
             "!has(self.jwksURI) || self.jwksURI.startsWith('https://') "
             "|| self.jwksURI.matches('^http://[a-z0-9-]+[.][a-z0-9-]+[.]svc(:[0-9]+)?(/|$)')",
-            "whoever changes the keys on their way can forge tokens; use https, or a Service of "
-            "the cluster",
+            "over http, an attacker could change the keys and forge tokens; use https, or a "
+            "Service of the cluster",
             field_path=".jwksURI",
         ),
     )
@@ -107,7 +107,7 @@ class JwtAuth(ApiModel):
     issuer: PlainUrl
     """URL of the identity provider, exactly as its tokens have it in the claim iss."""
     audiences: tuple[Audience, ...] = Field(min_length=1, max_length=16, json_schema_extra=LIST_SET)
-    """What tokens for this server have in the claim aud; one of these is enough. A token for
+    """Accepted values of the claim aud; a token needs one of them. A token for
     another server is refused, as MCP requires."""
     jwks_uri: Annotated[HttpUrl | None, Field(alias="jwksURI")] = None
     """Where the provider publishes its public keys (jwks_uri of its metadata): a Service of the
@@ -128,8 +128,8 @@ class JwtAuth(ApiModel):
     )
     """Where clients get a token, as RFC 9728 metadata tells them; issuer when left out."""
     resource: PlainUrl | None = None
-    """URL of this server as clients reach it, which RFC 9728 metadata tells them. When left out:
-    that of the Ingress where it has a host, else the one that the client asked."""
+    """URL of this server as clients reach it, for the RFC 9728 metadata. When left out: the URL of
+    the Ingress if it has a host, otherwise the URL of the request."""
 
 
 Pattern = Annotated[
@@ -164,12 +164,12 @@ class AccessRule(ApiModel):
     model_config = validated(
         rule(
             "has(self.principals) || has(self.anyScope) || has(self.claims) || has(self.when)",
-            "say for whom the rule is, by principals, anyScope, claims or when; principals: ['*'] "
-            "is every client",
+            "set the clients of the rule, with principals, anyScope, claims or when; "
+            "principals: ['*'] is every client",
         ),
         rule(
             "has(self.tools) || has(self.prompts) || has(self.resources)",
-            "say what the rule allows, by tools, prompts or resources; '*' is all of them",
+            "set what the rule allows, with tools, prompts or resources; '*' is all of them",
         ),
     )
 
@@ -231,8 +231,9 @@ class Authentication(ApiModel):
     )
 
     type: Literal["None", "APIKey", "JWT"] = "None"
-    """None serves everybody who can connect. APIKey serves clients that send a key of a Secret, JWT
-    those that send an access token of an OAuth 2 identity provider."""
+    """None serves every client that can connect.
+    APIKey serves clients that send a key of a Secret, JWT those that send an access token of an
+    OAuth 2 identity provider."""
     api_key: ApiKeyAuth | None = None
     """Where the API keys are, for type APIKey."""
     jwt: JwtAuth | None = None
@@ -240,5 +241,5 @@ class Authentication(ApiModel):
     rules: tuple[AccessRule, ...] = Field(
         default_factory=tuple, min_length=1, max_length=64, json_schema_extra=list_map("name")
     )
-    """What each client is served: everything that any rule allows it, in lists as in calls. Without
-    rules, every client is served everything."""
+    """What each client can list and use: everything that at least one rule allows. Without rules,
+    every client can use everything."""

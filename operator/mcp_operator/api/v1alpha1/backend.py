@@ -79,7 +79,7 @@ class ServiceTls(ApiModel):
     client_certificate_secret_ref: CertificateRef | None = None
     """Certificate and key that the gateway shows to the backend, of a kubernetes.io/tls Secret."""
     insecure_skip_verify: bool = False
-    """Accept any certificate. For experiments only."""
+    """Accept any certificate. For tests only."""
 
 
 class ServiceRef(ApiModel):
@@ -105,8 +105,8 @@ class ServiceRef(ApiModel):
     scheme: Literal["http", "https"] = "http"
     """Protocol that the Service speaks."""
     host: DnsSubdomain | None = None
-    """Host that requests name, in the Host header and in TLS, where the Service serves several
-    virtual hosts; the connection still goes to the Service."""
+    """Host of the requests, in the Host header and in TLS, if the Service has several virtual
+    hosts; the connection still goes to the Service."""
     tls: ServiceTls | None = None
     """Certificate verification; only with scheme https."""
 
@@ -145,7 +145,7 @@ class ValueSource(ApiModel):
     )
 
     secret_key_ref: SecretKeyRef | None = None
-    """A key of a Secret; the gateway reads it itself, it is never copied."""
+    """A key of a Secret; the gateway reads it; it is never copied."""
     config_map_key_ref: ConfigMapKeyRef | None = None
     """A key of a ConfigMap."""
 
@@ -253,7 +253,7 @@ class OAuth2Client(ApiModel):
 
 
 class RequestCredentials(ApiModel):
-    """What the gateway authenticates with to the backend."""
+    """Credentials that the gateway sends to the backend."""
 
     model_config = validated(
         rule(
@@ -283,12 +283,13 @@ class RequestCredentials(ApiModel):
         ),
         rule(
             "!has(self.prefix) || !(self.type in ['Basic', 'OAuth2'])",
-            "prefix stands before a token that is sent as it is; remove it for Basic and OAuth2",
+            "prefix is for tokens that are sent unchanged; remove it for Basic and OAuth2",
             field_path=".prefix",
         ),
         rule(
             "(self.type == 'OAuth2') == has(self.oauth2)",
-            "oauth2 says where type: OAuth2 gets its token; set it for that type and no other",
+            "oauth2 configures where type: OAuth2 gets its token; set it for that type and "
+            "no other",
             field_path=".oauth2",
         ),
         rule(
@@ -312,8 +313,8 @@ class RequestCredentials(ApiModel):
     name: TargetName | None = None
     """Name of the header, query parameter or cookie, for the types Header, Query and Cookie."""
     prefix: TokenPrefix | None = None
-    """What stands before the token, such as "Token " or "ApiKey ", with the space where one
-    belongs; for type Bearer, it stands in place of "Bearer "."""
+    """Text before the token, such as "Token " or "ApiKey ", including the space; for type
+    Bearer, it replaces "Bearer "."""
     secret_ref: CredentialsSecret
     """The Secret that holds the token, the user name and password, or the client's credentials."""
     oauth2: OAuth2Client | None = None

@@ -12,28 +12,28 @@ class Cache(ApiModel):
     """How long an answer is kept, and for whom."""
 
     ttl: Duration
-    """How long an answer is given again before the backend is asked again."""
+    """How long an answer is reused before the next request to the backend."""
     scope: Literal["Private", "Shared"] = "Private"
-    """Private keeps an answer for the client that it was given to. Shared gives it to every client
-    that may ask for it: only for answers that do not depend on who asks."""
+    """Private reuses an answer only for the same client. Shared reuses it for every client that can
+    call the tool or read the resource; use it only for answers that do not depend on the client."""
 
 
 class ListCache(ApiModel):
     """How long clients may keep lists."""
 
     ttl: Duration
-    """How long a client of 2026-07-28 may go without asking for a list again. A tool that is
-    deleted stays known to it for as long, unless it listens for changes."""
+    """How long a client of 2026-07-28 can cache a list. It can see a deleted tool for that long,
+    unless it listens for changes."""
 
 
 class ServerCache(ApiModel):
-    """What clients are told that they may keep, and where the gateway keeps answers."""
+    """What clients can cache, and where the gateway caches answers."""
 
     lists: ListCache | None = None
-    """Lists of tools, prompts and resources; clients keep none when left out."""
+    """Lists of tools, prompts and resources; clients cache none when left out."""
     resources: Cache | None = None
-    """Contents of resources without a cache of their own: what clients are told, and no more;
-    clients keep none when left out."""
+    """Contents of resources without a cache of their own: a hint for clients only; clients cache
+    none when left out."""
     storage: Literal["Memory", "Redis"] = "Memory"
-    """Where answers are kept of tools and resources that have a cache: in the memory of each pod,
-    or also in the Redis of the server, for all pods."""
+    """Where answers of tools and resources with a cache are stored: in the memory of each pod, or
+    also in the Redis of the server, for all pods."""

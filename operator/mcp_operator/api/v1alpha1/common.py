@@ -242,9 +242,9 @@ class Condition(ApiModel):
     model_config = WHOLE
 
     type: Annotated[str, Field(max_length=316, pattern=LABEL_KEY)]
-    """Which aspect: Accepted, ResolvedRefs, Programmed or Ready."""
+    """Type of the condition: Accepted, ResolvedRefs, Programmed or Ready."""
     status: Literal["True", "False", "Unknown"]
-    """Whether it holds."""
+    """Status of the condition."""
     observed_generation: Generation | None = None
     """The metadata.generation that this was decided for."""
     last_transition_time: Timestamp
@@ -253,9 +253,9 @@ class Condition(ApiModel):
         str,
         Field(min_length=1, max_length=1024, pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"),
     ]
-    """Why, in one CamelCase word that programs can rely on."""
+    """Reason of the status, in one CamelCase word that programs can rely on."""
     message: Annotated[str, Field(max_length=32768)]
-    """Why, in a sentence for people."""
+    """Message for people."""
 
 
 Conditions = Annotated[
@@ -275,9 +275,9 @@ class ServerRef(ApiModel):
     accepted: bool
     """Whether the server serves everything that the object declares."""
     reason: str = ""
-    """Why not, in one CamelCase word."""
+    """Reason that it is not served, in one CamelCase word."""
     message: str = ""
-    """Why not, in a sentence."""
+    """Message that says why it is not served."""
 
 
 Servers = Annotated[

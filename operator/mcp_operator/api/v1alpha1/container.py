@@ -113,6 +113,6 @@ class ResourceRequirements(ApiModel):
     """Compute resources of the container."""
 
     limits: Quantities = Field(default_factory=dict)
-    """Most that the container may use, such as cpu: 500m and memory: 256Mi."""
+    """Maximum that the container can use, such as cpu: 500m and memory: 256Mi."""
     requests: Quantities = Field(default_factory=dict)
     """What the scheduler reserves."""

@@ -18,6 +18,7 @@ class Direct(ApiModel):
     catalog.json that they serve, over HTTP. Programmed and syncedReplicas then say which pods serve
     the current catalog; otherwise Programmed is Unknown."""
     on_change: Literal["Reload", "Restart"] = Field(default_factory=lambda: "Reload")
-    """What a change of the catalog does to the pods. Reload, the default: the kubelet brings the
-    new files to them within about a minute, and your server reads them again. Restart: they are
-    replaced, for a server that reads the files only when it starts."""
+    """What
+    happens to the pods when the catalog changes. Reload, the default: the kubelet updates the files
+    within about a minute, and your server reads them again. Restart: the pods are replaced, for a
+    server that reads the files only when it starts."""

@@ -37,7 +37,7 @@ class ServiceSettings(ApiModel):
     """The Service in front of the pods."""
 
     type: Literal["ClusterIP", "NodePort", "LoadBalancer"] = "ClusterIP"
-    """How far the Service reaches."""
+    """How the Service is exposed."""
     port: PortNumber = 8080
     """Port of the Service."""
     annotations: Annotations = Field(default_factory=dict)

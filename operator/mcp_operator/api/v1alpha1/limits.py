@@ -29,7 +29,7 @@ class LimitRule(ApiModel):
     model_config = validated(
         rule(
             "has(self.shared) || has(self.perClient)",
-            "say how much is served: set shared, perClient or both",
+            "set at least one limit: shared, perClient or both",
         )
     )
 
@@ -59,7 +59,7 @@ class RateLimits(ApiModel):
         rule(
             "has(self.shared) || has(self.perClient) || has(self.tools) || has(self.prompts) "
             "|| has(self.resources)",
-            "say what is limited: set shared, perClient, tools, prompts or resources",
+            "set at least one limit: shared, perClient, tools, prompts or resources",
         )
     )
 
@@ -68,7 +68,7 @@ class RateLimits(ApiModel):
     per_client: RateLimit | None = None
     """Calls of each client."""
     tools: LimitRules
-    """Limits of some tools, which hold beside the others."""
+    """Additional limits of some tools."""
     prompts: LimitRules
     """Limits of some prompts."""
     resources: LimitRules

@@ -63,9 +63,9 @@ class PromptVariable(ApiModel):
     )
     """Accepted values, offered to clients as completions; any value when left out."""
     elicit: bool = False
-    """Whether the user is asked where a client gives no value and can ask (MCP's elicitation). A
-    user who gives none, and other clients, are treated as if it was false. Ask for no secrets: the
-    client sees what the user writes."""
+    """Whether the user is asked if the client gives no value and supports
+    elicitation. If the user gives no value, or the client does not support it, the field has no
+    effect. Do not ask for secrets: the client sees what the user types."""
 
 
 class PromptImage(ApiModel):
@@ -124,7 +124,7 @@ class PromptMessage(ApiModel):
     audio: PromptAudio | None = None
     """Audio."""
     resource_link: PromptResourceLink | None = None
-    """A link to a resource, which clients read if they want to; clients know links since MCP
+    """A link to a resource that clients can read; clients support links since MCP
     2025-06-18."""
 
 
@@ -140,7 +140,7 @@ class MCPPromptSpec(ApiModel):
     )
 
     name: McpName
-    """Name that clients ask for the prompt by; one name once in a server."""
+    """Name by which clients get the prompt; unique in a server."""
     title: Title | None = None
     """Name for people."""
     description: Description = ""
@@ -153,8 +153,8 @@ class MCPPromptSpec(ApiModel):
     """Accepted for compatibility and reported as IngressPathIgnored: clients get prompts over
     MCP."""
     template: Template | None = None
-    """Text of a single user message, with {{variable}} places. Values are put in once and never
-    read as templates."""
+    """Text of a single user message, with {{variable}} places.
+    Values are inserted once, and are not evaluated as templates."""
     messages: tuple[PromptMessage, ...] = Field(default_factory=tuple, min_length=1, max_length=32)
     """Messages in their order."""
     variables: tuple[PromptVariable, ...] = Field(

@@ -94,7 +94,7 @@ class ContentSource(ApiModel):
     config_map_key_ref: ConfigMapKeyRef | None = None
     """A key of a ConfigMap, of data or binaryData."""
     secret_key_ref: SecretKeyRef | None = None
-    """A key of a Secret; the gateway reads it itself, it is never copied."""
+    """A key of a Secret; the gateway reads it; it is never copied."""
 
 
 class OperationParameter(ApiModel):
@@ -142,7 +142,7 @@ class Subscribe(ApiModel):
 
     interval: Duration
     """Pause between two reads of the content, of 1s or more, while a client is subscribed to it.
-    What has not changed costs the service little where it sends ETag or Last-Modified."""
+    Reads of unchanged content are cheap if the service sends ETag or Last-Modified."""
 
 
 class ResourceEndpoint(ApiModel):
@@ -169,14 +169,14 @@ class ResourceEndpoint(ApiModel):
     parameters: tuple[OperationParameter, ...] = Field(
         default_factory=tuple, max_length=16, json_schema_extra=list_map("name")
     )
-    """Variables of the template; {name} in the path that is not listed is a required one."""
+    """Variables of the template; a {name} in the path that is not listed is required."""
     timeout: Duration | None = None
     """Time for one read; the server's requestTimeout when left out."""
     cache: Cache | None = None
-    """How long content is given again without asking the backend; none is kept when left out."""
+    """How long content is reused without a request to the backend; not cached when left out."""
     subscribe: Subscribe | None = None
-    """How clients that subscribed hear of changes of the content. Without it, they hear of changes
-    of this object alone."""
+    """How subscribed clients are notified when the content
+    changes. Without it, they are notified of changes to this object only."""
 
     @property
     def path(self) -> str:
@@ -218,7 +218,8 @@ class ResourceOperation(ResponseFields, RequestFields, ResourceEndpoint):
         ),
         rule(
             "!(has(self.cache) && has(self.subscribe))",
-            "set only one of cache and subscribe: a client that hears of a change reads it at once",
+            "set only one of cache and subscribe: a client that is notified of a change "
+            "reads the content at once",
             field_path=".cache",
         ),
         rule(

@@ -63,7 +63,7 @@ class MCPServerSpec(ApiModel):
             "(!has(self.title) && !has(self.version) && !has(self.websiteURL) && !has(self.icons)) "
             "|| self.mode == 'Gateway' || (self.mode == 'Auto' && !has(self.image) "
             "&& !has(self.command) && !has(self.args))",
-            "in mode Direct your own server says its title, version, websiteURL and icons; "
+            "in mode Direct, your own server declares its title, version, websiteURL and icons; "
             "remove them here",
             field_path=".mode",
         ),
@@ -75,22 +75,22 @@ class MCPServerSpec(ApiModel):
         ),
         rule(
             f"!has(self.auth) || self.auth.type == 'None' || ({_IS_GATEWAY})",
-            "in mode Direct your own server decides whom it serves; remove auth",
+            "in mode Direct, your own server authenticates its clients; remove auth",
             field_path=".auth",
         ),
         rule(
             f"!has(self.audit) || self.audit == 'Off' || ({_IS_GATEWAY})",
-            "in mode Direct your own server logs its calls; remove audit",
+            "in mode Direct, your own server logs its calls; remove audit",
             field_path=".audit",
         ),
         rule(
             f"!has(self.rateLimits) || ({_IS_GATEWAY})",
-            "in mode Direct your own server limits its clients; remove rateLimits",
+            "in mode Direct, your own server limits its clients; remove rateLimits",
             field_path=".rateLimits",
         ),
         rule(
             f"!has(self.cache) || ({_IS_GATEWAY})",
-            "in mode Direct your own server keeps answers; remove cache",
+            "in mode Direct, your own server caches answers; remove cache",
             field_path=".cache",
         ),
         rule(
@@ -103,43 +103,42 @@ class MCPServerSpec(ApiModel):
             "|| has(self.redis.keyPrefix) || has(self.redis.usernameSecretRef) "
             "|| has(self.redis.passwordSecretRef) || has(self.redis.tls) "
             "|| has(self.redis.sentinel) || has(self.redis.failureMode))",
-            "in mode Direct your own server is told where Redis is and nothing else; give it the "
-            "rest by env, and leave serviceName or address, and port",
+            "in mode Direct, your own server gets only the address of Redis; pass the rest with "
+            "env, and keep only serviceName or address, and port",
             field_path=".redis",
         ),
         rule(
             f"!has(self.tls) || ({_IS_GATEWAY})",
-            "in mode Direct your own server speaks HTTP or HTTPS as it likes; remove tls",
+            "in mode Direct, your own server decides on HTTP or HTTPS; remove tls",
             field_path=".tls",
         ),
         rule(
             f"!has(self.protocol) || ({_IS_GATEWAY})",
-            "in mode Direct your own server decides on web pages and sessions; remove protocol",
+            "in mode Direct, your own server decides on web pages and sessions; remove protocol",
             field_path=".protocol",
         ),
         rule(
             f"!has(self.direct) || !({_IS_GATEWAY})",
-            "a gateway reloads and reports its catalog by itself; remove direct, or use "
-            "mode: Direct",
+            "a gateway always reloads and reports its catalog; remove direct, or use mode: Direct",
             field_path=".direct",
         ),
         rule(
             f"!has(self.podTemplate) || !({_IS_GATEWAY}) || !({_ONLY_DIRECT})",
-            "a gateway runs alone, with probes, hooks and an environment of its own; remove "
-            "containers, initContainers, terminationGracePeriodSeconds, and of container all but "
-            "volumeMounts, runAsUser and runAsGroup, or use mode: Direct",
+            "a gateway has its own probes, hooks and environment, and no other containers; "
+            "remove containers, initContainers, terminationGracePeriodSeconds, and of container "
+            "all but volumeMounts, runAsUser and runAsGroup, or use mode: Direct",
             field_path=".podTemplate",
         ),
         rule(
             "has(self.image) || self.mode == 'Gateway' "
             "|| (self.mode == 'Auto' && !has(self.command) && !has(self.args))",
-            "mode: Direct, command and args run your own MCP server; set image to it",
+            "mode: Direct, command and args run your own MCP server; set image to its image",
             field_path=".image",
         ),
         rule(
             "self.port != 8081 || self.mode == 'Direct' "
             "|| (self.mode == 'Auto' && has(self.image))",
-            "port 8081 is the one of the gateway's probes and metrics; choose another",
+            "port 8081 is for the probes and metrics of the gateway; choose another",
             field_path=".port",
         ),
         rule(
@@ -159,8 +158,8 @@ class MCPServerSpec(ApiModel):
             "!has(self.env) || self.env.all(one, !(one.name.startsWith('KUBERNETES_') "
             "|| one.name == 'MCP_CONFIG_DIR' "
             "|| (has(self.redis) && one.name in ['REDIS_HOST', 'REDIS_PORT'])))",
-            "KUBERNETES_*, MCP_CONFIG_DIR and, with redis, REDIS_HOST and REDIS_PORT are set for "
-            "you; choose other names",
+            "KUBERNETES_*, MCP_CONFIG_DIR and, with redis, REDIS_HOST and REDIS_PORT are set by "
+            "the operator; choose other names",
             field_path=".env",
         ),
         rule(
@@ -183,16 +182,17 @@ class MCPServerSpec(ApiModel):
     title: Title | None = None
     """Name of the server that clients show to people; its metadata.name when left out."""
     version: Annotated[str, Field(min_length=1, max_length=128)] | None = None
-    """Version of the server that clients are told; that of the gateway when left out."""
+    """Version of the server that clients see; the version of the gateway when left out."""
     website_url: Annotated[ServerUrl | None, Field(alias="websiteURL")] = None
     """Page about the server that clients may link to."""
     icons: Icons = Field(default_factory=tuple)
     """Pictures that clients may show for the server."""
     # Not persisted: `kubectl scale` writes it, and a later autoscaler must find it absent.
     replicas: Annotated[int, Field(ge=0, le=MAX_REPLICAS)] | None = None
-    """Number of pods. When left out there is one at first, and the Deployment is left to whoever
-    scales it, such as an autoscaler of your own. With autoscaling it must be left out. kubectl
-    scale sets it; kubectl autoscale, which reads it, needs it to be set."""
+    """Number of pods. When
+    left out there is one at first, and the operator does not change it again, so that an autoscaler
+    of your own can. Must be left out with autoscaling. kubectl scale sets it; kubectl autoscale
+    reads it, and needs it to be set."""
     autoscaling: Autoscaling | None = None
     """Adjusts the number of pods to their load; none when left out."""
     pod_disruption_budget: PodDisruptionBudget = Field(default_factory=PodDisruptionBudget)
@@ -209,17 +209,18 @@ class MCPServerSpec(ApiModel):
     env: tuple[EnvVar, ...] = Field(
         default_factory=tuple, max_length=256, json_schema_extra=list_map("name")
     )
-    """Environment of the container. It cannot change what a gateway is, runs, trusts or connects
-    to."""
+    """Environment of the container. It cannot change the settings, code, trust or connections of a
+    gateway."""
     image_pull_policy: Literal["Always", "IfNotPresent", "Never"] | None = None
     """When the image is pulled; Kubernetes decides by its tag when left out."""
     port: PortNumber = 8080
     """Port that the container listens on."""
     redis: Redis | None = None
-    """Redis that the pods share: gateways count in it what is limited, and your own server in mode
-    Direct does with it what it likes. Without one, each pod each pod counts its own."""
+    """Redis that the pods share: gateways count limited calls in it. In
+    mode Direct, your own server decides how to use it. Without a Redis, each pod counts its own
+    calls."""
     tls: TLS | None = None
-    """HTTPS at the gateway itself, in place of HTTP; none when left out."""
+    """HTTPS at the gateway, instead of HTTP; none when left out."""
     ingress: Ingress | None = None
     """Ingress in front of the endpoint; none when left out."""
     http_route: HTTPRoute | None = None
@@ -227,7 +228,7 @@ class MCPServerSpec(ApiModel):
     network_policy: NetworkPolicy = Field(default_factory=NetworkPolicy)
     """NetworkPolicy around the pods; none when left out."""
     tool_selector: Selector
-    """Which MCPTools of the namespace are served, and of those in allowedNamespaces."""
+    """MCPTools of this namespace, and of those in allowedNamespaces, that are served."""
     prompt_selector: Selector | None = None
     """Which MCPPrompts are served; toolSelector decides when left out."""
     resource_selector: Selector | None = None
@@ -235,16 +236,16 @@ class MCPServerSpec(ApiModel):
     allowed_namespaces: AllowedNamespaces = Field(default_factory=AllowedNamespaces)
     """Namespaces from which the selectors may pick; only the server's own when left out."""
     auth: Authentication = Field(default_factory=Authentication)
-    """Whom the gateway serves; everybody who can connect when left out."""
+    """Clients that the gateway serves; every client that can connect when left out."""
     rate_limits: RateLimits | None = None
-    """How many calls the gateway takes; none is refused for their number when left out."""
+    """Rate limits of the gateway; none when left out."""
     cache: ServerCache | None = None
-    """How long clients may keep lists and resources, and where the gateway keeps answers of tools
-    and resources that have a cache; clients keep nothing when left out."""
+    """How long clients can cache lists and resources, and where the gateway caches answers of tools
+    and resources with a cache; clients cache nothing when left out."""
     audit: Literal["Off", "Failures", "All"] = Field(default_factory=lambda: "Off")
     """Which calls the gateway logs: one line says who called which tool, prompt or resource, how it
-    ended, its duration and sizes, never arguments or results. Failures also has clients that were
-    not let in; Off when left out."""
+    ended, its duration and sizes, never arguments or results. Failures also logs clients that were
+    refused; Off when left out."""
     protocol: Protocol = Field(default_factory=Protocol)
     """Which web pages may use the endpoint, under which names it is served, and for how long its
     sessions last."""
@@ -260,7 +261,7 @@ class MCPServerSpec(ApiModel):
     as a whole, takes the place of theirs, and maps are merged."""
     resources: ResourceRequirements | None = None
     """Compute resources of the container. When left out, a gateway requests 50m of CPU and 128Mi of
-    memory and may take 1Gi; a server of your own has the same requests and no limit."""
+    memory, with a limit of 1Gi; a server of your own has the same requests and no limit."""
 
     @property
     def effective_mode(self) -> Literal["Gateway", "Direct"]:

@@ -37,13 +37,14 @@ _IDEMPOTENT = "in ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']"
 
 _READS = "in ['GET', 'HEAD']"
 _KEEP = (
-    "cache gives an answer again without calling, which GET and HEAD allow; for another method, set"
-    " annotations.readOnlyHint to true if a call changes nothing"
+    "cache reuses an answer without a call, which is safe for GET and HEAD; for another method, "
+    "set annotations.readOnlyHint to true if a call changes nothing"
 )
 
 _ASK_TWICE = (
-    "retries may send a request twice, which is safe for GET, HEAD, OPTIONS, PUT and DELETE; for"
-    " another method, set annotations.idempotentHint to true if two calls do no more than one"
+    "retries may send a request twice, which is safe for GET, HEAD, OPTIONS, PUT and DELETE; "
+    "for another method, set annotations.idempotentHint to true if two calls have the same "
+    "effect as one"
 )
 
 
@@ -67,7 +68,7 @@ class ToolAnnotations(ApiModel):
     destructive_hint: bool | None = None
     """The tool may destroy something."""
     idempotent_hint: bool | None = None
-    """Calling twice with the same arguments does no more than calling once."""
+    """Calling twice with the same arguments has the same effect as calling once."""
     open_world_hint: bool | None = None
     """The tool reaches beyond what the server knows of, such as the Internet."""
 
@@ -89,7 +90,7 @@ class ToolDefinition(ApiModel):
     )
 
     name: McpName
-    """Name that clients call the tool by; one name once in a server."""
+    """Name by which clients call the tool; unique in a server."""
     title: Title | None = None
     """Name for people."""
     description: Description = ""
@@ -123,19 +124,21 @@ class ToolDefinition(ApiModel):
     timeout: Duration | None = None
     """Time for one call; that of the object when left out, else the server's requestTimeout."""
     retries: Retries | None = None
-    """When a request that failed is sent again; as the object says when left out."""
+    """When a failed request is retried; the value of the object when left out."""
     task: TaskOptions | None = None
-    """When a call becomes a task; as the object says when left out."""
+    """When a call becomes a task; the value of the object when left out."""
     rate_limit: RateLimit | None = None
-    """Calls that each server takes, of all clients together; as the object says when left out."""
+    """Maximum rate of calls in each server, of all clients
+    together; the value of the object when left out."""
     max_concurrent_requests: MaxConcurrent | None = None
-    """Calls that one pod works on at a time; as the object says when left out."""
+    """Maximum number of concurrent calls in one pod; the value of the object when left out."""
     required_client_capabilities: tuple[ClientCapability, ...] = Field(
         default_factory=tuple, min_length=1, max_length=5, json_schema_extra=LIST_SET
     )
-    """What a client must declare to call the tool; as the object says when left out."""
+    """What a client must declare to call the tool; the value of the object when left out."""
     cache: Cache | None = None
-    """How long an answer is given again to the same question; as the object says when left out."""
+    """How long an answer is reused for the same arguments; the value of
+    the object when left out."""
 
 
 class MCPToolSpec(ApiModel):
@@ -217,13 +220,13 @@ class MCPToolSpec(ApiModel):
     )
 
     name: McpName | None = None
-    """Name that clients call the tool by; one name once in a server. Beside tools it only labels
-    the object."""
+    """Name by which clients call the tool; unique in a server. If
+    tools is set, it only labels the object."""
     title: Title | None = None
     """Name for people."""
     description: Description = ""
-    """What the tool does and when to use it, for the model to read. Beside tools it only labels the
-    object."""
+    """What the tool does and when to use it, for the model to read.
+    If tools is set, it only labels the object."""
     icons: Icons = Field(default_factory=tuple)
     """Pictures that clients may show for the tool; with tools, for each of them."""
     service: ServiceRef | None = None
@@ -250,25 +253,28 @@ class MCPToolSpec(ApiModel):
     timeout: Duration | None = None
     """Time for one call; the server's requestTimeout when left out."""
     retries: Retries | None = None
-    """When a request that failed is sent again; never when left out."""
+    """When a failed request is retried; never when left out."""
     task: TaskOptions | None = None
-    """When a call becomes a task, which goes on after the client has its first answer; never when
-    left out."""
+    """When a call becomes a task, which continues after the first
+    response to the client; never when left out."""
     rate_limit: RateLimit | None = None
-    """Calls that each server that serves the tool takes, of all clients together; with tools, of
-    each of them. No limit of its own when left out."""
+    """Maximum rate of calls in each server that serves the
+    tool, of all clients together; with tools, of each of them. No limit of its own when left
+    out."""
     max_concurrent_requests: MaxConcurrent | None = None
-    """Calls of the tool that one pod works on at a time; with tools, of each of them. Further ones
-    get HTTP status 429 and Retry-After. No limit of its own when left out."""
+    """Maximum number of concurrent calls of
+    the tool in one pod; with tools, of each of them. Further calls get HTTP status 429 and
+    Retry-After. No limit of its own when left out."""
     required_client_capabilities: tuple[ClientCapability, ...] = Field(
         default_factory=tuple, min_length=1, max_length=5, json_schema_extra=LIST_SET
     )
     """What a client must declare to call the tool, because its service asks the user (Elicitation,
-    ElicitationURL), the client's model (Sampling, SamplingTools) or the client (Roots). Others are
-    told so, and the service is not called. Nothing when left out."""
+    ElicitationURL), the client's model (Sampling, SamplingTools) or the client (Roots). Other
+    clients get an error, and the service is not called. Nothing when left out."""
     cache: Cache | None = None
-    """How long an answer is given again to the same arguments and forwarded headers, without asking
-    the backend; with tools, for each of them. Errors are not kept. None is kept when left out."""
+    """How long an answer is reused for the same arguments and forwarded
+    headers, without a request to the backend; with tools, for each of them. Errors are not cached.
+    Nothing is cached when left out."""
     tools: tuple[ToolDefinition, ...] = Field(
         default_factory=tuple, min_length=1, max_length=128, json_schema_extra=list_map("name")
     )
@@ -337,7 +343,7 @@ def _merged(part: type[_Part], common: _Part | None, own: _Part | None) -> _Part
 
 
 class ToolDigest(ApiModel):
-    """What clients are told of one tool."""
+    """Definition of one tool, as clients get it."""
 
     name: str
     """Name of the tool."""
@@ -358,7 +364,7 @@ class MCPToolStatus(ChildStatus):
     tool_names: tuple[str, ...] = Field(default_factory=tuple, max_length=128)
     """Names of the enabled tools."""
     tool_digests: tuple[ToolDigest, ...] = Field(default_factory=tuple, max_length=128)
-    """What clients are told of each tool that is served, as a digest. The Event
+    """Digest of the definition that clients get of each served tool. The Event
     ToolDefinitionChanged names a tool whose digest changes."""
     last_sync_time: Timestamp | None = None
     """When the outcome last changed."""

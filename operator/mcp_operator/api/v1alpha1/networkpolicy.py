@@ -107,15 +107,16 @@ class NetworkPolicy(ApiModel):
     """
 
     mode: Literal["Disabled", "Ingress", "Full"] = "Disabled"
-    """Ingress closes all ports but those of MCP, to ingressFrom, and of management, to the
-    operator's namespace and to those with the label mcp-operator.dev/scrapes-metrics=true. Full
-    also closes all ways out but those to DNS (port 53 of the cluster's pods and of 169.254.0.0/16),
-    to the API server (by its port, at any address, since no selector matches it), to the pods
-    behind the Services of the tools and resources and of auth.jwt.jwksURI, to public addresses on
-    the ports of their external URLs, and to extraEgress."""
+    """Ingress blocks all ports except MCP, from ingressFrom, and management, from the namespace
+    of the operator and from namespaces with the label mcp-operator.dev/scrapes-metrics=true. Full
+    also blocks all outgoing traffic except to DNS (port 53 of the cluster's pods and of
+    169.254.0.0/16), to the API server (by its port, at any address, since no selector matches it),
+    to the pods behind the Services of the tools and resources and of auth.jwt.jwksURI, to public
+    addresses on the ports of their external URLs, and to extraEgress."""
     ingress_from: tuple[NetworkPeer, ...] = Field(default_factory=tuple, max_length=32)
-    """Who may connect to the MCP port, such as the pods of your Ingress controller; everybody when
-    left out."""
+    """Sources
+    that can connect to the MCP port, such as the pods of your Ingress controller; all when left
+    out."""
     extra_egress: tuple[EgressRule, ...] = Field(default_factory=tuple, max_length=16)
     """What else the pods may connect to in mode Full, such as a Service without a selector, or what
     your own image needs."""

@@ -22,7 +22,7 @@ Weight = Annotated[int, Field(ge=1, le=100)]
 
 
 class Toleration(ApiModel):
-    """A taint that the pods put up with."""
+    """A taint that the pods tolerate."""
 
     model_config = validated(
         rule(
@@ -54,7 +54,7 @@ class Toleration(ApiModel):
     toleration_seconds: (
         Annotated[int, Field(ge=0, le=2**31 - 1, json_schema_extra={"format": "int64"})] | None
     ) = None
-    """How long a NoExecute taint is put up with; forever when left out."""
+    """How long a NoExecute taint is tolerated; forever when left out."""
 
 
 class Requirement(ApiModel):
@@ -187,7 +187,7 @@ class PodAffinity(ApiModel):
 
 
 class Affinity(ApiModel):
-    """Nodes and pods that the pods want to be near to, or apart from."""
+    """Nodes and pods that the pods are scheduled close to, or away from."""
 
     node_affinity: NodeAffinity | None = None
     """Nodes that the pods need or prefer."""

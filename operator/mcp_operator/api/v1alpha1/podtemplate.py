@@ -44,9 +44,9 @@ _KEYS = (
     ),
     rule(
         f'!self.exists(key, key.matches(r"{RESERVED_KEYS}"))',
-        "keys of mcp-operator.dev, and app.kubernetes.io/name, instance, component and managed-by, "
-        "are set by the operator; those of deployment.kubernetes.io and of "
-        "security.beta.kubernetes.io by nobody but Kubernetes; choose others",
+        "keys of mcp-operator.dev, and app.kubernetes.io/name, instance, component and "
+        "managed-by, are set by the operator; those of deployment.kubernetes.io and of "
+        "security.beta.kubernetes.io by Kubernetes; choose others",
     ),
 )
 
@@ -110,7 +110,7 @@ class DnsConfig(ApiModel):
     nameservers: Annotated[tuple[Text, ...], Field(max_length=3)] | None = None
     """Addresses of name servers."""
     searches: Annotated[tuple[Text, ...], Field(max_length=32)] | None = None
-    """Domains in which names are looked for."""
+    """Search domains for host names."""
     options: Annotated[tuple[DnsOption, ...], Field(max_length=16)] | None = None
     """Options of the resolver."""
 
@@ -125,7 +125,7 @@ class HostAlias(ApiModel):
 
 
 class PodSettings(ApiModel):
-    """Where the pods run, and what they are given."""
+    """Scheduling and settings of the pods."""
 
     model_config = validated(
         rule(
@@ -140,17 +140,17 @@ class PodSettings(ApiModel):
     node_selector: Labels | None = None
     """Labels that a node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=32)] | None = None
-    """Taints that the pods put up with."""
+    """Taints that the pods tolerate."""
     affinity: Affinity | None = None
-    """Nodes and pods that the pods want to be near to, or apart from."""
+    """Nodes and pods that the pods are scheduled close to, or away from."""
     topology_spread_constraints: Annotated[
         tuple[Spread, ...] | None,
         Field(max_length=8, json_schema_extra=list_map("topologyKey", "whenUnsatisfiable")),
     ] = None
-    """How evenly the pods are spread; over nodes and zones, where possible, when left out."""
+    """How the pods are spread; over nodes and zones, if possible, when left out."""
     service_account_name: DnsSubdomain | None = None
-    """ServiceAccount of the pods, which consents by its label mcp-operator.dev/usable: "true"; one
-    that the operator makes when left out."""
+    """ServiceAccount of the pods, which must have the label mcp-operator.dev/usable: "true"; the
+    operator creates one when left out."""
     priority_class_name: DnsSubdomain | None = None
     """PriorityClass of the pods."""
     runtime_class_name: DnsSubdomain | None = None
@@ -168,7 +168,7 @@ class PodSettings(ApiModel):
     host_aliases: Annotated[
         tuple[HostAlias, ...] | None, Field(max_length=16, json_schema_extra=list_map("ip"))
     ] = None
-    """Names beside those of DNS."""
+    """Entries of /etc/hosts."""
     volumes: Annotated[
         tuple[Volume, ...] | None, Field(max_length=32, json_schema_extra=list_map("name"))
     ] = None
@@ -176,7 +176,8 @@ class PodSettings(ApiModel):
     termination_grace_period_seconds: (
         Annotated[int, Field(ge=1, le=3600, json_schema_extra={"format": "int64"})] | None
     ) = None
-    """How long a pod has for stopping, in mode Direct; config.drainTimeout says it of a gateway."""
+    """Termination grace period of the pods, in mode Direct; for a gateway, use
+    config.drainTimeout."""
 
 
 class EnvFrom(ApiModel):
@@ -206,12 +207,12 @@ class ContainerSettings(ApiModel):
     volume_mounts: Annotated[Mounts | None, Field(json_schema_extra=list_map("mountPath"))] = None
     """Where it finds volumes."""
     security_context: ContainerSecurity | None = None
-    """Who it runs as, where that is not what the pod's says."""
+    """User and group of the processes, if they differ from those of the pod."""
     env_from: EnvFroms | None = None
     """ConfigMaps and Secrets whose keys become environment variables, in mode Direct."""
     lifecycle: Lifecycle | None = None
-    """What is done when it has started and before it is stopped, in mode Direct. When left out, it
-    stops 5 seconds late, so that proxies no longer choose it."""
+    """Actions after the container started and before it stops, in mode Direct. When left out, it
+    stops 5 seconds later, so that proxies no longer send requests."""
     liveness_probe: HealthProbe | None = None
     """When it is restarted, in mode Direct; never when left out."""
     readiness_probe: Probe | None = None
@@ -266,9 +267,9 @@ class ExtraContainer(ApiModel):
     volume_mounts: Annotated[Mounts | None, Field(json_schema_extra=list_map("mountPath"))] = None
     """Where it finds volumes."""
     security_context: ContainerSecurity | None = None
-    """Who it runs as, and whether it may write to its image."""
+    """User and group of the processes, and whether the root filesystem is writable."""
     lifecycle: Lifecycle | None = None
-    """What is done when it has started and before it is stopped."""
+    """Actions after the container started and before it stops."""
     liveness_probe: HealthProbe | None = None
     """When it is restarted."""
     readiness_probe: Probe | None = None
@@ -290,7 +291,8 @@ class InitContainer(ExtraContainer):
     )
 
     restart_policy: Literal["Always"] | None = None
-    """Always for a sidecar: it goes on running, and the others start once it has started."""
+    """Always for a sidecar: it keeps running, and
+    the other containers start once it has started."""
 
 
 class PodTemplate(ApiModel):
@@ -299,9 +301,9 @@ class PodTemplate(ApiModel):
     metadata: PodMetadata = Field(default_factory=PodMetadata)
     """Labels and annotations of the Deployment and its pods."""
     spec: PodSettings = Field(default_factory=PodSettings)
-    """Where the pods run, and what they are given."""
+    """Scheduling and settings of the pods."""
     container: ContainerSettings = Field(default_factory=ContainerSettings)
-    """What the main container is given."""
+    """Settings of the main container."""
     containers: Annotated[
         tuple[ExtraContainer, ...], Field(max_length=8, json_schema_extra=list_map("name"))
     ] = Field(default_factory=tuple)

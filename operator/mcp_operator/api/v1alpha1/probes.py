@@ -50,7 +50,7 @@ class Grpc(ApiModel):
     port: Annotated[int, Field(ge=1, le=65535)]
     """Number of the port."""
     service: Annotated[str, Field(max_length=253)] = ""
-    """Service that is asked about."""
+    """Service of the health check."""
 
 
 class Exec(ApiModel):
@@ -129,4 +129,4 @@ class Lifecycle(ApiModel):
     post_start: Hook | None = None
     """After the container has started."""
     pre_stop: Hook | None = None
-    """Before the container is told to stop."""
+    """Before the container gets the signal to stop."""

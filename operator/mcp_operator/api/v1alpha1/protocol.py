@@ -31,17 +31,17 @@ class Protocol(ApiModel):
         default_factory=tuple, max_length=64, json_schema_extra=LIST_SET
     )
     """Origins of web pages that may use the endpoint, such as https://chat.example.com; * allows
-    every one. Pages of the Ingress's and the HTTPRoute's own hosts may without being named.
-    Programs send no origin and are not asked for one."""
+    every one. Pages of the hosts of the Ingress and the HTTPRoute are always allowed. Programs
+    do not send an origin, and need none."""
     allowed_hosts: tuple[HostName, ...] = Field(
         default_factory=tuple, max_length=64, json_schema_extra=LIST_SET
     )
-    """Names that clients may reach the endpoint under, besides those of the Ingress and the
-    HTTPRoute and the Service's full name (ending in .svc or .svc.cluster.local). With one of them,
-    any other name is refused; when left out, every name is served."""
+    """Host names that clients can use for the endpoint, besides those of the Ingress, of the
+    HTTPRoute and the full name of the Service (ending in .svc or .svc.cluster.local). With one of
+    them, any other name is refused; when left out, every name is served."""
     session_ttl: Annotated[Duration, Field(alias="sessionTTL")] = Field(
         default_factory=lambda: "24h"
     )
     """How long a session of 2025-11-25 or before lasts, whether it is used or not; 24h when left
-    out. Then its client is told 404 and opens another, as MCP has it. A shorter time also ends
-    sessions that are open for longer. Clients of 2026-07-28 have no sessions."""
+    out. Then its client gets 404 and opens another, as MCP requires. A shorter time also applies to
+    open sessions. Clients of 2026-07-28 have no sessions."""

@@ -27,7 +27,7 @@ class RedisTls(ApiModel):
     server_name: DnsSubdomain | None = None
     """Name that the certificate must carry; serviceName or address when left out."""
     insecure_skip_verify: bool = False
-    """Accept any certificate. For experiments only."""
+    """Accept any certificate. For tests only."""
 
 
 class RedisSentinel(ApiModel):
@@ -79,23 +79,22 @@ class Redis(ApiModel):
     db: Annotated[int, Field(ge=0, le=1023)] | None = None
     """Number of the database; 0 when left out."""
     key_prefix: KeyPrefix | None = None
-    """What the names of all keys begin with; nothing when left out. After it comes the server's
-    namespace and name, so that servers can share one Redis."""
+    """Prefix of all keys; empty when left out. It is followed by the namespace and name of the
+    server, so that servers can share one Redis."""
     username_secret_ref: SecretKeyRef | None = None
     """User of Redis's access control lists; the default user when left out."""
     password_secret_ref: SecretKeyRef | None = None
-    """Password; none when left out. A change is in force with the next connection."""
+    """Password; none when left out. A change applies to the next connection."""
     tls: RedisTls | None = None
     """TLS to Redis and to its Sentinels; none when left out."""
     sentinel: RedisSentinel | None = None
-    """Makes serviceName or address, and port, those of Sentinels, which are asked for the
+    """If set, serviceName or address, and port, are those of Sentinels, which name the
     primary."""
     failure_mode: Literal["Open", "Closed"] | None = None
-    """What becomes of calls that rateLimits limit, and of those that may become tasks, while Redis
-    does not answer. Open, the default: each pod each pod counts its own and takes its share of the
-    limits, and calls are answered when the work has ended. Closed: they are refused with HTTP
-    status
-    503."""
+    """What happens to calls that rateLimits
+    limit, and to calls that can become tasks, while Redis is unavailable. Open, the default: each
+    pod counts its own calls and applies its share of the limits, and calls are answered when they
+    have ended. Closed: they get HTTP status 503."""
 
     @property
     def host(self) -> str:

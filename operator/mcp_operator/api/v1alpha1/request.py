@@ -67,9 +67,9 @@ FORWARD_RULES = (
         "!has(self.forwardHeaders) "
         "|| (has(self.allowCredentialForwarding) && self.allowCredentialForwarding) "
         "|| !self.forwardHeaders.exists(h, h.matches('^(?i:authorization|cookie2?)$'))",
-        "Authorization and Cookie hold what the client proves itself with, and the backend could "
-        "act as the client with it; use credentials, or set allowCredentialForwarding: true beside "
-        "forwardHeaders",
+        "Authorization and Cookie have the credentials of the client, with which the backend "
+        "could act as the client; use credentials, or set allowCredentialForwarding: true "
+        "beside forwardHeaders",
         field_path=".forwardHeaders",
     ),
 )
@@ -131,9 +131,9 @@ class ArgumentMapping(ApiModel):
     file_name: FileName | None = None
     """File name of this part of a multipart body; the part's own name for base64 when left out."""
     file_name_from: ArgumentName | None = None
-    """Argument that holds the file name of this part, or a list of names where the part is a list;
-    fileName where a call has none. That argument itself is sent only if it is mapped, too, or has
-    its place in the path."""
+    """Argument with the file name of this part, or with
+    a list of names if the part is a list; fileName if a call does not have it. The argument itself
+    is sent only if it is also mapped, or is part of the path."""
 
 
 class RequestBody(ApiModel):
@@ -150,7 +150,7 @@ class RequestBody(ApiModel):
     """The argument that is the whole body: any JSON value for a JSON body, a text or base64 for
     other types. The other arguments go into the query unless mapped elsewhere."""
     constants: dict[str, Any] = Field(default_factory=dict)
-    """Fields that every body holds, beside those of the arguments; for JSON and form bodies."""
+    """Constant fields of every body, besides those of the arguments; for JSON and form bodies."""
 
 
 class RequestFields(ApiModel):
@@ -165,7 +165,7 @@ class RequestFields(ApiModel):
     )
     """Headers added to every request."""
     body: RequestBody | None = None
-    """What the body is, where it is not one field for each argument."""
+    """The body, if it does not have one field for each argument."""
     forward_headers: tuple[HeaderName, ...] = Field(
         default_factory=tuple, max_length=32, json_schema_extra=LIST_SET
     )
@@ -180,7 +180,7 @@ class RequestFields(ApiModel):
     other type, such as application/octet-stream or text/csv, is one argument as it is. An argument
     whose schema says contentEncoding: base64 is sent as its bytes, except in JSON."""
     credentials: RequestCredentials | None = None
-    """What the gateway authenticates with to the backend."""
+    """Credentials that the gateway sends to the backend."""
 
 
 class ToolRequest(RequestFields):
@@ -196,4 +196,4 @@ class ToolRequest(RequestFields):
     arguments: tuple[ArgumentMapping, ...] = Field(
         default_factory=tuple, max_length=64, json_schema_extra=list_map("name")
     )
-    """Arguments that go elsewhere than by default, or are written otherwise."""
+    """Arguments with another place or format than the default."""

@@ -66,8 +66,9 @@ class ResponseFields(ApiModel):
     """Part of a JSON body to return (RFC 9535), such as $.items[0].name or $.items[*].name: one
     value, or a list where the path may find several; all of it when left out."""
     jmes_path: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
-    """JMESPath that picks and renames what is returned of a JSON body, or of what jsonPath picked,
-    such as items[*].{id: id, name: metadata.name}."""
+    """JMESPath that
+    selects and renames parts of a JSON body, or of the part that jsonPath selected, such as
+    items[*].{id: id, name: metadata.name}."""
     mime_type: MimeType | None = None
     """Media type of the content, with its charset where it has one, in place of what the backend
     says; that of the answer when left out."""
@@ -77,13 +78,13 @@ class ResponseFields(ApiModel):
     """HTTP statuses that make the answer an error; 4xx,5xx when left out."""
     error_when: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
     """CEL condition over status, headers (names in lower case) and body that makes the answer an
-    error whatever its status, such as !body.ok or has(body.errors). One that cannot be told of an
-    answer, for lack of a field, does not hold."""
+    error whatever its status, such as !body.ok or has(body.errors). If it cannot be evaluated,
+    because the answer lacks a field, it is false."""
     follow_redirects: Literal["SameService", "Never"] = Field(default_factory=lambda: "SameService")
     """Which redirects of GET and HEAD are followed: those to the scheme, host and port of the call,
     five at most, or none. SameService when left out."""
     stream: ResponseStream | None = None
-    """Where reading an answer without an end stops."""
+    """When the gateway stops reading an endless answer."""
 
 
 class ToolResponse(ResponseFields):
@@ -95,7 +96,7 @@ class ToolResponse(ResponseFields):
     native: bool = Field(default_factory=lambda: False)
     """Whether the backend may answer in MCP's own terms: results of the type
     application/vnd.mcp.result+json, and event streams with the events progress, log and result. It
-    is told what the client can do, and what it answered. False when left out."""
+    gets the capabilities and the responses of the client. False when left out."""
     structured: Literal["Auto", "Always", "Never"] = Field(default_factory=lambda: "Auto")
     """Whether structuredContent is returned too; Auto does so for JSON objects and for tools with
     an outputSchema. Auto when left out."""

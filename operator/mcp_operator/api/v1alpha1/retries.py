@@ -28,17 +28,16 @@ class Retries(ApiModel):
     """
 
     attempts: Annotated[int, Field(ge=1, le=5)] = 2
-    """How often a request is sent again at most."""
+    """Maximum number of retries of a request."""
     retry_on: tuple[RetryCause, ...] = Field(
         default_factory=lambda: ("connect-failure", "503"),
         min_length=1,
         max_length=16,
         json_schema_extra=LIST_SET,
     )
-    """What makes a request be sent again: connect-failure (no connection was opened), reset (the
-    backend closed the connection before its answer was whole) and HTTP statuses; connect-failure
-    and '503' when left out."""
+    """Failures after which a request is retried: connect-failure (no connection was opened),
+    reset (the backend closed the connection before its answer was whole) and HTTP statuses;
+    connect-failure and '503' when left out."""
     backoff: Duration = "100ms"
-    """Time before the first retry, doubled before each further one, or longer where the backend
-    asks for it with Retry-After. A request that would have to wait beyond the timeout is not sent
-    again."""
+    """Time before the first retry, doubled before each further one, or longer if the backend sends
+    Retry-After. A request is not retried if it would have to wait beyond the timeout."""

@@ -32,8 +32,8 @@ class ScalingRules(ApiModel):
     """How the number of pods moves in one direction."""
 
     stabilization_window_seconds: Annotated[int, Field(ge=0, le=3600)] | None = None
-    """Time over which past recommendations hold a change back; for scaling down 300 when left
-    out, for scaling up 0."""
+    """Time over which past recommendations delay a change; when left out, 300 for scaling down and
+    0 for scaling up."""
     select_policy: Literal["Max", "Min", "Disabled"] | None = None
     """Which of the policies counts: the one that allows most, the one that allows least, or no
     change at all; Max when left out."""
@@ -47,7 +47,7 @@ class ScalingBehavior(ApiModel):
     scale_up: ScalingRules | None = None
     """How pods are added."""
     scale_down: ScalingRules | None = None
-    """How pods are taken away."""
+    """How pods are removed."""
 
 
 class Autoscaling(ApiModel):
@@ -71,9 +71,9 @@ class Autoscaling(ApiModel):
     target_cpu_utilization_percentage: Annotated[
         int, Field(alias="targetCPUUtilizationPercentage", ge=1, le=1000)
     ] = 80
-    """Average CPU use that is aimed at, in percent of the CPU that the container requests."""
+    """Target for the average CPU use, in percent of the CPU that the container requests."""
     behavior: ScalingBehavior | None = None
-    """How fast the number of pods follows; as Kubernetes has it when left out."""
+    """How fast the number of pods follows; the default of Kubernetes when left out."""
 
 
 class PodDisruptionBudget(ApiModel):
@@ -90,10 +90,10 @@ class PodDisruptionBudget(ApiModel):
     )
 
     enabled: bool = Field(default_factory=lambda: True)
-    """Whether there is a PodDisruptionBudget at all. A server of at most one pod never has one: it
-    could only hold up a drain forever."""
+    """Whether to create a PodDisruptionBudget.
+    A server with at most one pod never has one, because it would block drains forever."""
     min_available: IntOrPercent | None = None
     """Pods that must stay, as a number or a percentage."""
     max_unavailable: IntOrPercent | None = None
-    """Pods that may be missing, as a number or a percentage; 1 when minAvailable is left out,
+    """Pods that can be unavailable, as a number or a percentage; 1 if minAvailable is left out,
     too."""

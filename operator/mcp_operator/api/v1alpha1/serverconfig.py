@@ -14,8 +14,9 @@ class Naming(ApiModel):
     """What happens when two selected objects use one name."""
 
     on_conflict: Literal["OldestWins", "RejectAll"] = "OldestWins"
-    """OldestWins serves the object created first; RejectAll serves none of them. Both say so in the
-    status of the losers."""
+    """OldestWins serves the object
+    created first; RejectAll serves none of them. Both report it in the status of the objects that
+    are not served."""
 
 
 class ServerConfig(ApiModel):
@@ -25,8 +26,8 @@ class ServerConfig(ApiModel):
         rule(
             "!has(self.maxConcurrentRequestsPerClient) "
             "|| self.maxConcurrentRequestsPerClient <= self.maxConcurrentRequests",
-            "one client cannot have more than all together; lower it, or raise "
-            "maxConcurrentRequests",
+            "the limit of one client cannot be higher than that of all clients; lower it, or "
+            "raise maxConcurrentRequests",
             field_path=".maxConcurrentRequestsPerClient",
         )
     )
@@ -34,20 +35,21 @@ class ServerConfig(ApiModel):
     request_timeout: Duration = "30s"
     """Time for one call, unless the tool or resource sets its own, such as 30s or 1m30s."""
     max_concurrent_requests: Annotated[int, Field(ge=1, le=10000)] = 100
-    """Calls that one pod works on at a time. While several clients call, one can have half."""
+    """Maximum number of
+    concurrent calls of one pod. While several clients call, one client can use half of it."""
     max_concurrent_requests_per_client: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """Calls of one client that one pod works on at a time, also of a client that is alone. Further
-    ones get HTTP status 429. No bound but that of maxConcurrentRequests when left out."""
+    """Maximum number of concurrent calls of one client in one pod, even if it is the only client.
+    Further calls get HTTP status 429. Limited only by maxConcurrentRequests when left out."""
     max_request_bytes: Annotated[int, Field(ge=1024, le=104857600)] = 4 * 1024 * 1024
     """Largest accepted MCP request, in bytes."""
     max_response_bytes: Annotated[int, Field(ge=1024, le=1073741824)] = 10 * 1024 * 1024
     """Largest answer read from a backend, in bytes."""
     drain_timeout: Duration = "30s"
-    """Time that a stopping pod gives to the calls it has begun. The one setting here whose change
-    replaces the pods: Kubernetes must grant them that time."""
+    """Time that a stopping pod has to finish its calls. This is the only setting here whose change
+    replaces the pods, because it sets their termination grace period."""
     page_size: Annotated[int, Field(ge=1, le=1000)] = 1000
     """Entries on one page of a list. Several clients read the first page only."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe messages that the pods log."""
+    """Minimum level of the messages that the pods log."""
     instructions: Annotated[str, Field(max_length=8000)] = ""
-    """What clients are told about the server as a whole, for the model to read."""
+    """Instructions for the model about the server as a whole."""

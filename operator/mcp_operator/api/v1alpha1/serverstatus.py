@@ -20,9 +20,9 @@ class Rejection(ApiModel):
     name: str
     """Name of the object."""
     reason: str
-    """Why, in one CamelCase word."""
+    """Reason, in one CamelCase word."""
     message: Annotated[str, Field(max_length=1024)]
-    """Why, in a sentence."""
+    """Message for people."""
 
 
 Count = Annotated[int, Field(ge=0)]
@@ -64,8 +64,8 @@ class MCPServerStatus(ApiModel):
     protocol_versions: tuple[str, ...] = Field(default_factory=tuple, max_length=16)
     """MCP protocol versions that the endpoint speaks."""
     rejected: tuple[Rejection, ...] = Field(default_factory=tuple, max_length=100)
-    """Selected objects that are not served, or not wholly; at most 100 are listed."""
+    """Selected objects that are not served, or only in part; at most 100 are listed."""
     rejected_count: Count | None = None
-    """How many selected objects are not served, or not wholly."""
+    """Number of selected objects that are not served, or only in part."""
     conditions: Conditions = Field(default_factory=tuple)
     """Accepted, ResolvedRefs, Programmed, and Ready as their summary."""

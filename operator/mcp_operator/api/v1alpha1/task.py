@@ -23,7 +23,7 @@ class TaskOptions(ApiModel):
         ),
         rule(
             "!has(self.pollInterval) || duration(self.pollInterval) >= duration('1s')",
-            "ask a backend once in a second at most: set pollInterval to 1s or more",
+            "the backend is polled at most once a second: set pollInterval to 1s or more",
             field_path=".pollInterval",
         ),
         rule(
@@ -35,12 +35,12 @@ class TaskOptions(ApiModel):
     )
 
     mode: Literal["Never", "Auto", "Always"]
-    """Auto makes a task of a call that the backend answers with 202 and a Location, which the
-    gateway then asks for the result; Always makes one of every call, and refuses clients without
-    the extension; Never makes none, as when task is left out."""
+    """Auto makes a task of a call that the backend answers
+    with 202 and a Location, and gets the result from there. Always makes a task of every call, and
+    refuses clients without the extension. Never makes none, as when task is left out."""
     poll_interval: Duration | None = None
     """Time between two looks at the Location, where the backend names none with Retry-After; 5s
     when left out."""
     max_age: Duration | None = None
-    """Time after which a task that has not ended has failed; 1h when left out. One that has ended
-    is kept for an hour."""
+    """Time after which a task fails if it has not ended; 1h when left out. A task that has ended is
+    kept for an hour."""

@@ -147,7 +147,7 @@ class EmptyDir(ApiModel):
     medium: Literal["", "Memory"] | None = None
     """Memory for a folder in memory, which counts as memory of the container."""
     size_limit: Quantity | None = None
-    """How large it may become."""
+    """Maximum size."""
 
 
 class Claim(ApiModel):
@@ -176,7 +176,7 @@ class CSIVolume(ApiModel):
     volume_attributes: (
         Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=32)] | None
     ) = None
-    """What the driver is told."""
+    """Parameters of the driver."""
     node_publish_secret_ref: SecretName | None = None
     """Secret that the driver is given."""
 
@@ -193,7 +193,7 @@ class Volume(ApiModel):
         ),
         rule(
             "!(self.name in ['config', 'tls'])",
-            "the volumes config and tls are the server's own; choose another name",
+            "the volumes config and tls are reserved for the operator; choose another name",
             field_path=".name",
         ),
     )
@@ -209,7 +209,7 @@ class Volume(ApiModel):
     empty_dir: EmptyDir | None = None
     """An empty folder."""
     persistent_volume_claim: Claim | None = None
-    """What a PersistentVolumeClaim stands for."""
+    """The volume of a PersistentVolumeClaim."""
     csi: CSIVolume | None = None
     """A volume of a CSI driver."""
 

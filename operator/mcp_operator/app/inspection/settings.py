@@ -79,7 +79,7 @@ class TopSettings(Options):
     ] = "calls"
     """What servers and tools are sorted by; `latency` is P95."""
     once: Annotated[bool, Setting("true or false")] = False
-    """Print the figures of one interval and end, as where the output is no terminal."""
+    """Print the figures of one interval and end, as where the output is not a terminal."""
     interval: Seconds = 2
     """How long to count until the figures are shown again, in seconds."""
     kubeconfig: Kubeconfig = None

@@ -96,7 +96,7 @@ class Member:
 
 
 class Workers:
-    """Keeps a number of workers running until it is told to stop."""
+    """Keeps a number of workers running until it has to stop."""
 
     def __init__(self, order: Order, count: int, registry: CollectorRegistry) -> None:
         self._order = order
@@ -106,7 +106,7 @@ class Workers:
         self.totals = Totals()
         self._restarts = Counter(
             "mcp_worker_restarts_total",
-            "Workers that have ended by themselves and were restarted.",
+            "Workers that exited unexpectedly and were restarted.",
             registry=registry,
         )
         Gauge("mcp_workers", "Workers that serve.", registry=registry).set_function(
@@ -157,7 +157,7 @@ class Workers:
             seconds = backoff.next()
             self._restarts.inc()
             logger.error(
-                "A worker has ended by itself; it is restarted",
+                "A worker exited unexpectedly; restarting it",
                 extra={"worker": member.number, "code": code, "seconds": round(seconds, 1)},
             )
             await asyncio.sleep(seconds)

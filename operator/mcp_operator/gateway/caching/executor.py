@@ -70,7 +70,7 @@ class CachingExecutor:
         self._flights: dict[str, _Flight] = {}
         self._outcomes = Counter(
             "mcp_response_cache_total",
-            "Calls and reads that have a cache, by where their answer came from.",
+            "Calls and reads that have a cache, by the source of their answer.",
             ["outcome"],
             registry=registry,
         )

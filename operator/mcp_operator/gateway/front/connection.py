@@ -92,7 +92,7 @@ class Connection(web.RequestHandler):
 
     @property
     def never_made(self) -> bool:
-        """Whether nothing was ever connected: then nobody is told that it is gone."""
+        """Whether nothing was ever connected: then nothing reports the end."""
         return self._wire is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -189,7 +189,7 @@ class Connection(web.RequestHandler):
     def _check_reading(self) -> None:
         left = self.unread
         if left and left > self._was_unread - LEAST_READ:
-            log.debug("A client was cut off: it does not read its answer")
+            log.debug("Closed the connection of a client that does not read its response")
             self.cut()
         else:
             self._expect_reading()

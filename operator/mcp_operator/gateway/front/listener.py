@@ -199,7 +199,7 @@ class Listener:
             except OSError as error:
                 if self._told_failing.due():
                     log.warning(
-                        "Connections cannot be accepted; trying again every second",
+                        "Cannot accept connections; retrying every second",
                         extra={"port": self._port, "error": error.strerror},
                     )
                 await asyncio.sleep(ACCEPT_PAUSE)

@@ -61,7 +61,7 @@ class Management:
         return True
 
     async def stop(self) -> None:
-        """Stop at once: whoever asks here asks again."""
+        """Stop at once: clients of this port retry."""
         await self._listener.stop(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

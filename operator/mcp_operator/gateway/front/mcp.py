@@ -290,7 +290,7 @@ async def _stream(request: web.BaseRequest, answer: HttpStream) -> web.StreamRes
             await response.write(frame)
         await response.write_eof()
     except ConnectionError:
-        log.debug("The client of an event stream has gone")
+        log.debug("The client of an event stream disconnected")
     finally:
         await answer.frames.aclose()
     return response

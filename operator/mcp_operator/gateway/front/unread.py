@@ -46,7 +46,7 @@ class Unread:
             slowest = next(iter(self._readers))
             total -= slowest.unread
             del self._readers[slowest]
-            log.debug("A client was cut off: too much waits for slow readers")
+            log.debug("Closed the connection of a slow client: too much unsent data")
             slowest.cut()
 
     def discard(self, reader: Reader) -> None:

@@ -1,4 +1,4 @@
-"""What a client is told whose call is one too many."""
+"""The error of a client whose call exceeds a limit."""
 
 from __future__ import annotations
 

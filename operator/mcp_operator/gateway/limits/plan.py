@@ -80,7 +80,7 @@ class Plan:
         return [each.bucket(client) for each in counted]
 
     def of_client(self, client: str) -> list[Bucket]:
-        """Return the buckets of a client, which what is no call takes from."""
+        """Return the buckets of a client, which what is not a call takes from."""
         return [each.bucket(client) for each in self._common if each.per_client]
 
     def _special(self, called: Called) -> Iterator[_Counted]:

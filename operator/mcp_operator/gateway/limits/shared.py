@@ -1,8 +1,8 @@
 """Token buckets that all gateways of a server take from, in Redis.
 
 They are the ones of `buckets`, by the clock of Redis, all of one call at once. Each gateway
-remembers how full Redis said they were: while Redis is away, it goes on from there, and what Redis
-has refused until a time is refused until then without asking again.
+remembers how full Redis said they were: while Redis is unavailable, it goes on from there, and what
+Redis has refused until a time is refused until then without asking again.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class SharedBuckets:
         return reply
 
     def take_share(self, link: Link, buckets: Sequence[Bucket]) -> Verdict | None:
-        """Take a call from this gateway's share of the buckets, while Redis is away."""
+        """Take a call from this gateway's share of the buckets, while Redis is unavailable."""
         now = asyncio.get_running_loop().time()
         return self._local.take([_share(each, link.peers) for each in buckets], now)
 

@@ -45,7 +45,7 @@ def _decided(condition: str, principal: Principal) -> bool:
         return rule_when(condition).holds(principal.name, principal.scopes, claims)
     except SelectionError as error:
         log.warning(
-            "The condition of a rule cannot be decided for a client, so the rule does not hold",
+            "Cannot evaluate the condition of a rule for a client; the rule does not apply",
             extra={"client": principal.name, "error": str(error)},
         )
         return False

@@ -20,7 +20,7 @@ class Attempts:
 
         Args:
             per_second: How many there are.
-            problem: What a client is told that gets none.
+            problem: The error of a client that gets none.
         """
         self._per_second = per_second
         self._problem = problem

@@ -90,7 +90,7 @@ class Audit:
             self._second, self._refusals = second, 0
         self._refusals += 1
         if self._refusals <= REFUSALS_PER_SECOND:
-            log.info("A client was not let in", extra={"reason": why})
+            log.info("A client was refused", extra={"reason": why})
 
 
 def _subject(table: Table | None, method: str, params: JsonObject) -> dict[str, str]:

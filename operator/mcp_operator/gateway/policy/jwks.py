@@ -125,14 +125,14 @@ class RemoteKeys:
             if found != self._jwks:  # equal keys stay the same object: what they verified is kept
                 self._jwks, self.keys = found, keys
                 names = [str(jwk.get("kid", "")) for jwk in found]
-                log.info("The identity provider has these keys", extra={"kids": names})
+                log.info("Loaded the keys of the identity provider", extra={"kids": names})
             self._read_at, self._failing = _now(), False
         finally:
             self._reading, self._tried_at = None, _now()
             done.set_result(None)
 
     def _forget(self) -> None:
-        """Let nobody in by the last keys; that nobody is let in is told of again."""
+        """Stop accepting the last keys, and log that again."""
         if self.keys is not None:
             self._jwks, self.keys, self._failing = [], None, False
 

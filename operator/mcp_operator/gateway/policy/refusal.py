@@ -1,4 +1,4 @@
-"""What a client is told that is not let in."""
+"""The response to a client that is refused."""
 
 from __future__ import annotations
 

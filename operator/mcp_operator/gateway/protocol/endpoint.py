@@ -72,7 +72,7 @@ class Endpoint:
             current: Holds the table in service.
             executor: Calls tools and reads resources.
             policy: Which hosts and origins are served.
-            observer: Is told of every MCP request.
+            observer: Records every MCP request.
             guard: Tells whom requests come from. Without one, a server that authenticates its
                 clients serves nobody.
             clock: For the expiry of sessions.

@@ -85,7 +85,7 @@ class Legacy:
         return await self._serve(session, http, message) or HttpResponse(202)
 
     async def get(self, http: HttpRequest) -> HttpStream:
-        """Open the stream on which a session is told of changes.
+        """Open the stream with the notifications of a session.
 
         A session has one: opening another ends the first, which the client may have lost without
         our noticing, so that every notification goes to exactly one stream.

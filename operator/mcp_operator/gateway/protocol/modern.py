@@ -113,7 +113,7 @@ class Modern:
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     async def _listen(self, http: HttpRequest, request: Request) -> HttpStream:
-        """Open a stream, on which the client is told what it asks for."""
+        """Open a stream with the notifications that the client asks for."""
         with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)

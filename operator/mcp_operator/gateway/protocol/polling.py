@@ -171,7 +171,7 @@ class Poller:
             pause = interval * 2 ** min(polled.failures, 16)
             polled.due = loop.time() + min(pause, max(interval, MAX_BACKOFF_SECONDS))
             log.info(
-                "A resource that is subscribed to could not be read",
+                "Cannot read a resource with subscribers",
                 extra={"entry": polled.entry.name, "error": str(error)},
             )
             return

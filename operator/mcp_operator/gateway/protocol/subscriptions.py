@@ -146,7 +146,7 @@ class Subscription:
             self._wake.set()
 
     def end(self) -> None:
-        """End the stream cleanly after what is pending; nothing more is told on it."""
+        """End the stream cleanly after what is pending; nothing more is sent."""
         self._ended = True
         self._wake.set()
 

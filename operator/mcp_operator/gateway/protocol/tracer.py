@@ -1,4 +1,4 @@
-"""What the core asks of whoever records traces (see `gateway.traces`)."""
+"""What the core needs from a recorder of traces (see `gateway.traces`)."""
 
 from __future__ import annotations
 

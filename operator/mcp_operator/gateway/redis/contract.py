@@ -17,7 +17,7 @@ class Link(Protocol):
 
     @property
     def is_up(self) -> bool:
-        """Whether Redis answers."""
+        """Whether Redis is available."""
         ...
 
     def key(self, name: str) -> str:

@@ -36,7 +36,7 @@ CONNECT_SECONDS: Final = 2.0
 """How long it may take to connect, Sentinels included."""
 
 BEAT_SECONDS: Final = 1.0
-"""Between two looks at whether Redis answers, so that its silence is noticed without calls."""
+"""Between two looks at whether Redis is available, so that its silence is noticed without calls."""
 
 RETRY_SECONDS: Final = (0.0, 0.1, 0.25, 0.5, 1.0)
 """Before each new attempt to connect; the last one repeats."""
@@ -65,7 +65,7 @@ class RedisLink:
     Attributes:
         settings: What it connects to.
         peers: How many gateways of the server use this Redis, this one included, as far as known.
-        problem: Why Redis is away; empty while it answers.
+        problem: Why Redis is unavailable; empty while it answers.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class RedisLink:
 
     @property
     def is_up(self) -> bool:
-        """Whether Redis answers."""
+        """Whether Redis is available."""
         return self._session is not None
 
     @property
@@ -163,7 +163,7 @@ class RedisLink:
     async def _use(self, session: Session) -> None:
         """Let callers use a session until it has ended."""
         self._session, self.problem = session, ""
-        log.info("Redis answers")
+        log.info("Redis is available")
         while not session.ended.done():
             await asyncio.wait([session.ended], timeout=BEAT_SECONDS)
             with suppress(RedisAwayError):
@@ -172,7 +172,7 @@ class RedisLink:
     def _away(self, error: Exception) -> None:
         self.problem = str(error) if isinstance(error, OperatorError) else explained(error)
         if self._told.due():
-            log.warning("Redis is away", extra={"error": self.problem})
+            log.warning("Redis is unavailable", extra={"error": self.problem})
 
     async def _be_present(self, session: Session) -> None:
         """Note that this gateway is there, and how many are.

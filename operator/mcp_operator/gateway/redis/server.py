@@ -96,7 +96,7 @@ class RedisOfServer:
         if self._link is not None and self._up is None:
             self._up = Gauge(
                 "mcp_redis_up",
-                "1 while the Redis of spec.redis answers, 0 while it does not.",
+                "1 while the Redis of spec.redis is available, 0 otherwise.",
                 registry=self._registry,
             )
             self._up.set_function(lambda: float(self._link is not None and self._link.is_up))

@@ -110,7 +110,7 @@ class Runner:
             places: Gives places to calls.
             clock: Tells how old tasks are.
             encoded: Encodes results.
-            observer: Is told of what has ended.
+            observer: Records the tasks that have ended.
             shared: Tells whether other gateways use the store, too.
         """
         self._store = store
@@ -186,7 +186,7 @@ class Runner:
             except StoreAwayError:
                 wait = BEAT_SECONDS
             except Exception:  # such as a reply that no Redis gives: the other tasks go on
-                log.exception("Tasks could not be taken on; trying again")
+                log.exception("Cannot claim tasks; retrying")
                 wait = BEAT_SECONDS
             if self._shared():
                 wait = min(wait or BEAT_SECONDS, BEAT_SECONDS)

@@ -71,7 +71,7 @@ class Tasks:
             redis: What the gateways of the server share, where it has a Redis.
             alone: Whether this process has all requests that reach the pod.
             encoded: Encodes results.
-            observer: Is told of tasks that are new or have ended.
+            observer: Records tasks that are new or have ended.
         """
         self._current = current
         self._clock = clock

@@ -33,7 +33,7 @@ def asking_task(task: Task, required: InputRequired, now: float) -> Task:
 
 
 def call_of(task: Task) -> Call:
-    """Return what the executor is told of a task's call."""
+    """Return the call of a task, for the executor."""
     answers: Mapping[str, JsonObject] = task.answers
     given = ClientInput(answers, task.state)
     return Call(

@@ -52,7 +52,7 @@ class Task:
         updated: When clients last saw it change.
         max_age: How long it may take.
         pause: How long to wait before the next look at it.
-        status: What clients are told.
+        status: The status that clients see.
         message: What the backend says of it, fit for clients.
         job: What the backend has accepted; None while the call itself is under way.
         begun: Whether the call, or the delivery of answers, has begun. What has begun is never

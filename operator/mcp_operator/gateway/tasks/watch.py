@@ -104,7 +104,7 @@ class Watch:
             except StoreAwayError:
                 continue
             except Exception:
-                log.exception("Tasks could not be looked at for those who listen")
+                log.exception("Cannot check tasks for listening clients")
 
     async def _look(self) -> None:
         known: dict[str, int] = {}

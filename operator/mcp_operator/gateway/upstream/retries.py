@@ -123,7 +123,7 @@ class Retrying:
             return False
         self._retries += 1
         log.info(
-            "A request to a backend is sent again",
+            "Retrying a request to a backend",
             extra={"entry": self._entry, "cause": cause, "retry": self._retries, "pause": pause},
         )
         await asyncio.sleep(pause)

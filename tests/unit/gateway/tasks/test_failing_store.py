@@ -30,4 +30,4 @@ async def test_an_unforeseen_failure_of_the_store_holds_tasks_up_and_loses_none(
         task_id = await begin(server)
         await asyncio.sleep(30)
         assert (await look(server, task_id))["status"] == "completed"
-    assert "Tasks could not be taken on; trying again" in caplog.messages
+    assert "Cannot claim tasks; retrying" in caplog.messages

@@ -33,8 +33,8 @@ class Connection(asyncio.BufferedProtocol):
         """Set up, for asyncio to connect.
 
         Args:
-            answered: Is told when a request is answered and another may follow.
-            lost: Is told when it is gone.
+            answered: Called when a request is answered and another can follow.
+            lost: Called when it is closed.
             received: Where to receive; connections may share it, as what is received is read before
                 anything else is. Its size bounds how long a backend of tiny chunks holds the loop.
         """
@@ -57,7 +57,7 @@ class Connection(asyncio.BufferedProtocol):
     async def ask(self, method: str, head: bytes, body: bytes | None) -> Reply:
         """Send a request, and return its answer when the head of that has come.
 
-        Whoever asks calls `close` on the answer in the end.
+        The caller must call `close` on the answer in the end.
 
         Raises:
             ConnectionError: The connection broke, or what came is not HTTP.

@@ -85,7 +85,7 @@ class Pool:
     async def ask(self, origin: Origin, method: str, head: bytes, body: bytes | None) -> Reply:
         """Send a request once, and return its answer when status and headers have come.
 
-        Whoever asks calls `close` on the answer in the end.
+        The caller must call `close` on the answer in the end.
 
         Raises:
             NoConnectionError: No connection could be opened.
