@@ -13,6 +13,7 @@ import pytest
 
 from mcp_operator.api.catalog import JsonObject, Redis
 from mcp_operator.gateway.protocol import spec
+from mcp_operator.gateway.tasks import shared
 from support.processes import ProcessGroup
 from support.redis_links import Values, secret
 from support.redis_replicas import Replica, Traffic, Work, replicas, traffic
@@ -23,6 +24,12 @@ from support.waiting import eventually, hang_guard
 
 USER: Final = ("--user", "shop", "on", ">right", "~*", "&*", "+@all")
 KEYS: Final = "test:{mcp:demo/shop}:"
+
+
+@pytest.fixture(autouse=True)
+def short_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a task whose claim got no answer in time be claimed anew soon, not after a minute."""
+    monkeypatch.setattr(shared, "LEASE_SECONDS", 2.0)
 
 
 @dataclass
