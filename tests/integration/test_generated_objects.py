@@ -38,6 +38,7 @@ KNOWN = re.compile(
     r"|\.sleep: .*must be non-negative and less than terminationGracePeriodSeconds"  # likewise
     r"|\.requests: .*must be less than or equal to \w+ limit"  # quantities and address ranges are
     r"|\.except\[\d+\]: .*must be a strict subset of"  # more than rules can compare in files, too
+    r"|\.projected: .*conflicting duplicate paths"  # of any two of its sources
     r"|ports\[\d+\](\.name)?: Duplicate value"  # so are items with two keys
     r"|tolerations\[\d+\]\.operator: Unsupported value"  # a feature gate of the cluster
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import sys
 import pytest
 
 from mcp_operator.gateway.traces.setup import Service, from_environment
+from support.waiting import HANG_SECONDS
 
 SERVICE = Service("shop", "sales", "1.2.3")
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318"}
@@ -87,3 +89,15 @@ def test_a_value_that_is_none_does_not_keep_the_gateway_from_serving(
     assert from_environment(ENDPOINT, SERVICE) is None
     (record,) = caplog.records
     assert "max_queue_size must be a positive integer" in record.error  # type: ignore[attr-defined]
+
+
+def test_the_log_has_the_address_of_the_collector_without_its_secrets(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO)
+    given = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://me:p@ss@collector.test:4318/x?key=secret"}
+    traces = from_environment(given, SERVICE)
+    assert traces is not None
+    asyncio.run(asyncio.wait_for(traces.close(), HANG_SECONDS))
+    (record,) = [each for each in caplog.records if each.message == "Traces are exported"]
+    assert record.endpoint == "http://collector.test:4318/x"  # type: ignore[attr-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -57,7 +58,7 @@ def from_environment(environment: Mapping[str, str], service: Service) -> Traces
     except ValueError as error:
         problem = f"a variable OTEL_* has no valid value: {error}"
     else:
-        log.info("Traces are exported", extra={"endpoint": endpoint})
+        log.info("Traces are exported", extra={"endpoint": _without_secrets(endpoint)})
         return traces
     log.warning("No traces are exported", extra={"error": problem})
     return None
@@ -73,6 +74,11 @@ def _problem(exporter: str, protocol: str) -> str:
             " and the endpoint to the port of the collector for HTTP, usually 4318"
         )
     return ""
+
+
+def _without_secrets(url: str) -> str:
+    """Return a URL without the login and the query, which may hold a password or a key."""
+    return re.sub(r"//[^/?#]*@", "//", url).partition("?")[0]
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str:
