@@ -169,7 +169,7 @@ async def test_a_session_of_one_worker_is_one_of_all(
             assert "two orders" in str((await client.call_tool("orders", {})).content)
 
 
-async def test_a_worker_that_dies_is_started_anew_and_nothing_that_was_counted_is_lost(
+async def test_a_worker_that_dies_is_restarted_and_nothing_that_was_counted_is_lost(
     processes: ProcessGroup, tmp_path: Path
 ) -> None:
     async with serving(processes, tmp_path) as served:

@@ -222,7 +222,7 @@ async def test_what_was_deleted_while_nobody_watched_is_told_with_its_last_state
     assert event.object["data"] == {"x": "1"}
 
 
-async def test_what_was_deleted_and_made_anew_while_nobody_watched_is_told_as_both(
+async def test_what_was_deleted_and_recreated_while_nobody_watched_is_told_as_both(
     observed: ObservedInformer, client: Client, proxy: FaultProxy, namespace: str
 ) -> None:
     async with watch_outage(proxy):

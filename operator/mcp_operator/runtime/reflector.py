@@ -280,7 +280,7 @@ class Reflector:
             self.settled.set()
             return ABSENT_KIND_RETRY
         # The transport says once that the API server is away. A connection that was lost is made
-        # anew at once; that it is lost again is worth a line.
+        # again at once; that it is lost again is worth a line.
         quiet = error.reason == REFUSED or (error.reason == LOST and not self._lost)
         self._lost = error.reason == LOST
         if not quiet and self.problem != self._logged:  # not again for each retry

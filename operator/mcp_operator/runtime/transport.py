@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 _AWAY: Final = 2
 """Connections in a row that nobody takes before that is logged: one may meet a server that is just
-being replaced, and is made anew."""
+being replaced, and is made again."""
 
 
 @dataclass(frozen=True, slots=True)

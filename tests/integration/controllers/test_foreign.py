@@ -342,7 +342,7 @@ async def test_a_child_that_is_taken_from_its_server_is_left_alone_from_then_on(
             assert after.get(field) == before.get(field), (resource, field)
 
 
-async def test_a_server_made_anew_has_children_of_its_own_once_those_before_are_gone(
+async def test_a_server_recreated_has_children_of_its_own_once_those_before_are_gone(
     complete: Shop, names: Names, cached: NamespaceCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mcpserver, "PROBLEM_RETRY_SECONDS", 1000.0)  # nothing is waited for

@@ -69,7 +69,7 @@ async def nothing_is_left(shop: Shop, cached: NamespaceCache, *servers: str) -> 
         await cached.until(lambda server=server: not uids(cached, server))  # type: ignore[misc]
 
 
-async def test_what_a_deletion_has_orphaned_goes_on_under_the_server_that_is_made_anew(
+async def test_what_a_deletion_has_orphaned_goes_on_under_the_server_that_is_recreated(
     complete: Shop, cached: NamespaceCache, operator: Operator
 ) -> None:
     shop = complete

@@ -81,7 +81,7 @@ async def test_a_wrong_password_is_told_without_it_and_a_new_one_is_used_without
     await until_up(link)
 
 
-async def test_a_password_that_changes_in_redis_is_read_anew(
+async def test_a_password_that_changes_in_redis_is_read_again(
     redis: RedisServer, links: Links
 ) -> None:
     await redis.ask("CONFIG", "SET", "requirepass", "old")

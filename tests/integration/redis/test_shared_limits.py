@@ -159,7 +159,7 @@ async def test_a_limit_that_is_narrowed_refuses_for_no_longer_than_it_takes_to_f
     assert verdict.wait <= 100
 
 
-async def test_a_redis_that_was_wiped_counts_anew(redis: RedisServer, links: Links) -> None:
+async def test_a_redis_that_was_wiped_counts_again(redis: RedisServer, links: Links) -> None:
     first, second = await gateways(links, redis, 2)
     assert await first.taken(bucket(5), 20) == 5
     await redis.ask("FLUSHALL")

@@ -162,7 +162,7 @@ async def test_an_object_of_somebody_else_is_left_exactly_as_it_was(
     assert await client.get(CONFIG_MAPS, Key(namespace, "child")) == theirs
 
 
-async def test_an_object_made_anew_behind_the_caches_back_is_not_taken_over(
+async def test_an_object_recreated_behind_the_caches_back_is_not_taken_over(
     client: Client, other_client: Client, namespace: str, owner: Object, applier: Applier
 ) -> None:
     key = Key(namespace, "child")

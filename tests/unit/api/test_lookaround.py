@@ -63,7 +63,7 @@ def test_a_text_that_is_too_long_is_said_to_be() -> None:
     assert error == f'pw: a text is too long to be matched with "{COSTLY}": shorten it'
 
 
-def test_the_budget_is_for_each_value_anew() -> None:
+def test_the_budget_is_for_each_value_again() -> None:
     compiled = schema(pw={"pattern": COSTLY})
 
     for _ in range(5):

@@ -80,7 +80,7 @@ async def test_a_grant_that_comes_or_goes_gives_another_result(
     assert not (await compiler.compile(raw)).entries
 
 
-async def test_an_object_that_is_made_anew_is_compiled_anew(
+async def test_an_object_that_is_recreated_is_compiled_again(
     cluster: CachedCluster, compiler: Compiler
 ) -> None:
     first = await compiler.compile(cluster.tool("search"))

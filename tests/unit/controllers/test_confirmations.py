@@ -77,7 +77,7 @@ async def test_a_pod_that_cannot_be_reached_is_asked_again_with_growing_pauses(p
 
 
 @pytest.mark.looptime
-async def test_a_new_digest_must_be_confirmed_anew(pods: Pods) -> None:
+async def test_a_new_digest_must_be_confirmed_again(pods: Pods) -> None:
     confirmations = watching(pods)
     pods.serves["1"] = "first"
     confirmations.expect(SERVER, "first", [ONE])

@@ -270,7 +270,7 @@ async def test_nothing_is_kept_in_memory_of_a_server_that_is_gone(bench: Bench, 
 
 
 @pytest.mark.looptime
-async def test_a_server_that_is_made_anew_does_not_take_over_its_former_children(
+async def test_a_server_that_is_recreated_does_not_take_over_its_former_children(
     bench: Bench,
 ) -> None:
     await bench.reconcile()

@@ -36,12 +36,14 @@ async def test_identical_inputs_give_the_same_result_without_computing(counted: 
 
 
 @pytest.mark.parametrize("inputs", [(ONE,), (TWO, ONE), (ONE, TWO, ONE), (), (ONE, object())])
-async def test_other_inputs_are_computed_anew(counted: Counted, inputs: tuple[object, ...]) -> None:
+async def test_other_inputs_are_computed_again(
+    counted: Counted, inputs: tuple[object, ...]
+) -> None:
     await counted.get(SHOP, ONE, TWO)
     assert await counted.get(SHOP, *inputs) == 2
 
 
-async def test_inputs_that_are_equal_but_not_identical_are_computed_anew(counted: Counted) -> None:
+async def test_inputs_that_are_equal_but_not_identical_are_computed_again(counted: Counted) -> None:
     await counted.get(SHOP, [1])
     assert await counted.get(SHOP, [1]) == 2
 

@@ -63,7 +63,7 @@ def test_older_states_are_not_kept(parser: Parser) -> None:
     assert parser.catalog_object(tool(1)) is not one
 
 
-def test_an_object_that_is_made_anew_is_another_one(parser: Parser) -> None:
+def test_an_object_that_is_recreated_is_another_one(parser: Parser) -> None:
     assert parser.catalog_object(tool(uid="a")) is not parser.catalog_object(tool(uid="b"))
 
 

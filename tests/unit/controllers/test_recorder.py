@@ -84,7 +84,7 @@ async def test_after_some_minutes_the_same_event_is_a_new_one(
 
 
 @pytest.mark.looptime
-async def test_an_event_that_the_server_forgot_is_written_anew(
+async def test_an_event_that_the_server_forgot_is_written_again(
     client: FakeClient, recorder: EventRecorder
 ) -> None:
     async with running(recorder):

@@ -148,7 +148,7 @@ async def test_only_what_the_owner_controls_is_deleted(
     assert not await applier.delete(OWNER, CONFIG_MAPS, live)
 
 
-async def test_an_object_made_anew_meanwhile_is_not_deleted(
+async def test_an_object_recreated_meanwhile_is_not_deleted(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(), CONFIG_MAPS, None)

@@ -145,7 +145,7 @@ def test_what_a_new_list_lacks_is_deleted_with_its_last_known_state(
     assert processor.store.list(selector=LabelSelector()) == [config_map("b", 6)]
 
 
-def test_deleted_and_made_anew_while_blind_is_told_as_two_events(
+def test_deleted_and_recreated_while_blind_is_told_as_two_events(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 10, config_map("a", 5, uid="old"))

@@ -151,7 +151,7 @@ async def test_a_handler_that_fails_ends_the_process_instead_of_being_forgotten(
 
 
 @pytest.mark.looptime
-async def test_one_kind_that_was_rolled_back_has_all_filled_anew_and_nothing_written_meanwhile(
+async def test_one_kind_that_was_rolled_back_has_all_filled_again_and_nothing_written_meanwhile(
     client: FakeClient,
 ) -> None:
     informers = InformerSet(client)
@@ -175,7 +175,7 @@ async def test_one_kind_that_was_rolled_back_has_all_filled_anew_and_nothing_wri
 
 
 @pytest.mark.looptime
-async def test_a_rollback_that_is_noticed_twice_at_once_has_the_caches_filled_anew_once(
+async def test_a_rollback_that_is_noticed_twice_at_once_has_the_caches_filled_again_once(
     client: FakeClient,
 ) -> None:
     informers = InformerSet(client)

@@ -155,7 +155,7 @@ async def test_a_watch_that_ends_goes_on_at_once_where_it_was(client: FakeClient
 
 
 @pytest.mark.looptime
-async def test_an_expired_version_is_listed_anew_at_once(client: FakeClient, log: Log) -> None:
+async def test_an_expired_version_is_listed_again_at_once(client: FakeClient, log: Log) -> None:
     client.watches.extend([[LIST_END, EXPIRED], [LIST_END, FOREVER]])
     async with running(client, log):
         await asyncio.sleep(0.1)
@@ -208,7 +208,7 @@ async def test_a_storm_of_expired_versions_is_met_with_few_lists(log: Log, kind:
 
 
 @pytest.mark.looptime
-async def test_a_malformed_line_is_reason_to_list_anew(client: FakeClient, log: Log) -> None:
+async def test_a_malformed_line_is_reason_to_list_again(client: FakeClient, log: Log) -> None:
     broken = ApiError(NO_ANSWER, MALFORMED, "no event")
     client.watches.extend([[LIST_END, broken], [LIST_END, FOREVER]])
     async with running(client, log):

@@ -32,7 +32,7 @@ def test_the_server_says_when_to_ask_again_but_not_beyond_half_a_minute() -> Non
     assert retry_delay("PUT", 0, ApiError(429, "x", "no", retry_after=4000)) == 30
 
 
-def test_pauses_grow_to_a_limit_and_start_anew_after_a_success() -> None:
+def test_pauses_grow_to_a_limit_and_start_again_after_a_success() -> None:
     backoff = Backoff()
     pauses = [backoff.next() for _ in range(8)]
     for pause, least in zip(pauses, (0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0), strict=True):

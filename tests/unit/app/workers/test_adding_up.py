@@ -80,7 +80,7 @@ def test_a_gauge_is_added_up_unless_it_is_about_all_of_them() -> None:
     assert shown["process_max_fds",] == 1024
 
 
-def test_what_was_counted_stays_counted_when_a_worker_is_started_anew() -> None:
+def test_what_was_counted_stays_counted_when_a_worker_is_restarted() -> None:
     worker, totals = Worker(), Totals()
     worker.calls.labels("a").inc(7)
     worker.took.observe(0.5)

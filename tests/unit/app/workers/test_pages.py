@@ -73,7 +73,7 @@ async def test_a_worker_that_is_silent_is_dead(monkeypatch: pytest.MonkeyPatch) 
             assert b"restarts_total 1.0" in await pages.metrics()
 
 
-async def test_what_is_started_anew_while_it_is_asked_is_not_counted_twice(
+async def test_what_is_restarted_while_it_is_asked_is_not_counted_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     noted: list[Hashable] = []
@@ -86,7 +86,7 @@ async def test_what_is_started_anew_while_it_is_asked_is_not_counted_twice(
     assert noted == [1, "parent"]
 
 
-async def test_what_is_started_anew_while_it_is_asked_is_not_dead() -> None:
+async def test_what_is_restarted_while_it_is_asked_is_not_dead() -> None:
     async with two() as (pages, gateways, asked):
         await gateways[0].app.stop()
         asking = asyncio.create_task(pages.dead())

@@ -43,7 +43,7 @@ async def test_a_stream_of_an_api_key_has_an_end_too() -> None:
     assert STREAM_SECONDS <= open_for < STREAM_SECONDS + 20
 
 
-async def test_streams_end_when_it_is_decided_anew_who_may_have_them() -> None:
+async def test_streams_end_when_it_is_decided_again_who_may_have_them() -> None:
     shop = Server(tool("search"))
     stream = await shop.stream(modern("subscriptions/listen", WANTED))
     assert b"acknowledged" in await anext(stream.frames)

@@ -138,7 +138,7 @@ async def test_a_state_ends_with_the_key() -> None:
     assert root.suspected.is_set()
 
 
-async def test_without_a_key_a_call_asks_anew_and_takes_the_answers() -> None:
+async def test_without_a_key_a_call_asks_again_and_takes_the_answers() -> None:
     server = greeter(root=RootKey())
 
     asks = await server.result(call())

@@ -106,7 +106,7 @@ async def test_a_call_that_is_cut_off_leaves_the_others_theirs(endpoint: TokenEn
     assert await second == "token-2"
 
 
-async def test_a_token_is_fetched_anew_shortly_before_it_expires(endpoint: TokenEndpoint) -> None:
+async def test_a_token_is_fetched_again_shortly_before_it_expires(endpoint: TokenEndpoint) -> None:
     source = tokens(endpoint)
     await token(source)
     await asyncio.sleep(3500)
@@ -132,7 +132,7 @@ async def test_the_lifetime_is_the_one_that_the_endpoint_tells(lifetime: object,
     assert await token(source) == "token-2"
 
 
-async def test_a_token_that_was_refused_is_fetched_anew(endpoint: TokenEndpoint) -> None:
+async def test_a_token_that_was_refused_is_fetched_again(endpoint: TokenEndpoint) -> None:
     source = tokens(endpoint)
     source.reject(await token(source))
     assert await token(source) == "token-2"
