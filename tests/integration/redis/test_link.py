@@ -72,7 +72,7 @@ async def test_a_wrong_password_is_told_without_it_and_a_new_one_is_used_without
     values = Values(word="wrong-password")
     with caplog.at_level(logging.DEBUG):
         link = links.start(redis.port, values, password=secret("word"))
-        await until_away(link, "refuses the user or the password")
+        await until_away(link, "does not accept the user or the password")
     assert values.distrusted[0] == "word"
     assert "Redis is unavailable" in caplog.messages
     assert "-password" not in str([vars(record) for record in caplog.records])
@@ -90,7 +90,7 @@ async def test_a_password_that_changes_in_redis_is_read_again(
     await until_up(link)
     await redis.ask("CONFIG", "SET", "requirepass", "new", password="old")  # noqa: S106
     await redis.ask("CLIENT", "KILL", "TYPE", "normal", password="new")  # noqa: S106
-    await until_away(link, "refuses the user or the password")
+    await until_away(link, "does not accept the user or the password")
     values.values["word"] = "new"
     await until_up(link)
 
@@ -238,7 +238,7 @@ async def test_tls_verifies_the_name_and_the_authority(
 
 async def test_plain_text_is_no_tls(redis: RedisServer, links: Links) -> None:
     link = links.start(redis.port, tls=True)
-    await until_away(link, "connection in time", "does not speak TLS")
+    await until_away(link, "connection in time", "TLS handshake failed")
 
 
 async def test_sentinels_lead_to_the_new_primary(

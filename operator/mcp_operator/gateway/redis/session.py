@@ -37,7 +37,7 @@ MAX_CODE: Final = 24
 
 
 class RefusedError(RedisAwayError):
-    """Redis refuses the user or the password."""
+    """Redis does not accept the user or the password."""
 
 
 class Session:
