@@ -225,7 +225,7 @@ async def test_a_gateway_may_read_no_secret_of_another_namespace(town: Town) -> 
     await server(town)
     await town.serves("open")
     [rejection] = await town.rejects("search")
-    assert "may not read the Secrets" in rejection["message"]
+    assert "cannot read the Secrets" in rejection["message"]
     role = await town.front.find(ROLES, "mcp-server-red")
     assert role is not None
     named = {name for rule in role["rules"] for name in rule["resourceNames"]}
