@@ -47,11 +47,12 @@ _ATOMIC_MAPS: Final = frozenset(
 """Maps with a single owner (`x-kubernetes-map-type: atomic`)."""
 
 _LEFT_OUT_IF_ZERO: Final = {"initialDelaySeconds": 0, "readOnly": False}
-"""Fields that the API server leaves out of a pod where they have these values (`omitempty` of no
-pointer in k8s.io/api/core/v1). Others are there with a default of their own, and differ if not."""
+"""Fields that the API server omits from a pod if they have these values: fields with `omitempty`
+that are not pointers in k8s.io/api/core/v1. It returns all others with their defaults, so a missing
+one is a difference."""
 
 _LEFT_OUT_IF_EMPTY: Final = frozenset({"matchLabels", "nodeSelector"})
-"""Maps of atomic structures that mean the same where they are empty and where they are absent."""
+"""Maps inside atomic structures for which empty and absent mean the same."""
 
 _SORTED: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

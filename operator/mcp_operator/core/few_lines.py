@@ -1,7 +1,7 @@
-"""A bound on log lines that are written for each failing call: no flood of them fills a disk.
+"""Limits the log lines that are written for each failing call, so that they cannot fill a disk.
 
-What fails goes on failing, and a client may call as fast as it can. The first lines tell what is
-wrong; of the others, the next line that is written tells how many there were.
+A broken tool keeps failing, and a client can call it at any rate. The first lines say what is
+wrong. After that, each line that is written says how many were suppressed before it.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ PER_SECOND: Final = 5.0
 """Lines of one message a second, in the long run."""
 
 BURST: Final = 100.0
-"""Lines of one message that may come at once, after a time without."""
+"""Lines of one message that can be written at once after a quiet period."""
 
 PER_SECOND_EACH: Final = 1.0
-"""The same for one entry of a catalog: no tool that fails hides that others do."""
+"""The same for one catalog entry, so that a failing tool does not hide the failures of others."""
 
 BURST_EACH: Final = 10.0
 
 MAX_KINDS: Final = 4096
-"""Kinds of lines that are counted separately; the one seen longest ago is forgotten first."""
+"""Kinds of lines that are counted separately; the least recently seen one is dropped first."""
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """What may still be written, and what was not."""
+    """How many lines can still be written, and how many were suppressed."""
 
     left: float
     filled_at: float
@@ -43,9 +43,9 @@ class _Bucket:
 
 
 class FewLines(logging.Filter):
-    """Lets through some lines of each message, which are constant, and of each `entry` in them.
+    """Limits the lines of each message, which is constant, and of each value of its field `entry`.
 
-    A line after others that were left out has the field `suppressed`: how many.
+    The first line after suppressed ones has the field `suppressed`, which is their number.
     """
 
     def __init__(
@@ -54,18 +54,18 @@ class FewLines(logging.Filter):
         """Set up a filter of a handler.
 
         Args:
-            within: The loggers whose lines are counted: this one and those below it.
-            besides: The logger among them that writes all of its lines.
-            clock: Tells the time in seconds.
+            within: The logger whose lines are limited, together with its children.
+            besides: The logger among these whose lines are not limited.
+            clock: Returns the time in seconds.
         """
         super().__init__(within)
         self._besides = besides
         self._clock = clock
         self._buckets: OrderedDict[tuple[str, str], _Bucket] = OrderedDict()
-        self._lock = threading.Lock()  # a handler's filters run before it takes its own
+        self._lock = threading.Lock()  # a handler runs its filters without its own lock
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Tell whether a line is written; one that is may get the field `suppressed`."""
+        """Return whether to write a line; set its field `suppressed` if others were suppressed."""
         if not super().filter(record) or record.name == self._besides:
             return True
         message, entry = str(record.msg), str(getattr(record, "entry", ""))

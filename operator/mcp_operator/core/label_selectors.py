@@ -25,7 +25,7 @@ def parse_selector(text: str) -> LabelSelector:
     Comparisons with `<` and `>` are not supported.
 
     Raises:
-        ValueError: It has another form, or is empty.
+        ValueError: The text is empty, or is not a label selector.
     """
     expressions: list[dict[str, Any]] = []
     position = 0

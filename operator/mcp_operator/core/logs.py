@@ -71,7 +71,7 @@ class JsonLineFormatter(JsonFormatter):
 class TextFormatter(logging.Formatter):
     """One plain line per record: time, level, logger, message, `key=value` fields.
 
-    A traceback follows on separate lines, each starting with a bar, as no other line does.
+    A traceback follows on separate lines. Only these lines start with a bar.
     """
 
     default_time_format = "%H:%M:%S"
@@ -102,8 +102,8 @@ def configure(
 
     Args:
         level: The least severe lines that are written.
-        log_format: For people or for machines.
-        bound: What some lines have to pass.
+        log_format: Text for people or JSON for machines.
+        bound: A filter that limits how many lines are written; None for no limit.
 
     Raises:
         SettingsError: The level is not one of `LEVELS`.
@@ -122,7 +122,7 @@ def configure(
 def failure(error: BaseException | None) -> dict[str, str]:
     """Return fields that say where something unexpected happened, without the error's own text.
 
-    That text may quote what was being worked on: a request of a client, an answer of a backend.
+    That text could quote the data being processed: a client's request or a backend's response.
     """
     trace = traceback.format_tb(error.__traceback__) if error is not None else []
     return {"error": type(error).__name__, "trace": "".join(trace)}

@@ -156,7 +156,7 @@ class LabelSelector:
 
     Attributes:
         match_labels: The labels that are required with a value.
-        keys: All labels that it looks at.
+        keys: The keys of all labels that the requirements use.
     """
 
     __slots__ = ("_requirements", "keys", "match_labels")

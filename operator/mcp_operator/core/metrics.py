@@ -56,11 +56,11 @@ def new_registry() -> CollectorRegistry:
 
 
 def add_build_info(registry: CollectorRegistry, prefix: str, version: str) -> None:
-    """Expose `PREFIX_build_info`, whose labels say what runs, and whose value is 1.
+    """Expose `PREFIX_build_info`, whose labels are the versions, and whose value is 1.
 
     Args:
-        registry: Where it is exposed.
-        prefix: What the name begins with.
+        registry: The registry that exposes the metric.
+        prefix: The prefix of its name.
         version: The version of the program.
     """
     info = Gauge(

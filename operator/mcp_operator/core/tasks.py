@@ -1,4 +1,4 @@
-"""Tasks that run for as long as their owner, and work that leaves time for others."""
+"""Tasks that run as long as their owner, and loops that let other tasks run."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final, NoReturn, TypeVar
 from mcp_operator.core.errors import OperatorError
 
 STEP_SECONDS: Final = 0.0005
-"""How long work on many items may hold the event loop; a turn of the loop takes 0.1 ms anyway."""
+"""Seconds for which work on many items can block the event loop; an iteration costs 0.1 ms."""
 
 T = TypeVar("T")
 
 
 class TaskDiedError(OperatorError):
-    """A task ended that must run for as long as its owner."""
+    """A task ended, although it must run as long as its owner."""
 
 
 async def forever(name: str, work: Awaitable[object]) -> NoReturn:

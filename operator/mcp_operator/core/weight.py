@@ -1,8 +1,8 @@
-"""How many values a JSON text holds, told before it is parsed.
+"""Limits how many values a JSON text can have, before it is parsed.
 
-Parsing holds the event loop, and Python's lock, so that no thread helps: a text of four megabytes
-is parsed in a millisecond where it is one string, and in more than a second where it is a million
-empty lists. What follows with each value, to judge, map and write it, takes longer still.
+Parsing blocks the event loop and holds the GIL, so a thread does not help. Parsing four megabytes
+takes a millisecond if they are one string, and more than a second if they are a million empty
+lists. Validating, mapping and writing each value then takes even longer.
 """
 
 from __future__ import annotations
@@ -11,31 +11,31 @@ import re
 from typing import Final
 
 STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
-"""A string, with its quotes. One that is not closed takes all that follows: were it no match, the
-search would go on at each quote that is escaped in it, and read all the rest again."""
+"""A string, with its quotes. An unterminated string extends to the end of the text. If it did not
+match, the search would continue at each escaped quote in it, and read the rest again each time."""
 
 _SIGNS: Final = (b",", b"[", b"{")
 _EMPTY: Final = (b"[]", b"{}")
 
 
 def at_most(text: bytes) -> int:
-    """Return a number of values that a JSON text does not exceed, whatever its strings are."""
+    """Return an upper bound of the values in a JSON text, whatever its strings contain."""
     return 1 + sum(map(text.count, _SIGNS))
 
 
 def holds_more(text: bytes, limit: int) -> bool:
-    """Tell whether a JSON text holds more values than that; of what is not JSON, anything.
+    """Return whether a JSON text has more than `limit` values; arbitrary if it is not JSON.
 
-    A list or an object with nothing but space in it is counted twice.
+    A list or object that contains only whitespace counts as two values.
     """
     if at_most(text) <= limit:
         return False
     if (text.count(b'"') - text.count(b'\\"')) // 2 > 2 * limit:
-        return True  # no value has more strings than itself and its name
+        return True  # a value has at most two strings: its name and itself
     quoted = sum(_members(string[0]) for string in STRING.finditer(text))
     return 1 + _members(text) - quoted > limit
 
 
 def _members(text: bytes) -> int:
-    """Count what stands before each value but the first; what is empty has none in it."""
+    """Count the signs that precede values, which the first value lacks; `[]` and `{}` have none."""
     return sum(map(text.count, _SIGNS)) - sum(map(text.count, _EMPTY))

@@ -34,7 +34,7 @@ applies, and a field in both can no longer be removed by applying.
 Outcome = Literal["unchanged", "created", "updated", "adopted"]
 
 MayAdopt = Callable[[Object, Object], Awaitable[bool]]
-"""Returns whether an owner takes over an object that it does not control; may raise instead."""
+"""Returns whether an owner adopts an object that it does not control. It can raise an error."""
 
 _log = logging.getLogger(__name__)
 
@@ -70,7 +70,8 @@ class Applier:
         hash_annotation: The annotation for a hash of the desired state. It reveals that a field was
             removed from the desired state, which the live object cannot show.
         kinds: The kinds whose counters of corrected drift start at 0.
-        may_adopt: Which objects an owner takes over that it does not control; by default none.
+        may_adopt: Decides whether an owner adopts an object that it does not control; by default,
+            it never does.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class Applier:
             desired: The fields to own; the owner reference and the hash are added to a copy.
             resource: The object's resource.
             live: The object from the cache, or None. If the object exists nevertheless, because
-                the cache is restricted to labels, it is not taken over.
+                the cache is restricted to labels, its controller does not change.
 
         Raises:
             OwnershipConflictError: The object exists, and `owner` neither controls nor adopts it.
@@ -172,7 +173,7 @@ class Applier:
     async def _adopt(
         self, owner: Object, wanted: Object, resource: Resource, live: Object
     ) -> Outcome:
-        """Take over the very state of an object that was judged, or fail with a conflict."""
+        """Adopt an object in exactly the state that `may_adopt` checked; otherwise, a conflict."""
         if not await self._may_adopt(owner, live):
             raise OwnershipConflictError(resource, live)
         judged = {"uid": uid_of(live), "resourceVersion": live["metadata"]["resourceVersion"]}

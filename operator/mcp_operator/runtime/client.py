@@ -181,7 +181,7 @@ class Client:
             query["continue"] = page.next
 
     async def current_version(self, resource: Resource, **options: Unpack[ListOptions]) -> str:
-        """Return the resourceVersion of the latest state of a list; it is asked for once.
+        """Return the resourceVersion of the latest state of a list; the request is not retried.
 
         Raises:
             ApiError: The server rejected the request or is unreachable.
@@ -317,10 +317,10 @@ class Client:
 
 
 async def _read(reader: Callable[..., T], body: bytes, resource: Resource) -> T:
-    """Decode a response with a function of `wire`, and leave out what nobody could read.
+    """Decode a response with a function of `wire`, and cut objects that are too large to decode.
 
-    One such object must not make all others unreadable, or late. Cutting can take half a second,
-    so it runs in a thread.
+    Otherwise, one such object would make all others unreadable, or delay them. Cutting can take
+    half a second, so it runs in a thread.
     """
     try:
         return reader(body, resource)

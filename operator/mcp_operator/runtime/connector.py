@@ -1,4 +1,4 @@
-"""Opens connections to the API server, and leaves none open."""
+"""Opens connections to the API server, and closes all of them in the end."""
 
 from __future__ import annotations
 
@@ -31,12 +31,13 @@ _SOCKET_OPTIONS: Final = (
     ),
 )
 """Keepalive probes, at twice the interval of Go's net.Dialer, keep firewalls from dropping quiet
-connections. A connection fails if data is not acknowledged for 5 s: the kernel would retry for
-minutes, and deliver a write when the network has recovered and another process leads."""
+connections. A connection fails if data is not acknowledged for 5 s. Otherwise, the kernel would
+retry for minutes, and could deliver a write after the network recovers and another process leads.
+"""
 
 
 class Connector(aiohttp.TCPConnector):
-    """A pool of connections that are all closed once it is.
+    """A connection pool that leaves no connection open when it is closed.
 
     When the task of a request is cancelled, aiohttp begins the TLS shutdown of the connection and
     forgets it. The server may never complete the shutdown, and its socket would outlive the pool.

@@ -42,12 +42,12 @@ MAX_CONCURRENT: Final = 4
 """Keys reconciled concurrently: more than Go's 1, as workers mostly wait for the API server."""
 
 MAX_MAPPING: Final = 100
-"""Events of a namespace that wait to be mapped in steps. Beyond that they are mapped at once, as
-are deletions, after which others forget what a mapper needs to know, with what waits of the object:
-it would otherwise be learnt again, and never forgotten."""
+"""Events of a namespace that can wait to be mapped in steps. Further events are mapped at once. So
+is a deletion, together with the waiting events of its object: other handlers then drop the state
+that mappers need, and a mapper that gets an older event later would record it again for good."""
 
 FEW_KEYS: Final = 20
-"""Keys that are enqueued at once, however long it takes."""
+"""Keys of an event that are enqueued at once, however long that takes."""
 
 RECONCILE_TIMEOUT: Final = 120.0
 """Seconds after which a reconciliation is cancelled; controller-runtime ReconciliationTimeout."""
@@ -84,10 +84,10 @@ class Controller:
         kind: The kind of the objects.
         reconciler: Reconciles a key.
         metrics: The metrics to record.
-        max_concurrent: Keys processed concurrently, never the same key twice, and one less of one
-            namespace, so that there is a worker for the others.
+        max_concurrent: Keys processed concurrently, never the same key twice. Each namespace gets
+            at most one worker less, so that one is free for the others.
         timeout: Seconds that one reconciliation may take.
-        rate_limiter: Sets the waits between retries; one with the usual times if None.
+        rate_limiter: Sets the delays between retries; None for the default delays.
     """
 
     def __init__(
@@ -149,7 +149,7 @@ class Controller:
         return self
 
     def _enqueue_for(self, event: Event, keys: Iterator[Key], *, until: float) -> bool:
-        """Enqueue what an event concerns; return whether that was all of it."""
+        """Enqueue the keys of an event; return False if the time was too short for all of them."""
         try:
             for number, key in enumerate(keys, start=1):
                 self.enqueue(key, priority=LOW_PRIORITY if event.initial else 0)
@@ -164,7 +164,7 @@ class Controller:
         return True
 
     def _map_later(self, namespace: str) -> None:
-        """Go on with the events of a namespace in the next turns of the loop, a step in each."""
+        """Map the waiting events of a namespace in the next loop iterations, a step in each."""
 
         def step() -> None:
             lane, until = self._lanes[namespace], time.monotonic() + STEP_SECONDS
@@ -178,7 +178,7 @@ class Controller:
         asyncio.get_running_loop().call_soon(step)
 
     def enqueue(self, key: Key, *, priority: int = 0) -> None:
-        """Have a key reconciled; of two priorities the higher counts."""
+        """Add a key to the queue; if it is already waiting, the higher priority counts."""
         self.queue.add(key, priority=priority)
 
     async def run(self) -> None:
@@ -254,14 +254,14 @@ class Controller:
                 outcome = _Outcome("terminal")
             case RetryAfterError():
                 outcome = _Outcome("error", after=error.retry_after)
-            # Another client was faster, as the cache will show; or another process may lead.
+            # Another client wrote first, and the cache will show it; or another process may lead.
             case ApiError(is_conflict=True) | LeadershipLostError() | StaleCacheError():
                 outcome = _Outcome("requeue", after=0.0, failures="count")
             case ApiError():
                 outcome = _Outcome("error", after=error.retry_after or 0.0, failures="count")
             case _:
                 outcome = _Outcome("error", after=0.0, failures="count")
-        # That the API server is away is said once, by the transport.
+        # The transport logs once that the API server cannot be reached.
         is_away = isinstance(error, ApiError) and error.reason == REFUSED
         is_news = outcome.result in ERROR_RESULTS and not is_away
         logger.log(

@@ -10,16 +10,16 @@ three can overtake each other, resourceVersions decide, which are comparable wit
 - An object from a watch or list is ignored if the store has the same or a newer state.
 - A list removes only objects that are not newer than the list.
 
-When the API server's data is rolled back, as by a restore of etcd, versions are used a second time
-and decide nothing any more. What is cached is then suspect until a list or a write tells of it: any
-state replaces it, as if the object had been deleted and recreated, because generations are used a
-second time as well.
+If the API server's data is rolled back, for example by a restore of etcd, versions are reused and
+no longer show which state is newer. Each cached object is then suspect until a list or the response
+to a write reports it: any other state replaces it, as if the object had been deleted and recreated,
+because generations are reused as well.
 
 A change is processed in one step of the event loop, so a handler never sees a store that is older
 than its event.
 
-Objects of namespaces that are out of view are kept beside the store, so that they can join it in
-one step. Nobody hears of them before.
+Objects of namespaces outside the view are kept separately, so that they can be added to the store
+in one step. Handlers do not get events for them before that.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ _log = logging.getLogger(__name__)
 
 
 class DeltaProcessor:
-    """Updates the store for one selection of a resource, and calls the handlers; processDeltas.
+    """Updates the store for one selection of a resource, and calls handlers; Go: processDeltas.
 
     Args:
         resource: The resource.
-        selection: What of it.
-        metrics: What is recorded of the store.
+        selection: Which of its objects are cached.
+        metrics: Where the state of the store is recorded.
         view: The namespaces that the store shows; all if None.
-        store: The store, where it is shared with processors of other namespaces.
-        handlers: The handlers, where they are shared likewise.
+        store: The store, if processors of other namespaces share it.
+        handlers: The handlers, if processors of other namespaces share them.
 
     Attributes:
         store: The known objects in view.
@@ -119,7 +119,7 @@ class DeltaProcessor:
             self._delete(old)
 
     def distrust(self) -> None:
-        """Let the next list replace the cache, whatever the versions say: it was rolled back."""
+        """After a rollback, let the next list replace the cache, whatever the versions are."""
         self.distrusted = True
         self._suspect = {*self._keys()}
         self.resource_version = 0
@@ -179,7 +179,7 @@ class DeltaProcessor:
     def reveal(self, namespace: str) -> Iterator[Event]:
         """Move the objects of a namespace that has come into view into the store.
 
-        The events of it are for `dispatch`, once they are in the stores of all resources.
+        Pass the returned events to `dispatch` after the stores of all resources have the namespace.
         """
         found = self._hidden.pop(namespace, {})
         for obj in found.values():
@@ -190,7 +190,7 @@ class DeltaProcessor:
     def hide(self, namespace: str) -> Iterator[Event]:
         """Move the objects of a namespace that is no longer in view out of the store.
 
-        The events of it are for `dispatch`, once they are out of the stores of all resources.
+        Pass the returned events to `dispatch` after no store has the namespace any more.
         """
         found: Objects = self.store.list(namespace) if self._covers(namespace) else []
         for obj in found:

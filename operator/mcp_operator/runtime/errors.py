@@ -35,7 +35,7 @@ class LeadershipLostError(OperatorError):
 
 
 class StaleCacheError(OperatorError):
-    """The caches hold what the API server no longer has, and are being refilled."""
+    """The API server's data was rolled back, and the caches are still being refilled."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,12 @@ class Informer:
 
     Attributes:
         resource: What it caches.
-        feeds: The lists and watches that it has its objects from.
-        processor: That of the first feed; all of them have the store and the handlers in common.
+        feeds: The lists and watches that provide its objects.
+        processor: The processor of the first feed; all feeds share the store and the handlers.
         store: The objects; complete once `synced` is set.
-        synced: Set once the initial list is complete, or an optional resource is not served. Of
-            several namespaces, some may not be permitted: `InformerSet` hides these.
-        availability: A source of an event whenever `missing` changes; its key stands for no object.
+        synced: Set once the initial list is complete, or an optional resource is not served. If
+            there are several namespaces, some can be forbidden: `InformerSet` hides these.
+        availability: Sends an event whenever `missing` changes; the event's key is not an object.
     """
 
     def __init__(
@@ -159,13 +159,13 @@ class Informer:
     def distrusted(self) -> bool:
         """Whether the cache is waiting for a list that replaces it.
 
-        Of several namespaces, those do not count whose lists are refused.
+        If there are several namespaces, those whose lists are forbidden do not count.
         """
         waiting = [feed.reflector for feed in self.feeds if feed.processor.distrusted]
         return any(len(self.feeds) == 1 or not reflector.refused for reflector in waiting)
 
     def distrust(self) -> None:
-        """Fill the cache again: the API server's data was rolled back."""
+        """Refill the cache, because the API server's data was rolled back."""
         for feed in self.feeds:
             if not feed.is_late:
                 feed.processor.distrust()
@@ -174,7 +174,7 @@ class Informer:
     async def resync(self) -> None:
         """Notify the handlers of every object, although none has changed."""
         async for obj in in_steps(self.store.list()):
-            if self.store.get(key_of(obj)) is obj:  # else it has changed or gone meanwhile
+            if self.store.get(key_of(obj)) is obj:  # otherwise it has changed meanwhile
                 self.processor.resync(obj)
 
     async def _settle(self) -> None:
@@ -192,11 +192,11 @@ class Informer:
 class InformerSet:
     """All informers of a process. Each selection is watched and cached only once.
 
-    Nothing is written by the client while caches are being refilled after a rollback.
+    While caches are being refilled after a rollback, the client does not write anything.
 
     Args:
         client: Lists and watches.
-        scope: The namespaces that informers cover if they are not told another.
+        scope: The namespaces that informers cover unless they select another.
 
     Attributes:
         scope: The same.
@@ -256,9 +256,9 @@ class InformerSet:
     async def wait_synced(self, timeout: float) -> None:  # noqa: ASYNC109  # names what is late
         """Wait until all current informers have synced.
 
-        Of several namespaces that are chosen by name, those are left out for which permissions are
-        missing, as after the deletion of one: the others must not wait for it. They join as soon
-        as there are permissions.
+        If several namespaces are chosen by name, those without permissions, for example deleted
+        ones, are left out, so that the others do not wait for them. They join as soon as the
+        permissions are granted.
 
         Raises:
             SyncTimeoutError: One took longer than `timeout` seconds.
@@ -281,7 +281,7 @@ class InformerSet:
             ) from error
 
     def distrust(self) -> None:
-        """Fill all caches again: the API server's data was rolled back, as by a restore of etcd."""
+        """Refill all caches, because the data was rolled back, for example by restoring etcd."""
         _log.warning("The API server's data was rolled back; all caches are refilled")
         self._rolled_back = True
         for informer in self._informers.values():
@@ -297,9 +297,9 @@ class InformerSet:
         return f"stuck without activity: {', '.join(silent)}" if silent else ""
 
     async def _leave_out_refused(self) -> None:
-        """Hide the namespaces whose lists are refused, unless all are: then wait for one."""
+        """Hide the namespaces whose lists are forbidden; while all are, wait until one is not."""
         names = self.scope.names
-        if len(names) < 2 or self._left_out is not None:  # noqa: PLR2004  # one feed waits itself
+        if len(names) < 2 or self._left_out is not None:  # noqa: PLR2004  # one has synced by now
             return
         waits = [asyncio.create_task(self._synced(name)) for name in names]
         try:
@@ -319,7 +319,7 @@ class InformerSet:
                 self._group.create_task(self._join(name), name=f"join {name}")
 
     def _processors_of(self, namespace: str) -> list[DeltaProcessor]:
-        """Return what may have objects of a namespace."""
+        """Return the processors that can have objects of a namespace."""
         return [feed.processor for name in ("", namespace) for feed in self._feeds.get(name, ())]
 
     async def _synced(self, namespace: str) -> None:
@@ -339,7 +339,7 @@ class InformerSet:
             self.hide(name)
 
     def show(self, namespace: str) -> None:
-        """Let the objects of a namespace join all caches in one step."""
+        """Add the objects of a namespace to all caches in one step."""
         if namespace in self._view:
             return
         _log.info("Started to watch a namespace", extra={"namespace": namespace})
@@ -350,9 +350,9 @@ class InformerSet:
                 processor.dispatch(event)
 
     def hide(self, namespace: str) -> None:
-        """Take the objects of a namespace out of all caches in one step.
+        """Remove the objects of a namespace from all caches in one step.
 
-        The handlers hear of deletions, but nobody may take an object for deleted because of that.
+        The handlers get `Deleted` events, but these do not prove that the objects were deleted.
         """
         if namespace not in self._view:
             return

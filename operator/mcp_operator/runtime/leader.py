@@ -34,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 
 def _nothing() -> None:
-    """Stand for what nobody wants to know."""
+    """Do nothing; the default callback."""
 
 
 @dataclass(eq=False)
@@ -55,11 +55,11 @@ class LeaderElector:
         retry_period: Seconds between renewals. Candidates check three to five times as often.
         clock: Provides the timestamps in the lease.
         metrics: Exposes who leads.
-        on_rollback: Called when the lease is of an older version than before: the API server's data
-            was rolled back.
+        on_rollback: Called when the lease has an older version than before, because the API
+            server's data was rolled back.
         exit_process: Ends the process at once. Called if the lease expires before the work has
             stopped, because two active leaders are worse than none.
-        annotations: What the lease is annotated with while this process leads.
+        annotations: The annotations that the leader sets on the lease.
 
     Raises:
         ValueError: Not `retry_period` < `renew_deadline` < `lease_duration`.
@@ -184,7 +184,7 @@ class LeaderElector:
         except (ApiError, TimeoutError) as error:
             text = str(error) or "the API server did not respond in time"
             is_away = isinstance(error, ApiError) and error.reason == REFUSED
-            if not self._problem and not is_away:  # once; the transport says what is away
+            if not self._problem and not is_away:  # once; the transport logs an unreachable server
                 extra = {**self._fields, "error": text}
                 _log.warning("Cannot acquire or renew the lease, retrying", extra=extra)
                 self._problem = text

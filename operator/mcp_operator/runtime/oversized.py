@@ -1,9 +1,9 @@
-"""Objects that an API server takes and that nobody could read: nested too deeply, or too crowded.
+"""Cuts objects that an API server accepts, but that are too deep or too large to decode.
 
-An API server takes any object of up to 1.5 MB. In a part without a schema of its own, such as the
-schema of a tool, that may be 10,000 levels (Go, encoding/json, maxNestingDepth) or 700,000 values,
-which become fifty times as much memory when they are decoded. One such object must neither make the
-others unreadable nor hold them up, so its text is cut first.
+An API server accepts any object of up to 1.5 MB. A part without a schema of its own, such as the
+schema of a tool, can have 10,000 levels (Go, encoding/json, maxNestingDepth) or 700,000 values,
+which take fifty times as much memory when they are decoded. One such object must neither make the
+others unreadable nor delay them, so its text is cut before it is decoded.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ MAX_LEVELS: Final = 200
 """Levels of nesting that the decoder accepts (jiter, DEFAULT_RECURSION_LIMIT)."""
 
 MAX_VALUES: Final = 100_000
-"""Values in an object. As many are decoded within about 10 ms; a tool has a few hundred."""
+"""Values in an object. Decoding this many takes about 10 ms; a tool has a few hundred."""
 
 _SMALL: Final = 64 * 1024
-"""Bytes that are decoded in no time, whatever they are."""
+"""Bytes that are fast to decode, whatever they contain."""
 
 _STRING_OR_BRACKET: Final = re.compile(weight.STRING.pattern + rb"|[\[\]{}]", re.DOTALL)
 _CUT: Final = "\0nested too deeply\0"
@@ -55,11 +55,12 @@ def decode(text: bytes) -> Any:
 def decode_object(text: bytes, *, cut: bool = False) -> Any:
     """Decode an object, or an event of a watch with one.
 
-    With `cut`, which takes longer, an object that cannot be read is left with its metadata and, if
-    possible, its status, or lacks what is too deep; `why_unreadable` tells of the latter.
+    With `cut`, which takes longer, an object that cannot be decoded keeps only its metadata and, if
+    possible, its status. If that fails, markers replace the values that are too deep, which
+    `why_unreadable` finds.
 
     Raises:
-        OversizedError: It cannot be read, or may be such an object, and `cut` is false.
+        OversizedError: `cut` is false, and the object cannot be decoded, or might be too large.
         ValueError: It is not JSON.
     """
     if not cut:
@@ -67,16 +68,16 @@ def decode_object(text: bytes, *, cut: bool = False) -> Any:
             raise OversizedError(_TOO_MANY)
         return decode(text)
     text, why = _without_bookkeeping(text), _TOO_DEEP
-    if weight.holds_more(text, MAX_VALUES + 1):  # that one is the object itself
+    if weight.holds_more(text, MAX_VALUES + 1):  # the object itself is one
         why = _TOO_MANY
     else:
         with contextlib.suppress(OversizedError):
-            return decode(text)  # what looked like many values are strings
+            return decode(text)  # what was counted is inside strings
     return _skimmed(text, why) or decode(cut_deep(text))
 
 
 def count(text: bytes) -> int:
-    """Return how many values there are at most, or 0 if there is no room for too many."""
+    """Return an upper bound of the values, or 0 if the text is too short for too many."""
     return weight.at_most(text) if len(text) > MAX_VALUES else 0
 
 
@@ -114,7 +115,7 @@ def why_unreadable(value: Any) -> str:
 
 
 def _without_bookkeeping(text: bytes) -> bytes:
-    """Leave out the managedFields of a custom resource; nobody reads them (see `_skimmed`)."""
+    """Remove the managedFields of a custom resource, which nothing reads; see `_skimmed`."""
     head, spec, rest = text.partition(b',"spec":')
     before, fields, after = head.partition(b',"managedFields":[')
     _, name, kept = after.partition(b'],"name":')
@@ -125,11 +126,11 @@ def _skimmed(text: bytes, why: str) -> Any:
     """Decode an object, or an event, without its spec, however large that is.
 
     An API server sends the fields of a custom resource in the order of their names (encoding/json),
-    so the metadata come before the spec, and the status after it. What is found where they should
-    be is decoded together, which fails if it is from anywhere else.
+    so the metadata come before the spec, and the status after it. The texts at these places are
+    decoded together, which fails if they are anything else.
 
     Returns:
-        None if this is something else, or has more that is large.
+        None if this is something else, or if more than the spec is large.
     """
     head, spec, rest = text.partition(b',"spec":')
     if not spec or len(head) > _SMALL:

@@ -5,7 +5,7 @@ sleep, count or retry.
 
     returns None           done; reconcile again after a change
     returns Result(d)      done for now; reconcile again after d seconds in any case
-    returns Postponed(d)   not even begun; reconcile after d seconds
+    returns Postponed(d)   not started; reconcile after d seconds
     raises TerminalError   failed; only a change of the objects can help, so do not retry
     raises RetryAfterError failed; retry after the given seconds
     raises anything else   failed; retry with exponential backoff
@@ -43,7 +43,7 @@ class Result:
 
 
 class Postponed(Result):
-    """Nothing was done yet, neither with nor without success: failures before still count."""
+    """Nothing was attempted yet, so the earlier failures of the key still count."""
 
 
 class TerminalError(OperatorError):

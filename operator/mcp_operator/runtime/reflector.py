@@ -1,8 +1,8 @@
 """Mirrors one selection of a resource into a sink: lists once, then watches, and never gives up.
 
 Its only state is a resourceVersion. Without one, it lists; with one, it resumes the watch after it.
-Before it does, it makes sure that the API server has come that far: after a restore of etcd it has
-not, and would not say so.
+Before it resumes, it checks that the API server has reached this version. After a restore of etcd
+the server may not have reached it, and a watch would not report that.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class Reflector:
                 self._patience = None
 
     def distrust(self) -> None:
-        """Give up whatever is being followed, and list at once: the data was rolled back."""
+        """Stop the current watch and list at once, because the data was rolled back."""
         self._version = ""
         self._relists["rolled_back"].inc()
         if self._patience is not None and not self._patience.expired():
@@ -150,7 +150,7 @@ class Reflector:
         """Compare the version to resume from with the newest one there is.
 
         A list is a consistent read, so it cannot be older unless the data was rolled back. A watch
-        would be silent until the versions have caught up, and then tell of later changes only.
+        would stay silent until the versions have caught up, and then report only later changes.
         """
         newest = await self._client.current_version(self._resource, **self._options)
         comparable = newest.isdecimal() and self._version.isdecimal()
@@ -279,8 +279,8 @@ class Reflector:
             self._sink.complete(set(), "")
             self.settled.set()
             return ABSENT_KIND_RETRY
-        # The transport says once that the API server is away. A connection that was lost is made
-        # again at once; that it is lost again is worth a line.
+        # The transport logs once that the API server cannot be reached. A lost connection is
+        # reopened at once, so it is logged only if it is lost a second time in a row.
         quiet = error.reason == REFUSED or (error.reason == LOST and not self._lost)
         self._lost = error.reason == LOST
         if not quiet and self.problem != self._logged:  # not again for each retry

@@ -40,7 +40,7 @@ class Backoff:
     FIRST: Final = 0.8
     LONGEST: Final = 30.0
     LONGEST_REFUSED: Final = 2.5
-    """Seconds if connections are refused: that loads no server, and most are back in a minute."""
+    """Seconds if connections are refused: this does not load a server, and most recover soon."""
     FACTOR: Final = 2.0
 
     def __init__(self) -> None:

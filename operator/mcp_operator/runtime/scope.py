@@ -2,10 +2,10 @@
 
 - *All*: each informer watches the whole cluster.
 - *By name*: each informer watches each of the namespaces on its own, as controller-runtime does
-  with `cache.Options.DefaultNamespaces`. That takes no permission outside of them.
+  with `cache.Options.DefaultNamespaces`. This needs no permissions in other namespaces.
 - *By label*: each informer watches the whole cluster, and a `View` shows what is in the namespaces
   that the selector matches now, as Istio does with `discoverySelectors`. A namespace joins and
-  leaves all caches in one step, so nobody ever sees a part of it.
+  leaves all caches in one step, so the caches never show a part of it.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=Fal
 
 NAMES_ANNOTATION: Final = "mcp-operator.dev/namespaces"
 SELECTOR_ANNOTATION: Final = "mcp-operator.dev/namespace-selector"
-"""On the Lease of an installation: in which namespaces it works; empty for all."""
+"""Annotations of an installation's Lease: the namespaces that it covers; both empty for all."""
 
 
 def may_cover(
     annotations: Mapping[str, str], namespace: str, labels: Mapping[str, str] | None
 ) -> bool:
-    """Return whether an installation with such a Lease may be working in a namespace.
+    """Return whether an installation whose Lease has these annotations may cover a namespace.
 
     Args:
-        annotations: Those of the Lease.
+        annotations: The annotations of the Lease.
         namespace: The namespace.
-        labels: Its labels; None where they are not known.
+        labels: Its labels; None if they are not known.
     """
     if names := annotations.get(NAMES_ANNOTATION):
         return namespace in names.split(",")
@@ -42,7 +42,7 @@ def may_cover(
     try:
         return parse_selector(selector).matches(labels)
     except ValueError:
-        return True  # of another release, perhaps
+        return True  # another release may have written it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,10 @@ class Scope:
     Attributes:
         names: The namespaces by name.
         selector: The labels of the namespaces, in the syntax of kubectl.
-        labels: The selector, compiled; None where there is none.
+        labels: The compiled selector; None if there is no selector.
 
     Raises:
-        ValueError: There are both, or the selector cannot be read.
+        ValueError: Both names and a selector are given, or the selector is invalid.
     """
 
     names: tuple[str, ...] = ()
@@ -79,10 +79,10 @@ class Scope:
 
 
 class View:
-    """The namespaces whose objects are shown; what belongs to no namespace always is.
+    """The namespaces whose objects are shown; cluster-scoped objects always are.
 
     Args:
-        names: The namespaces that are shown at first; None for all, always.
+        names: The namespaces that are shown initially; None to always show all.
     """
 
     def __init__(self, names: Iterable[str] | None = None) -> None:
@@ -97,6 +97,6 @@ class View:
             self._names.add(namespace)
 
     def remove(self, namespace: str) -> None:
-        """Do not show a namespace any more."""
+        """Stop showing a namespace."""
         if self._names is not None:
             self._names.discard(namespace)

@@ -1,8 +1,8 @@
 """Sources of events, and the mappers that turn events into the keys to reconcile.
 
 A mapper sees the object before and after the change, because a child that moves from one parent to
-another affects both. It may find many keys, and the caches may change while it does: an object that
-a change of its own adds or takes away is enqueued for that.
+another affects both. It can find many keys, and the caches can change while it yields them. It need
+not notice such a change, because the changed object gets an event of its own.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ _NOT_CONNECTED: Final = (
 _log = logging.getLogger(__name__)
 
 _AWAY: Final = 2
-"""Connections in a row that nobody takes before that is logged: one may meet a server that is just
-being replaced, and is made again."""
+"""Failed connections in a row before the failure is logged. A single one can be due to a server
+that is being replaced, and is retried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class Transport:
         return response
 
     def _is_away(self, error: Exception) -> None:
-        """Log that nothing listens there: once, however many requests and watches find out."""
+        """Count a failed connection; log once that the API server cannot be reached."""
         self._refusals += 1
         if self._refusals == _AWAY:
             self._away_since = asyncio.get_running_loop().time()

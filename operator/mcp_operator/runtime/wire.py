@@ -16,7 +16,7 @@ APPLY: Final = "application/apply-patch+yaml"
 MERGE_PATCH: Final = "application/merge-patch+json"
 
 _CROWDED_PAGE: Final = 10 * MAX_VALUES
-"""Values of a page that are decoded before those of each object are counted."""
+"""A page with more values is decoded only with `cut`, which callers run in a thread."""
 
 _EXCERPT: Final = 100
 _LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
@@ -51,12 +51,12 @@ def partial(kind: str) -> str:
 def read(body: bytes, resource: Resource, *, cut: bool = False) -> Object:
     """Decode a response that is one object; leave other kinds, sent by subresources, unchanged.
 
-    `cut` leaves out what is nested too deeply, or all but the metadata and the status where there
-    are too many values, and marks the object as `UNREADABLE`.
+    With `cut`, an object that is nested too deeply or has too many values keeps only its metadata
+    and, if it is intact, its status, and is marked as `UNREADABLE`.
 
     Raises:
         ApiError: The body is not a JSON object (reason `MALFORMED`).
-        OversizedError: An object cannot be read, or may be such an object, and `cut` is false.
+        OversizedError: `cut` is false, and the object cannot be decoded, or might be too large.
     """
     obj = _decoded(oversized.decode_object, body, cut=cut)
     if not isinstance(obj, dict):
@@ -70,7 +70,7 @@ def page(body: bytes, resource: Resource, *, cut: bool = False) -> Page:
 
     Raises:
         ApiError: The body is not a list (reason `MALFORMED`).
-        OversizedError: An object cannot be read, or may be such an object, and `cut` is false.
+        OversizedError: `cut` is false, and an object cannot be decoded, or might be too large.
     """
     values = oversized.count(body)
     if values > _CROWDED_PAGE and not cut:
@@ -91,7 +91,7 @@ def watch_event(line: bytes, resource: Resource, *, cut: bool = False) -> WatchE
 
     Raises:
         ApiError: The line is an ERROR event, or no event at all (reason `MALFORMED`).
-        OversizedError: The object cannot be read, or may be such an object, and `cut` is false.
+        OversizedError: `cut` is false, and the object cannot be decoded, or might be too large.
     """
     raw = _decoded(oversized.decode_object, line, cut=cut)
     try:
@@ -121,8 +121,8 @@ def _decoded(decode: Callable[..., Any], body: bytes, **options: bool) -> Any:
 def _clean(obj: Object, resource: Resource, *, check: bool) -> Object:
     """Normalize an object: add apiVersion and kind, which list items lack; drop unused metadata.
 
-    One that was cut or has too many values, if that is to be checked, keeps its metadata, and an
-    intact status, and is marked `UNREADABLE`.
+    With `check`, an object that was cut or has too many values keeps only its metadata and, if it
+    is intact, its status, and is marked as `UNREADABLE`.
     """
     obj["apiVersion"] = resource.api_version
     obj["kind"] = resource.kind

@@ -1,13 +1,13 @@
 """The queue between event handlers and workers, with the semantics of client-go's workqueue.
 
 * An item is in the queue once, however often it is added.
-* An item is never with two workers at a time. Added while a worker has it, it is *dirty*, and comes
-  back when that worker is done: no change is lost, and none is worked on twice at once.
-* Of two delays for an item the earlier counts, of two priorities the higher (controller-runtime's
-  priority queue).
-* Within a priority, groups of items take turns, as namespaces do in a controller: a thousand items
-  of one do not come before the only item of another. Within a group, first come is first served.
-  A group can be kept from having items with all workers at once, which would let the others wait.
+* An item is never processed by two workers at a time. An item that is added while a worker has it
+  is *dirty*, and returns to the queue when that worker is done, so that no change is lost.
+* If an item is added several times, the earliest due time and the highest priority count, as in
+  controller-runtime's priority queue.
+* Within a priority, groups of items take turns; the groups of a controller are namespaces. A
+  thousand items of one group do not delay the only item of another. Each group is first in, first
+  out. A limit can keep a group from occupying all workers, which would make the others wait.
 
 Everything runs in one event loop, so there are no locks: every method except `get` and `drained` is
 synchronous and leaves the queue consistent.
@@ -32,7 +32,7 @@ LOW_PRIORITY: Final = -100
 """The priority of items from the initial list; controller-runtime, pkg/handler: LowPriority."""
 
 _TURNS: Final = 1 << 40
-"""More turns than there are between two moments at which nothing is ready."""
+"""More turns than the queue can take until it is empty, when the count starts again."""
 
 
 class _KeyedHeap(Generic[T]):
@@ -87,30 +87,30 @@ class _KeyedHeap(Generic[T]):
 
 
 class _Groups(Generic[T]):
-    """The items that are ready, by group, and whose turn it is.
+    """The ready items by group, and the order in which the groups take turns.
 
     Of the groups whose first items have the highest priority, the one with the earliest turn comes
-    first. A group gets the turn after its last one, or after the present turn if that is later:
+    first. A group gets the turn after its last one, or after the current turn if that is later:
     start-time fair queueing (Goyal, Vin and Cheng, SIGCOMM 1996) with items of one size.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._items: dict[Hashable, _KeyedHeap[T]] = {}
-        self._order = _KeyedHeap[Hashable]()  # the groups that may have another item taken
+        self._order = _KeyedHeap[Hashable]()  # the groups that are below their limit
         self._turns: dict[Hashable, int] = {}
         self._now = 0
         self._taken = Counter[Hashable]()
 
     def push(self, group: Hashable, item: T, priority: int) -> bool:
-        """Add an item; return whether it can be taken at once, which its group may not allow."""
+        """Add an item; return whether its group now has an item that a worker can take."""
         if group not in self._items:
             self._items[group] = _KeyedHeap()
             self._turns[group] = max(self._now, self._turns.get(group, 0)) + 1
         return self._items[group].push(item, -priority) and self._place(group)
 
     def pop(self) -> T | None:
-        """Take the next item; None if there is none, or none that its group allows."""
+        """Take the next item; None if there is none, or if all their groups are at the limit."""
         if self._order.peek() is None:
             return None
         group = self._order.pop()
@@ -127,7 +127,7 @@ class _Groups(Generic[T]):
         return item
 
     def release(self, group: Hashable) -> bool:
-        """Note that an item is done; return whether that lets another of its group be taken."""
+        """Record that an item is done; return whether another of its group can now be taken."""
         self._taken[group] -= 1
         if not self._taken[group]:
             del self._taken[group]
@@ -155,7 +155,7 @@ class WorkQueue(Generic[T]):
     Args:
         name: The labels `name` and `controller` of the `workqueue_*` metrics.
         metrics: The families to report to.
-        rate_limiter: Sets the delay of rate limited adds; one with the usual times if None.
+        rate_limiter: Sets the delay of rate limited adds; None for the default delays.
         group: Returns the group of an item; all are in one by default.
         group_limit: How many items of one group can be with workers at a time.
     """
@@ -306,7 +306,7 @@ class WorkQueue(Generic[T]):
             self._wake_one()
 
     async def _wait(self) -> None:
-        """Wait to be woken; one that is woken and cancelled wakes the next."""
+        """Wait to be woken; a worker that is cancelled after it was woken wakes the next one."""
         turn = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
