@@ -1,7 +1,7 @@
-"""Which problems with a server's children its status reports, and when.
+"""Decides which problems with a server's children its status reports, and when.
 
-Requests fail for a moment now and then: an admission webhook restarts, or two writers change the
-same object. Such a failure is retried at once, and reported only if it persists.
+Requests can fail briefly: an admission webhook restarts, or two writers change the same object.
+Such a failure is retried at once, and reported only if it persists.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from mcp_operator.runtime.apply import OwnershipConflictError
 from mcp_operator.runtime.errors import ApiError
 
 REPORT_AFTER_SECONDS: Final = 2.0
-"""How long a retryable failure has to persist before it is reported. That is nine tries, because
-the waits between them double from 5 ms on (`runtime/ratelimit.py`)."""
+"""How long a retryable failure has to persist before it is reported. That is nine attempts, because
+the delays between them start at 5 ms and double (`runtime/ratelimit.py`)."""
 
 REWORD_SECONDS: Final = 60.0
-"""How long a reported message is kept although the API server now words the same failure otherwise.
-A webhook that is down may refuse one request and time out at the next, and each change of the
+"""How long a reported message is kept if the API server words the same failure differently. A
+webhook that is down can refuse one request and let the next one time out, and each change of the
 message would cost a status write and a watch event."""
 
 _WITH_DIGITS: Final = re.compile(r"\w*\d\w*")
@@ -39,8 +39,8 @@ class _Failing:
     Attributes:
         since: When the first of the failed passes began, in the loop's time.
         reported: The condition in the status, if the failure has been reported.
-        cause: What must not change for the message to be kept.
-        reported_at: When that condition was made, in the loop's time.
+        cause: The reported message is kept only while this does not change.
+        reported_at: When that condition was created, in the loop's time.
     """
 
     since: float
@@ -65,11 +65,11 @@ class ApplyProblems:
         Args:
             server: The server as cached.
             outcome: The result of applying its children.
-            began: When that began, in the loop's time; a webhook may have delayed it for long.
+            began: When applying them began, in the loop's time; a webhook can make it take long.
 
         Returns:
-            The condition. None if there is no problem, or one that has not persisted yet: then the
-            status is left as it is, and the pass has to be repeated.
+            The condition. None if there is no problem, or if it has not persisted long enough: then
+            do not change the status, and repeat the pass.
         """
         key = key_of(server)
         if outcome.error is None:

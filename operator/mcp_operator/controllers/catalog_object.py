@@ -39,15 +39,15 @@ ABSENT_POLL_SECONDS = 3.0
 
 
 class CatalogObjectReconciler(ABC):
-    """Writes the status of one kind of catalog object; its servers put it into their catalogs.
+    """Writes the status of one kind of catalog object; MCPServerReconciler builds the catalogs.
 
     Args:
         cache: The informers.
         compiler: Compiles catalog objects; shared with the reconciler of servers.
-        long_work: Sorts the many objects that may claim one name.
+        long_work: Resolves conflicts among many objects that claim one name.
         reporter: Writes statuses.
         confirmed_objects: Knows what the servers' pods have confirmed.
-        installations: Knows which servers another installation of the operator runs.
+        installations: Knows which servers another installation of the operator manages.
     """
 
     kind: ClassVar[CatalogKind]
@@ -73,12 +73,12 @@ class CatalogObjectReconciler(ABC):
 
     @abstractmethod
     def details(self, parsed: ParsedObject | None, compiled: Compiled, *, ready: bool) -> Object:
-        """Return the status fields that this kind alone has.
+        """Return the status fields that only this kind has.
 
         Args:
-            parsed: The object; None where it cannot be read.
-            compiled: What it contributes.
-            ready: Whether it is served by every server that selects it.
+            parsed: The object; None if this release cannot read it.
+            compiled: The compiled object.
+            ready: Whether all its conditions are good.
         """
 
     async def reconcile(self, request: Request) -> Result | None:
@@ -92,10 +92,10 @@ class CatalogObjectReconciler(ABC):
         compiled = await self._compiler.compile(raw)
         servers = await self._selecting_servers(raw, compiled)
         if any(self._awaits_confirmation(compiled, server) for server in servers):
-            return None  # it is enqueued when they have confirmed, or when their status changes
+            return None  # enqueued again when they confirm, or when their status changes
         conditions = object_conditions(compiled, servers)
         if not self._cache.has(raw):
-            return None  # nor may its servers be there any more
+            return None  # deleted meanwhile, and so may its servers be
         await self.write(raw, self._fields(parsed, compiled, servers, conditions), conditions)
         if parsed is None or not parsed.references.secrets:
             return None
@@ -103,15 +103,15 @@ class CatalogObjectReconciler(ABC):
         return Result(requeue_after=ABSENT_POLL_SECONDS if missing else SECRET_POLL_SECONDS)
 
     async def write(self, raw: Object, fields: Object, conditions: Sequence[Condition]) -> bool:
-        """Write the status where it differs; return whether it was written.
+        """Write the status if it differs; return whether it was written.
 
         Args:
-            raw: The object as cached, with its former status.
-            fields: The status but `observedGeneration` and `conditions`.
+            raw: The object as cached, with its previous status.
+            fields: The status without `observedGeneration` and `conditions`.
             conditions: All conditions.
 
         Raises:
-            ApiError: The API server refused.
+            ApiError: The API server rejected the request.
         """
         resource = CATALOG_RESOURCES[self.kind]
         return await self._reporter.write(resource, raw, fields, conditions, stamp=self.stamp)
@@ -145,7 +145,7 @@ class CatalogObjectReconciler(ABC):
         ]
 
     async def _is_managed_elsewhere(self, raw: Object) -> bool:
-        """Return whether another installation runs a server of the object."""
+        """Return whether another installation manages a server of the object."""
         for server in self._cache.servers_selecting(self.kind, raw):
             current = self._cache.servers.store.get(server.key)
             if current is not None and await self._installations.other_installation(current):
@@ -153,7 +153,7 @@ class CatalogObjectReconciler(ABC):
         return False
 
     def _awaits_confirmation(self, compiled: Compiled, server: SelectingServer) -> bool:
-        """Return whether a server that serves the object has yet to confirm its present state."""
+        """Return whether a server that serves the object has not confirmed its current state."""
         if not compiled.entries or server.conflicts:
             return False
         current = self._cache.servers.store.get(server.key)
@@ -162,7 +162,7 @@ class CatalogObjectReconciler(ABC):
         return server.programmed and not self._confirmed_objects.includes(server.key, compiled)
 
     def _is_programmed(self, server: ParsedServer, compiled: Compiled) -> bool:
-        """Look at the present status of the server; a parsed model may have an older one."""
+        """Return whether a server is programmed, by its cached status; the model can be older."""
         key = server.key
         current = self._cache.servers.store.get(key)
         if current is None:
@@ -185,7 +185,7 @@ class CatalogObjectReconciler(ABC):
         within = namespace if server.reach.mode == "Same" else ANY_NAMESPACE
         for entry_key in own.entry_keys:
             async for rival in in_steps(self._cache.claimants(self.kind, within, entry_key)):
-                key = key_of(rival)  # its own newer state may be among them: that comes later
+                key = key_of(rival)  # may be a newer state of the object, which comes later
                 if key in contenders or not self._cache.has(rival):
                     continue
                 if self._cache.selects(server, self.kind, rival):

@@ -1,4 +1,4 @@
-"""What goes into the status of a tool, prompt or resource: pure decisions on gathered facts."""
+"""Computes the status of a tool, prompt or resource with pure functions of gathered facts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class SelectingServer:
     Attributes:
         key: Its namespace and name.
         conflicts: A finding for each name that another object of the server has taken.
-        programmed: Whether the server's pods have confirmed its catalog, or cannot.
-        scaled_to_zero: Whether it has no pods because it is to have none.
-        unreported: Whether its pods do not tell what they serve, as in mode Direct.
+        programmed: Whether the server's pods have confirmed its catalog, or do not report it.
+        scaled_to_zero: Whether it has no pods because zero replicas are requested.
+        unreported: Whether its pods do not report what they serve, as in mode Direct.
     """
 
     key: Key
@@ -117,9 +117,10 @@ _NOT_WRONG: Final = frozenset({Reason.DISABLED, Reason.SCALED_TO_ZERO, Reason.NO
 
 
 def _ready(*conditions: Condition) -> Condition:
-    """Return the summary. What the spec wants nobody to serve is as the spec says.
+    """Return the summary.
 
-    What nobody reports is not known to be wrong.
+    An object that is not served because a spec says so is ready. So is an object whose servers do
+    not report what they serve, because nothing is known to be wrong.
     """
     for condition in conditions:
         if not condition.status:

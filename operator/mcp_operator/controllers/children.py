@@ -1,10 +1,12 @@
-"""Applying a server's children in order, and deleting those that are no longer desired.
+"""Applies a server's children in order, and deletes those that are no longer desired.
 
 Children depend on each other by name: pods run as the ServiceAccount, a RoleBinding grants the
 Role, an Ingress routes to the Service. If one of the names is taken by an object that the server
-does not own, no child is created or changed: an Ingress would otherwise lead to somebody else.
-A ServiceAccount that nobody controls is used as it is: a user has made it for the pods. Children
-that were orphaned are adopted; `ownership` says which.
+does not own, no child is created or changed. Otherwise, an Ingress could route to the Service of
+another owner.
+
+A ServiceAccount without a controller is used unchanged, because a user created it for the pods.
+Orphaned children are adopted; see `ownership`.
 """
 
 from __future__ import annotations
@@ -54,11 +56,12 @@ NEEDS: Final = {
     INGRESSES: SERVICES,
     HTTPROUTES: SERVICES,
 }
-"""The kinds without which a child is not applied. The index of a catalog must not name shards that
-could not be written, and no child may refer to a name that somebody else could take instead."""
+"""The kind that each kind of child needs: if applying it fails, the child is not applied. The index
+of a catalog must not name shards that could not be written, and no child must refer to a name that
+somebody else could take."""
 
 LONG_PASS_SECONDS: Final = 5.0
-"""After this time, a pass in which a write has failed leaves the rest to the next pass. If an
+"""After this time, a pass in which a write failed leaves the other children to the next pass. If an
 admission webhook does not answer, each write takes 10 seconds by default, and up to 30."""
 
 Identity = tuple[Resource, Key]
@@ -107,7 +110,7 @@ class ChildrenApplier:
         self._verified: dict[Key, _VerifiedChildren] = {}
 
     def forget(self, owner: Key) -> None:
-        """Drop what is known about the children of an owner that is gone."""
+        """Drop the state of the children of a deleted owner."""
         self._verified.pop(owner, None)
 
     async def apply(
@@ -121,7 +124,7 @@ class ChildrenApplier:
         Args:
             owner: The server as cached.
             desired: All its children.
-            withheld: The kinds that are left as they are.
+            withheld: The kinds that are neither applied nor deleted.
 
         Raises:
             OwnerGoneError: The owner is gone or being deleted, which the cache does not show yet.
@@ -224,7 +227,7 @@ class ChildrenApplier:
         await self._adoption.check(owner)
 
     async def _hand_over_replicas(self, owner: Object, desired: Sequence[Child]) -> None:
-        """Before the number of pods is left to others, stop owning it without changing it."""
+        """Hand over `replicas` before the operator stops applying it, to preserve its value."""
         for child in desired:
             if REPLICAS_ANNOTATION not in annotations_of(child.object):
                 continue
@@ -242,7 +245,7 @@ class ChildrenApplier:
         existing: Object | None,
         verified: _VerifiedChildren,
     ) -> None:
-        """Apply a child, unless its cached object was found to be in this very state before."""
+        """Apply a child, unless its cached object was already found to be in this state."""
         identity = _identity(child)
         cached = self._cached(identity)
         known = verified.get(identity)
@@ -286,10 +289,10 @@ def _conflicts(
 
 
 def _is_account_of_the_user(resource: Resource, live: Object | None) -> bool:
-    """Return whether an object is a ServiceAccount that nobody controls, and no orphaned child.
+    """Return whether an object is a ServiceAccount without a controller, and not an orphaned child.
 
-    Whoever makes one of that name beforehand gives the pods their pull secrets and their identity
-    at a cloud provider. It is used as it is, and stays when the server goes.
+    Users create it in advance to give the pods pull secrets and an identity at a cloud provider.
+    It is used unchanged, and stays when the server is deleted.
     """
     if resource != SERVICEACCOUNTS or live is None:
         return False

@@ -1,4 +1,4 @@
-"""Everything that the operator caches of the cluster, and the queries on it."""
+"""The operator's caches of the cluster, and the queries on them."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ BY_ENTRY_KEY = "entryKey"
 BY_OWNER = "owner"
 """Children by the uid of the server that owns them."""
 BY_FORMER_OWNER = "formerOwner"
-"""Children that have been orphaned, by the server whose they were."""
+"""Orphaned children, by the server that owned them."""
 BY_REACH = "reach"
 """Servers by `spec.allowedNamespaces.from`."""
 ANY_NAMESPACE = "*"
-"""Where an index has a namespace: servers that take objects of others, and claimants anywhere."""
+"""Stands for a namespace in an index: of servers that select from others, and of all claimants."""
 BY_SERVER = "server"
 """Pods by the server that their label names."""
 
@@ -81,13 +81,13 @@ class ClusterCache:
         servers: MCPServers.
         catalog_objects: MCPTools, MCPPrompts and MCPResources by kind.
         services: All Services.
-        config_maps: The metadata of all ConfigMaps but the operator's own.
-        grants: ReferenceGrants, where the Gateway API is installed.
-        accounts: The metadata of the ServiceAccounts that consent to pods of servers.
+        config_maps: The metadata of all ConfigMaps except the operator's own.
+        grants: ReferenceGrants, if the Gateway API is installed.
+        accounts: The metadata of the ServiceAccounts that permit servers' pods to use them.
         owned: The children of servers by resource.
         pods: The pods of servers.
-        namespaces: The metadata of all Namespaces; None where the operator works in some that are
-            chosen by name, and need not know others.
+        namespaces: The metadata of all Namespaces; None if the operator works in namespaces that
+            are chosen by name, because it needs no others.
     """
 
     def __init__(self, informers: InformerSet) -> None:
@@ -116,7 +116,7 @@ class ClusterCache:
         self._add_indexes()
 
     def selected(self, server: ParsedServer, kind: CatalogKind) -> Iterator[Object]:
-        """Yield the objects of a kind that a server selects now, and that may join it.
+        """Yield the objects of a kind that a server selects, and that consent to it.
 
         An object that is being deleted is left out, even while a finalizer holds it.
         """
@@ -136,7 +136,7 @@ class ClusterCache:
         return self.permitting(namespace)(obj)
 
     def permitting(self, namespace: str) -> Callable[[Object], bool]:
-        """Return what tells this of many objects; each namespace's grants are read only once."""
+        """Return `permits` for many objects: it reads the grants of each namespace only once."""
 
         @cache
         def granted_in(own: str) -> Granted:
@@ -145,7 +145,7 @@ class ClusterCache:
         return lambda obj: permits(obj, granted_in, namespace)
 
     def unseen(self, server: ParsedServer) -> str:
-        """Say which namespaces a server asks for that the operator does not work in, if so."""
+        """Say that a server selects from namespaces that the operator cannot see; empty if not."""
         if server.reach.mode == "Same" or not (self.scope.names or self.scope.selector):
             return ""
         labels = self.scope.names and server.reach.mode == "Selector"
@@ -159,14 +159,14 @@ class ClusterCache:
         return namespace == reach.own or reach.includes(namespace, self.namespace_labels(namespace))
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
-        """Return the labels of a namespace; None where they are not known."""
+        """Return the labels of a namespace; None if they are not known."""
         found = self.namespaces.store.get(Key("", namespace)) if self.namespaces else None
         return labels_of(found) if found is not None else None
 
     def has(self, obj: Object) -> bool:
-        """Tell whether a server or catalog object is still there, in whatever state.
+        """Return whether a server or catalog object still exists, in any state.
 
-        It is not there either once its namespace is no longer one of the operator's.
+        It counts as deleted when the operator stops watching its namespace.
         """
         kind = obj["kind"]
         informer = self.servers if kind == MCPSERVERS.kind else self.catalog_objects[kind]
@@ -174,12 +174,12 @@ class ClusterCache:
         return current is not None and uid_of(current) == uid_of(obj)
 
     def servers_selecting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:
-        """Return the servers that select an object now and that it may join, by name."""
+        """Return the servers that select an object and to which it consents, sorted by name."""
         wanting = self.servers_wanting(kind, obj)
         return [server for server in wanting if self.permits(obj, server.key.namespace)]
 
     def servers_wanting(self, kind: CatalogKind, obj: Object) -> list[ParsedServer]:
-        """Return the servers that would select an object if its namespace consented, by name."""
+        """Return the servers that would select an object if its namespace consented, sorted."""
         labels = labels_of(obj)
         key = key_of(obj)
         servers = {
@@ -199,7 +199,7 @@ class ClusterCache:
         return sorted(found, key=lambda parsed: (parsed.key.name, parsed.key.namespace))
 
     def selects(self, server: ParsedServer, kind: CatalogKind, obj: Object) -> bool:
-        """Return whether a server selects an object now, and that may join it."""
+        """Return whether a server selects an object, and the object consents to it."""
         return (
             server.selectors[kind].matches(labels_of(obj))
             and self._is_in_reach(server.reach, key_of(obj))
@@ -207,7 +207,7 @@ class ClusterCache:
         )
 
     def servers_with_selector(self) -> Iterator[ParsedServer]:
-        """Yield the servers that take objects of namespaces with some labels."""
+        """Yield the servers that select namespaces by label."""
         for server in self.servers.store.by_index(BY_REACH, "Selector"):
             if parsed := self.parser.server_or_none(server):
                 yield parsed
@@ -219,7 +219,7 @@ class ClusterCache:
                 yield referrer_kind, obj
 
     def servers_referring(self, kind: ReferencedKind, key: Key) -> Iterator[Key]:
-        """Yield the servers that refer to a Service, ConfigMap or Secret themselves."""
+        """Yield the servers that directly refer to a Service, ConfigMap or Secret."""
         for server in self.servers.store.by_index(BY_REFERENCE, (kind, key)):
             yield key_of(server)
 
@@ -249,7 +249,7 @@ class ClusterCache:
                 yield resource, child
 
     def orphans(self, server: Key) -> Iterator[tuple[Resource, Object]]:
-        """Yield everything that a former server of this name owned and nobody owns now."""
+        """Yield the orphaned children of a former server of this name."""
         for resource, informer in self.owned.items():
             for child in informer.store.by_index(BY_FORMER_OWNER, server):
                 yield resource, child

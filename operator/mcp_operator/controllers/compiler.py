@@ -1,4 +1,4 @@
-"""Compiling catalog objects, each only when its spec or what it refers to has changed."""
+"""Compiles catalog objects, each only when its spec or an object that it refers to changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _Result:
 
 
 class Compiler:
-    """Compiles raw catalog objects; an unchanged one gives the identical result until `forget`."""
+    """Compiles raw catalog objects; returns the identical result for an unchanged object."""
 
     def __init__(self, parser: Parser, reader: ReferenceReader, long_work: LongWork) -> None:
         self._parser = parser
@@ -33,15 +33,15 @@ class Compiler:
         self._server_facts: dict[str, Facts] = {}
 
     def forget(self, uid: str) -> None:
-        """Drop the result of an object that is gone."""
+        """Drop the result of a deleted object."""
         self._results.pop(uid, None)
         self._server_facts.pop(uid, None)
 
     async def compile(self, raw: Object) -> Compiled:
-        """Return what an object contributes and what is wrong with it.
+        """Return the catalog entries of an object, and what is wrong with it.
 
         Raises:
-            ApiError: What it refers to could not be read.
+            ApiError: An object that it refers to could not be read.
         """
         known = self._cached(raw)
         if known is not None and self._reader.are_current(known.references, known.facts):
@@ -58,15 +58,15 @@ class Compiler:
                 return known.compiled
             try:
                 compiled = await run(compile_object, parsed.model, facts)
-            except Exception as error:  # noqa: BLE001 - a bug costs the object that shows it
+            except Exception as error:  # noqa: BLE001 - a bug affects only this object
                 compiled = unreadable(raw, fault("compile", raw, error))
             return self._remember(raw, _Result(parsed.references, facts, compiled))
 
     async def facts(self, raw: Object, server: ParsedServer) -> Facts:
-        """Return what a server refers to itself; the identical facts while they are the same.
+        """Return facts about what a server itself refers to; the same object while they are equal.
 
         Raises:
-            ApiError: What it refers to could not be read.
+            ApiError: An object that it refers to could not be read.
         """
         facts = await self._reader.facts(server.references)
         known = self._server_facts.get(uid_of(raw))

@@ -12,8 +12,8 @@ from mcp_operator.core.meta import Object
 from mcp_operator.runtime.store import Store
 
 MAX_SERIES: Final = 20_000
-"""Series exposed at most, so that nobody who can create objects can flood Prometheus: 4,000 objects
-with all their conditions. What is left out is counted."""
+"""The maximum number of series, so that users who can create objects cannot flood Prometheus. It is
+enough for 4,000 objects with all their conditions. A second metric counts the omitted ones."""
 
 LABELS: Final = ("kind", "namespace", "name", "type", "status")
 
@@ -29,7 +29,7 @@ class ConditionMetrics(Collector):
 
         Args:
             stores: The caches of our objects by kind, the most important kind first.
-            limit: Series exposed at most.
+            limit: The maximum number of series.
         """
         self._stores = stores
         self._limit = limit

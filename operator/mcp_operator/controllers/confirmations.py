@@ -1,4 +1,4 @@
-"""Asking the pods which catalog they serve, so that `Programmed` states a fact.
+"""Asks the pods which catalog they serve, so that `Programmed` states a fact.
 
 Each gateway pod answers on its management port, and so does a pod in mode Direct that reports. The
 request carries the expected digest and how long to wait for it, so a pod answers as soon as it
@@ -20,10 +20,10 @@ from mcp_operator.runtime.sources import Channel
 logger = logging.getLogger(__name__)
 
 WAIT_SECONDS = 5
-"""How long a pod may hold back its answer until it serves the expected digest."""
+"""Seconds for which a pod can delay its answer until it serves the expected digest."""
 
 WATCH_SECONDS = 10.0
-"""The pause before a pod that has a Redis is asked again whether it answers."""
+"""Seconds before a pod with a Redis is asked again whether its Redis answers."""
 
 RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 """The pauses after requests that were not answered with the digest; the last one repeats."""
@@ -31,7 +31,7 @@ RETRY_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A ready pod and where it says what it serves."""
+    """A ready pod, and the address and port at which it reports what it serves."""
 
     uid: str
     name: str
@@ -45,7 +45,7 @@ class AskError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a pod says.
+    """The answer of a pod.
 
     Attributes:
         digest: The digest of the catalog that it serves.
@@ -83,7 +83,7 @@ class Confirmed:
         synced: How many serve the expected digest.
         missing: The names of those that do not, each with its answer.
         waited: Seconds since the first of them was asked; 0 if none is missing.
-        lacking: The names of those that do, and cannot serve every client, each with the cause.
+        lacking: The names of those that do but cannot serve every client, each with the cause.
         without_redis: The names of those whose Redis does not answer, each with the cause.
     """
 
@@ -101,8 +101,8 @@ class Confirmations:
         ask: Asks a pod.
 
     Attributes:
-        confirmed: Names a server whenever one of its pods has confirmed, lacks something else, or
-            lost or found its Redis.
+        confirmed: Sends the key of a server whenever one of its pods confirms the catalog, lacks
+            something else than before, or loses or regains its Redis.
     """
 
     def __init__(self, ask: Ask) -> None:
@@ -191,7 +191,7 @@ class Confirmations:
             await asyncio.sleep(pause)
 
     def _confirm(self, server: Key, expectation: _Expectation, pod: Pod, answer: Answer) -> None:
-        """Note that a pod serves the catalog, and what it still lacks; tell what is new."""
+        """Record that a pod serves the catalog, and what it lacks; notify if any of it is new."""
         news = pod.uid not in expectation.confirmed
         expectation.confirmed.add(pod.uid)
         expectation.errors.pop(pod.uid, None)
@@ -200,7 +200,7 @@ class Confirmations:
         if answer.lacks:
             expectation.lacking[pod.uid] = answer.lacks
         if (pod.uid in expectation.without_redis) != bool(answer.redis):
-            news = True  # its coming and going alone: the cause may change with every try
+            news = True  # not for another cause, which may change with every attempt
             expectation.without_redis.pop(pod.uid, None)
         if answer.redis:
             expectation.without_redis.setdefault(pod.uid, answer.redis)

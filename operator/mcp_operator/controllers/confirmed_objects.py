@@ -1,8 +1,9 @@
-"""Which catalog objects the pods of each server have confirmed, and in which state.
+"""Records which catalog objects the pods of each server have confirmed, and in which state.
 
-`Ready` on a tool means that it can be called. So its status does not say so before every pod of the
-servers that select it has confirmed a catalog with it. This lives in memory only: after a restart
-the pods are asked again, and until they have answered no status is written that depends on it.
+`Ready` on a tool means that it can be called. Therefore, a tool is not ready before every pod of
+the servers that select it has confirmed a catalog with it. This state is only in memory. After a
+restart, the pods are asked again, and no status that depends on their answers is written until
+then.
 """
 
 from __future__ import annotations
@@ -19,21 +20,21 @@ from mcp_operator.core.tasks import in_steps
 from mcp_operator.runtime.sources import Channel
 
 STILL_SERVED: Final = frozenset({Reason.CONFLICT, Reason.APPLY_FAILED})
-"""Reasons for which a server is not programmed while its pods keep serving. A child could not be
-applied, which need not be the catalog; the pods serve the newest one that they have."""
+"""Reasons why a server is not programmed although its pods keep serving: a child could not be
+applied, which is not necessarily the catalog. The pods serve the newest catalog that they have."""
 
 ObjectRef = tuple[CatalogKind, Key]
 
 
 @dataclass(frozen=True, slots=True)
 class _Server:
-    """What is known of one server.
+    """The state of one server.
 
     Attributes:
-        served: The objects that all its pods serve, as they were confirmed.
+        served: The objects that all its pods serve, in the confirmed state.
         selected: If a child cannot be applied, the objects that the server selected when its status
-            was last written. Those of them that are not served will not be for now.
-        recorded: What `served` was made of.
+            was last written. Those that are not served then will not be served for now.
+        recorded: The objects that `served` was built from.
     """
 
     served: Mapping[ObjectRef, Compiled] = field(default_factory=dict)
@@ -45,7 +46,7 @@ class ConfirmedObjects:
     """Holds, for each server, the objects in the last catalog that all its pods have confirmed.
 
     Attributes:
-        changed: For each kind, names an object whenever a server's pods have confirmed another
+        changed: For each kind, sends the key of an object whenever a server's pods confirm another
             state of it, or that they no longer serve it.
     """
 
@@ -56,10 +57,10 @@ class ConfirmedObjects:
     async def record(self, server: Key, objects: Sequence[Compiled]) -> None:
         """Record that every pod of a server serves all entries of these objects, and no others.
 
-        An object that lost a name to another is not among them: it counts as served once the pods
-        have confirmed a catalog in which it has the name.
+        Leave out objects that lost a name to another. They count as served after the pods have
+        confirmed a catalog in which they have the name.
         """
-        if self._known(server).recorded is not objects:  # it is, if nothing has changed since
+        if self._known(server).recorded is not objects:  # identical while nothing changes
             await self._replace(server, _Server(await _by_ref(objects), recorded=objects))
 
     async def record_failure(
@@ -70,14 +71,14 @@ class ConfirmedObjects:
         Args:
             server: The server.
             selected: All objects that it selects.
-            objects: Those that its pods serve, as for `record`. None if they have not confirmed
-                the present catalog, and so serve what they served before.
+            objects: The objects that its pods serve, as for `record`. None if the pods have not
+                confirmed the current catalog, so they still serve the previous objects.
         """
         served = self._known(server).served if objects is None else await _by_ref(objects)
         await self._replace(server, _Server(served, await _by_ref(selected)))
 
     def forget(self, server: Key) -> None:
-        """Forget a server that is gone."""
+        """Drop the state of a deleted server."""
         self._servers.pop(server, None)
 
     def includes(self, server: Key, obj: Compiled) -> bool:
@@ -85,9 +86,9 @@ class ConfirmedObjects:
         return self._known(server).served.get((obj.kind, obj.key)) == obj
 
     def was_selected(self, server: Key, obj: Compiled) -> bool:
-        """Return whether the last `record_failure` was about this very state of an object.
+        """Return whether the last `record_failure` included exactly this state of an object.
 
-        It was not if the object has changed since, or the operator has been restarted.
+        It did not if the object has changed since, or if the operator was restarted.
         """
         return self._known(server).selected.get((obj.kind, obj.key)) == obj
 
@@ -109,7 +110,7 @@ class ConfirmedObjects:
             async for ref in in_steps(refs):
                 compare(ref)
         finally:
-            for ref in refs:  # if this is cancelled, which nobody would make good for
+            for ref in refs:  # if cancelled, because no later call sends these events
                 compare(ref)
 
 

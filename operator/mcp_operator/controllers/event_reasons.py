@@ -12,14 +12,14 @@ from mcp_operator.api.reasons import Reason
 EventType = Literal["Normal", "Warning"]
 
 EVENT_CONDITIONS: Final = frozenset({ConditionType.READY, ConditionType.DEGRADED})
-"""The conditions whose transitions are recorded as Events; Ready has the reason of the others."""
+"""The conditions whose transitions are recorded as Events; Ready includes the others' reasons."""
 
 EXPECTED_REASONS: Final = frozenset({Reason.NOT_SELECTED})
-"""Reasons that need not be a problem: tools may be made before the server that selects them."""
+"""Reasons that may be no problem: tools can be created before the server that selects them."""
 
 
 class EventReason(StrEnum):
-    """The reason of an Event that no condition has; the value is what stands in `reason`."""
+    """Reasons of Events that are not reasons of conditions; the value is the field `reason`."""
 
     type: EventType
     explanation: str

@@ -1,8 +1,8 @@
-"""Which installation of the operator runs a server, so that two never write to the same one.
+"""Finds out which installation of the operator manages a server, so that two never write to it.
 
 An installation is identified by its Lease, `NAMESPACE/NAME`, and writes that name into the status
-of each server that it runs. Another installation does not touch the server as long as that Lease is
-being renewed, and says that its holder works in the server's namespace.
+of each server that it manages. Other installations skip the server while that Lease is renewed and
+its annotations cover the server's namespace.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ STATUS_FIELD = "operator"
 """The field of a server's status that names the installation."""
 
 GRACE_SECONDS = 60.0
-"""How long an installation counts as running after its Lease has expired: its leader may be
-changing, and clocks differ. A late takeover does no harm, because the gateways keep running."""
+"""Seconds for which an installation counts as running after its Lease has expired, because its
+leader may be changing, and clocks differ. A late takeover is harmless: the gateways keep running.
+"""
 
 CACHED_SECONDS = 15.0
-"""How long an answer about one installation is used again."""
+"""Seconds for which the state of an installation's Lease is cached."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +43,14 @@ class _CachedAnswer:
 
 
 class InstallationLeases:
-    """Tells by their Leases which servers other installations run.
+    """Finds out, from their Leases, which servers other installations manage.
 
     Args:
         client: Reads the Leases of other installations.
         clock: Decides whether a Lease has expired.
         installation: The name of this installation. Empty without leader election: with no Lease
             of its own, it neither marks servers nor looks at the marks of others.
-        labels: Returns the labels of a namespace; None where they are not known.
+        labels: Returns the labels of a namespace; None if they are not known.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class InstallationLeases:
         self._told: dict[Key, str] = {}
 
     async def other_installation(self, server: Object) -> str:
-        """Return the other installation that runs a server, or an empty string if there is none.
+        """Return the other installation that manages a server; empty if there is none.
 
         Raises:
             ApiError: The Lease could not be read.
@@ -85,11 +86,11 @@ class InstallationLeases:
         return claimed
 
     def forget(self, server: Key) -> None:
-        """Drop what is known about a server that is gone, or run by this installation."""
+        """Drop the state of a server that was deleted, or that this installation manages."""
         self._told.pop(server, None)
 
     def _tell(self, server: Key, installation: str) -> None:
-        """Log that a server is left alone, once for each installation that runs it."""
+        """Log that a server is skipped, once for each installation that manages it."""
         if self._told.get(server) != installation:
             self._told[server] = installation
             logger.warning(
@@ -113,7 +114,7 @@ class InstallationLeases:
         return answer
 
     async def _lease(self, installation: str) -> Object:
-        """Return the Lease of an installation; empty if there is none, or it may not be read."""
+        """Return the Lease of an installation; empty if it does not exist or is forbidden."""
         namespace, _, name = installation.partition("/")
         try:
             return await self._client.get(LEASES, Key(namespace, name))

@@ -1,9 +1,9 @@
-"""Work on large objects and servers, which must not keep the event loop from all others.
+"""Runs work on large objects and servers in threads, so that it does not block the event loop.
 
-It runs in a thread, for each namespace one piece at a time. A namespace that asks forever more, as
-with ten servers of 10,000 tools each, of which somebody edits one again and again, gets a share of
-the time; the rest is for others. The event loop takes over from a thread within the switch interval
-of the interpreter, which `app.control_plane` sets.
+Each namespace has one piece of work in progress at a time. A namespace that never runs out of work,
+for example because somebody keeps editing one of ten servers with 10,000 tools each, gets only a
+share of the time. The event loop takes over from a thread within the switch interval of the
+interpreter, which `app.control_plane` sets.
 """
 
 from __future__ import annotations
@@ -16,49 +16,50 @@ from contextlib import asynccontextmanager
 from typing import Final, ParamSpec, Protocol, TypeVar
 
 LARGE_SELECTION: Final = 100
-"""Objects. Up to so many are worked on in a few milliseconds, in the event loop."""
+"""Objects. Work on up to this many takes a few milliseconds, and runs in the event loop."""
 
 LARGE_SPEC: Final = 8 * 1024
 """Bytes of JSON. A spec of this size takes a few milliseconds to compile."""
 
 SHARE: Final = 0.2
-"""The part of the time that one namespace gets while it always wants more, in CPU seconds."""
+"""The share of the time, in CPU seconds, that a namespace gets if it never runs out of work."""
 
 CREDIT_SECONDS: Final = 10.0
-"""Seconds of rest that a namespace may owe: two of CPU time, or five catalogs of 10,000 tools."""
+"""Seconds of rest that a namespace can owe before it has to wait. It owes as much after two seconds
+of CPU time, or five catalogs of 10,000 tools."""
 
 MAX_REST_SECONDS: Final = 30.0
-"""The longest rest. Some work is done whatever a namespace owes, so that without this a change of
-its large servers could be due in hours."""
+"""The longest rest. Some work does not wait for the rest to end, and adds to it. Without a limit, a
+change of the namespace's large servers could be delayed by hours."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Run(Protocol):
-    """Runs work that reads nothing that changes; `asyncio.to_thread` is one."""
+    """Runs work that reads only immutable data, as `asyncio.to_thread` does."""
 
     async def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of the work."""
 
 
 class LongWork:
-    """Gives each namespace one turn at a time, and says when it has had its share of the time."""
+    """Gives each namespace one turn at a time, and tracks its share of the time."""
 
     def __init__(self) -> None:
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._rested: dict[str, float] = {}  # when a namespace owes no more rest
 
     def rest(self, namespace: str) -> float:
-        """Return for how many seconds a namespace has to do without; 0 or less if it has not."""
+        """Return the seconds that a namespace has to wait; 0 or less if it does not have to."""
         now = asyncio.get_running_loop().time()
         return self._rested.get(namespace, now) - CREDIT_SECONDS - now
 
     @asynccontextmanager
     async def turn(self, namespace: str, *, large: bool) -> AsyncIterator[Run]:
-        """Give a function that runs work: in a thread if it is large, otherwise at once.
+        """Yield a function that runs work: in a thread if it is large, otherwise at once.
 
-        For large work, wait for the turn of its namespace, and hold it.
+        For large work, wait for the turn of its namespace, and keep it until the block ends.
         """
         if not large:
             yield _at_once
@@ -70,7 +71,7 @@ class LongWork:
                 began, spent = now(), 0.0
 
                 def timed() -> T:
-                    # What it waits for the event loop and other threads is not its own time.
+                    # Time spent waiting for the event loop and other threads does not count.
                     nonlocal spent
                     at = time.thread_time()
                     try:

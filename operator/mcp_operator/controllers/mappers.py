@@ -1,8 +1,8 @@
-"""Which objects a change concerns: the mappers and predicates of the watches in `setup`.
+"""The mappers and predicates of the watches in `setup`: which objects a change affects.
 
-Each function takes the caches and returns what `mapped` asks for, a function from an object to the
-keys to reconcile. `mapped` calls it with the object before and after the change, so a server that
-an object leaves is reconciled as well as one that it joins.
+Each function takes the caches and returns an argument for `mapped`: a function from an object to
+the keys to reconcile. `mapped` calls it with the object before and after the change, so a server
+that an object leaves is reconciled as well as one that it joins.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mcp_operator.runtime.predicates import Predicate, changed
 from mcp_operator.runtime.sources import Mapper, Source
 
 KeysOf = Callable[[Object], Iterable[Key]]
-"""What `runtime.sources.mapped` makes a mapper of."""
+"""The argument of `runtime.sources.mapped`."""
 
 Referrers = Callable[[Object], Iterator[tuple[CatalogKind, Object]]]
 """Returns the catalog objects that refer to an object, each with its kind."""
@@ -33,9 +33,9 @@ class Reference(NamedTuple):
     """A kind of object that catalog objects and servers refer to.
 
     Attributes:
-        source: Where its events come from.
-        referrers: Which catalog objects refer to one of them.
-        servers: Which servers do so themselves.
+        source: The source of its events.
+        referrers: Returns the catalog objects that refer to an object of this kind.
+        servers: Returns the servers that directly refer to an object of this kind.
     """
 
     source: Source
@@ -55,10 +55,9 @@ def selection_changed(event: Event) -> bool:
 
 
 def programmed_changed(event: Event) -> bool:
-    """Pass a server whose condition `Programmed` becomes true or ceases to be.
+    """Pass a server whose condition `Programmed` becomes true or stops being true.
 
-    Also one whose pods go on serving without it, or do so no longer, one that is to have none, and
-    one whose pods do not report it.
+    Also pass changes to or from the reasons in `STILL_SERVED`, SCALED_TO_ZERO and NOT_REPORTED.
     """
     if event.old is None or event.new is None:
         return True
@@ -77,11 +76,11 @@ def every_server(cache: ClusterCache) -> KeysOf:
 
 
 def servers_running_as(cache: ClusterCache, default: str) -> KeysOf:
-    """Map a ServiceAccount to the servers whose pods are to run as it.
+    """Map a ServiceAccount to the servers whose pods run as it.
 
     Args:
         cache: The informers.
-        default: The account that the installation names for servers that name none.
+        default: The installation's account for servers that do not name one.
     """
 
     def keys(account: Object) -> Iterable[Key]:
@@ -96,7 +95,7 @@ def servers_running_as(cache: ClusterCache, default: str) -> KeysOf:
 
 
 def servers_selecting(cache: ClusterCache, kind: CatalogKind) -> KeysOf:
-    """Map a catalog object to the servers that select it, also those that it may not join."""
+    """Map a catalog object to the servers that select it, even if it does not consent to them."""
 
     def keys(obj: Object) -> Iterable[Key]:
         for server in cache.servers_wanting(kind, obj):
@@ -125,7 +124,7 @@ def references(cache: ClusterCache, changed_secrets: Source) -> list[Reference]:
 
     Args:
         cache: The informers.
-        changed_secrets: Names a Secret whose keys were found to have changed; none is watched.
+        changed_secrets: Names a Secret whose keys have changed; Secrets are not watched.
     """
 
     def by_name(kind: ReferencedKind) -> Referrers:
@@ -156,12 +155,12 @@ def references(cache: ClusterCache, changed_secrets: Source) -> list[Reference]:
 
 
 def namespace_reached(cache: ClusterCache) -> Mapper:
-    """Map a Namespace whose labels change to the servers that come to take its objects or cease."""
+    """Map a Namespace whose labels change to the servers that start or stop selecting from it."""
     return lambda event: (server.key for server in _reaching(cache, event))
 
 
 def objects_reached(cache: ClusterCache, kind: CatalogKind) -> Mapper:
-    """Map such a Namespace to the objects of a kind that these servers select."""
+    """Map a Namespace to the objects of a kind that the servers of `namespace_reached` select."""
 
     def mapper(event: Event) -> Iterator[Key]:
         servers = list(_reaching(cache, event))
@@ -195,7 +194,8 @@ def servers_referring(cache: ClusterCache, referrers: Referrers) -> KeysOf:
 def objects_referring(cache: ClusterCache, kind: CatalogKind, referrers: Referrers) -> KeysOf:
     """Map an object to the catalog objects that refer to it, and to their rivals.
 
-    With what it refers to, an object gains or loses the names that its rivals lose or gain.
+    If a reference starts or stops to resolve, an object gains or loses names, which its rivals then
+    lose or gain.
     """
 
     def keys(obj: Object) -> Iterable[Key]:

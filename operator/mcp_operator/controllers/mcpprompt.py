@@ -11,18 +11,18 @@ from mcp_operator.controllers.parsing import ParsedObject
 from mcp_operator.core.meta import Object
 
 LISTED_VARIABLES = 64
-"""Variables listed in a status, as its schema allows; a text may use any number of them."""
+"""Variables listed in a status, the limit of its schema; a text can use any number of them."""
 
 
 class MCPPromptReconciler(CatalogObjectReconciler):
-    """Says of an MCPPrompt whether its text and its variables fit together."""
+    """Reports whether the text and the variables of an MCPPrompt match."""
 
     kind = "MCPPrompt"
     stamp = "lastValidationTime"
 
     def details(self, parsed: ParsedObject | None, compiled: Compiled, *, ready: bool) -> Object:
         """Return the fields of an MCPPrompt's status."""
-        del ready  # the condition says it; the kind has no field for it
+        del ready  # only a condition of this kind, not a field
         if parsed is None or not isinstance(parsed.model, MCPPrompt):
             return {"validated": False}
         return {

@@ -13,7 +13,7 @@ from mcp_operator.core.meta import Object
 
 
 class MCPResourceReconciler(CatalogObjectReconciler):
-    """Says of an MCPResource under which URIs it is read, and its size if known."""
+    """Reports the URIs of an MCPResource, and its size if it is known."""
 
     kind = "MCPResource"
 

@@ -1,8 +1,8 @@
 """The reconciler of MCPServer.
 
 A reconciliation compiles what the server selects, builds the catalog and the children, applies the
-children that differ, looks at the pods, and writes the status. Everything that is decided on the
-way is a pure function of `builders` or `mcpserver_status`.
+children that differ, looks at the pods, and writes the status. All decisions are pure functions of
+`builders` and `mcpserver_status`.
 """
 
 from __future__ import annotations
@@ -56,24 +56,25 @@ from mcp_operator.runtime.errors import ApiError
 from mcp_operator.runtime.reconcile import Request, Result
 
 CONFIRM_GRACE_SECONDS = 2.0
-"""How long pods may take to confirm a change before the status says that they have not. Until then
-the status is left as it is, so that a change which every pod confirms at once costs one write of
-the server's status, and the conditions of its tools do not go back and forth."""
+"""Seconds that pods have to confirm a change before the status says that they have not. Until then,
+the status is not written. A change that every pod confirms at once costs only one write of the
+server's status, and the conditions of its tools do not go back and forth."""
 
 PROBLEM_RETRY_SECONDS = 30.0
-"""How long until the next look at a problem that may be solved without an event: an object in the
-way that the operator does not own, a kind that is not installed, or a pod that does not answer."""
+"""Seconds until the next check of a problem that can be solved without an event: a conflicting
+object that the operator does not own, a kind that is not installed, or a pod that does not answer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class _Applied:
-    """How bringing the children up to date went.
+    """The result of applying the children.
 
     Attributes:
         problem: The condition that reports a problem with them, if any.
-        failure: The error because of which the pass has to be repeated, if any.
-        no_key: Why there is no Secret with the gateway's key; empty where there is one.
-        account: Why the pods may not run as the ServiceAccount that is chosen, if so.
+        failure: The error that requires another pass, if any.
+        no_key: Why there is no Secret with the gateway's key; empty if there is one.
+        account: Why the pods must not run as the chosen ServiceAccount; None if they can.
     """
 
     problem: Condition | None = None
@@ -93,8 +94,8 @@ class MCPServerReconciler:
         confirmations: Asks pods which catalog they serve.
         reporter: Writes statuses.
         confirmed_objects: Records which objects the pods have confirmed.
-        keys: Makes the Secrets with the gateways' keys.
-        installations: Knows which servers another installation of the operator runs.
+        keys: Creates the Secrets with the gateways' keys.
+        installations: Knows which servers another installation of the operator manages.
         context: What the operator's settings say about every server's children.
     """
 
@@ -154,17 +155,17 @@ class MCPServerReconciler:
         catalog = await self._catalog(raw, parsed, selected)
         facts = self._cache.facts(parsed.model, catalog.called)
         if not self._cache.has(raw):
-            return None  # nor may what it selects be there any more
+            return None  # deleted meanwhile, and so may be what it selects
         try:
             applied = await self._apply(raw, parsed.model, catalog, facts)
         except OwnerGoneError:
-            return None  # an event of the server or its namespace will bring us back
+            return None  # an event of the server or its namespace enqueues it again
         if not self._cache.has(raw):
             return None
         problem, failure = applied.problem, applied.failure
         observed = self._observe(parsed, catalog, facts, applied, not_permitted)
         if failure is not None and problem is None:
-            raise failure  # it may be gone at the next try, so it is not reported yet
+            raise failure  # the next attempt may succeed, so it is not reported yet
         if (wait := _grace_left(observed)) > 0:
             return Result(requeue_after=wait)
         conditions = server_conditions(observed)
@@ -184,7 +185,7 @@ class MCPServerReconciler:
         self._problems.forget(server)
 
     async def _selected(self, server: ParsedServer) -> tuple[list[Object], list[ObjectRef]]:
-        """Return what a server selects, and what its selectors match and does not consent."""
+        """Return the objects that a server selects, and those that match but do not consent."""
         selected: list[Object] = []
         not_permitted: list[ObjectRef] = []
         found = chain.from_iterable(self._cache.wanted(server, kind) for kind in server.selectors)
@@ -201,8 +202,8 @@ class MCPServerReconciler:
     ) -> ServerCatalog:
         """Compile what the server selects, and build its catalog if any of it has changed.
 
-        What changes meanwhile enqueues the server again. What goes is left out: nobody would have
-        its result forgotten once more.
+        An object that changes meanwhile enqueues the server again. A deleted one is skipped: its
+        result has already been forgotten, and would be cached again for good.
         """
         facts = await self._compiler.facts(raw, server)
         large = len(selected) > LARGE_SELECTION
@@ -221,10 +222,10 @@ class MCPServerReconciler:
     async def _apply(
         self, raw: Object, server: MCPServer, catalog: ServerCatalog, facts: ClusterFacts
     ) -> _Applied:
-        """Apply the children, and make the Secret with the gateway's key."""
+        """Apply the children, and create the Secret with the gateway's key."""
         if catalog.files is not None and catalog.size > MAX_FILES_BYTES:
             return _Applied(catalog_too_large(catalog.size))
-        # A model is parsed once for a generation; labels and annotations change without one.
+        # A model is cached by generation, which labels and annotations do not change.
         current = server.model_copy(update={"metadata": raw["metadata"]})
         desired = build_children(current, catalog, self._context, facts)
         began = asyncio.get_running_loop().time()
@@ -244,7 +245,7 @@ class MCPServerReconciler:
         return _Applied(problem, outcome.error, no_key, account)
 
     def _may_lack_key(self, server: Key) -> bool:
-        """Return whether the Secret with the key of a gateway may not exist."""
+        """Return whether the Secret with a gateway's key might be missing."""
         role = self._cache.owned[ROLES].store.get(Key(server.namespace, child_name(server.name)))
         return not reads_key(role, server.name) or self._confirmations.is_lacking(server)
 
@@ -314,7 +315,7 @@ class MCPServerReconciler:
             await self._confirmed_objects.record_failure(key, catalog.selected, confirmed)
 
     async def _report_invalid(self, raw: Object, error: InvalidError) -> None:
-        """Report that the spec cannot be read. The children are left as they are."""
+        """Report that the spec cannot be read, without changing the children."""
         current = dict(raw.get("status") or {})
         for field in ("observedGeneration", "conditions"):
             current.pop(field, None)
@@ -326,7 +327,7 @@ def _pod(raw: Object) -> Pod:
 
 
 def _next_look(observed: ObservedServer, parsed: ParsedServer) -> Result | None:
-    """Return when to look again at what changes without an event, if there is such a thing."""
+    """Return when to check again what changes without an event; None if nothing does."""
     waits = [PROBLEM_RETRY_SECONDS] if needs_another_look(observed) else []
     if parsed.references.secrets:
         assembly = observed.assembly
@@ -337,9 +338,9 @@ def _next_look(observed: ObservedServer, parsed: ParsedServer) -> Result | None:
 
 
 def _grace_left(observed: ObservedServer) -> float:
-    """Return the seconds that missing confirmations may still take; 0 if none is missing.
+    """Return the seconds that pods still have to confirm the catalog; 0 if all have.
 
-    That a server has nothing left to serve is told at once: its pods need not confirm it.
+    If a server has nothing left to serve, that is reported at once, without a confirmation.
     """
     if observed.confirmed is None or not observed.confirmed.missing or observed.serves_nothing:
         return 0.0

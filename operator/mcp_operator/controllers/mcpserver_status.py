@@ -1,4 +1,4 @@
-"""What goes into the status of an MCPServer: pure decisions on what was observed."""
+"""Computes the status of an MCPServer with pure functions of the observed state."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ class ObservedServer:
         failing: The pods that will not become ready without a change, by name, each with the cause.
         missing_kinds: The kinds of catalog objects that the API server no longer knows.
         not_permitted: The objects of other namespaces that it would serve if these consented.
-        unseen: Which namespaces it takes objects from that the operator does not work in, if so.
+        unseen: Says that it selects from namespaces that the operator cannot see; empty if not.
         confirmed: What the ready pods serve; None in mode Direct, unless they report it.
         facts: What the children depend on besides the spec and the catalog.
-        problem: The condition that says why the children could not be brought up to date, if any.
-        no_key: Why there is no Secret with the gateway's key; empty where there is one.
-        account: Why the pods may not run as the ServiceAccount that is chosen, if so.
+        problem: The condition that says why the children could not be applied, if any.
+        no_key: Why there is no Secret with the gateway's key; empty if there is one.
+        account: Why the pods must not run as the chosen ServiceAccount; None if they can.
     """
 
     server: MCPServer
@@ -71,7 +71,7 @@ class ObservedServer:
 
     @property
     def serves_nothing(self) -> bool:
-        """Whether there is something to serve and nothing of it is."""
+        """Whether there are objects to serve, but none of them is served."""
         catalog = self.assembly.catalog
         served = catalog.tools or catalog.prompts or catalog.resources
         missing = self.assembly.rejected or self.missing_kinds or self.not_permitted
@@ -124,7 +124,7 @@ def lacks_gateway_api(observed: ObservedServer) -> bool:
 
 
 def needs_another_look(observed: ObservedServer) -> bool:
-    """Return whether something is wrong that may be put right without an event."""
+    """Return whether there is a problem that can be solved without an event."""
     confirmed = observed.confirmed
     unconfirmed = confirmed is not None and bool(confirmed.missing or confirmed.lacking)
     wrong = observed.problem is not None or bool(observed.no_key)
@@ -135,7 +135,7 @@ def catalog_too_large(size: int) -> Condition:
     """Return the condition of a server in mode Direct whose files do not fit.
 
     Args:
-        size: What the files take in a ConfigMap, in bytes.
+        size: The size of the files in a ConfigMap, in bytes.
     """
     return _no(
         ConditionType.ACCEPTED,
@@ -147,7 +147,7 @@ def catalog_too_large(size: int) -> Condition:
 
 
 def invalid_conditions(finding: Finding) -> list[Condition]:
-    """Return the conditions of a server whose spec cannot be read; its pods run on."""
+    """Return the conditions of a server whose spec cannot be read; its pods keep running."""
     return [
         _no(ConditionType.ACCEPTED, finding.reason, finding.message),
         _no(ConditionType.PROGRAMMED, Reason.NOT_ACCEPTED, finding.message),
@@ -156,7 +156,7 @@ def invalid_conditions(finding: Finding) -> list[Condition]:
 
 
 def _desired_replicas(observed: ObservedServer) -> int:
-    """Return how many pods there should be, by the spec or by the decision of an autoscaler."""
+    """Return the requested number of pods, which the spec or an autoscaler sets."""
     fixed = observed.server.spec.fixed_replicas
     if fixed is not None:
         return fixed
@@ -193,13 +193,13 @@ def _accepted(observed: ObservedServer) -> Condition:
 
 
 def _leaves_redis_alone(observed: ObservedServer) -> bool:
-    """Return whether a gateway has a Redis and nothing to do there."""
+    """Return whether a gateway has a Redis that it does not use."""
     spec, used = observed.server.spec, observed.assembly.catalog.server.redis is not None
     return spec.redis is not None and spec.effective_mode == "Gateway" and not used
 
 
 def _blocked(observed: ObservedServer) -> str:
-    """Return what the NetworkPolicy keeps the pods from, as far as it can be told."""
+    """Return the destinations that the NetworkPolicy blocks, as far as they are known."""
     policy, redis = observed.server.spec.network_policy, observed.assembly.catalog.server.redis
     if policy.extra_egress:
         return ""
@@ -294,11 +294,11 @@ def _programmed(observed: ObservedServer) -> Condition:
 def _ready(
     observed: ObservedServer, accepted: Condition, resolved: Condition, programmed: Condition
 ) -> Condition:
-    """Return the summary: of what keeps the server from serving, the cause that is to be removed.
+    """Return the summary, with the cause to remove if the server cannot serve.
 
-    A server that has zero pods on purpose is as its spec says. So is True what kstatus, by which
-    Flux and Helm wait, would otherwise wait for in vain. A server whose pods do not report what
-    they serve is judged by how many of them are available.
+    A server for which zero replicas are requested is ready, as its spec says. Otherwise, kstatus,
+    which Flux and Helm use to wait, would wait in vain. A server whose pods do not report what they
+    serve is ready if enough of them are available.
     """
     if not accepted.status:
         return _no(ConditionType.READY, accepted.reason, accepted.message)
@@ -360,7 +360,7 @@ def _without_redis(observed: ObservedServer) -> str:
 
 
 def _pods(observed: ObservedServer) -> str:
-    """Say why there are fewer pods than there should be: some fail, others are refused."""
+    """Say why there are fewer pods than requested: some fail, and others are rejected."""
     failing = _listed(f"pod {name} {why}" for name, why in observed.failing.items())
     refused = refused_pods(observed.deployment)
     return _joined(failing, f"pods are rejected: {refused}" if refused else "")

@@ -20,7 +20,7 @@ LISTED_CHANGES: Final = 3
 
 
 class MCPToolReconciler(CatalogObjectReconciler):
-    """Says of an MCPTool which tools it declares and where its calls go."""
+    """Reports which tools an MCPTool declares, and the endpoint of its calls."""
 
     kind = "MCPTool"
 
@@ -45,9 +45,9 @@ class MCPToolReconciler(CatalogObjectReconciler):
         }
 
     async def write(self, raw: Object, fields: Object, conditions: Sequence[Condition]) -> bool:
-        """Write the status; record an Event where clients are told something else than before."""
+        """Write the status; record an Event if the definitions that clients get have changed."""
         before, now = _digests(raw.get("status") or {}), _digests(fields)
-        # A tool that is not served for a while keeps the digest that clients know.
+        # A tool that is temporarily not served keeps the digest that clients know.
         known = before | now
         now = {name: known[name] for name in fields["toolNames"] if name in known}
         told = [{"name": name, "digest": digest} for name, digest in now.items()]

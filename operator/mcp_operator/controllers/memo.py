@@ -1,4 +1,4 @@
-"""Remembering what was computed last, for as long as it would come out the same."""
+"""Caches the last result of a function until its inputs change."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ T = TypeVar("T")
 class Memo(Generic[T]):
     """Holds the last result of a pure function for each object, with its inputs.
 
-    Inputs are compared by identity, which costs next to nothing: the parser and the compiler return
-    the identical model for an object that has not changed.
+    Inputs are compared by identity, which is cheap. It is enough, because the parser and the
+    compiler return the identical model for an object that has not changed.
     """
 
     def __init__(self) -> None:
@@ -23,9 +23,10 @@ class Memo(Generic[T]):
     async def get(
         self, key: Key, inputs: tuple[object, ...], compute: Callable[[], Awaitable[T]]
     ) -> T:
-        """Return the last result for `key`, computed again if an input is another than then.
+        """Return the last result for `key`; compute it again if an input has changed.
 
-        Nothing else may get or forget the key meanwhile; a controller has a worker for it.
+        Nothing else must get or forget the key meanwhile. Controllers ensure this, because they
+        never process a key twice at the same time.
         """
         known = self._results.get(key)
         if known is not None and _identical(known[0], inputs):
@@ -35,7 +36,7 @@ class Memo(Generic[T]):
         return result
 
     def forget(self, key: Key) -> None:
-        """Drop the result for an object that is gone."""
+        """Drop the result for a deleted object."""
         self._results.pop(key, None)
 
 

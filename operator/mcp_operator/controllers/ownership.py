@@ -1,9 +1,9 @@
-"""Which objects are a server's own, beside those that it controls.
+"""Decides which objects a server adopts in addition to those that it controls.
 
-A restore from a backup brings children back without their owner, and so does a server that is
-deleted with `--cascade=orphan` and recreated. The server takes such a child over. It takes nothing
-else: a child is known by all of its marks, and the garbage collector deletes what names an owner
-that is gone.
+A restore from a backup brings back children without their owner. If a server is deleted with
+`--cascade=orphan` and recreated, its children are without their owner as well. The server adopts
+such children, which it identifies by all of their marks. It adopts nothing else: if an object names
+a deleted owner, the garbage collector deletes it.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from mcp_operator.runtime.errors import ApiError
 
 
 class OwnerGoneError(OperatorError):
-    """Nothing may be created any more: the owner or its namespace is deleted or being deleted."""
+    """The owner or its namespace is deleted or being deleted, so nothing must be created."""
 
 
 def orphaned_by(obj: Object) -> Key | None:
-    """Return the server whose child an object was, if it has been orphaned.
+    """Return the server that owned an orphaned child; None for other objects.
 
-    It has the labels, the annotation and the name that the operator gives to a child of that
-    server, it names no owner at all, and it is not being deleted.
+    An orphaned child has the labels, the annotation and the name that the operator gives to a child
+    of that server, has no owner at all, and is not being deleted.
     """
     labels = labels_of(obj)
     server = labels.get(SERVER_LABEL, "")
@@ -64,7 +64,7 @@ class Adoption:
         self._client = client
 
     async def __call__(self, owner: Object, live: Object) -> bool:
-        """Return whether the object is an orphan of a server of that name.
+        """Return whether the object is an orphaned child of a server with the name of `owner`.
 
         Raises:
             OwnerGoneError: It is, but `owner` is gone or being deleted.
@@ -76,7 +76,7 @@ class Adoption:
         return True
 
     async def check(self, owner: Object) -> None:
-        """Make sure that a server still exists, whatever the caches say.
+        """Make sure that a server still exists; the caches can be out of date.
 
         Raises:
             OwnerGoneError: It is gone or being deleted.

@@ -1,7 +1,7 @@
-"""A limit on how often one object is reconciled.
+"""Limits how often one object is reconciled.
 
-Somebody, or something, may change an object hundreds of times a second. Each reconciliation sees
-the newest state, so most of them would be for nothing, and at the expense of others.
+A user or a controller can change an object hundreds of times a second. Each reconciliation sees the
+newest state, so most of them would be useless, and would delay other objects.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Final
 from mcp_operator.runtime.reconcile import Postponed, Reconciler, Request, Result
 
 INTERVAL_SECONDS: Final = 0.05
-"""The time between two reconciliations of an object that changes all the time."""
+"""Seconds between two reconciliations of an object that changes all the time."""
 
 BURST: Final = 20
-"""Reconciliations that an object can have at any time, if it has not had any for a while."""
+"""Reconciliations that an object can have without a pause after a quiet period."""
 
 
 class Paced:
-    """Passes on requests, and those that come too often only later.
+    """Passes requests on to a reconciler, and postpones those that come too often.
 
     The rule is a token bucket's, in the form of the generic cell rate algorithm (ITU-T I.371).
     """
@@ -30,7 +30,7 @@ class Paced:
         self._kept = 1000
 
     async def reconcile(self, request: Request) -> Result | None:
-        """Reconcile an object, or ask for another time to do so."""
+        """Reconcile an object, or postpone the request."""
         now = asyncio.get_running_loop().time()
         full = max(now, self._full.get(request, now))
         wait = full - now - (BURST - 1) * INTERVAL_SECONDS

@@ -1,4 +1,4 @@
-"""Parsing cached objects into models, each spec once."""
+"""Parses cached objects into models, each spec only once."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ KEPT_GENERATIONS = 2
 
 @dataclass(frozen=True, slots=True)
 class ParsedServer:
-    """A server, its compiled selectors, what it refers to itself and where it selects from."""
+    """A server, its compiled selectors, its own references, and where it selects from."""
 
     model: MCPServer
     selectors: dict[CatalogKind, LabelSelector]
@@ -55,7 +55,7 @@ class ParsedServer:
 
 @dataclass(frozen=True, slots=True)
 class ParsedObject:
-    """A tool, prompt or resource, what it refers to and which entry keys it claims."""
+    """A tool, prompt or resource, its references, and the entry keys that it claims."""
 
     model: CatalogObject
     references: References
@@ -65,7 +65,7 @@ class ParsedObject:
 class Parser:
     """Turns raw objects into models, and caches them by uid and generation until `forget`.
 
-    It also caches that the models refuse an object, such as one from the time of an older schema.
+    It also caches that an object is invalid, for example because an older schema accepted it.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class Parser:
             return None
 
     def forget(self, uid: str) -> None:
-        """Drop what is cached of an object that is gone."""
+        """Drop what is cached of a deleted object."""
         self._cache.pop(uid, None)
 
     def knows(self, uid: str) -> bool:
@@ -123,7 +123,7 @@ class Parser:
 
 
 def fault(step: str, raw: Object, error: Exception) -> InvalidError:
-    """Return what is said of an object with which this release fails: it alone is not served."""
+    """Return the error for an object that this release cannot process; only it is not served."""
     object_ = f"{raw['kind']} {key_of(raw)}"
     logger.error("An object is not served", exc_info=error, extra={"object": object_})
     return InvalidError(
@@ -167,5 +167,5 @@ def _parse(raw: Object) -> ParsedServer | ParsedObject | Finding:
         return InvalidError(Reason.INVALID, f"{where}: {first['msg']}").finding
     except InvalidError as error:
         return error.finding
-    except Exception as error:  # noqa: BLE001 - a bug costs the object that shows it
+    except Exception as error:  # noqa: BLE001 - a bug affects only this object
         return fault("read", raw, error).finding

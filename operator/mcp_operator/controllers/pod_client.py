@@ -1,7 +1,7 @@
-"""Asks one pod over HTTP which catalog it serves: a gateway, or a server of a user's own.
+"""Asks one pod over HTTP which catalog it serves: a gateway, or a user's own server.
 
-The pod may run anybody's image, so its answer is bounded in time, in the bytes of head and body
-together, and by aiohttp in the number and length of its headers.
+The pod can run any image, so its answer is limited in time and in the bytes of head and body
+together. aiohttp limits the number and length of its headers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mcp_operator.api.conditions import MESSAGE_LIMIT
 from mcp_operator.controllers.confirmations import WAIT_SECONDS, Answer, AskError, Pod
 
 ANSWER_BYTES: Final = 64 * 1024
-"""The most that is received of an answer, which has a few hundred bytes."""
+"""The maximum size of an answer, which usually has a few hundred bytes."""
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(sock_connect=3.0, total=WAIT_SECONDS + 5.0)
 
@@ -34,7 +34,7 @@ async def http_ask(pod: Pod, digest: str) -> Answer:
     """Ask `GET /catalog?digest=…&wait=…` on the management port; an `Ask`.
 
     Raises:
-        AskError: The pod did not give such an answer.
+        AskError: The pod did not answer, or the answer is not valid.
     """
     url = URL.build(
         scheme="http",
@@ -68,10 +68,10 @@ async def http_ask(pod: Pod, digest: str) -> Answer:
 
 
 class _BoundedConnector(aiohttp.TCPConnector):
-    """Makes connections that end when more than an answer has been received.
+    """Opens connections that fail after more than `ANSWER_BYTES` have been received.
 
-    aiohttp bounds the final head. It goes on reading interim responses (RFC 9110, 15.2) and chunk
-    extensions (RFC 9112, 7.1.1) for as long as they come.
+    aiohttp limits the final head, but not interim responses (RFC 9110, 15.2) and chunk extensions
+    (RFC 9112, 7.1.1), which it reads for as long as they come.
     """
 
     async def connect(self, *args: Any, **kwargs: Any) -> Any:
@@ -93,7 +93,7 @@ class _Bounded(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._left -= len(data)
         if self._left < 0:
-            # A connection that just ends would make aiohttp ask once more.
+            # If the connection just ended, aiohttp would send the request again.
             self._protocol.set_exception(aiohttp.ClientPayloadError("the answer is too long"))
             self._transport.abort()
         else:
