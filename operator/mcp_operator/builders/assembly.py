@@ -1,4 +1,4 @@
-"""Assembling a server's catalog from the compiled objects that it selects."""
+"""Assembles a server's catalog from the compiled objects that it selects."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ NOT_SELECTED = (
     "no MCPServer of the namespace selects this object: compare its labels with the servers' "
     "selectors"
 )
-"""The message that goes with `Reason.NOT_SELECTED`, in a cluster and for files."""
+"""The message for `Reason.NOT_SELECTED`, in a cluster and for files."""
 
 NAMED_RIVALS = 3
-"""How many rivals a message names. A thousand copies of one object would otherwise have a thousand
+"""How many rivals a message names. Otherwise, a thousand copies of one object would have a thousand
 messages with a thousand names each."""
 
 
@@ -49,16 +49,16 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """A server's catalog, and what has become of each selected object.
+    """A server's catalog, and which of the selected objects it serves.
 
     Attributes:
         catalog: The catalog.
         fully_served: The objects whose entries are all in the catalog.
         rejected: The objects that are not fully served.
         secrets: The Secret keys that its gateway must read.
-        finding: Why the gateway can authenticate no client, or not all, where it is not blocking.
-        certificate: Why pods that start have no certificate, if so; those that run keep theirs.
-        redis_finding: What of `spec.redis` cannot be resolved, if so.
+        finding: Why the gateway cannot authenticate clients: all, or some if it is not blocking.
+        certificate: Why new pods get no certificate, if so; running pods keep theirs.
+        redis_finding: What cannot be resolved in `spec.redis`, if anything.
     """
 
     catalog: Catalog
@@ -82,7 +82,7 @@ def claimants_by_key(objects: Iterable[Compiled]) -> dict[EntryKey, list[Compile
 def name_conflicts(
     obj: Compiled, claimants_of: Mapping[EntryKey, Sequence[Compiled]], on_conflict: OnConflict
 ) -> dict[EntryKey, Finding]:
-    """Return a finding for each entry key that an object claims and does not get.
+    """Return a finding for each entry key that an object claims but does not get.
 
     Args:
         obj: The object.

@@ -142,7 +142,7 @@ def build_catalog(
     Args:
         server: The server.
         compiled: The objects that it selects, compiled.
-        facts: What the server itself refers to.
+        facts: The objects that the server itself refers to.
     """
     objects = tuple(joining(one, server.namespace) for one in compiled)
     auth, redis = compile_auth(server, facts), compile_redis(server, objects, facts)

@@ -1,4 +1,4 @@
-"""What does not fit together in a request: of a tool, or of a resource's operation."""
+"""Finds contradictions in the request of a tool, or of a resource's operation."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from mcp_operator.builders.compiled import InvalidError
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What the author of an object calls things.
+    """The terms of an object's schema, for messages to its author.
 
     Attributes:
-        request: Where the fields of the request stand.
+        request: The prefix of the paths of the request's fields.
         arguments: The list that says where arguments go.
-        argument: What one of them is.
-        schema: Where they are declared.
+        argument: The word for one of them.
+        schema: The field that declares them.
     """
 
     request: str
@@ -44,15 +44,15 @@ IN_RESOURCE: Final = Words("", "parameters", "parameter", "parameters")
 
 
 def check_request(request: RequestFields, arguments: Sequence[Argument], words: Words) -> None:
-    """Refuse a request that could not be made as it is written.
+    """Reject a request that cannot be sent as it is declared.
 
     Args:
-        request: What its author says of it.
+        request: The declared fields of the request.
         arguments: All arguments and where they go.
-        words: What the author calls things.
+        words: The terms for messages.
 
     Raises:
-        InvalidError: Naming the first thing that is wrong, and what to do.
+        InvalidError: The request has a contradiction; the message names the first, and the fix.
     """
     for sentence in _faults(request, arguments, words):
         raise InvalidError(Reason.INVALID, sentence)
@@ -72,12 +72,12 @@ def _faults(request: RequestFields, arguments: Sequence[Argument], words: Words)
 
 
 def _double_faults(arguments: Sequence[Argument], words: Words) -> Iterator[str]:
-    """Find arguments that go to one and the same place, of which one would be lost."""
+    """Find arguments that go to the same place, which can hold only one of them."""
     taken: dict[tuple[str, str], str] = {}
     for one in arguments:
         target = one.target.lower() if one.location == "header" else one.target
         other = taken.setdefault((one.location, target), one.name)
-        if other != one.name and one.location != "path":  # which says so itself
+        if other != one.name and one.location != "path":  # compile_http checks paths
             yield (
                 f"{words.arguments} sends {other!r} and {one.name!r} to {one.target} in: "
                 f"{one.location}, which can hold one of them: give one another name with as"

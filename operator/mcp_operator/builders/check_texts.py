@@ -1,4 +1,4 @@
-"""Texts of which people see something else than models read, and texts that stand for bytes."""
+"""Finds texts that look different to people than to models, and checks base64."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def hidden_in(fields: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield a remark for each place with hidden characters.
 
     Args:
-        fields: What clients are told: texts and schemas, by the paths of their fields.
+        fields: The texts and schemas that clients get, by the paths of their fields.
     """
     for field, value in fields.items():
         for pointer, told in hidden_characters(value):
@@ -27,8 +27,8 @@ def joined_base64(text: str, field: str) -> str:
     """Return base64 on one line; `base64` of coreutils breaks its output into many.
 
     Args:
-        text: What a user wrote.
-        field: Where.
+        text: The text as the user wrote it.
+        field: The path of its field.
 
     Raises:
         InvalidError: It is not base64.

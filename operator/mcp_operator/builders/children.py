@@ -1,4 +1,4 @@
-"""Everything that one server is made of, in the order in which it must be applied."""
+"""All children of a server, in the order in which they must be applied."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from mcp_operator.builders.serviceaccount import build_service_account, chosen_a
 from mcp_operator.core.meta import Object, Resource
 
 NEEDING_ACCOUNT: Final = frozenset({SERVICEACCOUNTS, ROLEBINDINGS, DEPLOYMENTS, AUTOSCALERS})
-"""The children that stay as they are while the pods may not run as the account that is chosen.
-Whatever the pods that are there run as, they keep it, and what it may read."""
+"""The children that do not change while the pods must not run as the chosen ServiceAccount. The
+existing pods keep their account, and its permissions."""
 
 
 class Child(NamedTuple):
@@ -51,17 +51,17 @@ class Child(NamedTuple):
 def build_children(
     server: MCPServer, catalog: ServerCatalog, context: BuildContext, facts: ClusterFacts
 ) -> list[Child]:
-    """Return everything that a server is made of, in the order of application.
+    """Return all children of a server, in the order of application.
 
-    Permissions come before what they allow to read, the NetworkPolicy before what it lets pods
-    reach, shards before the index that names them, and the configuration before the pods that need
-    it.
+    Permissions come before the objects that they allow to read, the NetworkPolicy before the
+    catalog whose backends it lets pods reach, shards before the index that names them, and the
+    configuration before the pods that need it.
 
     Args:
         server: The server, with the metadata that the API server gave it.
         catalog: What its pods serve.
         context: What the operator's settings say.
-        facts: What the cluster has around the server.
+        facts: The facts about the cluster that the children depend on.
     """
     children = [
         *_present((SERVICEACCOUNTS, build_service_account(server, context))),
@@ -82,7 +82,7 @@ def build_children(
 def _with_passed(
     children: list[Child], labels: Mapping[str, str], annotations: Mapping[str, str]
 ) -> list[Child]:
-    """Add what the installation passes on from servers; what a child has itself stands."""
+    """Add the labels and annotations that a server passes on; a child's own take precedence."""
     for child in children:
         metadata = child.object["metadata"]
         metadata["labels"] = {**labels, **metadata["labels"]}

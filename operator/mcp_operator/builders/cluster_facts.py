@@ -66,11 +66,11 @@ class Called:
 
 
 def called_by(catalog: Catalog, also: Mapping[Key, int] | None = None) -> Called:
-    """Return what pods call for the tools and resources of a catalog, and for themselves.
+    """Return the Services and ports that pods call, for a catalog and for themselves.
 
     Args:
         catalog: The catalog.
-        also: Services that it does not name, each with its port.
+        also: Services that the catalog does not name, each with its port.
     """
     services = {key: {port} for key, port in (also or {}).items()}
     outside = set[int]()
@@ -116,7 +116,7 @@ def gather_cluster_facts(
 
 
 def _backends(catalog: Catalog) -> Iterator[Backend]:
-    """Yield every backend, token endpoints and the keys of clients' tokens included."""
+    """Yield every backend, including token endpoints and the keys of clients' tokens."""
     auth = catalog.server.auth
     if auth and auth.jwt and auth.jwt.endpoint:
         yield auth.jwt.endpoint

@@ -1,4 +1,4 @@
-"""Where each argument of a tool goes: as its author says, else into path, query or body."""
+"""Maps each argument of a tool to its place: as declared, otherwise to the path, query or body."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mcp_operator.builders.compile_http import path_places
 from mcp_operator.builders.compiled import InvalidError
 
 BODYLESS: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-"""Methods whose arguments go into the query unless told otherwise: RFC 9110 section 9.3 gives their
-bodies no meaning of its own."""
+"""Methods whose arguments go into the query by default, because a body has no defined meaning for
+them (RFC 9110, section 9.3)."""
 
 _BASE64: Final = frozenset({"base64", "base64url"})
 
@@ -29,7 +29,7 @@ class Placing:
 
     Attributes:
         arguments: Every argument that the schema names.
-        rest: Where those go that it allows without naming them.
+        rest: Where arguments go that it allows without naming them; None if they cannot be sent.
     """
 
     arguments: tuple[Argument, ...] = ()
@@ -37,7 +37,7 @@ class Placing:
 
 
 def input_schema(definition: ToolDefinition) -> JsonObject:
-    """Return the schema as written; where none is, one that declares the path's places."""
+    """Return the schema as declared; without one, a schema of the path's places and mappings."""
     if definition.input_schema is not None:
         return definition.input_schema
     mappings = _mappings(definition)
@@ -56,10 +56,10 @@ def input_schema(definition: ToolDefinition) -> JsonObject:
 
 
 def place_arguments(definition: ToolDefinition, schema: JsonObject) -> Placing:
-    """Map every argument that the schema names: as told, else into the path, the query or the body.
+    """Map every argument in the schema: as declared, otherwise to the path, the query or the body.
 
     Raises:
-        InvalidError: Two take one place, or one has none.
+        InvalidError: Two arguments have the same place, or an argument or a place is undeclared.
     """
     declared = named_properties(schema)
     mappings, request = _mappings(definition), _request(definition)
@@ -125,10 +125,10 @@ def _argument(mapping: ArgumentMapping, request: ToolRequest, *, base64: bool) -
 
 
 def _is_base64(root: JsonObject, schema: Any) -> bool:
-    """Tell whether a schema, or that of its items, is of text that stands for bytes.
+    """Return whether a schema, or that of its items, describes base64.
 
-    `format: byte` is OpenAPI 3.0's word for base64, `format: binary` its word for bytes, which an
-    argument cannot hold otherwise.
+    In OpenAPI 3.0, `format: byte` stands for base64, and `format: binary` for bytes, which an
+    argument can hold only as base64.
     """
     nodes = list(in_place(root, schema))
     nodes += [one for node in nodes for one in in_place(root, node.get("items"))]

@@ -1,7 +1,7 @@
-"""Whom a server's gateway serves: `spec.auth`, with what it refers to.
+"""Compiles `spec.auth`, which says whom a gateway serves, and resolves its references.
 
-What cannot be resolved leaves a gateway that serves nobody, and a finding that says why: a server
-that asks for authentication is never open.
+If a reference cannot be resolved, the gateway does not serve the clients that depend on it, and a
+finding says why: a server that requires authentication is never open.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class CompiledAuth:
 
     Attributes:
         auth: That part.
-        finding: Why no client can be authenticated, or why some cannot, where it is not blocking.
+        finding: Why no client can be authenticated; if it is not blocking, why some cannot.
     """
 
     auth: Auth
@@ -61,12 +61,12 @@ def auth_references(server: MCPServer) -> References:
 
 
 def compile_auth(server: MCPServer, facts: Facts) -> CompiledAuth | None:
-    """Resolve `spec.auth`; None where everybody is served."""
+    """Resolve `spec.auth`; None if every client is served."""
     spec = server.spec.auth
     if spec.type == "None" or server.spec.effective_mode == "Direct":
         return None
     referrer = Referrer("MCPServer", server.namespace, facts)
-    compiled = CompiledAuth(Auth())  # stored before the rules that ask for either: serves nobody
+    compiled = CompiledAuth(Auth())  # an object of an older CRD may set neither: serve nobody
     if spec.api_key is not None:
         compiled = _api_keys(spec.api_key, referrer)
     elif spec.jwt is not None:
@@ -84,7 +84,7 @@ def _api_keys(spec: ApiKeyAuth, referrer: Referrer) -> CompiledAuth:
         try:
             require_keys(referrer.facts, referrer.local(secret))
         except UnresolvedError as error:
-            missing.append(error.finding)  # the gateway looks again by itself
+            missing.append(error.finding)  # the gateway reads it again on its own
     keys = ApiKeys(
         header=spec.header.lower(),
         namespace=referrer.namespace,
@@ -95,7 +95,7 @@ def _api_keys(spec: ApiKeyAuth, referrer: Referrer) -> CompiledAuth:
 
 
 def _merged(findings: Sequence[Finding], *, of: int) -> Finding | None:
-    """Return one finding for all; blocking if there is one for each `of` the Secrets."""
+    """Return one finding for all; it is blocking if each of the `of` Secrets has one."""
     if not findings:
         return None
     message = "; ".join(finding.message for finding in findings)

@@ -1,4 +1,4 @@
-"""How long answers are kept: `spec.cache` of a server, and `cache` of a tool or resource."""
+"""Compiles how long answers are cached: a server's `spec.cache`, a tool's or resource's `cache`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mcp_operator.api.v1alpha1.caching import Cache
 
 
 def compile_server_cache(server: MCPServer) -> caching.ServerCache | None:
-    """Return what clients of a server may keep; None where it says nothing of it."""
+    """Return the cache settings of a server; None if it has none."""
     spec = server.spec.cache
     if spec is None:
         return None
@@ -21,7 +21,7 @@ def compile_server_cache(server: MCPServer) -> caching.ServerCache | None:
 
 
 def compile_cache(given: Cache | None) -> caching.CachePolicy | None:
-    """Return how long answers are kept; None where they are not."""
+    """Return how long answers are cached; None if they are not."""
     if given is None:
         return None
     ttl = parse_duration(given.ttl)

@@ -1,4 +1,4 @@
-"""What a request authenticates with."""
+"""Compiles the credentials that requests to backends authenticate with."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def compile_credentials(credentials: RequestCredentials, referrer: Referrer) -> 
     """Resolve credentials.
 
     Raises:
-        InvalidError: The token endpoint has no possible port.
+        InvalidError: The port of the token endpoint is not valid.
         UnresolvedError: A Secret or the token endpoint is missing, or not allowed.
     """
     reference = credentials.secret_ref

@@ -1,4 +1,4 @@
-"""Where a request goes: to a Service of the cluster, or to a host outside that is allowed."""
+"""Compiles where a request goes: to a Service of the cluster, or to an allowed external host."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ LAST_PORT = 65535
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """Who refers, and the facts that it may be resolved on."""
+    """The object that has references, and the facts to resolve them with."""
 
     kind: str
     namespace: str
     facts: Facts = field(default_factory=Facts)
 
     def local(self, name: str) -> Key:
-        """Return the key of an object beside the referrer."""
+        """Return the key of an object in the namespace of the referrer."""
         return Key(self.namespace, name)
 
     def secret(self, name: str, key: str) -> SecretKey:
-        """Return a key of a Secret beside the referrer.
+        """Return a key of a Secret in the namespace of the referrer.
 
         Raises:
-            UnresolvedError: It does not exist, or may not be read.
+            UnresolvedError: It does not exist, or the operator has no permission to read it.
         """
         require_secret(self.facts, self.local(name), key)
         return SecretKey(namespace=self.namespace, name=name, key=key)
@@ -43,7 +43,7 @@ def service_key(service: ServiceRef, namespace: str) -> Key:
 
 
 def service_of_url(url: str) -> Key | None:
-    """Return the Service that a URL names, None where it leads outside of the cluster."""
+    """Return the Service that a URL names; None if the URL leads outside of the cluster."""
     found = SERVICE_HOST.fullmatch(split_url(url)[1])
     return Key(found[2], found[1]) if found else None
 
@@ -54,10 +54,10 @@ def service_host(service: Key) -> str:
 
 
 def service_endpoint(service: ServiceRef, path: str, referrer: Referrer) -> Backend:
-    """Return a backend that leads to a Service.
+    """Return the backend for a Service.
 
     Raises:
-        UnresolvedError: The Service, its port or a Secret is missing, or does not consent.
+        UnresolvedError: The Service, its port or a Secret is missing or not permitted.
     """
     key = service_key(service, referrer.namespace)
     backend = Backend(
@@ -71,10 +71,10 @@ def service_endpoint(service: ServiceRef, path: str, referrer: Referrer) -> Back
 
 
 def external_endpoint(external: External, path: str, referrer: Referrer) -> Backend:
-    """Return a backend that leads outside of the cluster.
+    """Return the backend for a host outside of the cluster.
 
     Raises:
-        InvalidError: The URL's port is none.
+        InvalidError: The port of the URL is not valid.
         UnresolvedError: The installation does not allow the host, or a Secret is missing.
     """
     backend = url_endpoint(external.url, external.tls, referrer, "external.url")
@@ -82,11 +82,11 @@ def external_endpoint(external: External, path: str, referrer: Referrer) -> Back
 
 
 def url_endpoint(url: str, tls: ServiceTls | None, referrer: Referrer, what: str) -> Backend:
-    """Return a backend that leads to a URL, of a Service or of a host that is allowed.
+    """Return the backend for the URL of a Service or of an allowed external host.
 
     Raises:
-        InvalidError: The URL's port is none.
-        UnresolvedError: What it leads to is missing, or not allowed.
+        InvalidError: The port of the URL is not valid.
+        UnresolvedError: The Service, its port or a Secret is missing, or the host is not allowed.
     """
     scheme, host, port, path = split_url(url) if _has_port(url) else _refuse(what)
     service = service_of_url(url)

@@ -49,7 +49,7 @@ _IN_QUERY = re.compile(r"[^\x00-\x1f\x7f]*"), "text without control characters"
 
 @dataclass(frozen=True, slots=True)
 class HttpCall:
-    """What a spec says of one HTTP operation, with everything inherited filled in."""
+    """One HTTP operation of a spec, with the inherited fields filled in."""
 
     service: ServiceRef | None
     path: str
@@ -63,7 +63,7 @@ class HttpCall:
 
 
 def path_places(path: str) -> tuple[str, ...]:
-    """Return the names of the `{name}` places of a path, in their order."""
+    """Return the names of the `{name}` places of a path, in order."""
     return tuple(place.removeprefix("+") for place in PATH_PLACE.findall(path))
 
 
@@ -100,8 +100,8 @@ def compile_backend(call: HttpCall, referrer: Referrer) -> Backend:
     """Resolve an HTTP operation.
 
     Raises:
-        InvalidError: The path is not filled by the arguments.
-        UnresolvedError: Something it refers to is missing or does not consent.
+        InvalidError: The arguments do not fill the path.
+        UnresolvedError: An object that it refers to is missing or does not consent.
     """
     endpoint, request = _endpoint(call, referrer), call.request
     _check_path(endpoint.path, call.arguments)
@@ -137,7 +137,7 @@ def _endpoint(call: HttpCall, referrer: Referrer) -> Backend:
 
 
 def _check_path(path: str, arguments: Sequence[Argument]) -> None:
-    """Every brace belongs to a place, and exactly one argument fills each place."""
+    """Check that every brace belongs to a place, and that one argument fills each place."""
     if not {"{", "}"}.isdisjoint(PATH_PLACE.sub("", path)):
         raise InvalidError(
             Reason.INVALID,

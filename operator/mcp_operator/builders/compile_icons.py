@@ -1,4 +1,4 @@
-"""Compiling icons: they go to clients as they were written."""
+"""Compiles icons, which clients get as they are declared."""
 
 from __future__ import annotations
 

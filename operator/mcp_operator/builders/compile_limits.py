@@ -1,4 +1,4 @@
-"""How much a server's gateway serves: `spec.rateLimits`, and a tool's own `rateLimit`."""
+"""Compiles how much a gateway serves: `spec.rateLimits`, and a tool's own `rateLimit`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SECONDS: Final = {"Second": 1, "Minute": 60, "Hour": 3600}
 
 
 def compile_limits(server: MCPServer) -> limits.RateLimits | None:
-    """Return the limits of a server's gateway; None where it has none."""
+    """Return the limits of a server's gateway; None if it has none."""
     spec = server.spec.rate_limits
     if spec is None:
         return None

@@ -1,4 +1,4 @@
-"""Compiling an MCPPrompt: its texts and its variables must fit together."""
+"""Compiles an MCPPrompt, whose texts and variables must match."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ def variables_used(prompt: MCPPrompt) -> frozenset[str]:
 
 
 def undeclared(prompt: MCPPrompt) -> tuple[str, ...]:
-    """Return the variables that a text uses and the prompt does not declare, sorted."""
+    """Return the variables that a text uses but the prompt does not declare, sorted."""
     return tuple(sorted(variables_used(prompt) - {v.name for v in prompt.spec.variables}))
 
 
 def unused(prompt: MCPPrompt) -> tuple[str, ...]:
-    """Return the variables that are declared and that no text uses, sorted."""
+    """Return the variables that are declared but that no text uses, sorted."""
     return tuple(sorted({v.name for v in prompt.spec.variables} - variables_used(prompt)))
 
 
 def compile_prompt(prompt: MCPPrompt) -> Compiled:
-    """Compile a prompt, or report what does not fit."""
+    """Compile a prompt, or report what is wrong with it."""
     findings = _findings(prompt)
     entries: tuple[PromptEntry, ...] = ()
     try:
@@ -69,7 +69,7 @@ def _texts(prompt: MCPPrompt) -> list[str]:
 def _findings(prompt: MCPPrompt) -> list[Finding]:
     findings = []
     if prompt.spec.template is None and not prompt.spec.messages:
-        findings.append(  # a newer CRD may let in what this release does not know
+        findings.append(  # a newer CRD may accept what this release does not know
             Finding(
                 ConditionType.ACCEPTED,
                 Reason.INVALID,

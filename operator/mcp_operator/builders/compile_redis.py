@@ -1,6 +1,6 @@
-"""The Redis that a server's gateways share: `spec.redis`, with what it refers to.
+"""Compiles `spec.redis`, the Redis that a server's gateways share, and resolves its references.
 
-What cannot be resolved leaves a Redis that does not answer, and a finding that says why.
+If a reference cannot be resolved, the gateways cannot use the Redis, and a finding says why.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class CompiledRedis:
 
     Attributes:
         redis: That part.
-        finding: What of it cannot be resolved, if so.
+        finding: What cannot be resolved in it, if anything.
     """
 
     redis: Redis
@@ -33,7 +33,7 @@ class CompiledRedis:
 
 
 def redis_service(server: MCPServer) -> Key | None:
-    """Return the Service that `spec.redis` names; None where it names none."""
+    """Return the Service that `spec.redis` names; None if it names none."""
     spec = server.spec.redis
     if spec is None:
         return None
@@ -58,12 +58,12 @@ def redis_references(server: MCPServer) -> References:
 def compile_redis(
     server: MCPServer, compiled: Iterable[Compiled], facts: Facts
 ) -> CompiledRedis | None:
-    """Resolve `spec.redis`; None where there is none, or nothing to count in it.
+    """Resolve `spec.redis`; None if there is none, or if there is nothing to count in it.
 
     Args:
         server: The server.
         compiled: The objects that it selects, compiled.
-        facts: What the server itself refers to.
+        facts: The objects that the server itself refers to.
     """
     spec = server.spec.redis
     if spec is None or server.spec.effective_mode == "Direct":
@@ -96,7 +96,7 @@ def compile_redis(
         for ref in _secret_refs(spec):
             referrer.secret(ref.name, ref.key)
     except UnresolvedError as error:
-        return CompiledRedis(redis, error.finding)  # the gateway looks again by itself
+        return CompiledRedis(redis, error.finding)  # the gateway tries again on its own
     return CompiledRedis(redis)
 
 

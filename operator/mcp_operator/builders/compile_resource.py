@@ -1,4 +1,4 @@
-"""Compiling an MCPResource: inline content, content of another object, or HTTP operations."""
+"""Compiles an MCPResource: inline content, content of another object, or HTTP operations."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ from mcp_operator.builders.references import (
 from mcp_operator.core.meta import Key
 
 MIN_POLL_SECONDS = 1.0
-"""The shortest pause between two reads of a resource that somebody is subscribed to."""
+"""The shortest pause between two reads of a resource that clients have subscribed to."""
 
 
 def resource_references(resource: MCPResource) -> References:
-    """Return everything that the resource refers to, nothing where it is switched off."""
+    """Return everything that the resource refers to; nothing if it is disabled."""
     if not resource.spec.enabled:
         return References()
     source = resource.spec.content_from
@@ -65,7 +65,7 @@ def resource_references(resource: MCPResource) -> References:
 
 
 def resource_identities(resource: MCPResource) -> frozenset[str]:
-    """Return the URIs and URI templates that the resource wants to serve."""
+    """Return the URIs and URI templates that the resource declares."""
     spec = resource.spec
     inline = {content.uri for content in (spec.content, spec.content_from) if content is not None}
     operations = {
@@ -120,7 +120,7 @@ def _outcomes(resource: MCPResource, referrer: Referrer) -> Iterator[ResourceEnt
     spec = resource.spec
     try:
         if spec.content is None and spec.content_from is None and not spec.operations:
-            raise InvalidError(  # a newer CRD may let in what this release does not know
+            raise InvalidError(  # a newer CRD may accept what this release does not know
                 Reason.INVALID,
                 "spec sets none of content, contentFrom and operations: set one of them",
             )
@@ -237,7 +237,7 @@ def _arguments(operation: ResourceOperation) -> tuple[Argument, ...]:
 def _identity(
     resource: MCPResource, operation: ResourceOperation, arguments: tuple[Argument, ...]
 ) -> tuple[str, str]:
-    """Return (uri, template), one of them empty; derived from ingressPath where neither is set."""
+    """Return (uri, template), one of them empty; derived from ingressPath if neither is set."""
     if operation.uri:
         return operation.uri, ""
     if operation.uri_template:

@@ -1,4 +1,4 @@
-"""Compiling what is said of answers: how one becomes a tool's result or a resource's content."""
+"""Compiles how a backend's answer becomes a tool's result or a resource's content."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ def compile_response(response: ResponseFields, field: str = "response.") -> Resp
     """Return the mapping of a backend's answers.
 
     Args:
-        response: What the author says of them.
-        field: Where the fields of `response` stand in the object.
+        response: The declared mapping.
+        field: The prefix of the paths of its fields in the object.
 
     Raises:
-        InvalidError: An expression is none, or could take too long.
+        InvalidError: An expression is not valid, or could take too long.
     """
     for name, given, compile_ in (
         ("jsonPath", response.json_path, json_path),

@@ -1,4 +1,4 @@
-"""Compiling an MCPTool: each definition becomes a catalog entry, or a finding that says why not."""
+"""Compiles an MCPTool: each definition becomes a catalog entry, or a finding that says why not."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ from mcp_operator.builders.references import Facts, References
 from mcp_operator.core.meta import Key
 
 MAX_PATTERNS_COST = 32 * 1024 * 1024
-"""What the `pattern`s of all tools of one object may cost together, in bytes of a gateway's memory:
-128 tools of ten ordinary ones each."""
+"""The limit for the `pattern`s of all tools of one object together, in bytes of a gateway's memory.
+It is enough for 128 tools with ten ordinary patterns each."""
 
 
 def tool_definitions(tool: MCPTool) -> tuple[ToolDefinition, ...]:
     """Return the tools that an object declares, with everything inherited filled in.
 
     Raises:
-        InvalidError: It has another form than this release knows, as one that a newer CRD let in.
+        InvalidError: The object has a form that this release does not know, such as a newer CRD's.
     """
     if tool.spec.name is None and not tool.spec.tools:
         raise InvalidError(Reason.INVALID, "spec sets neither name nor tools: set one of them")
@@ -148,16 +148,16 @@ def _located(finding: Finding, definition: ToolDefinition, tool: MCPTool) -> Fin
 
 
 class _Budget:
-    """What the patterns of one object may yet cost."""
+    """Limits the total cost of the patterns of one object."""
 
     def __init__(self) -> None:
         self._spent = 0
 
     def spend(self, cost: int) -> None:
-        """Take in the schemas of another tool.
+        """Add the cost of the schemas of another tool.
 
         Raises:
-            InvalidError: They cost more than is left, which stays for others.
+            InvalidError: It is more than is left. Other tools can still use what is left.
         """
         if self._spent + cost > MAX_PATTERNS_COST:
             raise InvalidError(
@@ -246,7 +246,7 @@ def _task(definition: ToolDefinition) -> TaskPolicy | None:
 
 
 def _compile(schema: JsonObject, where: str) -> int:
-    """Return what the patterns of a schema cost."""
+    """Check a schema, and return the cost of its patterns."""
     if schema.get("type") != "object" and where == "inputSchema":
         raise InvalidError(
             Reason.INVALID_SCHEMA, f'{where}: the root must have type: "object", as MCP asks'

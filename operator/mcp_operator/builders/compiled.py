@@ -43,7 +43,7 @@ class FaultError(Exception):
 
 
 class InvalidError(FaultError):
-    """The spec is wrong in itself."""
+    """The spec itself is not valid."""
 
     condition = ConditionType.ACCEPTED
 

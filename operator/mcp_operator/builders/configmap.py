@@ -16,7 +16,7 @@ from mcp_operator.core.meta import Object
 def build_shards(server: MCPServer, encoded: EncodedCatalog) -> list[Object]:
     """Return the ConfigMaps of a catalog, the one with the index last.
 
-    Applied in this order, the shards are there when a reader sees the new index.
+    If they are applied in this order, the shards exist when a reader sees the new index.
     """
     shards = [_shard(server, number, shard) for number, shard in enumerate(encoded.shards)]
     index = shards.pop(0)

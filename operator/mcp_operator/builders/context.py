@@ -22,15 +22,15 @@ class BuildContext:
     gateway_image_pull_policy: PullPolicy = "IfNotPresent"
     """The pull policy of gateway pods, unless the server names another."""
     operator_namespace: str = ""
-    """The namespace of the operator's own pods; empty where it runs outside of the cluster."""
+    """The namespace of the operator's own pods; empty if it runs outside of the cluster."""
     external_hosts: tuple[str, ...] = ()
-    """Patterns of the hosts outside of the cluster that tools and resources may lead to."""
+    """Patterns of the hosts outside of the cluster that tools and resources can call."""
     pod_template: PodTemplate = field(default_factory=PodTemplate)
-    """What the pods of all servers are given, unless a server says otherwise."""
+    """The pod settings of all servers, which a server can override."""
     passed_labels: tuple[str, ...] = ()
-    """Patterns of the labels that the children of a server get from it."""
+    """Patterns of the labels that a server passes on to its children."""
     passed_annotations: tuple[str, ...] = ()
-    """Patterns of the annotations that the children of a server get from it."""
+    """Patterns of the annotations that a server passes on to its children."""
 
 
 def child(server: MCPServer, resource: Resource, name: str) -> Object:

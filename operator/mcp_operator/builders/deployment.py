@@ -1,8 +1,8 @@
 """The Deployment of a server, in both modes.
 
 The pod template does not depend on the catalog. Gateways watch their catalog, and in mode Direct
-the kubelet updates the mounted files, so pods are replaced only if the MCPServer itself changes. A
-server of one's own that reads its files only once asks for another: `direct.onChange: Restart`.
+the kubelet updates the mounted files, so pods are replaced only if the MCPServer itself changes. If
+a user's own server reads its files only once, it needs `direct.onChange: Restart`.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from mcp_operator.builders.service import HTTP_PORT_NAME
 from mcp_operator.core.meta import Object
 
 MANAGEMENT_PORT: Final = 8081
-"""Where a gateway pod serves its probes, its metrics and the digest of its catalog."""
+"""The port at which a gateway pod serves its probes, its metrics and the digest of its catalog."""
 
 MANAGEMENT_PORT_NAME: Final = "management"
 
 CONFIG_DIR: Final = "/etc/mcp/config"
-"""Where a pod in Direct mode finds its files; `MCP_CONFIG_DIR` tells it so."""
+"""The path of the files in a pod in mode Direct, which gets it as `MCP_CONFIG_DIR`."""
 
 TLS_DIR: Final = "/etc/mcp/tls"
-"""Where a gateway finds the certificate of `spec.tls`."""
+"""The path of the certificate of `spec.tls` in a gateway pod."""
 
 PRESTOP_SECONDS: Final = 5
 """How long a terminating pod still accepts connections, until proxies no longer choose it."""
 
 EXIT_SECONDS: Final = 5
-"""How long the process may take to end after draining."""
+"""Seconds that the process has to exit after draining."""
 
 DEFAULT_RESOURCES: Final[Object] = {"requests": {"cpu": "50m", "memory": "128Mi"}}
-"""What a user's own server is given; what it may take at most, only its author can know."""
+"""The resources of a user's own server. Only its author can know which limits it needs."""
 
 _OWN_WAYS: Final = (
     "envFrom",
@@ -55,11 +55,12 @@ _OWN_WAYS: Final = (
     "readinessProbe",
     "startupProbe",
 )
-"""What a template says of a user's own container in place of the operator."""
+"""The fields of a user's own container that a template can add or override."""
 
 GATEWAY_RESOURCES: Final[Object] = DEFAULT_RESOURCES | {"limits": {"memory": "1Gi"}}
-"""The bounds of a gateway add up to less (docs/how-to/production.md, "Sizing"), unless its backends
-send large answers. No limit on CPU: throttling makes every client wait."""
+"""The memory bounds of a gateway add up to less than this (docs/how-to/production.md, "Sizing"),
+unless its backends send large answers. There is no CPU limit, because throttling would make every
+client wait."""
 
 
 REPLICAS_ANNOTATION: Final = f"{DOMAIN}/replicas"
@@ -70,7 +71,7 @@ DIGEST_ANNOTATION: Final = f"{DOMAIN}/catalog-digest"
 
 
 def build_deployment(server: MCPServer, context: BuildContext, digest: str = "") -> Object:
-    """Return the Deployment; without `replicas` if an autoscaler, or anybody else, sets them.
+    """Return the Deployment; without `replicas` if an autoscaler or a user sets them on it.
 
     Args:
         server: The server.
@@ -139,14 +140,14 @@ def _metadata(template: PodTemplate, ours: Mapping[str, str]) -> Object:
 
 
 def _user(template: PodTemplate, mode: Mode) -> Object:
-    """Return who the pods run as. The image of a gateway names a user, which OpenShift replaces."""
+    """Return the IDs that pods run as. A gateway's image names a user, which OpenShift replaces."""
     if template.spec.security_context is None and mode == "Direct":
         return UNPRIVILEGED
     return written(template.spec.security_context)
 
 
 def _grace(server: MCPServer, template: PodTemplate) -> int:
-    """Return how many seconds a pod has for stopping."""
+    """Return how many seconds a pod has to terminate."""
     own = template.spec.termination_grace_period_seconds
     if own is not None and server.spec.effective_mode == "Direct":
         return own
@@ -242,12 +243,12 @@ def _ids(template: PodTemplate) -> Object:
 
 
 def _files(server: str) -> Object:
-    """Return the volume of the files; null removes the default source that others may have left."""
+    """Return the volume of the files; null removes an emptyDir that others may have left."""
     return {"name": "config", "configMap": {"name": config_name(server)}, "emptyDir": None}
 
 
 def _certificate(secret: str) -> Object:
-    """Return the volume of the listener's certificate, in place of what others may have left."""
+    """Return the volume of the listener's certificate; for the null, see `_files`."""
     return {"name": "tls", "secret": {"secretName": secret}, "emptyDir": None}
 
 
@@ -265,7 +266,7 @@ def _probe(path: str, *, period: int, failures: int) -> Object:
 
 
 def _lifecycle(grace: int) -> Object:
-    """Sleep natively (KEP-3960), so that the image needs no shell; not for all of the grace."""
+    """Sleep natively (KEP-3960), which needs no shell in the image; less than the grace period."""
     seconds = min(PRESTOP_SECONDS, grace - 1)
     return {"lifecycle": {"preStop": {"sleep": {"seconds": seconds}}}} if seconds else {}
 
@@ -282,12 +283,12 @@ def _redis_env(server: MCPServer) -> dict[str, str]:
 
 
 def _env(ours: Mapping[str, str], server: MCPServer) -> list[Object]:
-    """Merge our variables, which win, with the user's: apply refuses duplicate names."""
+    """Merge our variables, which take precedence, with the user's: names must not repeat."""
     entries: dict[str, Object] = {}
     for variable in server.spec.env:
         entry = variable.model_dump(by_alias=True, exclude_none=True)
         if not variable.value:
-            # The API server leaves an empty value out; null removes what others have set.
+            # The API server omits an empty value; null removes a value that others have set.
             entry["value"] = None
         entries[variable.name] = entry
     mine = {name: {"name": name, "value": value} for name, value in ours.items()}

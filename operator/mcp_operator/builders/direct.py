@@ -1,7 +1,7 @@
 """The files that a server in mode Direct finds at MCP_CONFIG_DIR.
 
-`catalog.json` names the digest of each of the others, so that a reader notices files of two
-versions, and one digest over all, by which pods say what they serve.
+`catalog.json` has the digest of each other file, so that a reader can detect a mix of two versions.
+It also has one digest of all files, with which pods report what they serve.
 
 Their names and the keys `name`, `endpoint`, `inputSchema`, `template`, `variables`, `content` and
 `operations` are those of the operator that this project follows, so its server images keep working.
@@ -30,7 +30,7 @@ from mcp_operator.builders.assembly import Assembly, Rejection
 from mcp_operator.core.meta import Key
 
 MAX_FILES_BYTES = 1024 * 1024 - 16 * 1024
-"""The 1 MiB that a ConfigMap may hold, less room for its metadata."""
+"""The 1 MiB that a ConfigMap can hold, less room for its metadata."""
 
 
 DIGESTS_FILE = "catalog.json"

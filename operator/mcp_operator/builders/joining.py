@@ -1,7 +1,7 @@
-"""Which objects of other namespaces may join a server, and what of them.
+"""Decides which objects of other namespaces a server can serve, and which of their entries.
 
-Both sides have to agree, as with routes and backends of the Gateway API: the server takes objects
-of a namespace (`spec.allowedNamespaces`), and that consents to its objects being served there.
+Both sides have to agree, as with routes and backends of the Gateway API: the server selects objects
+of a namespace (`spec.allowedNamespaces`), and that namespace permits the server to serve them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from mcp_operator.core.meta import Key, LabelSelector, Object, key_of
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The namespaces from which a server takes objects; its own is always one of them.
+    """The namespaces from which a server selects objects; its own is always one of them.
 
     Attributes:
         own: The server's namespace.
         mode: As in `spec.allowedNamespaces.from`.
-        labels: For `Selector`, the labels of the others.
+        labels: For `Selector`, the selector of the other namespaces.
     """
 
     own: str
@@ -45,8 +45,8 @@ class Reach:
 
         Args:
             namespace: Its name.
-            labels: Its labels; None where only that with its name is known. It is then not one of
-                them by the absence of a label that it may have.
+            labels: Its labels; None if only the label with its name is known. A selector that uses
+                other labels then does not match, because the namespace could have them.
         """
         if namespace == self.own or self.mode == "All":
             return True
@@ -56,7 +56,7 @@ class Reach:
 
 
 def reach_of(server: MCPServer) -> Reach:
-    """Return the namespaces from which a server takes objects."""
+    """Return the namespaces from which a server selects objects."""
     allowed = server.spec.allowed_namespaces
     selector = allowed.selector if allowed.from_ == "Selector" else None
     labels = LabelSelector.parse(selector.model_dump(by_alias=True)) if selector else None
@@ -69,14 +69,14 @@ def permits(obj: Object, granted_in: Callable[[str], Granted], namespace: str) -
     Args:
         obj: The object.
         granted_in: Returns what the ReferenceGrants of a namespace let those servers refer to.
-        namespace: That of the servers; its own always may.
+        namespace: The namespace of the servers; an object always permits its own namespace.
     """
     own = key_of(obj).namespace
     return own == namespace or allows(obj, namespace) or is_granted(obj, granted_in(own), API_GROUP)
 
 
 def not_permitted(kind: CatalogKind, key: Key, namespace: str) -> Rejection:
-    """Return what a server's status says of an object that does not consent."""
+    """Return the rejection of an object that does not consent."""
     message = (
         f"namespace {key.namespace} does not permit an MCPServer of namespace {namespace} to "
         f"serve {kind} {key.name}: annotate the {kind} with {ALLOW_ANNOTATION}: {namespace}, or "
@@ -86,13 +86,14 @@ def not_permitted(kind: CatalogKind, key: Key, namespace: str) -> Rejection:
 
 
 def joining(compiled: Compiled, namespace: str) -> Compiled:
-    """Return what an object contributes to the servers of a namespace.
+    """Return the part of an object that the servers of a namespace can serve.
 
-    Of another namespace, it contributes nothing that needs a Secret: the gateway would have to be
-    allowed to read that, and with it whoever may create pods in the gateway's namespace.
+    If the object is in another namespace, entries that need a Secret are left out. Otherwise, the
+    gateway would need permission to read the Secret, and everybody who can create pods in the
+    gateway's namespace could use this permission.
 
     Returns:
-        The same object if all of it joins.
+        The same object if nothing is left out.
     """
     if compiled.key.namespace == namespace or not any(compiled.secrets):
         return compiled
@@ -117,5 +118,5 @@ def joining(compiled: Compiled, namespace: str) -> Compiled:
 
 
 def refused_secrets(compiled: Compiled, namespace: str) -> tuple[Finding, ...]:
-    """Return why not all of an object joins the servers of a namespace."""
+    """Return why the servers of a namespace cannot serve all of an object."""
     return joining(compiled, namespace).findings[len(compiled.findings) :]

@@ -14,7 +14,7 @@ SERVER_LABEL: Final = f"{DOMAIN}/server"
 """On children and pods: the name of their MCPServer."""
 
 HASH_ANNOTATION: Final = f"{DOMAIN}/applied-hash"
-"""On every child: the hash of what was last applied, so that a removed field is noticed."""
+"""On every child: the hash of the last applied state, which shows that a field was removed."""
 
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MANAGED_BY: Final = "mcp-operator"

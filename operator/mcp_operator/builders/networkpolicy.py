@@ -43,8 +43,8 @@ _INTERNET: Final = [
     },
     {"ipBlock": {"cidr": "::/0", "except": ["fc00::/7", "fe80::/10"]}},
 ]
-"""Every address but the private and link-local ones (RFC 1918, 6598, 3927, 4193, 4291), where
-Services and metadata services are."""
+"""All addresses except the private and link-local ones (RFC 1918, 6598, 3927, 4193, 4291), which
+Services and metadata services use."""
 
 
 def build_network_policy(

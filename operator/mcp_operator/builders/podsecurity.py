@@ -11,15 +11,15 @@ NON_ROOT_UID: Final = 10001
 
 
 UNPRIVILEGED: Final[Object] = {"runAsUser": NON_ROOT_UID, "runAsGroup": NON_ROOT_UID}
-"""For images that may name root or no numeric user, which no node would start as not root."""
+"""For images that may name root or no numeric user, which `runAsNonRoot` keeps from starting."""
 
 
 def pod_security(ids: Object) -> Object:
     """Return the security context of the pod.
 
     Args:
-        ids: Who its processes run as, and the like; empty for whom the image and the cluster say,
-            such as OpenShift, which gives each namespace users of its own.
+        ids: The user and group IDs of its processes, and similar fields. If empty, the image and
+            the cluster decide; OpenShift, for example, gives each namespace users of its own.
     """
     return {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}} | ids
 

@@ -1,6 +1,6 @@
-"""What the pods of a server are given beside what the operator gives them.
+"""Pod settings of users, which are added to the operator's own.
 
-The installation says what holds for all servers, and a server what holds for its own pods.
+The installation has a template for all servers, and a server has one for its own pods.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _Settings = TypeVar("_Settings", PodSettings, ContainerSettings)
 _NOT_OURS_TO_PASS: Final = re.compile(
     RESERVED_KEYS + r"|^([a-z0-9.-]+[.])?(kubectl[.]kubernetes|argoproj|toolkit[.]fluxcd)[.]io/"
 )
-"""Keys that say what an object is, or who applied it: on a child they would be untrue."""
+"""Keys that say what an object is, or who applied it. On a child, they would be wrong."""
 
 
 def pod_template(server: MCPServer, context: BuildContext) -> PodTemplate:
-    """Return the template of a server over the installation's, with what is passed on to pods."""
+    """Merge a server's template over the installation's, and add the metadata passed on to pods."""
     default, own = context.pod_template, server.spec.pod_template
     labels, annotations = passed_on(server, context)
     return own.model_copy(
@@ -54,7 +54,7 @@ def pod_template(server: MCPServer, context: BuildContext) -> PodTemplate:
 
 
 def passed_on(server: MCPServer, context: BuildContext) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the labels and the annotations of a server that its children are given, too."""
+    """Return the labels and the annotations that a server passes on to its children."""
     meta: Object = {"metadata": server.metadata}
     return (
         _matching(labels_of(meta), context.passed_labels),
@@ -63,10 +63,10 @@ def passed_on(server: MCPServer, context: BuildContext) -> tuple[dict[str, str],
 
 
 def pod_fields(template: PodTemplate) -> Object:
-    """Return the fields of a pod that a template sets, as a Deployment has them.
+    """Return the fields of a pod that a template sets, in the form of a Deployment.
 
-    Left out are the security context and volumes, which are joined with the operator's own, and
-    the time for stopping, which only a server in mode Direct decides on.
+    It leaves out the security context and volumes, which are merged with the operator's own, and
+    the termination grace period, which only a server in mode Direct can set.
     """
     fields = written(template.spec)
     for name in ("securityContext", "volumes", "terminationGracePeriodSeconds"):
@@ -75,7 +75,7 @@ def pod_fields(template: PodTemplate) -> Object:
 
 
 def extra_containers(containers: Iterable[ExtraContainer]) -> list[Object]:
-    """Return containers beside the main one, restricted as that is."""
+    """Return the additional containers, with the same restrictions as the main one."""
     return [
         written(container)
         | {
@@ -87,16 +87,16 @@ def extra_containers(containers: Iterable[ExtraContainer]) -> list[Object]:
 
 
 def written(model: ApiModel | None) -> Object:
-    """Return what a model sets, in the words of the API."""
+    """Return the fields that a model sets, in the form of the API."""
     return (
         model.model_dump(mode="json", by_alias=True, exclude_none=True) if model is not None else {}
     )
 
 
 def _over(default: _Settings, own: _Settings) -> _Settings:
-    """Return what a server says, and the installation's word for what it does not.
+    """Return the settings of a server, and the installation's for what the server does not set.
 
-    Lists are replaced as a whole. Node selectors are merged, also into more than either may have.
+    Lists are replaced as a whole. Node selectors are merged, even beyond the limit of one of them.
     """
     below, above = written(default), written(own)
     if not below:

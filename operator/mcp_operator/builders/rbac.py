@@ -1,4 +1,4 @@
-"""The permissions of a gateway: to read its own catalog and key, and the Secrets that it names."""
+"""The permissions of a gateway: to read its catalog, its key, and the catalog's Secrets."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def build_role_binding(server: MCPServer, account: str) -> Object:
 
     Args:
         server: The server.
-        account: The account that is chosen; empty for the one that the operator makes.
+        account: The chosen account; empty for the one that the operator creates.
     """
     name = child_name(server.name)
     return {

@@ -1,4 +1,4 @@
-"""Resolving what a spec refers to, from facts that the caller has gathered."""
+"""Resolves the references of a spec, from facts that the caller has gathered."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from mcp_operator.core.meta import Key, Object, annotations_of
 
 ALLOW_ANNOTATION = "mcp-operator.dev/allow-from"
 """On a Service: the namespaces, separated by commas, whose MCPTools and MCPResources may refer to
-it; `*` stands for all. On a tool, prompt or resource: those whose MCPServers may serve it. Where
-the Gateway API is installed a ReferenceGrant says the same."""
+it; `*` stands for all. On a tool, prompt or resource: those whose MCPServers may serve it. If the
+Gateway API is installed, a ReferenceGrant has the same effect."""
 
 API_GROUP = "mcp-operator.dev"
 
 ANY_NAME = "*"
-"""Stands for every name, as a ReferenceGrant without one does; no object has it."""
+"""Stands for every name, like a ReferenceGrant without a name; no object can have this name."""
 
 Granted = frozenset[tuple[str, str, str]]
 """API groups, kinds and names."""
 
 WELL_KNOWN = {"http": 80, "https": 443}
-"""The ports that these names stand for where the Service is not known."""
+"""The ports that these names stand for if the Service is not known."""
 
 
 _CREATE: Final = ": create it, or correct the name"
@@ -33,7 +33,7 @@ _ADD: Final = ": add it, or correct the key"
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What an object refers to by name."""
+    """The objects that an object refers to by name."""
 
     services: frozenset[Key] = frozenset()
     config_maps: frozenset[Key] = frozenset()
@@ -124,7 +124,7 @@ def require_secret(facts: Facts, secret: Key, key: str) -> None:
     """Check that a Secret has a key.
 
     Raises:
-        UnresolvedError: It does not have the key, does not exist, or may not be read.
+        UnresolvedError: It does not have the key, does not exist, or reading it is forbidden.
     """
     if key not in _keys(facts, secret):
         raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no key {key!r}{_ADD}")
@@ -134,7 +134,7 @@ def require_keys(facts: Facts, secret: Key) -> None:
     """Check that a Secret has keys at all.
 
     Raises:
-        UnresolvedError: It has none, does not exist, or may not be read.
+        UnresolvedError: It has none, does not exist, or reading it is forbidden.
     """
     if not _keys(facts, secret):
         raise UnresolvedError(Reason.SECRET_NOT_FOUND, f"Secret {secret} has no keys")
@@ -182,14 +182,14 @@ def _port_label(port: Object) -> str:
 def consents(
     target: Object, grants: Iterable[Object], *, group: str, kind: str, namespace: str
 ) -> bool:
-    """Return whether an object may be referred to from another namespace.
+    """Return whether an object permits references from another namespace.
 
     Args:
         target: The object, which may have the annotation `ALLOW_ANNOTATION`.
         grants: ReferenceGrants.
         group: The API group of the object.
-        kind: The kind of what refers to it, of our API group.
-        namespace: The namespace of that.
+        kind: The kind of the referring object, in our API group.
+        namespace: The namespace of the referring object.
     """
     metadata = target["metadata"]
     near = (each for each in grants if each["metadata"]["namespace"] == metadata["namespace"])
@@ -204,12 +204,12 @@ def allows(target: Object, namespace: str) -> bool:
 
 
 def granted(grants: Iterable[Object], kind: str, namespace: str) -> Granted:
-    """Return what ReferenceGrants of one namespace are for: any `from` together with any `to`.
+    """Return what ReferenceGrants of one namespace permit: from any `from` to any `to`.
 
     Args:
         grants: The gateway.networking.k8s.io ReferenceGrants.
-        kind: The kind of what refers to it, of our API group.
-        namespace: The namespace of that.
+        kind: The kind of the referring object, in our API group.
+        namespace: The namespace of the referring object.
     """
     return frozenset(
         (to.get("group", ""), to.get("kind", ""), to.get("name", ANY_NAME))
@@ -220,7 +220,7 @@ def granted(grants: Iterable[Object], kind: str, namespace: str) -> Granted:
 
 
 def is_granted(target: Object, found: Granted, group: str) -> bool:
-    """Return whether an object of an API group is among what ReferenceGrants are for."""
+    """Return whether ReferenceGrants permit references to an object of an API group."""
     kind = target.get("kind", "Service")
     names = (ANY_NAME, target["metadata"]["name"]) if found else ()
     return any((group, kind, name) in found for name in names)

@@ -35,4 +35,4 @@ CHILDREN: Final = (
     INGRESSES,
     HTTPROUTES,
 )
-"""All resources of which a server may own objects; what it owns and does not need is deleted."""
+"""The resources of all children. Children that a server does not need are deleted."""

@@ -13,8 +13,8 @@ from mcp_operator.core.meta import Object
 def build_autoscaler(server: MCPServer) -> Object | None:
     """Return the HorizontalPodAutoscaler, or None if the server does not ask for one.
 
-    It scales the Deployment and not the MCPServer, whose spec belongs to the user, who may keep it
-    in Git.
+    It scales the Deployment, not the MCPServer, because the user owns the MCPServer's spec and may
+    keep it in Git.
     """
     wanted = server.spec.autoscaling
     if wanted is None:
@@ -52,7 +52,7 @@ def build_disruption_budget(server: MCPServer) -> Object | None:
         "selector": {"matchLabels": selector_labels(server.name)},
         # A pod that is not ready must not keep a node from being drained (KEP-3017).
         "unhealthyPodEvictionPolicy": "AlwaysAllow",
-        # Only one of both may be set: null removes what others have set.
+        # Only one of the two can be set, so null removes a value that others have set.
         "minAvailable": wanted.min_available,
         "maxUnavailable": wanted.max_unavailable,
     }

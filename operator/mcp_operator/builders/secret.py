@@ -14,7 +14,7 @@ from mcp_operator.core.meta import Object
 
 
 def build_keys(server: MCPServer, context: BuildContext, root: bytes) -> Object:
-    """Return the Secret. It never changes: another key is another Secret."""
+    """Return the Secret. It never changes: a new key needs a new Secret."""
     secret = child(server, SECRETS, keys_name(server.name))
     labels, annotations = passed_on(server, context)
     secret["metadata"]["labels"] = labels | secret["metadata"]["labels"]

@@ -1,4 +1,4 @@
-"""The catalog of one server, in the form in which its pods get it."""
+"""Builds the catalog of one server, in the form that its pods get."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class ServerCatalog:
     Attributes:
         selected: All objects that the server selects.
         assembly: The catalog, and what was left out of it.
-        digest: The SHA-256 by which pods say that they serve it.
-        size: What it takes uncompressed, in bytes; in mode Direct, as files in a ConfigMap.
+        digest: The SHA-256 digest with which pods report that they serve it.
+        size: Its uncompressed size in bytes; in mode Direct, the size as files in a ConfigMap.
         encoded: In mode Gateway, the catalog as shards; None in mode Direct.
         files: In mode Direct, the files to mount, by name; None in mode Gateway.
         called: The Services and ports that the catalog names.
@@ -50,7 +50,7 @@ def build_server_catalog(
     Args:
         server: The server.
         selected: Every object that it selects, compiled.
-        facts: What the server itself refers to.
+        facts: The objects that the server itself refers to.
     """
     objects = tuple(selected)
     assembly = build_catalog(server, objects, facts)
@@ -65,6 +65,6 @@ def build_server_catalog(
 
 
 def _own_redis(server: MCPServer) -> dict[Key, int]:
-    """Return the Service and port of the Redis that a server of one's own is told of."""
+    """Return the Service and port of the Redis whose address a user's own server gets."""
     service = redis_service(server)
     return {service: server.spec.redis.port} if service and server.spec.redis else {}

@@ -1,4 +1,4 @@
-"""What an MCPServer itself refers to, besides what its tools, prompts and resources do."""
+"""The references of an MCPServer itself, without those of its tools, prompts and resources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mcp_operator.builders.references import Facts, References, require_secret
 from mcp_operator.core.meta import Key
 
 CERTIFICATE_KEYS: Final = ("tls.crt", "tls.key")
-"""What a Secret of the type kubernetes.io/tls has."""
+"""The keys of a Secret of the type kubernetes.io/tls."""
 
 
 def server_references(server: MCPServer) -> References:

@@ -1,4 +1,4 @@
-"""The identity of a server's pods: an account of the operator's making, or one that consents."""
+"""The identity of a server's pods: an account that the operator creates, or one that consents."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mcp_operator.builders.resources import SERVICEACCOUNTS
 from mcp_operator.core.meta import Key, Object, controller_of
 
 USABLE_LABEL: Final = f"{DOMAIN}/usable"
-"""On a ServiceAccount: with the value `true`, pods of MCPServers may run as it. Who may edit the
-account says so, and not who may edit MCPServers."""
+"""On a ServiceAccount: if the value is `true`, pods of MCPServers may run as it. Users who can edit
+the account decide this, not users who can edit MCPServers."""
 
 
 def usable_selector() -> str:
@@ -27,14 +27,14 @@ def usable_selector() -> str:
 
 
 def chosen_account(server: MCPServer, context: BuildContext) -> str:
-    """Return the account that a server or the installation names; empty where neither does."""
+    """Return the account that a server or the installation names; empty if neither does."""
     return pod_template(server, context).spec.service_account_name or ""
 
 
 def account_finding(
     server: MCPServer, context: BuildContext, usable: Callable[[Key], Object | None]
 ) -> Finding | None:
-    """Return why the pods may not run as the account that is chosen, if so.
+    """Return why the pods must not run as the chosen account; None if they can.
 
     Args:
         server: The server.
@@ -59,7 +59,7 @@ def account_finding(
 
 
 def build_service_account(server: MCPServer, context: BuildContext) -> Object | None:
-    """Return the ServiceAccount, or None where another is chosen.
+    """Return the ServiceAccount, or None if another one is chosen.
 
     Pods get its token only if their own spec asks for it.
     """

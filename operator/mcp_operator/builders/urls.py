@@ -1,4 +1,4 @@
-"""Where the endpoint of a server is found."""
+"""The URLs and host names of a server's endpoint."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from mcp_operator.builders.names import child_name
 
 
 def ingress_url(server: MCPServer) -> str | None:
-    """Return the URL of the endpoint through the Ingress; None where no host tells it."""
+    """Return the URL of the endpoint through the Ingress; None if the Ingress has no fixed host."""
     ingress = server.spec.ingress
     if ingress is None or ingress.host is None or ingress.host.startswith("*"):
         return None
@@ -17,10 +17,11 @@ def ingress_url(server: MCPServer) -> str | None:
 
 
 def own_hosts(server: MCPServer) -> tuple[str, ...]:
-    """Return the names of an endpoint: its Service's, its Ingress's and its HTTPRoute's.
+    """Return the host names of an endpoint: its Service's, its Ingress's and its HTTPRoute's.
 
-    A page of any of them may use the endpoint, so that none may be one that somebody else can have:
-    the name of a Service in a namespace `dev`, without `.svc`, is one of the Internet, too.
+    Web pages of these hosts may use the endpoint, so nobody else must be able to own such a name.
+    For example, the name of a Service in a namespace `dev`, without `.svc`, is also a name on the
+    Internet.
     """
     service = f"{child_name(server.name)}.{server.namespace}.svc"
     names = [service, f"{service}.cluster.local"]
@@ -32,7 +33,7 @@ def own_hosts(server: MCPServer) -> tuple[str, ...]:
 
 
 def metadata_path(server: MCPServer, path_prefix: str) -> str | None:
-    """Return where clients behind a path ask for the identity provider; None if they do not."""
+    """Return the path of the resource metadata (RFC 9728) for a path; None if none is needed."""
     if server.spec.auth.type != "JWT" or path_prefix == "/":
         return None
     return METADATA_PATH + path_prefix.rstrip("/")

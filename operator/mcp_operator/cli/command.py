@@ -18,14 +18,14 @@ EXIT_USAGE: Final = 2
 EXIT_TOOL_ERROR: Final = 3
 """`inspect call` called the tool, and the tool reports an error."""
 EXIT_INTERRUPTED: Final = 130
-"""Ctrl-C before the command could stop by itself: 128 + SIGINT, as in shells."""
+"""Ctrl-C interrupted the command before it could stop cleanly: 128 + SIGINT, as in shells."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """One subcommand: its help text, its settings and its function.
 
-    Two words as the name are a command of a group.
+    A name of two words is a command of a group.
     """
 
     name: str

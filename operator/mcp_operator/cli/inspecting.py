@@ -23,17 +23,17 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.settings.loading import load
 
 SDK: Final = frozenset({"httpx2", "mcp", "mcp_types"})
-"""What the extra `inspect` installs, and this program imports."""
+"""The modules that the extra `inspect` installs and this program imports."""
 
 _URL: Final = "http://127.0.0.1:8080/mcp"
 
 
 @contextmanager
 def _sdk() -> Iterator[None]:
-    """Import what needs the official SDK, or say how to install it.
+    """Import modules that need the official SDK, or say how to install it.
 
     Raises:
-        OperatorError: It is not installed, or too old.
+        OperatorError: The SDK is not installed, or is too old.
     """
     try:
         yield
@@ -159,4 +159,4 @@ INSPECT: Final = (
         WatchSettings,
     ),
 )
-"""In the order in which the help lists them."""
+"""The commands, in the order in which the help lists them."""

@@ -76,4 +76,4 @@ LOOKING: Final = (
         BundleSettings,
     ),
 )
-"""In the order in which the help lists them."""
+"""The commands, in the order in which the help lists them."""

@@ -56,7 +56,7 @@ class ApplyProblems:
         self._failing: dict[Key, _Failing] = {}
 
     def forget(self, server: Key) -> None:
-        """Drop what is known about a server that is gone."""
+        """Drop the state of a deleted server."""
         self._failing.pop(server, None)
 
     def condition(self, server: Object, outcome: Outcome, began: float) -> Condition | None:

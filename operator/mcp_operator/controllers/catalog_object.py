@@ -95,7 +95,7 @@ class CatalogObjectReconciler(ABC):
             return None  # enqueued again when they confirm, or when their status changes
         conditions = object_conditions(compiled, servers)
         if not self._cache.has(raw):
-            return None  # deleted meanwhile, and so may its servers be
+            return None  # it was deleted meanwhile, perhaps with its servers
         await self.write(raw, self._fields(parsed, compiled, servers, conditions), conditions)
         if parsed is None or not parsed.references.secrets:
             return None

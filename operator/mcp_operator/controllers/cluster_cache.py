@@ -64,7 +64,7 @@ BY_FORMER_OWNER = "formerOwner"
 BY_REACH = "reach"
 """Servers by `spec.allowedNamespaces.from`."""
 ANY_NAMESPACE = "*"
-"""Stands for a namespace in an index: of servers that select from others, and of all claimants."""
+"""In place of a namespace in an index: for servers that select from others, and all claimants."""
 BY_SERVER = "server"
 """Pods by the server that their label names."""
 

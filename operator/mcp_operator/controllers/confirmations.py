@@ -64,7 +64,7 @@ Ask = Callable[[Pod, str], Awaitable[Answer]]
 
 @dataclass(slots=True)
 class _Expectation:
-    """What the pods of one server are expected to serve, and what they have answered so far."""
+    """The catalog that the pods of a server are expected to serve, and their answers so far."""
 
     digest: str
     asked_at: dict[str, float] = field(default_factory=dict)

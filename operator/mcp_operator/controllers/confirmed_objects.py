@@ -33,7 +33,7 @@ class _Server:
     Attributes:
         served: The objects that all its pods serve, in the confirmed state.
         selected: If a child cannot be applied, the objects that the server selected when its status
-            was last written. Those that are not served then will not be served for now.
+            was last written. Those that are not served yet will not be served for now.
         recorded: The objects that `served` was built from.
     """
 

@@ -25,8 +25,8 @@ SHARE: Final = 0.2
 """The share of the time, in CPU seconds, that a namespace gets if it never runs out of work."""
 
 CREDIT_SECONDS: Final = 10.0
-"""Seconds of rest that a namespace can owe before it has to wait. It owes as much after two seconds
-of CPU time, or five catalogs of 10,000 tools."""
+"""Seconds of rest that a namespace can owe before it has to wait. It owes that much after two
+seconds of CPU time, or five catalogs of 10,000 tools."""
 
 MAX_REST_SECONDS: Final = 30.0
 """The longest rest. Some work does not wait for the rest to end, and adds to it. Without a limit, a

@@ -294,7 +294,7 @@ def _programmed(observed: ObservedServer) -> Condition:
 def _ready(
     observed: ObservedServer, accepted: Condition, resolved: Condition, programmed: Condition
 ) -> Condition:
-    """Return the summary, with the cause to remove if the server cannot serve.
+    """Return the summary; if the server cannot serve, it names the cause to fix.
 
     A server for which zero replicas are requested is ready, as its spec says. Otherwise, kstatus,
     which Flux and Helm use to wait, would wait in vain. A server whose pods do not report what they

@@ -1,4 +1,4 @@
-"""Reading the status of pods: which are ready, and which cannot become ready."""
+"""Reads the status of pods: which are ready, and which cannot become ready."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ STUCK_REASONS: Final[Mapping[str, str]] = {
     "CreateContainerError": "cannot be started",
     "RunContainerError": "cannot be started",
 }
-"""Reasons for which a container waits until somebody changes something (kubelet, pkg/kubelet/images
-and pkg/kubelet/kuberuntime). The texts do not change while the kubelet tries again."""
+"""Reasons why a container waits until a user changes something (kubelet, pkg/kubelet/images and
+pkg/kubelet/kuberuntime). The texts do not change while the kubelet retries."""
 
 
 EXPLAINED: Final = frozenset({"CreateContainerConfigError", "InvalidImageName"})
-"""Those whose message names what is missing or wrong, in the same words at each try."""
+"""The reasons whose message names what is missing or wrong, in the same words at each attempt."""
 
 EXPLANATION_LIMIT: Final = 300
-"""How much of such a message is told; it stands beside those of other pods."""
+"""Characters of such a message that a status includes, next to those of other pods."""
 
 _POD_NAME: Final = re.compile(r'pods "[^"]*" ?')
 
@@ -48,10 +48,10 @@ def failing(pods: Iterable[Object]) -> dict[str, str]:
 
 
 def refused_pods(deployment: Object | None) -> str:
-    """Return why the API server refuses pods of a Deployment; empty if it does not.
+    """Return why the API server rejects pods of a Deployment; empty if it does not.
 
-    A quota, a policy or a security context constraint stops each pod before it exists, so only the
-    Deployment tells. The name that each try has given its pod is left out.
+    A quota, a policy or a security context constraint rejects each pod before it exists, so only
+    the Deployment reports it. The pod's name, which differs at each attempt, is left out.
     """
     for condition in _conditions(deployment or {}):
         if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
@@ -72,7 +72,7 @@ def _cause(pod: Object) -> str:
 
 
 def _explained(what: str, why: str | None) -> str:
-    """Add the first sentence of an explanation; the rest is advice that changes at each try."""
+    """Add the first sentence of an explanation; the rest is advice that changes at each attempt."""
     sentence = (why or "").partition(". ")[0].rstrip(".")[:EXPLANATION_LIMIT]
     return f"{what} ({sentence})" if sentence else what
 

@@ -31,10 +31,10 @@ MAX_CACHED: Final = 4096
 """Series and buckets kept; client-go, tools/record/events_cache.go, maxLruCacheEntries."""
 
 BURST: Final = 25
-"""Events an object may have at once; client-go, tools/record/events_cache.go, defaultSpamBurst."""
+"""Events an object can have at once; client-go, tools/record/events_cache.go, defaultSpamBurst."""
 
 SECONDS_PER_EVENT: Final = 300.0
-"""Seconds until an object may have one more event after a burst; defaultSpamQPS there."""
+"""Seconds until an object can have one more event after a burst; defaultSpamQPS in that file."""
 
 _NOTE_LIMIT: Final = 1024
 """Bytes; Kubernetes, pkg/apis/core/validation/events.go, NoteLengthLimit."""
@@ -69,7 +69,7 @@ class _Series:
 
 @dataclass(slots=True)
 class _TokenBucket:
-    """How many events an object may still have, as of a point in time."""
+    """How many events an object can still have, as of a point in time."""
 
     tokens: float
     at: float

@@ -1,4 +1,4 @@
-"""Reading what specs refer to: Services and ReferenceGrants, ConfigMaps, and the keys of Secrets.
+"""Reads what specs refer to: Services and ReferenceGrants, ConfigMaps, and the keys of Secrets.
 
 Only the metadata of ConfigMaps is watched, so that the operator does not hold every ConfigMap of
 the cluster; the content is read when a version is referred to for the first time. Secrets are
@@ -31,7 +31,7 @@ ABSENT_FRESH_SECONDS = 2.0
 """How long it is cached that a Secret is missing. Somebody may be about to create it."""
 
 CACHED_SECRETS = 20_000
-"""How many Secrets have their keys cached; those that were read last are kept."""
+"""How many Secrets have their keys cached; the most recently read ones are kept."""
 
 CACHED_CONFIG_MAPS = 64
 """How many ConfigMaps have their content cached; each holds at most 1 MiB."""
@@ -59,7 +59,7 @@ class ReferenceReader:
         external_hosts: Patterns of the hosts outside of the cluster that are allowed.
 
     Attributes:
-        changed_secrets: Names a Secret that was found to have other keys than before.
+        changed_secrets: Names a Secret whose keys differ from those of the previous read.
     """
 
     def __init__(
@@ -74,10 +74,10 @@ class ReferenceReader:
         cache.config_maps.add_handler(self._forget)
 
     async def facts(self, references: References) -> Facts:
-        """Return what a spec refers to, as it is now.
+        """Return the current state of the objects that a spec refers to.
 
         Raises:
-            ApiError: The API server gave no answer, so nothing is known.
+            ApiError: An object could not be read, so its state is unknown.
         """
         services = {key: self._cache.services.store.get(key) for key in references.services}
         secrets = {key: await self._secret(key) for key in references.secrets}
@@ -91,7 +91,7 @@ class ReferenceReader:
         )
 
     def are_current(self, references: References, facts: Facts) -> bool:
-        """Return whether facts are sure to hold still, without a request to the API server."""
+        """Return whether facts are certainly current, without a request to the API server."""
         if references.config_maps or references.secrets:
             return False
         service = self._cache.services.store.get
@@ -108,7 +108,7 @@ class ReferenceReader:
         return tuple(grant for name in namespaces for grant in store.list(namespace=name))
 
     def _forget(self, event: Event) -> None:
-        """Drop the content of a ConfigMap that is gone: after a rollback, its version may recur."""
+        """Drop the content of a deleted ConfigMap: after a rollback, its version can be reused."""
         if event.type == "Deleted":
             self._config_maps.pop(key_of(event.object), None)
 

@@ -1,4 +1,4 @@
-"""What a server's status says of what its selectors match and it does not serve."""
+"""The part of a server's status about objects that its selectors match but it does not serve."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ LISTED_REJECTIONS = 100
 def rejection_fields(
     rejected: Sequence[Rejection], without_consent: Sequence[ObjectRef], namespace: str
 ) -> Object:
-    """Return the status fields about what is not served, or not fully.
+    """Return the status fields about objects that are not served, or not fully.
 
-    They do not depend on the order in which the operator came to know the objects, which is another
-    after a restart.
+    They do not depend on the order in which the caches received the objects, which differs after a
+    restart.
 
     Args:
-        rejected: What the catalog leaves out.
+        rejected: The objects that the catalog leaves out, fully or in part.
         without_consent: The objects of other namespaces that do not consent.
-        namespace: The server's.
+        namespace: The server's namespace.
     """
     first = heapq.nsmallest(LISTED_REJECTIONS, without_consent)
     refused = (not_permitted(kind, key, namespace) for kind, key in first)

@@ -1,8 +1,8 @@
-"""The Secret with each gateway's key: made once, and never read.
+"""Creates the Secret with each gateway's key, and never reads it.
 
-The operator only creates it: it neither watches, reads nor changes it, so that what it may do to
-Secrets stays as little as it is. It does so when a server gets the Role that lets its pods read the
-Secret, and whenever a pod says that it has no key. Where the Secret exists, that changes nothing.
+The operator neither watches, reads nor changes the Secret, so that it needs no further permissions
+on Secrets. It creates the Secret when a server gets the Role that lets its pods read it, and
+whenever a pod says that it has no key. If the Secret exists, this changes nothing.
 """
 
 from __future__ import annotations
@@ -23,17 +23,18 @@ from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 
 RETRY_SECONDS: Final = 30.0
-"""How soon after a try the next one is made: a gateway reads the Secret a moment later."""
+"""Seconds between attempts. A gateway reads a new Secret with a delay, and lacks a key until then.
+"""
 
 
 @dataclass(slots=True)
 class _Tried:
-    """What is known of the Secret of one server.
+    """The last attempt to create the Secret of one server.
 
     Attributes:
-        uid: The server that it was made for.
-        at: When it was tried last, in the loop's time, if that settled anything.
-        problem: Why there is none; empty while there is one.
+        uid: The UID of the server.
+        at: When it was made, in the loop's time; -infinity if it can be repeated at once.
+        problem: Why there is no Secret; empty if there is one.
     """
 
     uid: str
@@ -42,7 +43,7 @@ class _Tried:
 
 
 class ServerKeys:
-    """Makes the Secrets.
+    """Creates the Secrets.
 
     Args:
         client: Creates them.
@@ -53,23 +54,23 @@ class ServerKeys:
         self._tried: dict[Key, _Tried] = {}
 
     def forget(self, server: Key) -> None:
-        """Drop what is known of a server that is gone."""
+        """Drop the state of a deleted server."""
         self._tried.pop(server, None)
 
     async def ensure(self, server: MCPServer, context: BuildContext, *, needed: bool) -> str:
-        """Make the Secret of a server, if it is needed or could not be made before.
+        """Create the Secret of a server, if it is needed or could not be created before.
 
         Args:
             server: The server, in mode Gateway.
             context: Which labels and annotations of the server the Secret gets.
-            needed: Whether there may be none: the server is new, or a pod says that it has no key.
+            needed: Whether it may be missing: the server is new, or a pod says that it has no key.
 
         Returns:
-            Why there is no Secret; empty where there is one, whoever made it.
+            Why there is no Secret; empty if there is one, whoever created it.
 
         Raises:
-            ApiError: It could not be made now, but perhaps at the next try; or never again, as the
-                namespace is being deleted.
+            ApiError: The Secret could not be created: a retry may succeed, or the namespace is
+                being deleted.
         """
         key, uid = Key(server.namespace, server.name), server.metadata["uid"]
         now = asyncio.get_running_loop().time()

@@ -1,8 +1,8 @@
-"""Puts the control plane together: the four controllers and what each of them watches.
+"""Assembles the control plane: the four controllers and what each of them watches.
 
-`add_controllers` builds the parts. What makes a controller reconcile stands in `watch_for_servers`
-and `watch_for_catalog_objects`, one line for each source of events;
-docs/explanation/control-plane.md draws the same as a diagram.
+`add_controllers` builds the parts. `watch_for_servers` and `watch_for_catalog_objects` define what
+makes a controller reconcile, with one line for each source of events.
+docs/explanation/control-plane.md shows the same as a diagram.
 """
 
 from __future__ import annotations
@@ -86,15 +86,15 @@ def add_controllers(
         client: Writes to the API server, and reads what is not cached.
         context: What the operator's settings say about every server's children.
         recorder: Records Kubernetes Events.
-        ask: How a gateway pod is asked which catalog it serves.
-        clock: The time that is written into statuses.
-        installation: The Lease of this installation, as NAMESPACE/NAME; empty where it has none.
+        ask: Asks a pod which catalog it serves.
+        clock: Provides the timestamps in statuses.
+        installation: The Lease of this installation, as NAMESPACE/NAME; empty if it has none.
         condition_metrics: Whether the conditions of objects are exposed as metrics.
         workers: How many objects of one kind are reconciled at a time.
     """
     cache = ClusterCache(informers)
     reader = ReferenceReader(client, cache, context.external_hosts)
-    long_work = LongWork()  # two, as one who builds a catalog compiles for it
+    long_work = LongWork()  # two, because building a catalog compiles during its turn
     compiler = Compiler(cache.parser, reader, LongWork())
     reporter = StatusReporter(StatusWriter(client), recorder, clock)
     installations = InstallationLeases(client, clock, installation, cache.namespace_labels)
@@ -155,12 +155,12 @@ def watch_for_servers(
     confirmed: Source,
     referenced: list[Reference],
 ) -> None:
-    """Watch everything that a server's children and status are made from.
+    """Watch everything that a server's children and status depend on.
 
     Args:
         controller: Reconciles servers.
         cache: The informers.
-        confirmed: Names a server whenever one of its pods has confirmed a catalog.
+        confirmed: Names a server whenever one of its pods confirms a catalog.
         referenced: What catalog objects and servers refer to.
     """
     controller.watch(cache.servers, for_object(), spec_or_meta_changed)
@@ -186,13 +186,13 @@ def watch_for_catalog_objects(
     confirmed: Source,
     referenced: list[Reference],
 ) -> None:
-    """Watch everything that the status of a tool, prompt or resource is made from.
+    """Watch everything that the status of a tool, prompt or resource depends on.
 
     Args:
-        kind: Which of the three.
+        kind: One of the three kinds.
         controller: Reconciles its objects.
         cache: The informers.
-        confirmed: Names an object whenever the pods of a server have confirmed another state of it.
+        confirmed: Names an object whenever the pods of a server confirm another state of it.
         referenced: What catalog objects refer to.
     """
     objects = cache.catalog_objects[kind]
@@ -216,7 +216,7 @@ def _applier(client: Client, cache: ClusterCache) -> Applier:
 
 
 def _forget_deleted(cache: ClusterCache, compiler: Compiler) -> None:
-    """Have the memory of the parser and the compiler end with the objects it is about."""
+    """Drop the cached results of the parser and the compiler when an object is deleted."""
 
     def forget(event: Event) -> None:
         if event.type == "Deleted":

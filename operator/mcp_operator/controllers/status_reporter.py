@@ -1,4 +1,4 @@
-"""Writing statuses, and recording an Event when a condition changes."""
+"""Writes statuses, and records an Event when a condition changes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ INITIAL_REASONS = frozenset(
         Reason.HEALTHY,
     }
 )
-"""Reasons that every object has on its way to another state. They become Events only where they end
-a better one: not at first, nor on the way from one problem, or from nothing at all, to serving."""
+"""Reasons that every object has on its way to another state. They become Events only if they end a
+better state: not at first, not if the status stays the same, and not after a state in `AT_REST`."""
 
 AT_REST = frozenset({Reason.DISABLED, Reason.SCALED_TO_ZERO})
-"""Reasons for which Ready is True although nothing is served."""
+"""Reasons why Ready is True although nothing is served."""
 
 
 class StatusReporter:
@@ -41,7 +41,7 @@ class StatusReporter:
         self._clock = clock
 
     def now(self) -> str:
-        """Return the present time in the format of statuses."""
+        """Return the current time in the format of statuses."""
         return rfc3339(self._clock.now())
 
     def tell(self, raw: Object, reason: EventReason, note: str) -> None:
@@ -57,12 +57,12 @@ class StatusReporter:
         *,
         stamp: str = "",
     ) -> bool:
-        """Write a status if it differs from the present one.
+        """Write a status if it differs from the current one.
 
         Args:
             resource: The object's resource.
             raw: The object as cached.
-            fields: The whole status but `observedGeneration` and `conditions`; None drops a field.
+            fields: The status without `observedGeneration` and `conditions`; None drops a field.
             conditions: All conditions.
             stamp: The field for the time at which anything else in the status last changed.
 
@@ -70,7 +70,7 @@ class StatusReporter:
             Whether it was written.
 
         Raises:
-            ApiError: The API server refused.
+            ApiError: The API server rejected the request.
         """
         current: Object = raw.get("status") or {}
         generation = generation_of(raw)
@@ -106,7 +106,7 @@ class StatusReporter:
 
 
 def _is_under_way(before: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
-    """Return whether a transition only leads to another, of which there will be an Event."""
+    """Return whether a transition only leads to another one, which gets an Event."""
     if now["reason"] not in INITIAL_REASONS:
         return False
     return before is None or before["status"] == now["status"] or before.get("reason") in AT_REST

@@ -1,4 +1,4 @@
-"""Limits how many values a JSON text can have, before it is parsed.
+"""Checks how many values a JSON text has, before it is parsed.
 
 Parsing blocks the event loop and holds the GIL, so a thread does not help. Parsing four megabytes
 takes a millisecond if they are one string, and more than a second if they are a million empty

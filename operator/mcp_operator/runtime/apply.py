@@ -173,7 +173,7 @@ class Applier:
     async def _adopt(
         self, owner: Object, wanted: Object, resource: Resource, live: Object
     ) -> Outcome:
-        """Adopt an object in exactly the state that `may_adopt` checked; otherwise, a conflict."""
+        """Adopt an object in the exact state that `may_adopt` checked, or fail with a conflict."""
         if not await self._may_adopt(owner, live):
             raise OwnershipConflictError(resource, live)
         judged = {"uid": uid_of(live), "resourceVersion": live["metadata"]["resourceVersion"]}

@@ -190,7 +190,7 @@ class DeltaProcessor:
     def hide(self, namespace: str) -> Iterator[Event]:
         """Move the objects of a namespace that is no longer in view out of the store.
 
-        Pass the returned events to `dispatch` after no store has the namespace any more.
+        Pass the returned events to `dispatch` after the stores of all resources have lost it.
         """
         found: Objects = self.store.list(namespace) if self._covers(namespace) else []
         for obj in found:

@@ -49,7 +49,7 @@ class _Spec:
 
 @dataclass(frozen=True, slots=True)
 class _Feed:
-    """One list and watch, with what processes it."""
+    """One list and watch, with the processor of its objects."""
 
     namespace: str
     processor: DeltaProcessor

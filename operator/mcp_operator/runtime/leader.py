@@ -263,8 +263,8 @@ class LeaderElector:
     def _observe(self, lease: Object) -> None:
         """Record a lease, and when it expires, counted from when this state was first observed.
 
-        Its duration tells whether it was released. If it was deleted, or has no holder for another
-        reason, the last holder may not have noticed yet, and keeps the time that it had.
+        Its duration shows whether it was released. If it was deleted, or has no holder for another
+        reason, the last holder may not have noticed yet, so candidates wait for the full duration.
         """
         if self._observed and resource_version_of(lease) < resource_version_of(self._observed):
             self.on_rollback()

@@ -40,7 +40,7 @@ class Backoff:
     FIRST: Final = 0.8
     LONGEST: Final = 30.0
     LONGEST_REFUSED: Final = 2.5
-    """Seconds if connections are refused: this does not load a server, and most recover soon."""
+    """Seconds if connections are refused: this loads no server, and most return in a minute."""
     FACTOR: Final = 2.0
 
     def __init__(self) -> None:

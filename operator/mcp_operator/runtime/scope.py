@@ -3,9 +3,9 @@
 - *All*: each informer watches the whole cluster.
 - *By name*: each informer watches each of the namespaces on its own, as controller-runtime does
   with `cache.Options.DefaultNamespaces`. This needs no permissions in other namespaces.
-- *By label*: each informer watches the whole cluster, and a `View` shows what is in the namespaces
-  that the selector matches now, as Istio does with `discoverySelectors`. A namespace joins and
-  leaves all caches in one step, so the caches never show a part of it.
+- *By label*: each informer watches the whole cluster, and a `View` shows the objects in the
+  namespaces that the selector matches now, as Istio does with `discoverySelectors`. A namespace
+  joins and leaves all caches in one step, so the caches never show a part of it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Scope:
             object.__setattr__(self, "labels", parse_selector(self.selector))
 
     def annotations(self) -> dict[str, str]:
-        """Return the annotations of a Lease that tell other installations of the choice."""
+        """Return the annotations of a Lease that announce the choice to other installations."""
         return {NAMES_ANNOTATION: ",".join(self.names), SELECTOR_ANNOTATION: self.selector}
 
     def __str__(self) -> str:

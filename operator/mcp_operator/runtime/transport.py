@@ -112,7 +112,7 @@ class Transport:
             await client.close()
 
     async def send(self, request: Request) -> bytes:
-        """Send a request, retry it where that is safe, and return the response body.
+        """Send a request, retry it if that is safe, and return the response body.
 
         Raises:
             ApiError: The server rejected the request or is unreachable.
