@@ -37,7 +37,7 @@ T = TypeVar("T")
 
 
 class Run(Protocol):
-    """Runs work that reads only immutable data, as `asyncio.to_thread` does."""
+    """Runs work that reads only data that does not change; `asyncio.to_thread` is an example."""
 
     async def __call__(self, work: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Return the result of the work."""

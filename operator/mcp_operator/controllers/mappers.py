@@ -194,7 +194,7 @@ def servers_referring(cache: ClusterCache, referrers: Referrers) -> KeysOf:
 def objects_referring(cache: ClusterCache, kind: CatalogKind, referrers: Referrers) -> KeysOf:
     """Map an object to the catalog objects that refer to it, and to their rivals.
 
-    If a reference starts or stops to resolve, an object gains or loses names, which its rivals then
+    If a reference starts or stops resolving, an object gains or loses names, which its rivals then
     lose or gain.
     """
 

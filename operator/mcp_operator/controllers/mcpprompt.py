@@ -22,7 +22,7 @@ class MCPPromptReconciler(CatalogObjectReconciler):
 
     def details(self, parsed: ParsedObject | None, compiled: Compiled, *, ready: bool) -> Object:
         """Return the fields of an MCPPrompt's status."""
-        del ready  # only a condition of this kind, not a field
+        del ready  # this kind has a condition for it, but no field
         if parsed is None or not isinstance(parsed.model, MCPPrompt):
             return {"validated": False}
         return {

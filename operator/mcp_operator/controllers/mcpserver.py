@@ -155,7 +155,7 @@ class MCPServerReconciler:
         catalog = await self._catalog(raw, parsed, selected)
         facts = self._cache.facts(parsed.model, catalog.called)
         if not self._cache.has(raw):
-            return None  # it was deleted meanwhile, perhaps with what it selects
+            return None  # nor may what it selects be there any more
         try:
             applied = await self._apply(raw, parsed.model, catalog, facts)
         except OwnerGoneError:

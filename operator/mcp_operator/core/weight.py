@@ -37,5 +37,5 @@ def holds_more(text: bytes, limit: int) -> bool:
 
 
 def _members(text: bytes) -> int:
-    """Count the signs that precede values, which the first value lacks; `[]` and `{}` have none."""
+    """Count the values after the first by the sign before each; `[]` and `{}` contain none."""
     return sum(map(text.count, _SIGNS)) - sum(map(text.count, _EMPTY))

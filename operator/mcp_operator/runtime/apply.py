@@ -98,7 +98,7 @@ class Applier:
             desired: The fields to own; the owner reference and the hash are added to a copy.
             resource: The object's resource.
             live: The object from the cache, or None. If the object exists nevertheless, because
-                the cache is restricted to labels, its controller does not change.
+                the cache is restricted to labels, it is not taken over.
 
         Raises:
             OwnershipConflictError: The object exists, and `owner` neither controls nor adopts it.

@@ -1,4 +1,4 @@
-"""Opens connections to the API server, and closes all of them in the end."""
+"""Opens connections to the API server, and closes all of them with the pool."""
 
 from __future__ import annotations
 
