@@ -1,4 +1,4 @@
-"""Which clients are served what: the rules of a catalog."""
+"""Access rules of a catalog: which clients can use which tools, prompts and resources."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from mcp_operator.api.catalog_model import Strict
 
 
 class ClaimValues(Strict):
-    """A claim of a token, one of whose values must be among these."""
+    """A claim of a token that must have at least one of these values."""
 
     name: str
     values: tuple[str, ...]
 
 
 class AccessRule(Strict):
-    """Serves what matches one of the patterns to clients for whom every condition holds.
+    """Gives clients that meet every condition access to what matches one of the patterns.
 
     In a pattern, `*` stands for any characters. The conditions are `principals`, `any_scope`,
-    `claims` and `when`, which is CEL, as far as they are given; a rule without any is for nobody.
-    `tools` and `prompts` are patterns of names, `resources` of URIs and URI templates.
+    `claims` and `when`, which is CEL. Only the conditions that are set count; a rule without any
+    condition applies to nobody. `tools` and `prompts` are patterns of names, `resources` of URIs
+    and URI templates.
     """
 
     tools: tuple[str, ...] = ()

@@ -16,20 +16,23 @@ GROUP = "mcp-operator.dev"
 VERSION = "v1alpha1"
 
 VALIDATIONS = "x-kubernetes-validations"
-"""Where a structural schema holds its CEL rules."""
+"""The key of a structural schema that holds its CEL rules."""
 
 
 class ApiModel(BaseModel):
     """One object of the API: frozen, camelCase in YAML, unknown fields ignored when read.
 
-    The docstring under an attribute is the field's description in the CRD; it is read only there,
-    because pydantic's `use_attribute_docstrings` is a third of the time to start. A default
-    written as a value is persisted by the API server, except in the items of a list, where GitOps
-    tools would see a difference forever; one written as `default_factory` is not, for fields whose
-    absence means something (an entry inherits, a later field takes over) and for nested objects.
+    The docstring under an attribute is the field's description in the CRD. It is read only when a
+    JSON schema is generated, because pydantic's `use_attribute_docstrings` takes a third of the
+    startup time.
 
-    Validators are built when they are first used: most models are parts of one that is read as a
-    whole, which has validators for its parts in its own.
+    The API server persists a default that is written as a value, except in the items of a list,
+    where GitOps tools would report a difference forever. It does not persist a default that is
+    written as `default_factory`. Use that for nested objects, and for fields whose absence has a
+    meaning (an entry inherits, a later field replaces it).
+
+    Validators are built at first use: most models are parts of a model that is read as a whole,
+    and that model's validator already contains those of its parts.
     """
 
     model_config = ConfigDict(
@@ -44,7 +47,7 @@ class ApiModel(BaseModel):
     def __get_pydantic_json_schema__(
         cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
     ) -> JsonSchemaValue:
-        """Describe the fields, where a JSON schema is made."""
+        """Add the descriptions of the fields to the JSON schema."""
         schema = handler(core_schema)
         properties = handler.resolve_ref_schema(schema).get("properties", {})
         for name, text in attribute_docstrings(cls, ApiModel).items():
@@ -58,7 +61,7 @@ def rule(cel: str, message: str, *, field_path: str = "") -> dict[str, Any]:
     """Write one CEL rule of a model or a field.
 
     Args:
-        cel: Must hold for the object; `self` is the model or the field's value.
+        cel: The expression that must hold; `self` is the model or the field's value.
         message: Names the fields and the fix, as a YAML author would say it.
         field_path: The child field to blame instead of the object itself, such as `.image`.
     """
@@ -76,8 +79,8 @@ def rules(*written: Mapping[str, Any]) -> dict[str, Any]:
 def matching(pattern: str, message: str, *also: Mapping[str, Any], max_length: int) -> Any:
     """Return the `Field` of a string that matches a regular expression (RE2).
 
-    A rule rather than the schema's own `pattern`, because its refusal is a sentence and not the
-    expression.
+    This is a rule instead of the schema's own `pattern`, because the error of a rule is a sentence,
+    and the error of `pattern` is the expression.
     """
     return Field(
         max_length=max_length,
@@ -99,10 +102,11 @@ def list_map(*keys: str) -> dict[str, Any]:
 
 
 WHOLE = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
-"""The `model_config` of an object whose fields have one owner together.
+"""The `model_config` of an object whose fields always have the same owner.
 
-For what only the operator writes. Server-side apply keeps an account of the owner of each field:
-for these it took a sixth of a tool's bytes, and a tenth of what a status cost the API server.
+Use it for objects that only the operator writes. Server-side apply otherwise records the owner of
+each field, which took a sixth of the bytes of a tool, and a tenth of the API server's cost of a
+status.
 """
 
 LIST_SET: dict[str, Any] = {"x-kubernetes-list-type": "set"}

@@ -1,7 +1,7 @@
-"""What evaluating an expression of a tool on an answer may cost, counted and not timed.
+"""A limit on the work that an expression of a tool can do on an answer, in steps, not in time.
 
-Both are written by strangers, and some queries of a few characters take time that grows with a
-power of the answer's size. A count gives the same result on every machine.
+Tenants write the expressions and backends the answers. The time of some short queries grows with a
+power of the size of the answer. Counting steps gives the same result on every machine.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from typing import Any
 from mcp_operator.core.errors import OperatorError
 
 MAX_STEPS = 2_000_000
-"""Values that one expression may look at; some two seconds of a CPU, in a thread of its own."""
+"""Values that one expression can visit. This takes about two seconds of CPU, in its own thread."""
 
 _TEXT_PER_STEP = 64
 
 
 class SelectionError(OperatorError):
-    """An expression is none, or gives nothing that could be used; the sentence says why."""
+    """An expression is not valid, or its result cannot be used; the sentence says why."""
 
 
 class Budget:
@@ -27,17 +27,17 @@ class Budget:
         self._left = steps
 
     def spend(self, steps: int = 1) -> None:
-        """Take steps away.
+        """Subtract steps from the budget.
 
         Raises:
-            SelectionError: There are not so many left.
+            SelectionError: Fewer steps are left.
         """
         self._left -= steps
         if self._left < 0:
             raise SelectionError(f"it takes more than {MAX_STEPS} steps on this answer")
 
     def measure(self, value: Any) -> None:
-        """Take away a step for each part of a value, shared ones as often as they are met."""
+        """Subtract a step for each part of a value. Shared parts count each time they occur."""
         pending = [value]
         while pending:
             part = pending.pop()

@@ -1,4 +1,4 @@
-"""How long answers are kept, as a catalog says it."""
+"""How long a gateway and its clients can cache answers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mcp_operator.api.catalog_model import CatalogModel
 
 
 class CachePolicy(CatalogModel):
-    """How long answers of one backend are kept: `shared` by all clients, or for each its own."""
+    """How long answers of one backend are cached: `shared` by all clients, or per client."""
 
     ttl_seconds: float
     shared: bool = False
@@ -15,7 +15,8 @@ class CachePolicy(CatalogModel):
 class ServerCache(CatalogModel):
     """What clients can cache, and whether the gateway caches answers in Redis.
 
-    `resources` is for resources without a policy of their own, of which the gateway keeps nothing.
+    `resources` applies to resources without their own policy. The gateway does not cache those;
+    only clients do.
     """
 
     list_ttl_seconds: float = 0.0

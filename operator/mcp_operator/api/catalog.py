@@ -1,8 +1,8 @@
 """The catalog: everything a gateway serves, compiled by the operator, read by every gateway.
 
 A catalog travels as canonical JSON, named by its SHA-256, compressed with gzip and cut into shards
-that each fit one ConfigMap (`api.shards`). Readers ignore fields they do not know, so that gateway
-and operator may be one release apart.
+that each fit one ConfigMap (`api.shards`). Readers ignore fields that they do not know, so that
+gateway and operator can be one release apart.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 SHOWN_HEADERS: Final = ("Location", "Link", "Retry-After", "ETag", "X-Total-Count")
-"""What a model needs to go on: the id of what it made, the next page, when to try again."""
+"""Headers that a model needs to continue: the id of a new object, the next page, when to retry."""
 
 
 class SourceRef(CatalogModel):
@@ -79,14 +79,15 @@ class SourceRef(CatalogModel):
 class ResponseMapping(CatalogModel):
     """How an HTTP answer becomes MCP content.
 
-    `error_when` is a CEL condition that makes an answer an error whatever its status. `json_path`
-    picks a part of a JSON body, `jmes_path` makes something else of what was picked. `structured`
+    `error_when` is a CEL condition that makes an answer an error, whatever its status. `json_path`
+    selects a part of a JSON body, and `jmes_path` transforms what was selected. `structured`
     `Auto` adds `structuredContent` when the body is a JSON object or the tool has an output schema.
     A status matching `error_status` (a list such as `4xx,5xx,302`) becomes `isError: true`.
-    `mime_type` replaces that of the answer, unless that is an error. `headers` of the answer
-    are shown beside its content. `follow_redirects` follows those that stay on the Service. A
-    stream is read to its `stream_max_events`th event and for `stream_max_seconds` at most. With
-    `native`, a backend may answer in MCP's own terms, and is told what the client sent back.
+    `mime_type` replaces the media type of the answer, except for errors. `headers` of the answer
+    are returned beside its content. `follow_redirects` follows redirects that stay on the Service.
+    The gateway reads at most `stream_max_events` events of a stream, for at most
+    `stream_max_seconds`. With `native`, a backend can answer with MCP results, and gets the input
+    that the client sent back.
     """
 
     error_when: str = ""
@@ -103,12 +104,12 @@ class ResponseMapping(CatalogModel):
 
     @property
     def selects(self) -> bool:
-        """Whether a part of a JSON body is returned, or something made of it."""
+        """Whether only a part of a JSON body is returned, or a transformation of it."""
         return bool(self.json_path or self.jmes_path)
 
 
 class RetryPolicy(CatalogModel):
-    """When a request is sent again: at most `attempts` times, first after `backoff_seconds`.
+    """When a request is retried: at most `attempts` times, the first after `backoff_seconds`.
 
     `on` are HTTP statuses, `connect-failure` and `reset`.
     """
@@ -121,8 +122,8 @@ class RetryPolicy(CatalogModel):
 class TaskPolicy(CatalogModel):
     """When calls of a tool become tasks: `Auto` where its backend answers 202 with a `Location`.
 
-    That is asked after `poll_seconds` later, and again, unless the backend names another time. A
-    task that takes longer than `max_age_seconds` has failed.
+    The gateway polls that location every `poll_seconds`, unless the backend names another delay.
+    A task that takes longer than `max_age_seconds` fails.
     """
 
     mode: Literal["Auto", "Always"]
@@ -152,7 +153,7 @@ class ToolEntry(CatalogModel):
 
     @property
     def listed_output_schema(self) -> JsonObject | None:
-        """The output schema that clients see: they refuse results without the structure of one."""
+        """The output schema that clients see. Clients reject results that lack its structure."""
         return None if self.response.structured == "Never" else self.output_schema
 
 
@@ -173,8 +174,8 @@ class ResourceEntry(CatalogModel):
 
     Exactly one of `uri` and `uri_template` is set. The content is exactly one of `text`, `blob`
     (base64), `secret` (read by the gateway), or `backend` (an HTTP GET; a template's variables are
-    the backend's arguments by name), whose answer becomes content by `response`. The backend is
-    asked every `poll_seconds` for changes while somebody is subscribed.
+    the backend's arguments by name). `response` says how the answer of the backend becomes content.
+    While a client is subscribed, the gateway polls the backend every `poll_seconds` for changes.
     """
 
     name: str
@@ -196,10 +197,10 @@ class ResourceEntry(CatalogModel):
 
 
 class Catalog(CatalogModel):
-    """All that one MCPServer serves; each list is sorted by name, so that equal means identical.
+    """All that one MCPServer serves. Each list is sorted by name: equal catalogs are identical.
 
-    A catalog with `auth` has version 2, so that a gateway which does not know `auth` refuses the
-    whole instead of serving everybody.
+    A catalog with `auth` has version 2, so that a gateway that does not know `auth` rejects the
+    whole catalog instead of serving everybody.
     """
 
     schema_version: Literal[1, 2] = 1
@@ -209,7 +210,7 @@ class Catalog(CatalogModel):
     resources: tuple[ResourceEntry, ...] = ()
 
     def canonical(self) -> bytes:
-        """Return the one JSON encoding of this catalog: defaults and unset fields left out."""
+        """Return the canonical JSON of this catalog, without defaults and unset fields."""
         lists = {"tools": self.tools, "prompts": self.prompts, "resources": self.resources}
         parts = [f'"server":{self.server.canonical_json}']
         for name, entries in lists.items():

@@ -1,4 +1,4 @@
-"""The bases of what a catalog is made of."""
+"""The base classes of the parts of a catalog."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ class CatalogModel(BaseModel):
 
     @cached_property
     def canonical_json(self) -> str:
-        """The one JSON encoding of this part: defaults and unset fields left out.
+        """The canonical JSON of this part, without defaults and unset fields.
 
-        Kept, as an entry goes into each new catalog until its own object changes.
+        Cached, because an entry goes unchanged into each new catalog until its object changes.
         """
         return self.model_dump_json(by_alias=True, exclude_defaults=True)
 
     def __copy__(self) -> Self:
-        """Copy all but the JSON, as `model_copy` changes fields of what this returns."""
+        """Copy everything but the cached JSON, because `model_copy` changes fields of the copy."""
         copied = super().__copy__()
         copied.__dict__.pop("canonical_json", None)
         return copied
 
 
 class Strict(CatalogModel):
-    """A part of a request that keeps what it does not know, so that it is not sent by halves.
+    """A part of a request that keeps unknown fields, so that a gateway can detect them.
 
-    A gateway that is a release older than the operator would otherwise leave out, without a word, a
-    field that changes what is asked of a backend. Defaults are not written, so only entries that
-    use a new field hold one.
+    Otherwise, a gateway that is one release older than the operator would silently drop a field
+    that changes the request to a backend. Defaults are not written, so only entries that use a new
+    field contain it.
     """
 
     model_config = ConfigDict(extra="allow")
 
     @property
     def unknown(self) -> list[str]:
-        """The fields that this release does not know, of this part and of those below it."""
+        """The fields that this release does not know, in this part and in nested parts."""
         found = sorted(self.model_extra or ())
         for name in type(self).model_fields:
             value = getattr(self, name)

@@ -1,4 +1,4 @@
-"""The requests of a catalog: where they go, and what is put into them."""
+"""The requests of a catalog: where they go, and what they contain."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Header(Strict):
 
 
 class OAuth2(Strict):
-    """Where an access token comes from; the client is `username` and `secret` of the credentials.
+    """Where to get an access token, for the client in `username` and `secret` of the credentials.
 
     `endpoint` is the token endpoint. With `in_form`, the client's credentials go into the form
     instead of the header `Authorization`.
@@ -50,9 +50,9 @@ class Credentials(Strict):
     """Credentials that the gateway sends to the backend.
 
     `Bearer` sends `secret` in `Authorization: Bearer`; `Basic` joins `username` and `secret` (the
-    password); `Header`, `Query` and `Cookie` send `secret` under `name`, all but `Basic` after
-    `prefix`, which for `Bearer` is "Bearer " where it is empty; `OAuth2` sends a token of its own
-    as `Bearer` does.
+    password); `Header`, `Query` and `Cookie` send `secret` under `name`; `OAuth2` gets an access
+    token, and sends it as `Bearer` does. All but `Basic` put `prefix` before the value; for
+    `Bearer`, an empty `prefix` means "Bearer ".
     """
 
     type: Literal["Bearer", "Basic", "Header", "Query", "Cookie", "OAuth2"]
@@ -66,10 +66,10 @@ class Credentials(Strict):
 class Argument(Strict):
     """Where one argument goes in the HTTP request; `target` is its name there.
 
-    `style` and `explode` are OpenAPI's, and `json`; left out, they are those of the location.
-    `base64` says that the bytes are sent that the text stands for. `content_type` and `file_name`
-    are those of a part of a multipart body; `file_name_from` names the argument that holds a file
-    name for it.
+    `style` and `explode` are those of OpenAPI, and `json`; if unset, they are the defaults of the
+    location. With `base64`, the text is base64, and the gateway sends the decoded bytes.
+    `content_type` and `file_name` belong to a part of a multipart body; `file_name_from` names the
+    argument that contains its file name.
     """
 
     name: str
@@ -90,14 +90,14 @@ class Argument(Strict):
 class Backend(Strict):
     """One HTTP operation of a Service, or of a host outside of the cluster.
 
-    `host` is the Service's DNS name, `port` its number: fixed by the operator, never by arguments.
-    `virtual_host` is the name that requests carry in place of it. `external` says that `host` is
-    one outside of the cluster, which the installation allows.
+    `host` is the Service's DNS name, `port` its number: the operator sets them, never an argument.
+    `virtual_host` is the name that requests send instead of `host`. `external` says that `host` is
+    outside of the cluster, and that the installation allows it.
     `path` is the absolute path template with `{name}` places. `arguments` lists every mapped
-    argument explicitly. What the schema allows beyond them goes to `rest` under its own name, or
-    nowhere. `body_from` names the argument that is the whole body, `constants` holds fields that
-    every body has.
-    Where `timeout_seconds` or `max_response_bytes` is None, the server's setting holds.
+    argument explicitly. Other arguments that the schema allows go to `rest` under their own names,
+    or are not sent. `body_from` names the argument that is the whole body, `constants` holds fields
+    that every body has.
+    Where `timeout_seconds` or `max_response_bytes` is None, the server's setting applies.
     """
 
     scheme: Literal["http", "https"] = "http"

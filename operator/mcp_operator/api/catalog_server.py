@@ -1,4 +1,4 @@
-"""What a catalog says of its server: whom it serves, within which limits, and with which Redis."""
+"""The server-wide settings of a catalog: authentication, limits and Redis."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from mcp_operator.api.catalog_request import Backend, JsonObject, SecretKey
 from mcp_operator.api.limits import RateLimits
 
 DEFAULT_PATH: Final = "/mcp"
-"""Where every server answers."""
+"""The path at which every server serves MCP."""
 
 METADATA_PATH: Final = "/.well-known/oauth-protected-resource"
-"""Where clients look for a server's identity provider; its own path follows (RFC 9728 §3.1)."""
+"""Where clients find a server's identity provider, followed by its own path (RFC 9728 §3.1)."""
 
 
 class ApiKeys(Strict):
-    """Clients that send an API key: each value of the Secret is one, its key the client's name.
+    """Clients that send an API key: each value in the Secret is a key, under the client's name.
 
-    In place of the Secret `name` there may be several `names`: clients are named SECRET/KEY then.
+    Instead of one Secret `name`, there can be several `names`. Clients are then named SECRET/KEY.
     """
 
     header: str = "authorization"
@@ -35,10 +35,10 @@ class ApiKeys(Strict):
 
 
 class Jwt(Strict):
-    """Clients that send an access token, and what RFC 9728 metadata tells them.
+    """Clients that send an access token, and the RFC 9728 metadata that they get.
 
-    The public keys are `keys`, a JWK set, or are read from `endpoint`. Where there is neither, no
-    token can be verified.
+    The public keys are `keys`, a JWK set, or are read from `endpoint`. Without either, the gateway
+    cannot verify any token.
     """
 
     issuer: str
@@ -53,10 +53,10 @@ class Jwt(Strict):
 
 
 class Auth(Strict):
-    """Whom a gateway serves, and what.
+    """Which clients a gateway serves, and what each can use.
 
-    One of the two ways to authenticate clients; with neither, or with an unknown part, nobody is
-    served. Without `rules`, each client is served everything.
+    Set one of the two ways to authenticate clients. With neither, or with an unknown part, the
+    gateway serves nobody. Without `rules`, each client can use everything.
     """
 
     api_keys: ApiKeys | None = None
@@ -65,11 +65,11 @@ class Auth(Strict):
 
 
 class Redis(Strict):
-    """The Redis that the gateways of a server share; with `master_name`, Sentinels that know it.
+    """The Redis that the gateways of a server share; with `master_name`, its Sentinels.
 
-    `keys` is what the names of all keys begin with, a hash tag included: all keys of a server are
-    in one slot of a Cluster. `failure_mode` says what limited calls meet while Redis is
-    unavailable.
+    `keys` is the prefix of all keys. It contains a hash tag, so that all keys of a server are in
+    one slot of a Redis Cluster. While Redis is unavailable, each gateway allows its share of the
+    limits if `failure_mode` is `Open`, and refuses calls with a limit if it is `Closed`.
     """
 
     host: str
@@ -89,12 +89,13 @@ class Redis(Strict):
 
 
 class ServerSettings(CatalogModel):
-    """The server-wide settings that a gateway follows without a restart. Durations in seconds.
+    """The server-wide settings that a gateway applies without a restart. Durations in seconds.
 
-    `paths` are those of the URL that MCP is served at, without a trailing slash. Without `auth`,
-    everybody is served. `own_hosts` are the names that the server has by itself, a leading `*.` for
-    all below; where there are `allowed_hosts`, no other name than these and its own is served.
-    `several_pods` says that requests of one client may reach different pods.
+    `paths` are those of the URLs at which MCP is served, without a trailing slash. Without `auth`,
+    the gateway serves everybody. `own_hosts` are the names that the server always has; a leading
+    `*.` includes all subdomains. If `allowed_hosts` is set, the gateway refuses requests for names
+    other than these and its own.
+    `several_pods` says that requests of one client can reach different pods.
     """
 
     namespace: str
@@ -126,6 +127,6 @@ class ServerSettings(CatalogModel):
     session_ttl_seconds: float = 24 * 3600.0
 
     def seconds_of(self, backend: Backend | None) -> float:
-        """Return how long a call of a backend may take; of none, how long any other request may."""
+        """Return the timeout of calls to a backend; for None, that of any other request."""
         own = backend.timeout_seconds if backend is not None else None
         return self.request_timeout_seconds if own is None else own

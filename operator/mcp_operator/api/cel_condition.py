@@ -1,8 +1,8 @@
-"""Conditions in CEL over values of strangers, in time that their form bounds.
+"""Conditions in CEL over untrusted values. Their form bounds the time that they take.
 
-The evaluator counts nothing, so a condition may only have a form whose time is linear in the size
-of the values: no macro within a macro, none that builds lists, and nothing inside of a macro that
-looks at a whole value again for each of its items.
+The evaluator does not count steps. A condition must therefore have a form whose time is linear in
+the size of the values: no macro within a macro, no macro that builds lists, and nothing inside of a
+macro that reads a whole value again for each of its items.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ MAX_LENGTH: Final = 1024
 """Characters of a condition."""
 
 MAX_PATTERN_COST: Final = 256 * 1024
-"""Bytes that a regular expression of a condition may take: the evaluator compiles it whenever it
-comes by, and bounds nothing."""
+"""Bytes that a compiled regular expression of a condition can take. The evaluator compiles it at
+each evaluation, and has no limit of its own."""
 
 _TOKEN: Final = re.compile(
     r"""(?P<text>[rRbB]{0,2}(?:"{3}.*?"{3}|'{3}.*?'{3}|"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'))"""
@@ -42,8 +42,8 @@ class Condition(ABC):
     """A compiled condition.
 
     Attributes:
-        names: The values that it may use.
-        whole: Those of them that may be as large as a stranger likes.
+        names: The values that it can use.
+        whole: Those of them whose size the sender controls.
     """
 
     names: ClassVar[tuple[str, ...]]
@@ -68,14 +68,14 @@ class Condition(ABC):
 
     @abstractmethod
     def probes(self) -> Iterator[Mapping[str, Any]]:
-        """Yield values of every type that the condition may meet."""
+        """Yield values of every type that the condition can get."""
 
     def decide(self, values: Mapping[str, Any]) -> bool:
         """Tell whether the condition holds for values of CEL's types (see `cel_value`).
 
         Raises:
-            SelectionError: It cannot be said of these, as a field is missing for instance. The
-                sentence quotes the condition, and nothing of the values.
+            SelectionError: It cannot be evaluated, for example because a field is missing. The
+                sentence quotes the condition, never the values.
         """
         try:
             result = self._program.execute(dict(values))
@@ -86,7 +86,7 @@ class Condition(ABC):
         return result
 
     def _without_the_values(self, error: Exception) -> str:
-        """Return what is wrong; where that quotes what the condition does not say, its kind."""
+        """Return the error, or only its type if it quotes text that the condition lacks."""
         told = _told(error)
         quoted = [first or second for first, second in _QUOTED.findall(told)]
         known = all(one in self.condition for one in quoted)
@@ -100,9 +100,10 @@ class Condition(ABC):
         return ""
 
     def _probe(self) -> None:
-        """Find names and functions that do not exist, which the evaluator says when it runs.
+        """Find names and functions that do not exist, which the evaluator reports only at runtime.
 
-        It says the same of a function that there is for other types only, so all types are tried.
+        It reports the same error for a function that exists for other types only, so this tries
+        all types.
         """
         told = [self._untold(values) for values in self.probes()]
         if not all("Undefined variable or function" in one for one in told):
@@ -112,10 +113,10 @@ class Condition(ABC):
 
 
 def _check_form(condition: str, whole: frozenset[str]) -> None:
-    """Refuse what could take time that grows faster than the values.
+    """Refuse forms whose time could grow faster than the size of the values.
 
     Raises:
-        SelectionError: Naming what is to be written otherwise.
+        SelectionError: The sentence says what to write instead.
     """
     depth, macro_depth = 0, None
     for token in _TOKEN.finditer(condition):
@@ -146,10 +147,10 @@ def _check_form(condition: str, whole: frozenset[str]) -> None:
 
 
 def _check_patterns(condition: str) -> None:
-    """Refuse a regular expression that is not written out, or that would take much to compile.
+    """Refuse a regular expression that is not a literal, or that is costly to compile.
 
     Raises:
-        SelectionError: Naming what is to be written otherwise.
+        SelectionError: The sentence says what to write instead.
     """
     tokens = list(_TOKEN.finditer(condition))
     for index, token in enumerate(tokens):
@@ -172,7 +173,7 @@ def _check_patterns(condition: str) -> None:
 
 
 def _written(text: str) -> str:
-    """Return the value of a text as it stands in a condition; as it stands, if it is not Python."""
+    """Return the value of a literal in a condition; the literal itself if it is not Python's."""
     try:
         with warnings.catch_warnings(action="ignore"):
             return str(ast.literal_eval(text))
@@ -181,7 +182,7 @@ def _written(text: str) -> str:
 
 
 def members_of(condition: str, name: str) -> frozenset[str] | None:
-    """Return which members of a value a condition uses; None where that cannot be told."""
+    """Return which members of a value a condition uses; None if that cannot be determined."""
     found = set()
     tokens = list(_TOKEN.finditer(condition))
     for index, token in enumerate(tokens):
@@ -194,7 +195,7 @@ def members_of(condition: str, name: str) -> frozenset[str] | None:
             return None
         elif after["open"] == "[" and text["text"] and closing["close"]:
             found.add(_written(text["text"]))
-        else:  # the name may be put together, as in a["b" + "c"]
+        else:  # the name can be an expression, as in a["b" + "c"]
             return None
     return frozenset(found)
 

@@ -1,8 +1,8 @@
-"""What a tool may require of clients."""
+"""What a tool can require of clients."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 ClientCapability = Literal["Elicitation", "ElicitationURL", "Sampling", "SamplingTools", "Roots"]
-"""Elicitation is that by forms."""
+"""Elicitation means elicitation with forms."""

@@ -1,4 +1,4 @@
-"""Conditions after KEP-1623: what they are, and how a new set is merged into the old one."""
+"""Conditions according to KEP-1623, and how new conditions are merged into the current ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from mcp_operator.api.reasons import Reason
 from mcp_operator.core.clock import rfc3339
 
 MESSAGE_LIMIT = 1024
-"""A message is a sentence or a few; metav1.Condition itself allows 32,768 characters."""
+"""A message is one or a few sentences; metav1.Condition itself allows 32,768 characters."""
 
 
 class ConditionType(StrEnum):
@@ -111,7 +111,7 @@ REASONS: Final[Mapping[ConditionType, Mapping[bool | None, tuple[Reason, ...]]]]
         False: (Reason.HEALTHY,),
     },
 }
-"""The reasons that a condition has of its own, by its status; None is Unknown."""
+"""The reasons that each condition can have by itself, by its status; None is Unknown."""
 
 STATUS: Final[Mapping[bool | None, str]] = {True: "True", False: "False", None: "Unknown"}
 """How a status is written."""
@@ -119,9 +119,9 @@ STATUS: Final[Mapping[bool | None, str]] = {True: "True", False: "False", None: 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One condition as decided now; transition times are added by `merge`.
+    """One condition as it is now; `merge` adds the transition times.
 
-    A status of None is Unknown: nobody can tell.
+    A status of None is Unknown.
     """
 
     type: ConditionType
@@ -131,7 +131,7 @@ class Condition:
 
     @property
     def good(self) -> bool:
-        """Tell whether this is not known to be another status than a user hopes for."""
+        """Tell whether the status is the good one or Unknown."""
         return self.status is not (self.type is ConditionType.DEGRADED)
 
 
@@ -142,13 +142,13 @@ def merge(
     generation: int,
     now: datetime,
 ) -> list[dict[str, Any]]:
-    """Return the conditions to write: `lastTransitionTime` moves only when a status does.
+    """Return the conditions to write. `lastTransitionTime` changes only when the status does.
 
     Args:
-        current: `status.conditions` as it stands; types that are not decided here are dropped.
-        decided: The whole new set.
-        generation: The generation of the spec that was decided on.
-        now: The transition time of those that changed.
+        current: The present `status.conditions`; types that are not in `decided` are dropped.
+        decided: The complete new set.
+        generation: The generation of the spec that the new set is about.
+        now: The transition time of the conditions that changed.
     """
     before = {condition["type"]: condition for condition in current}
     merged = []
@@ -186,7 +186,7 @@ def transitions(
 
 
 def is_true(obj: Mapping[str, Any], type_: str) -> bool:
-    """Tell whether an object's status holds the condition with status True."""
+    """Tell whether an object has the condition with status True."""
     return any(
         condition["type"] == type_ and condition["status"] == "True"
         for condition in (obj.get("status") or {}).get("conditions") or ()
@@ -194,7 +194,7 @@ def is_true(obj: Mapping[str, Any], type_: str) -> bool:
 
 
 def has_reason(obj: Mapping[str, Any], type_: ConditionType, reasons: Collection[Reason]) -> bool:
-    """Tell whether an object's status holds the condition with one of some reasons."""
+    """Tell whether an object has the condition with one of the given reasons."""
     return any(
         condition["type"] == type_ and condition.get("reason") in reasons
         for condition in (obj.get("status") or {}).get("conditions") or ()

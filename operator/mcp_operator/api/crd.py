@@ -19,7 +19,7 @@ from mcp_operator.api.v1alpha1.serverstatus import MCPServerStatus
 from mcp_operator.core.meta import Object, Resource
 
 MAX_SERVER_NAME = 52
-"""A Service name has at most 63 characters, and the one of a server is `mcp-server-<name>`."""
+"""A Service name has at most 63 characters, and the Service of a server is `mcp-server-<name>`."""
 
 _SERVER_NAME_RULES = (
     rule(
@@ -34,8 +34,8 @@ _SERVER_NAME_RULES = (
 )
 
 UNOBSERVED = {"observedGeneration": -1}
-"""The status of an object that no operator has looked at. Without it, tools that follow kstatus
-(Flux, Helm) take a new object for one that is done: no condition says otherwise."""
+"""The status of an object that no operator has reconciled. Without it, tools that use kstatus
+(Flux, Helm) consider a new object as ready, because it has no condition that says otherwise."""
 
 _READY = ("Ready", "string", ".status.conditions[?(@.type=='Ready')].status")
 _REASON = ("Reason", "string", ".status.conditions[?(@.type=='Ready')].reason", 1)
@@ -47,7 +47,7 @@ _Column = tuple[str, str, str] | tuple[str, str, str, int]
 
 @dataclass(frozen=True)
 class Definition:
-    """What a CRD needs beyond the schema; a column's fourth member 1 shows it with `-o wide`."""
+    """What a CRD needs beyond the schema. A column whose fourth member is 1 needs `-o wide`."""
 
     resource: Resource
     model: type[Kind]
@@ -126,7 +126,7 @@ DEFINITIONS = (
         ),
     ),
 )
-"""The kinds, by plural."""
+"""The definitions of the kinds, sorted by plural."""
 
 
 def crds() -> list[Object]:
@@ -223,6 +223,6 @@ def _subresources(definition: Definition) -> Object:
 
 def _column(name: str, type_: str, path: str, priority: int = 0) -> Object:
     column: Object = {"name": name, "type": type_, "jsonPath": path}
-    if priority:  # the API server drops a 0, and what differs from Git is OutOfSync forever
+    if priority:  # the API server drops a 0, and Argo CD would report the field as OutOfSync
         column["priority"] = priority
     return column

@@ -1,4 +1,4 @@
-"""The docstrings that stand under the attributes of a class."""
+"""The docstrings under the attributes of a class."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def attribute_docstrings(cls: type, root: type) -> dict[str, str]:
 
     Args:
         cls: The class.
-        root: The base up to which base classes are looked at, too.
+        root: The last base class whose attributes are included, too.
 
     Raises:
-        OSError: The source code of a class is not there.
+        OSError: The source code of a class is not available.
     """
     bases = [base for base in reversed(cls.__mro__) if issubclass(base, root)]
     return {name: text for base in bases for name, text in _own(base)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 DURATION_PATTERN = r"^([1-9][0-9]{0,5}(ms|s|m|h)){1,4}$"
-"""A subset of Go's `time.ParseDuration`: whole positive parts, so that zero cannot be written."""
+"""A subset of Go's `time.ParseDuration`: positive integers only, so that zero is impossible."""
 
 _PART = re.compile(r"([1-9][0-9]{0,5})(ms|s|m|h)")
 _WHOLE = re.compile(DURATION_PATTERN)
@@ -16,7 +16,7 @@ def parse_duration(text: str) -> float:
     """Return a duration in seconds.
 
     Raises:
-        ValueError: The text is not a duration; the sentence shows how one is written.
+        ValueError: The text is not a duration; the sentence shows valid ones.
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError(f"{text!r} is not a duration; write one such as 30s, 1m30s or 250ms")

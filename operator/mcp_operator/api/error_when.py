@@ -26,10 +26,10 @@ class ErrorWhen(Condition):
         Args:
             status: The HTTP status.
             headers: By name in lower case.
-            body: The JSON value, else the text, else None.
+            body: The JSON value; the text if it is not JSON; else None.
 
         Raises:
-            SelectionError: It cannot be said of this answer, as a field is missing for instance.
-                The sentence quotes the condition, and nothing of the answer.
+            SelectionError: The condition cannot be evaluated, for example because a field is
+                missing. The sentence quotes the condition, never the answer.
         """
         return self.decide({"status": status, "headers": dict(headers), "body": cel_value(body)})

@@ -1,8 +1,8 @@
-"""The CEL evaluator, without the command line that its package imports along with it.
+"""The CEL evaluator, without the command line that its package also imports.
 
-`import cel` also loads a terminal application with prompt_toolkit, rich and pygments. That takes
-twice the time of everything else that `mcp-operator serve` needs before it answers, so the compiled
-extension is loaded by itself.
+`import cel` loads a terminal application with prompt_toolkit, rich and pygments. That takes twice
+as long as everything else that `mcp-operator serve` loads before it answers, so this module loads
+only the compiled extension.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=1024)
 def compile_expression(expression: str) -> Program:
-    """Compile a CEL expression; all of the CRDs' rules, and users' in use, are compiled once.
+    """Compile a CEL expression. The cache holds the rules of the CRDs and users' expressions.
 
     Raises:
         ValueError: The expression is not CEL.
     """
-    with _loading:  # answers are looked at in threads, and the extension panics if loaded twice
+    with _loading:  # several threads evaluate, and the extension panics if it is loaded twice
         evaluator = _evaluator()
     program: Program = evaluator.compile(expression)
     return program

@@ -1,7 +1,7 @@
-"""Characters that people do not see and models read: how a reviewed text says something else.
+"""Characters that people cannot see and models read: a reviewed text can hide instructions.
 
 Bidirectional controls show a text in another order than it is read (CVE-2021-42574), tags and
-variation selectors carry whole sentences invisibly (Unicode 17, sections 23.4 and 23.9).
+variation selectors encode whole sentences invisibly (Unicode 17, sections 23.4 and 23.9).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from mcp_operator.api.nesting import pointer_part
 
 MAX_FOUND: Final = 8
-"""Places told of in one value: whoever hides a text hides every letter of it."""
+"""Reported places in one value: in a hidden text, every letter is hidden."""
 
 _CONTROLS: Final = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufff9-\ufffb"
 _BIDIRECTIONAL: Final = r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
@@ -24,19 +24,19 @@ _INVISIBLE: Final = (
     r"\u3164\ufeff\uffa0\U0001d173-\U0001d17a"
 )
 _TAGS: Final = r"\U000e0000-\U000e0fff"
-"""Tags and the variation selectors above 16, with what is unassigned between them."""
+"""Tags, the variation selectors above 16, and the unassigned characters between them."""
 
 _JOINER_IN_LATIN: Final = r"[\u200c\u200d](?=[\x00-\x7f]|\Z)|(?:(?<=[\x00-\x7f])|\A)[\u200c\u200d]"
-"""Joiners shape emoji and scripts such as Persian; beside ASCII they do nothing but hide."""
+"""Joiners shape emoji and scripts such as Persian; next to ASCII they only hide text."""
 
 _HIDDEN: Final = re.compile(rf"[{_CONTROLS}{_BIDIRECTIONAL}{_INVISIBLE}{_TAGS}]|{_JOINER_IN_LATIN}")
 
 
 def hidden_characters(value: Any) -> list[tuple[str, str]]:
-    """Return JSON pointers into a value, each with the hidden character that is there.
+    """Return JSON pointers into a value, each with the hidden character at that place.
 
     Args:
-        value: A text, or the JSON value that holds texts; names of properties are texts, too.
+        value: A text, or a JSON value that contains texts. Names of properties are texts, too.
     """
     return list(islice(_found("", value), MAX_FOUND))
 

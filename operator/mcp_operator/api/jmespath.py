@@ -1,7 +1,7 @@
 """JMESPath, by its reference implementation and within a budget.
 
-Some expressions make much of little: `[@,@]|[@,@]|…` doubles its result with each step. What an
-expression builds is therefore measured as it will be written.
+Short expressions can have large results: each step of `[@,@]|[@,@]|…` doubles the result. The
+budget therefore counts what an expression builds in full, as it is later written to JSON.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from jmespath.visitor import Options, TreeInterpreter, _Expression
 from mcp_operator.api.budget import Budget, SelectionError
 
 MAX_LENGTH: Final = 4096
-"""Characters of an expression; one that renames the fields of an object is long."""
+"""Characters of an expression. Expressions that rename the fields of an object are long."""
 
 _WRITTEN_NUMBER: Final = "WrittenNumber"
-"""The float that knows how it was written; the library knows types by their names alone."""
+"""The float class that keeps its source text. The library identifies types by class name only."""
 
 
 class JmesPath:
@@ -43,7 +43,7 @@ class JmesPath:
             ) from error
 
     def select(self, document: Any) -> Any:
-        """Return what the expression makes of a document; None where it finds nothing.
+        """Return the result of the expression for a document; None if it finds nothing.
 
         Raises:
             SelectionError: It fails on this document, or costs too much.
@@ -61,7 +61,7 @@ class JmesPath:
 
 
 class _Functions(functions.Functions):  # type: ignore[misc] # the library has no types
-    """The built-in functions, for numbers that know how they were written, too."""
+    """The built-in functions, which also accept numbers that keep their source text."""
 
     def __init__(self, budget: Budget) -> None:
         self._budget = budget
@@ -108,7 +108,7 @@ class _Interpreter(TreeInterpreter):  # type: ignore[misc] # the library has no 
 
 
 def _plain(value: Any) -> Any:
-    """Return a number without its text: functions compare the names of types."""
+    """Convert numbers to plain floats, because the functions compare the names of types."""
     if isinstance(value, float):
         return float(value)
     if isinstance(value, list) and any(isinstance(item, float) for item in value):

@@ -1,7 +1,7 @@
 """JSONPath, all of RFC 9535, by python-jsonpath and within a budget.
 
-The library evaluates lazily and without bounds. A selector that selects nothing and counts what it
-is shown stands before those of every segment, also of the queries inside of filters.
+The library evaluates lazily and without limits. `_count` therefore puts a selector in front of
+those of every segment, including the queries in filters. It selects nothing, and counts the nodes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MAX_LENGTH: Final = 1024
 """Characters of a query."""
 
 _MAX_REGEX: Final = 65_536
-"""Bytes that a compiled regular expression of a filter may take."""
+"""Bytes that a compiled regular expression of a filter can take."""
 
 _budget: ContextVar[Budget] = ContextVar("budget")
 
@@ -38,7 +38,7 @@ class JsonPath:
         """Compile.
 
         Raises:
-            SelectionError: It is not a query of RFC 9535, or too long.
+            SelectionError: It is not a query of RFC 9535, or is too long.
         """
         self.query = query
         if len(query) > MAX_LENGTH:
@@ -55,14 +55,14 @@ class JsonPath:
         _count(compiled)
 
     def select(self, document: Any) -> Any:
-        """Return the one value that a singular query names, or the list that any other finds.
+        """Return the value that a singular query selects, or the list that any other query finds.
 
         Raises:
-            SelectionError: A singular query names nothing, or it costs too much.
+            SelectionError: A singular query selects nothing, or the query costs too much.
         """
         token = _budget.set(Budget())
         try:
-            # A string or file would be parsed; what is not a container holds nothing but itself.
+            # The library would parse a string or file; only containers have children to select.
             found = self._path.findall(document) if isinstance(document, dict | list) else []
         except (JSONPathError, RecursionError) as error:
             raise SelectionError(f"the JSON path {self.query} fails: {_told(error)}") from error
@@ -80,7 +80,7 @@ class JsonPath:
 
 
 class _Counter(JSONPathSelector):
-    """Selects nothing; pays for the node and for what its neighbors look at below it."""
+    """Selects nothing; counts the node and the children that the other selectors visit."""
 
     def resolve(self, node: JSONPathMatch) -> Iterable[JSONPathMatch]:
         below = len(node.obj) if isinstance(node.obj, dict | list) else 0
@@ -128,7 +128,7 @@ class _Regex(FilterFunction):
 
 @lru_cache(maxsize=256)
 def _regex(pattern: str) -> jsonschema_rs.Draft202012Validator | None:
-    """Compile an expression; None for what is none, which RFC 9535 has match nothing."""
+    """Compile an expression. None if it is not valid: by RFC 9535, it matches nothing."""
     options = jsonschema_rs.RegexOptions(size_limit=_MAX_REGEX)
     try:
         return jsonschema_rs.Draft202012Validator(
@@ -139,7 +139,7 @@ def _regex(pattern: str) -> jsonschema_rs.Draft202012Validator | None:
 
 
 def _rfc9485(pattern: str) -> str:
-    """Let a dot outside of a class stand for what it does in an I-Regexp: no CR and no LF."""
+    """Give a dot outside of a class its I-Regexp meaning: anything but CR and LF (RFC 9485)."""
     return re.sub(r"\\.|\[(?:\\.|[^\]\\])*\]|\.", _dot, pattern, flags=re.DOTALL)
 
 
@@ -148,7 +148,7 @@ def _dot(found: re.Match[str]) -> str:
 
 
 def _count(path: JSONPath) -> None:
-    """Put a counter into every segment of a path and of the queries in its filters."""
+    """Add a counter to every segment of a path, and to the queries in its filters."""
     for segment in path.segments:
         for selector in segment.selectors:
             if isinstance(selector, Filter):
@@ -159,14 +159,14 @@ def _count(path: JSONPath) -> None:
 
 def _count_within(expression: BaseExpression) -> None:
     if isinstance(expression, FilterQuery):
-        _count(expression.path)  # whose filters are its children
+        _count(expression.path)  # its filters are the only children, and this visits them
         return
     for child in expression.children():
         _count_within(child)
 
 
 def _told(error: Exception) -> str:
-    """Return the sentence; the library's own form of it quotes the query in several lines."""
+    """Return the message only; the library's `str` of an error also quotes the query over lines."""
     return str(error.args[0])[:200] if error.args else type(error).__name__
 
 

@@ -1,7 +1,7 @@
 """JSON Schema 2020-12 for arguments and results: compiled once, no network, bounded cost.
 
-Whoever may write a tool may write any schema, so what compiling and checking would cost is counted
-before anything is compiled.
+Everybody who can create a tool can write any schema. The cost of compiling and checking is
+therefore estimated before anything is compiled.
 """
 
 from __future__ import annotations
@@ -27,39 +27,38 @@ from mcp_operator.api.subschemas import SchemaCostError, SchemaError, Subschemas
 __all__ = ["CompiledSchema", "SchemaCostError", "SchemaError", "check"]
 
 MAX_SCHEMA_BYTES = 256 * 1024
-"""A schema larger than this, as JSON, is refused: MCP asks servers to bound schema size."""
+"""A schema with more bytes of JSON is refused: MCP asks servers to limit the size of schemas."""
 
 MAX_PATTERNS_COST = 12 * 1024 * 1024
-"""What the different `pattern`s of a schema may cost together, in bytes of memory."""
+"""Bytes of memory that all different `pattern`s of a schema can take together."""
 
 DIALECT_COST = 64 * 1024
-"""More than any `pattern` of the dialect's own schemas costs, which a schema may refer to."""
+"""More than any `pattern` in the dialect's own schemas costs; a schema can refer to those."""
 
 MAX_SOUND = 4096
-"""Schemas that are known to compile, by digests of 32 bytes."""
+"""Entries in the cache of schemas that compile; each key is a digest of 32 bytes."""
 
 MAX_ERRORS = 8
-"""Errors reported for one value: enough to correct a call, too few to flood a model's context."""
+"""Reported errors for one value: enough to correct a call, too few to flood a model's context."""
 
 MAX_EXPLAINING = 4000
-"""How much explaining one value may cost: its parts times the alternatives that a schema tries on
-each. A unit takes 10 to 60 µs, so this is at most some 50 ms and usually much less."""
+"""How much explaining one value can cost: its parts times the alternatives that a schema tries on
+each. A unit takes 10 to 60 µs, so this is at most about 50 ms, and usually much less."""
 
 OFFLINE: Final = True
-"""No reference is ever fetched, neither over the network nor from a file."""
+"""References are never fetched, neither over the network nor from files."""
 
 _SELF: Final = "urn:mcp-operator:schema"
-"""What a schema is called where another one refers to it."""
+"""The URI of a schema when another schema refers to it."""
 
 _sound: dict[bytes, int] = {}
-"""By the digests of schemas that compile, in the order in which they were found to: what their
-patterns cost."""
+"""The cost of the patterns of each schema that compiles, by digest, oldest first."""
 
 
 def check(schema: JsonObject) -> int:
-    """Raise what `CompiledSchema` does; a schema that was found sound is not compiled again.
+    """Raise what `CompiledSchema` raises. A schema that compiled before is not compiled again.
 
-    Tools change more often than their schemas, and many share one.
+    Tools change more often than their schemas, and many tools share a schema.
 
     Returns:
         What the schema's patterns cost, in bytes.
@@ -115,9 +114,9 @@ class CompiledSchema:
     def errors(self, value: Any) -> list[str]:
         """Return what is wrong with a value, one sentence each, at most `MAX_ERRORS`.
 
-        Finding out whether a value is valid takes linear time. Explaining why it is not can take
-        seconds and hundreds of megabytes (an error for each of 100 000 items; every combination
-        of nested alternatives), so large values and recursive schemas get coarser sentences.
+        Checking a value takes linear time. Explaining why it is not valid can take seconds and
+        hundreds of megabytes (an error for each of 100,000 items; every combination of nested
+        alternatives), so large values and recursive schemas get less precise sentences.
         """
         self._budget.renew()
         try:
@@ -138,13 +137,13 @@ class CompiledSchema:
         ]
 
     def _explaining_costs(self, value: Any) -> int:
-        """Estimate; alternatives multiply with each level of a recursive schema."""
+        """Estimate the cost. In a recursive schema, each level multiplies the alternatives."""
         weight, depth = _weight_and_depth(value)
         tried: int = (1 + self._alternatives) ** (depth if self._recursive else 1)
         return weight * tried
 
     def _coarse_errors(self, value: Any) -> Iterator[str]:
-        """Say which properties are missing and which do not match, without saying why."""
+        """Say which properties are missing and which are not valid, without the reason."""
         if not isinstance(value, dict):
             return
         for name in self._schema.get("required", ()):
@@ -158,7 +157,7 @@ class CompiledSchema:
 
     @cached_property
     def _properties(self) -> jsonschema_rs.Draft202012Validator:
-        """Checks an object of one property, and only against what the schema says of that one."""
+        """A validator of objects with one property, against the schema of that property only."""
         registry = jsonschema_rs.Registry([(_SELF, self._schema)])
         properties = {
             name: {"$ref": f"{_SELF}#/properties/{quote(pointer_part(name))}"}
@@ -174,11 +173,11 @@ class CompiledSchema:
 
 
 def _weight_and_depth(value: Any) -> tuple[int, int]:
-    """Measure a value level by level, and no further than it is worth explaining."""
+    """Measure a value level by level, but only up to the limits of what is explained."""
     weight, depth, level = 1, 0, [value]
     while level and weight <= MAX_EXPLAINING and depth < MAX_DEPTH:
         depth += 1
-        # Messages quote texts, so long ones weigh more.
+        # Errors quote strings, so long strings weigh more.
         weight += sum(len(node) // 100 for node in level if isinstance(node, str))
         weight += sum(len(node) for node in level if isinstance(node, dict | list))
         if weight <= MAX_EXPLAINING:
@@ -194,7 +193,7 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
 
 
 def _bounded_json(schema: JsonObject) -> str:
-    """Return a schema as JSON, after a look at its depth and size."""
+    """Return a schema as JSON, after checking its depth and size."""
     place = place_beyond(schema)
     if place is not None:
         raise SchemaCostError(
@@ -234,7 +233,7 @@ def _costs(parts: Subschemas) -> dict[str, int]:
 
 
 def _patterns(parts: Subschemas) -> Iterator[tuple[str, str]]:
-    """Yield the regular expressions of a schema, and where they stand."""
+    """Yield the regular expressions of a schema, each with its place."""
     for part in parts:
         pattern, properties = part.node.get("pattern"), part.node.get("patternProperties")
         if isinstance(pattern, str):

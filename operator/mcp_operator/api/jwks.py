@@ -1,4 +1,4 @@
-"""JWK sets (RFC 7517): the public keys in them that can verify a client's token."""
+"""JWK sets (RFC 7517): the public keys that can verify a client's token."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import json
 from typing import Any, Final
 
 MAX_BYTES: Final = 256 * 1024
-"""The largest set that is read; that of a big provider has some 10 KiB."""
+"""The largest set that is read; the set of a large provider has about 10 KiB."""
 
 MAX_KEYS: Final = 64
-"""Keys of a set that are used; more are left out, and a token that needs one is refused."""
+"""The number of keys used from a set. The rest is ignored, and tokens signed by it are refused."""
 
 KEY_TYPES: Final = frozenset({"RSA", "EC", "OKP"})
-"""Key types with a public part. `oct` is not among them: who can verify with it can sign."""
+"""Key types with a public part. `oct` is missing: anybody who verifies with it could also sign."""
 
 _PUBLIC: Final = ("kty", "kid", "alg", "use", "key_ops", "n", "e", "crv", "x", "y")
 
 
 class KeySetError(ValueError):
-    """What was read is not a JWK set with a usable key; the sentence quotes nothing of it."""
+    """The text is not a JWK set with a usable key. The sentence quotes nothing of it."""
 
 
 class NoKeysError(KeySetError):
-    """It is a JWK set, and says of itself that there is no usable key."""
+    """The text is a JWK set, but has no usable key."""
 
 
 def public_keys(text: str | bytes) -> list[dict[str, Any]]:
-    """Return the keys of a JWK set for signatures, without private members.
+    """Return the signature keys of a JWK set, without private members.
 
     Raises:
-        KeySetError: It is not a JWK set.
-        NoKeysError: It is one without such a key.
+        KeySetError: The text is not a JWK set.
+        NoKeysError: The set has no such key.
     """
     if len(text) > MAX_BYTES:
         raise KeySetError(f"a JWK set has at most {MAX_BYTES} bytes, and this one has {len(text)}")

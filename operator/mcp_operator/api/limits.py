@@ -1,4 +1,4 @@
-"""How much a gateway serves, and to whom: the limits of a catalog."""
+"""The rate limits of a catalog."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from mcp_operator.api.catalog_model import CatalogModel
 
 
 class RateLimit(CatalogModel):
-    """Serves `requests` in every `seconds`, and `burst` of them at once after a rest."""
+    """Allows `requests` per `seconds`, and `burst` at once after a pause."""
 
     requests: int
     seconds: int
@@ -14,7 +14,7 @@ class RateLimit(CatalogModel):
 
 
 class LimitRule(CatalogModel):
-    """Limits of what a pattern matches, counted together; `*` stands for any characters."""
+    """Limits for everything that a pattern matches, counted together; `*` is any characters."""
 
     pattern: str
     shared: RateLimit | None = None
@@ -22,7 +22,7 @@ class LimitRule(CatalogModel):
 
 
 class RateLimits(CatalogModel):
-    """Limits of all calls, and of those of some tools, prompts and resources."""
+    """Limits for all calls, and for those of some tools, prompts and resources."""
 
     shared: RateLimit | None = None
     per_client: RateLimit | None = None

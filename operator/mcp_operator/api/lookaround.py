@@ -1,7 +1,8 @@
-"""Patterns with look-around, matched under a budget: their engine takes quadratic time, or worse.
+"""Patterns with look-around, matched within a budget, because they take quadratic time or worse.
 
-The engine's own limit counts steps at one place of a text, and begins again at the next. It holds
-Python's lock all the while, so that no thread helps. Patterns without look-around take linear time.
+The engine limits the steps at one position of a text, and starts again at the next position. It
+holds Python's lock meanwhile, so running it in a thread does not help. Patterns without look-around
+take linear time.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.patterns import is_backtracking
 
 MAX_STEPS: Final = 1_000_000
-"""What matching may cost in one validation: a text of n characters costs n², which takes at most
-15 ns each. A text of 1,000 characters is the longest that can be matched."""
+"""What matching can cost in one validation. A text of n characters costs n² steps of at most 15 ns,
+so the longest text that can be matched has 1,000 characters."""
 
 KEYWORD: Final = "x-mcp-operator-pattern"
-"""What `pattern` is called where `Budget` matches it."""
+"""The keyword that replaces `pattern` where `Budget` does the matching."""
 
 _LINEAR: Final = re.compile(r"\^(?:\(\?[=!](?:[^()\\]|\\.)*\))+(.*)", re.DOTALL)
-"""Looks ahead at the start of a text and nowhere else: `^(?=.*[A-Z])(?!admin)[a-z]+$`."""
+"""Look-ahead only at the start of a text, as in `^(?=.*[A-Z])(?!admin)[a-z]+$`: linear time."""
 
 
 def is_costly(pattern: str) -> bool:
@@ -35,7 +36,7 @@ def is_costly(pattern: str) -> bool:
 
 
 class Budget:
-    """Matches the costly patterns of one schema, and refuses where that would take too long."""
+    """Matches the costly patterns of one schema, and refuses texts that would take too long."""
 
     def __init__(self, options: jsonschema_rs.FancyRegexOptions) -> None:
         """Set up.
@@ -47,7 +48,7 @@ class Budget:
         self._left = MAX_STEPS
 
     def renew(self) -> None:
-        """Begin with another value."""
+        """Reset the budget for another value."""
         self._left = MAX_STEPS
 
     def keywords(self) -> dict[str, type[jsonschema_rs.KeywordValidator]]:
@@ -58,7 +59,7 @@ class Budget:
         return _Matching(self, pattern, self._options)
 
     def spend(self, text: str) -> bool:
-        """Tell whether matching a text can be afforded, and count it."""
+        """Subtract the cost of matching a text, and tell whether the budget covers it."""
         self._left -= len(text) ** 2
         return self._left >= 0
 
@@ -86,11 +87,11 @@ class _Matching:
 
 
 def renamed(value: Any, nodes: AbstractSet[int]) -> Any:
-    """Copy a schema, its costly patterns under the name that `Budget` knows.
+    """Copy a schema, and rename the keyword of its costly patterns to the one of `Budget`.
 
     Args:
         value: The schema, or a part of it.
-        nodes: The identities of the subschemas that have one.
+        nodes: The `id()`s of the subschemas that have a costly pattern.
     """
     if isinstance(value, list):
         return [renamed(one, nodes) for one in value]

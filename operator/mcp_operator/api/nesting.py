@@ -1,7 +1,7 @@
 """How deep JSON values are nested.
 
-What reads and writes JSON recurses, and each library ends at a depth of its own: a value that one
-takes, and the next refuses, would be in everybody's way.
+Libraries that read and write JSON recurse, and each has its own depth limit. One lower limit for
+all avoids values that one library accepts and the next rejects.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 MAX_DEPTH: Final = 64
-"""Levels of objects and lists in a value of the user's; MCP asks servers to bound the depth of
-schemas. Together with what is around it, it stays below the 200 that pydantic's parser takes."""
+"""Levels of objects and lists in a user's value; MCP asks servers to limit the depth of schemas.
+With the objects around the value, it stays below the 200 levels of pydantic's parser."""
 
 
 def children(node: Any) -> Iterable[Any]:
-    """Return what a JSON value holds."""
+    """Return the values in an object or list."""
     if isinstance(node, dict):
         return node.values()
     return node if isinstance(node, list) else ()
 
 
 def place_beyond(value: Any, depth: int = MAX_DEPTH) -> str | None:
-    """Return the place of an object or list that is nested deeper, if there is one.
+    """Return the place of an object or list that is nested deeper than `depth`, if there is one.
 
     Returns:
         A JSON pointer in a URI fragment (RFC 6901, section 6).
@@ -36,12 +36,12 @@ def place_beyond(value: Any, depth: int = MAX_DEPTH) -> str | None:
 
 
 def pointer_part(name: str) -> str:
-    """Return a name as it stands in a JSON pointer (RFC 6901)."""
+    """Escape a name for a JSON pointer (RFC 6901)."""
     return name.replace("~", "~0").replace("/", "~1")
 
 
 def _place_at(value: Any, depth: int) -> str:
-    """Return the place of the first object or list that stands so deep."""
+    """Return the place of an object or list at exactly this depth."""
     pending: list[tuple[int, str, Any]] = [(0, "#", value)]
     while pending:
         level, place, node = pending.pop()

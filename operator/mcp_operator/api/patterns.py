@@ -1,8 +1,9 @@
-r"""What a regular expression costs, told before it is compiled.
+r"""Estimates what a regular expression costs before it is compiled.
 
-`\pL{200}` is nine characters and ten megabytes: the engine unrolls counted repeats, and a Unicode
-class is hundreds of ranges. So the size is estimated from the text, and what is estimated to be
-small is put to the engine under a limit of that size, which has the last word.
+`\pL{200}` has nine characters and takes ten megabytes: the engine unrolls counted repeats, and a
+Unicode class has hundreds of ranges. This module estimates the size from the text. If the estimate
+is small enough, the engine compiles the expression under a limit of that size, and has the last
+word.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import jsonschema_rs
 from mcp_operator.core.errors import OperatorError
 
 MAX_LENGTH: Final = 8192
-"""Characters of one expression; RFC 5322's address in full takes 6500."""
+"""Characters of one expression; the full expression for addresses of RFC 5322 takes 6500."""
 
 MAX_COST: Final = 6 * 1024 * 1024
 """What one expression may cost, in bytes of memory; `^.{1,4096}$` costs 4.4 MiB."""
@@ -25,10 +26,10 @@ BASE_COST: Final = 8 * 1024
 """What the engine takes for any expression, in bytes."""
 
 BACKTRACK_LIMIT: Final = 10_000
-"""Steps that one expression with look-around may take; one without runs in linear time."""
+"""Steps that one expression with look-around can take; one without runs in linear time."""
 
 _DFA_BYTES: Final = 256 * 1024
-"""What the engine may keep of the states that it met; with less it is slower, and not wrong."""
+"""Bytes of states that the engine can cache. With less, it is slower, but still correct."""
 
 _LITERAL, _WIDE_LITERAL, _ANY = 128, 384, 1040
 _CLASS, _MEMBER, _FOLDED_MEMBER, _WIDE_MEMBER = 128, 16, 112, 192
@@ -44,8 +45,8 @@ _UNICODE_ESCAPES: Final = _ESCAPES | {
     **dict.fromkeys((r"\w", r"\W"), _UNICODE),
     **dict.fromkeys((r"\d", r"\D"), 14 * 1024),
 }
-"""Bytes that each part takes in a compiled expression, rounded up: measured as the least
-`size_limit` under which the engine takes a hundred copies. The tests measure again."""
+"""Bytes of each part in a compiled expression, rounded up. They were measured as the smallest
+`size_limit` with which the engine compiles a hundred copies. The tests measure again."""
 
 _ESCAPE: Final = (
     r"\\(?:[pP](?:\{[^}]*\}|.)|[xu](?:\{[^}]*\}|[0-9A-Fa-f]{0,4})|k<[^>]*>|c.|.|$)"  # e.g. \p{L}
@@ -55,16 +56,16 @@ _WIDE_ESCAPE: Final = re.compile(r"\\x(?![0-7][0-9A-Fa-f])|\\u(?!00[0-7])")
 _NUMBER: Final = re.compile(r"\d+")
 _GROUP_KIND: Final = re.compile(r"\?(?:<?[=!]|:|>|P?<[A-Za-z_]\w*>|[A-Za-z-]+[:)])")
 _FANCY: Final = re.compile(r"\(\?(?:<?[=!]|[>(#P&~|R])|\\[1-9kKGhHRXgO]|[*+?}]\+")
-r"""Look-around, references to groups, and what else the engine runs by backtracking. In expressions
-that have some of it, the classes `\d` and `\w` are Unicode's."""
+r"""Look-around, references to groups, and everything else for which the engine backtracks. In
+expressions that use it, the classes `\d` and `\w` are Unicode's."""
 
 _FLAGS: Final = re.compile(r"\(\?([A-Za-z-]+)[:)]")
 _MANY: Final = 10**6
-"""More repeats than any that is affordable."""
+"""More repeats than the limits ever allow."""
 
 
 class PatternError(OperatorError):
-    """An expression cannot be used; the text goes on from the place where it stands."""
+    """An expression cannot be used. The message continues a sentence that names its place."""
 
 
 class PatternCostError(PatternError):
@@ -83,7 +84,7 @@ def engine_options(size: int = MAX_COST) -> jsonschema_rs.FancyRegexOptions:
 
 
 def is_backtracking(pattern: str) -> bool:
-    """Tell whether an expression may be one that the engine does not run in linear time."""
+    """Tell whether the engine possibly does not run an expression in linear time."""
     return _FANCY.search(pattern) is not None
 
 
@@ -113,7 +114,7 @@ def cost(pattern: str) -> int:
 
 
 def mebibytes(cost: int) -> str:
-    """Return a cost as it is told: `11 MiB`, `4.5 MiB`."""
+    """Format a cost for messages: `11 MiB`, `4.5 MiB`."""
     return f"{round(cost / 1024**2, 1):g} MiB"
 
 
@@ -122,20 +123,20 @@ def _compiles(pattern: str, size: int) -> bool:
         jsonschema_rs.Draft202012Validator(
             {"pattern": pattern}, pattern_options=engine_options(size), offline=True
         )
-    except ValueError:  # too large, no expression, or no text
+    except ValueError:  # too large, not an expression, or not text
         return False
     return True
 
 
 def estimate(pattern: str) -> int:
-    """Return an upper bound of what an expression costs in memory, in bytes."""
+    """Return an upper bound for the memory of an expression, in bytes."""
     estimate_ = _Estimate(pattern)
     size = estimate_.structured()
     return BASE_COST + (estimate_.unstructured() if size is None else size)
 
 
 class _Estimate:
-    """Adds up the parts of one expression, and multiplies what is repeated."""
+    """Adds up the parts of one expression, and multiplies repeated parts."""
 
     def __init__(self, pattern: str) -> None:
         flags = "".join(_FLAGS.findall(pattern))
@@ -144,10 +145,11 @@ class _Estimate:
         self._folds = "i" in flags  # upper and lower case are alike
         self._escapes = _UNICODE_ESCAPES if _FANCY.search(pattern) else _ESCAPES
         self._groups = [[0, 0]]
-        """Of each open group, what is complete, and the last part, which may yet be repeated."""
+        """For each open group: the bytes of its complete parts, and of the last part, which can
+        still be repeated."""
 
     def structured(self) -> int | None:
-        """Return the bytes, or None where it is not certain how the engine reads the brackets."""
+        """Return the bytes, or None if it is unclear how the engine reads the brackets."""
         if self._has_comments:
             return None
         at = 0
@@ -175,7 +177,7 @@ class _Estimate:
         return sum(self._groups[0]) if len(self._groups) == 1 else None
 
     def unstructured(self) -> int:
-        """Return the bytes if all of the expression were repeated by every count in it."""
+        """Return the bytes as if every repeat count applied to the whole expression."""
         total, repeated = 0, 1
         for piece in _PIECE.findall(self._pattern):
             total += _COPY + (_ANY if piece in "[-" else self._part(piece))
@@ -203,7 +205,7 @@ class _Estimate:
             group[1] = (group[1] + _COPY) * copies
 
     def _part(self, piece: str) -> int:
-        """Return the size of a literal, of an escape or of the dot."""
+        """Return the size of a literal, an escape or a dot."""
         if piece == ".":
             return _ANY
         if piece[:2] in self._escapes:
@@ -211,12 +213,12 @@ class _Estimate:
         return _WIDE_LITERAL if self._folds or _is_wide(piece) else _LITERAL
 
     def _class(self, text: str) -> int:
-        """Return the size of a class, given what is between its brackets."""
+        """Return the size of a class, given the text between its brackets."""
         size = _ANY if text.startswith("^") else _CLASS
         if _is_wide(text):
             size += text.count("-") * _ANY
         members = [self._member(piece) for piece in _PIECE.findall(text)]
-        shared = max(0, members.count(_UNICODE) - 1)  # much of one is in the others
+        shared = max(0, members.count(_UNICODE) - 1)  # Unicode classes share most of their ranges
         return size + sum(members) - shared * (_UNICODE - _MORE_UNICODE)
 
     def _member(self, piece: str) -> int:
@@ -228,19 +230,19 @@ class _Estimate:
 
 
 def _copies(piece: str) -> int | None:
-    """Return how often a quantifier repeats the part before it; None for all else."""
+    """Return how often a quantifier repeats the part before it; None for other pieces."""
     if piece in ("*", "+", "?"):
         return 1
     if piece[0] != "{" or len(piece) == 1:
         return None
     numbers = _NUMBER.findall(piece)
     counts = [int(number) if len(number) < len(str(_MANY)) else _MANY for number in numbers]
-    more = 1 if "," in piece and len(numbers) == 1 else 0  # `{9,}` is nine times, and then `*`
+    more = 1 if "," in piece and len(numbers) == 1 else 0  # `{9,}` is nine copies and then `*`
     return max([1, *counts]) + more
 
 
 def _class_end(pattern: str, at: int) -> int | None:
-    """Return where the class ends that begins at `at`; None where engines read it differently."""
+    """Return the end of the class that begins at `at`; None where engines disagree about it."""
     if pattern.startswith(("]", "^]"), at):
         return None
     while at < len(pattern):
@@ -253,7 +255,7 @@ def _class_end(pattern: str, at: int) -> int | None:
 
 
 def _is_wide(text: str) -> bool:
-    """Tell whether a text has characters beyond ASCII, or may have in an escaped form."""
+    """Tell whether a text has characters beyond ASCII, or escapes that can mean such characters."""
     return not text.isascii() or _WIDE_ESCAPE.search(text) is not None
 
 

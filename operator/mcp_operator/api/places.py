@@ -1,7 +1,7 @@
-"""Where arguments and variables may go: the rules that the compiler and the gateway share.
+"""Where arguments and variables can go: the rules that the compiler and the gateway share.
 
-The compiler refuses what breaks them, so that the author is told; the gateway holds to them all the
-same, because it trusts no catalog.
+The compiler rejects objects that break the rules, so that their authors get a message. The gateway
+checks the rules again, because it does not trust catalogs.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ HOP_BY_HOP: Final = frozenset(
         "upgrade",
     }
 )
-"""Fields of one connection (RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1)."""
+"""Header fields of a single connection (RFC 9110 section 7.6.1 and RFC 2616 section 13.5.1)."""
 
 FRAMING: Final = HOP_BY_HOP | {"host", "content-length", "content-encoding", "expect"}
-"""What only the HTTP client itself may set: who is asked, and where the message ends."""
+"""Headers that only the HTTP client can set: they select the server, and frame the message."""
 
 CAPABILITIES_HEADER: Final = "Mcp-Client-Capabilities"
 RESPONSES_HEADER: Final = "Mcp-Input-Responses"
@@ -41,8 +41,8 @@ STATE_HEADER: Final = "Mcp-Request-State"
 OF_THE_GATEWAY: Final = frozenset(
     {CAPABILITIES_HEADER.lower(), RESPONSES_HEADER.lower(), STATE_HEADER.lower()}
 )
-"""Headers in which the gateway tells a backend what the client can do, and what it sent back; what
-a backend reads there can come from nobody else."""
+"""Headers in which the gateway sends a backend the client's capabilities and its responses. No
+other sender can set them, so that the backend can trust them."""
 
 NOT_FOR_ARGUMENTS: Final = (
     FRAMING
@@ -54,11 +54,11 @@ NOT_FOR_ARGUMENTS: Final = (
         "accept-encoding",
     }
 )
-"""Headers that no tool argument may set; cookies have a place of their own."""
+"""Headers that tool arguments cannot set; for cookies, there is the location `cookie`."""
 
 CLIENT_CREDENTIALS: Final = frozenset({"authorization", "cookie", "cookie2"})
-"""Headers that a client proves itself with, which are forwarded only where that is allowed by
-name; `Proxy-Authorization` never is."""
+"""Headers with a client's credentials. They are forwarded only if they are allowed by name;
+`Proxy-Authorization` is never forwarded."""
 
 FORM_TYPE: Final = "application/x-www-form-urlencoded"
 
@@ -78,7 +78,7 @@ def is_json(content_type: str) -> bool:
 
 
 def is_form(content_type: str) -> bool:
-    """Tell whether a body of this type is written in name=value pairs."""
+    """Tell whether a body of this type consists of name=value pairs."""
     return media_type(content_type) == FORM_TYPE
 
 

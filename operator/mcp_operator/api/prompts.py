@@ -1,4 +1,4 @@
-"""What prompts of a catalog are made of."""
+"""The parts of a catalog's prompts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mcp_operator.api.catalog_model import CatalogModel
 class PromptVariable(CatalogModel):
     """One argument of a prompt; `enum` feeds `completion/complete`.
 
-    With `elicit`, the user is asked for it where a client gives none, and can be asked.
+    With `elicit`, the gateway asks the user for a value that is missing, if the client supports it.
     """
 
     name: str
@@ -30,7 +30,7 @@ class PromptMedia(CatalogModel):
 
 
 class ResourceLink(CatalogModel):
-    """A resource that a message names."""
+    """A link to a resource in a message."""
 
     uri: str
     name: str
@@ -40,9 +40,9 @@ class ResourceLink(CatalogModel):
 
 
 class PromptMessage(CatalogModel):
-    """One message, of exactly one content: `resource_uri` names a resource to embed.
+    """One message with exactly one content; `resource_uri` names a resource to embed.
 
-    Text, and the URI of either resource, have `{{variable}}` places.
+    The text and the URIs can contain `{{variable}}` places.
     """
 
     role: Literal["user", "assistant"] = "user"

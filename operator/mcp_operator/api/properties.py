@@ -1,7 +1,7 @@
-"""Which properties a JSON Schema names, and whether it has room for others.
+"""Which properties a JSON Schema names, and whether it allows others.
 
-Compiler and gateway share this: what a schema does not name is not sent, unless it says that others
-may come.
+The compiler and the gateway share this module: an argument that a schema does not name is not sent,
+unless the schema says that it allows others.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from mcp_operator.api.catalog import JsonObject
 
 MAX_REFERENCES: Final = 64
-"""A chain of references longer than this is a cycle, or no longer readable."""
+"""A longer chain of references is a cycle, or is unreadable."""
 
 _INDEX: Final = re.compile("[0-9]{1,6}")
 _UNCONDITIONAL: Final = ("allOf",)
@@ -25,7 +25,7 @@ _OTHERS: Final = ("additionalProperties", "unevaluatedProperties")
 
 
 def target(root: JsonObject, reference: str) -> JsonObject | None:
-    """Return what a JSON pointer of a schema leads to; None for any other reference."""
+    """Resolve a JSON pointer within a schema; None for any other reference."""
     if not reference.startswith("#"):
         return None
     node: Any = root
@@ -39,12 +39,12 @@ def target(root: JsonObject, reference: str) -> JsonObject | None:
 
 
 def in_place(root: JsonObject, node: Any, *, certain: bool = False) -> Iterator[JsonObject]:
-    """Yield a schema and those that judge the same value: of references and of combinations.
+    """Yield a schema and all schemas that apply to the same value by reference or combination.
 
     Args:
         root: The whole schema.
         node: Where to begin.
-        certain: Whether to leave out those that judge it in some cases only.
+        certain: Whether to leave out schemas that apply in some cases only.
     """
     pending, seen = deque([node]), set[int]()
     while pending and len(seen) <= MAX_REFERENCES:
@@ -67,7 +67,7 @@ def in_place(root: JsonObject, node: Any, *, certain: bool = False) -> Iterator[
 def named_properties(root: JsonObject) -> dict[str, Any]:
     """Return the properties that a schema names, each with the first schema given for it.
 
-    A name that is only required counts: it has to be sent.
+    A name that is only in `required` counts, too, because clients must send it.
     """
     named: dict[str, Any] = {}
     for node in in_place(root, root):
@@ -80,12 +80,12 @@ def named_properties(root: JsonObject) -> dict[str, Any]:
 
 
 def has_room(root: JsonObject) -> bool:
-    """Tell whether a schema says that properties which it does not name may come."""
+    """Tell whether a schema says that it allows properties that it does not name."""
     return takes_any(root) or bool(patterns(root))
 
 
 def takes_any(root: JsonObject) -> bool:
-    """Tell whether a schema takes properties of any name, or cannot be read to its end."""
+    """Tell whether a schema allows properties of any name, or has a reference without a target."""
     for node in in_place(root, root):
         if any(node.get(keyword, False) is not False for keyword in _OTHERS):
             return True
@@ -96,6 +96,6 @@ def takes_any(root: JsonObject) -> bool:
 
 
 def patterns(root: JsonObject) -> list[str]:
-    """Return the patterns of names that a schema says may come."""
+    """Return the patterns of property names that a schema allows."""
     found = (node.get("patternProperties") for node in in_place(root, root))
     return list(dict.fromkeys(name for one in found if isinstance(one, dict) for name in one))

@@ -1,8 +1,8 @@
-"""Every reason that a condition of ours can carry, with the sentence that explains it.
+"""Every reason of the operator's conditions, with the sentence that explains it.
 
-Reasons are an interface: users wait for them and alert on them. A reason is never renamed inside an
-API version. `api.conditions.REASONS` tells which condition has which of them, and
-docs/reference/conditions.md, which is generated, lists them all.
+Reasons are part of the API: users wait for them and alert on them. A reason is never renamed within
+an API version. `api.conditions.REASONS` maps each condition to its reasons, and the generated file
+docs/reference/conditions.md lists them all.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Self
 
 
 class Reason(StrEnum):
-    """Why a condition has its status; the value is what stands in `reason`."""
+    """Why a condition has its status; the value is the text in the field `reason`."""
 
     explanation: str
 

@@ -1,4 +1,4 @@
-"""`when` of a rule in `spec.auth`: a CEL condition on who a client is."""
+"""`when` of a rule in `spec.auth`: a CEL condition on the client."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RuleWhen(Condition):
     """A compiled condition over `principal`, `scopes` and `claims`.
 
     Attributes:
-        claims: The claims that it looks at; None for all.
+        claims: The claims that it uses; None for all.
     """
 
     names = ("principal", "scopes", "claims")
@@ -29,20 +29,20 @@ class RuleWhen(Condition):
         self.claims = members_of(condition, "claims")
 
     def probes(self) -> Iterator[Mapping[str, Any]]:
-        """Yield a client without anything."""
+        """Yield a client without scopes and claims."""
         yield {"principal": "", "scopes": [], "claims": {}}
 
     def holds(self, principal: str, scopes: Collection[str], claims: JsonObject) -> bool:
         """Tell whether a client meets the condition.
 
         Args:
-            principal: Its name.
-            scopes: Those of its token; none for an API key.
-            claims: Those of its token; none for an API key.
+            principal: The name of the client.
+            scopes: The scopes of its token; none for an API key.
+            claims: The claims of its token; none for an API key.
 
         Raises:
-            SelectionError: It cannot be said of this client, as a claim is missing for instance.
-                The sentence quotes the condition, and nothing of the client.
+            SelectionError: The condition cannot be evaluated, for example because a claim is
+                missing. The sentence quotes the condition, never the client.
         """
         return self.decide(
             {"principal": principal, "scopes": sorted(scopes), "claims": cel_value(claims)}

@@ -1,8 +1,8 @@
-"""From a pydantic model to the structural schema that a CustomResourceDefinition takes.
+"""Converts a pydantic model to the structural schema that a CustomResourceDefinition needs.
 
-JSON Schema as pydantic writes it is not structural: it has `$ref`, `anyOf` with null, `const` and
-titles. What has a structural form is rewritten; what has none is refused with the field's path, so
-that a model which the API server would not accept never leaves the generator.
+The JSON Schema that pydantic generates is not structural: it has `$ref`, `anyOf` with null, `const`
+and titles. This module rewrites what has a structural form, and refuses the rest with the path of
+the field, so that the generator never writes a schema that the API server would reject.
 """
 
 from __future__ import annotations
@@ -51,13 +51,13 @@ _REWRITTEN = frozenset(
 )
 
 ITEMS = "[]"
-"""What stands in a field's path for the items of a list."""
+"""The items of a list, in the path of a field."""
 
 _INT_OR_STRING = ({"type": "integer"}, {"type": "string"})
 
 
 class NotStructuralError(TypeError):
-    """A model has a field with no structural form; the sentence names it."""
+    """A field of a model has no structural form; the sentence names the field."""
 
 
 def structural_schema(model: type[ApiModel]) -> Object:
@@ -76,7 +76,7 @@ class _Inliner:
         self._open: list[str] = []
 
     def convert(self, node: Mapping[str, Any], path: tuple[str, ...]) -> Object:
-        """Rewrite one schema and everything below it."""
+        """Convert a schema and everything below it."""
         if "$ref" in node:
             return self._reference(node, path)
         if "anyOf" in node:
@@ -132,10 +132,10 @@ class _Inliner:
 
     @staticmethod
     def _default(result: Object, path: tuple[str, ...]) -> None:
-        """Leave out a default that must not be persisted, and describe it if it is one at all.
+        """Remove a default that must not be persisted, and describe it if it has a meaning.
 
-        Where the API server completes the items of a list, Argo CD compares a list that is not the
-        one in Git forever: an atomic list has one owner, and a merge patch replaces a whole list.
+        If the API server fills in defaults in the items of a list, Argo CD reports a difference
+        from Git forever: an atomic list has one owner, and a merge patch replaces the whole list.
         """
         default = result.get("default")
         if default in ("", None):
@@ -147,7 +147,7 @@ class _Inliner:
 
     @staticmethod
     def _bounds(node: Mapping[str, Any], result: Object) -> None:
-        """OpenAPI 3.0 writes an exclusive bound as a flag beside the bound."""
+        """Write exclusive bounds as OpenAPI 3.0 does, with a flag beside the bound."""
         for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
             if exclusive in node:
                 result[bound] = node[exclusive]

@@ -1,4 +1,4 @@
-"""What the engine says of a schema that does not compile, with its place and the way out."""
+"""Explains why a schema does not compile: the engine's message, the place, and what to do."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mcp_operator.api.nesting import pointer_part
 from mcp_operator.api.subschemas import ALONE, IN_LISTS, NAMED, Subschemas, shown
 
 MAX_ERROR_LENGTH: Final = 300
-"""Characters of one sentence; values quoted in it may be long."""
+"""Characters of one sentence. It can quote long values."""
 
 _TYPES: Final = '"array", "boolean", "integer", "null", "number", "object" and "string"'
 
@@ -20,15 +20,15 @@ _WAYS_OUT: Final = {
     "items": "write one schema for all items, or prefixItems for a list of them",
     "required": "list the names of what is required, in the schema of the object that holds it",
 }
-"""What to write instead of what OpenAPI 3.0 and earlier drafts of JSON Schema had."""
+"""What to write instead of keywords of OpenAPI 3.0 and of earlier drafts of JSON Schema."""
 
 
 _HOLDING: Final = NAMED | IN_LISTS | {"$defs", "definitions"}
-"""Keywords below which a schema has a name or a number."""
+"""Keywords whose schemas have a name or an index."""
 
 
 def explained(error: Exception, parts: Subschemas) -> str:
-    """Return what is wrong with a schema, and where as far as it is known.
+    """Return what is wrong with a schema, and the place if it is known.
 
     Args:
         error: What the engine raised.
@@ -46,7 +46,7 @@ def explained(error: Exception, parts: Subschemas) -> str:
 
 
 def _keyword(path: Sequence[str]) -> str:
-    """Return the keyword whose value a path leads into; empty where it leads to a schema."""
+    """Return the keyword whose value a path points into; empty if it points to a schema."""
     rest, keyword = iter(path), ""
     for step in rest:
         holds = step in _HOLDING and next(rest, None) is not None
@@ -61,7 +61,7 @@ def _written(error: Exception) -> str:
 
 
 def _dangling(error: Exception, parts: Subschemas) -> str:
-    """Find the reference that leads nowhere; the engine names the target alone."""
+    """Find the reference that cannot be resolved, because the engine names only its target."""
     told = str(error)
     for part in parts:
         for keyword in ("$ref", "$dynamicRef"):
@@ -76,10 +76,10 @@ def _dangling(error: Exception, parts: Subschemas) -> str:
 
 
 def shortened(error: Exception) -> str:
-    """Return the message of an error of the engine."""
+    """Return the message of the engine's error, with a bounded length."""
     return cut(getattr(error, "message", "") or str(error))
 
 
 def cut(text: str) -> str:
-    """Return a text of a bounded length."""
+    """Cut a text to a bounded length."""
     return text if len(text) <= MAX_ERROR_LENGTH else text[:MAX_ERROR_LENGTH] + "…"

@@ -1,4 +1,4 @@
-"""Keywords of OpenAPI 3.0 and of earlier drafts that JSON Schema 2020-12 passes over in silence."""
+"""Keywords of OpenAPI 3.0 and of earlier drafts that JSON Schema 2020-12 silently ignores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.nesting import pointer_part
 
 MAX_HINTS: Final = 8
-"""Hints on one schema: generators write the same mistake hundreds of times."""
+"""Hints for one schema: generators repeat the same mistake hundreds of times."""
 
 _HINTS: Final = {
     "nullable": (
@@ -37,7 +37,7 @@ _NAMED: Final = ("$defs", "definitions", "dependentSchemas", "patternProperties"
 
 
 def schema_hints(schema: JsonObject) -> list[tuple[str, str]]:
-    """Return JSON pointers, such as `/properties/note/nullable`, each with what to know of it."""
+    """Return hints: JSON pointers, such as `/properties/note/nullable`, each with the advice."""
     found = [
         (f"{pointer}/{keyword}", _HINTS[keyword])
         for pointer, part in subschemas(schema)
@@ -48,7 +48,7 @@ def schema_hints(schema: JsonObject) -> list[tuple[str, str]]:
 
 
 def subschemas(schema: JsonObject) -> Iterator[tuple[str, JsonObject]]:
-    """Yield a schema and those within it with their JSON pointers; no reference is followed."""
+    """Yield a schema and its subschemas with their JSON pointers, without following references."""
     pending: list[tuple[str, Any]] = [("", schema)]
     while pending:
         pointer, part = pending.pop()

@@ -1,6 +1,6 @@
-"""The expressions of `response`, each compiled once and only where a tool has one.
+"""Compiles the expressions of `response` and `auth`, each once, and only if a tool or rule has one.
 
-Their libraries take longer to load than the rest of what `mcp-operator serve` needs to answer.
+Their libraries take longer to load than everything else that `mcp-operator serve` needs to answer.
 """
 
 # ruff: noqa: PLC0415
@@ -21,7 +21,7 @@ def json_path(query: str) -> JsonPath:
     """Compile a query of RFC 9535.
 
     Raises:
-        SelectionError: It is none.
+        SelectionError: It is not a valid query.
     """
     from mcp_operator.api.jsonpath import JsonPath
 
@@ -33,7 +33,7 @@ def jmes_path(expression: str) -> JmesPath:
     """Compile a JMESPath.
 
     Raises:
-        SelectionError: It is none.
+        SelectionError: It is not a valid JMESPath.
     """
     from mcp_operator.api.jmespath import JmesPath
 
@@ -45,7 +45,7 @@ def error_when(condition: str) -> ErrorWhen:
     """Compile the condition of an `errorWhen`.
 
     Raises:
-        SelectionError: It is none, or has a form that could take long.
+        SelectionError: It is not valid, or has a form that could take long.
     """
     from mcp_operator.api.error_when import ErrorWhen
 
@@ -57,7 +57,7 @@ def rule_when(condition: str) -> RuleWhen:
     """Compile the condition of a rule.
 
     Raises:
-        SelectionError: It is none, or has a form that could take long.
+        SelectionError: It is not valid, or has a form that could take long.
     """
     from mcp_operator.api.rule_when import RuleWhen
 

@@ -1,8 +1,8 @@
-"""Cutting a catalog into ConfigMap-sized shards, and putting verified shards together again.
+"""Splits a catalog into shards that fit into ConfigMaps, and joins verified shards.
 
 The first shard's ConfigMap also holds the index: the catalog's digest, its size and the digest of
-every shard. It is written last, so a reader that finds an index whose shards do not match is
-between two writes, keeps its last good catalog and waits for the next index.
+every shard. It is written last. A reader that finds an index whose shards do not match therefore
+reads between two writes: it keeps its last good catalog, and waits for the next index.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ SHARD_BYTES = 900 * 1024
 the index and metadata."""
 
 MAX_CATALOG_BYTES = 256 * 1024 * 1024
-"""More than this after decompression is refused: a bound on what one index can make a reader do."""
+"""Larger catalogs are refused, so that an index cannot make a reader use any amount of memory."""
 
 INDEX_KEY = "index.json"
 SHARD_KEY = "catalog.gz"
 
 
 class ShardError(ValueError):
-    """The shards are not what the index promises; the sentence says which and how."""
+    """The shards do not match the index; the sentence says which and how."""
 
 
 class Index(BaseModel):
-    """What the first ConfigMap says of the whole catalog."""
+    """What the first ConfigMap says about the whole catalog."""
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True
@@ -51,14 +51,14 @@ class Index(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EncodedCatalog:
-    """A catalog ready to be written: its index, and the compressed bytes of each shard."""
+    """A catalog that is ready to write: its index, and the compressed bytes of each shard."""
 
     index: Index
     shards: tuple[bytes, ...]
 
 
 def encode(catalog: Catalog, shard_bytes: int = SHARD_BYTES) -> EncodedCatalog:
-    """Compress a catalog and cut it; equal catalogs give identical bytes."""
+    """Compress a catalog and split it. Equal catalogs give identical bytes."""
     canonical = catalog.canonical()
     packed = gzip.compress(canonical, compresslevel=6, mtime=0)
     shards = tuple(packed[at : at + shard_bytes] for at in range(0, len(packed), shard_bytes))
@@ -73,7 +73,7 @@ def encode(catalog: Catalog, shard_bytes: int = SHARD_BYTES) -> EncodedCatalog:
 
 
 def decode(index: Index, shards: Sequence[bytes]) -> Catalog:
-    """Verify every shard and the whole, and read the catalog.
+    """Verify every shard and the whole, and parse the catalog.
 
     Raises:
         ShardError: A shard is missing or changed, or the content is not a catalog.
@@ -104,7 +104,7 @@ def index_of(config_map: Object) -> Index:
     """Read the index in the first ConfigMap of a catalog.
 
     Raises:
-        ShardError: It has none, or one that cannot be read.
+        ShardError: The ConfigMap has no index, or the index cannot be read.
     """
     text = (config_map.get("data") or {}).get(INDEX_KEY)
     if text is None:
@@ -120,7 +120,7 @@ def shard_of(config_map: Object) -> bytes:
     """Return the bytes of the shard in a ConfigMap.
 
     Raises:
-        ShardError: It has none, or not in base64.
+        ShardError: The ConfigMap has no shard, or the shard is not base64.
     """
     encoded = (config_map.get("binaryData") or {}).get(SHARD_KEY)
     if encoded is None:

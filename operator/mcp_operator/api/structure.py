@@ -1,7 +1,7 @@
-"""Checking plain data against a structural schema, with the strictness of `kubectl apply`.
+"""Checks plain data against a structural schema, as strictly as `kubectl apply` does.
 
-Covers what `api.schema` generates: types, bounds, enums, unknown fields, list maps and sets. The
-wording follows the API server's, so that both can be searched for alike.
+This covers what `api.schema` generates: types, bounds, enums, unknown fields, list maps and sets.
+The messages follow those of the API server, so that users can search for either.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Path = tuple[str | int, ...]
-"""Where in an object: field names, map keys and list indexes."""
+"""A place in an object: field names, map keys and list indexes."""
 
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
@@ -25,7 +25,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_]+")
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is refused: where, and what to do about it."""
+    """One violation: where it is, and what to do about it."""
 
     path: Path
     message: str
@@ -97,8 +97,8 @@ def _object_problems(
             yield Problem((*path, name), "Required value")
     for name, child in value.items():
         if name in properties:
-            # The API server drops a null where a default stands ready, and before it looks for
-            # required fields.
+            # The API server drops a null where the schema has a default, and does so before it
+            # checks for required fields.
             if child is not None or not (name in required or "default" in properties[name]):
                 yield from structure_problems(properties[name], child, (*path, name))
         elif others:

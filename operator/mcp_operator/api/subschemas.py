@@ -1,7 +1,7 @@
-"""The subschemas of a JSON Schema: where each stands, what it refers to, what they come to.
+"""The subschemas of a JSON Schema: their places, their references, and how many there are.
 
-Only what stands where JSON Schema 2020-12 expects a schema is one: a `pattern` among the properties
-or in an `enum` is data. References are followed within the schema alone.
+Only values at the places where JSON Schema 2020-12 expects a schema are schemas: a `pattern` among
+the properties or in an `enum` is data. References are followed only within the schema.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from mcp_operator.core.errors import OperatorError
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 MAX_NODES: Final = 20_000
-"""Subschemas that a schema may hold once every reference is followed. A dozen definitions that each
-refer twice to the next are a few hundred bytes and a million subschemas."""
+"""Subschemas of a schema once every reference is followed. A dozen definitions that each refer
+twice to the next have a few hundred bytes, but could expand to a million subschemas."""
 
 MAX_SHOWN: Final = 200
-"""Characters of a user's text in a message; names and references are of any length."""
+"""Characters of a user's text in a message; names and references can have any length."""
 
 ALONE: Final = frozenset(
     {
@@ -55,39 +55,39 @@ _DEFINED: Final = frozenset({"$defs", "definitions"})
 _IN_PLACE: Final = frozenset(
     {"$dynamicRef", "$ref", "allOf", "anyOf", "dependentSchemas", "else", "if", "oneOf", "then"}
 )
-"""Keywords whose subschemas tell which parts of the value they have evaluated."""
+"""Keywords whose subschemas report which parts of the value they have evaluated."""
 
 _RETRIED: Final = 3
-"""How often such a subschema judges a value where `unevaluatedItems` or `unevaluatedProperties`
-stands beside it. What judges again has all below judge again: with sixteen levels, a value of one
-property took a quarter of a second."""
+"""How often such a subschema checks a value if `unevaluatedItems` or `unevaluatedProperties` is
+beside it. Each check repeats all checks below it: with sixteen levels, a value with one property
+took a quarter of a second."""
 
 _UNEVALUATED: Final = ("unevaluatedItems", "unevaluatedProperties")
 
 _DIALECT_FILES: Final = DIALECT.removesuffix("schema")
 _DIALECT_NODES: Final = 300
-"""What a reference to the dialect's own schemas comes to."""
+"""The subschemas that a reference to the dialect's own schemas counts as."""
 
 _ALTERNATIVES: Final = ("allOf", "anyOf", "dependentSchemas", "oneOf", "patternProperties")
-"""Keywords that hold several subschemas for one and the same part of a value."""
+"""Keywords that hold several subschemas for the same part of a value."""
 
 _CONDITIONS: Final = ("else", "if", "not", "then")
 """Keywords that hold one such subschema."""
 
 _QUOTED: Final = ("const", "enum", "not")
-"""Keywords whose value an error repeats."""
+"""Keywords whose value is repeated in errors."""
 
 _QUOTED_BYTES: Final = 128
-"""As much JSON of them takes the time of another alternative."""
+"""Bytes of such JSON that take as long as one more alternative."""
 
 _REQUIRED_FREE, _REQUIRED_NAMES = 16, 4
-"""How many names `required` may have at no cost, and how many more cost as much as an alternative:
-each name that is missing is an error."""
+"""The number of names in `required` that cost nothing, and the number of further names that cost as
+much as one alternative: each missing name is an error."""
 
 _HOLDING: Final = ALONE | IN_LISTS | NAMED | _DEFINED
 
 _INDEX: Final = re.compile(r"\+?[0-9]{1,6}")
-"""An index of a list in a JSON pointer, as the engine reads it."""
+"""The index of a list in a JSON pointer, as the engine reads it."""
 
 
 class SchemaError(OperatorError):
@@ -103,11 +103,11 @@ class Subschema:
     """One subschema.
 
     Attributes:
-        node: As it is written.
-        place: Where it stands, as a JSON pointer in a URI fragment (RFC 6901, section 6).
-        base: The URI that its references are relative to; empty where it has none.
-        weight: How many objects and lists it holds that are not subschemas, and itself.
-        below: The subschemas that it holds or refers to, and how often each judges a value.
+        node: The schema as it is written.
+        place: Its place, as a JSON pointer in a URI fragment (RFC 6901, section 6).
+        base: The URI that its references are relative to; empty if it has none.
+        weight: 1 for itself, and 1 for each object and list in it that is not a subschema.
+        below: The subschemas that it holds or refers to, and how often each checks a value.
     """
 
     node: JsonObject
@@ -122,8 +122,8 @@ class Subschemas:
 
     Attributes:
         nodes: How many there are once every reference is followed, each cycle once.
-        alternatives: How many of these are alternatives for one and the same value.
-        recursive: Whether one refers to one around it.
+        alternatives: How many of these are alternatives for the same value.
+        recursive: Whether one of them refers to a schema that contains it.
     """
 
     def __init__(self, schema: JsonObject) -> None:
@@ -141,7 +141,7 @@ class Subschemas:
         for part in tuple(self._parts.values()):
             self._declare(part)
         known = 0
-        while known < len(self._parts):  # what is referred to may refer to more
+        while known < len(self._parts):  # targets of references can contain more references
             new = tuple(self._parts.values())[known:]
             known = len(self._parts)
             for part in new:
@@ -152,11 +152,11 @@ class Subschemas:
         self.nodes, self.alternatives = self._totals[id(schema)]
 
     def __iter__(self) -> Iterator[Subschema]:
-        """Yield those that are used, in the order in which they are written."""
+        """Yield the subschemas that are used, in the order in which they are written."""
         return (part for one, part in self._parts.items() if one in self._totals)
 
     def _add(self, schema: JsonObject, place: str, base: str) -> None:
-        """Take in a subschema and all that it holds."""
+        """Add a subschema and all that it holds."""
         pending = [(schema, place, base)]
         while pending:
             node, place, base = pending.pop()
@@ -173,7 +173,7 @@ class Subschemas:
             pending += [(child, f"{place}/{name}", part.base) for name, child, _ in held[::-1]]
 
     def _declare(self, part: Subschema) -> None:
-        """Note the names by which a subschema can be referred to."""
+        """Register the names by which references can find a subschema."""
         node = part.node
         if node.get("$schema", DIALECT) not in (DIALECT, f"{DIALECT}#"):
             raise SchemaError(
@@ -190,7 +190,7 @@ class Subschemas:
                     self._dynamic.setdefault(name, []).append(node)
 
     def _refer(self, part: Subschema) -> None:
-        """Follow the references of a subschema; one that leads nowhere is left to the engine."""
+        """Follow the references of a subschema. The engine reports those that lead nowhere."""
         for keyword in ("$ref", "$dynamicRef"):
             reference = part.node.get(keyword)
             if not isinstance(reference, str):
@@ -203,7 +203,7 @@ class Subschemas:
     def _targets(
         self, part: Subschema, keyword: str, reference: str
     ) -> Iterator[tuple[Any, str, str]]:
-        """Yield what a reference may lead to: several, where a name is given more than once."""
+        """Yield the possible targets of a reference: several, if a name occurs more than once."""
         uri, _, fragment = _absolute(part.base, reference).partition("#")
         if uri.startswith(_DIALECT_FILES):
             part.weight += _DIALECT_NODES
@@ -216,7 +216,7 @@ class Subschemas:
         if fragment and not fragment.startswith("/"):
             named = self._dynamic.get(fragment, []) if keyword == "$dynamicRef" else []
             for target in (*self._anchors.get((uri, fragment), ()), *named):
-                yield target, "", ""  # known already, with its place
+                yield target, "", ""  # already known, with its place
             return
         for resource in self._resources[uri]:
             around = self._parts.get(id(resource))
@@ -224,7 +224,7 @@ class Subschemas:
             yield _at(resource, unquote(fragment)), place + fragment, uri
 
     def _count(self, root: int) -> None:
-        """Add up, for each subschema that is used, what it comes to with all below it."""
+        """Compute the totals of each subschema that is used, including all below it."""
         path, pending = set[int](), [root]
         while pending:
             one = pending[-1]
@@ -249,7 +249,7 @@ class Subschemas:
 
 
 def shown(text: str) -> str:
-    """Return a text of the user's for a message, cut where it is long."""
+    """Cut a user's text for a message if it is long."""
     return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
 
 
@@ -266,7 +266,7 @@ def _absolute(base: str, reference: str) -> str:
 
 
 def _at(resource: Any, pointer: str) -> Any:
-    """Return what a JSON pointer leads to, None where it leads to nothing."""
+    """Resolve a JSON pointer; None if it leads nowhere."""
     node = resource
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
@@ -280,7 +280,7 @@ def _at(resource: Any, pointer: str) -> Any:
 
 
 def _held(node: JsonObject) -> Iterator[tuple[str, JsonObject, int]]:
-    """Yield each schema that a node holds: its place in the node, itself, how often it judges."""
+    """Yield each schema in a node: its place in the node, the schema, and how often it checks."""
     for keyword, value in node.items():
         held: Iterable[tuple[str, Any]] = ()
         if keyword in ALONE:
@@ -296,7 +296,7 @@ def _held(node: JsonObject) -> Iterator[tuple[str, JsonObject, int]]:
 
 
 def _times(node: JsonObject, keyword: str) -> int:
-    """Return how often what stands at a keyword judges a value for each time that the node does."""
+    """Return how often the value of a keyword checks a value for each time that the node does."""
     if keyword in _DEFINED:
         return 0
     retried = keyword in _IN_PLACE and any(other in node for other in _UNEVALUATED)
@@ -315,7 +315,7 @@ def _weight(node: JsonObject) -> int:
 
 
 def _alternatives(node: JsonObject) -> int:
-    """Count what explaining a mismatch goes through beside the value itself."""
+    """Count what explaining a mismatch has to visit besides the value itself."""
     several = (node[keyword] for keyword in _ALTERNATIVES if keyword in node)
     count = sum(len(schemas) for schemas in several if isinstance(schemas, dict | list))
     count += sum(keyword in node for keyword in _CONDITIONS)

@@ -1,4 +1,4 @@
-"""The definition of a tool that clients get, and its digest, by which clients can pin the tool."""
+"""The definition of a tool that clients get, and the digest with which clients can pin it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from mcp_operator.api.catalog import JsonObject, ToolEntry
 
 
 def tool_definition(entry: ToolEntry) -> JsonObject:
-    """Describe a tool as `tools/list` of 2026-07-28 does; the schemas go out as they were written.
+    """Describe a tool as `tools/list` of 2026-07-28 does, with the schemas as they are written.
 
-    But for `properties`, which OpenAI's API misses in a schema of no arguments; clients that pass
-    schemas on unchanged would lose every tool of the server by it.
+    The exception is `properties`, which is added where it is missing. OpenAI's API requires it even
+    if there are no arguments. Clients that pass schemas on unchanged would otherwise lose every
+    tool of the server.
     """
     described: JsonObject = {"name": entry.name}
     if entry.title:
@@ -35,7 +36,7 @@ def tool_definition(entry: ToolEntry) -> JsonObject:
 def definition_digest(entry: ToolEntry) -> str:
     """Return `sha256:` and the hex digest of the definition as canonical JSON.
 
-    That is UTF-8 with sorted keys and without spaces, so the order of keys does not matter.
+    Canonical JSON is UTF-8 with sorted keys and without spaces, so the order of keys has no effect.
     """
     text = json.dumps(
         tool_definition(entry), sort_keys=True, separators=(",", ":"), ensure_ascii=False

@@ -1,7 +1,7 @@
 """URI templates of resources: RFC 6570's `{a}` and `{+a}` in the path, `{?a,b*}` for the query.
 
-Matching is the reverse of expansion and takes what clients send, so it is strict: a value crosses
-a path segment only as `{+a}`, and never climbs, also not in an encoded form.
+Matching is the reverse of expansion. Its input comes from clients, so it is strict: only `{+a}` can
+contain a slash, and no value can contain `..`, not even in an encoded form.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from mcp_operator.core.errors import OperatorError
 
 MAX_URI_LENGTH = 8192
-"""Characters of a URI that is looked at; longer ones match nothing."""
+"""Characters of a URI; longer URIs match nothing."""
 
 Variables = dict[str, str | list[str]]
 """The values of a template's variables: a list for `{?name*}`."""
@@ -25,14 +25,14 @@ _PERCENT_ERROR = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class TemplateError(OperatorError):
-    """A URI template is not one that can be matched; the sentence says why."""
+    """A URI template cannot be matched; the sentence says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """One path segment: literals around variables, one literal more than variables.
+    """One path segment: literals around variables, with one more literal than variables.
 
-    `several` says that its one variable may take more than this segment.
+    If `several` is True, its one variable can span more than this segment.
     """
 
     literals: tuple[str, ...]
@@ -40,7 +40,7 @@ class _Segment:
     several: bool = False
 
     def match(self, text: str) -> dict[str, str] | None:
-        """Return the raw values; each is the shortest that lets the rest match, never empty."""
+        """Return the raw values: each is not empty, and the shortest that lets the rest match."""
         if not self.names:
             return {} if text == self.literals[0] else None
         first, last = self.literals[0], self.literals[-1]
@@ -65,8 +65,8 @@ class UriTemplate:
         """Compile.
 
         Raises:
-            TemplateError: It uses an operator other than `{name}`, one `{+name}` and a final
-                `{?a,b*}`, names a variable twice, or puts two variables side by side.
+            TemplateError: It uses more than `{name}`, one `{+name}` and a final `{?a,b*}`, names a
+                variable twice, or has two variables side by side.
         """
         self.template = template
         query = _QUERY.search(template)
@@ -74,7 +74,7 @@ class UriTemplate:
         listed = query[1].split(",") if query else []
         self.query_names = frozenset(name.removesuffix("*") for name in listed)
         self.several = frozenset(name.removesuffix("*") for name in listed if name.endswith("*"))
-        """Variables that may have several values."""
+        """Variables that can have several values."""
         self._segments = tuple(_segment(part, template) for part in path.split("/"))
         names = [name for segment in self._segments for name in segment.names]
         names += [name.removesuffix("*") for name in listed]
@@ -90,7 +90,7 @@ class UriTemplate:
         )
 
     def match(self, uri: str) -> Variables | None:
-        """Return the decoded value of each variable, or None where the URI is not of this form."""
+        """Return the decoded value of each variable, or None if the URI does not match."""
         if len(uri) > MAX_URI_LENGTH or "#" in uri or _PERCENT_ERROR.search(uri):
             return None
         path, mark, query = uri.partition("?")
@@ -113,7 +113,7 @@ class UriTemplate:
         return self._match_query(query, values) if query else values
 
     def _parts(self, path: str) -> list[str] | None:
-        """Cut a path into as many parts as there are segments; one may hold several of them."""
+        """Split a path into one part per segment; the part of `{+name}` can have slashes."""
         parts = path.split("/")
         more = len(parts) - len(self._segments)
         if self._wide is None or more <= 0:
@@ -138,7 +138,7 @@ class UriTemplate:
 
 
 def is_safe_segment(value: str) -> bool:
-    """Tell whether a value stays inside one path segment, however often a backend decodes it."""
+    """Tell whether a value stays in one path segment, even if a backend decodes it repeatedly."""
     while True:
         if value in {".", ".."} or "/" in value or "\\" in value or _CONTROL.search(value):
             return False
@@ -149,7 +149,7 @@ def is_safe_segment(value: str) -> bool:
 
 
 def is_safe_path(value: str) -> bool:
-    """Tell whether a value of several segments stays below its place, however often decoded."""
+    """Tell whether a path stays below its place, even if a backend decodes it repeatedly."""
     while True:
         if any(not part or not is_safe_segment(part) for part in value.split("/")):
             return False

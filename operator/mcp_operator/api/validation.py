@@ -1,8 +1,8 @@
-"""What the API server would refuse in an object, found without an API server.
+"""Finds what the API server would reject in an object, without an API server.
 
-Both read the same generated schemas: `structure` checks types, bounds and unknown fields as the
-server's strict decoding does, and here the very CEL expressions of the CRDs are evaluated. Nothing
-is written twice, so a file that passes here is admitted there.
+Both use the same generated schemas: `structure` checks types, bounds and unknown fields as strictly
+as the API server decodes, and this module evaluates the CEL expressions of the CRDs. No rule is
+written twice, so the API server admits a file that passes here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ API_VERSION = f"{GROUP}/{VERSION}"
 _RESERVED = frozenset(
     {"as", "for", "function", "if", "import", "in", "namespace", "null", "package"}
 )
-"""The words of CEL that could name a field: it is `__name__` in a rule (apiserver, common/cel)."""
+"""CEL's words that could be names of fields: rules write `__name__` (apiserver, common/cel)."""
 
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
 _MAX_NAME = 253
@@ -55,10 +55,10 @@ _METADATA = frozenset(
 
 
 def problems(obj: Any) -> list[Problem]:
-    """Return everything that the API server would refuse in one object of our kinds.
+    """Return everything that the API server would reject in one object of the four kinds.
 
     Args:
-        obj: The object as parsed from YAML or JSON; anything at all, it need not be an object.
+        obj: The object as parsed from YAML or JSON; any value is allowed.
     """
     if not isinstance(obj, Mapping):
         return [Problem((), "must be an object with apiVersion, kind, metadata and spec")]
@@ -67,7 +67,7 @@ def problems(obj: Any) -> list[Problem]:
         return [Problem(("apiVersion",), f"must be {API_VERSION}")]
     if schema is None:
         return [Problem(("kind",), f"must be one of {', '.join(sorted(_schemas()))}")]
-    # The API server drops the status that a manifest brings, and metadata has rules of its own.
+    # The API server drops the status in a manifest, and `_metadata_problems` checks metadata.
     declared = {name: value for name, value in obj.items() if name != "status"}
     checked = {name: value for name, value in declared.items() if name != "metadata"}
     found = [*_metadata_problems(obj.get("metadata")), *structure_problems(schema, checked)]
@@ -83,9 +83,9 @@ def _schemas() -> dict[str, Object]:
 def _rule_problems(
     schema: Mapping[str, Any], value: Any, path: Path, wrong: Collection[Path]
 ) -> Iterator[Problem]:
-    """Evaluate the rules of a schema and of all below it.
+    """Evaluate the rules of a schema and of all schemas below it.
 
-    A rule is skipped where the structure it relies on is wrong already, as in the API server.
+    As in the API server, a rule is skipped if the structure it relies on is wrong.
     """
     if path not in wrong:
         for one in schema.get(VALIDATIONS, ()):
@@ -110,12 +110,12 @@ def _blamed(path: Path, one: Mapping[str, Any]) -> Problem:
     child = tuple(part for part in one.get("fieldPath", "").split(".") if part)
     field, separator, message = one["message"].partition(": ")
     if not path and separator and field.startswith("metadata."):
-        return Problem(tuple(field.split(".")), message)  # CEL cannot blame metadata by path
+        return Problem(tuple(field.split(".")), message)  # a fieldPath cannot point into metadata
     return Problem((*path, *child), one["message"])
 
 
 def _escaped(schema: Mapping[str, Any], value: Any) -> Any:
-    """Rename the declared fields that CEL would read as its own words."""
+    """Rename the declared fields that are reserved words of CEL."""
     if isinstance(value, Mapping):
         properties, others = schema.get("properties", {}), schema.get("additionalProperties", {})
         return {

@@ -1,8 +1,8 @@
-"""The MCP revisions that a gateway speaks."""
+"""The MCP revisions that a gateway supports."""
 
 from __future__ import annotations
 
 from typing import Final
 
 PROTOCOL_VERSIONS: Final = ("2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26")
-"""The newest first. From 2026-07-28 on every request stands alone; the others have sessions."""
+"""The newest first. Since 2026-07-28, requests are independent; older revisions have sessions."""

@@ -1,1 +1,1 @@
-"""From descriptions of HTTP APIs to the YAML of tools: pure functions, no files and no network."""
+"""Converts descriptions of HTTP APIs to the YAML of tools: pure functions, no files, no network."""

@@ -1,4 +1,4 @@
-"""What an operation takes beside its body, and what of it an argument may say."""
+"""The parameters of an operation, its body, and which of them become arguments of a tool."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from mcp_operator.importers.texts import cleaned, sentences, shortened
 from mcp_operator.importers.vocabulary import has_style
 
 _NOT_FOR_ARGUMENTS: Final = NOT_FOR_ARGUMENTS | {"accept"}
-"""Headers that are not parameters: OpenAPI 3.1 has Accept, Content-Type and Authorization said
-elsewhere, and the rest frame the message."""
+"""Headers that are not parameters. OpenAPI 3.1 describes Accept, Content-Type and Authorization
+elsewhere, and the others frame the message."""
 
 _MAX_DEFAULT: Final = 200
 
@@ -35,8 +35,8 @@ class Argument:
 
     Attributes:
         location: `path`, `query`, `header`, `cookie` or `body`.
-        field: Its name there, its schema, and how it is written.
-        part: The key of the part of the document that says so.
+        field: Its name at that location, its schema, and how it is written.
+        part: The key of the part of the document that declares it.
         is_whole: Whether it is the whole body.
     """
 
@@ -47,7 +47,7 @@ class Argument:
 
 
 class Arguments:
-    """Reads what the operations of one document take."""
+    """Reads the parameters and bodies of the operations of one document."""
 
     def __init__(self, documents: Documents, schemas: Schemas, linker: Linker) -> None:
         self._documents = documents
@@ -56,7 +56,7 @@ class Arguments:
         self._security = Security(documents)
 
     def access(self, operation: Operation) -> Access:
-        """Return what an operation authenticates with."""
+        """Return the security schemes and scopes of an operation."""
         return self._security.access(operation)
 
     def read(
@@ -66,8 +66,8 @@ class Arguments:
 
         Args:
             operation: The operation.
-            access: What it authenticates with: no argument carries that.
-            notes: Takes in what is left out, and why.
+            access: Its security schemes. Their credentials do not become arguments.
+            notes: A note is added for everything that is left out.
 
         Raises:
             OpenApiError: A reference leads nowhere.
@@ -103,10 +103,10 @@ class Arguments:
         return body, [self._argument(one, operation) for one in kept]
 
     def without_default(self, schema: JsonObject) -> JsonObject:
-        """Tell the reader of a default instead of having it sent.
+        """Move a default into the description, so that clients do not send it.
 
-        It says what the API does without the argument. Sent, it is one more thing to refuse: not
-        every value goes with every other.
+        A default says what the API does without the argument. If a client sent it, the API could
+        reject it, because not all values can be combined.
         """
         opened = self._linker.opened(schema)
         if "default" not in opened:
@@ -149,7 +149,7 @@ class Arguments:
 
 
 def body_arguments(plan: BodyPlan | None) -> Iterator[Argument]:
-    """Yield the arguments that make a body."""
+    """Yield the arguments of a body."""
     if plan is None:
         return
     if plan.whole:
@@ -161,12 +161,12 @@ def body_arguments(plan: BodyPlan | None) -> Iterator[Argument]:
 def in_order(
     path: Iterable[str], arguments: Iterable[Argument], notes: list[str]
 ) -> list[Argument]:
-    """Order the arguments of the path as they stand there; add those that are not declared.
+    """Return path arguments in the order of the path, with undeclared ones added, then the others.
 
     Args:
         path: The names of the places in the path.
-        arguments: What the operation declares.
-        notes: Takes in what has no place.
+        arguments: The arguments that the operation declares.
+        notes: A note is added for each declared argument that the path does not contain.
     """
     given = tuple(arguments)
     declared = {one.field.name: one for one in given if one.location == "path"}

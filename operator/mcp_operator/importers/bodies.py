@@ -1,4 +1,4 @@
-"""The body of a request: in which form it is sent, and which arguments it is made of."""
+"""The body of a request: its media type, and the arguments that become its fields."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OCTETS: Final = "application/octet-stream"
 _RANKED: Final = (
     re.compile(r"application/json"),
     re.compile(r"\*/\*"),
-    re.compile(r"application/merge-patch\+json"),  # an object, as most schemas of a patch say
+    re.compile(r"application/merge-patch\+json"),  # an object, like most schemas of PATCH bodies
     re.compile(r".*[/+]json(?<!/json-patch\+json)"),
     re.compile(r".*[/+]json"),
     re.compile(r"application/x-www-form-urlencoded"),
@@ -32,7 +32,7 @@ _RANKED: Final = (
     re.compile(r"text/.*|.*[/+]xml|.*[/+]yaml"),
     re.compile(r".*"),
 )
-"""The media types, from the one that is taken first."""
+"""The media types, in order of preference."""
 
 _TEXT: Final = re.compile(
     r"text/.*|.*[/+](xml|yaml|x-yaml|csv|graphql|javascript|jsonl|json-seq|ndjson|x-ndjson|sdp|sql)"
@@ -42,7 +42,7 @@ _TEXT: Final = re.compile(
 _PART_TYPE: Final = re.compile(r"[A-Za-z0-9!#$&^_.+-]+/[A-Za-z0-9!#$&^_.+-]+")
 
 _FLAT: Final = ANNOTATIONS | {"type", "properties", "required", "additionalProperties", "format"}
-"""What the schema of an object may say whose fields become arguments of their own."""
+"""Keywords that an object's schema can have if its fields become separate arguments."""
 
 _BASE64: Final[JsonObject] = {"type": "string", "contentEncoding": "base64"}
 
@@ -56,8 +56,8 @@ class Field:
         schema: Its translated schema.
         required: Whether every request has it.
         style: How lists and objects are written in a form; empty for the default.
-        explode: Whether each item stands on its own; None for the default of the style.
-        reserved: Whether reserved characters stay as they are in a form.
+        explode: Whether each item is written separately; None for the default of the style.
+        reserved: Whether reserved characters are not percent-encoded in a form.
         content_type: The media type of its part in a multipart body; empty for the default.
     """
 
@@ -77,10 +77,11 @@ class BodyPlan:
     Attributes:
         content_type: Its media type.
         fields: The arguments that are its fields.
-        whole: The argument that is all of it, instead of fields.
-        others: What other fields it may have: a schema, or whether; None where nothing is said.
+        whole: The argument that is the whole body, instead of fields.
+        others: The schema of additional fields, or whether any are allowed; None if the document
+            does not say.
         notes: What a reviewer should know.
-        part: The key of the schema object that says so.
+        part: The key of the schema object of the body.
     """
 
     content_type: str
@@ -99,14 +100,14 @@ class Bodies:
         self._linker = linker
 
     def plan(self, body: Body, *, as_whole: bool) -> BodyPlan:
-        """Choose the form of a body and the arguments that make it.
+        """Choose the media type of a body, and its arguments.
 
         Args:
             body: The body.
-            as_whole: Whether it is one argument even if it has fields.
+            as_whole: Whether the body becomes one argument even if it has fields.
 
         Raises:
-            OpenApiError: No form of it can be made of arguments.
+            OpenApiError: Arguments cannot express any of its media types.
         """
         media = min(body.media, key=self._rank)
         planned = self._planned(media, body, as_whole=as_whole)
@@ -124,7 +125,7 @@ class Bodies:
         return self._opaque(media.type, schema, body)
 
     def _rank(self, media: Media) -> tuple[bool, int]:
-        """Rank a form; JSON whose schema says bytes is a mistake of the document."""
+        """Rank a media type. JSON with a binary schema is a mistake, so it comes last."""
         opened = self._linker.opened(self._schemas.translate(media.schema))
         by_type = next(i for i, one in enumerate(_RANKED) if one.fullmatch(media.type))
         return is_json(media.type) and opened.get("format") == "binary", by_type
@@ -199,7 +200,7 @@ class Bodies:
         )
 
     def _without_encoding(self, schema: JsonObject) -> JsonObject:
-        """Ask for files in base64, and leave as it is what the API wants in base64 itself."""
+        """Ask for files as base64, and pass on unchanged what the API itself wants in base64."""
         opened = self._linker.opened(schema)
         said = {key: value for key, value in opened.items() if key in ANNOTATIONS}
         if opened.get("format") == "binary" or _is_raw(opened):
@@ -233,7 +234,7 @@ class Bodies:
 
 
 def _unnamable(properties: Iterable[str]) -> list[str]:
-    """Return the fields that `as` of an argument cannot name."""
+    """Return the fields whose names are not valid in `as` of an argument."""
     return [name for name in properties if not is_target(name, "body")]
 
 
@@ -250,7 +251,7 @@ def _whole(schema: JsonObject, body: Body, *, required: bool) -> Field:
 
 
 def _is_raw(opened: JsonObject) -> bool:
-    """Tell whether a field is bytes by OpenAPI 3.1: a media type, and no encoding in text."""
+    """Tell whether a field is binary by OpenAPI 3.1: it has a media type, but no text encoding."""
     media_type = opened.get("contentMediaType", "")
     return bool(media_type) and "contentEncoding" not in opened and not _is_text(media_type)
 
@@ -265,6 +266,6 @@ def _is_file(schema: JsonObject) -> bool:
 
 
 def _concrete(content_type: Any) -> str:
-    """Return the media type of a part, where the document allows one and no other."""
+    """Return the media type of a part; empty if the document allows none or several."""
     given = content_type.strip() if isinstance(content_type, str) else ""
     return given if _PART_TYPE.fullmatch(given) else ""

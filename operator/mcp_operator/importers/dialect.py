@@ -1,8 +1,8 @@
-"""One schema object of OpenAPI or Swagger in the words of JSON Schema 2020-12.
+"""Translates one schema object of OpenAPI or Swagger to JSON Schema 2020-12.
 
-Only the keywords that hold no other schema are here; `schemas` walks through those that do. Real
-documents are not always right: a keyword whose value JSON Schema does not allow is left out, so
-that one slip of the pen costs a constraint and not the tool.
+This module handles the keywords that contain no other schema; `schemas` handles the others. Real
+documents have mistakes. If JSON Schema does not allow the value of a keyword, the keyword is left
+out, so that a mistake costs a constraint and not the tool.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ MAX_TEXT: Final = 1000
 """Characters of the description of one argument or field."""
 
 CUT: Final = f"the description has more than {MAX_TEXT} characters, so it is cut after a sentence"
-"""What a report says of such a description."""
+"""The report's sentence about such a description."""
 
 MAX_TITLE: Final = 100
 MAX_EXAMPLE: Final = 120
-"""Characters of an example, as JSON. It shows a form; a page of data shows none."""
+"""Characters of an example, as JSON. An example shows the form; long data does not help."""
 
 _TYPES: Final = {
     "array": list,
@@ -49,28 +49,28 @@ _MISSPELT: Final = {
     "str": "string",
     "text": "string",
 }
-"""Types that are none of JSON Schema's, and what is meant by them. `file` is Swagger's own."""
+"""Types that JSON Schema does not have, and their meaning. `file` is a type of Swagger."""
 
 _ASKING_NOTHING: Final[tuple[Any, ...]] = (None, False, "", [], {})
-"""Values with which a keyword asks for nothing, whether JSON Schema allows them or not."""
+"""Values with which a keyword has no effect, whether JSON Schema allows them or not."""
 
 _LEFT_OUT: Final = "JSON Schema does not allow {0} to be {1}, so it is left out"
 _UNUSABLE: Final = {
     "pattern": "the gateway cannot use the regular expression {1}, so the {0} is left out"
 }
-"""What a report says of keywords whose value cannot be used."""
+"""The report's sentences about keywords whose value cannot be used."""
 
 ANNOTATIONS: Final = frozenset({"default", "deprecated", "description", "examples", "title"})
-"""Keywords that say something and refuse nothing."""
+"""Keywords that describe a value, and do not constrain it."""
 
 
 def keywords(node: Mapping[str, Any], name: str, lost: list[str]) -> JsonObject:
-    """Translate what a schema object says itself.
+    """Translate the keywords of a schema object, without its subschemas.
 
     Args:
         node: The schema object.
         name: The property that it describes; a title that only repeats it is left out.
-        lost: Takes in what is not translated as it is written, and why.
+        lost: A text is added for everything that is not translated as it is written.
     """
     schema: JsonObject = {}
     types = _types(node.get("type"))
@@ -96,10 +96,10 @@ def keywords(node: Mapping[str, Any], name: str, lost: list[str]) -> JsonObject:
 
 
 def nullable(schema: JsonObject, node: Mapping[str, Any]) -> JsonObject:
-    """Let a schema take null where its node says so in the words of OpenAPI 3.0 or of Swagger.
+    """Let a schema allow null if its node has `nullable` (OpenAPI 3.0) or `x-nullable` (Swagger).
 
-    By the letter of OpenAPI 3.0.3, `nullable` has no effect without `type`; whoever writes it
-    there means it all the same.
+    According to OpenAPI 3.0.3, `nullable` has no effect without `type`. Authors who write it there
+    mean it anyway.
     """
     if node.get("nullable") is not True and node.get("x-nullable") is not True:
         return schema
@@ -134,7 +134,7 @@ def is_pattern(value: Any) -> bool:
 
 
 def unusable_pattern(pattern: Any) -> str:
-    """Return what a report says of a regular expression that the gateway cannot use."""
+    """Return the report's sentence about a regular expression that the gateway cannot use."""
     return _UNUSABLE["pattern"].format("pattern", as_told(pattern))
 
 
@@ -142,12 +142,12 @@ def _types(written: Any) -> list[str]:
     names = written if isinstance(written, list) else [written]
     meant = [_MISSPELT.get(name, name) for name in names if isinstance(name, str)]
     if any(name not in _TYPES for name in meant):
-        return []  # `any` and whatever else: better no constraint than a wrong one
+        return []  # `any` or unknown: no constraint is better than a wrong one
     return list(dict.fromkeys(meant))
 
 
 def _bounds(node: Mapping[str, Any], lost: list[str]) -> JsonObject:
-    """Translate limits of numbers. Until OpenAPI 3.1, exclusiveMinimum is said of minimum."""
+    """Translate limits of numbers. Before OpenAPI 3.1, exclusiveMinimum is a flag of minimum."""
     bounds: JsonObject = {}
     for keyword, exclusive in (
         ("minimum", "exclusiveMinimum"),
@@ -169,7 +169,7 @@ def _bounds(node: Mapping[str, Any], lost: list[str]) -> JsonObject:
 
 
 def _texts(node: Mapping[str, Any], name: str, lost: list[str]) -> JsonObject:
-    """Translate what is for the reader: description, title and one short example."""
+    """Translate the texts for readers: description, title and one short example."""
     texts: JsonObject = {}
     whole = cleaned(node.get("description"))
     description = shortened(whole, MAX_TEXT)
@@ -188,7 +188,7 @@ def _texts(node: Mapping[str, Any], name: str, lost: list[str]) -> JsonObject:
 
 
 def _drop_what_does_not_fit(schema: JsonObject, lost: list[str]) -> None:
-    """Drop a default or an example of another type: models follow them, and are refused."""
+    """Drop a default or an example of another type: models would copy it, and be rejected."""
     if "default" in schema and not _fits(schema["default"], schema):
         default = schema.pop("default")
         if default is not None:
@@ -281,4 +281,4 @@ _KEPT: Final[Mapping[str, Callable[[Any], bool]]] = {
     "required": _is_names,
     "uniqueItems": _is_true,
 }
-"""The keywords that mean the same in both languages, and the values that JSON Schema allows."""
+"""Keywords that mean the same in both dialects, each with a check of its value."""

@@ -1,4 +1,4 @@
-"""How an earlier import would change, object by object and tool by tool."""
+"""The differences between an earlier import and a new one, by object and by tool."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mcp_operator.api.catalog import JsonObject
 
 @dataclass(frozen=True, slots=True)
 class Differences:
-    """What two imports differ in.
+    """The differences between two imports.
 
     Attributes:
-        added: The tools that are new.
-        removed: The tools that are no more.
-        changed: The tools that are not the same.
-        others: The objects that differ beside their tools, or are not MCPTools.
+        added: The tools that only the new import has.
+        removed: The tools that only the old import has.
+        changed: The tools that both have, with different definitions.
+        others: The objects with differences outside of their tools, or of other kinds.
     """
 
     added: tuple[str, ...]
@@ -27,7 +27,7 @@ class Differences:
     others: tuple[str, ...]
 
     def lines(self) -> Iterator[str]:
-        """Yield what differs; nothing where nothing does."""
+        """Yield a line for each kind of difference; no lines if the imports are equal."""
         for what in ("added", "removed", "changed"):
             names = getattr(self, what)
             if names:
@@ -74,7 +74,7 @@ def _entries(obj: JsonObject) -> list[JsonObject]:
 
 
 def _frames(objects: Iterable[JsonObject]) -> Mapping[str, Any]:
-    """Return what objects say beside their tools, and which tools they hold."""
+    """Return objects without the content of their tools."""
     frames = {}
     for obj in objects:
         metadata, spec = obj.get("metadata"), obj.get("spec")

@@ -1,4 +1,4 @@
-"""The documents of one import: which dialect they speak, and what their references lead to."""
+"""The documents of one import: their version of OpenAPI, and the targets of their references."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from mcp_operator.api.nesting import children, pointer_part
 from mcp_operator.core.errors import OperatorError
 
 MAX_HOPS: Final = 32
-"""References that may follow one another; more is a circle."""
+"""The longest chain of references; a longer one is a cycle."""
 
 MAX_DEPTH: Final = 200
-"""Nesting of a document; what people write has less than 40 levels."""
+"""Levels of a document; documents written by people have less than 40."""
 
 OWN: Final = "?own"
-"""After the pointer of a part of which some is left out, and which is another one for that."""
+"""A suffix of a pointer: only some keywords of that part are used, so it has its own key."""
 
 _INDEX: Final = re.compile(r"[0-9]{1,6}")
 
@@ -30,7 +30,7 @@ class OpenApiError(OperatorError):
 
 
 class Dialect(Enum):
-    """The versions of OpenAPI, as far as they differ in what they say."""
+    """The versions of OpenAPI, as far as their differences matter here."""
 
     SWAGGER_2 = "Swagger 2.0"
     OPENAPI_3_0 = "OpenAPI 3.0"
@@ -39,12 +39,12 @@ class Dialect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A part of a document, and where it is.
+    """A part of a document, and its place.
 
     Attributes:
         node: The part.
-        base: The URI of the document, which references in the part are relative to.
-        pointer: Where it stands there, as a JSON pointer (RFC 6901).
+        base: The URI of the document, to which references in the part are relative.
+        pointer: Its place in the document, as a JSON pointer (RFC 6901).
     """
 
     node: Any
@@ -53,21 +53,21 @@ class Located:
 
     @property
     def mapping(self) -> JsonObject:
-        """The part, where it is an object; else an empty one."""
+        """The part if it is an object; otherwise an empty object."""
         return self.node if isinstance(self.node, dict) else {}
 
     def text(self, name: str) -> str:
-        """Return a member that is a text; empty where it is anything else."""
+        """Return a member that is a string; empty if it is missing or anything else."""
         value = self.mapping.get(name)
         return value if isinstance(value, str) else ""
 
     @property
     def key(self) -> str:
-        """What tells the part from all others."""
+        """The unique key of the part: the URI and the pointer."""
         return f"{self.base}#{self.pointer}"
 
     def at(self, *names: str) -> Located:
-        """Return the part that the names lead to; None as its node where there is none."""
+        """Follow names of members; the result has None as its node if there is no such part."""
         node, pointer = self.node, self.pointer
         for name in names:
             node = node.get(name) if isinstance(node, dict) else None
@@ -75,7 +75,7 @@ class Located:
         return Located(node, self.base, pointer)
 
     def entries(self, *names: str) -> Iterator[tuple[str, Located]]:
-        """Yield the members of the object, or the items of the list, that the names lead to."""
+        """Yield the members of the object, or the items of the list, at the names."""
         place = self.at(*names)
         if isinstance(place.node, list):
             for index, item in enumerate(place.node):
@@ -91,7 +91,7 @@ class Documents:
     def __init__(
         self, main: str, roots: Mapping[str, Any], unread: Mapping[str, str] | None = None
     ) -> None:
-        """Take them in.
+        """Store the documents, and find the version of the main one.
 
         Args:
             main: The URI of the document to import.
@@ -99,7 +99,7 @@ class Documents:
             unread: Why other documents could not be read, by their URIs.
 
         Raises:
-            OpenApiError: The main document is none that can be imported.
+            OpenApiError: The main document cannot be imported.
         """
         self._roots = roots
         self._unread = unread or {}
@@ -107,10 +107,10 @@ class Documents:
         self.dialect = _dialect(self.main.node)
 
     def follow(self, reference: str, base: str) -> Located:
-        """Return what a reference leads to, which may be another reference.
+        """Return the target of a reference, which can be another reference.
 
         Raises:
-            OpenApiError: It leads nowhere.
+            OpenApiError: The target does not exist.
         """
         uri, fragment = urldefrag(_joined(base, reference))
         if uri not in self._roots:
@@ -126,15 +126,15 @@ class Documents:
         return found
 
     def shown(self, part: Located) -> str:
-        """Return where a part stands: its pointer, after the name of any document but the main."""
+        """Return the pointer of a part, after the file name if it is not in the main document."""
         name = "" if part.base == self.main.base else unquote(part.base.rpartition("/")[2])
         return f"{name}#{part.pointer.replace(OWN, '')}"
 
     def resolved(self, part: Located) -> Located:
-        """Follow a part that is a reference to what it stands for.
+        """Follow references until a part is not a reference.
 
         Raises:
-            OpenApiError: It leads nowhere, or in a circle.
+            OpenApiError: A target does not exist, or the references form a cycle.
         """
         for _ in range(MAX_HOPS):
             reference = part.mapping.get("$ref")
@@ -147,7 +147,7 @@ class Documents:
 def external_references(root: Any, base: str) -> set[str]:
     """Return the URIs of the other documents that a document refers to.
 
-    What looks like a reference in an example counts too: whether it is one is not known yet.
+    References in examples are included, because this function does not know what is an example.
 
     Raises:
         OpenApiError: The document is nested too deeply.
@@ -171,7 +171,7 @@ def _outward(node: Any, base: str) -> Iterator[str]:
 
 
 def _joined(base: str, reference: str) -> str:
-    """Resolve a reference; `urljoin` alone does not know a base such as `stdin:`."""
+    """Resolve a reference; `urljoin` alone does not support bases such as `stdin:`."""
     return base + reference if reference.startswith("#") else urljoin(base, reference)
 
 

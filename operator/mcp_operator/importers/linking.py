@@ -1,9 +1,9 @@
-"""From translated schemas to one schema that stands alone, and is small enough for a model.
+"""Links translated schemas into one schema that is complete, and small enough for a model.
 
-What is referred to is written in place, because some clients take no references; only what contains
-itself, or would be written so often that the schema grows large, becomes a definition. A schema
-that is still too large says less: first to the reader, and in the end about the deepest parts. It
-never refuses what the document allows.
+References are replaced by their targets, because some clients do not support references. Only
+schemas that contain themselves, or that would be repeated so often that the result is too large,
+become definitions. If the result is still too large, it loses details: first the texts for readers,
+in the end the deepest levels. It never rejects a value that the document allows.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from mcp_operator.importers.opening import Opener
 from mcp_operator.importers.texts import first_sentence, shortened
 
 MAX_IN_PLACE: Final = 16 * 1024
-"""Bytes of JSON up to which everything is written in place."""
+"""Bytes of JSON up to which all references are replaced."""
 
 MIN_SHARED: Final = 256
-"""Bytes of JSON below which a definition saves nothing."""
+"""Bytes of JSON below which a definition does not save space."""
 
 _NOT_A_NAME: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 _HOLDING: Final = ALONE | IN_LISTS | NAMED
 _SAME_VALUE: Final = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf"})
-"""Keywords whose schemas are about the value itself, and not about a part of it."""
+"""Keywords whose schemas apply to the value itself, and not to a part of it."""
 
 _KEPT_OF_CUT: Final = ANNOTATIONS | {"type", "format", "const", "enum"}
-"""What is told of a part that is too deep to be told in full."""
+"""Keywords that are kept of a schema at the deepest level."""
 
 _ORDER: Final = (
     "$ref",
@@ -52,18 +52,18 @@ _ORDER: Final = (
     "examples",
 )
 _LAST: Final = ("items", "properties", "required", "additionalProperties", "$defs")
-"""The order in which a reviewer finds the keywords; the others stand between."""
+"""The order of keywords in the output, for reviewers; all other keywords are in between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """How much a schema says.
+    """How many details a schema keeps.
 
     Attributes:
         own_text: Characters of an argument's description.
-        text: Characters of the description of what is below an argument.
+        text: Characters of the descriptions below an argument.
         examples: Whether examples and titles are kept.
-        depth: Levels below the root; what is deeper is told by its type alone.
+        depth: Levels below the root. Deeper schemas keep only their type.
     """
 
     own_text: int
@@ -81,16 +81,16 @@ DETAILS: Final = (
     *((Detail(400, 0, depth=depth), f"cut at level {depth}") for depth in (9, 7, 6, 5)),
     *((Detail(400, 60, depth=depth), f"cut at level {depth}") for depth in (4, 3, 2, 1)),
 )
-"""From the most to the least that a schema can say, and what a report calls it."""
+"""From the most to the least detail, each with the report's words for the loss."""
 
 
 @dataclass(frozen=True, slots=True)
 class Linked:
-    """A schema that stands alone.
+    """A schema that contains everything that it refers to.
 
     Attributes:
         schema: The schema.
-        loss: What it does not say for its size; empty where it says everything.
+        loss: What was left out because of the size; empty if nothing was.
     """
 
     schema: JsonObject
@@ -103,21 +103,21 @@ class _Plan:
 
     detail: Detail
     names: Mapping[str, str]
-    """What becomes a definition, and its name there."""
+    """The schemas that become definitions, and the names of these."""
     recursive: frozenset[str]
-    """Those of them that contain themselves."""
+    """The keys of those that contain themselves."""
     wanted: list[tuple[int, str]] = field(default_factory=list)
-    """Definitions that were referred to, and from which depth."""
+    """Definitions that were referred to, and the depth of the reference."""
 
 
 @dataclass(slots=True)
 class _Survey:
-    """What a schema refers to.
+    """The definitions that a schema refers to, directly and indirectly.
 
     Attributes:
-        counts: How often each definition is referred to, by the schema and by the others.
-        recursive: Enough of those that contain themselves to break every circle.
-        done: All of them; one that another refers to comes before it.
+        counts: How often each definition is referred to, by the schema and by other definitions.
+        recursive: Enough of the definitions that contain themselves to break every cycle.
+        done: All definitions, each after the definitions that it refers to.
     """
 
     counts: Counter[str]
@@ -129,11 +129,11 @@ class Linker:
     """Links the schemas of one direction."""
 
     def __init__(self, definitions: Mapping[str, JsonObject], max_bytes: int) -> None:
-        """Take in the definitions.
+        """Set up.
 
         Args:
-            definitions: What references lead to, by key.
-            max_bytes: How large a schema may become, as JSON.
+            definitions: The targets of references, by key.
+            max_bytes: The size limit of a schema, as JSON.
         """
         self._definitions = definitions
         self._opener = Opener(definitions)
@@ -143,20 +143,20 @@ class Linker:
         self._known: dict[str, Linked] = {}
 
     def reset(self) -> None:
-        """Begin the work for another tool, which may cost as much again."""
+        """Reset the limit on work, for another tool."""
         self._opener.reset()
 
     def opened(self, schema: JsonObject) -> JsonObject:
-        """Return a schema with no reference at its root, and no allOf that can be avoided."""
+        """Return a schema without a reference at its root, and without allOf if possible."""
         return self._opener.opened(schema)
 
     def link(self, schema: JsonObject) -> Linked:
-        """Return a schema that holds all that it refers to.
+        """Return a schema that contains everything that it refers to.
 
         Raises:
-            SchemaError: However little it says, it cannot be compiled.
+            SchemaError: It cannot be compiled, even with the least detail.
         """
-        text = json.dumps(schema)  # many operations answer with the same
+        text = json.dumps(schema)  # many operations have the same response
         if text not in self._known:
             self._known[text] = self._linked(schema)
         return self._known[text]
@@ -177,7 +177,7 @@ class Linker:
                 return Linked(written, loss)
         least, loss = DETAILS[-1]
         written = self._written(schema, least, shared, recursive)
-        check(written)  # says why it cannot be compiled; else it is only large
+        check(written)  # raises if it cannot be compiled; otherwise it is only too large
         return Linked(written, loss)
 
     def _is_shared(self, key: str, count: int) -> bool:
@@ -193,7 +193,7 @@ class Linker:
         return True
 
     def _survey(self, schema: JsonObject) -> _Survey:
-        """Walk through all that a schema refers to, children first."""
+        """Visit all definitions that a schema refers to, children first."""
         survey = _Survey(Counter(_references(schema)))
         open_: dict[str, Iterator[str]] = {}
         for start in tuple(survey.counts):
@@ -222,7 +222,7 @@ class Linker:
         return self._referred[key]
 
     def _size_in_place(self, schema: JsonObject, survey: _Survey) -> int:
-        """Estimate how large a schema becomes with all but the recursive parts in place."""
+        """Estimate the size of a schema in which only recursive parts are definitions."""
         sizes = dict.fromkeys(survey.recursive, 0)
         total = len(json.dumps(schema))
         for key in survey.done:
@@ -303,7 +303,7 @@ def _references(schema: Any) -> Iterator[str]:
 
 
 def _told(schema: JsonObject, depth: int, detail: Detail) -> JsonObject:
-    """Return what a schema says itself, and as much of it for the reader as there is room for."""
+    """Return a schema without its subschemas, and with the texts that `detail` allows."""
     result = {key: value for key, value in schema.items() if key not in _HOLDING}
     if not detail.examples:
         result.pop("examples", None)
@@ -324,7 +324,7 @@ def _ordered(schema: JsonObject) -> JsonObject:
 
 
 def _names(keys: frozenset[str]) -> dict[str, str]:
-    """Name definitions by the end of their keys, and number those that end alike."""
+    """Name definitions by the last part of their keys, with numbers for duplicates."""
     names: dict[str, str] = {}
     taken: set[str] = set()
     for key in sorted(keys):

@@ -1,4 +1,4 @@
-"""What a schema of a document says and the schema of the tool does not, for the report."""
+"""Finds what a schema in the document says and the tool's schema does not, for the report."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ _UNDERSTOOD: Final = _HOLDING | frozenset(
         *("readOnly", "required", "title", "type", "uniqueItems", "writeOnly", "xml"),
     )
 )
-"""Keywords that are translated, or that say nothing about which values are allowed."""
+"""Keywords that are translated, or that do not constrain values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loss:
-    """Something that a schema of a document says and the tool does not.
+    """Something that a schema in the document says, and the tool's schema does not.
 
     Attributes:
-        text: What.
-        place: Where in the document: a JSON pointer in a URI fragment (RFC 6901, section 6), after
-            the name of the file if it is another one.
+        text: What was lost.
+        place: Its place in the document, as a JSON pointer in a URI fragment (RFC 6901, section 6),
+            after the name of the file if it is not the main one.
     """
 
     text: str
@@ -42,25 +42,25 @@ class Loss:
 
 @dataclass(slots=True)
 class Losses:
-    """The losses in the schemas of a document, by the parts that tools are made of.
+    """The losses in the schemas of a document, by parts of the document.
 
-    A schema that has a name is translated once, for all tools that use it. So a loss is noted with
-    the part in which it is met, and each part with the others that it refers to.
+    A schema with a name is translated once, for all tools that use it. Losses are therefore stored
+    by the part in which they occur, together with the references between parts.
     """
 
     _own: dict[str, dict[Loss, None]] = field(default_factory=dict)
     _references: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def add(self, part: str, loss: Loss) -> None:
-        """Note a loss in the part that has a key."""
+        """Add a loss in the part with this key."""
         self._own.setdefault(part, {})[loss] = None
 
     def refer(self, part: str, target: str) -> None:
-        """Note that a part uses another one."""
+        """Add a reference from one part to another."""
         self._references.setdefault(part, {})[target] = None
 
     def of(self, parts: Iterable[str]) -> Iterator[Loss]:
-        """Yield each loss in the parts with the given keys, and in all that they refer to."""
+        """Yield the losses in the parts with these keys, and in all parts that they refer to."""
         pending, seen = list(parts)[::-1], set[str]()
         while pending:
             part = pending.pop()
@@ -71,9 +71,9 @@ class Losses:
 
 
 def untranslated(node: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which keywords of a schema object are not translated, whatever their value is.
+    """Yield a text for each keyword that is not translated because of its name or form.
 
-    A keyword that begins with `x-` is an extension of OpenAPI, and asks for nothing here.
+    Keywords that begin with `x-` are extensions of OpenAPI, and have no effect here.
     """
     for keyword, value in node.items():
         if keyword in ALONE:
@@ -81,7 +81,7 @@ def untranslated(node: Mapping[str, Any]) -> Iterator[str]:
         elif keyword in _HOLDING:
             fits = isinstance(value, list if keyword in IN_LISTS else dict)
         elif keyword == "collectionFormat":
-            fits = node.get("type") != "array"  # it is about lists, and told of their items as well
+            fits = node.get("type") != "array"  # it applies to lists; tools also write it on items
         else:
             fits = keyword in _UNDERSTOOD or keyword.startswith("x-")
         if not fits and value is not None:

@@ -1,4 +1,4 @@
-"""`allOf` written as one schema, where that says the same."""
+"""Merges the branches of `allOf` into one schema, if that has the same meaning."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from mcp_operator.importers.dialect import ANNOTATIONS
 from mcp_operator.importers.schemas import HIDDEN
 
 _OBJECTS: Final = frozenset({"properties", "required", "additionalProperties", HIDDEN})
-"""Keywords that only objects have to do with."""
+"""Keywords that apply only to objects."""
 
 
 _NULL: Final = {"type": "null"}
 _FIXED: Final = frozenset({"$ref", "allOf", "anyOf", "const", "enum", "if", "not", "oneOf"})
-"""Keywords that could refuse null even where the type allows it."""
+"""Keywords that can reject null even if the type allows it."""
 
 
 def merged(branches: Sequence[JsonObject], around: JsonObject) -> JsonObject | None:
-    """Return one schema that takes what all of several take; None where there is none to write.
+    """Return one schema that is equivalent to all branches together; None if that is impossible.
 
     Args:
-        branches: The schemas, with no reference at their roots.
-        around: What stands beside the allOf; what it says to the reader wins.
+        branches: The schemas, without references at their roots.
+        around: The keywords beside the allOf. Their texts take precedence over the branches'.
     """
     result: JsonObject = {}
     for branch in (*branches, around):
@@ -41,7 +41,7 @@ def merged(branches: Sequence[JsonObject], around: JsonObject) -> JsonObject | N
 
 
 def with_null(schema: JsonObject) -> JsonObject:
-    """Return what is either of one type or null as one schema of two types."""
+    """Turn "one type, or null" into one schema of two types."""
     for keyword in ("anyOf", "oneOf"):
         branches = schema.get(keyword, ())
         others = [branch for branch in branches if branch != _NULL]
@@ -57,7 +57,7 @@ def with_null(schema: JsonObject) -> JsonObject:
 
 
 def without_hidden(schema: JsonObject) -> JsonObject:
-    """Return an object's schema that requires nothing which was left out of it."""
+    """Return an object's schema that does not require properties which were left out."""
     if HIDDEN not in schema:
         return schema
     hidden = schema[HIDDEN]
@@ -67,7 +67,7 @@ def without_hidden(schema: JsonObject) -> JsonObject:
 
 
 def _both(keyword: str, one: Any, other: Any) -> Any:
-    """Return the value of a keyword that says what two values say; None where there is none."""
+    """Return the value of a keyword that is equivalent to two values; None if there is none."""
     match keyword:
         case "properties":
             shared = {name: _property(one[name], other[name]) for name in one if name in other}
@@ -77,7 +77,7 @@ def _both(keyword: str, one: Any, other: Any) -> Any:
         case "type":
             return _types(one, other)
         case "additionalProperties":
-            # By the letter, false forbids the properties of the other branches. Nobody means that.
+            # Strictly, false forbids the properties of the other branches. No author means that.
             return one if other is True else other if one is True else None
         case _:
             return None

@@ -1,6 +1,6 @@
-"""Names of tools, arguments and objects: what clients take, the same in every run.
+"""Names of tools, arguments and objects: valid for clients, and the same in every run.
 
-Most model APIs take `[A-Za-z0-9_-]{1,64}` for a tool and for an argument, and nothing else.
+Most model APIs require `[A-Za-z0-9_-]{1,64}` for the names of tools and arguments.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ MAX_NAME: Final = 64
 
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _SPELT: Final = {"<": "_before", ">": "_after", "[]": "", "+": "_plus"}
-"""What would be lost otherwise: `StartTime<` and `StartTime>` are two parameters of Twilio's."""
+"""Replacements that keep names distinct: Twilio has parameters `StartTime<` and `StartTime>`."""
 
 _TARGET: Final = re.compile(r"[!-:<>-~]{1,128}")
 """A query parameter, cookie or field: printable ASCII without spaces, ';' and '='."""
@@ -27,17 +27,17 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _PLACE: Final = re.compile(r"\{[^{}]*\}")
 
 LOCATIONS: Final = ("path", "query", "header", "cookie", "body")
-"""Where an argument goes; who comes first keeps a name that several claim."""
+"""Where an argument goes. If several arguments claim a name, the first location keeps it."""
 
 
 def is_target(name: str, location: str) -> bool:
-    """Tell whether a parameter of a location can have a name."""
+    """Tell whether a parameter at this location can have the name."""
     pattern = _TOKEN if location in ("header", "cookie") else _TARGET
     return pattern.fullmatch(name) is not None
 
 
 def fitting(text: str) -> str:
-    """Return a text in the characters of a name, of any length; empty where none is left."""
+    """Reduce a text to the characters of a name, of any length; empty if none are left."""
     for sign, word in _SPELT.items():
         text = text.replace(sign, word)
     return _UNFIT.sub("_", text).strip("_-")
@@ -48,8 +48,8 @@ def cut(name: str, whole: str) -> str:
 
     Args:
         name: The name.
-        whole: What the name was made of; a digest of it ends a name that is cut, so that it stays
-            the same whatever else is named.
+        whole: The source of the name. A name that is cut ends with a digest of it, so that it does
+            not depend on other names.
     """
     if len(name) <= MAX_NAME:
         return name
@@ -58,7 +58,7 @@ def cut(name: str, whole: str) -> str:
 
 
 def numbered(name: str, taken: Iterable[str]) -> str:
-    """Return a name that is not taken: itself, or with the first number that is free."""
+    """Return a name that is not taken: the name itself, or the name with the first free number."""
     number = 1
     result = name
     while result in taken:
@@ -89,7 +89,7 @@ def argument_names(targets: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str
     """Name the arguments of one tool.
 
     Args:
-        targets: The location and the name there of each.
+        targets: The location of each argument, and its name there.
 
     Returns:
         The names by location and name.
@@ -107,7 +107,7 @@ def argument_names(targets: Iterable[tuple[str, str]]) -> Mapping[tuple[str, str
 
 
 def object_name(text: str, limit: int = 63) -> str:
-    """Return a text as the name of a Kubernetes object: a DNS label (RFC 1123)."""
+    """Turn a text into the name of a Kubernetes object: a DNS label (RFC 1123)."""
     words = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return words[:limit].strip("-")
 

@@ -1,4 +1,4 @@
-"""Tools as Kubernetes objects: as few as there is room for, else one and more for each tag."""
+"""Tools as Kubernetes objects: one object if they fit, otherwise one or more for each tag."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from mcp_operator.importers.vocabulary import (
 )
 
 LABEL: Final = "mcp-operator.dev/import"
-"""The label of imported objects where no other is asked for."""
+"""The label of imported objects if the user does not specify labels."""
 
 _BASE_CHARACTERS: Final = 40
-"""Of a title; the rest is for the name of a security scheme, or of a tag."""
+"""Characters of the title; the rest is for the name of a security scheme or a tag."""
 
 _MAX_NAME: Final = 63
 """Characters of the name of an object."""
 
 _FRAME_BYTES: Final = 4096
-"""What an object is beside its tools, and more."""
+"""More bytes than an object has outside of its tools."""
 
 
 def base_name(title: Any, options: ImportOptions) -> str:
-    """Return what the objects are called."""
+    """Return the base of the names of all objects."""
     given = options.name or object_name(str(title or ""), _BASE_CHARACTERS)
     return given or "openapi"
 
@@ -45,8 +45,8 @@ def tool_objects(
 
     Args:
         tools: The name of each tool, and the tool, in the order of the document.
-        base: What the objects are called.
-        options: What is asked for.
+        base: The base of the objects' names.
+        options: The options of the import.
     """
     entries = [(_group(tool), _entry(name, tool, base)) for name, tool in tools]
     whole = [entry for _, entry in entries]
@@ -55,7 +55,7 @@ def tool_objects(
     if all(room.takes(entry) for entry in whole):
         return [_tool_object(base, whole, base, options, certificate)]
     groups: dict[str, list[JsonObject]] = {}
-    for group, entry in entries:  # tags that make the same name share objects
+    for group, entry in entries:  # tags whose object names are equal share objects
         groups.setdefault(object_name(f"{base}-{group}"), []).append(entry)
     taken = set(groups)
     return [
@@ -66,7 +66,7 @@ def tool_objects(
 
 
 def labels(base: str, options: ImportOptions) -> Mapping[str, str]:
-    """Return the labels by which an MCPServer selects the objects."""
+    """Return the labels with which an MCPServer selects the objects."""
     return options.labels or {LABEL: base}
 
 
@@ -152,7 +152,7 @@ def _certificate_secret(tools: Iterable[tuple[str, Tool]], base: str) -> str:
 
 
 def _common_credentials(entries: Sequence[JsonObject]) -> Any:
-    """Return the credentials of all entries, where they have the same."""
+    """Return the credentials of all entries if they are equal."""
     first = entries[0].get("request", {}).get("credentials")
     same = all(entry.get("request", {}).get("credentials") == first for entry in entries)
     return first if same else None
@@ -177,9 +177,9 @@ def _parts(
     """Divide the entries of one tag into objects that are small enough.
 
     Args:
-        name: What the first of them is called; the others are numbered.
+        name: The name of the first object; the others get numbers.
         entries: The entries.
-        taken: The names of all objects so far; takes in the new ones.
+        taken: The names of all objects so far; the new names are added.
     """
     named, room, part = name, _Room(), list[JsonObject]()
     for entry in entries:
@@ -192,7 +192,7 @@ def _parts(
 
 
 def _numbered(name: str, taken: set[str]) -> str:
-    """Return the name with the first number that is free."""
+    """Return the name with the first free number."""
     number = 2
     while (numbered := _with_end(name, f"-{number}")) in taken:
         number += 1
@@ -205,7 +205,7 @@ def _with_end(name: str, end: str) -> str:
 
 
 class _Room:
-    """What an object has room for: the first entry always, and others within the limits."""
+    """The room in an object: the first entry always fits, further ones only within the limits."""
 
     def __init__(self) -> None:
         self._entries = 0
@@ -213,7 +213,7 @@ class _Room:
         self._cost = 0
 
     def takes(self, entry: JsonObject) -> bool:
-        """Take in one more entry; tell whether there is room."""
+        """Add an entry if there is room, and tell whether there was."""
         size = len(json.dumps(entry, ensure_ascii=False).encode())
         schemas = (entry[key] for key in ("inputSchema", "outputSchema") if key in entry)
         cost = sum(check(schema) for schema in schemas)

@@ -1,4 +1,4 @@
-"""From an OpenAPI document to the objects that serve it as tools."""
+"""Converts an OpenAPI document to the objects that serve it as tools."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Imported:
     """The outcome of an import.
 
     Attributes:
-        name: What the objects are called.
+        name: The base of the objects' names.
         title: The title of the document, and its version.
-        objects: The objects, as they are applied.
-        secrets: The Secrets to fill: the name of each, its keys, and what it is for.
-        report: What was made, and what was not.
+        objects: The objects, ready to apply.
+        secrets: The Secrets that the user must create: the name of each, and its scheme.
+        report: What was imported, and what was not.
     """
 
     name: str
@@ -41,7 +41,7 @@ def import_openapi(documents: Documents, options: ImportOptions) -> Imported:
     """Turn the operations of a document into tools.
 
     Raises:
-        OpenApiError: Nothing can be imported, or nobody chose among too many operations.
+        OpenApiError: Nothing can be imported, or there are too many operations and no selection.
     """
     every = [_based(operation, options) for operation in operations(documents)]
     unread = tuple(unread_paths(documents))
@@ -66,7 +66,7 @@ def import_openapi(documents: Documents, options: ImportOptions) -> Imported:
 
 
 def _based(operation: Operation, options: ImportOptions) -> Operation:
-    """Return an operation below the path that was asked for."""
+    """Replace the base path of an operation by the one in the options, if that is set."""
     path = options.backend.base_path
     return operation if path is None else replace(operation, base_path=path.rstrip("/"))
 

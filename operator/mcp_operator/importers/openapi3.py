@@ -1,4 +1,4 @@
-"""Parameters and bodies as OpenAPI 3 says them."""
+"""Reads parameters and bodies of OpenAPI 3."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from mcp_operator.importers.documents import Documents, Located
 from mcp_operator.importers.operations import Body, Media, Parameter
 
 _MEDIA_TYPE: Final = re.compile(r"[a-z0-9!#$&^_.+*-]+/[a-z0-9!#$&^_.+*-]+")
-"""RFC 6838, section 4.2, and the ranges of OpenAPI, such as `image/*`."""
+"""RFC 6838, section 4.2, and the media type ranges of OpenAPI, such as `image/*`."""
 
 
 def media_type(written: str) -> str:
     """Return a media type in lower case, without its parameters.
 
-    What is none, such as `json`, is taken for JSON, which is what most people mean.
+    An invalid one, such as `json`, counts as JSON, because authors usually mean that.
     """
     found = written.partition(";")[0].strip().lower()
     return found if _MEDIA_TYPE.fullmatch(found) else "application/json"
 
 
 def parameter(part: Located) -> Parameter:
-    """Return a parameter."""
+    """Read a parameter."""
     node = part.mapping
     schema, style = part.at("schema"), part.text("style")
-    for name, content in part.entries("content"):  # one entry, by the specification
+    for name, content in part.entries("content"):  # the specification allows only one entry
         schema = content.at("schema")
         style = "json" if media_type(name).endswith("json") else ""
         break
@@ -44,10 +44,10 @@ def parameter(part: Located) -> Parameter:
 
 
 def body(documents: Documents, part: Located) -> Body | None:
-    """Return the body of a request; None where the operation has none.
+    """Read the body of a request; None if the operation has none.
 
     Raises:
-        OpenApiError: It is a reference that leads nowhere.
+        OpenApiError: It is a reference without a target.
     """
     if not isinstance(part.node, dict):
         return None

@@ -1,4 +1,4 @@
-"""What stands at the root of a schema, once references are followed and allOf is merged."""
+"""Follows references and merges allOf at the root of a schema."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from mcp_operator.api.jsonschema import SchemaCostError
 from mcp_operator.importers.merging import merged, with_null, without_hidden
 
 MAX_PARTS: Final = 500_000
-"""Keywords that the work for one tool may touch. Types that extend each other in pairs double with
-every level; a small document can ask for more than there is memory."""
+"""Keywords that the work for one tool can visit. Types that extend each other in pairs double with
+every level, so a small document could need more than the available memory."""
 
 
 class Opener:
-    """Opens schemas whose references lead to given definitions."""
+    """Opens schemas whose references point to the given definitions."""
 
     def __init__(self, definitions: Mapping[str, JsonObject]) -> None:
         self._definitions = definitions
@@ -24,19 +24,19 @@ class Opener:
         self._known: dict[tuple[str, frozenset[str]], JsonObject] = {}
 
     def reset(self) -> None:
-        """Begin other work, which may cost as much again."""
+        """Reset the limit on work."""
         self._parts = 0
 
     def opened(self, schema: JsonObject, kept: frozenset[str] = frozenset()) -> JsonObject:
-        """Return a schema with no reference at its root, and no allOf that can be avoided.
+        """Return a schema without a reference at its root, and without allOf if possible.
 
         Args:
             schema: A translated schema.
-            kept: Definitions that contain themselves. Where allOf refers to one, it stays: merged
-                with another, it would contain the merger, and so on without an end.
+            kept: Definitions that contain themselves. An allOf that refers to one is not merged:
+                the merged schema would contain itself, and merging would never end.
 
         Raises:
-            SchemaCostError: That is too much work.
+            SchemaCostError: It takes too much work.
         """
         return without_hidden(self._opened(schema, frozenset(), kept))
 
@@ -59,7 +59,7 @@ class Opener:
         return with_null(schema)
 
     def _followed(self, reference: str, around: frozenset[str], kept: frozenset[str]) -> JsonObject:
-        """Open what a reference leads to; anything at all where that is a circle."""
+        """Open the target of a reference; the schema `{}`, which allows anything, for a cycle."""
         if reference in around:
             self._in_circle = True
             return {}
@@ -68,7 +68,7 @@ class Opener:
             return known
         before, self._in_circle = self._in_circle, False
         target = self._opened(self._definitions[reference], around | {reference}, kept)
-        if not self._in_circle:  # else it is another one seen from elsewhere
+        if not self._in_circle:  # in a cycle, the result depends on where the work began
             self._known[reference, kept] = target
         self._in_circle = self._in_circle or before
         return target

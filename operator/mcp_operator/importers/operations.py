@@ -1,4 +1,4 @@
-"""The operations of a document, in one form for OpenAPI 3 and Swagger 2."""
+"""The operations of a document, in the same form for OpenAPI 3 and Swagger 2."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class Parameter:
         name: Its name in the request.
         location: `path`, `query`, `header` or `cookie`.
         schema: The schema object of its value.
-        required: Whether every request has it.
+        required: Whether every request must have it.
         description: What it means.
-        style: How lists and objects are written, in OpenAPI's words or `json`; empty for the
+        style: How lists and objects are written: a style of OpenAPI, or `json`; empty for the
             default of the location.
-        explode: Whether each item stands on its own; None for the default of the style.
-        reserved: Whether reserved characters stay as they are.
+        explode: Whether each item is written separately; None for the default of the style.
+        reserved: Whether reserved characters are not percent-encoded.
     """
 
     name: str
@@ -45,11 +45,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """One form that a body may have.
+    """One media type that a body can have.
 
     Attributes:
         type: The media type, in lower case, without parameters.
-        schema: The schema object of the body; None as its node where nothing is said.
+        schema: The schema object of the body; its node is None if the document has none.
         encoding: How each field of a form is written (OpenAPI 3.1, Encoding Object).
     """
 
@@ -63,10 +63,10 @@ class Body:
     """The body of a request.
 
     Attributes:
-        media: The forms that it may have.
-        required: Whether the document says that every request has it.
-        optional: Whether the document says that a request may lack it. Most say neither.
-        description: What it is.
+        media: The media types that it can have.
+        required: Whether the document says that every request must have it.
+        optional: Whether the document says that a request can omit it. Most say neither.
+        description: What it means.
     """
 
     media: tuple[Media, ...]
@@ -77,13 +77,13 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation as the document has it.
+    """One operation, as the document describes it.
 
     Attributes:
         method: In upper case.
         template: The path as the document writes it.
-        base_path: The path of the server that answers, without a slash at its end.
-        host: The host of that server, where the document names one.
+        base_path: The path of its server, without a slash at the end.
+        host: The host of its server, if the document names one.
         place: The Operation Object.
         item: The Path Item Object.
     """
@@ -97,12 +97,12 @@ class Operation:
 
     @property
     def label(self) -> str:
-        """How a report names the operation."""
+        """The name of the operation in reports."""
         return f"{self.method} {self.template}"
 
     @property
     def id(self) -> str:
-        """The operationId; empty where there is none."""
+        """The operationId; empty if there is none."""
         return self.place.text("operationId")
 
     @property
@@ -120,9 +120,9 @@ def operations(documents: Documents) -> Iterator[Operation]:
         try:
             target = documents.resolved(written)
         except OpenApiError:
-            target = written  # `unread_paths` says what is missing
+            target = written  # `unread_paths` reports what is missing
         for method in METHODS:
-            for item in (written, target):  # some write operations beside a reference
+            for item in (written, target):  # some documents have operations beside a reference
                 place = item.at(method)
                 if isinstance(place.node, dict):
                     host, base_path = _server(documents, item, place)
@@ -131,7 +131,7 @@ def operations(documents: Documents) -> Iterator[Operation]:
 
 
 def unread_paths(documents: Documents) -> Iterator[tuple[str, str]]:
-    """Yield the paths whose operations are not known, since they are elsewhere, and why."""
+    """Yield the paths whose operations could not be read from another document, and why."""
     for template, written in documents.main.entries("paths"):
         try:
             documents.resolved(written)
@@ -140,10 +140,10 @@ def unread_paths(documents: Documents) -> Iterator[tuple[str, str]]:
 
 
 def parameters(documents: Documents, operation: Operation) -> tuple[Located, ...]:
-    """Return the parameters of an operation and of its path; those of the operation win.
+    """Return the parameters of an operation and of its path; the operation's take precedence.
 
     Raises:
-        OpenApiError: One is a reference that leads nowhere.
+        OpenApiError: A parameter is a reference without a target.
     """
     found: dict[tuple[str, str], Located] = {}
     for place in (operation.item, operation.place):
@@ -155,7 +155,7 @@ def parameters(documents: Documents, operation: Operation) -> tuple[Located, ...
 
 
 def _server(documents: Documents, item: Located, place: Located) -> tuple[str, str]:
-    """Return the host and the path of the server that is nearest to an operation."""
+    """Return the host and the path of the server that is declared nearest to an operation."""
     root = documents.main
     if documents.dialect is Dialect.SWAGGER_2:
         return root.text("host"), _base_path(root.text("basePath"))
@@ -177,7 +177,7 @@ def _filled(url: str, variables: JsonObject) -> str:
 
 
 def _base_path(path: str) -> str:
-    """Return the path of a server as one that can be put before others."""
+    """Normalize the path of a server, so that it can precede other paths."""
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":

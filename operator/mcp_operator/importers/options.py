@@ -1,4 +1,4 @@
-"""What an import is asked for."""
+"""The options of an import."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from dataclasses import dataclass, field
 from typing import Final
 
 MAX_SCHEMA_BYTES: Final = 64 * 1024
-"""How large the schema of a tool may become, as JSON: some 16,000 tokens of a model's context."""
+"""The size limit of a tool's schema, as JSON: about 16,000 tokens of a model's context."""
 
 KINDS: Final = ("tag", "path", "operation", "method")
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """One thing that an operation may match.
+    """One criterion that an operation can match.
 
     Attributes:
         kind: One of `KINDS`.
-        pattern: What it is compared with: `*` stands for anything, in a path for anything within
-            one segment, where `**` stands for any number of segments.
+        pattern: The pattern. `*` matches anything, but only within one segment of a path; `**`
+            matches any number of segments.
     """
 
     kind: str
@@ -31,8 +31,8 @@ class Backend:
     """Where the operations are served.
 
     Attributes:
-        service: The Service; empty for one that is named like the objects.
-        namespace: Its namespace; empty for that of the objects.
+        service: The Service; empty for one with the same name as the objects.
+        namespace: Its namespace; empty for the namespace of the objects.
         port: Its port.
         scheme: `http` or `https`.
         base_path: The path before those of the operations; None for that of the document's servers.
@@ -49,20 +49,20 @@ class Backend:
 
 @dataclass(frozen=True, slots=True)
 class ImportOptions:
-    """What to import, and into what.
+    """What to import, and how to write it.
 
     Attributes:
-        name: What the objects are called; empty for the title of the document.
+        name: The base of the objects' names; empty for the title of the document.
         namespace: The namespace of the objects; empty for none.
         backend: Where the operations are served.
-        labels: The labels of the objects; a label of their own where none is given.
+        labels: The labels of the objects; empty for the default label.
         server: The MCPServer to write as well; empty for none.
-        tool_prefix: What the names of all tools begin with.
-        include: What operations have to match.
-        exclude: What they may not match.
-        everything: Whether any number of tools is asked for.
-        output_schemas: Whether tools say what they return.
-        max_schema_bytes: How large the schema of a tool may become, as JSON.
+        tool_prefix: The prefix of all tool names.
+        include: Criteria that operations must match.
+        exclude: Criteria that operations must not match.
+        everything: Whether to import any number of tools.
+        output_schemas: Whether tools get output schemas.
+        max_schema_bytes: The size limit of a tool's schema, as JSON.
     """
 
     name: str = ""

@@ -1,4 +1,4 @@
-"""Objects as YAML that a person reviews: texts as text, and comments that name their source."""
+"""Objects as YAML for review: readable texts, and comments that name their source."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ MADE_BY: Final = (
 
 WIDTH: Final = 100
 FLOW_WIDTH: Final = 60
-"""Characters of a list that is written in one line."""
+"""Characters of a list that is written in a single line."""
 
 _READ_OTHERWISE: Final = re.compile(r"[yYnN]|[-+]?[.0-9][0-9A-Fa-fxXoO_.:+-]*")
-"""Texts that some YAML reader takes for a truth value or a number. kubectl's takes `y` for true,
-and a property of that name is in every document about coordinates."""
+"""Texts that some YAML parsers read as a boolean or a number. kubectl reads `y` as true, and every
+document about coordinates has a property `y`."""
 
 
 class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc] # chosen at run time
-    """The safe dumper, with texts as people write them."""
+    """The safe dumper, with multi-line strings as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
-        """Write everything out: an anchor is one more thing to follow in a review."""
+        """Never write anchors and aliases, because reviewers would have to follow them."""
         return True
 
 
@@ -45,7 +45,7 @@ def _text(dumper: Any, text: str) -> yaml.ScalarNode:
 
 
 def _list(dumper: Any, items: list[Any]) -> yaml.SequenceNode:
-    """Write a short list of plain values in one line."""
+    """Write a short list of plain values in a single line."""
     short = all(isinstance(item, (bool, float, int, str)) for item in items)
     fits = short and sum(len(str(item)) + 2 for item in items) <= FLOW_WIDTH
     flow = fits and not any(isinstance(item, str) and "\n" in item for item in items)
@@ -64,7 +64,7 @@ def yaml_text(imported: Imported, source: str, digest: str, *, guessed: bool) ->
 
     Args:
         imported: The outcome of an import.
-        source: Where the document comes from, as the reader may know it.
+        source: Where the document comes from, without secrets.
         digest: The SHA-256 of the document, in hexadecimal.
         guessed: Whether the name of the Service is a guess.
     """
@@ -79,7 +79,7 @@ def yaml_files(
 
     Args:
         imported: The outcome of an import.
-        source: Where the document comes from, as the reader may know it.
+        source: Where the document comes from, without secrets.
         digest: The SHA-256 of the document, in hexadecimal.
         guessed: Whether the name of the Service is a guess.
     """

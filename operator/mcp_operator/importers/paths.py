@@ -15,26 +15,26 @@ MAX_PATH: Final = 1024
 """Characters of a path in the API."""
 
 _SAFE: Final = "/{}:@!$&'()*+,;=~%"
-"""What a path may hold as it is (RFC 3986, section 3.3), and the braces of its places."""
+"""Characters that paths can contain unencoded (RFC 3986, section 3.3), and the braces of places."""
 
 _NAME: Final = re.compile(r"[+#./;?&]?([^:*]+)")
-"""The name in a place; some documents add the operator of a URI template or an expression."""
+"""The name in a place. Some documents add an operator of URI templates or a regular expression."""
 
 _SLASHES: Final = re.compile(
     r"(contain|including|include|with|allow)[^.]{0,20}slash", re.IGNORECASE
 )
 _PATHS: Final = frozenset({"basehead", "file_path", "filepath", "path", "ref_path"})
-"""Names of parameters that are a path themselves, at the end of the path of the operation."""
+"""Names of parameters that hold a path, if they are at the end of the operation's path."""
 
 
 def described_path(operation: Operation) -> tuple[str, list[tuple[str, str]]]:
-    """Return the whole path of an operation, and the constants of the query in its key.
+    """Return the whole path of an operation, and the query constants in it.
 
-    `/messages?beta=true` is not a path of OpenAPI, and still how some documents distinguish two
-    operations; a fragment does so as well and is never sent.
+    `/messages?beta=true` is not a valid path of OpenAPI, but some documents use it to distinguish
+    two operations. Others use a fragment, which is never sent.
 
     Raises:
-        OpenApiError: It is not a path that a request can have.
+        OpenApiError: A request cannot have this path.
     """
     path, _, query = operation.template.partition("#")[0].partition("?")
     pairs = [pair.partition("=") for pair in query.split("&") if pair]
@@ -53,12 +53,12 @@ def places(path: str) -> list[str]:
 
 
 def with_names(path: str, names: Mapping[tuple[str, str], str]) -> str:
-    """Return a path with the names of arguments in its places."""
+    """Replace the names in the places of a path by the names of arguments."""
     return PATH_PLACE.sub(lambda found: f"{{{names['path', _named(found[1])]}}}", path)
 
 
 def holds_slashes(parameter: Parameter, template: str) -> bool:
-    """Tell whether a parameter of the path is meant to hold slashes, which OpenAPI cannot say."""
+    """Tell whether a path parameter is meant to contain slashes, which OpenAPI cannot express."""
     name, schema = parameter.name, parameter.schema.mapping
     ends = template.rstrip("/").endswith((f"{{{name}}}", f"{{{name}*}}", f"{{+{name}}}"))
     return parameter.location == "path" and (

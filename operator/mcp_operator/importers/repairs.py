@@ -1,7 +1,7 @@
-"""What people write in schemas that is not quite right, in the way that they mean it.
+"""Repairs common mistakes in schemas: it reads them as their authors mean them.
 
-By the letter, some slips refuse every value: a number among the values of a text, or an expression
-with the slashes of JavaScript around it. What an API takes, a tool has to take.
+Taken literally, some mistakes reject every value: a number in the enum of a string, or a regular
+expression with the slashes of JavaScript around it. A tool must accept whatever the API accepts.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Any, Final
 from mcp_operator.importers.texts import shortened
 
 _MAX_SHOWN: Final = 80
-"""Characters of a value in a report."""
+"""Characters of a value in the report."""
 
 _LITERAL: Final = re.compile(r"/(\^.*|.*(?<!\\)\$)/([dgimsuvy]*)", re.DOTALL)
-"""An expression as JavaScript and PHP write it. What is anchored has no slash before its start."""
+"""An anchored expression as in JavaScript and PHP. A slash outside of an anchor never matches."""
 
 _COUNTS: Final = frozenset(
     f"{limit}{what}"
@@ -33,12 +33,12 @@ _SPELT: Final[Mapping[str, tuple[type, ...]]] = {
 
 
 def repaired(keyword: str, value: Any, types: Collection[str]) -> tuple[Any, str]:
-    """Return what is meant by the value of a keyword, and what is wrong with the value.
+    """Return the value that the author of a keyword means, and what is wrong with the written one.
 
     Args:
         keyword: The keyword.
         value: Its value.
-        types: The types that the schema allows; none where it allows all.
+        types: The types that the schema allows; empty if it allows all.
     """
     if keyword in _COUNTS and isinstance(value, float) and value.is_integer():
         return int(value), ""
@@ -58,12 +58,12 @@ def repaired(keyword: str, value: Any, types: Collection[str]) -> tuple[Any, str
 
 
 def as_told(value: Any) -> str:
-    """Return a value for a report, shortened."""
+    """Return a value as shortened JSON, for the report."""
     return shortened(json.dumps(value, ensure_ascii=False), _MAX_SHOWN)
 
 
 def _names(names: Any, keyword: str) -> tuple[Any, str]:
-    """Return names without those that are given before, and without what is not a name."""
+    """Remove duplicates, and values that are not strings, from a list of names."""
     if not isinstance(names, list):
         return names, ""
     kept = list(dict.fromkeys(name for name in names if isinstance(name, str)))
@@ -85,7 +85,7 @@ def _pattern(pattern: str) -> tuple[str, str]:
 
 
 def _enum(values: list[Any], types: Sequence[str]) -> tuple[list[Any], str]:
-    """Return the values of an enum as its only type has them, where they are written as another."""
+    """Convert the values of an enum to the schema's only type if they have another type."""
     if len(types) != 1:
         return values, ""
     (type_,) = types
@@ -97,7 +97,7 @@ def _enum(values: list[Any], types: Sequence[str]) -> tuple[list[Any], str]:
 
 
 def _as_type(value: Any, type_: str) -> Any:
-    """Return a text as the number or truth value that it spells, or the other way round."""
+    """Convert a string to the number or boolean that it spells, or the other way around."""
     if type_ == "string" and isinstance(value, bool | int | float):
         return json.dumps(value)
     if type_ not in _SPELT or not isinstance(value, str):

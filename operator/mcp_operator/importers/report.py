@@ -1,4 +1,4 @@
-"""What an import made and what it did not, for the person who asked for it."""
+"""The report for the user: what an import created, and what it left out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Final
 from mcp_operator.importers.texts import in_one_line
 
 _SHOWN: Final = 3
-"""Tools that a note names, and places; the others it counts."""
+"""How many tools a note lists, and how many places; further ones are only counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a reviewer should know of some tools.
+    """Something about some tools that a reviewer should know.
 
     Attributes:
-        text: What.
-        place: Where in the document; empty where that is the operation itself.
+        text: The note.
+        place: The place in the document; empty for the operation itself.
         tools: The names of the tools.
     """
 
@@ -33,8 +33,8 @@ class Report:
 
     Attributes:
         operations: How many operations the document has.
-        chosen: How many of them were asked for.
-        tools: How many tools were made.
+        chosen: How many of them were selected.
+        tools: How many tools were created.
         objects: How many objects hold them.
         skipped: The operations without a tool, and why.
         notes: What a reviewer should know.
@@ -51,10 +51,10 @@ class Report:
         """Yield the report, line by line.
 
         Args:
-            whole: Whether every place and tool is named that a note is about.
+            whole: Whether to list every place and tool of each note.
         """
         for line in self._lines(None if whole else _SHOWN):
-            yield in_one_line(line)  # names and values are the document's
+            yield in_one_line(line)  # names and values come from the document
 
     def _lines(self, shown: int | None) -> Iterator[str]:
         yield from (f"skipped: {label}: {reason}" for label, reason in self.skipped)
@@ -81,7 +81,7 @@ class Report:
 
 
 def count(number: int, what: str) -> str:
-    """Return a number of things: `1 tool`, `2 tools`."""
+    """Return a number with its unit: `1 tool`, `2 tools`."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

@@ -1,7 +1,7 @@
-"""The schemas of a document in JSON Schema 2020-12, each one that has a name translated once.
+"""Translates the schemas of a document to JSON Schema 2020-12, each named schema only once.
 
-A reference stays a reference, by the key of what it leads to: `linking` decides for each tool what
-is written in place and what becomes a definition.
+A reference stays a reference to the key of its target. For each tool, `linking` decides which
+targets replace their references, and which become definitions.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from mcp_operator.importers.losses import Loss, Losses, untranslated
 from mcp_operator.importers.subtypes import Subtypes, with_value
 
 HIDDEN: Final = "x-hidden"
-"""In a translated schema: the properties that were left out, which may be required elsewhere. It is
-gone once the schema is linked."""
+"""A keyword of translated schemas: properties that were left out, but that a `required` elsewhere
+can still name. Linking removes it."""
 
 _NAMED: Final = NAMED - {"dependencies", "properties"}
-"""Keywords whose value is an object of schemas; properties are a matter of their own."""
+"""Keywords whose value is an object of schemas, except properties, which are handled separately."""
 
 Direction = Literal["request", "response"]
 _LEFT_OUT: Final[Mapping[Direction, str]] = {"request": "readOnly", "response": "writeOnly"}
-"""The mark of the properties that do not go in a direction (OpenAPI 3.1, Schema Object)."""
+"""Properties with this keyword are not sent in the direction (OpenAPI 3.1, Schema Object)."""
 
 _Anchors = Mapping[str, Located]
 
@@ -41,8 +41,8 @@ class Schemas:
     """The translated schemas of one direction.
 
     Attributes:
-        definitions: What references lead to, by key.
-        losses: What is not translated as it is written.
+        definitions: The targets of references, by key.
+        losses: Everything that is not translated as it is written.
     """
 
     def __init__(self, documents: Documents, direction: Direction) -> None:
@@ -53,10 +53,10 @@ class Schemas:
         self._left_out = _LEFT_OUT[direction]
         self._pending: deque[Located] = deque()
         self._part = ""
-        """The key of the part that is being translated, which losses are noted with."""
+        """The key of the part that is being translated. Losses are stored by it."""
 
     def translate(self, part: Located, name: str = "") -> JsonObject:
-        """Translate a schema object, and what it refers to.
+        """Translate a schema object, and everything that it refers to.
 
         Args:
             part: The schema object.
@@ -74,7 +74,7 @@ class Schemas:
     def _schema(
         self, part: Located, anchors: _Anchors, name: str = "", *, extended: bool = False
     ) -> JsonObject:
-        """Translate one schema object; `extended` says that another one extends it."""
+        """Translate one schema object. `extended` means that it is a branch of an allOf."""
         if part.node is False:
             return {"not": {}}
         node = part.mapping
@@ -88,12 +88,12 @@ class Schemas:
         return nullable(schema, node)
 
     def lose(self, part: Located, *texts: str) -> None:
-        """Note losses in a part of what was translated last."""
+        """Add losses at a place in the part that was translated last."""
         for text in texts:
             self.losses.add(self._part, Loss(text, self._documents.shown(part)))
 
     def _target(self, part: Located, anchors: _Anchors, *, extended: bool) -> str | None:
-        """Return the key of what a schema refers to, which is translated in its turn."""
+        """Return the key of a schema's reference, and queue the target for translation."""
         try:
             target = self._followed(part, anchors)
         except OpenApiError as error:
@@ -123,10 +123,10 @@ class Schemas:
         return self._documents.follow(reference, part.base) if isinstance(reference, str) else None
 
     def _beside(self, target: str, schema: JsonObject, lost: list[str]) -> JsonObject:
-        """Put a reference into a schema.
+        """Combine a reference with the keywords beside it.
 
-        Until OpenAPI 3.1, what stands beside a reference has no meaning; what people write there
-        for the reader they mean all the same.
+        Before OpenAPI 3.1, keywords beside a reference have no effect. Texts are kept anyway,
+        because their authors mean them.
         """
         said = {keyword: value for keyword, value in schema.items() if keyword in ANNOTATIONS}
         rest = {keyword: value for keyword, value in schema.items() if keyword not in ANNOTATIONS}
@@ -165,7 +165,7 @@ class Schemas:
         return schema | self._tuple(part, anchors) | self._properties(part, anchors)
 
     def _tuple(self, part: Located, anchors: _Anchors) -> JsonObject:
-        """Translate a list under `items`, as JSON Schema had it until 2020-12."""
+        """Translate a list under `items`, which JSON Schema allowed before 2020-12."""
         if not isinstance(part.mapping.get("items"), list) or not part.mapping["items"]:
             return {}
         places = part.entries("items")
@@ -192,7 +192,7 @@ class Schemas:
         return schema | ({HIDDEN: hidden} if hidden else {})
 
     def _is(self, mark: str, part: Located) -> bool:
-        """Tell whether a property has a mark, itself or by what it alone refers to."""
+        """Tell whether a property has the mark, or is only a reference to a schema that has it."""
         for _ in range(8):
             node = part.mapping
             if mark in node:
@@ -211,7 +211,7 @@ class Schemas:
         return False
 
     def _tell_apart(self, part: Located, schema: JsonObject) -> None:
-        """Say in each alternative which value of the discriminator stands for it."""
+        """Add to each alternative the value of the discriminator that selects it."""
         for keyword in ("oneOf", "anyOf"):
             if keyword in schema:
                 for index, property_, values in self._subtypes.alternatives(part, keyword):
@@ -219,13 +219,13 @@ class Schemas:
                     schema[keyword][index] = with_value(alternative, property_, values)
 
     def _any_subtype(self, base: Located) -> str | None:
-        """Return the key of a schema that takes a type and all that extend it, if any do."""
+        """Return the key of a schema that allows a type and its subtypes, if there are any."""
         key = f"{base.key}?any"
         if key not in self.definitions:
             extending = tuple(self._subtypes.of(base))
             if not extending or {"oneOf", "anyOf"} & base.mapping.keys():
                 return None
-            self.definitions[key] = {}  # it may contain itself
+            self.definitions[key] = {}  # it can contain itself
             around, self._part = self._part, key
             alternatives = [
                 with_value({"$ref": self._defined(schema)}, property_, values)
@@ -239,9 +239,9 @@ class Schemas:
 
 
 def _without_alternatives(base: Located) -> Located:
-    """Return what a type says itself, where another one that it names extends it.
+    """Return a type without its alternatives, for an alternative that extends it.
 
-    With the alternatives, each would hold the other for one and the same value, without an end.
+    Otherwise, the two schemas would contain each other for the same value, without an end.
     """
     own = {name: value for name, value in base.mapping.items() if name not in ("oneOf", "anyOf")}
     return Located(own, base.base, base.pointer + OWN)

@@ -1,4 +1,4 @@
-"""Security schemes as credentials: who calls is the gateway, and no argument holds a secret."""
+"""Converts security schemes to credentials of the gateway, so that no argument holds a secret."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from mcp_operator.importers.operations import Operation
 from mcp_operator.importers.swagger import security_scheme
 
 _BASE_CHARACTERS, _OWN_CHARACTERS = 40, 20
-"""Of the name of a Secret: what it begins with, and what at least is left for the scheme."""
+"""Of the name of a Secret: the length of the base, and the least that is left for the scheme."""
 
 _PREFIX: Final = re.compile(
     r"""(?:prepended|prefixed|preceded|starts?|begins?)\s+(?:with|by)\s+(?:the\s+)?"""
     r"""["'`]?(\w+)["'`]?\s*(?:followed|and|,|\.|$)""",
     re.IGNORECASE,
 )
-"""How a description tells the word before a token: `must be prepended with "token" followed by`."""
+"""The word before a token in a description: `must be prepended with "token" followed by`."""
 
 _URL: Final = re.compile(
     r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~!$&'()*+,;=:@%/-]*)?"
 )
-"""Where a token can come from: a relative URL does not say of which host, and addresses and names
-such as `localhost` are those of the author's machine."""
+"""A usable token URL. A relative URL does not name the host, and IP addresses and names such as
+`localhost` refer to the author's machine."""
 
 _SCOPE: Final = re.compile(r"[!#-\[\]-~]+")
 """RFC 6749, section 3.3."""
@@ -52,10 +52,10 @@ _RANKED: Final = {
     "bearer": ("Bearer", 0),
     "clientCredentials": ("OAuth2", 0),
     "mutualTLS": ("mutualTLS", 4),
-    "oauth2": ("Bearer", 0),  # flows in which a person consents: the token is made elsewhere
+    "oauth2": ("Bearer", 0),  # flows with a user's consent: the token is created elsewhere
     "openIdConnect": ("Bearer", 0),
 }
-"""What stands for the types of schemes, and which of several is taken: the least."""
+"""The types of schemes, with their names here and their ranks. The lowest rank is preferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,11 @@ class Scheme:
         name: Its name in the document.
         type: `Bearer`, `Basic`, `Header`, `Query`, `Cookie`, `OAuth2` or `mutualTLS`.
         target: The header, query parameter or cookie that carries the token.
-        prefix: What stands before the token in a header.
-        token_url: Where OAuth 2 tokens come from.
-        description: What the document says of it.
-        rank: Which of several is taken; the least.
-        number: Which it is of those whose Secrets would have one name, counted from 1.
+        prefix: The text before the token in a header.
+        token_url: The token endpoint of OAuth 2.
+        description: The description in the document.
+        rank: The preference among several; the lowest is used.
+        number: The number among schemes whose Secrets would have the same name, from 1.
     """
 
     name: str
@@ -103,12 +103,12 @@ class Scheme:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one operation authenticates with.
+    """How one operation authenticates.
 
     Attributes:
-        schemes: Together; none where the operation is open to all.
-        scopes: What OAuth 2 asks for.
-        unsupported: The schemes that no credential can stand for, and why.
+        schemes: All are needed together; empty if the operation needs no authentication.
+        scopes: The scopes to request with OAuth 2.
+        unsupported: The schemes that no credentials can express, and why.
     """
 
     schemes: tuple[Scheme, ...] = ()
@@ -126,7 +126,7 @@ class Security:
         self._carriers = {(scheme.type, scheme.target.lower()) for scheme in self._schemes.values()}
 
     def access(self, operation: Operation) -> Access:
-        """Return what an operation authenticates with: of several ways, one."""
+        """Return how an operation authenticates. If there are several ways, this chooses one."""
         own = operation.place.mapping.get("security")
         wanted = own if isinstance(own, list) else self._documents.main.mapping.get("security")
         if not isinstance(wanted, list):
@@ -144,7 +144,7 @@ class Security:
         return Access(schemes, tuple(dict.fromkeys(scopes)))
 
     def is_credential(self, name: str, location: str, description: str, access: Access) -> bool:
-        """Tell whether a parameter carries what a security scheme is there for."""
+        """Tell whether a parameter carries a credential that a security scheme already covers."""
         type_ = location.capitalize()
         if (type_, name.lower()) in self._carriers:
             return True
@@ -160,7 +160,7 @@ class Security:
 
 
 def looks_secret(name: str) -> bool:
-    """Tell whether the name of a header says that it may carry a secret."""
+    """Tell whether the name of a header suggests that it carries a secret."""
     return _SECRET_PARTS.search(name) is not None
 
 
@@ -182,7 +182,7 @@ def _schemes(documents: Documents) -> Iterator[tuple[str, Scheme]]:
 
 
 def _numbered(schemes: Iterable[tuple[str, Scheme]]) -> Iterator[tuple[str, Scheme]]:
-    """Number the schemes whose Secrets would have one name."""
+    """Number the schemes whose Secrets would have the same name."""
     counts = Counter[str]()
     for name, scheme in schemes:
         words = object_name(_words(name))[:_OWN_CHARACTERS]
@@ -195,7 +195,7 @@ def _words(name: str) -> str:
 
 
 def _place(documents: Documents) -> tuple[str, ...]:
-    """Return the names that lead to the security schemes."""
+    """Return the path of the security schemes in the document."""
     if documents.dialect is Dialect.SWAGGER_2:
         return ("securityDefinitions",)
     return ("components", "securitySchemes")

@@ -1,4 +1,4 @@
-"""Which operations are imported: by tag, path, operationId and method."""
+"""Selects the operations to import: by tag, path, operationId and method."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mcp_operator.importers.operations import Operation
 from mcp_operator.importers.options import Criterion
 
 MAX_UNASKED: Final = 60
-"""Tools that are made without being asked for: models choose badly among more."""
+"""The most tools that are imported without a selection: models choose badly among more."""
 
 
 def selected(
@@ -27,12 +27,12 @@ def selected(
 
     Args:
         operations: All of them.
-        include: Of each kind that is given, one has to match.
-        exclude: None may match.
-        everything: Whether any number is asked for.
+        include: For each kind that is given, an operation must match at least one criterion.
+        exclude: An operation must not match any.
+        everything: Whether the user asked for any number of operations.
 
     Raises:
-        OpenApiError: None is left, or more than a model chooses well among and nobody chose.
+        OpenApiError: No operation is left, or there are too many and the user did not select.
     """
     wanted: dict[str, list[Criterion]] = {}
     for criterion in include:
@@ -78,7 +78,7 @@ def _path_pattern(pattern: str) -> re.Pattern[str]:
 
 
 def _tags(operations: Iterable[Operation]) -> str:
-    """Tell which tags there are, the most used first."""
+    """Describe the tags of the operations, the most used first."""
     counts = Counter(tag for operation in operations for tag in operation.tags)
     if not counts:
         return "its operations have no tags"

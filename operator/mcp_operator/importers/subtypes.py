@@ -1,4 +1,4 @@
-"""What a discriminator distinguishes, expressed in JSON Schema, which has no such keyword."""
+"""Expresses a discriminator in JSON Schema, which has no such keyword."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class Subtypes:
                     self._extending.setdefault(base.key, []).append(schema)
 
     def of(self, base: Located) -> Iterator[tuple[Located, str, list[str]]]:
-        """Yield what extends a type: its schema, the property that tells, and the values of it.
+        """Yield the subtypes of a type: the schema, the discriminator, and its values.
 
-        The values are empty where the schema names them itself.
+        The values are empty if the schema itself already has a const or an enum for them.
         """
         property_ = discriminator(base)
         mapping = base.at("discriminator", "mapping").mapping
@@ -35,9 +35,9 @@ class Subtypes:
             yield schema, property_, [] if self._names_value(schema, property_) else values
 
     def alternatives(self, part: Located, keyword: str) -> Iterator[tuple[int, str, list[str]]]:
-        """Yield which alternatives of oneOf or anyOf do not say by which value they are meant.
+        """Yield the alternatives of oneOf or anyOf that do not name their own discriminator value.
 
-        With the index of each come the property that tells, and the values of it.
+        Each comes as its index, the discriminator, and its values.
         """
         property_ = discriminator(part)
         mapping = part.at("discriminator", "mapping").mapping
@@ -49,7 +49,7 @@ class Subtypes:
                 yield int(index), property_, _values(reference, mapping)
 
     def lists_extensions(self, base: Located) -> bool:
-        """Tell whether a type names, as its alternatives, types that extend it."""
+        """Tell whether a type lists its own subtypes as alternatives."""
         alternatives = (place for name in ("oneOf", "anyOf") for _, place in base.entries(name))
         targets = filter(None, map(self._target, alternatives))
         branches = (branch for target in targets for _, branch in target.entries("allOf"))
@@ -76,14 +76,14 @@ class Subtypes:
 
 
 def discriminator(part: Located) -> str:
-    """Return the property that distinguishes subtypes; empty where none does."""
+    """Return the property that distinguishes subtypes; empty if there is none."""
     given = part.mapping.get("discriminator")
     name = given.get("propertyName") if isinstance(given, dict) else given
     return name if isinstance(name, str) else ""
 
 
 def with_value(alternative: JsonObject, property_: str, values: list[str]) -> JsonObject:
-    """Return an alternative that says by which value of a property it is meant."""
+    """Add to an alternative the values of the property that select it."""
     if not values:
         return alternative
     only: JsonObject = {"const": values[0]} if len(values) == 1 else {"enum": values}
@@ -91,7 +91,7 @@ def with_value(alternative: JsonObject, property_: str, values: list[str]) -> Js
 
 
 def _values(reference: str, mapping: Mapping[str, Any]) -> list[str]:
-    """Return the values that stand for what a reference leads to."""
+    """Return the values of the discriminator that select the target of a reference."""
     name = reference.rpartition("/")[2]
     mapped = [
         value

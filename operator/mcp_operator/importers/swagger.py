@@ -1,4 +1,4 @@
-"""What only Swagger 2 says so, in the words of OpenAPI 3."""
+"""Converts what is specific to Swagger 2 to OpenAPI 3."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mcp_operator.importers.texts import cleaned, sentences
 _NOT_SCHEMA: Final = frozenset(
     {"allowEmptyValue", "collectionFormat", "description", "in", "name", "required"}
 )
-"""What a Parameter Object says beside the schema of its value."""
+"""Keywords of a Parameter Object that are not part of the schema of its value."""
 
 _FORMATS: Final[Mapping[str, tuple[str, bool | None]]] = {
     "csv": ("", False),
@@ -21,10 +21,10 @@ _FORMATS: Final[Mapping[str, tuple[str, bool | None]]] = {
     "pipes": ("pipeDelimited", False),
     "ssv": ("spaceDelimited", False),
 }
-"""The collectionFormats as style and explode; the style of csv is that of the location."""
+"""The style and explode of each collectionFormat; csv has the default style of the location."""
 
 _SEPARATORS: Final = {"pipes": "|", "ssv": "spaces", "tsv": "tabs"}
-"""What is between the values of a list, for the reader."""
+"""The separators of lists, for descriptions."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MULTIPART: Final = "multipart/form-data"
@@ -38,7 +38,7 @@ _FLOWS: Final = {
 
 
 def parameter(part: Located) -> Parameter:
-    """Return a parameter that is not part of the body."""
+    """Read a parameter that is not part of the body."""
     node = part.mapping
     style, explode = collection(node)
     return Parameter(
@@ -62,7 +62,7 @@ def collection(node: Mapping[str, Any]) -> tuple[str, bool | None]:
 def value_schema(part: Located) -> Located:
     """Return the schema of a parameter's value.
 
-    Some lists have no style in OpenAPI 3: they are one text.
+    Lists that no style of OpenAPI 3 can express become strings.
     """
     node = part.mapping
     if _separator(node):
@@ -72,9 +72,9 @@ def value_schema(part: Located) -> Located:
 
 
 def _separator(node: Mapping[str, Any]) -> str:
-    """Return what is between the values of a list that has no style; empty for any other.
+    """Return the separator of a list that no style can express; empty for any other list.
 
-    Tabs separate nothing in OpenAPI 3, and in paths and headers only commas do.
+    OpenAPI 3 has no style with tabs, and in paths and headers it has only commas.
     """
     if node.get("type") != "array":
         return ""
@@ -90,17 +90,17 @@ def _description(node: Mapping[str, Any]) -> str:
 
 
 def _has_files(node: Mapping[str, Any]) -> bool:
-    """Tell whether a list is of files, which are parts of their own whatever is said of them."""
+    """Tell whether the items of a list are files. Files are always separate parts of a body."""
     items = node.get("items")
     return isinstance(items, dict) and items.get("type") == "file"
 
 
 def body(operation: Located, parts: Iterable[Located], consumes: Iterable[str]) -> Body | None:
-    """Return the body that the parameters in `body` and `formData` make; None without any.
+    """Read the body from the parameters in `body` and `formData`; None if there are none.
 
     Args:
         operation: The Operation Object.
-        parts: These parameters.
+        parts: The parameters in `body` and `formData`.
         consumes: The media types.
     """
     types = tuple(dict.fromkeys(consumes))
@@ -136,7 +136,7 @@ def _form(operation: Located, fields: list[Located], types: tuple[str, ...]) -> 
 
 
 def security_scheme(node: Mapping[str, Any]) -> JsonObject:
-    """Return a security scheme as OpenAPI 3 has it."""
+    """Convert a security scheme to OpenAPI 3."""
     match node.get("type"):
         case "basic":
             return {**node, "type": "http", "scheme": "basic"}

@@ -1,4 +1,4 @@
-"""Texts of a document as a model should read them: no hidden characters, cut at a sentence."""
+"""Prepares texts of a document for models: no hidden characters, cut at the end of a sentence."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 from typing import Any, Final
 
 _HIDDEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, but for tab and line feed
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, except tab and line feed
     "\u200b\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb\ufffe\uffff"
-    "\ud800-\udfff"  # halves of pairs, which no encoding takes
+    "\ud800-\udfff"  # halves of surrogate pairs, which cannot be encoded
     "\U000e0000-\U000e007f]"
 )
-"""What a reviewer does not see and a model reads: controls, joiners, changes of direction, tags."""
+"""Characters that models read and reviewers cannot see: controls, joiners, bidi controls, tags."""
 
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 _TRAILING: Final = re.compile(r"[ \t]+\n")
@@ -34,9 +34,9 @@ def in_one_line(text: Any) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """Return a text of at most `limit` characters, cut after the last sentence that fits.
+    """Cut a text to at most `limit` characters, after the last sentence that fits.
 
-    Where the first sentence alone is too long, it is cut between two words.
+    If no sentence fits, the text is cut between two words.
     """
     if len(text) <= limit:
         return text
@@ -56,7 +56,7 @@ def first_sentence(text: str, limit: int) -> str:
 
 
 def sentences(*texts: str) -> str:
-    """Join texts, each but the last ended by a full stop; what another one says is left out."""
+    """Join texts with full stops between them, and drop texts that another text contains."""
     said: list[str] = []
     for text in filter(None, map(str.strip, texts)):
         bare = _bare(text)
@@ -73,5 +73,5 @@ def _bare(text: str) -> str:
 
 
 def _without_opening(text: str) -> str:
-    """Drop the colon that announced what was cut off."""
+    """Replace a final colon, because the text that it introduced is cut off."""
     return text[:-1] + "." if text.endswith(":") else text

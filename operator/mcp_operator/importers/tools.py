@@ -1,4 +1,4 @@
-"""One operation as one tool: its arguments, its request and what it says of itself."""
+"""Converts one operation to one tool: its arguments, its request and its texts."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ _Names = Mapping[tuple[str, str], str]
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool, but for its name, its credentials and where it is served.
+    """A tool without its name, its credentials and its backend.
 
     Attributes:
-        operation: Where it comes from.
+        operation: The operation that it calls.
         path: The path, with the names of arguments in its places.
         query: Constants of the query.
         mappings: The entries of request.arguments.
-        whole: The argument that is the whole body; empty where the body has fields.
-        content_type: The media type of the body; empty where there is none.
+        whole: The argument that is the whole body; empty if the body has fields.
+        content_type: The media type of the body; empty if there is none.
         input_schema: The schema of the arguments; None without arguments.
-        output_schema: The schema of the result; None where nothing is said.
-        access: What it authenticates with.
+        output_schema: The schema of the result; None if there is none.
+        access: How it authenticates.
         notes: What a reviewer should know.
-        losses: What its schemas do not say of what the document says.
+        losses: What the document's schemas say and the tool's do not.
     """
 
     operation: Operation
@@ -68,7 +68,7 @@ class Tool:
 
     @property
     def texts(self) -> JsonObject:
-        """Title, description and hints, as a tool has them."""
+        """The title, description and hints of the tool."""
         node = self.operation.place.mapping
         summary = in_one_line(node.get("summary"))
         deprecated = "Deprecated." if node.get("deprecated") is True else ""
@@ -81,15 +81,15 @@ class Tool:
 
 
 class ToolMaker:
-    """Makes tools of the operations of one document."""
+    """Converts the operations of one document to tools."""
 
     def __init__(self, documents: Documents, *, max_bytes: int, output_schemas: bool) -> None:
-        """Prepare.
+        """Set up.
 
         Args:
             documents: The document, and those it refers to.
-            max_bytes: How large a tool's schema may become, as JSON.
-            output_schemas: Whether tools say what they return.
+            max_bytes: The size limit of a tool's schema, as JSON.
+            output_schemas: Whether tools get output schemas.
         """
         self._documents = documents
         self._schemas = Schemas(documents, "request")
@@ -103,7 +103,7 @@ class ToolMaker:
         """Return the tool that calls an operation.
 
         Raises:
-            OpenApiError: It cannot be called by a tool; the text says why.
+            OpenApiError: A tool cannot call it; the text says why.
             SchemaError: Its schemas cannot be used.
         """
         if operation.method in UNSUPPORTED:
@@ -164,7 +164,7 @@ class ToolMaker:
     def _named(
         self, operation: Operation, arguments: Sequence[Argument]
     ) -> tuple[_Names, list[JsonObject]]:
-        """Return the names of the arguments, and the entries of those that need one."""
+        """Return the names of the arguments, and the entries for those that need one."""
         names = argument_names((one.location, one.field.name) for one in arguments)
         placed = (
             self._placed(one, names[one.location, one.field.name])
@@ -239,7 +239,7 @@ def _linked(linker: Linker, schema: JsonObject, what: str, notes: list[str]) -> 
 
 
 def _result(documents: Documents, operation: Operation) -> Located | None:
-    """Return the schema of a successful answer in JSON; None where there is none."""
+    """Return the schema of a successful response in JSON; None if there is none."""
     responses = operation.place.at("responses")
     codes = sorted(str(code) for code in responses.mapping)
     good = [code for code in codes if code.startswith("2")]

@@ -1,6 +1,6 @@
-"""The fields of MCPTool that an import writes, and how: the one place that knows the API.
+"""The fields of MCPTool that an import writes. This is the only module that knows them.
 
-Every function returns plain YAML data without what says no more than the default.
+Every function returns plain YAML data, without values that are equal to the default.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from mcp_operator.importers.security import Access, Scheme
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 
 MAX_DESCRIPTION: Final = 1024
-"""Characters of a tool's description: the API takes 4000, OpenAI's models 1024."""
+"""Characters of a tool's description: the API allows 4000, OpenAI's models 1024."""
 
 MAX_TITLE: Final = 120
 MAX_MAPPINGS: Final = 64
 MAX_TOOLS: Final = 128
 MAX_OBJECT_BYTES: Final = 200 * 1024
-"""JSON of one object: far from the 1.5 MiB of an etcd request, and still to be read by people."""
+"""JSON of one object: far below the 1.5 MiB of an etcd request, and short enough for a review."""
 
 IN_QUERY: Final = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
-"""Methods whose arguments go into the query where nothing else is said."""
+"""Methods whose arguments go into the query by default."""
 
 BODYLESS: Final = frozenset({"HEAD", "TRACE"})
 """Methods whose requests have no body: RFC 9110, sections 9.3.2 and 9.3.8."""
@@ -50,10 +50,10 @@ _STYLES: Final = {
     "cookie": frozenset({"form", "json"}),
     "body": frozenset({"form", "spaceDelimited", "pipeDelimited", "deepObject", "json"}),
 }
-"""The styles that a location takes (OpenAPI 3.1, Parameter Object, Style Values)."""
+"""The styles that each location supports (OpenAPI 3.1, Parameter Object, Style Values)."""
 
 _ONE_VALUE: Final = frozenset({"label", "matrix", "json"})
-"""Styles that make a difference for a single value too."""
+"""Styles that change how a single value is written, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +63,12 @@ class Placed:
     Attributes:
         name: The argument.
         location: `path`, `query`, `header`, `cookie` or `body`.
-        target: Its name there.
+        target: Its name at that location.
         style: Its style; empty for the default of the location.
-        explode: Whether each item stands on its own; None for the default of the style.
-        reserved: Whether reserved characters stay as they are.
+        explode: Whether each item is written separately; None for the default of the style.
+        reserved: Whether reserved characters are not percent-encoded.
         content_type: The media type of its part of a multipart body; empty for the default.
-        is_single: Whether it is a text, a number or a truth value, never a list or an object.
+        is_single: Whether it is a string, a number or a boolean, never a list or an object.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Placed:
 
 
 def mapping(placed: Placed, method: str) -> JsonObject | None:
-    """Return the entry of request.arguments; None where the argument needs none."""
+    """Return the entry of request.arguments; None if the argument does not need one."""
     entry: JsonObject = {"name": placed.name, "in": placed.location}
     if placed.target != placed.name:
         entry["as"] = placed.target
@@ -107,11 +107,11 @@ def request(
     """Return spec.tools[].request.
 
     Args:
-        mappings: What `mapping` made.
+        mappings: The results of `mapping`.
         query: Constants of the query.
-        whole: The argument that is the whole body; empty where the body has fields.
-        content_type: The media type of the body; empty where there is none.
-        credentials: What `credentials` made: fields of the request.
+        whole: The argument that is the whole body; empty if the body has fields.
+        content_type: The media type of the body; empty if there is none.
+        credentials: The result of `credentials`: fields of the request.
     """
     given = dict(credentials or {})
     constants = [{"name": name, "value": value} for name, value in query]
@@ -132,14 +132,14 @@ def credentials(access: Access, base: str) -> JsonObject:
     """Return the fields of a request that authenticate it.
 
     Args:
-        access: What the operation asks for.
-        base: What the names of the Secrets begin with.
+        access: How the operation authenticates.
+        base: The base of the names of the Secrets.
     """
     fields: JsonObject = {}
     for scheme in access.schemes:
         secret = {"name": scheme.secret_name(base)}
         if scheme.type == "mutualTLS":
-            continue  # it belongs to the Service
+            continue  # `tls` of the Service holds the certificate
         if "credentials" not in fields:
             fields["credentials"] = _credentials(scheme, access, secret)
         elif scheme.type in ("Header", "Query"):
@@ -170,7 +170,7 @@ def has_style(location: str, style: str) -> bool:
 
 
 def hints(method: str) -> JsonObject:
-    """Return the hints that follow from the method alone (RFC 9110, section 9.2)."""
+    """Return the hints that the method alone implies (RFC 9110, section 9.2)."""
     match method:
         case "GET" | "HEAD" | "OPTIONS":
             return {"readOnlyHint": True}
@@ -183,7 +183,7 @@ def hints(method: str) -> JsonObject:
 
 
 def _written(placed: Placed) -> JsonObject:
-    """Return style and explode, where they say more than the defaults do."""
+    """Return style and explode if they differ from the defaults."""
     default = _DEFAULT_STYLES[placed.location]
     style = placed.style if has_style(placed.location, placed.style) else default
     if placed.is_single and style not in _ONE_VALUE:
@@ -193,5 +193,5 @@ def _written(placed: Placed) -> JsonObject:
     if style not in ("json", "deepObject") and placed.explode not in (None, explodes):
         result["explode"] = placed.explode
         if placed.location == "body":
-            result = {"style": style, **result}  # in a multipart body, nothing is the default
+            result = {"style": style, **result}  # a multipart body has no defaults
     return result
