@@ -1,4 +1,4 @@
-"""The composition roots: one module for each process, which knows all the layers that it needs.
+"""The composition roots: one module per process, which knows all the layers that it needs.
 
-They are separate modules so that a process imports only what it runs.
+They are separate modules, so that a process imports only what it runs.
 """

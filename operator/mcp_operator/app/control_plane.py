@@ -47,8 +47,8 @@ GC_THRESHOLD = 10_000
 allocates about Python's default of 700, and reference counting frees nearly all of them."""
 
 SWITCH_SECONDS = 0.001
-"""How long a thread with long work keeps the event loop from running. Python's default, 5 ms, would
-be waited for several times in each reconciliation."""
+"""How long a busy thread can keep the event loop from running. With Python's default of 5 ms, each
+reconciliation would wait several times."""
 
 POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
@@ -144,14 +144,14 @@ def _scope(settings: OperatorSettings) -> Scope:
 
 
 def _pod_template(settings: OperatorSettings) -> PodTemplate:
-    """Return what the installation says of all pods.
+    """Return the installation's settings for all pods.
 
     Raises:
         SettingsError: It is not a pod template.
     """
     if not settings.pod_template:
         return PodTemplate()
-    # A reader of YAML and of CEL rules takes memory, and most installations need none here.
+    # Parsing YAML and CEL rules takes memory, and most installations do not need it here.
     from mcp_operator.local.podtemplate import read_pod_template  # noqa: PLC0415
 
     return read_pod_template(settings.pod_template)

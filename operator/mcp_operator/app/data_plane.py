@@ -58,7 +58,7 @@ async def run_gateway(settings: GatewaySettings, worker: Worker | None = None) -
 
     Args:
         settings: What to serve, and where.
-        worker: As which of several processes, if so.
+        worker: The worker process that this is; None if there is only one process.
 
     Raises:
         OperatorError: It cannot start, or must not continue.
@@ -141,10 +141,10 @@ async def _serve(
     Args:
         gateway: What serves.
         client: Reads the catalog.
-        current: Where it is put in service.
-        settings: Which catalog it is.
-        beside: What else runs as long, by name.
-        worker: As which of several processes, if so.
+        current: Holds the catalog in service.
+        settings: Which catalog to serve.
+        beside: Other coroutines that run as long, by name.
+        worker: The worker process that this is; None if there is only one process.
 
     Raises:
         OperatorError: It cannot start, or must not continue.

@@ -1,4 +1,4 @@
-"""How the C library gives memory back to the system."""
+"""Configures how the C library returns memory to the system."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Final
 
 _M_TRIM_THRESHOLD: Final = -1
 _M_MMAP_THRESHOLD: Final = -3
-"""The parameters' numbers in glibc's malloc.h."""
+"""The numbers of the parameters in glibc's malloc.h."""
 
 LARGE_BLOCK: Final = 512 * 1024
-"""Bytes from which on a block is a mapping of its own, which goes back once it is free. More than
-the 256 KiB that asyncio sets aside for each read from a socket: as mappings, those would cost three
-system calls and two page faults per read."""
+"""The size in bytes from which a block is its own memory mapping, which is returned when it is
+freed. It must be larger than the 256 KiB buffer that asyncio allocates for each read from a socket:
+as a mapping, that would cost three system calls and two page faults per read."""
 
 KEPT: Final = 2 * LARGE_BLOCK
-"""Free bytes at the end of the heap that do not go back, so that what a read sets aside stays."""
+"""Free bytes at the end of the heap that are not returned, so that buffers for reads are reused."""
 
 
 def give_back_large_blocks() -> bool:
-    """Have glibc give large blocks back to the system as soon as they are free.
+    """Make glibc return large blocks to the system as soon as they are freed.
 
-    By default it raises its limit with each large block that is freed, up to 32 MiB, and keeps what
-    is below: 40 answers of 9 MB left a gateway with 600 MiB of memory that nothing used.
+    By default, glibc raises its threshold with each large block that is freed, up to 32 MiB, and
+    keeps smaller blocks. After 40 answers of 9 MB, a gateway held 600 MiB of unused memory.
 
     Returns:
-        Whether the C library can be told so; that of macOS and musl cannot, and need not.
+        Whether the C library supports this. Those of macOS and musl do not, and do not need it.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:

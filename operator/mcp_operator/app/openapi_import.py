@@ -1,4 +1,4 @@
-"""`mcp-operator import openapi`: read a document, make tools of it, and write or compare them."""
+"""`mcp-operator import openapi`: reads a document, and writes or compares its tools."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from mcp_operator.local.problems import FilesError
 
 
 def run_import(settings: ImportSettings) -> bool:
-    """Import a document as the settings say.
+    """Import a document according to the settings.
 
     Returns:
-        Whether all is well: with `--diff`, whether nothing would change.
+        Whether the command succeeded; with `--diff`, whether nothing would change.
 
     Raises:
-        OperatorError: The document cannot be imported, or an operation had to be skipped and
-            `--strict` was given.
+        OperatorError: The document cannot be imported, or an operation was skipped and `--strict`
+            is set.
     """
     if settings.service and settings.external:
         raise SettingsError("--service and --external exclude each other: specify one of them")
@@ -57,7 +57,7 @@ def run_import(settings: ImportSettings) -> bool:
 def _files(
     settings: ImportSettings, imported: Imported, shown: str, digest: str
 ) -> dict[Path | None, str]:
-    """Return the files to write, and their texts; None stands for standard output."""
+    """Return the files to write, and their texts; None means standard output."""
     guessed = not (settings.service or settings.external)
     place = settings.diff or settings.output
     if place is None or not place.is_dir():
@@ -67,14 +67,14 @@ def _files(
 
 
 def _earlier(place: Path) -> list[Path]:
-    """Return a file, or those of a folder that an import made."""
+    """Return the file, or the files in the folder that an import wrote."""
     if not place.is_dir():
         return [place]
     return [file for file in sorted(place.glob("*.yaml")) if MADE_BY in file.read_text("utf-8-sig")]
 
 
 def _compare(place: Path, files: Mapping[Path | None, str], imported: Imported) -> bool:
-    """Show how a file, or the files of a folder, would change; tell whether they would not."""
+    """Show how a file or the files of a folder would change; tell whether nothing would."""
     earlier = _earlier(place)
     loaded = load(earlier)
     if loaded.problems:

@@ -21,7 +21,7 @@ from mcp_operator.settings.loading import Options, Setting, parts
 
 
 def _labels(value: Sequence[str] | Mapping[str, str]) -> Mapping[str, str]:
-    """Read `KEY=VALUE` parts as a mapping."""
+    """Parse `KEY=VALUE` parts."""
     if isinstance(value, Mapping):
         return value
     pairs = (part.partition("=") for part in parts(value))
@@ -135,7 +135,7 @@ class ImportSettings(Options):
 
     @property
     def options(self) -> ImportOptions:
-        """What the import is asked for."""
+        """The options for the importer."""
         return ImportOptions(
             name=self.name,
             namespace=self.namespace,

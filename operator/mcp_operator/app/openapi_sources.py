@@ -1,8 +1,8 @@
-"""Where OpenAPI documents are read from: files, URLs and standard input, and nothing else.
+"""Reads OpenAPI documents from files, URLs and standard input.
 
-A document may come from anywhere, and what it refers to is read with the rights of the person who
-imports it. So references lead into the folder of the document, or to its own host, unless more is
-allowed.
+A document can come from anywhere, and its references are read with the permissions of the user who
+imports it. References can therefore only point into the folder of the document, or to its own host,
+unless the user allows more.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from mcp_operator.importers.documents import Documents, OpenApiError, external_r
 from mcp_operator.local.yaml_values import JsonLoader, YamlError, yaml_values
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Of all documents together; GitHub's own has 12 MB."""
+"""Bytes of all documents together. The document of GitHub has 12 MB."""
 
 MAX_DOCUMENTS: Final = 256
 TIMEOUT: Final = 30.0
-"""Seconds for one document."""
+"""The timeout for one document, in seconds."""
 
 STDIN: Final = "-"
 _STDIN_URI: Final = "stdin:"
@@ -42,10 +42,10 @@ class Source:
 
     Attributes:
         documents: The document, and those it refers to.
-        shown: Where it comes from: the name of the file, or the URL without secrets.
-        digest: The SHA-256 of all that was read, in hexadecimal.
+        shown: Its origin: the name of the file, or the URL without secrets.
+        digest: The SHA-256 of everything that was read, in hexadecimal.
         count: How many documents were read.
-        notes: What a reviewer should know of them.
+        notes: What a reviewer should know about them.
     """
 
     documents: Documents
@@ -60,7 +60,7 @@ def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
 
     Args:
         source: A path, a URL, or `-` for standard input.
-        allowed: Further folders and URLs that references may lead into.
+        allowed: Additional folders and URLs that references can point into.
 
     Raises:
         OpenApiError: It cannot be read, or is not a document that can be imported.
@@ -89,18 +89,18 @@ def read_source(source: str, allowed: Sequence[str] = ()) -> Source:
 
 
 class _Reader:
-    """Reads bytes from anywhere, up to the limits."""
+    """Reads bytes from files, URLs and standard input, up to the limits."""
 
     def __init__(self) -> None:
         self._bytes = 0
         self._documents = 0
 
     def read(self, uri: str, *, follow: bool = True) -> tuple[str, bytes]:
-        """Return where a document was found, and its bytes.
+        """Return the URI of a document after redirects, and its bytes.
 
         Args:
-            uri: Where to look.
-            follow: Whether redirects are followed.
+            uri: The URI to read.
+            follow: Whether to follow redirects.
 
         Raises:
             OpenApiError: It cannot be read.
@@ -122,7 +122,7 @@ class _Reader:
 
 
 class _Places:
-    """Where references may lead."""
+    """The folders and URLs that references can point into."""
 
     def __init__(self, main: str, allowed: Sequence[str]) -> None:
         self._folders = [Path(one).resolve() for one in allowed if not _is_url(one)]
@@ -134,10 +134,10 @@ class _Places:
             self._urls.append(f"{split.scheme}://{split.netloc}/")
 
     def check(self, uri: str) -> None:
-        """Refuse what lies elsewhere.
+        """Check that references can point to a URI.
 
         Raises:
-            OpenApiError: The place is not among the allowed ones.
+            OpenApiError: It is not in an allowed place.
         """
         if urlsplit(uri).scheme == "file":
             inside = any(_path(uri).is_relative_to(folder) for folder in self._folders)
@@ -161,7 +161,7 @@ def _is_url(text: str) -> bool:
 
 
 def _is_below(uri: str, allowed: str) -> bool:
-    """Tell whether a URL has the origin of another one, and a path below its path."""
+    """Tell whether a URL has the same origin as another, and a path at or below its path."""
     one, other = urlsplit(uri), urlsplit(allowed)
     same = (one.scheme, one.netloc) == (other.scheme, other.netloc)
     folder = other.path.rstrip("/") + "/"
@@ -203,7 +203,7 @@ async def _fetched(url: str, limit: int, *, follow: bool) -> tuple[str, bytes]:
 
 
 def _parsed(content: bytes, name: str, notes: list[str]) -> Any:
-    """Read JSON, and what is not JSON as YAML."""
+    """Parse JSON, or YAML if it is not JSON."""
     shown = "standard input" if name == STDIN else _shown(name)
     try:
         text = content.decode("utf-8-sig")
@@ -239,7 +239,7 @@ def _no_constant(name: str) -> Any:
 
 
 def _shown(source: str) -> str:
-    """Return a source as it may be written down: without a folder, a password or a query."""
+    """Return a source without its folder, password or query, so that it can be written to files."""
     if source == STDIN:
         return "standard input"
     if not _is_url(source):
@@ -250,7 +250,7 @@ def _shown(source: str) -> str:
 
 
 def _digest(contents: Mapping[str, bytes]) -> str:
-    """Return the digest of the one document, or of all in the order in which they were found."""
+    """Return the digest of all documents, in the order in which they were found."""
     digest = hashlib.sha256()
     for content in contents.values():
         digest.update(content)

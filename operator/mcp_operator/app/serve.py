@@ -58,9 +58,9 @@ class Snapshot:
     selections: dict[Key, dict[str, str]]
     not_served: tuple[Rejection, ...]
     closed: str = ""
-    """Why clients cannot be authenticated, if so."""
+    """Why clients cannot be authenticated; empty if they can."""
     no_redis: str = ""
-    """Why there is no Redis to count in, if so."""
+    """Why Redis cannot be used; empty if it can, or is not configured."""
 
 
 class LocalSecrets:
@@ -204,7 +204,7 @@ async def run_serve(settings: ServeSettings, worker: Worker | None = None) -> No
 
     Args:
         settings: What to serve, and where.
-        worker: As which of several processes, if so.
+        worker: The worker process that this is; None if there is only one process.
 
     Raises:
         OperatorError: The files cannot be served, or a port cannot be opened.

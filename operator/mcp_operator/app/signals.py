@@ -38,10 +38,10 @@ def stop_signals() -> Iterator[asyncio.Event]:
 
 
 async def until_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Run work that a person watches until it ends, or until SIGINT or SIGTERM cancels it.
+    """Run work for an interactive command until it ends, or until SIGINT or SIGTERM cancels it.
 
     Raises:
-        Exception: What the work raised.
+        Exception: The exception of the work.
     """
     with stop_signals() as stop:
         task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())

@@ -1,1 +1,1 @@
-"""The four kinds from YAML files instead of an API server: loading, checking, following."""
+"""Handles the four kinds in YAML files instead of an API server: loading, checking, watching."""

@@ -1,4 +1,4 @@
-"""Where Services are reached from outside their cluster."""
+"""Addresses at which Services can be reached from outside of their cluster."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ _LAST_PORT: Final = 65535
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is `HOST:PORT`, an IPv6 host in brackets."""
+    """Tell whether a text is `HOST:PORT`, with IPv6 hosts in brackets."""
     match = _ADDRESS.fullmatch(text)
     return match is not None and int(match[2]) <= _LAST_PORT
 
 
 class ServiceAddresses(Mapping[str, str]):
-    """`NAMESPACE/SERVICE:PORT` to `HOST:PORT`, as the gateway looks addresses up.
+    """Maps `NAMESPACE/SERVICE:PORT` to `HOST:PORT`, as the gateway looks addresses up.
 
-    A host outside the cluster stands in place of `NAMESPACE/SERVICE`.
+    For an API outside of the cluster, its host replaces `NAMESPACE/SERVICE`.
 
-    What the user typed may leave out the namespace and the port, and wins over annotations, which
-    stand for every port of a Service.
+    The user's own addresses can omit the namespace and the port. They take precedence over
+    annotations, which apply to every port of a Service.
     """
 
     def __init__(self, typed: Mapping[str, str], namespace: str) -> None:
-        """Take what the user typed.
+        """Store the addresses that the user typed.
 
         Args:
             typed: `[NAMESPACE/]SERVICE[:PORT]`, or a host outside the cluster, to `HOST:PORT`.
@@ -41,7 +41,7 @@ class ServiceAddresses(Mapping[str, str]):
         self._annotated: dict[str, str] = {}
 
     def annotate(self, annotated: Mapping[Key, str]) -> None:
-        """Replace the addresses that Services are annotated with."""
+        """Replace the addresses from the annotations of Services."""
         self._annotated = {str(service): address for service, address in annotated.items()}
 
     def __getitem__(self, service: str) -> str:

@@ -1,7 +1,7 @@
-"""What MCP allows and known clients refuse: no mistake, but a reason why a tool is missing there.
+"""Warnings about what MCP allows and known clients reject, so that a tool is missing there.
 
-Most clients hand names and schemas on to the API of a model as they are, and one tool that the API
-refuses takes all others of the conversation along. Each fact names where it was reported.
+Most clients pass names and schemas on to the API of a model unchanged. If the API rejects one tool,
+the request fails with all tools of the conversation. Each fact names where it was reported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mcp_operator.api.schema_hints import schema_hints, subschemas
 _TOOL_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # github.com/anthropics/claude-code/issues/79418 and roychri/mcp-server-asana/issues/16, in which
-# the dot is refused, too.
+# the dot is rejected, too.
 _PROPERTY_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # github.com/anthropics/claude-code/issues/5973 (the API's error) and 95504 (the tool is dropped).
@@ -29,7 +29,7 @@ _REFERENCE: Final = "$ref"
 
 
 def client_warnings(tool: ToolEntry) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Yield, for a tool, a field path below its definition and what clients make of it there."""
+    """Yield field paths in a tool's definition, each with what clients do about that field."""
     if not _TOOL_NAME.fullmatch(tool.name):
         yield (
             ("name",),

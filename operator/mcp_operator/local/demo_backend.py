@@ -1,7 +1,7 @@
-"""The backend that manifests/samples calls: a small shop with products and orders, kept in memory.
+"""The backend of manifests/samples: a small shop with products and orders, kept in memory.
 
-`mcp-operator serve --demo-backend` runs it inside its own process; the samples' Deployment and
-anyone else run it with `python -m mcp_operator.local.demo_backend`, on 127.0.0.1:9000.
+`mcp-operator serve --demo-backend` runs it in its own process. The samples' Deployment runs it with
+`python -m mcp_operator.local.demo_backend`, which serves on 127.0.0.1:9000 by default.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 from aiohttp import web
 
 SERVICE: Final = "shop-backend"
-"""The Service that the samples reach it by."""
+"""The name of its Service in the samples."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Product:
 
 @dataclass
 class Order:
-    """Somebody's wish for a product."""
+    """An order for a product."""
 
     id: int
     sku: str
@@ -59,13 +59,13 @@ routes = web.RouteTableDef()
 
 
 def refuse(status: int, message: str) -> web.Response:
-    """Say no in a way that a person, or a model, can act on."""
+    """Return an error that a person, or a model, can act on."""
     return web.json_response({"error": message}, status=status)
 
 
 @routes.get("/products")
 async def search_products(request: web.Request) -> web.Response:
-    """List products; `text`, `maxPrice` (cents) and `inStock` narrow the list."""
+    """List products. `text`, `maxPrice` (cents) and `inStock` filter the list."""
     text = request.query.get("text", "").lower()
     max_price = int(request.query.get("maxPrice", "1000000000"))
     in_stock = request.query.get("inStock") == "true"
@@ -81,7 +81,7 @@ async def search_products(request: web.Request) -> web.Response:
 
 @routes.get("/products/{sku}/picture")
 async def picture(request: web.Request) -> web.Response:
-    """Return a picture of a product, as PNG: a square of its color."""
+    """Return a picture of a product: a PNG square in its color."""
     product = PRODUCTS.get(request.match_info["sku"])
     if product is None:
         return refuse(404, "there is no such product; search for its sku first")
@@ -98,7 +98,7 @@ async def place_order(request: web.Request) -> web.Response:
     if wish["quantity"] > product.stock:
         return refuse(409, f"only {product.stock} of {product.sku} are left; order fewer")
     orders = request.app[ORDERS]
-    number = FIRST_ORDER + len(orders)  # none is ever removed
+    number = FIRST_ORDER + len(orders)  # orders are never removed
     orders[number] = order = Order(number, product.sku, wish["quantity"], wish.get("note", ""))
     return web.json_response(asdict(order), status=201)
 
@@ -112,7 +112,7 @@ async def get_order(request: web.Request) -> web.Response:
 
 @routes.delete("/orders/{id:[0-9]+}")
 async def cancel_order(request: web.Request) -> web.Response:
-    """Cancel an order; cancelling twice does no more than once."""
+    """Cancel an order. Canceling it again has no effect."""
     order = request.app[ORDERS].get(int(request.match_info["id"]))
     if order is None:
         return refuse(404, "there is no such order")
@@ -130,12 +130,12 @@ async def report(request: web.Request) -> web.Response:
 
 @routes.get("/healthz")
 async def healthz(_: web.Request) -> web.Response:
-    """Say that the shop is up."""
+    """Report that the shop is running."""
     return web.Response(text="ok\n")
 
 
 def png(color: tuple[int, int, int], side: int = 32) -> bytes:
-    """Return a square of one color as a PNG image."""
+    """Return a PNG image of a square in one color."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (
@@ -150,7 +150,7 @@ def png(color: tuple[int, int, int], side: int = 32) -> bytes:
 
 
 def application() -> web.Application:
-    """Return a shop that has no orders yet."""
+    """Return a shop without orders."""
     app = web.Application()
     app[ORDERS] = {}
     app.add_routes(routes)
@@ -159,7 +159,7 @@ def application() -> web.Application:
 
 @asynccontextmanager
 async def demo_backend() -> AsyncIterator[str]:
-    """Run a shop on a free port of this machine for as long as the block lasts.
+    """Run a shop on a free port of this machine for the duration of the block.
 
     Yields:
         Its `HOST:PORT`.

@@ -1,4 +1,4 @@
-"""Reading YAML files into objects, remembering the line of every field."""
+"""Reads YAML files into objects, with the line of every field."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mcp_operator.local.yaml_values import Located, YamlError, yaml_values
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One object of a file.
+    """One object in a file.
 
     Attributes:
         obj: The object.
-        file: The file, as reached from the path that the user gave.
+        file: The file, relative to the path that the user gave.
         located: Where its fields are written.
     """
 
@@ -30,17 +30,17 @@ class Document:
     located: Located = field(repr=False)
 
     def line_of(self, path: FieldPath) -> int:
-        """Return the line of a field, or of the nearest one around it that is written."""
+        """Return the line of a field, or of the nearest parent that is in the file."""
         return self.located.line_of(path)
 
     def problem(self, path: FieldPath, shown: str, message: str) -> FileProblem:
-        """Return a problem of this object at a field."""
+        """Return a problem of this object at the line of a field."""
         return FileProblem(self.file, self.line_of(path), shown, message)
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """The objects of all files, and what kept others from being read."""
+    """The objects of all files, and the problems of files that could not be read."""
 
     documents: tuple[Document, ...]
     problems: tuple[FileProblem, ...]
@@ -48,7 +48,7 @@ class Loaded:
 
 
 def load(paths: Iterable[Path]) -> Loaded:
-    """Read every file; one that cannot be read is a problem, and the others are read."""
+    """Read every file. A file that cannot be read is reported as a problem."""
     documents: list[Document] = []
     problems: list[FileProblem] = []
     files = list(dict.fromkeys(files_of(paths)))
@@ -68,7 +68,7 @@ def load(paths: Iterable[Path]) -> Loaded:
 
 
 def _objects(value: Any, file: Path, located: Located) -> Iterator[Document]:
-    """Yield an object, or the items of a `List`; what looks like no object is passed over."""
+    """Yield an object, or the items of a `List`. Documents that are not objects are skipped."""
     if not isinstance(value, dict) or not value.keys() & {"apiVersion", "kind"}:
         return
     if not str(value.get("kind")).endswith("List") or not isinstance(value.get("items"), list):

@@ -1,4 +1,4 @@
-"""Finding the files that a user means, and reading them."""
+"""Finds the files that a user means, and reads them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Final
 SUFFIXES: Final = frozenset({".yaml", ".yml", ".json"})
 
 NOT_OBJECTS: Final = frozenset({"kustomization.yaml", "kustomization.yml"})
-"""Files of other tools that lie among manifests and hold no objects."""
+"""Files of other tools among manifests, which contain no objects."""
 
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024
-"""More than any manifest; a bound on what a stray file makes us read."""
+"""Larger than any manifest. It limits how much of a wrong file is read."""
 
 
 class UnreadableError(Exception):
@@ -22,11 +22,11 @@ class UnreadableError(Exception):
 
 
 def files_of(paths: Iterable[Path]) -> Iterator[Path]:
-    """Yield the files to read: those named, and in folders all of YAML and JSON.
+    """Yield the files to read: those that are named, and all YAML and JSON files in folders.
 
-    Hidden files and folders are passed over, unless they are named, and so are pipes and devices. A
-    folder is searched once, whatever links lead to it. One that cannot be searched is yielded
-    itself, so that reading it tells why.
+    In folders, hidden files and folders are skipped, and so are pipes and devices. A folder is
+    searched only once, even if several links lead to it. A folder that cannot be searched is
+    yielded itself, so that reading it reports the reason.
     """
     pending = [(path, True) for path in reversed(list(paths))]
     searched: set[tuple[int, int]] = set()
@@ -51,11 +51,11 @@ def read_text(file: Path) -> str:
     """Return the text of a file.
 
     Raises:
-        UnreadableError: It cannot be read, is too large or not UTF-8.
+        UnreadableError: It cannot be read, is too large, or is not UTF-8.
     """
     try:
         with file.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)  # not what `stat` says: a device has no size
+            data = stream.read(MAX_FILE_BYTES + 1)  # `stat` does not know the size of a device
     except OSError as error:
         raise UnreadableError(f"cannot be read: {error.strerror or error}") from error
     if len(data) > MAX_FILE_BYTES:
@@ -74,5 +74,5 @@ def _status(path: Path) -> os.stat_result | None:
 
 
 def _is_manifest(path: Path, status: os.stat_result | None) -> bool:
-    """Tell whether a file of a folder is to be read; what is a broken link is, and then told."""
+    """Tell whether to read a file of a folder. Broken links are read, to report the error."""
     return path.suffix in SUFFIXES and (status is None or stat.S_ISREG(status.st_mode))

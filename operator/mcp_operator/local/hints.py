@@ -1,6 +1,6 @@
-"""What a newcomer most likely meant, added to what the API server says of a field.
+"""Hints for newcomers, which complete the API server's messages about a field.
 
-The API server's messages tell what is wrong. A hint tells what to write instead.
+The API server's messages say what is wrong. A hint says what to write instead.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ HELM: Final = (
     "this looks like a Helm template; render it first: helm template CHART > rendered.yaml"
 )
 ANCESTORS: Final = ("kubemcp.io/", "mcp.k8s.turd.ninja/")
-"""The groups of the operator that had the same kinds before."""
+"""The API groups of the operator that had the same kinds before this one."""
 
 _LISTS: Final = frozenset({"env", "headers", "query"})
 _MAPS: Final = frozenset({"annotations", "labels", "matchLabels"})
 _SECRETS: Final = frozenset({"apiKey", "key", "password", "secret", "token", "value"})
 _UNKNOWN: Final = "unknown field"
 _FEW: Final = 12
-"""Fields that are listed where an unknown one is next to them."""
+"""The number of fields up to which a hint about an unknown field lists the known ones."""
 
 _OWN_PLACE: Final = ("spec", "service", "request")
-"""Fields in which others are expected that stand elsewhere in the spec."""
+"""Fields in which users often write fields that belong elsewhere in the spec."""
 
 _MEANT: Final = {
     ("MCPServer", "tools"): "spec.toolSelector",
@@ -52,17 +52,17 @@ _MEANT: Final = {
     ("MCPPrompt", "messages"): "spec.template",
     ("MCPPrompt", "prompt"): "spec.template",
 }
-"""What other tools and the specification of MCP call fields of ours."""
+"""Other names for fields of the spec, in other tools and in the MCP specification."""
 
 _OPTIONS: Final = re.compile(r"supported values: (.*)")
 
 
 def explained(obj: Object, problem: Problem) -> str:
-    """Return what is wrong, and what to write instead where that can be told.
+    """Return what is wrong, and what to write instead if that is known.
 
     Args:
         obj: The object that has the problem.
-        problem: What the API server would say of it.
+        problem: The API server's message.
     """
     if problem.message.startswith(_UNKNOWN) and (place := _meant(obj, problem.path)):
         return f"{_UNKNOWN}; did you mean {place}?"
@@ -71,7 +71,7 @@ def explained(obj: Object, problem: Problem) -> str:
 
 
 def hint_of_line(text: str, line: int) -> str:
-    """Return the same for a line that is not YAML.
+    """Return a hint for a line that is not YAML; empty if there is none.
 
     Args:
         text: The file.
@@ -120,19 +120,19 @@ def _of_unknown(kind: str, path: Path) -> Iterator[str]:
 
 
 def _meant(obj: Object, path: Path) -> str:
-    """Return the field of a spec that has another name elsewhere; empty for none."""
+    """Return the field of a spec that has this name in other tools; empty if there is none."""
     is_of_spec = len(path) == len(("spec", "name")) and path[0] == "spec"
     return _MEANT.get((str(obj.get("kind")), str(path[-1])), "") if is_of_spec else ""
 
 
 def _place(kind: str, path: Path) -> str:
-    """Return where a field stands that is looked for at a path; empty where that is not clear."""
+    """Return where a misplaced field belongs; empty if that is not clear."""
     return _nearest(kind, str(path[-1])) if path[-2:-1] and path[-2] in _OWN_PLACE else ""
 
 
 @cache
 def _nearest(kind: str, name: str) -> str:
-    """Return the one place nearest to the root of a kind's spec that has a field of a name."""
+    """Return the path of the field with this name nearest to the root; empty if several are."""
     schema = next((one for known, one in _schemas_by_kind() if known == kind), {})
     level = [("spec", schema.get("properties", {}).get("spec", {}))]
     while level:
@@ -182,7 +182,7 @@ def _of_object(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _at(value: Any, path: Path) -> Any:
-    """Return what is written at a path; None where nothing is."""
+    """Return the value at a path; None if there is none."""
     for part in path:
         if isinstance(part, int):
             value = value[part] if isinstance(value, list) and part < len(value) else None
@@ -197,7 +197,7 @@ def _schemas_by_kind() -> tuple[tuple[str, Mapping[str, Any]], ...]:
 
 
 def _schema_of(path: Path) -> Mapping[str, Any]:
-    """Return the schema of a field of any of our kinds, which agree where they share a field."""
+    """Return the schema of a field in any of the four kinds; shared fields have equal schemas."""
     for _, root in _schemas_by_kind():
         found = root
         for part in path:

@@ -1,4 +1,4 @@
-"""What the objects of some files amount to: admitted, compiled, assembled as in a cluster."""
+"""Admits, compiles and assembles the objects in files, as in a cluster."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ from mcp_operator.local.referred import (
 from mcp_operator.runtime.oversized import why_unreadable
 
 DEFAULT_NAMESPACE: Final = "default"
-"""The namespace of objects whose files name none, as with kubectl."""
+"""The namespace of objects without one in their files, as with kubectl."""
 
 OUR_KINDS: Final = frozenset({MCPSERVERS.kind, *MODELS})
 
@@ -53,9 +53,9 @@ _KEPT_WHOLE: Final = frozenset({"inputSchema", "outputSchema"})
 
 
 class _AnyKey(frozenset[str]):
-    """The keys of a Secret that is not among the files: whichever is asked for.
+    """The keys of a Secret that is not among the files: it contains every key.
 
-    Secrets seldom lie beside manifests, so that a missing one is not a mistake in the files.
+    Secrets are rarely stored beside manifests, so a missing Secret is not a mistake in the files.
     """
 
     def __contains__(self, _: object) -> bool:
@@ -67,7 +67,7 @@ class _AnyKey(frozenset[str]):
 
 @dataclass(frozen=True, slots=True)
 class LoadedObject:
-    """A tool, prompt or resource: where it stands in the files, and what it compiles to."""
+    """A tool, prompt or resource, with its place in the files and the compiled result."""
 
     document: Document
     model: CatalogObject
@@ -75,21 +75,21 @@ class LoadedObject:
 
 
 class ChoiceError(OperatorError):
-    """The server to serve cannot be told."""
+    """It is not clear which server to serve."""
 
 
 class NothingFoundError(OperatorError):
-    """The files hold no object of ours."""
+    """The files contain no object of the four kinds."""
 
 
 class Manifests:
     """The objects of a set of files.
 
     Attributes:
-        problems: What the API server would refuse, and files that cannot be read; in order.
-        objects: Every admitted object of a kind that matters here, namespaces filled in.
+        problems: What the API server would reject, and files that cannot be read; sorted.
+        objects: Every admitted object of a kind that matters here, with its namespace.
         servers: The MCPServers by key.
-        server_documents: Where they stand in the files.
+        server_documents: Their documents in the files, by key.
         catalog_objects: The tools, prompts and resources.
         services: The Services by key.
         files: How many files were read.
@@ -106,10 +106,10 @@ class Manifests:
 
         Args:
             loaded: The documents.
-            check_services: Whether a Service that is not among the files is missing; it never is
-                where the files hold no Service at all.
-            external_hosts: Hosts outside of the cluster that are allowed. All by default, as only
-                an installation can tell.
+            check_services: Whether to report Services that are not among the files. If the files
+                contain no Service at all, none is reported.
+            external_hosts: Hosts outside of the cluster that are allowed. The default is all,
+                because only an installation can restrict them.
         """
         self.files = loaded.files
         found = list(loaded.problems)
@@ -144,7 +144,7 @@ class Manifests:
         )
 
     def selected(self, server: MCPServer) -> list[LoadedObject]:
-        """Return what a server selects, and what may join it."""
+        """Return the objects that a server selects and that consent to it."""
         own = server.namespace
         return [
             each
@@ -155,7 +155,7 @@ class Manifests:
     def _wanted(self, server: MCPServer) -> list[LoadedObject]:
         """Return what a server would select if all namespaces consented.
 
-        Of a namespace only the label with its name is known, and no ReferenceGrant.
+        Of a namespace, only the label with its name is known; ReferenceGrants are not.
         """
         chosen, reach = selectors(server), reach_of(server)
         return [
@@ -166,14 +166,14 @@ class Manifests:
         ]
 
     def selection(self, server: MCPServer) -> dict[str, str]:
-        """Return the names of what a server selects, by kind; a kind without any is left out."""
+        """Return the names of what a server selects, by kind. Kinds without objects are omitted."""
         names: dict[str, list[str]] = defaultdict(list)
         for local in self.selected(server):
             names[local.compiled.kind].append(local.compiled.key.name)
         return {kind: ", ".join(sorted(names[kind])) for kind in sorted(names)}
 
     def not_selected(self) -> list[Rejection]:
-        """Return what no server selects, with what a cluster's status says of it."""
+        """Return what no server selects, with the reason that its status has in a cluster."""
         chosen = {id(local) for server in self.servers.values() for local in self.selected(server)}
         return [
             Rejection(
@@ -200,10 +200,10 @@ class Manifests:
         return replace(assembly, rejected=(*assembly.rejected, *refused))
 
     def choose(self, wanted: str = "") -> MCPServer:
-        """Return the server of a name, `[NAMESPACE/]NAME`, or without a name the only one.
+        """Return the server with the name `[NAMESPACE/]NAME`, or without a name the only server.
 
         Raises:
-            ChoiceError: There is none, or more than one.
+            ChoiceError: No server matches, or several do.
         """
         found = [
             server
@@ -225,7 +225,7 @@ class Manifests:
         )
 
     def local_addresses(self) -> dict[Key, str]:
-        """Return the addresses that Services are annotated with."""
+        """Return the addresses in the annotations of Services."""
         return {
             key: annotations_of(service)[LOCAL_ADDRESS]
             for key, service in self.services.items()
@@ -239,7 +239,7 @@ def read_manifests(
     check_services: bool = True,
     external_hosts: tuple[str, ...] = ("*",),
 ) -> Manifests:
-    """Read files and folders, which must hold at least one object of ours.
+    """Read files and folders, which must contain at least one object of the four kinds.
 
     Args:
         paths: The files and folders.
@@ -247,7 +247,7 @@ def read_manifests(
         external_hosts: See `Manifests`.
 
     Raises:
-        NothingFoundError: There is none, and nothing wrong that would explain it.
+        NothingFoundError: They contain none, and have no problem that would explain it.
     """
     named = list(paths)
     manifests = Manifests(load(named), check_services=check_services, external_hosts=external_hosts)
@@ -263,7 +263,7 @@ def read_manifests(
 
 
 def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Iterator[Document]:
-    """Yield the documents that an API server would store; note why it would refuse the others."""
+    """Yield the documents that an API server would store, and add problems for the others."""
     first: dict[tuple[str, Key], Document] = {}
     for document in documents:
         refused = list(_refusals(document))
@@ -283,7 +283,7 @@ def _admitted(documents: Iterable[Document], problems: list[FileProblem]) -> Ite
 
 
 def _without_nulls(value: Any) -> Any:
-    """Drop null fields, as the API server does, except inside JSON Schemas, which stay whole."""
+    """Drop null fields, as the API server does. JSON Schemas keep theirs."""
     if not isinstance(value, dict):
         return [_without_nulls(item) for item in value] if isinstance(value, list) else value
     return {
@@ -314,7 +314,7 @@ def _refusals(document: Document) -> Iterator[FileProblem]:
 
 
 def _nothing_granted(_: str) -> Granted:
-    """Stand for the ReferenceGrants of a namespace, which files seldom hold."""
+    """Return no ReferenceGrants of a namespace, because files rarely contain them."""
     return frozenset()
 
 

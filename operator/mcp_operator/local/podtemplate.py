@@ -1,4 +1,4 @@
-"""The installation's pod template, as its settings write it."""
+"""The installation's pod template, as written in its settings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from mcp_operator.local.yaml_values import YamlError, yaml_values
 
 
 def read_pod_template(text: str) -> PodTemplate:
-    """Return the template that a text holds.
+    """Parse a pod template.
 
-    It is checked as `spec.podTemplate` of a server in mode Direct, which may have every field: what
-    a gateway does not take from its own server, it does not take from the installation either.
+    It is validated as `spec.podTemplate` of a server in mode Direct, because that allows every
+    field. A gateway ignores the same fields from the installation as from its own server.
 
     Raises:
-        SettingsError: One line for each thing that is wrong.
+        SettingsError: One line for each problem.
     """
     try:
         templates = [value for value, _ in yaml_values(text)]

@@ -1,4 +1,4 @@
-"""Problems in files, told where an editor can jump to."""
+"""Problems in files, with a place that editors can open."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Final
 from mcp_operator.core.errors import OperatorError
 
 MAX_SHOWN: Final = 1000
-"""Characters of a field or a message: the names in them are the user's, and of any length."""
+"""Characters of a field or a message. They contain names from the user, of any length."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class FileProblem:
-    """One problem; as text `FILE:LINE:FIELD: MESSAGE`.
+    """One problem; its text is `FILE:LINE:FIELD: MESSAGE`.
 
     Attributes:
         file: The file as the user named it.
@@ -30,14 +30,14 @@ class FileProblem:
     message: str
 
     def __str__(self) -> str:
-        """Return one line, without what a terminal would act on, however long the names are."""
+        """Return one line of bounded length, without control characters."""
         where = f"{_plain(str(self.file))}:{self.line}:"
         message = _plain(self.message)
         return f"{where}{_plain(self.field)}: {message}" if self.field else f"{where} {message}"
 
 
 def _plain(text: str) -> str:
-    """Cut a text that is long, and write what cannot be printed as Python does."""
+    """Cut a long text, and escape what cannot be printed as Python does."""
     cut = text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "…"
     if cut.isprintable():
         return cut
@@ -47,7 +47,7 @@ def _plain(text: str) -> str:
 
 
 class FilesError(OperatorError):
-    """Files cannot be served; the text has one line for each problem."""
+    """Files cannot be served; the text has one line per problem."""
 
     def __init__(self, problems: Iterable[FileProblem]) -> None:
         super().__init__("\n".join(map(str, problems)))

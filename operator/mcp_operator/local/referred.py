@@ -1,4 +1,4 @@
-"""Kubernetes' own kinds among the files: checked for as much as is read of them here."""
+"""Kubernetes' own kinds among the files. Only the fields that this package reads are checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mcp_operator.core.meta import Object
 from mcp_operator.local.addresses import is_address
 
 LOCAL_ADDRESS: Final = f"{GROUP}/local-address"
-"""On a Service among the files: the `HOST:PORT` at which `serve` reaches it."""
+"""An annotation of a Service in the files: the `HOST:PORT` at which `serve` reaches it."""
 
 REFERENCE_GRANT: Final = "ReferenceGrant"
 
@@ -40,7 +40,7 @@ Bytes = dict[str, Annotated[str, AfterValidator(_is_base64)]] | None
 
 
 class _Model(BaseModel):
-    """Types are not converted, because Kubernetes does not convert them either."""
+    """Strict types: Kubernetes does not convert values either."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -105,11 +105,11 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "model_type": "must be an object",
     "list_type": "must be a list",
 }
-"""What to say instead of pydantic's words, by its type of error."""
+"""Messages that replace pydantic's, by its type of error."""
 
 
 def referred_problems(obj: Object) -> Iterator[Problem]:
-    """Yield what is wrong in an object of `REFERRED_KINDS`, or in the metadata of another kind."""
+    """Yield the problems of an object of `REFERRED_KINDS`, or of another kind's metadata."""
     try:
         _MODELS.get(obj["kind"], _Object).model_validate(obj)
     except ValidationError as error:

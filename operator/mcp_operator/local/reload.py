@@ -1,4 +1,4 @@
-"""Following files: noticing that something below the given paths has changed."""
+"""Watches files: detects that something below the given paths has changed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from mcp_operator.local.files import files_of
 
 POLL_SECONDS: Final = 0.3
-"""How often the files are looked at: below what a person who saves a file would notice."""
+"""How often the files are checked: shorter than the delay that a user would notice."""
 
 
 def fingerprint(paths: Iterable[Path]) -> Hashable:
@@ -20,7 +20,7 @@ def fingerprint(paths: Iterable[Path]) -> Hashable:
         try:
             status = file.stat()
         except OSError:
-            seen.append((file, 0, 0, 0))  # gone since the folder was listed, or not to be read
+            seen.append((file, 0, 0, 0))  # deleted since the folder was listed, or not readable
         else:
             seen.append((file, status.st_mtime_ns, status.st_size, status.st_ino))
     return tuple(seen)
@@ -29,15 +29,15 @@ def fingerprint(paths: Iterable[Path]) -> Hashable:
 async def changes(
     look: Callable[[], Awaitable[Hashable]], seen: Hashable, interval: float = POLL_SECONDS
 ) -> AsyncIterator[None]:
-    """Yield whenever what `look` returns has changed; runs until it is cancelled.
+    """Yield whenever the result of `look` has changed. This runs until it is canceled.
 
-    Polling needs no more than `stat`, and works on every file system, network ones and those of
-    containers included.
+    Polling needs only `stat`, and works on every file system, including those of networks and
+    containers.
 
     Args:
-        look: Gives the present state, such as a fingerprint taken in a thread.
-        seen: What it returned before the files were read that are served now.
-        interval: Seconds between looks.
+        look: Returns the current state, such as a fingerprint taken in a thread.
+        seen: The state before the served files were read.
+        interval: Seconds between calls of `look`.
     """
     while True:
         await asyncio.sleep(interval)

@@ -1,4 +1,4 @@
-"""`mcp-operator validate`: every problem of some files, each at its line and field."""
+"""`mcp-operator validate`: every problem in some files, with its line and field."""
 
 from __future__ import annotations
 
@@ -50,26 +50,26 @@ _FIELDS: Final[Mapping[Reason, tuple[FieldPath, ...]]] = {
     Reason.UNDECLARED_VARIABLE: (("template",), ("messages",)),
     Reason.DUPLICATE_NAME: (("name",), ("content", "uri"), ("contentFrom", "uri")),
 }
-"""Where, below the spec or an entry of it, the field stands that a reason is about."""
+"""The fields that a reason can be about, as paths below the spec or an entry of it."""
 
 _IN_FIELD: Final = re.compile(r"(?:\w+\[[^\]]+\]: )?([A-Za-z]+(?:\.[A-Za-z]+)*)")
-"""How a finding begins, but for its entry, that is about a field: with its path."""
+"""The start of a finding about a field, after its entry: the path of the field."""
 
 _ENTRY: Final = re.compile(r"(tools|operations)\[([^\]]+)\]: ")
-"""How a finding begins that is about one entry of a list."""
+"""The start of a finding about one entry of a list."""
 
 _IN_SCHEMA: Final = re.compile(r"(inputSchema|outputSchema): (?:the schema [a-z ]+: )?#(/[^\s:]*)")
-"""How a finding begins, but for its entry, that is about a place in a schema."""
+"""The start of a finding about a place in a schema, after its entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The outcome, in the order of files and lines, and one line that sums up the problems.
+    """The outcome, ordered by file and line.
 
     Attributes:
-        problems: What the API server, the operator or the gateway would not take.
-        summary: How many problems there are.
-        warnings: What they take, and known clients do not.
+        problems: What the API server, the operator or the gateway would reject.
+        summary: How many problems there are, or remarks if there are none.
+        warnings: What they accept, but known clients do not.
     """
 
     problems: tuple[FileProblem, ...]
@@ -78,10 +78,10 @@ class Report:
 
 
 def validate(paths: Iterable[Path]) -> Report:
-    """Check files as the API server and the operator would.
+    """Check files as the API server and the operator do.
 
     Raises:
-        NothingFoundError: The files hold nothing to check.
+        NothingFoundError: The files contain nothing to check.
     """
     manifests = read_manifests(paths)
     found = {*manifests.problems, *findings(manifests)}
@@ -96,7 +96,7 @@ def validate(paths: Iterable[Path]) -> Report:
 
 
 def findings(manifests: Manifests) -> Iterator[FileProblem]:
-    """Yield what passes admission and is still wrong, across objects too."""
+    """Yield the problems of admitted objects, including conflicts between objects."""
     has_config_maps = any(obj["kind"] == CONFIGMAPS.kind for obj in manifests.objects)
     for local in manifests.catalog_objects:
         for finding in local.compiled.findings:
@@ -142,7 +142,7 @@ def _conflicts(server: MCPServer, selected: list[LoadedObject]) -> Iterator[File
 
 
 def _problem(document: Document, finding: Finding, entry: str = "") -> FileProblem:
-    """Place a finding, which is about the entry of a list that it begins with or that is given."""
+    """Give a finding its line and field, in the entry that it names or that is given."""
     base: FieldPath = ("spec",)
     if named := _ENTRY.match(finding.message):
         base = ("spec", named[1], _index(document, named[1], named[2]))
@@ -164,7 +164,7 @@ def _problem(document: Document, finding: Finding, entry: str = "") -> FileProbl
 
 
 def _down(document: Document, path: FieldPath, pointer: str) -> FieldPath:
-    """Follow a JSON pointer (RFC 6901) as far as it leads."""
+    """Follow a JSON pointer (RFC 6901) as far as the file has its parts."""
     for part in pointer.split("/")[1:]:
         name = part.replace("~1", "/").replace("~0", "~")
         steps: list[str | int] = [name, *([int(name)] if name.isdecimal() else [])]
@@ -176,14 +176,14 @@ def _down(document: Document, path: FieldPath, pointer: str) -> FieldPath:
 
 
 def _index(document: Document, section: str, label: str) -> int:
-    """Return the index of an entry, which findings name by its name or by the index itself."""
+    """Return the index of an entry. Findings refer to entries by name or by index."""
     entries = document.obj["spec"][section]
     names = [entry.get("name") for entry in entries]
     return names.index(label) if label in names else int(label)
 
 
 def _remarks(manifests: Manifests) -> Iterator[str]:
-    """Yield what is not a mistake in itself, but easily is one on the whole."""
+    """Yield what is valid, but likely not what the user wants."""
     if not manifests.servers:
         return
     for left in manifests.not_selected():

@@ -1,8 +1,8 @@
 """YAML documents as JSON values, with the line of every field.
 
-YAML is read as Kubernetes reads it: the result is JSON, so there are no timestamps and every key is
-text; and as `kubectl apply` does, a key given twice is refused. What a few bytes can expand to is
-bounded: nesting, aliases of aliases, merges of merges, and numbers.
+YAML is read as Kubernetes reads it. The result is JSON, so there are no timestamps and every key is
+a string. As in `kubectl apply`, duplicate keys are errors. This module limits what a small file can
+expand to: nesting, aliases of aliases, merges of merges, and numbers.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from yaml.composer import Composer
 from mcp_operator.api.structure import Path
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
-"""The tag of the key `<<`, which takes over the entries of another mapping."""
+"""The tag of the key `<<`, which merges the entries of another mapping."""
 
 MAX_NODES: Final = 500_000
-"""Values that one file may hold; ten thousand objects of fifty."""
+"""Values that one file can contain: ten thousand objects of fifty values."""
 
 MAX_ALIASED: Final = 50_000
-"""Values that the aliases and merges of one file may add to those that are written."""
+"""Values that aliases and merges can add to the written values of one file."""
 
 MAX_DEPTH: Final = 100
-"""How deep values may be nested. The API server and the operator take more, and nothing that is
-valid has more: a schema may have 64 levels."""
+"""The deepest nesting of values. The API server and the operator accept more, but no valid object
+needs more: a schema can have 64 levels."""
 
 MAX_DIGITS: Final = 400
-"""Characters of a number; with more it is none of JSON's, which are doubles."""
+"""Characters of a number. Longer numbers do not fit into JSON's, which are doubles."""
 
 _SCALARS: Final = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("bool", "float", "int", "null", "str")
@@ -45,10 +45,10 @@ _SHOWN: Final = 40
 
 
 class Located:
-    """Where a value is written, and what is in it.
+    """The line of a value, and of the values in it.
 
     Attributes:
-        line: Its line, counted from 1; that of its key, if it has one.
+        line: The line, counted from 1; for a value in a mapping, the line of its key.
         below: The values in it, by key or index.
     """
 
@@ -59,18 +59,18 @@ class Located:
         self.below: dict[str | int, Located] = {}
 
     def __contains__(self, path: Path) -> bool:
-        """Tell whether something is written at a path."""
+        """Tell whether there is a value at a path."""
         return self.at(path) is not None
 
     def at(self, path: Path) -> Located | None:
-        """Return what is written at a path."""
+        """Return the value at a path; None if there is none."""
         found: Located | None = self
         for part in path:
             found = found.below.get(part) if found else None
         return found
 
     def line_of(self, path: Path) -> int:
-        """Return the line of a field, or of the nearest one around it that is written."""
+        """Return the line of a field, or of the nearest parent that is in the file."""
         found = self
         for part in path:
             if part not in found.below:
@@ -80,10 +80,10 @@ class Located:
 
 
 class YamlError(Exception):
-    """A text cannot be read.
+    """A text cannot be parsed.
 
     Attributes:
-        line: Where, counted from 1.
+        line: The line of the error, counted from 1.
     """
 
     def __init__(self, line: int, message: str) -> None:
@@ -92,17 +92,17 @@ class YamlError(Exception):
 
 
 class _Bounded(Composer):
-    """Composes nodes in Python, so that nesting ends in an error and not in the end of the stack.
+    """Composes nodes in Python, so that deep nesting is an error and not a stack overflow.
 
-    libyaml's composer recurses in C, and a hundred thousand brackets end the process.
+    libyaml's composer recurses in C: a hundred thousand brackets would crash the process.
     """
 
     depth = 0
     nodes = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        """Compose a node and all in it, or return the one that an alias means."""
-        event: Any = self.peek_event()  # type: ignore[attr-defined] # of the parser beside it
+        """Compose a node and everything in it, or return the target of an alias."""
+        event: Any = self.peek_event()  # type: ignore[attr-defined] # of the parser class
         self.nodes += 1
         line = event.start_mark.line + 1
         if self.nodes > MAX_NODES:
@@ -110,7 +110,7 @@ class _Bounded(Composer):
         if self.depth >= MAX_DEPTH:
             raise YamlError(line, f"is nested deeper than {MAX_DEPTH} levels; flatten it")
         if not isinstance(event, yaml.AliasEvent):
-            self.anchors.pop(event.anchor, None)  # YAML lets a name be given again
+            self.anchors.pop(event.anchor, None)  # YAML allows anchors to be redefined
         self.depth += 1
         try:
             return super().compose_node(parent, index)
@@ -129,7 +129,7 @@ class KubernetesLoader(_Bounded, _SafeLoader):  # type: ignore[misc] # chosen at
         _SafeLoader.__init__(self, text)
 
     def repeat(self, name: str, line: int) -> None:
-        """Refuse a key that was given before."""
+        """Reject a duplicate key."""
         raise YamlError(line, f"the key {name!r} is given twice; keep one of them")
 
 
@@ -140,24 +140,24 @@ KubernetesLoader.yaml_implicit_resolvers = {
 
 
 class JsonLoader(KubernetesLoader):
-    """The safe loader with YAML 1.2's JSON schema (YAML 1.2.2, section 10.2), as OpenAPI asks for.
+    """The safe loader with YAML 1.2's JSON schema (YAML 1.2.2, section 10.2), as OpenAPI requires.
 
-    A country code `NO` is a text, and so is `12:30`. Of a key that is given twice the last one
-    counts, as in most readers of JSON: whoever imports a document can rarely correct it.
+    The country code `NO` is a string, and so is `12:30`. The last of duplicate keys counts, as in
+    most JSON parsers, because users often cannot correct a document that they import.
     """
 
     def __init__(self, text: str, repeated: list[tuple[str, int]] | None = None) -> None:
-        """Begin.
+        """Set up.
 
         Args:
             text: The text.
-            repeated: Takes in the keys that are given twice, and their lines.
+            repeated: Each duplicate key is added, with its line.
         """
         super().__init__(text)
         self._repeated = [] if repeated is None else repeated
 
     def repeat(self, name: str, line: int) -> None:
-        """Note a key that was given before."""
+        """Record a duplicate key."""
         self._repeated.append((name, line))
 
 
@@ -179,15 +179,15 @@ for _tag, _pattern, _first in (
 def yaml_values(
     text: str, loader: Callable[[str], Any] = KubernetesLoader
 ) -> Iterator[tuple[Any, Located]]:
-    """Yield each document of a text: its value, and where its parts are written.
+    """Yield each document of a text: its value, and the lines of its parts.
 
     Args:
         text: The text.
-        loader: Makes the loader, a `KubernetesLoader` or `JsonLoader`, of the text.
+        loader: Creates the loader, a `KubernetesLoader` or `JsonLoader`, for the text.
 
     Raises:
-        YamlError: The text is not YAML, or holds what has no form in JSON or is too large. What was
-            yielded before stands.
+        YamlError: The text is not YAML, contains something that JSON cannot express, or is too
+            large. Documents that were yielded before are valid.
     """
     try:
         yield from _values(text, loader)
@@ -213,23 +213,23 @@ _Pairs = dict[str, tuple[yaml.Node, yaml.Node]]
 
 
 class _Builder:
-    """Turns the nodes of one file into JSON values, noting lines on the way."""
+    """Converts the nodes of one file to JSON values, and records their lines."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
         self._line = 1
-        """The last line that was reached; what an alias means stands before it."""
+        """The last line that was reached; the target of an alias is on an earlier line."""
         self._nodes = 0
         self._open: set[int] = set()
         self._known: dict[int, _Pairs] = {}
 
     def document(self, root: yaml.Node) -> tuple[Any, Located]:
-        """Return the value of a document, and where its parts are written.
+        """Return the value of a document, and the lines of its parts.
 
         Raises:
-            YamlError: It has no form in JSON, or is too large.
+            YamlError: JSON cannot express it, or it is too large.
         """
-        self._known.clear()  # of the document before, whose nodes are gone
+        self._known.clear()  # it has the nodes of the previous document, which no longer exist
         located = Located(_line(root))
         return self._value(root, located), located
 
@@ -260,7 +260,7 @@ class _Builder:
         return value
 
     def _pairs(self, node: yaml.Node) -> _Pairs:
-        """Return the keys and values of a mapping, those that it takes over included."""
+        """Return the keys and values of a mapping, including merged ones."""
         if id(node) in self._known:
             return self._known[id(node)]
         own: _Pairs = {}
@@ -280,7 +280,7 @@ class _Builder:
         return self._known[id(node)]
 
     def _merge(self, source: yaml.Node) -> _Pairs:
-        """Return what a mapping is to take over from another."""
+        """Return the entries to merge from another mapping."""
         if not isinstance(source, yaml.MappingNode):
             raise YamlError(_line(source), "<< takes over mappings; name one, or a list of them")
         if len(self._open) > MAX_DEPTH:
@@ -320,13 +320,13 @@ class _Builder:
         kind = node.tag.rpartition(":")[2]
         is_number = kind in ("int", "float")
         if is_number and ":" in node.value:
-            return str(node.value)  # a number to the base of 60 in YAML 1.1 alone
+            return str(node.value)  # only YAML 1.1 reads this as a number in base 60
         if is_number and len(node.value) > MAX_DIGITS:
             raise _no_number(node)
         value: str | int | float | bool | None
         try:
             value = self._loader.yaml_constructors[node.tag](self._loader, node)
-        except (ValueError, LookupError) as error:  # as `!!int x` and `!!bool x` end
+        except (ValueError, LookupError) as error:  # such as `!!int x` and `!!bool x`
             raise YamlError(
                 _line(node),
                 f"{_cut(node.value)!r} is not valid as {kind}; write it without the tag",
@@ -335,7 +335,7 @@ class _Builder:
 
 
 def _number(node: yaml.ScalarNode, value: Any) -> int | float:
-    """Return a number as the API server stores it: 64 bits, or a double."""
+    """Return a number as the API server stores it: a 64-bit integer, or a double."""
     if isinstance(value, int) and _MIN_INT64 <= value <= _MAX_INT64:
         return value
     try:

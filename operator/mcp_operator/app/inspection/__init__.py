@@ -1,1 +1,1 @@
-"""Commands that look at what runs in a cluster, with the rights of the person who calls them."""
+"""Commands that inspect a cluster, with the permissions of the user who runs them."""

@@ -1,7 +1,6 @@
-"""`mcp-operator support-bundle`: what is needed to find out what is wrong, in one archive.
+"""`mcp-operator support-bundle`: everything that helps to find a problem, in one archive.
 
-It reads with the rights of the person who calls it. What may not be read is named in the archive
-and leaves the rest as it is.
+It reads with the permissions of the user who runs it. The archive lists what the user cannot read.
 """
 
 from __future__ import annotations
@@ -34,12 +33,12 @@ from mcp_operator.version import VERSION
 OURS: Final = (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
 
 EVENTS: Final = Resource("", "v1", "events", "Event")
-"""In the older API, which tells of all events in the same way."""
+"""Events in the older API, which returns those of the newer API, too."""
 
 OPERATOR_SELECTOR: Final = "app.kubernetes.io/name=mcp-operator"
 
 LOG_LINES: Final = 2000
-"""Lines of each log, from its end."""
+"""The number of lines from the end of each log."""
 
 READ_ME: Final = """\
 A support bundle of mcp-operator {version}.
@@ -61,7 +60,7 @@ class Archive:
     errors: list[str] = field(default_factory=list)
 
     def add(self, path: str, objects: Iterable[Object]) -> None:
-        """Add objects as one YAML file; nothing where there are none."""
+        """Add objects as one YAML file; no file if there are no objects."""
         kept = [redacted(each) for each in objects]
         if kept:
             self.files[path] = yaml.safe_dump_all(kept, sort_keys=False).encode()
@@ -86,10 +85,10 @@ class Archive:
 
 
 async def run_bundle(settings: BundleSettings) -> None:
-    """Write a bundle, and say where it is.
+    """Write a bundle, and print its path.
 
     Raises:
-        OperatorError: There is no cluster, or the file cannot be written.
+        OperatorError: The cluster cannot be reached, or the file cannot be written.
     """
     async with connected(settings, "support-bundle") as client:
         archive = await collected(client, settings.namespace, settings.operator_namespace)
@@ -100,12 +99,12 @@ async def run_bundle(settings: BundleSettings) -> None:
 
 
 async def collected(client: Client, namespace: str, operator_namespace: str) -> Archive:
-    """Read everything that a bundle holds.
+    """Read everything that goes into a bundle.
 
     Args:
-        client: With the rights of the caller.
-        namespace: Whose objects; empty for all namespaces.
-        operator_namespace: Where the operator runs.
+        client: A client with the permissions of the user.
+        namespace: The namespace of the objects; empty for all namespaces.
+        operator_namespace: The namespace of the operator.
     """
     archive = Archive()
     for resource in OURS:
@@ -113,7 +112,7 @@ async def collected(client: Client, namespace: str, operator_namespace: str) -> 
             f"objects/{resource.plural}.yaml", await _listed(client, archive, resource, namespace)
         )
     for resource in CHILDREN:
-        if resource is not CONFIGMAPS:  # catalogs, which repeat what the other objects say
+        if resource is not CONFIGMAPS:  # they hold catalogs, which repeat the other objects
             found = await _listed(client, archive, resource, namespace, managed_selector())
             archive.add(f"objects/{resource.plural}.yaml", found)
     pods = await _listed(client, archive, PODS, namespace, managed_selector())
@@ -131,7 +130,7 @@ async def collected(client: Client, namespace: str, operator_namespace: str) -> 
 
 
 def _is_gateway(pod: Object) -> bool:
-    """Tell pods of ours, whose logs hold no secrets, from those of servers of users."""
+    """Tell whether a pod is a gateway, whose logs hold no secrets, and not a user's own image."""
     return labels_of(pod).get("app.kubernetes.io/component") == "gateway"
 
 
@@ -142,7 +141,7 @@ async def _listed(
     try:
         body = await client.request("GET", resource.path(namespace), query=query)
     except ApiError as error:
-        if not error.is_not_found:  # else the cluster does not serve the resource
+        if not error.is_not_found:  # not found: the cluster does not serve the resource
             archive.errors.append(f"{resource}: {error}")
         return []
     items: list[Object] = json.loads(body)["items"]
@@ -153,7 +152,7 @@ async def _listed(
 
 
 def _about_us(events: list[Object]) -> Iterator[Object]:
-    """Yield the events about our objects, and about what the operator made of them."""
+    """Yield the events about objects of the four kinds, and about their children."""
     kinds = {resource.kind for resource in OURS}
     for event in events:
         about: Any = event.get("involvedObject") or {}

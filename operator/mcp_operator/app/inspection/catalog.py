@@ -1,4 +1,4 @@
-"""`mcp-operator catalog`: the catalog that the operator has written for one server, decoded."""
+"""`mcp-operator catalog`: the decoded catalog that the operator has written for one server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def run_catalog(settings: CatalogSettings) -> None:
     """Print the catalog of one server, and what each of its pods serves.
 
     Raises:
-        OperatorError: There is no such server, it has no catalog, or it may not be read.
+        OperatorError: The server or its catalog does not exist, or the user cannot read it.
     """
     async with connected(settings, "catalog") as client:
         key = Key(settings.namespace, settings.server)
@@ -89,7 +89,7 @@ async def _pods(client: Client, key: Key) -> list[PodAnswer]:
 
 
 async def _ask(client: Client, pod: Object) -> PodAnswer:
-    """Ask a pod through the API server, which needs the right to get `pods/proxy`."""
+    """Ask a pod through the API server. The user needs permission to get `pods/proxy`."""
     name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
     conditions = (pod.get("status") or {}).get("conditions") or ()
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)

@@ -1,4 +1,4 @@
-"""The client of a command: with the rights of the person who calls it, for as long as it runs."""
+"""The API client of a command, with the permissions of the user who runs it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from mcp_operator.version import VERSION
 async def connected(
     settings: CatalogSettings | BundleSettings | TopSettings, command: str
 ) -> AsyncIterator[Client]:
-    """Connect to the cluster of a kubeconfig.
+    """Connect to the cluster of a kubeconfig, for the duration of the block.
 
     Args:
-        settings: Name the kubeconfig and its context.
+        settings: They name the kubeconfig and its context.
         command: The name of the command.
 
     Raises:
-        SettingsError: No usable configuration was found.
+        SettingsError: There is no usable configuration.
     """
     name = f"mcp-operator-{command}"
     client = await Client.connect(

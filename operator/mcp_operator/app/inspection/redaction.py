@@ -1,7 +1,7 @@
-"""What may leave a cluster in a support bundle: objects without what could be a secret.
+"""Removes from objects what could be a secret, for a support bundle.
 
-A bundle never holds a Secret. Other objects can hold one where somebody wrote it in plain text: as
-the value of an environment variable or of a header, in a command, in an annotation.
+A bundle never contains a Secret. Other objects can contain secrets in plain text: in the value of
+an environment variable or a header, in a command, or in an annotation.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import Any, Final
 REMOVED: Final = "<removed>"
 
 VALUES: Final = frozenset({"env", "headers", "httpHeaders", "query"})
-"""Lists of names with values; the values are removed."""
+"""Lists of names and values, of which the values are removed."""
 
 WHOLE: Final = frozenset({"args", "blob", "command", "constants", "text"})
-"""Fields that are removed whole."""
+"""Fields that are removed entirely."""
 
 KEPT_ANNOTATIONS: Final = re.compile(r"(mcp-operator\.dev|deployment\.kubernetes\.io)/")
-"""Annotations that are kept; the others may hold anything."""
+"""Annotations that are kept; others can contain anything."""
 
 SENSITIVE: Final = re.compile(
     r"passw|secret|token|credential|api-?_?key|authori[sz]ation|cookie|private", re.IGNORECASE
 )
-"""Names of fields whose texts are removed wherever they stand."""
+"""Names of fields whose strings are removed everywhere."""
 
 SAMPLES: Final = frozenset({"const", "default", "enum", "example", "examples", "value"})
-"""What is removed of a parameter, an argument or a header with such a name."""
+"""Fields that are removed from a parameter, an argument or a header with such a name."""
 
 REFERENCE: Final = re.compile(r"(name|namespace|ref|url|uri|path)$", re.IGNORECASE)
-"""How the names of fields end whose texts refer to a Secret, as `secretName` does, and are kept."""
+"""Names of fields that only refer to a Secret, such as `secretName`, and are kept."""
 
 
 def redacted(value: Any, field: str = "") -> Any:
-    """Return an object, or a part of one, without what could be a secret.
+    """Return an object, or a part of one, without anything that could be a secret.
 
     Args:
         value: Any JSON value.

@@ -10,17 +10,17 @@ from mcp_operator.app.inspection.tables import printable, table
 from mcp_operator.core.meta import Object
 
 SHORT_DIGEST = 12
-"""Characters of a digest that are shown, as in `git log --oneline` and a little more."""
+"""Characters of a digest in the output, a few more than in `git log --oneline`."""
 
 
 class PodAnswer(NamedTuple):
-    """What a pod says that it serves.
+    """A pod's answer about what it serves.
 
     Attributes:
         name: The pod's name.
-        ready: Whether Kubernetes sends clients to it.
-        digest: The digest of its catalog; empty where it did not say.
-        problem: Why it did not say.
+        ready: Whether the pod is ready, so that it gets requests from clients.
+        digest: The digest of its catalog; empty if it did not answer.
+        problem: Why it did not answer.
     """
 
     name: str
@@ -73,7 +73,7 @@ def report(
 
 
 def request(backend: Backend) -> str:
-    """Return what a call becomes, such as `GET http://orders.demo.svc:80/orders/{id}`."""
+    """Return the request of a call, such as `GET http://orders.demo.svc:80/orders/{id}`."""
     return f"{backend.method} {backend.scheme}://{backend.host}:{backend.port}{backend.path}"
 
 

@@ -11,12 +11,12 @@ GAP: Final = "   "
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Yield the lines of a table, each column as wide as its widest cell.
 
-    Control characters of cells are left out: what a cluster holds may be anything, and a terminal
-    obeys them.
+    Control characters in cells are replaced, because objects of a cluster can contain anything, and
+    terminals interpret them.
 
     Args:
         header: The names of the columns.
-        rows: The rows, with as many cells.
+        rows: The rows, each with one cell per column.
     """
     clean = [[printable(cell) for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*clean, strict=True)]

@@ -1,4 +1,4 @@
-"""The arguments of a call, from the command line to JSON."""
+"""Converts the arguments of a call from the command line to JSON."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from mcp_operator.core.errors import SettingsError
 
 
 def pairs(given: Sequence[str]) -> dict[str, str]:
-    """Return `NAME=VALUE` texts as a mapping.
+    """Parse `NAME=VALUE` texts.
 
     Raises:
-        SettingsError: One has no name or no `=`.
+        SettingsError: A text has no name or no `=`.
     """
     found = {}
     for text in given:
@@ -26,10 +26,10 @@ def pairs(given: Sequence[str]) -> dict[str, str]:
 
 
 def whole(text: str) -> dict[str, Any]:
-    """Return the JSON object that `--args` names, from the text itself or from `@FILE`.
+    """Return the JSON object in `--args`, or in the file of `--args @FILE`.
 
     Raises:
-        SettingsError: It is none, or the file cannot be read.
+        SettingsError: It is not a JSON object, or the file cannot be read.
     """
     if not text:
         return {}
@@ -50,14 +50,14 @@ def whole(text: str) -> dict[str, Any]:
 
 
 def typed(given: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `--arg` as a tool's schema has them.
+    """Convert the arguments of `--arg` to the types of a tool's schema.
 
     Args:
         given: The texts, by argument.
         schema: The `inputSchema` of the tool.
 
     Raises:
-        SettingsError: A text is not JSON, and the schema does not take a string.
+        SettingsError: A text is not JSON, and the schema does not allow a string.
     """
     return {name: _value(name, text, schema) for name, text in given.items()}
 
@@ -80,7 +80,7 @@ def _value(name: str, text: str, schema: Mapping[str, Any]) -> Any:
 
 
 def _kinds(declared: Any, schema: Mapping[str, Any]) -> set[str]:
-    """Return the JSON types that a property allows; empty where the schema does not say."""
+    """Return the JSON types that a property allows; empty if the schema does not say."""
     reference = declared.get("$ref") if isinstance(declared, dict) else None
     if isinstance(reference, str):
         declared = resolved(reference, schema)
@@ -98,7 +98,7 @@ def _kinds(declared: Any, schema: Mapping[str, Any]) -> set[str]:
 
 
 def resolved(reference: str, schema: Mapping[str, Any]) -> Any:
-    """Return what a `$ref` within a schema points to; None where it points to nothing."""
+    """Resolve a `$ref` within a schema; None if it points to nothing."""
     here: Any = schema
     if not reference.startswith("#"):
         return None

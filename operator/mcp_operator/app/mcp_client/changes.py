@@ -1,4 +1,4 @@
-"""What differs between what a server offered and what it offers now. All pure."""
+"""Compares what a server offered before with what it offers now. All pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Change(NamedTuple):
     Attributes:
         change: One of added, removed, changed, updated, announced.
         kind: The list on the wire, such as `tools`.
-        name: Of the entry; the URI of a resource.
+        name: The name of the entry; for a resource, the URI.
     """
 
     change: str
@@ -23,18 +23,18 @@ class Change(NamedTuple):
     name: str
 
     def line(self) -> str:
-        """Return it for a person."""
+        """Format the change for a person."""
         return printable(f"{KINDS[self.kind].lower()} {self.change}: {self.name}")
 
 
 def changes(
     kind: str, before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]
 ) -> Iterator[Change]:
-    """Yield the differences of two lists, by name.
+    """Yield the differences between two lists, by name.
 
     Args:
-        kind: The list on the wire.
-        before: Its entries.
+        kind: The name of the list on the wire.
+        before: Its earlier entries.
         after: Its entries now.
     """
     old, new = _by_name(before), _by_name(after)

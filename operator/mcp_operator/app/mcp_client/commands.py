@@ -1,4 +1,4 @@
-"""What each command of `mcp-operator inspect` does."""
+"""The commands of `mcp-operator inspect`."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from mcp_operator.app.mcp_client.text import as_json, note, show
 from mcp_operator.core.errors import OperatorError
 
 NAMED: Final = 10
-"""Names that an error lists."""
+"""The number of names in an error."""
 
 
 async def run_list(settings: ListSettings) -> None:
     """Show everything that a server offers.
 
     Raises:
-        OperatorError: The server cannot be asked.
+        OperatorError: The server cannot be reached.
     """
     offer = await with_server(settings, offer_of)
     show([as_json(offer.as_json())] if settings.output == "json" else listed(offer))
@@ -45,7 +45,7 @@ async def run_describe(settings: DescribeSettings) -> None:
     """Show one thing that a server offers.
 
     Raises:
-        OperatorError: The server cannot be asked, or has nothing of that name.
+        OperatorError: The server cannot be reached, or has nothing with that name.
     """
     offer = await with_server(settings, offer_of)
     entries = found(offer, settings.name)
@@ -66,7 +66,7 @@ async def run_call(settings: CallSettings) -> bool:
         Whether the tool succeeded.
 
     Raises:
-        OperatorError: The server cannot be asked, or the call was not made.
+        OperatorError: The server cannot be reached, or the tool was not called.
     """
     whole = await asyncio.to_thread(arguments.whole, settings.args)
     given = arguments.pairs(settings.arg)
@@ -96,7 +96,7 @@ async def run_prompt(settings: PromptSettings) -> None:
     """Get a prompt, and show its messages.
 
     Raises:
-        OperatorError: The server cannot be asked, or has no such prompt.
+        OperatorError: The server cannot be reached, or has no such prompt.
     """
     given = arguments.pairs(settings.arg)
     result = wire(
@@ -113,7 +113,7 @@ async def run_read(settings: ReadSettings) -> None:
     """Read a resource, and show its contents.
 
     Raises:
-        OperatorError: The server cannot be asked, or has no such resource.
+        OperatorError: The server cannot be reached, or has no such resource.
     """
     result = wire(
         await with_server(
@@ -137,7 +137,7 @@ async def _tool(client: Client, settings: CallSettings) -> dict[str, Any]:
 
 
 async def _confirm(name: str) -> None:
-    """Ask whether to call a tool that may destroy something.
+    """Ask whether to call a tool that can destroy something.
 
     Raises:
         OperatorError: The answer is no, or nobody can be asked.
@@ -151,7 +151,7 @@ async def _confirm(name: str) -> None:
 
 
 async def _ask_for_logs(client: Client, settings: CallSettings) -> None:
-    """Ask a server of the former eras for its log messages; the newer gets it with the call."""
+    """Request log messages from a server with sessions. Newer servers get the level in the call."""
     if client.protocol_version not in HANDSHAKE_PROTOCOL_VERSIONS:
         return
     if client.server_capabilities.logging is not None:

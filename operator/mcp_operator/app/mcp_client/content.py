@@ -1,4 +1,4 @@
-"""Results of tools, prompts and resources as lines. All take the JSON of the wire."""
+"""Formats results of tools, prompts and resources. All functions take JSON from the wire."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def tool_result(result: Json) -> Iterator[str]:
 
 
 def prompt_result(result: Json) -> Iterator[str]:
-    """Yield the lines of a prompt: each message under the role that says it."""
+    """Yield the lines of a prompt: each message below its role."""
     if result.get("description"):
         yield from lines(str(result["description"]))
     for message in result.get("messages") or ():
@@ -32,7 +32,7 @@ def prompt_result(result: Json) -> Iterator[str]:
 
 
 def contents(result: Json) -> Iterator[str]:
-    """Yield the lines of what was read of a resource."""
+    """Yield the lines of the contents of a resource."""
     for part in result.get("contents") or ():
         if len(result["contents"]) > 1:
             yield f"--- {part.get('uri')}"
@@ -72,7 +72,7 @@ def _binary(kind: str, media_type: Any, encoded: Any) -> str:
 
 
 def _repeated(result: Json) -> bool:
-    """Tell whether the only text is the structured content again, as MCP asks servers to do."""
+    """Tell whether the only text repeats the structured content, as MCP asks servers to do."""
     blocks: Sequence[Json] = result.get("content") or ()
     if len(blocks) != 1 or blocks[0].get("type") != "text":
         return False

@@ -1,4 +1,4 @@
-"""What a server offers, as a list and one entry at a time. All take the JSON of the wire."""
+"""Formats what a server offers, as a list or one entry. All functions take JSON from the wire."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Offer:
 
     Attributes:
         server: Its `serverInfo`, `protocolVersion`, `capabilities` and `instructions`.
-        entries: By the name of their list on the wire, such as `resourceTemplates`.
+        entries: The entries of each list, by its name on the wire, such as `resourceTemplates`.
     """
 
     server: Json
@@ -39,7 +39,7 @@ KINDS: Final = {
     "resources": "Resource",
     "resourceTemplates": "Template",
 }
-"""The lists of a server, and what one of their entries is called."""
+"""The lists of a server, each with the label of an entry."""
 
 
 def listed(offer: Offer) -> Iterator[str]:
@@ -64,7 +64,7 @@ def listed(offer: Offer) -> Iterator[str]:
 
 
 def found(offer: Offer, name: str) -> list[tuple[str, Json]]:
-    """Return the entries of a name or a URI, each with its list's name on the wire."""
+    """Return the entries with a name or a URI, each with its list's name on the wire."""
     return [
         (kind, entry)
         for kind, entries in offer.entries.items()
@@ -112,7 +112,7 @@ def described(kind: str, entry: Json) -> Iterator[str]:
 
 
 def hints(tool: Json) -> list[str]:
-    """Return what a tool's annotations say of its effects."""
+    """Describe the effects of a tool, according to its annotations."""
     given = tool.get("annotations") or {}
     if given.get("readOnlyHint"):
         effects = ["read-only"]
@@ -124,7 +124,7 @@ def hints(tool: Json) -> list[str]:
 
 
 def is_destructive(tool: Json) -> bool:
-    """Tell whether a tool may change or delete something: by MCP, unless its server denies it."""
+    """Tell whether a tool can change or delete something. It can, unless its server denies it."""
     given = tool.get("annotations") or {}
     return not given.get("readOnlyHint") and given.get("destructiveHint") is not False
 

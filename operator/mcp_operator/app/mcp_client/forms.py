@@ -1,4 +1,4 @@
-"""The questions of a form, and what an answer in a terminal means. All pure."""
+"""The questions of a form, and the parsing of answers in a terminal. All pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NO: Final = frozenset({"n", "no", "false"})
 
 
 class AnswerError(Exception):
-    """An answer is not what the question asks for; the text says what would be."""
+    """An answer is not valid; the text says what would be."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Question:
 
     @property
     def choices(self) -> list[tuple[str, str]]:
-        """The values to choose from, each with what it is called; empty where any will do."""
+        """The values to choose from, each with its label; empty if any value is allowed."""
         items = self.schema.get("items") if self._is_several else self.schema
         schema = items if isinstance(items, dict) else {}
         for word in ("oneOf", "anyOf"):
@@ -47,7 +47,7 @@ class Question:
         return self.schema.get("type") == "array"
 
     def lines(self) -> Iterator[str]:
-        """Yield what is shown before the answer is typed; the last line has no end."""
+        """Yield the prompt for an answer; the last line has no line break."""
         told = self.schema.get("title") or self.name
         about = self.schema.get("description")
         yield printable(f"{told} - {about}" if about else str(told))
@@ -56,10 +56,10 @@ class Question:
         yield printable(f"{self._expects()}{self._without_answer()}: ")
 
     def value(self, answer: str) -> Any:
-        """Return the value that was typed; None where there is none.
+        """Return the value that was typed; None if there is none.
 
         Raises:
-            AnswerError: It is not of the field's type, or missing.
+            AnswerError: It does not have the field's type, or is missing.
         """
         text = answer.strip()
         if not text:

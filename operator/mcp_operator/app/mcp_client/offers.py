@@ -1,4 +1,4 @@
-"""Reads all that a server offers."""
+"""Reads everything that a server offers."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from mcp_operator.app.mcp_client.describing import KINDS, Offer
 from mcp_operator.core.errors import OperatorError
 
 PAGES: Final = 1000
-"""Pages of one list; a server with more of them does not end."""
+"""The most pages of one list; a list with more pages never ends."""
 
 
 def wire(model: BaseModel) -> dict[str, Any]:
-    """Return a message as it was on the wire."""
+    """Return a message in its form on the wire."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 async def offer_of(client: Client, kinds: Sequence[str] = tuple(KINDS)) -> Offer:
-    """Read the lists of a server that its capabilities name.
+    """Read the lists that a server's capabilities declare.
 
     Args:
-        client: Connected.
+        client: A connected client.
         kinds: The lists to read, by their names on the wire.
 
     Raises:
-        OperatorError: A list does not end.
+        OperatorError: A list has too many pages.
     """
     can = client.server_capabilities
     fetchers: dict[str, tuple[object, Callable[..., Awaitable[PaginatedResult]]]] = {

@@ -1,4 +1,4 @@
-"""Answers what a server asks its user, by asking the person at the terminal."""
+"""Answers the questions of a server by asking the user at the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mcp_operator.app.mcp_client.text import lines, note
 
 
 class Asker:
-    """The client's side of elicitation; one question is asked at a time."""
+    """The client's part of elicitation. It asks one question at a time."""
 
     def __init__(self) -> None:
         self._turn = asyncio.Lock()
@@ -22,7 +22,7 @@ class Asker:
     async def __call__(
         self, _: ClientRequestContext, params: types.ElicitRequestParams
     ) -> types.ElicitResult | types.ErrorData:
-        """Ask what a server wants to know."""
+        """Ask the user what the server wants to know."""
         async with self._turn:
             for line in lines(params.message):
                 note(f"The server asks: {line}")
@@ -55,7 +55,7 @@ class Asker:
 
 
 async def agreement(question: str) -> bool | None:
-    """Ask for a yes or a no until there is one; None where the input ends."""
+    """Ask until the answer is yes or no; None if the input ends."""
     while (answer := await terminal.ask(question)) is not None:
         if answer.strip().lower() in YES | NO:
             return answer.strip().lower() in YES
@@ -67,10 +67,10 @@ def _action(*, agreed: bool | None) -> Any:
 
 
 async def _answer(question: Question) -> Any:
-    """Ask until the answer is one.
+    """Ask until the answer is valid.
 
     Raises:
-        EOFError: The input has ended.
+        EOFError: The input ended.
     """
     *before, last = question.lines()
     for line in before:

@@ -11,10 +11,10 @@ from mcp_operator.app.mcp_client.arguments import resolved
 HEADER: Final = ("FIELD", "TYPE", "REQUIRED", "DESCRIPTION")
 
 DEEPEST: Final = 6
-"""Levels of fields that are shown; deeper ones are in the JSON."""
+"""Levels of fields in the output; deeper ones are only in the JSON."""
 
 CHOICES: Final = 12
-"""Values of an enumeration that are named."""
+"""Values of an enumeration in the output."""
 
 _BOUNDS: Final = {
     "minimum": "at least {}",
@@ -32,7 +32,7 @@ _BOUNDS: Final = {
 
 
 class Field(NamedTuple):
-    """One row."""
+    """One row of the table."""
 
     name: str
     type: str
@@ -41,7 +41,7 @@ class Field(NamedTuple):
 
 
 def fields(schema: Mapping[str, Any]) -> list[Field]:
-    """Return the fields of a schema, those of nested objects under dotted names."""
+    """Return the fields of a schema, with dotted names for fields of nested objects."""
     return list(_fields(schema, schema, "", 0))
 
 
@@ -67,7 +67,7 @@ def _fields(here: Any, root: Mapping[str, Any], prefix: str, depth: int) -> Iter
 
 
 def _followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a schema, or what its `$ref` points to, with the words beside it."""
+    """Return a schema, with its `$ref` resolved and the keywords beside that kept."""
     if not isinstance(schema, dict):
         return {}
     reference = schema.get("$ref")

@@ -1,4 +1,4 @@
-"""A connection to an MCP server through the official SDK, and what its errors mean to a person."""
+"""A connection to an MCP server with the official SDK, and the explanation of its errors."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ CONNECT_SECONDS: Final = 10.0
 UNAUTHORIZED: Final = 401
 
 STAND_INS: Final = frozenset({"Server returned an error response", "Not Found"})
-"""What the SDK says where the server's answer was no JSON-RPC error, but an HTTP status."""
+"""The SDK's messages if the server answered with an HTTP error instead of a JSON-RPC error."""
 
 CLOSED: Final = (anyio.BrokenResourceError, anyio.ClosedResourceError)
-"""What the SDK's own streams raise once they are closed."""
+"""The exceptions of the SDK's own streams once they are closed."""
 
 T = TypeVar("T")
 
 
 class LastRefusal:
-    """The last HTTP answer of the server that was an error: the SDK does not tell of it."""
+    """The last HTTP error of the server, because the SDK does not report its status."""
 
     def __init__(self) -> None:
         self.status = 0
         self.challenge = ""
 
     async def note(self, response: httpx2.Response) -> None:
-        """Remember whether the last answer to a message is an error."""
-        if response.request.method == "POST":  # servers may refuse the stream of a session
+        """Record whether the last answer to a message is an error."""
+        if response.request.method == "POST":  # servers can refuse the GET stream of a session
             self.status = response.status_code if response.is_error else 0
             self.challenge = response.headers.get("www-authenticate", "")
 
     def sentence(self) -> str:
-        """Return what the answer means; empty if there was none."""
+        """Explain the answer; empty if it was not an error."""
         match self.status:
             case 0:
                 return ""
@@ -71,23 +71,23 @@ class LastRefusal:
 async def with_server(
     settings: InspectSettings, work: Callable[[Client], Awaitable[T]], **callbacks: Any
 ) -> T:
-    """Connect, do something, and disconnect.
+    """Connect, do the work, and disconnect.
 
     Args:
-        settings: Name the server and how to reach it.
-        work: What to do with the connected client.
-        callbacks: What else the SDK's client is given, such as `elicitation_callback`.
+        settings: The server, and how to reach it.
+        work: Called with the connected client.
+        callbacks: Further arguments of the SDK's client, such as `elicitation_callback`.
 
     Raises:
         SettingsError: The settings do not say how to connect.
-        OperatorError: The server cannot be reached, or refuses.
+        OperatorError: The server cannot be reached, or refuses the request.
     """
     if "@" in urlsplit(settings.url).netloc:
         raise SettingsError(
             "URL: leave out the user name and password; pass a token with --token-file, or "
             "another header with --header @FILE"
         )
-    logging.getLogger("mcp").addHandler(logging.NullHandler())  # errors are told once, by us
+    logging.getLogger("mcp").addHandler(logging.NullHandler())  # errors are printed only once
     refusal, interrupted = LastRefusal(), False
     http = httpx2.AsyncClient(
         headers=await asyncio.to_thread(headers, settings, os.environ),
@@ -112,18 +112,18 @@ async def with_server(
                 interrupted = True
                 raise
     except Exception as error:
-        # The SDK may stumble over a request under way while it is closed, and lose that the reason
-        # was a Ctrl-C. What else cancels the work is an error of the connection, which is there.
+        # While it closes, the SDK can fail in a request in flight, and hide that the reason was
+        # Ctrl-C. Any other cancellation of the work comes with an error of the connection.
         if interrupted and all(isinstance(one, CLOSED) for one in _leaves(error)):
             raise asyncio.CancelledError from error
         raise explained(error, settings, refusal) from error
 
 
 def headers(settings: InspectSettings, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of each request. No error names the value of one: it may be a secret.
+    """Return the headers of each request. No error contains a value, because it can be a secret.
 
     Raises:
-        SettingsError: A header is none, or a file cannot be read.
+        SettingsError: A header is not valid, or a file cannot be read.
     """
     found = {}
     for number, given in enumerate(settings.header, 1):
@@ -163,7 +163,7 @@ def _trusted(settings: InspectSettings) -> ssl.SSLContext:
     """Return the certificate authorities to trust.
 
     Raises:
-        SettingsError: There is no such file, or it holds none.
+        SettingsError: The file cannot be read, or contains no certificate.
     """
     try:
         return ssl.create_default_context(cafile=settings.ca_file)
@@ -172,7 +172,7 @@ def _trusted(settings: InspectSettings) -> ssl.SSLContext:
 
 
 def explained(error: Exception, settings: InspectSettings, refusal: LastRefusal) -> BaseException:
-    """Return what to tell a person of an error; the error itself if it is a bug of ours."""
+    """Explain an error to a person. Return the error itself if it is a bug of this program."""
     leaves = list(_leaves(error))
     first = next((one for one in leaves if isinstance(one, OperatorError)), leaves[0])
     told = _told(first, settings, refusal)
@@ -180,7 +180,7 @@ def explained(error: Exception, settings: InspectSettings, refusal: LastRefusal)
 
 
 def _told(error: BaseException, settings: InspectSettings, refusal: LastRefusal) -> str:
-    """Return the sentence for an error of the server or on the way to it; else nothing."""
+    """Explain an error of the server or of the connection; empty for any other error."""
     match error:
         case MCPError():
             said = f"{error.error.message} (error {error.error.code})"

@@ -8,18 +8,18 @@ import sys
 from typing import Final
 
 LINE: Final = 4096
-"""Bytes that a terminal hands over at most as one line."""
+"""The most bytes that a terminal returns as one line."""
 
 
 def is_interactive() -> bool:
-    """Tell whether somebody can be asked: the input is a terminal, and so is where we ask."""
+    """Tell whether the user can be asked: standard input and standard error are terminals."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 async def ask(question: str) -> str | None:
-    """Ask a question, and return the line that is typed; None where the input ends (Ctrl-D).
+    """Ask a question, and return the typed line; None if the input ends (Ctrl-D).
 
-    The event loop reads, and no thread: one that reads could not be stopped by Ctrl-C.
+    The event loop waits for input instead of a thread, because Ctrl-C cannot stop a thread.
     """
     sys.stderr.write(question)
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What a server says, as lines for a terminal or as JSON."""
+"""Formats texts of a server for a terminal or as JSON."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from mcp_operator.app.inspection.tables import printable
 
 
 def lines(text: str, indent: str = "") -> Iterator[str]:
-    """Yield the lines of a text of a server without control characters, which a terminal obeys."""
+    """Yield the lines of a server's text without control characters, which terminals interpret."""
     for line in text.splitlines():
         yield f"{indent}{printable(line.expandtabs(4))}".rstrip()
 
 
 def as_json(value: Any, indent: int | None = 2) -> str:
-    """Return JSON without unprintable characters: they are escaped.
+    """Return JSON in which unprintable characters are escaped.
 
     Args:
         value: Any JSON value.
-        indent: Spaces of a level; None for all on one line.
+        indent: Spaces per level; None for a single line.
     """
     dumped = json.dumps(value, indent=indent, ensure_ascii=False)
     return "".join(
@@ -31,12 +31,12 @@ def as_json(value: Any, indent: int | None = 2) -> str:
 
 
 def show(told: Iterable[str]) -> None:
-    """Write lines to the standard output, at once."""
+    """Write lines to standard output, and flush."""
     sys.stdout.writelines(f"{line}\n" for line in told)
     sys.stdout.flush()
 
 
 def note(line: str) -> None:
-    """Write what is not the answer itself to the standard error, at once."""
+    """Write a line that is not part of the answer to standard error, and flush."""
     sys.stderr.write(f"{printable(line)}\n")
     sys.stderr.flush()

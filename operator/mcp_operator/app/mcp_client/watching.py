@@ -1,4 +1,4 @@
-"""`mcp-operator inspect watch`: tells what changes in a server, until Ctrl-C."""
+"""`mcp-operator inspect watch`: shows what changes in a server, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ from mcp_operator.app.mcp_client.text import as_json, note, show
 from mcp_operator.app.signals import until_stopped
 
 RECONNECT_SECONDS: Final = 1.0
-"""How long to wait before a stream that has ended is opened again."""
+"""How long to wait before reopening a stream that has ended."""
 
 EVENTS: Final[Mapping[type, ServerEvent]] = {
     types.ToolListChangedNotification: ToolsListChanged(),
     types.PromptListChangedNotification: PromptsListChanged(),
     types.ResourceListChangedNotification: ResourcesListChanged(),
 }
-"""What the notifications of sessions say, in the terms of the newer streams."""
+"""The notifications of sessions, as events of the newer streams."""
 
 
 async def run_watch(settings: WatchSettings) -> None:
     """Show changes until SIGINT or SIGTERM.
 
     Raises:
-        OperatorError: The server cannot be asked, or refuses.
+        OperatorError: The server cannot be reached, or refuses the request.
     """
     arrived: asyncio.Queue[ServerEvent] = asyncio.Queue()
 
@@ -66,7 +66,7 @@ async def run_watch(settings: WatchSettings) -> None:
 
 
 class Watcher:
-    """Tells what has changed, by comparing what the server offers with what it offered before."""
+    """Shows changes, by comparing what the server offers with what it offered before."""
 
     def __init__(self, client: Client, settings: WatchSettings) -> None:
         self._client = client
@@ -75,7 +75,7 @@ class Watcher:
         self._entries: dict[str, Sequence[Mapping[str, Any]]] = {}
 
     async def follow_stream(self) -> None:
-        """Follow a stream of MCP 2026-07-28, and open it again whenever it ends."""
+        """Follow a stream of MCP 2026-07-28, and reopen it whenever it ends."""
         while True:
             try:
                 async with self._client.listen(
@@ -93,7 +93,7 @@ class Watcher:
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def follow_session(self, arrived: asyncio.Queue[ServerEvent]) -> None:
-        """Follow the notifications of a session of the earlier versions."""
+        """Follow the notifications of a session, in earlier versions of MCP."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MCPDeprecationWarning)
             for uri in self._uris:
@@ -103,7 +103,7 @@ class Watcher:
             await self._tell(await arrived.get())
 
     async def _begin(self) -> None:
-        """Note what there is; after an interruption, tell what has changed meanwhile."""
+        """Record what the server offers; after an interruption, show what has changed."""
         if not self._entries:
             self._entries = dict((await offer_of(self._client)).entries)
             total = sum(map(len, self._entries.values()))

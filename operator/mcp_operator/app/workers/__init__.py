@@ -1,5 +1,5 @@
 """Several processes that serve as one gateway: `--workers`.
 
-The parent serves no client. It reserves the MCP port, starts the workers, which all listen there
-(SO_REUSEPORT), starts those again that end, and speaks for all of them at the management port.
+The parent serves no clients. It reserves the MCP port, starts the workers, which all listen on that
+port (SO_REUSEPORT), restarts those that exit, and answers for all of them on the management port.
 """

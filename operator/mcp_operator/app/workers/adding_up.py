@@ -1,4 +1,4 @@
-"""The metrics of several processes as those of one."""
+"""Combines the metrics of several processes into those of one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GREATEST: Final = frozenset(
         "python_info",
     }
 )
-"""Gauges of which all processes have the same, or of which the worst counts."""
+"""Gauges with the maximum: all processes have the same value, or the worst value counts."""
 
 LEAST: Final = frozenset(
     {
@@ -35,7 +35,7 @@ LEAST: Final = frozenset(
         "store_resource_version",
     }
 )
-"""Gauges of which the one that is furthest behind counts, or that has least."""
+"""Gauges with the minimum: the process that is furthest behind counts, or has the least."""
 
 ADDED: Final = frozenset(
     {
@@ -49,16 +49,16 @@ ADDED: Final = frozenset(
         "process_virtual_memory_bytes",
     }
 )
-"""Gauges that are added up, as counters and histograms are."""
+"""Gauges with the sum, as for counters and histograms."""
 
 _GROWING: Final = frozenset({"counter", "histogram"})
 
 
 class Totals:
-    """Adds up what workers show, now and before they were restarted.
+    """Adds up the metrics of workers, including those from before a restart.
 
-    What has been counted stays counted when a worker ends: a sum that falls would look to
-    Prometheus like a restart of everything.
+    Counts are kept when a worker ends, because Prometheus reads a falling sum as a restart of the
+    whole process.
     """
 
     def __init__(self) -> None:
@@ -66,11 +66,11 @@ class Totals:
         self._ended: list[Metric] = []
 
     def note(self, worker: Hashable, text: str) -> None:
-        """Take what a worker shows, in the Prometheus text format."""
+        """Record the metrics of a worker, in the Prometheus text format."""
         self._latest[worker] = list(text_string_to_metric_families(text))
 
     def end(self, worker: Hashable) -> None:
-        """Note that a worker has ended; what it was last seen to have counted is kept."""
+        """Record that a worker ended, and keep its last counters and histograms."""
         seen = self._latest.pop(worker, [])
         counted = [family for family in seen if family.type in _GROWING]
         self._ended = list(_added_up((self._ended, counted)))

@@ -1,4 +1,4 @@
-"""What the management port shows where several workers serve as one."""
+"""The pages of the management port if several workers serve as one gateway."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from mcp_operator.app.workers.adding_up import Totals
 from mcp_operator.app.workers.worker import MANAGEMENT_HOST
 
 ANSWER_SECONDS: Final = 10.0
-"""How long a worker may take to answer. One that takes longer counts as dead: its event loop is
-blocked."""
+"""The timeout for a worker's answer. A worker that takes longer counts as dead, because its event
+loop is blocked."""
 
 NO_QUERY: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -26,18 +26,18 @@ Answer = tuple[int, str]
 """The status and the text of an answer."""
 
 SILENT: Final[Answer] = (HTTPStatus.GATEWAY_TIMEOUT, "")
-"""Stands for the answer of a worker that accepts the connection, or should, and says nothing."""
+"""Replaces the answer of a worker that accepts connections, but does not answer in time."""
 
 NOT_SERVED: Final[JsonObject] = {"digest": "", "generation": 0}
 """The report of a gateway without a catalog."""
 
 
 class Member(Protocol):
-    """A worker, as far as it can be asked.
+    """A worker, seen as a target of requests.
 
     Attributes:
-        number: Which of the workers it is.
-        management_port: Where it answers; None while it does not run, or does not listen yet.
+        number: The worker's number.
+        management_port: Its port; None if it is not running, or not listening yet.
     """
 
     number: int
@@ -45,7 +45,7 @@ class Member(Protocol):
 
 
 class AllPages:
-    """What all workers say together; `gateway.front.pages.Pages`."""
+    """The answers of all workers together; implements `gateway.front.pages.Pages`."""
 
     def __init__(
         self,
@@ -58,9 +58,9 @@ class AllPages:
 
         Args:
             members: The workers, in every state.
-            totals: Keeps what workers that have ended had counted.
+            totals: Keeps the counts of workers that have ended.
             registry: The parent's own metrics.
-            session: Asks the workers.
+            session: Sends the requests to workers.
         """
         self._members = members
         self._totals = totals
@@ -68,14 +68,14 @@ class AllPages:
         self._session = session
 
     async def dead(self) -> str:
-        """Say which worker is silent; one that refuses connections has ended, and is restarted."""
+        """Name a worker that does not answer. One that refuses connections is being restarted."""
         for member, answer in zip(self._members, await self._ask("/livez"), strict=True):
             if answer is SILENT:
                 return f"worker {member.number} does not answer"
         return ""
 
     async def unready(self) -> str:
-        """Say which worker should get no traffic: they all get some."""
+        """Name a worker that is not ready, because the kernel sends connections to all workers."""
         for member, answer in zip(self._members, await self._ask("/readyz"), strict=True):
             if answer is None:
                 return f"worker {member.number} is not running"
@@ -89,7 +89,7 @@ class AllPages:
     async def metrics(self) -> bytes:
         """Add up the metrics of the workers and of the parent.
 
-        A worker that does not answer counts with what it showed last.
+        For a worker that does not answer, its last metrics count.
         """
         for member, answer in zip(self._members, await self._ask("/metrics"), strict=True):
             if answer is not None and answer is not SILENT:
@@ -98,7 +98,7 @@ class AllPages:
         return self._totals.text()
 
     async def catalog(self, digest: str, wait: float) -> JsonObject:
-        """Report a catalog once all workers serve it."""
+        """Report a catalog once all workers serve it, or the wait is over."""
         query = {"digest": digest, "wait": str(wait)}
         answers = await self._ask("/catalog", query, wait)
         served = [json.loads(each[1]) if each and each[1] else NOT_SERVED for each in answers]
@@ -107,12 +107,12 @@ class AllPages:
     async def _ask(
         self, path: str, query: Mapping[str, str] = NO_QUERY, wait: float = 0.0
     ) -> list[Answer | None]:
-        """Return what each worker answers: None for those that do not run, or have ended since.
+        """Return each worker's answer; None for workers that are not running, or have just ended.
 
         Args:
-            path: What they are asked for.
-            query: With which parameters.
-            wait: Seconds that an answer may take beyond the usual.
+            path: The path of the page.
+            query: The query parameters.
+            wait: Seconds that the page itself can take, in addition to the timeout.
         """
         ports = [each.management_port for each in self._members]
         asking = (self._ask_one(port, path, query, wait) for port in ports)
@@ -137,11 +137,11 @@ class AllPages:
 
 
 def together(reports: Sequence[JsonObject], wanted: str) -> JsonObject:
-    """Return the report of the worker that is last: behind with the digest that is wanted, if any.
+    """Return the report of the worker that is furthest behind `wanted`; the latest if none is.
 
     Args:
-        reports: A report of each worker.
-        wanted: The digest that is asked for; may be empty.
+        reports: One report per worker.
+        wanted: The digest that the request names; can be empty.
     """
     lacks = next((each["lacks"] for each in reports if each.get("lacks")), "")
     behind = [each for each in reports if each["digest"] != wanted]

@@ -1,4 +1,4 @@
-"""The parent of the workers: starts them, starts them again, and ends them."""
+"""The parent of the workers: starts, restarts and stops them."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from mcp_operator.settings import GatewaySettings, ServeSettings
 logger = logging.getLogger(__name__)
 
 STEADY_SECONDS: Final = 60.0
-"""A worker that has run for so long is restarted as soon as the first that ends."""
+"""A worker that has run longer than this restarts with the delay of a first restart."""
 
 
 class SharedPortError(OperatorError):
-    """A port cannot be opened, or not for several processes."""
+    """A port cannot be opened, or cannot be shared by several processes."""
 
 
 class _NeverListenedError(Exception):
-    """The first worker ended before it listened, and has said why."""
+    """The first worker ended before it listened. It has already printed the reason."""
 
     def __init__(self, code: int) -> None:
         self.code = code
@@ -49,8 +49,8 @@ class Member:
     """One worker, in every state.
 
     Attributes:
-        number: Which of the workers it is.
-        management_port: Where it answers; None while it does not run, or does not listen yet.
+        number: The worker's number.
+        management_port: Its port; None if it is not running, or not listening yet.
     """
 
     def __init__(self, number: int) -> None:
@@ -59,10 +59,10 @@ class Member:
         self._process: Process | None = None
 
     async def start(self, order: Order) -> bool:
-        """Start a process and wait until it listens; tell whether it does, or has ended."""
+        """Start a process and wait until it listens or ends; tell whether it listens."""
         own = order.model_copy(update={"number": self.number})
-        # In a process group of its own, a terminal's Ctrl-C reaches the parent alone, which passes
-        # it on once: the second signal would end the worker without a drain.
+        # In its own process group, the worker does not get a terminal's Ctrl-C. Only the parent
+        # gets it, and passes it on once: a second signal would end the worker without a drain.
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "mcp_operator", "worker"),
             stdin=PIPE,
@@ -71,7 +71,7 @@ class Member:
         )
         assert self._process.stdin is not None  # noqa: S101  # it is a pipe
         assert self._process.stdout is not None  # noqa: S101  # likewise
-        with suppress(ConnectionError):  # it has ended, which shows below
+        with suppress(ConnectionError):  # it has ended, and `readline` returns nothing
             self._process.stdin.write(own.model_dump_json().encode() + b"\n")
             await self._process.stdin.drain()
         said = await self._process.stdout.readline()
@@ -80,14 +80,14 @@ class Member:
         return bool(said)
 
     async def ended(self) -> int:
-        """Wait until the process has ended; return its exit code."""
-        assert self._process is not None  # noqa: S101  # as it was started
+        """Wait until the process ends, and return its exit code."""
+        assert self._process is not None  # noqa: S101  # it was started
         code = await self._process.wait()
         self.management_port = self._process = None
         return code
 
     def terminate(self) -> bool:
-        """Ask the process to end; tell whether there is one."""
+        """Ask the process to stop; tell whether there is a process."""
         if self._process is None:
             return False
         with suppress(ProcessLookupError):
@@ -114,9 +114,9 @@ class Workers:
         )
 
     async def run(self, stop: asyncio.Event) -> int:
-        """Keep them running until `stop` is set; return the exit code of the parent.
+        """Keep the workers running until `stop` is set; return the exit code of the parent.
 
-        The others start when the first one listens: what keeps it from that is said once.
+        The others start when the first one listens, so that a common error is printed only once.
         """
         code = 0
         try:
@@ -127,7 +127,7 @@ class Workers:
                 ending.cancel()
         except* _NeverListenedError as errors:
             (error,) = errors.exceptions
-            assert isinstance(error, _NeverListenedError)  # noqa: S101  # as `except*` has it
+            assert isinstance(error, _NeverListenedError)  # noqa: S101  # because of `except*`
             code = error.code
         return code
 
@@ -167,7 +167,7 @@ async def run_workers(settings: GatewaySettings | ServeSettings) -> int:
     """Serve with as many workers as the settings say, until SIGTERM or Ctrl-C.
 
     Returns:
-        The exit code: that of the first worker if it could not start, which has then said why.
+        The exit code; if the first worker could not start, its exit code. It has printed why.
 
     Raises:
         SharedPortError: A port cannot be opened.
@@ -203,11 +203,11 @@ async def run_workers(settings: GatewaySettings | ServeSettings) -> int:
 
 
 def _order(settings: GatewaySettings | ServeSettings) -> tuple[str, Order]:
-    """Return the address of both ports, and what all workers are told."""
+    """Return the address of both ports, and the order for all workers."""
     given = settings.model_dump(mode="json") | {"workers": 1, "management_port": 0}
     root = secrets.token_hex(ROOT_KEY_BYTES)
     if isinstance(settings, ServeSettings):
-        given["demo_backend"] = False  # all share one
+        given["demo_backend"] = False  # the parent runs one for all workers
         return settings.host, Order(kind="serve", settings=given, number=0, root_key=root)
     order = Order(kind="gateway", settings=given, number=0, root_key=root)
     return settings.bind_address or ALL_INTERFACES, order
@@ -215,14 +215,14 @@ def _order(settings: GatewaySettings | ServeSettings) -> tuple[str, Order]:
 
 @asynccontextmanager
 async def _reserved(host: str, port: int) -> AsyncIterator[int]:
-    """Keep a port for the workers; port 0 takes a free one.
+    """Reserve a port for the workers; for port 0, a free one.
 
     Raises:
-        SharedPortError: The port cannot be had, or another process listens there.
+        SharedPortError: The port cannot be opened, or another process listens on it.
     """
     loop = asyncio.get_running_loop()
     try:
-        # Alone at first: among those who share it, a second gateway would go unnoticed.
+        # Without SO_REUSEPORT first: with it, a second gateway on the port would go unnoticed.
         alone = await loop.create_server(asyncio.Protocol, host, port, start_serving=False)
         port = int(alone.sockets[0].getsockname()[1])
         alone.close()

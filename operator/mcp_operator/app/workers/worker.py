@@ -1,4 +1,4 @@
-"""One worker: what it is told on its standard input, and what it tells on its standard output."""
+"""One worker: the order on its standard input, and the message on its standard output."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mcp_operator.core.errors import SettingsError
 from mcp_operator.gateway.root_key import RootKey
 
 MANAGEMENT_HOST: Final = "127.0.0.1"
-"""Where the parent finds the management ports of its workers."""
+"""The address of the workers' management ports."""
 
 Kind = Literal["gateway", "serve"]
 
 
 class Order(BaseModel):
-    """What a worker is to do: one line of JSON.
+    """The instructions for a worker: one line of JSON.
 
     Attributes:
         kind: The command that it is a worker of.
         settings: The settings of that command.
-        number: Which of the workers it is, from 0 on.
-        root_key: What all workers share, in hexadecimal; in a cluster they read it from a Secret.
+        number: The worker's number, from 0.
+        root_key: The key that all workers share, in hexadecimal; in a cluster, it is in a Secret.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -43,7 +43,7 @@ def receive() -> Order:
     """Read the order.
 
     Raises:
-        SettingsError: There is none.
+        SettingsError: There is no valid order.
     """
     try:
         return Order.model_validate_json(sys.stdin.buffer.readline())
@@ -53,22 +53,22 @@ def receive() -> Order:
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What tells a worker's gateway from one that is alone.
+    """What the gateway of a worker has in addition to a single gateway.
 
     Attributes:
-        root: What all workers share.
+        root: The key that all workers share.
     """
 
     root: RootKey
 
     def listens(self, management_port: int) -> None:
-        """Tell the parent, and stop when it is gone."""
+        """Tell the parent that the worker listens, and stop when the parent is gone."""
         sys.stdout.write(json.dumps({"management": management_port}) + "\n")
         sys.stdout.flush()
         asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _orphaned)
 
 
 def _orphaned() -> None:
-    """Stop as at a signal: gracefully, and at once if that is under way already."""
+    """Stop as on SIGTERM: gracefully, or at once if the worker is already stopping."""
     asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
     os.kill(os.getpid(), signal.SIGTERM)

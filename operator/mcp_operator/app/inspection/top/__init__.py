@@ -1,5 +1,5 @@
-"""`mcp-operator top`: what the servers of a cluster do, now.
+"""`mcp-operator top`: the load of the servers of a cluster, now.
 
-`reading` asks the API server, `figures` makes rates of two readings, `screen` makes lines of them,
+`reading` asks the API server, `figures` computes rates from two readings, `screen` formats them,
 and `command` repeats that in a terminal. `figures` and `screen` are pure.
 """

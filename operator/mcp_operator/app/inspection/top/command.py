@@ -1,4 +1,4 @@
-"""`mcp-operator top`: a screen of what the servers do, again and again, or once."""
+"""`mcp-operator top`: a screen about the load of the servers, refreshed or printed once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.runtime.client import Client
 
 OPEN: Final = "\x1b[?1049h\x1b[?25l"
-"""Turns to the terminal's other screen, as `less` does, and hides the cursor."""
+"""Switches to the terminal's alternate screen, as `less` does, and hides the cursor."""
 
 CLOSE: Final = "\x1b[?25h\x1b[?1049l"
 TOP: Final = "\x1b[H"
@@ -30,7 +30,7 @@ REST_OF_SCREEN: Final = "\x1b[J"
 
 
 async def run_top(settings: TopSettings) -> None:
-    """Show the screen until SIGINT or SIGTERM; once where nobody looks at it.
+    """Show the screen until SIGINT or SIGTERM; print it once if the output is not a terminal.
 
     Raises:
         OperatorError: The servers cannot be listed.
@@ -58,7 +58,7 @@ async def _show(client: Client, settings: TopSettings) -> None:
             try:
                 before, after = after, await read(client, settings.scope)
             except OperatorError as error:
-                # The last figures stay, with what is wrong: the next reading may succeed.
+                # Keep the last figures, and show the error: the next reading can succeed.
                 after = replace(after, notes=[str(error)])
 
 
@@ -77,17 +77,17 @@ def _other_screen() -> Iterator[None]:
 
 
 def _draw(lines: Sequence[str]) -> None:
-    """Draw over what is on the screen, which flickers less than to clear it."""
+    """Overwrite the screen, which flickers less than clearing it."""
     now = datetime.now().astimezone().strftime("%H:%M:%S")
     sys.stdout.write(frame([f"{now}  {lines[0]}", *lines[1:]], *shutil.get_terminal_size()))
     sys.stdout.flush()
 
 
 def frame(lines: Sequence[str], width: int, height: int) -> str:
-    """Return what is written to a terminal to show lines, as far as they fit.
+    """Return the output that shows as many lines as fit into a terminal.
 
     Args:
-        lines: Without control characters.
+        lines: The lines, without control characters.
         width: The terminal's columns.
         height: Its rows.
     """

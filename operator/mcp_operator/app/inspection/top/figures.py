@@ -1,4 +1,4 @@
-"""Rates and latencies, from two readings of the metrics of gateways. All pure."""
+"""Rates and latencies, computed from two readings of the gateways' metrics. All pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from mcp_operator.core.meta import Key, Object
 
 ERRORS: Final = frozenset({"backend_error", "unreachable", "timeout", "error"})
-"""Outcomes of a call that are failures of the server or its backends, as the alerts count them."""
+"""Outcomes of failed calls, caused by the server or its backends. The alerts count the same."""
 
 CALLS: Final = "mcp_tool_calls_total"
 BUCKETS: Final = "mcp_tool_call_duration_seconds_bucket"
@@ -20,12 +20,12 @@ BUCKETS: Final = "mcp_tool_call_duration_seconds_bucket"
 
 @dataclass
 class Counts:
-    """What a gateway has counted of one tool since it started.
+    """The counters of one tool since a gateway started.
 
     Attributes:
-        calls: Calls.
-        errors: Those of them that failed.
-        buckets: Calls that took no longer than so many seconds.
+        calls: The number of calls.
+        errors: How many of them failed.
+        buckets: How many calls took at most this many seconds.
     """
 
     calls: float = 0.0
@@ -33,7 +33,7 @@ class Counts:
     buckets: dict[float, float] = field(default_factory=dict)
 
     def since(self, before: Counts) -> Counts:
-        """Return what was counted after an earlier reading, or since the gateway has restarted."""
+        """Return the difference from an earlier reading; all counts if the gateway restarted."""
         if self.calls < before.calls:
             return self
         return Counts(
@@ -43,7 +43,7 @@ class Counts:
         )
 
     def add(self, other: Counts) -> None:
-        """Add what another gateway has counted, or of another tool."""
+        """Add the counts of another gateway or tool."""
         self.calls += other.calls
         self.errors += other.errors
         for bound, count in other.buckets.items():
@@ -52,11 +52,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class PodReading:
-    """What one pod has counted, by tool.
+    """The counters of one pod.
 
     Attributes:
-        at: When it was read, in seconds of a clock that never goes back.
-        tools: By tool.
+        at: When they were read, in seconds of a monotonic clock.
+        tools: The counters by tool.
     """
 
     at: float
@@ -69,7 +69,7 @@ class Reading:
 
     Attributes:
         servers: The MCPServers.
-        pods: What their gateways have counted, by server and by the pod's uid.
+        pods: The counters of their gateways, by server and by the pod's uid.
         notes: What could not be read, and why.
     """
 
@@ -80,7 +80,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class Figures:
-    """What happens per second, and how long it takes; latencies are None without a call."""
+    """Rates per second, and latencies; latencies are None if there were no calls."""
 
     calls: float
     errors: float
@@ -89,10 +89,10 @@ class Figures:
 
 
 def counts_of(text: str) -> dict[str, Counts]:
-    """Return what a page of metrics says of each tool.
+    """Return the counters of each tool on a page of metrics.
 
     Args:
-        text: In Prometheus' text format.
+        text: The page, in Prometheus' text format.
 
     Raises:
         ValueError: It is not in that format.
@@ -114,14 +114,14 @@ def counts_of(text: str) -> dict[str, Counts]:
 def tool_figures(
     before: Mapping[str, PodReading], after: Mapping[str, PodReading]
 ) -> tuple[Figures, dict[str, Figures]] | None:
-    """Return the figures of a server, and of each of its tools that was called.
+    """Return the figures of a server, and of each of its tools that had calls.
 
     Args:
         before: An earlier reading of its pods, by uid.
-        after: A later one. Pods that are not in both do not count.
+        after: A later one. Pods that are not in both readings are ignored.
 
     Returns:
-        None where no pod is in both: nothing is known then.
+        None if no pod is in both readings, so that nothing is known.
     """
     rates: defaultdict[str, list[tuple[Counts, float]]] = defaultdict(list)
     known = [uid for uid in after if uid in before and after[uid].at > before[uid].at]
@@ -147,11 +147,11 @@ def _figures(found: Iterable[tuple[Counts, float]]) -> Figures:
 
 
 def quantile(part: float, buckets: Mapping[float, float]) -> float | None:
-    """Return a quantile as Prometheus' `histogram_quantile` estimates it; None without calls.
+    """Estimate a quantile as Prometheus' `histogram_quantile` does; None without calls.
 
     Args:
-        part: From 0 to 1.
-        buckets: Cumulative, by upper bound in seconds.
+        part: The quantile, from 0 to 1.
+        buckets: Cumulative counts, by upper bound in seconds.
     """
     bounds = sorted(buckets)
     total = buckets[bounds[-1]] if bounds else 0

@@ -16,18 +16,18 @@ from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 
 POD_SECONDS: Final = 2.0
-"""How long a pod may take to answer; a screen waits for all of them."""
+"""The timeout for a pod's answer. The screen waits for all pods."""
 
 AT_ONCE: Final = 16
-"""Pods that are asked at the same time, so that the API server has other things to do as well."""
+"""Pods that are asked concurrently. The limit protects the API server."""
 
 
 async def read(client: Client, namespace: str) -> Reading:
     """Read everything once.
 
     Args:
-        client: With the rights of the caller.
-        namespace: Whose servers; empty for all namespaces.
+        client: A client with the permissions of the user.
+        namespace: The namespace of the servers; empty for all namespaces.
 
     Raises:
         OperatorError: The servers cannot be listed.
@@ -72,14 +72,14 @@ async def _listed(
 
 
 async def _gateways(client: Client, namespace: str) -> list[Object]:
-    """Return the pods that run a gateway; servers of mode Direct have no metrics of ours."""
+    """Return the pods that run a gateway. Servers in mode Direct do not have its metrics."""
     selector = f"{managed_selector()},app.kubernetes.io/component=gateway"
     pods = await _listed(client, PODS, namespace, label_selector=selector)
     return [pod for pod in pods if (pod.get("status") or {}).get("phase") == "Running"]
 
 
 async def _counted(client: Client, pod: Object, slots: asyncio.Semaphore) -> PodReading | str:
-    """Ask a pod through the API server, and return what it counted or why that is not known."""
+    """Ask a pod through the API server, and return its counters, or why they are unknown."""
     key = key_of(pod)
     path = f"{PODS.path(key.namespace, key.name)}:{MANAGEMENT_PORT}/proxy/metrics"
     try:

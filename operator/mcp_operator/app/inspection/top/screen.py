@@ -1,4 +1,4 @@
-"""Two readings as lines for a terminal. All pure."""
+"""Formats two readings for a terminal. All pure."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ TOOLS: Final = ("TOOL", "SERVER", "CALLS/S", "ERRORS/S", "P50", "P95")
 
 
 class Row(NamedTuple):
-    """One server or one tool of one.
+    """One server, or one tool of a server.
 
     Attributes:
-        name: Of the server or the tool.
+        name: The name of the server or the tool.
         server: The server.
-        tools: How many tools it has; 0 for a tool.
-        figures: None where nothing is known.
-        status: What the server's status says; empty for a tool.
+        tools: The number of its tools; 0 for a tool.
+        figures: The figures; None if they are unknown.
+        status: The server's status; empty for a tool.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
 
 def rows(before: Reading, after: Reading) -> tuple[list[Row], list[Row]]:
-    """Return a row for each server, and one for each tool that was called between two readings."""
+    """Return a row for each server, and one for each tool with calls between two readings."""
     servers, tools = [], []
     for server in after.servers:
         key, status = key_of(server), server.get("status") or {}
@@ -59,7 +59,7 @@ def rows(before: Reading, after: Reading) -> tuple[list[Row], list[Row]]:
 
 
 def ordered(found: Sequence[Row], order: Order) -> list[Row]:
-    """Return rows in an order; what is equal in it by name, and what is not known last."""
+    """Sort rows. Equal rows are sorted by name, and unknown figures come last."""
     measures: dict[Order, Callable[[Row], float]] = {
         "calls": lambda row: row.figures.calls if row.figures else -1,
         "errors": lambda row: row.figures.errors if row.figures else -1,
@@ -76,8 +76,8 @@ def screen(before: Reading, after: Reading, *, namespace: str, order: Order) -> 
     Args:
         before: The earlier reading.
         after: The later one.
-        namespace: Whose servers these are; empty for all namespaces, which are then named.
-        order: Of servers and of tools.
+        namespace: The namespace of the servers; empty for all, which are then shown.
+        order: The order of servers and of tools.
     """
     servers, tools = rows(before, after)
     yield _summary(servers, namespace)
@@ -137,7 +137,7 @@ def _measured(figures: Figures | None) -> tuple[str, str, str, str]:
 
 
 def duration(seconds: float | None) -> str:
-    """Return a latency with two digits that count; `-` without one."""
+    """Format a latency with two significant digits; `-` for None."""
     if seconds is None:
         return UNKNOWN
     if seconds < 1:
@@ -147,7 +147,7 @@ def duration(seconds: float | None) -> str:
 
 
 def _state(status: Object) -> str:
-    """Return `Ready`, or the reason why a server is not; after it, that it is Degraded."""
+    """Return `Ready` or the reason why a server is not ready, and the reason if it is Degraded."""
     conditions = {one.get("type"): one for one in status.get("conditions") or ()}
     ready = conditions.get("Ready")
     if ready is None:
