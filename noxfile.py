@@ -1,6 +1,6 @@
-"""Everything that is done to this repository, one command each: `nox -l` lists them.
+"""All tasks of this repository, one command each: `nox -l` lists them.
 
-`nox` alone runs what a change must pass before it is pushed: lint, types, imports and unit.
+`nox` alone runs the checks that a change must pass before a push: lint, types, imports and unit.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ GITHUB_SCHEMAS = {
     "github-issue-config": "ISSUE_TEMPLATE/config.yml",
     "github-issue-forms": "ISSUE_TEMPLATE/[0-9]*.yml",
 }
-"""Schemas that come with check-jsonschema, and the files of .github that they describe."""
+"""Schemas that are part of check-jsonschema, and the files of .github that they describe."""
 
 
 @nox.session
@@ -62,7 +62,7 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """Check with import-linter that the layers hold."""
+    """Check the dependencies between the layers with import-linter."""
     session.run(
         environment(session, "lint") / "lint-imports", env={"PYTHONPATH": str(ROOT / "operator")}
     )
@@ -70,7 +70,7 @@ def imports(session: nox.Session) -> None:
 
 @nox.session
 def unit(session: nox.Session) -> None:
-    """Run the unit tests: fast, and without servers but on loopback."""
+    """Run the unit tests: fast, and without servers except on loopback."""
     pytest(session, "tests/unit")
 
 
@@ -82,19 +82,19 @@ def integration(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Run the operator behind a failing network (all of it with MCP_OPERATOR_WALKS=1000)."""
+    """Run the operator behind a failing network (MCP_OPERATOR_WALKS=1000 for a long run)."""
     pytest(session, "tests/faults")
 
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Break each promise of the runtime and see its test notice (`-- 5 31`: of those rows)."""
+    """Break each promise of the runtime, and check that its test fails (`-- 5 31`: these rows)."""
     python(session, "tests/mutants", *session.posargs)
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Look for inputs that break a promise (`-- TARGET --seconds 600`; `-- --help` lists all)."""
+    """Search for inputs that break a promise (`-- TARGET --seconds 600`; `-- --help` lists all)."""
     python(session, "tests/fuzz", *session.posargs, group="fuzz")
 
 
@@ -106,7 +106,7 @@ def contract(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def clients(session: nox.Session) -> None:
-    """Let the MCP clients of others read every kind of answer; no model is called."""
+    """Test that third-party MCP clients can read every kind of answer; no model is called."""
     env = {}
     for group in CLIENTS:
         variable = f"MCP_OPERATOR_{group.replace('-', '_').upper()}"
@@ -118,8 +118,8 @@ def clients(session: nox.Session) -> None:
 def test(session: nox.Session) -> None:
     """Run the unit, integration, contract and fault tests; fail below the required coverage.
 
-    Two processes share the files, each with a control plane of its own. The tests with faults run
-    whole operators and wait for them: measuring coverage would only make them slower.
+    Two processes share the files, each with its own control plane. The tests with faults run whole
+    operators and wait for them, so measuring coverage would only make them slower.
     """
     one_cluster = os.environ.get("MCP_OPERATOR_TEST_KUBECONFIG")
     shared = [] if one_cluster else ["-n2", "--dist=loadfile", "--no-loadscope-reorder"]
@@ -138,30 +138,30 @@ def generate(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Build the documentation site into dist/site (`-- --versions`: with those of releases)."""
+    """Build the documentation site into dist/site (`-- --versions` includes all releases)."""
     python = environment(session, "docs") / "python"
     session.run(python, "tools/docs_site.py", *diagrams(session), *session.posargs)
 
 
 @nox.session(default=False)
 def compatibility(session: nox.Session) -> None:
-    """Compare the CRDs with those of the last release, and refuse what breaks (`-- v0.1.0`)."""
+    """Compare the CRDs with those of a release, and fail on breaking changes (`-- v0.1.0`)."""
     python(session, "tools/compatibility.py", *session.posargs)
 
 
 @nox.session(name="import", default=False)
 def import_(session: nox.Session) -> None:
-    """Import whole OpenAPI documents, and have an API server and Prism judge (`-- FILES`)."""
+    """Import whole OpenAPI documents, and test them with an API server and Prism (`-- FILES`)."""
     clients = official_clients(session)
     python(session, "tools/import_figures.py", "--judge", *session.posargs, env=clients)
 
 
 @nox.session(default=False)
 def locks(session: nox.Session) -> None:
-    """Pin all dependencies with hashes (`-- --check` compares, `-- --upgrade` takes newer ones).
+    """Pin all dependencies with hashes (`-- --check` compares, `-- --upgrade` updates).
 
-    Existing pins stay as long as they satisfy pyproject.toml, so that a release somewhere in the
-    world does not make the check fail. No index address is written: any mirror will do.
+    Existing pins stay while they satisfy pyproject.toml, so that a new release of a dependency does
+    not make the check fail. No index address is written, so that any mirror works.
     """
     check = "--check" in session.posargs
     upgrade = ["--upgrade"] if "--upgrade" in session.posargs else []
@@ -190,13 +190,13 @@ def workflows(session: nox.Session) -> None:
     for folder in (ROOT, ROOT / "examples" / "direct"):
         session.run(bin_ / "hadolint", folder / "Containerfile")
     actionlint = go_tool(session, "actionlint", "github.com/rhysd/actionlint/cmd/actionlint")
-    # Shell and Python linters that happen to be on PATH would find other things on each machine.
+    # Shell and Python linters on PATH would give different results on each machine.
     session.run(actionlint, "-shellcheck=", "-pyflakes=")
 
 
 @nox.session(default=False)
 def prose(session: nox.Session) -> None:
-    """Check the English of docs, comments and messages with Vale, by the rules of .vale/styles."""
+    """Check the English of docs, comments and messages with Vale, and the rules of .vale/styles."""
     vale = go_tool(session, "vale", "github.com/vale-cli/vale/v3/cmd/vale")
     with tempfile.TemporaryDirectory() as scratch:
         texts = Path(scratch, "texts")
@@ -217,27 +217,27 @@ def resolution(session: nox.Session) -> None:
     install = (uv, "pip", "install", "--quiet", "--python", folder / "bin" / "python")
     session.run(uv, "venv", "--quiet", "--clear", "--python", sys.executable, folder)
     session.run(*install, "--resolution", choice, "--editable", f"{ROOT}[inspect,otel]")
-    session.run(*install, "--group", "test")  # leaves in place what the package needs
+    session.run(*install, "--group", "test")  # keeps the versions that the package needs
     session.run(folder / "bin" / "pytest", "tests/unit", *session.posargs[1:])
 
 
 @nox.session(default=False)
 def manifests(session: nox.Session) -> None:
-    """Write dist/install.yaml; hold all kustomizations to schemas, checkov, an API server."""
+    """Write dist/install.yaml; check all kustomizations with schemas, checkov, an API server."""
     python(session, "tools/install_manifest.py")
     pytest(session, "tests/manifests", env={"MCP_OPERATOR_SCAN": str(environment(session, "scan"))})
 
 
 @nox.session(default=False)
 def chart(session: nox.Session) -> None:
-    """Lint the Helm chart and test what Helm 3 and Helm 4 make of it."""
+    """Lint the Helm chart, and test its output with Helm 3 and Helm 4."""
     env = {"MCP_OPERATOR_SCAN": str(environment(session, "scan")), **oldest_helm(session)}
     pytest(session, "tests/chart", env=env, group="chart")
 
 
 @nox.session(default=False)
 def gitops(session: nox.Session) -> None:
-    """Have the code of Argo CD and Flux judge what is applied; Go builds it once."""
+    """Test the applied objects with the code of Argo CD and Flux, which Go builds once."""
     pytest(session, "tests/gitops", group="chart")
 
 
@@ -249,10 +249,10 @@ def image(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def e2e(session: nox.Session) -> None:
-    """Test with real pods, on the cluster of E2E_KUBECONFIG, else on one that kind makes.
+    """Test with real pods, on the cluster of E2E_KUBECONFIG, or on a new one of kind.
 
-    The image is built and given to the nodes by the command E2E_LOAD, in which {image} and
-    {archive} are filled in; with E2E_IMAGE set nothing is built. See e2e/README.md.
+    The session builds the image, and loads it into the nodes with the command E2E_LOAD, in which it
+    replaces {image} and {archive}. If E2E_IMAGE is set, it builds nothing. See e2e/README.md.
     """
     python(session, "tools/install_manifest.py")
     env = {}
@@ -260,7 +260,7 @@ def e2e(session: nox.Session) -> None:
         archive = ROOT / "dist" / "image.tar"
         session.run(sys.executable, "tools/image.py", "--archive", archive)
         env["E2E_ARCHIVE"] = str(archive)
-    group = "test" if shutil.which("helm") else "chart"  # which has Helm as a library
+    group = "test" if shutil.which("helm") else "chart"  # "chart" has Helm as a library
     if os.environ.get("E2E_KUBECONFIG"):
         pytest(session, "e2e", env=env, group=group)
         return
@@ -278,13 +278,13 @@ def e2e(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Show the main job on a real API server (KEEP=1 leaves it running, PACE=1 narrates)."""
+    """Show the main task on a real API server (KEEP=1 leaves it running, PACE=1 narrates)."""
     python(session, "demo", *session.posargs)
 
 
 @nox.session(name="demo-ops", default=False)
 def demo_ops(session: nox.Session) -> None:
-    """Break things on purpose, and show what conditions, metrics, alerts and clients say."""
+    """Cause faults, and show what conditions, metrics, alerts and clients report."""
     python(session, "demo", "drills", *session.posargs)
 
 
@@ -302,13 +302,13 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(name="bench-gateway", default=False)
 def bench_gateway(session: nox.Session) -> None:
-    """Measure what a request costs the gateway, beside others, by wrk and nginx (`-- --help`)."""
+    """Measure the cost of a request, beside other servers, with wrk and nginx (`-- --help`)."""
     python(session, "tests/bench/gateway", *session.posargs)
 
 
 @nox.session(default=False)
 def load(session: nox.Session) -> None:
-    """Put gateways under load: overload, silence, reloads, stops, streams (`-- --help`)."""
+    """Load gateways: overload, silent backends, reloads, stops, streams (`-- --help`)."""
     python(session, "tests/bench/load", *session.posargs)
 
 
@@ -320,7 +320,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def dist(session: nox.Session) -> None:
-    """Build the wheel and the source distribution, and walk through the README with the wheel."""
+    """Build the wheel and the source distribution, and test the README with the wheel."""
     target = ROOT / "dist"
     shutil.rmtree(target, ignore_errors=True)
     session.run(environment(session, "build") / "hatchling", "build", "-d", target)
@@ -333,7 +333,7 @@ def dist(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def walkthrough(session: nox.Session, *arguments: str | Path) -> None:
-    """Paste the commands of the README and of the first guide into a clean clone of HEAD."""
+    """Run the commands of the README and of two guides in a clean clone of HEAD."""
     with tempfile.TemporaryDirectory() as scratch:
         clone = Path(scratch, "clone")
         session.run("git", "clone", "--quiet", ROOT, clone)
@@ -341,7 +341,7 @@ def walkthrough(session: nox.Session, *arguments: str | Path) -> None:
 
 
 def go_tool(session: nox.Session, name: str, package: str) -> Path:
-    """Build a program that tools/NAME pins; the Go cache makes a second build quick."""
+    """Build a program that tools/NAME pins. With Go's cache, a second build is quick."""
     go = shutil.which("go")
     if go is None:
         session.error(f"there is no go command on PATH: {name} is built with it")
@@ -354,7 +354,7 @@ def go_tool(session: nox.Session, name: str, package: str) -> Path:
 def pytest(
     session: nox.Session, *arguments: str, env: dict[str, str] | None = None, group: str = "test"
 ) -> None:
-    """Run pytest on the arguments, or on those that the user gave instead of the folders."""
+    """Run pytest on the arguments, or on the user's own arguments instead of the folders."""
     folders = [argument for argument in arguments if not argument.startswith("-")]
     options = [argument for argument in arguments if argument.startswith("-")]
     given = [argument for argument in session.posargs if not argument.startswith("-")]

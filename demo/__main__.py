@@ -1,11 +1,11 @@
-"""The main job, for real, in front of you: `make demo`.
+"""The main task, live: `make demo`.
 
-It gets a Kubernetes API server, runs the operator against it, applies ``manifests/samples``, and
-uses what comes out with the official MCP client. Without an API server it serves the same samples
-from files. The exit code is 0 only if everything that it shows was true. KEEP=1 leaves it running,
-PACE=1 tells it to an audience: it pauses, explains, and shows the YAML and the answers.
+It starts a Kubernetes API server, runs the operator against it, applies ``manifests/samples``, and
+uses the result with the official MCP client. Without an API server, it serves the same samples from
+files. The exit code is 0 only if everything worked as shown. KEEP=1 leaves it running. PACE=1 is
+for an audience: the demo pauses, explains, and shows the YAML and the answers.
 
-`make demo-ops`, which passes `drills`, breaks things instead, and shows what everybody sees of it.
+`make demo-ops`, which passes `drills`, causes faults instead, and shows how to see them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def main() -> int:
     except (KeyboardInterrupt, asyncio.CancelledError):
         print("\nInterrupted.")
         return EXIT_INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - a person reads this, with the logs above it
+    except Exception as error:  # noqa: BLE001 - the user reads this, with the logs above it
         traceback.print_exc()
         print(f"\nThe demo failed: {type(error).__name__}: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -183,7 +183,7 @@ async def _stay_up(environment: Environment) -> None:
         f"\n    npx @modelcontextprotocol/inspector {environment.url}",
         flush=True,
     )
-    with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is how this is meant to end
+    with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is the intended way to end this
         await asyncio.Event().wait()
 
 

@@ -29,19 +29,19 @@ SERVICES = Resource("", "v1", "services", "Service")
 OURS = (MCPSERVERS, MCPTOOLS, MCPPROMPTS, MCPRESOURCES)
 
 RESOURCES = {one.kind: one for one in (*OURS, SERVICES)}
-"""Of the samples' objects; the backend's Deployment is left out, for the backend runs here."""
+"""The resources of the samples' objects, without the backend's Deployment: it is a process here."""
 
 SERVER = "shop"
 
 _SHOWN = ("toolSelector", "name", "description", "method", "service", "inputSchema")
-"""Fields of a spec that an audience has to see to follow."""
+"""The fields of a spec that an audience needs to see."""
 
 
 class ClusterEnvironment:
-    """A namespace of a cluster with the samples, from entering it to leaving it.
+    """A namespace of a cluster with the samples, for the duration of the block.
 
-    Where the cluster has no nodes and the Deployment controller runs, the gateway is the Pod that
-    the operator asked for. Otherwise the gateway is a process beside the operator.
+    If the cluster has no nodes and runs the Deployment controller, the gateway is the Pod that the
+    operator's Deployment creates. Otherwise, the gateway is a process beside the operator.
     """
 
     def __init__(self, cluster: Cluster, processes: Processes) -> None:
@@ -72,7 +72,7 @@ class ClusterEnvironment:
         await self._exit.aclose()
 
     async def install_crds(self) -> list[str]:
-        """Install the CRDs; those that were not there before are deleted again on leaving."""
+        """Install the CRDs. On exit, those that did not exist before are deleted."""
         before = {
             definition["metadata"]["name"]
             async for page in self.client.list_pages(DEFINITIONS)
@@ -107,7 +107,7 @@ class ClusterEnvironment:
         await until_ok(self.operator, f"http://127.0.0.1:{health}/readyz")
 
     async def apply_samples(self) -> list[str]:
-        """Start the backend and apply the samples; returns what was applied."""
+        """Start the backend and apply the samples; return the names of the applied objects."""
         await self._processes.start_backend()
         applied = []
         for obj in samples(self.namespace):
@@ -116,7 +116,7 @@ class ClusterEnvironment:
         return applied
 
     def shown(self) -> list[Object]:
-        """Return what an audience sees of the samples: the server, and the short part of a tool."""
+        """Return the parts of the samples for an audience: the server, and a short tool."""
         parts = []
         for obj in samples(self.namespace):
             if obj["metadata"]["name"] == "search-products" or obj["kind"] == MCPSERVERS.kind:
@@ -125,10 +125,10 @@ class ClusterEnvironment:
         return parts
 
     async def start_gateway(self) -> str:
-        """Have the gateway run, wait until it serves the catalog, and learn its address.
+        """Start the gateway, wait until it serves the catalog, and set `url`.
 
         Returns:
-            How it runs.
+            A sentence about how it runs.
         """
         if not self._runs_pods:
             await self._start_gateway_process()
@@ -161,7 +161,7 @@ class ClusterEnvironment:
         self.url = f"http://127.0.0.1:{port}/mcp"
 
     async def _until_ready(self) -> None:
-        """Wait until the operator says that the gateway confirmed the catalog."""
+        """Wait until the operator reports that the gateway confirmed the catalog."""
         events = self.client.watch(
             MCPSERVERS, namespace=self.namespace, field_selector=f"metadata.name={SERVER}"
         )
@@ -183,7 +183,7 @@ class ClusterEnvironment:
             ) from None
 
     async def describe_tool(self, name: str, description: str) -> None:
-        """Server-side apply, as `kubectl apply --server-side` does."""
+        """Apply with server-side apply, as `kubectl apply --server-side` does."""
         tool = next(obj for obj in samples(self.namespace) if obj["metadata"]["name"] == name)
         tool["spec"]["description"] = description
         await self.client.apply(MCPTOOLS, tool)
@@ -193,7 +193,7 @@ class ClusterEnvironment:
         await self.client.delete(MCPTOOLS, Key(self.namespace, name))
 
     async def tables(self) -> str:
-        """Return what `kubectl get` says of the custom resources."""
+        """Return the output of `kubectl get` for the custom resources."""
         parts = [await table(self.client, resource, self.namespace) for resource in OURS]
         return "\n\n".join(parts)
 
@@ -205,7 +205,7 @@ class ClusterEnvironment:
 
 
 def samples(namespace: str) -> list[Object]:
-    """Return the objects of the samples that have a place in the demo."""
+    """Return the objects of the samples that the demo uses."""
     files = [*sorted(SAMPLES.glob("*.yaml")), SAMPLES / "backend" / "service.yaml"]
     objects = [
         document

@@ -1,4 +1,4 @@
-"""The demo's cluster, with what can be broken: a second backend, a Redis, the operator itself."""
+"""The demo's cluster with targets for faults: a second backend, a Redis, the operator itself."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ REDIS = "redis"
 """The Service of the Redis that counts the server's limits."""
 
 TOOL = "check-stock"
-"""The MCPTool that calls it, and its tool."""
+"""The MCPTool that calls the second backend, and its tool."""
 
 CREDENTIALS = "warehouse-api"
 
 CREDENTIAL = "canary-4f1d9c2b7e6a"
-"""What the gateway authenticates with to the second backend; a client must never see it."""
+"""The gateway's credential for the second backend. A client must never see it."""
 
 
 class DrillEnvironment(ClusterEnvironment):
-    """See ClusterEnvironment; it needs a control plane of its own.
+    """A ClusterEnvironment that needs its own control plane.
 
     Attributes:
         backend: The second backend.
@@ -58,7 +58,7 @@ class DrillEnvironment(ClusterEnvironment):
         return self
 
     async def apply_samples(self) -> list[str]:
-        """Apply the samples, with limits that a Redis counts, and a tool of the second backend."""
+        """Apply the samples, with limits that use Redis, and a tool of the second backend."""
         await self.redis.start()
         applied = await super().apply_samples()
         server = next(one for one in samples(self.namespace) if one["kind"] == MCPSERVERS.kind)
@@ -115,7 +115,7 @@ class DrillEnvironment(ClusterEnvironment):
         }
 
     async def run_operator(self, *flags: str) -> None:
-        """Run the operator with a short Lease, so that nobody waits long for the next leader."""
+        """Run the operator with a short Lease, so that a new leader starts soon."""
         await super().run_operator(
             "--lease-duration=6", "--renew-deadline=4", "--retry-period=1", *flags
         )
@@ -125,7 +125,7 @@ class DrillEnvironment(ClusterEnvironment):
         await self.client.delete(resource, Key(self.namespace, name))
 
     async def condition(self, resource: Resource, name: str, type_: str) -> Object:
-        """Return a condition of an object; an empty one where it has none of this type."""
+        """Return a condition of an object; empty if it has none of this type."""
         obj = await self.client.get(resource, Key(self.namespace, name))
         conditions: list[Object] = obj.get("status", {}).get("conditions") or []
         return next((one for one in conditions if one["type"] == type_), {})
@@ -133,7 +133,7 @@ class DrillEnvironment(ClusterEnvironment):
     async def until_condition(
         self, resource: Resource, name: str, type_: str, status: str
     ) -> Object:
-        """Wait until an object says that it is so, and return the condition."""
+        """Wait until an object has a condition with this status, and return the condition."""
         found: Object = {}
 
         async def holds() -> bool:
@@ -154,12 +154,12 @@ class DrillEnvironment(ClusterEnvironment):
         )
 
     async def redis_answers(self) -> bool:
-        """Tell whether the gateway has its Redis, by its metric."""
+        """Tell whether the gateway is connected to Redis, according to its metric."""
         scrape = await self.scrape()
         return any(one.value for name, one in scrape.items() if name.startswith("mcp_redis_up"))
 
     async def readable(self) -> dict[str, str]:
-        """Return, by the name of the place, what others than the backend can read."""
+        """Return everything that others than the backend can read, by the name of the place."""
         catalog = [
             str(obj)
             async for listed in self.client.list_pages(CONFIGMAPS, namespace=self.namespace)
@@ -182,7 +182,7 @@ class DrillEnvironment(ClusterEnvironment):
 
         Args:
             message: The message.
-            since: Leaves out what is older; in the format of the logs' timestamps.
+            since: Excludes older lines; in the format of the logs' timestamps.
         """
         lines = [*self._processes.logs().splitlines(), *self.kubelet.logs().splitlines()]
         found: list[Object] = [json.loads(line) for line in lines if f'"{message}"' in line]
@@ -190,7 +190,7 @@ class DrillEnvironment(ClusterEnvironment):
 
 
 async def page(url: str) -> str | None:
-    """Return a page of a process; None where nobody answers."""
+    """Return a page of a process; None if the process does not answer."""
     try:
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             return await response.text()

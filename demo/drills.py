@@ -1,4 +1,4 @@
-"""What goes wrong, on purpose: each fault, what everybody sees of it, and the recovery."""
+"""Faults on purpose: each fault, how users and operators see it, and the recovery."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from support.scrapes import Scrape, extended, firing, rules
 
 
 class Drills:
-    """Breaks things, and tells what conditions, metrics, alerts, logs and clients say."""
+    """Causes faults, and shows conditions, metrics, alerts, logs and the client's view."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Drills:
         self._began = ""
 
     async def run(self) -> None:
-        """Run all of them, as soon as all is well."""
+        """Run all drills, once the server is healthy."""
         await self._until(self._serves, "the server is not whole to begin with")
         await self.backend_slow()
         await self.service_deleted()
@@ -50,7 +50,7 @@ class Drills:
         await self.operator_killed()
 
     async def backend_slow(self) -> None:
-        """Have the backend answer nothing."""
+        """Make the backend stop responding."""
         backend = self._environment.backend
         async with self._narrator.scene(
             "A backend stops answering",
@@ -86,7 +86,7 @@ class Drills:
             await self._heal("The Service is back", self._serves)
 
     async def bad_tool(self) -> None:
-        """Declare a tool whose name is taken."""
+        """Create a tool whose name is already used."""
         name = "check-stock-again"
         async with self._narrator.scene(
             "Somebody declares a tool whose name is taken",
@@ -106,7 +106,7 @@ class Drills:
             await self._heal("The tool is deleted", self._serves)
 
     async def secret_leaked(self) -> None:
-        """Have the backend repeat what it was authenticated with."""
+        """Make the backend repeat the credential that it received."""
         backend = self._environment.backend
         async with self._narrator.scene(
             "A backend repeats the credential that it was sent",
@@ -167,7 +167,7 @@ class Drills:
             await self._heal("The operator runs again, and the edit takes effect", described)
 
     async def _begin(self) -> Scrape:
-        """Remember when a drill began, and how all was."""
+        """Record the start of a drill, and return the metrics before it."""
         self._began = datetime.now(UTC).isoformat()
         return await self._environment.scrape()
 
@@ -178,7 +178,7 @@ class Drills:
         return await self._client.call_tool(tool, {})
 
     async def _answered(self, tool: str) -> CallToolResult:
-        """Call a tool that works; on a busy machine the first try may end at its timeout."""
+        """Call a tool that works. On a busy machine, the first call can run into its timeout."""
         while (result := await self._call(tool)).is_error:
             self._narrator.say(f"client     {tool} did not answer in time, and is called again")
         return result
@@ -190,7 +190,7 @@ class Drills:
         self._narrator.say(f"client     {cut(text)}")
 
     async def _told(self, resource: Resource, name: str, type_: str, status: str) -> None:
-        """Wait until an object says so, and show it as `kubectl describe` does."""
+        """Wait until an object has this condition, and show it as `kubectl describe` does."""
         condition = await self._environment.until_condition(resource, name, type_, status)
         self._narrator.say(
             f"condition  {resource.kind}/{name}  {type_}={status}  {condition['reason']}\n"
@@ -205,7 +205,7 @@ class Drills:
         self._narrator.say(f"client     {tool} is {'' if present else 'not '}listed")
 
     async def _log(self, message: str) -> None:
-        """Show the line that a log has about it since the drill began."""
+        """Show the log line with this message since the drill began."""
         found: Object = {}
 
         async def holds() -> bool:
@@ -218,7 +218,7 @@ class Drills:
         self._narrator.say(f"log        {cut(' '.join([found['level'], message, *fields]))}")
 
     async def _alerts(self, alert: str, before: Scrape, begun: Scrape | None = None) -> None:
-        """Show the series that an alert reads, and see that it fires if things go on so."""
+        """Show the series that an alert reads, and check that it fires if the fault persists."""
         during = await self._environment.scrape()
         rule = next(one for one in rules() if one["alert"] == alert)
         for name, point in sorted(during.items()):
@@ -234,7 +234,7 @@ class Drills:
         self._narrator.say(f"alert      {alert} ({severity}) fires after {rule['for']} of this")
 
     async def _heal(self, what: str, holds: Callable[[], Awaitable[bool]]) -> None:
-        """Wait until all is well again."""
+        """Wait until everything works again."""
         started = time.monotonic()
         await self._until(holds, f"{what}, and it did not recover")
         self._narrator.say(
@@ -242,7 +242,7 @@ class Drills:
         )
 
     async def _serves(self) -> bool:
-        """Tell whether the second backend's tool works and the server is whole."""
+        """Tell whether the second backend's tool works and the server is not Degraded."""
         whole = await self._environment.condition(MCPSERVERS, SERVER, "Degraded")
         self._wrong = f"Degraded is {whole.get('status')}: {whole.get('message')}"
         if whole.get("status") != "False" or TOOL not in await tools_of(self._client):
@@ -253,7 +253,7 @@ class Drills:
 
 
 def selects(query: str, series: str) -> bool:
-    """Tell whether a rule's query reads a series, by its name and the labels that it compares."""
+    """Tell whether a rule's query reads a series, based on its name and its labels."""
     name, _, labels = series.partition("{")
     if name not in re.findall(r"\w+", query):
         return False

@@ -1,4 +1,4 @@
-"""What the story is played on: the same samples in a cluster, or from files without one."""
+"""The environments of the demo: the same samples in a cluster, or from files without one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "manifests" / "samples"
 
 BACKEND = "shop-backend"
-"""The Service of the samples."""
+"""The Service in the samples."""
 
 BACKEND_PORT = 80
 
@@ -36,7 +36,7 @@ _POLL_INTERVAL = 0.05
 
 
 class Environment(Protocol):
-    """Where a server of the samples runs, and how its objects are changed.
+    """A place where a server with the samples runs, and where its objects can be changed.
 
     Attributes:
         url: The MCP endpoint.
@@ -52,7 +52,7 @@ class Environment(Protocol):
 
 
 class Processes:
-    """The demo's processes; leaving it ends them and removes what they wrote."""
+    """The demo's processes. On exit, they are stopped and their files are removed."""
 
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="mcp-operator-demo-"))
@@ -67,21 +67,21 @@ class Processes:
         await asyncio.to_thread(self._group.stop)
 
     def logs(self) -> str:
-        """What the processes have written."""
+        """Return the logs of the processes."""
         return self._group.logs()
 
     def operator(self, *arguments: str) -> Child:
-        """Start `mcp-operator`, which logs to a file of ours."""
+        """Start `mcp-operator`, with a log file in the demo's folder."""
         command = (sys.executable, "-m", "mcp_operator", *arguments)
         self._started += 1
         return self._group.start(f"{arguments[0]}-{self._started}", command, env=os.environ)
 
     def redis(self) -> RedisServer:
-        """Return a Redis that can be started."""
+        """Return a Redis that is not started yet."""
         return RedisServer(self._group)
 
     async def start_backend(self) -> None:
-        """Start the samples' own REST backend."""
+        """Start the REST backend of the samples."""
         port = self.backend.rpartition(":")[2]
         module = "mcp_operator.local.demo_backend"
         child = self._group.start("backend", [sys.executable, "-m", module, "--port", port])
@@ -89,7 +89,7 @@ class Processes:
 
 
 async def until_ok(child: Child, url: str) -> None:
-    """Wait until an address answers 200.
+    """Wait until a URL returns status 200.
 
     Raises:
         ProcessError: The process ended, or it took too long.
@@ -109,7 +109,7 @@ async def until_ok(child: Child, url: str) -> None:
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> bool:
-    """Poll a condition; tell whether it came true in time."""
+    """Poll a condition; tell whether it became true in time."""
     deadline = time.monotonic() + READY_TIMEOUT
     while not await condition():
         if time.monotonic() > deadline:
@@ -142,7 +142,7 @@ class FileEnvironment:
         self.url = f"http://127.0.0.1:{port}/mcp"
 
     async def describe_tool(self, name: str, description: str) -> None:
-        """Edit the file."""
+        """Edit the file of the tool."""
 
         def edit(tools: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for tool in tools:

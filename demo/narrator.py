@@ -1,7 +1,7 @@
-"""Tells the person in front of the terminal what happens, why it matters and how long it took.
+"""Tells the user in front of the terminal what happens, why it matters and how long it took.
 
-`PACE=1` is for an audience: a pause after each step, long enough to read it aloud, the YAML that is
-applied, and the answers in full. `PACE=0.5` halves the pauses. Without PACE nothing pauses.
+`PACE=1` is for an audience. It shows the applied YAML and the full answers, and pauses after each
+step, long enough to read it aloud. `PACE=0.5` halves the pauses. Without PACE, there are no pauses.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ import yaml
 WIDTH = 78
 
 SECONDS_A_LINE = 0.35
-"""How long an audience reads one line, at PACE=1."""
+"""How long an audience needs to read one line, at PACE=1."""
 
 _LONGEST = 9.0
-"""Seconds of the longest pause at PACE=1, however much there is to read."""
+"""Seconds of the longest pause at PACE=1."""
 
 _BOLD, _GREEN, _RED, _DIM, _PLAIN = "\x1b[1m", "\x1b[32m", "\x1b[31m", "\x1b[2m", "\x1b[0m"
 
 
 class PaceError(Exception):
-    """PACE is not a number that can be used; the text says so."""
+    """PACE is not a valid number; the text says so."""
 
 
 def pace() -> float:
-    """Return how slowly to tell it, from the variable PACE: 0 without pauses, 1 for an audience.
+    """Return the pace from the variable PACE: 0 without pauses, 1 for an audience.
 
     Raises:
-        PaceError: It is not a number, or negative.
+        PaceError: PACE is not a number, or is negative.
     """
     text = os.environ.get("PACE", "") or "0"
     try:
@@ -49,14 +49,14 @@ def pace() -> float:
 
 
 class Narrator:
-    """Numbers the steps and times them; with a pace above 0 it shows more, and pauses."""
+    """Numbers and times the steps. With a pace above 0, it shows more, and pauses."""
 
     def __init__(self, speed: float = 0.0, *, colors: bool | None = None) -> None:
-        """Begin.
+        """Set up.
 
         Args:
             speed: The pace, as `pace` returns it.
-            colors: Whether to color; by default, if this is a terminal and NO_COLOR is not set.
+            colors: Whether to use colors. The default is yes in a terminal without NO_COLOR.
         """
         self._step = 0
         self._started = time.monotonic()
@@ -68,7 +68,7 @@ class Narrator:
 
     @contextlib.contextmanager
     def step(self, title: str, proves: str) -> Iterator[None]:
-        """Announce a step before it is taken, and its time afterwards."""
+        """Announce a step, and print its duration afterwards."""
         self._step += 1
         print(f"\n{self._styled(_BOLD, f'{self._step:>2}. {title}')}")
         self.say(proves, style=_DIM)
@@ -82,12 +82,12 @@ class Narrator:
 
     @contextlib.asynccontextmanager
     async def scene(self, title: str, proves: str, why: str = "") -> AsyncIterator[None]:
-        """Take a step that an audience follows: it hears why, and has time to read.
+        """Run a step; an audience gets an explanation, and time to read.
 
         Args:
-            title: What is done.
+            title: What the step does.
             proves: What that shows, in one line.
-            why: What an audience hears besides.
+            why: The explanation for an audience.
         """
         with self.step(title, proves):
             if why:
@@ -96,18 +96,18 @@ class Narrator:
         await self.pause()
 
     def say(self, text: str, *, style: str = "") -> None:
-        """Print lines that belong to the step."""
+        """Print indented lines of the step."""
         for line in text.splitlines():
             self._unread += 1
             print(f"    {self._styled(style, line)}".rstrip(), flush=True)
 
     def tell(self, text: str) -> None:
-        """Explain something to an audience."""
+        """Print an explanation for an audience."""
         if self._speed:
             self.say(textwrap.fill(text, WIDTH))
 
     def show(self, *objects: object) -> None:
-        """Show an audience objects as YAML."""
+        """Show objects as YAML to an audience."""
         if self._speed:
             text = "---\n".join(
                 yaml.safe_dump(one, sort_keys=False, width=WIDTH) for one in objects
@@ -115,7 +115,7 @@ class Narrator:
             self.say("\n" + textwrap.indent(text, "  | "))
 
     def answer(self, what: str, text: str) -> None:
-        """Print what a client asks and is answered: in a line each, for an audience in full."""
+        """Print a request and its answer: one line each, or in full for an audience."""
         if not self._speed:
             self.excerpt(what)
             self.say(f"  {cut(text)}")
@@ -125,17 +125,17 @@ class Narrator:
         self.say(f"> {what}\n" + textwrap.indent(text.strip(), "  < "))
 
     def excerpt(self, text: str) -> None:
-        """Print a quotation, cut to what is worth reading."""
+        """Print a quotation on one line."""
         self.say(f"> {cut(text)}")
 
     async def pause(self) -> None:
-        """Let an audience read what was printed since the last pause."""
+        """Pause until an audience has read what was printed since the last pause."""
         lines, self._unread = self._unread, 0
         await asyncio.sleep(self._speed * min(_LONGEST, lines * SECONDS_A_LINE))
 
     @property
     def seconds(self) -> float:
-        """The time since the beginning."""
+        """The seconds since the start."""
         return time.monotonic() - self._started
 
     def _styled(self, style: str, text: str) -> str:
@@ -143,6 +143,6 @@ class Narrator:
 
 
 def cut(text: str) -> str:
-    """Return a text as one line that is not too long."""
+    """Return a text as one line of limited length."""
     line = " ".join(text.split())
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"

@@ -1,4 +1,4 @@
-"""The part of the demo that an MCP client sees; the same with a cluster and without one."""
+"""The part of the demo that an MCP client sees, with or without a cluster."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ DELETED = "product-picture"
 """MCPTools of the samples, each with one tool of the same name."""
 
 REPETITIONS = 10
-"""Edits whose propagation is measured."""
+"""The number of edits whose propagation is measured."""
 
 Tools = dict[str, Tool]
 
 
 class UnexpectedError(Exception):
-    """The client saw something else than the samples promise."""
+    """The client saw something other than the samples promise."""
 
 
 def expect(condition: bool, sentence: str) -> None:  # noqa: FBT001 - it reads like assert
-    """Fail the demo.
+    """Fail the demo if a condition is false.
 
     Raises:
-        UnexpectedError: with the sentence.
+        UnexpectedError: The condition is false; the text is the sentence.
     """
     if not condition:
         raise UnexpectedError(sentence)
@@ -104,10 +104,10 @@ async def _use(client: Client, narrator: Narrator) -> None:
 async def _change(
     environment: Environment, client: Client, changes: Subscription, narrator: Narrator
 ) -> None:
-    """Edit and delete, and have the client notice; the subscription is open meanwhile."""
+    """Edit and delete tools, and check that the client notices through its subscription."""
 
     async def noticed(act: Awaitable[None], holds: Callable[[Tools], bool]) -> float:
-        """Return the seconds from acting until the client, being notified, lists the effect."""
+        """Return the seconds from the action until the notified client lists the effect."""
         started = time.monotonic()
         await act
         async with asyncio.timeout(READY_TIMEOUT):

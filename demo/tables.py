@@ -1,4 +1,4 @@
-"""What `kubectl get` prints, from the tables that the API server itself makes (KEP-1027)."""
+"""The output of `kubectl get`, from the tables that the API server itself creates (KEP-1027)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cluster under test: any that a kubeconfig leads to, and one image that its nodes have."""
+"""The cluster under test: any cluster of a kubeconfig, and one image on its nodes."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from mcp_operator.version import VERSION
 
 
 def pytest_configure() -> None:
-    """Declare that there is no event loop until a test runs one, as tests/conftest.py does."""
+    """Set no event loop until a test runs one, as tests/conftest.py does."""
     asyncio.set_event_loop(None)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare what a run is told; each option has a variable of the same name."""
+    """Declare the options of a run; each has an environment variable as its default."""
     group = parser.getgroup("e2e")
     group.addoption(
         "--kubeconfig",
@@ -56,7 +56,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def image(pytestconfig: pytest.Config) -> str:
-    """The image, after the nodes were given it."""
+    """The image, after loading it into the nodes."""
     reference: str = pytestconfig.getoption("image")
     template: str = pytestconfig.getoption("load")
     if template:
@@ -84,6 +84,6 @@ def operator(kubectl: Kubectl, image: str) -> Iterator[Install]:
 
 @pytest.fixture(scope="module")
 def samples(operator: Install, image: str) -> Iterator[Shop]:
-    """The samples, served, for the tests of one module."""
+    """The samples, ready to use, for the tests of one module."""
     with shop(operator.kubectl, image) as opened:
         yield opened

@@ -1,6 +1,6 @@
 """Staged faults: the documented alert fires, its runbook shows the cause, and the log has the line.
 
-Prometheus itself does not run: promtool evaluates the rules on what was scraped, extended in time.
+Prometheus does not run: promtool evaluates the rules with the scraped values, extended in time.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ TOOL = "search-products"
 
 @pytest.fixture
 def drill(operator: Install, samples: Shop) -> Drill:
-    """Begin each test with an operator that leads, and a server that is whole."""
+    """Start each test with an operator that leads, and a server that is not Degraded."""
     operator.wait_leading()
     try:
         opened = Drill(operator, samples, promtool())
@@ -168,7 +168,7 @@ def test_operators_that_may_not_renew_the_lease(drill: Drill) -> None:
 
 
 def is_led(drill: Drill) -> bool | None:
-    """Tell whether an operator says that it leads; None where none says anything."""
+    """Tell whether an operator reports that it leads; None if none reports anything."""
     scrape = drill.scrape()
     told = [p.value for name, p in scrape.items() if name.startswith("leader_election_master")]
     return any(told) if told else None
@@ -230,7 +230,7 @@ def scaled(drill: Drill, target: str, *, within_system: bool = False) -> Iterato
 
 @contextmanager
 def without(drill: Drill, kind: str, resource: str) -> Iterator[None]:
-    """Take the permission on a resource from the operator, and give it back afterwards."""
+    """Remove the operator's permission on a resource, and restore it afterwards."""
     name = "mcp-operator" if kind == "clusterrole" else "mcp-operator-lease"
     role = drill.system.get(kind, name)
     kept = [rule for rule in role["rules"] if resource not in rule.get("resources", ())]

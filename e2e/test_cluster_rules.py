@@ -1,4 +1,4 @@
-"""The rules of a cluster that only real controllers, a scheduler and a kubelet apply."""
+"""Cluster features that need real controllers, a scheduler and a kubelet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TAINT = "mcp-operator-e2e"
 
 @pytest.fixture
 def team(operator: Install) -> Iterator[Kubectl]:
-    """A namespace of a team that may use the operator."""
+    """A namespace of a team that can use the operator."""
     name = f"e2e-rules-{uuid.uuid4().hex[:8]}"
     operator.kubectl.apply(namespace(name))
     try:
@@ -97,18 +97,18 @@ def test_a_gateway_reads_its_catalog_as_an_account_that_consents(team: Kubectl) 
 
 
 def of(api_version: str, kind: str, name: str) -> Object:
-    """Return what every object begins with."""
+    """Return the common fields of an object."""
     return {"apiVersion": api_version, "kind": kind, "metadata": {"name": name}}
 
 
 def serve(team: Kubectl, **spec: object) -> None:
-    """Declare a server that selects nothing: its pods are what matters."""
+    """Create a server that selects nothing, because only its pods matter."""
     given = {"toolSelector": {}} | spec
     team.apply({**of("mcp-operator.dev/v1alpha1", "MCPServer", "shop"), "spec": given})
 
 
 def said(team: Kubectl, type_: str, words: str) -> str:
-    """Return the message of a condition that is False with some words in it; else nothing."""
+    """Return the message of a condition that is False and has these words; empty if none has."""
     for condition in team.get("mcpserver", "shop").get("status", {}).get("conditions", ()):
         if condition["type"] == type_ and condition["status"] == "False":
             message: str = condition["message"]
@@ -117,12 +117,12 @@ def said(team: Kubectl, type_: str, words: str) -> str:
 
 
 def synced(team: Kubectl) -> int:
-    """Return how many pods have confirmed the catalog."""
+    """Return the number of pods that have confirmed the catalog."""
     return int(team.get("mcpserver", "shop").get("status", {}).get("syncedReplicas", 0))
 
 
 def generation(team: Kubectl) -> int:
-    """Return how often the spec of the Deployment has changed."""
+    """Return the Deployment's generation, which increases with each change of its spec."""
     return int(team.get("deployment", DEPLOYMENT)["metadata"]["generation"])
 
 
@@ -137,7 +137,7 @@ def ready_pods(team: Kubectl) -> list[Object]:
 
 @contextmanager
 def kept_for(team: Kubectl, whom: str) -> Iterator[str]:
-    """Label a node, and keep pods away that do not tolerate it; yield its name."""
+    """Label a node, and taint it so that only pods that tolerate it run there; yield its name."""
     name: str = team.find("nodes")[0]["metadata"]["name"]
     team("label", "node", name, f"{TAINT}={whom}")
     team("taint", "node", name, f"{TAINT}={whom}:NoSchedule")

@@ -1,4 +1,4 @@
-"""`Programmed` is proof: True only once all pods serve the catalog, else naming who does not."""
+"""`Programmed` is True only once all pods serve the catalog; otherwise it names the others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from e2e.harness.waiting import eventually
 
 @pytest.fixture(scope="module", autouse=True)
 def three(samples: Shop) -> None:
-    """Three pods."""
+    """Run three pods."""
     samples.scale(3)
 
 
@@ -29,7 +29,7 @@ def test_programmed_is_true_only_when_all_pods_serve_the_catalog(samples: Shop) 
 
 
 def test_a_pod_that_does_not_confirm_is_named(samples: Shop) -> None:
-    """A new pod's management port is closed to the operator; the kubelet still reaches it."""
+    """A policy closes a new pod's management port to the operator, but not to the kubelet."""
     samples.scale(2)
     samples.kubectl("label", "pods", GATEWAY_PODS, "e2e=reachable")
     samples.kubectl.apply(closed_but_for_mcp(samples.kubectl.namespace))
@@ -64,19 +64,19 @@ def test_an_image_that_never_gets_ready_replaces_no_pod(samples: Shop, image: st
 
 
 def describe(samples: Shop, text: str) -> None:
-    """Change what every pod has to serve."""
+    """Change the catalog that every pod has to serve."""
     samples.kubectl.patch("mcptool", "search-products", {"spec": {"description": text}})
 
 
 def programmed(samples: Shop, other_than: str) -> Object | None:
-    """Return the status if it tells that another catalog is served by all."""
+    """Return the status if all pods serve a catalog other than `other_than`."""
     status: Object = samples.server()["status"]
     told = {condition["type"]: condition["status"] for condition in status["conditions"]}
     return status if status["configHash"] != other_than and told["Programmed"] == "True" else None
 
 
 def digest(samples: Shop, pod: Object) -> str:
-    """Ask a pod which catalog it serves, as the operator does."""
+    """Ask a pod for the digest of its catalog, as the operator does."""
     status, body = samples.client.get(f"http://{pod['status']['podIP']}:8081/catalog")
     assert status == 200
     answer: str = json.loads(body)["digest"]
@@ -89,7 +89,7 @@ def names(samples: Shop) -> set[str]:
 
 
 def closed_but_for_mcp(namespace: str) -> Object:
-    """Return a policy that closes the management port of pods that are not labeled reachable."""
+    """Return a policy that closes the management port of pods without the label reachable."""
     spec = {
         "podSelector": {
             "matchLabels": {"app.kubernetes.io/instance": "shop"},

@@ -1,4 +1,4 @@
-"""The example of an image for mode Direct, with a kubelet that brings it the files."""
+"""The example image for mode Direct, with a kubelet that updates its files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_the_example_serves_what_it_reports_and_a_change_reaches_it(
     text = EXAMPLE.read_text(encoding="utf-8")
     assert PUBLISHED in text
     kubectl.apply(text.replace(PUBLISHED, example_image))
-    # Held to a policy, it still reaches its services, and the operator it.
+    # With a NetworkPolicy, it still reaches its Services, and the operator reaches it.
     kubectl.patch("mcpserver", "shop-direct", {"spec": {"networkPolicy": {"mode": "Full"}}})
     kubectl.wait("mcpserver/shop-direct", "condition=Programmed")
     status = kubectl.get("mcpserver", "shop-direct")["status"]
@@ -45,7 +45,7 @@ def test_the_example_serves_what_it_reports_and_a_change_reaches_it(
 
 
 def look_again(samples: Shop, other_than: str) -> None:
-    """Change something about the pods once the files are new: the kubelet then looks at once."""
+    """Change the pods once the new files exist, so that the kubelet updates them immediately."""
 
     def is_new() -> bool:
         files = samples.kubectl.get("configmap", "mcp-server-shop-direct-config")["data"]
@@ -58,7 +58,7 @@ def look_again(samples: Shop, other_than: str) -> None:
 
 @pytest.fixture(scope="module")
 def example_image(pytestconfig: pytest.Config) -> str:
-    """The image of the example, which the nodes have."""
+    """The image of the example, which is on the nodes."""
     reference: str = pytestconfig.getoption("example_image")
     if not reference:
         pytest.skip("build examples/direct and name it: --example-image or E2E_EXAMPLE_IMAGE")

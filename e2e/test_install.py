@@ -58,7 +58,7 @@ def _a_deleted_tool_leaves_the_list(opened: Shop) -> None:
 
 
 def _metrics_and_health_are_answered(install: Install, opened: Shop) -> None:
-    """The operator's by port-forward, which no policy keeps out; the gateway's from a pod."""
+    """Use port-forward for the operator, which no policy blocks, and a pod for the gateway."""
     with install.system.forwarded("service/mcp-operator", 8080) as port:
         assert "mcp_operator_reconciliation_total" in fetch(port, "/metrics")
     pod = install.system.find("pods", OPERATOR_PODS)[0]["metadata"]["name"]
@@ -74,14 +74,14 @@ def _metrics_and_health_are_answered(install: Install, opened: Shop) -> None:
 
 
 def _removal_leaves_only_what_policy_keeps(install: Install, opened: Shop) -> None:
-    """Go by docs/how-to/uninstall.md: the operator first where the CRDs stay, else the servers."""
+    """Follow docs/how-to/uninstall.md: the operator first if the CRDs remain, else the servers."""
     if install.keeps_crds:
         install.uninstall()
         eventually(lambda: not install.leftovers(), "the operator to be gone")
         assert len(opened.tools()) == 4, "gateways go on without an operator"
     opened.kubectl("delete", "mcps,mcpt,mcpp,mcpr", "--all")
     ours = "--selector=app.kubernetes.io/managed-by=mcp-operator"
-    # The garbage collector looks for new CRDs only every 30 s, and ours may be younger than that.
+    # The garbage collector discovers new CRDs only every 30 s, and these can be newer than that.
     eventually(lambda: not opened.kubectl.find(CHILDREN, ours), "the servers' children to go")
     install.uninstall()
     eventually(lambda: not install.leftovers(), "the operator to be gone")

@@ -1,4 +1,4 @@
-"""What the operator's NetworkPolicies let through; that it works at all, every other test shows."""
+"""What the operator's NetworkPolicies block. That they allow enough, all other tests show."""
 
 from __future__ import annotations
 
@@ -33,6 +33,6 @@ def test_health_is_for_the_kubelet_only(samples: Shop, operator: Install) -> Non
 def test_nothing_else_gets_out_of_the_operators_namespace(samples: Shop, operator: Install) -> None:
     inside = Client(operator.system, samples.image)
     inside.start()
-    # DNS is out of reach as well; which of the two gives up first does not matter.
+    # DNS cannot be reached either. Which of the two times out first does not matter.
     with pytest.raises(CommandError, match=r"Timeout|failure in name resolution"):
         inside.get(samples.url)

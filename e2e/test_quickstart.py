@@ -1,7 +1,7 @@
-"""The quickstart, pasted command by command, with this checkout in the place of a release.
+"""Runs the commands of the quickstart, with this checkout instead of a release.
 
-Not pasted is what makes and deletes the cluster, and the assistant. `-rP` prints each command with
-what came of it, and how long all of it took.
+It does not run the commands that create and delete the cluster, nor the assistant. `-rP` prints
+each command with its output, and the total duration.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ EXAMPLE_IMAGE = "docker.io/library/python:3.13-alpine"
 INSTALLATION = "helm install mcp-operator oci://"
 
 ELSEWHERE = ("kind ", "claude ")
-"""How commands begin that are not pasted."""
+"""The start of commands that are not run."""
 
 
 def pasted(image: str, folder: Path, port: int) -> Iterator[Save | Command]:
-    """Yield what the page asks its reader to do after the installation.
+    """Yield the steps of the page after the installation.
 
     Args:
-        image: Stands in for the example's, of which the nodes may have none; it has Python too.
-        folder: Where to write the example that names it.
-        port: Stands in for 8080 of this machine, which may be taken.
+        image: Replaces the example's image, which may not be on the nodes; it also has Python.
+        folder: The folder for a copy of the example with this image.
+        port: Replaces the local port 8080, which may be in use.
     """
     library = shutil.copytree(ROOT / "examples" / "library", folder / "example")
     deployment = library / "deployment.yaml"

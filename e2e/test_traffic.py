@@ -1,4 +1,4 @@
-"""What a server's clients notice of what happens around it: nothing."""
+"""Clients of a server notice nothing of changes around it."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_losing_the_operator_fails_no_call(samples: Shop, operator: Install) -> 
 
 
 def test_evicting_pods_as_a_drain_does_fails_no_call(samples: Shop) -> None:
-    """`kubectl drain` evicts, and tries again where a PodDisruptionBudget says not yet.
+    """`kubectl drain` evicts pods, and retries while a PodDisruptionBudget refuses.
 
-    It cannot be run itself where there is one node only: no pod would come back.
+    The test cannot run it, because in a cluster with one node, no pod would start again.
     """
     first, second, _ = (
         pod["metadata"]["name"] for pod in samples.kubectl.find("pods", GATEWAY_PODS)
@@ -80,7 +80,7 @@ def test_an_autoscaler_can_scale_a_server(samples: Shop) -> None:
 
 
 def evict(samples: Shop, pod: str) -> bool:
-    """Ask for an eviction, as `kubectl drain` does; true once it is granted."""
+    """Request an eviction, as `kubectl drain` does; return True once it is granted."""
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
     path = f"/api/v1/namespaces/{samples.kubectl.namespace}/pods/{pod}/eviction"
     samples.kubectl("create", "--raw", path, "--filename=-", stdin=json.dumps(eviction))

@@ -1,4 +1,4 @@
-"""An upgrade of the chart, and moves from one way to install to another, with servers at work."""
+"""Tests an upgrade of the chart, and moves between ways to install, while servers are in use."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_an_upgrade_and_the_way_back_disturb_no_server(
 def test_each_way_to_install_takes_over_from_another_and_disturbs_no_server(
     kubectl: Kubectl, image: str
 ) -> None:
-    """The commands are those of docs/how-to/upgrade.md, in its section on ways."""
+    """The commands are those of docs/how-to/upgrade.md, in its section about ways to install."""
     chart = HelmInstall(kubectl, image)
     kustomize, manifest = KustomizeInstall(kubectl, image), KubectlInstall(kubectl, image)
     chart.purge()
@@ -65,7 +65,7 @@ def test_each_way_to_install_takes_over_from_another_and_disturbs_no_server(
 
 
 def previous_chart(folder: Path) -> Path:
-    """Return the chart as of an earlier version; there is no release yet that differs in more."""
+    """Return the chart with an older version number, because no older release differs in more."""
     copy = folder / CHART.name
     shutil.copytree(CHART, copy)
     about = yaml.safe_load((copy / "Chart.yaml").read_text())

@@ -1,8 +1,8 @@
-"""Draws what a command wrote as an animated SVG: a terminal that scrolls, without any script.
+"""Draws the output of a command as an animated SVG: a terminal that scrolls, without a script.
 
-All lines are there from the beginning, below each other. One animation moves them up as a terminal
-scrolls; another moves a curtain down that hides the lines which are not written yet. That takes
-two animations for any number of lines, and half a percent of what a picture per line would take.
+All lines are in the SVG from the beginning, one below the other. One animation moves them up as a
+terminal scrolls; another moves a curtain down that hides the lines that are not written yet. That
+takes two animations for any number of lines, and half a percent of the size of a picture per line.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 STYLES: Final = {"1": "b", "2": "d", "31": "r", "32": "g"}
-"""The classes of what SGR sequences select: bold, dim, red, green."""
+"""The CSS classes of SGR sequences: bold, dim, red, green."""
 
 LINE: Final = 17
 CHARACTER: Final = 7.83
 FONT: Final = 13
 MARGIN: Final = 14
-"""Pixels; a character of a monospaced font is 0.602 of its size wide."""
+"""Pixels. A monospaced character is 0.602 times as wide as its font size."""
 
 REST_SECONDS: Final = 6.0
-"""How long the end stays before it begins again."""
+"""How long the end is shown before the animation starts again."""
 
 _SGR: Final = re.compile(r"\x1b\[([\d;]*)m")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -41,14 +41,14 @@ fill:#d4d7dd;white-space:pre}}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A line that was written, and when, in seconds since the beginning."""
+    """A line of output, and its time in seconds since the beginning."""
 
     seconds: float
     text: str
 
 
 class DrawingError(ValueError):
-    """The text does what a terminal can and this cannot, such as moving the cursor."""
+    """The text uses a terminal feature that is not supported here, such as moving the cursor."""
 
 
 def render(events: Sequence[Event], columns: int, rows: int) -> str:
@@ -56,11 +56,11 @@ def render(events: Sequence[Event], columns: int, rows: int) -> str:
 
     Args:
         events: One line each, in the order of their times.
-        columns: The width of the terminal; what is longer is cut.
+        columns: The width of the terminal; longer lines are cut.
         rows: The height of the terminal.
 
     Raises:
-        DrawingError: A line has other control characters than those that set styles.
+        DrawingError: A line has control characters other than those of styles.
     """
     width, height = round(columns * CHARACTER) + 2 * MARGIN, rows * LINE + 2 * MARGIN
     total = events[-1].seconds + REST_SECONDS
@@ -86,12 +86,12 @@ height="{rows * LINE}"/></clipPath>
 
 
 def _position(count: int, rows: int) -> tuple[int, int]:
-    """Return where the lines and the curtain are when so many lines were written."""
+    """Return the positions of the lines and of the curtain after `count` lines."""
     return -LINE * max(0, count - rows), LINE * min(count, rows)
 
 
 def _keyframes(name: str, times: Sequence[float], places: Sequence[int]) -> str:
-    """Return a CSS animation that is at each place from its time (percent) on."""
+    """Return a CSS animation that is at each place from its time (a percentage) on."""
     found: dict[str, int] = {}
     for when, place in zip(times, places, strict=True):
         found[f"{when:.2f}".rstrip("0").rstrip(".")] = place
@@ -111,7 +111,7 @@ def _text(index: int, event: Event, columns: int) -> str:
 
 
 def _runs(line: str, columns: int) -> Iterator[str]:
-    """Yield the runs of one style, escaped."""
+    """Yield the parts of a line that have the same style, escaped."""
     style, left = "", columns
     for position, part in enumerate(_SGR.split(line)):
         if position % 2:

@@ -1,8 +1,8 @@
 """The values of the Helm chart, read from the comments and defaults of its values.yaml.
 
-A comment `# -- TEXT` above a key describes it; `# @schema {...}` gives its type where the default
-does not tell it; `# @section TITLE` begins a group. From these come values.schema.json and the
-table in the chart's README.
+A comment `# -- TEXT` above a key describes it. `# @schema {...}` gives its type if the default does
+not determine that. `# @section TITLE` begins a group. This module generates values.schema.json and
+the table in the chart's README from them.
 """  # noqa: INP001 - part of a script, not of a package
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ TYPES = Path(__file__).with_name("chart_types.yaml")
 _SCALARS = {str: "string", bool: "boolean", int: "integer"}
 
 _UNTYPED = ("$ref", "enum", "type", "setting")
-"""With one of these in `@schema` the default does not decide the type."""
+"""Keywords of `@schema` with which the default does not determine the type."""
 
 _OPEN = ("global",)
-"""Maps that a parent chart shares with its other dependencies, whose keys are not ours to know."""
+"""Maps that a parent chart shares with its other dependencies, so they can have any keys."""
 
 _WIDEST = 80
-"""Characters of a default that a table's cell still shows."""
+"""Characters of the longest default that a table shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Value:
 
     Attributes:
         path: The keys that lead to it.
-        default: What values.yaml says.
+        default: The value in values.yaml.
         text: The description.
         schema: What `@schema` adds.
-        section: The title of the group that it stands in.
-        children: What is inside, for a map whose keys are all known.
+        section: The title of its group.
+        children: The values in a map whose keys are all known.
     """
 
     path: tuple[str, ...]
@@ -67,11 +67,11 @@ class Value:
 
     @property
     def key(self) -> str:
-        """The path as `--set` takes it."""
+        """The path, as `--set` accepts it."""
         return ".".join(self.path)
 
     def leaves(self) -> Iterator[Value]:
-        """Yield every value that has a description of its own."""
+        """Yield every value with its own description."""
         if not self.children:
             yield self
         for child in self.children:
@@ -79,14 +79,14 @@ class Value:
 
 
 class ValuesError(Exception):
-    """values.yaml does not describe a key; the text names it."""
+    """values.yaml does not describe a key. The text names the key."""
 
 
 def read(text: str) -> tuple[Value, ...]:
     """Return the values that a values.yaml declares, in its order.
 
     Raises:
-        ValuesError: A key has no description, or no type can be told.
+        ValuesError: A key has no description, or its type cannot be determined.
     """
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     if not isinstance(root, yaml.MappingNode):
@@ -115,7 +115,7 @@ class _Reader:
             yield Value(path, default, text, schema, self._section, children)
 
     def _comment_above(self, line: int) -> list[str]:
-        """Return the comment lines right above a line, noting the section that begins there."""
+        """Return the comment lines right above a line, and update the current section."""
         first = line
         while first and self._lines[first - 1].lstrip().startswith("#"):
             first -= 1
@@ -150,7 +150,7 @@ def schema(values: tuple[Value, ...], alerts: list[str]) -> str:
     """Return values.schema.json.
 
     Args:
-        values: What values.yaml declares.
+        values: The values that values.yaml declares.
         alerts: The names of all alerts, which a value may choose from.
     """
     definitions = yaml.safe_load(TYPES.read_text(encoding="utf-8")) | {"alert": {"enum": alerts}}
@@ -188,13 +188,13 @@ def _schema_of(value: Value) -> dict[str, Any]:
 
 
 def _setting(name: str) -> dict[str, Any]:
-    """Return what the operator itself accepts for a setting."""
+    """Return the operator's own schema of a setting."""
     found = OperatorSettings.model_json_schema()["properties"][name]
     return {key: found[key] for key in found if key not in ("title", "description", "default")}
 
 
 def _resolved(node: Any) -> Any:
-    """Write `$ref: NAME` as the JSON pointer that it stands for."""
+    """Replace each `$ref: NAME` by its JSON pointer."""
     if isinstance(node, Mapping):
         return {
             key: f"#/definitions/{item}" if key == "$ref" else _resolved(item)
@@ -239,7 +239,7 @@ def _tables(rows: Iterable[tuple[Value, str]], level: str, header: list[str]) ->
 
 
 def _type(value: Value) -> str:
-    """Return what the schema accepts for a value, in few words."""
+    """Return the types that the schema accepts for a value, in a few words."""
     given = _schema_of(value)
     if "$ref" in given:
         given = yaml.safe_load(TYPES.read_text(encoding="utf-8"))[given["$ref"].rpartition("/")[2]]
@@ -258,7 +258,7 @@ def _words(given: Mapping[str, Any]) -> str:
 
 
 _TYPES = {"array": "list", "object": "map"}
-"""What YAML calls the types of JSON Schema."""
+"""YAML's names for the types of JSON Schema."""
 
 
 def _shown(default: Any) -> str:

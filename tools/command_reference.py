@@ -76,7 +76,7 @@ OTHER_VARIABLES = (
         `default/shop-api` is `MCP_OPERATOR_SECRET_DEFAULT_SHOP_API_TOKEN`.""",
     ),
 )
-"""Variables that are not settings: name, who reads it, and what it is."""
+"""Variables that are not settings: the name, the commands that read it, and the description."""
 
 
 def generated() -> dict[Path, str]:
@@ -157,7 +157,7 @@ def _setting(one: Declared) -> str:
 
 
 def _default(one: Declared) -> str:
-    """Return the default; that of an image names the version of each release."""
+    """Return the default; in that of an image, VERSION replaces the version of this release."""
     if one.required:
         return "required"
     shown = one.shown_default.replace(VERSION, "VERSION")
@@ -171,7 +171,7 @@ def _examples(examples: str) -> Iterator[str]:
 
 
 def _cell(text: str) -> str:
-    """Return a text for a table, in which what is not in backticks has no meaning to Markdown."""
+    """Return a text for a table, with Markdown's characters escaped outside of backticks."""
     parts = text.split("`")
     plain = [
         part.translate(_SPECIAL) if not number % 2 else part for number, part in enumerate(parts)

@@ -2,9 +2,9 @@
 
     python tools/compatibility.py [TAG]
 
-The release is the last tag vX.Y.Z before this commit, as `git describe` finds it; a tag may be
-named instead. Changes that are meant are listed in `crd_allowances.yaml` beside this file, each
-with its reason. While nothing is released, there is nothing to compare with.
+The release is the last tag vX.Y.Z before this commit, as `git describe` finds it, unless a tag is
+given. Intended changes are listed in `crd_allowances.yaml` beside this file, each with its reason.
+Before the first release, there is nothing to compare with.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ Crds = Mapping[str, Mapping[str, Any]]
 
 
 class ComparisonError(Exception):
-    """Nothing can be compared with, or the allowances are wrong; the text is a sentence."""
+    """There is nothing to compare with, or the allowances are wrong; the text is a sentence."""
 
 
 def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
-    """Print what breaks; 1 says that something does, or that an allowance is of no use."""
+    """Print the problems. Return 1 if a change is not allowed, or if an allowance is not needed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("tag", nargs="?", help="the release to compare with, such as v0.1.0")
     tag = parser.parse_args(arguments).tag or last_release(root)
@@ -53,20 +53,20 @@ def main(arguments: list[str] | None = None, root: Path = ROOT) -> int:
 
 
 def broken(old: Crds, new: Crds) -> list[Change]:
-    """Return what the newer CRDs break, by their names."""
+    """Return the breaking changes of the newer CRDs, by CRD."""
     return [change for name in sorted(old) for change in changes(old[name], new.get(name))]
 
 
 def judged(found: list[Change], tag: str, allowances: list[Mapping[str, str]]) -> list[str]:
-    """Return a sentence for each change that is not allowed, and each allowance of no use.
+    """Return a sentence for each change that is not allowed, and each allowance that is not needed.
 
     Args:
-        found: What breaks.
-        tag: The release that it breaks with.
-        allowances: Those of this release and of older ones, which say nothing any more.
+        found: The breaking changes.
+        tag: The release that they break with.
+        allowances: The allowances for this release and for older ones, which are ignored.
 
     Raises:
-        ComparisonError: An allowance has not exactly its three fields, or gives no reason.
+        ComparisonError: An allowance does not have exactly its three fields, or has no reason.
     """
     for one in allowances:
         if one.keys() != {"since", "change", "reason"} or not str(one["reason"]).strip():
@@ -80,7 +80,8 @@ def judged(found: list[Change], tag: str, allowances: list[Mapping[str, str]]) -
 def last_release(root: Path) -> str | None:
     """Return the tag of the last release before HEAD, or None.
 
-    A tag of HEAD itself is the release that is being made, and pre-releases promise nothing.
+    A tag of HEAD itself is ignored, because it is the release in progress. Pre-releases are
+    ignored, because they promise no compatibility.
     """
     tagged = _git(root, "tag", "--points-at", "HEAD").split()
     exclude = [option for tag in tagged for option in ("--exclude", tag)]
@@ -93,7 +94,7 @@ def released(root: Path, tag: str) -> Crds:
     """Return the CRDs of a release, by their names.
 
     Raises:
-        ComparisonError: There is no such tag in this clone, or no CRD in that release.
+        ComparisonError: This clone does not have the tag, or the release has no CRD.
     """
     names = _git(root, "ls-tree", "--name-only", tag, f"{CRDS}/").split()
     if not names:
@@ -114,7 +115,7 @@ def _by_name(texts: list[str]) -> Crds:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    """Return what git prints: nothing where it finds nothing."""
+    """Return the output of git, which is empty if git finds nothing."""
     return subprocess.run(  # noqa: S603 - git and what this file says
         ["git", *arguments],  # noqa: S607 - whichever git made the clone
         cwd=root,

@@ -1,7 +1,8 @@
-"""What of a CRD could break an object, a client or a tool that a release has worked with.
+"""Finds changes of a CRD that could break objects, clients or tools that worked with a release.
 
-Pure: two CustomResourceDefinitions in, a list of changes out. Additions and loosenings are none:
-a new field, a wider bound, another value of an enum, a rule less, other texts, other columns.
+Pure: the input is two CustomResourceDefinitions, the output is a list of changes. Additions and
+relaxations do not count: a new field, a wider bound, a new value of an enum, a removed rule,
+different texts or columns.
 """  # noqa: INP001 - modules of scripts, not a package
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ EXCLUSIVE = {"minimum": "exclusiveMinimum", "maximum": "exclusiveMaximum"}
 RULES = "x-kubernetes-validations"
 
 _FREE = {"description", "title", "example", "externalDocs"}
-"""Keywords that bind nobody."""
+"""Keywords that do not constrain values."""
 
 _COMPARED = {
     *LOWER_BOUNDS,
@@ -28,23 +29,23 @@ _COMPARED = {
     *EXCLUSIVE.values(),
     *("additionalProperties", "default", "enum", "items", "properties", "required", RULES),
 }
-"""Keywords with a comparison of their own; of all others, any change may break something."""
+"""Keywords with their own comparison. For all other keywords, any change counts as breaking."""
 
 _DROPPABLE = {"pattern", "format", "multipleOf", "uniqueItems", "not"}
-"""Those others that only forbid something: without them, everything stays valid."""
+"""Other keywords that only forbid values: removing them breaks nothing."""
 
 _WRITTEN_DEFAULT = re.compile(r"Defaults to (?P<value>.*)\.$")
-"""How the description of a field in a list tells its default: no `default` may stand there."""
+"""The default in a field's description. Fields in lists have it there instead of in `default`."""
 
 
 @dataclass(frozen=True, order=True)
 class Change:
-    """One thing that may break.
+    """One change that could break something.
 
     Attributes:
         kind: The kind that the CRD defines, such as `MCPServer`.
-        path: Where: a field, such as `v1alpha1.spec.tools[].name`, or a part of the CRD.
-        what: What has changed, in a few words.
+        path: The place: a field, such as `v1alpha1.spec.tools[].name`, or a part of the CRD.
+        what: The change, in a few words.
     """
 
     kind: str
@@ -56,11 +57,11 @@ class Change:
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> list[Change]:
-    """Return what a newer CRD takes away from, or asks of, the users of an older one.
+    """Return the changes of a newer CRD that could break users of an older one.
 
     Args:
         old: The CRD of a release.
-        new: The one of the same name that is to be released; None where there is none any more.
+        new: The current CRD of the same name; None if it was removed.
     """
     kind = old["spec"]["names"]["kind"]
     if new is None:
@@ -70,10 +71,10 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any] | None) -> list[Chang
 
 
 def disagreements(crd: Mapping[str, Any]) -> list[Change]:
-    """Return in what versions of one CRD differ, though none is converted into another.
+    """Return the differences between the versions of one CRD, if they are not converted.
 
-    Under the strategy `None` the API server changes nothing but the `apiVersion`, and drops the
-    fields that the other version does not have (Kubernetes, "Versions in
+    With the strategy `None`, the API server changes only the `apiVersion`, and drops the fields
+    that the other version does not have (Kubernetes, "Versions in
     CustomResourceDefinitions").
     """
     spec = crd["spec"]
@@ -122,7 +123,7 @@ def _version(old: Schema, new: Schema | None) -> Iterator[tuple[str, str]]:
 
 
 def _compared(path: str, old: Schema, new: Schema) -> Iterator[tuple[str, str]]:
-    """Compare what stands at one path, then everything below it."""
+    """Compare two schemas at a path, and then everything below it."""
     for what in (*_bounds(old, new), *_values(old, new), *_others(old, new), *_rules(old, new)):
         yield path, what
     yield from _fields(path, old, new)
@@ -174,7 +175,7 @@ def _values(old: Schema, new: Schema) -> Iterator[str]:
 
 
 def _default(schema: Schema) -> Any:
-    """Return a default as JSON: the one that is filled in, else the one that is told."""
+    """Return a default as JSON: from `default`, or from the description."""
     if "default" in schema:
         return json.dumps(schema["default"], sort_keys=True)
     told = _WRITTEN_DEFAULT.search(schema.get("description", ""))

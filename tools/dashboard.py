@@ -1,6 +1,6 @@
-"""The Grafana dashboards of the chart and of the Kustomize component: of all servers, and of one.
+"""The Grafana dashboards of the chart and of the Kustomize component: all servers, and one server.
 
-`ALL` and `ONE` are all there is to edit: the families come from core/metrics.py and
+Only `ALL` and `ONE` need edits. The metric families come from core/metrics.py and
 gateway/metrics.py.
 """  # noqa: INP001 - part of a script, not of a package
 
@@ -12,22 +12,22 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 PANEL_WIDTH: Final = 8
-"""Of the 24 columns of Grafana's grid: three panels side by side."""
+"""Columns of a panel. Grafana's grid has 24, so three panels are side by side."""
 
 PANEL_HEIGHT: Final = 8
 
 SCHEMA_VERSION: Final = 39
-"""Of Grafana 11; newer ones migrate it."""
+"""The schema version of Grafana 11. Newer versions migrate it."""
 
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 
 OPERATOR: Final = 'job="mcp-operator"'
 GATEWAYS: Final = 'namespace=~"$namespace"'
 SERVER: Final = 'namespace="$namespace",mcp_operator_dev_server="$server"'
-"""The gateway pods of one server: the PodMonitors take the label from the pods."""
+"""Selects the gateway pods of one server. The PodMonitors copy the label from the pods."""
 
 OBJECT: Final = f'{OPERATOR},kind="MCPServer",namespace="$namespace",name="$server"'
-"""The conditions of that server, which the operator exposes."""
+"""Selects the conditions of that server, which the operator exposes."""
 
 Rows = Mapping[str, "tuple[Panel, ...]"]
 
@@ -39,8 +39,8 @@ class Panel:
     Attributes:
         title: What it shows.
         expression: PromQL.
-        legend: Names a series, with labels in double braces.
-        unit: How Grafana writes the numbers.
+        legend: The name of a series, with labels in double braces.
+        unit: Grafana's unit of the numbers.
     """
 
     title: str
@@ -310,7 +310,7 @@ ONE: Final[Rows] = {
 
 
 def rendered() -> dict[str, str]:
-    """Return the dashboards as Grafana imports them, by the name of the file."""
+    """Return the dashboards in Grafana's import format, by file name."""
     return {
         "mcp-operator.json": _document(
             "mcp-operator", "MCP operator and gateways", ALL, [_namespace(several=True)]
@@ -371,7 +371,7 @@ _SOURCES: Final[dict[str, Any]] = {
 
 
 def _query(name: str, label: str, query: str) -> dict[str, Any]:
-    """Return a variable whose values are those of a label; they are read as the time changes."""
+    """Return a variable with the values of a label, refreshed when the time range changes."""
     return {
         "name": name,
         "label": label,

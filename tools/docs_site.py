@@ -1,13 +1,14 @@
 """Build the documentation site from docs/ into dist/site; any warning fails the build.
 
-The pages link to files outside docs/ as GitHub wants it: `../../charts/...`. The site has no such
-pages, so the builder is given a copy in which these links are URLs of the repository.
+In docs/, links to files outside of docs/ are relative, as GitHub needs them: `../../charts/...`.
+The site does not have such pages. The builder therefore gets a copy in which these links are URLs
+of the repository.
 
-`--versions` builds what is published: `dev/` from the checkout, and one folder for each release,
-by its tag. The last release is also at `latest/`, and the root leads there.
+`--versions` builds the published site: `dev/` from the checkout, and one folder for each release,
+from its tag. The last release is also at `latest/`, to which the root redirects.
 
-`--mermaid` names the script that draws diagrams, which then becomes a part of the site. Without it,
-the theme has browsers fetch it from a CDN.
+`--mermaid` is the path of the script that draws diagrams, which is copied into the site. Without
+it, browsers fetch the script from a CDN.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ _REDIRECT = """<!doctype html>
 
 
 def main() -> int:
-    """Build the site of this checkout, or with --versions the sites of all releases too."""
+    """Build the site of this checkout; with --versions, also the sites of all releases."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--versions", action="store_true", help="build the published site")
     parser.add_argument("--mermaid", type=Path, metavar="FILE", help="what draws diagrams")
@@ -61,14 +62,14 @@ def build(checkout: Path, target: Path, *, ref: str, url: str, mermaid: Path | N
     """Build the site of one checkout.
 
     Args:
-        checkout: A folder with mkdocs.yml, docs/ and what docs/ links to.
-        target: The folder to write, which does not exist yet.
-        ref: The branch or tag that links to other files of the repository lead to.
-        url: Where the site will be.
-        mermaid: The script that draws diagrams, to be copied into the site.
+        checkout: A folder with mkdocs.yml, docs/ and the files that docs/ links to.
+        target: The folder to write. It must not exist.
+        ref: The branch or tag in links to other files of the repository.
+        url: The URL of the site.
+        mermaid: The script that draws diagrams, which is copied into the site.
 
     Raises:
-        CalledProcessError: The builder found an error or a warning, which it has printed.
+        CalledProcessError: The builder printed an error or a warning.
     """
     zensical = Path(sys.executable).with_name("zensical")
     with tempfile.TemporaryDirectory() as scratch:
@@ -83,7 +84,7 @@ def build(checkout: Path, target: Path, *, ref: str, url: str, mermaid: Path | N
 
 
 def stage(checkout: Path, scratch: Path, ref: str, mermaid: Path | None) -> None:
-    """Copy what the builder reads, with links that it can follow."""
+    """Copy the builder's input, with links that the site has."""
     shutil.copy(checkout / "mkdocs.yml", scratch)
     shutil.copytree(checkout / "docs", scratch / "docs")
     for page in (scratch / "docs").rglob("*.md"):
@@ -99,15 +100,15 @@ def stage(checkout: Path, scratch: Path, ref: str, mermaid: Path | None) -> None
 
 
 def script(page: Path) -> str:
-    """Return the element that loads Mermaid in a page, whose URL is a folder."""
+    """Return the element that loads Mermaid in a page. The URL of a page is a folder."""
     folder = page.parent if page.name in ("README.md", "index.md") else page.with_suffix("")
     return f'\n<script src="{"../" * len(folder.parts)}{MERMAID}"></script>\n'
 
 
 def with_urls(text: str, page: Path, checkout: Path, ref: str) -> str:
-    """Return a page's text, in which links that leave docs/ are URLs of the repository.
+    """Replace links that leave docs/ by URLs of the repository.
 
-    A link to a file that does not exist stays as it is: the builder then reports it.
+    A link to a file that does not exist stays unchanged, so that the builder reports it.
     """
 
     def replaced(link: re.Match[str]) -> str:
@@ -134,7 +135,7 @@ def publish(site: Path, mermaid: Path | None) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             checkout = Path(scratch, "checkout").resolve()
             _git("-c", "advice.detachedHead=false", "clone", "-q", "-b", tag, ".", str(checkout))
-            if (checkout / "mkdocs.yml").exists():  # else it was released before there was a site
+            if (checkout / "mkdocs.yml").exists():  # older releases have no site
                 build(checkout, site / name, ref=tag, url=f"{URL}{name}/", mermaid=mermaid)
                 published.append((name, tag))
     if published:
@@ -158,7 +159,7 @@ def releases(tags: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def versions(published: list[tuple[str, str]]) -> list[dict[str, str | list[str]]]:
-    """Return what the version selector of the site reads, in the form that mike gave it."""
+    """Return the data of the site's version selector, in the format of mike."""
     entries: list[dict[str, str | list[str]]] = [
         {"version": name, "title": tag, "aliases": [] if number else ["latest"]}
         for number, (name, tag) in enumerate(published)

@@ -1,4 +1,4 @@
-"""The environments that the sessions of `noxfile.py` run in, each made from a hash-pinned lock."""  # noqa: INP001 - a module of noxfile.py, not of a package
+"""The environments of the sessions in `noxfile.py`, each from a hash-pinned lock."""  # noqa: INP001 - a module of noxfile.py, not of a package
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ CLIENTS = ("client-fastmcp", "client-langchain", "client-openai", "client-pydant
 """Groups of one MCP client each, in the order in which they are listed."""
 
 STANDALONE = ("bootstrap", "build", *CLIENTS, "docs", "lint", "mcp1", "scan", "workflows")
-"""Groups whose environments do without the package and its dependencies."""
+"""Groups whose environments do not include the package and its dependencies."""
 
 GROUPS = (*STANDALONE, "chart", "dev", "fuzz", "test", "types")
-"""Dependency groups with a lock of their own; `runtime` is the lock of the package's own needs."""
+"""Dependency groups with their own lock; `runtime` locks the package's own dependencies."""
 
 EXAMPLES = {"example-direct": ROOT / "examples" / "direct" / "requirements.txt"}
-"""Groups of the images of examples, each with the place of its lock."""
+"""Groups for the images of examples, each with the path of its lock."""
 
 CONTRACT = ROOT / "tests" / "contract"
 
 
 def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
-    """Return the `bin` folder of a virtual environment that holds exactly a group's lock.
+    """Return the `bin` folder of a virtual environment with exactly the packages of a group's lock.
 
-    Sessions share it, and it is recreated only when the lock changes.
+    Sessions share the environment. It is recreated only when the lock changes.
     """
     folder = ROOT / ".nox" / (name or group)
     lock = LOCKS / f"{group}.txt"
@@ -42,7 +42,7 @@ def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
         return bin_
     session.log(f"making {folder.relative_to(ROOT)} from {lock.relative_to(ROOT)}")
     session.run(sys.executable, "-m", "venv", "--clear", folder, silent=True)
-    # A lock is complete. Left to look for dependencies, pip may try a release newer than it pins.
+    # A lock is complete. If pip resolved dependencies, it could try releases newer than the lock.
     pip_install(session, bin_, "--require-hashes", "--no-deps", "-r", lock)
     if group not in (*STANDALONE, "runtime"):
         pip_install(session, bin_, "--no-deps", "--no-build-isolation", "--editable", ROOT)
@@ -51,13 +51,13 @@ def environment(session: nox.Session, group: str, *, name: str = "") -> Path:
 
 
 def pip_install(session: nox.Session, bin_: Path, *arguments: str | Path) -> None:
-    """Install with pip, which honors the user's own index, mirror and proxy settings."""
+    """Install with pip, which respects the user's index, mirror and proxy settings."""
     options = ("--quiet", "--disable-pip-version-check")
     session.run(bin_ / "python", "-m", "pip", "install", *options, *arguments)
 
 
 def compile_arguments(name: str) -> list[str]:
-    """Return the arguments with which `uv` compiles one lock."""
+    """Return the arguments for `uv` to compile one lock."""
     sources = [] if name in (*STANDALONE, *EXAMPLES) else ["pyproject.toml", "--extra=otel"]
     group = [] if name == "runtime" else ["--group", name]
     return [
@@ -69,7 +69,7 @@ def compile_arguments(name: str) -> list[str]:
 
 
 def official_clients(session: nox.Session) -> dict[str, str]:
-    """Make the environments of the clients that cannot share ours; return where they are."""
+    """Create the environments of clients that need their own; return their paths as variables."""
     found = {"MCP_OPERATOR_MCP1_PYTHON": str(environment(session, "mcp1") / "python")}
     npm = shutil.which("npm")
     if npm is None:
@@ -86,7 +86,7 @@ def official_clients(session: nox.Session) -> dict[str, str]:
 
 
 def oldest_helm(session: nox.Session) -> dict[str, str]:
-    """Install the oldest Helm that the chart is tested with, unless the user names one."""
+    """Install the oldest Helm with which the chart is tested, unless the user specifies one."""
     npm = shutil.which("npm")
     if "MCP_OPERATOR_HELM3" in os.environ:
         return {}
@@ -98,7 +98,7 @@ def oldest_helm(session: nox.Session) -> dict[str, str]:
 
 
 def diagrams(session: nox.Session) -> list[str | Path]:
-    """Install what draws the diagrams of the documentation; return the option that names it."""
+    """Install the script that draws diagrams; return the option with its path."""
     npm = shutil.which("npm")
     if npm is None:
         session.warn("no npm command on PATH: browsers will fetch Mermaid from a CDN")
@@ -108,7 +108,7 @@ def diagrams(session: nox.Session) -> list[str | Path]:
 
 
 def node_packages(session: nox.Session, npm: str, folder: Path) -> Path:
-    """Copy a Node package of the tests to `.nox` and install exactly its lock there."""
+    """Copy a Node package of the tests to `.nox`, and install exactly its lock there."""
     copy = ROOT / ".nox" / folder.name
     shutil.copytree(folder, copy, dirs_exist_ok=True)
     lock, installed = copy / "package-lock.json", copy / "node_modules" / "installed-lock.json"

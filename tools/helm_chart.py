@@ -1,6 +1,6 @@
-"""What is generated in charts/mcp-operator: schema, README's table, metadata, alerts, dashboard.
+"""Generates files of charts/mcp-operator: schema, README's table, metadata, alerts, dashboards.
 
-Its copies of the CRDs and of the rules are made by `generate.py`.
+`generate.py` itself copies the CRDs and the rules.
 """  # noqa: INP001 - part of a script, not of a package
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HUB: Final = "artifacthub.io"
 
 
 class ChartError(Exception):
-    """A source of the chart's files is not as expected; the text says which."""
+    """A source of the chart's files is not as expected. The text names it."""
 
 
 def generated() -> dict[Path, str]:
@@ -70,7 +70,7 @@ def readme(current: str, table: str) -> str:
     """Return the README with its generated part replaced.
 
     Raises:
-        ChartError: The README lacks one of the two marks.
+        ChartError: The README does not have both marks.
     """
     before, begin, rest = current.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -80,7 +80,7 @@ def readme(current: str, table: str) -> str:
 
 
 def metadata(current: str) -> str:
-    """Return Chart.yaml with what other files decide brought up to date."""
+    """Return Chart.yaml with updated values from other files."""
     chart = yaml.safe_load(current)
     version = tomllib.loads(_text(Path("pyproject.toml")))["project"]["version"]
     changes = list(changelog(_text(Path("CHANGELOG.md"))))
@@ -98,7 +98,7 @@ def metadata(current: str) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks."""
+    """Writes multi-line strings as blocks."""
 
 
 def _text_node(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
@@ -110,7 +110,7 @@ _Dumper.add_representer(str, _text_node)
 
 
 def _block(data: Any) -> str:
-    """Artifact Hub takes structures as YAML inside of a string."""
+    """Return YAML in a string, as Artifact Hub expects structures."""
     return yaml.safe_dump(data, sort_keys=False, width=float("inf"), allow_unicode=True)
 
 
@@ -119,7 +119,7 @@ def _flag(flag: bool) -> str:  # noqa: FBT001 - an annotation's value
 
 
 def changelog(text: str) -> Iterator[dict[str, str]]:
-    """Yield the entries of the newest release that has any, as Artifact Hub wants them.
+    """Yield the entries of the newest release that has any, in Artifact Hub's format.
 
     Args:
         text: A changelog in the format of Keep a Changelog 1.1.0.

@@ -2,8 +2,8 @@
 
     nox -s image -- [--base IMAGE] [--tag NAME:TAG] [--archive FILE] [--platform OS/ARCH] [--twice]
 
-The image stays in the builder's own storage under its tag. It has passed when it is small enough,
-runs as a user, and holds no shell, nothing setuid and nothing that anybody may write.
+The image stays in the builder's storage under its tag. The check passes if the image is small
+enough, runs as a user, and has no shell, no setuid file and no world-writable file.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 BUILDERS: Final = ("docker", "podman", "buildah")
 
 TIMESTAMP: Final = "315532800"
-"""Seconds since 1970 for every time in the image: 1980, the earliest that ZIP can tell."""
+"""Seconds since 1970 of every file in the image: the year 1980, the earliest that ZIP supports."""
 
 MAX_COMPRESSED: Final = 70_000_000
 """Bytes of all layers as a registry stores them."""
@@ -40,11 +40,11 @@ SHELLS: Final = frozenset({"sh", "bash", "dash", "ash", "zsh", "ksh", "busybox"}
 
 
 class ImageError(Exception):
-    """The image cannot be built, or is not as it should be; the text is a sentence."""
+    """The image cannot be built, or fails a check; the text is a sentence."""
 
 
 def main() -> int:
-    """Build and check as the command line says; 1 if that failed."""
+    """Build and check according to the command line. Return 1 if that fails."""
     arguments = _parser().parse_args()
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -81,7 +81,7 @@ def _builder() -> str:
     """Return the first builder that is installed and works.
 
     Raises:
-        ImageError: There is none.
+        ImageError: There is no such builder.
     """
     for name in BUILDERS:
         if shutil.which(name) and _succeeds(name, "info"):
@@ -147,7 +147,7 @@ def _layout(archive: Path) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder, tarfile.open(archive) as tar:
         if hasattr(tarfile, "data_filter"):  # Python 3.11.4 (PEP 706)
             tar.extraction_filter = tarfile.data_filter
-        tar.extractall(folder)  # noqa: S202  # what we have just built
+        tar.extractall(folder)  # noqa: S202  # the archive that was just built
         yield Path(folder)
 
 
@@ -168,10 +168,10 @@ def _blob_json(layout: Path, digest: str) -> Any:
 
 
 def _check(archive: Path) -> None:
-    """Say what the image weighs, and hold its content to the rules.
+    """Print the size of the image, and check its content.
 
     Raises:
-        ImageError: Something is wrong; all of it is told.
+        ImageError: A check failed; the text names all problems.
     """
     with _layout(archive) as layout:
         manifest = _manifest(layout)
@@ -190,13 +190,13 @@ def _check(archive: Path) -> None:
 
 
 def _compressed(layer: Path) -> int:
-    """Return a layer's size as gzip makes it; some builders keep layers uncompressed."""
+    """Return the size of a layer with gzip, because some builders keep layers uncompressed."""
     data = layer.read_bytes()
     return len(data) if data.startswith(b"\x1f\x8b") else len(gzip.compress(data, 6))
 
 
 def config_problems(config: dict[str, Any]) -> Iterator[str]:
-    """Yield what is wrong with the settings of an image."""
+    """Yield the problems of an image's settings."""
     uid = config.get("User", "").partition(":")[0]
     if not uid.isdecimal() or int(uid) < MIN_UID:
         yield f"runs as {uid or 'root'!r}, not as a numbered user of at least {MIN_UID}"
@@ -205,7 +205,7 @@ def config_problems(config: dict[str, Any]) -> Iterator[str]:
 
 
 def layer_problems(layer: Path) -> Iterator[str]:
-    """Yield what a layer must not hold."""
+    """Yield the files of a layer that are not allowed."""
     with tarfile.open(layer) as tar:
         for member in tar:
             path = PurePosixPath("/", member.name)

@@ -1,8 +1,8 @@
-"""Collect the root file system of the image: this Python, its packages, and what they load.
+"""Collect the root file system of the image: this Python, its packages, and their libraries.
 
-It runs inside the Containerfile's build stage, with the Python of the virtual environment to ship,
-and copies into an empty folder only what a process of ours needs. So the image has no shell, no
-package manager and no setuid program, whatever the base has.
+It runs in the build stage of the Containerfile, with the Python of the virtual environment to ship,
+and copies into an empty folder only what the package's processes need. The image therefore has no
+shell, no package manager and no setuid program, whatever the base image contains.
 
     python image_root.py ROOT
 """  # noqa: INP001 - a script, not a package
@@ -22,17 +22,17 @@ from py_compile import PycInvalidationMode
 
 USER = "mcp"
 ID = 10001
-"""Of user and group; above the range that distributions give to accounts of their own."""
+"""The ID of user and group. It is above the range that distributions assign to accounts."""
 
 UNUSED = frozenset(
     {"__pycache__", "dist-packages", "ensurepip", "idlelib", "lib2to3", "pydoc_data"}
     | {"site-packages", "test", "tests", "tkinter", "turtledemo"}
 )
-"""Folders of the standard library that no process of ours imports, and what was added to it."""
+"""Folders of the standard library that the package never imports, or that were added to it."""
 
 COPIED = (
-    "/etc/ld.so.cache",  # the loader's index: libraries outside its built-in folders
-    "/etc/os-release",  # scanners tell the distribution by it
+    "/etc/ld.so.cache",  # the loader's index of libraries outside of its built-in folders
+    "/etc/os-release",  # scanners identify the distribution with it
     "/usr/lib/os-release",
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/ssl/openssl.cnf",
@@ -41,19 +41,19 @@ COPIED = (
 WRITTEN = {
     "/etc/passwd": f"root:x:0:0:root:/:/nonexistent\n{USER}:x:{ID}:{ID}:{USER}:/:/nonexistent\n",
     "/etc/group": f"root:x:0:\n{USER}:x:{ID}:\n",
-    # glibc's default would ask the DNS server before it reads /etc/hosts.
+    # By default, glibc would ask the DNS server before it reads /etc/hosts.
     "/etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
 }
 
 DLOPENED = ("libgcc_s.so.1",)
-"""Libraries that glibc itself opens by name, here to end a thread."""
+"""Libraries that glibc opens by name: it needs this one to end a thread."""
 
 STICKY = 0o1777
-"""Mode of /tmp: everybody's, but a file only its owner's to remove."""
+"""The mode of /tmp: everybody can write, and only its owner can remove a file."""
 
 
 def main() -> None:
-    """Fill the folder that is named on the command line."""
+    """Fill the folder in the command line's argument."""
     root = Path(sys.argv[1])
     for name, text in WRITTEN.items():
         _target(root, Path(name)).write_text(text, encoding="utf-8")
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _target(root: Path, path: Path) -> Path:
-    """Return where a file goes; where the base has a folder as a link, so has the image."""
+    """Return the path of a file in the image. Folders that are links in the base are links here."""
     for parent in reversed(path.parents[:-1]):
         if parent.is_symlink() and not (root / str(parent)[1:]).is_symlink():
             link = root / str(parent)[1:]
@@ -92,7 +92,7 @@ def _folder(root: Path, path: Path) -> None:
 
 
 def _copy(path: Path, root: Path) -> None:
-    """Copy a file if it is there, and if it is a link, the file that it leads to as well."""
+    """Copy a file if it exists. If it is a link, also copy its target."""
     if not path.exists():
         return
     target = _target(root, path)
@@ -109,7 +109,7 @@ def _copy_tree(folder: Path, root: Path) -> None:
         names[:] = sorted(set(names) - UNUSED) if _is_standard_library(here) else sorted(names)
         for name in sorted(files):
             _copy(here / name, root)
-        for name in names:  # a folder that is a link is not walked into
+        for name in names:  # `os.walk` does not follow a link to a folder
             if (here / name).is_symlink():
                 _copy(here / name, root)
 
@@ -119,7 +119,7 @@ def _is_standard_library(folder: Path) -> bool:
 
 
 def _binaries(folders: Iterable[Path]) -> list[Path]:
-    """Return the executable and every extension module or bundled library."""
+    """Return the executable, and every extension module or bundled library."""
     found = [Path(os.path.realpath(sys.executable))]
     for folder in folders:
         found += [
@@ -135,8 +135,8 @@ def _site_packages() -> Path:
 
 
 def _libraries(binaries: list[Path]) -> set[Path]:
-    """Return the shared libraries that the binaries load from the system, and the loader."""
-    listed = subprocess.run(  # noqa: S603 - our own base's ldd on our own files
+    """Return the loader, and the shared libraries that the binaries load from the system."""
+    listed = subprocess.run(  # noqa: S603 - ldd of the base image, with this image's files
         ["/usr/bin/ldd", *map(str, binaries)], check=True, capture_output=True, text=True
     ).stdout
     missing = re.findall(r"^\s*(\S+) => not found", listed, re.MULTILINE)
@@ -151,9 +151,9 @@ def _libraries(binaries: list[Path]) -> set[Path]:
 
 
 def _describe_packages(root: Path) -> None:
-    """Keep what dpkg knows of the packages that files came from, where scanners look for it.
+    """Keep dpkg's data about the packages of copied files, where scanners look for it.
 
-    The place is the one that distroless images use; Trivy, Grype and Syft read it.
+    The place is the one of distroless images; Trivy, Grype and Syft read it.
     """
     dpkg_query = shutil.which("dpkg-query")
     if dpkg_query is None:
@@ -164,7 +164,7 @@ def _describe_packages(root: Path) -> None:
         if files and not inside.is_relative_to("/opt"):
             paths = [str(inside / name) for name in files]
             paths += [path.removeprefix("/usr") for path in paths if path.startswith("/usr/lib")]
-            answer = subprocess.run(  # noqa: S603 - fails where one path is unknown, as some are
+            answer = subprocess.run(  # noqa: S603 - fails if a path is unknown, as some are
                 [dpkg_query, "--search", *paths], check=False, capture_output=True, text=True
             ).stdout
             packages |= set(re.findall(r"^([a-z0-9][a-z0-9+.:-]+): /", answer, re.MULTILINE))
@@ -178,7 +178,7 @@ def _describe_packages(root: Path) -> None:
 
 
 def _compile(root: Path, tree: Path) -> None:
-    """Compile all sources of a copied tree, valid whatever the files' times become in a layer."""
+    """Compile all sources of a copied tree, to be valid whatever the files' times are."""
     compiled = compileall.compile_dir(
         root / str(tree)[1:],
         maxlevels=50,
@@ -192,7 +192,7 @@ def _compile(root: Path, tree: Path) -> None:
 
 
 def _set_times(root: Path, seconds: int) -> None:
-    """Give everything one time, for builders that keep files' times in the layer."""
+    """Give everything the same time, for builders that keep the times of files in the layer."""
     for directory, folders, files in os.walk(root, topdown=False):
         for name in (*folders, *files):
             os.utime(Path(directory, name), (seconds, seconds), follow_symlinks=False)

@@ -27,7 +27,7 @@ HEAD = ("document", "operations", "skipped", "less said", "objects", "YAML KiB",
 
 
 def main() -> int:
-    """Print a row for each document; 1 says that something written is not valid."""
+    """Print a row for each document. Return 1 if a written object is not valid."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="OpenAPI documents")
     parser.add_argument("--output-schemas", action="store_true", help="import the results as well")
@@ -40,7 +40,7 @@ def main() -> int:
 
 
 def _judged(files: list[Path]) -> int:
-    """Have a real API server take the objects, and Prism the requests; return the exit code."""
+    """Test the objects with an API server, and the requests with Prism; return the exit code."""
     named = os.pathsep.join(str(file.resolve()) for file in files)
     command = [sys.executable, "-m", "pytest", "-rP", *JUDGES]
     environment = {**os.environ, "MCP_OPERATOR_OPENAPI_DOCUMENTS": named}

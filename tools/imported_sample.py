@@ -1,4 +1,4 @@
-"""What `mcp-operator import openapi` makes of the Petstore: the sample that the guide shows."""  # noqa: INP001 - a script's module, not a package
+"""The sample of the guide: the tools that `mcp-operator import openapi` creates for Petstore."""  # noqa: INP001 - a script's module, not a package
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ HEAD = f"# mcp-operator {VERSION}: kubectl apply --server-side -f install.yaml\n
 
 
 def main() -> int:
-    """Write the file; 1 says why it could not be."""
+    """Write the file. Return 1 if that fails, after printing the reason."""
     try:
         text = HEAD + kustomize.render(ROOT / "manifests" / "base")
     except (UnavailableError, ValueError) as error:

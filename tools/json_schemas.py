@@ -2,9 +2,9 @@
 
     python tools/json_schemas.py FOLDER
 
-One file per kind, `<kind>_<version>.json` in lower case, which is how kubeconform looks for them.
-Kubernetes' own keywords become what JSON Schema has for them, and a field that the schema does not
-know is refused, as `kubectl apply --validate=strict` does.
+There is one file per kind, `<kind>_<version>.json` in lower case, as kubeconform expects it.
+Kubernetes' own keywords become their equivalents in JSON Schema. Unknown fields are errors, as with
+`kubectl apply --validate=strict`.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def schemas() -> dict[str, dict[str, Any]]:
 
 
 def plain(schema: Schema) -> dict[str, Any]:
-    """Return a structural schema of Kubernetes in plain JSON Schema."""
+    """Convert a structural schema of Kubernetes to plain JSON Schema."""
     made = {key: value for key, value in schema.items() if not key.startswith("x-kubernetes-")}
     if schema.get("x-kubernetes-int-or-string"):
         made["type"] = ["integer", "string"]

@@ -1,9 +1,9 @@
-"""What strategic merge patches need of an OpenAPI document: the keys by which lists are merged.
+"""Extracts from an OpenAPI document the keys by which strategic merge patches merge lists.
 
     kubectl get --raw /openapi/v2 | python tools/merge_keys.py > tools/kubernetes_merge_keys.json
 
-writes those of Kubernetes' own kinds. A kustomization with schemas of its own has no others, so the
-component `manifests/kustomize` holds them beside those of our kinds.
+writes the keys of Kubernetes' own kinds. A kustomization with its own schema does not have them, so
+the component `manifests/kustomize` contains them beside those of the operator's kinds.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Schema = Mapping[str, Any]
 
 
 def definitions(document: Schema) -> dict[str, Schema]:
-    """Return the definitions of all kinds in which people write a list with a merge key."""
+    """Return the definitions of all kinds in which users write a list with a merge key."""
     every: Schema = document["definitions"]
     found: dict[str, Schema] = {}
     for name, schema in every.items():
@@ -35,12 +35,12 @@ def definitions(document: Schema) -> dict[str, Schema]:
 
 
 def merging(schema: Schema, every: Schema, around: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the merge keys of a schema, and what leads to them; nothing where it has none.
+    """Return the merge keys of a schema with their paths; empty if it has none.
 
     Args:
         schema: The schema.
-        every: The definitions that references mean.
-        around: The definitions that it is part of.
+        every: The targets of references.
+        around: The definitions that contain the schema.
     """
     if "$ref" in schema:
         name = schema["$ref"].removeprefix("#/definitions/")
@@ -64,7 +64,7 @@ def merging(schema: Schema, every: Schema, around: tuple[str, ...] = ()) -> dict
 
 
 def lines(found: Mapping[str, Schema]) -> str:
-    """Return definitions as JSON, with a line for each."""
+    """Return definitions as JSON, one per line."""
     written = (f"{json.dumps(name)}: {json.dumps(found[name])}" for name in sorted(found))
     return "{\n" + ",\n".join(written) + "\n}"
 

@@ -1,4 +1,4 @@
-"""docs/reference/metrics.md: every metric that a process of ours exposes."""  # noqa: INP001
+"""docs/reference/metrics.md: every metric that the operator and the gateway expose."""  # noqa: INP001
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ class Family(NamedTuple):
     """One metric family.
 
     Attributes:
-        name: As declared, without the suffix of its samples.
+        name: The declared name, without the suffix of its samples.
         kind: counter, gauge or histogram.
-        text: What it says.
+        text: The help text.
         labels: Its labels.
     """
 
@@ -53,7 +53,7 @@ class Family(NamedTuple):
 
 
 def operator_families() -> list[Family]:
-    """Return what `mcp-operator operator` exposes."""
+    """Return the metrics of `mcp-operator operator`."""
     runtime = RuntimeMetrics(new_registry())
     add_build_info(runtime.registry, "mcp_operator", VERSION)
     runtime.registry.register(ConditionMetrics({}))
@@ -61,7 +61,7 @@ def operator_families() -> list[Family]:
 
 
 def gateway_families() -> list[Family]:
-    """Return what a gateway exposes besides the metrics of its client of the API server."""
+    """Return the metrics of a gateway, without those of its client for the API server."""
     registry, current = new_registry(), Current()
     metrics = GatewayMetrics(registry, current)
     metrics.watch(lambda: 0, lambda: 0, lambda: 0, lambda: 0, lambda: 0)
@@ -70,7 +70,7 @@ def gateway_families() -> list[Family]:
     CachingExecutor(MagicMock(), current, registry)
     CatalogSource(MagicMock(), MagicMock(), current, index=Key("n", "n"), registry=registry)
     redis = RedisOfServer(current, MagicMock(), MagicMock(), registry)
-    redis._link = MagicMock(is_up=True)  # noqa: SLF001 - the metric is there while there is a Redis
+    redis._link = MagicMock(is_up=True)  # noqa: SLF001 - the metric exists while Redis is in use
     redis._expose()  # noqa: SLF001
     Workers(MagicMock(), 1, registry)
     return list(_families(registry))

@@ -1,7 +1,7 @@
-"""Writes the texts of the code for Vale to read: comments, docstrings and messages.
+"""Extracts the texts of the code for Vale: comments, docstrings and messages.
 
-`nox -s prose` runs it. Each source file becomes a text file of the same path, in which
-each text has the line on which it begins in the source, so Vale reports the lines of the source.
+`nox -s prose` runs it. Each source file becomes a text file with the same path. Each text is on the
+line on which it begins in the source, so that Vale reports the lines of the source.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent
 
 SOURCES: Final = ("operator/**/*.py", "tools/*.py", "noxfile.py", "charts/**/templates/NOTES.txt")
-"""The files whose texts people read: in a terminal, a log, a condition, or the source."""
+"""The files with texts for people: in a terminal, a log, a condition, or the source."""
 
 _WORDS: Final = 3
-"""A string of fewer words is a name or a key. A string of several lines may be a docstring."""
+"""A string with fewer words is a name or a key, unless it has several lines."""
 
 _CODE: Final = re.compile(
     r"`+[^`]+`+|\{\{.*?\}\}|https?://\S+|\b\w+(?:[._/]\w+)+|\w+_\w+|--?[a-z-]+"
 )
-"""Code in a text, code spans, template actions, URLs, dotted names, flags."""
+"""Code in a text: code spans, template actions, URLs, dotted names, flags."""
 
 
 def main(target: Path) -> None:
@@ -39,8 +39,8 @@ def main(target: Path) -> None:
 
 
 def extracted(source: str, *, is_python: bool) -> str:
-    """Return the texts of a file, each on its line."""
-    lines = [""] * (source.count("\n") + 1)  # fewer than texts, where line breaks are escaped
+    """Return the texts of a file, each on its own line."""
+    lines = [""] * (source.count("\n") + 1)  # escaped line breaks can make more lines of text
     for line, words in python(source) if is_python else enumerate(source.split("\n"), start=1):
         lines[min(line, len(lines)) - 1] += f"{words} "
     return "\n".join(_CODE.sub("x", line).strip() for line in lines)

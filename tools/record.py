@@ -1,8 +1,8 @@
 """Record a real run of the demo: docs/images/demo.cast for asciinema, and demo.svg for the README.
 
-The demo runs in a terminal of its own, with PACE set. What it writes is kept with its times, but
-for what tells about this machine: the folder of the checkout, temporary folders, and how long each
-step took. Waits are cut to a few seconds.
+The demo runs in its own terminal, with PACE set. The recording contains its output with the times,
+except for details of this machine: the folder of the checkout, temporary folders, and the duration
+of each step. Waits are cut to a few seconds.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ ROOT: Final = Path(__file__).parents[1]
 IMAGES: Final = ROOT / "docs" / "images"
 
 COLUMNS: Final = 128
-"""As wide as the widest table of the demo."""
+"""The width of the widest table in the demo."""
 ROWS: Final = 32
 
 LONGEST_WAIT: Final = 4.0
-"""Seconds to which a wait is cut."""
+"""Longer waits are cut to this number of seconds."""
 
 SCRUBBED: Final = (
     (re.compile(re.escape(str(ROOT))), "mcp-operator"),
@@ -40,11 +40,11 @@ SCRUBBED: Final = (
     (re.compile(r"(ok|FAILED)(?:, | after )[\d.]+ s"), r"\1"),
     (re.compile(r"All of it took \d+ s\. "), ""),
 )
-"""What is left out of the recording, or replaced."""
+"""Patterns that are removed from the recording, or replaced."""
 
 
 def main() -> int:
-    """Record; return the demo's exit code, and write nothing if it is not 0."""
+    """Record the demo; return its exit code, and write nothing if it is not 0."""
     events: list[Event] = []
     code = run([sys.executable, str(ROOT / "demo")], events)
     if code:
@@ -58,19 +58,19 @@ def main() -> int:
 
 
 def run(command: list[str], events: list[Event]) -> int:
-    """Run a command in a terminal; append what it writes, by line, and return its exit code."""
+    """Run a command in a terminal; append its output by line, and return its exit code."""
     ours, its = pty.openpty()
     ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
     environment = {"PACE": "1"} | os.environ | {"TERM": "xterm-256color"}
     began = time.monotonic()
     with (
         os.fdopen(ours, "r", encoding="utf-8", newline="") as output,
-        subprocess.Popen(  # noqa: S603 - our own command
+        subprocess.Popen(  # noqa: S603 - a command of this repository
             command, stdin=its, stdout=its, stderr=its, env=environment, start_new_session=True
         ) as process,
     ):
         os.close(its)
-        with contextlib.suppress(OSError):  # Linux ends a terminal without processes with EIO
+        with contextlib.suppress(OSError):  # Linux reports EIO once no process uses the terminal
             for line in output:
                 events.append(Event(time.monotonic() - began, line))
                 sys.stdout.write(line)
@@ -79,7 +79,7 @@ def run(command: list[str], events: list[Event]) -> int:
 
 
 def scrubbed(events: list[Event]) -> Iterator[Event]:
-    """Yield the events without what tells about this machine."""
+    """Yield the events without details of this machine."""
     for event in events:
         text = event.text
         for pattern, replacement in SCRUBBED:
@@ -97,7 +97,7 @@ def shortened(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def cast(events: list[Event]) -> str:
-    """Return the events as asciinema reads them (asciicast v2)."""
+    """Return the events in asciinema's format (asciicast v2)."""
     header = {"version": 2, "width": COLUMNS, "height": ROWS, "title": "make demo"}
     lines = [header, *([event.seconds, "o", event.text] for event in events)]
     return "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines)

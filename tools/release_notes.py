@@ -2,7 +2,7 @@
 
     python tools/release_notes.py v1.2.3
 
-Only the standard library is used, so that a release needs nothing installed to begin.
+It uses only the standard library, so that a release can start without installing anything.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class ReleaseError(Exception):
 
 
 def main() -> int:
-    """Print the notes; 1 says that the repository is not ready for this tag."""
+    """Print the notes. Return 1 if the repository is not ready for this tag."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("tag", help="such as v1.2.3")
     tag = parser.parse_args().tag
@@ -43,10 +43,10 @@ def notes(tag: str, version: str, changelog: str) -> str:
     Args:
         tag: The Git tag of the release.
         version: The version of the package in the tagged commit.
-        changelog: In the format of Keep a Changelog.
+        changelog: The changelog, in the format of Keep a Changelog.
 
     Raises:
-        ReleaseError: The tag names no version or another one, or nothing is told of it.
+        ReleaseError: The tag is not a version or has another one, or the changelog has no notes.
     """
     match = TAG.fullmatch(tag)
     if match is None:

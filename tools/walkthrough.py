@@ -3,10 +3,10 @@
     python3 tools/walkthrough.py                        # in a clean clone
     python3 tools/walkthrough.py --command mcp-operator # with a command that is installed already
 
-Nothing but the pages is known here: a YAML block whose first line is `# NAME.yaml` is saved under
-that name, each command of a console block is given to bash in the clone, and what the page shows
-below a command must come out of it, `...` standing for anything. The tables below hold what a
-person sees: which commands stay in the foreground, and which need something that is not here.
+It knows only the pages. A YAML block whose first line is `# NAME.yaml` is saved as that file. Each
+command of a console block runs with bash in the clone, and its output must match what the page
+shows below it, with `...` for any text. The tables below contain what a person would know: which
+commands run in the foreground, and which need something that is not available here.
 """  # noqa: INP001 - a script, not a package
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ PAGES: Final = (
 )
 
 INSTALLED: Final = ".venv/bin/mcp-operator"
-"""The command as the pages install it."""
+"""The path of the command that the pages install."""
 
 STAYING: Final = {
     f"{INSTALLED} serve": 8080,
     "python3 -m http.server": 9000,
     "python3 examples/library/service.py": 9000,
 }
-"""How commands begin that run until Ctrl-C, and the port that they listen on once they are up."""
+"""The start of commands that run until Ctrl-C, and the port that they then listen on."""
 
 RELEASED: Final = (
     "needs a published release; tests/unit/test_readme.py compares it with what one has"
@@ -58,17 +58,17 @@ ELSEWHERE: Final = {
     "docker": RELEASED,
     "make test": "is the test suite, which has a job of its own in CI",
 }
-"""How commands begin that are not run, and why."""
+"""The start of commands that are not run, and why."""
 
 INSTALLING: Final = ("python3 -m venv", ".venv/bin/pip", "make ")
-"""How commands begin that an installed command makes unnecessary."""
+"""The start of commands that are not needed if the command is already installed."""
 
 START_SECONDS: Final = 60.0
 RUN_SECONDS: Final = 1800.0
-"""Bounds that only what hangs reaches: `make demo` may have an API server to build."""
+"""Timeouts for commands that hang. `make demo` is slow if it has to build an API server first."""
 
 TELLING_SECONDS: Final = 2.0
-"""How long a command takes before it is said how long it took."""
+"""The duration of a command from which on it is printed."""
 
 _BLOCK: Final = re.compile(r"^```(console|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _NAMED: Final = re.compile(r"# ([\w-]+\.yaml)\n")
@@ -76,7 +76,7 @@ _POLL_SECONDS: Final = 0.05
 
 
 class WalkthroughError(Exception):
-    """A page does not do what it shows; the text says which command, and what came out."""
+    """A page does not do what it shows; the text has the command and its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +89,24 @@ class Save:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command to paste, and what the page shows below it."""
+    """A command to run, and the output that the page shows below it."""
 
     text: str
     shown: str = ""
 
     @property
     def reason(self) -> str:
-        """Why it is not run; empty where it is."""
+        """Why the command is not run; empty if it is."""
         return next((why for start, why in ELSEWHERE.items() if self.text.startswith(start)), "")
 
     @property
     def port(self) -> int | None:
-        """The port that it listens on until Ctrl-C; None where it ends by itself."""
+        """The port that it listens on until Ctrl-C; None if it ends by itself."""
         return next((port for start, port in STAYING.items() if self.text.startswith(start)), None)
 
 
 def steps(page: str) -> Iterator[Save | Command]:
-    """Yield what a page asks its reader to do, in order."""
+    """Yield the steps of a page, in order."""
     for language, text in _BLOCK.findall(page):
         named = _NAMED.match(text)
         if language == "console":
@@ -132,7 +132,7 @@ def _commands(lines: Sequence[str]) -> Iterator[Command]:
 
 
 def _complete(text: str) -> bool:
-    """Tell whether a shell would run a text, and not wait for more lines."""
+    """Tell whether a shell would run a text, instead of waiting for more lines."""
     try:
         shlex.split(text, comments=True)
     except ValueError:  # a quotation is open
@@ -141,10 +141,10 @@ def _complete(text: str) -> bool:
 
 
 class Walk:
-    """Does the steps of pages in one folder; what stays in the foreground gets its own terminal."""
+    """Runs the steps of pages in one folder. Commands in the foreground get their own terminal."""
 
     def __init__(self, folder: Path, installed: str = "") -> None:
-        """Set up; nothing is run yet.
+        """Set up, without running anything.
 
         Args:
             folder: The clone.
@@ -163,10 +163,10 @@ class Walk:
                 stack.callback(self._interrupt, port)
 
     def do(self, step: Save | Command) -> None:
-        """Do a step.
+        """Run a step.
 
         Raises:
-            WalkthroughError: It fails, or shows something else than the page.
+            WalkthroughError: It fails, or its output differs from the page.
         """
         if isinstance(step, Save):
             _say(f"# saved as {step.name}")
@@ -209,10 +209,10 @@ class Walk:
         _say(said.rstrip())
 
     def _stay(self, command: Command, port: int) -> None:
-        """Start a command, after Ctrl-C for the one before it that has the same port.
+        """Start a command, after stopping the previous one on the same port with Ctrl-C.
 
         Raises:
-            WalkthroughError: It ended, or the port is somebody else's.
+            WalkthroughError: It ended, or another program uses the port.
         """
         if port in self._staying:
             self._interrupt(port)
@@ -229,20 +229,20 @@ class Walk:
         _say(f"# listens on {port}")
 
     def _interrupt(self, port: int) -> None:
-        """Press Ctrl-C, and see that the command ends without a traceback.
+        """Send Ctrl-C, and check that the command ends without a traceback.
 
         Raises:
-            WalkthroughError: It does not.
+            WalkthroughError: It does not end, or has a traceback.
         """
         self._staying.pop(port).interrupt()
 
 
 class _Staying:
-    """A command in a terminal of its own, which is what Ctrl-C reaches as a whole."""
+    """A command in its own session, so that Ctrl-C reaches all its processes."""
 
     def __init__(self, shown: str, command: Sequence[str], folder: Path) -> None:
         self._shown = shown
-        self._output = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - as long as we
+        self._output = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed later
         self.process = subprocess.Popen(  # noqa: S603 - the pages' own commands
             command,
             cwd=folder,
@@ -287,7 +287,7 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """Walk through the pages; return 1 where one of them does not do what it shows."""
+    """Walk through the pages. Return 1 if one of them does not do what it shows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--command", default="", help="mcp-operator, where it is installed already")
     arguments = parser.parse_args()

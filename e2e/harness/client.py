@@ -1,4 +1,4 @@
-"""A pod to call from: inside the cluster's network, and held to its policies."""
+"""A pod that sends requests from inside the cluster's network, subject to its policies."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ SCRIPT: Final = Path(__file__).parents[1] / "pods" / "client.py"
 
 
 class Client:
-    """A pod `client` that idles until it is told what to do."""
+    """A pod `client` that idles between commands."""
 
     def __init__(self, kubectl: Kubectl, image: str) -> None:
         self._kubectl, self._image = kubectl, image
 
     def start(self) -> None:
-        """Start the pod and wait until it is there."""
+        """Start the pod, and wait until it is ready."""
         self._kubectl.apply(_manifests(self._image))
         self._kubectl.wait("pod/client", "condition=Ready")
 
     def command(self, *arguments: str) -> list[str]:
-        """Return the command line that runs pods/client.py in the pod, its input attached."""
+        """Return the command line that runs pods/client.py in the pod, with standard input."""
         script = ("python", "/client/client.py")
         return self._kubectl.command("exec", "--stdin", "client", "--", *script, *arguments)
 
@@ -38,7 +38,7 @@ class Client:
 
 
 def _manifests(image: str) -> list[Object]:
-    """Return a pod that idles, with the script in it."""
+    """Return a pod that idles, and a ConfigMap with the script for it."""
     head = {"apiVersion": "v1", "metadata": {"name": "client", "labels": {"app": "client"}}}
     script = {**head, "kind": "ConfigMap", "data": {"client.py": SCRIPT.read_text()}}
     container = {

@@ -1,4 +1,4 @@
-"""Staged faults: what the metrics, the alerts, the runbook and the logs say of them."""
+"""Staged faults: how the metrics, the alerts, the runbook and the logs report them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GATEWAYS: Final = "--selector=app.kubernetes.io/name=mcp-server"
 
 
 class Drill:
-    """Watches an installation and the shop as Prometheus and a person on call do."""
+    """Observes an installation and the shop as Prometheus and a person on call do."""
 
     def __init__(self, operator: Install, samples: Shop, promtool: Path) -> None:
         self.system = operator.system
@@ -43,7 +43,7 @@ class Drill:
         return points
 
     def fires(self, *alerts: str, before: Scrape, begun: Scrape | None = None) -> None:
-        """See that alerts fire if things go on as they are, and that they did not before."""
+        """Check that alerts fire if the fault persists, and that they did not fire before."""
         now = self.scrape()
         during = set[str]().union(
             *firing(self._promtool, extended(before, begun or before, now)).values()
@@ -57,16 +57,16 @@ class Drill:
 
         Args:
             alert: The alert.
-            shows: What the output must hold, as a regular expression.
-            names: What stands for the placeholders in capitals, such as `NAME`.
+            shows: A regular expression that the output must match.
+            names: The values of placeholders in capitals, such as `NAME`.
         """
         command = first_command(alert)
         for placeholder, name in {"NAMESPACE": self.shop.kubectl.namespace, **names}.items():
             command = re.sub(rf"\b{placeholder}\b", name, command)
 
         def shown() -> bool:
-            done = subprocess.run(  # noqa: S603 - the runbook's own command
-                ["bash", "-c", command],  # noqa: S607 - from PATH, as a person's is
+            done = subprocess.run(  # noqa: S603 - the command of the runbook
+                ["bash", "-c", command],  # noqa: S607 - from PATH, as in a person's shell
                 env={**os.environ, "KUBECONFIG": str(self.system.kubeconfig)},
                 capture_output=True,
                 text=True,
@@ -83,7 +83,7 @@ class Drill:
             raise AssertionError(f"{error}; it says: {seen[-1]}") from error
 
     def logged(self, where: Kubectl, selector: str, *words: str) -> None:
-        """Wait until a line of the pods' logs has all the words."""
+        """Wait until a line in the pods' logs contains all the words."""
 
         def found() -> bool:
             lines = where("logs", selector, "--tail=-1", "--prefix").splitlines()
@@ -92,7 +92,7 @@ class Drill:
         eventually(found, f"a line of the logs with {words}")
 
     def condition(self, kind: str, name: str, type_: str, status: str) -> Object:
-        """Wait until an object says that it is so, and return the condition."""
+        """Wait until an object has a condition with this status, and return the condition."""
 
         def holds() -> Object | None:
             said = self.shop.kubectl.get(kind, name).get("status", {}).get("conditions", [])

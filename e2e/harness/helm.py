@@ -1,4 +1,4 @@
-"""Helm: the command where there is one, else Helm's own library in a Python package."""
+"""Helm: the command if it is installed, otherwise Helm's own library in a Python package."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class Helm:
         self._installed = False
 
     def deploy(self, chart: Path, values: Object, *, take_ownership: bool = False) -> None:
-        """Install the release, or upgrade it where this made it, and wait until it is ready.
+        """Install the release, or upgrade it if this object installed it; wait until it is ready.
 
         Args:
             chart: The chart.
             values: Its values.
-            take_ownership: Whether to adopt what there is of its objects.
+            take_ownership: Whether to adopt existing objects.
         """
         if shutil.which("helm"):
             limit = f"--timeout={HANG_SECONDS:.0f}s"
@@ -47,12 +47,12 @@ class Helm:
         self._installed = True
 
     def forget(self) -> None:
-        """Have Helm forget its release, and leave the objects, as docs/how-to/upgrade.md says."""
+        """Make Helm forget its release and keep the objects, as in docs/how-to/upgrade.md."""
         self._kubectl("delete", "secret", "-l", f"owner=helm,name={self._release}")
         self._installed = False
 
     def _adopt(self, chart: Path, values: Object) -> None:
-        """Do what `--take-ownership --force-conflicts` stands for, which the library lacks."""
+        """Do the same as `--take-ownership --force-conflicts`, which the library does not have."""
         with importlib.import_module("helm_python").Chart.load(str(chart)) as loaded:
             files = loaded.render(values, name=self._release, namespace=self._kubectl.namespace)
         texts = [text for path, text in files.items() if not path.endswith(".txt")]
@@ -61,7 +61,7 @@ class Helm:
         for obj in objects:
             annotations = obj["metadata"].setdefault("annotations", {})
             annotations |= {f"meta.helm.sh/release-{key}": one for key, one in release.items()}
-        manager = f"--field-manager={Path(sys.executable).name}"  # by which the library applies
+        manager = f"--field-manager={Path(sys.executable).name}"  # the library's field manager
         self._kubectl.apply(objects, manager)
 
     def uninstall(self) -> None:
@@ -75,9 +75,9 @@ class Helm:
         self._installed = False
 
     def _taking_ownership(self) -> list[str]:
-        """Return the options; Helm 4 applies server-side, and Helm 3 has no conflicts."""
+        """Return the options. Helm 4 applies server-side, and Helm 3 has no conflicts."""
         version = subprocess.run(
-            ["helm", "version", "--short"],  # noqa: S607 - from PATH, likewise
+            ["helm", "version", "--short"],  # noqa: S607 - from PATH, as users run it
             capture_output=True,
             text=True,
             check=True,
@@ -94,7 +94,7 @@ class Helm:
             raise CommandError(f"{' '.join(command)}: {done.stderr}")
 
     def _library(self) -> Any:
-        helm = importlib.import_module("helm_python")  # only where there is no command
+        helm = importlib.import_module("helm_python")  # installed only if there is no command
         return helm.Config(
             kubeconfig_path=self._kubectl.kubeconfig, namespace=self._kubectl.namespace
         )

@@ -1,4 +1,4 @@
-"""The three ways to install the operator, each as its users go it."""
+"""The three ways to install the operator, each as users do it."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ GROUP: Final = "mcp-operator.dev"
 CLUSTER_KINDS: Final = (
     "clusterroles,clusterrolebindings,namespaces,priorityclasses,customresourcedefinitions"
 )
-"""Cluster-scoped kinds of which a way to install may leave something behind."""
+"""Cluster-scoped kinds of which objects can remain after a removal."""
 
 
 class Install(ABC):
-    """One way to install and to remove the operator."""
+    """One way to install and remove the operator."""
 
     keeps_crds = False
-    """Whether the definitions, and with them all that users declared, survive the removal."""
+    """Whether the CRDs, and with them all custom resources, remain after the removal."""
 
     def __init__(self, kubectl: Kubectl, image: str) -> None:
-        """Prepare.
+        """Set up.
 
         Args:
             kubectl: The cluster.
-            image: The image of operator and gateways, which the nodes have.
+            image: The image of operator and gateways, which is on the nodes.
         """
         self.kubectl = kubectl
         self.system = kubectl.within(NAMESPACE)
@@ -54,14 +54,14 @@ class Install(ABC):
 
     @abstractmethod
     def uninstall(self) -> None:
-        """Remove what `install` made."""
+        """Remove what `install` created."""
 
     def wait_ready(self) -> None:
         """Wait until every replica of the operator is ready."""
         self.system.rollout(OPERATOR)
 
     def wait_leading(self) -> None:
-        """Wait until one of these replicas leads."""
+        """Wait until one of the ready replicas is the leader."""
         self.wait_ready()
 
         def leads() -> bool:
@@ -72,21 +72,21 @@ class Install(ABC):
         eventually(leads, "a replica of the operator to lead")
 
     def remove_operator(self) -> None:
-        """Delete the operator's Deployment, before Helm follows another way, or one follows it."""
+        """Delete the operator's Deployment, when moving from or to an installation with Helm."""
         self.system("delete", "deployment", "mcp-operator")
 
     def leftovers(self) -> list[str]:
-        """Return what there still is of the operator's own but for what policy keeps."""
+        """Return the operator's own objects that still exist, except those that are kept."""
         return [name for name in self._present() if not (self.keeps_crds and GROUP in name)]
 
     def purge(self) -> None:
-        """Remove everything, what policy kept and what an aborted run left too."""
+        """Remove everything, including kept objects and those of an aborted run."""
         if present := self._present():
             self.kubectl("delete", "--ignore-not-found", *present)
         eventually(lambda: not self._present(), "the cluster to be empty")
 
     def _present(self) -> list[str]:
-        """Return the operator's own objects that have no namespace, as KIND/NAME."""
+        """Return the operator's cluster-scoped objects, as KIND/NAME."""
         return [
             f"{obj['kind']}/{obj['metadata']['name']}"
             for obj in self.kubectl.find(CLUSTER_KINDS)
@@ -95,10 +95,10 @@ class Install(ABC):
 
 
 class KubectlInstall(Install):
-    """`kubectl apply -f install.yaml`, the file of a release."""
+    """`kubectl apply -f install.yaml`, with the file of a release."""
 
     def install(self) -> None:
-        """Apply the file, with the image at hand instead of the published one."""
+        """Apply the file, with the image under test instead of the published one."""
         text = INSTALL_YAML.read_text(encoding="utf-8")
         published = f"{PUBLISHED}:{VERSION}"
         assert published in text, f"{INSTALL_YAML} does not name {published}"
@@ -111,10 +111,10 @@ class KubectlInstall(Install):
 
 
 class KustomizeInstall(Install):
-    """`kubectl apply -k` on an overlay of one's own over ours."""
+    """`kubectl apply -k` on a user's overlay over an overlay of this repository."""
 
     def install(self, *options: str) -> None:
-        """Apply the overlay, perhaps with an option more."""
+        """Apply the overlay, optionally with more options."""
         with self._overlay() as folder:
             self.kubectl("apply", "--server-side", *options, "-k", folder)
 
@@ -142,13 +142,13 @@ class HelmInstall(Install):
     keeps_crds = True
 
     def __init__(self, kubectl: Kubectl, image: str) -> None:
-        """Prepare a release."""
+        """Set up a release."""
         super().__init__(kubectl, image)
         self.helm = Helm(self.system, "mcp-operator")
 
     @property
     def values(self) -> Object:
-        """The image, as the chart wants it."""
+        """The image, in the form of the chart's values."""
         name, _, tag = self.image.rpartition(":")
         registry, _, repository = name.partition("/")
         return {"image": {"registry": registry, "repository": repository, "tag": tag}}
@@ -158,11 +158,11 @@ class HelmInstall(Install):
         self.helm.deploy(CHART, self.values)
 
     def take_over(self) -> None:
-        """Install the chart over what another way has installed."""
+        """Install the chart over the objects of another way to install."""
         self.helm.deploy(CHART, self.values, take_ownership=True)
 
     def uninstall(self) -> None:
-        """Remove the release; Helm leaves the namespace, which it did not make as its own."""
+        """Remove the release and the namespace, which Helm does not delete."""
         self.helm.uninstall()
         self.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found")
 
@@ -176,7 +176,7 @@ WAYS: Final[dict[str, type[Install]]] = {
 
 @contextmanager
 def installed(way: str, kubectl: Kubectl, image: str) -> Iterator[Install]:
-    """Install in one way, wait until the operator is ready, and leave an empty cluster behind."""
+    """Install in one way, wait until the operator is ready, and remove everything afterwards."""
     install = WAYS[way](kubectl, image)
     install.purge()
     install.install()

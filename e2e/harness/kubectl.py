@@ -1,4 +1,4 @@
-"""kubectl as a user runs it, with the answers as Python values."""
+"""kubectl as users run it, with the output as Python values."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ Object = dict[str, Any]
 HANG_SECONDS: Final = 600.0
 """Seconds after which a wait counts as hung.
 
-No test expects anything within this time: it is many times what a slow machine takes to start a
-pod, and only ends a test that would otherwise never end.
+No test depends on this time. It is much longer than a slow machine takes to start a pod, and only
+ends a test that would otherwise never end.
 """
 
 
 class CommandError(Exception):
-    """A command failed; the text is what it was and what it said."""
+    """A command failed; the text contains the command and its output."""
 
 
 @dataclass(frozen=True)
 class Kubectl:
-    """Runs kubectl against one cluster, in one namespace if it has one.
+    """Runs kubectl against one cluster, and in one namespace if it is set.
 
     Attributes:
         kubeconfig: The cluster.
-        namespace: Where namespaced objects are; empty leaves it to the arguments.
+        namespace: The namespace of namespaced objects; empty if the arguments set it.
     """
 
     kubeconfig: Path
     namespace: str = ""
 
     def within(self, namespace: str) -> Kubectl:
-        """Return the same for another namespace."""
+        """Return a copy for another namespace."""
         return Kubectl(self.kubeconfig, namespace)
 
     def command(self, *arguments: str) -> list[str]:
@@ -47,18 +47,18 @@ class Kubectl:
         return ["kubectl", "--kubeconfig", str(self.kubeconfig), *scope, *arguments]
 
     def __call__(self, *arguments: str, stdin: str = "") -> str:
-        """Run a command to its end and return what it prints.
+        """Run a command, wait until it ends, and return its output.
 
         Raises:
-            CommandError: It failed, or it hangs.
+            CommandError: It failed or hung.
         """
         try:
-            done = subprocess.run(  # noqa: S603 - our own tests' arguments
+            done = subprocess.run(  # noqa: S603 - arguments of these tests
                 self.command(*arguments),
                 input=stdin,
                 capture_output=True,
                 text=True,
-                timeout=HANG_SECONDS + 10,  # kubectl itself gives up first, and says on what
+                timeout=HANG_SECONDS + 10,  # kubectl's own timeout ends first, with a reason
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
@@ -73,7 +73,7 @@ class Kubectl:
         return found
 
     def find(self, kinds: str, *arguments: str) -> list[Object]:
-        """Return the objects of some kinds; `--selector` and the like are further arguments."""
+        """Return the objects of some kinds; pass `--selector` and similar options as arguments."""
         found: list[Object] = json.loads(self("get", kinds, "--output=json", *arguments))["items"]
         return found
 
@@ -88,7 +88,7 @@ class Kubectl:
         self("patch", kind, name, "--type=merge", f"--patch={json.dumps(patch)}")
 
     def wait(self, target: str, condition: str) -> None:
-        """Wait until an object, as KIND/NAME, has a condition, as kubectl writes it."""
+        """Wait until KIND/NAME has a condition, in the form of kubectl's `--for`."""
         self("wait", target, f"--for={condition}", f"--timeout={HANG_SECONDS:.0f}s")
 
     def rollout(self, target: str) -> None:

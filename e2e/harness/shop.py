@@ -1,4 +1,4 @@
-"""The samples in a namespace of their own, and a client beside them."""
+"""The samples in their own namespace, and a client beside them."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ RESTRICTED: Final = {
 
 
 class Shop:
-    """The samples' server `shop`, its backend, and a pod to call it from."""
+    """The samples' server `shop`, its backend, and a pod that can call it."""
 
     def __init__(self, kubectl: Kubectl, image: str) -> None:
-        """Name the shop; nothing happens yet.
+        """Set up; nothing is applied yet.
 
         Args:
             kubectl: The cluster, and the namespace of the shop.
-            image: The image of the backend and the client, which both need Python only.
+            image: The image of the backend and the client, which both need only Python.
         """
         self.kubectl = kubectl
         self.image = image
@@ -44,20 +44,20 @@ class Shop:
         self.url = f"http://mcp-server-shop.{kubectl.namespace}.svc:8080/mcp"
 
     def apply(self) -> None:
-        """Apply the samples as a user does, with the image at hand for the backend's pod."""
+        """Apply the samples as a user does, with the image under test for the backend's pod."""
         text = self.kubectl("kustomize", str(SAMPLES))
         published = f"{PUBLISHED}:{VERSION}"
         assert published in text, f"{SAMPLES} does not name {published}"
         self.kubectl.apply(text.replace(published, self.image))
-        # The load comes from one client, at a rate that does not wait: while a busy machine stands
-        # still for half a second, more than one client's share of 100 would be refused.
+        # One client sends the load at a fixed rate. If a busy machine stalls for half a second, the
+        # calls in flight would exceed the limit of 100 per client.
         self.kubectl.patch(
             "mcpserver", "shop", {"spec": {"config": {"maxConcurrentRequests": 1000}}}
         )
         self.client.start()
         self.kubectl.wait("mcpserver/shop", "condition=Ready")
         self.kubectl.rollout("deployment/shop-backend")
-        # A ready server is called through its Service, which kube-proxy sets up a moment later.
+        # After a server is ready, kube-proxy takes a moment to set up its Service.
         eventually(self.tools, "the Service to lead to the server")
 
     def server(self) -> Object:
@@ -71,12 +71,12 @@ class Shop:
         return condition
 
     def scale(self, replicas: int) -> None:
-        """Scale as a user does, and wait until exactly that many pods are there and ready."""
+        """Scale as a user does, and wait until exactly that many pods exist and are ready."""
         self.kubectl("scale", "mcps/shop", f"--replicas={replicas}")
         self.wait_for_pods(replicas)
 
     def wait_for_pods(self, replicas: int) -> None:
-        """Wait until exactly that many gateway pods are there, all ready and confirmed."""
+        """Wait until exactly that many gateway pods exist, all ready and with the catalog."""
 
         def settled() -> bool:
             status = self.server()["status"]
@@ -91,7 +91,7 @@ class Shop:
         return self.ask("tools/call", {"name": tool, "arguments": arguments})
 
     def tools(self) -> list[str]:
-        """Return the names of the tools that are listed."""
+        """Return the names of the listed tools."""
         return sorted(tool["name"] for tool in self.ask("tools/list", {})["tools"])
 
     def ask(self, method: str, params: Object) -> Object:
@@ -103,13 +103,13 @@ class Shop:
 
     @contextmanager
     def load(self, tool: str, rate: float, least: int, seconds: float) -> Iterator[dict[str, Any]]:
-        """Call a tool `rate` times a second while the block runs.
+        """Call a tool `rate` times per second while the block runs.
 
-        A block that ends sooner than `least` calls have been sent waits for them. After
-        `seconds` nothing more is sent.
+        If the block ends before `least` calls have been sent, it waits for them. After `seconds`,
+        no more calls are sent.
 
         Yields:
-            A dictionary that holds the summary once the block has ended.
+            A dictionary that contains the summary after the block has ended.
         """
         arguments = ("load", self.url, tool, str(rate), str(least), str(seconds))
         summary: dict[str, Any] = {}
@@ -123,7 +123,7 @@ class Shop:
                 started = process.stdout.readline() if process.stdout else ""
                 assert started == "started\n", started
                 yield summary
-                # This ends its standard input first.
+                # This closes its standard input first, which stops the load.
                 output, _ = process.communicate(timeout=HANG_SECONDS)
             finally:
                 process.kill()
@@ -132,7 +132,7 @@ class Shop:
 
 @contextmanager
 def shop(kubectl: Kubectl, image: str) -> Iterator[Shop]:
-    """Apply the samples in a new namespace that enforces Pod Security `restricted`."""
+    """Apply the samples in a new namespace that enforces the Pod Security level `restricted`."""
     name = f"e2e-{uuid.uuid4().hex[:8]}"
     kubectl.apply(namespace(name))
     try:
@@ -144,6 +144,6 @@ def shop(kubectl: Kubectl, image: str) -> Iterator[Shop]:
 
 
 def namespace(name: str) -> Object:
-    """Return a namespace that admits restricted pods only."""
+    """Return a namespace that admits only restricted pods."""
     metadata = {"name": name, "labels": RESTRICTED}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}

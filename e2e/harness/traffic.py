@@ -1,4 +1,4 @@
-"""How hard servers are called while something happens to them, and what is held against it."""
+"""The load on servers during a test, and what its summary must show."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import os
 from typing import Any, Final
 
 RATE: Final = float(os.environ.get("E2E_RATE", "200"))
-"""Calls a second, half of them on connections of their own."""
+"""Calls per second, half of them on new connections."""
 
 SECONDS: Final = 600.0
-"""The longest that a load goes on; each test ends it when it has seen enough."""
+"""The longest duration of a load. Each test ends it when it has seen enough."""
 
 MIN_CALLS: Final = 500
-"""Calls that must have been answered for a load to prove something, however long they took."""
+"""The number of answered calls that a load needs to prove something."""
 
 
 def assert_nothing_failed(summary: dict[str, Any]) -> None:
-    """Hold a load's summary to some calls, and to no failure at all."""
-    print(summary)  # noqa: T201 - pytest shows it with -rP, and when something fails
+    """Check that a load had enough calls, and no failure at all."""
+    print(summary)  # noqa: T201 - pytest shows it with -rP, and if the test fails
     assert summary["failures"] == {}, summary
     assert summary["calls"] >= MIN_CALLS, summary

@@ -1,4 +1,4 @@
-"""Looking at a cluster from outside, and waiting for what it does in its own time."""
+"""Observes a cluster from outside, and waits for its state."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from e2e.harness.kubectl import HANG_SECONDS, CommandError
 T = TypeVar("T")
 
 PAUSE = 0.5
-"""Seconds between two looks."""
+"""Seconds between two checks."""
 
 
 def eventually(look: Callable[[], T | None], what: str) -> T:
-    """Look until there is something to see, and return it.
+    """Check until there is a result, and return it.
 
     Args:
-        look: Returns a true value when it is there. A failed kubectl command is "not yet".
+        look: Returns a true value when it is done. A failed kubectl command means "not yet".
         what: Completes the sentence "waited in vain for …".
     """
     deadline = time.monotonic() + HANG_SECONDS
@@ -36,7 +36,7 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
 
 
 def fetch(port: int, path: str) -> str:
-    """Return a page of a forwarded port."""
+    """Return the body of a page on a forwarded port."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=HANG_SECONDS) as answer:
         text: str = answer.read().decode()
         return text

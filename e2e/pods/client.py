@@ -1,4 +1,4 @@
-"""An MCP client inside the cluster: one request, or a load of them. The image runs it as it is.
+"""An MCP client inside the cluster, for one request or for a load. It runs on the product's image.
 
 python client.py call URL METHOD PARAMS      prints the answer's result or error
 python client.py load URL TOOL RATE LEAST SECONDS
@@ -22,7 +22,7 @@ REVISION = "2026-07-28"
 TIMEOUT = aiohttp.ClientTimeout(total=120)
 
 CONNECTIONS = 32
-"""Connections that are kept open; each second request opens one of its own besides."""
+"""The number of kept connections. Every second request opens its own connection instead."""
 
 META = {
     "io.modelcontextprotocol/protocolVersion": REVISION,
@@ -34,7 +34,7 @@ NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"
 async def ask(
     session: aiohttp.ClientSession, url: str, method: str, params: dict[str, Any]
 ) -> dict[str, Any]:
-    """Send one request of the stateless revision and return the answer's message."""
+    """Send one request in the stateless revision, and return the message of the answer."""
     headers = {
         "Accept": "application/json, text/event-stream",
         "MCP-Protocol-Version": REVISION,
@@ -49,7 +49,7 @@ async def ask(
 
 
 async def call(url: str, method: str, params: str) -> None:
-    """Print what one request is answered."""
+    """Print the answer to one request."""
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         print(json.dumps(await ask(session, url, method, json.loads(params))))
 
@@ -61,7 +61,7 @@ async def get(url: str) -> None:
 
 
 class Load:
-    """Calls one tool at a steady rate, whether or not earlier calls have been answered."""
+    """Calls one tool at a steady rate, without waiting for earlier answers."""
 
     def __init__(self, url: str, tool: str) -> None:
         self.url, self.tool = url, tool
@@ -69,9 +69,9 @@ class Load:
         self.failures: collections.Counter[str] = collections.Counter()
 
     async def run(self, rate: float, least: int, seconds: float, stop: asyncio.Event) -> float:
-        """Send until told to stop, at least `least` calls; return how many seconds it took.
+        """Send calls until `stop` is set, but at least `least`; return the duration in seconds.
 
-        It stops in any case after `seconds`.
+        It always stops after `seconds`.
         """
         loop = asyncio.get_running_loop()
         kept = aiohttp.TCPConnector(limit=CONNECTIONS)
@@ -105,7 +105,7 @@ class Load:
 
 
 async def load(url: str, tool: str, rate: str, least: str, seconds: str) -> None:
-    """Print `started`, load until standard input ends or longer, and print the summary."""
+    """Print `started`, send calls at least until standard input ends, and print the summary."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin, stop.set)
     running = Load(url, tool)
