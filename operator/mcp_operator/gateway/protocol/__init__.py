@@ -1,5 +1,5 @@
-"""The MCP protocol core: a request value in, a response value or a stream of events out.
+"""The MCP protocol core: takes a request, and returns a response or a stream of events.
 
-It knows nothing of sockets or of an HTTP library, so that the front can be changed and the core
-tested without one. `endpoint.Endpoint` is the way in.
+It does not depend on sockets or on an HTTP library, so the front can be replaced, and tests need
+neither. `endpoint.Endpoint` is the entry point.
 """

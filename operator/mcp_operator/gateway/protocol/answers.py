@@ -1,4 +1,4 @@
-"""What a client answers when it is asked for something: elicitation, sampling, roots."""
+"""Validates a client's answers to requests from the server: elicitation, sampling, roots."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from mcp_operator.gateway.protocol.capabilities import ELICIT, LIST_ROOTS, SAMPL
 from mcp_operator.gateway.protocol.forms import Form, FormError
 
 MAX_REQUESTS: Final = 32
-"""Requests that a client gets at once."""
+"""Requests that a client can get at once."""
 
 _BLOCKS: Final = ("text", "image", "audio", "tool_use", "tool_result")
 
 
 class RequestError(OperatorError):
-    """What is to be asked is nothing that MCP allows; the sentence says why."""
+    """MCP does not allow this request to the client; the message says why."""
 
 
 class Questions:
-    """Requests to a client, and what is right as an answer to each."""
+    """Requests to a client, and the checks of its answers."""
 
     def __init__(self, requests: Mapping[str, JsonObject]) -> None:
-        """Take in requests.
+        """Check and take the requests.
 
         Raises:
-            RequestError: They are too many, or one is none that MCP has.
+            RequestError: There are too many requests, or MCP does not allow one of them.
         """
         if len(requests) > MAX_REQUESTS:
             raise RequestError(f"more than {MAX_REQUESTS} requests to the client at a time")
@@ -57,14 +57,14 @@ class Questions:
             raise RequestError(f"the request {key!r} is neither a form nor a URL")
 
     def answers(self, given: Mapping[str, Any]) -> tuple[dict[str, JsonObject], dict[str, str]]:
-        """Sort what a client sent.
+        """Validate the answers of a client.
 
         Args:
             given: Results, by the keys of the requests; other keys are ignored.
 
         Returns:
-            The answers that are right, and what is wrong with the others, by their keys. A request
-            without answer is in neither.
+            The valid answers, and what is wrong with the others, both by key. A request without an
+            answer is in neither.
         """
         right: dict[str, JsonObject] = {}
         wrong: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""Asking the client of a legacy session: requests on the stream of the call that needs answers.
+"""Requests to the client of a legacy session, on the stream of the call that needs the answers.
 
-The client posts its answers as messages of their own (2025-11-25, basic/transports). Each request
-has an id that nobody can guess, and is answered by the session that it was sent to or not at all.
+The client posts its answers as separate messages (2025-11-25, basic/transports). Each request has
+an id that cannot be guessed, and only the session that it was sent to can answer it.
 """
 
 from __future__ import annotations
@@ -30,30 +30,30 @@ ASK_SECONDS: Final = 600.0
 """How long a user has to answer."""
 
 MAX_ROUNDS: Final = 10
-"""How often one call may ask."""
+"""How many times one call can ask its client."""
 
 MAX_ASKING: Final = 1000
-"""Calls that wait for answers at a time; each has a connection of its client."""
+"""Calls that can wait for answers at the same time; each has an open client connection."""
 
 MAX_ANSWERS: Final = 64 * 1024 * 1024
-"""Bytes of answers that wait for others of the same call."""
+"""Bytes of answers that are held until the other answers of their call arrive."""
 
 LOOK_SECONDS: Final = 0.2
-"""Between two looks for answers that reached other gateways."""
+"""Seconds between two checks for answers that reached other gateways."""
 
 MAX_REFUSAL: Final = 200
-"""Characters of what a client says of a request that it refuses."""
+"""Characters that are kept of a client's reason for a refusal."""
 
 
 class AskError(OperatorError):
-    """A client could not be asked, or did not answer; the sentence goes on after what asked."""
+    """The client could not be asked or did not answer. Its message follows "cannot continue: "."""
 
 
 def questions_of(required: InputRequired) -> Questions:
-    """Return what a client is to be asked.
+    """Return the requests that a call needs, checked.
 
     Raises:
-        AskError: It is nothing that MCP allows.
+        AskError: MCP does not allow one of them.
     """
     try:
         return Questions(required.requests)
@@ -64,10 +64,10 @@ def questions_of(required: InputRequired) -> Questions:
 
 
 def not_asked(method: str, context: Context, error: AskError) -> JsonObject:
-    """Return the result of a call that could not go on without asking.
+    """Return the result of a call that cannot continue without the client's answers.
 
     Raises:
-        RpcError: The method's results cannot tell of errors.
+        RpcError: The results of this method cannot contain errors.
     """
     problem = f"{context.params.get('name')} cannot continue: {error}"
     if method == "tools/call":
@@ -76,13 +76,13 @@ def not_asked(method: str, context: Context, error: AskError) -> JsonObject:
 
 
 class Asking:
-    """The requests of this process that wait for the answers of clients."""
+    """The requests of this process to which clients have not answered yet."""
 
     def __init__(self, relay: Relay) -> None:
         """Set up.
 
         Args:
-            relay: Leads to the other gateways of the server.
+            relay: Exchanges answers with the other gateways of the server.
         """
         self._calls: set[_Call] = set()
         self._requests: dict[Asked, tuple[_Call, str]] = {}
@@ -94,27 +94,28 @@ class Asking:
 
     @property
     def waiting(self) -> int:
-        """How many calls wait."""
+        """The number of calls that wait for answers."""
         return len(self._calls)
 
     @property
     def held(self) -> int:
-        """Bytes of answers that wait for others."""
+        """Bytes of answers that are held."""
         return self._held.held
 
     async def result(
         self, core: Core, span: Span, session: Session, context: Context
     ) -> JsonObject:
-        """Run an operation, and ask its client whatever it needs in between.
+        """Run an operation, and ask its client for input whenever the operation needs it.
 
         Args:
-            core: Runs it.
-            span: The request, which does not count how long the client takes.
-            session: Of the client.
-            context: What the operation acts on.
+            core: Runs the operation.
+            span: Measures the request, without the time that the client takes to answer.
+            session: The session of the client.
+            context: The input of the operation.
 
         Raises:
-            RpcError: The operation refuses, or cannot go on and its results cannot tell of that.
+            RpcError: The operation refuses, or cannot continue and its results cannot contain
+                errors.
         """
         method, clock = span.method, asyncio.get_running_loop().time
         for _ in range(MAX_ROUNDS):
@@ -152,16 +153,16 @@ class Asking:
     async def ask(
         self, session: str, client: str, channel: Channel, requests: Mapping[str, JsonObject]
     ) -> Mapping[str, Any]:
-        """Send requests, and return the results that the client answers with, unchecked.
+        """Send requests, and return the client's results, not validated.
 
         Args:
-            session: The id of the session that may answer.
-            client: Whom what waits counts for.
-            channel: Leads to the client.
-            requests: By the keys of the results.
+            session: The id of the session that can answer.
+            client: The client whose share the waiting call and its answers count towards.
+            channel: Sends messages to the client.
+            requests: The requests, by the keys of the results.
 
         Raises:
-            AskError: There is no way to ask, the client refuses, or it does not answer in time.
+            AskError: The client cannot be asked, refuses, or does not answer in time.
         """
         if self._closed:
             raise AskError("this server is stopping; repeat the call")
@@ -198,15 +199,15 @@ class Asking:
             self._shares.give_back(client)
 
     async def posted(self, session: str, reply: Reply, size: int) -> None:
-        """Take in what a client posted; what nobody has asked for in its session is dropped.
+        """Handle an answer that a client posted; drop it if its session has no such request.
 
         Args:
             session: The id of the session that it was posted in.
             reply: The answer.
-            size: Its bytes.
+            size: Its size in bytes.
         """
         if not isinstance(reply.id, str) or len(reply.id) > MAX_ID:
-            return  # none of ours
+            return  # not an id of ours
         asked = Asked(session, reply.id)
         if asked in self._requests:
             self._take(asked, reply, size)
@@ -214,7 +215,7 @@ class Asking:
             await self._relay.put(asked, reply, size)
 
     async def _look(self) -> None:
-        """Take in what reached other gateways, for as long as anything is waited for."""
+        """Collect answers that reached other gateways, while any request is open."""
         while self._requests:
             await asyncio.sleep(LOOK_SECONDS)
             for asked, reply, size in await self._relay.take(tuple(self._requests)):
@@ -235,28 +236,28 @@ class Asking:
             call.take(key, reply.result)
 
     def hang_up(self, channel: Channel) -> None:
-        """End what waits for a client that has gone: it would not see the answer to its call."""
+        """Fail the calls of a disconnected client, because it would not see their results."""
         for call in [call for call in self._calls if call.channel is channel]:
             call.fail("the client disconnected")
 
     def end(self, session: str) -> None:
-        """End what waits for a session that has ended."""
+        """Fail the calls of a session that has ended."""
         for call in [call for call in self._calls if call.session == session]:
             call.fail("the session has ended")
 
     async def close(self) -> None:
-        """Look for nothing more."""
+        """Stop collecting answers."""
         await self._tasks.close()
 
     def stop(self) -> None:
-        """End everything that waits, and ask nothing more."""
+        """Fail all waiting calls, and refuse new ones."""
         self._closed = True
         for call in self._calls:
             call.fail("this server is stopping; repeat the call")
 
 
 class _Call:
-    """A call that waits for answers."""
+    """A call that waits for its client's answers."""
 
     def __init__(self, session: str, client: str, channel: Channel, ids: Mapping[str, str]) -> None:
         self.session = session
@@ -264,7 +265,7 @@ class _Call:
         self.channel = channel
         self.ids = ids
         self.open = set(ids.values())
-        """The requests that are not answered yet."""
+        """Ids of the requests without an answer."""
         self.held = 0
         self.answered: asyncio.Future[Mapping[str, Any]] = (
             asyncio.get_running_loop().create_future()
@@ -272,19 +273,19 @@ class _Call:
         self._results: dict[str, Any] = {}
 
     def take(self, key: str, result: Any) -> None:
-        """Note a result; with the last, the call goes on."""
+        """Store a result; the last one resumes the call."""
         self._results[key] = result
         if len(self._results) == len(self.ids) and not self.answered.done():
             self.answered.set_result(self._results)
 
     def fail(self, problem: str) -> None:
-        """Let the call go on without answers, and withdraw what was not answered."""
+        """Resume the call without answers, and withdraw its open requests."""
         if not self.answered.done():
             self.answered.set_exception(AskError(problem))
             self.withdraw("the call has ended")
 
     def withdraw(self, reason: str) -> None:
-        """Tell the client that some requests need no answer any more."""
+        """Tell the client that its answers to the open requests are no longer needed."""
         for request_id in self.open:
             params = {"requestId": request_id, "reason": reason}
             self.channel.send(jsonrpc.notification("notifications/cancelled", params))
@@ -292,7 +293,7 @@ class _Call:
 
 
 def _refusal(error: Any) -> str:
-    """Return what a client says of a request that it refused."""
+    """Return the reason that a client gave for a refusal."""
     said = error.get("message") if isinstance(error, dict) else None
     text = clean(said)[:MAX_REFUSAL].strip() if isinstance(said, str) else ""
     return f"the client refused to answer: {text}" if text else "the client refused to answer"

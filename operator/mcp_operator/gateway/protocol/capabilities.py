@@ -1,7 +1,7 @@
-"""What clients declare that they can do for a server, and what a request of a server needs.
+"""The capabilities that clients declare, and those that requests from the server need.
 
-Sources: `ClientCapabilities` of the schemas of 2025-11-25 and 2026-07-28, and the pages on
-elicitation, sampling and roots. Extensions and experimental capabilities are not looked at.
+Sources: `ClientCapabilities` in the schemas of 2025-11-25 and 2026-07-28, and the pages on
+elicitation, sampling and roots. Extensions and experimental capabilities are ignored.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _CONTEXTS: Final = ("thisServer", "allServers")
 
 
 class Capability(enum.Flag):
-    """What a client can be asked for; the values go into session ids, and never change."""
+    """What a client can be asked for. The values are part of session ids and must never change."""
 
     FORMS = 1
     """The user fills in a form."""
     URLS = 2
     """The user visits a web page."""
     SAMPLING = 4
-    """The client's model writes something."""
+    """The client's model generates a message."""
     SAMPLING_TOOLS = 8
-    """It may use tools for that."""
+    """The model can use tools while sampling."""
     SAMPLING_CONTEXT = 16
-    """It may be told of MCP servers for that."""
+    """Sampling can include context from MCP servers."""
     ROOTS = 32
-    """The client tells which folders it works in."""
+    """The client lists the folders that it works in."""
 
 
 NOTHING: Final = Capability(0)
@@ -61,9 +61,9 @@ _NAMED: Final[Mapping[ClientCapability, Capability]] = {
 
 
 def declared(capabilities: object) -> Capability:
-    """Return what a client declares; nothing where that has another form than MCP's.
+    """Return what a client declares; values of an unknown form count as not declared.
 
-    An `elicitation` that names no mode stands for forms (client/elicitation, Capabilities).
+    An `elicitation` that names no mode means forms (client/elicitation, Capabilities).
     """
     found = NOTHING
     if not isinstance(capabilities, dict):
@@ -79,7 +79,7 @@ def declared(capabilities: object) -> Capability:
 
 
 def written(flags: Capability) -> JsonObject:
-    """Return capabilities as the `ClientCapabilities` that declare them."""
+    """Return the `ClientCapabilities` object that declares these capabilities."""
     result: JsonObject = {}
     for flag, name, part in _PARTS:
         if flag in flags:
@@ -98,7 +98,7 @@ def named(names: Iterable[ClientCapability]) -> Capability:
 
 
 def needed(requests: Mapping[str, JsonObject]) -> Capability:
-    """Return what a client must be able to do for requests that it serves (see `Questions`)."""
+    """Return the capabilities that these requests need; `Questions` has checked them."""
     flags = NOTHING
     for request in requests.values():
         params = request.get("params") or {}
@@ -122,13 +122,13 @@ def _sampling(params: Mapping[str, Any]) -> Capability:
 
 
 def lacks(missing: Capability) -> str:
-    """Say that a client cannot do something; goes on after what needs it."""
+    """Return the end of an error message that names the missing capabilities."""
     parts = (f"{name}.{part}" if part else name for flag, name, part in _PARTS if flag in missing)
     return f"needs a client that declares the capabilities: {', '.join(parts)}"
 
 
 def refusal(subject: str, missing: Capability) -> RpcError:
-    """Return the error of 2026-07-28 for a client that does not declare what something needs.
+    """Return the error of 2026-07-28 for a client that does not declare a needed capability.
 
     Source: basic/index, `MissingRequiredClientCapabilityError`.
     """

@@ -1,7 +1,7 @@
-"""What a client is told of its request before the answer: as server-sent events, if at all.
+"""Messages to a client before the response to its request, as server-sent events.
 
-An answer is one JSON document unless something precedes it, or it takes long. Then a stream begins,
-whose last event is the answer (basic/transports of both eras). The client has to accept
+A response is one JSON document, unless a message precedes it or it takes long. Then a stream
+begins, and the response is its last event (basic/transports of both eras). The client must accept
 `text/event-stream`.
 """
 
@@ -30,21 +30,21 @@ from mcp_operator.gateway.protocol.message import (
 from mcp_operator.gateway.protocol.patience import PATIENCE_SECONDS, Patience
 
 MAX_WAITING: Final = 256 * 1024
-"""Bytes that wait for a slow client before its log messages are dropped."""
+"""Bytes that can wait for a slow client before its log messages are dropped."""
 
 MAX_MESSAGE: Final = 1000
-"""Characters of the message of a progress notification, which clients show on one line."""
+"""Characters of a progress notification's message, which clients show on one line."""
 
 WAITING: Final = "Waiting for the backend"
-"""The message of progress that says only that the request is still handled."""
+"""The progress message that only tells the client that its request is still in progress."""
 
 _PROGRESS: Final = object()
 
 
 class Channel:
-    """What the client of one request is told before the answer; a `Listener`.
+    """Sends messages to the client of one request before its response; a `Listener`.
 
-    It costs little as long as nothing is told.
+    It costs little if there are no messages.
     """
 
     __slots__ = (
@@ -62,10 +62,10 @@ class Channel:
         """Set up a channel.
 
         Args:
-            http: What carries the request.
+            http: The HTTP request that carries the request.
             request: The request.
-            patience: Tells when the client has waited long.
-            level: The least severe log messages that the client wants; None for no messages.
+            patience: Reports when the client has waited long.
+            level: The lowest severity of log messages that the client wants; None for none.
         """
         meta = request.params.get("_meta")
         token = meta.get("progressToken") if isinstance(meta, dict) else None
@@ -82,13 +82,13 @@ class Channel:
 
     @property
     def can_tell(self) -> bool:
-        """Whether anything that is sent reaches the client before the answer."""
+        """Whether messages can reach the client before the response."""
         return self._begin is not None and not (self._stream is not None and self._stream.is_over)
 
     async def answered(self, answering: Awaitable[HttpResponse]) -> HttpResponse | HttpStream:
-        """Await the answer to the request, and end the stream with it if one has begun.
+        """Await the response to the request; if a stream has begun, end it with the response.
 
-        Errors of JSON-RPC become answers.
+        JSON-RPC errors become responses.
 
         Raises:
             Refusal: The request is refused, and no stream has begun.
@@ -110,7 +110,7 @@ class Channel:
         return self._end(answer) or answer
 
     def _end(self, answer: HttpResponse | None = None) -> HttpStream | None:
-        """Tell nothing more but an answer; return the stream that ends with it, if there is one."""
+        """Stop sending; return the stream if one has begun, with the response as its last event."""
         self._patience.forget(self)
         self._begin = None
         if self._stream is None:
@@ -121,14 +121,14 @@ class Channel:
         return self._response
 
     def progress(self, value: float, total: float | None = None, message: str = "") -> None:
-        """Note how far the request is."""
+        """Report the progress of the request."""
         self._heard = True
         if total is not None:
             total += self._waited
         self._progress(value + self._waited, total, message)
 
     def log(self, level: LogLevel, data: Any, logger: str = "") -> None:
-        """Note something that happened."""
+        """Report an event."""
         if SEVERITY[level] < self._severity or not self.can_tell:
             return
         params: JsonObject = {"level": level, "data": data}
@@ -139,11 +139,11 @@ class Channel:
             self.send(message)
 
     def send(self, message: bytes) -> None:
-        """Send a message to the client, if it can be told anything.
+        """Send a message to the client if that is possible.
 
         Args:
-            message: An encoded request or notification, which is not dropped however slowly the
-                client reads: the number of those that wait is the caller's to bound.
+            message: An encoded request or notification. It is never dropped, however slowly the
+                client reads, so the caller must limit how many wait.
         """
         if (stream := self._open()) is not None:
             stream.put(object(), frame(message))
@@ -160,10 +160,10 @@ class Channel:
         stream.put(_PROGRESS, frame(jsonrpc.notification("notifications/progress", params)))
 
     def reassure(self) -> None:
-        """Show that the request is still handled, now and from time to time.
+        """Tell the client that the request is still in progress, now and at intervals.
 
-        Clients that limit their wait begin again with each progress. Ours counts seconds, and what
-        the backend says later is added to them, since progress must not fall.
+        Progress resets the timeout of clients. This progress counts seconds. Progress values must
+        increase, so the seconds are added to the values that the backend reports later.
         """
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(KEEP_ALIVE_SECONDS, self.reassure)
@@ -174,7 +174,7 @@ class Channel:
             stream.put(_PROGRESS, KEEP_ALIVE)
 
     def _open(self) -> _Frames | None:
-        """Return the stream, begun if need be; None where the client cannot be told."""
+        """Return the stream, opened if necessary; None if the client does not accept messages."""
         if self._begin is None:
             return None
         if self._stream is None:
@@ -185,7 +185,7 @@ class Channel:
 
 
 class _Frames:
-    """The frames of one answer, until it ends or the client disconnected."""
+    """The frames of one response, until it ends or the client disconnects."""
 
     def __init__(self) -> None:
         self._waiting: dict[object, bytes] = {}
@@ -195,13 +195,13 @@ class _Frames:
         self.is_over = False
 
     def put(self, key: object, one: bytes) -> None:
-        """Have a frame wait, in place of one with the same key that still does."""
+        """Queue a frame; it replaces a queued frame with the same key."""
         self.size += len(one) - len(self._waiting.pop(key, b""))
         self._waiting[key] = one
         self._wake.set()
 
     def end(self, last: bytes) -> None:
-        """Send what waits, then a last frame if it is not empty, and no more."""
+        """Send the queued frames, then a last one unless it is empty, and end the stream."""
         self._last = last
         self.is_over = True
         self._wake.set()
@@ -210,7 +210,7 @@ class _Frames:
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next frame; whoever fills the stream lets none wait too long."""
+        """Return the next frame. Has no timeout, because `reassure` adds frames regularly."""
         while not self._waiting and not self.is_over:
             self._wake.clear()
             await self._wake.wait()
@@ -224,12 +224,12 @@ class _Frames:
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
-        """Keep nothing more: the client has all, or has gone."""
+        """Drop all frames: the client has read all of them, or has disconnected."""
         self._waiting.clear()
         self._last, self.is_over = b"", True
 
 
 @lru_cache(maxsize=64)  # of up to 8 KiB each
 def accepts_events(accept: str) -> bool:
-    """Tell whether a client takes server-sent events; `*/*` asks for whatever is usual."""
+    """Tell whether a client accepts server-sent events; `*/*` alone means the default, JSON."""
     return "text/event-stream" in accept.lower()

@@ -1,4 +1,4 @@
-"""What both eras share: the table in service, its views, the operations, and their bookkeeping."""
+"""What both eras share: the table in service, its views, the operations, metrics and audit."""
 
 from __future__ import annotations
 
@@ -43,18 +43,18 @@ _Operation: TypeAlias = Callable[[Context], Awaitable[JsonObject | InputRequired
 _NO_TRACE: Final[Mapping[str, str]] = MappingProxyType({})
 
 STREAM_SECONDS: Final = 600.0
-"""How long an authenticated client keeps a stream: then it has to show its credentials again."""
+"""How long an authenticated client can keep a stream before it must authenticate again."""
 
 
 class Span:
-    """One request: times it, and reports its outcome at its end.
+    """Measures one request, and reports its outcome when it ends.
 
     An error that is neither an `RpcError` nor a `Refusal` is logged and becomes -32603.
 
     Attributes:
-        outcome: `cancelled` until something else is known.
+        outcome: `cancelled` until the request ends in another way.
         response_bytes: The size of its result.
-        waited: Seconds that it waited for its client, which are not counted.
+        waited: Seconds that it waited for its client, which do not count.
     """
 
     __slots__ = (
@@ -81,7 +81,7 @@ class Span:
 
     @property
     def handed_on(self) -> Mapping[str, str]:
-        """The trace context for what the request causes; empty where no traces are recorded."""
+        """The trace context to forward to backends; empty if no traces are recorded."""
         return _NO_TRACE if self._trace is None else self._trace.handed_on
 
     def __enter__(self) -> Self:
@@ -109,7 +109,7 @@ class Span:
 
 
 class Core:
-    """The state of one gateway process that its requests share."""
+    """The state that all requests of a gateway process share."""
 
     def __init__(
         self,
@@ -153,26 +153,26 @@ class Core:
         }
 
     def _sees(self, principal: Principal, uri: str) -> bool:
-        """Tell whether a client is served the resource of a URI."""
+        """Tell whether the resource of a URI is served to a client."""
         return self.view(Era.MODERN, principal).table.match(uri) is not None
 
     @property
     def server(self) -> ServerSettings:
-        """The server-wide settings in force."""
+        """The current settings of the server."""
         return self._current.server
 
     def view(self, era: Era, principal: Principal, revision: str = "") -> View:
-        """Return what a client of an era is served now.
+        """Return what is served to a client now.
 
         Args:
-            era: Whose wire format it speaks.
-            principal: Who it is.
-            revision: The protocol version that it speaks; the era's newest one when left out.
+            era: The wire format that the client uses.
+            principal: The client.
+            revision: The client's protocol version; defaults to the newest one of the era.
 
         Raises:
             RpcError: 503, no catalog has been loaded yet.
-            Refusal: Nobody has asked who the client is, and the table that is in service by now
-                asks for it.
+            Refusal: The client was not authenticated, but the table that is now in service
+                requires it.
         """
         if self._current.table is None:
             raise RpcError(
@@ -188,7 +188,7 @@ class Core:
         return self._views.of(table, era, principal, revision)
 
     def stream_end(self, principal: Principal) -> float | None:
-        """Return when a client must ask again for a stream, in the loop's time; None for never."""
+        """Return when a client must reopen a stream, in the loop's time; None for never."""
         if principal is ANONYMOUS:
             return None
         seconds = STREAM_SECONDS
@@ -197,14 +197,14 @@ class Core:
         return asyncio.get_running_loop().time() + seconds
 
     def is_operation(self, method: str) -> bool:
-        """Tell whether a method is one that both eras share and that may wait."""
+        """Tell whether a method is an operation: one that both eras share and that can wait."""
         return method in self._operations
 
     async def operate(self, method: str, context: Context) -> JsonObject | InputRequired:
-        """Run one of the operations, until it has a result or the client must be asked.
+        """Run an operation until it has a result, or needs the client's input.
 
         Raises:
-            KeyError: The method is none of them.
+            KeyError: The method is not an operation.
             RpcError: The operation refuses, or a limit is reached.
         """
         operation = self._operations[method]
@@ -218,17 +218,17 @@ class Core:
     async def _limited(
         self, operation: _Operation, method: str, context: Context
     ) -> JsonObject | InputRequired:
-        """Run an operation if the limits on calls leave room for it."""
+        """Run an operation if it is within the limits on calls."""
         called = self._limiter.called(context.view.table, method, context.params)
         with self._told_of_limits():
             async with self._limiter.admitted(called, context.http.client):
                 return await operation(context)
 
     async def serve_task(self, method: str, params: JsonObject, http: HttpRequest) -> JsonObject:
-        """Serve one of the methods of tasks.
+        """Handle one of the methods for tasks.
 
         Raises:
-            RpcError: It refuses, or the client's limit is reached.
+            RpcError: The method refuses, or the client's limit is reached.
         """
         view = self.view(Era.MODERN, http.principal)
         with self._told_of_limits():
@@ -237,7 +237,7 @@ class Core:
 
     @contextmanager
     def _told_of_limits(self) -> Iterator[None]:
-        """Answer what a limit refuses with a JSON-RPC error."""
+        """Turn an exceeded limit into a JSON-RPC error."""
         try:
             yield
         except LimitedError as error:
@@ -247,25 +247,25 @@ class Core:
             ) from None
 
     def span(self, era: Era, http: HttpRequest, request: Request, version: str = "") -> Span:
-        """Return what times one request and reports its outcome.
+        """Return a span that measures one request and reports its outcome.
 
         Args:
-            era: Whose wire format the request has.
-            http: What carried it.
+            era: The wire format of the request.
+            http: The HTTP request that carried it.
             request: The request.
-            version: The protocol version that its session agreed on; empty where it has none.
+            version: The protocol version of its session; empty if it has no session.
         """
         return Span(self, era, (http, request), version)
 
     def report(self, span: Span, seconds: float) -> None:
-        """Note how a request ended."""
+        """Record how a request ended."""
         self._observer.request(span.method, span.era, span.outcome, seconds)
         if self.audit.wants(span.method, span.outcome):
             self.audit.call(_audited(*span.call, span, seconds))
 
 
 def _code_of(error: BaseException | None) -> int | None:
-    """Return the code of the JSON-RPC error that a client gets; None where it gets none."""
+    """Return the code of the JSON-RPC error that the client gets, or None."""
     match error:
         case RpcError(code=code):
             return code
@@ -293,5 +293,5 @@ def _audited(http: HttpRequest, request: Request, span: Span, seconds: float) ->
 
 
 def outcome_of(result: JsonObject) -> Outcome:
-    """Tell a tool's failure from success."""
+    """Distinguish a tool's failure from success."""
     return "tool_error" if result.get("isError") else "ok"

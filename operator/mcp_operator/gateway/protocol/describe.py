@@ -1,4 +1,4 @@
-"""Catalog entries as the JSON objects that clients list."""
+"""Turns catalog entries into the JSON objects that clients list."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from mcp_operator.api.catalog import (
 from mcp_operator.api.tool_definition import tool_definition
 
 WRAPPED: Final = "result"
-"""The property that carries a legacy structured result that is not an object itself."""
+"""The property that holds a structured result for legacy clients if it is not an object."""
 
 HINTS_SINCE: Final = "2025-03-26"
-"""The annotations of tools."""
+"""The first revision with annotations of tools."""
 TITLES_SINCE: Final = "2025-06-18"
 OUTPUT_SINCE: Final = "2025-06-18"
-"""Structured results, and the schemas of those."""
+"""The first revision with structured results and their schemas."""
 ICONS_SINCE: Final = "2025-11-25"
-"""Which also brought `websiteUrl`."""
+"""The first revision with icons and `websiteUrl`."""
 ANY_OUTPUT_SINCE: Final = "2026-07-28"
-"""Before, a structured result is an object."""
+"""The first revision with structured results that are not objects."""
 
 _DIALECT_KEYWORDS: Final = ("$schema", "$defs", "definitions")
-"""Stay at the root of a wrapped schema: `#/$defs/...` points there."""
+"""These stay at the root of a wrapped schema, because `#/$defs/...` refers to the root."""
 
 
 def server(settings: ServerSettings, version: str, revision: str = "2026-07-28") -> JsonObject:
-    """Describe the server with the fields that a revision of MCP knows (`Implementation`).
+    """Describe the server with the fields of a revision of MCP (`Implementation`).
 
     Args:
-        settings: What the MCPServer says of itself.
-        version: The gateway's own, where it says none.
-        revision: The protocol version that is spoken; revisions sort by their dates.
+        settings: The settings of the MCPServer.
+        version: The gateway's own version, used if the MCPServer has none.
+        revision: The client's protocol version; revisions sort by their dates.
     """
     described: JsonObject = {"name": settings.name, "version": settings.version or version}
     if settings.title and revision >= TITLES_SINCE:
@@ -49,7 +49,7 @@ def server(settings: ServerSettings, version: str, revision: str = "2026-07-28")
 
 
 def tool(entry: ToolEntry, revision: str) -> JsonObject:
-    """Describe a tool with the fields that a revision of MCP knows."""
+    """Describe a tool with the fields of a revision of MCP."""
     described = tool_definition(entry)
     if revision < HINTS_SINCE:
         described.pop("annotations", None)
@@ -66,7 +66,7 @@ def tool(entry: ToolEntry, revision: str) -> JsonObject:
 
 
 def prompt(entry: PromptEntry, revision: str) -> JsonObject:
-    """Describe a prompt and its arguments, likewise."""
+    """Describe a prompt and its arguments with the fields of a revision of MCP."""
     described = _named(entry, revision)
     described |= _icons(entry, revision)
     described["arguments"] = [
@@ -77,7 +77,7 @@ def prompt(entry: PromptEntry, revision: str) -> JsonObject:
 
 
 def resource(entry: ResourceEntry, revision: str) -> JsonObject:
-    """Describe a resource or a resource template, likewise."""
+    """Describe a resource or a resource template with the fields of a revision of MCP."""
     described = _named(entry, revision)
     if entry.uri_template:
         described["uriTemplate"] = entry.uri_template
@@ -104,12 +104,12 @@ def _named(entry: Any, revision: str) -> JsonObject:
 
 
 def is_wrapped(schema: JsonObject) -> bool:
-    """Tell whether legacy clients, who know only objects at the root, need the value wrapped."""
+    """Tell whether legacy clients, which require an object at the root, need a wrapped value."""
     return schema.get("type") != "object"
 
 
 def _wrap(schema: JsonObject) -> JsonObject | None:
-    """Describe `{"result": <value>}`; None where a reference to the old root would break."""
+    """Return the schema of `{"result": <value>}`; None if a reference to the root would break."""
     if _refers_to_root(schema):
         return None
     inner = {key: value for key, value in schema.items() if key not in _DIALECT_KEYWORDS}

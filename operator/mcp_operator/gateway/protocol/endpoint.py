@@ -1,4 +1,4 @@
-"""The MCP endpoint: one URL for both eras, a request value in, a response value out."""
+"""The MCP endpoint: one URL for both eras; takes a request and returns a response."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ _Answer = TypeVar("_Answer", HttpResponse, HttpStream, HttpResponse | HttpStream
 _JSON_RANGES: Final = ("application/json", "application/*", "*/*")
 
 KNOWN_VALUES: Final = 64
-"""Values of one header, of up to 8 KiB, that need not be looked at again."""
+"""Cached checks of the values of one header, of up to 8 KiB each."""
 
 
 class Endpoint:
-    """Serves what one `Current` holds."""
+    """Serves the table and the settings that `current` holds."""
 
     def __init__(
         self,
@@ -71,20 +71,20 @@ class Endpoint:
         Args:
             current: Holds the table in service.
             executor: Calls tools and reads resources.
-            policy: Which hosts and origins are served.
+            policy: The hosts and origins that are served.
             observer: Records every MCP request.
-            guard: Tells whom requests come from. Without one, a server that authenticates its
-                clients serves nobody.
+            guard: Authenticates clients. Without a guard, a server that requires authentication
+                serves nobody.
             clock: For the expiry of sessions.
-            root: What all replicas share; without one, sessions and what a client keeps for the
-                gateway are those of this process.
-            redis: What the gateways of the server share, where it has a Redis.
-            alone: Whether no other process takes requests at the same port.
-            tracer: Records every MCP request; None where no traces are recorded.
+            root: The key that all replicas share. Without it, sessions and request states work in
+                this process only.
+            redis: The state that the gateways of the server share, if the server has a Redis.
+            alone: Whether no other process accepts requests on the same port.
+            tracer: Records every MCP request; None turns traces off.
         """
         clock = clock or SystemClock()
         self._auth = current.server.auth
-        # Before the streams hear of a change: those that end are not told by rules that are new.
+        # Subscribe before the streams do: streams that end must not get events by the new rules.
         current.subscribe(lambda _: self._follow_auth())
         self._core = Core(current, executor, observer, clock, redis, alone=alone, tracer=tracer)
         self._current = current
@@ -97,26 +97,26 @@ class Endpoint:
 
     @property
     def open_streams(self) -> int:
-        """How many event streams are open."""
+        """The number of open event streams."""
         return self._core.hub.open_streams
 
     @property
     def in_flight(self) -> int:
-        """How many requests wait for backends."""
+        """The number of requests that wait for backends."""
         return self._core.gate.busy
 
     @property
     def asking(self) -> int:
-        """How many calls wait for what their clients are asked."""
+        """The number of calls that wait for input from their clients."""
         return self._legacy.asking
 
     @property
     def tasks_in_progress(self) -> int:
-        """How many tasks are worked on at this moment."""
+        """The number of tasks that this gateway works on now."""
         return self._core.tasks.runner.busy
 
     def _follow_auth(self) -> None:
-        """Let clients with streams show again who they are, where that is decided again."""
+        """End all streams if `auth` changes, so that their clients must authenticate again."""
         auth = self._current.server.auth
         if auth != self._auth:
             self._auth = auth
@@ -124,30 +124,30 @@ class Endpoint:
             self._core.hub.end_all()
 
     def start(self) -> None:
-        """Take over the tasks that other gateways of the server leave."""
+        """Start to take over tasks that other gateways of the server have left."""
         self._core.tasks.start()
 
     def close_streams(self) -> None:
-        """End every event stream as the protocol has it, and open no more; ask no more clients."""
+        """End every event stream as MCP requires, open no new ones, and stop asking clients."""
         self._legacy.stop_asking()
         self._core.hub.close()
         self._core.tasks.runner.drain()
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Stop background work."""
         await self._core.tasks.close()
         await self._legacy.close()
         await self._core.poller.close()
 
     async def idle(self) -> None:
-        """Wait until no request waits for a backend, also none whose client has gone."""
+        """Wait until no request waits for a backend, including those of disconnected clients."""
         await self._core.gate.idle()
 
     async def handle(self, http: HttpRequest) -> HttpResponse | HttpStream:
         """Serve one HTTP request.
 
-        Cancelling the awaiting task means that the client disconnected. A stream that is returned
-        must be closed by the caller, and so must one that has begun before.
+        If the client disconnects, cancel the awaiting task. The caller must close the stream that
+        is returned, and a stream that began earlier.
         """
         answer: HttpResponse | HttpStream
         self._prepare_stream(http)
@@ -164,9 +164,9 @@ class Endpoint:
         return self._with_cors(http, answer)
 
     async def refused(self, http: HttpRequest) -> HttpResponse | None:
-        """Return what to answer a request that is not let in, before its body is read.
+        """Return the response to a request that is refused before its body is read.
 
-        `handle` decides again: a body may be long in coming.
+        `handle` checks again, because a body can take long to arrive.
         """
         try:
             await self._admitted(http)
@@ -177,9 +177,9 @@ class Endpoint:
         return None
 
     def metadata(self, http: HttpRequest) -> HttpResponse | None:
-        """Return the metadata of RFC 9728, None where the path is not theirs.
+        """Return the metadata of RFC 9728, or None if the path is not a metadata path.
 
-        They are for those who are not let in yet.
+        Clients need it before they can authenticate, so it needs no credentials.
         """
         server = self._current.server
         path = metadata_path(http.path, server.paths)
@@ -189,7 +189,7 @@ class Endpoint:
             self._policy.check(http)
         except RpcError as error:
             return jsonrpc.failure(None, error)
-        if http.method == "OPTIONS":  # of a page that sends MCP-Protocol-Version, as MCP asks
+        if http.method == "OPTIONS":  # for pages that send MCP-Protocol-Version, as MCP requires
             return HttpResponse(204, headers=self._policy.preflight_headers(http))
         if http.method not in ("GET", "HEAD"):
             return _not_allowed("GET, HEAD")
@@ -198,15 +198,15 @@ class Endpoint:
         return self._with_cors(http, answer)
 
     async def _admitted(self, http: HttpRequest) -> HttpRequest:
-        """Return a request with whom it comes from, and without what proved it.
+        """Return a request with the client that sent it, and without its credentials.
 
         Raises:
-            RpcError: Its `Host` or `Origin` is foreign, or its body of a kind that is not taken.
-            Refusal: It is not let in.
+            RpcError: Its `Host` or `Origin` is not allowed, or its content type is not accepted.
+            Refusal: The client is refused.
         """
         self._policy.check(http)
         if http.method == "OPTIONS":
-            return http  # browsers ask without credentials (Fetch, section 3.3.5)
+            return http  # browsers send preflights without credentials (Fetch, section 3.3.5)
         try:
             principal = await self._guard.admit(http.headers, http.repeated, http.address)
         except Refusal as refusal:
@@ -231,7 +231,7 @@ class Endpoint:
         return replace(answer, headers={**answer.headers, **challenge})
 
     def _prepare_stream(self, http: HttpRequest) -> None:
-        """See that a stream which begins early has the headers of every other answer."""
+        """Make sure that a stream which begins early has CORS headers, like other responses."""
         begin = http.begin
         if begin is not None and "origin" in http.headers:
             http.begin = lambda stream: begin(self._with_cors(http, stream))
@@ -275,16 +275,16 @@ class Endpoint:
 
 
 def _check_content(http: HttpRequest) -> None:
-    """Refuse a body by what the headers say of it.
+    """Check the headers that describe the body.
 
     Raises:
         RpcError: 415.
     """
-    # Requiring JSON keeps a foreign page from posting without a preflight.
+    # Because JSON is required, a page of another origin cannot post without a preflight.
     if not _is_json(http.headers.get("content-type", "")):
         problem = "Send `Content-Type: application/json`"
         raise RpcError(spec.REFUSED, problem, status=415)
-    # A small compressed body can be a large one, and no MCP client compresses requests.
+    # A small compressed body can decompress to a large one, and MCP clients do not compress.
     if http.headers.get("content-encoding", "identity").lower() != "identity":
         problem = "Send the body without Content-Encoding"
         raise RpcError(spec.REFUSED, problem, status=415)
@@ -301,9 +301,9 @@ def _takes_json(accept: str) -> bool:
 
 
 def _as_event(answer: HttpResponse | HttpStream) -> HttpResponse | HttpStream:
-    """Return a response as the one event of a stream, for a client that takes nothing else.
+    """Return a response as a stream of one event, for a client that accepts only streams.
 
-    A status other than 200 does not answer a request that was understood, and stays as it is.
+    A response with a status other than 200 stays as it is, because it rejects the HTTP request.
     """
     if isinstance(answer, HttpStream) or answer.status != HTTPStatus.OK:
         return answer

@@ -1,8 +1,8 @@
-"""What a 2026-07-28 request says of itself in `_meta`, checked against its headers.
+"""Checks the `_meta` of a 2026-07-28 request, and compares it with the request's headers.
 
-Intermediaries route by the headers, we act by the body, so both must agree. The rungs run in the
-order of the specification (basic/versioning, basic/transports): envelope present, headers equal,
-version served.
+Intermediaries route by the headers, and the gateway acts on the body, so both must agree. The order
+of the checks is that of the specification (basic/versioning, basic/transports): the envelope is
+present, the headers match, the version is supported.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _ENCODED = re.compile(r"=\?base64\?(.*)\?=")
 
 
 def claims_modern(http: HttpRequest, raw: Any) -> bool:
-    """Tell the era of a POST.
+    """Tell whether a POST belongs to the modern era.
 
-    The body decides: a version claimed in `_meta` is modern even if it is malformed. Without one,
-    a version header that no legacy revision defines is modern too, so that the client is told what
-    its request lacks; but a handshake is one whatever header came with it.
+    The body decides. A version in `_meta` means modern, even if it is malformed. Without one, a
+    version header that no legacy revision defines means modern too, so that the error tells the
+    client what its request lacks. But `initialize` is legacy, whatever the header says.
     """
     params = raw.get("params") if isinstance(raw, dict) else None
     if not isinstance(params, dict):
@@ -42,15 +42,15 @@ def claims_modern(http: HttpRequest, raw: Any) -> bool:
 
 
 def names_modern(http: HttpRequest) -> bool:
-    """Tell whether the version header alone marks a request as modern."""
+    """Tell whether the version header alone means that a request is modern."""
     version = named_version(http)
     return version is not None and version not in spec.LEGACY_VERSIONS
 
 
 def named_version(http: HttpRequest) -> str | None:
-    """Return the version that the header names; None where there is no header, or an empty one.
+    """Return the version in the header, or None if the header is missing or empty.
 
-    The same value several times, as clients send that set it twice, is one.
+    Some clients send the header twice; repeated equal values count as one.
     """
     value = http.headers.get(spec.VERSION_HEADER)
     if value and spec.VERSION_HEADER in http.repeated:
@@ -61,10 +61,10 @@ def named_version(http: HttpRequest) -> str | None:
 
 
 def check_envelope(http: HttpRequest, request: Request) -> None:
-    """Run the ladder over one request.
+    """Run all checks on a request.
 
     Raises:
-        RpcError: The first rung that failed.
+        RpcError: The first check that failed.
     """
     if http.repeated:
         for routing in _ROUTING_HEADERS:
@@ -81,7 +81,7 @@ def check_envelope(http: HttpRequest, request: Request) -> None:
 
 
 def _claimed(meta: Any) -> str:
-    """Return the version that an envelope claims, all of which is checked."""
+    """Validate the envelope, and return the version that it claims."""
     if not isinstance(meta, dict):
         raise _incomplete(
             f"`params._meta` must be an object, as MCP {spec.MODERN_VERSIONS[0]} requires; with "
@@ -101,10 +101,10 @@ def _claimed(meta: Any) -> str:
 
 
 def check_version(version: str) -> None:
-    """Refuse a version that is not served.
+    """Reject a version that is not supported.
 
     Raises:
-        RpcError: -32022, with those that are.
+        RpcError: -32022, with the supported versions.
     """
     if version not in spec.MODERN_VERSIONS:
         raise RpcError(
@@ -116,7 +116,7 @@ def check_version(version: str) -> None:
 
 
 def _text(header: str) -> str:
-    """Return what of a header is text: bytes that are not UTF-8 have no form in JSON."""
+    """Replace bytes of a header that are not UTF-8, because JSON cannot contain them."""
     return header.encode("utf-8", "replace").decode()
 
 
@@ -126,7 +126,7 @@ def _check_header(http: HttpRequest, name: str, expected: str) -> None:
 
 
 def mismatch(message: str) -> RpcError:
-    """Return the error of headers and body that disagree."""
+    """Return the error for headers that differ from the body."""
     return RpcError(spec.HEADER_MISMATCH, message, status=400)
 
 
@@ -135,11 +135,11 @@ def _incomplete(message: str) -> RpcError:
 
 
 def decode_value(value: str | None) -> str | None:
-    """Decode a header value that may be wrapped as `=?base64?...?=`.
+    """Decode a header value that can be wrapped as `=?base64?...?=`.
 
     Returns:
-        The text, or None where the wrapping is not the canonical encoding of UTF-8 text: it then
-        equals nothing.
+        The text, or None if the wrapping is not the canonical encoding of UTF-8 text; None never
+        matches.
     """
     wrapped = _ENCODED.fullmatch(value) if value and value[0] == "=" else None
     if wrapped is None:
@@ -154,7 +154,7 @@ def decode_value(value: str | None) -> str | None:
 
 
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-"""RFC 9110 section 5.6.2: what a header may be named."""
+"""Valid header names, from RFC 9110 section 5.6.2."""
 
 _HEADER_TYPES = ("string", "integer", "boolean")
 _DECIMAL = re.compile(r"(-?[0-9]{1,400})(?:\.0+)?")
@@ -162,7 +162,7 @@ _DECIMAL = re.compile(r"(-?[0-9]{1,400})(?:\.0+)?")
 
 @dataclass(frozen=True, slots=True)
 class HeaderRule:
-    """One `x-mcp-header` of a tool: the property at `path` is repeated in the header `name`."""
+    """An `x-mcp-header` of a tool: clients repeat the property at `path` in the header `name`."""
 
     path: tuple[str, ...]
     name: str
@@ -172,8 +172,8 @@ class HeaderRule:
 def header_rules(schema: JsonObject, path: tuple[str, ...] = ()) -> tuple[HeaderRule, ...]:
     """Collect the valid `x-mcp-header` annotations of an input schema.
 
-    Only properties that are reachable through `properties` alone count; a client drops a tool with
-    an annotation anywhere else, so nothing is lost by not looking there.
+    Only properties that are reachable through `properties` alone count. Clients ignore a tool with
+    such an annotation anywhere else, so there is no need to search there.
     """
     rules: list[HeaderRule] = []
     properties = schema.get("properties")
@@ -194,14 +194,14 @@ def check_parameters(
     """Compare the `Mcp-Param-*` headers of a tool call with its arguments.
 
     Raises:
-        RpcError: A header is missing, repeated, of another value, or without its argument.
+        RpcError: A header is missing, is repeated, or differs from its argument.
     """
     for rule in rules:
         if rule.name in http.repeated:
             raise mismatch(f"The header {rule.name} appears more than once")
         raw, value = http.headers.get(rule.name), _value_at(arguments, rule.path)
         if isinstance(value, dict | list):
-            value = None  # has no form as a header; the input schema refuses it
+            value = None  # cannot be a header value; the input schema rejects it
         if value is None and raw is None:
             continue
         if value is None or raw is None or not _equal(rule, value, decode_value(raw)):
@@ -217,7 +217,7 @@ def _value_at(arguments: Mapping[str, Any], path: tuple[str, ...]) -> Any:
 
 
 def _equal(rule: HeaderRule, value: Any, header: str | None) -> bool:
-    """Compare; integers as numbers, of any size, so that 42.0 is 42 (a SHOULD)."""
+    """Compare a header with its argument; integers as numbers, so that 42.0 is 42 (a SHOULD)."""
     if header is None:
         return False
     if isinstance(value, bool):

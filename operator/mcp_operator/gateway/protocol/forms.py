@@ -1,7 +1,7 @@
-"""The forms that users are asked to fill in (elicitation, form mode), and what they filled in.
+"""Forms that users fill in (elicitation, form mode), and the validation of what they enter.
 
-MCP allows flat objects of texts, numbers, booleans, and choices of one or of several
-(`PrimitiveSchemaDefinition` of 2025-11-25 and 2026-07-28), so that any client can show them.
+MCP allows only flat objects of strings, numbers, booleans, and single or multiple choices
+(`PrimitiveSchemaDefinition` of 2025-11-25 and 2026-07-28), so that every client can display them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from mcp_operator.api.jsonschema import CompiledSchema, SchemaCostError, SchemaE
 from mcp_operator.core.errors import OperatorError
 
 MAX_FIELDS: Final = 100
-"""Fields of one form."""
+"""Maximum fields of one form."""
 
 _BOUNDS: Final = {
     "string": ("minLength", "maxLength"),
@@ -25,18 +25,18 @@ _BOUNDS: Final = {
 
 
 class FormError(OperatorError):
-    """A form is none that MCP allows; the sentence says where."""
+    """MCP does not allow this form; the message says why."""
 
 
 class Form:
-    """A form that a user may fill in.
+    """A form for a user to fill in.
 
     Attributes:
-        fields: Names of its fields.
+        fields: The names of its fields.
     """
 
     def __init__(self, requested: object) -> None:
-        """Take in a `requestedSchema`.
+        """Check and compile a `requestedSchema`.
 
         Raises:
             FormError: It is not a flat object of primitives.
@@ -58,7 +58,7 @@ class Form:
             raise FormError(f"requestedSchema: {error}") from error
 
     def filled_in(self, content: object) -> tuple[JsonObject, list[str]]:
-        """Return what a user filled in, less what was not asked for, and what is wrong with it."""
+        """Return the requested fields of what a user entered, and the errors in them."""
         if not isinstance(content, dict):
             return {}, ["`content` must be an object"]
         kept = {name: value for name, value in content.items() if name in self.fields}
@@ -66,7 +66,7 @@ class Form:
 
 
 def _field(name: str, field: Any) -> JsonObject:
-    """Return the part of a field's schema that values are checked by."""
+    """Return the part of a field's schema that values are validated against."""
     kind = field.get("type") if isinstance(field, dict) else None
     if not isinstance(kind, str) or kind not in _BOUNDS:
         kinds = ", ".join(_BOUNDS)
@@ -88,7 +88,7 @@ def _field(name: str, field: Any) -> JsonObject:
 
 
 def _choice(name: str, schema: JsonObject, titled: str) -> JsonObject:
-    """Return the values that may be chosen; empty where any may."""
+    """Return the allowed values; empty if any value is allowed."""
     values = schema.get("enum")
     if titled in schema:
         options = schema[titled]

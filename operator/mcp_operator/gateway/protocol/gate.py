@@ -1,4 +1,4 @@
-"""How many requests may wait for backends at a time, whose, and when the last has ended."""
+"""Limits the requests that wait for backends, in total and per client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from mcp_operator.gateway.shares import Clients
 
 
 class Gate:
-    """Counts requests in flight; those answered from memory never wait and do not pass here."""
+    """Counts requests in flight. Requests that are answered from memory do not count."""
 
     def __init__(self) -> None:
         self.busy = 0
@@ -19,17 +19,17 @@ class Gate:
         self._idle.set()
 
     def enter(self, limit: int, client: str = "", each: int | None = None) -> _Place:
-        """Take a place, which is given back at the end of the `with` statement around what returns.
+        """Take a place; the `with` statement around the returned value gives it back.
 
         Args:
-            limit: How many there are.
-            client: Who asks.
-            each: How many one client may have in any case; None for no such bound.
+            limit: The number of places.
+            client: The client that asks.
+            each: The maximum for one client; None for no such limit.
 
         Raises:
-            RpcError: 503, `limit` requests are in flight; refusing at once keeps a queue of
-                requests, whose clients have given up, from building. 429, `each` of them are this
-                client's, or half of them are and there are others.
+            RpcError: 503 if `limit` requests are in flight. There is no queue, because it would
+                fill with requests of clients that no longer wait. 429 if this client has `each`
+                requests in flight, or half of all places while other clients are active.
         """
         alone, held = self._clients.is_alone(client), self._clients.holds(client)
         if each is not None and held >= each:
@@ -66,12 +66,12 @@ class Gate:
             self._idle.set()
 
     async def idle(self) -> None:
-        """Wait until nothing is in flight."""
+        """Wait until no request is in flight."""
         await self._idle.wait()
 
 
 class _Place:
-    """A place that a client has until the end of a `with` statement."""
+    """A place that a client holds until the `with` statement ends."""
 
     __slots__ = ("_client", "_gate")
 
@@ -80,7 +80,7 @@ class _Place:
         self._client = client
 
     def __enter__(self) -> None:
-        """Do nothing: the place is taken."""
+        """Do nothing: the place is already taken."""
 
     def __exit__(self, *_: object) -> None:
         self._gate.leave(self._client)

@@ -1,4 +1,4 @@
-"""JSON-RPC 2.0 messages, decoded and encoded without an object model in between."""
+"""Encodes and decodes JSON-RPC 2.0 messages, without an object model in between."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.message import JSON, HttpResponse
 
 RequestId: TypeAlias = str | int
-"""MCP narrows JSON-RPC's ids: never null, never a fraction."""
+"""MCP restricts the ids of JSON-RPC: they are never null or fractions."""
 
 
 MAX_ID: Final = 256
-"""Characters or bits of an id: it is repeated in answers, and in each event of a stream."""
+"""Characters or bits of an id. Limited, because responses and each event of a stream repeat it."""
 
 
 MAX_VALUES: Final = 20_000
-"""Values in a body, however large they are: what is done for each of them holds up all clients."""
+"""Values in a body. Limited, because the work for each value delays all clients."""
 
 
 class RpcError(Exception):
-    """What ends a request with a JSON-RPC error.
+    """A JSON-RPC error that ends a request.
 
     Attributes:
         code: The JSON-RPC code.
         message: A sentence for the client.
-        data: More about it, or None.
-        status: The HTTP status where the specification names one.
-        retry_after: Seconds after which the same request may succeed, or None.
+        data: Additional details, or None.
+        status: The HTTP status, if the specification requires one.
+        retry_after: Seconds after which the same request can succeed, or None.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class RpcError(Exception):
 
 
 class Request(NamedTuple):
-    """A request, which is owed an answer."""
+    """A request, which must be answered."""
 
     id: RequestId
     method: str
@@ -63,7 +63,7 @@ class Request(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """A notification, which never gets one."""
+    """A notification, which is never answered."""
 
     method: str
     params: JsonObject
@@ -71,7 +71,7 @@ class Notification:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A client's answer to a request of the server: a result, or else an error."""
+    """A client's answer to a request from the server: a result or an error."""
 
     id: Any
     result: Any
@@ -82,10 +82,10 @@ Message: TypeAlias = Request | Notification | Reply
 
 
 def decode(body: bytes) -> Any:
-    """Parse JSON as RFC 8259 has it: no NaN, no lone surrogates, bounded depth.
+    """Parse JSON (RFC 8259): no NaN, no lone surrogates, limited depth.
 
     Raises:
-        RpcError: The body is not JSON, or holds too many values.
+        RpcError: The body is not JSON, or contains too many values.
     """
     if len(body) > MAX_VALUES and holds_more(body, MAX_VALUES):
         problem = f"The body has more than {MAX_VALUES} values"
@@ -97,10 +97,10 @@ def decode(body: bytes) -> Any:
 
 
 def parse(raw: Any) -> Message:
-    """Tell what one decoded JSON value is.
+    """Turn a decoded JSON value into a message.
 
     Raises:
-        RpcError: It is not JSON-RPC message.
+        RpcError: It is not a JSON-RPC message.
     """
     if not isinstance(raw, dict):
         raise _invalid("A JSON-RPC message is an object")
@@ -126,7 +126,7 @@ def parse(raw: Any) -> Message:
 
 
 def id_of(raw: Any) -> RequestId | None:
-    """Return the id of a request that may be broken otherwise, so that an error can name it."""
+    """Return the id of a possibly invalid request, so that an error response can refer to it."""
     if not isinstance(raw, dict) or "result" in raw or "error" in raw:
         return None
     found = raw.get("id")
@@ -134,12 +134,12 @@ def id_of(raw: Any) -> RequestId | None:
 
 
 def is_short_id(value: Any) -> TypeGuard[RequestId]:
-    """Tell whether a value can identify a request, or its progress."""
+    """Tell whether a value can be the id or the progress token of a request."""
     return _is_id(value) and _length(value) <= MAX_ID
 
 
 def _params(raw: JsonObject) -> Any:
-    """Return the parameters; some clients write null where they have none."""
+    """Return the parameters; null means none, as some clients send it."""
     params = raw.get("params")
     return {} if params is None else params
 
@@ -162,12 +162,12 @@ def encode(value: Any) -> bytes:
 
 
 def result(request_id: RequestId, body: bytes) -> bytes:
-    """Put an encoded result into its response; the only work per answer of a prebuilt list."""
+    """Wrap an encoded result in a response; for a prebuilt list, this is the only work."""
     return b'{"jsonrpc":"2.0","id":%b,"result":%b}' % (to_json(request_id), body)
 
 
 def error(request_id: RequestId | None, problem: RpcError) -> bytes:
-    """Encode an error response; the id is null where the request's was not understood."""
+    """Encode an error response; the id is null if the request has no valid id."""
     detail: JsonObject = {"code": problem.code, "message": problem.message}
     if problem.data is not None:
         detail["data"] = problem.data
@@ -175,7 +175,7 @@ def error(request_id: RequestId | None, problem: RpcError) -> bytes:
 
 
 def notification(method: str, params: JsonObject | None = None) -> bytes:
-    """Encode a notification of the server."""
+    """Encode a notification from the server."""
     message: JsonObject = {"jsonrpc": "2.0", "method": method}
     if params is not None:
         message["params"] = params
@@ -183,12 +183,12 @@ def notification(method: str, params: JsonObject | None = None) -> bytes:
 
 
 def ok(body: bytes) -> HttpResponse:
-    """Wrap an encoded JSON-RPC response for HTTP."""
+    """Put an encoded JSON-RPC response into an HTTP response."""
     return HttpResponse(200, body, JSON)
 
 
 def failure(request_id: RequestId | None, problem: RpcError) -> HttpResponse:
-    """Answer a problem over HTTP, with its status and `Retry-After`."""
+    """Return the HTTP response for an error, with its status and `Retry-After`."""
     headers = JSON
     if problem.retry_after is not None:
         headers = {**JSON, "retry-after": str(problem.retry_after)}

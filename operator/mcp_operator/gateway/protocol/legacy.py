@@ -1,8 +1,9 @@
 """The revisions 2024-11-05 to 2025-11-25: an `initialize` handshake and sessions.
 
-A client that disconnects does not cancel its request here; `notifications/cancelled` does. What a
-session holds besides its id (an open stream, what runs) is in one process; where there is a Redis,
-all processes of the server are told of its end, its subscriptions and what it cancels.
+In these revisions, a disconnect does not cancel a request; `notifications/cancelled` does. One
+process holds the state of a session other than its id: its open stream and its requests. With a
+Redis, all processes of the server learn when a session ends, what it subscribes to, and what it
+cancels.
 """
 
 from __future__ import annotations
@@ -44,13 +45,13 @@ from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.shares import Shares
 
 MAX_BATCH: Final = 50
-"""Messages in one batch; they are served one after the other."""
+"""Messages in one batch, which are processed one after the other."""
 
 MAX_ABANDONED: Final = 64 * 1024 * 1024
-"""Bytes of bodies whose clients have gone and whose requests go on; the next ones are given up."""
+"""Bytes of bodies whose requests continue after a disconnect; further requests are cancelled."""
 
 FOLLOW_SECONDS: Final = 1.0
-"""How soon a stream learns what its session subscribes to at another gateway."""
+"""How soon a stream learns what its session has subscribed to at another gateway."""
 
 
 class Legacy:
@@ -71,7 +72,7 @@ class Legacy:
         self._abandoned = Shares(MAX_ABANDONED)
 
     async def post(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
-        """Answer one POST with its decoded body."""
+        """Respond to a POST with the given decoded body."""
         if isinstance(raw, list):
             return await self._batch(http, raw)
         message = jsonrpc.parse(raw)
@@ -85,13 +86,13 @@ class Legacy:
         return await self._serve(session, http, message) or HttpResponse(202)
 
     async def get(self, http: HttpRequest) -> HttpStream:
-        """Open the stream with the notifications of a session.
+        """Open the stream of notifications of a session.
 
-        A session has one: opening another ends the first, which the client may have lost without
-        our noticing, so that every notification goes to exactly one stream.
+        A session has only one stream, so that each notification is sent only once. A second stream
+        ends the first, which the client could have lost without the gateway noticing.
 
         Raises:
-            RpcError: There is no such session, or no room for a stream.
+            RpcError: The session does not exist, or there are too many streams.
         """
         session = await self._session(http)
         if not any(kind in http.headers.get("accept", "*/*") for kind in ("event-stream", "*/*")):
@@ -117,7 +118,7 @@ class Legacy:
         """End a session.
 
         Raises:
-            RpcError: There is no such session.
+            RpcError: The session does not exist.
         """
         session = await self._session(http)
         self._sessions.end(session)
@@ -130,25 +131,25 @@ class Legacy:
 
     @property
     def asking(self) -> int:
-        """How many calls wait for what their clients are asked."""
+        """The number of calls that wait for input from their clients."""
         return self._asking.waiting
 
     def stop_asking(self) -> None:
-        """Let every call that waits for its client end, and ask no more."""
+        """Fail every call that waits for its client, and stop asking."""
         self._asking.stop()
 
     def forget_subscriptions(self) -> None:
-        """Forget who subscribed to what: it is decided again who may."""
+        """Forget all subscriptions, because the rules that allowed them have changed."""
         self._subscribed.clear()
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Stop background work."""
         await self._tasks.close()
         await self._running.close()
         await self._asking.close()
 
     async def _follow(self) -> None:
-        """Learn what sessions with a stream here subscribe to elsewhere, while there are any."""
+        """While there are streams, learn what their sessions subscribe to elsewhere."""
         while self._streams:
             await asyncio.sleep(FOLLOW_SECONDS)
             clients = {session: stream.client for session, stream in self._streams.items()}
@@ -157,7 +158,7 @@ class Legacy:
                 await self._learn(session, clients[session], missed=missed)
 
     async def _learn(self, session: str, client: str, *, missed: bool = False) -> None:
-        """Know what a session subscribed to elsewhere; tell what Redis missed of it."""
+        """Load what a session subscribed to elsewhere; write to Redis what Redis missed."""
         told = await self._shared.subscribed(session, self._rules())
         if told is None:
             return
@@ -166,12 +167,12 @@ class Legacy:
                 await self._shared.note(session, self._rules(), uri, subscribed=True)
             else:
                 self._subscribed.discard(session, uri)
-        with suppress(RpcError):  # there is no room for more
+        with suppress(RpcError):  # the limit of subscriptions is reached
             for uri in told:
                 self._subscribed.add(session, client, uri)
 
     def _rules(self) -> str:
-        """Return what stands for the rules by which clients may subscribe."""
+        """Return a digest of the rules that decide what clients can subscribe to."""
         auth = self._core.server.auth
         return hashlib.sha256(auth.canonical_json.encode()).hexdigest()[:16] if auth else ""
 
@@ -201,8 +202,8 @@ class Legacy:
         """Return the session that a request belongs to.
 
         Raises:
-            RpcError: 400 where none is named, 404 where it is not (or no longer) one of ours: the
-                client then initializes again. 503 where nobody can tell.
+            RpcError: 400 if the request names no session. 404 if the session is unknown or has
+                ended; the client then initializes again. 503 if sessions cannot be verified.
         """
         session_id = http.headers.get(spec.SESSION_HEADER)
         if session_id is None or spec.SESSION_HEADER in http.repeated:
@@ -245,7 +246,7 @@ class Legacy:
                 answer = await self._serve(session, whole, message)
             except RpcError as error:
                 answer = jsonrpc.failure(request_id, error)
-            except Refusal as refusal:  # of this message: others may have been called by now
+            except Refusal as refusal:  # only this message fails: earlier ones may have made calls
                 answer = jsonrpc.failure(request_id, RpcError(spec.REFUSED, str(refusal)))
             if isinstance(answer, HttpResponse):
                 answers.append(answer.body)
@@ -254,7 +255,7 @@ class Legacy:
     async def _serve(
         self, session: Session, http: HttpRequest, message: Message
     ) -> HttpResponse | HttpStream | None:
-        """Answer one message; None for one that is owed no answer."""
+        """Respond to a message; None if it must not be answered."""
         if isinstance(message, Notification):
             if message.method == "notifications/cancelled":
                 await self._running.cancel(session.id, message.params.get("requestId"))
@@ -270,7 +271,7 @@ class Legacy:
     async def _operate(
         self, session: Session, http: HttpRequest, request: Request, channel: Channel
     ) -> HttpResponse:
-        """Answer a request that may wait for a backend, and goes on when its client has gone."""
+        """Respond to a request that can wait for a backend and that outlives a disconnect."""
         work = self._operated(session, http, request, channel)
         task = self._running.start(session.id, request.id, work)
         try:
@@ -283,7 +284,7 @@ class Legacy:
             raise RpcError(spec.CANCELLED, "The client cancelled this request") from None
 
     def _abandon(self, task: asyncio.Task[HttpResponse], http: HttpRequest) -> None:
-        """Let a request go on whose client has disconnected, if there is memory for it."""
+        """Let the request of a disconnected client continue, if the memory limit allows it."""
         client, size = http.client, len(http.body)
         if self._abandoned.take(client, size):
             task.add_done_callback(lambda _: self._abandoned.give_back(client, size))
@@ -305,7 +306,7 @@ class Legacy:
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     async def _answer(self, session: Session, http: HttpRequest, request: Request) -> HttpResponse:
-        """Answer a request from memory."""
+        """Respond to a request from memory."""
         try:
             with self._core.span(Era.LEGACY, http, request, session.version) as span:
                 view = self._core.view(Era.LEGACY, http.principal, session.version)
@@ -323,7 +324,7 @@ class Legacy:
     async def _obey(
         self, view: View, session: Session, request: Request, http: HttpRequest
     ) -> None:
-        """Do what has an empty result."""
+        """Handle a request whose result is empty."""
         match request.method:
             case "ping":
                 pass
@@ -354,7 +355,7 @@ class Legacy:
 
 
 def _no_sessions() -> RpcError:
-    """Return the error for clients of a server without a key; others are served as ever."""
+    """Return the error for clients of a server without a key; other clients are not affected."""
     problem = (
         "This server has no key for sessions now. Try again later, or use the protocol version "
         f"{spec.MODERN_VERSIONS[0]}, which needs no sessions. The server's log says why"

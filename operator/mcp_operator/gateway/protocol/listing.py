@@ -1,7 +1,7 @@
 """Paginated lists, encoded once per table and era.
 
-A cursor names the last entry of the page before, not a position. It therefore stays good when the
-catalog changes between two pages, also if that entry is deleted, and on every replica.
+A cursor names the last entry of the previous page instead of a position. So it stays valid on every
+replica, and when the catalog changes between two pages, even if that entry is deleted.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError, encode
 
 ENTRY_BYTES: Final = 256
-"""What an entry of a list takes besides its text: its key, and its place in tables."""
+"""Approximate bytes that an entry takes in addition to its text."""
 
 
 class Listing:
     """One list of one era, in the order of its keys.
 
     Attributes:
-        size: Bytes that it takes, besides the entries that narrower lists share with it.
+        size: Bytes that it takes, without the entries that it shares with narrower lists.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class Listing:
         """Encode the entries.
 
         Args:
-            field: The result's property that holds the list.
-            entries: Each with the unique key it is ordered by; bytes are encoded already.
+            field: The property of the result that contains the list.
+            entries: Each with the unique key that it is ordered by; bytes are already encoded.
             page_size: Entries per page, at least 1.
-            extra: What every page's result holds besides.
+            extra: Other members of the result of every page.
         """
         ordered = sorted(entries, key=lambda entry: entry[0])
         self._field = field
@@ -57,17 +57,17 @@ class Listing:
         self.size = sum(map(len, self._pages.values())) + ENTRY_BYTES * len(ordered)
 
     def narrowed(self, keys: AbstractSet[str]) -> Listing:
-        """Return a list of fewer entries; none is encoded again."""
+        """Return a list of only some entries, without encoding them again."""
         kept = [pair for pair in zip(self._keys, self._items, strict=True) if pair[0] in keys]
         return Listing(self._field, kept, page_size=self._page_size, extra=self._extra)
 
     def page(self, cursor: object = None) -> bytes:
-        """Return an encoded result: the first page, or the one that a cursor asks for.
+        """Return an encoded result: the first page, or the one that a cursor points to.
 
-        An empty cursor is none: some clients send one for the first page.
+        An empty cursor means the first page, because some clients send it.
 
         Raises:
-            RpcError: -32602, the cursor is not one of this list's.
+            RpcError: -32602, the cursor does not belong to this list.
         """
         start = (
             0 if cursor is None or cursor == "" else bisect_right(self._keys, self._open(cursor))

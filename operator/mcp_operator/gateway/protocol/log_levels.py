@@ -1,4 +1,4 @@
-"""How severe a log message must be for a client to be sent it."""
+"""The lowest severity of log messages that each client wants."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import RpcError
 
 MAX_SESSIONS: Final = 10_000
-"""Sessions whose level is remembered; beyond that, the one that set it first is sent nothing."""
+"""Sessions whose level is stored. Beyond that, the oldest loses its level, and gets no messages."""
 
 SEVERITY: Final = {level: rank for rank, level in enumerate(get_args(LogLevel))}
 
 
 def level_of(params: JsonObject) -> LogLevel | None:
-    """Return the level that a 2026-07-28 request asks for; None where it asks for none."""
+    """Return the level that a 2026-07-28 request asks for, or None."""
     meta = params.get("_meta")
     level = meta.get(spec.LOG_LEVEL_META) if isinstance(meta, dict) else None
     return cast("LogLevel", level) if isinstance(level, str) and level in SEVERITY else None
 
 
 def checked_level(level: object, name: str = "level") -> LogLevel:
-    """Return what a client wrote as a level.
+    """Validate a level that a client sent.
 
     Args:
-        level: What it wrote.
-        name: Where in `params`.
+        level: The value.
+        name: Its location in `params`.
 
     Raises:
         RpcError: It is not a level.
@@ -39,19 +39,19 @@ def checked_level(level: object, name: str = "level") -> LogLevel:
 
 
 class SessionLevels:
-    """What legacy sessions have set with `logging/setLevel`, as far as this process was told."""
+    """The levels that legacy sessions set with `logging/setLevel`, as far as this process knows."""
 
     def __init__(self) -> None:
         self._levels: OrderedDict[str, LogLevel] = OrderedDict()
 
     def set(self, session_id: str, level: LogLevel) -> None:
-        """Remember a session's level."""
+        """Store a session's level."""
         self._levels[session_id] = level
         if len(self._levels) > MAX_SESSIONS:
             self._levels.popitem(last=False)
 
     def of(self, session_id: str) -> LogLevel | None:
-        """Return a session's level; None where it set none, and is sent no log messages."""
+        """Return a session's level; None if it set none, and so gets no log messages."""
         return self._levels.get(session_id)
 
     def forget(self, session_id: str) -> None:

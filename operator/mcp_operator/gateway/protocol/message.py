@@ -1,4 +1,4 @@
-"""The values that cross the edge of the core: HTTP requests, responses and event streams."""
+"""The inputs and outputs of the core: HTTP requests, responses and event streams."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ EVENT_STREAM: Mapping[str, str] = {
 }
 
 
-@dataclass(slots=True)  # not frozen, which takes four times as long to make; nothing changes it
+@dataclass(slots=True)  # never changed, but not frozen: that takes four times as long to create
 class HttpRequest:
-    """One request to the MCP endpoint, its body complete.
+    """One request to the MCP endpoint, with its complete body.
 
     Attributes:
         method: In upper case.
-        headers: By lower-case name; those of a repeated header as one list (RFC 9110
+        headers: By lower-case name; repeated headers are joined into a list (RFC 9110
             section 5.3).
-        repeated: Names of headers that came more than once.
-        body: Already bounded by the front.
-        path: That of the URL.
-        scheme: That of the connection: http or https.
-        principal: Whom it comes from; set by the endpoint.
-        address: What stands for the client where nobody has verified who it is.
-        begin: Answers with a stream while the request is still being handled; what that returns is
-            then this stream. To be called once at most. None where the answer has to be whole.
+        repeated: Names of headers that were sent more than once.
+        body: The front has already limited its size.
+        path: The path of the URL.
+        scheme: The scheme of the connection: http or https.
+        principal: The client that sent it; set by the endpoint.
+        address: The key of the client's address, used while the client is anonymous.
+        begin: Starts to respond with a stream while the request is still being handled; call it at
+            most once, and return the same stream later. None if the response must be complete.
     """
 
     method: str
@@ -46,7 +46,7 @@ class HttpRequest:
     begin: Callable[[HttpStream], None] | None = None
 
     def admitted(self, principal: Principal, spent: str) -> HttpRequest:
-        """Return the request as one of a principal, without the header that proved it."""
+        """Return the request as that of a principal, without the header with its credentials."""
         headers = dict(self.headers)
         headers.pop(spent, None)
         return HttpRequest(
@@ -63,14 +63,14 @@ class HttpRequest:
 
     @property
     def client(self) -> str:
-        """Who shares with other clients what this server has."""
+        """The client, for limits that clients share."""
         principal = self.principal
         return f"{principal.issuer} {principal.name}" if principal.name else self.address
 
 
-@dataclass(slots=True)  # likewise
+@dataclass(slots=True)  # not frozen, like `HttpRequest`
 class HttpResponse:
-    """A complete response; a body that is not empty is JSON."""
+    """A complete response; its body is JSON or empty."""
 
     status: int
     body: bytes = b""
@@ -78,14 +78,14 @@ class HttpResponse:
 
 
 class Frames(Protocol):
-    """An asynchronous iterator of encoded events and keep-alive comments, to be closed."""
+    """An asynchronous iterator of encoded events and keep-alive comments; it must be closed."""
 
     def __aiter__(self) -> Frames: ...
 
     async def __anext__(self) -> bytes: ...
 
     async def aclose(self) -> None:
-        """Release what the stream holds; also where nothing was read from it."""
+        """Release the resources of the stream, even if nothing was read from it."""
         ...
 
 
@@ -94,8 +94,8 @@ class HttpStream:
     """A response of status 200 whose body is server-sent events.
 
     Attributes:
-        frames: The body. The front must close it, whether the client went or it ended by itself.
-        headers: To be sent before the first frame.
+        frames: The body. The front must close it, whether the client disconnects or it ends.
+        headers: Sent before the first frame.
     """
 
     frames: Frames
@@ -103,7 +103,7 @@ class HttpStream:
 
 
 def frame(data: bytes) -> bytes:
-    """Encode one JSON message, which holds no raw line break, as a server-sent event."""
+    """Encode one JSON message, which contains no raw newline, as a server-sent event."""
     return b"event: message\ndata: " + data + b"\n\n"
 
 
@@ -111,4 +111,4 @@ KEEP_ALIVE: Final = b": keep-alive\n\n"
 """A comment that clients ignore; it keeps proxies from closing an idle stream."""
 
 KEEP_ALIVE_SECONDS: Final = 15.0
-"""Between two frames; below the 60 s after which common proxies close an idle connection."""
+"""Seconds between two frames; less than the 60 s after which proxies close idle connections."""

@@ -1,6 +1,6 @@
-"""The 2026-07-28 revision: every request stands alone.
+"""The 2026-07-28 revision, in which requests are independent of each other.
 
-A client that disconnects cancels its request: the front cancels the task that runs `post`.
+If a client disconnects, its request is cancelled: the front cancels the task that runs `post`.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from mcp_operator.gateway.tasks.watch import Listener
 
 
 class Modern:
-    """Serves requests that carry their own envelope."""
+    """Handles requests that contain their own envelope."""
 
     def __init__(self, core: Core, clock: Clock, root: RootKey) -> None:
         self._core = core
         self._states = RequestStates(clock, root)
 
     async def post(self, http: HttpRequest, raw: Any) -> HttpResponse | HttpStream:
-        """Answer one POST with its decoded body."""
+        """Respond to a POST with the given decoded body."""
         message = jsonrpc.parse(raw)
         if isinstance(message, Request):
             if self._core.is_operation(message.method):
@@ -58,14 +58,14 @@ class Modern:
             except RpcError as error:
                 return jsonrpc.failure(message.id, error)
         if isinstance(message, Notification):
-            # The core defines none. One that cancels by a request's id is not obeyed either: ids
-            # are chosen by clients, and another client may have chosen the same.
+            # This revision has no notifications from clients. Legacy cancellations are ignored too:
+            # clients choose their request ids, so another client's request could have the same id.
             check_version(http.headers.get(spec.VERSION_HEADER, ""))
             return HttpResponse(202)
         raise RpcError(spec.INVALID_REQUEST, "This server sends no requests to clients", status=400)
 
     def _answer(self, http: HttpRequest, request: Request) -> HttpResponse:
-        """Answer a request from memory."""
+        """Respond to a request from memory."""
         with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
@@ -74,7 +74,7 @@ class Modern:
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     async def _operate(self, http: HttpRequest, request: Request, channel: Channel) -> HttpResponse:
-        """Answer a request that may wait for a backend."""
+        """Respond to a request that can wait for a backend."""
         with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
@@ -89,7 +89,7 @@ class Modern:
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     async def _result(self, method: str, context: Context) -> JsonObject:
-        """Run an operation; its result may be that the client must be asked."""
+        """Run an operation; its result can be a request for the client's input."""
         retried = Retried(self._states, method, context)
         try:
             given = await retried.first()
@@ -103,7 +103,7 @@ class Modern:
             return not_asked(method, context, error)
 
     async def _task(self, http: HttpRequest, request: Request) -> HttpResponse:
-        """Serve a method of tasks, from what is kept of them."""
+        """Respond to a request about tasks."""
         with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             result = await self._core.serve_task(request.method, request.params, http)
@@ -113,7 +113,7 @@ class Modern:
             return jsonrpc.ok(jsonrpc.result(request.id, body))
 
     async def _listen(self, http: HttpRequest, request: Request) -> HttpStream:
-        """Open a stream with the notifications that the client asks for."""
+        """Open a stream of the notifications that the client asks for."""
         with self._core.span(Era.MODERN, http, request) as span:
             check_envelope(http, request)
             view = self._core.view(Era.MODERN, http.principal)
@@ -139,7 +139,7 @@ class Modern:
         honoured = _visible(view, _honoured(request.params))
         if listener is not None:
             honoured["taskIds"] = list(listener.known)
-        request_id = request.id  # all that the stream keeps of the request
+        request_id = request.id  # so that the stream does not keep the whole request
         meta = {spec.SUBSCRIPTION_META: request_id}
         acknowledged = jsonrpc.notification(
             "notifications/subscriptions/acknowledged", {"_meta": meta, "notifications": honoured}
@@ -169,7 +169,7 @@ class Modern:
 
             stream.attach(self._core.task_calls.feed(http, request_id, listener, served))
             listener.tell = stream.offer_fed
-            for task_id in listener.known:  # it may have changed since the client saw it last
+            for task_id in listener.known:  # it can have changed since the client last saw it
                 stream.offer_fed(task_id)
         return stream
 
@@ -184,7 +184,7 @@ def _prebuilt(view: View, request: Request) -> bytes:
 
 
 def _honoured(params: JsonObject) -> JsonObject:
-    """Return the part of a listen request's filter that is served: what it asks for, checked.
+    """Validate the filter of a listen request, and return the part that is supported.
 
     Raises:
         RpcError: The filter is malformed or names too many resources.
@@ -207,10 +207,10 @@ def _honoured(params: JsonObject) -> JsonObject:
 
 
 def _task_ids(params: JsonObject) -> list[str]:
-    """Return the tasks that a listen request asks for.
+    """Return the tasks that a listen request names.
 
     Raises:
-        RpcError: They are not a list of ids, or too many.
+        RpcError: They are not a list of ids, or there are too many.
     """
     asked = params.get("notifications")
     ids = asked.get("taskIds") if isinstance(asked, dict) else None
@@ -226,7 +226,7 @@ def _task_ids(params: JsonObject) -> list[str]:
 
 
 def _visible(view: View, honoured: JsonObject) -> JsonObject:
-    """Leave out the resources that others are served, and this client is not."""
+    """Remove the resources that are not served to this client, but to others."""
     uris = honoured.get("resourceSubscriptions")
     if uris is None or view.table is view.whole:
         return honoured

@@ -1,4 +1,4 @@
-"""What the core reports about the requests it served."""
+"""The interface to which the core reports the requests that it served."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from mcp_operator.gateway.policy.refusal import Why
 from mcp_operator.gateway.protocol.spec import Era
 
 Outcome: TypeAlias = Literal["ok", "tool_error", "error", "rejected", "cancelled"]
-"""`tool_error` is a result with `isError`; `error` a JSON-RPC error; `rejected` one of a bound."""
+"""`tool_error`: a result with `isError`; `error`: a JSON-RPC error; `rejected`: over a limit."""
 
 ToolOutcome: TypeAlias = Outcome | Cause
-"""`tool_error` is what the tool itself calls a failure; the rest of its failures have a cause."""
+"""`tool_error` is a failure that the tool itself reports; other failures of calls have a cause."""
 
 TaskEvent: TypeAlias = Literal["created", "completed", "failed", "cancelled"]
-"""What becomes of a task, by the words of MCP; one is completed also where its tool failed."""
+"""The states of a task in MCP. A task is `completed` even if its tool failed."""
 
 Authenticated: TypeAlias = Why | Literal["ok"]
 
 
 class Observer(Protocol):
-    """Counts and times; must neither raise nor wait."""
+    """Counts and measures requests; its methods must not raise and must not block."""
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
-        """Note a request; `method` is one of MCP's or `other`, so that labels stay bounded."""
+        """Count a request; `method` is one of MCP's or `other`, to limit the number of labels."""
         ...
 
     def authentication(self, outcome: Authenticated) -> None:
-        """Note whether a request was let in by a server that authenticates its clients."""
+        """Count an attempt to authenticate, by outcome."""
         ...
 
     def limited(self, limit: Limit) -> None:
-        """Note a call that was refused by one of the limits on calls."""
+        """Count a call that was refused by a limit."""
         ...
 
     def tool(self, name: str, outcome: ToolOutcome, seconds: float) -> None:
-        """Note a call of a tool of the catalog."""
+        """Count a call of a tool in the catalog."""
         ...
 
     def task(self, event: TaskEvent, seconds: float | None = None) -> None:
-        """Note that there is a new task, or that one has ended after some seconds."""
+        """Count a new task, or a task that has ended after some seconds."""
         ...

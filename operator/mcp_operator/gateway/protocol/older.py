@@ -1,4 +1,4 @@
-"""Results in the words of older revisions, whose clients refuse what they do not know."""
+"""Adapts results to older revisions, whose clients reject what they do not know."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ AUDIO_SINCE: Final = "2025-03-26"
 
 
 def older_result(result: JsonObject, revision: str) -> JsonObject:
-    """Return the result of an operation without what a revision of MCP does not have.
+    """Return the result of an operation without features that a revision of MCP does not have.
 
-    The text of a tool's result says what its `structuredContent` does. A link to a resource becomes
-    text, and audio an embedded resource.
+    `structuredContent` is dropped, because the text of the result contains the same. A link to a
+    resource becomes text, and audio becomes an embedded resource.
 
     Args:
         result: A result of the newest revision with sessions.
-        revision: The protocol version that its client speaks.
+        revision: The protocol version of the client.
     """
     if revision >= max(OUTPUT_SINCE, LINKS_SINCE):
         return result

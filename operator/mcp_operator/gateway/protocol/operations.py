@@ -1,6 +1,6 @@
 """The operations that both eras share: call, get, read, complete.
 
-Each returns a result as a JSON object, complete but for what the modern era adds to every result.
+Each returns a result as a JSON object, without the members that the modern era always adds.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ _TRACE_KEYS: Final = ("traceparent", "tracestate")
 
 
 class Context(NamedTuple):
-    """What an operation acts on.
+    """The input of an operation.
 
     Attributes:
-        view: The table in service when the request came; a swap does not change it.
+        view: The view of the table that was in service when the request arrived; it never changes.
         http: The HTTP request that carried it.
         params: The request's parameters.
-        channel: What the client can be told before the answer.
-        capabilities: What the client declares (`ClientCapabilities`).
-        input: What the client answered to what the operation has asked.
-        trace: The trace context of the span of this request; empty where no traces are recorded.
+        channel: Sends messages to the client before the response.
+        capabilities: The capabilities that the client declares (`ClientCapabilities`).
+        input: The client's answers to an earlier request of this operation.
+        trace: The trace context of this request's span; empty if no traces are recorded.
     """
 
     view: View
@@ -65,7 +65,7 @@ class Context(NamedTuple):
     trace: Mapping[str, str] = MappingProxyType({})
 
     def call(self, backend: Backend | None = None) -> Call:
-        """Describe this request to the executor, with the deadline that holds for `backend`."""
+        """Describe this request to the executor, with the deadline for `backend`."""
         seconds = self.view.table.catalog.server.seconds_of(backend)
         deadline = asyncio.get_running_loop().time() + seconds
         http = self.http
@@ -84,7 +84,7 @@ class Context(NamedTuple):
 
 
 def _trace(said: Mapping[str, Any]) -> Mapping[str, str]:
-    """Return the trace context that a message, or else its HTTP request, has."""
+    """Return the trace context in the `_meta` of a message or in HTTP headers."""
     return {key: value for key in _TRACE_KEYS if isinstance(value := said.get(key), str)}
 
 
@@ -97,7 +97,7 @@ class Operations:
         self._tasks = tasks
 
     async def call_tool(self, context: Context) -> JsonObject | InputRequired:
-        """Serve `tools/call`.
+        """Handle `tools/call`.
 
         Raises:
             RpcError: The tool is unknown, the parameters are malformed, a header differs, or the
@@ -130,7 +130,7 @@ class Operations:
     async def _call_or_begin(
         self, tool: ToolEntry, arguments: JsonObject, context: Context
     ) -> JsonObject | InputRequired:
-        """Call a tool, or make a task of the call."""
+        """Call a tool, or create a task for the call."""
         call, principal = context.call(tool.backend), context.http.principal
         if context.view.era is Era.LEGACY and tool.task and tool.task.mode == "Always":
             return told_error(
@@ -148,7 +148,7 @@ class Operations:
     async def _call(
         self, tool: ToolEntry, arguments: JsonObject, call: Call, principal: Principal
     ) -> ToolResult | InputRequired | JsonObject:
-        """Call a tool; what its backend goes on with becomes a task, where that can be kept."""
+        """Call a tool. If its backend accepts a job, create a task, or wait if that fails."""
         clock = asyncio.get_running_loop().time
         start = clock()
         outcome: ToolOutcome | None = "cancelled"
@@ -157,7 +157,7 @@ class Operations:
             if isinstance(result, Job):
                 task = await self._tasks.adopted(tool, arguments, result, call, principal)
                 if task is not None:
-                    outcome = None  # it is counted when it has ended
+                    outcome = None  # the call is counted when the task ends
                     return task
                 result = await self._executor.wait_for(tool, result, call)
             outcome = "ok"
@@ -172,11 +172,11 @@ class Operations:
         return result
 
     async def get_prompt(self, context: Context) -> JsonObject | InputRequired:
-        """Serve `prompts/get`.
+        """Handle `prompts/get`.
 
         Raises:
-            RpcError: The prompt is unknown, an argument is wrong, or a resource to embed cannot be
-                read.
+            RpcError: The prompt is unknown, an argument is not valid, or a resource to embed cannot
+                be read.
         """
         view = context.view
         prompt = view.table.prompts.get(_text(context.params, "name"))
@@ -207,10 +207,10 @@ class Operations:
         return {"description": prompt.description} | result if prompt.description else result
 
     async def read_resource(self, context: Context) -> JsonObject:
-        """Serve `resources/read`.
+        """Handle `resources/read`.
 
         Raises:
-            RpcError: The resource is unknown, or its content cannot be had.
+            RpcError: The resource is unknown, or its content cannot be read.
         """
         contents, call = await self._read(context, _text(context.params, "uri"))
         result: JsonObject = {"contents": list(contents)}
@@ -220,7 +220,7 @@ class Operations:
         return result
 
     async def _read(self, context: Context, uri: str) -> tuple[tuple[JsonObject, ...], Call]:
-        """Return the content of a resource, and the call that knows for how long it is good."""
+        """Return the content of a resource, and the call, which knows how long it stays fresh."""
         entry, variables = find_resource(context.view, context.http.principal, uri)
         call = context.call(entry.backend)
         try:
@@ -229,7 +229,7 @@ class Operations:
             raise RpcError(spec.INTERNAL_ERROR, str(error), data={"uri": uri}) from error
 
     async def complete(self, context: Context) -> JsonObject:
-        """Serve `completion/complete`.
+        """Handle `completion/complete`.
 
         Raises:
             RpcError: The reference or the argument is unknown.
@@ -251,11 +251,11 @@ class Operations:
 
 
 def find_resource(view: View, principal: Principal, uri: str) -> tuple[ResourceEntry, Variables]:
-    """Return the resource that a client reads, or hears of, by a URI, and the URI's variables.
+    """Return the resource for a URI, to read or subscribe to, and the variables in the URI.
 
     Raises:
-        RpcError: It is not served any.
-        Refusal: A scope would serve it one.
+        RpcError: The client is not served such a resource.
+        Refusal: With another scope, the client would be.
     """
     found = view.table.match(uri)
     if found is None:
@@ -268,12 +268,12 @@ def find_resource(view: View, principal: Principal, uri: str) -> tuple[ResourceE
 
 
 def _require_scope(view: View, principal: Principal, kind: Kind, name: str | None) -> None:
-    """Tell a client which scope would serve it what is hidden from it, if one would.
+    """Tell a client which scope it lacks for an entry that is hidden from it.
 
-    What no scope would serve it does not exist for it.
+    If no scope would help, the entry does not exist for this client.
 
     Raises:
-        Refusal: A scope would.
+        Refusal: A scope would help.
     """
     scopes = view.lacking_scopes(principal, kind, name) if name else ()
     if scopes:
@@ -281,7 +281,7 @@ def _require_scope(view: View, principal: Principal, kind: Kind, name: str | Non
 
 
 def _referred(table: Table, ref: JsonObject) -> ResourceEntry | None:
-    """Return the resource that a reference names by its template or by a URI."""
+    """Return the resource that a reference names by its URI template or by a URI."""
     uri = _text(ref, "uri", "ref.")
     for entry in table.templates:
         if entry.uri_template == uri:
@@ -291,18 +291,18 @@ def _referred(table: Table, ref: JsonObject) -> ResourceEntry | None:
 
 
 def _argument_result(tool: ToolEntry, errors: list[str]) -> JsonObject:
-    """Tell the model what to correct (SEP-1303: a result, so that it reaches the model)."""
+    """Tell the model what to correct (SEP-1303: in a result, because models do not see errors)."""
     lead = f"The arguments do not match the input schema of {tool.name}; nothing was called."
     return told_error("\n".join([lead, *(f"- {error}" for error in errors)]))
 
 
 def told_error(text: str) -> JsonObject:
-    """Return the result of a tool that tells a model what went wrong."""
+    """Return a tool's result that tells a model what went wrong."""
     return {"content": [{"type": "text", "text": text}], "isError": True}
 
 
 def _lacking(tool: ToolEntry, context: Context) -> Capability:
-    """Return what the client would have to be able to do for a tool, and does not declare."""
+    """Return the capabilities that a tool requires and the client does not declare."""
     if not tool.required_client_capabilities:
         return capabilities.NOTHING
     required = capabilities.named(tool.required_client_capabilities)
@@ -310,7 +310,7 @@ def _lacking(tool: ToolEntry, context: Context) -> Capability:
 
 
 def encoded_result(tool: ToolEntry, result: ToolResult) -> bytes:
-    """Return the result of a task as clients of 2026-07-28 get it."""
+    """Return the result of a task in the form for clients of 2026-07-28."""
     return encode(_tool_result(Era.MODERN, tool, result))
 
 

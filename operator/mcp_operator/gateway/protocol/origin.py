@@ -1,7 +1,7 @@
-"""Which browsers may speak to this endpoint, and under which name (DNS rebinding).
+"""Protects browsers: which origins can use the endpoint, and under which hosts (DNS rebinding).
 
-A page in a browser can reach whatever its user can reach, so a request that carries `Origin` must
-come from an origin that was allowed. Programs send no `Origin` and pass.
+A web page can reach everything that its user can reach, so a request with `Origin` must come from
+an allowed origin. Programs other than browsers send no `Origin` and are accepted.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _LOCAL_NAMES: Final = ("localhost", "127.0.0.1", "::1")
 _PREFLIGHT_SECONDS: Final = "600"
 
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/?#@\s]+)(:\d*)?")
-"""RFC 9110 section 7.2, as loosely as names are written."""
+"""RFC 9110 section 7.2, but with any name that has no delimiters."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Allowed:
-    """What one state of the settings allows."""
+    """The origins and hosts that one version of the settings allows."""
 
     origins: frozenset[str]
     hosts: frozenset[str]
@@ -36,12 +36,12 @@ class _Allowed:
     any_host: bool
 
     def host(self, name: str) -> bool:
-        """Tell whether a name is one of the server's, or below one of its domains."""
+        """Tell whether a name is one of the server's hosts, or below one of its domains."""
         return name in self.hosts or name.endswith(self.domains)
 
 
 class OriginPolicy:
-    """Decides by `Host` and `Origin`."""
+    """Decides by `Host` and `Origin` whether to serve a request."""
 
     def __init__(
         self,
@@ -54,12 +54,12 @@ class OriginPolicy:
         """Set up the policy.
 
         Args:
-            allowed_origins: Such as `https://chat.example.com`; `*` allows every one.
-            allowed_hosts: Names, without a port, that `Host` may carry. Empty: any, unless
-                `loopback`.
-            loopback: The socket listens on loopback only, so `Host` must be a local name or an
-                allowed one: a rebound DNS name is neither. Pages of local origins may use it.
-            settings: What the server allows besides; it may change at any time.
+            allowed_origins: Such as `https://chat.example.com`; `*` allows all origins.
+            allowed_hosts: Names, without ports, that are allowed in `Host`. Empty allows any,
+                unless `loopback`.
+            loopback: The socket listens on loopback only, so `Host` must be a local or an allowed
+                name, which a rebound DNS name is not. Pages of local origins are allowed too.
+            settings: Returns the server's settings, which can allow more and change at any time.
         """
         self._origins = tuple(allowed_origins)
         self._hosts = tuple(allowed_hosts)
@@ -90,7 +90,7 @@ class OriginPolicy:
         return self._allowed
 
     def check(self, http: HttpRequest) -> None:
-        """Refuse a request with a foreign `Host` or `Origin`.
+        """Reject a request whose `Host` or `Origin` is not allowed.
 
         Raises:
             RpcError: HTTP status 403.
@@ -104,7 +104,7 @@ class OriginPolicy:
             raise _refuse("The Host of the request is not a host of this server")
         if origin is None or self._allows(origin):
             return
-        # Same-origin is proof only under a name that was verified: a rebound name is same-origin.
+        # The same origin proves nothing unless the host is known: a rebound name has it too.
         if not (known_host and origin.lower().partition("://")[2] == host.lower()):
             raise _refuse("The Origin of the request is not allowed for this server")
 
@@ -115,7 +115,7 @@ class OriginPolicy:
         return self._loopback and _hostname(origin) in _LOCAL_NAMES  # tools such as an inspector
 
     def response_headers(self, http: HttpRequest) -> Mapping[str, str]:
-        """Return the CORS headers of an answer: empty unless an allowed origin asks."""
+        """Return the CORS headers of a response; empty unless the origin is allowed."""
         origin = http.headers.get("origin")
         if origin is None or not self._allows(origin):
             return {}
@@ -126,7 +126,7 @@ class OriginPolicy:
         }
 
     def preflight_headers(self, http: HttpRequest) -> Mapping[str, str]:
-        """Return the answer to a browser's preflight for an allowed origin."""
+        """Return the headers of the response to a browser's preflight."""
         asked = http.headers.get("access-control-request-headers", "")
         return {
             **self.response_headers(http),
@@ -138,7 +138,7 @@ class OriginPolicy:
 
 @lru_cache(maxsize=64)  # of up to 8 KiB each
 def hostname_of(host: str) -> str:
-    """Return the name in a `Host` header, without the port; empty where it is malformed."""
+    """Return the name in a `Host` header, without the port; empty if the header is malformed."""
     found = _HOST.fullmatch(host)
     return found[1].strip("[]").lower() if found else ""
 

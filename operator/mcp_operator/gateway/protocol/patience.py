@@ -1,4 +1,4 @@
-"""When the client of a request has waited long, with one timer for all requests."""
+"""Finds requests whose clients have waited long, with one timer for all requests."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import asyncio
 from typing import Final, Protocol
 
 PATIENCE_SECONDS: Final = 10.0
-"""How long a client hears nothing of its request at most. Common proxies, and the official
-TypeScript client, give up after 60 s. Most calls end sooner, and their answers stay plain JSON."""
+"""The longest time that a client hears nothing about its request. Common proxies and the official
+TypeScript client give up after 60 s. Most calls end sooner, and their responses stay plain JSON."""
 
 
 class Waits(Protocol):
-    """A request that may wait."""
+    """A request whose client can wait long."""
 
     def reassure(self) -> None:
-        """Show the client that its request is still handled."""
+        """Tell the client that its request is still in progress."""
         ...
 
 
 class Patience:
-    """Reassures the clients of requests that have waited for `PATIENCE_SECONDS`, each once.
+    """Calls `reassure` once for each request that has waited for `PATIENCE_SECONDS`.
 
-    A timer for each request would cost most requests, which are short, a hundredth of their time.
+    Most requests are short, and a timer for each would add a hundredth to their time.
     """
 
     def __init__(self) -> None:
         self._since: dict[Waits, float] = {}
-        """Those that have waited longest stand first."""
+        """Ordered by waiting time, the longest first."""
         self._timer: asyncio.TimerHandle | None = None
 
     def watch(self, one: Waits) -> None:
-        """Begin to count for a request."""
+        """Start to watch a request."""
         loop = asyncio.get_running_loop()
         self._since[one] = loop.time()
         if self._timer is None:
             self._timer = loop.call_later(PATIENCE_SECONDS, self._look)
 
     def forget(self, one: Waits) -> None:
-        """Count no more for a request, which may have been reassured."""
+        """Stop watching a request, reassured or not."""
         self._since.pop(one, None)
 
     def _look(self) -> None:

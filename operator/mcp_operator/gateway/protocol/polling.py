@@ -1,8 +1,8 @@
-"""Asking backends whether resources have changed that somebody is subscribed to.
+"""Polls backends for changes of resources that have subscribers.
 
-A backend tells nobody by itself. Where a resource says how often, its content is read again and
-compared while a stream of this process wants to know of it: one read for all streams for which the
-request is the same. Each process does so for its own streams.
+Backends do not report changes. If a resource has a polling interval, its content is read again and
+compared while a stream of this process subscribes to it. Streams with equal requests to the backend
+share one read. Each process polls for its own streams.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ from mcp_operator.gateway.table import Changes, Current, Table
 log = logging.getLogger(__name__)
 
 MAX_POLLED: Final = 256
-"""Resources that one process reads again and again, half of them for one client; of further ones,
-nobody is told."""
+"""Resources that one process polls, half of which one client can use. Subscribers to further ones
+get no notifications."""
 
 MAX_AT_ONCE: Final = 8
-"""Reads under way at a time."""
+"""Reads in progress at the same time."""
 
 TICK_SECONDS: Final = 1.0
-"""Between two looks at what is subscribed to, and at what is due."""
+"""Seconds between two checks of the subscriptions and of the reads that are due."""
 
 MAX_BACKOFF_SECONDS: Final = 300.0
 """The longest pause after failures, unless the interval is longer."""
 
 PORTION: Final = 500
-"""URIs that are looked at before others have their turn."""
+"""URIs that are processed before the event loop gets a turn."""
 
 _Asked: TypeAlias = tuple[str, tuple[tuple[str, str], ...]]
-"""A URI, and what is forwarded of the client's request."""
+"""A URI, and the client's headers that are forwarded with it."""
 
 _CLIENT: Final = "subscriptions"
-"""Who shares a backend with other clients: all polling together."""
+"""The client that all polling counts as, when clients share a backend."""
 
 
 @dataclass(slots=True)
 class _Polled:
-    """What is read again and again.
+    """A resource that is polled.
 
     Attributes:
-        digest: Of the content as it was read last; empty before that.
+        digest: A digest of the last content; empty before the first read.
         due: When it is read next, in the loop's time.
-        failures: How often in a row it could not be read.
-        reading: Whether a read is under way.
+        failures: The number of consecutive failures.
+        reading: Whether a read is in progress.
     """
 
     entry: ResourceEntry
@@ -70,7 +70,7 @@ class _Polled:
 
 
 class Poller:
-    """Reads resources while somebody is subscribed to them."""
+    """Polls resources while they have subscribers."""
 
     def __init__(
         self,
@@ -83,9 +83,9 @@ class Poller:
 
         Args:
             current: Holds the catalog.
-            hub: Has the streams.
+            hub: Holds the streams.
             executor: Reads the content.
-            visible: Tells whether a client is served the resource of a URI.
+            visible: Tells whether the resource of a URI is served to a client.
         """
         self._current = current
         self._hub = hub
@@ -98,12 +98,12 @@ class Poller:
         current.subscribe(lambda _: self.wake())
 
     async def close(self) -> None:
-        """End all reads."""
+        """Cancel all reads."""
         await self._tasks.close()
         await self._reads.close()
 
     def forwarded(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return what of a client's headers a stream keeps: what is sent to backends."""
+        """Return the client's headers that its stream must keep, because backends get them."""
         table = self._current.table
         names = {
             name.lower()
@@ -114,7 +114,7 @@ class Poller:
         return {name: headers[name] for name in names if name in headers}
 
     def wake(self) -> None:
-        """Look at the streams, now and while there are any that have to do with a backend."""
+        """Start to poll, if there are streams and resources to poll."""
         table = self._current.table
         if table is not None and self._hub.streams and _polled_of(table) and not self._running:
             self._running = True
@@ -139,7 +139,7 @@ class Poller:
             await asyncio.sleep(TICK_SECONDS)
 
     async def _collect(self, table: Table) -> dict[_Asked, _Polled]:
-        """Return what is to be read, with what is known of it."""
+        """Return what to poll, and keep the state of what is already polled."""
         found: dict[_Asked, _Polled] = {}
         seen, shares = 0, Shares(MAX_POLLED)
         for stream in tuple(self._hub.streams):
@@ -182,7 +182,7 @@ class Poller:
             self._tell(asked, polled.entry)
 
     def _tell(self, asked: _Asked, entry: ResourceEntry) -> None:
-        """Tell of a change whoever wants to know of it now, also who came since it was read."""
+        """Notify all current subscribers of a change, including those that came during the read."""
         uri, headers = asked
         changes = Changes(resource_uris=frozenset({uri}))
         for stream in tuple(self._hub.streams):
@@ -191,10 +191,10 @@ class Poller:
                 stream.offer(changes)
 
     async def _changed(self, asked: _Asked, polled: _Polled) -> bool:
-        """Read the content; return whether it is another than before.
+        """Read the content; return whether it has changed.
 
         Raises:
-            ResourceUnavailable: It could not be read.
+            ResourceUnavailable: The content could not be read.
         """
         uri, headers = asked
         seconds = self._current.server.seconds_of(polled.entry.backend)

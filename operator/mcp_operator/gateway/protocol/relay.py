@@ -1,9 +1,10 @@
-"""Answers of clients that reach another gateway than the one that asked, by way of their Redis.
+"""Relays clients' answers between gateways through Redis, to the gateway that sent the request.
 
-A client posts its answers on any connection, and a Service gives each to any replica. The gateway
-that asks leaves a mark in Redis for each request; one that gets an answer to a mark puts it there;
-the first looks for it. Answers are sealed: Redis neither learns nor invents what users say. Without
-a Redis, or while it is away, an answer has to reach the gateway that asked.
+A client posts its answers on any connection, and a Service routes each to any replica. For each
+request to a client, the gateway stores a mark in Redis. A gateway that receives an answer replaces
+the mark with it, and the first gateway polls for it. Answers are encrypted, so that Redis can
+neither read nor forge them. Without a Redis, or while it cannot be reached, an answer counts only
+if it reaches the gateway that sent the request.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from mcp_operator.gateway.redis.scripts import Script, unless_away
 from mcp_operator.gateway.root_key import RootKey
 
 MAX_RELAYED: Final = 64 * 1024
-"""Bytes of one answer: Redis hands it on within the time that a call of it may take."""
+"""Bytes of one answer, so that Redis can transfer it within the time limit of a call."""
 
 BATCH: Final = 100
 """Requests that are handled in one batch."""
 
 ANSWER_SECONDS: Final = 30
-"""How long an answer waits for the gateway that asked, which looks several times in a second."""
+"""How long an answer is kept for the gateway that asked, which polls several times per second."""
 
 _PURPOSE: Final = b"mcp-operator relayed answer 1"
 
@@ -38,7 +39,7 @@ redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 return 1
 """
 )
-"""Puts an answer where its request has left a mark, once."""
+"""Replaces the mark of a request with the answer, once."""
 
 _TAKE: Final = Script(
     """
@@ -49,46 +50,46 @@ end
 return found
 """
 )
-"""Returns what stands at marks, and removes the answers."""
+"""Returns the values of marks, and deletes the answers."""
 
 
 class Asked(NamedTuple):
-    """A request to a client: the session that may answer it, and its id."""
+    """A request to a client: the session that can answer it, and its id."""
 
     session: str
     id: str
 
     @property
     def name(self) -> str:
-        """What stands for it in Redis, and tells nothing of the session."""
+        """Its name in Redis, which does not reveal the session."""
         text = f"{self.session}\n{self.id}".encode()
         return f"ask:{hashlib.blake2b(text, digest_size=16).hexdigest()}"
 
 
 class Relay:
-    """What gateways of a server hand to each other."""
+    """Exchanges clients' answers with the other gateways of a server."""
 
     def __init__(self, redis: HasLink | None, root: RootKey) -> None:
         """Set up.
 
         Args:
-            redis: Has the link to the Redis of the server, where it has one.
-            root: What all gateways of the server share.
+            redis: Holds the connection to the Redis of the server, if the server has one.
+            root: The key that all gateways of the server share.
         """
         self._redis = redis
         self._root = root
 
     @property
     def link(self) -> Link | None:
-        """The link to the Redis; None where the server has none."""
+        """The connection to Redis, or None if the server has no Redis."""
         return self._redis.link if self._redis else None
 
     async def expect(self, requests: Iterable[Asked], seconds: float) -> None:
-        """Leave marks.
+        """Store a mark for each request.
 
         Args:
-            requests: What will be asked.
-            seconds: How long answers are waited for.
+            requests: The requests that will be sent.
+            seconds: How long answers are expected.
         """
         link = self.link
         if link is None:
@@ -98,12 +99,12 @@ class Relay:
             await unless_away(mark)
 
     async def put(self, asked: Asked, reply: Reply, size: int) -> None:
-        """Hand an answer on, if another gateway waits for it.
+        """Store an answer, if another gateway waits for it.
 
         Args:
-            asked: What it is an answer to, as the client says.
+            asked: The request that it answers, according to the client.
             reply: The answer.
-            size: Its bytes.
+            size: Its size in bytes.
         """
         link, key = self.link, self._root.derive(_PURPOSE)
         if link is None or key is None:
@@ -117,7 +118,7 @@ class Relay:
         await unless_away(_PUT.run(link, 1, link.key(asked.name), sealed, ANSWER_SECONDS))
 
     async def take(self, waiting: Sequence[Asked]) -> list[tuple[Asked, Reply, int]]:
-        """Return the answers that have come for requests, with their bytes."""
+        """Return the answers to requests that have arrived, with their sizes in bytes."""
         link, key = self.link, self._root.derive(_PURPOSE)
         if link is None or key is None:
             return []
@@ -134,7 +135,7 @@ class Relay:
 
 
 def _opened(key: bytes, asked: Asked, value: bytes) -> Reply | None:
-    """Return a sealed answer; None where nobody who has the key sealed it for that request."""
+    """Decrypt an answer; None unless it was encrypted with this key for this request."""
     from mcp_operator.gateway.protocol.sealing import unseal  # noqa: PLC0415 - takes memory
 
     plain = unseal(key, value.decode("ascii", "replace"), asked.name.encode())

@@ -1,12 +1,12 @@
-"""The `requestState` of 2026-07-28: what a gateway remembers of a call that asked the client.
+"""The `requestState` of 2026-07-28: what a gateway needs to know when the client answers.
 
-The client keeps it and sends it back, so it is attacker's input (basic/patterns/mrtr). It is sealed
-under a key that all replicas derive from the same root, holds its own time of issue, and is bound
-to the call: server, client, method, name and arguments. Whatever is wrong with one, the client is
-told the same. It can be used again while it is valid: that repeats a call which the same client
-could make from the start.
+The client stores the state and sends it back, so it is untrusted input (basic/patterns/mrtr). It is
+encrypted with a key that all replicas derive from the same root, contains its time of issue, and is
+bound to the call: server, client, method, name and arguments. All invalid states cause the same
+error. A state can be used more than once while it is valid, but only to repeat a call that the same
+client could make anyway.
 
-States end together with the root key, as sessions do.
+States become invalid when the root key is replaced, like sessions.
 """
 
 from __future__ import annotations
@@ -28,43 +28,43 @@ STATE_SECONDS: Final = 600.0
 """How long a user has to answer."""
 
 SKEW_SECONDS: Final = 30.0
-"""How far the clock of the replica that sealed may be ahead."""
+"""How far the clock of the replica that issued a state can be ahead."""
 
 MAX_STATE: Final = 64 * 1024
-"""Bytes of requests and state that are sealed: the client sends them back in a body."""
+"""Bytes of the requests and the state. Limited, because the client sends them back in a body."""
 
 _PURPOSE: Final = b"mcp-operator request state 1"
 _MAX_TOKEN: Final = 2 * MAX_STATE
-"""Characters of a state: a third more than bytes, and some."""
+"""Characters of an encoded state: base64 adds a third, encryption a few bytes."""
 
 
 class StateTooLargeError(OperatorError):
-    """More is to be remembered than a client is asked to send back."""
+    """The state is too large to ask a client to send it back."""
 
 
 def binding(*, server: str, client: str, method: str, name: str, arguments: Any) -> bytes:
-    """Return what stands for a call; no other call has the same."""
+    """Return a digest that identifies a call."""
     canonical = json.dumps(arguments, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     digest = hashlib.sha256(canonical.encode("utf-8", "surrogatepass")).hexdigest()
     return hashlib.sha256(jsonrpc.encode([server, client, method, name, digest])).digest()
 
 
 class RequestStates:
-    """Seals and opens."""
+    """Encrypts and decrypts request states."""
 
     def __init__(self, clock: Clock, root: RootKey) -> None:
         self._clock = clock
         self._root = root
 
     def seal(self, asked: InputRequired, bound: bytes) -> str | None:
-        """Return the `requestState` of a call; None where there is no key.
+        """Return the `requestState` of a call, or None if there is no key.
 
         Args:
-            asked: What it holds.
+            asked: The content of the state.
             bound: The call, see `binding`.
 
         Raises:
-            StateTooLargeError: It would hold more than `MAX_STATE` bytes.
+            StateTooLargeError: The content has more than `MAX_STATE` bytes.
         """
         root = self._root.derive(_PURPOSE)
         if root is None:
@@ -78,14 +78,14 @@ class RequestStates:
         return seal(root, plain, bound)
 
     def open(self, token: object, bound: bytes) -> InputRequired:
-        """Return what a state holds.
+        """Return the content of a state.
 
         Args:
-            token: What a client sent.
-            bound: The call that it came with.
+            token: The value that a client sent.
+            bound: The call that it was sent with.
 
         Raises:
-            RpcError: It is none of this call, or too old.
+            RpcError: It does not belong to this call, or has expired.
         """
         root = self._root.derive(_PURPOSE)
         if root is None or not isinstance(token, str) or len(token) > _MAX_TOKEN:
@@ -103,5 +103,5 @@ class RequestStates:
 
 
 def _invalid() -> RpcError:
-    """Return the one error for every state that cannot be used: it tells nothing about why."""
+    """Return the same error for every invalid state, so that it does not reveal the reason."""
     return RpcError(spec.INVALID_PARAMS, "Invalid or expired requestState")

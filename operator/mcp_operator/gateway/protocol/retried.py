@@ -1,8 +1,8 @@
-"""Asking the client in 2026-07-28: a call ends with what is asked, and is sent again with answers.
+"""Input from the client in 2026-07-28: a call ends with requests, and is retried with answers.
 
-Source: basic/patterns/mrtr. The gateway remembers in `requestState` what was asked, so that answers
-are checked before a backend sees them. Answers that come without one are those to what the backend
-asks when it is called: a client that kept them need not wait for the question.
+Source: basic/patterns/mrtr. The gateway stores the requests in `requestState`, so that it can
+validate the answers before a backend gets them. Answers without a state are for the requests that
+the backend sends when it is called. So a client that kept its answers saves a round trip.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from mcp_operator.gateway.worker import off_loop
 
 
 class Retried:
-    """One request, which may be the retry of one that asked."""
+    """A request that can be the retry of an earlier one that needed input."""
 
     __slots__ = ("_context", "_given", "_method", "_states")
 
     def __init__(self, states: RequestStates, method: str, context: Context) -> None:
-        """Take in a request.
+        """Take a request.
 
         Raises:
             RpcError: Its answers are not an object.
@@ -43,10 +43,10 @@ class Retried:
             raise RpcError(spec.INVALID_PARAMS, "`params.inputResponses` must be an object")
 
     async def first(self) -> ClientInput | JsonObject:
-        """Return what the call begins with; a result where the client is to be asked again.
+        """Return the input for the call, or a result that asks the client again.
 
         Raises:
-            RpcError: The state is none that was given for this call.
+            RpcError: The state is not valid for this call.
         """
         token = self._context.params.get("requestState")
         if token is None:
@@ -58,10 +58,10 @@ class Retried:
         return _asking(asked.requests, token)
 
     def in_advance(self, required: InputRequired) -> ClientInput | None:
-        """Return the client's answers to what is asked now, if it sent them without being asked.
+        """Return the client's answers to these requests, if it already sent them with the call.
 
         Raises:
-            AskError: What is asked is nothing that MCP allows.
+            AskError: MCP does not allow one of the requests.
         """
         if not required.requests or "requestState" in self._context.params:
             return None
@@ -70,11 +70,11 @@ class Retried:
         return ClientInput(answers, required.state) if same else None
 
     async def asks(self, required: InputRequired) -> JsonObject:
-        """Return the result that asks the client.
+        """Return the result that asks the client for input.
 
         Raises:
-            AskError: What is asked is nothing that MCP allows, or too much.
-            RpcError: The client does not declare that it can be asked for that.
+            AskError: MCP does not allow one of the requests, or they are too large.
+            RpcError: The client does not declare a capability that they need.
         """
         questions_of(required)
         has = capabilities.declared(self._context.capabilities)

@@ -1,9 +1,10 @@
-"""The requests of legacy sessions that run, and their cancellation, whichever replica runs them.
+"""The running requests of legacy sessions, and their cancellation from any replica.
 
-A client posts `notifications/cancelled` on any connection, and a Service gives it to any replica.
-One that does not run the request notes that in the Redis of the server, where all that run requests
-look. Without a Redis, or while it is away, a cancellation has to reach the replica that runs the
-request: MCP lets servers ignore the others (2025-11-25, basic/utilities/cancellation).
+A client posts `notifications/cancelled` on any connection, and a Service routes it to any replica.
+A replica that does not run the request records the cancellation in the server's Redis, which all
+replicas with running requests poll. Without a Redis, or while it cannot be reached, a cancellation
+works only at the replica that runs the request. MCP allows servers to ignore the others
+(2025-11-25, basic/utilities/cancellation).
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from mcp_operator.gateway.redis.contract import HasLink, Link
 from mcp_operator.gateway.redis.scripts import Script, unless_away
 
 LOOK_SECONDS: Final = 0.5
-"""Between two looks for cancellations that reached other replicas, while anything runs."""
+"""Seconds between two polls for cancellations at other replicas, while any request runs."""
 
 LOG_SECONDS: Final = 10
-"""How long a cancellation is kept: more than looks take, with a Redis that stalls in between."""
+"""How long a cancellation is kept: longer than polling takes, even if Redis stalls in between."""
 
 MAX_LOGGED: Final = 1000
-"""Cancellations that are kept; with more of them, requests run on until they end by themselves."""
+"""Cancellations that are kept. Further ones are dropped, and their requests run to their end."""
 
 _NOTE: Final = Script(
     """
@@ -45,13 +46,13 @@ _Key: TypeAlias = tuple[str, RequestId]
 
 
 class Running:
-    """The requests that run in this process, by their sessions and ids."""
+    """The requests that run in this process, by session and id."""
 
     def __init__(self, redis: HasLink | None) -> None:
         """Set up.
 
         Args:
-            redis: Has the link to the Redis of the server, where it has one.
+            redis: Holds the connection to the Redis of the server, if the server has one.
         """
         self._redis = redis
         self._running: dict[_Key, asyncio.Task[HttpResponse]] = {}
@@ -67,10 +68,10 @@ class Running:
         Args:
             session: The id of its session.
             request_id: Its id.
-            work: Answers it.
+            work: Produces the response.
 
         Returns:
-            The task, which may be cancelled by the client.
+            The task, which the client can cancel.
         """
         key = (session, request_id)
         task = asyncio.create_task(work, name="legacy request")
@@ -81,11 +82,11 @@ class Running:
         return task
 
     async def cancel(self, session: str, request_id: Any) -> None:
-        """Cancel a request, here or at whichever replica runs it.
+        """Cancel a request, in this replica or in the one that runs it.
 
         Args:
             session: The id of the session that it was sent in.
-            request_id: What the client says is its id.
+            request_id: The id of the request, according to the client.
         """
         if not jsonrpc.is_short_id(request_id):
             return
@@ -97,17 +98,17 @@ class Running:
             await unless_away(_NOTE.run(link, 1, link.key("cancelled"), _digest(key), *limits))
 
     async def close(self) -> None:
-        """Look for nothing more."""
+        """Stop polling."""
         await self._tasks.close()
 
     def _finished(self, key: _Key, task: asyncio.Task[HttpResponse]) -> None:
         if self._running.get(key) is task:
             del self._running[key]
         if not task.cancelled():
-            task.exception()  # a refusal, which nobody reads where the client has gone
+            task.exception()  # marks a refusal as retrieved, even if the client has disconnected
 
     async def _look(self) -> None:
-        """Cancel what other replicas were told to, for as long as anything runs."""
+        """Cancel requests whose cancellation reached other replicas, while any request runs."""
         await asyncio.sleep(LOOK_SECONDS)
         while self._running and (link := self._link) is not None:
             told = await unless_away(link.call("ZRANGE", link.key("cancelled"), 0, -1))
@@ -120,5 +121,5 @@ class Running:
 
 
 def _digest(key: _Key) -> bytes:
-    """Return what stands for a request in Redis, and tells nothing of its session."""
+    """Return the name of a request in Redis, which does not reveal its session."""
     return hashlib.blake2b(jsonrpc.encode(list(key)), digest_size=16).digest()

@@ -1,6 +1,6 @@
-"""Sealing texts with AES-256-GCM, so that a client can keep them without reading or changing them.
+"""Encrypts texts with AES-256-GCM, so that clients can store them but not read or change them.
 
-Imported when the first is sealed or opened: cryptography takes 9 MB of memory.
+Imported on first use, because cryptography takes 9 MB of memory.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ _TAG: Final = 16
 
 
 def seal(key: bytes, plain: bytes, bound: bytes) -> str:
-    """Encrypt.
+    """Encrypt a text.
 
     Args:
         key: 32 bytes.
-        plain: What to encrypt.
-        bound: What must be given again to open it.
+        plain: The text.
+        bound: Data that must be given again to decrypt the text.
 
     Returns:
-        Letters, digits, `-` and `_`.
+        A string of letters, digits, `-` and `_`.
     """
     salt, nonce = secrets.token_bytes(_SALT), secrets.token_bytes(_NONCE)
     sealed = _cipher(key, salt).encrypt(nonce, plain, bound)
@@ -35,7 +35,7 @@ def seal(key: bytes, plain: bytes, bound: bytes) -> str:
 
 
 def unseal(key: bytes, token: str, bound: bytes) -> bytes | None:
-    """Decrypt; None for what was not sealed by that key for that, letter by letter."""
+    """Decrypt a text; None unless it is exactly what `seal` returned for this key and `bound`."""
     try:
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -51,5 +51,5 @@ def unseal(key: bytes, token: str, bound: bytes) -> bytes | None:
 
 
 def _cipher(key: bytes, salt: bytes) -> AESGCM:
-    """Return a cipher for one text: random nonces of 96 bits alone do for some 2^32 of them."""
+    """Return a cipher with a key for one text; a key is safe for only 2^32 random 96-bit nonces."""
     return AESGCM(hmac.digest(key, salt, "sha256"))

@@ -1,14 +1,13 @@
-"""Legacy session ids that carry their own proof.
+"""Legacy session ids that prove their own validity.
 
-A session is what `initialize` agreed on: a version, and what the client can be asked for. The id
-holds both, signed, so that any replica and a restarted pod accept it, and nothing is stored per
-session. A session is not
-authentication: whoever may call `initialize` may have one, and each of its requests is
-authenticated. It is bound to whom it was given to. Sessions end together with the key that signed
-them: then clients are told 404, and initialize again.
+A session is what `initialize` negotiated: a version, and what the client can be asked for. The id
+contains both and a signature. So every replica accepts it, even after a restart, and nothing is
+stored per session. A session is not authentication: every client that can call `initialize` can get
+one, and each of its requests is authenticated. The id works only for the client that it was issued
+to. When the signing key is replaced, sessions end: their clients get 404 and initialize again.
 
-A session ends some time after it was issued, and not for being idle: replicas share nothing that
-could say when it was used last, and clients take a new id from the answer to `initialize` alone.
+A session expires a fixed time after it was issued, not after a time without requests. Replicas do
+not share when it was last used, and clients accept a new id only in the response to `initialize`.
 """
 
 from __future__ import annotations
@@ -30,21 +29,22 @@ from mcp_operator.gateway.protocol.capabilities import EVERYTHING, NOTHING, Capa
 from mcp_operator.gateway.root_key import RootKey
 
 MAX_ENDED: Final = 100_000
-"""Sessions remembered as deleted; beyond that the oldest is forgotten and lives to its expiry."""
+"""Deleted sessions that are remembered. Beyond that, the oldest is valid again until it expires."""
 
 _LAYOUT: Final = struct.Struct(">II16s")
-"""Capabilities of the client (8 bits) and version (251125), time of issue in Unix seconds, 128
+"""Capabilities of the client (8 bits) and version (251125), time of issue in Unix seconds, and 128
 random bits."""
 
 _CENTURY: Final = 20_000_000
 _CAPABILITIES: Final = 24
-"""Where they begin, in bits."""
+"""The bit position of the capabilities."""
 
 _SIGNATURE_BYTES: Final = 18
-"""With the 24 of the layout a multiple of three: base64 without padding, one spelling per id."""
+"""Together with the 24 bytes of the layout a multiple of three, so that base64 needs no padding and
+each id has only one spelling."""
 
 _ID: Final = re.compile(f"[A-Za-z0-9_-]{{{(_LAYOUT.size + _SIGNATURE_BYTES) * 4 // 3}}}")
-"""Python's decoder also takes `+` and `/`: an id that was deleted could be spelt with those."""
+"""Python's decoder also accepts `+` and `/`, which would give a deleted id another spelling."""
 
 _PURPOSE: Final = b"mcp-operator legacy session 3"
 
@@ -57,17 +57,17 @@ _VERSIONS: Final = {_number(version): version for version in spec.LEGACY_VERSION
 
 
 def public_part(session_id: str) -> str:
-    """Return what tells a session from others, without the signature that gives access to it."""
+    """Return the unique part of a session id, without the signature that gives access to it."""
     return session_id[: _LAYOUT.size * 4 // 3]
 
 
 class NoKeyError(OperatorError):
-    """There is no key by which sessions are signed."""
+    """There is no key to sign sessions with."""
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that the client has shown: its id, and what was agreed on."""
+    """A session of a client: its id, and what was negotiated."""
 
     id: str
     version: str
@@ -92,11 +92,11 @@ class Sessions:
 
         Args:
             version: One of `spec.LEGACY_VERSIONS`.
-            principal: Whose session it is; nobody else can use it.
-            capabilities: What its client can be asked for.
+            principal: The client; only this client can use the session.
+            capabilities: What the client can be asked for.
 
         Raises:
-            NoKeyError: It could not be signed.
+            NoKeyError: There is no key to sign it with.
         """
         issued = int(self._clock.now().timestamp())
         agreed = capabilities.value << _CAPABILITIES | _number(version)
@@ -105,15 +105,15 @@ class Sessions:
         return Session(token.decode("ascii"), version, capabilities)
 
     def find(self, session_id: str, ttl: float, principal: Principal = ANONYMOUS) -> Session | None:
-        """Return the session of an id; None where it is forged, another's, expired or deleted.
+        """Return the session of an id; None if it is forged, of another client, expired or deleted.
 
         Args:
-            session_id: What a client has shown.
+            session_id: The id that a client sent.
             ttl: How long a session lasts, in seconds.
-            principal: Who has shown it.
+            principal: The client.
 
         Raises:
-            NoKeyError: It could not be verified.
+            NoKeyError: There is no key to verify it with.
         """
         if not _ID.fullmatch(session_id) or session_id in self._ended:
             return None
@@ -129,7 +129,7 @@ class Sessions:
         return Session(session_id, version, Capability(agreed >> _CAPABILITIES & EVERYTHING.value))
 
     def end(self, session: Session) -> None:
-        """Refuse a session from now on, in this process; the signature alone cannot tell."""
+        """Refuse a session in this process from now on; its signature stays valid."""
         self._ended[session.id] = None
         if len(self._ended) > MAX_ENDED:
             self._ended.popitem(last=False)

@@ -1,8 +1,8 @@
-"""What the gateways of a server tell each other of legacy sessions, where the server has a Redis.
+"""The state of legacy sessions that the gateways of a server share in Redis.
 
-A session's id says by itself what any replica has to know; but not that the session was deleted,
-nor what it subscribed to, nor which messages it wants. Without a Redis, and while it is away, only
-the process that was told knows. Ids stand in Redis as digests, and everything goes by itself.
+A session's id contains what every replica must know, except that the session was deleted, what it
+subscribed to, and its log level. Without a Redis, or while it cannot be reached, only the process
+that got the request knows these. Redis stores digests of the ids, and all keys expire.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from mcp_operator.gateway.redis.contract import HasLink, Link
 from mcp_operator.gateway.redis.scripts import Script, unless_away
 
 KEPT_SECONDS: Final = 3600
-"""How long subscriptions are kept after a session last subscribed, or opened a stream."""
+"""How long subscriptions are kept after the session last subscribed or opened a stream."""
 
 LOG_SECONDS: Final = 60
-"""How long it is kept which sessions subscribed."""
+"""How long the log keeps which sessions changed their subscriptions."""
 
 OVERLAP_SECONDS: Final = 5
-"""How far the log is read again: clocks of a Redis and of its successor differ."""
+"""Seconds of the log that are read again, as the clock can differ after a failover of Redis."""
 
 _SUBSCRIBE: Final = Script(
     """
@@ -39,7 +39,7 @@ redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[6])
 redis.call('EXPIRE', KEYS[2], ARGV[6])
 """
 )
-"""Adds a URI to what a session subscribed to, or takes it away, and notes that in the log."""
+"""Adds or removes a subscription of a session, and records the session in the log."""
 
 _SUBSCRIBED: Final = Script(
     """
@@ -57,11 +57,11 @@ return redis.call('ZRANGEBYSCORE', KEYS[1], time[1] - ARGV[1], '+inf')
 
 
 class SessionState(NamedTuple):
-    """What gateways told each other of a session.
+    """The shared state of a session.
 
     Attributes:
-        ended: It was deleted.
-        level: How severe a message must be to be sent; None if it is not known.
+        ended: Whether it was deleted.
+        level: The lowest severity of log messages that it gets; None if unknown.
     """
 
     ended: bool = False
@@ -69,43 +69,43 @@ class SessionState(NamedTuple):
 
 
 class SharedSessions:
-    """Sessions as all gateways of a server know them."""
+    """The state of sessions that all gateways of a server share."""
 
     def __init__(self, redis: HasLink | None) -> None:
         """Set up.
 
         Args:
-            redis: Has the link to the Redis of the server, where it has one.
+            redis: Holds the connection to the Redis of the server, if the server has one.
         """
         self._redis = redis
         self._missed = True
 
     @property
     def link(self) -> Link | None:
-        """The link to the Redis; None where the server has none."""
+        """The connection to Redis, or None if the server has no Redis."""
         return self._redis.link if self._redis else None
 
     async def end(self, session: str, seconds: float) -> None:
-        """Tell all gateways that a session was deleted.
+        """Record for all gateways that a session was deleted.
 
         Args:
             session: Its id.
-            seconds: How long its signature may yet be good.
+            seconds: How long its signature can still be valid.
         """
         await self._set(session, "ended", "1", seconds)
 
     async def set_level(self, session: str, level: LogLevel, seconds: float) -> None:
-        """Tell all gateways how severe a message must be for a session to be sent it.
+        """Record for all gateways the lowest severity of log messages that a session gets.
 
         Args:
             session: Its id.
-            level: The least severe level.
-            seconds: How long the session may yet last.
+            level: The lowest severity.
+            seconds: How long the session can still last.
         """
         await self._set(session, "level", level, seconds)
 
     async def state(self, session: str) -> SessionState:
-        """Return what is known of a session."""
+        """Return the shared state of a session."""
         link = self.link
         if link is None:
             return SessionState()
@@ -119,13 +119,13 @@ class SharedSessions:
         return SessionState(ended is not None, known)
 
     async def note(self, session: str, rules: str, uri: str, *, subscribed: bool) -> None:
-        """Keep that a session subscribed to a resource, or that it no longer is.
+        """Record that a session subscribed to or unsubscribed from a resource.
 
         Args:
             session: Its id.
-            rules: What stands for the rules by which it may.
+            rules: A digest of the rules that allow it.
             uri: The resource.
-            subscribed: Whether it is.
+            subscribed: Whether it is subscribed now.
         """
         link = self.link
         if link is not None:
@@ -135,7 +135,7 @@ class SharedSessions:
             await unless_away(_SUBSCRIBE.run(link, 2, *keys, *told, *limits))
 
     async def subscribed(self, session: str, rules: str) -> frozenset[str] | None:
-        """Return what a session subscribed to; None where nobody can tell."""
+        """Return what a session subscribed to, or None if Redis cannot tell."""
         link = self.link
         if link is None:
             return None
@@ -146,11 +146,11 @@ class SharedSessions:
         return frozenset(uri.decode("utf-8", "replace") for uri in found)
 
     async def changed(self, sessions: AbstractSet[str]) -> tuple[AbstractSet[str], bool]:
-        """Return which of some sessions have subscribed lately.
+        """Return which of these sessions have recently changed their subscriptions.
 
         Returns:
-            Those sessions; and whether they are all, because Redis was away and what they did since
-            then is not known to it, nor to this gateway.
+            The sessions, and whether Redis was unavailable before. Then all sessions are returned,
+            because neither Redis nor this gateway knows what changed in the meantime.
         """
         link = self.link
         if link is None:

@@ -1,8 +1,8 @@
-"""The constants of the MCP specification that both eras' code names.
+"""The constants of the MCP specification that the code of both eras uses.
 
 Sources: the schema and pages of the revisions 2024-11-05, 2025-03-26, 2025-06-18, 2025-11-25
-("legacy": an `initialize` handshake and sessions) and 2026-07-28 ("modern": every request stands
-alone).
+("legacy": an `initialize` handshake and sessions) and 2026-07-28 ("modern": requests are
+independent of each other).
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class Era(enum.StrEnum):
 
 MODERN_VERSIONS: Final = ("2026-07-28",)
 LEGACY_VERSIONS: Final = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""Newest first: the first is offered to a client that asks for one we do not speak. The transport
-of 2024-11-05 itself is not served; clients use it over Streamable HTTP, as they do with the
-official SDKs."""
+"""Newest first: the first is offered to a client that asks for an unsupported version. The
+transport of 2024-11-05 is not supported; its clients use Streamable HTTP, as with the official
+SDKs."""
 
 BATCHING_VERSION: Final = "2025-03-26"
-"""The one revision whose servers must accept JSON-RPC batches; 2025-06-18 removed them."""
+"""The only revision whose servers must accept JSON-RPC batches; 2025-06-18 removed them."""
 
 VERSION_HEADER: Final = "mcp-protocol-version"
 METHOD_HEADER: Final = "mcp-method"
@@ -38,7 +38,7 @@ CAPABILITIES_META: Final = "io.modelcontextprotocol/clientCapabilities"
 LOG_LEVEL_META: Final = "io.modelcontextprotocol/logLevel"
 SERVER_INFO_META: Final = "io.modelcontextprotocol/serverInfo"
 TASKS: Final = "io.modelcontextprotocol/tasks"
-"""The extension (its specification of 2026-07-28)."""
+"""The extension for tasks (its specification of 2026-07-28)."""
 
 SUBSCRIPTION_META: Final = "io.modelcontextprotocol/subscriptionId"
 
@@ -63,13 +63,13 @@ HEADER_MISMATCH: Final = -32020
 MISSING_CAPABILITY: Final = -32021
 UNSUPPORTED_VERSION: Final = -32022
 
-# Our own codes lie outside -32768..-32000, which JSON-RPC reserves, so that no revision of either
-# specification can give them another meaning.
+# The gateway's own codes are outside -32768..-32000, which JSON-RPC reserves, so that no revision
+# of either specification can give them another meaning.
 REFUSED: Final = -31000
-"""The request was refused before it was read: Host, Origin, media type, session."""
+"""The request was refused before it was parsed: Host, Origin, media type, session."""
 OVERLOADED: Final = -31001
-"""A bound of this server is reached, or it has nothing to serve yet; the same request may succeed
-after `Retry-After`."""
+"""A limit of this server is reached, or it has no catalog yet; the same request can succeed after
+`Retry-After`."""
 CANCELLED: Final = -31002
 """The client cancelled this request."""
 
@@ -95,4 +95,4 @@ METHODS: Final = frozenset(
         "tools/list",
     }
 )
-"""Every request of either era that is served."""
+"""Every request of either era that the gateway handles."""

@@ -1,7 +1,7 @@
-"""What legacy sessions subscribed to: known to this process, and bounded in all and for a client.
+"""The subscriptions of legacy sessions that this process knows, limited in total and per client.
 
-A session may end without a word, so that nothing here ends by itself: the oldest goes when there is
-no room. Its client misses notifications then, which MCP does not promise to be complete.
+A session can end without notice, so subscriptions do not expire here. When there is no room, the
+oldest session is dropped, and its client misses notifications, which MCP does not guarantee.
 """
 
 from __future__ import annotations
@@ -15,37 +15,37 @@ from mcp_operator.gateway.protocol.subscriptions import MAX_SUBSCRIBED_URIS, che
 from mcp_operator.gateway.shares import Shares
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""What all subscriptions may take in memory, roughly."""
+"""Approximate bytes of all subscriptions."""
 
 ENTRY_BYTES: Final = 128
-"""What one subscription takes besides its URI, and a session besides its subscriptions."""
+"""Bytes of a subscription in addition to its URI, and of a session without its subscriptions."""
 
 
 class Subscribed:
-    """The URIs that each session subscribed to."""
+    """The URIs that each session has subscribed to."""
 
     def __init__(self, total: int = MAX_BYTES) -> None:
         """Set up.
 
         Args:
-            total: Bytes that all may take.
+            total: Maximum bytes of all subscriptions.
         """
         self._shares = Shares(total)
         self._sessions: OrderedDict[str, tuple[str, set[str]]] = OrderedDict()
         """The client and the URIs of each session, the one that subscribed first at the front."""
 
     def open(self, session: str, client: str) -> set[str]:
-        """Remember a session; returns what it is subscribed to, now and later."""
+        """Add a session if it is new; returns the live set of its subscriptions."""
         if session not in self._sessions:
             self._take(session, client, ENTRY_BYTES)
             self._sessions[session] = client, set()
         return self._sessions[session][1]
 
     def add(self, session: str, client: str, uri: str) -> None:
-        """Subscribe a session.
+        """Subscribe a session to a resource.
 
         Raises:
-            RpcError: The URI is too long, or there are too many.
+            RpcError: The URI is too long, or there are too many subscriptions.
         """
         check_uri(uri)
         uris = self.open(session, client)
@@ -69,7 +69,7 @@ class Subscribed:
         client, uris = self._sessions.pop(session, ("", None))
         if uris is not None:
             self._shares.give_back(client, ENTRY_BYTES + sum(map(_cost, uris)))
-            uris.clear()  # a stream of the session may hold the same set
+            uris.clear()  # a stream of the session can still hold this set
 
     def clear(self) -> None:
         """Forget every session."""
@@ -77,7 +77,7 @@ class Subscribed:
             self.forget(session)
 
     def _take(self, session: str, client: str, amount: int) -> None:
-        """Make room: other sessions of a client that has its share go, else of the heaviest."""
+        """Make room by dropping the client's own oldest session, or one of the largest client."""
         while not self._shares.take(client, amount):
             own = self._shares.holds(client) + amount > self._shares.each
             owner = client if own else self._shares.heaviest

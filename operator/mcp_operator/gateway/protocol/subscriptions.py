@@ -1,8 +1,8 @@
-"""Long-lived streams that tell clients what changed in the catalog.
+"""Event streams that notify clients of changes to the catalog.
 
-A notification says only "fetch again", so equal ones that wait for a slow client are one. What can
-wait is therefore bounded by what was subscribed to, and no queue can overflow; the front cuts a
-client that stops reading.
+A notification only means "fetch again", so equal notifications that wait for a slow client are
+merged. The number of waiting notifications is therefore limited by the number of subscriptions, and
+queues cannot overflow. The front disconnects clients that stop reading.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from mcp_operator.gateway.shares import Shares
 from mcp_operator.gateway.table import Changes, Current
 
 MAX_STREAMS: Final = 1024
-"""Open streams per process; an idle one costs some 20 KiB."""
+"""Open streams per process; an idle one takes about 20 KiB."""
 
 MAX_SUBSCRIBED_URIS: Final = 1000
-"""Resources that one client may subscribe to."""
+"""Resources that one stream or session can subscribe to."""
 
 MAX_URI: Final = 2048
-"""Characters of a URI that can be subscribed to; longer ones do not pass through proxies either."""
+"""Characters of a URI that can be subscribed to; proxies do not forward longer ones either."""
 
 MAX_URI_BYTES: Final = 16 * 1024 * 1024
-"""What the URIs that open streams are subscribed to may take in memory, roughly."""
+"""Approximate bytes of the URIs that open streams subscribe to."""
 
 
 def check_uri(uri: str) -> None:
-    """Refuse to keep a URI that is too long.
+    """Reject a URI that is too long to be stored.
 
     Raises:
-        RpcError: It is.
+        RpcError: The URI is too long.
     """
     if len(uri) > MAX_URI:
         problem = f"A resource whose URI is longer than {MAX_URI} cannot be subscribed to"
@@ -48,7 +48,7 @@ def check_uri(uri: str) -> None:
 
 
 class Event(NamedTuple):
-    """One change: a list, or the resource of `uri`."""
+    """A change of a list, or of the resource with this `uri`."""
 
     method: str
     uri: str = ""
@@ -60,7 +60,7 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wants:
-    """What one client subscribed to; `uris` may be a live set."""
+    """What a client subscribed to; `uris` can be a live set."""
 
     tools: bool = False
     prompts: bool = False
@@ -68,7 +68,7 @@ class Wants:
     uris: AbstractSet[str] = frozenset()
 
     def select(self, changes: Changes) -> Iterator[Event]:
-        """Yield the events of a change that this client asked for."""
+        """Yield the events of a change that this client subscribed to."""
         if changes.tools and self.tools:
             yield Event("notifications/tools/list_changed")
         if changes.prompts and self.prompts:
@@ -80,14 +80,14 @@ class Wants:
 
 
 class Feed(Protocol):
-    """What one stream tells besides changes of the catalog."""
+    """A source of notifications for one stream, other than changes of the catalog."""
 
     async def message(self, name: str) -> bytes | None:
-        """Return the notification of something as it is now; None where there is nothing to say."""
+        """Return a notification with the current state of something, or None if there is none."""
         ...
 
     def close(self) -> None:
-        """Release what it holds."""
+        """Release its resources."""
         ...
 
 
@@ -117,7 +117,7 @@ class Subscription:
         self._pending: dict[Event, None] = {}
         self._feed: Feed | None = None
         self._fed: dict[str, None] = {}
-        """What the feed is to be asked for."""
+        """Names that the feed has news about."""
         self.client, self.principal, self.weight = client, principal, weight
         self.headers = headers
         self._ended = False
@@ -125,28 +125,28 @@ class Subscription:
 
     @property
     def uris(self) -> AbstractSet[str]:
-        """The resources that it is subscribed to."""
+        """The resources that it subscribes to."""
         return self._wants.uris
 
     def offer(self, changes: Changes) -> None:
-        """Note what the client is to be told of what it sees of a change."""
+        """Queue the events of a change, of which `changes` has only what the client can see."""
         events = dict.fromkeys(self._wants.select(changes))
         if events and not self._ended:
             self._pending.update(events)
             self._wake.set()
 
     def attach(self, feed: Feed) -> None:
-        """Let the client be told of something besides the catalog."""
+        """Add a feed, whose notifications are sent on this stream too."""
         self._feed = feed
 
     def offer_fed(self, name: str) -> None:
-        """Note that the feed has something new by a name."""
+        """Note that the feed has news about a name."""
         if not self._ended:
             self._fed[name] = None
             self._wake.set()
 
     def end(self) -> None:
-        """End the stream cleanly after what is pending; nothing more is sent."""
+        """End the stream cleanly after the pending events; nothing more is sent."""
         self._ended = True
         self._wake.set()
 
@@ -154,7 +154,7 @@ class Subscription:
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next frame, waiting for it at most as long as a proxy would."""
+        """Return the next frame, or a keep-alive before a proxy closes the idle connection."""
         if self._first:
             first, self._first = self._first, b""
             return frame(first)
@@ -193,7 +193,7 @@ class Subscription:
 
 
 class Hub:
-    """All open streams of this process, fed by the catalog in service."""
+    """All open streams of this process, which get the changes of the catalog."""
 
     def __init__(self, current: Current) -> None:
         self._current = current
@@ -210,7 +210,7 @@ class Hub:
 
     @property
     def open_streams(self) -> int:
-        """How many streams are open."""
+        """The number of open streams."""
         return len(self._streams)
 
     def open(
@@ -230,17 +230,17 @@ class Hub:
         Args:
             wants: What the client asked for.
             encode: Turns an event into the era's notification.
-            client: Who asked, as far as clients share what there is.
-            principal: Who asked, as far as rules say what it sees.
-            first: A message that precedes all events, if any.
-            last: A message that says the server ended the stream, if any.
-            until: When it ends by itself, in the loop's time, within `KEEP_ALIVE_SECONDS`; None
-                for never.
-            headers: What of the client's request goes to backends that are polled for it.
+            client: The client, for limits that clients share.
+            principal: The client, for rules about what it can see.
+            first: A message before all events, if any.
+            last: A message that tells the client that the server ended the stream, if any.
+            until: When it must end, in the loop's time; it ends up to `KEEP_ALIVE_SECONDS` later.
+                None for never.
+            headers: The client's headers that backends get when they are polled for this stream.
 
         Raises:
-            RpcError: 503, as many streams as allowed are open, by all or by this client, or the
-                server is stopping.
+            RpcError: 503, too many streams are open, in total or by this client, or the server is
+                stopping.
         """
         weight = sum(4 * len(uri) for uri in wants.uris)
         if self._closing or not self._take(client, weight):
@@ -266,7 +266,7 @@ class Hub:
         return stream
 
     def discard(self, stream: Subscription) -> None:
-        """Forget a stream; one that is already forgotten stays so."""
+        """Remove a stream; does nothing if it is already removed."""
         if stream in self._streams:
             del self._streams[stream]
             self._places.give_back(stream.client)
@@ -281,12 +281,12 @@ class Hub:
         return True
 
     def close(self) -> None:
-        """End every stream cleanly and open no more."""
+        """End every stream cleanly, and open no new ones."""
         self._closing = True
         self.end_all()
 
     def end_all(self) -> None:
-        """End every stream cleanly; clients may open others."""
+        """End every stream cleanly; clients can open new ones."""
         for stream in tuple(self._streams):
             stream.end()
 

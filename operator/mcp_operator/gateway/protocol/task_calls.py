@@ -1,7 +1,7 @@
 """The extension `io.modelcontextprotocol/tasks` of 2026-07-28: its methods, and calls as tasks.
 
-Whether a call becomes a task is the server's choice, as far as the client declares the extension
-with the call; a client that does not gets the result itself, or is refused.
+The server decides whether a call becomes a task, but only if the client declares the extension with
+the call. Other clients get the result itself, or an error.
 """
 
 from __future__ import annotations
@@ -30,26 +30,26 @@ from mcp_operator.gateway.tasks.watch import Listener
 NOT_KEPT: Final = "This server runs in several processes, and needs a Redis to store tasks"
 
 MAX_LISTENED: Final = 100
-"""Tasks that one stream tells of."""
+"""Tasks that one stream can report."""
 
 METHODS: Final = frozenset({"tasks/get", "tasks/update", "tasks/cancel"})
 
 
 def declares(capabilities: Mapping[str, Any]) -> bool:
-    """Tell whether a client takes tasks, by the capabilities that it declares with a request."""
+    """Tell whether a request's capabilities declare support for tasks."""
     extensions = capabilities.get("extensions")
     return isinstance(extensions, dict) and isinstance(extensions.get(spec.TASKS), dict)
 
 
 def require_declared(capabilities: Mapping[str, Any], what: str) -> None:
-    """Refuse a client that does not take tasks.
+    """Reject a client that does not declare support for tasks.
 
     Args:
-        capabilities: What it declares with the request.
-        what: What needs them.
+        capabilities: The capabilities that the request declares.
+        what: What needs the support, for the error message.
 
     Raises:
-        RpcError: It does not.
+        RpcError: The client does not declare support for tasks.
     """
     if not declares(capabilities):
         raise RpcError(
@@ -61,7 +61,7 @@ def require_declared(capabilities: Mapping[str, Any], what: str) -> None:
 
 
 class TaskCalls:
-    """Makes tasks of calls, and serves the methods of tasks."""
+    """Creates tasks for calls, and handles the methods for tasks."""
 
     def __init__(self, tasks: Tasks, current: Current, limiter: Limiter) -> None:
         """Set up.
@@ -69,17 +69,18 @@ class TaskCalls:
         Args:
             tasks: The tasks of the server.
             current: Holds the table in service.
-            limiter: Bounds how often each client asks for tasks.
+            limiter: Limits how often each client requests tasks.
         """
         self._tasks = tasks
         self._current = current
         self._limiter = limiter
 
     def may_begin(self, tool: ToolEntry, call: Call) -> bool:
-        """Tell whether a call may become a task; if so, its backend may go on as a job.
+        """Tell whether a call can become a task; if so, its backend can accept it as a job.
 
         Raises:
-            RpcError: It must become one, or might have to, and cannot.
+            RpcError: The call must become a task, but the client or the server does not support
+                it, or Redis cannot be reached.
         """
         if tool.task is None:
             return False
@@ -101,10 +102,10 @@ class TaskCalls:
     async def begun(
         self, tool: ToolEntry, arguments: JsonObject, call: Call, principal: Principal
     ) -> JsonObject:
-        """Make a task of a call at once.
+        """Create a task for a call right away.
 
         Raises:
-            RpcError: There is no room for it, or it cannot be kept.
+            RpcError: There are too many tasks, or the task cannot be stored.
         """
         with _explained():
             return self._created(await self._tasks.begin(tool, arguments, call, principal), call)
@@ -117,7 +118,7 @@ class TaskCalls:
         call: Call,
         principal: Principal,
     ) -> JsonObject | None:
-        """Make a task of a call that its backend has accepted; None where that cannot be kept."""
+        """Create a task for a call that its backend accepted; None if it cannot be stored."""
         try:
             task = await self._tasks.adopt(tool, arguments, job, call, principal)
         except (FullError, StoreAwayError):
@@ -129,23 +130,23 @@ class TaskCalls:
         return {**task, "resultType": "task"}
 
     def _note(self, client: str, shown: JsonObject) -> None:
-        """Note how often a client is asked to look at a task that it is shown."""
+        """Note the polling interval that a client was told for a task."""
         if self._limiter.plan is not None:
             self._limiter.polls.told(client, shown["taskId"], shown["pollIntervalMs"] / 1000)
 
     async def listen(
         self, task_ids: Sequence[str], http: HttpRequest, params: JsonObject, view: View
     ) -> Listener:
-        """Watch the tasks that a client has of those that it names, as far as there are places.
+        """Watch the given tasks, as far as they belong to the client and there are free places.
 
         Args:
             task_ids: The ids.
             http: The request for a stream.
             params: Its parameters.
-            view: What the client is served.
+            view: What is served to the client.
 
         Raises:
-            RpcError: The client does not take tasks, or nobody can tell.
+            RpcError: The client does not declare support for tasks, or tasks cannot be read.
         """
         require_declared(_declared(params), "subscriptions/listen for tasks")
         with _explained():
@@ -160,25 +161,25 @@ class TaskCalls:
         listener: Listener,
         view: Callable[[], View],
     ) -> TaskFeed:
-        """Return what a stream tells of tasks.
+        """Return the notifications about tasks for a stream.
 
         Args:
             http: The request for the stream.
             request_id: Its id.
             listener: Watches the tasks.
-            view: Returns what the client is served now.
+            view: Returns what is served to the client at that time.
         """
         return TaskFeed(self._tasks, http.principal, request_id, listener, view)
 
     async def serve(
         self, method: str, params: JsonObject, view: View, http: HttpRequest
     ) -> JsonObject:
-        """Serve one of `METHODS`.
+        """Handle one of `METHODS`.
 
         Raises:
-            RpcError: The client does not take tasks, there is no such task for it, or nobody can
-                tell.
-            LimitedError: The client asks more often than it may.
+            RpcError: The client does not declare support for tasks, it has no such task, or tasks
+                cannot be read.
+            LimitedError: The client exceeds its limit.
         """
         require_declared(_declared(params), method)
         task_id, responses = params.get("taskId"), params.get("inputResponses")
@@ -202,7 +203,7 @@ class TaskCalls:
 
 
 class TaskFeed:  # a `Feed`
-    """Tells one stream of tasks (`notifications/tasks`)."""
+    """Sends `notifications/tasks` on one stream."""
 
     def __init__(
         self,
@@ -219,7 +220,7 @@ class TaskFeed:  # a `Feed`
         self._listener = listener
 
     async def message(self, name: str) -> bytes | None:
-        """Return the notification of a task as it is now; None where the client has none."""
+        """Return the notification of a task's current state; None if the client cannot see it."""
         try:
             task, shown = await self._tasks.get(name, self._principal)
             if not _is_served(task, self._view()):
@@ -229,20 +230,20 @@ class TaskFeed:  # a `Feed`
         return notification("notifications/tasks", shown | self._meta)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._listener.close()
 
 
 class Places:
-    """The places that calls of tasks take among all others."""
+    """The places that calls of tasks share with all other calls."""
 
     def __init__(self, current: Current, gate: Gate, limiter: Limiter) -> None:
         """Set up.
 
         Args:
             current: Holds the settings.
-            gate: Bounds the calls of all, and of each client.
-            limiter: Bounds the calls of each tool.
+            gate: Limits the calls in total and per client.
+            limiter: Limits the calls of each tool.
         """
         self._current = current
         self._gate = gate
@@ -253,8 +254,8 @@ class Places:
         """Hold a place for one call.
 
         Raises:
-            RpcError: There is none now, or this client has its share.
-            LimitedError: As many calls of the tool are under way as may be.
+            RpcError: No place is free, or the client has used up its share.
+            LimitedError: The tool has reached its limit of concurrent calls.
         """
         server = self._current.server
         each = server.max_concurrent_requests_per_client
@@ -272,7 +273,7 @@ def _declared(params: JsonObject) -> Mapping[str, Any]:
 
 
 def _is_served(task: Task, view: View) -> bool:
-    """Tell whether a client may know of a task: what it may not call, it has no results of."""
+    """Tell whether a client can see a task: not if its tool is hidden from the client."""
     return task.tool in view.table.tools or task.tool not in view.whole.tools
 
 
@@ -283,7 +284,7 @@ def _away() -> RpcError:
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Answer what tasks may meet with JSON-RPC errors."""
+    """Turn the errors of tasks into JSON-RPC errors."""
     try:
         yield
     except UnknownTaskError as error:

@@ -1,4 +1,4 @@
-"""What the core needs from a recorder of traces (see `gateway.traces`)."""
+"""The interface of the core to a recorder of traces (see `gateway.traces`)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from mcp_operator.gateway.protocol.spec import Era
 
 
 class Trace(Protocol):
-    """The span of one MCP request. It must neither raise nor wait."""
+    """The span of one MCP request. Its methods must not raise and must not block."""
 
     @property
     def handed_on(self) -> Mapping[str, str]:
-        """The W3C Trace Context for what the request causes: `traceparent` and `tracestate`."""
+        """The W3C Trace Context for requests to backends: `traceparent` and `tracestate`."""
         ...
 
     def begin(self) -> None:
-        """Begin; until the end, each log line of this request names the trace."""
+        """Begin the span; until it ends, log lines of this request contain the trace."""
         ...
 
     def end(self, outcome: Outcome, code: int | None) -> None:
-        """End.
+        """End the span.
 
         Args:
             outcome: How the request ended.
-            code: Of the JSON-RPC error that answers it; None for a result.
+            code: The code of the JSON-RPC error in the response; None for a result.
         """
         ...
 
@@ -39,13 +39,13 @@ class Tracer(Protocol):
     def request(
         self, http: HttpRequest, request: Request, *, method: str, era: Era, version: str
     ) -> Trace:
-        """Return the span of a request, which has not begun yet.
+        """Return the span of a request; it has not begun yet.
 
         Args:
-            http: What carried the request.
+            http: The HTTP request that carried it.
             request: The request.
-            method: One of MCP's, or `other`.
-            era: Whose wire format it has.
-            version: The protocol version that its session agreed on; empty where it has none.
+            method: One of MCP's methods, or `other`.
+            era: Its wire format.
+            version: The protocol version of its session; empty if it has no session.
         """
         ...

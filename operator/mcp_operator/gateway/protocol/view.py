@@ -1,4 +1,4 @@
-"""What clients of one revision see of one table, encoded once and served many times."""
+"""The part of a table that clients of one revision see, encoded once and served many times."""
 
 from __future__ import annotations
 
@@ -25,43 +25,42 @@ _CAPABILITIES: Final[JsonObject] = {
     "resources": {"listChanged": True, "subscribe": True},
     "completions": {},
 }
+"""The same for every catalog, because an empty list can fill while clients are connected."""
+
 _COMPLETIONS_SINCE: Final = "2025-03-26"
-"""As a capability; the method is older."""
-
-"""The same for every catalog: an empty list may fill while a client is connected."""
-
+"""The first revision with the capability; the method is older."""
 
 MAX_NARROWED: Final = 16 * 1024 * 1024
-"""Bytes that the views of clients with different rules may take together, roughly; the one that was
-used longest ago goes first, and the last one stays. One has the text of its lists, some 0.4 MB for
-1,000 tools."""
+"""Approximate bytes of all views of clients with different rules. The least recently used view is
+evicted first, but the last one stays. A view contains the text of its lists, about 0.4 MB for 1,000
+tools."""
 
 VIEW_BYTES: Final = 8 * 1024
-"""What a view takes besides its lists."""
+"""Approximate bytes that a view takes in addition to its lists."""
 
 MAX_PRINCIPALS: Final = 10_000
-"""Clients of whom it is remembered which rules hold for them."""
+"""Clients for which the rules that hold are cached."""
 
 _Rules: TypeAlias = tuple[int, ...]
 
 
 class View:
-    """Lists and greetings of one table, for one revision of MCP.
+    """The lists and the greetings of one table, for one revision of MCP.
 
     Attributes:
-        table: What is served.
-        whole: The table that it is a part of.
-        era: Whose wire format the lists have.
-        revision: The protocol version; what it does not have is left out.
+        table: The entries that are served.
+        whole: The complete table, of which `table` can be a part.
+        era: The wire format of the lists.
+        revision: The protocol version; fields that it does not have are omitted.
     """
 
     def __init__(self, table: Table, era: Era, revision: str = "") -> None:
         """Encode everything that does not depend on a request.
 
         Args:
-            table: What is served.
-            era: Whose wire format to encode in.
-            revision: The protocol version; the era's newest one when left out.
+            table: The entries that are served.
+            era: The wire format to encode for.
+            revision: The protocol version; defaults to the newest one of the era.
         """
         self.table = table
         self.whole = table
@@ -106,11 +105,11 @@ class View:
 
     @property
     def size(self) -> int:
-        """Bytes that it takes besides what it shares with the view it was narrowed from."""
+        """Bytes that it takes, without those shared with the view that it was narrowed from."""
         return VIEW_BYTES + sum(listing.size for listing in self.lists.values())
 
     def narrowed(self, rules: tuple[AccessRule, ...], holding: _Rules) -> View:
-        """Return the view of a client for whom some of the rules hold."""
+        """Return the view of clients for which the given rules hold."""
         held = [rules[n] for n in holding]
         view = copy.copy(self)
         view.table = table = self.table.narrowed(lambda kind, name: allows(held, kind, name))
@@ -125,7 +124,7 @@ class View:
         return view
 
     def lacking_scopes(self, principal: Principal, kind: Kind, name: str) -> tuple[str, ...]:
-        """Return the scopes of which one would serve a client something that this view has not."""
+        """Return scopes of which any one would give a client access to a hidden entry."""
         auth = self.table.catalog.server.auth
         return lacking_scopes(auth.rules, principal, kind, name) if auth is not None else ()
 
@@ -148,11 +147,11 @@ class View:
         return Listing(field, entries, page_size=page_size, extra=extra)
 
     def _cacheable(self) -> JsonObject:
-        """Return what a 2026-07-28 result says besides its content.
+        """Return the members of a 2026-07-28 result in addition to its content.
 
-        Lists may change at any moment and cost next to nothing to serve: unless the server says
-        so, nobody is asked to keep one, and a deleted tool is gone with the next list. What is
-        public may be given to everybody, also to those who are not let in.
+        Lists can change at any time and are cheap to serve. So by default, clients must not cache
+        them, and a deleted tool disappears from the next list. A public result can be given to
+        every client, even without authentication.
         """
         cache = self.table.catalog.server.cache
         return {
@@ -168,7 +167,7 @@ def _newest(era: Era) -> str:
 
 
 def _extensions(table: Table) -> JsonObject:
-    """Return the extensions of MCP that a table makes use of, as capabilities."""
+    """Return the capabilities for the extensions of MCP that a table uses."""
     server = table.catalog.server
     kept = server.redis is not None or not server.several_pods
     has_tasks = kept and any(tool.task is not None for tool in table.tools.values())
@@ -176,27 +175,27 @@ def _extensions(table: Table) -> JsonObject:
 
 
 def _key(entry: ResourceEntry, uri: str) -> str:
-    """Return what orders resources, whose names need not be unique."""
+    """Return the sort key of a resource, because names do not have to be unique."""
     return f"{entry.name}\n{uri}"
 
 
 class Views:
-    """The views of the table in service, built when first asked for."""
+    """The views of the table in service, each built when it is first needed."""
 
     def __init__(self) -> None:
         self._table: Table | None = None
         self._whole: dict[str, View] = {}
         self._narrowed: OrderedDict[tuple[str, _Rules], View] = OrderedDict()
-        """Who was served longest ago stands first."""
+        """Ordered by last use, the least recent first."""
         self._size = 0
         self._applying: OrderedDict[Principal, _Rules] = OrderedDict()
 
     def of(
         self, table: Table, era: Era, principal: Principal = ANONYMOUS, revision: str = ""
     ) -> View:
-        """Return what a client is served of a table, rebuilt only when the table was swapped.
+        """Return the view of a client; views are rebuilt only when the table changes.
 
-        Clients of one revision for whom the same rules hold share a view.
+        Clients of the same revision for which the same rules hold share a view.
         """
         revision = revision or _newest(era)
         if table is not self._table:
@@ -214,7 +213,7 @@ class Views:
         return self._narrow(whole, auth.rules, self._rules(auth.rules, principal))
 
     def _rules(self, rules: tuple[AccessRule, ...], principal: Principal) -> _Rules:
-        """Return the positions of the rules that hold for a client."""
+        """Return the indexes of the rules that hold for a client."""
         known = self._applying.get(principal)
         if known is None:
             known = tuple(n for n, rule in enumerate(rules) if holds(rule, principal))
@@ -224,7 +223,7 @@ class Views:
         return known
 
     def _narrow(self, whole: View, rules: tuple[AccessRule, ...], holding: _Rules) -> View:
-        """Return the view of those for whom some rules hold; it is kept while there is room."""
+        """Return the view of clients for which these rules hold, cached within a limit."""
         key = whole.revision, holding
         view = self._narrowed.get(key)
         if view is not None:

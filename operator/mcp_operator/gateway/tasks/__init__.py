@@ -1,1 +1,1 @@
-"""Tasks (extension `io.modelcontextprotocol/tasks`): calls that go on after they were answered."""
+"""Tasks (extension `io.modelcontextprotocol/tasks`): calls that continue after their response."""

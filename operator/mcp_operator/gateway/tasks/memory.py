@@ -1,4 +1,4 @@
-"""Tasks in the memory of one process, for a server without Redis: they end with the process."""
+"""Tasks in the memory of one process, for servers without Redis; they are lost when it ends."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ class _Kept:
 
 
 class MemoryStore:  # a `Store`
-    """Holds tasks as the bytes that a Redis would hold, so that their size is known."""
+    """Stores tasks in the same encoding as in Redis, so that their size is known."""
 
     def __init__(self, clock: Clock) -> None:
         """Set up an empty store.
 
         Args:
-            clock: Tells when tasks expire.
+            clock: For the expiry of tasks.
         """
         self._clock = clock
         self._kept: dict[str, _Kept] = {}
         self._due: dict[str, float] = {}
-        """When those that have not ended are to be claimed, in the loop's time."""
+        """When each task that has not ended can be claimed, in the loop's time."""
         self._expiring: list[tuple[float, str]] = []
-        """A heap of when tasks expire; what a task says itself is newer."""
+        """A heap of expiry times. Entries can be outdated; `_Kept` has the current time."""
         self._running = Shares(MAX_RUNNING)
         self._bytes = Shares(MAX_KEPT)
 
@@ -60,11 +60,11 @@ class MemoryStore:  # a `Store`
 
     @property
     def held(self) -> int:
-        """Bytes that are kept."""
+        """Bytes that are stored."""
         return self._bytes.held
 
     async def add(self, task: Task, due: float) -> None:
-        """Keep a new task."""
+        """Store a new task."""
         self._forget_expired()
         kept = _Kept(task.client, body_of(task), task.expires)
         if not self._running.take(task.client):
@@ -77,13 +77,13 @@ class MemoryStore:  # a `Store`
         heapq.heappush(self._expiring, (task.expires, task.id))
 
     async def get(self, task_id: str) -> Stored | None:
-        """Return a task, unless it is unknown or has expired."""
+        """Return a task, or None if it is unknown or has expired."""
         self._forget_expired()
         kept = self._kept.get(task_id)
         return None if kept is None else _stored(kept)
 
     async def save(self, task: Task, revision: int, due: float, result: bytes = b"") -> int | None:
-        """Replace a task, if it is still the version that was read."""
+        """Replace a task, unless another version was saved since it was read."""
         kept = self._kept.get(task.id)
         if kept is None or kept.revision != revision:
             return None
@@ -105,7 +105,7 @@ class MemoryStore:  # a `Store`
         return kept.revision
 
     async def claim(self, limit: int) -> Claimed:
-        """Take tasks that are due."""
+        """Claim tasks that are due."""
         self._forget_expired()
         now = asyncio.get_running_loop().time()
         found = heapq.nsmallest(limit, ((at, task_id) for task_id, at in self._due.items()))
@@ -118,7 +118,7 @@ class MemoryStore:  # a `Store`
         return Claimed([_stored(kept) for kept in taken], wait)
 
     async def changed(self, known: Mapping[str, int]) -> frozenset[str]:
-        """Return the ids of the tasks of which there is another version, or none any more."""
+        """Return the ids of the tasks that have another version, or that no longer exist."""
         self._forget_expired()
         return frozenset(
             task_id

@@ -1,8 +1,8 @@
-"""Makes the calls of tasks, and asks after the jobs that came of them.
+"""Makes the calls of tasks, and polls the jobs that result from them.
 
-A gateway claims what is due, so that of several which share a Redis exactly one looks at a task at
-a time. A look that fails is repeated; a call, or the delivery of answers, never is: it is unknown
-what the backend did with the first.
+A gateway claims due tasks, so that only one of the gateways that share a Redis works on a task at a
+time. A failed poll is repeated. A call or the delivery of answers is never repeated, because the
+backend could have processed it.
 """
 
 from __future__ import annotations
@@ -40,23 +40,23 @@ from mcp_operator.gateway.tasks.task import INTERNAL_ERROR, Task
 log = logging.getLogger(__name__)
 
 LOOKS_AT_A_TIME: Final = 32
-"""Jobs that one gateway asks after at a time, besides the calls that it makes."""
+"""Jobs that one gateway polls at the same time, in addition to the calls that it makes."""
 
 LOOK_SECONDS: Final = 30.0
-"""How long one look at a job may take, well within its lease."""
+"""Time limit for one poll of a job, well below its lease."""
 
 GRACE_SECONDS: Final = 30.0
-"""How much longer than its call may take a task is left to the gateway that makes it."""
+"""Added to the time limit of a call; after that, another gateway can claim its task."""
 
 BEAT_SECONDS: Final = 1.0
-"""Between two looks at what is due, where others may have added something; and between two tries
-while there is no place for a call, or no Redis."""
+"""Seconds between two checks for due tasks, if other gateways can add tasks. Also the delay before
+a retry if there is no place for a call, or if Redis cannot be reached."""
 
 MAX_FAILURES: Final = 10
-"""Looks in a row that may fail, over some minutes; then the gateway stops asking."""
+"""Consecutive failed polls, over several minutes, after which the gateway stops polling."""
 
 MAX_PAUSE: Final = 60.0
-"""Seconds between two looks that failed."""
+"""The longest delay in seconds after a failed poll."""
 
 GONE: Final = "This server no longer has the tool, or the tool has another backend"
 LOST: Final = (
@@ -71,23 +71,23 @@ TOO_LARGE: Final = (
 
 
 class Places(Protocol):
-    """The places that calls take."""
+    """The places for calls to backends."""
 
     def place(self, tool: ToolEntry, client: str) -> AbstractContextManager[object]:
-        """Return a place for one call, held while the context is.
+        """Return a place for one call, which is held until the context exits.
 
         Raises:
-            Exception: There is none now, or this client has its share.
+            Exception: No place is free, or the client has used up its share.
         """
         ...
 
 
 Encode = Callable[[ToolEntry, ToolResult], bytes]
-"""Returns a result as clients get it."""
+"""Encodes a result as clients get it."""
 
 
 class Runner:
-    """Works on the tasks of one store."""
+    """Works on the tasks of a store."""
 
     def __init__(
         self,
@@ -101,17 +101,17 @@ class Runner:
         observer: Observer,
         shared: Callable[[], bool],
     ) -> None:
-        """Set up; the first `wake` starts it.
+        """Set up; the first `wake` starts the work.
 
         Args:
-            store: Returns the store that is in use.
+            store: Returns the current store.
             current: Holds the table in service.
             executor: Calls backends.
-            places: Gives places to calls.
-            clock: Tells how old tasks are.
+            places: Provides places for calls.
+            clock: For the age of tasks.
             encoded: Encodes results.
-            observer: Records the tasks that have ended.
-            shared: Tells whether other gateways use the store, too.
+            observer: Records tasks that have ended.
+            shared: Tells whether other gateways use the store too.
         """
         self._store = store
         self._current = current
@@ -129,18 +129,18 @@ class Runner:
 
     @property
     def busy(self) -> int:
-        """How many tasks are worked on at this moment."""
+        """The number of tasks that this gateway works on now."""
         return len(self._steps)
 
     def wake(self) -> None:
-        """Look at what is due, now."""
+        """Check for due tasks now."""
         self._wake.set()
         if not self._draining and (self._loop is None or self._loop.done()):
             self._loop = asyncio.create_task(self._run(), name="tasks", context=unbound())
             self._loop.add_done_callback(_log_failure)
 
     def drain(self) -> None:
-        """Claim nothing more, and leave jobs to others; calls go on."""
+        """Stop claiming tasks, and leave jobs to other gateways; calls continue."""
         self._draining = True
         self._wake.set()
         for step, stored in self._steps.values():
@@ -148,7 +148,7 @@ class Runner:
                 step.cancel()
 
     async def close(self) -> None:
-        """Give up everything."""
+        """Cancel all work."""
         self.drain()
         running = [step for step, _ in self._steps.values()]
         if self._loop is not None:
@@ -160,12 +160,12 @@ class Runner:
         await self._dropping.close()
 
     def interrupt(self, task_id: str) -> None:
-        """Give up what is done for a task here: it has been cancelled."""
+        """Stop the work on a task here, because the task was cancelled."""
         if task_id in self._steps:
             self._steps[task_id][0].cancel()
 
     def drop(self, task: Task) -> None:
-        """Tell the backend that a job is not wanted any more."""
+        """Tell the backend that nobody needs a job any longer."""
         tool = self._tool(task)
         if tool is not None and task.job is not None:
             work = self._executor.drop(tool, task.job, call_of(task))
@@ -185,7 +185,7 @@ class Runner:
                 await self._give_up_cancelled()
             except StoreAwayError:
                 wait = BEAT_SECONDS
-            except Exception:  # such as a reply that no Redis gives: the other tasks go on
+            except Exception:  # for example an invalid reply from Redis; the other tasks continue
                 log.exception("Cannot claim tasks; retrying")
                 wait = BEAT_SECONDS
             if self._shared():
@@ -197,7 +197,7 @@ class Runner:
                     await self._wake.wait()
 
     async def _give_up_cancelled(self) -> None:
-        """End the calls of tasks that have been cancelled by way of another gateway."""
+        """Stop the calls of tasks that were cancelled through another gateway."""
         if not self._shared():
             return
         known = {
@@ -222,13 +222,13 @@ class Runner:
         step.add_done_callback(done)
 
     def _tool(self, task: Task) -> ToolEntry | None:
-        """Return the tool of a task, if its backend is still the one that was called."""
+        """Return the tool of a task, if its backend has not changed since the call."""
         table = self._current.table
         tool = table.tools.get(task.tool) if table else None
         return tool if tool is not None and origin_of(tool) == task.origin else None
 
     async def _step(self, stored: Stored) -> None:
-        """Do what is next for a task that this gateway has claimed."""
+        """Do the next step of a task that this gateway has claimed."""
         task, tool, now = stored.task, self._tool(stored.task), self._now()
         if task.is_overdue(now):
             if task.job is not None:
@@ -246,12 +246,12 @@ class Runner:
             await self._look(stored, tool, task.job)
 
     async def _call_once(self, stored: Stored, tool: ToolEntry) -> None:
-        """Make the call, or deliver answers, if there is a place for it now."""
+        """Make the call, or deliver answers, if a place is free."""
         task = stored.task
         with ExitStack() as held:
             try:
                 held.enter_context(self._places.place(tool, task.client))
-            except Exception:  # noqa: BLE001 - whatever the reason, there will be another try
+            except Exception:  # noqa: BLE001 - retry later, whatever the reason
                 await self._save(stored, task, BEAT_SECONDS)
                 return
             seconds = self._current.server.seconds_of(tool.backend)
@@ -279,7 +279,7 @@ class Runner:
             return error_result(f"The backend may not have received the input: {error}")
 
     async def _look(self, stored: Stored, tool: ToolEntry, job: Job) -> None:
-        """Ask after a job."""
+        """Poll a job once."""
         task = stored.task
         try:
             async with asyncio.timeout(LOOK_SECONDS):
@@ -307,7 +307,7 @@ class Runner:
     async def _went(
         self, stored: Stored, tool: ToolEntry, outcome: ToolResult | InputRequired | Job
     ) -> None:
-        """Note what came of a call or a look."""
+        """Save the outcome of a call or a poll."""
         task, now = stored.task, self._now()
         if isinstance(outcome, Job):
             accepted = task.accepted(outcome, now)
@@ -334,7 +334,7 @@ class Runner:
             self.note_end(done, (result.cause or "tool_error") if result.is_error else "ok")
 
     def note_end(self, task: Task, outcome: ToolOutcome) -> None:
-        """Tell that a task has ended."""
+        """Record that a task has ended."""
         seconds = max(0.0, task.updated - task.created)
         self._observer.tool(task.tool, outcome, seconds)
         if task.status in ("completed", "failed", "cancelled"):
@@ -343,16 +343,16 @@ class Runner:
     async def _save(
         self, stored: Stored, task: Task, due: float = 0.0, result: bytes = b""
     ) -> int | None:
-        """Save a version of a task; what is known now is kept until that has worked.
+        """Save a version of a task, and retry while the store is unavailable.
 
         Returns:
-            The number of the version; None where another was saved before it, which stays.
+            The number of the version; None if another version was saved first, which is kept.
         """
         tries = 0
         while True:
             try:
                 saved = await self._store().save(task, stored.revision, due, result)
-                if saved is None and tries:  # an earlier try may have worked, but for its reply
+                if saved is None and tries:  # an earlier try can have worked, without a reply
                     found = await self._store().get(task.id)
                     saved = found.revision if found is not None and found.task == task else None
             except FullError as error:
@@ -372,7 +372,7 @@ class Runner:
                 return saved
 
     def _until_next(self, task: Task, pause: float) -> float:
-        """Return the seconds until a task is looked at again: no later than it is overdue."""
+        """Return the seconds until the next step of a task, at the latest when it is overdue."""
         return max(0.0, min(pause, task.created + task.max_age - self._now()))
 
     def _now(self) -> float:

@@ -1,4 +1,4 @@
-"""The tasks of a server, as its clients use them."""
+"""The tasks of a server, with the operations that clients use."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ _ID: Final = re.compile(f"[0-9a-f]{{{2 * ID_BYTES}}}")
 
 PATIENCE: Final = 5
 PAUSE_SECONDS: Final = 0.25
-"""How often, and with which pauses, a store that is away is asked again."""
+"""How often an unavailable store is retried, and the pause before each retry."""
 
 MAX_TRIES: Final = 8
-"""How often a change is recreated because another came before it."""
+"""How often a change is retried because another change came first."""
 
 
 class UnknownTaskError(OperatorError):
-    """There is no such task for this client; the sentence is fit for it."""
+    """The client has no such task; the message is safe for clients."""
 
     def __init__(self) -> None:
         super().__init__("Task not found: it has expired, or does not belong to you")
 
 
 class Tasks:
-    """The tasks that this gateway knows: in the Redis of the server, or else in its memory."""
+    """The tasks of this gateway: in the Redis of the server, or otherwise in its memory."""
 
     def __init__(
         self,
@@ -61,17 +61,17 @@ class Tasks:
         encoded: Encode,
         observer: Observer,
     ) -> None:
-        """Set up; nothing runs before there is a task, or `start`.
+        """Set up; no work starts before the first task, or `start`.
 
         Args:
             current: Holds the table in service.
             executor: Calls backends.
-            places: Gives places to calls.
-            clock: Tells how old tasks are.
-            redis: What the gateways of the server share, where it has a Redis.
-            alone: Whether this process has all requests that reach the pod.
+            places: Provides places for calls.
+            clock: For the age of tasks.
+            redis: The state that the gateways of the server share, if the server has a Redis.
+            alone: Whether this process gets all requests that reach the pod.
             encoded: Encodes results.
-            observer: Records tasks that are new or have ended.
+            observer: Records new tasks, and tasks that have ended.
         """
         self._current = current
         self._clock = clock
@@ -94,23 +94,23 @@ class Tasks:
 
     @property
     def are_offered(self) -> bool:
-        """Whether the requests of a client find its tasks, in Redis or because all come here."""
+        """Whether all requests of a client can reach its tasks: by Redis, or in one process."""
         server = self._current.server
         return server.redis is not None or (self._alone and not server.several_pods)
 
     @property
     def is_away(self) -> bool:
-        """Whether tasks cannot be kept now: the Redis of the server does not answer."""
+        """Whether tasks cannot be stored now, because the Redis of the server is unavailable."""
         if self._current.server.redis is None:
             return False
         link = self._shared.link if self._shared is not None else None
         return link is None or not link.is_up
 
     async def found(self, task_ids: Iterable[object], principal: Principal) -> list[Stored]:
-        """Return those of some tasks that a client has.
+        """Return those of the given tasks that belong to a client.
 
         Raises:
-            StoreAwayError: Nobody can tell.
+            StoreAwayError: The store is unavailable.
         """
         found = []
         for task_id in task_ids:
@@ -119,40 +119,40 @@ class Tasks:
         return found
 
     def start(self) -> None:
-        """Take over tasks that other gateways have left, while there can be any."""
+        """Start to take over tasks that other gateways have left, if a tool can have tasks."""
         self._current.subscribe(self._follow)
         self._follow()
 
     async def close(self) -> None:
-        """Leave all tasks to other gateways."""
+        """Stop all work, and leave the tasks to other gateways."""
         self.watch.close()
         await self.runner.close()
 
     async def begin(
         self, tool: ToolEntry, arguments: JsonObject, call: Call, principal: Principal
     ) -> JsonObject:
-        """Make a call in the background.
+        """Create a task that makes a call in the background.
 
         Returns:
             The task (`CreateTaskResult`).
 
         Raises:
-            FullError: There is no room for it.
-            StoreAwayError: It cannot be kept now.
+            FullError: There is no room for the task.
+            StoreAwayError: The task cannot be stored now.
         """
         return await self._added(self._new(tool, arguments, call, principal), 0.0)
 
     async def adopt(
         self, tool: ToolEntry, arguments: JsonObject, job: Job, call: Call, principal: Principal
     ) -> JsonObject:
-        """Go on with what a backend has accepted.
+        """Create a task for a job that a backend has accepted.
 
         Returns:
             The task (`CreateTaskResult`).
 
         Raises:
-            FullError: There is no room for it.
-            StoreAwayError: It cannot be kept now.
+            FullError: There is no room for the task.
+            StoreAwayError: The task cannot be stored now.
         """
         task = self._new(tool, arguments, call, principal)
         return await self._added(task.accepted(job, task.created), min(job.pause, task.max_age))
@@ -164,11 +164,11 @@ class Tasks:
         return described(task)
 
     async def get(self, task_id: object, principal: Principal) -> tuple[Task, JsonObject]:
-        """Return a task, and what its client is told of it (`DetailedTask`).
+        """Return a task, and its representation for clients (`DetailedTask`).
 
         Raises:
-            UnknownTaskError: There is none for this client.
-            StoreAwayError: Nobody can tell.
+            UnknownTaskError: The client has no such task.
+            StoreAwayError: The store is unavailable.
         """
         stored = await self._find(task_id, principal)
         return stored.task, detailed(stored.task, Encoded(stored.result))
@@ -176,12 +176,12 @@ class Tasks:
     async def update(
         self, task_id: object, responses: Mapping[str, Any], principal: Principal
     ) -> None:
-        """Take answers to what a task asks for; others, and those that are wrong, are ignored.
+        """Store answers to requests of a task; unknown and invalid answers are ignored.
 
         Raises:
-            UnknownTaskError: There is no such task for this client.
+            UnknownTaskError: The client has no such task.
             FullError: There is no room for the answers.
-            StoreAwayError: Nobody can tell.
+            StoreAwayError: The store is unavailable.
         """
         for _ in range(MAX_TRIES):
             task, revision, _ = await self._find(task_id, principal)
@@ -197,11 +197,11 @@ class Tasks:
         raise StoreAwayError("the task changes too often")
 
     async def cancel(self, task_id: object, principal: Principal) -> None:
-        """End a task, and what is done for it; one that has ended stays as it is.
+        """Cancel a task and the work on it; does nothing if the task has ended.
 
         Raises:
-            UnknownTaskError: There is no such task for this client.
-            StoreAwayError: Nobody can tell.
+            UnknownTaskError: The client has no such task.
+            StoreAwayError: The store is unavailable.
         """
         for _ in range(MAX_TRIES):
             task, revision, _ = await self._find(task_id, principal)
@@ -262,18 +262,18 @@ class Tasks:
 
 
 def _ascii(headers: Mapping[str, str]) -> dict[str, str]:
-    """Leave out what no header that is sent can be, and what has no form in JSON."""
+    """Remove headers that cannot be sent, and those that JSON cannot represent."""
     return {name: text for name, text in headers.items() if text.isascii()}
 
 
 async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
-    """Ask a store, and again while it is away for a moment: its Redis has just one connection.
+    """Query a store, and retry for a moment if it is unavailable, for example during a reconnect.
 
     Args:
-        ask: Does the same when it is done twice.
+        ask: The query, which must be idempotent.
 
     Raises:
-        StoreAwayError: It stays away.
+        StoreAwayError: The store stays unavailable.
     """
     for _ in range(PATIENCE):
         try:
@@ -284,5 +284,5 @@ async def _patiently(ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
 
 
 def _owner(principal: Principal) -> str:
-    """Return what stands for whom a task belongs to; empty for everybody who knows its id."""
+    """Return a digest of a task's owner; empty if every client that knows the id can use it."""
     return digest_of(f"{principal.issuer} {principal.name}") if principal.name else ""

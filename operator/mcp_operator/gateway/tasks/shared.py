@@ -1,9 +1,9 @@
-"""Tasks in Redis: any gateway of the server finds them, and they outlive each of them.
+"""Tasks in Redis, which every gateway of the server finds, and which outlive each gateway.
 
-All keys of a server are in one slot. `tasks:due` orders the tasks that have not ended by when they
-may be claimed, by the clock of Redis; whoever claims one puts it off for a while, so that two never
-look at one at a time, and that of a gateway which has gone is taken over. `tasks:held` counts what
-clients have, and `tasks:expire` says when to count it no more.
+All keys of a server are in one hash slot. `tasks:due` orders the tasks that have not ended by the
+time, on the clock of Redis, when they can be claimed. To claim a task, a gateway moves that time
+forward. So no two gateways work on the same task, and if a gateway stops, another takes over its
+tasks. `tasks:held` counts what each client uses, and `tasks:expire` says when to stop counting it.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from mcp_operator.gateway.tasks.store import (
 from mcp_operator.gateway.tasks.task import Task, decoded
 
 LARGE: Final = 64 * 1024
-"""Bytes that Redis and the network take more than a moment for."""
+"""Bytes that take Redis and the network noticeable time."""
 
 COUNTS_SECONDS: Final = 8 * 24 * 3600.0
-"""How long the counts outlast the last task that was added: longer than any task."""
+"""How long the counts are kept after the last new task: longer than any task."""
 
 _COMMON: Final = """
 local time = redis.call('TIME')
@@ -70,7 +70,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', expire, '-inf', now, 'LIMIT', 0,
   redis.call('ZREM', expire, id)
 end
 """
-"""What each script that counts begins with: it lets go of what has expired."""
+"""The beginning of each script that counts: it releases tasks that have expired."""
 
 _ADD: Final = Script(
     _COMMON
@@ -125,7 +125,7 @@ table.insert(found, 1, following[2] and tostring(math.ceil(following[2] - now)) 
 return found
 """
 )
-"""Returns the milliseconds until more are due, and the ids of those that are."""
+"""Returns the milliseconds until the next task is due, and the ids of due tasks."""
 
 _TAKE: Final = Script(
     """
@@ -142,7 +142,7 @@ end
 return redis.call('HMGET', KEYS[2], 'body', 'revision')
 """
 )
-"""Claims one task, unless another gateway was first; a large body is to be asked for by itself."""
+"""Claims one task, unless another gateway did; a large body must be read separately."""
 
 _GET: Final = Script(
     """
@@ -150,26 +150,26 @@ if redis.call('HSTRLEN', KEYS[1], 'body') > tonumber(ARGV[1]) then return {'', '
 return redis.call('HMGET', KEYS[1], 'body', 'revision')
 """
 )
-"""Returns a task; a large body is to be asked for by itself."""
+"""Returns a task; a large body must be read separately."""
 
 
 class RedisStore:  # a `Store`
-    """Keeps tasks in the Redis of the server."""
+    """Stores tasks in the Redis of the server."""
 
     def __init__(self, redis: HasLink, clock: Clock) -> None:
         """Set up.
 
         Args:
-            redis: Has the link.
-            clock: Tells how long a task has until it expires.
+            redis: Holds the connection to Redis.
+            clock: For the remaining lifetime of tasks.
         """
         self._redis = redis
         self._clock = clock
         self._large = asyncio.Semaphore(1)
-        """What is large is moved one at a time: nobody waits long for a reply behind it."""
+        """Large values are transferred one at a time, so that they do not delay other replies."""
 
     async def add(self, task: Task, due: float) -> None:
-        """Keep a new task."""
+        """Store a new task."""
         body = body_of(task)
         lasting = _milliseconds(COUNTS_SECONDS)
         given = (MAX_RUNNING, _milliseconds(due), self._left(task), body, lasting)
@@ -180,7 +180,7 @@ class RedisStore:  # a `Store`
             raise FullError(NO_ROOM)
 
     async def get(self, task_id: str) -> Stored | None:
-        """Return a task, unless it is unknown or has expired."""
+        """Return a task, or None if it is unknown or has expired."""
         link = self._link()
         record = _record(link, task_id)
         stored = await self._read(link, record, await self._run(link, _GET, 1, record, LARGE))
@@ -191,7 +191,7 @@ class RedisStore:  # a `Store`
         return stored._replace(result=result) if result else None
 
     async def save(self, task: Task, revision: int, due: float, result: bytes = b"") -> int | None:
-        """Replace a task, if it is still the version that was read."""
+        """Replace a task, unless another version was saved since it was read."""
         body = body_of(task)
         at = "" if task.has_ended else _milliseconds(due)
         given = (revision, at, self._left(task), body, result)
@@ -201,7 +201,7 @@ class RedisStore:  # a `Store`
         return None if reply == b"other" else int(reply)
 
     async def claim(self, limit: int) -> Claimed:
-        """Take tasks that are due."""
+        """Claim tasks that are due."""
         link = self._link()
         due = link.key("tasks:due")
         wait, *found = await self._run(link, _DUE, 1, due, limit)
@@ -221,7 +221,7 @@ class RedisStore:  # a `Store`
         return Claimed(tasks, int(wait) / 1000 if wait else None)
 
     async def changed(self, known: Mapping[str, int]) -> frozenset[str]:
-        """Return the ids of the tasks of which there is another version, or none any more."""
+        """Return the ids of the tasks that have another version, or that no longer exist."""
         link = self._link()
         replies = await asyncio.gather(
             *(self._call(link, "HGET", _record(link, each), "revision") for each in known)
@@ -232,7 +232,7 @@ class RedisStore:  # a `Store`
         )
 
     async def _read(self, link: Link, record: str, reply: Any) -> Stored | None:
-        """Return the task that a reply holds; one that is large is yet to be read."""
+        """Return the task in a reply; a large one is read with another command."""
         if isinstance(reply, list) and reply and reply[0] == b"":
             async with self._large:
                 reply = await self._call(link, "HMGET", record, "body", "revision")
@@ -265,10 +265,10 @@ class RedisStore:  # a `Store`
 
 
 async def _kept(reply: Awaitable[Any]) -> Any:
-    """Return what Redis replies.
+    """Return the reply of Redis.
 
     Raises:
-        StoreAwayError: It does not.
+        StoreAwayError: Redis does not reply.
     """
     try:
         return await reply
@@ -285,7 +285,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _stored(reply: Any) -> Stored | None:
-    """Read the fields of a task; None where there is none, or none that this release reads."""
+    """Decode the fields of a task; None if it does not exist, or a different release wrote it."""
     if not isinstance(reply, list) or not reply or reply[0] is None:
         return None
     body, revision = reply

@@ -1,4 +1,4 @@
-"""What becomes of a task next, as pure functions."""
+"""The next step of a task, as pure functions."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from mcp_operator.gateway.tasks.task import INTERNAL_ERROR, Task
 
 
 def origin_of(tool: ToolEntry) -> str:
-    """Return what a job of a tool belongs to."""
+    """Return the backend that a job of a tool belongs to."""
     backend = tool.backend
     return f"{backend.scheme}://{backend.host}:{backend.port}"
 
 
 def asking_task(task: Task, required: InputRequired, now: float) -> Task:
-    """Let a task ask its client, for what MCP allows and the client has said that it can give."""
+    """Return the task asking its client; failed if MCP or the client's capabilities forbid it."""
     try:
         Questions(required.requests)
     except RequestError as error:

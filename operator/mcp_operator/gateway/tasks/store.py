@@ -1,4 +1,4 @@
-"""Where tasks are kept, whatever keeps them."""
+"""The interface of the stores for tasks."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.tasks.task import Task, encoded
 
 LEASE_SECONDS: Final = 60.0
-"""How long whoever claimed a task has for one look at it; then another gateway takes it over."""
+"""How long a claim on a task lasts; after that, another gateway can claim the task."""
 
 MAX_RUNNING: Final = 1000
 """Tasks that have not ended. One client can have half of them."""
 
 MAX_KEPT: Final = 64 * 1024 * 1024
-"""Bytes of all tasks together, results included. Those of one client can take half."""
+"""Bytes of all tasks with their results. One client can use half of them."""
 
 MAX_RESULT: Final = 1024 * 1024
-"""Bytes of one result: Redis, which answers within 50 ms, moves it while others wait."""
+"""Bytes of one result, because Redis must transfer it within 50 ms while other calls wait."""
 
 
 RECORD_BYTES: Final = 1024
-"""What a task takes besides its text."""
+"""Approximate bytes of a task in addition to its text."""
 
 MAX_BODY: Final = 1024 * 1024
-"""Bytes of a task besides its result: its arguments, and what it asks."""
+"""Bytes of a task without its result: its arguments, and its requests to the client."""
 
 NO_PLACE: Final = "Too many tasks are in progress; wait until some end"
 NO_ROOM: Final = "The storage for tasks and results is full; wait until some expire"
 
 
 class FullError(OperatorError):
-    """There is no room for a task, or for its result; the sentence is fit for clients."""
+    """There is no room for a task or for its result; the message is safe for clients."""
 
 
 class StoreAwayError(OperatorError):
-    """What keeps the tasks does not answer."""
+    """The store for tasks is unavailable."""
 
 
 class Stored(NamedTuple):
-    """A task as it was read, with the number of its version, and its result once it has one."""
+    """A stored task, with the number of its version, and its result if it has one."""
 
     task: Task
     revision: int
@@ -48,11 +48,11 @@ class Stored(NamedTuple):
 
 
 class Claimed(NamedTuple):
-    """Tasks that are due and nobody else looks at for `LEASE_SECONDS`.
+    """Due tasks that no other gateway works on for `LEASE_SECONDS`.
 
     Attributes:
         tasks: The tasks.
-        wait: Seconds until more are due, as far as known; None for no time that is known.
+        wait: Seconds until the next task is due; None if that is unknown.
     """
 
     tasks: Sequence[Stored]
@@ -60,72 +60,73 @@ class Claimed(NamedTuple):
 
 
 class Store(Protocol):
-    """Keeps tasks until they expire."""
+    """Stores tasks until they expire."""
 
     async def add(self, task: Task, due: float) -> None:
-        """Keep a new task; when this returns, everybody finds it.
+        """Store a new task; when this returns, every gateway finds it.
 
         Args:
             task: The task.
-            due: Seconds until it may be claimed.
+            due: Seconds until it can be claimed.
 
         Raises:
-            FullError: There is no room for it.
-            StoreAwayError: It could not be kept.
+            FullError: There is no room for the task.
+            StoreAwayError: The task could not be stored.
         """
         ...
 
     async def get(self, task_id: str) -> Stored | None:
-        """Return a task, unless it is unknown or has expired.
+        """Return a task, or None if it is unknown or has expired.
 
         Raises:
-            StoreAwayError: Nobody can tell.
+            StoreAwayError: The store is unavailable.
         """
         ...
 
     async def save(self, task: Task, revision: int, due: float, result: bytes = b"") -> int | None:
-        """Replace a task, if it is still the version that was read.
+        """Replace a task, unless another version was saved since it was read.
 
         Args:
-            task: The task as it is now.
-            revision: The version that it was made from.
-            due: Seconds until it may be claimed; one that has ended never is.
-            result: Its result, where it has just got one.
+            task: The new version of the task.
+            revision: The number of the version that was read.
+            due: Seconds until it can be claimed; a task that has ended never is.
+            result: Its result, if it has just completed.
 
         Returns:
-            The number of the new version; None where another was saved meanwhile, or it is gone.
+            The number of the new version; None if another version was saved first, or the task no
+            longer exists.
 
         Raises:
-            FullError: There is no room for what was added to it; it is as before.
-            StoreAwayError: It may not have been saved.
+            FullError: There is no room for what was added; the task has not changed.
+            StoreAwayError: It is unknown whether the task was saved.
         """
         ...
 
     async def claim(self, limit: int) -> Claimed:
-        """Take tasks that are due, which makes a new version of each.
+        """Claim tasks that are due, which creates a new version of each.
 
         Raises:
-            StoreAwayError: Nobody can tell which are.
+            StoreAwayError: The store is unavailable.
         """
         ...
 
     async def changed(self, known: Mapping[str, int]) -> frozenset[str]:
-        """Return the ids of the tasks of which there is another version, or none any more.
+        """Return the ids of the tasks that have another version, or that no longer exist.
 
         Args:
-            known: The versions that are known, by id.
+            known: The known versions, by id.
 
         Raises:
-            StoreAwayError: Nobody can tell.
+            StoreAwayError: The store is unavailable.
         """
         ...
 
 
 def body_of(task: Task) -> bytes:
-    """Return a task as it is kept, without its result.
+    """Encode a task for storage, without its result.
 
     Raises:
-        FullError: It is too large.
+        FullError: The task is too large.
     """
     body = encoded(task)
     if len(body) > MAX_BODY:
@@ -134,5 +135,5 @@ def body_of(task: Task) -> bytes:
 
 
 def size_of(body: bytes, result: bytes) -> int:
-    """Return what a task takes of `MAX_KEPT`."""
+    """Return the bytes of `MAX_KEPT` that a task uses."""
     return RECORD_BYTES + len(body) + len(result)

@@ -1,7 +1,7 @@
-"""One task as a value, and how it goes from one state to the next, as pure functions.
+"""A task as an immutable value, with the transitions between its states as pure functions.
 
-A task is `working` or `input_required` until it has ended; one that has ended stays as it is. While
-it works, either its call is under way, or the backend has accepted it as a job that is asked after.
+A task is `working` or `input_required` until it ends; after that, it never changes. While it works,
+either its call is in progress, or the backend has accepted it as a job that the gateway polls.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mcp_operator.gateway import exact
 from mcp_operator.gateway.contract import Job
 
 Status = Literal["working", "input_required", "completed", "cancelled", "failed"]
-"""Those of the extension, section "Task Status"."""
+"""The statuses of the extension, section "Task Status"."""
 
 ENDED: Final = frozenset[Status]({"completed", "cancelled", "failed"})
 
@@ -27,45 +27,44 @@ KEEP_SECONDS: Final = 3600.0
 """How long a task is kept after it has ended."""
 
 MAX_ROUNDS: Final = 32
-"""How often one task may ask for input."""
+"""How often one task can ask for input."""
 
 INTERNAL_ERROR: Final = -32603
-"""What JSON-RPC calls it when a server fails."""
+"""The error code of JSON-RPC for a failure of the server."""
 
 TOO_OFTEN: Final = "The backend requested input too many times for one task"
 
 ID_BYTES: Final = 16
-"""Random bytes of a task's id: where nobody authenticates, knowing it is all that it takes."""
+"""Random bytes of a task's id. Without authentication, the id alone gives access to the task."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A call of a tool that goes on in the background. Times are Unix seconds, durations seconds.
+    """A tool call that continues in the background. Times are Unix seconds, durations seconds.
 
     Attributes:
         id: 128 random bits.
         tool: The name of the tool that was called.
-        origin: `HOST:PORT` of the backend that the call went to; a job is asked after nowhere else.
-        owner: A digest of the principal that it belongs to; empty where nobody authenticates.
-        client: Who shares the room for tasks, and backends, with others.
+        origin: `SCHEME://HOST:PORT` of the backend that got the call, and the only one to poll.
+        owner: A digest of the principal that it belongs to; empty without authentication.
+        client: The client, for limits that clients share.
         created: When it was created.
-        updated: When clients last saw it change.
-        max_age: How long it may take.
-        pause: How long to wait before the next look at it.
+        updated: When its state, as clients see it, last changed.
+        max_age: How long it can take.
+        pause: How long to wait before the next poll.
         status: The status that clients see.
-        message: What the backend says of it, fit for clients.
-        job: What the backend has accepted; None while the call itself is under way.
-        begun: Whether the call, or the delivery of answers, has begun. What has begun is never
-            repeated.
-        failures: Looks at the job in a row that came to nothing.
+        message: The backend's description of the state, safe for clients.
+        job: The job that the backend accepted; None while the call itself is in progress.
+        begun: Whether the call, or the delivery of answers, has begun. It is then never repeated.
+        failures: The number of consecutive failed polls.
         rounds: How often it asked for input.
-        asked: The requests that wait for an answer, by a key that is never used again.
-        answers: The answers that came, by the keys of the backend.
+        asked: The requests without an answer, by keys that are never reused.
+        answers: The answers of the client, by the keys that the backend chose.
         state: What the backend wants back with the answers; None for nothing.
-        arguments: Those of the call, until the task has ended.
-        headers: The headers of the client that the tool forwards, likewise.
-        trace: The trace context of the call, likewise.
-        capabilities: What the client declared of itself, likewise (`ClientCapabilities`).
+        arguments: The arguments of the call; empty once the task has ended.
+        headers: The client's headers that the tool forwards; empty once the task has ended.
+        trace: The trace context of the call; empty once the task has ended.
+        capabilities: The client's `ClientCapabilities`; empty once the task has ended.
         error: The JSON-RPC error that it failed with.
     """
 
@@ -95,20 +94,20 @@ class Task:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it stays as it is."""
+        """Whether it has ended, and so never changes again."""
         return self.status in ENDED
 
     @property
     def expires(self) -> float:
-        """When it may be forgotten."""
+        """When it can be deleted."""
         return KEEP_SECONDS + (self.updated if self.has_ended else self.created + self.max_age)
 
     def is_overdue(self, now: float) -> bool:
-        """Tell whether it has taken longer than it may."""
+        """Tell whether it has exceeded its maximum age."""
         return now - self.created >= self.max_age
 
     def accepted(self, job: Job, now: float) -> Task:
-        """The backend has accepted the call, or goes on with it."""
+        """Return the task after the backend accepted the call, or reported that it continues."""
         changed = job.message != self.message
         return self._next(
             now if changed or self.job is None else self.updated,
@@ -120,17 +119,17 @@ class Task:
         )
 
     def unreachable(self, pause: float) -> Task:
-        """The job could not be looked at; there will be another look."""
+        """Return the task after a failed poll; it will be polled again."""
         return self._next(self.updated, failures=self.failures + 1, pause=pause)
 
     def starting(self) -> Task:
-        """Begin what must not be done twice."""
+        """Return the task with its call, or the delivery of answers, marked as begun."""
         return self._next(self.updated, begun=True)
 
     def asking(self, requests: Mapping[str, JsonObject], state: str | None, now: float) -> Task:
-        """The backend asks for input, or to be called again with the state alone.
+        """Return the task after the backend asked for input, or to be called with only the state.
 
-        The extension has every key used once, so each carries the number of its round.
+        The extension forbids reusing a key, so each key contains the number of its round.
         """
         rounds = self.rounds + 1
         if rounds > MAX_ROUNDS:
@@ -146,9 +145,9 @@ class Task:
         return self._next(now, **changes)
 
     def answered(self, responses: Mapping[str, Any], now: float) -> Task:
-        """The client answers some of what was asked; what was not asked is ignored.
+        """Return the task after the client answered requests; unknown answers are ignored.
 
-        With the last answer the task works again, and the answers wait to be delivered.
+        After the last answer, the task works again, and its answers can be delivered.
         """
         taken = {key: value for key, value in responses.items() if key in self.asked}
         if not taken:
@@ -159,39 +158,39 @@ class Task:
         return self._next(now, status=status, asked=asked, answers=answers, begun=False)
 
     def completed(self, now: float) -> Task:
-        """There is a result, which may be that of a tool that failed."""
+        """Return the task with a result, which can be that of a failed tool."""
         return self._end("completed", now)
 
     def failed(self, code: int, message: str, now: float) -> Task:
-        """It ended without a result, with a JSON-RPC error."""
+        """Return the task after it ended with a JSON-RPC error instead of a result."""
         ended = self._end("failed", now, error={"code": code, "message": message})
         return ended if self.has_ended else replace(ended, message=message)
 
     def cancelled(self, now: float) -> Task:
-        """The client does not want it any more."""
+        """Return the task after the client cancelled it."""
         return self._end("cancelled", now)
 
     def _next(self, updated: float, **changes: Any) -> Task:
         return self if self.has_ended else replace(self, updated=updated, **changes)
 
     def _end(self, status: Status, now: float, **changes: Any) -> Task:
-        """End it, and let go of all that only a task that goes on needs."""
+        """Return the ended task, without the data that only a running task needs."""
         call: JsonObject = {"arguments": {}, "headers": {}, "trace": {}, "capabilities": {}}
         cleared = {**_ANSWERED, **call, "message": ""}
         return self._next(now, status=status, **cleared | changes)
 
 
 _ANSWERED: Final[JsonObject] = {"begun": False, "asked": {}, "answers": {}, "state": None}
-"""What a task has that neither waits for answers nor has any to deliver."""
+"""The fields of a task that neither waits for answers nor has answers to deliver."""
 
 
 def new_id() -> str:
-    """Return an id that nobody can guess."""
+    """Return an id that cannot be guessed."""
     return secrets.token_hex(ID_BYTES)
 
 
 def _own_key(key: str) -> str:
-    """Return the key that the backend gave a request."""
+    """Return the key that the backend gave to a request."""
     return key.partition(".")[2]
 
 
@@ -211,11 +210,11 @@ def described(task: Task) -> JsonObject:
 
 
 def detailed(task: Task, result: Any) -> JsonObject:
-    """Return a task with what its state adds (the extension's `DetailedTask`).
+    """Return a task with the fields that depend on its status (the extension's `DetailedTask`).
 
     Args:
         task: The task.
-        result: The result, where it is completed.
+        result: The result, if the task is completed.
     """
     shown = described(task)
     if task.status == "input_required":
@@ -233,15 +232,15 @@ def _timestamp(seconds: float) -> str:
 
 
 def encoded(task: Task) -> bytes:
-    """Return a task as it is kept; numbers of its backend keep the form that they came in."""
+    """Encode a task for storage; numbers from its backend keep their original text."""
     return exact.encode(task)
 
 
 def decoded(data: bytes) -> Task:
-    """Read what `encoded` wrote.
+    """Decode a task that `encoded` encoded.
 
     Raises:
-        ValueError: It is none, as one of another release may be.
+        ValueError: It has another format, for example that of another release.
     """
     try:
         fields = from_json(data)

@@ -1,7 +1,7 @@
-"""Which tasks have changed, for those who listen.
+"""Tells listeners which tasks have changed.
 
-A task may change in any gateway, so their versions are looked at every second, while anybody
-listens. What cannot be told to a slow client in time is told as it is when its turn comes.
+Every gateway can change a task. So while there are listeners, this compares the versions of their
+tasks every second. A slow client gets only the latest state of each task.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ from mcp_operator.gateway.tasks.task import Task
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0
-"""Between two looks at the versions."""
+"""Seconds between two comparisons."""
 
 MAX_WATCHED: Final = 1000
-"""Tasks that one gateway watches, for all streams together. Those of one client can have half."""
+"""Tasks that one gateway watches for all streams. One client can have half of them."""
 
 _Shown: TypeAlias = tuple[str, float]
 
 
 class Listener:
-    """Who listens to some tasks; `close` ends that.
+    """A listener to some tasks, until `close`.
 
     Attributes:
-        tell: Takes the id of each task that has changed, on the event loop.
+        tell: Gets the id of each task that has changed, on the event loop.
     """
 
     def __init__(self, watch: Watch, client: str) -> None:
         self.client = client
         self.tell: Callable[[str], None] = lambda _: None
         self.known: dict[str, tuple[int, _Shown]] = {}
-        """The version and the state of each task that were seen last."""
+        """The last known version and state of each task."""
         self._watch = watch
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._watch.discard(self)
 
 
@@ -53,7 +53,7 @@ class Watch:
         """Set up.
 
         Args:
-            store: Returns the store that is in use.
+            store: Returns the current store.
         """
         self._store = store
         self._listeners: set[Listener] = set()
@@ -62,15 +62,15 @@ class Watch:
 
     @property
     def watched(self) -> int:
-        """How many tasks are watched, each as often as somebody listens to it."""
+        """The number of watched tasks; a task counts once for each listener."""
         return self._places.held
 
     def listen(self, tasks: Iterable[Stored], client: str) -> Listener:
-        """Watch tasks, as far as there are places; `known` of what returns has those.
+        """Watch tasks, up to the limit; the listener's `known` contains those that are watched.
 
         Args:
             tasks: The tasks, as they were read.
-            client: Who listens.
+            client: The client that listens.
         """
         listener = Listener(self, client)
         for task, revision, _ in tasks:
@@ -83,7 +83,7 @@ class Watch:
         return listener
 
     def discard(self, listener: Listener) -> None:
-        """Forget who listened; whoever is forgotten already stays so."""
+        """Remove a listener; does nothing if it is already removed."""
         self._listeners.discard(listener)
         self._places.give_back(listener.client, len(listener.known))
         listener.known = {}
@@ -92,7 +92,7 @@ class Watch:
             self._loop = None
 
     def close(self) -> None:
-        """Watch nothing more."""
+        """Stop watching."""
         for listener in tuple(self._listeners):
             listener.close()
 
@@ -117,7 +117,7 @@ class Watch:
                 self._note(listener, task_id, stored)
 
     def _note(self, listener: Listener, task_id: str, stored: Stored | None) -> None:
-        """Tell a listener of a task, if it shows another state; one that is gone says nothing."""
+        """Tell a listener that a task changed, if its state did; forget a task that is gone."""
         if task_id not in listener.known:
             return
         if stored is None:
