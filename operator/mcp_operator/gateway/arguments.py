@@ -1,8 +1,8 @@
-"""What clients send, brought into the form that a tool's schema asks for.
+"""Brings the arguments that clients send into the form that a tool's schema asks for.
 
-Model SDKs send null for whatever is not set, generators of schemas write defaults for required
-arguments, and JSON in JavaScript has no integers: none of this is a mistake of the model's that a
-sentence could correct.
+Model SDKs send null for every unset argument, schema generators write defaults for required
+arguments, and JSON from JavaScript does not distinguish integers. The model did not make these
+mistakes, so an error message would not help it to correct them.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from mcp_operator.api.properties import named_properties, patterns, takes_any
 from mcp_operator.gateway.schema_parts import SchemaParts, strings
 
 MAX_DEPTH: Final = 64
-"""Levels that are looked at; the rest of a value stays as it is."""
+"""Levels that are corrected; deeper values stay as they are."""
 
 NO_ARGUMENTS: Final = (
     {"type": "object", "properties": {}, "additionalProperties": False},
     {"type": "object", "additionalProperties": False},
 )
-"""What MCP recommends as the inputSchema of a tool without arguments (server/tools)."""
+"""The inputSchema that MCP recommends for a tool without arguments (server/tools)."""
 
 EXACT: Final = 1e21
-"""From here on, JavaScript, too, writes an integer with an exponent."""
+"""From this value on, JavaScript writes integers with an exponent too."""
 
 
 class ArgumentForm:
-    """The schema of one tool's arguments, and what follows from it for what is sent."""
+    """Adapts arguments to the schema of one tool."""
 
     def __init__(self, schema: JsonObject, compiled: CompiledSchema) -> None:
-        """Take the schema, and the same compiled."""
+        """Take the schema, plain and compiled."""
         self._root = schema
         self._compiled = compiled
         self.parts = SchemaParts(schema)
 
     def checked(self, arguments: JsonObject) -> tuple[JsonObject, list[str]]:
-        """Return arguments as they are to be sent, and what is wrong with them.
+        """Return the arguments to send, and the errors in them.
 
-        Defaults are filled in and nulls left out only where that makes them valid.
+        Defaults are filled in, and nulls removed, only if that makes the arguments valid.
         """
         sent = self._allowed(arguments)
         for candidate in self._candidates(sent):
@@ -62,9 +62,9 @@ class ArgumentForm:
         yield pruned
 
     def _allowed(self, arguments: JsonObject) -> JsonObject:
-        """Leave out what only `patternProperties` could allow, and does not.
+        """Remove arguments that only `patternProperties` could allow and that match no pattern.
 
-        A tool without arguments gets none: n8n and others send some of their own to every tool.
+        A tool without arguments gets none: n8n and others add their own arguments to every tool.
         """
         if self._root in NO_ARGUMENTS:
             return {}
@@ -91,7 +91,7 @@ class ArgumentForm:
 
     @cached_property
     def _names_defaults(self) -> bool:
-        """Whether the schema has a default somewhere."""
+        """Whether the schema has a default anywhere."""
         pending: list[Any] = [self._root]
         while pending:
             one = pending.pop()
@@ -132,7 +132,7 @@ class ArgumentForm:
         return result
 
     def _without_nulls(self, schema: Any, value: Any, depth: int) -> Any:
-        """Leave out each null that stands where none may and that is not required."""
+        """Remove each null that the schema does not allow and does not require."""
         if depth > MAX_DEPTH or not isinstance(value, dict | list):
             return value
         nodes = self.parts.certain(schema, value)
@@ -150,7 +150,7 @@ class ArgumentForm:
         }
 
     def _whole(self, schemas: Sequence[Any], value: Any, depth: int) -> Any:
-        """Write whole numbers as integers wherever a schema that may judge them asks for one."""
+        """Turn whole floats into integers where a schema that could apply asks for integers."""
         if depth > MAX_DEPTH or not isinstance(value, dict | list | float):
             return value
         nodes = self.parts.possible(schemas)
@@ -168,7 +168,7 @@ class ArgumentForm:
 
 
 def has_whole_fraction(value: Any) -> bool:
-    """Tell whether a number such as 5.0 is somewhere in a value."""
+    """Tell whether a value contains a number such as 5.0."""
     pending = [value]
     while pending:
         one = pending.pop()
@@ -188,7 +188,7 @@ def _integer(nodes: Sequence[JsonObject], value: float) -> float | int:
 
 
 def _types(node: JsonObject) -> list[str]:
-    """Return the types that a schema names, or that the values have which it lists."""
+    """Return the types that a schema names, or those of the values in its `enum` or `const`."""
     if "type" in node:
         return node["type"] if isinstance(node["type"], list) else [node["type"]]
     listed = node.get("enum", [node["const"]] if "const" in node else [])

@@ -1,7 +1,7 @@
-"""What the protocol side asks of the execution side, and what it gets back.
+"""The contract between the protocol side and the execution side.
 
-The protocol core knows MCP and no HTTP client; the execution side knows HTTP and no MCP session.
-They meet here.
+The protocol side knows MCP and no HTTP client; the execution side knows HTTP and no MCP sessions.
+This module is the only interface between them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from mcp_operator.core.errors import OperatorError
 TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}"
 )
-"""W3C Trace Context, section 3.2. Anything else is dropped: it may say anything."""
+"""W3C Trace Context, section 3.2. Any other value is dropped, because it is untrusted text."""
 
 
 class _Missing(enum.Enum):
@@ -28,50 +28,51 @@ class _Missing(enum.Enum):
 
 
 MISSING: Final = _Missing.MISSING
-"""Says "no structured content", where `None` is the JSON value null."""
+"""Means "no structured content"; `None` is the JSON value null."""
 
 
 LogLevel: TypeAlias = Literal[
     "debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"
 ]
-"""From the least to the most severe (RFC 5424 section 6.2.1, in MCP's words)."""
+"""From the least to the most severe (RFC 5424 section 6.2.1), with the names that MCP uses."""
 
 
 class Listener(Protocol):
-    """Is told of a call while it runs. Telling never waits and never fails.
+    """Receives the events of a running call. Its methods never block and never fail.
 
-    What the client did not ask for, or does not read, is dropped.
+    Events that the client did not ask for or does not read are dropped.
     """
 
     def progress(self, value: float, total: float | None = None, message: str = "") -> None:
-        """Note how far the call is.
+        """Report the progress of the call.
 
         Args:
-            value: A finite number; one that is not above the last is dropped, as MCP has it.
-            total: What `value` will be in the end, where that is known.
-            message: A sentence about it, empty for none.
+            value: A finite number. A value that does not exceed the last one is dropped, because
+                MCP requires progress to increase.
+            total: The final `value`, if known.
+            message: A sentence about the progress; empty for none.
         """
         ...
 
     def log(self, level: LogLevel, data: Any, logger: str = "") -> None:
-        """Note something that happened.
+        """Report an event.
 
         Args:
             level: How severe it is.
             data: Any value that has a JSON form (see `exact.encode`).
-            logger: Where it comes from, empty for no name.
+            logger: The name of the logger; empty for none.
         """
         ...
 
 
 class _Deaf:
-    """Listens to nothing."""
+    """Ignores all events."""
 
     def progress(self, value: float, total: float | None = None, message: str = "") -> None:
-        """Drop it."""
+        """Ignore it."""
 
     def log(self, level: LogLevel, data: Any, logger: str = "") -> None:
-        """Drop it."""
+        """Ignore it."""
 
 
 NOBODY: Final[Listener] = _Deaf()
@@ -81,9 +82,9 @@ class ClientInput(NamedTuple):
     """What a client sent back after `InputRequired`.
 
     Attributes:
-        responses: Results of input requests, by the ids that the requests had; unchecked.
-        state: The `state` of that `InputRequired`, as the execution gave it; None where it gave
-            none.
+        responses: Results of the input requests, by the ids of the requests; not validated.
+        state: The `state` of the `InputRequired`, as the execution side returned it; None if it
+            had none.
     """
 
     responses: Mapping[str, Any] = MappingProxyType({})
@@ -95,16 +96,16 @@ NO_INPUT: Final = ClientInput()
 
 @dataclass(slots=True)
 class Validators:
-    """What tells whether an answer has changed (RFC 9110 section 8.8).
+    """Tells whether a response has changed (RFC 9110 section 8.8).
 
-    Given to an execution with what is known of an earlier answer, which it then asks for only if it
-    has changed. It puts in those of the new one.
+    The caller passes the validators of a response that it knows, and the execution side makes the
+    request conditional. The execution side then stores the validators of the new response here.
 
     Attributes:
         etag: `ETag` as it was sent; empty for none.
         last_modified: `Last-Modified` as it was sent; empty for none.
-        unchanged: The backend says that the answer has not changed; what the execution returns is
-            empty then.
+        unchanged: The backend reported that the response has not changed; the execution side
+            then returns an empty result.
     """
 
     etag: str = ""
@@ -112,27 +113,28 @@ class Validators:
     unchanged: bool = False
 
 
-@dataclass(slots=True)  # not frozen, which takes four times as long to make
+@dataclass(slots=True)  # not frozen: creating frozen objects takes four times as long
 class Call:
-    """What an execution may know of the MCP request that caused it.
+    """What the execution side knows of the MCP request that caused the call.
 
     Attributes:
-        headers: The client's HTTP headers, names in lower case. Only those that a tool names in
-            `forwardHeaders` reach a backend.
-        deadline: When the answer is no longer wanted, in the event loop's time; None where only
-            the tool's own timeout counts.
-        trace: W3C Trace Context to hand on: `traceparent` and `tracestate`, where the client sent
+        headers: The client's HTTP headers, with names in lower case. A backend gets only those
+            that the tool lists in `forwardHeaders`.
+        deadline: When the client no longer waits for the result, in the event loop's time; None if
+            only the tool's own timeout applies.
+        trace: W3C Trace Context to forward: `traceparent` and `tracestate`, if the client sent
             them.
-        client: A digest of who shares with other clients what there is (`shares.digest_of`).
-        listener: Gets the events of the call until it ends.
-        capabilities: What the client declared that it can do (`ClientCapabilities`); empty where
-            that is not known.
-        input: What the client sent back, if this is a call that required input before.
-        validators: Of an answer that is known; None where it is not asked whether it changed.
-        fresh_seconds: How long the answer may be kept; set by who answers.
-        is_public: Whether who keeps it may give it to everybody; likewise.
-        takes_jobs: Whether the caller goes on with what a backend accepts; otherwise the call lasts
-            until that has ended, or its time has.
+        client: A digest that identifies the client where clients share a limit
+            (`shares.digest_of`).
+        listener: Receives the events of the call until it ends.
+        capabilities: The capabilities that the client declared (`ClientCapabilities`); empty if
+            unknown.
+        input: What the client sent back, if an earlier call required input.
+        validators: Those of a response that the caller knows; None for an unconditional request.
+        fresh_seconds: How long the response can be cached; set by the executor.
+        is_public: Whether a cache can give the response to every client; set by the executor.
+        takes_jobs: Whether the caller continues with the job that a backend accepted. Otherwise
+            the call waits until the job ends or the deadline passes.
     """
 
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -157,9 +159,10 @@ Cause: TypeAlias = Literal[
     "rejected",
     "error",
 ]
-"""Why a call failed: its arguments make no request; the backend answered with a status of 400 to
-499, or with a higher one or no valid answer; it did not answer in time, or could not be reached; it
-has too many calls already; the gateway could not or must not make the call."""
+"""Why a call failed. In order: the arguments do not make a valid request; the backend answered with
+a status from 400 to 499; with a higher status or an invalid response; it did not answer in time; it
+could not be reached; too many calls to it are in progress; the gateway could not or must not make
+the call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,11 +171,11 @@ class ToolResult:
 
     Attributes:
         content: Content blocks (`text`, `image`, `audio`, `resource`, `resource_link`), ready to
-            be sent; the members of large ones are encoded (see `exact`).
-        is_error: The call failed in a way that the model can read about and act on.
+            send; the members of large blocks are already encoded (see `exact`).
+        is_error: The call failed in a way that the model can read and act on.
         structured: Any JSON value for `structuredContent`, unfolded (see `exact`), or `MISSING`.
-        meta: Members of the result's `_meta`, none of them with a name that MCP reserves.
-        cause: Why the call failed; None for what the tool itself calls a failure.
+        meta: Members of the result's `_meta`, without any name that MCP reserves.
+        cause: Why the call failed; None if the tool itself reported the failure.
     """
 
     content: tuple[JsonObject, ...]
@@ -184,16 +187,16 @@ class ToolResult:
 
 @dataclass(frozen=True, slots=True)
 class InputRequired:
-    """A call needs something of the client before it can be completed (2026-07-28, MRTR).
+    """The client must provide input before the call can complete (2026-07-28, MRTR).
 
-    It has ended: the client calls again, with a `ClientInput`. Without requests, it calls again
-    with the state alone.
+    This call has ended. The client calls the tool again with a `ClientInput`, or with only the
+    state if there are no requests.
 
     Attributes:
-        requests: Requests to the client, by ids that mean something to the execution alone: objects
-            with the `method` (such as `elicitation/create`) and the `params`. Of well-formed shape;
-            whether the client declared that it takes them is not checked.
-        state: What the execution wants back, in plain text; None for nothing.
+        requests: Requests to the client: objects with the `method` (such as `elicitation/create`)
+            and the `params`, by ids that only the execution side interprets. Their shape is
+            valid; whether the client declared support for them is not checked.
+        state: What the execution side needs back, in plain text; None for nothing.
     """
 
     requests: Mapping[str, JsonObject] = field(default_factory=dict)
@@ -202,12 +205,12 @@ class InputRequired:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a backend has accepted and goes on with after its answer (202, RFC 9110 section 15.3.3).
+    """A request that a backend accepted and still works on (202, RFC 9110 section 15.3.3).
 
     Attributes:
-        target: Path and query of where to ask after it, on the backend that accepted it.
-        pause: Seconds to wait before that.
-        message: What the backend says of its state, fit for clients; empty for nothing.
+        target: Path and query of the job's status, on the backend that accepted it.
+        pause: Seconds to wait before the next request for the status.
+        message: The backend's description of the state, safe for clients; empty for none.
     """
 
     target: str
@@ -216,10 +219,10 @@ class Job:
 
 
 class JobUnreachableError(OperatorError):
-    """A job could not be looked at; it may go on, and be there at another look.
+    """The status of a job could not be read. The job can still be running; try again later.
 
     Attributes:
-        pause: Seconds for which the backend asks to be left alone; 0 for none.
+        pause: Seconds that the backend asked to wait before the next request; 0 for none.
     """
 
     def __init__(self, message: str, pause: float = 0.0) -> None:
@@ -228,12 +231,12 @@ class JobUnreachableError(OperatorError):
 
 
 def error_result(text: str, cause: Cause | None = None) -> ToolResult:
-    """Return the result that tells a model what went wrong."""
+    """Return a result that tells the model what went wrong."""
     return ToolResult(content=({"type": "text", "text": text},), is_error=True, cause=cause)
 
 
-class ResourceUnavailable(OperatorError):  # noqa: N818 - a state that the client is told of
-    """A resource exists in the catalog and could not be read; the sentence is fit for clients."""
+class ResourceUnavailable(OperatorError):  # noqa: N818 - a state that is reported to the client
+    """A resource of the catalog could not be read; the message is safe for clients."""
 
 
 class Executor(Protocol):
@@ -244,46 +247,46 @@ class Executor(Protocol):
     ) -> ToolResult | InputRequired | Job:
         """Call a tool with arguments that its input schema has accepted.
 
-        Never raises for what a backend does or fails to do: that is a result with `is_error`.
+        Never raises for a failure of the backend: that is a result with `is_error`.
 
         Returns:
-            The result; a job only where the tool has a `task` policy and the call takes jobs.
+            The result; a job only if the tool has a `task` policy and the call takes jobs.
         """
         ...
 
     async def look_at(
         self, tool: ToolEntry, job: Job, call: Call
     ) -> ToolResult | InputRequired | Job:
-        """Ask after a job, once, or bring it the input of the client.
+        """Request the state of a job once, or send it the client's input.
 
         Returns:
-            Its result, what it needs, or how it is to be asked after next.
+            The job's result, the input that it needs, or the job with its new state.
 
         Raises:
-            JobUnreachableError: Nobody can tell.
+            JobUnreachableError: The backend did not report the state.
         """
         ...
 
     async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
-        """Ask after a job until it has ended, or the call's time is over.
+        """Poll a job until it ends or the call reaches its deadline.
 
-        Never raises, as `call_tool`.
+        Never raises for a failure of the backend, like `call_tool`.
         """
         ...
 
     async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
-        """Tell the backend that a job is not wanted any more; whatever it makes of that is fine."""
+        """Tell the backend that nobody needs a job any longer; its answer is ignored."""
         ...
 
     async def read_resource(
         self, entry: ResourceEntry, uri: str, variables: Variables, call: Call
     ) -> tuple[JsonObject, ...]:
-        """Read a resource, given with the concrete URI and the values of its template variables.
+        """Read a resource, given the concrete URI and the values of its template variables.
 
         Returns:
             The `contents` of MCP's `resources/read`, never empty.
 
         Raises:
-            ResourceUnavailable: The backend or the Secret did not give the content.
+            ResourceUnavailable: The backend or the Secret did not provide the content.
         """
         ...

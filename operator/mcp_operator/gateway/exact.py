@@ -1,9 +1,9 @@
-"""JSON whose numbers leave as they came: `1.10`, `1e400` and integers of any length.
+"""JSON that preserves the text of numbers: `1.10`, `1e400` and integers of any length.
 
-Python reads `1.10` as the float 1.1 and `1e400` as infinity, which has no JSON form. A number that
-a float would write differently therefore keeps its text. To whatever computes with it, it is still
-a float; unfolded, it is its text alone, which the encoder takes as it is. So it does with whatever
-else is encoded already.
+Python reads `1.10` as the float 1.1, and `1e400` as infinity, which has no JSON form. A number that
+a float would write differently therefore keeps its text. In a value for expressions, it is a
+`WrittenNumber`: a float that remembers its text. In an "unfolded" value, it is `Encoded`: only the
+text, which the encoder copies. `Encoded` also holds any other value that is already encoded.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ MAX_INTEGER_DIGITS: Final = 4000
 """Longer integers keep their text: Python refuses to convert more than 4300 digits."""
 
 MAX_EXPONENT: Final = 1000
-"""Beyond it a schema sees infinity or zero: as an exact number, 1e999999999 takes 400 MB."""
+"""Beyond it, schemas see infinity or zero, because 1e999999999 takes 400 MB as an exact number."""
 
 _MARK: Final = secrets.token_hex(16)
-"""Stands for what is encoded already, until it is put there. Nobody outside of this process knows
-it, so that no string of a backend is taken for it."""
+"""Stands for values that are already encoded until they are inserted. It is random, so a string
+from a backend cannot be mistaken for it."""
 
 _QUOTED_MARK: Final = f'"{_MARK}"'.encode()
 
@@ -35,11 +35,11 @@ _PLAIN: Final = frozenset({str, int, bool, type(None)})
 
 
 class NotFiniteError(ValueError):
-    """A text is JSON but for a NaN or an infinity, as Python and others write them."""
+    """A text would be JSON if it had no NaN or infinity, which Python and others write."""
 
 
 class WrittenNumber(float):
-    """A number with the text that it was written as."""
+    """A float that remembers the text of the number."""
 
     __slots__ = ("text",)
 
@@ -47,14 +47,14 @@ class WrittenNumber(float):
 
     @classmethod
     def of(cls, text: str) -> WrittenNumber:
-        """Read a number; infinite or zero where it is too large or small for a float."""
+        """Read a number. If it is too large or small for a float, it is infinite or zero."""
         number = cls(text)
         number.text = text
         return number
 
 
 class Encoded:
-    """A value that is JSON already, such as a number in the form in which it came."""
+    """A value that is already JSON, such as a number with its original text."""
 
     __slots__ = ("data",)
 
@@ -69,16 +69,16 @@ class Encoded:
 
 
 def loads(text: str, *, unfolded: bool = False) -> Any:
-    """Parse JSON as RFC 8259 has it.
+    """Parse JSON (RFC 8259).
 
     Args:
         text: The JSON.
-        unfolded: Whether it is only to be encoded again, and nothing computes with its numbers.
+        unfolded: Whether the value is only encoded again, and nothing computes with its numbers.
 
     Raises:
-        NotFiniteError: It holds NaN or an infinity.
-        ValueError: It is none, or holds half of a surrogate pair.
-        RecursionError: It is nested too deeply.
+        NotFiniteError: The text contains NaN or an infinity.
+        ValueError: The text is not JSON, or contains half of a surrogate pair.
+        RecursionError: The text is nested too deeply.
     """
     value = (_UNFOLDED if unfolded else _FOLDED).decode(text)
     if "\\u" in text:
@@ -87,18 +87,18 @@ def loads(text: str, *, unfolded: bool = False) -> Any:
 
 
 def dumps(value: Any) -> bytes:
-    """Encode an unfolded value as compact JSON in UTF-8, its numbers as they were written.
+    """Encode an unfolded value as compact JSON in UTF-8, with the original text of its numbers.
 
     Raises:
-        ValueError: It holds half a surrogate pair, or is nested deeper than some 250 levels.
+        ValueError: It contains half a surrogate pair, or more than about 250 levels.
         RecursionError: It is nested even deeper.
     """
-    nested = [[[[value]]]]  # as deep as it stands in a response, for the depth is bounded
+    nested = [[[[value]]]]  # the depth that it has in a response, as the encoder limits the depth
     return encode(nested)[4:-4]
 
 
 def encode(value: Any) -> bytes:
-    """Encode an unfolded value, and all that has a JSON form by itself."""
+    """Encode an unfolded value, or any other value that has a JSON form."""
     found: list[bytes] = []
 
     def marked(one: Any) -> str:
@@ -115,22 +115,22 @@ def encode(value: Any) -> bytes:
 
 
 def encoded_members(value: dict[str, Any]) -> dict[str, Any]:
-    """Return an unfolded object with each of its members encoded, so that little is left to do."""
+    """Return an unfolded object with encoded members, which leaves little work for the response."""
     return {name: Encoded(encode(member)) for name, member in value.items()}
 
 
 def decoded(value: Any) -> Any:
-    """Return a value of an object whose members may be encoded."""
+    """Decode the value of an object's member if it is encoded."""
     return loads(value.data.decode()) if isinstance(value, Encoded) else value
 
 
 def for_schema(value: Any) -> Any:
-    """Return an unfolded value with numbers of the types that the JSON Schema validator takes."""
+    """Return an unfolded value with number types that the JSON Schema validator accepts."""
     return _replaced(value, Encoded, _decimal)
 
 
 def _decoder(keep: Callable[[str], Any]) -> json.JSONDecoder:
-    """Return a decoder of JSON; `keep` makes a value of a number that has to keep its text."""
+    """Return a JSON decoder; `keep` creates the value of a number that must keep its text."""
 
     def fraction(text: str) -> Any:
         number = float(text)
@@ -154,10 +154,10 @@ _UNFOLDED: Final = _decoder(lambda text: Encoded(text.encode()))
 
 
 def unfolded(value: Any) -> Any:
-    """Return a value with its numbers as `encode` writes them: in the form that they came in.
+    """Return a value whose numbers `encode` writes with their original text.
 
     Raises:
-        ValueError: A computed number is infinite or none.
+        ValueError: A computed number is infinite or NaN.
     """
     return _replaced(value, WrittenNumber, lambda number: Encoded(number.text.encode()))
 
@@ -172,7 +172,7 @@ def _decimal(number: Encoded) -> Any:
 
 
 def _replaced(value: Any, number: type[Any], replace: Callable[[Any], Any]) -> Any:
-    """Copy the containers of a value around each number of a type; keep all others."""
+    """Copy the containers around each number of the given type; reuse all others."""
     kind = type(value)
     if kind is number:
         return replace(value)

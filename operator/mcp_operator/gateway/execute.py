@@ -1,4 +1,4 @@
-"""The executor: one tool call or resource read, from checked arguments to MCP content."""
+"""The executor: turns arguments into a backend request, and the response into MCP content."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ log = logging.getLogger(__name__)
 _Mapped = TypeVar("_Mapped")
 
 CREDENTIAL_REFUSED = frozenset({401, 403})
-"""Statuses after which the Secrets of a call are read again before their next use."""
+"""Statuses after which the Secrets of a call are read again before they are used."""
 
 MAX_MAPPED_AT_ONCE = 256 * 1024
-"""Bytes of an answer that are mapped on the event loop, within some 20 ms. More go to a thread, and
-so does every expression, which may take seconds on very little."""
+"""Bytes of a response that are mapped on the event loop, in about 20 ms. Larger responses are
+mapped in a thread, and so is every expression, which can take seconds even for a small response."""
 
 _CAUSES: Mapping[Reason, Cause] = {
     "connect": "unreachable",
@@ -77,10 +77,10 @@ _CAUSES: Mapping[Reason, Cause] = {
     "forbidden": "error",
     "credentials": "error",
 }
-"""What each kind of failure between gateway and backend counts as."""
+"""The cause that each kind of failure between gateway and backend counts as."""
 
 STREAM_SHARE = 0.9
-"""Share of a call's time that a stream without an end may take before what came is the answer."""
+"""Share of a call's time after which an endless stream is cut, and the events so far are used."""
 
 
 async def _followed(
@@ -88,7 +88,7 @@ async def _followed(
     send: Callable[[Request], Awaitable[Answer]],
     follow: Literal["SameService", "Never"],
 ) -> Answer:
-    """Send a request and follow its redirects; of one that is left, say where it leads."""
+    """Send a request and follow redirects; explain one that is not followed in the answer."""
     answer, followed = await send(request), 0
     while follow == "SameService" and followed < MAX_REDIRECTS:
         target = next_request(request, answer)
@@ -104,7 +104,7 @@ async def _followed(
 def _stream_limits(
     response: ResponseMapping, deadline: float, telling: Telling | None
 ) -> StreamLimits:
-    """Return where to stop reading a stream: in time to give what came of an endless one."""
+    """Return the limits of a stream, which leave time to return the events of an endless one."""
     left = deadline - asyncio.get_running_loop().time()
     given = response.stream_max_seconds
     return StreamLimits(
@@ -118,17 +118,17 @@ def _stream_limits(
 
 
 def _read_as(entry: ResourceEntry) -> ResponseMapping:
-    """Return how the answers of a resource's backend are read: as of the type that is listed."""
+    """Return the mapping of a resource's responses, with the listed media type of the resource."""
     return entry.response.model_copy(update={"mime_type": entry.mime_type})
 
 
 def _log_failure(
     name: str, backend: Backend, call: Call, began: float, cause: Cause, **details: object
 ) -> None:
-    """Write the one line about a failed call of a backend."""
+    """Log a failed call of a backend, in one line."""
     seconds = asyncio.get_running_loop().time() - began
     parent = call.trace.get("traceparent", "")
-    trace = {"trace": parent} if TRACEPARENT.fullmatch(parent) else {}  # else it may say anything
+    trace = {"trace": parent} if TRACEPARENT.fullmatch(parent) else {}  # untrusted text otherwise
     fields: JsonObject = {"entry": name, "backend": f"{backend.host}:{backend.port}"}
     fields |= {"outcome": cause, "seconds": round(seconds, 3), **details, **trace}
     log.info("A call to a backend failed", extra=fields)
@@ -140,7 +140,7 @@ async def _off_the_loop(
     mapped: Callable[[], _Mapped],
     encoded: Callable[[_Mapped], _Mapped],
 ) -> _Mapped:
-    """Map an answer, in a thread if that may take long; so is a large one encoded."""
+    """Map a response, in a thread if that can take long. The thread also encodes large results."""
     is_large = len(answer.body) > MAX_MAPPED_AT_ONCE
     if not (is_large or response.selects or response.error_when):
         return mapped()
@@ -148,7 +148,7 @@ async def _off_the_loop(
 
 
 def _encoded_result(result: ToolResult | InputRequired) -> ToolResult | InputRequired:
-    """Return a result that is encoded but for what its response adds."""
+    """Return a result with its large parts already encoded."""
     if isinstance(result, InputRequired):
         return result
     structured = result.structured
@@ -164,7 +164,7 @@ def _encoded_contents(contents: tuple[JsonObject, ...]) -> tuple[JsonObject, ...
 
 
 class _FailedError(OperatorError):
-    """The call gave nothing usable; the sentence is fit for clients."""
+    """The call failed without a usable response; the message is safe for clients."""
 
     def __init__(self, message: str, cause: Cause) -> None:
         super().__init__(message)
@@ -172,10 +172,10 @@ class _FailedError(OperatorError):
 
 
 class HttpExecutor(JobExecutor):
-    """`Executor` over HTTP: a bulkhead per backend, a deadline per call, retries if asked for.
+    """`Executor` over HTTP: a bulkhead per backend, a deadline per call, and optional retries.
 
-    Without them, a request is never repeated here, as nobody can tell whether the backend acted on
-    the first try, unless it refused an access token that may have been revoked.
+    Without a retry policy, requests are not repeated, because the backend could have acted on the
+    first one. The exception is a 401 for an access token that could have been revoked.
     """
 
     def __init__(
@@ -191,9 +191,9 @@ class HttpExecutor(JobExecutor):
         Args:
             current: Holds the table in service.
             upstream: Sends the requests.
-            secrets: Gives the values of Secret keys.
-            name_addresses: Whether a client is told the address that could not be used. Clients of
-                a cluster are not: they have no business with its inside.
+            secrets: Provides the values of Secret keys.
+            name_addresses: Whether errors tell clients the address that failed. In a cluster they
+                do not, because that would expose the cluster's network.
         """
         self._current = current
         self._upstream = upstream
@@ -206,7 +206,7 @@ class HttpExecutor(JobExecutor):
     async def call_tool(
         self, tool: ToolEntry, arguments: JsonObject, call: Call
     ) -> ToolResult | InputRequired | Job:
-        """Call a tool; whatever the backend does is in the result, or goes on as a job.
+        """Call a tool. Failures of the backend are results too; accepted work becomes a job.
 
         The caller has checked the arguments against the input schema.
         """
@@ -252,7 +252,7 @@ class HttpExecutor(JobExecutor):
             if tool.output_schema is None or table is None:
                 return []
             problems = table.output_errors(tool.name, exact.for_schema(value))
-            if problems:  # they quote the answer, and are for the client that gets it
+            if problems:  # only the client gets them, because they quote the response
                 log.warning(
                     "An answer does not match the outputSchema of its tool",
                     extra={"entry": tool.name, "status": answer.status, "problems": len(problems)},
@@ -270,7 +270,7 @@ class HttpExecutor(JobExecutor):
         """Read a resource from the catalog, a Secret or its backend.
 
         Raises:
-            ResourceUnavailable: The backend or the Secret did not give the content.
+            ResourceUnavailable: The backend or the Secret did not provide the content.
         """
         if entry.backend is not None:
             try:
@@ -304,10 +304,10 @@ class HttpExecutor(JobExecutor):
         *,
         retries: RetryPolicy | None = None,
     ) -> Answer:
-        """Send a request and read its answer, within the deadline and the backend's bulkhead.
+        """Send a request and read its response, within the deadline and the backend's bulkhead.
 
         Raises:
-            MappingError: What is added to the request makes it invalid.
+            MappingError: Values that are added to the request make it invalid.
             _FailedError: Anything else went wrong.
         """
         telling = Telling(call.listener) if response.native else None
@@ -343,7 +343,7 @@ class HttpExecutor(JobExecutor):
 
                 answer, used = await answered()
                 if answer.status == HTTPStatus.UNAUTHORIZED and used.token:
-                    self._tokens.reject(used.token)  # and once more: the backend did nothing
+                    self._tokens.reject(used.token)  # one retry is safe: the backend did nothing
                     answer, used = await answered()
         except (TimeoutError, UpstreamError, BusyError, SecretUnavailable) as error:
             failed = self._failure(error)
@@ -359,7 +359,7 @@ class HttpExecutor(JobExecutor):
         return used.redact(answer)
 
     def _failure(self, error: Exception) -> _FailedError:
-        """Say as much of what happened as a client may know."""
+        """Return the error for clients, without details that they must not see."""
         match error:
             case TimeoutError():
                 problem = "The backend did not answer in time."

@@ -1,4 +1,4 @@
-"""Asking after what a backend has accepted: one look at a time, or until it has ended."""
+"""Polls jobs that a backend has accepted: once, or until they end."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ class JobExecutor(ABC):
         """Send a request about a job.
 
         Raises:
-            JobUnreachableError: There was no answer that could be used.
+            JobUnreachableError: There was no usable response.
         """
 
     @abstractmethod
     async def _result(
         self, tool: ToolEntry, answer: Answer, call: Call, began: float
     ) -> ToolResult | InputRequired:
-        """Return what an answer is to the client."""
+        """Map a response to the result for the client."""
 
     @abstractmethod
     def _seconds(self, tool: ToolEntry) -> float:
-        """Return how long a call of a tool may take."""
+        """Return how long a call of a tool can take."""
 
     async def look_at(
         self, tool: ToolEntry, job: Job, call: Call
     ) -> ToolResult | InputRequired | Job:
-        """Ask after a job, once, or bring it the input of the client.
+        """Request the state of a job once, or send it the client's input.
 
         Raises:
-            JobUnreachableError: Nobody can tell how it is.
+            JobUnreachableError: The backend did not report the state.
         """
         began = asyncio.get_running_loop().time()
         request = jobs.look(tool.backend, job, call.input)
@@ -61,7 +61,7 @@ class JobExecutor(ABC):
         return await self._result(tool, answer, call, began) if following is None else following
 
     async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
-        """Ask after a job until it has ended, or the call's time is over."""
+        """Poll a job until it ends or the call reaches its deadline."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._seconds(tool) if call.deadline is None else call.deadline
         pause, looks = job.pause, 0
@@ -90,6 +90,6 @@ class JobExecutor(ABC):
         )
 
     async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
-        """Tell the backend that a job is not wanted any more; whatever it makes of that is fine."""
+        """Tell the backend that nobody needs a job any longer; its answer is ignored."""
         with suppress(JobUnreachableError):
             await self._ask(tool, jobs.end(tool.backend, job), call)

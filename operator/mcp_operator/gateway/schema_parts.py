@@ -1,4 +1,4 @@
-"""Which subschemas judge a part of a tool's arguments."""
+"""Finds the subschemas that apply to a part of a tool's arguments."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from mcp_operator.api.jsonschema import CompiledSchema
 from mcp_operator.api.properties import in_place
 
 MAX_NESTED: Final = 8
-"""Choices between schemas that are looked into, one within the other."""
+"""Levels of nested choices between schemas that are searched."""
 
 MAX_CHOICES: Final = 10_000
 """Branches of choices that are compared with the parts of one value."""
 
 MAX_KEPT: Final = 1024
-"""Sets of schemas kept: names that a client makes up may be meant by any of many patterns."""
+"""Sets of schemas that are cached. Limited, because names that clients make up can match any
+combination of many patterns."""
 
 _CHOICES: Final = ("anyOf", "oneOf")
 
@@ -25,38 +26,38 @@ _OTHERS: Final = ("additionalProperties", "unevaluatedProperties")
 _ANYTHING: Final[JsonObject] = {}
 
 Nodes = Sequence[JsonObject]
-"""Schemas that judge the same value."""
+"""Schemas that apply to the same value."""
 
 
 class _Present(threading.local):
-    """What holds for the value that is looked at now: large ones are looked at in threads."""
+    """The state for the current value, per thread, because threads handle large values."""
 
     def __init__(self) -> None:
         self.choices = MAX_CHOICES
-        """How many branches may yet be compared."""
+        """How many branches can still be compared."""
         self.asked = set[int]()
-        """The schemas of which it is being found out whether they may take null."""
+        """The schemas that `nullable` is currently checking, by identity."""
 
 
 class SchemaParts:
-    """The parts of one schema. What is found is kept, by the identity of the parts."""
+    """The parts of one schema. Results are cached by the identity of the parts."""
 
     def __init__(self, root: JsonObject) -> None:
-        """Take the whole schema, which lives as long as this does."""
+        """Take the whole schema, which must live as long as this object."""
         self._root = root
         self._certain: dict[int, tuple[Nodes, Sequence[list[Any]]]] = {}
         self.kept: dict[tuple[int, ...], Nodes] = {}
-        """The schemas that may judge a value, by the parts that they come from."""
+        """The schemas that can apply to a value, by the parts that they come from."""
         self._patterns: dict[str, CompiledSchema] = {}
         self._nullable: dict[int, bool] = {}
         self._now = _Present()
 
     def begin(self) -> None:
-        """Begin to look at another value."""
+        """Reset the limit for a new value."""
         self._now.choices = MAX_CHOICES
 
     def certain(self, schema: Any, value: Any, level: int = 0) -> Nodes:
-        """Return the schemas that judge a value; of a choice, the one branch that it may fit."""
+        """Return the schemas that apply to a value; of a choice, only a branch that alone fits."""
         always, choices = self._always(schema)
         if not choices or level >= MAX_NESTED:
             return always
@@ -68,7 +69,7 @@ class SchemaParts:
         return found
 
     def possible(self, schemas: Sequence[Any]) -> Nodes:
-        """Return all schemas that may judge a value, in whatever case."""
+        """Return all schemas that can apply to any value."""
         key = tuple(map(id, schemas))
         known = self.kept.get(key)
         if known is None:
@@ -79,18 +80,18 @@ class SchemaParts:
         return known
 
     def properties(self, nodes: Nodes) -> JsonObject:
-        """Return the properties that schemas name, each as the first has it."""
+        """Return the properties that schemas define; if several do, the first definition counts."""
         named = [node["properties"] for node in nodes if isinstance(node.get("properties"), dict)]
         if len(named) == 1:
             return dict(named[0])
         return {name: part for properties in reversed(named) for name, part in properties.items()}
 
     def members(self, nodes: Nodes, name: str) -> list[Any]:
-        """Return what schemas say of one member of an object."""
+        """Return the subschemas for one member of an object."""
         return [part for node in nodes for part in self._said_of(node, name)]
 
     def member(self, nodes: Nodes, name: str) -> Any:
-        """Return the first thing that is said of a member; the schema of anything for nothing."""
+        """Return the first subschema for a member; the empty schema if there is none."""
         for node in nodes:
             properties = node.get("properties")
             if isinstance(properties, dict) and name in properties:
@@ -98,7 +99,7 @@ class SchemaParts:
         return next(iter(self.members(nodes, name)), _ANYTHING)
 
     def items(self, nodes: Nodes, index: int) -> list[Any]:
-        """Return what schemas say of one item of a list."""
+        """Return the subschemas for one item of a list."""
         found = []
         for node in nodes:
             first = node.get("prefixItems")
@@ -110,24 +111,24 @@ class SchemaParts:
         return found
 
     def item(self, nodes: Nodes, index: int) -> Any:
-        """Return the first thing that is said of an item; the schema of anything for nothing."""
+        """Return the first subschema for an item; the empty schema if there is none."""
         return next(iter(self.items(nodes, index)), _ANYTHING)
 
     def default(self, schema: Any) -> Any:
-        """Return the default of a value that is not there; None where there is none."""
+        """Return the default for a missing value, or None."""
         found = [node["default"] for node in self.certain(schema, None) if "default" in node]
         return found[0] if found else None
 
     def matches(self, pattern: str, name: str) -> bool:
-        """Tell whether a name is one of those that `patternProperties` means."""
+        """Tell whether a name matches a pattern of `patternProperties`."""
         if pattern not in self._patterns:
             self._patterns[pattern] = CompiledSchema({"patternProperties": {pattern: False}})
         return bool(self._patterns[pattern].errors({name: None}))
 
     def nullable(self, schema: Any, level: int = 0) -> bool:
-        """Tell whether a schema may take null, as far as its types say.
+        """Tell whether a schema can allow null, judging by its types.
 
-        One that refers to itself, or is nested deeper than is looked into, may.
+        A schema that refers to itself, or is nested too deeply to check, counts as nullable.
         """
         known = self._nullable.get(id(schema))
         if known is not None or id(schema) in self._now.asked:
@@ -153,7 +154,7 @@ class SchemaParts:
         return schema is not False
 
     def _always(self, schema: Any) -> tuple[Nodes, Sequence[list[Any]]]:
-        """Return the schemas that judge every value, and the choices among others."""
+        """Return the schemas that apply to every value, and the choices."""
         if not isinstance(schema, dict):
             return (), ()
         known = self._certain.get(id(schema))
@@ -171,7 +172,7 @@ class SchemaParts:
         yield from found or [node[keyword] for keyword in _OTHERS if keyword in node]
 
     def _may_fit(self, schema: Any, value: Any) -> bool:
-        """Tell whether a value may be meant for a branch: of its type, with its constants."""
+        """Tell whether a value can fit a branch, judging by its type and its constants."""
         self._now.choices -= 1
         if schema is False or self._now.choices < 0:
             return False
@@ -181,7 +182,7 @@ class SchemaParts:
         types = node.get("type", [])
         types = types if isinstance(types, list) else [types]
         if value is None:
-            return types != ["null"]  # what is not there is meant to be something
+            return types != ["null"]  # a missing value can fit any branch but null
         if types and ("array" if isinstance(value, list) else "object") not in types:
             return False
         if isinstance(value, list):
@@ -196,7 +197,7 @@ class SchemaParts:
         )
 
     def _agrees(self, schema: Any, value: Any) -> bool:
-        """Tell whether a value is among those that a schema lists, if it lists any."""
+        """Tell whether a value is among those in `const` or `enum`, if the schema has any."""
         for node in self._always(schema)[0]:
             if "const" in node and value != node["const"]:
                 return False
@@ -206,5 +207,5 @@ class SchemaParts:
 
 
 def strings(names: Any) -> list[str]:
-    """Return the strings of a list, and nothing of what is none."""
+    """Return the strings of a list; nothing if it is not a list."""
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -1,6 +1,6 @@
-"""Answers of backends that are given again, for as long as a tool's or resource's author said.
+"""Caches responses of backends, for as long as the author of a tool or resource allows.
 
-What may differ between two clients is in the key of an answer, so that nobody is given what was
-meant for another. Errors are never kept. Equal calls that come while one is under way wait for its
-answer.
+The cache key contains everything that can differ between two clients, so no client gets a response
+meant for another. Errors are never cached. While a call is in flight, equal calls wait for its
+response.
 """

@@ -1,4 +1,4 @@
-"""An executor that gives answers again, around one that asks backends."""
+"""An executor that caches the responses of another executor, which calls backends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from mcp_operator.gateway.redis.contract import HasLink, Link
 from mcp_operator.gateway.table import Current
 
 STALE_SECONDS: Final = 3600.0
-"""How long an answer that is stale can be good again because its backend says so."""
+"""How long after expiry a response can be revalidated with its backend."""
 
 Outcome: TypeAlias = Literal["hit", "miss", "revalidated"]
 
@@ -37,14 +37,14 @@ _Answer = TypeVar("_Answer", ToolResult | InputRequired | Job, tuple[JsonObject,
 
 @dataclass(slots=True)
 class _Flight:
-    """A call under way, and how many wait for it."""
+    """A call in flight, and the number of requests that wait for it."""
 
     task: asyncio.Task[Any]
     waiting: int = 0
 
 
 class CachingExecutor:
-    """`Executor` that keeps the answers of tools and resources that have a `cache`."""
+    """`Executor` that caches the responses of tools and resources that have a `cache`."""
 
     def __init__(
         self,
@@ -57,11 +57,11 @@ class CachingExecutor:
         """Set up.
 
         Args:
-            inner: Asks the backends.
+            inner: Calls the backends.
             current: Holds the catalog.
-            registry: Takes the metric.
-            redis: What the gateways of the server share, where it has a Redis.
-            store: Where answers are kept; one of the usual size when left out.
+            registry: Receives the metric.
+            redis: The state that the gateways of the server share, if the server has a Redis.
+            store: Holds the responses; defaults to one of the usual size.
         """
         self._inner = inner
         self._current = current
@@ -80,7 +80,7 @@ class CachingExecutor:
     async def call_tool(
         self, tool: ToolEntry, arguments: JsonObject, call: Call
     ) -> ToolResult | InputRequired | Job:
-        """Call a tool, or give an answer again; what may become a task is always asked again."""
+        """Call a tool, or return a cached result. Tools that can become tasks are never cached."""
         policy = tool.cache
         if policy is None or tool.task is not None or call.input is not NO_INPUT:
             return await self._inner.call_tool(tool, arguments, call)
@@ -92,31 +92,31 @@ class CachingExecutor:
     async def look_at(
         self, tool: ToolEntry, job: Job, call: Call
     ) -> ToolResult | InputRequired | Job:
-        """Ask after a job, once.
+        """Request the state of a job once.
 
         Raises:
-            JobUnreachableError: Nobody can tell how it is.
+            JobUnreachableError: The backend did not report the state.
         """
         return await self._inner.look_at(tool, job, call)
 
     async def wait_for(self, tool: ToolEntry, job: Job, call: Call) -> ToolResult:
-        """Ask after a job until it has ended, or the call's time is over."""
+        """Poll a job until it ends or the call reaches its deadline."""
         return await self._inner.wait_for(tool, job, call)
 
     async def drop(self, tool: ToolEntry, job: Job, call: Call) -> None:
-        """Tell the backend that a job is not wanted any more."""
+        """Tell the backend that nobody needs a job any longer."""
         await self._inner.drop(tool, job, call)
 
     async def read_resource(
         self, entry: ResourceEntry, uri: str, variables: Variables, call: Call
     ) -> tuple[JsonObject, ...]:
-        """Read a resource, or give its content again; `call` learns for how long it is good.
+        """Read a resource, or return its cached content; sets on `call` how long it stays fresh.
 
         Raises:
-            ResourceUnavailable: The content could not be had.
+            ResourceUnavailable: The content could not be read.
         """
         policy = entry.cache
-        if call.validators is not None:  # it is asked whether it has changed
+        if call.validators is not None:  # the caller wants to know whether it has changed
             return await self._inner.read_resource(entry, uri, variables, call)
         if policy is None:
             hints = self._current.server.cache.resources if self._current.server.cache else None
@@ -132,7 +132,7 @@ class CachingExecutor:
         )
 
     def _is_public(self, policy: CachePolicy) -> bool:
-        """Tell whether whoever keeps an answer may give it to everybody."""
+        """Tell whether a downstream cache can give a response to every client."""
         return policy.shared and self._current.server.auth is None
 
     @property
@@ -162,9 +162,10 @@ class CachingExecutor:
         return answer
 
     async def _joined(self, key: str, begin: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        """Wait for a call that is under way, or begin one.
+        """Wait for a call in flight, or start one.
 
-        It goes on while anybody waits for it, whoever began it; then it is cancelled.
+        The call continues for as long as any request waits for it, not only the one that started
+        it. When none is left, it is cancelled.
         """
         flight = self._flights.get(key)
         if flight is None:
@@ -186,7 +187,7 @@ class CachingExecutor:
         if flight is not None and flight.task is task:
             del self._flights[key]
         if not task.cancelled():
-            task.exception()  # each who waits has it
+            task.exception()  # every request that waits gets it; this marks it as retrieved
 
     async def _asked(
         self,
@@ -195,7 +196,7 @@ class CachingExecutor:
         call: Call,
         ask: Callable[[Call], Awaitable[_Answer]],
     ) -> _Answer:
-        """Have an answer from Redis or the backend, and keep it."""
+        """Get a response from Redis or the backend, and cache it."""
         link, now = self._link, asyncio.get_running_loop().time
         if link is not None and (found := await shared.fetch(link, key)) is not None:
             self._outcomes.labels("hit").inc()

@@ -1,4 +1,4 @@
-"""What tells two answers apart."""
+"""Cache keys: everything that distinguishes two responses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mcp_operator.gateway.contract import Call
 def tool_key(
     server: ServerSettings, tool: ToolEntry, policy: CachePolicy, arguments: JsonObject, call: Call
 ) -> str:
-    """Return the key of a call's answer."""
+    """Return the key of a tool call's result."""
     return _key(server, tool, policy, call, [sorted(arguments.items(), key=lambda one: one[0])])
 
 
@@ -41,5 +41,5 @@ def _key(
         call.capabilities if entry.response.native else {},
         asked,
     ]
-    # A list of lists in JSON: no two different calls have the same text.
+    # A JSON list of lists is unambiguous: two different calls never have the same text.
     return hashlib.blake2b(exact.encode(parts), digest_size=24).hexdigest()

@@ -1,4 +1,7 @@
-"""Answers in the Redis of a server, for all of its gateways. A Redis that is away has none."""
+"""Caches responses in the Redis of a server, for all its gateways.
+
+A Redis that cannot be reached counts as an empty cache.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,13 @@ from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.scripts import Script, unless_away
 
 MAX_VALUE: Final = 64 * 1024
-"""Bytes of an answer that is kept in Redis: a larger one would hold up the calls behind it."""
+"""Largest response in bytes that is kept in Redis; a larger one would delay the calls behind it."""
 
 _GET: Final = Script("return {redis.call('GET', KEYS[1]), redis.call('PTTL', KEYS[1])}")
 
 
 class Found(NamedTuple):
-    """An answer: what it can be checked with, for how long it is yet good, and how large it is."""
+    """A response, with its validators, the seconds that it stays fresh, and its size in bytes."""
 
     value: Any
     validators: Validators
@@ -25,7 +28,7 @@ class Found(NamedTuple):
 
 
 async def fetch(link: Link, key: str) -> Found | None:
-    """Return an answer; None where there is none."""
+    """Return a response, or None if Redis has none."""
     found = await unless_away(_GET.run(link, 1, link.key(f"answer:{key}")))
     if not isinstance(found, list) or not isinstance(found[0], bytes) or found[1] <= 0:
         return None
@@ -33,19 +36,19 @@ async def fetch(link: Link, key: str) -> Found | None:
         kind, value, etag, modified = exact.loads(found[0].decode(), unfolded=True)
         decoded = _result(value) if kind == "tool" else tuple(value)
     except (TypeError, ValueError):
-        return None  # another release wrote it
+        return None  # a different release wrote it
     return Found(decoded, Validators(etag, modified), found[1] / 1000, len(found[0]))
 
 
 def encoded(value: Any, validators: Validators) -> bytes:
-    """Return an answer as it is kept in Redis, and what it can be checked with."""
+    """Encode a response and its validators for Redis."""
     kind = "tool" if isinstance(value, ToolResult) else "resource"
     told = _told(value) if isinstance(value, ToolResult) else value
     return exact.encode([kind, told, validators.etag, validators.last_modified])
 
 
 async def keep(link: Link, key: str, data: bytes, seconds: float) -> None:
-    """Keep an answer, encoded, if it is not too large."""
+    """Store an encoded response, unless it is too large."""
     if len(data) > MAX_VALUE:
         return
     milliseconds = max(1, int(seconds * 1000))

@@ -1,4 +1,4 @@
-"""Answers in the memory of one process, bounded in all and for one client."""
+"""Caches responses in the memory of one process, within a limit in total and per client."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from mcp_operator.gateway.contract import Validators
 from mcp_operator.gateway.shares import Shares
 
 MAX_BYTES: Final = 32 * 1024 * 1024
-"""What all answers may take, roughly; those that were used longest ago go first."""
+"""Approximate bytes of all responses; the least recently used are evicted first."""
 
 MAX_ENTRY: Final = 1024 * 1024
-"""What one answer may take; larger ones are not kept."""
+"""Largest bytes of one response; larger ones are not cached."""
 
 ENTRY_BYTES: Final = 1024
-"""What an answer takes besides its text."""
+"""Approximate bytes that an entry takes in addition to its content."""
 
 
 @dataclass(slots=True)
 class Kept:
-    """An answer that is kept.
+    """A cached response.
 
     Attributes:
         value: What the executor returned.
-        until: When it is stale, in the loop's time.
-        validators: What the backend can be asked with whether it has changed since.
-        size: Bytes that it takes.
-        owner: The client that it was asked for by.
+        until: When it becomes stale, in the event loop's time.
+        validators: For asking the backend whether the response has changed.
+        size: Bytes that the entry takes.
+        owner: The client whose call produced it.
     """
 
     value: Any
@@ -39,13 +39,13 @@ class Kept:
 
 
 class Store:
-    """The answers, by their keys."""
+    """The cached responses, by key."""
 
     def __init__(self, total: int = MAX_BYTES) -> None:
         """Set up.
 
         Args:
-            total: Bytes that all answers may take.
+            total: Maximum bytes of all responses.
         """
         self._shares = Shares(total)
         self._kept: OrderedDict[str, Kept] = OrderedDict()
@@ -53,11 +53,11 @@ class Store:
 
     @property
     def size(self) -> int:
-        """Bytes that are taken."""
+        """Bytes in use."""
         return self._shares.held
 
     def get(self, key: str) -> Kept | None:
-        """Return an answer, stale or not."""
+        """Return a response, fresh or stale."""
         found = self._kept.get(key)
         if found is not None:
             self._kept.move_to_end(key)
@@ -65,7 +65,7 @@ class Store:
         return found
 
     def put(self, key: str, kept: Kept) -> None:
-        """Keep an answer, if it is not too large; others make room."""
+        """Cache a response unless it is too large, and evict others to make room for it."""
         self.discard(key)
         if kept.size > min(MAX_ENTRY, self._shares.each):
             return
@@ -76,7 +76,7 @@ class Store:
         self._owned.setdefault(kept.owner, OrderedDict())[key] = None
 
     def discard(self, key: str) -> None:
-        """Forget an answer."""
+        """Remove a response."""
         kept = self._kept.pop(key, None)
         if kept is not None:
             self._shares.give_back(kept.owner, kept.size)

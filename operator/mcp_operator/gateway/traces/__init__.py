@@ -1,4 +1,4 @@
-"""Traces by OpenTelemetry, where the environment asks for them (`setup`).
+"""Traces with OpenTelemetry, if environment variables ask for them (see `setup`).
 
-`opentelemetry` is imported below `spans` and `export` alone, which `setup` imports only then.
+Only `spans` and `export` import `opentelemetry`, and `setup` imports them only if traces are on.
 """

@@ -1,7 +1,7 @@
-"""Exports spans by OTLP over HTTP, from a thread of its own and a bounded queue.
+"""Exports spans with OTLP over HTTP, from a separate thread and a bounded queue.
 
-A collector that is away, slow or full costs no call anything: the queue keeps the newest spans
-(`OTEL_BSP_MAX_QUEUE_SIZE`, 2048), and the rest are lost.
+A collector that is unavailable, slow or full does not delay calls. The queue keeps the newest spans
+(`OTEL_BSP_MAX_QUEUE_SIZE`, 2048), and the others are lost.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from mcp_operator.gateway.traces.spans import Traces
 log = logging.getLogger(__name__)
 
 CLOSE_SECONDS: Final = 2.0
-"""How long the last spans may take to leave when a gateway stops."""
+"""How long a gateway waits for the last spans to be sent when it stops."""
 
 _UNNAMED: Final = "unknown_service"
-"""How the SDK begins the name of a service that the environment does not name."""
+"""Prefix of the SDK's default name for a service without a configured name."""
 
 
 def started(service: Service) -> Traces:
-    """Start to export.
+    """Start to export spans.
 
     Raises:
-        ValueError: A variable of the environment has no valid value.
+        ValueError: An environment variable has an invalid value.
     """
     provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(OneLine(OTLPSpanExporter())))
 
     async def close() -> None:
-        # In a daemon thread: the interpreter would wait for one of a pool, however long it takes.
+        # A daemon thread, because the interpreter waits for the threads of pools without limit.
         thread = threading.Thread(target=provider.shutdown, name="last traces", daemon=True)
         thread.start()
         await asyncio.to_thread(thread.join, CLOSE_SECONDS)
@@ -48,7 +48,7 @@ def started(service: Service) -> Traces:
 
 
 def _resource(service: Service) -> Resource:
-    """Return what the spans come from; what the environment says of it wins."""
+    """Return the resource of the spans; attributes from the environment take precedence."""
     given = Resource.create()
     own = {"service.namespace": service.namespace, "service.version": service.version}
     if str(given.attributes.get(SERVICE_NAME, _UNNAMED)).startswith(_UNNAMED):
@@ -57,9 +57,9 @@ def _resource(service: Service) -> Resource:
 
 
 class OneLine(SpanExporter):
-    """An exporter that logs one line when exports begin to fail, and one when they work again.
+    """An exporter that logs only when exports start to fail, and when they work again.
 
-    The SDK logs every attempt. Its lines are kept from the log; the last one is the reason.
+    The SDK logs every attempt. Its log lines are suppressed; the last one becomes the reason.
     """
 
     def __init__(self, exporter: SpanExporter) -> None:
@@ -87,12 +87,12 @@ class OneLine(SpanExporter):
         self._exporter.shutdown()
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
-        """Wait until everything is sent, in milliseconds."""
+        """Wait until everything is sent, for at most this many milliseconds."""
         return self._exporter.force_flush(timeout_millis)
 
 
 class _LastLine(logging.Handler):
-    """Keeps what was logged last."""
+    """Stores the last warning or error."""
 
     last = ""
 

@@ -1,4 +1,4 @@
-"""Whether a gateway records traces: decided by the environment variables of OpenTelemetry."""
+"""Turns traces on or off, according to the environment variables of OpenTelemetry."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PROTOCOL: Final = "http/protobuf"
 
 
 class Service(NamedTuple):
-    """What a gateway calls itself in traces, where `OTEL_SERVICE_NAME` is not set.
+    """The service in traces, unless `OTEL_SERVICE_NAME` is set.
 
     Attributes:
         name: `service.name`: the name of the MCPServer.
-        namespace: `service.namespace`: that of the MCPServer.
+        namespace: `service.namespace`: the namespace of the MCPServer.
         version: `service.version`.
     """
 
@@ -34,11 +34,11 @@ class Service(NamedTuple):
 def from_environment(environment: Mapping[str, str], service: Service) -> Traces | None:
     """Start to export traces if the environment names an endpoint for them.
 
-    What is wrong is logged: a gateway serves without traces rather than not at all.
+    Errors are only logged, because a gateway without traces is better than none.
 
     Args:
-        environment: The variables; the exporter reads the rest of them from `os.environ`.
-        service: What the gateway calls itself.
+        environment: The variables; the exporter reads further ones from `os.environ`.
+        service: The service in the traces.
     """
     endpoint = _first(environment, ENDPOINTS)
     exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
@@ -65,7 +65,7 @@ def from_environment(environment: Mapping[str, str], service: Service) -> Traces
 
 
 def _problem(exporter: str, protocol: str) -> str:
-    """Return which setting asks for what this gateway does not have."""
+    """Return which setting requires something that this gateway does not support."""
     if exporter not in ("", "otlp"):
         return f"OTEL_TRACES_EXPORTER is {exporter!r}; set it to otlp, or remove it"
     if protocol not in ("", PROTOCOL):
@@ -77,7 +77,7 @@ def _problem(exporter: str, protocol: str) -> str:
 
 
 def _without_secrets(url: str) -> str:
-    """Return a URL without the login and the query, which may hold a password or a key."""
+    """Return a URL without credentials and query, which can contain a password or a key."""
     return re.sub(r"//[^/?#]*@", "//", url).partition("?")[0]
 
 

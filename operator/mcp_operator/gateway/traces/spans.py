@@ -1,9 +1,9 @@
-"""Spans by the semantic conventions of OpenTelemetry for MCP, GenAI and HTTP clients.
+"""Spans that follow the semantic conventions of OpenTelemetry for MCP, GenAI and HTTP clients.
 
-No attribute has a value that a client or a backend sent: no arguments, no answers, no headers, no
-messages of errors. What a request names is recorded only as the catalog has it. So there is no
-`url.full`, `url.path` or `url.query`, which hold arguments, and the URI of a templated resource is
-recorded as its template.
+No attribute contains a value from a client or a backend: no arguments, content, headers or error
+messages. Names in a request are recorded only if the catalog has them. So there is no `url.full`,
+`url.path` or `url.query`, which contain arguments, and a templated resource is recorded by its
+template.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ _NOTHING: Final = Context()
 
 
 class Traces:
-    """What records the traces of one gateway."""
+    """Creates the recorders of traces for one gateway."""
 
     def __init__(self, tracer: trace.Tracer, close: Callable[[], Awaitable[None]]) -> None:
         """Set up.
 
         Args:
-            tracer: Makes the spans.
-            close: Exports the last of them.
+            tracer: Creates the spans.
+            close: Exports the last spans.
         """
         self._tracer = tracer
         self.close = close
 
     def requests(self, current: Current) -> RequestTracer:
-        """Return what records MCP requests to the server that `current` holds."""
+        """Return a recorder of MCP requests to the server that `current` holds."""
         return RequestTracer(self._tracer, current)
 
     def upstream(self, inner: Upstream) -> Upstream:
@@ -77,7 +77,7 @@ class RequestTracer:
     def request(
         self, http: HttpRequest, request: Request, *, method: str, era: Era, version: str
     ) -> RequestTrace:
-        """Return the span of a request, which has not begun yet."""
+        """Return the span of a request; it has not begun yet."""
         attributes: Attributes = {
             "mcp.method.name": method,
             "jsonrpc.request.id": str(request.id)[:MAX_ID],
@@ -109,7 +109,7 @@ class RequestTrace:
         self.handed_on: Mapping[str, str] = {}
 
     def begin(self) -> None:
-        """Begin; until the end, each log line of this request names the trace."""
+        """Begin the span; until it ends, log lines of this request contain the trace."""
         self._span = self._begun()
         self.handed_on = _carrier(self._span)
         context = self._span.get_span_context()
@@ -120,7 +120,7 @@ class RequestTrace:
         self._fields.__enter__()
 
     def end(self, outcome: Outcome, code: int | None) -> None:
-        """End."""
+        """End the span."""
         if code is not None:
             self._span.set_attribute("rpc.response.status_code", str(code))
             _fail(self._span, str(code))
@@ -132,7 +132,7 @@ class RequestTrace:
 
 
 class TracedUpstream:
-    """Records each request to a backend, and tells the backend of which trace it is a part."""
+    """Records each request to a backend, and sends the trace context to the backend."""
 
     def __init__(self, tracer: trace.Tracer, inner: Upstream) -> None:
         self._tracer = tracer
@@ -141,10 +141,10 @@ class TracedUpstream:
     async def send(
         self, request: BackendRequest, tls: Tls, max_bytes: int, stream: StreamLimits = UNLIMITED
     ) -> Answer:
-        """Exchange a request for an answer of at most `max_bytes`, of a stream for its beginning.
+        """Send a request; return a response of at most `max_bytes`, or the beginning of a stream.
 
         Raises:
-            UpstreamError: There was no answer, or not one that can be used.
+            UpstreamError: There was no usable response.
         """
         span = self._started(request)
         headers = dict(check_header(name, value) for name, value in _carrier(span).items())
@@ -167,7 +167,7 @@ class TracedUpstream:
         return answer
 
     def _started(self, request: BackendRequest) -> Span:
-        """Start a span below that of the MCP request, whose context the headers have."""
+        """Start a child span of the span whose context is in the headers."""
         attributes: Attributes = {
             "http.request.method": request.method,
             "server.address": request.host,
@@ -192,14 +192,14 @@ def _value(line: FieldLine) -> str:
 
 
 def _carrier(span: Span) -> dict[str, str]:
-    """Return the headers that make what follows a part of a span's trace."""
+    """Return the headers with the trace context of a span."""
     carrier: dict[str, str] = {}
     _W3C.inject(carrier, trace.set_span_in_context(span, _NOTHING))
     return carrier
 
 
 def _context(said: Mapping[str, Any]) -> Context | None:
-    """Return the trace context that a message or its HTTP request has, None for no valid one."""
+    """Return the trace context in a message or in HTTP headers; None if there is no valid one."""
     parent = said.get("traceparent")
     if not isinstance(parent, str) or not TRACEPARENT.fullmatch(parent):
         return None
@@ -209,9 +209,10 @@ def _context(said: Mapping[str, Any]) -> Context | None:
 
 
 def _parents(http: HttpRequest, request: Request) -> tuple[Context, list[Link]]:
-    """Return the context that a request belongs to, and what else it is to be linked with.
+    """Return the parent context of a request, and links to other contexts.
 
-    That of the message comes before that of its HTTP request (SEP-414), which is linked then.
+    The context in the message takes precedence over that of the HTTP request (SEP-414), which then
+    becomes a link.
     """
     meta = request.params.get("_meta")
     message = _context(meta) if isinstance(meta, dict) else None
@@ -224,7 +225,7 @@ def _parents(http: HttpRequest, request: Request) -> tuple[Context, list[Link]]:
 
 
 def _subject(table: Table | None, method: str, params: Mapping[str, Any]) -> tuple[str, Attributes]:
-    """Return what a span is named after, and what a request is about, as the catalog names it."""
+    """Return the target for the span's name, and attributes for the entry in the catalog."""
     attributes: Attributes = {"gen_ai.operation.name": "execute_tool"}
     if method != "tools/call":
         attributes = {}
@@ -241,6 +242,6 @@ def _subject(table: Table | None, method: str, params: Mapping[str, Any]) -> tup
 
 
 def _fail(span: Span, kind: str) -> None:
-    """Note a failure by its kind alone: sentences about it may quote what was sent."""
+    """Record only the kind of a failure, because messages can quote what was sent."""
     span.set_attribute("error.type", kind)
     span.set_status(Status(StatusCode.ERROR))

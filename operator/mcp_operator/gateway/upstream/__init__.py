@@ -1,13 +1,13 @@
-"""The way from a call to a backend and back.
+"""The path of a call to a backend and back.
 
-mapping        arguments to an HTTP request (pure)
-outgoing       what else the request carries: forwarded headers, credentials, TLS
-secret_values  Secrets, read when they are needed
-names          the system's resolver, with a deadline
-addresses      which addresses may be connected to
-pool           connections to backends, over which HTTP/1.1 is spoken
-client         sends one request and reads one answer
-retries        sends again what its author allows, within a budget
-bulkhead       bounds the concurrent calls of each backend
-content        an answer to MCP content (pure)
+mapping        maps arguments to an HTTP request (pure)
+outgoing       adds forwarded headers, credentials and TLS to the request
+secret_values  reads Secrets when they are needed
+names          resolves names with the system's resolver and a deadline
+addresses      decides which addresses can be connected to
+pool           connections to backends, with HTTP/1.1
+client         sends one request and reads one response
+retries        repeats requests that the author allows, within a budget
+bulkhead       limits the concurrent calls of each backend
+content        maps a response to MCP content (pure)
 """

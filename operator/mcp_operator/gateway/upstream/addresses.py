@@ -1,7 +1,7 @@
-"""Which addresses a backend may have, checked where the connection is made.
+"""Decides which addresses a backend can have; checked when the connection is opened.
 
-A catalog names Services, but a name can be made to resolve to anything (ExternalName Services, DNS
-rebinding). So the check looks at resolved addresses, and the connection goes to exactly those.
+A catalog names Services, but a name can resolve to any address (ExternalName Services, DNS
+rebinding). So this checks resolved addresses, and the connection goes to exactly those.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mcp_operator.api.hosts import SERVICE_HOST, is_service_host
 from mcp_operator.gateway.upstream.names import resolved
 
 DEFAULT_DOMAIN: Final = "cluster.local"
-"""The kubelet's default, also taken outside of a cluster."""
+"""The kubelet's default, also used outside of a cluster."""
 
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
 
@@ -36,8 +36,8 @@ METADATA = frozenset(
         "192.0.0.192",  # Oracle Cloud
     )
 )
-"""Metadata services of clouds: whoever reaches them holds the node's credentials. Most are
-link-local and refused as such; the rest look like ordinary addresses."""
+"""Metadata services of clouds: a client that reaches one can get the node's credentials. Most are
+link-local and refused for that; the others look like ordinary addresses."""
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -62,42 +62,42 @@ _NOWHERE: Final = _networks(
         "for documentation": "192.0.2.0/24 198.51.100.0/24 203.0.113.0/24 2001:db8::/32 3fff::/20",
         "one that discards": "100::/64 100:0:0:1::/64",
         "site-local": "fec0::/10",  # RFC 3879 deprecates it
-        # What a tunnel or a translator makes of these cannot be told from the address, or is an
-        # address of IPv4 that the checks would have to be made on: RFC 7526 (6to4), RFC 4380
-        # (Teredo is in 2001::/23), RFC 8215 (NAT64 of one's own), RFC 4291 (IPv4-compatible).
+        # The destination behind a tunnel or a translator is not visible in these addresses, or it
+        # is an IPv4 address that would have to be checked: RFC 7526 (6to4), RFC 4380 (Teredo is in
+        # 2001::/23), RFC 8215 (local NAT64 prefixes), RFC 4291 (IPv4-compatible).
         "a way to tunnel IPv4": "2002::/16 192.88.99.0/24 64:ff9b:1::/48 ::/96",
     }
 )
-"""The special addresses of RFC 6890 and its registries that no Service can have."""
+"""The special addresses of RFC 6890 and its registries that a Service cannot have."""
 
 _PRIVATE: Final = _networks(
     {
         "private": "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7"
-        # For carriers (RFC 6598) and for benchmarks (RFC 2544): some clouds number pods from them.
+        # For carriers (RFC 6598) and for benchmarks (RFC 2544); some clouds use them for pods.
         " 100.64.0.0/10 198.18.0.0/15"
     }
 )
-"""The special addresses that Services have, and hosts outside of the cluster have not."""
+"""The special addresses that Services can have, but hosts outside of the cluster cannot."""
 
 
 Blocked = str | tuple[str, int]
-"""An IP address to refuse, in its usual form, or one with a port."""
+"""An IP address to refuse, in its canonical form, optionally with a port."""
 
 
 class ForbiddenAddressError(OSError):
-    """A backend's name leads to an address that no tool may reach; the sentence says why."""
+    """A backend's name resolves to an address that tools must not reach; the message says why."""
 
 
 def why_forbidden(
     address: str, blocked: Collection[Blocked] = (), *, port: int = 0, outside: bool = False
 ) -> str:
-    """Return why no connection may be made to an IP address, or nothing where it may.
+    """Return why connections to an IP address are not allowed, or nothing if they are.
 
     Args:
         address: An IP address, IPv6 with or without zone.
         blocked: Further addresses to refuse, such as the API server's.
         port: The port to connect to.
-        outside: Whether it is to be an address outside of every private network.
+        outside: Whether the address must be outside of every private network.
     """
     try:
         ip: _Address = ipaddress.ip_address(address.partition("%")[0])
@@ -116,7 +116,7 @@ def why_forbidden(
 
 
 def _embedded(ip: _Address) -> _Address:
-    """Return the IPv4 address that an IPv6 one is another form of, if it is."""
+    """Return the IPv4 address that is embedded in an IPv6 address, if there is one."""
     if isinstance(ip, ipaddress.IPv4Address):
         return ip
     if ip in _NAT64:
@@ -125,12 +125,12 @@ def _embedded(ip: _Address) -> _Address:
 
 
 def cluster_domain(resolv_conf: str) -> str:
-    """Return the domain of the cluster from a pod's resolv.conf, whose search list names it.
+    """Return the domain of the cluster from the search list in a pod's resolv.conf.
 
     The kubelet writes `search NAMESPACE.svc.DOMAIN svc.DOMAIN DOMAIN` (its `--cluster-domain`).
 
     Args:
-        resolv_conf: The text of the file; outside of a cluster, it names no such domain.
+        resolv_conf: The text of the file; outside of a cluster, it does not contain the domain.
     """
     for line in resolv_conf.splitlines():
         words = line.split()
@@ -141,7 +141,7 @@ def cluster_domain(resolv_conf: str) -> str:
 
 
 def own_cluster_domain() -> str:
-    """Return the domain of the cluster that this process runs in; reads a file."""
+    """Return the domain of this process's cluster; reads a file."""
     try:
         return cluster_domain(RESOLV_CONF.read_text(encoding="utf-8", errors="replace"))
     except OSError:
@@ -149,11 +149,11 @@ def own_cluster_domain() -> str:
 
 
 class GuardedResolver(AbstractResolver):
-    """Resolves names, and fails where any address of a name is forbidden.
+    """Resolves names, and fails if any address of a name is forbidden.
 
-    One bad address spoils the name: an honest Service has none. Names are asked for with a final
-    dot. Without it, the search list of a pod turns `orders.shop.svc` into
-    `orders.shop.svc.svc.cluster.local` first, a Service `shop` in a namespace called `svc`.
+    One forbidden address is enough to fail, because no legitimate Service has one. Lookups use a
+    trailing dot. Without it, the search list of a pod would first turn `orders.shop.svc` into
+    `orders.shop.svc.svc.cluster.local`, a Service `shop` in a namespace called `svc`.
     """
 
     def __init__(
@@ -167,10 +167,10 @@ class GuardedResolver(AbstractResolver):
         """Guard a resolver.
 
         Args:
-            inner: Asks the DNS.
-            trusted: Tells of a host and port whether the user of this process named them; these
-                may be anywhere.
-            blocked: Further addresses to refuse; asked each time, so that it may change.
+            inner: Resolves names with DNS.
+            trusted: Tells whether the user of this process specified a host and port; these can
+                have any address.
+            blocked: Further addresses to refuse; read for each lookup, so it can change.
             domain: The domain of the cluster, such as `cluster.local`.
         """
         self._inner = inner
@@ -181,10 +181,10 @@ class GuardedResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Resolve.
+        """Resolve a name.
 
         Raises:
-            ForbiddenAddressError: An address of the name may not be connected to.
+            ForbiddenAddressError: Connections to an address of the name are not allowed.
             OSError: The name does not resolve.
         """
         is_trusted = self._trusted(host, port)
@@ -207,7 +207,7 @@ class GuardedResolver(AbstractResolver):
 
 
 def is_address(host: str) -> bool:
-    """Tell whether a host is an IP address, in its usual form."""
+    """Tell whether a host is an IP address, in its canonical form."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -223,10 +223,10 @@ def _itself(address: str, port: int) -> ResolveResult:
 def check_address(
     address: str, blocked: Collection[Blocked], *, port: int, outside: bool = False
 ) -> None:
-    """Refuse a forbidden address.
+    """Check that an address is not forbidden.
 
     Raises:
-        ForbiddenAddressError: No connection may be made to it.
+        ForbiddenAddressError: Connections to the address are not allowed.
     """
     reason = why_forbidden(address, blocked, port=port, outside=outside)
     if reason:
@@ -234,21 +234,21 @@ def check_address(
 
 
 class Overrides:
-    """Where to find a Service from outside the cluster: `service:port` to `host:port`.
+    """Where to reach a Service from outside the cluster: `service:port` to `host:port`.
 
-    A key is either the backend's own `host:port` or `namespace/service:port`. The mapping is asked
-    each time, so that it may change.
+    A key is either the backend's own `host:port` or `namespace/service:port`. The mapping is read
+    each time, so it can change.
     """
 
     def __init__(self, services: Mapping[str, str]) -> None:
         self._services = services
 
     def lead_to(self, host: str, port: int) -> bool:
-        """Tell whether some Service is found at this address."""
+        """Tell whether a Service is mapped to this address."""
         return f"{host}:{port}" in self._services.values()
 
     def find(self, host: str, port: int) -> tuple[str, int] | None:
-        """Return the address to connect to instead, if one was given."""
+        """Return the address to connect to instead, if there is one."""
         target = self._services.get(f"{host}:{port}")
         service = SERVICE_HOST.match(host)  # with or without the domain of a cluster
         if target is None and service is not None:

@@ -1,4 +1,4 @@
-"""The body of a request, from the arguments that go there."""
+"""Builds the body of a request from arguments."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from mcp_operator.gateway.upstream.text import JSON_LINE_TYPES
 BINARY = "application/octet-stream"
 
 MAX_FILE_NAME = 255
-"""Characters of a file name; file systems take as many bytes."""
+"""Characters of a file name; file systems allow as many bytes."""
 
 _DATA_URL = re.compile(r"^\s*data:[^,]{0,200};base64,", re.IGNORECASE)
-"""What stands before the base64 of a data URL (RFC 2397), as models write files."""
+"""The prefix of base64 in a data URL (RFC 2397), which models use for files."""
 
 _NO_FILE_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029/\\\"]")
-"""What would end the name in its header, or lead to another folder."""
+"""Characters that would end the name in its header, or lead to another folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,18 @@ class Body:
 
 
 def build_body(backend: Backend, placed: Placed, arguments: JsonObject) -> Body | None:
-    """Return the body, or None for a request that has none.
+    """Return the body, or None for a request without a body.
 
-    A backend with fields in its body gets one always, `{}` where all are left out; one that takes
-    no arguments there gets none.
+    A backend with body fields always gets a body, `{}` if all are omitted. A backend without body
+    arguments gets none.
 
     Args:
-        backend: What is called.
-        placed: The arguments that go into the body.
-        arguments: All arguments, among which are the names of files.
+        backend: The backend to call.
+        placed: The arguments for the body.
+        arguments: All arguments, because some of them are file names.
 
     Raises:
-        MappingError: An argument has no form that the body's type can hold.
+        MappingError: The body's type cannot represent an argument.
     """
     declared = any(argument.location == "body" for argument in backend.arguments)
     if not (declared or placed or backend.rest == "body" or backend.constants):
@@ -81,7 +81,7 @@ def build_body(backend: Backend, placed: Placed, arguments: JsonObject) -> Body 
 
 
 def _constants(backend: Backend) -> Iterator[tuple[Argument, Any]]:
-    """Yield the author's own fields; what is nested in them is written as `a[b]`."""
+    """Yield the author's constant fields; nested ones are written as `a[b]`."""
     for name, value in backend.constants.items():
         style = "deepObject" if isinstance(value, dict | list) else "form"
         argument = Argument.model_validate(
@@ -91,7 +91,7 @@ def _constants(backend: Backend) -> Iterator[tuple[Argument, Any]]:
 
 
 def _whole(placed: Placed, content_type: str) -> Body | None:
-    """Make a body of one argument; null is none, except in JSON."""
+    """Build a body from one argument; null means no body, except in JSON."""
     if not placed or (placed[0][1] is None and not is_json(content_type)):
         return None
     return Body(_content(*placed[0], content_type), content_type)
@@ -129,8 +129,8 @@ def _bytes(argument: Argument, value: Any, content_type: str) -> bytes:
 
 
 def _encoded(argument: Argument, text: str, content_type: str) -> bytes:
-    """Return a text in the charset that its media type declares, in UTF-8 if it declares none."""
-    text.encode()  # refuses half a surrogate pair by its own sentence
+    """Encode a text in the charset of its media type; UTF-8 if it declares none."""
+    text.encode()  # raises for half a surrogate pair, for which there is a specific error
     charset = charsets.declared(content_type) or "utf-8"
     try:
         return text.encode(charset)
@@ -146,7 +146,7 @@ def _form(placed: Placed) -> bytes:
 
 
 def _multipart(placed: Placed, arguments: JsonObject, content_type: str) -> Body:
-    """Write a part for each value; the boundary is made of the parts, which cannot hold it."""
+    """Write one part per value. The boundary is a hash of the parts, so they cannot contain it."""
     plain = [argument.target for argument, _ in placed if argument.style is None]
     all_pairs([one for one in placed if one[0].style], plain, str)
     parts = [
@@ -184,9 +184,9 @@ def _parts(argument: Argument, value: Any, file_names: Any) -> Iterator[RequestF
 
 
 def _file_name(argument: Argument, given: Any, index: int) -> str:
-    """Return the file name of a part: what the call gives for it, else what the author gave.
+    """Return the file name of a part: from the call, or otherwise from the author.
 
-    A server may write the file under this name, and it stands in a header.
+    It must be valid in a header and safe as a file name, because a server can use it as one.
     """
     if isinstance(given, list):
         given = given[index] if index < len(given) else None

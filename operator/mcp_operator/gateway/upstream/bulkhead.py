@@ -1,4 +1,4 @@
-"""Bulkheads: no single backend can hold all of a gateway's capacity, and no client all of one's."""
+"""Bulkheads: no backend can use all of a gateway's capacity, and no client all of a backend's."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.gateway.shares import Clients
 
 IN_FLIGHT_SHARE = 2
-"""A backend may have 1/2 of the server's concurrent requests in flight."""
+"""A backend can have 1/2 of the server's concurrent requests in flight."""
 
 WAITING_SHARE = 4
-"""And a further 1/4 waiting: a backend that hangs leaves the last quarter to all others."""
+"""Another 1/4 can wait for the backend. So one that hangs leaves the last quarter to the others."""
 
 
 class BusyError(OperatorError):
-    """Too many calls to one backend are under way."""
+    """Too many calls to one backend are in progress."""
 
 
 class _Bulkhead:
@@ -30,10 +30,10 @@ class _Bulkhead:
         self.clients = Clients()
 
     def check(self, client: str) -> None:
-        """Raise BusyError where a client can have no place: there is none, or it has its share.
+        """Raise BusyError if no place is free for a client, or the client has used up its share.
 
-        Alone, that is all that can be in flight, and half of those that wait: another client that
-        comes then finds one to wait in. Among others, it is half of what can be in flight.
+        A client that is alone can use all slots in flight and half of the waiting places, so that a
+        second client still finds a place to wait. Otherwise, it can use half of the slots.
         """
         if self.slots.locked() and self.waiting >= self.max_waiting:
             raise BusyError("The backend is busy with other calls; try again in a moment.")
@@ -47,7 +47,7 @@ class _Bulkhead:
 
 
 class Bulkheads:
-    """One bulkhead per backend, made at its first call and dropped after its last."""
+    """One bulkhead per backend, created for its first call and dropped after its last."""
 
     def __init__(self) -> None:
         self._bulkheads: dict[tuple[str, int], _Bulkhead] = {}
@@ -56,17 +56,17 @@ class Bulkheads:
     async def slot(
         self, host: str, port: int, capacity: int, client: str = ""
     ) -> AsyncIterator[None]:
-        """Hold one of a backend's slots; waits while all are taken.
+        """Hold one of a backend's slots; waits while all slots are taken.
 
         Args:
             host: The backend's host.
             port: The backend's port.
-            capacity: Concurrent requests of the whole server. A bulkhead in use keeps the one
-                that it was made with.
-            client: Who calls, as far as clients share what there is.
+            capacity: Concurrent requests of the whole server. A bulkhead in use keeps the value
+                that it was created with.
+            client: The client, for limits that clients share.
 
         Raises:
-            BusyError: As many calls as may wait are waiting already, or this client has its share.
+            BusyError: Too many calls are already waiting, or this client has used up its share.
         """
         bulkhead = self._bulkheads.get((host, port))
         if bulkhead is None:

@@ -1,8 +1,8 @@
-"""Which charset a text is in, and the text.
+"""Decodes text, and finds its charset.
 
-Labels mean what browsers take them for (WHATWG Encoding Standard): a byte order mark goes before
-any label, and a label names the larger charset that is sent under it in practice, where the text
-is not in the smaller one. Text is decoded strictly, so that nothing is read as what it is not.
+Labels have the meaning that browsers give them (WHATWG Encoding Standard). A byte order mark takes
+precedence over a label. If text is not valid in the named charset, the superset that is common in
+practice is tried. Decoding is strict, so that text is never misread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 _NO_CHARSETS: Final = frozenset(
     {"idna", "punycode", "raw_unicode_escape", "undefined", "unicode_escape"}
 )
-"""Python calls them text encodings; on the web none of them is a charset."""
+"""Text encodings of Python that are not charsets on the web."""
 
 _LABELS: Final[Mapping[str, str]] = {
     "cn-big5": "big5",
@@ -49,11 +49,11 @@ _LARGER: Final[Mapping[str, tuple[str, ...]]] = {
     "shift_jis": ("cp932",),
     "tis-620": ("cp874",),
 }
-"""What is sent under the name of a smaller charset."""
+"""Larger charsets that are often sent under the name of a smaller one."""
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark is its beginning
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, because its mark begins with that of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -65,29 +65,29 @@ _HTML_CHARSET = re.compile(
     rb"<meta\s[^>]{0,200}?charset\s*=\s*[\"']?([A-Za-z0-9._-]{1,40})", re.IGNORECASE
 )
 _CSS_CHARSET = re.compile(rb'@charset "([A-Za-z0-9._-]{1,40})";')
-_HEAD: Final = 1024  # where the HTML standard has its reader look
+_HEAD: Final = 1024  # bytes that the HTML standard searches
 _C1 = re.compile("[\x80-\x9f]")
 
 
 def named(content_type: str) -> str:
-    """Return the charset that a media type names, as it is written there; empty for none."""
+    """Return the charset in a media type, as it is written; empty for none."""
     match = _CHARSET.search(content_type)
     return match[1] if match else ""
 
 
 @lru_cache(maxsize=64)
 def declared(content_type: str) -> str:
-    """Return the charset that a media type names, as Python knows it; empty for none."""
+    """Return the charset in a media type, by its name in Python; empty for none."""
     return _known(named(content_type))
 
 
 def decoded(body: bytes, content_type: str, media_type: str) -> str | None:
-    """Return the text of a body; None where it is in none of the charsets that it may be in.
+    """Return the text of a body; None if it is not valid in any possible charset.
 
     Args:
         body: The text.
-        content_type: Which may name its charset.
-        media_type: Without parameters, whose format may say how a text names its charset.
+        content_type: The media type, which can name the charset.
+        media_type: The media type without parameters; in some formats, the text names its charset.
     """
     for charset in _candidates(body, content_type, media_type):
         try:
@@ -100,7 +100,7 @@ def decoded(body: bytes, content_type: str, media_type: str) -> str | None:
 
 
 def _candidates(body: bytes, content_type: str, media_type: str) -> Iterator[str]:
-    """Yield the charsets that a text may be in, the likeliest first."""
+    """Yield the possible charsets of a text, the most likely first."""
     mark = next((charset for mark, charset in _BOMS if body.startswith(mark)), "")
     if mark:
         yield mark
@@ -114,9 +114,9 @@ def _known(written: str) -> str:
     bare = label.removeprefix("x-")
     for name in (_LABELS.get(label, label), _LABELS.get(bare, bare)):
         try:
-            b"a".decode(name)  # refuses "base64" and the like, which are not encodings of text
+            b"a".decode(name)  # rejects "base64" and others that are not encodings of text
         except UnicodeError:
-            pass  # half a character of UTF-16
+            pass  # one byte is half a character of UTF-16
         except (LookupError, ValueError):
             continue
         found = codecs.lookup(name).name
@@ -125,10 +125,10 @@ def _known(written: str) -> str:
 
 
 def _within(body: bytes, media_type: str) -> str:
-    """Return the charset that a text names in itself, as its format has it."""
+    """Return the charset that a text itself names, according to its format."""
     is_xml = media_type.endswith(("/xml", "+xml"))
     if media_type.endswith(("/json", "+json")) or (is_xml and b"\0" in body[:4]):
-        return json.detect_encoding(body)  # by where the zeros are, as XML does (appendix F)
+        return json.detect_encoding(body)  # by the positions of zero bytes, as in XML (appendix F)
     found = None
     if is_xml:
         found = _XML_CHARSET.match(body[:_HEAD])

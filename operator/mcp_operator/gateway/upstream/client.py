@@ -1,8 +1,8 @@
-"""The HTTP client to backends: a pool of connections that follows nothing and trusts nothing.
+"""The HTTP client for backends: a pool of connections, without redirects and ambient settings.
 
-No redirects, no cookies, no proxies or credentials from the environment, and no more of an answer
-is held than its limit. A request is sent once. Deadlines are the caller's: cancelling `send` closes
-the connection.
+It uses no redirects, cookies, proxies, or credentials from the environment, and holds no more of a
+response than the limit. It sends each request once. The caller sets deadlines: cancelling `send`
+closes the connection.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from mcp_operator.gateway.upstream.reading import (
 )
 
 MAX_TLS_CONTEXTS = 256
-"""TLS contexts kept; one is made per distinct CA."""
+"""TLS contexts that are cached; there is one per CA and client certificate."""
 
 _NARROW = (
     "Request less, if the tool has an argument such as a filter, a page or a limit. Otherwise, "
@@ -67,11 +67,11 @@ Reason = Literal["connect", "tls", "protocol", "closed", "too_large", "forbidden
 
 
 class UpstreamError(OperatorError):
-    """A backend gave no usable answer; the sentence names neither host nor credential.
+    """A backend gave no usable response; the message contains neither host nor credentials.
 
     Attributes:
-        reason: What kind of failure it was.
-        address: The `HOST:PORT` that was tried, for logs; empty where none was.
+        reason: The kind of failure.
+        address: The `HOST:PORT` that was tried, for logs; empty for none.
     """
 
     def __init__(self, reason: Reason, message: str, address: str = "") -> None:
@@ -86,9 +86,9 @@ class Tls:
 
     Attributes:
         ca: PEM certificates to trust instead of the system's; None for the system's.
-        server_name: The name that the certificate must carry; empty for the backend's host.
+        server_name: The name that the certificate must contain; empty for the backend's host.
         verify: False accepts any certificate.
-        certificate: PEM certificate to show to the backend; None for none.
+        certificate: PEM client certificate; None for none.
         key: Its PEM key.
     """
 
@@ -100,15 +100,15 @@ class Tls:
 
 
 class Upstream(Protocol):
-    """Sends one request and reads one whole answer."""
+    """Sends one request and reads one complete response."""
 
     async def send(
         self, request: Request, tls: Tls, max_bytes: int, stream: StreamLimits = UNLIMITED
     ) -> Answer:
-        """Exchange a request for an answer of at most `max_bytes`, of a stream for its beginning.
+        """Send a request; return a response of at most `max_bytes`, or the beginning of a stream.
 
         Raises:
-            UpstreamError: There was no answer, or not one that can be used.
+            UpstreamError: There was no usable response.
         """
         ...
 
@@ -128,19 +128,19 @@ class HttpUpstream:
         """Set up; nothing is opened before the context is entered.
 
         Args:
-            services: Where to find Services instead of in the DNS (see `Overrides`). Only these
-                may be on the local host.
+            services: Addresses of Services that replace DNS (see `Overrides`). Only these can be on
+                the local host.
             user_agent: The `User-Agent` that backends see.
-            blocked: Addresses to refuse besides the general ones, such as the API server's; asked
-                each time, so that it may change.
-            resolver: Asks the DNS; the system's one where none is given.
-            domain: The domain of the cluster, which Services' names end with.
+            blocked: Addresses to refuse in addition to the general ones, such as the API server's;
+                read each time, so it can change.
+            resolver: Resolves names; defaults to the system's resolver.
+            domain: The domain of the cluster, with which the names of Services end.
         """
         self._domain = domain
         self._overrides = Overrides(services)
         self._blocked = blocked
         self._usual = {
-            "host": FieldLine(b""),  # the first of all (RFC 9110 section 7.2)
+            "host": FieldLine(b""),  # must come first (RFC 9110 section 7.2)
             "accept": field_line("Accept", "*/*"),
             "user-agent": field_line("User-Agent", user_agent),
             "accept-encoding": field_line("Accept-Encoding", "identity"),
@@ -165,10 +165,10 @@ class HttpUpstream:
     async def send(
         self, request: Request, tls: Tls, max_bytes: int, stream: StreamLimits = UNLIMITED
     ) -> Answer:
-        """Exchange a request for an answer of at most `max_bytes`, of a stream for its beginning.
+        """Send a request; return a response of at most `max_bytes`, or the beginning of a stream.
 
         Raises:
-            UpstreamError: There was no answer, or not one that can be used.
+            UpstreamError: There was no usable response.
         """
         try:
             origin = await self._origin(request, tls)
@@ -251,7 +251,7 @@ def _make_context(tls: Tls) -> ssl.SSLContext:
 
 
 def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
-    """Load a client certificate; `ssl` takes files only, so it gets one that is soon gone."""
+    """Load a client certificate; `ssl` accepts only files, so it gets a temporary one."""
     with _private_file() as file:
         file.write(certificate.rstrip() + b"\n" + key)
         file.flush()
@@ -265,7 +265,7 @@ def _load_pair(context: ssl.SSLContext, certificate: bytes, key: bytes) -> None:
 
 
 def _private_file() -> IO[bytes]:
-    """Open a file that only this process reads: in memory, since pods may write nowhere."""
+    """Open a private temporary file, in memory if possible: pods can have no writable disk."""
     if sys.platform == "linux":
         return os.fdopen(os.memfd_create("client-certificate"), "wb")
     return cast("IO[bytes]", tempfile.NamedTemporaryFile())
@@ -280,7 +280,7 @@ def _authority(host: str, port: int) -> str:
 
 
 def _explained(error: Exception, address: str) -> UpstreamError:
-    """Say what happened without addresses or anything that was sent."""
+    """Describe an error without addresses and without anything that was sent."""
     for kind, reason, sentence in _EXPLANATIONS:
         if isinstance(error, kind):
             return UpstreamError(reason, sentence.format(error), address)

@@ -1,7 +1,7 @@
-"""`Content-Encoding`, undone in bounded pieces, so that a small answer cannot become a huge one.
+"""Decodes `Content-Encoding` in bounded pieces, so that small responses cannot become huge.
 
-Backends are asked for plain content. Object stores and API gateways send what they have stored
-compressed all the same, and some backends write nonsense into the header.
+Requests ask for uncompressed content. But object stores and API gateways send stored content
+compressed anyway, and some backends send invalid values of the header.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ else:
     from backports.zstd import ZstdDecompressor, ZstdError
 
 PIECE: Final = 64 * 1024
-"""Bytes that one step gives; about as much is held beyond the limit before a bomb is noticed."""
+"""Bytes that one step returns; a bomb is detected after about as many bytes over the limit."""
 
 MAX_CODINGS: Final = 3
-"""Codings on top of each other that are undone; nobody sends more than two."""
+"""Nested codings that are decoded; in practice, there are at most two."""
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"  # RFC 8878 section 3.1.1
 _UNKNOWN: Final = frozenset({"compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip"})
-"""Registered codings that no library here undoes; any other word is taken for a mistake."""
+"""Registered codings that cannot be decoded here; any other unknown word is ignored."""
 
 
 class CompressionError(ValueError):
-    """A body is not compressed as its header says, or in a way that is not known here."""
+    """A body is not compressed as its header says, or with an unsupported coding."""
 
 
 def decompress(body: bytes, content_encoding: str, limit: int, *, partial: bool = False) -> bytes:
-    """Undo the codings of a body.
+    """Decode the codings of a body.
 
     Args:
-        body: As received, of at most `limit` bytes.
-        content_encoding: The header's value; words that name no coding count for nothing.
-        limit: Bytes after which decompressing stops; more than that come back for a larger body.
-        partial: Whether the body may end anywhere, because reading it did.
+        body: As received, at most `limit` bytes.
+        content_encoding: The header's value; words that are not codings are ignored.
+        limit: Bytes after which decoding stops; a longer result means that the limit is exceeded.
+        partial: Whether the body can end anywhere, because reading was cut off.
 
     Raises:
         CompressionError: It cannot be decompressed.
@@ -73,7 +73,7 @@ def _undo(body: bytes, coding: str, limit: int, *, partial: bool) -> bytes:
 
 
 def _gzip(body: bytes) -> Iterator[bytes]:
-    """Yield the content of all members (RFC 1952); of a body that is none, what it is."""
+    """Yield the content of all members (RFC 1952); a body that is not gzip stays as it is."""
     if not body.startswith(_GZIP_MAGIC):
         yield body
     while body.startswith(_GZIP_MAGIC):
@@ -81,7 +81,7 @@ def _gzip(body: bytes) -> Iterator[bytes]:
 
 
 def _deflate(body: bytes) -> Iterator[bytes]:
-    """Yield the content of a zlib stream, or of the bare one that some servers send instead."""
+    """Yield the content of a zlib stream, or of raw deflate, which some servers send instead."""
     has_header = body[0] & 0x0F == zlib.DEFLATED and int.from_bytes(body[:2], "big") % 31 == 0
     yield from _inflate(body, zlib.MAX_WBITS if has_header else -zlib.MAX_WBITS)
 
@@ -108,7 +108,7 @@ def _brotli(body: bytes) -> Iterator[bytes]:
 
 
 def _zstd(body: bytes) -> Iterator[bytes]:
-    """Yield the content of all frames (RFC 8878); of a body that is none, what it is."""
+    """Yield the content of all frames (RFC 8878); a body that is not zstd stays as it is."""
     if not body.startswith(_ZSTD_MAGIC):
         yield body
     while body.startswith(_ZSTD_MAGIC):

@@ -1,4 +1,4 @@
-"""Asking a backend whether an answer that is known has changed (RFC 9110 section 13)."""
+"""Conditional requests, which ask whether a known response has changed (RFC 9110 section 13)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _METHODS = ("GET", "HEAD")
 
 
 def conditional(request: Request, known: Validators | None) -> Request:
-    """Return a request that is answered in full only if the answer has changed."""
+    """Return a request that gets a complete response only if the response has changed."""
     if known is None or request.method not in _METHODS:
         return request
     headers = dict(request.headers)
-    with suppress(MappingError):  # what a backend sent may be no header that can be sent back
+    with suppress(MappingError):  # the validator of a backend can be unsafe to send back
         if known.etag:
             headers |= [check_header("If-None-Match", known.etag)]
         elif known.last_modified:
@@ -27,7 +27,7 @@ def conditional(request: Request, known: Validators | None) -> Request:
 
 
 def note_validators(known: Validators | None, answer: Answer) -> None:
-    """Note what an answer can be asked for by the next time, or that it has not changed."""
+    """Store the validators of a response for the next request, or that it has not changed."""
     if known is None:
         return
     if answer.status == HTTPStatus.NOT_MODIFIED and (known.etag or known.last_modified):

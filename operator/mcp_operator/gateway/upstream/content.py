@@ -1,8 +1,8 @@
-"""A backend's answer to MCP content, as pure functions.
+"""Maps a backend's response to MCP content, with pure functions.
 
-What a backend sends is untrusted: it is decoded strictly, labeled with what it is, and where it
-is an error, shortened and cleaned before a model reads it. What a backend did is never lost: a
-success that is not as the tool promises is shown beside what is wrong with it.
+Responses are untrusted: they are decoded strictly and labeled with their actual type. Errors are
+shortened and cleaned before a model reads them. Results are never lost: if a successful response
+does not match what the tool declares, it is shown together with the mismatch.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ from mcp_operator.gateway.upstream.text import (
 log = logging.getLogger(__name__)
 
 CUT = f"{GROUP}/cut"
-"""In `_meta` of a content: after what reading an endless one ended."""
+"""In `_meta` of a content: why reading an endless response was cut off."""
 
 _INVALID_STATUS = 600
 
@@ -53,12 +53,12 @@ _CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 
 
 def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) -> ToolResult:
-    """Map an answer by its status, then by its content type.
+    """Map a response by its status, then by its content type.
 
     Args:
         tool: The tool that was called.
-        answer: What its backend said.
-        output_errors: Checks a value against the tool's output schema.
+        answer: The response of its backend.
+        output_errors: Validates a value against the tool's output schema.
     """
     failure = failure_text(tool.response, answer)
     if answer.status == HTTPStatus.NOT_MODIFIED and not _asks_on_condition(tool.backend):
@@ -76,7 +76,7 @@ def tool_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
 
 
 def _notes(response: ResponseMapping, answer: Answer) -> Iterator[JsonObject]:
-    """Yield what a model should know besides the content: where it ends, and its headers."""
+    """Yield notes for the model in addition to the content: where it was cut, and its headers."""
     if answer.cut:
         yield text_block(f"The answer is incomplete: reading ended {answer.cut}.")
     sent = {name for name, _ in answer.headers}
@@ -92,16 +92,16 @@ def _notes(response: ResponseMapping, answer: Answer) -> Iterator[JsonObject]:
 def resource_contents(
     entry: ResourceEntry, response: ResponseMapping, answer: Answer, uri: str
 ) -> tuple[JsonObject, ...]:
-    """Map an answer to the `contents` of `resources/read`.
+    """Map a response to the `contents` of `resources/read`.
 
     Args:
         entry: The resource that was read.
-        response: How answers become its content.
-        answer: What its backend said.
-        uri: The URI that was asked for.
+        response: How to map responses to its content.
+        answer: The response of its backend.
+        uri: The requested URI.
 
     Raises:
-        ResourceUnavailable: It is a redirect or an error, or holds nothing of what is asked for.
+        ResourceUnavailable: The response is a redirect or an error, or has no such content.
     """
     failure = failure_text(response, answer)
     if answer.status == HTTPStatus.NOT_MODIFIED:
@@ -111,7 +111,7 @@ def resource_contents(
     if failure:
         raise ResourceUnavailable(failure)
     if response.selects:
-        content = _picked(response, typed, uri)  # of which `mime_type` is the type
+        content = _picked(response, typed, uri)  # `mime_type` is the type of the selected part
     else:
         content = resource(uri, answer, response.mime_type)
     return (content | ({"_meta": {CUT: answer.cut}} if answer.cut else {}),)
@@ -135,7 +135,7 @@ def fixed_contents(
 
 
 def failure_text(response: ResponseMapping, answer: Answer) -> str:
-    """Say what the status makes a failure; empty where it makes none."""
+    """Return the error that the status means; empty for none."""
     if answer.status in REDIRECTS:
         return f"{status_line(answer)}, {answer.problem or explain(None, answer)}."
     if is_error_status(response.error_status, answer.status):
@@ -145,21 +145,21 @@ def failure_text(response: ResponseMapping, answer: Answer) -> str:
 
 
 def _cause(status: int) -> Cause | None:
-    """Tell whose part a failure is, by the status of the answer."""
+    """Return which side caused a failure, judging by the status."""
     if status < HTTPStatus.BAD_REQUEST:
         return None
     return "client_error" if status < HTTPStatus.INTERNAL_SERVER_ERROR else "backend_error"
 
 
 def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> str:
-    """Say what `errorWhen` makes a failure; empty where it makes none, or cannot tell."""
+    """Return the error that `errorWhen` finds; empty for none, or if evaluation fails."""
     if not response.error_when:
         return ""
     try:
         body: Any = parse(response, answer)
     except NotJsonError:
         body = text_of(answer)
-    # CEL takes no half surrogates, which stand for bytes that are not UTF-8.
+    # CEL rejects half surrogates, which replace bytes of a header that are not UTF-8.
     headers = {
         name: answer.header(name).encode(errors="replace").decode() for name, _ in answer.headers
     }
@@ -177,7 +177,7 @@ def _told_by_the_body(name: str, response: ResponseMapping, answer: Answer) -> s
 
 
 def _asks_on_condition(backend: Backend) -> bool:
-    """Tell whether a request can carry a condition, to which 304 is a good answer."""
+    """Tell whether a request can be conditional, so that 304 is a valid response."""
     named = [argument.target for argument in backend.arguments if argument.location == "header"]
     named += [header.name for header in backend.headers] + list(backend.forward_headers)
     return any(name.lower() in _CONDITIONS for name in named)
@@ -187,7 +187,7 @@ def _asks_on_condition(backend: Backend) -> bool:
 def is_error_status(spec: str, status: int) -> bool:
     """Tell whether a status is in a list such as `4xx,5xx,302`.
 
-    One that HTTP does not have counts as a server's error (RFC 9110 section 15).
+    A status that HTTP does not define counts as a server error (RFC 9110 section 15).
     """
     status_class = f"{status // 100}xx" if status < _INVALID_STATUS else "5xx"
     return str(status) in _statuses(spec) or status_class in _statuses(spec)

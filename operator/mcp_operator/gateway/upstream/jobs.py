@@ -1,7 +1,7 @@
-"""Jobs: what a backend has accepted with 202, as requests and answers of HTTP (pure functions).
+"""Jobs that a backend accepted with 202, as HTTP requests and responses (pure functions).
 
-Where a job is asked after comes from the backend. It is a path and a query on the very backend that
-accepted it, or it is not followed.
+The backend says where to poll a job. That must be a path and a query on the same backend, or else
+it is ignored.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from mcp_operator.gateway.upstream.text import is_json
 
 MIN_PAUSE: Final = 1.0
 MAX_PAUSE: Final = 3600.0
-"""Seconds between two looks at a job, whatever its backend asks for."""
+"""Limits on the seconds between two polls of a job, whatever its backend asks for."""
 
 MAX_STATUS: Final = 64 * 1024
-"""Bytes of a 202 that are looked through for what they say of the job."""
+"""Bytes of a 202 response that are searched for the state of the job."""
 
 BUSY: Final = frozenset({429, 502, 503, 504})
-"""Statuses that say nothing of a job: its backend could not be asked (RFC 9110, RFC 6585)."""
+"""Statuses that say nothing about a job: its backend was unavailable (RFC 9110, RFC 6585)."""
 
 
 def accepted(tool: ToolEntry, request: Request, answer: Answer) -> Job | None:
-    """Return the job that an answer tells of; None where it is an answer like any other.
+    """Return the job that a response announces; None if it is an ordinary response.
 
     Args:
         tool: The tool that was called.
-        request: What was asked.
-        answer: What came back.
+        request: The request.
+        answer: The response.
     """
     if tool.task is None or answer.status != HTTPStatus.ACCEPTED:
         return None
@@ -48,7 +48,7 @@ def accepted(tool: ToolEntry, request: Request, answer: Answer) -> Job | None:
 
 
 def explained(tool: ToolEntry, answer: Answer) -> Answer:
-    """Say of a 202 with a Location that is not followed where it leads."""
+    """Explain a 202 response whose Location is not followed."""
     is_lost = tool.task is not None and answer.status == HTTPStatus.ACCEPTED
     if not is_lost or not answer.header("location"):
         return answer
@@ -58,7 +58,7 @@ def explained(tool: ToolEntry, answer: Answer) -> Answer:
 
 
 def going_on(tool: ToolEntry, job: Job, request: Request, answer: Answer) -> Job | None:
-    """Return how a job is asked after next; None where the answer is its result."""
+    """Return how to poll a job next; None if the response is its result."""
     if tool.task is None or answer.status != HTTPStatus.ACCEPTED:
         return None
     target = resolved(request, answer.header("location")) or job.target
@@ -66,9 +66,9 @@ def going_on(tool: ToolEntry, job: Job, request: Request, answer: Answer) -> Job
 
 
 def look(backend: Backend, job: Job, given: ClientInput) -> Request:
-    """Return the request that asks after a job, or that brings it what the client answered.
+    """Return the request that polls a job, or that sends it the client's answers.
 
-    The answers go where those to a call go; the method says that this is not just another look.
+    The answers are in the same places as for a call. POST tells them from a poll, which is a GET.
     """
     is_answer = bool(given.responses) or given.state is not None
     return Request(
@@ -83,14 +83,14 @@ def look(backend: Backend, job: Job, given: ClientInput) -> Request:
 
 
 def end(backend: Backend, job: Job) -> Request:
-    """Return the request that tells a backend to give a job up."""
+    """Return the request that asks a backend to cancel a job."""
     return replace(look(backend, job, NO_INPUT), method="DELETE")
 
 
 def _target(backend: Backend, job: Job) -> str:
-    """Return the target of a job without the parameters that credentials add to it.
+    """Return the target of a job without the query parameters that credentials add.
 
-    A backend that repeats them in Location had them removed from there.
+    They are added again to each request, so a copy in the backend's Location is redundant.
     """
     added = {parameter.name for parameter in backend.query if parameter.secret is not None}
     if backend.credentials is not None and backend.credentials.type == "Query":
@@ -109,13 +109,13 @@ def _pause(policy: TaskPolicy, answer: Answer) -> float:
 
 
 def _message(answer: Answer) -> str:
-    """Return what a JSON object in the answer says of the job, in `statusMessage`."""
+    """Return the `statusMessage` of a JSON object in the response."""
     message = status_of(answer).get("statusMessage")
     return clean(message).strip() if isinstance(message, str) else ""
 
 
 def status_of(answer: Answer) -> JsonObject:
-    """Return the JSON object that a 202 has; an empty one where it has something else."""
+    """Return the JSON object in a 202 response; empty if it contains something else."""
     if not is_json(answer.media_type) or len(answer.body) > MAX_STATUS:
         return {}
     try:

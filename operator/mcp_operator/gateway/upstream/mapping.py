@@ -1,9 +1,9 @@
-"""Arguments to HTTP request, as a pure function.
+"""Maps arguments to an HTTP request, as a pure function.
 
-The scheme, host, port and the literal parts of the path come from the catalog alone. An argument
-fills the one place that the catalog gives it and can neither widen it nor take another's: no
-segment, no header line. Where the schema allows arguments that it does not name, they become query
-parameters or fields of the body, never anything else.
+The scheme, host, port and the literal parts of the path come only from the catalog. An argument
+fills the one place that the catalog gives it. It can neither leave that place nor replace another:
+it cannot add path segments or header lines. Arguments that the schema allows without naming them
+become query parameters or fields of the body, nothing else.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from mcp_operator.gateway.upstream.styles import (
 __all__ = ["MappingError", "Request", "build_request", "check_header"]
 
 MAX_TARGET_LENGTH = 16 * 1024
-"""Characters of path and query together: twice the 8000 that RFC 9110 section 4.1 asks every
-recipient to take; beyond it the answer would be a 414 that says less than our sentence."""
+"""Characters of path and query: twice the 8000 that RFC 9110 section 4.1 asks every recipient to
+support. For a longer URL, this module's error is more helpful than a 414."""
 
 MAX_HEADER_LENGTH = 8 * 1024
-"""Characters of one header value, what common servers take (nginx, Node, Go: 8 KiB and more)."""
+"""Characters of a header value that common servers accept (nginx, Node, Go: 8 KiB and more)."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.6.2
 _FIELD_VALUE = re.compile(r"[\t\x20-\x7e]*")  # RFC 9110 section 5.5, without obs-text
@@ -54,17 +54,17 @@ class Request:
     """One HTTP request to a backend, without credentials.
 
     Attributes:
-        method: Upper case.
+        method: In upper case.
         scheme: `http` or `https`.
         host: The Service's DNS name, from the catalog.
         port: Its port, from the catalog.
-        target: Path and query, encoded, as they go on the wire.
-        headers: As they are sent, by name in lower case.
-        body: None where the request has none.
-        external: Whether the host is one outside of the cluster that the catalog allows.
+        target: Path and query, encoded for the wire.
+        headers: Encoded for the wire, by name in lower case.
+        body: None for a request without a body.
+        external: Whether the host is outside of the cluster, as the catalog allows.
         virtual_host: The name in the Host header and in TLS, instead of the host.
-        template: The path with placeholders for arguments, as the catalog has it; empty where
-            `target` does not come from one.
+        template: The path in the catalog, with placeholders for arguments; empty if `target` was
+            not built from one.
     """
 
     method: str
@@ -83,7 +83,7 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
     """Fill a backend's request template.
 
     Raises:
-        MappingError: An argument is missing, has no form that its place allows, or would leave
+        MappingError: An argument is missing, cannot be represented in its place, or would leave
             its place.
     """
     present = _present(backend, arguments)
@@ -120,13 +120,13 @@ def build_request(backend: Backend, arguments: JsonObject) -> Request:
 
 
 def check_header(name: str, value: str) -> tuple[str, FieldLine]:
-    """Return a header's name in lower case, and the header as it is safe to send.
+    """Return a header's name in lower case, and the header in a form that is safe to send.
 
-    White space around the value is left out.
+    White space around the value is removed.
 
     Raises:
         MappingError: The name is not a token or belongs to the connection, or the value is too long
-            or holds a control or non-ASCII character. The sentence never quotes the value.
+            or contains a control or non-ASCII character. The message never quotes the value.
     """
     if not _TOKEN.fullmatch(name) or name.lower() in FRAMING:
         raise MappingError(f"the header {name!r} may not be set on a request to a backend")
@@ -141,7 +141,7 @@ def check_header(name: str, value: str) -> tuple[str, FieldLine]:
 
 
 def _present(backend: Backend, arguments: JsonObject) -> _Present:
-    """Group (argument, value) by location; what is absent and optional is left out."""
+    """Group (argument, value) by location, without absent optional arguments."""
     groups: dict[str, list[tuple[Argument, Any]]] = {}
     for argument in backend.arguments:
         value = arguments.get(argument.name, argument.default)
@@ -184,12 +184,12 @@ def _query(backend: Backend, present: _Present) -> str:
 
 
 def _fixed_parameters(backend: Backend) -> list[str]:
-    """Return the names of query parameters that the author, or the credentials, have given."""
+    """Return the names of query parameters that the author or the credentials set."""
     return [one.name for one in backend.query] + _credential(backend, "Query")
 
 
 def _credential(backend: Backend, kind: str) -> list[str]:
-    """Return the name that the backend's credentials take in this place, if they do."""
+    """Return the name that the backend's credentials use in this place, if any."""
     found = backend.credentials
     return [found.name] if found is not None and found.type == kind else []
 

@@ -1,8 +1,8 @@
-"""What is not JSON, as the content blocks that clients and the APIs of models take.
+"""Maps content other than JSON to content blocks that clients and model APIs accept.
 
-A model API that is sent an image of a type it does not know refuses the whole conversation, and
-clients pass image blocks on unread. So only what all of them take becomes one, and only where the
-bytes are what they are said to be.
+If a model API gets an image of an unsupported type, it rejects the whole conversation, and clients
+forward image blocks without a check. So only image types that all of them support become image
+blocks, and only if the bytes match the type.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ _IMAGES: Final = (
     ("image/gif", b"GIF87a"),
     ("image/gif", b"GIF89a"),
 )
-"""The images that the APIs of all large providers take, WebP besides, and how each begins."""
+"""Image types that the APIs of all large providers support, and their first bytes. WebP is checked
+separately."""
 
 
 def text_block(text: str) -> JsonObject:
-    """Return a block of text."""
+    """Return a text block."""
     return {"type": "text", "text": text}
 
 
 def media_blocks(answer: Answer, tool_name: str) -> tuple[JsonObject, ...]:
-    """Return the content of an answer that is not handled as JSON.
+    """Return the content of a response that is not handled as JSON.
 
     Args:
-        answer: What the backend said.
-        tool_name: Goes into the URI of an embedded resource.
+        answer: The response of the backend.
+        tool_name: The name of the tool, for the URI of an embedded resource.
     """
     if answer.is_empty:
         return (text_block(f"{status_line(answer)} without content."),)
@@ -46,7 +47,7 @@ def media_blocks(answer: Answer, tool_name: str) -> tuple[JsonObject, ...]:
     if kind == "audio" and not is_text_type(answer.media_type):
         return ({"type": "audio", "data": _base64(answer.body), "mimeType": answer.media_type},)
     text = text_of(answer)
-    if text is not None and answer.media_type != OCTETS:  # which says that it is a file
+    if text is not None and answer.media_type != OCTETS:  # that type means a file
         return (text_block(text),)
     media_type = answer.media_type or OCTETS
     note = f"{status_line(answer)} with {media_type}, {len(answer.body)} bytes, as a resource:"
@@ -55,12 +56,13 @@ def media_blocks(answer: Answer, tool_name: str) -> tuple[JsonObject, ...]:
 
 
 def resource(uri: str, answer: Answer, mime_type: str) -> JsonObject:
-    """Return one of the `contents` of a resource: text where it can be, else base64.
+    """Return one of the `contents` of a resource: text if possible, otherwise base64.
 
     Args:
         uri: The resource's URI.
-        answer: What the backend said.
-        mime_type: The type that is claimed and gone by; that of the answer where it is empty.
+        answer: The response of the backend.
+        mime_type: The declared type, which is also used for decoding; if empty, the type of the
+            response.
     """
     content: JsonObject = {"uri": uri}
     if named := mime_type or answer.media_type:
@@ -70,7 +72,7 @@ def resource(uri: str, answer: Answer, mime_type: str) -> JsonObject:
 
 
 def _image_type(body: bytes) -> str:
-    """Return the type that an image is of by its first bytes; empty for one that not all take."""
+    """Return the type of an image by its first bytes; empty unless all APIs support it."""
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return "image/webp"
     return next((media_type for media_type, magic in _IMAGES if body.startswith(magic)), "")

@@ -1,8 +1,7 @@
-"""The system's resolver, asked so that a name which hangs holds up no other name.
+"""The system's resolver, used so that one slow name does not delay other names.
 
-`getaddrinfo` blocks for as long as the DNS is silent, which may be half a minute. Each name has a
-thread of its own while it is asked for, so none waits for another's, and none for what else the
-process does in threads.
+`getaddrinfo` blocks while DNS does not respond, which can take half a minute. Each lookup has its
+own thread, so it does not wait for other lookups or for other work in threads.
 """
 
 from __future__ import annotations
@@ -17,26 +16,26 @@ from typing import Any, Final
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 DEADLINE: Final = 5.0
-"""Seconds that a caller waits for a name; one resend of glibc's resolver (resolv.conf(5)) is over
-then. The thread ends when `getaddrinfo` does."""
+"""Seconds that a caller waits for a name, which is enough for one retry of glibc's resolver
+(resolv.conf(5)). The thread ends when `getaddrinfo` does."""
 
 TTL: Final = 10.0
-"""Seconds that an answer is kept: the pods of a headless Service change."""
+"""Seconds that a result is cached; short, because the pods of a headless Service change."""
 
 MAX_KEPT: Final = 1024
-"""Answers kept."""
+"""Results that are cached."""
 
 MAX_ASKED: Final = 64
-"""Names asked for at a time, each with a thread."""
+"""Concurrent lookups, each with a thread."""
 
 MAX_SLOW: Final = 32
-"""Names among them that did not answer in time when they were last asked for."""
+"""Concurrent lookups of names whose last lookup timed out."""
 
 _Addresses = list[tuple[str, socket.AddressFamily]]
 
 
 class SystemResolver(AbstractResolver):
-    """`getaddrinfo` with a thread for each name, a deadline, and answers that are kept."""
+    """`getaddrinfo` with a thread per lookup, a deadline, and a cache."""
 
     def __init__(self) -> None:
         self._asked: dict[str, asyncio.Future[_Addresses]] = {}
@@ -46,11 +45,11 @@ class SystemResolver(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Resolve, or share the answer that somebody else waits for.
+        """Resolve a name, or share the result of a lookup in progress.
 
         Raises:
-            OSError: The name does not resolve, or not in time, or too many names are being asked
-                for.
+            OSError: The name does not resolve, or not in time, or too many lookups are in
+                progress.
         """
         now = asyncio.get_running_loop().time()
         until, addresses = self._kept.get(host, (0.0, []))
@@ -63,7 +62,7 @@ class SystemResolver(AbstractResolver):
         ]
 
     async def close(self) -> None:
-        """Let go of the names that are being asked for; their threads end by themselves."""
+        """Abandon the lookups in progress; their threads end when `getaddrinfo` returns."""
         for future in self._asked.values():
             future.cancel()
         self._asked.clear()
@@ -91,7 +90,7 @@ class SystemResolver(AbstractResolver):
 
         def ask() -> None:
             outcome = _outcome(host)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed, so no caller waits
                 loop.call_soon_threadsafe(_settle, future, outcome)
 
         try:
@@ -112,7 +111,7 @@ class SystemResolver(AbstractResolver):
 
 
 def resolved(name: str, address: str, family: socket.AddressFamily, port: int) -> ResolveResult:
-    """Return one address that a name leads to, as aiohttp's resolvers give it."""
+    """Return one address of a name, in the form of aiohttp's resolvers."""
     return ResolveResult(
         hostname=name,
         host=address,
@@ -124,7 +123,7 @@ def resolved(name: str, address: str, family: socket.AddressFamily, port: int) -
 
 
 def _outcome(host: str) -> _Addresses | OSError:
-    """Ask the system; blocks."""
+    """Look up a name with the system's resolver; blocks."""
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG)
     except OSError as error:

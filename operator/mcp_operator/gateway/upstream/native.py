@@ -1,7 +1,7 @@
-"""Backends that speak MCP's own terms over plain HTTP: what they are told, and their results.
+"""Backends that return MCP results over plain HTTP: extra request headers, and their results.
 
-A tool's author allows it (`response.native`). Otherwise whoever can have a backend store or repeat
-a document of this type could speak to the client in the name of the tool.
+The author of the tool must enable this (`response.native`). Otherwise, an attacker who can store a
+document of this type in a backend could send messages to the client in the name of the tool.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _ACCEPT: Final = check_header(
 
 
 def told(request: Request, call: Call) -> Request:
-    """Return a request that says what the backend may answer, and what the client sent back.
+    """Return a request with the accepted types, the client's capabilities, and its answers.
 
-    An argument may say otherwise what is accepted; it cannot set the other headers.
+    An argument can override the `Accept` header, but not the others.
 
     Raises:
         MappingError: What the client sent does not fit into a header.
@@ -50,7 +50,7 @@ def told(request: Request, call: Call) -> Request:
 
 
 def is_native(response: ResponseMapping, answer: Answer) -> bool:
-    """Tell whether an answer is a result in MCP's own terms, of a backend that may give one."""
+    """Tell whether a response is an MCP result, from a backend that can return one."""
     return response.native and answer.media_type == RESULT_TYPE and not answer.problem
 
 
@@ -61,13 +61,13 @@ def _ascii(value: JsonObject) -> str:
 def native_result(
     tool: ToolEntry, answer: Answer, output_errors: OutputErrors, *, failed: bool
 ) -> ToolResult | InputRequired:
-    """Return the result that a backend gives in MCP's own terms.
+    """Return the MCP result in a backend's response.
 
     Args:
         tool: The tool that was called.
-        answer: What its backend said, of `RESULT_TYPE`.
-        output_errors: Checks a value against the tool's output schema.
-        failed: Whether the status makes it an error, whatever it says of itself.
+        answer: The response of its backend, of `RESULT_TYPE`.
+        output_errors: Validates a value against the tool's output schema.
+        failed: Whether the status means an error, which overrides the result's own flag.
     """
     try:
         result = NativeResult.model_validate(parse(tool.response, answer, unfolded=True))
@@ -97,7 +97,7 @@ def native_result(
 def _broken(
     tool: ToolEntry, structured: Any, content: tuple[JsonObject, ...], output_errors: OutputErrors
 ) -> str:
-    """Say what a successful result lacks; empty where it lacks nothing."""
+    """Return what is wrong with a successful result; empty if it is valid."""
     if structured is MISSING:
         if tool.listed_output_schema is not None:
             return "its result has no structuredContent, which this tool's outputSchema requires"
@@ -126,7 +126,7 @@ def _dumped(shape: Any) -> JsonObject:
 
 
 def _explained(error: ValidationError) -> str:
-    """Say what is wrong first, and where, without what was there instead."""
+    """Return the first error and its location, without the invalid value."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     place = ".".join(map(str, first["loc"])) or "the whole"
     return clean(f"{place}: {first['msg']}")

@@ -1,6 +1,6 @@
-"""The shapes of MCP that a backend may answer in (schema of 2026-07-28, `CallToolResult`).
+"""The MCP types that a backend can respond with (schema of 2026-07-28, `CallToolResult`).
 
-Members that MCP does not have are left out, and so is what MCP reserves for itself in `_meta`.
+Members that MCP does not define are dropped, and so are the names in `_meta` that MCP reserves.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pydantic.alias_generators import to_camel
 from mcp_operator.gateway.exact import Encoded
 
 MAX_BLOCKS: Final = 1000
-"""Content blocks of one result; each costs a client more than its bytes."""
+"""Content blocks of one result, as clients have a cost per block in addition to its bytes."""
 
 MAX_REQUESTS: Final = 32
-"""Requests to the client of one answer."""
+"""Requests to the client in one response."""
 
 MAX_STATE: Final = 4096
-"""Characters of a request state, which comes back in one header."""
+"""Characters of a request state, which must fit into one header."""
 
 _OURS: Final = frozenset({"modelcontextprotocol", "mcp"})
-"""Labels of the prefixes in `_meta` that are MCP's own (basic, "General fields")."""
+"""Labels of prefixes in `_meta` that MCP reserves (basic, "General fields")."""
 
 
 def _without_reserved(meta: dict[str, Any]) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def _base64(text: str) -> str:
 
 
 def _number(value: Any) -> Any:
-    """Take a number, also one that has to keep the form that it was written in."""
+    """Accept a number, including one that keeps its original text."""
     if isinstance(value, bool) or not isinstance(value, int | float | Encoded):
         raise ValueError("must be a number")  # noqa: TRY004  # pydantic reports it
     return value
@@ -122,7 +122,7 @@ class _InputRequest(_Shape):
 
 
 class NativeResult(_Shape):
-    """What a backend answers to a call, in MCP's own terms."""
+    """The result of a call, as a backend returns it."""
 
     result_type: Literal["complete", "input_required"] = "complete"
     content: Annotated[list[_Block], Field(max_length=MAX_BLOCKS)] = Field(default_factory=list)
@@ -142,5 +142,5 @@ class NativeResult(_Shape):
 
     @property
     def has_structure(self) -> bool:
-        """Whether there is structured content, which may be null."""
+        """Whether there is structured content, which can be null."""
         return "structured_content" in self.model_fields_set

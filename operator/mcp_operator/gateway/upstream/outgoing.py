@@ -1,7 +1,7 @@
-"""What a call adds to its request besides the arguments: forwarded headers and credentials.
+"""Adds forwarded headers and credentials to a request, which so far has only the arguments.
 
-Nothing of the client's request reaches a backend unless the tool's author named it, and what the
-author fixed wins over what a client sends.
+No part of the client's request reaches a backend unless the tool's author listed it. The author's
+values take precedence over the client's.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mcp_operator.gateway.upstream.secret_values import SecretSource
 from mcp_operator.gateway.upstream.styles import quoted
 
 _USUAL = dict([check_header("Accept", "application/json, text/*;q=0.9, */*;q=0.5")])
-"""What tools can make most of, in this order."""
+"""The types that tools can use best, in order of preference."""
 
 _NOT_FORWARDED = FRAMING | OF_THE_GATEWAY
 
@@ -33,17 +33,17 @@ _NO_TLS = Tls()
 REDACTED = b"[redacted]"
 
 MIN_REDACTED_LENGTH = 6
-"""Bytes of a credential that is removed from answers; shorter ones would mangle ordinary text."""
+"""Minimum bytes of a credential to redact; redacting shorter ones would damage ordinary text."""
 
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
-"""What vendors keep along a trace, as long as W3C Trace Context has it handed on (section 3.3)."""
+"""State of tracing systems, up to the length that W3C Trace Context requires to forward (3.3)."""
 
 
 @dataclass(slots=True)
 class UsedSecrets:
-    """The Secrets that one request carries: their names, and what must not come back.
+    """The Secrets in one request: their names, and the values to redact from the response.
 
-    `token` is the access token among them, if there is one.
+    `token` is the access token in the request, if there is one.
     """
 
     keys: list[SecretKey] = field(default_factory=list)
@@ -51,14 +51,14 @@ class UsedSecrets:
     token: str = field(default="", repr=False)
 
     def redacted(self, data: bytes) -> bytes:
-        """Remove the values from a part of an answer that echoes them."""
+        """Redact the values in a part of a response, in case the backend echoes them."""
         for value in sorted(self.values, key=len, reverse=True):
             if len(value) >= MIN_REDACTED_LENGTH:
                 data = data.replace(value, REDACTED)
         return data
 
     def redact(self, answer: Answer) -> Answer:
-        """Remove the values from an answer that echoes them."""
+        """Redact the values in a response, in case the backend echoes them."""
         if not self.values:
             return answer
         problem, headers = answer.problem, answer.headers
@@ -72,13 +72,13 @@ class UsedSecrets:
 
 
 class TokenSource(Protocol):
-    """Gives access tokens."""
+    """Provides access tokens."""
 
     async def token(self, credentials: Credentials) -> tuple[str, list[bytes]]:
-        """Return a token, and what else must not come back.
+        """Return a token, and other values to redact from the response.
 
         Raises:
-            OperatorError: There is none; the sentence is fit for clients.
+            OperatorError: There is no token; the message is safe for clients.
         """
         ...
 
@@ -90,10 +90,10 @@ async def complete(
     secrets: SecretSource,
     tokens: TokenSource,
 ) -> tuple[Request, UsedSecrets]:
-    """Add headers and query parameters to a request, and say which Secrets they hold.
+    """Add headers and query parameters to a request; returns which Secrets they contain.
 
-    Later headers replace earlier ones of the same name: what is usual, what is forwarded, what the
-    arguments set, what the author fixed, credentials.
+    Later headers replace earlier ones with the same name, in this order: defaults, forwarded
+    headers, arguments, the author's constants, credentials.
 
     Raises:
         MappingError: A value cannot be sent in a header.
@@ -128,7 +128,7 @@ async def complete(
 
 @lru_cache(maxsize=1024)
 def _fixed(name: str, value: str) -> tuple[str, FieldLine]:
-    """Return a header that an author has fixed, which is the same in each call."""
+    """Return a constant header; cached, because it is the same in each call."""
     return check_header(name, value)
 
 
@@ -139,7 +139,7 @@ def _with_parameter(target: str, name: str, value: str, used: UsedSecrets) -> st
 
 
 def _with_cookie(sent: FieldLine | None, name: str, value: str) -> FieldLine:
-    """Add a cookie to those that are there, in place of any of that name."""
+    """Add a cookie to the existing ones; it replaces a cookie with the same name."""
     text = sent.decode().partition(":")[2] if sent else ""
     others = [one.strip() for one in text.split(";")]
     kept = [one for one in others if one and one.partition("=")[0].strip() != name]
@@ -168,7 +168,7 @@ async def tls_of(backend: Backend, secrets: SecretSource) -> Tls:
 def _forwarded(backend: Backend, call: Call) -> Iterator[tuple[str, FieldLine]]:
     if TRACEPARENT.fullmatch(call.trace.get("traceparent", "")):
         yield check_header("traceparent", call.trace["traceparent"])
-        state = call.trace.get("tracestate", "")  # which says nothing without the other
+        state = call.trace.get("tracestate", "")  # meaningless without `traceparent`
         if _TRACESTATE.fullmatch(state):
             yield check_header("tracestate", state)
     for name in backend.forward_headers:
@@ -195,7 +195,7 @@ async def _credentials(
 
 
 def basic(user: str, password: str) -> str:
-    """Return the value of the header Authorization for HTTP Basic authentication (RFC 7617)."""
+    """Return the value of the Authorization header for HTTP Basic authentication (RFC 7617)."""
     return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
 
 
@@ -206,12 +206,12 @@ async def _read(key: SecretKey, secrets: SecretSource, used: UsedSecrets) -> str
 
 
 async def read_secret(key: SecretKey, secrets: SecretSource, read: list[bytes]) -> str:
-    """Read a value, note it in `read`, and return it as text.
+    """Read a value, add it to `read`, and return it as text.
 
-    `kubectl create secret --from-file` leaves a final line break.
+    A trailing newline, which `kubectl create secret --from-file` keeps, is removed.
 
     Raises:
-        SecretUnavailable: It could not be read.
+        SecretUnavailable: The value could not be read.
     """
     value = (await secrets.value(key)).rstrip(b"\r\n")
     read.append(value)

@@ -1,4 +1,4 @@
-"""The path of a request: literal segments from the catalog, values that stay where they are put."""
+"""The path of a request: literals from the catalog, and values that stay in their places."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from mcp_operator.gateway.upstream.styles import (
 )
 
 PATH_SAFE: Final = "/%:@!$&'()*+,;=~"
-"""RFC 3986 pchar; the catalog may hold encoded literals."""
+"""RFC 3986 pchar; the catalog can contain percent-encoded literals."""
 
 _HARMLESS = re.compile(r"[A-Za-z0-9_-]+")
-"""What is the same however it is encoded and decoded."""
+"""Text that is the same however often it is encoded or decoded."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -33,7 +33,7 @@ _Filling = tuple[Argument, Any]
 
 
 def fill_path(path: str, present: Iterable[_Filling]) -> str:
-    """Fill the places of a path; what is returned begins with a slash.
+    """Fill the places of a path; the result begins with a slash.
 
     Raises:
         MappingError: A place has no value, or a value would leave its place.
@@ -49,9 +49,9 @@ class _Segment(NamedTuple):
     """One segment of a path from the catalog.
 
     Attributes:
-        text: As it is written there.
-        parts: What it is made of: a literal, and as often as there are, a place and a literal.
-        encoded: The same with its literals encoded.
+        text: The segment in the catalog.
+        parts: Its parts: a literal, followed by any number of pairs of a place and a literal.
+        encoded: The same parts, with the literals percent-encoded.
     """
 
     text: str
@@ -61,7 +61,7 @@ class _Segment(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _segments(path: str) -> tuple[_Segment, ...]:
-    """Take the path of a tool apart, which is the same in each call."""
+    """Split the path of a tool; cached, because it is the same in each call."""
     found = []
     for text in path.split("/"):
         parts = PATH_PLACE.split(text)
@@ -71,7 +71,7 @@ def _segments(path: str) -> tuple[_Segment, ...]:
 
 
 def _check_members(placed: Sequence[_Filling]) -> None:
-    """Refuse a member of an object that would be taken for another matrix parameter."""
+    """Reject a member of an object that a server would read as another matrix parameter."""
     matrix = [one for one in placed if one[0].style == "matrix" and isinstance(one[1], dict)]
     if not matrix:
         return
@@ -86,7 +86,7 @@ def _check_members(placed: Sequence[_Filling]) -> None:
 
 
 def _fill(segment: _Segment, values: Mapping[str, _Filling]) -> str:
-    """Fill one segment; two harmless values side by side may not make a harmful segment."""
+    """Fill one segment, and check it as a whole: two safe values can form an unsafe segment."""
     if len(segment.parts) == 1:
         return segment.encoded[0]
     encoded, plain, slashes = "", "", False
@@ -110,14 +110,14 @@ def _fill(segment: _Segment, values: Mapping[str, _Filling]) -> str:
 
 
 def _encoding(argument: Argument, *, several: bool) -> Encode:
-    """Return how a value is encoded: slashes stay only where the path says `{+name}`."""
+    """Return how to encode a value; only `{+name}` in the path keeps slashes."""
     if several:
         return partial(reserved, safe="/")
     return partial(reserved, safe="") if argument.allow_reserved else quoted
 
 
 def _checked(argument: Argument, value: Any, *, slashes: bool) -> str:
-    """Return a value as its server will read it, before encoding."""
+    """Return a value in the form that the server decodes, after checking it."""
     if is_nothing(argument, value):
         raise MappingError(f"the argument {argument.name!r} is part of the path; give it a value")
     text = placed_text(argument, value, str)
@@ -135,14 +135,14 @@ def _checked(argument: Argument, value: Any, *, slashes: bool) -> str:
 
 
 def stays(text: str, *, slashes: bool = False) -> bool:
-    """Tell whether a text stays where it is put, however often and leniently it is decoded.
+    """Tell whether a text stays in its place, however often and leniently it is decoded.
 
-    Some servers fold look-alikes (U+FF0F to a slash) and some cut `;parameters` before they resolve
-    dots, so every such form has to be harmless.
+    Some servers normalize look-alikes (U+FF0F to a slash), and some cut off `;parameters` before
+    they resolve dots, so all these forms must be safe.
 
     Args:
-        text: What a server may decode, once or several times.
-        slashes: Whether it may be several segments, none of which climbs or is empty.
+        text: Text that a server can decode once or several times.
+        slashes: Whether it can be several segments, none of which is empty or goes up.
     """
     if _HARMLESS.fullmatch(text):
         return True

@@ -1,4 +1,4 @@
-"""Reading one answer: whole, or as much of a stream as was asked for; never beyond its limit."""
+"""Reads one response: all of it, or the requested part of a stream, but never over its limit."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mcp_operator.gateway.upstream.text import EVENT_STREAM, JSON_LINE_TYPES, RE
 _EVENT_END: Final = re.compile(rb"\r\n\r\n|\n\n|\r\r")  # HTML standard, server-sent events
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r")
 _DATA_LINE: Final = re.compile(rb"(?:^|[\r\n])data")
-"""What an event has and a comment that only keeps the connection open has not."""
+"""Found in events, but not in comments that only keep the connection open."""
 
 
 class TooLargeError(Exception):
-    """An answer is larger than its limit, and its beginning is of no use."""
+    """A response is larger than its limit, and a part of it would be useless."""
 
     def __init__(self, status: int, max_bytes: int) -> None:
         line = status_line(Answer(status, "", b""))
@@ -31,7 +31,7 @@ class TooLargeError(Exception):
 
 
 class BrokenOffError(ConnectionError):
-    """The connection broke within an answer, whose status still says what the backend did."""
+    """The connection broke within a response; its status still tells what the backend did."""
 
     def __init__(self, status: int, received: int) -> None:
         line = status_line(Answer(status, "", b""))
@@ -40,17 +40,17 @@ class BrokenOffError(ConnectionError):
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """Where to stop reading a stream.
+    """Limits after which reading a stream stops.
 
     Attributes:
-        max_events: Events, or lines of what is not an event stream; None for any number.
-        max_seconds: Time from the first byte of the head on; None for no end.
-        any_type: Whether every answer counts as a stream, whatever its type says.
-        media_type: The type that the answer has whatever it says; empty for its own.
-        tell: Takes the name and the data of each event that is not part of the answer (see
-            `telling`); None where no event has a meaning.
-        deadline: When the call is given up, in the event loop's time; None for never. Who waits
-            for the answer is cancelled then, and can tell by this why.
+        max_events: Events, or lines if it is not an event stream; None for no limit.
+        max_seconds: Time since the head of the response; None for no limit.
+        any_type: Whether every response counts as a stream, whatever its type is.
+        media_type: A type that overrides that of the response; empty for none.
+        tell: Takes the name and the data of each event that is not part of the response (see
+            `telling`); None if events have no such meaning.
+        deadline: When the call is cancelled, in the event loop's time; None for never. A cancelled
+            reader can tell by this whether the deadline was the reason.
     """
 
     max_events: int | None = None
@@ -65,12 +65,12 @@ UNLIMITED: Final = StreamLimits()
 
 
 class _Body:
-    """What has come of a body so far, and how many events that is.
+    """The part of a body that has arrived, and the number of events in it.
 
     Attributes:
-        data: What is kept of it.
-        result: The result that an event has given, in place of `data`; None where none has.
-        has_told: Whether events have been told.
+        data: The part of it that is kept.
+        result: The result in an event, which replaces `data`; None if there was none.
+        has_told: Whether events were forwarded to the client.
     """
 
     result: bytes | None = None
@@ -85,7 +85,7 @@ class _Body:
         self._events = 0
 
     def add(self, piece: bytes, max_events: int | None) -> bool:
-        """Take a piece; True where the wanted number of events has come, and nothing after it."""
+        """Add a piece; True once there are enough events, and then drop what follows them."""
         self.data += piece
         if max_events is None:
             return False
@@ -94,29 +94,29 @@ class _Body:
             self._last_end = self._searched = last_end
             self._events += bool(_DATA_LINE.search(event) if self._is_event_stream else event)
             if self._events >= max_events:
-                del end  # which keeps the data from shrinking
+                del end  # a match holds a reference to the data, which prevents it from shrinking
                 del self.data[last_end:]
                 return True
         self._searched = max(self._last_end, len(self.data) - 3)
         return False
 
     def drop_half_event(self) -> None:
-        """Leave out the event in whose middle reading ended, where there is a whole one."""
+        """Drop an incomplete last event, if there is a complete one before it."""
         ends = [end.end() for end in self._end.finditer(self.data)]
         if ends:
             del self.data[ends[-1] :]
 
     @property
     def size(self) -> int:
-        """Bytes that are held."""
+        """Bytes in memory."""
         return len(self.data)
 
     def close(self) -> None:
-        """Take what has come for all there is."""
+        """Handle the end of the body."""
 
 
 class _ToldBody(_Body):
-    """An event stream of which some events are told, and one may be the result."""
+    """An event stream in which some events are forwarded, and one can be the result."""
 
     def __init__(self, tell: Callable[[str, str], None]) -> None:
         super().__init__(EVENT_STREAM)
@@ -125,20 +125,20 @@ class _ToldBody(_Body):
 
     @property
     def size(self) -> int:
-        """Bytes that are held."""
+        """Bytes in memory."""
         return len(self.data) + len(self._rest)
 
     def add(self, piece: bytes, max_events: int | None) -> bool:
-        """Take a piece; True where a result has come, or as many other events as are wanted."""
+        """Add a piece; True once there is a result, or enough other events."""
         searched = max(0, len(self._rest) - 3)
         self._rest += piece
         begin, is_over, progress = 0, False, ""
         while not is_over and (end := _EVENT_END.search(self._rest, max(begin, searched))):
             event, stop = bytes(self._rest[begin : end.start()]), end.end()
-            del end  # which keeps the bytes from shrinking
+            del end  # a match holds a reference to the bytes, which prevents them from shrinking
             name, data = parsed(event)
             if name == PROGRESS:
-                progress = data  # of those that come at once, the last says all
+                progress = data  # of several in one piece, the last is enough
                 self.has_told = True
             elif name == LOG:
                 self._tell(LOG, data)
@@ -157,22 +157,22 @@ class _ToldBody(_Body):
         return is_over
 
     def drop_half_event(self) -> None:
-        """Leave out the event in whose middle reading ended."""
+        """Drop an incomplete last event."""
         self._rest.clear()
 
     def close(self) -> None:
-        """Take what has come for all there is; some backends do not end their last event."""
+        """Handle the end of the body; some backends do not terminate their last event."""
         if self._rest:
             self.add(b"\n\n", None)
 
 
 async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIMITED) -> Answer:
-    """Read the body piece by piece, and give up as soon as it is too large.
+    """Read the body piece by piece, and stop as soon as it is too large.
 
-    Of an error, whose first words tell enough, and of a stream the beginning is kept.
+    For a stream, and for an error, whose first words say enough, the beginning is kept.
 
     Raises:
-        TooLargeError: There are more than `max_bytes`.
+        TooLargeError: The body has more than `max_bytes`.
         BrokenOffError: The connection broke.
     """
     content_type = _ascii(reply.header("content-type"))
@@ -208,7 +208,7 @@ async def read_answer(reply: Reply, max_bytes: int, stream: StreamLimits = UNLIM
 
 
 async def _whole(reply: Reply, max_bytes: int) -> bytes:
-    """Read all of a body, and nothing of one that is announced to be too large."""
+    """Read the whole body; do not start if the announced length is too large."""
     received = bytearray()
     try:
         if reply.announced <= max_bytes:
@@ -226,7 +226,7 @@ async def _whole(reply: Reply, max_bytes: int) -> bytes:
 async def _beginning(
     reply: Reply, body: _Body, max_bytes: int, limits: StreamLimits
 ) -> tuple[bytes, str]:
-    """Read the beginning of a body; return it, and why it is not whole, empty where it is."""
+    """Read the beginning of a body; return it, and why it is incomplete, empty if it is not."""
     try:
         cut = await _cut(reply, body, max_bytes, limits)
     except OSError:
@@ -238,7 +238,7 @@ async def _beginning(
 
 
 async def _cut(reply: Reply, body: _Body, max_bytes: int, limits: StreamLimits) -> str:
-    """Fill a body; return why it is not whole, empty where it is."""
+    """Fill a body; return why it is incomplete, empty if it is not."""
     max_events = None if reply.header("content-encoding") else limits.max_events
     timeout = asyncio.timeout(limits.max_seconds)
     try:
@@ -259,12 +259,12 @@ async def _cut(reply: Reply, body: _Body, max_bytes: int, limits: StreamLimits) 
 
 
 def _encoding(reply: Reply) -> str:
-    """Return the codings of a body, each `Content-Encoding` among the headers joined."""
+    """Return the codings of a body, joined from all `Content-Encoding` headers."""
     return _ascii(", ".join([value for name, value in reply.headers if name == "content-encoding"]))
 
 
 def _ascii(value: str) -> str:
-    """Return a header that is quoted and looked up, without the bytes that no such header holds."""
+    """Replace bytes that are not ASCII in a header that is quoted or looked up."""
     return value.encode("ascii", "replace").decode()
 
 

@@ -1,4 +1,4 @@
-"""Redirects: the next request of one that stays on its Service, or where it would have led."""
+"""Redirects: the next request if it stays on the same Service, or an explanation."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from mcp_operator.gateway.upstream.answer import Answer, clean
 from mcp_operator.gateway.upstream.mapping import MAX_TARGET_LENGTH, Request
 
 REDIRECTS: Final = frozenset({301, 302, 303, 305, 307, 308})
-"""Never content: 300 has some, and 304 says that there is none (RFC 9110 section 15.4)."""
+"""Statuses treated as redirects. Not 300, which has content, nor 304 (RFC 9110 section 15.4)."""
 
 MAX_REDIRECTS: Final = 5
-"""Redirects of one call that are followed; a framework's final slash takes one."""
+"""Redirects that are followed per call; frameworks use one to add a trailing slash."""
 
-_FOLLOWED: Final = REDIRECTS - {305}  # RFC 9110 deprecates 305: it would name a proxy
+_FOLLOWED: Final = REDIRECTS - {305}  # RFC 9110 deprecates 305, which names a proxy
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SAFE: Final = "/%:@!$&'()*+,;=~?[]"
@@ -25,9 +25,9 @@ _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\\]")
 
 
 def next_request(request: Request, answer: Answer) -> Request | None:
-    """Return the request that a redirect asks for, if it asks the same Service in the same way.
+    """Return the request that a redirect asks for, if it stays on the same Service.
 
-    Scheme, host and port stay, and so does every header: credentials reach no one else.
+    Scheme, host, port and all headers stay the same, so credentials reach no other server.
     """
     location = answer.header("location")
     if answer.status not in _FOLLOWED or request.method not in _SAFE_METHODS:
@@ -37,7 +37,7 @@ def next_request(request: Request, answer: Answer) -> Request | None:
 
 
 def resolved(request: Request, location: str) -> str | None:
-    """Return path and query of a reference in the answer to a request; None if it leads away."""
+    """Return the path and query of a Location header; None if it leads to another server."""
     if not location or _UNSAFE.search(location) or not _stays(request, location):
         return None
     parts = urlsplit(urljoin(_url(request), location))
@@ -46,17 +46,17 @@ def resolved(request: Request, location: str) -> str | None:
 
 
 def _encoded(text: str) -> str:
-    """Percent-encode what a URL does not hold, bytes that are not UTF-8 as they came."""
+    """Percent-encode characters that URLs cannot contain, and bytes that are not UTF-8."""
     return quote(text, safe=_SAFE, errors="surrogateescape")
 
 
 def explain(request: Request | None, answer: Answer, followed: int = 0) -> str:
-    """Say where an unfollowed redirect leads and why it is not followed; ends without a full stop.
+    """Explain why a redirect is not followed, and where it leads; without a final period.
 
     Args:
-        request: What was answered so, as far as it is known.
+        request: The request that was redirected, if known.
         answer: The redirect.
-        followed: Redirects of the same call before it.
+        followed: Earlier redirects of the same call.
     """
     location = clean(answer.header("location"))
     if not location:
@@ -91,7 +91,7 @@ def _stays(request: Request, location: str) -> bool:
 
 
 def _names(request: Request) -> set[str]:
-    """Return the names of a request's host, of a Service also those with the cluster's domain."""
+    """Return the names of a request's host; for a Service also those in the cluster's domain."""
     host = request.host.lower().rstrip(".")
     names = {host, (request.virtual_host or host).lower()}
     if host.endswith(".svc"):

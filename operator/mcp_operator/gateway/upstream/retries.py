@@ -1,4 +1,4 @@
-"""Retries: the requests that a tool's author allows to be sent again, within a budget."""
+"""Retries of requests that a tool's author allows, within a budget."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from mcp_operator.gateway.upstream.mapping import Request
 log = logging.getLogger(__name__)
 
 SHARE: Final = 0.2
-"""Retries that a request pays for: a fifth is what Finagle and Linkerd allow."""
+"""Retries that each request adds to the budget: a fifth, as in Finagle and Linkerd."""
 
 RESERVE: Final = 10.0
-"""Retries that a backend has without requests, and at most at a time."""
+"""Retries in the initial budget of a backend, which is also the maximum."""
 
 MAX_BUDGETS: Final = 1024
 """Backends whose budgets are kept."""
 
 _CAUSES: Final = {"connect": "connect-failure", "closed": "reset"}
-"""Reasons of an `UpstreamError` after which a request may be sent again, in words of the API."""
+"""Reasons of an `UpstreamError` that can be retried, with their names in the API."""
 
 
 class Budget:
-    """How many retries one backend may get."""
+    """The retries that one backend can get."""
 
     def __init__(self) -> None:
         self._left = RESERVE
 
     def earn(self) -> None:
-        """Note a request."""
+        """Count a request."""
         self._left = min(RESERVE, self._left + SHARE)
 
     def spend(self) -> bool:
-        """Take a retry, where there is one."""
+        """Use one retry; returns False if none is left."""
         if self._left < 1:
             return False
         self._left -= 1
@@ -55,7 +55,7 @@ class Budgets:
         self._budgets: OrderedDict[tuple[str, int], Budget] = OrderedDict()
 
     def of(self, host: str, port: int) -> Budget:
-        """Return the budget of a backend, which all tools share that call it."""
+        """Return the budget of a backend, which all tools with this backend share."""
         budget = self._budgets.setdefault((host, port), Budget())
         self._budgets.move_to_end((host, port))
         if len(self._budgets) > MAX_BUDGETS:
@@ -64,7 +64,7 @@ class Budgets:
 
 
 class Retrying:
-    """Sends the requests of one call, each again where the policy has it; call it to send one."""
+    """Sends the requests of one call, with retries by the policy; call it to send a request."""
 
     def __init__(
         self,
@@ -78,10 +78,10 @@ class Retrying:
 
         Args:
             send: Sends a request once.
-            policy: What the tool's author allows; None for nothing.
-            budget: What the backend may get.
-            deadline: When the call is over, in the loop's time.
-            entry: What is called, for the log.
+            policy: The retries that the tool's author allows; None for none.
+            budget: The retry budget of the backend.
+            deadline: When the call ends, in the loop's time.
+            entry: The name of the tool or resource, for the log.
         """
         self._send = send
         self._policy = policy
@@ -91,10 +91,10 @@ class Retrying:
         self._retries = 0
 
     async def __call__(self, request: Request) -> Answer:
-        """Send a request, and again where that is allowed and there is time.
+        """Send a request, and retry it if that is allowed and there is time.
 
         Raises:
-            UpstreamError: There was no answer, or not one that can be used.
+            UpstreamError: There was no usable response.
         """
         self._budget.earn()
         while True:
@@ -108,11 +108,11 @@ class Retrying:
                     return answer
 
     async def _again(self, cause: str, answer: Answer | None) -> bool:
-        """Wait for the next try, if there is to be one.
+        """Wait before the next attempt; returns False if there is none.
 
         Args:
-            cause: What happened, in words of the API.
-            answer: Which may tell for how long the backend wants to be left alone.
+            cause: What happened, by its name in the API.
+            answer: The response, which can ask for a delay.
         """
         policy = self._policy
         if policy is None or cause not in policy.on or self._retries >= policy.attempts:
@@ -131,11 +131,11 @@ class Retrying:
 
 
 def retry_after(answer: Answer) -> float:
-    """Return the seconds that an answer asks to wait (RFC 9110 section 10.2.3), 0 for none."""
+    """Return the seconds that a response asks to wait (RFC 9110 section 10.2.3), or 0."""
     value = answer.header("retry-after").strip()
     if value.isdecimal():
         return float(value)
     try:
         return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError, OverflowError):  # no date, or one without a time zone
+    except (TypeError, ValueError, OverflowError):  # not a date, or a date without a time zone
         return 0.0

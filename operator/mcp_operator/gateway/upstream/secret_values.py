@@ -1,4 +1,4 @@
-"""Values of Secrets: read when a call needs them, never written anywhere."""
+"""Values of Secrets, read when a call needs them, and never written anywhere."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from mcp_operator.core.errors import OperatorError
 from mcp_operator.core.meta import Key, Object
 
 
-class SecretUnavailable(OperatorError):  # noqa: N818 - a state, told to whoever needs the value
-    """A Secret or its key could not be read; the sentence names it and holds no value."""
+class SecretUnavailable(OperatorError):  # noqa: N818 - a state that is reported to the caller
+    """A Secret or its key could not be read; the message names it, but contains no value."""
 
 
 class SecretSource(Protocol):
-    """Gives the values of Secrets."""
+    """Provides the values of Secrets."""
 
     async def value(self, key: SecretKey) -> bytes:
         """Return a value.
 
         Raises:
-            SecretUnavailable: There is no such Secret or key, or it may not be read.
+            SecretUnavailable: The Secret or the key does not exist, or cannot be read.
         """
         ...
 
     def distrust(self, key: SecretKey) -> None:
-        """Read the Secret again before its next use: a backend refused its value."""
+        """Read the Secret again before its next use, because a backend refused its value."""
         ...
 
 
 class StaticSecrets:
-    """Secrets of manifests and of the environment, for serving without a cluster.
+    """Secrets from manifests and from the environment, for serving without a cluster.
 
-    The environment wins, so that a manifest can hold a placeholder: the key `token` of the Secret
-    `demo/api-key` is `MCP_OPERATOR_SECRET_DEMO_API_KEY_TOKEN`.
+    The environment takes precedence, so a manifest can contain a placeholder: the key `token` of
+    the Secret `demo/api-key` is `MCP_OPERATOR_SECRET_DEMO_API_KEY_TOKEN`.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class StaticSecrets:
         """Read the values.
 
         Args:
-            objects: Kubernetes objects, of which those of kind Secret are used.
+            objects: Kubernetes objects; only those of kind Secret are used.
             environment: Environment variables.
 
         Raises:
@@ -68,7 +68,7 @@ class StaticSecrets:
         """Return a value.
 
         Raises:
-            SecretUnavailable: Neither the environment nor the manifests hold it.
+            SecretUnavailable: Neither the environment nor the manifests contain it.
         """
         variable = environment_name(key)
         if variable in self._environment:
@@ -82,10 +82,10 @@ class StaticSecrets:
             ) from None
 
     async def values(self, secret: Key) -> Mapping[str, bytes]:
-        """Return all values of a Secret, by key; the environment wins here, too.
+        """Return all values of a Secret, by key; the environment takes precedence here too.
 
         Raises:
-            SecretUnavailable: The manifests do not hold it.
+            SecretUnavailable: The manifests do not contain the Secret.
         """
         names = [(at, name, key) for at, name, key in self._values if Key(at, name) == secret]
         if not names:
@@ -97,17 +97,17 @@ class StaticSecrets:
         return {key.key: await self.value(key) for key in keys}
 
     def distrust(self, key: SecretKey) -> None:
-        """Do nothing: these values cannot have changed."""
+        """Do nothing, because these values cannot change."""
 
 
 def environment_name(key: SecretKey) -> str:
-    """Return the environment variable that stands in for a key of a Secret."""
+    """Return the environment variable that overrides a key of a Secret."""
     plain = f"MCP_OPERATOR_SECRET_{key.namespace}_{key.name}_{key.key}"
     return re.sub(r"[^A-Z0-9]", "_", plain.upper())
 
 
 def decode_secret(secret: Object) -> dict[str, bytes]:
-    """Return the values of a Secret object, `stringData` over `data` as the API server does.
+    """Return the values of a Secret object; `stringData` overrides `data`, as in the API server.
 
     Raises:
         SecretUnavailable: A value of `data` is not base64.
@@ -118,7 +118,7 @@ def decode_secret(secret: Object) -> dict[str, bytes]:
             values[key] = base64.b64decode(encoded, validate=True)
         except (binascii.Error, ValueError):
             name = secret["metadata"].get("name", "")
-            # `from None`: the original error may quote the value.
+            # `from None`, because the original error can quote the value.
             raise SecretUnavailable(
                 f"the key {key!r} of Secret {name} is not base64; put plain text into stringData"
             ) from None

@@ -1,4 +1,4 @@
-"""JSON answers: parsed, cut down to what a tool picks, checked, and given as text and as data."""
+"""JSON responses: parsed, reduced to the selected part, validated, returned as text and data."""
 
 from __future__ import annotations
 
@@ -25,55 +25,55 @@ from mcp_operator.gateway.upstream.text import (
 )
 
 MAX_VALUES: Final = 50_000
-"""Values in an answer that is parsed only to be returned: the parser holds up everything for some
-20 ms on as many. An answer with more is given as text, unless the tool asks for JSON."""
+"""Values in a response that is parsed only to be returned. The parser blocks all threads, for about
+20 ms with this many. A response with more is returned as text, unless the tool requires JSON."""
 
 MAX_READ_VALUES: Final = 250_000
-"""The same where a part is selected, or `errorWhen` looks into it: a list of 5 MB. It takes a tenth
-of a second, without which large lists could not be made small."""
+"""The same limit if a part is selected, or `errorWhen` reads the body: a list of 5 MB. Parsing
+takes a tenth of a second, but it is the only way to reduce large lists."""
 
 OutputErrors = Callable[[Any], list[str]]
-"""Checks an unfolded value (see `exact`) against a tool's output schema."""
+"""Validates an unfolded value (see `exact`) against a tool's output schema."""
 
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
-"""What ends a line of events and of JSON; a string in JSON may hold all else that Unicode breaks
-lines at, such as U+2028."""
+"""Line endings of events and of JSON. JSON strings can contain other characters that Unicode treats
+as line breaks, such as U+2028."""
 
 _ACTED: Final = "the call was made, so do not repeat it for this"
-"""Said where a backend did what it was asked to and only its answer is not as promised."""
+"""For errors about a response, although the backend did what it was asked to do."""
 
 
 class NotJsonError(OperatorError):
-    """A body is not the JSON that is asked for; the sentence goes on after the status line."""
+    """A body is not the requested JSON; the message follows the status line."""
 
 
 class NotFiniteBodyError(NotJsonError):
-    """A body is JSON but for a NaN or an infinity."""
+    """A body would be JSON if it had no NaN or infinity."""
 
     def __init__(self) -> None:
         super().__init__("its body holds NaN or an infinity, which JSON does not allow")
 
 
 class TooManyValuesError(NotJsonError):
-    """A body holds more values than are parsed."""
+    """A body contains more values than the limit."""
 
     def __init__(self, most: int) -> None:
         super().__init__(f"its JSON holds more than {most} values")
 
 
 def _wants_json(tool: ToolEntry) -> bool:
-    """Tell whether a tool can do nothing with an answer that is not JSON."""
+    """Tell whether a tool requires a JSON response."""
     response, schema = tool.response, tool.listed_output_schema
     return response.selects or response.structured == "Always" or schema is not None
 
 
 def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) -> ToolResult | None:
-    """Map an answer as JSON; None where it is none and the tool asks for none.
+    """Map a response as JSON; None if it is not JSON, and the tool does not require JSON.
 
     Args:
         tool: The tool that was called.
-        answer: What its backend said, with a status that is not an error.
-        output_errors: Checks a value against the tool's output schema.
+        answer: The response of its backend, with a status that is not an error.
+        output_errors: Validates a value against the tool's output schema.
     """
     wanted = _wants_json(tool)
     if answer.is_empty:
@@ -96,11 +96,11 @@ def json_result(tool: ToolEntry, answer: Answer, output_errors: OutputErrors) ->
 
 
 def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
-    """Return what is returned of a JSON body, unfolded and as text: a string as it is.
+    """Return the selected part of a JSON body, unfolded and as text; strings are not quoted.
 
     Raises:
-        NotJsonError: The body is not JSON, or what is made of it has no JSON form.
-        SelectionError: An expression finds nothing, fails, or costs too much.
+        NotJsonError: The body is not JSON, or the selected part has no JSON form.
+        SelectionError: An expression finds nothing, fails, or exceeds its cost limit.
     """
     value = parse(response, answer, unfolded=not response.selects)
     if response.selects:
@@ -113,15 +113,15 @@ def picked(response: ResponseMapping, answer: Answer) -> tuple[Any, str]:
 
 
 def parse(response: ResponseMapping, answer: Answer, *, unfolded: bool = False) -> Any:
-    """Return the JSON value of a body; a list where there are several, or events.
+    """Return the JSON value of a body; for several values or events, a list.
 
     Args:
-        response: What is made of it, which decides how much is parsed.
-        answer: What the backend said.
+        response: The mapping of the response, which determines the limit.
+        answer: The response of the backend.
         unfolded: Whether nothing computes with its numbers (see `exact`).
 
     Raises:
-        NotJsonError: It is not JSON, or holds too many values.
+        NotJsonError: The body is not JSON, or contains too many values.
     """
     most = MAX_READ_VALUES if response.selects or response.error_when else MAX_VALUES
     if len(answer.body) > most and holds_more(answer.body, most):
@@ -137,7 +137,7 @@ def parse(response: ResponseMapping, answer: Answer, *, unfolded: bool = False) 
         except (ValueError, RecursionError):
             pass
     lines = _LINE_END.split((text or "").replace("\x1e", ""))
-    with suppress(ValueError, RecursionError):  # Docker and others send lines as application/json
+    with suppress(ValueError, RecursionError):  # Docker and others send JSON lines as one type
         if values := [exact.loads(line, unfolded=unfolded) for line in lines if line.strip()]:
             return values
     promise = "that its content type declares" if is_json(answer.media_type) else "asked for"
@@ -154,7 +154,7 @@ def _events(text: str) -> Iterator[str]:
 
 
 def _loaded(data: str, *, unfolded: bool) -> Any:
-    """Return what an event holds: JSON, or the text that is none, such as [DONE]."""
+    """Return the data of an event as JSON, or as text if it is not JSON, such as [DONE]."""
     try:
         return exact.loads(data, unfolded=unfolded)
     except (ValueError, RecursionError):
@@ -186,10 +186,10 @@ def _nothing(answer: Answer) -> ToolResult:
 
 
 def not_as_promised(answer: Answer, problem: str) -> ToolResult:
-    """Say that the call was made and what is wrong with its answer, and show the answer.
+    """Return an error that says that the call was made, what is wrong, and what came back.
 
-    Marked as an error because a result without structured content breaks clients of a tool that
-    lists an output schema.
+    It is marked as an error, because clients of a tool with an output schema fail on a result
+    without structured content.
     """
     lead = f"{status_line(answer)}: {_ACTED}. But {problem}."
     shown = clean(shown_text(answer)).strip()

@@ -1,7 +1,7 @@
-"""The styles of OpenAPI's parameters: a JSON value as the text of its place.
+"""The parameter styles of OpenAPI, which turn a JSON value into text.
 
-OpenAPI 3.1 takes its styles from RFC 6570, and where its tables say nothing (null, an empty list, a
-list in an object) the RFC decides, or else the value is written as JSON.
+OpenAPI 3.1 takes its styles from RFC 6570. Where its tables do not cover a value (null, an empty
+list, a list in an object), the RFC applies, or else the value is written as JSON.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from mcp_operator.api.catalog import Argument, JsonObject
 from mcp_operator.core.errors import OperatorError
 
 Encode = Callable[[str], str]
-"""Writes one name or value so that it cannot be taken for more than that."""
+"""Encodes a name or a value so that it cannot be read as more than that."""
 
 Pair = tuple[str, str]
-"""A name as the backend will read it, and a value as it is written."""
+"""A name as the backend reads it, and an encoded value."""
 
 Placed = Sequence[tuple[Argument, Any]]
 """Arguments with their values, in the order of the catalog."""
 
 RESERVED_QUERY: Final = "!$'()*,/:;=?@"
-"""What `allowReserved` lets through in a query: RFC 3986's reserved characters without those that
-would end the value there (`&`, `#`), stand for a space (`+`) or are not allowed (`[`, `]`)."""
+"""The characters that `allowReserved` keeps in a query: RFC 3986's reserved characters without
+those that would end the value (`&`, `#`), mean a space (`+`) or are not allowed (`[`, `]`)."""
 
 _DELIMITERS: Final[Mapping[str, str]] = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -35,7 +35,7 @@ _TRIPLET = re.compile(r"(%[0-9A-Fa-f]{2})")
 
 
 class MappingError(OperatorError):
-    """The arguments make no valid request; the sentence names the argument and the way out."""
+    """The arguments do not make a valid request; the message names the argument and the fix."""
 
 
 def quoted(text: str) -> str:
@@ -44,7 +44,7 @@ def quoted(text: str) -> str:
 
 
 def reserved(text: str, safe: str = RESERVED_QUERY) -> str:
-    """Percent-encode as RFC 6570's reserved expansion, which leaves `%41` as it is."""
+    """Percent-encode like RFC 6570's reserved expansion, which does not encode `%41` again."""
     parts = _TRIPLET.split(text)
     return "".join(
         part if index % 2 else quote(part, safe=safe) for index, part in enumerate(parts)
@@ -52,7 +52,7 @@ def reserved(text: str, safe: str = RESERVED_QUERY) -> str:
 
 
 def query_encoding(argument: Argument) -> Encode:
-    """Return how the values of an argument are encoded in a query or in a form."""
+    """Return how to encode the values of an argument in a query or in a form."""
     return reserved if argument.allow_reserved else quoted
 
 
@@ -63,11 +63,12 @@ def all_pairs(
 
     Args:
         placed: The arguments with their values.
-        taken: Names that no argument may use, as those of constants.
-        encode: How values are encoded; as in a query or form where none is given.
+        taken: Names that arguments must not use, such as those of constants.
+        encode: How to encode values; defaults to the encoding of a query or a form.
 
     Raises:
-        MappingError: A member of an object, which a client may name, would take another's place.
+        MappingError: A member of an object, whose name a client can choose, would replace another
+            argument.
     """
     owners = {comparable(argument.target): argument.name for argument, _ in placed}
     owners |= {comparable(name): "" for name in taken}
@@ -85,19 +86,19 @@ def all_pairs(
 
 
 def comparable(name: str) -> str:
-    """Return a name as the most lenient servers compare it."""
+    """Return a name in the form that the most lenient servers compare."""
     return name.strip().casefold()
 
 
 def readings(name: str) -> set[str]:
-    """Return the names that servers may take a name for: its own, and `a` for `a[b]`."""
+    """Return the names that servers can read a name as: itself, and `a` for `a[b]`."""
     return {comparable(name), comparable(name.partition("[")[0])}
 
 
 def named_pairs(argument: Argument, value: Any, encode: Encode) -> list[Pair]:
     """Write a value as name=value pairs: form, the delimited styles, deepObject, json.
 
-    Null and an empty list do not make a pair (RFC 6570 section 2.3).
+    Null and an empty list produce no pairs (RFC 6570 section 2.3).
     """
     name, style = argument.target, argument.style or "form"
     if value is None:
@@ -126,7 +127,7 @@ def _delimited(name: str, style: str, value: Any, encode: Encode) -> list[Pair]:
 
 
 def placed_text(argument: Argument, value: Any, encode: Encode) -> str:
-    """Write a value where no name=value pairs are: simple, label, matrix, json."""
+    """Write a value without name=value pairs: simple, label, matrix, json."""
     style, explode = argument.style or "simple", bool(argument.explode)
     if style == "json":
         return encode(json_text(value))
@@ -139,15 +140,15 @@ def placed_text(argument: Argument, value: Any, encode: Encode) -> str:
 
 
 def plain_text(value: Any) -> str:
-    """Return strings as they are and everything else as JSON: `true`, `3`, `{"a":1}`."""
+    """Return strings unchanged and everything else as JSON: `true`, `3`, `{"a":1}`."""
     return value if isinstance(value, str) else json_text(value)
 
 
 def json_text(value: Any, *, escaped: bool = False) -> str:
-    """Return a value as JSON, in ASCII alone where it is to be `escaped`.
+    """Return a value as JSON, with only ASCII characters if `escaped`.
 
     Raises:
-        MappingError: It has none, as an infinite number.
+        MappingError: It has no JSON form, for example an infinite number.
     """
     try:
         return (_ASCII_JSON if escaped else _JSON).encode(value)
@@ -158,11 +159,11 @@ def json_text(value: Any, *, escaped: bool = False) -> str:
 
 
 def header_text(argument: Argument, value: Any) -> str:
-    """Write the value of a header, which holds no other characters than ASCII.
+    """Return the text of a header value; style json escapes characters that are not ASCII.
 
     Raises:
         MappingError: It has no such form.
-        UnicodeEncodeError: It holds half of a surrogate pair.
+        UnicodeEncodeError: It contains half of a surrogate pair.
     """
     text = placed_text(argument, value, str)
     text.encode()
@@ -170,14 +171,14 @@ def header_text(argument: Argument, value: Any) -> str:
 
 
 def is_nothing(argument: Argument, value: Any) -> bool:
-    """Tell whether a value is one that no style but JSON has a form for (RFC 6570 section 2.3)."""
+    """Tell whether a value can be represented by no style but json (RFC 6570 section 2.3)."""
     members = list(value.values()) if isinstance(value, dict) else value
     empty = isinstance(members, list) and all(one is None for one in members)
     return value is None or (empty and argument.style != "json")
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Yield the items of a list, or the names and values of an object in turn."""
+    """Yield the items of a list, or alternately the names and values of an object."""
     if isinstance(value, dict):
         for key, member in value.items():
             if member is not None:
@@ -198,7 +199,7 @@ def _placed_items(value: Any, encode: Encode, *, explode: bool) -> Iterator[str]
 
 
 def _matrix(name: str, value: Any, items: list[str], *, explode: bool) -> str:
-    """Write RFC 6570's path-style parameters; a name without value has no equals sign."""
+    """Write RFC 6570's path-style parameters; an empty value has no equals sign."""
     if isinstance(value, dict) and explode:
         return "".join(f";{item}" for item in items)
     if isinstance(value, list) and explode:
@@ -208,7 +209,7 @@ def _matrix(name: str, value: Any, items: list[str], *, explode: bool) -> str:
 
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Name what lies in a value: `a[b]`, `a[]` for scalars of a list, `a[0][b]` for objects."""
+    """Yield the leaves of a value: `a[b]`, `a[]` for lists of scalars, `a[0][b]` for objects."""
     if isinstance(value, dict):
         for key, member in value.items():
             yield from _leaves(f"{name}[{key}]", member)

@@ -1,7 +1,7 @@
-"""What the events of a backend's stream tell the client while the call runs.
+"""Forwards events of a backend's stream to the client during the call.
 
-A stream whose backend may speak MCP's own terms has events of three names: `progress` and `log`,
-which are told at once and are not part of the answer, and `result`, which is all of it.
+If a backend can return MCP results, its event stream can contain events of three names. `progress`
+and `log` are forwarded at once and are not part of the result. `result` is the complete result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LOG: Final = "log"
 RESULT: Final = "result"
 
 MAX_LOGS: Final = 1000
-"""Log messages of one call; a client that wants more should read logs where they are kept."""
+"""Log messages of one call; clients that need more should read the logs at their source."""
 
 MAX_LOG: Final = 64 * 1024
 """Bytes of one log message."""
@@ -29,7 +29,7 @@ MAX_LOG: Final = 64 * 1024
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
 
 _Amount = Annotated[int | float, Field(ge=-1e15, le=1e15)]
-"""Within what all JSON parsers hold exactly."""
+"""The range that all JSON parsers represent exactly."""
 
 
 class _Progress(BaseModel):
@@ -49,16 +49,16 @@ class _Log(BaseModel):
 
 
 class Telling:
-    """Tells a listener what events say. What is not of the documented shape is dropped."""
+    """Forwards events to a listener. Events that do not have the documented form are dropped."""
 
     def __init__(self, listener: Listener) -> None:
-        """Set up; until `redacted` is set, nothing is removed from what is told."""
+        """Set up; nothing is redacted until `redacted` is set."""
         self._listener = listener
         self._logs = 0
         self.redacted: Callable[[bytes], bytes] = bytes
 
     def tell(self, name: str, data: str) -> None:
-        """Tell what an event named `PROGRESS` or `LOG` says."""
+        """Forward an event with the name `PROGRESS` or `LOG`."""
         data = self.redacted(data.encode(errors="replace")).decode()
         try:
             if name == PROGRESS:
@@ -67,7 +67,7 @@ class Telling:
             elif self._logs < MAX_LOGS and len(data) <= MAX_LOG:
                 self._logs += 1
                 log = _Log.model_validate(exact.loads(data, unfolded=True))
-                exact.dumps(log.data)  # it may be nested too deep
+                exact.dumps(log.data)  # raises if it is nested too deeply
                 self._listener.log(log.level, log.data, log.logger)
         except (ValueError, RecursionError):
             return
@@ -77,7 +77,7 @@ def parsed(event: bytes) -> tuple[str, str]:
     """Return the name and the data of an event (HTML standard, "Interpreting an event stream").
 
     Args:
-        event: Its lines.
+        event: The lines of the event.
     """
     name, data = "", []
     for line in _LINE_END.split(event.decode(errors="replace").removeprefix("\ufeff")):

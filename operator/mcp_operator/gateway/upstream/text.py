@@ -1,7 +1,7 @@
-"""Which answers are text, and the text of those that are.
+"""Decides which responses are text, and decodes them.
 
-Text is decoded strictly: what a model reads is what the backend wrote, or it is told that it
-cannot be shown. Nothing is turned into replacement characters.
+Text is decoded strictly. A model reads exactly what the backend wrote, or a message that it cannot
+be shown; nothing is silently replaced.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _BINARY_TYPES: Final = frozenset(
         "application/zip",
     }
 )
-"""Formats whose bytes may look like text and are none."""
+"""Formats whose bytes can look like text, but are not."""
 
 _BINARY_PREFIXES: Final = (
     "application/grpc",
@@ -101,37 +101,37 @@ _BINARY_PREFIXES: Final = (
 _BINARY_SUFFIXES: Final = ("+cbor", "+der", "+gzip", "+protobuf", "+zip", "+zstd")
 
 _UNPRINTABLE = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
-"""Control characters that no text holds; form feed and the escape of terminal colors may be."""
+"""Control characters that text does not contain; form feed and escape (terminal colors) can be."""
 
 
 def is_json(media_type: str) -> bool:
-    """Tell whether a media type promises one JSON value."""
+    """Tell whether a media type means one JSON value."""
     return media_type in JSON_TYPES or (
         media_type.endswith("+json") and media_type not in JSON_LINE_TYPES
     )
 
 
 def holds_json(media_type: str) -> bool:
-    """Tell whether a media type promises JSON: one value, or one on each line."""
+    """Tell whether a media type means JSON: one value, or one on each line."""
     return is_json(media_type) or media_type in JSON_LINE_TYPES
 
 
 def text_of(answer: Answer, media_type: str | None = None) -> str | None:
-    """Return an answer's text; None where it is none, or none that can be decoded.
+    """Return a response's text; None if it is not text, or cannot be decoded.
 
     Args:
-        answer: What the backend said.
-        media_type: The type to go by instead of the answer's own.
+        answer: The response of the backend.
+        media_type: A type that overrides the response's own.
     """
     media_type = answer.media_type if media_type is None else media_type
     if is_text_type(media_type):
         text = charsets.decoded(answer.body, answer.content_type, media_type)
-        return None if text is None or "\0" in text else text  # which is UTF-16, or no text at all
+        return None if text is None or "\0" in text else text  # NUL means UTF-16, or not text
     return None if _is_binary_type(media_type) else _plain_text(answer)
 
 
 def shown_text(answer: Answer) -> str:
-    """Return an answer's text where it explains a failure, with some replacement characters."""
+    """Return the text of an error response, even if some characters have to be replaced."""
     text = text_of(answer)
     if text is not None or not is_text_type(answer.media_type):
         return text or ""
@@ -142,9 +142,9 @@ def shown_text(answer: Answer) -> str:
 
 
 def as_type(answer: Answer, mime_type: str) -> Answer:
-    """Return an answer as one of another type; as it is where none is given.
+    """Return a response with another type; an empty type changes nothing.
 
-    A charset that the answer declares holds on where `mime_type` declares none.
+    If `mime_type` declares no charset, the charset of the response stays.
     """
     if not mime_type:
         return answer
@@ -155,7 +155,7 @@ def as_type(answer: Answer, mime_type: str) -> Answer:
 
 
 def is_text_type(media_type: str) -> bool:
-    """Tell whether a media type says that its content is text."""
+    """Tell whether a media type means text."""
     return (
         media_type.startswith("text/")
         or media_type in _TEXT_TYPES
@@ -173,6 +173,6 @@ def _is_binary_type(media_type: str) -> bool:
 
 
 def _plain_text(answer: Answer) -> str | None:
-    """Return what has no type, or one that says nothing, where its bytes are text."""
+    """Return the text of a response without a meaningful type, if its bytes are text."""
     text = charsets.decoded(answer.body, answer.content_type, "")
     return None if text is None or _UNPRINTABLE.search(text) else text

@@ -1,7 +1,7 @@
-"""Access tokens by OAuth 2's client credentials grant: fetched once, kept until they expire.
+"""Access tokens by OAuth 2's client credentials grant, fetched once and cached until they expire.
 
-Each is fetched by one call while the others that need it wait, and a failure is not repeated at
-once, so that a token endpoint that is down is not asked by every call.
+One call fetches a token while other calls that need it wait. After a failure, there is a pause, so
+that calls do not flood a token endpoint that is down.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ from mcp_operator.gateway.upstream.outgoing import basic, read_secret, tls_of
 from mcp_operator.gateway.upstream.secret_values import SecretSource
 
 MAX_TOKENS: Final = 1024
-"""Tokens kept; the one that was used longest ago goes first."""
+"""Tokens that are cached; the least recently used is dropped first."""
 
 MAX_ANSWER: Final = 64 * 1024
-"""Bytes of a token endpoint's answer; a token has a few kilobytes."""
+"""Bytes of a token endpoint's response; tokens have a few kilobytes."""
 
 LIFETIME: Final = 300.0
-"""Seconds that a token is kept whose lifetime the answer does not tell (RFC 6749 section 5.1)."""
+"""Seconds that a token is used if the response has no lifetime (RFC 6749 section 5.1)."""
 
 MARGIN: Final = 30.0
 SHARE: Final = 0.1
-"""A token is fetched again this many seconds before it expires, or this share of its lifetime where
-that is less: what is sent with it has to arrive in time."""
+"""A token is renewed this many seconds before it expires, or, if that is less, this share of its
+lifetime before, because a request must reach the backend while its token is valid."""
 
 PAUSE: Final = 1.0
-"""Seconds for which a failure stands before the endpoint is asked again."""
+"""Seconds after a failure before the endpoint is called again."""
 
 _OK: Final = 200
 _ERROR_CODE = re.compile(r"[a-z0-9_.-]{1,40}")
@@ -61,18 +61,18 @@ class Tokens:
         """Set up.
 
         Args:
-            upstream: Reaches the token endpoints, under the same rules as other backends.
-            secrets: Gives the clients' credentials.
+            upstream: Calls the token endpoints, with the same rules as for other backends.
+            secrets: Provides the clients' credentials.
         """
         self._upstream = upstream
         self._secrets = secrets
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     async def token(self, credentials: Credentials) -> tuple[str, list[bytes]]:
-        """Return a token, and the client's own credentials, which must not show up anywhere.
+        """Return a token, and the client's own credentials, for redaction.
 
         Raises:
-            UpstreamError: The token endpoint gave none.
+            UpstreamError: The token endpoint returned no token.
             SecretUnavailable: The client's credentials could not be read.
         """
         client, used = credentials.oauth2, list[bytes]()
@@ -89,7 +89,7 @@ class Tokens:
         return kept.token, used
 
     def reject(self, token: str) -> None:
-        """Fetch a token again before its next use: a backend has refused it."""
+        """Renew a token before its next use, because a backend refused it."""
         for kept in self._kept.values():
             if kept.token == token:
                 kept.until = 0.0
@@ -140,7 +140,7 @@ def _request(client: OAuth2, user: str, secret: str) -> Request:
 
 
 def _read(status: int, body: bytes) -> tuple[str, float]:
-    """Return the token and its lifetime; an error quotes the code of RFC 6749 section 5.2 alone."""
+    """Return the token and its lifetime; an error quotes only the code of RFC 6749 section 5.2."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,9 +1,9 @@
-"""HTTP/1.1 to backends, each taken for hostile, over connections that are kept.
+"""HTTP/1.1 to untrusted backends, over connections that are reused.
 
-head        the request's line and headers (pure)
-reply       one answer, parsed by llhttp and held to the rules that keep answers apart
-connection  one request and one answer at a time
-pool        connections made as they are needed, kept for a moment, and given up
+head        the request line and headers (pure)
+reply       one response, parsed by llhttp, with strict rules for where it ends
+connection  one request and one response at a time
+pool        connections that are opened as needed, reused for a short time, and closed
 
-A request is sent once. Whether it may be sent again only its sender knows.
+A request is sent once. Only its sender knows whether it can be repeated.
 """

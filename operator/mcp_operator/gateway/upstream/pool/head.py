@@ -1,4 +1,4 @@
-"""The head of a request: what is written cannot become two requests."""
+"""The head of a request, checked so that it cannot become two requests."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 section 5.
 _VALUE: Final = re.compile(r"[\t -~]*")  # RFC 9110 section 5.5, without obs-text
 _FRAMING: Final = frozenset({"content-length", "transfer-encoding", "connection"})
 _WITH_CONTENT: Final = frozenset({"PATCH", "POST", "PUT"})
-"""Methods whose requests say so when they have no content (RFC 9110 section 8.6)."""
+"""Methods that send Content-Length even if they have no content (RFC 9110 section 8.6)."""
 
 
 FieldLine = NewType("FieldLine", bytes)
-"""A header with the end of its line, as `field_line` writes it (RFC 9112 section 5)."""
+"""A header line with its line ending, as `field_line` writes it (RFC 9112 section 5)."""
 
 
 class BadRequestError(ValueError):
-    """A request cannot be written; the sentence says which part, without what was in it."""
+    """A request cannot be written; the message says which part, without its content."""
 
 
 def field_line(name: str, value: str) -> FieldLine:
-    """Return a header as it is sent.
+    """Return a header line.
 
     Raises:
-        BadRequestError: A part holds a character that could begin another, or the header is one of
-            those that frame the message.
+        BadRequestError: A part contains a character that could end the line, or the header is one
+            of those that frame the message.
     """
     if not _NAME.fullmatch(name) or name.lower() in _FRAMING or not _VALUE.fullmatch(value):
         raise BadRequestError("a header is not valid HTTP, or not for its sender to set")
@@ -38,16 +38,16 @@ def field_line(name: str, value: str) -> FieldLine:
 def request_head(
     method: str, target: str, headers: Iterable[FieldLine], body: bytes | None
 ) -> bytes:
-    """Return request line and headers, with the empty line.
+    """Return the request line and the headers, with the empty line after them.
 
     Args:
         method: In upper case.
         target: Absolute path and query, encoded.
-        headers: All but those that frame the message, which are written here.
-        body: What follows the head; None for nothing.
+        headers: All headers except those that frame the message, which are added here.
+        body: The body after the head; None for none.
 
     Raises:
-        BadRequestError: A part holds a character that could begin another.
+        BadRequestError: A part contains a character that could end it.
     """
     if not _METHOD.fullmatch(method) or not _TARGET.fullmatch(target):
         raise BadRequestError("the method or the target is not valid HTTP")

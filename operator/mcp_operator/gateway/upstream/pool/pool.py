@@ -1,4 +1,4 @@
-"""The connections to backends: made as they are needed, kept for a moment, and given up."""
+"""Connections to backends, which are opened as needed, reused for a short time, and closed."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from mcp_operator.gateway.upstream.pool.connection import Connection
 from mcp_operator.gateway.upstream.pool.reply import Reply
 
 CONNECT_TIMEOUT: Final = 5.0
-"""Seconds for a connection with TLS: in a cluster it takes milliseconds or never happens."""
+"""Seconds to connect, including TLS; in a cluster this takes milliseconds, or fails."""
 
 IDLE_CONNECTION: Final = 1.5
-"""Seconds that an idle connection is kept: shorter than common servers keep theirs (gunicorn 2,
-uvicorn and Node 5), because a POST on a connection that the other side just closed is an error."""
+"""Seconds that an idle connection is kept. Shorter than common servers keep theirs (gunicorn 2,
+uvicorn and Node 5), because a POST on a connection that the server has just closed fails."""
 
 MAX_AGE: Final = 60.0
-"""Seconds after which a connection takes no further request, however busy it is: what a name leads
-to changes, and is checked when a connection is made."""
+"""Seconds after which a connection gets no more requests, however busy it is. The address of a name
+can change, and addresses are checked only when a connection is opened."""
 
 MAX_IDLE: Final = 32
 """Idle connections to one backend."""
 
 MAX_IDLE_IN_ALL: Final = 256
-"""Idle connections to all backends: a quarter of the files that a process may usually open."""
+"""Idle connections to all backends: a quarter of the usual limit on open files."""
 
 RECEIVED: Final = 64 * 1024
-"""Bytes that are received at a time."""
+"""Bytes that are received at once."""
 
 _EYEBALLS: Final = 0.25
 """Seconds until the next address of a host is tried; RFC 8305, section 8."""
@@ -47,17 +47,17 @@ class NoAddressError(NoConnectionError):
 
 
 class SlowConnectionError(NoConnectionError):
-    """The backend did not take a connection in time."""
+    """The backend did not accept a connection in time."""
 
 
 class Origin(NamedTuple):
-    """Where a request goes; connections are shared by requests to the very same one.
+    """The destination of a request; only requests with equal origins share connections.
 
     Attributes:
         host: Name or address.
         port: TCP port.
-        tls: Without it, plain text is spoken.
-        name: What the certificate must be for.
+        tls: The TLS context; None for an unencrypted connection.
+        name: The name that the certificate must contain.
     """
 
     host: str
@@ -73,7 +73,7 @@ class Pool:
         """Set up.
 
         Args:
-            resolver: Gives the addresses that may be connected to, and refuses others.
+            resolver: Returns addresses that are allowed, and refuses others.
         """
         self._resolver = resolver
         self._idle: dict[Origin, list[Connection]] = {}
@@ -83,28 +83,28 @@ class Pool:
         self._received = memoryview(bytearray(RECEIVED))
 
     async def ask(self, origin: Origin, method: str, head: bytes, body: bytes | None) -> Reply:
-        """Send a request once, and return its answer when status and headers have come.
+        """Send a request once, and return its response as soon as status and headers have arrived.
 
-        The caller must call `close` on the answer in the end.
+        The caller must call `close` on the response.
 
         Raises:
             NoConnectionError: No connection could be opened.
-            ForbiddenAddressError: The name leads to an address that must not be connected to.
-            ConnectionError: The connection broke, or what came is not HTTP.
-            ssl.SSLError: There is no TLS with the backend, or it ended that with an alert.
+            ForbiddenAddressError: The name resolves to an address that must not be connected to.
+            ConnectionError: The connection broke, or the response is not HTTP.
+            ssl.SSLError: TLS with the backend failed, or the backend ended it with an alert.
         """
         connection = self._take(origin) or await self._connect(origin)
         return await connection.ask(method, head, body)
 
     def close(self) -> None:
-        """Close all connections; what is under way fails."""
+        """Close all connections; requests in progress fail."""
         if self._sweep is not None:
             self._sweep.cancel()
         for connection in list(self._open):
             connection.abort()
 
     def _take(self, origin: Origin) -> Connection | None:
-        """Return the connection that was used last: the others may rest until they are closed."""
+        """Return the most recently used idle connection, so that the others can time out."""
         idle = self._idle.get(origin)
         while idle:
             connection = idle.pop()
@@ -139,7 +139,7 @@ class Pool:
                 del self._idle[origin]
 
     def _close_idle(self) -> None:
-        """Close what has been idle for long enough, and look again when the next may have."""
+        """Close connections that have been idle for too long, and schedule the next check."""
         loop = asyncio.get_running_loop()
         self._sweep, remaining = None, []
         for connection in [one for idle in self._idle.values() for one in idle]:

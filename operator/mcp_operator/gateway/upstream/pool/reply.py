@@ -1,9 +1,9 @@
-"""One answer: its bytes are read by llhttp, the parser of Node.js, in its strict mode.
+"""One response, parsed by llhttp, the parser of Node.js, in its strict mode.
 
-llhttp refuses bare line feeds, folded lines, control characters in headers, and lengths that are no
-numbers or given twice. Added here is what it leaves to its user: bounds, and that a message has one
-way to tell where it ends. Two readers that disagree about that see different answers
-(RFC 9112 section 11.2).
+llhttp rejects bare line feeds, folded lines, control characters in headers, and lengths that are
+repeated or are not numbers. This module adds what llhttp leaves to its user: limits, and the check
+that a message has only one way to tell where it ends. Two readers that disagree about the end see
+different responses (RFC 9112 section 11.2).
 """
 
 from __future__ import annotations
@@ -16,53 +16,53 @@ from typing import Final, Protocol
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
 MAX_HEAD: Final = 64 * 1024
-"""Bytes of the head of an answer with its interim ones and trailers; Node.js and nginx take 16."""
+"""Bytes of the head, including interim heads and trailers; Node.js and nginx allow 16 KiB."""
 
 MAX_HEADERS: Final = 256
-"""Header lines, counted in the same way."""
+"""Header lines, including those of interim responses and trailers."""
 
 MAX_INTERIM: Final = 16
-"""Interim answers (1xx) before the one that counts; servers send one or two."""
+"""Interim responses (1xx) before the final one; servers send one or two."""
 
 _AROUND: Final = 8
-"""Bytes around each byte of a body that is sent in chunks: one by one, they take five."""
+"""Bytes of framing for each byte of a chunked body; chunks of a single byte need five."""
 
 _AHEAD: Final = 256 * 1024
-"""Bytes of a body that are received before somebody takes them."""
+"""Bytes of a body that are received before they are read."""
 
 _LENGTH: Final = re.compile(r"[0-9]{1,20}")
-"""A length of at most 64 bits; more digits can only be zeros, and Python converts no 5,000."""
+"""A length of at most 64 bits; more digits can only be zeros, and Python converts up to 4,300."""
 
 _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 _VERSIONS: Final = frozenset({"1.0", "1.1"})
 
 
 class ProtocolError(ConnectionError):
-    """What came is not an answer that can be trusted to end where it seems to end."""
+    """The response is not valid, so the place where it seems to end cannot be trusted."""
 
 
 class Source(Protocol):
-    """Where the bytes of an answer come from."""
+    """The connection that the bytes of a response come from."""
 
     def pause(self) -> None:
-        """Receive no more for now."""
+        """Pause reading."""
 
     def resume(self) -> None:
-        """Receive again."""
+        """Resume reading."""
 
     def abort(self) -> None:
-        """Receive no more."""
+        """Close the connection."""
 
 
 class Reply:
-    """An answer that is being received.
+    """A response that is being received.
 
     Attributes:
-        status: The HTTP status; 0 until the head is there.
-        headers: Names in lower case and values, in the order in which they came. Bytes that are no
-            UTF-8 are half surrogates (PEP 383).
-        is_whole: Whether its last byte has come.
-        may_continue: Whether another answer may follow it on the same connection.
+        status: The HTTP status; 0 until the head has arrived.
+        headers: Names in lower case and values, in the order in which they came. Bytes that are not
+            UTF-8 become half surrogates (PEP 383).
+        is_whole: Whether the last byte has arrived.
+        may_continue: Whether the connection can be used for another request afterward.
     """
 
     def __init__(self, source: Source, method: str) -> None:
@@ -80,7 +80,7 @@ class Reply:
         self._waiter: asyncio.Future[None] | None = None
 
     def header(self, name: str) -> str:
-        """Return the first value of a header, empty for none.
+        """Return the first value of a header; empty for none.
 
         Args:
             name: In lower case.
@@ -92,7 +92,7 @@ class Reply:
 
     @property
     def announced(self) -> int:
-        """The bytes of the body as its head tells them; 0 where it does not, or there are none."""
+        """The length of the body according to the head; 0 if unknown, or if there is no body."""
         if self._is_head or self.status in _BODILESS:
             return 0
         return int(self.header("content-length") or 0)
@@ -101,16 +101,16 @@ class Reply:
         """Wait for status and headers.
 
         Raises:
-            ConnectionError: The connection broke, or what came is not HTTP.
-            ssl.SSLError: The other side ended TLS with an alert.
+            ConnectionError: The connection broke, or the response is not HTTP.
+            ssl.SSLError: The backend ended TLS with an alert.
         """
         while not self.status:
             await self._more()
 
     async def read(self) -> bytes:
-        """Return what has come of the body since the last call, nothing after its end.
+        """Return what has arrived of the body since the last call; empty at its end.
 
-        The backend waits while nobody reads; raises as `head` does.
+        If nobody reads, the backend has to wait. Raises the same errors as `head`.
         """
         while not self._pieces:
             if self.is_whole:
@@ -119,19 +119,19 @@ class Reply:
         piece = b"".join(self._pieces) if len(self._pieces) > 1 else self._pieces[0]
         self._pieces.clear()
         self._waiting = 0
-        if not self.is_whole:  # else the connection may serve another
+        if not self.is_whole:  # otherwise another request can already use the connection
             self._source.resume()
         return piece
 
     def close(self) -> None:
-        """Leave the answer; a connection on which more of it may come is of no use."""
+        """Abandon the response; closes the connection if the response is not complete."""
         if not self.is_whole:
             self._source.abort()
 
-    # What the connection calls
+    # Callbacks for the connection
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Take in what was received; after the last byte, `is_whole` and `may_continue` tell."""
+        """Parse received bytes; after the last one, `is_whole` and `may_continue` are valid."""
         if self._parser is None:
             return
         self._received += len(data)
@@ -140,7 +140,7 @@ class Reply:
         except HttpParserUpgrade:
             self.fail(ProtocolError("it switches protocols"))
         except HttpParserError as error:
-            self.may_continue = False  # the answer is whole if more came than belongs to it
+            self.may_continue = False  # in case extra data followed a complete response
             reason = error.__context__
             self.fail(reason if isinstance(reason, ProtocolError) else ProtocolError(str(error)))
         if not self.is_whole:
@@ -150,22 +150,22 @@ class Reply:
             if self._waiting > _AHEAD:
                 self._source.pause()
         if self.is_whole or self._error is not None:
-            self._parser = None  # it refers to this reply, and only the collector finds that
+            self._parser = None  # breaks a reference cycle, to free memory at once
         self._wake()
 
     def fail(self, error: Exception) -> None:
-        """Have whoever waits for more raise an error, unless there is nothing more to come."""
+        """Raise an error for the reader, unless the response is complete."""
         if not self.is_whole and self._error is None:
             self._error = error
             self._source.abort()
             self._wake()
 
     def end(self, error: Exception | None, *, is_clean: bool) -> None:
-        """Take note that the connection is gone, which may be how a body ends (RFC 9112, 6.3).
+        """Note that the connection is gone, which can be the end of a body (RFC 9112, 6.3).
 
         Args:
-            error: What broke it, if something did.
-            is_clean: Whether the other side has said that nothing more follows.
+            error: Why the connection broke; None if it did not.
+            is_clean: Whether the backend declared the end of its data.
         """
         framed = any(name in ("content-length", "transfer-encoding") for name, _ in self.headers)
         if error is None and is_clean and self.status and not framed and self._error is None:
@@ -174,15 +174,15 @@ class Reply:
         self.fail(error or ConnectionError("the connection was closed early"))
         self._wake()
 
-    # What the parser calls; what is raised here ends it
+    # Callbacks for the parser; an exception in one stops it
 
     def on_message_begin(self) -> None:
-        """Refuse what nobody has asked for."""
+        """Reject data after a complete response."""
         if self.is_whole:
             raise ProtocolError("data followed the answer")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header, and drop a trailer, which is none (RFC 9110 section 6.5.1)."""
+        """Store a header; drop a trailer, which is not one (RFC 9110 section 6.5.1)."""
         self._lines += 1
         self._line_bytes += len(name) + len(value)
         if self._lines > MAX_HEADERS or self._line_bytes > MAX_HEAD:
@@ -192,8 +192,8 @@ class Reply:
             self.headers.append((name.decode("ascii").lower(), text))
 
     def on_headers_complete(self) -> None:
-        """Keep the status, unless it is a provisional one such as 100."""
-        assert self._parser is not None  # noqa: S101 - it is what calls
+        """Store the status, unless it is an interim one such as 100."""
+        assert self._parser is not None  # noqa: S101 - the parser is the caller
         status = self._parser.get_status_code()
         self._check_framing(status, self._parser.get_http_version())
         if status < HTTPStatus.OK:
@@ -203,27 +203,27 @@ class Reply:
             self.headers.clear()
             return
         self.status = status
-        if self._is_head:  # llhttp would wait for the body that is announced
+        if self._is_head:  # llhttp would wait for the announced body
             self.is_whole = True
             raise ProtocolError("the rest of the connection is not read")
 
     def on_body(self, piece: bytes) -> None:
-        """Keep a part of the body."""
+        """Store a part of the body."""
         self._pieces.append(piece)
         self._waiting += len(piece)
         self._body_bytes += len(piece)
 
     def on_message_complete(self) -> None:
-        """Be whole; what is received after this belongs to no answer."""
+        """Note that the response is complete; any further data does not belong to it."""
         if self.status and self._parser is not None:
             self.is_whole = True
             self.may_continue = self._parser.should_keep_alive()
 
     def _check_framing(self, status: int, version: str) -> None:
-        """Refuse what says in two ways, or in none that is certain, where the answer ends.
+        """Reject a response whose end is ambiguous.
 
         Raises:
-            ProtocolError: It does.
+            ProtocolError: The framing is ambiguous or not supported.
         """
         lengths = [value for name, value in self.headers if name == "content-length"]
         codings = [value for name, value in self.headers if name == "transfer-encoding"]
