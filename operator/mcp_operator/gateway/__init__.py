@@ -1,1 +1,1 @@
-"""The data plane: MCP Streamable HTTP to clients, HTTP to the services behind the tools."""
+"""The data plane: serves MCP Streamable HTTP to clients, and calls backends of tools over HTTP."""

@@ -1,4 +1,4 @@
-"""Where the API server is, which no tool may reach: its Service's address, and its own."""
+"""Finds the addresses of the API server, which tools must not reach: its Service and its own."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from mcp_operator.gateway.upstream.addresses import Blocked
 logger = logging.getLogger(__name__)
 
 INTERVAL: Final = 300.0
-"""Seconds between two looks: control planes are replaced, and each look reaches one of their API
-servers, which tells of itself alone."""
+"""Seconds between two requests. Control planes are replaced, and each request reaches only one of
+their API servers, which reports only its own address."""
 
 DISCOVERY: Final = "/api"
 """Every account may read it (the ClusterRole `system:discovery`)."""
 
 
 def service_address() -> set[Blocked]:
-    """Return the address of the API server's Service, as pods are told it; nothing elsewhere."""
+    """Return the address of the API server's Service from the pod's environment, or nothing."""
     host = os.environ.get("KUBERNETES_SERVICE_HOST", "")
     with contextlib.suppress(ValueError):
         return {str(ipaddress.ip_address(host))}
@@ -38,12 +38,12 @@ def service_address() -> set[Blocked]:
 async def follow(
     get: Callable[[str, str], Awaitable[bytes]], resolver: AbstractResolver, blocked: set[Blocked]
 ) -> NoReturn:
-    """Add the address and port of the API server to what is blocked, and look again at intervals.
+    """Add the address and port of the API server to `blocked`, and check again at intervals.
 
     Args:
         get: Sends a request to the API server, given method and path.
-        resolver: For API servers that tell their name.
-        blocked: Where to add them.
+        resolver: For API servers that report a name instead of an address.
+        blocked: Receives the addresses.
     """
     while True:
         try:
@@ -63,11 +63,11 @@ async def follow(
 
 
 async def endpoints(discovery: bytes, resolver: AbstractResolver) -> set[tuple[str, int]]:
-    """Return the addresses and ports in an answer to `DISCOVERY` (meta/v1, APIVersions).
+    """Return the addresses and ports in a response to `DISCOVERY` (meta/v1, APIVersions).
 
     Raises:
-        ValueError: The answer has another form.
-        OSError: A name in it does not resolve.
+        ValueError: The response does not have this form.
+        OSError: A name in the response does not resolve.
     """
     answer: Any = json.loads(discovery)
     found: set[tuple[str, int]] = set()

@@ -1,4 +1,4 @@
-"""One gateway process: the MCP port and the management port around one endpoint."""
+"""One gateway process: an endpoint with its MCP port and its management port."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class GatewayAddress:
-    """Where a gateway listens and whom it serves.
+    """Where a gateway listens, and which clients it serves.
 
     Attributes:
-        host: The address of the MCP port. On a loopback address only local names are served.
-        port: The MCP port; 0 takes a free one.
+        host: The address of the MCP port. A loopback address serves only local names.
+        port: The MCP port; 0 picks a free one.
         management_host: The address of the management port.
-        management_port: The management port; 0 takes a free one.
+        management_port: The management port; 0 picks a free one.
         allowed_origins: Origins of web pages that may use the server, besides local ones on a
             loopback address.
         tls: The folder with `tls.crt` and `tls.key` for the MCP port; None for plain HTTP.
-        shared: Whether other processes listen at the MCP port too; the kernel spreads connections
-            over them (SO_REUSEPORT).
+        shared: Whether other processes listen on the MCP port too. The kernel distributes the
+            connections among them (SO_REUSEPORT).
         allowed_hosts: Names that `Host` may carry; empty means any, except on a loopback address.
     """
 
@@ -60,7 +60,7 @@ class GatewayAddress:
 
 
 class GatewayApp:
-    """Serves what `current` holds until it is stopped."""
+    """Serves the table that `current` holds until it is stopped."""
 
     def __init__(
         self,
@@ -77,16 +77,16 @@ class GatewayApp:
         """Set up a gateway.
 
         Args:
-            current: Holds the table in service; not ready before it has one.
+            current: Holds the table in service. The gateway is not ready before there is one.
             executor: Calls tools and reads resources.
             address: Where to listen.
-            registry: Takes the gateway's metrics, and is exposed on the management port.
-            guard: Tells whom requests come from. Without one, a server that authenticates its
-                clients serves nobody.
-            root: What all replicas share; without one, sessions are those of this process.
-            redis: What the gateways of the server share. Without it, one that counts calls in Redis
-                takes none of those that are limited.
-            tracer: Records every MCP request; None where no traces are recorded.
+            registry: Receives the gateway's metrics; the management port exposes it.
+            guard: Authenticates clients. Without a guard, a server that requires authentication
+                serves nobody.
+            root: The key that all replicas share. Without it, sessions work in this process only.
+            redis: The state that the gateways of the server share. Without it, a server that counts
+                calls in Redis refuses every call that has a limit.
+            tracer: Records every MCP request; None turns traces off.
         """
         self._redis = redis
         self._current = current
@@ -128,20 +128,20 @@ class GatewayApp:
 
     @property
     def port(self) -> int:
-        """The MCP port that is listened on."""
+        """The MCP port that the gateway listens on."""
         return self._front.port
 
     @property
     def management_port(self) -> int:
-        """The management port that is listened on."""
+        """The management port that the gateway listens on."""
         return self._management.port
 
     async def start(self) -> None:
         """Listen on both ports.
 
         Raises:
-            OSError: An address cannot be had; nothing is listened on then.
-            CertificateError: There is no certificate; likewise.
+            OSError: An address cannot be used. The gateway then listens on neither port.
+            CertificateError: The certificate cannot be used. The gateway listens on neither port.
         """
         folder = self._address.tls
         certificate = await asyncio.to_thread(Certificate, folder) if folder else None
@@ -169,10 +169,10 @@ class GatewayApp:
         )
 
     async def stop(self, parting: float = 0.0) -> None:
-        """Drain and stop: unready first, streams ended cleanly, requests given time to finish.
+        """Drain and stop: become unready, end streams cleanly, let requests finish.
 
         Args:
-            parting: Seconds that clients have to leave the connections that they keep open.
+            parting: Seconds that clients have to leave their idle connections.
         """
         self._draining = True
         self._endpoint.close_streams()
@@ -206,7 +206,7 @@ class GatewayApp:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address to listen on."""
+    """Tell whether an address can be reached from this machine only."""
     if host == "localhost":
         return True
     try:

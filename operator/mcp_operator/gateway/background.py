@@ -29,7 +29,7 @@ class TaskSet:
     def start(self, name: str, work: Coroutine[Any, Any, object]) -> None:
         """Run `work` in the background, and keep the task from being garbage collected.
 
-        Its log lines have none of the fields of whoever starts it.
+        Its log lines do not inherit log fields from the caller.
         """
         task = asyncio.get_running_loop().create_task(work, name=name, context=unbound())
         self._tasks.add(task)

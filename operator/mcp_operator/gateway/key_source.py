@@ -1,8 +1,8 @@
-"""The root key of a gateway in a cluster, read from the Secret that the operator makes for it.
+"""The root key of a gateway in a cluster, read from the Secret that the operator creates for it.
 
-It is read by name with the gateway's own Role. A key that is known stays in force while none can be
-read: neither an outage of the API server nor a Secret deleted by mistake ends a session. A Secret
-that has lost its owner, by a restore from a backup, still holds the key.
+The gateway's own Role allows it to read that Secret by name. A known key stays in use while none
+can be read, so neither an outage of the API server nor an accidentally deleted Secret ends
+sessions. A Secret that a backup restored without its owner is accepted too.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from mcp_operator.gateway.upstream.secret_values import decode_secret
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS: Final = 60.0
-"""How long a key is used before its Secret is read again."""
+"""How long a key is used before the Secret is read again."""
 
 RETRY_SECONDS: Final = (0.5, 1.0, 2.0, 5.0)
-"""Waits before a key that could not be read is tried again; the last one repeats. A key is also
-read no more often than this last one says, however many sessions of another key are presented."""
+"""Delays between attempts to read a key; the last one repeats. The last one is also the minimum
+time between two reads, however many sessions of another key clients present."""
 
 SETTLE_TRIES: Final = 4
-"""After so many tries there is no key: it is not merely a moment late."""
+"""Failed attempts after which the key counts as missing, not merely late."""
 
 
 class UnusableKeyError(OperatorError):
@@ -37,7 +37,7 @@ class UnusableKeyError(OperatorError):
 
 
 class KeySource:
-    """Keeps a `RootKey` at what the Secret holds."""
+    """Keeps a `RootKey` in sync with the Secret."""
 
     def __init__(
         self, reader: ObjectReader, root: RootKey, current: Current, *, secret: Key
@@ -46,8 +46,8 @@ class KeySource:
 
         Args:
             reader: Reads the Secret.
-            root: Where the key is put in force.
-            current: Holds the catalog, which says whose Secret it must be.
+            root: Receives the key.
+            current: Holds the catalog, which names the server that must own the Secret.
             secret: The Secret.
         """
         self._reader = reader
@@ -73,7 +73,7 @@ class KeySource:
             unsubscribe()
 
     async def _read(self, failed: int) -> bool:
-        """Read the Secret; return whether that settled what the key is."""
+        """Read the Secret; return whether a key was found."""
         try:
             self._root.replace(await self._fetch())
         except OperatorError as error:
@@ -90,7 +90,7 @@ class KeySource:
         """Return the key.
 
         Raises:
-            OperatorError: It cannot be read, or is none.
+            OperatorError: The Secret cannot be read, or has no usable key.
         """
         secret = await self._reader.get(SECRETS, self._secret)
         if not (_is_restored(secret) or is_controlled_by(secret, self._server())):
@@ -108,7 +108,7 @@ class KeySource:
         return {"metadata": {"uid": self._current.server.uid}}
 
     async def _pause(self, failed: int) -> None:
-        """Wait until the Secret is to be read again."""
+        """Wait until it is time to read the Secret again."""
         if failed:
             await asyncio.sleep(RETRY_SECONDS[min(failed, len(RETRY_SECONDS)) - 1])
             return
@@ -123,5 +123,5 @@ class KeySource:
 
 
 def _is_restored(secret: Object) -> bool:
-    """Return whether a Secret is one of ours without an owner, as a restore leaves it."""
+    """Return whether this is one of our Secrets without an owner, which a restore leaves behind."""
     return secret.get("type") == KEYS_TYPE and not secret["metadata"].get("ownerReferences")

@@ -1,4 +1,4 @@
-"""How late the event loop is: what one request or one backend keeps it from, all others feel."""
+"""Measures the delay of the event loop. Whatever blocks the loop delays every request."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Histogram
 
 INTERVAL: Final = 0.1
-"""Seconds between two looks."""
+"""Seconds between two measurements."""
 
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
-"""Seconds; nothing that a client or a backend sends should hold the loop for longer than 0.05."""
+"""Seconds; no input from clients or backends should block the loop for longer than 0.05."""
 
 
 FADING: Final = 0.7
-"""What is left of a lag at the next look, if that finds none."""
+"""Fraction of a past delay that is left after each measurement without one."""
 
 
 class LagWatch:
-    """Notes by how much each timer is late.
+    """Measures how late its own timers run.
 
     Attributes:
-        recent: By how much it was in the last looks at worst, in seconds; it fades.
+        recent: The worst recent delay in seconds; it decays.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -37,12 +37,12 @@ class LagWatch:
         self.recent = 0.0
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start to measure."""
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(INTERVAL, self._look, loop, loop.time() + INTERVAL)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop measuring."""
         if self._timer is not None:
             self._timer.cancel()
 

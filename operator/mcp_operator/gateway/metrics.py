@@ -1,4 +1,4 @@
-"""What a gateway counts and times."""
+"""The metrics of a gateway."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ SECONDS_BUCKETS: Final = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
-"""From a list served from memory to the longest usual timeout."""
+"""From a list served from memory to the longest common timeout."""
 
 TASK_BUCKETS: Final = (1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 24 * 3600.0)
-"""From what a call would wait for to a day."""
+"""From the time that a client would wait for a call, to a day."""
 
 
 class GatewayMetrics:
     """The metrics of one gateway; an `Observer` of its endpoint.
 
-    Tools are a label only while they are in the catalog, so that the number of series is bounded
-    by what is served.
+    Tool names are label values only while the tools are in the catalog, so the catalog limits the
+    number of series.
     """
 
     def __init__(self, registry: CollectorRegistry, current: Current) -> None:
@@ -65,7 +65,7 @@ class GatewayMetrics:
             ("limit",),
             registry=registry,
         )
-        # At zero from the start: `rate` does not see a series begin at one.
+        # Start at zero, because `rate` misses the first increment of a series that starts at one.
         self._limited: dict[Limit, Counter] = {
             limit: limited.labels(limit) for limit in get_args(Limit)
         }
@@ -125,7 +125,7 @@ class GatewayMetrics:
         asking: Callable[[], float],
         tasks: Callable[[], float],
     ) -> None:
-        """Expose figures that are read when they are asked for."""
+        """Expose values that are read at each scrape."""
         Gauge(
             "mcp_open_connections",
             "Open client connections.",
@@ -150,7 +150,7 @@ class GatewayMetrics:
         ).set_function(tasks)
 
     def watch_certificate(self, expires: Callable[[], float]) -> None:
-        """Expose when the certificate of the MCP port ends, in Unix seconds."""
+        """Expose when the certificate of the MCP port expires, in Unix seconds."""
         Gauge(
             "mcp_certificate_expiry_timestamp_seconds",
             "Unix time when the certificate of the MCP port expires.",
@@ -158,9 +158,9 @@ class GatewayMetrics:
         ).set_function(expires)
 
     def request(self, method: str, era: Era, outcome: Outcome, seconds: float) -> None:
-        """Note an MCP request."""
+        """Count an MCP request."""
         children = self._children.get((method, era, outcome))
-        if children is None:  # looking children up costs six times an increment
+        if children is None:  # cached: looking up children costs six times as much as an increment
             count = self._requests.labels(method, era.value, outcome)
             children = count, self._durations.labels(method, era.value)
             self._children[method, era, outcome] = children
@@ -169,18 +169,18 @@ class GatewayMetrics:
         duration.observe(seconds)
 
     def authentication(self, outcome: Authenticated) -> None:
-        """Note whether a request was let in."""
+        """Count an attempt to authenticate, by outcome."""
         count = self._outcomes.get(outcome)
         if count is None:  # see `request`
             count = self._outcomes[outcome] = self._authentications.labels(outcome)
         count.inc()
 
     def limited(self, limit: Limit) -> None:
-        """Note a call that was refused by one of the limits on calls."""
+        """Count a call that was refused by a limit."""
         self._limited[limit].inc()
 
     def tool(self, name: str, outcome: ToolOutcome, seconds: float) -> None:
-        """Note a call of a tool; one that left the catalog meanwhile is not counted."""
+        """Count a tool call, unless the tool has left the catalog in the meantime."""
         table = self._current.table
         if table is None or name not in table.tools:
             return
@@ -193,7 +193,7 @@ class GatewayMetrics:
         duration.observe(seconds)
 
     def task(self, event: TaskEvent, seconds: float | None = None) -> None:
-        """Note that there is a new task, or that one has ended after some seconds."""
+        """Count a new task, or a task that has ended after some seconds."""
         self._tasks[event].inc()
         if seconds is not None:
             self._task_durations.labels(event).observe(seconds)

@@ -1,7 +1,7 @@
 """Prompts: one-pass rendering and completion.
 
-Rendering looks at the template once. A value that itself contains `{{name}}` is text like any
-other, so no client can reach a variable or another client's value through it.
+Rendering processes the template once. A value that contains `{{name}}` is inserted as plain text,
+so clients cannot use it to read another variable or another client's value.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from mcp_operator.api.prompts import PromptMessage, PromptVariable
 from mcp_operator.core.errors import OperatorError
 
 ASKED = "variables"
-"""The key of the request that asks a user for variables."""
+"""The key of the request that asks the user for variables."""
 
 MAX_COMPLETIONS = 100
-"""Values in one answer: the limit of MCP's `completion/complete`."""
+"""Values in one result: the limit of MCP's `completion/complete`."""
 
 
 class PromptArgumentError(OperatorError):
-    """A prompt was asked for with missing or wrong arguments; the sentence says which."""
+    """Arguments of a prompt are missing or invalid; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class RenderedMessage:
 
 
 def to_ask(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[PromptVariable, ...]:
-    """Return the variables that the user is to be asked for: the client gives them no value."""
+    """Return the variables to ask the user for: those without a value from the client."""
     return tuple(
         variable
         for variable in prompt.variables
@@ -74,18 +74,18 @@ def _field(variable: PromptVariable) -> JsonObject:
 def filled_in(
     answer: Mapping[str, Any] | None, variables: Sequence[PromptVariable]
 ) -> dict[str, Any]:
-    """Return the values that a user gave for variables; none where the user gave no answer."""
+    """Return the values that the user entered for the variables; empty without an answer."""
     content = (answer or {}).get("content", {})
     names = [variable.name for variable in variables]
     return {name: content[name] for name in names if name in content}
 
 
 def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedMessage, ...]:
-    """Fill a prompt's messages.
+    """Fill in the messages of a prompt.
 
     Raises:
-        PromptArgumentError: A required argument is missing, one is not a string, or one is not
-            among the values that its variable allows.
+        PromptArgumentError: A required argument is missing, an argument is not a string, or its
+            value is not among those that the variable allows.
     """
     values = {variable.name: _value(variable, arguments) for variable in prompt.variables}
     return tuple(
@@ -99,7 +99,7 @@ def render(prompt: PromptEntry, arguments: Mapping[str, Any]) -> tuple[RenderedM
 
 
 def _content(message: PromptMessage, values: Mapping[str, str]) -> JsonObject | None:
-    """Return a message's content block; None where that is a resource to be read first."""
+    """Return a message's content block; None for a resource, which must be read first."""
     if message.text is not None:
         return {"type": "text", "text": _fill(message.text, values)}
     for kind, media in (("image", message.image), ("audio", message.audio)):
@@ -151,7 +151,7 @@ def complete_prompt(prompt: PromptEntry, variable_name: str, typed: str) -> Json
 def complete_resource(entry: ResourceEntry, variable_name: str, typed: str) -> JsonObject:
     """Return MCP's `completion` object for a variable of a resource template.
 
-    A resource that is none has no variables, and so nothing completes any.
+    A resource with a fixed URI has no variables, so its completion is always empty.
 
     Raises:
         PromptArgumentError: The template has no such variable.
@@ -165,7 +165,7 @@ def complete_resource(entry: ResourceEntry, variable_name: str, typed: str) -> J
 
 
 def _completion(allowed: Sequence[str], typed: str) -> JsonObject:
-    """Filter by prefix, case ignored, in the author's order."""
+    """Filter by prefix without regard to case, and keep the author's order."""
     matching = [value for value in allowed if value.casefold().startswith(typed.casefold())]
     return {
         "values": matching[:MAX_COMPLETIONS],

@@ -1,4 +1,4 @@
-"""The random key that all replicas of a gateway share; each purpose has a key derived from it."""
+"""The random key that all replicas of a gateway share; each purpose uses a key derived from it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ UNREAD: Final = "the key has not been read yet"
 
 
 class RootKey:
-    """Holds the root key that is in force.
+    """Holds the current root key.
 
     Attributes:
-        problem: Why it may not be the one that other replicas have; empty while it is.
-        settled: Whether it is known by now if there is a key.
-        suspected: Set when something was made with another key: there may be a newer one.
+        problem: Why it could differ from the key of other replicas; empty if it does not.
+        settled: Whether it is clear by now whether there is a key.
+        suspected: Set when a client presents data that another key made: there can be a newer key.
     """
 
     def __init__(self, root: bytes = b"") -> None:
-        """Hold a key, or none for now."""
+        """Take a key, or none for now."""
         self._root = root
         self._derived: dict[bytes, bytes] = {}
         self.problem = "" if root else UNREAD
@@ -40,14 +40,14 @@ class RootKey:
         return bool(self._root)
 
     def replace(self, root: bytes) -> None:
-        """Put another key in force: nothing that was made with the former one is valid."""
+        """Replace the key; everything that was made with the previous one becomes invalid."""
         if root != self._root:
             self._root = root
             self._derived = {}
         self.problem, self.settled = "", True
 
     def derive(self, purpose: bytes) -> bytes | None:
-        """Return the 32-byte key of a purpose; None while there is no root key.
+        """Return the 32-byte key for a purpose, or None while there is no root key.
 
         This is HKDF with SHA-256 (RFC 5869): no salt, `purpose` as info, one block of output.
         """

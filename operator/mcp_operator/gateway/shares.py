@@ -1,4 +1,4 @@
-"""What clients share, so that one of them leaves enough for the others."""
+"""Shares resources among clients, so that one client leaves enough for the others."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from functools import lru_cache
 from typing import Final
 
 RECENT_SECONDS: Final = 10.0
-"""How long a client counts as one that others share places with, after it last asked for one."""
+"""How long after its last request a client still counts as one that the others share with."""
 
 
 class Shares:
-    """An amount of something, of which one client can hold half.
+    """An amount of a resource, half of which one client can hold.
 
-    That is far more than any client needs, for a proxy in front of the gateway counts as one
-    client where clients do not authenticate.
+    Half is far more than any single client needs. But if clients do not authenticate, all clients
+    behind the same proxy count as one.
     """
 
     def __init__(self, total: int) -> None:
         """Set up.
 
         Args:
-            total: How much there is.
+            total: The whole amount.
         """
         self.total = total
         self.held = 0
@@ -31,11 +31,11 @@ class Shares:
 
     @property
     def each(self) -> int:
-        """How much one client can hold."""
+        """The amount that one client can hold."""
         return max(1, self.total // 2)
 
     def take(self, client: str, amount: int = 1) -> bool:
-        """Give a client some; returns False, and gives nothing, where that is too much."""
+        """Take an amount for a client; returns False, and takes nothing, if that is too much."""
         has = self._by_client.get(client, 0)
         if has + amount > self.each or self.held + amount > self.total:
             return False
@@ -45,7 +45,7 @@ class Shares:
         return True
 
     def give_back(self, client: str, amount: int = 1) -> None:
-        """Take back what a client was given."""
+        """Give back an amount of a client."""
         left = self._by_client.get(client, 0) - amount
         if left > 0:
             self._by_client[client] = left
@@ -54,31 +54,31 @@ class Shares:
         self.held -= amount
 
     def holds(self, client: str) -> int:
-        """Return how much a client has."""
+        """Return the amount that a client holds."""
         return self._by_client.get(client, 0)
 
     @property
     def heaviest(self) -> str:
-        """The client that holds most; only where something is held."""
+        """The client that holds the most; call it only if any amount is held."""
         return max(self._by_client, key=self._by_client.__getitem__)
 
 
 class Clients:
-    """Which clients hold places of something, and whether one that asks for another is alone.
+    """Counts places per client, and knows whether a client is the only active one.
 
-    One that is alone may have every place. Where there are others, it has half of them, so that one
-    that takes all it can leaves the others as much.
+    A client that is alone can use every place. If there are others, it can use half of them, so
+    that one greedy client leaves as many for the others.
     """
 
     def __init__(self) -> None:
         self._held = Counter[str]()
         self._last = ("", float("-inf"))
-        """Which client came last, and when."""
+        """The client that came last, and when."""
         self._other = ("", float("-inf"))
-        """Which client but that one came last, and when."""
+        """The other client that came last, and when."""
 
     def is_alone(self, client: str) -> bool:
-        """Note that a client came, and tell whether no other did lately."""
+        """Note that a client came; return whether no other client came recently."""
         now = asyncio.get_running_loop().time()
         if client != self._last[0]:
             self._other = self._last
@@ -86,15 +86,15 @@ class Clients:
         return now - self._other[1] >= RECENT_SECONDS
 
     def holds(self, client: str) -> int:
-        """Return how many places a client has."""
+        """Return the number of places that a client has."""
         return self._held[client]
 
     def enter(self, client: str) -> None:
-        """Note that a client has another place."""
+        """Count another place of a client."""
         self._held[client] += 1
 
     def leave(self, client: str) -> None:
-        """Note that it has given one back."""
+        """Count one place less of a client."""
         self._held[client] -= 1
         if not self._held[client]:
             del self._held[client]
@@ -102,5 +102,5 @@ class Clients:
 
 @lru_cache(maxsize=1024)
 def digest_of(client: str) -> str:
-    """Return what stands for a client where others can read it: of one length, without its name."""
+    """Return a digest that identifies a client where others can read it, without its name."""
     return hashlib.blake2b(client.encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()

@@ -1,8 +1,8 @@
 """The catalog and the Secrets of a gateway in a cluster, read from the API server.
 
-The index ConfigMap is watched, everything else is read by name, so that a Role with
-`resourceNames` is all that a gateway needs. What cannot be read or verified changes nothing: the
-last good catalog stays in service.
+The index ConfigMap is watched, and everything else is read by name. So the gateway needs only a
+Role with `resourceNames`. Objects that cannot be read or verified change nothing: the last good
+catalog stays in service.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ CONFIGMAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 
 RETRY_SECONDS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
-"""Waits before an index that could not be followed is tried again; the last one repeats. A new
-index is tried at once."""
+"""Delays between attempts to follow an index; the last one repeats. A new index is followed at
+once."""
 
 SECRET_SECONDS: Final = 60.0
-"""How long a Secret's values are used before they are read again."""
+"""How long the values of a Secret are used before they are read again."""
 
 SECRET_RETRY_SECONDS: Final = 5.0
 """How soon a Secret is read again after it could not be read or a backend refused its value."""
 
 SECRET_WAIT_SECONDS: Final = 2.0
-"""How long a call waits for a new value where an old one is at hand: tools outlive an outage of
-the API server."""
+"""How long a call waits for a new value if there is an old one, so that tools keep working during
+an outage of the API server."""
 
 SECRET_UNUSED_SECONDS: Final = 600.0
-"""How long values that are not requested stay in memory after they expired."""
+"""How long unused values stay in memory after they have expired."""
 
 
 class ObjectReader(Protocol):
@@ -60,21 +60,21 @@ class ObjectReader(Protocol):
 
 
 def index_informer(informers: InformerSet, index: Key) -> Informer:
-    """Return the informer of one ConfigMap alone, which `resourceNames` can grant."""
+    """Return an informer of a single ConfigMap, which a Role can grant with `resourceNames`."""
     return informers.informer(
         CONFIGMAPS, namespace=index.namespace, field_selector=f"metadata.name={index.name}"
     )
 
 
 class _UnusableError(OperatorError):
-    """The catalog that the index names cannot be put in service, for now."""
+    """The catalog of the index cannot be put in service now."""
 
 
 class CatalogSource:
-    """Keeps `current` at the catalog that the index ConfigMap names.
+    """Keeps `current` in sync with the catalog that the index ConfigMap describes.
 
     Attributes:
-        state: Why the newest index is not what is served; empty while it is.
+        state: Why the catalog of the newest index is not served; empty while it is.
     """
 
     def __init__(
@@ -90,10 +90,10 @@ class CatalogSource:
 
         Args:
             reader: Reads the shards beyond the first.
-            informer: Tells of the index ConfigMap (see `index_informer`).
-            current: Where verified catalogs are put in service.
+            informer: Watches the index ConfigMap (see `index_informer`).
+            current: Receives verified catalogs.
             index: The index ConfigMap; shard N is in the ConfigMap of the same name and `-N`.
-            registry: Takes this source's metrics.
+            registry: Receives this source's metrics.
         """
         self._reader = reader
         self._current = current
@@ -136,7 +136,7 @@ class CatalogSource:
                 self._stale.set(0)
 
     async def _index_changed(self, failed: int) -> bool:
-        """Wait for a new index, or until it is time to try the same one once more."""
+        """Wait for a new index, or until it is time to retry the same one."""
         retry = failed and self._newest is not None
         wait = RETRY_SECONDS[min(failed, len(RETRY_SECONDS)) - 1] if retry else None
         try:
@@ -148,11 +148,11 @@ class CatalogSource:
         return True
 
     async def _follow(self, obj: Object | None) -> None:
-        """Put in service what the index names, if it is not served already.
+        """Put the catalog of the index in service, if it is not already.
 
         Raises:
             _UnusableError: There is no index.
-            ShardError: It cannot be read, or the shards are not what it promises.
+            ShardError: The index is not valid, or the shards do not match it.
             ApiError: A shard could not be read.
         """
         if obj is None:
@@ -193,17 +193,17 @@ class CatalogSource:
 
 
 def _build(index: Index, shards: list[Object]) -> Table:
-    """Verify and compile; takes long for large catalogs, so it runs in a thread."""
+    """Verify and compile a catalog; runs in a thread, because large catalogs take long."""
     return Table(decode(index, [shard_of(obj) for obj in shards]), index.digest, len(shards))
 
 
 @dataclass(slots=True)
 class _Secret:
-    """What is known of one Secret: its values, or why there are none.
+    """The values of a Secret, or why there are none.
 
     Attributes:
         read_at: When it was read, in the loop's time.
-        expires_at: When it is to be read again.
+        expires_at: When it must be read again, in the loop's time.
     """
 
     read_at: float
@@ -213,7 +213,7 @@ class _Secret:
 
 
 class ClusterSecrets:
-    """Secrets by GET with the gateway's own Role; a `SecretSource`. Never lists."""
+    """Reads Secrets with GET and the gateway's own Role, and never lists; a `SecretSource`."""
 
     def __init__(self, reader: ObjectReader) -> None:
         self._reader = reader
@@ -222,14 +222,14 @@ class ClusterSecrets:
         self._tasks = TaskSet()
 
     async def close(self) -> None:
-        """End what is being read."""
+        """Cancel reads in progress."""
         await self._tasks.close()
 
     async def value(self, key: SecretKey) -> bytes:
-        """Return a value, read at most a minute ago while the API server answers.
+        """Return a value, at most a minute old while the API server is available.
 
         Raises:
-            SecretUnavailable: There is no such Secret or key, or it may not be read.
+            SecretUnavailable: The Secret or the key does not exist, or cannot be read.
         """
         name = Key(key.namespace, key.name)
         values = await self.values(name)
@@ -238,10 +238,10 @@ class ClusterSecrets:
         return values[key.key]
 
     async def values(self, secret: Key) -> Mapping[str, bytes]:
-        """Return all values of a Secret, read at most a minute ago while the API server answers.
+        """Return all values of a Secret, at most a minute old while the API server is available.
 
         Raises:
-            SecretUnavailable: There is no such Secret, or it may not be read.
+            SecretUnavailable: The Secret does not exist, or cannot be read.
         """
         known = self._known.get(secret)
         if known is None or known.expires_at <= asyncio.get_running_loop().time():
@@ -251,13 +251,13 @@ class ClusterSecrets:
         return known.values
 
     def distrust(self, key: SecretKey) -> None:
-        """Read a Secret again before its next use, unless it was read just now."""
+        """Read a Secret again before its next use, unless it has just been read."""
         known = self._known.get(Key(key.namespace, key.name))
         if known is not None:
             known.expires_at = min(known.expires_at, known.read_at + SECRET_RETRY_SECONDS)
 
     async def _renewed(self, name: Key, old: _Secret | None) -> _Secret:
-        """Have a Secret read once for all who wait; do not wait long where a value is at hand."""
+        """Read a Secret once for all callers; limit the wait if there is an old value."""
         reading = self._reading.get(name)
         if reading is None:
             reading = self._reading[name] = asyncio.get_running_loop().create_future()
@@ -281,13 +281,13 @@ class ClusterSecrets:
             done.set_result(None)
 
     def _forget_unused(self) -> None:
-        """Drop what has been out of date for long: what is used is read again when it is."""
+        """Drop Secrets that expired long ago; they are read again if they are needed."""
         limit = asyncio.get_running_loop().time() - SECRET_UNUSED_SECONDS
         for name in [name for name, known in self._known.items() if known.expires_at < limit]:
             del self._known[name]
 
     async def _fetch(self, name: Key) -> _Secret:
-        """Read a Secret; one that is gone or forbidden is so at once, an outage changes nothing."""
+        """Read a Secret. A deletion takes effect at once; during an outage, old values stay."""
         old = self._known.get(name)
         try:
             values = _usable_values(await self._reader.get(SECRETS, name))
@@ -303,10 +303,10 @@ class ClusterSecrets:
 
 
 def _usable_values(secret: Object) -> dict[str, bytes]:
-    """Return what a spec may refer to.
+    """Return the values that a spec can refer to.
 
     Raises:
-        SecretUnavailable: It is nothing that a spec may refer to, or cannot be decoded.
+        SecretUnavailable: A spec cannot refer to this Secret, or it cannot be decoded.
     """
     if secret.get("type") == KEYS_TYPE:
         raise SecretUnavailable(

@@ -1,4 +1,4 @@
-"""The routing table: one catalog, indexed and compiled, immutable while it is in service."""
+"""The routing table: one catalog, indexed and compiled, and immutable while it is in service."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ T = TypeVar("T")
 Kind = Literal["tools", "prompts", "resources"]
 
 MAX_PATTERNS_COST: Final = 128 * 1024 * 1024
-"""What the `pattern`s of a catalog may cost together, in bytes of memory."""
+"""Total cost of all `pattern`s of a catalog, in bytes of memory."""
 
 FREE_PATTERNS_COST: Final = 256 * 1024
-"""What those of one tool may cost uncounted, so that ten thousand ordinary tools find room."""
+"""Cost per tool that does not count, so that a catalog can have ten thousand ordinary tools."""
 
 
 class NewerEntryError(OperatorError):
-    """An entry asks for what only a later release can do; the sentence says what."""
+    """An entry needs a later release; the message says which field."""
 
 
 class Table:
-    """What one gateway serves, by name and by URI.
+    """The entries that one gateway serves, by name and by URI.
 
-    Building one compiles every schema: do it off the event loop for large catalogs. A tool or
-    template that does not compile is left out and explained in `rejected`; the rest is served.
+    Building a table compiles every schema, so build large ones off the event loop. A tool or a
+    template that cannot be compiled is left out, and `rejected` says why; the rest is served.
 
     Attributes:
-        catalog: Where it came from.
-        digest: The catalog's name.
-        shards: ConfigMaps that the catalog was read from; 0 where it came from files.
+        catalog: The catalog that it was built from.
+        digest: The digest of the catalog.
+        shards: ConfigMaps that the catalog was read from; 0 if it came from files.
         tools: Tools by name, in the catalog's order.
         prompts: Prompts by name, in the catalog's order.
         resources: Resources with a fixed URI, by URI, in the catalog's order.
@@ -61,7 +61,7 @@ class Table:
     """
 
     def __init__(self, catalog: Catalog, digest: str, shards: int = 0) -> None:
-        """Index and compile a catalog; never fails for one bad entry."""
+        """Index and compile a catalog; an invalid entry does not affect the others."""
         self.catalog = catalog
         self.digest = digest
         self.shards = shards
@@ -74,7 +74,7 @@ class Table:
             try:
                 _require_known(tool.backend)
                 self._compile_tool(tool)
-            except Exception as error:  # noqa: BLE001 - a bug costs the entry that shows it
+            except Exception as error:  # noqa: BLE001 - a bug affects only this entry
                 rejected[f"tool {tool.name}"] = _rejection(error)
             else:
                 tools[tool.name] = tool
@@ -87,7 +87,7 @@ class Table:
                     templates.append((UriTemplate(entry.uri_template), entry))
                 else:
                     resources[entry.uri] = entry
-            except Exception as error:  # noqa: BLE001 - a bug costs the entry that shows it
+            except Exception as error:  # noqa: BLE001 - a bug affects only this entry
                 rejected[f"resource {entry.name}"] = _rejection(error)
         self.tools: Mapping[str, ToolEntry] = MappingProxyType(tools)
         self.prompts: Mapping[str, PromptEntry] = MappingProxyType(
@@ -96,12 +96,12 @@ class Table:
         self.resources: Mapping[str, ResourceEntry] = MappingProxyType(resources)
         self.templates: tuple[ResourceEntry, ...] = tuple(entry for _, entry in templates)
         self.rejected: Mapping[str, str] = MappingProxyType(rejected)
-        # The most literal template is the most specific one; sorting is stable, so equals keep
-        # the catalog's order.
+        # A longer literal part makes a template more specific. Sorting is stable, so templates with
+        # equal lengths keep the catalog's order.
         self._matchers = sorted(templates, key=lambda pair: -pair[0].literal_length)
 
     def narrowed(self, allows: Callable[[Kind, str], bool]) -> Table:
-        """Return a table of what is allowed, by name, URI or URI template; nothing is compiled."""
+        """Return a table of the allowed names, URIs and URI templates, without compiling again."""
         table = copy.copy(self)
         table.tools = _kept(self.tools, lambda name: allows("tools", name))
         table.prompts = _kept(self.prompts, lambda name: allows("prompts", name))
@@ -123,7 +123,7 @@ class Table:
             self._outputs[tool.name] = outputs
 
     def _spend(self, cost: int) -> None:
-        """Take in what the patterns of a tool cost, if there is room for it."""
+        """Count the cost of a tool's patterns, if it fits into the limit."""
         if cost <= FREE_PATTERNS_COST:
             return
         if self._spent + cost > MAX_PATTERNS_COST:
@@ -148,11 +148,11 @@ class Table:
     def checked_arguments(
         self, tool_name: str, arguments: JsonObject
     ) -> tuple[JsonObject, list[str]]:
-        """Return a served tool's arguments as they are to be sent, and what is wrong with them."""
+        """Return the arguments to send to a served tool, and the errors in them."""
         return self._inputs[tool_name].checked(arguments)
 
     def output_errors(self, tool_name: str, value: Any) -> list[str]:
-        """Check a structured result; a tool without output schema accepts everything."""
+        """Validate a structured result; a tool without an output schema accepts any."""
         schema = self._outputs.get(tool_name)
         return schema.errors(value) if schema else []
 
@@ -162,7 +162,7 @@ def _kept(entries: Mapping[str, T], allows: Callable[[str], bool]) -> Mapping[st
 
 
 def _require_known(backend: Backend | None) -> None:
-    """Refuse a request that would be sent by halves, without a field that a later release added."""
+    """Reject a backend with fields of a later release, because its requests would lack them."""
     if backend is not None and backend.unknown:
         raise NewerEntryError(
             f"its request has {', '.join(backend.unknown)}, which this release of the gateway "
@@ -171,7 +171,7 @@ def _require_known(backend: Backend | None) -> None:
 
 
 def _rejection(error: Exception) -> str:
-    """Return why an entry is not served; what nobody expected is logged."""
+    """Return why an entry is not served; unexpected errors are logged."""
     if isinstance(error, NewerEntryError | SchemaError | TemplateError):
         return str(error)
     log.error("An entry of the catalog cannot be compiled", exc_info=error)
@@ -186,10 +186,10 @@ class Changes:
     """What a new table changes for clients: entries that were added, changed or removed.
 
     Attributes:
-        tools: Names of tools that are listed otherwise.
-        prompts: Names of prompts that are listed otherwise.
-        resources: URIs and URI templates of resources that are listed otherwise.
-        resource_uris: Fixed URIs whose entry differs, in its listing or in what is read.
+        tools: Names of tools whose listing changed.
+        prompts: Names of prompts whose listing changed.
+        resources: URIs and URI templates of resources whose listing changed.
+        resource_uris: Fixed URIs whose entry changed, in its listing or in its content.
     """
 
     tools: frozenset[str] = frozenset()
@@ -209,7 +209,7 @@ class Changes:
         )
 
     def narrowed(self, allows: Callable[[Kind, str], bool]) -> Changes:
-        """Return what changes for those who are allowed only some (see `Table.narrowed`)."""
+        """Return the changes of allowed entries (see `Table.narrowed`)."""
         return Changes(
             frozenset(name for name in self.tools if allows("tools", name)),
             frozenset(name for name in self.prompts if allows("prompts", name)),
@@ -219,7 +219,7 @@ class Changes:
 
 
 def changes_between(old: Table | None, new: Table) -> Changes:
-    """Compare two tables as clients see them; no table is an empty one."""
+    """Compare two tables as clients see them; None counts as an empty table."""
     before = old or Table(Catalog(server=new.catalog.server), "")
     return Changes(
         tools=_differing(before.tools, new.tools, _listed_tool),
@@ -233,7 +233,7 @@ def changes_between(old: Table | None, new: Table) -> Changes:
 def _differing(
     before: Mapping[str, T], after: Mapping[str, T], seen: Callable[[T], Any]
 ) -> frozenset[str]:
-    """Return the keys of entries that only one has, or that are not seen as equal."""
+    """Return the keys of entries that only one table has, or that clients see differently."""
     differing = before.keys() ^ after.keys()
     both = before.keys() & after.keys()
     differing.update(key for key in both if seen(before[key]) != seen(after[key]))
@@ -270,24 +270,24 @@ _NO_SERVER = ServerSettings(namespace="", name="")
 
 
 class Current:
-    """Holds the table in service; swapped whole, so that no reader sees half of two."""
+    """Holds the table in service, and replaces it as a whole, so that readers see only one."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._subscribers: list[Callable[[Changes], None]] = []
         self.table: Table | None = None
         self.generation = 0
-        """How many tables this process has put in service."""
+        """The number of tables that this process has put in service."""
         self.loaded_at: datetime | None = None
-        """When the table in service was put there."""
+        """When the current table was put in service."""
 
     @property
     def server(self) -> ServerSettings:
-        """The server-wide settings in force; the defaults before the first table."""
+        """The current settings of the server; the defaults before the first table."""
         return self.table.catalog.server if self.table else _NO_SERVER
 
     def swap(self, table: Table) -> Changes:
-        """Put a table in service and tell the subscribers, also where no listing changed."""
+        """Put a table in service and notify the subscribers, even if no listing changed."""
         changes = changes_between(self.table, table)
         self.table = table
         self.generation += 1
@@ -300,7 +300,7 @@ class Current:
         return changes
 
     def subscribe(self, callback: Callable[[Changes], None]) -> Callable[[], None]:
-        """Call back after each swap, on the event loop; returns what ends it."""
+        """Call back after each swap, on the event loop; returns a function that unsubscribes."""
         self._subscribers.append(callback)
 
         def unsubscribe() -> None:

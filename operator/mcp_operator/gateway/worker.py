@@ -1,8 +1,7 @@
-"""Work that depends on what a client sent, kept off the event loop where that is large.
+"""Runs work on large inputs of clients off the event loop.
 
-Python runs one thread at a time, but lets another have its turn every 5 ms, so that the loop goes
-on beside what is written in Python. What is written in C or Rust gives no turn, and is bounded by
-`weight` and `api.lookaround`.
+Python runs one thread at a time, but switches every 5 ms, so the loop continues while Python code
+runs in a thread. Code in C or Rust does not switch; `weight` and `api.lookaround` limit it.
 """
 
 from __future__ import annotations
@@ -13,21 +12,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final, ParamSpec, TypeVar
 
 LARGE: Final = 8 * 1024
-"""Bytes of a body that may hold some 2,000 values: what takes longer is done by the worker."""
+"""Bytes of a body with up to about 2,000 values; the worker handles larger ones."""
 
 _worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="large requests")
-"""One thread, so that large requests wait for one another and for nobody else."""
+"""A single thread, so that large requests wait only for one another."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 async def off_loop(size: int, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do some work, elsewhere if the body that it is about is large.
+    """Run some work, in the worker if the body that it handles is large.
 
     Args:
         size: Bytes of that body.
-        work: What to do; it must share nothing that changes with the event loop.
+        work: The function to call; it must not share mutable state with the event loop.
         *args: Given to `work`.
         **kwargs: Given to `work`.
     """

@@ -1,1 +1,1 @@
-"""The ports of a gateway: aiohttp's HTTP server, and the guards that it lacks."""
+"""The ports of a gateway: aiohttp's HTTP server, with the limits that it lacks."""

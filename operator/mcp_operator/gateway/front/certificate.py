@@ -1,4 +1,4 @@
-"""The certificate that the MCP port shows, read again when its files change."""
+"""The certificate of the MCP port, reloaded when its files change."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ log = logging.getLogger(__name__)
 
 CERTIFICATE: Final = "tls.crt"
 KEY: Final = "tls.key"
-"""The files of a Secret of type kubernetes.io/tls, as a volume has them."""
+"""The keys of a Secret of type kubernetes.io/tls, which a volume mounts as files."""
 
 CHECK_SECONDS: Final = 10.0
-"""How often the files are looked at; the kubelet writes a changed Secret within some 90 s."""
+"""How often the files are checked; the kubelet updates a changed Secret within about 90 s."""
 
 
 class CertificateError(OperatorError):
-    """There is no certificate to be had; the sentence says where it was looked for."""
+    """The certificate cannot be used; the message names the folder."""
 
 
 class Certificate:
     """Certificate and key of one folder.
 
     Attributes:
-        context: What connections are accepted with; another one for each new certificate, so that
-            no handshake sees half of it.
-        expires: When the certificate ends, in Unix seconds.
+        context: The TLS context for new connections. Each new certificate gets a new context, so
+            that no handshake sees a half-loaded one.
+        expires: When the certificate expires, in Unix seconds.
     """
 
     def __init__(self, folder: Path) -> None:
         """Read the files; blocks.
 
         Raises:
-            CertificateError: They are missing, or do not belong together.
+            CertificateError: The files are missing, or do not belong together.
         """
         self._folder = folder
         self._seen = self._look()
         self.context, self.expires = self._read()
 
     async def follow(self) -> None:
-        """Take each new certificate; one that cannot be used leaves the last in use."""
+        """Load each new certificate; if it cannot be used, the last one stays in use."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             await asyncio.to_thread(self._renew)
@@ -63,7 +63,7 @@ class Certificate:
         self._seen = now
 
     def _read(self) -> tuple[ssl.SSLContext, float]:
-        # Only here: the library takes memory, and most gateways have no certificate.
+        # Imported only here: the library takes memory, and most gateways have no certificate.
         from cryptography import x509  # noqa: PLC0415
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -71,7 +71,7 @@ class Certificate:
         context.set_alpn_protocols(["http/1.1"])
         try:
             context.load_cert_chain(self._folder / CERTIFICATE, self._folder / KEY)
-            # The chain begins with the server's own (RFC 8446, section 4.4.2).
+            # The chain begins with the server's own certificate (RFC 8446, section 4.4.2).
             own = x509.load_pem_x509_certificates((self._folder / CERTIFICATE).read_bytes())[0]
         except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
             known = getattr(error, "reason", None) or getattr(error, "strerror", None)

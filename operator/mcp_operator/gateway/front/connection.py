@@ -1,4 +1,4 @@
-"""One connection of a client: aiohttp's, with the limits on time and the silence that it lacks."""
+"""One client connection: aiohttp's, with time limits, and without its revealing messages."""
 
 from __future__ import annotations
 
@@ -16,45 +16,45 @@ from mcp_operator.gateway.front.unread import Unread
 log = logging.getLogger(__name__)
 
 HEAD_SECONDS: Final = 10.0
-"""How long the head of a request may take, from its first byte or from when the client came."""
+"""Time limit for the head of a request, from its first byte or from the connection's start."""
 
 IDLE_SECONDS: Final = 75.0
-"""How long a connection is kept between two requests; longer than proxies keep theirs (60 s), so
-that they close it and lose no request to our closing it."""
+"""How long an idle connection stays open. Longer than the idle timeout of proxies (60 s): they
+close first, and do not send a request on a connection that the gateway is closing."""
 
 WRITE_SECONDS: Final = 30.0
-"""How long a client may take for each `LEAST_READ` bytes of an answer."""
+"""Time limit for a client to read each `LEAST_READ` bytes of a response."""
 
 LEAST_READ: Final = 64 * 1024
-"""What a client must read in `WRITE_SECONDS`, if that much is left: one that reads less is cut."""
+"""Bytes that a client must read in `WRITE_SECONDS`, if that many are left; else it is cut off."""
 
 LINGERING_SECONDS: Final = 2.0
 """How long the rest of a refused body is read and dropped. Closing at once would reset the
-connection, and the client might never see the answer (RFC 9112 §9.6)."""
+connection, and the client could miss the response (RFC 9112 §9.6)."""
 
 
 class QuietRequest(web.BaseRequest):
-    """A request whose answer does not tell which software gave it, and is HTTP/1 in any case."""
+    """A request whose response is always HTTP/1 and does not reveal the server's software."""
 
     @property
     def claimed_version(self) -> HttpVersion:
-        """The version of the request line."""
+        """The version in the request line."""
         return super().version
 
     @property
     def version(self) -> HttpVersion:
-        """The version of the answer."""
+        """The version of the response."""
         version = super().version
         if version is HttpVersion11:
             return version
         return min(max(version, HttpVersion10), HttpVersion11)
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
-        del response.headers["Server"]  # aiohttp names itself, Python, and the release of both
+        del response.headers["Server"]  # names aiohttp, Python, and their versions
 
 
 class Connection(web.RequestHandler):
-    """Cuts off a client that keeps it waiting, and logs nothing that the client has sent."""
+    """Cuts off clients that keep it waiting, and logs nothing that a client sent."""
 
     __slots__ = ("_arriving", "_body", "_left", "_stalled", "_unread", "_was_unread", "_wire")
 
@@ -71,15 +71,15 @@ class Connection(web.RequestHandler):
         Args:
             server: Serves its requests.
             loop: The event loop.
-            unread: Bounds what waits for slow readers.
-            left: Is called once the connection is gone.
+            unread: Limits the bytes that wait for slow readers.
+            left: Called once the connection is gone.
         """
         super().__init__(
             server,
             loop=loop,
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGERING_SECONDS,
-            access_log=None,  # type: ignore[arg-type]  # None is what turns it off
+            access_log=None,  # type: ignore[arg-type]  # None turns it off
             auto_decompress=False,
         )
         self._left = left
@@ -92,11 +92,11 @@ class Connection(web.RequestHandler):
 
     @property
     def never_made(self) -> bool:
-        """Whether nothing was ever connected: then nothing reports the end."""
+        """Whether it was never connected, in which case `connection_lost` is never called."""
         return self._wire is None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to wait for the first request."""
+        """Start to wait for the first request."""
         super().connection_made(transport)
         assert isinstance(transport, asyncio.Transport)  # noqa: S101  # as for every TCP server
         self._wire = transport
@@ -104,7 +104,7 @@ class Connection(web.RequestHandler):
         self._expect_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """Forget the client."""
+        """Cancel the timers, and report that the client left."""
         for timer in (self._arriving, self._stalled):
             if timer is not None:
                 timer.cancel()
@@ -113,54 +113,54 @@ class Connection(web.RequestHandler):
         self._left()
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes: of a head that must soon be complete, unless a request is being served."""
+        """Take bytes. If no request is being served, start the time limit for the head."""
         super().data_received(data)
         if self._body is None:
             if not self._messages and self._arriving is None:
                 self._expect_head()
         elif self._messages and not self._body.is_eof():
-            # Nothing can follow a body that is not complete. What aiohttp has queued is that the
-            # body makes no sense, of which it does not tell whoever waits for the rest.
+            # Nothing can follow an incomplete body. So aiohttp has queued an error about the
+            # body, but it does not tell the handler that waits for the rest of the body.
             self._body.set_exception(web.RequestPayloadError())
 
     def rest(self, seconds: float) -> None:
-        """Read nothing more for a while; what has been received already is answered."""
+        """Pause reading for a while; requests that have already arrived are still answered."""
         if self._wire is not None and seconds > 0:
             self._wire.pause_reading()
             self._loop.call_later(seconds, self._rested)
 
     def _rested(self) -> None:
-        """Read on, unless aiohttp waits too: it pauses once, and would take all that comes."""
+        """Resume reading, unless aiohttp has paused it too: aiohttp pauses only once."""
         if self._wire is not None and not (self._reading_paused or self._buffer_paused):
             self._wire.resume_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 # aiohttp's
-        """Read on where that was paused; aiohttp asks for it whenever it hands out a body."""
+        """Resume reading if it is paused; aiohttp calls this whenever it hands out a body."""
         if self._reading_paused:
             super().resume_reading(resume_parser)
 
     def begin(self, body: StreamReader) -> None:
-        """Note that a request's head is complete, and what its body will come from."""
+        """Note that a request's head is complete, and where its body comes from."""
         self._body = body
         if self._arriving is not None:
             self._arriving.cancel()
             self._arriving = None
 
     def end(self) -> None:
-        """Note that a request has its answer."""
+        """Note that a request has been answered."""
         self._body = None
 
     def _expect_head(self) -> None:
         self._arriving = self._loop.call_later(HEAD_SECONDS, self._head_is_late)
 
     def _head_is_late(self) -> None:
-        if self.writing_paused:  # a whole request waits until the last answer has been read
+        if self.writing_paused:  # a request waits until the last response is read
             self._expect_head()
         else:
             self.force_close()
 
     def pause_writing(self) -> None:
-        """Note that the client has not read all; from now on it must make progress."""
+        """Note that the client has not read everything; from now on it must make progress."""
         super().pause_writing()
         self._expect_reading()
         self._unread.add(self)
@@ -174,11 +174,11 @@ class Connection(web.RequestHandler):
 
     @property
     def unread(self) -> int:
-        """Bytes that the client has not taken yet."""
+        """Bytes that the client has not read yet."""
         return self._wire.get_write_buffer_size() if self._wire is not None else 0
 
     def cut(self) -> None:
-        """Close the connection, and drop what has not been sent."""
+        """Close the connection, and drop unsent data."""
         if self._wire is not None:
             self._wire.abort()
 
@@ -199,9 +199,9 @@ class Connection(web.RequestHandler):
         request: web.BaseRequest,
         status: int = 500,
         exc: BaseException | None = None,
-        message: str | None = None,  # noqa: ARG002  # quotes the request
+        message: str | None = None,  # noqa: ARG002  # it quotes the request
     ) -> web.StreamResponse:
-        """Answer what is not HTTP, or failed; neither answer nor log repeat what was sent."""
+        """Answer invalid HTTP and failures; neither response nor log quote the request."""
         if status == 500:  # noqa: PLR2004
             log.error("A request failed unexpectedly", extra=failure(exc))
         if request.writer.output_size > 0:
@@ -217,16 +217,17 @@ class Connection(web.RequestHandler):
         return answer
 
     def log_exception(self, *_: Any, **details: Any) -> None:
-        """Log what aiohttp did not expect, without its text, which may quote the request."""
+        """Log an unexpected error of aiohttp without its text, which can quote the request."""
         log.error("A connection failed unexpectedly", extra=failure(details.get("exc_info")))
 
 
 def _tell_of_unread(transport: Any) -> None:
-    """Let a transport pause its protocol by the first byte that the client does not take.
+    """Make a transport pause its protocol at the first byte that the client does not read.
 
-    asyncio's TLS counts only what it has not encrypted: an answer is at once in the buffer of the
-    transport beneath, which has no public name. It also takes 0 for a limit that is reached where
-    there is nothing, and pauses and resumes at every other event.
+    asyncio's TLS transport counts only bytes that are not yet encrypted, but a response moves to
+    the buffer of the underlying transport at once. That transport has no public name. The TLS
+    transport also treats a limit of 0 as reached when the buffer is empty, and so pauses and
+    resumes at every other event; hence the limit of 1.
     """
     tls = getattr(transport, "_ssl_protocol", None)
     if tls is None:

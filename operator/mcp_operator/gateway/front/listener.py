@@ -1,4 +1,4 @@
-"""One listening address with aiohttp's low-level server behind it, and a bound on connections."""
+"""Listens on one address with aiohttp's low-level server, and limits the open connections."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from mcp_operator.gateway.front.unread import Unread
 log = logging.getLogger(__name__)
 
 BACKLOG: Final = 512
-"""Connections that the kernel keeps until they are accepted."""
+"""Connections that the kernel queues until the gateway accepts them."""
 
 AT_ONCE: Final = 64
-"""Connections that are accepted in one turn of the event loop. While each takes long, fewer turns
-than connections come: were they accepted one in each, the others would wait for seconds."""
+"""Connections that are accepted in one turn of the event loop. Under load, turns are slow, and
+connections arrive faster than turns: with one per turn, the others would wait for seconds."""
 
 ACCEPT_PAUSE: Final = 1.0
-"""Seconds until the next attempt where the system could not give another connection."""
+"""Seconds until the next attempt after the system could not accept a connection."""
 
 _SHORTEST_GRACE: Final = 0.01
 """Seconds; aiohttp takes 0 for "wait forever"."""
@@ -56,10 +56,10 @@ class _Opened:
 
 
 class Listener:
-    """Listens on one address and hands every request to one function.
+    """Listens on one address and passes every request to one function.
 
-    A handler is cancelled when its client disconnects: that is how MCP's 2026-07-28 revision
-    cancels. At the limit on connections the next ones wait in the kernel until one is free.
+    A handler is cancelled when its client disconnects, because that is how clients cancel requests
+    in MCP 2026-07-28. At the limit of connections, new ones wait in the kernel until one closes.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Listener:
 
         Args:
             handler: Answers the requests.
-            places: Bounds the connections.
+            places: Limits the connections.
         """
         self._handler = handler
         self._places = places or Places()
@@ -82,10 +82,10 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """The port that is, or was last, listened on.
+        """The port of this listener, or its last port after it has stopped.
 
         Raises:
-            RuntimeError: It was never started.
+            RuntimeError: The listener has never been started.
         """
         if self._port is None:
             raise RuntimeError("the listener has not been started")
@@ -99,20 +99,20 @@ class Listener:
     async def start(
         self, host: str, port: int, tls: Certificate | None = None, *, shared: bool = False
     ) -> None:
-        """Listen; port 0 takes a free one.
+        """Start to listen; port 0 picks a free one.
 
         Args:
             host: The address.
             port: The port.
-            tls: The certificate to show; None for plain HTTP.
-            shared: Whether other processes of the same user may listen there too.
+            tls: The certificate to present; None for plain HTTP.
+            shared: Whether other processes of the same user can listen there too.
 
         Raises:
-            OSError: The address cannot be had.
+            OSError: The address cannot be used.
         """
         loop = asyncio.get_running_loop()
-        # asyncio binds every address of the host, and here that is all it is used for: it accepts
-        # whatever comes, and spins where there is no descriptor left.
+        # asyncio is used only to bind every address of the host. Its own accept loop has no limit
+        # on connections, and busy-loops when no file descriptor is left.
         bound = await loop.create_server(
             asyncio.Protocol, host, port, reuse_port=shared or None, start_serving=False
         )
@@ -139,9 +139,9 @@ class Listener:
         self._opened = _Opened(server, sockets, accepting)
 
     async def stop(self, grace: float) -> None:
-        """Accept no more, let handlers finish for `grace` seconds, cancel the rest.
+        """Stop accepting, let handlers finish for `grace` seconds, and cancel the rest.
 
-        What was never started, or has been stopped, stays stopped.
+        Does nothing if the listener is not running.
         """
         if self._opened is None:
             return
@@ -152,10 +152,10 @@ class Listener:
         opened.server.pre_shutdown()
         leaving = opened.server.connections
         await opened.server.shutdown(max(grace, _SHORTEST_GRACE))
-        for connection in leaving:  # TLS has said goodbye, and would wait for the client to do so
+        for connection in leaving:  # after its close_notify, TLS would wait for the client's
             assert isinstance(connection, Connection)  # noqa: S101  # as `_connect` made it
             connection.cut()
-        await asyncio.sleep(0)  # in which what was cut is closed
+        await asyncio.sleep(0)  # lets the event loop close them
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
         connection = request.protocol
@@ -171,8 +171,8 @@ class Listener:
         finally:
             connection.end()
         if not request.content.is_eof() or "upgrade" in request.headers:
-            # What follows of the body must not be taken for a request; and of what follows a
-            # request to upgrade, aiohttp's parser drops what came in the same packet.
+            # The rest of a body must not be read as a new request. And after an upgrade request,
+            # aiohttp's parser drops the bytes that came in the same packet.
             answer.force_close()
         return answer
 
@@ -183,11 +183,11 @@ class Listener:
         tls: Certificate | None,
         tasks: TaskSet,
     ) -> None:
-        """Accept connections as long as there are places for them."""
+        """Accept connections while there are places for them."""
         loop = asyncio.get_running_loop()
         for number in itertools.count(1):
             if number % AT_ONCE == 0:
-                await asyncio.sleep(0)  # nothing else here waits while more are at hand
+                await asyncio.sleep(0)  # while connections are queued, nothing else here yields
             if self._places.full and self._told_full.due():
                 log.warning(
                     "The limit of open connections is reached; new ones wait",
@@ -207,7 +207,7 @@ class Listener:
             client = client_of(address[0])
             if not self._places.enter(client):
                 self._refuse(accepted, client, plain=tls is None)
-            else:  # a handshake may take as long as its client likes
+            else:  # in a task of its own, because a client can delay its handshake
                 context = tls.context if tls is not None else None
                 tasks.start("connect", self._connect(accepted, client, server, context))
 

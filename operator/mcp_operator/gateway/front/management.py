@@ -1,4 +1,4 @@
-"""The management port: metrics, probes, and which catalog is served."""
+"""The management port: metrics, probes, and the catalog in service."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from mcp_operator.gateway.front.places import Places
 from mcp_operator.gateway.protocol.origin import hostname_of
 
 MAX_WAIT_SECONDS: Final = 30.0
-"""The longest that `/catalog?digest=...&wait=...` keeps its caller waiting."""
+"""The longest time that `/catalog?digest=...&wait=...` waits."""
 
 MAX_WAITERS: Final = 64
-"""Requests for `/catalog` that may wait; the next are answered at once, and their callers ask
-again."""
+"""Requests for `/catalog` that can wait at the same time. Further ones are answered at once, and
+their callers ask again."""
 
 MAX_CONNECTIONS: Final = 256
-"""Connections to this port, so that those to the MCP port leave enough for it, and the other way
-round. Probes, Prometheus and the operator take few."""
+"""Connections to this port, so that neither this port nor the MCP port can use up the other's.
+Probes, Prometheus and the operator need few."""
 
 
 class Management:
     """Serves `/metrics`, `/livez`, `/readyz` and `/catalog`."""
 
     def __init__(self, pages: Pages) -> None:
-        """Set up the port, which shows these pages."""
+        """Take the pages to serve."""
         self._pages = pages
         self._waiters = 0
         self._name = ""
@@ -37,31 +37,31 @@ class Management:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port that it listens on."""
         return self._listener.port
 
     async def start(self, host: str, port: int) -> None:
-        """Listen; port 0 takes a free one.
+        """Start to listen; port 0 picks a free one.
 
         Raises:
-            OSError: The address cannot be had.
+            OSError: The address cannot be used.
         """
         self._name = host.lower()
         await self._listener.start(host, port)
 
     def _is_ours(self, host: str) -> bool:
-        """Tell whether a `Host` cannot be a name that somebody made lead here (DNS rebinding)."""
+        """Tell whether a `Host` is not a name that an attacker resolves to us (DNS rebinding)."""
         name = hostname_of(host)
         if name in ("localhost", self._name):
             return True
         try:
             ipaddress.ip_address(name)
         except ValueError:
-            return not host  # HTTP/1.0, which no browser speaks
+            return not host  # HTTP/1.0, which browsers do not use
         return True
 
     async def stop(self) -> None:
-        """Stop at once: clients of this port retry."""
+        """Stop at once, because the clients of this port retry."""
         await self._listener.stop(0)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:

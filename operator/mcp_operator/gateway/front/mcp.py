@@ -1,4 +1,4 @@
-"""The MCP port: aiohttp on the outside, the protocol core on the inside."""
+"""The MCP port: connects aiohttp to the protocol core."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ from mcp_operator.gateway.shares import Shares
 log = logging.getLogger(__name__)
 
 BODY_SECONDS: Final = 30.0
-"""How long a client may take to send its body, whatever it sends."""
+"""Minimum time that a client gets to send a body."""
 
 BODY_RATE: Final = 64 * 1024
-"""Bytes of a body for which a client gets another second once they have come (as with MinRate of
-Apache's mod_reqtimeout): with 512 kbit/s, a body of any size that is allowed comes in time."""
+"""A client gets one more second for each of these many bytes of a body (like MinRate of Apache's
+mod_reqtimeout). So a client with 512 kbit/s can send a body of any allowed size in time."""
 
 MAX_BODIES: Final = 64 * 1024 * 1024
-"""Bytes that bodies of requests may take together, from when they arrive until they are answered,
-or twice `maxRequestBytes`; decoded, they take several times as much."""
+"""Bytes of all request bodies, from their arrival until the responses; at least twice
+`maxRequestBytes`. Decoded bodies take several times as much memory."""
 
 _REFUSED: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
 PARTING_INTERVAL: Final = 0.05
-"""Seconds between looks at whether the last client has left."""
+"""Seconds between checks whether the last client has left."""
 
 _NONE: Final[frozenset[str]] = frozenset()
 
 
 class Front:
-    """Serves an endpoint under the paths of its server."""
+    """Serves an endpoint at the paths of its server."""
 
     def __init__(
         self,
@@ -59,9 +59,9 @@ class Front:
 
         Args:
             endpoint: Answers the requests.
-            settings: The paths and the limit on bodies that hold now.
-            places: Bounds the connections.
-            lag: Tells how late the event loop is.
+            settings: Returns the current paths and the current limit on bodies.
+            places: Limits the connections.
+            lag: Measures the delay of the event loop.
         """
         self._endpoint = endpoint
         self._settings = settings
@@ -72,42 +72,43 @@ class Front:
 
     @property
     def port(self) -> int:
-        """The port that is listened on."""
+        """The port that it listens on."""
         return self._listener.port
 
     @property
     def connections(self) -> int:
-        """How many clients are connected."""
+        """The number of open client connections."""
         return self._listener.connections
 
     async def start(
         self, host: str, port: int, tls: Certificate | None = None, *, shared: bool = False
     ) -> None:
-        """Listen as `Listener.start` has it.
+        """Start to listen, like `Listener.start`.
 
         Raises:
-            OSError: The address cannot be had.
+            OSError: The address cannot be used.
         """
         await self._listener.start(host, port, tls, shared=shared)
 
     async def part(self, seconds: float) -> None:
-        """Ask every client that keeps a connection to leave it, and wait until they have.
+        """Ask every client with an open connection to close it, and wait until they have.
 
-        A connection that is closed while a request is in transit loses the request, and a client
-        must not repeat a POST of which it does not know how far it got (RFC 9110 §9.2.2). So each
-        answer closes its connection from now on, and new ones are still taken.
+        If the gateway closes a connection while a request is in transit, the request is lost. The
+        client must not repeat a POST, because it cannot know whether it was processed (RFC 9110
+        §9.2.2). So from now on, each response asks the client to close its connection. New
+        connections are still accepted.
 
         Args:
-            seconds: How long to wait at most.
+            seconds: The longest time to wait.
         """
         self._leaving = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._listener.connections:  # noqa: ASYNC110  # aiohttp tells of no departure
+                while self._listener.connections:  # noqa: ASYNC110  # aiohttp reports no departures
                     await asyncio.sleep(PARTING_INTERVAL)
 
     async def stop(self, grace: float) -> None:
-        """Accept no more, let what runs finish for `grace` seconds, cancel the rest."""
+        """Stop accepting, let requests finish for `grace` seconds, and cancel the rest."""
         await self._listener.stop(grace)
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -138,7 +139,7 @@ class Front:
         return await _stream(request, answer) if isinstance(answer, HttpStream) else answer
 
     async def _handled(self, request: web.BaseRequest) -> web.StreamResponse | HttpStream:
-        """Read the body and answer; once that is done, the body is not kept."""
+        """Read the body and answer. The body is released as soon as the request is handled."""
         client = _client(request)
         body = await self._read(request, client)
         if isinstance(body, web.Response):
@@ -153,7 +154,7 @@ class Front:
         return answer if isinstance(answer, HttpStream) else Answer(answer)
 
     async def _invite(self, request: web.BaseRequest) -> web.StreamResponse | None:
-        """Ask for a body that is yet to come, or return why it need not come."""
+        """Ask the client to send the body, or return a response that does not need it."""
         limit = self._settings().max_request_bytes
         if (request.content_length or 0) > limit:
             return _too_large(limit)
@@ -165,13 +166,13 @@ class Front:
         if expected.lower() != "100-continue":
             return web.Response(status=417, text="The only supported expectation is 100-continue\n")
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # no answer has begun yet
+        request.writer.output_size = 0  # the response itself has not begun
         return None
 
     async def _read(self, request: web.BaseRequest, client: str) -> bytes | web.Response:
-        """Return the body, or what to answer where it is too large, too slow, or none.
+        """Return the body, or the response to a body that is too large, too slow or invalid.
 
-        A body that is returned counts as held by the client until it is given back.
+        A returned body counts towards the client's share until it is given back.
         """
         limit = self._settings().max_request_bytes
         self._bodies.total = max(MAX_BODIES, 2 * limit)  # one body of any client fits
@@ -211,7 +212,7 @@ class Front:
 
 
 def _client(request: web.BaseRequest) -> str:
-    """Return what stands for the client before anybody knows who it is."""
+    """Return the key of a client before it is authenticated: its address."""
     return client_of(request.remote or "")
 
 
@@ -220,11 +221,11 @@ def _head(
     body: bytes = b"",
     begin: Callable[[HttpStream], None] | None = None,
 ) -> HttpRequest:
-    """Return a request with its body, or with its head alone."""
+    """Return a request with its body, or only its head."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     repeated = _NONE if len(headers) == len(request.headers) else _join_repeated(request, headers)
-    if not request.raw_path.startswith("/"):  # a whole URL outdoes Host (RFC 9112 §3.2.2)
-        with contextlib.suppress(ValueError):  # of `*`, it would be made of a Host that is none
+    if not request.raw_path.startswith("/"):  # an absolute URL overrides Host (RFC 9112 §3.2.2)
+        with contextlib.suppress(ValueError):  # for `*`, the URL would contain an invalid Host
             headers["host"] = request.url.raw_authority
     return HttpRequest(
         request.method,
@@ -239,7 +240,7 @@ def _head(
 
 
 def _join_repeated(request: web.BaseRequest, headers: dict[str, str]) -> frozenset[str]:
-    """Make one value of each header that came more than once; returns which did."""
+    """Join the values of each repeated header into one; returns the names of these headers."""
     times = Counter(name.lower() for name, _ in request.headers.items())
     repeated = {name for name, came in times.items() if came > 1}
     for name in repeated:
@@ -258,17 +259,17 @@ def _busy() -> web.Response:
 
 
 def _last(status: int, text: str) -> web.Response:
-    """Answer a request after which the connection cannot be used."""
+    """Return a response after which the connection must be closed."""
     response = web.Response(status=status, text=text)
     response.force_close()
     return response
 
 
 class _EarlyStream:
-    """The answer to a request that begins while the request is still handled, if it does.
+    """Sends a response that begins while the request is still being handled.
 
     Attributes:
-        response: Becomes the response once all of it is sent; None for none that has begun.
+        response: A task that ends once the whole response is sent; None if none has begun.
     """
 
     __slots__ = ("_request", "response")
@@ -278,7 +279,7 @@ class _EarlyStream:
         self.response: asyncio.Task[web.StreamResponse] | None = None
 
     def begin(self, stream: HttpStream) -> None:
-        """Send a stream from now on."""
+        """Start to send a stream."""
         self.response = asyncio.create_task(_stream(self._request, stream), name="early stream")
 
 

@@ -1,4 +1,4 @@
-"""What the management port shows: of this process, or of several that serve as one."""
+"""The pages of the management port: of one process, or of several that serve together."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Pages(Protocol):
     """The pages of the management port."""
 
     async def dead(self) -> str:
-        """Say why this should be restarted; empty where it should not."""
+        """Return why this should be restarted, or nothing."""
         ...
 
     async def unready(self) -> str:
-        """Say why no traffic should come here; empty where it should."""
+        """Return why this should not get traffic, or nothing."""
         ...
 
     async def metrics(self) -> bytes:
@@ -34,14 +34,14 @@ class Pages(Protocol):
         """Report which catalog is served.
 
         Args:
-            digest: The one that is waited for.
-            wait: For how many seconds at most.
+            digest: The digest to wait for.
+            wait: The longest time to wait, in seconds.
         """
         ...
 
 
 class OwnPages:
-    """What one gateway says of itself; `Pages`."""
+    """The `Pages` of one gateway process."""
 
     def __init__(
         self,
@@ -55,10 +55,10 @@ class OwnPages:
 
         Args:
             current: Holds the table in service.
-            registry: What `/metrics` exposes.
-            unready: Says why no traffic should come here; empty where it should.
-            root: What all replicas share.
-            redis: The Redis of the server, where it has one.
+            registry: The metrics that `/metrics` exposes.
+            unready: Returns why this should not get traffic, or nothing.
+            root: The key that all replicas share.
+            redis: The Redis of the server, if it has one.
         """
         self._redis = redis
         self._current = current
@@ -67,11 +67,11 @@ class OwnPages:
         self._root = root
 
     async def dead(self) -> str:
-        """Say nothing: who answers is alive."""
+        """Return nothing: a process that answers is alive."""
         return ""
 
     async def unready(self) -> str:
-        """Say why no traffic should come here."""
+        """Return why this should not get traffic, or nothing."""
         return self._unready()
 
     async def metrics(self) -> bytes:
@@ -79,7 +79,7 @@ class OwnPages:
         return generate_latest(self._registry)
 
     async def catalog(self, digest: str, wait: float) -> JsonObject:
-        """Report which catalog is served, as soon as it is the one that is waited for."""
+        """Report which catalog is served, as soon as it is the requested one."""
         if wait > 0:
             await self._wait_for(digest, wait)
         table, loaded_at = self._current.table, self._current.loaded_at
@@ -100,7 +100,7 @@ class OwnPages:
         }
 
     async def _wait_for(self, digest: str, seconds: float) -> None:
-        """Return as soon as a digest is served, and at the latest after `seconds`."""
+        """Return as soon as the digest is served, or after `seconds`."""
         served = asyncio.Event()
 
         def check(_: Changes | None = None) -> None:

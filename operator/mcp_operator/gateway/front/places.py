@@ -1,4 +1,4 @@
-"""How many connections are open, in all and from one address, and how many may be."""
+"""Limits the open connections, in total and per address."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Final
 from mcp_operator.gateway.shares import Shares
 
 MAX_CONNECTIONS: Final = 4096
-"""Connections of one listener; an idle one takes some 12 KiB."""
+"""Connections of one listener; an idle one takes about 12 KiB."""
 
 RESERVED_DESCRIPTORS: Final = 1024
-"""Descriptors that are not for clients: connections to backends, the management port, files."""
+"""File descriptors for other uses: connections to backends, the management port, files."""
 
 IPV6_PREFIX: Final = 64
-"""Bits of an IPv6 address that identify a client: the rest is for one host to choose."""
+"""Bits of an IPv6 address that identify a client; a host can choose the others freely."""
 
 
 def room_for_connections() -> int:
-    """Return how many clients may be connected, so that descriptors are left for all else.
+    """Return how many clients can be connected while enough descriptors are left for other uses.
 
-    Raises the process's soft limit on open files as far as that takes, and the hard one allows.
+    Raises the soft limit on open files of this process as needed, up to the hard limit.
     """
     wanted = MAX_CONNECTIONS + RESERVED_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -36,7 +36,7 @@ def room_for_connections() -> int:
 
 @lru_cache(maxsize=4096)
 def client_of(address: str) -> str:
-    """Return what stands for a client: its IPv4 address, or the first half of its IPv6 one."""
+    """Return the key of a client: its IPv4 address, or the /64 network of its IPv6 address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -55,14 +55,14 @@ class Places:
         """Set up the places.
 
         Args:
-            total: How many there are.
+            total: The maximum number of connections.
         """
         self.shares = Shares(total)
         self._free = asyncio.Event()
         self._free.set()
 
     def enter(self, client: str) -> bool:
-        """Take a place; returns False where the client has as many as it may have."""
+        """Take a place; returns False if the client has used up its share."""
         if not self.shares.take(client):
             return False
         if self.shares.held >= self.shares.total:
@@ -76,16 +76,16 @@ class Places:
 
     @property
     def full(self) -> bool:
-        """Whether no place is left for anyone."""
+        """Whether no place is left for any client."""
         return not self._free.is_set()
 
     async def free(self) -> None:
-        """Wait until there is a place."""
+        """Wait until a place is free."""
         await self._free.wait()
 
 
 class Seldom:
-    """Says at most once a minute that the time has come to say something again."""
+    """Limits a log message to one per minute."""
 
     INTERVAL: Final = 60.0
 
@@ -93,7 +93,7 @@ class Seldom:
         self._next = float("-inf")
 
     def due(self) -> bool:
-        """Tell whether the last time was a minute ago; if so, this is the next."""
+        """Tell whether to log now: at least a minute has passed since the last time."""
         now = asyncio.get_running_loop().time()
         if now < self._next:
             return False

@@ -1,8 +1,8 @@
-"""How fast refusals are given to clients that ask again at once.
+"""Limits the rate of refusals for clients that ignore `Retry-After`.
 
-A refusal costs a third of a call. While the processor is what a gateway lacks, clients that do not
-wait as `Retry-After` says take it from the calls that there is a place for: of 60 times as many as
-it serves best, so many were refused that it answered a tenth of what it could.
+A refusal costs a third of a call. When the gateway is short of CPU, clients that retry at once take
+it from admitted calls: at 60 times the load that the gateway serves best, it sent so many refusals
+that it completed only a tenth of the calls that it could.
 """
 
 from __future__ import annotations
@@ -13,37 +13,37 @@ from typing import Final
 from mcp_operator.gateway.lag import LagWatch
 
 LATE_SECONDS: Final = 0.025
-"""By how much the event loop is late where the processor is what lacks. A gateway that waits for
-backends is later only by chance, and there nobody has to wait for a refusal."""
+"""Delay of the event loop that means that the gateway is short of CPU. A gateway that waits for
+backends exceeds it only by chance, and then it refuses without delay."""
 
 REFUSALS_PER_SECOND: Final = 500
-"""Refusals that are given at any rate; they take some 7 % of a core."""
+"""Rate of refusals that is never delayed; it takes about 7 % of a core."""
 
 MOST_SECONDS: Final = 1.0
-"""How long a client is kept waiting at most: no longer than `Retry-After` asks it to wait."""
+"""The longest time that a client has to wait: as long as `Retry-After` asks it to."""
 
 BURST_SECONDS: Final = 0.2
-"""Refusals of so long are given at once, if there were few before."""
+"""Refusals worth this many seconds are sent at once after a quiet time."""
 
 
 class Refusals:
-    """Says for how long nothing more is read from a client that was refused.
+    """Decides how long the gateway stops reading from a client after it refused a request.
 
-    The rule is a token bucket's, in the form of the generic cell rate algorithm (ITU-T I.371).
+    The rule is a token bucket: the generic cell rate algorithm (ITU-T I.371).
     """
 
     def __init__(self, lag: LagWatch) -> None:
         """Set up.
 
         Args:
-            lag: Tells how late the event loop is.
+            lag: Measures the delay of the event loop.
         """
         self._lag = lag
         self._due = float("-inf")
-        """When as many refusals as were given are due at that rate, in the loop's time."""
+        """When the refusals so far would be due at `REFUSALS_PER_SECOND`, in the loop's time."""
 
     def rest(self) -> float:
-        """Count a refusal; return seconds, 0 where the next request can be read at once."""
+        """Count a refusal; return the seconds to pause reading, 0 for no pause."""
         now = asyncio.get_running_loop().time()
         due = max(self._due, now) + 1 / REFUSALS_PER_SECOND
         self._due = min(due, now + BURST_SECONDS + MOST_SECONDS)

@@ -1,4 +1,4 @@
-"""Answers that wait in memory until their clients read them, and how much they may take."""
+"""Limits the memory of responses that wait for slow clients."""
 
 from __future__ import annotations
 
@@ -8,38 +8,38 @@ from typing import Final, Protocol
 log = logging.getLogger(__name__)
 
 MAX_UNREAD: Final = 64 * 1024 * 1024
-"""Bytes of answers that may wait for slow readers, in all. An answer that waits takes up to three
-times as much: as a whole, and what the event loop has yet to send of it."""
+"""Bytes of all responses that wait for slow clients. A waiting response can take up to three times
+as much memory: the whole response, plus its unsent rest in the event loop's buffers."""
 
 
 class Reader(Protocol):
-    """A client that has not read all of its answer."""
+    """A client that has not read all of its response."""
 
     @property
     def unread(self) -> int:
-        """Bytes that wait for it."""
+        """Bytes that wait for the client."""
         ...
 
     def cut(self) -> None:
-        """Give it up at once."""
+        """Close its connection at once."""
         ...
 
 
 class Unread:
-    """The clients that have something to read."""
+    """The clients with unread data."""
 
     def __init__(self, most: int) -> None:
         """Set up.
 
         Args:
-            most: Bytes that may wait for all of them.
+            most: Maximum bytes that wait for all clients together.
         """
         self._most = most
         self._readers: dict[Reader, None] = {}
-        """Who began to lag first stands first."""
+        """Ordered by when each client fell behind, the earliest first."""
 
     def add(self, reader: Reader) -> None:
-        """Count a client, and give up those that have lagged longest if it is too much."""
+        """Add a client. If too much data waits, cut off those that fell behind first."""
         self._readers[reader] = None
         total = sum(each.unread for each in self._readers)
         while total > self._most:
@@ -50,5 +50,5 @@ class Unread:
             slowest.cut()
 
     def discard(self, reader: Reader) -> None:
-        """Count a client no more."""
+        """Remove a client."""
         self._readers.pop(reader, None)

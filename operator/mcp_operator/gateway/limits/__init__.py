@@ -1,1 +1,1 @@
-"""How many calls are taken, of all clients together and of each: `rateLimits` and its kin."""
+"""Limits the calls of all clients together and of each client: `rateLimits` and related fields."""

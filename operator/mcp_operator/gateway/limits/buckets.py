@@ -1,7 +1,7 @@
 """Token buckets in this process, by the generic cell rate algorithm (ITU-T I.371, annex A).
 
-A bucket is one number: when it will be full again. A call moves that time on by what one call
-costs, and is refused where the bucket would then be full only after more than a whole filling.
+A bucket is one number: the time when it will be full again. Each call moves that time forward by
+the cost of one call. A call is refused if the bucket would then take longer than its filling time.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Final
 from mcp_operator.gateway.limits.errors import Limit
 
 MAX_BUCKETS: Final = 20_000
-"""Buckets kept, in some 4 MiB: one for each client and limit. Of more, the one goes that was used
-longest ago; it is then a full one again."""
+"""Buckets that are kept, in about 4 MiB: one per client and limit. Beyond that, the least recently
+used one is dropped, which means that it is full again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class Bucket:
 
     Attributes:
         key: Its name.
-        interval: Seconds in which one call comes back.
-        filling: Seconds in which an empty bucket fills.
-        limit: The limit that it stands for.
+        interval: Seconds until one call is available again.
+        filling: Seconds until an empty bucket is full.
+        limit: The limit that it enforces.
     """
 
     key: str
@@ -37,33 +37,33 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Which bucket is empty, and for how many seconds it stays so."""
+    """An empty bucket, and the seconds until it admits the call."""
 
     bucket: Bucket
     wait: float
 
 
 class LocalBuckets:
-    """The buckets of this process."""
+    """The buckets in the memory of this process."""
 
     def __init__(self, capacity: int = MAX_BUCKETS) -> None:
         """Set up.
 
         Args:
-            capacity: How many are kept.
+            capacity: How many buckets are kept.
         """
         self._capacity = capacity
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
     def take(self, buckets: Sequence[Bucket], now: float) -> Verdict | None:
-        """Take one call from each bucket, or none from any where one is empty.
+        """Take one call from every bucket; if any of them is empty, take from none.
 
         Args:
-            buckets: Those that the call counts for.
-            now: The time, in seconds from any beginning.
+            buckets: The buckets that count the call.
+            now: The time, in seconds from any fixed point.
 
         Returns:
-            What keeps the call from being taken for longest; None where it is taken.
+            The bucket with the longest wait, or None if the call is admitted.
         """
         worst = self.look(buckets, now)
         if worst is None:
@@ -72,13 +72,13 @@ class LocalBuckets:
         return worst
 
     def look(self, buckets: Sequence[Bucket], now: float) -> Verdict | None:
-        """Return what `take` would, and take nothing."""
+        """Return what `take` would return, without taking anything."""
         worst: Verdict | None = None
         for bucket in buckets:
             full_at = self._full_at.get(bucket.key)
             if full_at is None or full_at <= now:
                 continue
-            if full_at > now + bucket.filling:  # of a limit that was wider before
+            if full_at > now + bucket.filling:  # set while the limit was higher
                 full_at = self._full_at[bucket.key] = now + bucket.filling
             wait = full_at + bucket.interval - now - bucket.filling
             if wait > _ROUNDING * bucket.filling and (worst is None or wait > worst.wait):
@@ -86,7 +86,7 @@ class LocalBuckets:
         return worst
 
     def set(self, bucket: Bucket, full_at: float) -> None:
-        """Note when a bucket will be full."""
+        """Set the time when a bucket will be full."""
         self._full_at[bucket.key] = full_at
         self._full_at.move_to_end(bucket.key)
         if len(self._full_at) > self._capacity:
@@ -94,4 +94,4 @@ class LocalBuckets:
 
 
 _ROUNDING: Final = 1e-9
-"""What sums of fractions may be off, of a filling."""
+"""Rounding error of sums of fractions, as a fraction of the filling time."""

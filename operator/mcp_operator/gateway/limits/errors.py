@@ -10,8 +10,8 @@ from mcp_operator.core.errors import OperatorError
 Limit = Literal[
     "shared", "perClient", "tools", "prompts", "resources", "tool", "toolConcurrency", "redis"
 ]
-"""The fields that limit calls: those of `rateLimits`, `rateLimit` and `maxConcurrentRequests` of an
-MCPTool, and `redis` with `failureMode: Closed`."""
+"""The fields that limit calls: those of `rateLimits`, an MCPTool's `rateLimit` and
+`maxConcurrentRequests`, and `redis` with `failureMode: Closed`."""
 
 _WHOSE: Final[dict[Limit, str]] = {
     "shared": "This server reached its limit of calls",
@@ -24,11 +24,11 @@ _WHOSE: Final[dict[Limit, str]] = {
 
 
 class LimitedError(OperatorError):
-    """A call is refused because there were too many before it; the sentence is fit for clients.
+    """A call is refused because it exceeds a limit; the message is safe for clients.
 
     Attributes:
-        limit: The limit that it met.
-        retry_after: Whole seconds after which it may be taken.
+        limit: The limit that was exceeded.
+        retry_after: Whole seconds after which the client can retry.
         status: The HTTP status.
     """
 
@@ -40,7 +40,7 @@ class LimitedError(OperatorError):
 
 
 def too_many(limit: Limit, wait: float) -> LimitedError:
-    """Return what refuses a call that may be taken `wait` seconds from now."""
+    """Return the error for a call that would be admitted `wait` seconds from now."""
     seconds = max(1, math.ceil(wait))
     unit = "second" if seconds == 1 else "seconds"
     return LimitedError(limit, f"{_WHOSE[limit]}; try again in {seconds} {unit}", seconds)

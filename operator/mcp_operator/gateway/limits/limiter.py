@@ -1,4 +1,4 @@
-"""Takes calls while the limits of the catalog in service leave room for them."""
+"""Admits calls within the limits of the catalog in service."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Limiter:
     """Counts the calls of one gateway.
 
     Attributes:
-        plan: What is limited; None where nothing is, so that nobody need ask.
-        polls: Which requests for tasks come as seldom as they should, and count for nothing.
+        plan: The limits; None if there are none, so that callers can skip the check.
+        polls: Finds requests for tasks that respect the polling interval and thus do not count.
     """
 
     def __init__(self, current: Current, redis: HasLink | None = None) -> None:
         """Follow the catalog in service.
 
         Args:
-            current: Holds it.
-            redis: The Redis that the gateways of the server count in, where it has one.
+            current: Holds the catalog.
+            redis: The Redis in which the gateways of the server count, if the server has one.
         """
         self.plan: Plan | None = None
         self.polls = Polls()
@@ -48,15 +48,15 @@ class Limiter:
         self.plan = None if plan is None or plan.is_empty else plan
 
     def called(self, table: Table, method: str, params: JsonObject) -> Called:
-        """Return what a call is about.
+        """Return the tool, prompt or resource that a call is for.
 
-        What the client is not served, or does not exist, counts as a call and for nothing else: who
-        may not use a tool cannot use up its limit.
+        If it does not exist or is not served to the client, the call counts, but not towards the
+        limits of a name. So clients cannot use up the limit of a tool that they cannot use.
 
         Args:
-            table: What the client is served.
-            method: The method of MCP.
-            params: Its parameters, as they came.
+            table: The entries that are served to the client.
+            method: The MCP method.
+            params: Its parameters, not validated.
         """
         name = params.get("uri" if method == "resources/read" else "name")
         if not isinstance(name, str):
@@ -72,14 +72,14 @@ class Limiter:
 
     @asynccontextmanager
     async def admitted(self, called: Called, client: str) -> AsyncIterator[None]:
-        """Take a call, which is under way until this is left.
+        """Admit a call, which is in progress until the context exits.
 
         Args:
-            called: What it is about.
-            client: Who calls.
+            called: What the call is for.
+            client: The client that calls.
 
         Raises:
-            LimitedError: A limit leaves no room for it.
+            LimitedError: The call exceeds a limit.
         """
         plan = self.plan
         if plan is None:
@@ -90,12 +90,12 @@ class Limiter:
             yield
 
     async def count_for_task(self, client: str) -> None:
-        """Count a request for a task, as one call of its client.
+        """Count a request for a task as one call of its client.
 
-        No tool is called, and no other client waits for it: only the client's own limit counts it.
+        Only the client's own limit counts it, because it calls no tool and delays no other client.
 
         Raises:
-            LimitedError: The limit leaves no room for it.
+            LimitedError: The request exceeds the limit.
         """
         if self.plan is not None:
             await self._count(self.plan.of_client(client))
@@ -122,10 +122,10 @@ class Limiter:
 
     @contextmanager
     def place_of(self, tool: str) -> Iterator[None]:
-        """Hold a place of a tool for a call in the background, which was counted when it came.
+        """Hold a place of a tool for a background call, whose request was already counted.
 
         Raises:
-            LimitedError: It has a number of places, and all are taken.
+            LimitedError: The tool has a limit on concurrent calls, and all places are taken.
         """
         if self.plan is None:
             yield
@@ -135,7 +135,7 @@ class Limiter:
 
     @contextmanager
     def _place(self, plan: Plan, tool: str) -> Iterator[None]:
-        """Hold one of the places of a tool that has a number of them."""
+        """Hold one of the places of a tool, if it has a limit on concurrent calls."""
         limit = plan.places.get(tool)
         if limit is None:
             yield

@@ -1,4 +1,4 @@
-"""Which buckets a call takes from, by what a catalog limits."""
+"""Finds the buckets that a call takes from, given the limits of a catalog."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mcp_operator.gateway.table import Kind
 
 @dataclass(frozen=True, slots=True)
 class Called:
-    """What a call is about, as the catalog names it; a name that it does not have is empty."""
+    """What a call is for: an entry of the catalog, or an empty name for an unknown one."""
 
     kind: Kind | None = None
     name: str = ""
@@ -24,7 +24,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """A limit that counts a call: in one bucket, or in one for each client."""
+    """A limit that counts a call, in one bucket for all clients or in one per client."""
 
     limit: Limit
     name: str
@@ -41,13 +41,13 @@ class Plan:
     """The limits of one catalog.
 
     Attributes:
-        places: How many calls of a tool may be under way at a time, by the tool's name.
-        counts_resources: Whether it matters which resource is read.
-        is_empty: Whether nothing is limited.
+        places: The maximum number of concurrent calls, by the name of the tool.
+        counts_resources: Whether a limit depends on which resource is read.
+        is_empty: Whether there are no limits.
     """
 
     def __init__(self, catalog: Catalog) -> None:
-        """Find what is limited.
+        """Collect the limits of a catalog.
 
         Args:
             catalog: The catalog.
@@ -73,14 +73,14 @@ class Plan:
         self.is_empty = not (self._common or any(self._rules.values()) or self._own or self.places)
 
     def buckets(self, called: Called, client: str) -> list[Bucket]:
-        """Return the buckets that a call of a client takes from."""
+        """Return the buckets that a client's call takes from."""
         counted = self._known.get(called)
-        if counted is None:  # there are no more of them than the catalog has names
+        if counted is None:  # bounded: the keys are names of the catalog
             counted = self._known[called] = (*self._common, *self._special(called))
         return [each.bucket(client) for each in counted]
 
     def of_client(self, client: str) -> list[Bucket]:
-        """Return the buckets of a client, which what is not a call takes from."""
+        """Return the client's own buckets, for requests that do not call anything."""
         return [each.bucket(client) for each in self._common if each.per_client]
 
     def _special(self, called: Called) -> Iterator[_Counted]:

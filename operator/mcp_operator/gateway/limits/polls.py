@@ -1,7 +1,7 @@
-"""Which requests for tasks come as seldom as their clients were asked to send them.
+"""Finds requests for tasks that respect the polling interval of the task.
 
-Those count towards no limit: the server has asked for them. What a client was told is known to this
-process alone, so that the first request for a task that another gateway made counts as any other.
+The server asked for those requests, so they count towards no limit. Only the gateway that told a
+client the interval knows it: the first request for a task of another gateway counts like any other.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections import OrderedDict
 from typing import Final
 
 MAX_POLLED: Final = 20_000
-"""Tasks that are kept, in some 4 MiB, each for each client that asks for it. Of more, the one goes
-that was asked for longest ago; the next request for it counts."""
+"""Tasks that are kept, in about 4 MiB: one entry per task and client. Beyond that, the least
+recently announced is dropped, and the next request for it counts."""
 
 BURST: Final = 2
-"""Requests that may come at once: one more than due, for clients that look at once, too."""
+"""Requests that can come at once: the one that is due, and one for clients that poll at once."""
 
 
 class Polls:
-    """Knows how often clients were asked to look at tasks, and how often they do."""
+    """Knows the polling intervals that clients were told, and how often they poll."""
 
     def __init__(self, capacity: int = MAX_POLLED) -> None:
         """Set up.
@@ -29,18 +29,18 @@ class Polls:
         """
         self._capacity = capacity
         self._known: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()
-        """The seconds between two looks, and when `BURST` looks may be taken at once again."""
+        """The polling interval in seconds, and when `BURST` requests can come at once again."""
 
     def __len__(self) -> int:
         return len(self._known)
 
     def told(self, client: str, task_id: str, seconds: float) -> None:
-        """Note how often a client was asked to look at a task.
+        """Note the polling interval that a client was told for a task.
 
         Args:
-            client: Who was told.
+            client: The client.
             task_id: The task.
-            seconds: Between two looks.
+            seconds: The polling interval.
         """
         now = asyncio.get_running_loop().time()
         _, rested_at = self._known.get((client, task_id), (seconds, now))
@@ -50,7 +50,7 @@ class Polls:
             self._known.popitem(last=False)
 
     def take(self, client: str, task_id: object) -> bool:
-        """Tell whether a request for a task comes no sooner than asked, and note that it came."""
+        """Tell whether a request for a task respects the polling interval, and count it if so."""
         if not isinstance(task_id, str) or (client, task_id) not in self._known:
             return False
         now = asyncio.get_running_loop().time()

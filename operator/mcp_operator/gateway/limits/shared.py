@@ -1,8 +1,9 @@
-"""Token buckets that all gateways of a server take from, in Redis.
+"""Token buckets in Redis, which all gateways of a server take from.
 
-They are the ones of `buckets`, by the clock of Redis, all of one call at once. Each gateway
-remembers how full Redis said they were: while Redis is unavailable, it goes on from there, and what
-Redis has refused until a time is refused until then without asking again.
+They work like those of `buckets`, with the clock of Redis, and one script takes from all buckets of
+a call. Each gateway remembers the last state that Redis reported. While Redis is unavailable, the
+gateway continues from that state. After Redis refused a call, the gateway refuses further calls
+without asking Redis until the bucket has room again.
 """
 
 from __future__ import annotations
@@ -46,34 +47,34 @@ end
 return table.concat(reply, ' ')
 """
 )
-"""Takes one call from each bucket, or none from any where one is empty. Returns which is empty for
-longest, 0 for none, and the seconds in which each will be full. Times count from 2026: smaller
-numbers have more places after the point."""
+"""Takes one call from every bucket; if any of them is empty, takes from none. Returns the number of
+the bucket with the longest wait, 0 for none, and the seconds until each bucket is full. Times count
+from 2026, because smaller numbers leave more digits for the fraction."""
 
 
 class SharedBuckets:
-    """The buckets in Redis, with those of this process beside them."""
+    """The buckets in Redis, with local copies in this process."""
 
     def __init__(self, local: LocalBuckets) -> None:
         """Set up.
 
         Args:
-            local: Those of this process.
+            local: The buckets of this process.
         """
         self._local = local
 
     async def take(self, link: Link, buckets: Sequence[Bucket]) -> Verdict | None:
-        """Take one call from each bucket, or none from any where one is empty.
+        """Take one call from every bucket; if any of them is empty, take from none.
 
         Args:
-            link: The Redis.
-            buckets: Those that the call counts for.
+            link: The connection to Redis.
+            buckets: The buckets that count the call.
 
         Returns:
-            What keeps the call from being taken for longest; None where it is taken.
+            The bucket with the longest wait, or None if the call is admitted.
 
         Raises:
-            RedisAwayError: Redis does not answer.
+            RedisAwayError: Redis does not respond.
         """
         clock = asyncio.get_running_loop().time
         if link.is_up and (known := self._local.look(buckets, clock())) is not None:
@@ -81,7 +82,7 @@ class SharedBuckets:
         asked_at = clock()
         worst, *left = (await self._ask(link, buckets)).split()
         for bucket, seconds in zip(buckets, left, strict=True):
-            # Redis looked at its clock later than this, so nothing is refused for too long.
+            # Redis read its clock after `asked_at`, so this gateway refuses nothing for too long.
             self._local.set(bucket, asked_at + float(seconds))
         if not int(worst):
             return None
@@ -98,12 +99,12 @@ class SharedBuckets:
         return reply
 
     def take_share(self, link: Link, buckets: Sequence[Bucket]) -> Verdict | None:
-        """Take a call from this gateway's share of the buckets, while Redis is unavailable."""
+        """Take a call from this gateway's share of the buckets while Redis is unavailable."""
         now = asyncio.get_running_loop().time()
         return self._local.take([_share(each, link.peers) for each in buckets], now)
 
 
 def _share(bucket: Bucket, peers: int) -> Bucket:
-    """Return what one of several gateways may take of a bucket, of one call at the least."""
+    """Return one gateway's share of a bucket, which is at least one call."""
     interval = bucket.interval * peers
     return Bucket(bucket.key, interval, max(bucket.filling, interval), bucket.limit)

@@ -1,6 +1,6 @@
-"""Who may do what: pure decisions on requests, and the little I/O that they need beside them.
+"""Authentication and authorization: pure decisions on requests, and the little I/O that they need.
 
-`guard` decides whom a request comes from (`by_key` with `apikeys`, `by_token` with `tokens` and
-`jwks`), `access` what that client is served; `challenge` tells a client how to get in, `audit` the
-owner who did what.
+`guard` decides which client sent a request (`by_key` with `apikeys`, `by_token` with `tokens` and
+`jwks`). `access` decides what that client is served. `challenge` tells a client how to
+authenticate, and `audit` logs who called what.
 """

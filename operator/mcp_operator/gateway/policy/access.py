@@ -1,4 +1,4 @@
-"""What a client is served: one decision, for lists and for calls. No I/O."""
+"""Decides what a client is served, with the same rule for lists and calls. No I/O."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from mcp_operator.gateway.table import Changes, Kind
 log = logging.getLogger(__name__)
 
 MAX_DECISIONS: Final = 16_384
-"""Decisions of conditions that are remembered, each of one condition for one client."""
+"""Cached decisions; each is for one condition and one client."""
 
 
 def holds(rule: AccessRule, principal: Principal) -> bool:
-    """Tell whether every condition of a rule, which has at least one, holds for a client."""
+    """Tell whether all conditions of a rule hold for a client. A rule without any never holds."""
     if not (rule.principals or rule.any_scope or rule.claims or rule.when):
         return False
     return (
@@ -39,7 +39,7 @@ def holds(rule: AccessRule, principal: Principal) -> bool:
 
 @lru_cache(maxsize=MAX_DECISIONS)
 def _decided(condition: str, principal: Principal) -> bool:
-    """Tell whether a condition holds for a client; one that cannot be decided does not."""
+    """Tell whether a condition holds for a client. If it cannot be evaluated, it does not."""
     claims = json.loads(principal.looked_at) if principal.looked_at else {}
     try:
         return rule_when(condition).holds(principal.name, principal.scopes, claims)
@@ -52,7 +52,7 @@ def _decided(condition: str, principal: Principal) -> bool:
 
 
 def looked_at(rules: Iterable[AccessRule]) -> frozenset[str] | None:
-    """Return the claims that conditions of rules look at; None where that may be all."""
+    """Return the claims that the rules' conditions read; None if they could read any claim."""
     found: frozenset[str] = frozenset()
     for rule in rules:
         if not rule.when:
@@ -68,14 +68,14 @@ def looked_at(rules: Iterable[AccessRule]) -> frozenset[str] | None:
 
 
 def allows(rules: Iterable[AccessRule], kind: Kind, name: str) -> bool:
-    """Tell whether one of the rules, all of which hold, allows a name or URI."""
+    """Tell whether one of these rules, which all hold for the client, allows a name or URI."""
     return any(matches(pattern, name) for rule in rules for pattern in getattr(rule, kind))
 
 
 def lacking_scopes(
     rules: Iterable[AccessRule], principal: Principal, kind: Kind, name: str
 ) -> tuple[str, ...]:
-    """Return the scopes of which one would open what is closed to a client; none if none would."""
+    """Return scopes of which any one would give the client access; empty if none would."""
     missing: dict[str, None] = {}
     for rule in rules:
         if rule.any_scope and allows([rule], kind, name):
@@ -86,22 +86,22 @@ def lacking_scopes(
 
 
 class Seen:
-    """What clients see of a change, each by the rules that hold for it."""
+    """What each client sees of a change, according to the rules that hold for it."""
 
     def __init__(self, changes: Changes, rules: tuple[AccessRule, ...]) -> None:
         """Set up.
 
         Args:
-            changes: What has changed.
-            rules: Those of the server; without any, everybody sees everything.
+            changes: The changes.
+            rules: The rules of the server; without rules, every client sees everything.
         """
         self._changes = changes
         self._rules = rules
         self._allowed: dict[int, Changes] = {}
-        """What each rule allows, by its position: clients are many, rules are few."""
+        """What each rule allows, by its index. Cached, as there are many clients and few rules."""
 
     def by(self, principal: Principal) -> Changes:
-        """Return what a client sees."""
+        """Return the changes that a client sees."""
         if not self._rules:
             return self._changes
         holding = (n for n, rule in enumerate(self._rules) if holds(rule, principal))
@@ -115,9 +115,10 @@ class Seen:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Tell whether a pattern, in which `*` stands for any characters, matches a whole text.
+    """Tell whether a pattern matches a whole text; `*` stands for any characters.
 
-    Takes no longer than the two are long, multiplied: a regular expression could take forever.
+    The time is bounded by the product of both lengths. A regular expression could backtrack
+    for very long.
     """
     first, *others = pattern.split("*")
     if not others:

@@ -1,4 +1,4 @@
-"""API keys: looked up by their keyed hash, so that neither memory nor timing gives one away."""
+"""API keys, looked up by a keyed hash, so that neither memory nor timing reveals a key."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from mcp_operator.gateway.policy.principal import Principal
 log = logging.getLogger(__name__)
 
 MIN_BYTES: Final = 16
-"""Shorter keys are not accepted: they can be guessed."""
+"""Shorter keys are not accepted, because they can be guessed."""
 
 MAX_BYTES: Final = 4096
-"""Longer ones are not looked at."""
+"""Longer keys are rejected without a lookup."""
 
 _HASH_KEY: Final = secrets.token_bytes(32)
-"""Of this process: a client cannot choose a key by its hash. BLAKE2 takes it as it is (RFC 7693),
-in a third of the time of an HMAC."""
+"""Random for each process, so that clients cannot choose a key by its hash. BLAKE2 has a keyed mode
+(RFC 7693), which takes a third of the time of an HMAC."""
 
 
 class ApiKeys:
-    """The clients of one Secret."""
+    """The clients whose API keys are in Secrets."""
 
     def __init__(self, values: Mapping[str, bytes]) -> None:
         """Hash the keys.
 
         Args:
-            values: The API key of each client, by the client's name. A final line break, which
-                `kubectl create secret --from-file` leaves, is not part of it.
+            values: The API key of each client, by the client's name. A trailing newline, which
+                `kubectl create secret --from-file` keeps, is not part of the key.
         """
         self._principals: dict[bytes, Principal] = {}
         for name, value in sorted(values.items()):
             key = value.rstrip(b"\r\n")
             if MIN_BYTES <= len(key) <= MAX_BYTES:
-                # Of two clients with one key, the first by name has it.
+                # If two clients have the same key, it identifies the first one by name.
                 self._principals.setdefault(_hash(key), Principal(name))
             else:
                 log.warning(
@@ -48,7 +48,7 @@ class ApiKeys:
                 )
 
     def find(self, presented: str) -> Principal | None:
-        """Return whose key this is, or None where it is nobody's."""
+        """Return the client that a key belongs to, or None."""
         if len(presented) > MAX_BYTES:
             return None
         return self._principals.get(_hash(presented.encode("utf-8", "surrogateescape")))

@@ -1,4 +1,4 @@
-"""How often what an unknown client asks for is looked into."""
+"""Limits how often the gateway does costly checks for unknown clients."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from mcp_operator.gateway.shares import Shares
 
 
 class Attempts:
-    """So many within a second, of which one address can have half.
+    """A number of attempts per second, half of which one address can use.
 
-    Clients that are known already need none: a flood from the address of a proxy keeps only new
-    ones behind it waiting.
+    Known clients need no attempts. So a flood from the address of a proxy delays only the new
+    clients behind that proxy.
     """
 
     def __init__(self, per_second: int, problem: str) -> None:
         """Set up.
 
         Args:
-            per_second: How many there are.
-            problem: The error of a client that gets none.
+            per_second: The number of attempts.
+            problem: The error message when no attempt is left.
         """
         self._per_second = per_second
         self._problem = problem
@@ -28,10 +28,10 @@ class Attempts:
         self._left = Shares(per_second)
 
     def spend(self, address: str) -> None:
-        """Take one.
+        """Use one attempt.
 
         Raises:
-            Refusal: There is none left for this address.
+            Refusal: No attempt is left for this address.
         """
         second = int(asyncio.get_running_loop().time())
         if second != self._second:

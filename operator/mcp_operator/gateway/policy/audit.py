@@ -1,4 +1,4 @@
-"""One log line for each call: who called what, how it ended; never arguments, content or tokens."""
+"""Logs one line per call: who called what, and how it ended. Never arguments, content or tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mcp_operator.gateway.policy.refusal import Why
 from mcp_operator.gateway.table import Current, Table
 
 log = logging.getLogger(__name__)
-log.setLevel(logging.INFO)  # `config.logLevel` is about the gateway's own messages
+log.setLevel(logging.INFO)  # `config.logLevel` applies only to the gateway's own messages
 
 CALLS: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
 
@@ -21,23 +21,23 @@ MAX_ID: Final = 64
 """Characters of a request's id that are logged; clients choose it."""
 
 REFUSALS_PER_SECOND: Final = 10
-"""Lines about clients that are not let in: a flood of them must not become one of lines."""
+"""Lines about refused clients per second, so that a flood of requests does not flood the log."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call, as it ended.
+    """One completed call.
 
     Attributes:
-        principal: Who called.
-        method: The method of MCP.
-        params: Its parameters, of which only what they name in the catalog is logged.
+        principal: The client that called.
+        method: The MCP method.
+        params: Its parameters; only the name of the catalog entry is logged.
         request_id: The JSON-RPC id.
         outcome: How it ended.
         seconds: How long it took.
         request_bytes: The size of the HTTP request that carried it.
-        response_bytes: The size of its result; 0 where it has none.
-        trace: The W3C `traceparent` that came with it, if any.
+        response_bytes: The size of its result; 0 if it has none.
+        trace: The W3C `traceparent` of the request, if any.
     """
 
     principal: Principal
@@ -52,7 +52,7 @@ class Call:
 
 
 class Audit:
-    """Writes what the server's `audit` asks for."""
+    """Writes the log lines that the server's `audit` setting asks for."""
 
     def __init__(self, current: Current) -> None:
         self._current = current
@@ -60,12 +60,12 @@ class Audit:
         self._refusals = 0
 
     def wants(self, method: str, outcome: str) -> bool:
-        """Tell whether a request is to be noted that ended so."""
+        """Tell whether to log a request with this outcome."""
         level = self._current.server.audit
         return level != "Off" and method in CALLS and (level == "All" or outcome != "ok")
 
     def call(self, call: Call) -> None:
-        """Note a call that is wanted."""
+        """Log a call."""
         fields: dict[str, Any] = {
             "client": call.principal.name,
             "issuer": call.principal.issuer,
@@ -82,7 +82,7 @@ class Audit:
         log.info("A client made a call", extra=kept)
 
     def refusal(self, why: Why) -> None:
-        """Note that a client was not let in; of many within a second, some."""
+        """Log that a client was refused; skips some if there are many within a second."""
         if self._current.server.audit == "Off":
             return
         second = int(asyncio.get_running_loop().time())
@@ -94,9 +94,9 @@ class Audit:
 
 
 def _subject(table: Table | None, method: str, params: JsonObject) -> dict[str, str]:
-    """Return what a call is about, as the catalog names it, and its backend.
+    """Return the catalog entry that a call is for, and its backend.
 
-    What the catalog does not have is not repeated: it may be anything.
+    A name that is not in the catalog is not logged, because it is untrusted text.
     """
     name = params.get("uri" if method == "resources/read" else "name")
     if table is None or not isinstance(name, str):

@@ -1,4 +1,4 @@
-"""Clients that send an API key of a Secret, or of one of several."""
+"""Authenticates clients by API keys in one or more Secrets."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from mcp_operator.gateway.policy.sources import KeySecrets, bearer
 log = logging.getLogger(__name__)
 
 KEYS_SECONDS: Final = 30.0
-"""How long API keys are used before their Secrets are asked for again."""
+"""How long API keys are used before their Secrets are read again."""
 
 RETRY_SECONDS: Final = 5.0
-"""How soon that is done where one of several could not be read."""
+"""How soon the Secrets are read again if one of several could not be read."""
 
 
 LOOKUPS_PER_SECOND: Final = 100
-"""Unknown keys that are looked for in the Secrets within a second, of which one address can have
-half. Whoever tries more of them is refused for a hash and a look at a table."""
+"""Unknown keys that are looked up in the Secrets per second; one address can use half of them.
+Beyond that, a refusal costs only a hash and a dictionary lookup."""
 
 
 class ByKey:
-    """Lets in who sends an API key of one of the Secrets."""
+    """Accepts clients that send an API key of one of the Secrets."""
 
     def __init__(self, settings: catalog.ApiKeys, secrets: KeySecrets) -> None:
         self._header = settings.header
@@ -48,17 +48,18 @@ class ByKey:
         self._lookups = Attempts(LOOKUPS_PER_SECOND, "Too many unknown API keys; try again")
 
     async def principal(self, headers: Mapping[str, str], address: str) -> Principal:
-        """Return whose key came.
+        """Return the client that the sent API key belongs to.
 
         Raises:
-            Refusal: None, or one of nobody; or keys cannot be read, or too many wrong ones came.
+            Refusal: The key is missing or unknown, the Secrets cannot be read, or too many unknown
+                keys were sent.
         """
         presented = self._presented(headers)
         unread = False
         if asyncio.get_running_loop().time() >= self._fresh_until:
             unread = await self._read()
         found = self._keys.find(presented)
-        if found is None:  # it may have been added since the Secret was read
+        if found is None:  # the key could have been added since the Secrets were read
             self._lookups.spend(address)
             unread = await self._read()
             found = self._keys.find(presented)
@@ -79,7 +80,7 @@ class ByKey:
         return value
 
     async def _read(self) -> bool:
-        """Read the Secrets; return whether one could not be read, whose clients are locked out."""
+        """Read the Secrets; return whether one could not be read, which locks its clients out."""
         read = await asyncio.gather(*(self._read_one(source) for source in self._sources))
         values = {name: value for found in read if found for name, value in found.items()}
         unread = any(found is None for found in read)
@@ -90,7 +91,7 @@ class ByKey:
         return unread
 
     async def _read_one(self, source: _Source) -> dict[str, bytes] | None:
-        """Return the keys of a Secret by the names of the clients; None where it cannot be read."""
+        """Return the keys of a Secret by client name, or None if it cannot be read."""
         namespace, name = source.secret
         self._secrets.distrust(SecretKey(namespace=namespace, name=name, key=""))
         try:
@@ -106,7 +107,7 @@ class ByKey:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """A Secret, and what the names of its clients begin with."""
+    """A Secret, and the prefix of its clients' names."""
 
     secret: Key
     prefix: str

@@ -1,4 +1,4 @@
-"""Clients that send an access token of an identity provider."""
+"""Authenticates clients by access tokens of an identity provider."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from mcp_operator.gateway.policy.tokens import (
 )
 
 MAX_VERIFIED: Final = 10_000
-"""Tokens whose verification is remembered, in some 2 MiB; the one used longest ago goes first."""
+"""Verified tokens that are cached, in about 2 MiB; the least recently used is dropped first."""
 
 VERIFICATIONS_PER_SECOND: Final = 500
-"""Signatures that are verified within a second, of which one address can have half. Each takes some
-0.1 ms, also a wrong one: without a bound, whoever sends wrong ones takes all of the CPU."""
+"""Signatures that are verified per second; one address can use half of them. Each takes about
+0.1 ms, even a wrong one. Without a limit, a client with wrong tokens could use all of the CPU."""
 
 
 class ByToken:
-    """Lets in who sends an access token for this server; verifies each once."""
+    """Accepts clients that send an access token for this server; verifies each token once."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class ByToken:
         self._verifications = Attempts(VERIFICATIONS_PER_SECOND, "Too many new tokens; try again")
 
     async def principal(self, headers: Mapping[str, str], address: str) -> Principal:
-        """Return whom the token vouches for that came.
+        """Return the client that the access token identifies.
 
         Raises:
-            Refusal: None came, or one that is not accepted; or none can be verified now.
+            Refusal: The token is missing or not accepted, or tokens cannot be verified now.
         """
         token = bearer(headers)
         name = hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
@@ -90,7 +90,7 @@ class ByToken:
         return found
 
     def _follow_keys(self) -> None:
-        """Forget what was verified by keys that were replaced: one may have been withdrawn."""
+        """Forget tokens that replaced keys verified: one of these keys could have been revoked."""
         if self._keys.keys is not self._verified_by:
             self._verified.clear()
             self._verified_by = self._keys.keys
@@ -115,5 +115,5 @@ class ByToken:
         return self._clock.now().timestamp()
 
     async def close(self) -> None:
-        """End what is being fetched."""
+        """Cancel fetches in progress."""
         await self._keys.close()

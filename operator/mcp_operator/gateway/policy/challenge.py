@@ -1,4 +1,4 @@
-"""How a client learns to get in: `WWW-Authenticate`, and the metadata of RFC 9728."""
+"""Tells clients how to authenticate: `WWW-Authenticate`, and the metadata of RFC 9728."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from mcp_operator.api.catalog import METADATA_PATH, Auth, JsonObject, Jwt, Serve
 from mcp_operator.gateway.policy.refusal import Refusal
 
 _RETRY_AFTER: Final = {"busy": "1", "unavailable": "5"}
-"""Seconds after which the same request may succeed."""
+"""Seconds after which the same request can succeed."""
 
 _HOST: Final = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:.]+\](:[0-9]{1,5})?")
 
 
 def metadata_path(path: str, paths: tuple[str, ...]) -> str | None:
-    """Return the path that a metadata path is about, None where it is not one.
+    """Return the server path that a metadata path describes, or None if there is none.
 
-    The bare well-known path is about the first of `paths`.
+    The well-known path without a suffix describes the first of `paths`.
     """
     rest = path.removeprefix(METADATA_PATH)
     if rest == path:
@@ -29,11 +29,11 @@ def metadata_path(path: str, paths: tuple[str, ...]) -> str | None:
 
 
 def base_url(scheme: str, host: str) -> str:
-    """Return the URL that a client asked, without its path; empty where its `Host` is odd."""
+    """Return the URL that a client used, without its path; empty if its `Host` is not valid."""
     url = f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
     try:
         urlsplit(url)
-    except ValueError:  # what is in brackets is not an IPv6 address
+    except ValueError:  # the brackets do not contain an IPv6 address
         return ""
     return url
 
@@ -43,9 +43,9 @@ def metadata(settings: ServerSettings, jwt: Jwt, path: str, base: str) -> JsonOb
 
     Args:
         settings: The server's settings.
-        jwt: Which tokens it takes.
+        jwt: The tokens that the server accepts.
         path: The path that the client uses.
-        base: What `base_url` says of the request.
+        base: The result of `base_url` for the request.
     """
     document: JsonObject = {
         "resource": resource_url(jwt, path, base),
@@ -59,12 +59,12 @@ def metadata(settings: ServerSettings, jwt: Jwt, path: str, base: str) -> JsonOb
 
 
 def resource_url(jwt: Jwt, path: str, base: str) -> str:
-    """Return the URL of the server: the one it is told, else the one that the client asked."""
+    """Return the URL of the server: the configured one, or the one that the client used."""
     return jwt.resource or base + path
 
 
 def challenge_headers(auth: Auth, refusal: Refusal, path: str, base: str) -> Mapping[str, str]:
-    """Return the headers that go with a refusal (RFC 6750 section 3, RFC 9728 section 5.1)."""
+    """Return the headers of a refusal (RFC 6750 section 3, RFC 9728 section 5.1)."""
     if refusal.why in _RETRY_AFTER:
         return {"retry-after": _RETRY_AFTER[refusal.why]}
     if auth.jwt is not None:

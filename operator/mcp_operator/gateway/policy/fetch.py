@@ -1,4 +1,4 @@
-"""Reads JWK sets over HTTP, under the same rules of addresses as every backend."""
+"""Fetches JWK sets over HTTP, with the same address rules as for every backend."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from mcp_operator.gateway.upstream.outgoing import tls_of
 from mcp_operator.gateway.upstream.secret_values import SecretSource
 
 FETCH_SECONDS: Final = 5.0
-"""How long the provider may take; requests that need its keys wait for it."""
+"""Time limit for the provider's response, because requests that need its keys wait for it."""
 
 
 class JwksFetcher:
-    """Fetches what is behind endpoints."""
+    """Fetches documents from endpoints."""
 
     def __init__(self, upstream: Upstream, secrets: SecretSource) -> None:
         self._upstream = upstream
         self._secrets = secrets
 
     async def __call__(self, endpoint: Backend) -> bytes:
-        """Return the body of an answer; redirects are not followed.
+        """Return the body of the response; redirects are not followed.
 
         Raises:
-            UpstreamError: There was none.
+            UpstreamError: There was no usable response.
             SecretUnavailable: The CA of the endpoint could not be read.
         """
         request = Request(

@@ -1,4 +1,4 @@
-"""Whom a request comes from, by what `spec.auth` says now; nobody is let in on a doubt."""
+"""Authenticates requests according to the current `spec.auth`. In doubt, it refuses them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class _Authenticator(Protocol):
     """Authenticates clients in one way."""
 
     async def principal(self, headers: Mapping[str, str], address: str, /) -> Principal:
-        """Return whom a request comes from.
+        """Return the client that sent a request.
 
         Raises:
-            Refusal: It is not let in.
+            Refusal: The client is refused.
         """
         ...
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Stop background work."""
         ...
 
 
 class Guard:
-    """Authenticates requests by the settings in force."""
+    """Authenticates requests with the current settings."""
 
     def __init__(
         self,
@@ -49,8 +49,8 @@ class Guard:
 
         Args:
             current: Holds the settings.
-            secrets: Gives the API keys; None where there are none to be had.
-            fetch: Fetches the keys of identity providers; None where there are none to be had.
+            secrets: Provides the API keys; None if API keys cannot be read.
+            fetch: Fetches the keys of identity providers; None if keys cannot be fetched.
             clock: For the expiry of tokens.
         """
         self._current = current
@@ -61,21 +61,21 @@ class Guard:
         self._authenticator: _Authenticator = _Nobody()
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Stop background work."""
         await self._authenticator.close()
 
     async def admit(
         self, headers: Mapping[str, str], repeated: AbstractSet[str], address: str = ""
     ) -> Principal:
-        """Return whom a request comes from, by the settings that hold when this returns.
+        """Return the client that sent a request, by the settings in force when this returns.
 
         Args:
-            headers: The headers of the request, names in lower case.
-            repeated: Those that came more than once.
-            address: What stands for the client before anybody knows who it is.
+            headers: The headers of the request, with names in lower case.
+            repeated: The names of headers that were sent more than once.
+            address: The key of the client's address, for limits before it is authenticated.
 
         Raises:
-            Refusal: It is not let in.
+            Refusal: The client is refused.
         """
         while True:
             auth = self._current.server.auth
@@ -99,7 +99,7 @@ class Guard:
             self._auth = auth
         if auth is not self._auth:
             old, new = self._authenticator, self._build(auth)
-            self._auth, self._authenticator = auth, new  # only now: building may fail
+            self._auth, self._authenticator = auth, new  # after `_build`, which can fail
             await old.close()
             return await new.principal(headers, address)
         return await self._authenticator.principal(headers, address)
@@ -115,7 +115,7 @@ class Guard:
         if auth.api_keys is not None and self._secrets is not None:
             return ByKey(auth.api_keys, self._secrets)
         if auth.jwt is not None:
-            # Only here: cryptography takes 9 MB of memory.
+            # Imported only here: cryptography takes 9 MB of memory.
             from mcp_operator.gateway.policy.by_token import ByToken  # noqa: PLC0415
 
             return ByToken(auth.jwt, auth.rules, self._fetch, self._clock)
@@ -123,12 +123,12 @@ class Guard:
 
 
 def credential_header(auth: Auth) -> str:
-    """Return the header that carries what clients authenticate with, in lower case."""
+    """Return the header that carries the credentials of clients, in lower case."""
     return auth.api_keys.header if auth.api_keys is not None else "authorization"
 
 
 class _Nobody:
-    """Lets nobody in."""
+    """Refuses every client."""
 
     async def principal(self, _: Mapping[str, str], _address: str, /) -> Principal:
         raise Refusal("unavailable", "This server cannot authenticate clients. Its log says why")

@@ -1,8 +1,8 @@
 """The keys of an identity provider, fetched from its JWKS URI when a token needs them.
 
-A key that is not known is looked for again, but not at each token that a stranger makes up. While
-the provider cannot be reached, or answers something else than a JWK set, the last keys stay in use,
-for a day at most. A set without keys is an answer: then there are none.
+An unknown key causes another fetch, but not for every token that an attacker makes up. While the
+provider cannot be reached, or does not return a JWK set, the last keys stay in use, for at most a
+day. A valid set without keys takes effect: then there are no keys.
 """
 
 from __future__ import annotations
@@ -21,47 +21,47 @@ from mcp_operator.gateway.policy.tokens import Header, KeySet, VerificationKey
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS: Final = 300.0
-"""How long keys are used before they are read again: so long a withdrawn key stays good."""
+"""How long keys are used before the next fetch, and so how long a revoked key stays valid."""
 
 COOLDOWN_SECONDS: Final = 15.0
-"""How long after one fetch the next may be, whatever keys tokens name."""
+"""Minimum time between two fetches, whatever keys tokens name."""
 
 RETRY_SECONDS: Final = 2.0
-"""The same while there are no keys at all."""
+"""Minimum time between two fetches while there are no keys at all."""
 
 OUTAGE_SECONDS: Final = 24 * 3600.0
-"""How long keys are used that cannot be read again. Whoever can keep the gateway from its provider
-would otherwise keep a stolen key good forever."""
+"""How long keys stay in use when they cannot be fetched again. Without this limit, an attacker who
+blocks the connection to the provider could keep a stolen key valid forever."""
 
 Fetch = Callable[[], Awaitable[bytes]]
-"""Reads the JWK set; raises an OperatorError where it cannot."""
+"""Fetches the JWK set; raises an OperatorError if that fails."""
 
 
 class Keys(Protocol):
     """The keys of one provider.
 
     Attributes:
-        keys: Those in use, another object once they have changed; None where there are none.
+        keys: The keys in use, or None. Each change replaces the object.
     """
 
     keys: KeySet | None
 
     def refresh(self) -> None:
-        """See to it that keys which have changed are noticed, without waiting for that."""
+        """Start to fetch keys that could have changed, without waiting for the result."""
 
     async def find(self, header: Header) -> VerificationKey | None:
-        """Return the key that a token names, None where the provider has no such key.
+        """Return the key that a token names, or None if the provider does not have it.
 
         Raises:
-            Refusal: There are no keys, and none can be had now.
+            Refusal: There are no keys, and none can be fetched now.
         """
 
     async def close(self) -> None:
-        """End what runs in the background."""
+        """Stop background work."""
 
 
 class RemoteKeys:
-    """The keys behind one URL."""
+    """The keys at one URL."""
 
     def __init__(self, fetch: Fetch) -> None:
         self.keys: KeySet | None = None
@@ -74,14 +74,14 @@ class RemoteKeys:
         self._tasks = TaskSet()
 
     async def close(self) -> None:
-        """End what is being fetched, for those who wait for it, too."""
+        """Cancel a fetch in progress, and release the requests that wait for it."""
         await self._tasks.close()
-        if self._reading is not None and len(self._tasks) == 0:  # it was ended before it began
+        if self._reading is not None and len(self._tasks) == 0:  # cancelled before it ran
             self._reading.set_result(None)
             self._reading = None
 
     def refresh(self) -> None:
-        """Read the keys again in the background if it is time to; forget what is too old."""
+        """Fetch old keys again in the background; forget keys that are too old."""
         if self.keys is None:
             return
         age = _now() - self._read_at
@@ -91,7 +91,7 @@ class RemoteKeys:
             self._start()
 
     async def find(self, header: Header) -> VerificationKey | None:
-        """Return the key that a token names, after a fetch if it is not known."""
+        """Return the key that a token names; fetch the keys if it is unknown."""
         self.refresh()
         key = self.keys.find(header) if self.keys is not None else None
         if key is None and (reading := self._start()) is not None:
@@ -103,7 +103,7 @@ class RemoteKeys:
         return key
 
     def _start(self) -> asyncio.Future[None] | None:
-        """Return the fetch that runs, a new one if one may begin; None where it is too soon."""
+        """Return the fetch in progress, or start one; None if it is too soon for another."""
         if self._reading is None:
             wait = RETRY_SECONDS if self.keys is None else COOLDOWN_SECONDS
             if self._tried_at is not None and _now() - self._tried_at < wait:
@@ -122,7 +122,7 @@ class RemoteKeys:
         except (OperatorError, KeySetError) as error:
             self._failed(error)
         else:
-            if found != self._jwks:  # equal keys stay the same object: what they verified is kept
+            if found != self._jwks:  # equal keys keep their object, and so the verified tokens
                 self._jwks, self.keys = found, keys
                 names = [str(jwk.get("kid", "")) for jwk in found]
                 log.info("Loaded the keys of the identity provider", extra={"kids": names})
@@ -132,7 +132,7 @@ class RemoteKeys:
             done.set_result(None)
 
     def _forget(self) -> None:
-        """Stop accepting the last keys, and log that again."""
+        """Stop accepting the last keys, and log the next failure again."""
         if self.keys is not None:
             self._jwks, self.keys, self._failing = [], None, False
 
@@ -148,7 +148,7 @@ class RemoteKeys:
 
 
 class FixedKeys:
-    """Keys that came with the catalog."""
+    """Keys from the catalog."""
 
     def __init__(self, jwks: list[dict[str, Any]] | None) -> None:
         self.keys: KeySet | None = None
@@ -158,7 +158,7 @@ class FixedKeys:
             log.warning("No token can be verified", extra={"error": f"the JWK set: {error}"})
 
     async def close(self) -> None:
-        """Do nothing: nothing is fetched."""
+        """Do nothing: no fetch is ever in progress."""
 
     def refresh(self) -> None:
         """Do nothing: new keys come with a new catalog."""

@@ -1,4 +1,4 @@
-"""Whom a request comes from."""
+"""The client that sent a request."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A client whose identity was verified, or nobody in particular.
+    """A client whose identity was verified, or an anonymous one.
 
     Attributes:
-        name: The name of its API key, or the claim of its token that names it; empty for nobody.
-        issuer: Who vouches for the name: the issuer of its token; empty for API keys.
-        scopes: What its token may be used for.
-        claims: Values of the claims that rules ask for, each with the name of its claim.
-        expires: When its token ends, in Unix seconds; None for never.
-        looked_at: The claims that conditions of rules look at, as a JSON object; empty for none.
+        name: The name of its API key, or the claim of its token that names it; empty if anonymous.
+        issuer: The issuer of its token; empty for API keys.
+        scopes: The scopes of its token.
+        claims: Names and values of the claims that rules match.
+        expires: When its token expires, in Unix seconds; None for never.
+        looked_at: The claims that conditions of rules read, as a JSON object; empty for none.
     """
 
     name: str = ""
@@ -28,4 +28,4 @@ class Principal:
 
 
 ANONYMOUS: Final = Principal()
-"""Everybody, where a server does not authenticate its clients."""
+"""Every client of a server that does not authenticate its clients."""

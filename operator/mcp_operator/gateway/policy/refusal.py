@@ -11,13 +11,13 @@ Why = Literal["missing", "invalid", "forbidden", "busy", "unavailable"]
 _STATUS: Final = {"missing": 401, "invalid": 401, "forbidden": 403, "busy": 429, "unavailable": 503}
 
 
-class Refusal(OperatorError):  # noqa: N818 - an answer to a client, not a fault
-    """A request is not let in; the sentence is fit for clients and quotes nothing of them.
+class Refusal(OperatorError):  # noqa: N818 - a response to a client, not a fault
+    """A request is refused; the message is safe for clients and quotes nothing that they sent.
 
     Attributes:
-        why: `missing` credentials, `invalid` ones, ones that are `forbidden` to do this, too many
-            new ones at once (`busy`), or none can be verified now (`unavailable`).
-        scopes: Those of which one would have helped.
+        why: Credentials are `missing`, `invalid`, or `forbidden` to do this; too many new ones came
+            at once (`busy`); or none can be verified now (`unavailable`).
+        scopes: Any one of these scopes would have been enough.
     """
 
     def __init__(self, why: Why, message: str, scopes: tuple[str, ...] = ()) -> None:
@@ -27,7 +27,7 @@ class Refusal(OperatorError):  # noqa: N818 - an answer to a client, not a fault
 
     @property
     def retry_after(self) -> int | None:
-        """Seconds after which the same request may be let in, if that helps."""
+        """Seconds after which the same request can succeed; None if a retry does not help."""
         return 1 if self.why in ("busy", "unavailable") else None
 
     @property

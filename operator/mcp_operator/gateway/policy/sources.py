@@ -1,4 +1,4 @@
-"""What authentication reads: of requests, of Secrets, of identity providers."""
+"""The inputs of authentication: headers of requests, Secrets, and identity providers."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from mcp_operator.core.meta import Key
 from mcp_operator.gateway.policy.refusal import Refusal
 
 FetchJwks = Callable[[Backend], Awaitable[bytes]]
-"""Reads what is behind an endpoint; raises an OperatorError where it cannot."""
+"""Fetches a document from an endpoint; raises an OperatorError if that fails."""
 
 
 class KeySecrets(Protocol):
-    """Gives all values of a Secret."""
+    """Provides all values of a Secret."""
 
     async def values(self, secret: Key) -> Mapping[str, bytes]:
         """Return the values by key.
 
         Raises:
-            OperatorError: There is no such Secret, or it may not be read.
+            OperatorError: The Secret does not exist, or the gateway is not allowed to read it.
         """
         ...
 
     def distrust(self, key: SecretKey) -> None:
-        """Read the Secret again before its next use, unless it was read just now."""
+        """Read the Secret again before its next use, unless it has just been read."""
         ...
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """Return the token of the header Authorization (RFC 6750 section 2.1), and of nowhere else.
+    """Return the token of the Authorization header (RFC 6750 section 2.1), its only valid place.
 
     Raises:
-        Refusal: There is none.
+        Refusal: There is no token.
     """
     scheme, _, token = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():

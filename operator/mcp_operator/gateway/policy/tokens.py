@@ -1,7 +1,7 @@
-"""Access tokens: JWTs (RFC 7519) verified as RFC 8725 and RFC 9068 ask. No I/O.
+"""Access tokens: JWTs (RFC 7519), verified as RFC 8725 and RFC 9068 require. No I/O.
 
-The key decides on the algorithm, never the token: a public key verifies no HMAC, and `none` is no
-algorithm. Everything that a token says is checked here; PyJWT verifies the signature.
+The key determines the algorithm, never the token: a public key never verifies an HMAC, and `none`
+is never accepted. PyJWT only verifies the signature; this module checks all claims.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from mcp_operator.api.jwks import NoKeysError
 from mcp_operator.gateway.policy.principal import Principal
 
 LEEWAY_SECONDS: Final = 30.0
-"""How far the clocks of the issuer and of this machine may be apart."""
+"""Tolerated difference between the clocks of the issuer and of this machine."""
 
 MAX_BYTES: Final = 16 * 1024
-"""The longest token that is looked at."""
+"""Maximum bytes of a token."""
 
 MAX_NAME: Final = 256
-"""Characters of a client's name."""
+"""Maximum characters of a client's name."""
 
 TYPES: Final = frozenset({"at+jwt", "application/at+jwt", "jwt"})
-"""RFC 9068 section 2.1, and what many providers write instead. Others, such as `logout+jwt`, are
-tokens for something else."""
+"""From RFC 9068 section 2.1, and the value that many providers use instead. Tokens of other types,
+such as `logout+jwt`, have other purposes."""
 
 RSA_BITS: Final = range(2048, 8193)
-"""RFC 7518 section 3.3 has the minimum; more than this costs too much for each token."""
+"""RFC 7518 section 3.3 sets the minimum; longer keys make each verification too expensive."""
 
 _RSA: Final = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512")
 _CURVES: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
@@ -46,7 +46,7 @@ _JWS: Final = jwt.PyJWS()
 
 
 class TokenError(Exception):
-    """A token is not accepted; the sentence quotes nothing of it."""
+    """A token is not accepted; the message quotes nothing from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +60,20 @@ class VerificationKey:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What a token must say."""
+    """What the claims of a token must contain, and which claims are kept."""
 
     issuer: str
     audiences: frozenset[str]
     user_claim: str = "sub"
     claims: frozenset[str] = frozenset()
-    """Claims that are of interest."""
+    """Claims that rules match."""
     looked_at: frozenset[str] | None = frozenset()
-    """Claims that are kept whole; None for all."""
+    """Claims that conditions read, kept with any JSON value; None for all claims."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a token says of its key, not verified."""
+    """What a token says about its key, not verified."""
 
     algorithm: str
     key_id: str | None
@@ -83,17 +83,17 @@ class KeySet:
     """Public keys, from JWKs."""
 
     def __init__(self, jwks: Iterable[Mapping[str, Any]]) -> None:
-        """Take the keys that are fit for signatures, and leave out the others.
+        """Take the keys that can verify signatures, and skip the others.
 
         Raises:
-            NoKeysError: None is.
+            NoKeysError: None of the keys can.
         """
         self._keys = [key for key in map(_verification_key, jwks) if key is not None]
         if not self._keys:
             raise NoKeysError("none of its keys can be used")
 
     def find(self, header: Header) -> VerificationKey | None:
-        """Return the key that a token names; the only one where it names none."""
+        """Return the key that a token names, or the only key if the token names none."""
         if header.key_id is None:
             fitting = self._keys if len(self._keys) == 1 else []
         else:
@@ -102,10 +102,10 @@ class KeySet:
 
 
 def read_header(token: str) -> Header:
-    """Return what a token says of its key.
+    """Return what a token says about its key.
 
     Raises:
-        TokenError: It is not a signed JWT, or not one of a form that is accepted.
+        TokenError: It is not a signed JWT, or its form is not accepted.
     """
     if len(token) > MAX_BYTES:
         raise TokenError("the token is too long")
@@ -131,12 +131,12 @@ def read_header(token: str) -> Header:
 
 
 def verify(token: str, key: VerificationKey | None, expected: Expected, now: float) -> Principal:
-    """Return whom a token vouches for.
+    """Return the client that a token identifies.
 
     Args:
         token: The token, whose header `read_header` has accepted.
-        key: The key that its header names, None where there is none.
-        expected: What it must say.
+        key: The key that its header names, or None.
+        expected: What its claims must contain.
         now: The time, in Unix seconds.
 
     Raises:
@@ -170,7 +170,7 @@ def verify(token: str, key: VerificationKey | None, expected: Expected, now: flo
 
 
 def _kept(claims: Mapping[str, Any], wanted: frozenset[str] | None) -> str:
-    """Return some claims as JSON; empty where there are none."""
+    """Return the wanted claims as JSON; empty if the token has none of them."""
     kept = {name: claims[name] for name in claims if wanted is None or name in wanted}
     return json.dumps(kept, sort_keys=True) if kept else ""
 
@@ -188,13 +188,13 @@ def _check_times(claims: Mapping[str, Any], now: float) -> float:
 
 
 def _time(claims: Mapping[str, Any], claim: str) -> float | None:
-    """Return a NumericDate, None where there is none."""
+    """Return a NumericDate, or None if the claim is missing."""
     if claim not in claims:
         return None
     value = claims[claim]
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TokenError("a time in the token is not a number")
-    if not -math.inf < value < math.inf:  # `math.isfinite` fails on what no float can hold
+    if not -math.inf < value < math.inf:  # `math.isfinite` fails for integers too large for a float
         raise TokenError("a time in the token is not a number")
     return float(max(-(2**53), min(value, 2**53)))
 
@@ -205,16 +205,16 @@ def _audiences(value: Any) -> frozenset[str]:
 
 
 def _scopes(claims: Mapping[str, Any]) -> frozenset[str]:
-    """Return the scopes: of `scope` (RFC 9068), or of `scp`, as some providers write."""
+    """Return the scopes of `scope` (RFC 9068), or of `scp`, which some providers use."""
     value = claims.get("scope", claims.get("scp", ""))
     found = value if isinstance(value, list) else str(value).split(" ")
     return frozenset(each for each in found if isinstance(each, str) and each)
 
 
 def _values(claims: Mapping[str, Any], name: str) -> frozenset[str]:
-    """Return the texts of a claim: its own, or those of the list that it is.
+    """Return the strings in a claim, which is a string or a list.
 
-    A name with dots that is not a claim leads to one within another (`realm_access.roles`).
+    A name with dots that is not itself a claim is a path to a nested claim (`realm_access.roles`).
     """
     value: Any = claims
     for part in (name,) if name in claims else name.split("."):
@@ -226,7 +226,7 @@ def _values(claims: Mapping[str, Any], name: str) -> frozenset[str]:
 def _verification_key(jwk: Mapping[str, Any]) -> VerificationKey | None:
     try:
         key = jwt.PyJWK({name: value for name, value in jwk.items() if name != "alg"}).key
-    except Exception:  # noqa: BLE001 - whatever is odd about a key, it alone is left out
+    except Exception:  # noqa: BLE001 - skip any invalid key, but keep the others
         return None
     algorithms = frozenset(_algorithms(key))
     if "alg" in jwk:

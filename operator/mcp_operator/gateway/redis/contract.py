@@ -1,4 +1,4 @@
-"""What the gateway asks of its Redis, whatever speaks to it."""
+"""The interface that the gateway uses for its Redis, independent of the client library."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 
 class Link(Protocol):
-    """One connection, which any number of callers use at a time.
+    """One connection that any number of callers share.
 
     Attributes:
-        peers: How many gateways of the server use this Redis, this one included, as far as known.
+        peers: The known number of gateways of the server that use this Redis, including this one.
     """
 
     peers: int
@@ -21,14 +21,14 @@ class Link(Protocol):
         ...
 
     def key(self, name: str) -> str:
-        """Return the name of a key."""
+        """Return the full name of a key."""
         ...
 
     def call(self, *command: Any) -> Awaitable[Any]:
         """Send a command and return its reply.
 
         Raises:
-            RedisAwayError: There is no Redis, or none that answers in time.
+            RedisAwayError: Redis is unavailable, or does not reply in time.
             UnknownScriptError: Redis does not have the script.
         """
         ...
@@ -39,5 +39,5 @@ class HasLink(Protocol):
 
     @property
     def link(self) -> Link | None:
-        """The link to the Redis; None where the server has none."""
+        """The connection to Redis, or None if the server has no Redis."""
         ...

@@ -1,4 +1,4 @@
-"""Opens connections to Redis, to addresses that a gateway may connect to."""
+"""Opens connections to Redis, but only to addresses that a gateway is allowed to connect to."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Tls:
 
     Attributes:
         ca: PEM certificates to trust instead of the system's; None for the system's.
-        server_name: The name that the certificate must carry.
+        server_name: The name that the certificate must contain.
         verify: False accepts any certificate.
     """
 
@@ -60,11 +60,11 @@ class Dialer:
         """Set up.
 
         Args:
-            services: Where to find Services instead of in the DNS (see `Overrides`).
-            blocked: Addresses to refuse besides the general ones, such as the API server's.
-            resolver: Asks the DNS; the system's one where none is given.
-            domain: The domain of the cluster, which Services' names end with.
-            loopback: Whether Redis may be on this host, as for files on a developer's machine.
+            services: Addresses of Services that replace DNS (see `Overrides`).
+            blocked: Addresses to refuse in addition to the general ones, such as the API server's.
+            resolver: Resolves names; defaults to the system's resolver.
+            domain: The domain of the cluster, with which the names of Services end.
+            loopback: Whether Redis can be on this host, for files on a developer's machine.
         """
         self._overrides = Overrides(services)
         self._blocked = blocked
@@ -83,10 +83,10 @@ class Dialer:
         Args:
             host: A Service, another name, or an IP address.
             port: The port.
-            tls: How to verify the certificate; None for plain text.
+            tls: How to verify the certificate; None for an unencrypted connection.
 
         Raises:
-            RedisAwayError: The address may not be connected to, or the CA is none.
+            RedisAwayError: The address is not allowed, or the CA is not valid.
             OSError: No connection could be opened.
         """
         context = await self._verified(tls) if tls else None
@@ -97,7 +97,7 @@ class Dialer:
         )
 
     async def _addresses(self, host: str, port: int) -> list[AddrInfoType]:
-        named = self._overrides.find(host, port)  # by the user of this process, so anywhere
+        named = self._overrides.find(host, port)  # set by the user of this process: any address
         target, port = named or (host, port)
         if is_address(target):
             found = [target]
@@ -114,7 +114,7 @@ class Dialer:
         ]
 
     def _absolute(self, name: str) -> str:
-        """Return a name that no search list of a pod makes another one of."""
+        """Return an absolute name, which the search list of a pod cannot change."""
         if is_service_host(name):
             return f"{name}.{self._domain}."
         return f"{name}." if "." in name else name

@@ -1,4 +1,4 @@
-"""How asking Redis fails."""
+"""Errors of Redis."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from mcp_operator.core.errors import OperatorError
 
 
 class RedisAwayError(OperatorError):
-    """Redis does not answer, or refuses; the sentence is for the log, and holds no credentials."""
+    """Redis does not reply, or refuses; the message is for the log, and has no credentials."""
 
 
 class UnknownScriptError(OperatorError):
-    """Redis does not have a script that was named by its digest."""
+    """Redis does not have the script with the digest in the command."""

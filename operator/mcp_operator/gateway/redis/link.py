@@ -1,6 +1,6 @@
-"""The link of one gateway to its Redis: connects, notices when Redis goes, and connects again.
+"""The connection of one gateway to its Redis: connects, detects outages, and reconnects.
 
-The library takes 10 MB of memory, so nobody imports this who has no Redis.
+The client library takes 10 MB of memory, so import this only if there is a Redis.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from mcp_operator.gateway.upstream.secret_values import SecretSource
 log = logging.getLogger(__name__)
 
 CONNECT_SECONDS: Final = 2.0
-"""How long it may take to connect, Sentinels included."""
+"""Time limit to connect, including Sentinels."""
 
 BEAT_SECONDS: Final = 1.0
-"""Between two looks at whether Redis is available, so that its silence is noticed without calls."""
+"""Seconds between two health checks, which detect an outage even if there are no calls."""
 
 RETRY_SECONDS: Final = (0.0, 0.1, 0.25, 0.5, 1.0)
-"""Before each new attempt to connect; the last one repeats."""
+"""Delays between attempts to connect; the last one repeats."""
 
 STEADY_SECONDS: Final = 5.0
-"""A session that ended sooner counts as one more failed attempt."""
+"""A session that ends sooner counts as another failed attempt."""
 
 PRESENT_SECONDS: Final = 10.0
 """How long a gateway counts as present after it was last seen."""
@@ -55,17 +55,17 @@ redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2] * 1000)
 return redis.call('ZCARD', KEYS[1])
 """
-"""Notes that a gateway is present, and returns how many are. As it writes, it also shows that this
-is a Redis which takes writes."""
+"""Records that a gateway is present, and returns how many are. Because it writes, it also proves
+that this Redis accepts writes."""
 
 
 class RedisLink:
-    """One connection, which any number of callers use at a time.
+    """One connection that any number of callers share.
 
     Attributes:
-        settings: What it connects to.
-        peers: How many gateways of the server use this Redis, this one included, as far as known.
-        problem: Why Redis is unavailable; empty while it answers.
+        settings: The Redis that it connects to.
+        peers: The known number of gateways of the server that use this Redis, including this one.
+        problem: Why Redis is unavailable; empty while it is available.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class RedisLink:
         *,
         call_seconds: float = CALL_SECONDS,
     ) -> None:
-        """Set up; nothing is connected before `start`.
+        """Set up; `start` connects.
 
         Args:
             settings: Where Redis is.
             dialer: Opens connections.
-            source: Gives user, password and CA, again for each connection.
+            source: Provides user, password and CA, which are read again for each connection.
             call_seconds: How long a caller waits for a reply.
         """
         self.settings = settings
@@ -104,11 +104,11 @@ class RedisLink:
 
     @property
     def away_seconds(self) -> float:
-        """For how long Redis has not answered; 0 while it does."""
+        """For how long Redis has been unavailable; 0 while it is available."""
         return 0.0 if self.is_up else asyncio.get_running_loop().time() - self._away_since
 
     def start(self) -> None:
-        """Connect in the background, again and again."""
+        """Start to connect in the background; reconnects whenever the connection ends."""
         self._running = asyncio.create_task(self._run(), name="Redis")
 
     async def stop(self) -> None:
@@ -119,17 +119,17 @@ class RedisLink:
                 await self._running
 
     def key(self, name: str) -> str:
-        """Return the name of a key, in the slot that all keys of the server are in."""
+        """Return the full name of a key, in the hash slot of all keys of the server."""
         return f"{self.settings.keys}{name}"
 
     async def call(self, *command: Any) -> Any:
         """Send a command and return its reply: numbers, bytes, and lists of them.
 
         Raises:
-            RedisAwayError: There is no Redis, or none that answers in time.
+            RedisAwayError: Redis is unavailable, or does not reply in time.
             UnknownScriptError: Redis does not have the script.
         """
-        if not self._tried.is_set():  # what has only begun takes a moment where Redis is there
+        if not self._tried.is_set():  # the first attempt is short if Redis is available
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._call_seconds):
                     await self._tried.wait()
@@ -161,7 +161,7 @@ class RedisLink:
             failures = 0 if loop.time() - began > STEADY_SECONDS else failures + 1
 
     async def _use(self, session: Session) -> None:
-        """Let callers use a session until it has ended."""
+        """Let callers use a session until it ends."""
         self._session, self.problem = session, ""
         log.info("Redis is available")
         while not session.ended.done():
@@ -175,21 +175,21 @@ class RedisLink:
             log.warning("Redis is unavailable", extra={"error": self.problem})
 
     async def _be_present(self, session: Session) -> None:
-        """Note that this gateway is there, and how many are.
+        """Record that this gateway is present, and update the number of gateways.
 
         Raises:
-            RedisAwayError: Redis does not answer, or takes no writes.
+            RedisAwayError: Redis does not reply, or does not accept writes.
         """
         key = self.key("gateways")
         self.peers = int(await session.call("EVAL", _PRESENT, 1, key, self._name, PRESENT_SECONDS))
 
     async def _open(self) -> Session:
-        """Return a session with a Redis that answers and takes writes.
+        """Return a session with a Redis that replies and accepts writes.
 
         Raises:
-            OperatorError: There is none.
-            OSError: Likewise.
-            ValueError: What answers is not Redis.
+            OperatorError: There is no such Redis.
+            OSError: The connection failed.
+            ValueError: The server is not a Redis.
         """
         settings = self.settings
         if settings.unknown:
@@ -217,7 +217,7 @@ class RedisLink:
         return session
 
     async def _primary(self) -> tuple[str, int]:
-        """Ask a Sentinel where the primary is."""
+        """Ask a Sentinel for the address of the primary."""
         settings = self.settings
         sentinel = await self._connect(
             (settings.host, settings.port), settings.sentinel_username, settings.sentinel_password

@@ -1,4 +1,4 @@
-"""Commands and scripts for Redis, as those who keep something there need them."""
+"""Helpers for commands and scripts of Redis."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from mcp_operator.gateway.redis.errors import RedisAwayError, UnknownScriptError
 
 
 class Script:
-    """A script that Redis runs by its digest, and is sent the text of only where it is unknown."""
+    """A Lua script, called by its digest; its text is sent only if Redis does not have it."""
 
     def __init__(self, text: str) -> None:
-        """Take in the text, which is Lua."""
+        """Take the text of the script, in Lua."""
         self.text = text
         self._digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     async def run(self, link: Link, *given: Any) -> Any:
-        """Run it.
+        """Run the script.
 
         Args:
-            link: The Redis.
+            link: The connection to Redis.
             given: The number of keys, the keys, and the arguments.
 
         Raises:
-            RedisAwayError: Redis does not answer.
+            RedisAwayError: Redis does not reply.
         """
         try:
             return await link.call("EVALSHA", self._digest, *given)
-        except UnknownScriptError:  # Redis is new, or was wiped
+        except UnknownScriptError:  # a new Redis, or its scripts were flushed
             return await link.call("EVAL", self.text, *given)
 
 
 async def unless_away(reply: Awaitable[Any]) -> Any:
-    """Return what Redis replies; None while it is away."""
+    """Return the reply of Redis, or None while it is unavailable."""
     try:
         return await reply
     except RedisAwayError:

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 TOLD_SECONDS: Final = 10.0
-"""For how long Redis does not answer before the operator is told: a failover takes less."""
+"""How long Redis must be unavailable before the operator is told, as a failover takes less."""
 
 
 class RedisOfServer:
-    """Follows `spec.redis`."""
+    """Keeps the connection in line with `spec.redis`."""
 
     def __init__(
         self,
@@ -35,8 +35,8 @@ class RedisOfServer:
         Args:
             current: Holds the catalog.
             dialer: Opens connections.
-            source: Gives passwords and certificates.
-            registry: Takes the metric, while there is a Redis.
+            source: Provides passwords and certificates.
+            registry: Receives the metric while there is a Redis.
         """
         self._link: RedisLink | None = None
         self._current = current
@@ -48,12 +48,12 @@ class RedisOfServer:
 
     @property
     def link(self) -> Link | None:
-        """The link to the Redis; None where the server has none."""
+        """The connection to Redis, or None if the server has no Redis."""
         return self._link
 
     @property
     def problem(self) -> str | None:
-        """Why the Redis has not answered for a while; empty for less, None where there is none."""
+        """Why Redis has been unavailable for a while; empty if it is not, None without a Redis."""
         link = self._link
         if link is None:
             return None
@@ -81,7 +81,7 @@ class RedisOfServer:
         if old is not None:
             self._stopping.start("leave a Redis", old.stop())
         if settings is not None:
-            # Only here: the library takes 10 MB of memory.
+            # Imported only here: the library takes 10 MB of memory.
             from mcp_operator.gateway.redis.link import RedisLink  # noqa: PLC0415
 
             self._link = RedisLink(settings, self._dialer, self._source)
@@ -89,7 +89,7 @@ class RedisOfServer:
         self._expose()
 
     def _expose(self) -> None:
-        """Have the metric while there is a Redis: without one, it is neither up nor down."""
+        """Expose the metric only while there is a Redis, because without one it has no meaning."""
         if self._link is None and self._up is not None:
             self._registry.unregister(self._up)
             self._up = None

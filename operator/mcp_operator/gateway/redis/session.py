@@ -1,9 +1,10 @@
-"""One connection to Redis, which any number of callers use at a time.
+"""One connection to Redis that any number of callers share.
 
-Commands are written as they come, and replies are read in their order. What is not answered in time
-ends the session for all: if a Redis hangs, it is unknown which reply would come next.
+Commands are written as they come, and replies are read in the same order. A reply that is late ends
+the session for all callers, because later replies can no longer be assigned to their commands.
 
-`redis` takes 10 MB of memory: only what is imported by `link` when there is a Redis imports this.
+`redis` takes 10 MB of memory, so only modules that `link` imports when there is a Redis can import
+this.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from mcp_operator.gateway.redis.dial import Streams
 from mcp_operator.gateway.redis.errors import RedisAwayError, UnknownScriptError
 
 CALL_SECONDS: Final = 0.05
-"""How long a caller waits for a reply. Redis takes some 0.3 ms within a cluster."""
+"""How long a caller waits for a reply, which takes about 0.3 ms within a cluster."""
 
 MAX_CODE: Final = 24
-"""Characters of an error's code that are logged, such as READONLY."""
+"""Characters of an error code that are logged, such as READONLY."""
 
 
 class RefusedError(RedisAwayError):
@@ -41,10 +42,10 @@ class RefusedError(RedisAwayError):
 
 
 class Session:
-    """A connection that is open, authenticated and in its database, until it has ended."""
+    """An open connection, authenticated and with its database selected, until it ends."""
 
     def __init__(self, connection: Connection, call_seconds: float = CALL_SECONDS) -> None:
-        """Take over a connection that `connect` made.
+        """Take over a connection that `connect` opened.
 
         Args:
             connection: The connection.
@@ -55,14 +56,14 @@ class Session:
         self._pending: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._asked = asyncio.Event()
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Done when the session is over, with the reason."""
+        """Completes with the reason when the session ends."""
         self._reading = asyncio.create_task(self._read(), name="read from Redis")
 
     async def call(self, *command: Any) -> Any:
         """Send a command and return its reply: numbers, bytes, and lists of them.
 
         Raises:
-            RedisAwayError: There was none in time; the session is over.
+            RedisAwayError: There was no reply in time; the session has ended.
             UnknownScriptError: Redis does not have the script.
         """
         if self.ended.done():
@@ -70,7 +71,7 @@ class Session:
         loop = asyncio.get_running_loop()
         reply: asyncio.Future[Any] = loop.create_future()
         packed = self._connection.pack_command(*command)
-        # Nothing is awaited from here until the command is written, so that replies stay in order.
+        # No await until the command is written: replies must arrive in the order of `_pending`.
         self._pending.append((loop.time() + self._call_seconds, reply))
         self._asked.set()
         try:
@@ -109,7 +110,7 @@ class Session:
                 reply.set_exception(UnknownScriptError(str(error)))
             return
         self._pending.popleft()
-        if not reply.done():  # else its caller has gone
+        if not reply.done():  # otherwise its caller was cancelled
             reply.set_result(value)
 
     def _end(self, reason: str) -> None:
@@ -123,7 +124,7 @@ class Session:
 
 
 class _Dialled(Connection):
-    """A connection of redis-py over streams that we have opened."""
+    """A connection of redis-py over streams that the gateway opens."""
 
     def __init__(self, dial: Callable[[], Awaitable[Streams]], **settings: Any) -> None:
         super().__init__(**settings)
@@ -136,7 +137,7 @@ class _Dialled(Connection):
 async def connect(
     dial: Callable[[], Awaitable[Streams]], *, username: str, password: str, db: int
 ) -> Connection:
-    """Open a connection, authenticate and choose the database.
+    """Open a connection, authenticate, and select the database.
 
     Args:
         dial: Opens the streams.
@@ -147,15 +148,15 @@ async def connect(
     Raises:
         RefusedError: The user or the password is wrong.
         RedisAwayError: No connection could be opened.
-        ValueError: What answers is not Redis.
+        ValueError: The server is not a Redis.
     """
     connection = _Dialled(
         dial,
         username=username or None,
         password=password or None,
         db=db,
-        encoding_errors="surrogateescape",  # a password may be any bytes
-        socket_timeout=None,  # deadlines are the caller's
+        encoding_errors="surrogateescape",  # a password can contain any bytes
+        socket_timeout=None,  # the callers set deadlines
         socket_connect_timeout=None,
         protocol=2,
         driver_info=None,
@@ -178,7 +179,7 @@ async def disconnect(connection: Connection) -> None:
 
 
 def _failure(error: Exception) -> RedisAwayError:
-    """Return why no connection could be opened; the library hides what its cause is."""
+    """Return why the connection could not be opened; the library hides the cause."""
     cause = error.__cause__ or error.__context__
     if isinstance(cause, RedisAwayError):
         return cause
@@ -189,7 +190,7 @@ def _failure(error: Exception) -> RedisAwayError:
 
 
 def explained(error: BaseException) -> str:
-    """Say what happened, without addresses and without what anybody sent."""
+    """Describe an error without addresses and without any text from the server."""
     if isinstance(error, ResponseError):
         code = (error.status_code or str(error).partition(" ")[0])[:MAX_CODE]
         return (
@@ -199,7 +200,7 @@ def explained(error: BaseException) -> str:
         if isinstance(error, kind):
             return sentence
     if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)  # the error's own words may hold an address
+        return os.strerror(error.errno)  # because the message can contain an address
     return "the connection was closed, or could not be opened"
 
 
@@ -210,5 +211,5 @@ _EXPLANATIONS: Final[tuple[tuple[type[BaseException], str], ...]] = (
     (ssl.SSLError, "its TLS handshake failed"),
     (socket.gaierror, "its name does not resolve"),
     (InvalidResponse, "it does not answer like Redis"),
-    (ValueError, "it does not answer like Redis"),  # to which the library gives no name
+    (ValueError, "it does not answer like Redis"),  # the library raises it for other protocols
 )
