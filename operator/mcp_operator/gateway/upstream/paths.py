@@ -105,7 +105,7 @@ def _fill(segment: _Segment, values: Mapping[str, _Filling]) -> str:
         encoded += text if _HARMLESS.fullmatch(text) else placed_text(argument, value, encode)
         slashes = slashes or encode is not quoted
     if not stays(plain, slashes=slashes):
-        raise MappingError(f"the arguments in {segment.text!r} would outside the path of this tool")
+        raise MappingError(f"the arguments in {segment.text!r} lead outside the path of this tool")
     return encoded
 
 
