@@ -121,8 +121,8 @@ async def _change(
 
     async with narrator.scene(
         f"The MCPTool {EDITED} is edited",
-        "The client is told, and lists the new description.",
-        "The operator compiles the catalog anew, the gateway loads it while it serves, and tells "
+        "The client gets a notification, and lists the new description.",
+        "The operator compiles a new catalog. The gateway loads it while it serves, and notifies "
         "its clients. Nothing restarts, and no connection is closed.",
     ):
         text = "Finds things to buy."
