@@ -33,7 +33,7 @@ NAMES = {
     "gateway pods of the same namespace": "gateway",
     "pods of Direct-mode servers of all namespaces": "direct",
     "pods of Direct-mode servers of the same namespace": "direct",
-    "redis": "redis",
+    "`redis`": "redis",
 }
 """What the page calls the ends of connections, and what this test calls them."""
 
