@@ -37,6 +37,7 @@ def drill(operator: Install, samples: Shop) -> Drill:
     opened.condition("mcpserver", "shop", "Ready", "True")
     opened.condition("mcpserver", "shop", "Degraded", "False")
     eventually(lambda: is_led(opened), "the metrics to say who leads")
+    eventually(opened.is_quiet, "no alert to fire")
     return opened
 
 

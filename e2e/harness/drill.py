@@ -52,6 +52,11 @@ class Drill:
         healthy = firing(self._promtool, extended(before, before, before))
         assert not set(alerts) & set[str]().union(*healthy.values())
 
+    def is_quiet(self) -> bool:
+        """Tell whether no alert would fire: pods of an earlier fault may take a while to go."""
+        now = self.scrape()
+        return not any(firing(self._promtool, extended(now, now, now)).values())
+
     def runbook(self, alert: str, shows: str, **names: str) -> None:
         """Run the first command of an alert's runbook until it shows the cause.
 
