@@ -13,16 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import yaml
 
 from support.promtool import promtool
 from support.provision import UnavailableError
-from support.scrapes import firing
+from support.scrapes import firing, groups, rules
 
 ROOT = Path(__file__).parents[2]
-RULES = yaml.safe_load(
-    (ROOT / "manifests" / "components" / "prometheus" / "rules.yaml").read_text(encoding="utf-8")
-)["spec"]
 QUERIES = {
     f"{page.stem} {number}": query.strip()
     for page in sorted((ROOT / "docs").rglob("*.md"))
@@ -32,7 +28,7 @@ QUERIES = {
 }
 """The queries that the documentation shows, by their pages."""
 
-ALERTS = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
+ALERTS = [rule["alert"] for rule in rules()]
 
 OPERATOR = 'job="mcp-operator", pod="mcp-operator-0"'
 GATEWAY = 'namespace="demo", pod="mcp-server-shop-0"'
@@ -247,9 +243,9 @@ def test_an_alert_fires_for_its_fault_and_no_other_does(command: Path, alert: st
 
 
 def test_the_rules_are_what_prometheus_accepts(command: Path, tmp_path: Path) -> None:
-    rules = tmp_path / "rules.yaml"
-    rules.write_text(json.dumps({"groups": RULES["groups"]}), encoding="utf-8")
-    checked = run(command, tmp_path, "check", "rules", rules.name)
+    file = tmp_path / "rules.yaml"
+    file.write_text(json.dumps({"groups": groups()}), encoding="utf-8")
+    checked = run(command, tmp_path, "check", "rules", file.name)
     assert checked.returncode == 0, checked.stderr
 
 

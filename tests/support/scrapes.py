@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +44,20 @@ Scrape = Mapping[str, Point]
 """Points by their series, written as PromQL does."""
 
 
+@cache
+def groups() -> list[dict[str, Any]]:
+    """Return the groups of rules that come with the product; shared, so not to be changed."""
+    document = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))
+    found: list[dict[str, Any]] = document["spec"]["groups"]
+    return found
+
+
 def rules() -> list[dict[str, Any]]:
     """Return the alerts that come with the product."""
-    groups = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["spec"]["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+    return [rule for group in groups() for rule in group["rules"]]
 
 
+@cache
 def asked_metrics() -> frozenset[str]:
     """Return every name in the rules that could be a metric's."""
     return frozenset(name for rule in rules() for name in re.findall(r"[a-z_]+", rule["expr"]))
@@ -106,7 +115,6 @@ def firing(
     Raises:
         RuntimeError: promtool does not evaluate the rules; with what it says.
     """
-    groups = yaml.safe_load(RULES_FILE.read_text(encoding="utf-8"))["spec"]["groups"]
     test = {
         "interval": "1m",
         "input_series": [{"series": name, "values": values} for name, values in series.items()],
@@ -118,7 +126,7 @@ def firing(
     }
     body = {"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [test]}
     with tempfile.TemporaryDirectory() as scratch:
-        Path(scratch, "rules.yaml").write_text(json.dumps({"groups": groups}), encoding="utf-8")
+        Path(scratch, "rules.yaml").write_text(json.dumps({"groups": groups()}), encoding="utf-8")
         Path(scratch, "tests.yaml").write_text(json.dumps(body), encoding="utf-8")
         done = subprocess.run(  # noqa: S603 - a command of our own
             [promtool, "test", "rules", "tests.yaml"],

@@ -11,7 +11,6 @@ from typing import Any
 
 import chart_values
 import pytest
-import yaml
 
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
@@ -19,6 +18,7 @@ from mcp_operator.cli import COMMANDS, build_parser
 from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason, recorded
 from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
 from mcp_operator.settings.loading import declared
+from support.scrapes import rules
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "mcp_operator"
@@ -134,9 +134,7 @@ def test_every_metric_has_a_row() -> None:
 
 
 def test_every_alert_has_a_section() -> None:
-    rules = ROOT / "manifests" / "components" / "prometheus" / "rules.yaml"
-    groups = yaml.safe_load(rules.read_text(encoding="utf-8"))["spec"]["groups"]
-    alerts = {rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule}
+    alerts = {rule["alert"] for rule in rules() if "alert" in rule}
     assert alerts
     assert alerts <= set(sections("alerts.md"))
 
