@@ -19,7 +19,7 @@ from mcp_operator.builders.resources import SERVICES
 from mcp_operator.core.meta import Object, Resource
 from narrator import Narrator, cut
 from story import EDITED, expect, tools_of
-from support.scrapes import Scrape, extended, firing, rules
+from support.scrapes import Scrape, alerts, rules
 
 
 class Drills:
@@ -228,8 +228,7 @@ class Drills:
         if self._promtool is None:
             self._narrator.say(f"alert      {alert} ({severity}) is for this; there is no promtool")
             return
-        series = extended(before, begun or before, during)
-        fired = set[str]().union(*firing(self._promtool, series).values())
+        fired = alerts(self._promtool, before, begun or before, during)
         expect(alert in fired, f"{alert} would not fire, but {sorted(fired)}")
         self._narrator.say(f"alert      {alert} ({severity}) fires after {rule['for']} of this")
 

@@ -13,7 +13,7 @@ from e2e.harness.installs import OPERATOR_PODS, Install
 from e2e.harness.kubectl import HANG_SECONDS, CommandError, Kubectl, Object
 from e2e.harness.shop import ROOT, Shop
 from e2e.harness.waiting import eventually
-from support.scrapes import Point, Scrape, extended, firing, scraped
+from support.scrapes import Point, Scrape, alerts, scraped
 
 RUNBOOKS: Final = ROOT / "docs" / "reference" / "alerts.md"
 
@@ -42,20 +42,16 @@ class Drill:
             points |= scraped(page, time.time(), job="mcp-servers", namespace=namespace, pod=name)
         return points
 
-    def fires(self, *alerts: str, before: Scrape, begun: Scrape | None = None) -> None:
+    def fires(self, *wanted: str, before: Scrape, begun: Scrape | None = None) -> None:
         """Check that alerts fire if the fault persists, and that they did not fire before."""
-        now = self.scrape()
-        during = set[str]().union(
-            *firing(self._promtool, extended(before, begun or before, now)).values()
-        )
-        assert set(alerts) <= during, f"{alerts} would not fire, but {sorted(during)}"
-        healthy = firing(self._promtool, extended(before, before, before))
-        assert not set(alerts) & set[str]().union(*healthy.values())
+        during = alerts(self._promtool, before, begun or before, self.scrape())
+        assert set(wanted) <= during, f"{wanted} would not fire, but {sorted(during)}"
+        assert not set(wanted) & alerts(self._promtool, before, before, before)
 
     def is_quiet(self) -> bool:
         """Tell whether no alert would fire: pods of an earlier fault may take a while to go."""
         now = self.scrape()
-        return not any(firing(self._promtool, extended(now, now, now)).values())
+        return not alerts(self._promtool, now, now, now)
 
     def runbook(self, alert: str, shows: str, **names: str) -> None:
         """Run the first command of an alert's runbook until it shows the cause.

@@ -147,6 +147,15 @@ def firing(
     return fired
 
 
+def alerts(promtool: Path, before: Scrape, begun: Scrape, during: Scrape) -> set[str]:
+    """Return the alerts that fire at any of `MINUTES` after scrapes; see `extended`.
+
+    Raises:
+        RuntimeError: promtool does not evaluate the rules; with what it says.
+    """
+    return set[str]().union(*firing(promtool, extended(before, begun, during)).values())
+
+
 def _duration(minutes: int) -> str:
     """Write minutes as Prometheus writes durations."""
     hours, rest = divmod(minutes, 60)
