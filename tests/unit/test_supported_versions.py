@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from mcp_operator.api.versions import PROTOCOL_VERSIONS
+from mcp_operator.gateway.protocol import spec
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,6 +41,10 @@ def test_the_oldest_and_the_newest_kubernetes_are_tested_with_pods() -> None:
 
 def test_the_revisions_of_mcp_are_those_that_a_server_can_name() -> None:
     assert tuple(supported("MCP revisions").split(", ")) == PROTOCOL_VERSIONS
+
+
+def test_the_status_of_a_server_names_every_revision_that_its_gateway_speaks() -> None:
+    assert PROTOCOL_VERSIONS == spec.MODERN_VERSIONS + spec.LEGACY_VERSIONS
 
 
 def test_the_oldest_helm_is_the_one_that_the_chart_is_tested_with() -> None:
