@@ -54,11 +54,11 @@ def _rate(family: str, by: str, matchers: str) -> str:
 
 
 def _p95(family: str, by: str, matchers: str) -> str:
-    return _quantile(0.95, family, f"le, {by}", matchers)
+    return _quantile(0.95, family, by, matchers)
 
 
 def _quantile(share: float, family: str, by: str, matchers: str) -> str:
-    return f"histogram_quantile({share}, {_rate(f'{family}_bucket', by, matchers)})"
+    return f"histogram_quantile({share}, {_rate(f'{family}_bucket', f'le, {by}', matchers)})"
 
 
 ALL: Final[Rows] = {
@@ -154,19 +154,19 @@ ONE: Final[Rows] = {
         ),
         Panel(
             "Calls, median by tool",
-            _quantile(0.5, "mcp_tool_call_duration_seconds", "le, tool", SERVER),
+            _quantile(0.5, "mcp_tool_call_duration_seconds", "tool", SERVER),
             "{{tool}}",
             "s",
         ),
         Panel(
             "Calls, 95th percentile by tool",
-            _quantile(0.95, "mcp_tool_call_duration_seconds", "le, tool", SERVER),
+            _p95("mcp_tool_call_duration_seconds", "tool", SERVER),
             "{{tool}}",
             "s",
         ),
         Panel(
             "Calls, 99th percentile by tool",
-            _quantile(0.99, "mcp_tool_call_duration_seconds", "le, tool", SERVER),
+            _quantile(0.99, "mcp_tool_call_duration_seconds", "tool", SERVER),
             "{{tool}}",
             "s",
         ),
@@ -289,7 +289,7 @@ ONE: Final[Rows] = {
     "Pods": (
         Panel(
             "Event loop lag, 99th percentile",
-            _quantile(0.99, "mcp_event_loop_lag_seconds", "le, pod", SERVER),
+            _quantile(0.99, "mcp_event_loop_lag_seconds", "pod", SERVER),
             "{{pod}}",
             "s",
         ),
