@@ -31,6 +31,7 @@ that is on by default, write `--no-` before its name, such as `--no-leader-elect
 | 0 | The command succeeded. |
 | 1 | The command found or encountered a problem. The last lines on standard error name it. |
 | 2 | The command line or a setting is invalid. |
+| 3 | The tool that `inspect call` called reported an error. |
 | 130 | Ctrl-C interrupted the command before it could stop by itself. |
 """
 
@@ -62,6 +63,29 @@ OTHER_VARIABLES = (
         "POD_NAMESPACE",
         "operator",
         "The namespace of the Lease by default. The manifests and the chart set it.",
+    ),
+    (
+        "HTTPS_PROXY",
+        "every command that connects to a cluster, import openapi, inspect",
+        """The HTTP proxy for `https` URLs. A `proxy-url` in the kubeconfig takes priority. Requests
+        to backends never use a proxy.""",
+    ),
+    (
+        "HTTP_PROXY",
+        "every command that connects to a cluster, import openapi, inspect",
+        "The same for `http` URLs.",
+    ),
+    (
+        "NO_PROXY",
+        "every command that connects to a cluster, import openapi, inspect",
+        """The hosts and domains to connect to without a proxy, separated by commas, or `*` for all.
+        Ranges such as `10.0.0.0/8` are not supported.""",
+    ),
+    (
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "gateway, serve",
+        """The collector to send traces to. [Trace calls](../how-to/trace-calls.md#settings) lists
+        the other variables of OpenTelemetry.""",
     ),
     (
         TOKEN_VARIABLE,

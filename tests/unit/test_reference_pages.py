@@ -12,10 +12,12 @@ from typing import Any
 import chart_values
 import pytest
 
+from mcp_operator import cli
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
 from mcp_operator.cli import COMMANDS, build_parser
 from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason, recorded
+from mcp_operator.gateway.traces.setup import ENDPOINTS
 from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
 from mcp_operator.settings.loading import declared
 from support.scrapes import rules
@@ -23,6 +25,15 @@ from support.scrapes import rules
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "operator" / "mcp_operator"
 CHART = ROOT / "charts" / "mcp-operator"
+
+READ_BY: dict[str, set[str]] = {
+    "load": set(),  # the settings, which have tables of their own
+    "headers": {TOKEN_VARIABLE},
+    "StaticSecrets": {"MCP_OPERATOR_SECRET_NAMESPACE_NAME_KEY"},
+    "from_environment": {ENDPOINTS[-1]},
+    "getproxies": {"HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY"},
+}
+"""The functions that get the whole environment, and the variables that the page lists for each."""
 
 
 def page(name: str) -> str:
@@ -65,6 +76,12 @@ def test_every_command_has_a_section() -> None:
     assert len(parsers()) == len(COMMANDS)
 
 
+def test_every_exit_code_has_a_row() -> None:
+    rows = re.findall(r"^\| (\d+) \|", page("cli.md"), re.MULTILINE)
+    codes = [getattr(cli, name) for name in cli.__all__ if name.startswith("EXIT_")]
+    assert list(map(int, rows)) == sorted(codes)
+
+
 @pytest.mark.parametrize("command", parsers())
 def test_every_option_of_a_command_has_a_row(command: str) -> None:
     rows = re.findall(r"^\| `([^`]+)`", sections("cli.md")[command], re.MULTILINE)
@@ -94,7 +111,18 @@ def test_every_other_variable_of_the_environment_has_a_row() -> None:
     other = sections("settings.md")["Other variables"]
     documented = set(re.findall(r"^\| `(\w+)`", other, re.MULTILINE))
     assert read
-    assert documented == read | {TOKEN_VARIABLE, "MCP_OPERATOR_SECRET_NAMESPACE_NAME_KEY"}
+    assert documented == read.union(*READ_BY.values())
+
+
+def test_only_known_functions_get_the_whole_environment() -> None:
+    found = set()
+    for _, call in calls():
+        name = name_of(call.func)
+        if name == "to_thread":
+            name = name_of(call.args[0])
+        if name == "getproxies" or "os.environ" in map(ast.unparse, call.args):
+            found.add(name)
+    assert found == READ_BY.keys()
 
 
 def test_every_reason_of_an_event_has_a_row() -> None:
