@@ -6,8 +6,10 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
+import pytest
 import walkthrough
 import yaml
 
@@ -54,6 +56,10 @@ WHEEL = (
 IMAGE = f"ghcr.io/mcp-operator/mcp-operator:{VERSION}"
 
 
+EXTRAS = {"inspect-a-server.md": "inspect", "trace-calls.md": "otel"}
+"""The guides to what an extra is for."""
+
+
 def commands(first: str) -> list[list[str]]:
     """Return the words of the commands that begin with a program."""
     found = [step for step in walkthrough.steps(README) if isinstance(step, walkthrough.Command)]
@@ -79,6 +85,15 @@ def test_a_release_has_the_wheel_and_the_image_that_are_named() -> None:
     assert commands("pipx") == [["pipx", "install", WHEEL]]
     [docker] = commands("docker")
     accepted(docker[docker.index(IMAGE) + 1 :])
+
+
+@pytest.mark.parametrize(("guide", "extra"), EXTRAS.items())
+def test_a_guide_installs_its_extra_from_the_wheel_of_the_release(guide: str, extra: str) -> None:
+    page = (ROOT / "docs" / "how-to" / guide).read_text(encoding="utf-8")
+    [requirement] = re.findall(r"pip install '([^']+)'", page)
+    assert requirement == f"mcp-operator[{extra}] @ {WHEEL}"
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert extra in pyproject["project"]["optional-dependencies"]
 
 
 def test_the_service_that_is_forwarded_is_that_of_the_server() -> None:
