@@ -17,6 +17,7 @@ import signal
 import sys
 import textwrap
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from mcp import Client
@@ -84,16 +85,13 @@ def _api_server(narrator: Narrator) -> Cluster | None:
 
 async def _in_cluster(cluster: Cluster, narrator: Narrator) -> None:
     async with Processes() as processes, ClusterEnvironment(cluster, processes) as environment:
-        try:
+        with _logs_on_failure(processes):
             await _set_up(environment, narrator)
             await show(environment, narrator)
             async with narrator.scene(
                 "kubectl get mcps,mcpt,mcpp,mcpr", "The tables are the API server's own."
             ):
                 narrator.say(await environment.tables())
-        except Exception:
-            print(processes.logs(), file=sys.stderr)
-            raise
         if os.environ.get("KEEP"):
             print(
                 f"\nIt stays up until Ctrl-C. kubectl, in another terminal:\n"
@@ -111,13 +109,20 @@ async def _drills(cluster: Cluster | None, narrator: Narrator) -> None:
             "MCP_OPERATOR_TEST_KUBECONFIG, and see above what else is missing"
         )
     async with Processes() as processes, DrillEnvironment(cluster, processes) as environment:
-        try:
+        with _logs_on_failure(processes):
             await _set_up(environment, narrator)
             async with Client(environment.url, read_timeout_seconds=READY_TIMEOUT) as client:
                 await Drills(environment, narrator, client, _promtool(narrator)).run()
-        except Exception:
-            print(processes.logs(), file=sys.stderr)
-            raise
+
+
+@contextlib.contextmanager
+def _logs_on_failure(processes: Processes) -> Iterator[None]:
+    """Print what the processes have logged if the body fails."""
+    try:
+        yield
+    except Exception:
+        print(processes.logs(), file=sys.stderr)
+        raise
 
 
 def _promtool(narrator: Narrator) -> Path | None:
@@ -162,15 +167,12 @@ async def _set_up(environment: ClusterEnvironment, narrator: Narrator) -> None:
 async def _from_files(narrator: Narrator) -> None:
     async with Processes() as processes:
         environment = FileEnvironment(processes)
-        try:
+        with _logs_on_failure(processes):
             async with narrator.scene(
                 "mcp-operator serve", "The same YAML without a cluster, reloaded when it changes."
             ):
                 await environment.start()
             await show(environment, narrator)
-        except Exception:
-            print(processes.logs(), file=sys.stderr)
-            raise
         if os.environ.get("KEEP"):
             print("\nIt stays up until Ctrl-C.")
             await _stay_up(environment)
