@@ -40,6 +40,11 @@ def pointer_part(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+def pointer_name(part: str) -> str:
+    """Return the name that a part of a JSON pointer stands for (RFC 6901)."""
+    return part.replace("~1", "/").replace("~0", "~")
+
+
 def _place_at(value: Any, depth: int) -> str:
     """Return the place of an object or list at exactly this depth."""
     pending: list[tuple[int, str, Any]] = [(0, "#", value)]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import unquote
 
 from mcp_operator.api.catalog import JsonObject
+from mcp_operator.api.nesting import pointer_name
 
 MAX_REFERENCES: Final = 64
 """A longer chain of references is a cycle, or is unreadable."""
@@ -24,13 +25,13 @@ _CONDITIONAL: Final = ("if", "then", "else")
 _OTHERS: Final = ("additionalProperties", "unevaluatedProperties")
 
 
-def target(root: JsonObject, reference: str) -> JsonObject | None:
+def target(root: Mapping[str, Any], reference: str) -> JsonObject | None:
     """Resolve a JSON pointer within a schema; None for any other reference."""
     if not reference.startswith("#"):
         return None
     node: Any = root
     for raw in filter(None, unquote(reference[1:]).split("/")):
-        part = raw.replace("~1", "/").replace("~0", "~")
+        part = pointer_name(raw)
         if isinstance(node, list) and _INDEX.fullmatch(part) and int(part) < len(node):
             node = node[int(part)]
         else:

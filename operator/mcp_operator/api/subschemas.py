@@ -14,7 +14,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urljoin
 
 from mcp_operator.api.catalog import JsonObject
-from mcp_operator.api.nesting import children, pointer_part
+from mcp_operator.api.nesting import children, pointer_name, pointer_part
 from mcp_operator.core.errors import OperatorError
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
@@ -269,7 +269,7 @@ def _at(resource: Any, pointer: str) -> Any:
     """Resolve a JSON pointer; None if it leads nowhere."""
     node = resource
     for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
+        name = pointer_name(part)
         if isinstance(node, dict):
             node = node.get(name)
         elif isinstance(node, list) and _INDEX.fullmatch(name) and int(name) < len(node):

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urldefrag, urljoin
 
 from mcp_operator.api.catalog import JsonObject
-from mcp_operator.api.nesting import children, pointer_part
+from mcp_operator.api.nesting import children, pointer_name, pointer_part
 from mcp_operator.core.errors import OperatorError
 
 MAX_HOPS: Final = 32
@@ -196,7 +196,7 @@ def _dialect(root: Any) -> Dialect:
 def _pointed(root: Any, uri: str, pointer: str) -> Located | None:
     node = root
     for raw in pointer.split("/")[1:]:
-        name = raw.replace("~1", "/").replace("~0", "~")
+        name = pointer_name(raw)
         if isinstance(node, dict) and name in node:
             node = node[name]
         elif isinstance(node, list) and _INDEX.fullmatch(name) and int(name) < len(node):

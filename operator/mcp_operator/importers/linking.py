@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.api.jsonschema import SchemaError, check
-from mcp_operator.api.nesting import MAX_DEPTH
+from mcp_operator.api.nesting import MAX_DEPTH, pointer_name
 from mcp_operator.api.subschemas import ALONE, IN_LISTS, NAMED
 from mcp_operator.importers.dialect import ANNOTATIONS
 from mcp_operator.importers.opening import Opener
@@ -328,7 +328,7 @@ def _names(keys: frozenset[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     taken: set[str] = set()
     for key in sorted(keys):
-        last = key.rpartition("/")[2].replace("~1", "/").replace("~0", "~")
+        last = pointer_name(key.rpartition("/")[2])
         name = _NOT_A_NAME.sub("_", last.rpartition(".")[2] or last).strip("_") or "Schema"
         number = 1
         while (numbered := name if number == 1 else f"{name}_{number}") in taken:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from mcp_operator.api.catalog import ToolEntry
+from mcp_operator.api.nesting import pointer_name
 from mcp_operator.api.schema_hints import schema_hints, subschemas
 
 # OpenAI API reference, function.name: "a-z, A-Z, 0-9, or contain underscores and dashes, with a
@@ -71,5 +72,4 @@ def client_warnings(tool: ToolEntry) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _path(pointer: str) -> tuple[str, ...]:
-    parts = (part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:])
-    return ("inputSchema", *parts)
+    return ("inputSchema", *map(pointer_name, pointer.split("/")[1:]))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mcp_operator.api.catalog import ToolEntry
-from mcp_operator.api.nesting import pointer_part
+from mcp_operator.api.nesting import pointer_name, pointer_part
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.structure import Path as FieldPath
 from mcp_operator.api.structure import Problem
@@ -166,7 +166,7 @@ def _problem(document: Document, finding: Finding, entry: str = "") -> FileProbl
 def _down(document: Document, path: FieldPath, pointer: str) -> FieldPath:
     """Follow a JSON pointer (RFC 6901) as far as the file has its parts."""
     for part in pointer.split("/")[1:]:
-        name = part.replace("~1", "/").replace("~0", "~")
+        name = pointer_name(part)
         steps: list[str | int] = [name, *([int(name)] if name.isdecimal() else [])]
         below = [(*path, step) for step in steps if (*path, step) in document.located]
         if not below:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mcp_operator.api.properties import target
 from mcp_operator.core.errors import SettingsError
 
 
@@ -83,7 +84,7 @@ def _kinds(declared: Any, schema: Mapping[str, Any]) -> set[str]:
     """Return the JSON types that a property allows; empty if the schema does not say."""
     reference = declared.get("$ref") if isinstance(declared, dict) else None
     if isinstance(reference, str):
-        declared = resolved(reference, schema)
+        declared = target(schema, reference)
     if not isinstance(declared, dict):
         return set()
     kinds = declared.get("type")
@@ -95,14 +96,3 @@ def _kinds(declared: Any, schema: Mapping[str, Any]) -> set[str]:
     if isinstance(choices, list) and all(isinstance(each, str) for each in choices):
         return {"string"}
     return set()
-
-
-def resolved(reference: str, schema: Mapping[str, Any]) -> Any:
-    """Resolve a `$ref` within a schema; None if it points to nothing."""
-    here: Any = schema
-    if not reference.startswith("#"):
-        return None
-    for part in filter(None, reference.lstrip("#").split("/")):
-        key = part.replace("~1", "/").replace("~0", "~")
-        here = here.get(key) if isinstance(here, dict) else None
-    return here

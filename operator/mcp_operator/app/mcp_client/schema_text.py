@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from mcp_operator.app.mcp_client.arguments import resolved
+from mcp_operator.api.properties import target
 
 HEADER: Final = ("FIELD", "TYPE", "REQUIRED", "DESCRIPTION")
 
@@ -71,8 +71,8 @@ def _followed(schema: Any, root: Mapping[str, Any]) -> Mapping[str, Any]:
     if not isinstance(schema, dict):
         return {}
     reference = schema.get("$ref")
-    target = resolved(reference, root) if isinstance(reference, str) else None
-    return {**target, **schema} if isinstance(target, dict) else schema
+    referred = target(root, reference) if isinstance(reference, str) else None
+    return {**referred, **schema} if referred is not None else schema
 
 
 def _type(schema: Mapping[str, Any], root: Mapping[str, Any]) -> str:
