@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
 from typing import Any
 
 from mcp_operator.api.base import GROUP, VALIDATIONS, VERSION
-from mcp_operator.api.crd import DEFINITIONS, object_schema
+from mcp_operator.api.crd import schemas
 from mcp_operator.api.expressions import compile_expression
 from mcp_operator.api.structure import Path, Problem, defaulted, structure_problems
 from mcp_operator.api.v1alpha1.common import LABEL_KEY, LABEL_VALUE
-from mcp_operator.core.meta import Object
 
 __all__ = ["Problem", "problems"]
 
@@ -62,22 +60,17 @@ def problems(obj: Any) -> list[Problem]:
     """
     if not isinstance(obj, Mapping):
         return [Problem((), "must be an object with apiVersion, kind, metadata and spec")]
-    schema = _schemas().get(str(obj.get("kind")))
+    schema = schemas().get(str(obj.get("kind")))
     if obj.get("apiVersion") != API_VERSION:
         return [Problem(("apiVersion",), f"must be {API_VERSION}")]
     if schema is None:
-        return [Problem(("kind",), f"must be one of {', '.join(sorted(_schemas()))}")]
+        return [Problem(("kind",), f"must be one of {', '.join(sorted(schemas()))}")]
     # The API server drops the status in a manifest, and `_metadata_problems` checks metadata.
     declared = {name: value for name, value in obj.items() if name != "status"}
     checked = {name: value for name, value in declared.items() if name != "metadata"}
     found = [*_metadata_problems(obj.get("metadata")), *structure_problems(schema, checked)]
     wrong = {one.path[:length] for one in found for length in range(len(one.path) + 1)}
     return [*found, *_rule_problems(schema, defaulted(schema, declared), (), wrong)]
-
-
-@cache
-def _schemas() -> dict[str, Object]:
-    return {definition.resource.kind: object_schema(definition) for definition in DEFINITIONS}
 
 
 def _rule_problems(

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from mcp_operator.api.base import VALIDATIONS
-from mcp_operator.api.crd import DEFINITIONS, object_schema
+from mcp_operator.api.crd import schemas
 from mcp_operator.api.structure import Path, Problem
 from mcp_operator.core.meta import Object
 
@@ -133,7 +133,7 @@ def _place(kind: str, path: Path) -> str:
 @cache
 def _nearest(kind: str, name: str) -> str:
     """Return the path of the field with this name nearest to the root; empty if several are."""
-    schema = next((one for known, one in _schemas_by_kind() if known == kind), {})
+    schema = schemas().get(kind, {})
     level = [("spec", schema.get("properties", {}).get("spec", {}))]
     while level:
         below = [
@@ -191,15 +191,10 @@ def _at(value: Any, path: Path) -> Any:
     return value
 
 
-@cache
-def _schemas_by_kind() -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    return tuple((one.resource.kind, object_schema(one)) for one in DEFINITIONS)
-
-
 def _schema_of(path: Path) -> Mapping[str, Any]:
     """Return the schema of a field in any of the four kinds; shared fields have equal schemas."""
-    for _, root in _schemas_by_kind():
-        found = root
+    for root in schemas().values():
+        found: Mapping[str, Any] = root
         for part in path:
             below = found.get("properties", {}).get(part)
             found = below or found.get("items" if isinstance(part, int) else "", {})
