@@ -5,15 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from weakref import WeakSet
 
 import aiohttp
-
-if TYPE_CHECKING:
-    from aiohttp.client_reqrep import ClientRequest
-    from aiohttp.connector import Connection
-    from aiohttp.tracing import Trace
 
 KEEP_ALIVE: Final = 30.0
 """Seconds that an idle connection is kept. Load balancers close idle connections after a minute or
@@ -52,14 +47,9 @@ class Connector(aiohttp.TCPConnector):
         )
         self._opened: WeakSet[asyncio.Transport] = WeakSet()
 
-    async def connect(
-        self,
-        req: ClientRequest,
-        traces: list[Trace],
-        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
-    ) -> Connection:
+    async def connect(self, *args: Any, **kwargs: Any) -> Any:
         """Return a connection from the pool, or a new one; see `aiohttp.BaseConnector`."""
-        connection = await super().connect(req, traces, timeout)
+        connection = await super().connect(*args, **kwargs)
         if isinstance(connection.transport, asyncio.Transport):
             self._opened.add(connection.transport)
         return connection
