@@ -22,7 +22,7 @@ from mcp_operator.core.instruments import ControllerMetrics
 from mcp_operator.core.meta import Key, key_of
 from mcp_operator.core.metrics import ERROR_RESULTS, RuntimeMetrics
 from mcp_operator.core.tasks import STEP_SECONDS, describe
-from mcp_operator.runtime.errors import REFUSED, ApiError, LeadershipLostError, StaleCacheError
+from mcp_operator.runtime.errors import ApiError, LeadershipLostError, StaleCacheError
 from mcp_operator.runtime.notification import Event
 from mcp_operator.runtime.predicates import Predicate
 from mcp_operator.runtime.ratelimit import ExponentialBackoff
@@ -262,7 +262,7 @@ class Controller:
             case _:
                 outcome = _Outcome("error", after=0.0, failures="count")
         # The transport logs once that the API server cannot be reached.
-        is_away = isinstance(error, ApiError) and error.reason == REFUSED
+        is_away = isinstance(error, ApiError) and error.is_unreachable
         is_news = outcome.result in ERROR_RESULTS and not is_away
         logger.log(
             logging.ERROR if is_news else logging.DEBUG,

@@ -115,6 +115,11 @@ class ApiError(OperatorError):
         return cls(status, "Unknown", text or f"HTTP status {status}", request=request)
 
     @property
+    def is_unreachable(self) -> bool:
+        """Whether no connection was established, so the server cannot have seen the request."""
+        return self.reason == REFUSED
+
+    @property
     def is_not_found(self) -> bool:
         """Whether the object or its resource does not exist."""
         return self.status == HTTPStatus.NOT_FOUND

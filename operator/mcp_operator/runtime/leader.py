@@ -18,7 +18,7 @@ from mcp_operator.core.clock import Clock, rfc3339_micro
 from mcp_operator.core.meta import Key, Object, Resource, annotations_of, resource_version_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.errors import REFUSED, ApiError, LeadershipLostError
+from mcp_operator.runtime.errors import ApiError, LeadershipLostError
 
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
@@ -183,7 +183,7 @@ class LeaderElector:
                 held = await self._try_fast() or await self._try_slow()
         except (ApiError, TimeoutError) as error:
             text = str(error) or "the API server did not respond in time"
-            is_away = isinstance(error, ApiError) and error.reason == REFUSED
+            is_away = isinstance(error, ApiError) and error.is_unreachable
             if not self._problem and not is_away:  # once; the transport logs an unreachable server
                 extra = {**self._fields, "error": text}
                 _log.warning("Cannot acquire or renew the lease, retrying", extra=extra)

@@ -19,7 +19,7 @@ from mcp_operator.core.meta import Key, Object, Resource, annotations_of, key_of
 from mcp_operator.core.metrics import RuntimeMetrics
 from mcp_operator.core.tasks import STEP_SECONDS, in_steps
 from mcp_operator.runtime.client import Client
-from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, REFUSED, ApiError
+from mcp_operator.runtime.errors import LOST, MALFORMED, NO_ANSWER, ApiError
 from mcp_operator.runtime.retry import Backoff
 from mcp_operator.runtime.selection import ListOptions
 from mcp_operator.runtime.sources import Channel
@@ -281,7 +281,7 @@ class Reflector:
             return ABSENT_KIND_RETRY
         # The transport logs once that the API server cannot be reached. A lost connection is
         # reopened at once, so it is logged only if it is lost a second time in a row.
-        quiet = error.reason == REFUSED or (error.reason == LOST and not self._lost)
+        quiet = error.is_unreachable or (error.reason == LOST and not self._lost)
         self._lost = error.reason == LOST
         if not quiet and self.problem != self._logged:  # not again for each retry
             self._logged = self.problem
@@ -291,8 +291,8 @@ class Reflector:
         if error.is_expired and not self._relisted:
             self._relisted = True
             return 0.0
-        refused = error.reason == REFUSED
-        delay = self._backoff.next(Backoff.LONGEST_REFUSED if refused else Backoff.LONGEST)
+        longest = Backoff.LONGEST_REFUSED if error.is_unreachable else Backoff.LONGEST
+        delay = self._backoff.next(longest)
         return error.retry_after or delay
 
     def _known(self, *, missing: bool) -> None:

@@ -6,7 +6,7 @@ import random
 from http import HTTPStatus
 from typing import Final
 
-from mcp_operator.runtime.errors import NO_ANSWER, REFUSED, ApiError
+from mcp_operator.runtime.errors import NO_ANSWER, ApiError
 
 MAX_RETRIES: Final = 3
 """Retries of one request. Callers handle longer outages."""
@@ -22,7 +22,7 @@ def retry_delay(method: str, attempt: int, error: ApiError) -> float | None:
     or the server rejected it because of load. A read is retried whenever that may help. `attempt`
     is the number of retries so far.
     """
-    untouched = error.reason == REFUSED or error.status == HTTPStatus.TOO_MANY_REQUESTS
+    untouched = error.is_unreachable or error.status == HTTPStatus.TOO_MANY_REQUESTS
     answered = NO_ANSWER < error.status < HTTPStatus.INTERNAL_SERVER_ERROR
     readable = method == "GET" and not answered
     if attempt >= MAX_RETRIES or error.is_expired or not (untouched or readable):

@@ -158,7 +158,7 @@ class Transport:
                 _abort(response)
         except _NOT_CONNECTED as error:
             self._metrics.answered(request.method, NO_ANSWER, 0.0)
-            self._is_away(error)
+            self._note_refusal(error)
             raise ApiError(NO_ANSWER, REFUSED, str(error), request=str(request)) from error
         except (aiohttp.ClientError, OSError) as error:  # TimeoutError is an OSError
             if isinstance(error.__cause__, OperatorError):  # the guard's, raised while sending
@@ -207,7 +207,7 @@ class Transport:
         self._refusals = 0
         return response
 
-    def _is_away(self, error: Exception) -> None:
+    def _note_refusal(self, error: Exception) -> None:
         """Count a failed connection; log once that the API server cannot be reached."""
         self._refusals += 1
         if self._refusals == _AWAY:
