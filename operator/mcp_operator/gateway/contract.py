@@ -22,6 +22,9 @@ TRACEPARENT: Final = re.compile(
 )
 """W3C Trace Context, section 3.2. Any other value is dropped, because it is untrusted text."""
 
+TRACE_KEYS: Final = ("traceparent", "tracestate")
+"""The members of a trace context, in headers and in the `_meta` of MCP."""
+
 
 class _Missing(enum.Enum):
     MISSING = enum.auto()

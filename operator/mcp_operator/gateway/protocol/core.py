@@ -58,26 +58,23 @@ class Span:
     """
 
     __slots__ = (
-        *("_began", "_core", "_loop", "_trace", "call", "era", "method"),
+        *("_began", "_core", "_loop", "_trace", "_version", "call", "era", "method"),
         *("outcome", "response_bytes", "waited"),
     )
 
     def __init__(
         self, core: Core, era: Era, call: tuple[HttpRequest, Request], version: str
     ) -> None:
-        http, request = self.call = call
+        _, request = self.call = call
         self._core = core
         self._loop = asyncio.get_running_loop()
-        self.method = method = request.method if request.method in spec.METHODS else "other"
+        self.method = request.method if request.method in spec.METHODS else "other"
         self.era = era
         self.outcome: Outcome = "cancelled"
         self.response_bytes = 0
         self.waited = 0.0
+        self._version = version
         self._trace: Trace | None = None
-        if core.tracer is not None:
-            self._trace = core.tracer.request(
-                http, request, method=method, era=era, version=version
-            )
 
     @property
     def handed_on(self) -> Mapping[str, str]:
@@ -86,8 +83,11 @@ class Span:
 
     def __enter__(self) -> Self:
         self._began = self._loop.time()
-        if self._trace is not None:
-            self._trace.begin()
+        if (tracer := self._core.tracer) is not None:
+            http, request = self.call
+            self._trace = tracer.request(
+                http, request, method=self.method, era=self.era, version=self._version
+            )
         return self
 
     def __exit__(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from mcp_operator.api.catalog import Backend, JsonObject, ResourceEntry, ToolEntry
 from mcp_operator.api.uritemplates import Variables
@@ -16,6 +16,7 @@ from mcp_operator.gateway import exact, prompts
 from mcp_operator.gateway.contract import (
     MISSING,
     NO_INPUT,
+    TRACE_KEYS,
     Call,
     ClientInput,
     Executor,
@@ -39,8 +40,6 @@ from mcp_operator.gateway.protocol.view import View
 from mcp_operator.gateway.shares import digest_of
 from mcp_operator.gateway.table import Kind, Table
 from mcp_operator.gateway.worker import off_loop
-
-_TRACE_KEYS: Final = ("traceparent", "tracestate")
 
 
 class Context(NamedTuple):
@@ -85,7 +84,7 @@ class Context(NamedTuple):
 
 def _trace(said: Mapping[str, Any]) -> Mapping[str, str]:
     """Return the trace context in the `_meta` of a message or in HTTP headers."""
-    return {key: value for key in _TRACE_KEYS if isinstance(value := said.get(key), str)}
+    return {key: value for key in TRACE_KEYS if isinstance(value := said.get(key), str)}
 
 
 class Operations:

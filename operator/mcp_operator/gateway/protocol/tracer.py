@@ -19,10 +19,6 @@ class Trace(Protocol):
         """The W3C Trace Context for requests to backends: `traceparent` and `tracestate`."""
         ...
 
-    def begin(self) -> None:
-        """Begin the span; until it ends, log lines of this request contain the trace."""
-        ...
-
     def end(self, outcome: Outcome, code: int | None) -> None:
         """End the span.
 
@@ -39,7 +35,7 @@ class Tracer(Protocol):
     def request(
         self, http: HttpRequest, request: Request, *, method: str, era: Era, version: str
     ) -> Trace:
-        """Return the span of a request; it has not begun yet.
+        """Start the span of a request; until it ends, log lines of the request contain the trace.
 
         Args:
             http: The HTTP request that carried it.

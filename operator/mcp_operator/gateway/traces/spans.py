@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from http import HTTPStatus
 from typing import Any, Final
@@ -22,7 +21,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from mcp_operator.core.logs import bind
-from mcp_operator.gateway.contract import TRACEPARENT
+from mcp_operator.gateway.contract import TRACE_KEYS, TRACEPARENT
 from mcp_operator.gateway.policy.audit import MAX_ID
 from mcp_operator.gateway.protocol import spec
 from mcp_operator.gateway.protocol.jsonrpc import Request
@@ -77,7 +76,7 @@ class RequestTracer:
     def request(
         self, http: HttpRequest, request: Request, *, method: str, era: Era, version: str
     ) -> RequestTrace:
-        """Return the span of a request; it has not begun yet."""
+        """Start the span of a request. Until it ends, log lines of the request contain it."""
         attributes: Attributes = {
             "mcp.method.name": method,
             "jsonrpc.request.id": str(request.id)[:MAX_ID],
@@ -92,27 +91,18 @@ class RequestTracer:
         target, named = _subject(self._current.table, method, request.params)
         parent, links = _parents(http, request)
         name = f"{method} {target}" if target else method
-
-        def begun() -> Span:
-            return self._tracer.start_span(name, parent, SpanKind.SERVER, attributes | named, links)
-
-        return RequestTrace(begun)
+        return RequestTrace(
+            self._tracer.start_span(name, parent, SpanKind.SERVER, attributes | named, links)
+        )
 
 
 class RequestTrace:
     """The span of one MCP request; a `Trace` of the protocol core."""
 
-    def __init__(self, begun: Callable[[], Span]) -> None:
-        self._begun = begun
-        self._span: Span = trace.INVALID_SPAN
-        self._fields: AbstractContextManager[None] | None = None
-        self.handed_on: Mapping[str, str] = {}
-
-    def begin(self) -> None:
-        """Begin the span; until it ends, log lines of this request contain the trace."""
-        self._span = self._begun()
-        self.handed_on = _carrier(self._span)
-        context = self._span.get_span_context()
+    def __init__(self, span: Span) -> None:
+        self._span = span
+        self.handed_on: Mapping[str, str] = _carrier(span)
+        context = span.get_span_context()
         self._fields = bind(
             trace_id=trace.format_trace_id(context.trace_id),
             span_id=trace.format_span_id(context.span_id),
@@ -127,8 +117,7 @@ class RequestTrace:
         elif outcome != "ok":
             _fail(self._span, outcome)
         self._span.end()
-        if self._fields is not None:
-            self._fields.__exit__(None, None, None)
+        self._fields.__exit__(None, None, None)
 
 
 class TracedUpstream:
@@ -179,7 +168,8 @@ class TracedUpstream:
         if template:
             attributes["url.template"] = template
         name = f"{request.method} {template}" if template else request.method
-        parent = _context({key: _value(line) for key, line in request.headers.items()})
+        headers = request.headers
+        parent = _context({key: _value(headers[key]) for key in TRACE_KEYS if key in headers})
         return self._tracer.start_span(name, parent or _NOTHING, SpanKind.CLIENT, attributes)
 
 
