@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from mcp_operator.cli.command import (
     EXIT_INTERRUPTED,
@@ -22,7 +21,7 @@ from mcp_operator.cli.command import (
 )
 from mcp_operator.cli.commands import COMMANDS
 from mcp_operator.cli.parser import build_parser
-from mcp_operator.core.errors import OperatorError, SettingsError
+from mcp_operator.core.errors import OperatorError, SettingsError, leaves
 
 __all__ = [
     "COMMANDS",
@@ -62,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         expected, unexpected = group.split(OperatorError)
         if expected is None or unexpected is not None:
             raise
-        return _report(_leaves(expected))
+        return _report(leaves(expected))
     return code
 
 
@@ -75,11 +74,3 @@ def _report(errors: Iterable[BaseException]) -> int:
         for line in str(error).splitlines():
             write_line(f"mcp-operator: {line}", sys.stderr)
     return code
-
-
-def _leaves(group: BaseExceptionGroup[Any]) -> Iterator[BaseException]:
-    for error in group.exceptions:
-        if isinstance(error, BaseExceptionGroup):
-            yield from _leaves(error)
-        else:
-            yield error

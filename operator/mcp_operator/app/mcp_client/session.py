@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +19,7 @@ from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE, InspectSettings
-from mcp_operator.core.errors import OperatorError, SettingsError
+from mcp_operator.core.errors import OperatorError, SettingsError, leaves
 from mcp_operator.version import VERSION
 
 CONNECT_SECONDS: Final = 10.0
@@ -114,7 +114,7 @@ async def with_server(
     except Exception as error:
         # While it closes, the SDK can fail in a request in flight, and hide that the reason was
         # Ctrl-C. Any other cancellation of the work comes with an error of the connection.
-        if interrupted and all(isinstance(one, CLOSED) for one in _leaves(error)):
+        if interrupted and all(isinstance(one, CLOSED) for one in leaves(error)):
             raise asyncio.CancelledError from error
         raise explained(error, settings, refusal) from error
 
@@ -173,8 +173,8 @@ def _trusted(settings: InspectSettings) -> ssl.SSLContext:
 
 def explained(error: Exception, settings: InspectSettings, refusal: LastRefusal) -> BaseException:
     """Explain an error to a person. Return the error itself if it is a bug of this program."""
-    leaves = list(_leaves(error))
-    first = next((one for one in leaves if isinstance(one, OperatorError)), leaves[0])
+    found = list(leaves(error))
+    first = next((one for one in found if isinstance(one, OperatorError)), found[0])
     told = _told(first, settings, refusal)
     return OperatorError(f"{settings.server}: {told}") if told else first
 
@@ -202,11 +202,3 @@ def _hint(error: Exception) -> str:
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         return "; --ca-file names certificate authorities of your own"
     return ""
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for one in error.exceptions:
-            yield from _leaves(one)
-    else:
-        yield error
