@@ -1,4 +1,4 @@
-"""Converts the arguments of a call from the command line to JSON."""
+"""Reads what the command line gives: arguments of a call, as JSON, and files."""
 
 from __future__ import annotations
 
@@ -37,10 +37,7 @@ def whole(text: str) -> dict[str, Any]:
     where = "--args"
     if text.startswith("@"):
         where = f"--args: {text[1:]}"
-        try:
-            text = Path(text[1:]).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{where} cannot be read: {error}") from error
+        text = read(Path(text[1:]), "--args")
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -48,6 +45,19 @@ def whole(text: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise SettingsError(f'{where} is not a JSON object, such as {{"city": "Paris"}}')
     return value
+
+
+def read(path: Path, flag: str) -> str:
+    """Return the text of a file that a flag names.
+
+    Raises:
+        SettingsError: It cannot be read, or is not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"{flag}: {path} cannot be read: {reason}") from error
 
 
 def typed(given: Mapping[str, str], schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import logging
 import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 from pydantic import ValidationError
 
+from mcp_operator.app.mcp_client.arguments import read
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE, InspectSettings
 from mcp_operator.core.errors import OperatorError, SettingsError, leaves
 from mcp_operator.version import VERSION
@@ -130,7 +132,9 @@ def headers(settings: InspectSettings, environ: Mapping[str, str]) -> dict[str, 
         where, texts = f"--header number {number}", [given]
         if given.startswith("@"):
             where = f"--header {given}"
-            texts = [line for line in _read(given[1:], "--header").splitlines() if line.strip()]
+            texts = [
+                line for line in read(Path(given[1:]), "--header").splitlines() if line.strip()
+            ]
         for text in texts:
             name, separator, value = text.partition(":")
             if not separator or not name.strip() or not _is_header(value):
@@ -138,7 +142,7 @@ def headers(settings: InspectSettings, environ: Mapping[str, str]) -> dict[str, 
             found[name.strip()] = value.strip()
     token, where = environ.get(TOKEN_VARIABLE, ""), TOKEN_VARIABLE
     if settings.token_file is not None:
-        token, where = _read(str(settings.token_file), "--token-file"), "--token-file"
+        token, where = read(settings.token_file, "--token-file"), "--token-file"
     if token.strip():
         if not _is_header(token.strip()):
             raise SettingsError(f"{where} holds more than a token: it must be one line in ASCII")
@@ -148,15 +152,6 @@ def headers(settings: InspectSettings, environ: Mapping[str, str]) -> dict[str, 
 
 def _is_header(text: str) -> bool:
     return text.isascii() and text.replace("\t", " ").isprintable()
-
-
-def _read(path: str, flag: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - a path as the user wrote it
-            return file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"{flag}: {path} cannot be read: {reason}") from error
 
 
 def _trusted(settings: InspectSettings) -> ssl.SSLContext:
