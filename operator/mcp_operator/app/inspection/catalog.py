@@ -10,15 +10,14 @@ from typing import Any
 from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.shards import Index, ShardError, decode, index_of, shard_of
 from mcp_operator.api.v1alpha1 import MCPSERVERS
-from mcp_operator.app.inspection.connection import connected
+from mcp_operator.app.inspection.connection import connected, pod_page
 from mcp_operator.app.inspection.report import PodAnswer, report
 from mcp_operator.app.inspection.settings import CatalogSettings
-from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.labels import selector_labels
 from mcp_operator.builders.names import config_name
 from mcp_operator.builders.resources import CONFIGMAPS, PODS
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.meta import Key, Object, key_of
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
 
@@ -90,12 +89,11 @@ async def _pods(client: Client, key: Key) -> list[PodAnswer]:
 
 async def _ask(client: Client, pod: Object) -> PodAnswer:
     """Ask a pod through the API server. The user needs permission to get `pods/proxy`."""
-    name, namespace = pod["metadata"]["name"], pod["metadata"]["namespace"]
+    name = key_of(pod).name
     conditions = (pod.get("status") or {}).get("conditions") or ()
     ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
-    path = f"{PODS.path(namespace, name)}:{MANAGEMENT_PORT}/proxy/catalog"
     try:
-        answer: Any = json.loads(await client.request("GET", path))
+        answer: Any = json.loads(await client.request("GET", pod_page(pod, "catalog")))
         return PodAnswer(name, ready, digest=str(answer["digest"]))
     except ApiError as error:
         return PodAnswer(name, ready, problem=f"cannot be asked: {error}")

@@ -6,9 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from mcp_operator.app.inspection.settings import BundleSettings, CatalogSettings, TopSettings
+from mcp_operator.builders.deployment import MANAGEMENT_PORT
+from mcp_operator.builders.resources import PODS
+from mcp_operator.core.meta import Object, key_of
 from mcp_operator.core.metrics import RuntimeMetrics, new_registry
 from mcp_operator.runtime.client import Client
 from mcp_operator.version import VERSION
+
+
+def pod_page(pod: Object, page: str) -> str:
+    """Return the path of a page of a pod's management port, through the API server's proxy.
+
+    Getting it needs the permission to get `pods/proxy`.
+    """
+    key = key_of(pod)
+    return f"{PODS.path(key.namespace, key.name)}:{MANAGEMENT_PORT}/proxy/{page}"
 
 
 @asynccontextmanager

@@ -24,6 +24,9 @@ OneNamespace = Annotated[
     Setting("the name of a namespace, such as demo", "NAMESPACE", short="-n"),
 ]
 
+Order = Literal["calls", "errors", "latency", "name", "tools"]
+"""The columns by which `mcp-operator top` sorts."""
+
 
 class CatalogSettings(Options):
     """The settings of `mcp-operator catalog`."""
@@ -74,7 +77,7 @@ class TopSettings(Options):
     all_namespaces: Annotated[bool, Setting("true or false", short="-A")] = False
     """Show the MCPServers of all namespaces."""
     sort: Annotated[
-        Literal["calls", "errors", "latency", "name", "tools"],
+        Order,
         Setting("one of calls, errors, latency, name, tools", "COLUMN"),
     ] = "calls"
     """What servers and tools are sorted by; `latency` is P95."""

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from mcp_operator.app.inspection.settings import Order
 from mcp_operator.app.inspection.top.command import frame
 from mcp_operator.app.inspection.top.figures import Counts, PodReading, Reading
-from mcp_operator.app.inspection.top.screen import Order, duration, ordered, rows, screen
+from mcp_operator.app.inspection.top.screen import duration, ordered, rows, screen
 from mcp_operator.core.meta import Key, Object
 
 

@@ -6,8 +6,8 @@ import asyncio
 from typing import Any, Final
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
+from mcp_operator.app.inspection.connection import pod_page
 from mcp_operator.app.inspection.top.figures import PodReading, Reading, counts_of
-from mcp_operator.builders.deployment import MANAGEMENT_PORT
 from mcp_operator.builders.labels import SERVER_LABEL, managed_selector
 from mcp_operator.builders.resources import PODS
 from mcp_operator.core.errors import OperatorError
@@ -80,12 +80,10 @@ async def _gateways(client: Client, namespace: str) -> list[Object]:
 
 async def _counted(client: Client, pod: Object, slots: asyncio.Semaphore) -> PodReading | str:
     """Ask a pod through the API server, and return its counters, or why they are unknown."""
-    key = key_of(pod)
-    path = f"{PODS.path(key.namespace, key.name)}:{MANAGEMENT_PORT}/proxy/metrics"
     try:
         async with slots, asyncio.timeout(POD_SECONDS):
             at = asyncio.get_running_loop().time()
-            page = await client.request("GET", path)
+            page = await client.request("GET", pod_page(pod, "metrics"))
         return PodReading(at, await asyncio.to_thread(counts_of, page.decode()))
     except TimeoutError:
         return f"no answer within {POD_SECONDS:g} s"

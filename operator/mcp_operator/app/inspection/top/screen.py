@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
+from mcp_operator.app.inspection.settings import Order
 from mcp_operator.app.inspection.tables import printable, table
 from mcp_operator.app.inspection.top.figures import Figures, Reading, tool_figures
 from mcp_operator.core.meta import Key, Object, key_of
-
-Order = Literal["calls", "errors", "latency", "name", "tools"]
 
 UNKNOWN: Final = "-"
 
