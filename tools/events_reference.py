@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from mcp_operator.api.conditions import ConditionType
-from mcp_operator.controllers.event_reasons import EventReason, EventType, recorded
+from mcp_operator.api.conditions import REASONS, STATUS, ConditionType
+from mcp_operator.api.reasons import Reason
+from mcp_operator.controllers.event_reasons import EventReason, EventType, event_type
 
 PAGE = Path("docs/reference/events.md")
 
@@ -59,6 +60,24 @@ def page() -> str:
         lines += [text, *_table(rows), ""]
     lines += [OTHER, *_table((one.type, one, one.explanation) for one in EventReason)]
     return "\n".join(lines) + "\n"
+
+
+def recorded(condition: ConditionType) -> Mapping[Reason, EventType]:
+    """Return the reasons of the Events about one of `EVENT_CONDITIONS`, and their types."""
+    by_status = {status: list(reasons) for status, reasons in REASONS[condition].items()}
+    if condition is ConditionType.READY:
+        for blamed in (
+            ConditionType.ACCEPTED,
+            ConditionType.RESOLVED_REFS,
+            ConditionType.PROGRAMMED,
+        ):
+            by_status[False] += REASONS[blamed][False]
+        by_status[False] = [one for one in by_status[False] if one not in by_status[True]]
+    return {
+        reason: event_type(condition, STATUS[status], reason)
+        for status, reasons in by_status.items()
+        for reason in reasons
+    }
 
 
 def _table(rows: Iterable[tuple[EventType, str, str]]) -> Iterator[str]:

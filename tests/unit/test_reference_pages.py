@@ -11,12 +11,13 @@ from typing import Any
 
 import chart_values
 import pytest
+from events_reference import recorded
 
 from mcp_operator import cli
 from mcp_operator.api.conditions import ConditionType
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
 from mcp_operator.cli import COMMANDS, build_parser
-from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason, recorded
+from mcp_operator.controllers.event_reasons import EVENT_CONDITIONS, EventReason
 from mcp_operator.gateway.traces.setup import ENDPOINTS
 from mcp_operator.settings import GatewaySettings, OperatorSettings, ServeSettings
 from mcp_operator.settings.loading import declared

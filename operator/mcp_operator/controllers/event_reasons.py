@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Literal, Self
 
-from mcp_operator.api.conditions import REASONS, STATUS, ConditionType
+from mcp_operator.api.conditions import ConditionType
 from mcp_operator.api.reasons import Reason
 
 EventType = Literal["Normal", "Warning"]
@@ -48,21 +47,3 @@ def event_type(condition: str, status: str, reason: str) -> EventType:
     """Return the type of the Event about the transition of a condition."""
     good = (status == "True") != (condition == ConditionType.DEGRADED)
     return "Normal" if good or reason in EXPECTED_REASONS else "Warning"
-
-
-def recorded(condition: ConditionType) -> Mapping[Reason, EventType]:
-    """Return the reasons of the Events about one of `EVENT_CONDITIONS`, and their types."""
-    by_status = {status: list(reasons) for status, reasons in REASONS[condition].items()}
-    if condition is ConditionType.READY:
-        for blamed in (
-            ConditionType.ACCEPTED,
-            ConditionType.RESOLVED_REFS,
-            ConditionType.PROGRAMMED,
-        ):
-            by_status[False] += REASONS[blamed][False]
-        by_status[False] = [one for one in by_status[False] if one not in by_status[True]]
-    return {
-        reason: event_type(condition, STATUS[status], reason)
-        for status, reasons in by_status.items()
-        for reason in reasons
-    }
