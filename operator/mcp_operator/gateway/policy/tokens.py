@@ -123,7 +123,8 @@ def read_header(token: str) -> Header:
         raise TokenError("the token is not an access token (its typ)")
     if "crit" in header or "b64" in header or "zip" in header:
         raise TokenError(
-            "the token requires an extension that this server does not support (its crit)"
+            "the token requires an extension that this server does not support "
+            "(its crit, b64 or zip)"
         )
     if not isinstance(algorithm, str) or not (key_id is None or isinstance(key_id, str)):
         raise TokenError("the token is not a signed JWT")
