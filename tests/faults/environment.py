@@ -128,9 +128,7 @@ class Environment:
 
     async def run_pods(self) -> bool:
         """Act as the kubelet: make every pod run and be ready. Return whether all did already."""
-        pages = self.shop.client.list_pages(PODS, namespace=self.shop.namespace)
-        pods = [pod async for page in pages for pod in page.items]
-        idle = [pod for pod in pods if pod["status"]["phase"] != "Running"]
+        idle = [pod for pod in await self.shop.pods() if pod["status"]["phase"] != "Running"]
         for pod in idle:
             await self._run_pod(pod)
         return not idle

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from mcp_operator.builders.resources import CONFIGMAPS, PODS
+from mcp_operator.builders.resources import CONFIGMAPS
 from mcp_operator.controllers.pod_client import http_ask
 from mcp_operator.runtime.client import Client
 from support.controlplane import Cluster
@@ -37,8 +37,7 @@ class Cell:
     logs: Callable[[], str]
 
     async def url(self) -> str:
-        pages = self.shop.client.list_pages(PODS, namespace=self.shop.namespace)
-        (pod,) = [pod async for page in pages for pod in page.items]
+        (pod,) = await self.shop.pods()
         return f"http://{pod['status']['podIP']}:8080"
 
     async def status(self, **headers: Any) -> int:

@@ -37,20 +37,14 @@ class Cell:
 
     async def endpoints(self) -> list[str]:
         """Return the URL of every ready pod."""
-        pages = self.shop.client.list_pages(PODS, namespace=self.shop.namespace)
-        pods = [pod async for page in pages for pod in page.items]
         return [
             f"http://{pod['status']['podIP']}:8080/mcp"
-            for pod in pods
+            for pod in await self.shop.pods()
             if any(
                 c["type"] == "Ready" and c["status"] == "True"
                 for c in pod["status"].get("conditions", [])
             )
         ]
-
-    async def synced(self) -> int:
-        status = (await self.shop.get("MCPServer", "red")).get("status") or {}
-        return int(status.get("syncedReplicas", 0))
 
     async def programmed(self) -> str:
         return (await self.shop.condition("MCPServer", "red", "Programmed"))[0]
@@ -92,7 +86,7 @@ async def test_a_declared_server_becomes_a_live_endpoint_and_says_so_truthfully(
     await cell.shop.server("red", replicas=2)
     schema = {"type": "object", "properties": {"x": {"type": "integer"}}}
     await cell.shop.tool("add", "red", inputSchema=schema)
-    await eventually(cell.synced, 2)
+    await eventually(lambda: cell.shop.synced("red"), 2)
     await eventually(cell.programmed, "True")
     await cell.shop.told("MCPServer", "red", "Ready", "Ready")
     await cell.shop.told("MCPTool", "add", "Ready", "Ready")
@@ -137,7 +131,7 @@ async def test_a_change_that_all_pods_confirm_costs_three_writes_and_flips_no_co
     await cell.shop.server("red", replicas=2)
     for name in ("edited", "other"):
         await cell.shop.tool(name, "red")
-    await eventually(cell.synced, 2)
+    await eventually(lambda: cell.shop.synced("red"), 2)
     await eventually(cell.programmed, "True")
     await cell.operator.settled(cell.shop.client)
     cell.operator.forget_requests()
@@ -197,14 +191,13 @@ async def asked(url: str, session: str = "") -> tuple[int, str]:
 async def test_pods_take_the_sessions_of_each_other_until_their_key_is_replaced(cell: Cell) -> None:
     keys = cell.shop.key("mcp-server-red-keys")
     await cell.shop.server("red", replicas=2)
-    await eventually(cell.synced, 2)
+    await eventually(lambda: cell.shop.synced("red"), 2)
     one, two = await cell.endpoints()
     _, session = await asked(one)
     assert [(await asked(url, session))[0] for url in (one, two)] == [200, 200]
     before = await cell.shop.client.get(SECRETS, keys)
     await cell.shop.client.delete(SECRETS, keys)
-    pages = cell.shop.client.list_pages(PODS, namespace=cell.shop.namespace)
-    for pod in [pod async for page in pages for pod in page.items]:
+    for pod in await cell.shop.pods():
         await cell.shop.client.delete(PODS, key_of(pod))
 
     async def is_replaced() -> bool:

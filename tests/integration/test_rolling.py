@@ -13,7 +13,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from mcp_operator.api.v1alpha1 import MCPSERVERS
-from mcp_operator.builders.resources import DEPLOYMENTS, PODS
+from mcp_operator.builders.resources import DEPLOYMENTS
 from mcp_operator.controllers.pod_client import http_ask
 from mcp_operator.core.meta import Object
 from mcp_operator.runtime.client import Client
@@ -41,8 +41,7 @@ class Fleet:
         """Tell whether there are so many pods, all of the present template, and no others."""
         deployment = await self.shop.client.get(DEPLOYMENTS, self.shop.key("mcp-server-red"))
         status = deployment.get("status", {})
-        pages = self.shop.client.list_pages(PODS, namespace=self.shop.namespace)
-        pods = [pod async for page in pages for pod in page.items]
+        pods = await self.shop.pods()
         counts = ("replicas", "updatedReplicas", "availableReplicas")
         return (
             status.get("observedGeneration") == deployment["metadata"]["generation"]

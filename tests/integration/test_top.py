@@ -33,7 +33,7 @@ from mcp_operator.app.inspection.top.screen import rows, screen
 from mcp_operator.builders.resources import PODS, ROLEBINDINGS, ROLES, SERVICEACCOUNTS
 from mcp_operator.controllers.pod_client import http_ask
 from mcp_operator.core.errors import OperatorError
-from mcp_operator.core.meta import Key, Object
+from mcp_operator.core.meta import Key
 from mcp_operator.runtime.client import Client
 from support.connected import connected
 from support.controlplane import Cluster
@@ -54,20 +54,12 @@ class Cell:
     client: Client
     kubeconfig: Path
 
-    async def pods(self) -> list[Object]:
-        pages = self.shop.client.list_pages(PODS, namespace=self.shop.namespace)
-        return [pod async for page in pages for pod in page.items]
-
     async def call(self, *names: str) -> None:
         """Call tools by each of the pods."""
-        for pod in await self.pods():
+        for pod in await self.shop.pods():
             async with McpClient(f"http://{pod['status']['podIP']}:8080/mcp") as client:
                 for name in names:
                     await client.call_tool(name)
-
-    async def synced(self) -> int:
-        status = (await self.shop.get("MCPServer", "red")).get("status") or {}
-        return int(status.get("syncedReplicas", 0))
 
 
 def connects_to_pods(client: Client) -> Action:
@@ -121,7 +113,7 @@ async def cell(
         await shop.server("red", replicas=2)
         looking = await stack.enter_async_context(connected(proxy.kubeconfig, "mcp-operator-top"))
         cell = Cell(shop, looking, proxy.kubeconfig)
-        await eventually(cell.synced, 2)
+        await eventually(lambda: shop.synced("red"), 2)
         await shop.told("MCPServer", "red", "Ready", "Ready")
         yield cell
 

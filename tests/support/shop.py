@@ -10,7 +10,7 @@ from mcp_operator.api.catalog import Catalog
 from mcp_operator.api.shards import INDEX_KEY, SHARD_KEY, Index, ShardError, decode
 from mcp_operator.api.v1alpha1 import MCPPROMPTS, MCPRESOURCES, MCPSERVERS, MCPTOOLS
 from mcp_operator.builders.names import config_name
-from mcp_operator.builders.resources import CONFIGMAPS, SECRETS, SERVICEACCOUNTS, SERVICES
+from mcp_operator.builders.resources import CONFIGMAPS, PODS, SECRETS, SERVICEACCOUNTS, SERVICES
 from mcp_operator.core.meta import Key, Object, Resource
 from mcp_operator.runtime.client import Client
 from mcp_operator.runtime.errors import ApiError
@@ -127,6 +127,16 @@ class Shop:
         """Return how many pods the server's status counts."""
         status = (await self.get("MCPServer", server)).get("status") or {}
         return int(status.get("replicas", 0))
+
+    async def synced(self, server: str) -> int:
+        """Return how many pods the server's status says to have its catalog."""
+        status = (await self.get("MCPServer", server)).get("status") or {}
+        return int(status.get("syncedReplicas", 0))
+
+    async def pods(self) -> list[Object]:
+        """Return every pod of the namespace."""
+        pages = self.client.list_pages(PODS, namespace=self.namespace)
+        return [pod async for page in pages for pod in page.items]
 
     async def catalog(self, server: str) -> Catalog | None:
         """Read a server's catalog back from its ConfigMaps, as a gateway does.
