@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -97,16 +95,6 @@ MISTAKES = {
         "there is no kubeconfig nowhere: specify one with --kubeconfig or in KUBECONFIG",
     ),
 }
-
-
-@pytest.fixture(autouse=True)
-def log_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    logging.captureWarnings(capture=False)
-    root.handlers[:] = handlers
-    root.setLevel(level)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

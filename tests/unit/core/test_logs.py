@@ -5,7 +5,6 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,17 +19,6 @@ logger = logging.getLogger("mcp_operator.test")
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
-
-
-@pytest.fixture(autouse=True)
-def _restored_logging() -> Iterator[None]:
-    root = logging.getLogger()
-    level = root.level
-    yield
-    logging.captureWarnings(capture=False)
-    root.setLevel(level)
-    ours = (logs.JsonLineFormatter, logs.TextFormatter)
-    root.handlers = [each for each in root.handlers if not isinstance(each.formatter, ours)]
 
 
 def fail() -> None:
