@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from mcp_operator.api.catalog import Redis, SecretKey
 from mcp_operator.core.meta import Key
+from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.dial import Dialer
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.upstream.secret_values import SecretUnavailable
 from support.waiting import HANG_SECONDS, eventually
+
+
+@dataclass
+class Shared:  # a `HasLink`
+    """What a test shares its link by; None where there is none."""
+
+    link: Link | None
 
 
 class Values:  # a `SecretSource`

@@ -35,6 +35,15 @@ def redis_binary() -> Path:
     )
 
 
+def sentinel_of(port: int) -> str:
+    """Return the configuration of a Sentinel that watches the primary `shop` on loopback."""
+    return f"""
+        sentinel monitor shop 127.0.0.1 {port} 1
+        sentinel down-after-milliseconds shop 500
+        sentinel failover-timeout shop 5000
+        """
+
+
 class RedisServer:
     """A server on loopback; it has one port for all its lives."""
 

@@ -17,7 +17,7 @@ from mcp_operator.gateway.tasks import shared
 from support.processes import ProcessGroup
 from support.redis_links import Values, secret
 from support.redis_replicas import Replica, Traffic, Work, replicas, traffic
-from support.redis_server import RedisServer
+from support.redis_server import RedisServer, sentinel_of
 from support.task_values import taking_tasks
 from support.tcp_proxy import tcp_proxy
 from support.waiting import eventually, hang_guard
@@ -167,14 +167,6 @@ async def test_no_call_fails_when_redis_loses_its_data(servers: ProcessGroup) ->
 def settings(port: int, **more: Any) -> Redis:
     user, word = secret("user"), secret("word")
     return Redis(host="127.0.0.1", port=port, keys=KEYS, username=user, password=word, **more)
-
-
-def sentinel_of(port: int) -> str:
-    return f"""
-        sentinel monitor shop 127.0.0.1 {port} 1
-        sentinel down-after-milliseconds shop 500
-        sentinel failover-timeout shop 5000
-        """
 
 
 @dataclass

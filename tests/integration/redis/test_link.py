@@ -16,7 +16,7 @@ from mcp_operator.gateway.redis.errors import RedisAwayError, UnknownScriptError
 from support.certificates import Authority
 from support.processes import ProcessGroup
 from support.redis_links import Links, Values, secret, until_away, until_up
-from support.redis_server import RedisServer
+from support.redis_server import RedisServer, sentinel_of
 from support.tcp_proxy import tcp_proxy
 from support.waiting import eventually
 
@@ -246,13 +246,7 @@ async def test_sentinels_lead_to_the_new_primary(
 ) -> None:
     replica, sentinel = RedisServer(servers, "replica"), RedisServer(servers, "sentinel")
     await replica.start("--replicaof", f"127.0.0.1 {redis.port}")
-    await sentinel.start(
-        config=f"""
-        sentinel monitor shop 127.0.0.1 {redis.port} 1
-        sentinel down-after-milliseconds shop 500
-        sentinel failover-timeout shop 5000
-        """
-    )
+    await sentinel.start(config=sentinel_of(redis.port))
     link = links.start(sentinel.port, master_name="shop")
     await until_up(link)
     await link.call("SET", link.key("a"), "1")

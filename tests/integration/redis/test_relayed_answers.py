@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from mcp_operator.gateway.contract import InputRequired
 from mcp_operator.gateway.protocol import asking as asking_module
 from mcp_operator.gateway.protocol import relay as relay_module
-from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.root_key import RootKey
 from support.asked import ADA, NAME, POEM, VERSE, Asked, greeter, said
 from support.mcp_http import Server
-from support.redis_links import Links, until_away, until_up
+from support.redis_links import Links, Shared, until_away, until_up
 from support.redis_server import RedisServer
 from support.waiting import eventually, hang_guard
-
-
-@dataclass
-class Shared:
-    """A `HasLink`."""
-
-    link: Link | None
-
 
 ROOT = RootKey(b"k" * 32)
 TWO = InputRequired({"name": NAME, "poem": POEM})

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import dataclass
 
 from mcp_operator.gateway.protocol import running
 from mcp_operator.gateway.protocol.message import HttpResponse
-from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.root_key import RootKey
 from support.entries import tool
 from support.mcp_http import Server, legacy, notification
-from support.redis_links import Links, until_away, until_up
+from support.redis_links import Links, Shared, until_away, until_up
 from support.redis_server import RedisServer
 from support.waiting import hang_guard
 
 ROOT = RootKey(b"k" * 32)
-
-
-@dataclass
-class Shared:
-    """A `HasLink`."""
-
-    link: Link | None
 
 
 class Replica:

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 
 import pytest
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.protocol import legacy as legacy_module
 from mcp_operator.gateway.protocol.message import HttpRequest, HttpStream
-from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.root_key import RootKey
 from support.entries import resource, tool
 from support.mcp_http import JSON_HEADERS, Server, legacy, message_of, table
-from support.redis_links import Links, until_away, until_up
+from support.redis_links import Links, Shared, until_away, until_up
 from support.redis_server import RedisServer
 from support.waiting import eventually, hang_guard
 
 README = "file:///readme"
-
-
-@dataclass
-class Shared:
-    """A `HasLink`."""
-
-    link: Link | None
 
 
 def of_session(method: str, session: str) -> HttpRequest:

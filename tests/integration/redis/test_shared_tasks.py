@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from mcp_operator.gateway.redis.contract import Link
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.tasks import shared
 from mcp_operator.gateway.tasks.shared import LARGE, RedisStore
@@ -19,7 +18,7 @@ from mcp_operator.gateway.tasks.store import (
     StoreAwayError,
     Stored,
 )
-from support.redis_links import Links, until_away, until_up
+from support.redis_links import Links, Shared, until_away, until_up
 from support.redis_server import RedisServer
 from support.task_values import BEGAN, a_task
 from support.waiting import eventually
@@ -35,17 +34,12 @@ class At:
         return datetime.fromtimestamp(self.seconds, UTC)
 
 
-class One:  # a `HasLink`
-    def __init__(self, link: Link) -> None:
-        self.link = link
-
-
 async def stores(links: Links, redis: RedisServer, count: int = 2) -> list[RedisStore]:
     """Return what several gateways keep tasks in."""
     found = [links.start(redis.port) for _ in range(count)]
     for link in found:
         await until_up(link)
-    return [RedisStore(One(link), At()) for link in found]
+    return [RedisStore(Shared(link), At()) for link in found]
 
 
 async def test_every_gateway_finds_a_task_as_soon_as_it_is_added(
@@ -167,7 +161,7 @@ async def test_nothing_is_left_of_tasks_that_have_expired(
 ) -> None:
     link = links.start(redis.port)
     await until_up(link)
-    late = RedisStore(One(link), At(a_task().expires - 0.05))  # their last 50 ms
+    late = RedisStore(Shared(link), At(a_task().expires - 0.05))  # their last 50 ms
     for number in range(10):
         task = a_task()
         await late.add(task, 60)
@@ -187,7 +181,7 @@ async def test_nothing_is_left_of_tasks_that_have_expired(
 async def test_a_redis_that_is_away_is_told_of(redis: RedisServer, links: Links) -> None:
     link = links.start(redis.port)
     await until_up(link)
-    store, task = RedisStore(One(link), At()), a_task()
+    store, task = RedisStore(Shared(link), At()), a_task()
     await store.add(task, 60)
     redis.kill()
     await until_away(link, "Connection refused")
@@ -226,7 +220,7 @@ async def test_large_results_are_moved_one_at_a_time(redis: RedisServer, links: 
     link = links.start(redis.port)
     await until_up(link)
     counting = Counting(link)
-    store, task, result = RedisStore(One(counting), At()), a_task(), b"x" * MAX_RESULT
+    store, task, result = RedisStore(Shared(counting), At()), a_task(), b"x" * MAX_RESULT
     await store.add(task, 60)
     done = task.completed(BEGAN)
     await store.save(done, 1, 0, result)
@@ -239,7 +233,7 @@ async def test_large_tasks_are_moved_one_at_a_time(redis: RedisServer, links: Li
     link = links.start(redis.port)
     await until_up(link)
     counting = Counting(link)
-    store = RedisStore(One(counting), At())
+    store = RedisStore(Shared(counting), At())
     large = [a_task(arguments={"text": "x" * 2 * LARGE}) for _ in range(8)]
     tasks = {each.id: each for each in (*large, a_task())}
     for each in tasks.values():

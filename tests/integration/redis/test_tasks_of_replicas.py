@@ -14,7 +14,7 @@ from mcp_operator.gateway.tasks import shared
 from support.entries import tool
 from support.fake_executor import text_result
 from support.mcp_http import Server, modern
-from support.redis_links import Links, until_away, until_up
+from support.redis_links import Links, Shared, until_away, until_up
 from support.redis_server import RedisServer
 from support.serving_tasks import begin, look
 from support.task_values import taking_tasks
@@ -24,16 +24,11 @@ SOON = Job("/jobs/7", 0.05)
 DONE = text_result("done")
 
 
-class One:  # a `HasLink`
-    def __init__(self, link: RedisLink) -> None:
-        self.link = link
-
-
 class Replica(Server):
     """A gateway with a link to Redis."""
 
     def __init__(self, entry: ToolEntry, link: RedisLink) -> None:
-        super().__init__(entry, redis_link=One(link), redis=link.settings)
+        super().__init__(entry, redis_link=Shared(link), redis=link.settings)
         self.link = link
         self.endpoint.start()
 
