@@ -81,6 +81,11 @@ def legacy(
     return post(message, **headers)
 
 
+def of_session(method: str, session: str) -> HttpRequest:
+    """Return a request of a session that has no body: GET opens its stream, DELETE ends it."""
+    return HttpRequest(method, JSON_HEADERS | {"mcp-session-id": session})
+
+
 def notification(method: str, params: JsonObject | None = None, **headers: str) -> HttpRequest:
     return post({"jsonrpc": "2.0", "method": method, "params": params or {}}, **headers)
 

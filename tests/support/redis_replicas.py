@@ -24,7 +24,7 @@ from mcp_operator.gateway.root_key import RootKey
 from mcp_operator.gateway.table import Current, Table
 from support.entries import resource, tool
 from support.fake_executor import FakeExecutor, text_result
-from support.mcp_http import JSON_HEADERS, legacy, message_of, modern, table
+from support.mcp_http import legacy, message_of, modern, of_session, table
 from support.redis_links import Values
 from support.running_gateway import Running
 from support.waiting import eventually
@@ -118,12 +118,6 @@ class Replica(Running):
             body = await answer.read()
             return answer.status, json.loads(body) if body else {}
 
-    async def initialize(self) -> str:
-        """Return the id of a new session."""
-        params = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {}}
-        async with self.send(legacy("initialize", params)) as answer:
-            return str(answer.headers["mcp-session-id"])
-
     async def knows(self, session: str) -> bool:
         """Tell whether a session is served."""
         status, _ = await self.ask(legacy("ping", mcp_session_id=session))
@@ -132,7 +126,7 @@ class Replica(Running):
 
     async def end(self, session: str) -> None:
         """Delete a session."""
-        assert await self.ask(_of_session("DELETE", session)) == (204, {})
+        assert await self.ask(of_session("DELETE", session)) == (204, {})
 
     async def subscribe(self, session: str) -> None:
         """Subscribe a session to the resource."""
@@ -143,7 +137,7 @@ class Replica(Running):
     async def tells(self, session: str) -> bool:
         """Tell whether a stream that a session opens here is told of a change of the resource."""
         number = next(_NUMBERS)
-        async with self.send(_of_session("GET", session)) as stream:
+        async with self.send(of_session("GET", session)) as stream:
             self.current.swap(served(self.settings, f"Text {number}."))
             self.current.swap(served(self.settings, f"Text {number}.", f"tool-{number}"))
             told = set[str]()
@@ -160,10 +154,6 @@ async def _report(call: Call) -> ToolResult | Job:
 
 
 _NUMBERS: Final = itertools.count(1)
-
-
-def _of_session(method: str, session: str) -> HttpRequest:
-    return HttpRequest(method, JSON_HEADERS | {"mcp-session-id": session})
 
 
 @asynccontextmanager

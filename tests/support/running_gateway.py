@@ -12,12 +12,13 @@ import aiohttp
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.app import GatewayAddress, GatewayApp
 from mcp_operator.gateway.protocol.message import HttpRequest
 from mcp_operator.gateway.table import Current
 from support.entries import tool
 from support.fake_executor import FakeExecutor
-from support.mcp_http import message_of, table
+from support.mcp_http import legacy, message_of, table
 
 
 class Running:
@@ -39,6 +40,13 @@ class Running:
         return self.client.request(
             request.method, self.url, data=request.body, headers=given | headers
         )
+
+    async def initialize(self, capabilities: JsonObject | None = None) -> str:
+        """Open a legacy session and return its id."""
+        offered = capabilities or {}
+        params = {"protocolVersion": "2025-11-25", "capabilities": offered, "clientInfo": {}}
+        async with self.send(legacy("initialize", params)) as answer:
+            return str(answer.headers["mcp-session-id"])
 
     async def manage(self, path: str) -> tuple[int, str]:
         url = f"http://127.0.0.1:{self.app.management_port}{path}"

@@ -8,20 +8,16 @@ import pytest
 
 from mcp_operator.api.catalog import JsonObject
 from mcp_operator.gateway.protocol import legacy as legacy_module
-from mcp_operator.gateway.protocol.message import HttpRequest, HttpStream
+from mcp_operator.gateway.protocol.message import HttpStream
 from mcp_operator.gateway.redis.link import RedisLink
 from mcp_operator.gateway.root_key import RootKey
 from support.entries import resource, tool
-from support.mcp_http import JSON_HEADERS, Server, legacy, message_of, table
+from support.mcp_http import Server, legacy, message_of, of_session, table
 from support.redis_links import Links, Shared, until_away, until_up
 from support.redis_server import RedisServer
 from support.waiting import eventually, hang_guard
 
 README = "file:///readme"
-
-
-def of_session(method: str, session: str) -> HttpRequest:
-    return HttpRequest(method, JSON_HEADERS | {"mcp-session-id": session})
 
 
 async def replicas(links: Links, redis: RedisServer) -> tuple[list[Server], list[RedisLink]]:

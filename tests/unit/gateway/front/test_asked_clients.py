@@ -15,13 +15,6 @@ from support.waiting import hang_guard
 CLIENTS = 40
 
 
-async def session_of(gateway: Running) -> str:
-    params = {"protocolVersion": "2025-11-25", "capabilities": FORMS, "clientInfo": {}}
-    async with gateway.send(legacy("initialize", params)) as answer:
-        session: str = answer.headers["mcp-session-id"]
-        return session
-
-
 async def begun(gateway: Running, session: str) -> tuple[aiohttp.ClientResponse, str]:
     """Begin a call; returns its answer, and the id of what the client is asked."""
     answer = await gateway.send(legacy("tools/call", {"name": "add"}, mcp_session_id=session))
@@ -38,7 +31,7 @@ async def until(gateway: Running, metric: str, value: int) -> None:
 async def test_a_client_is_asked_and_answers_over_another_connection() -> None:
     async with running() as gateway:
         gateway.executor.results["add"] = asking(InputRequired({"name": NAME}))
-        session = await session_of(gateway)
+        session = await gateway.initialize(FORMS)
         answer, request_id = await begun(gateway, session)
         assert answer.content_type == "text/event-stream"
         assert await gateway.metric("mcp_calls_asking") == 1
@@ -56,7 +49,7 @@ async def test_a_client_is_asked_and_answers_over_another_connection() -> None:
 async def test_nothing_is_left_of_clients_that_leave_while_they_are_asked() -> None:
     async with running() as gateway:
         gateway.executor.results["add"] = asking(InputRequired({"name": NAME}))
-        session = await session_of(gateway)
+        session = await gateway.initialize(FORMS)
         answers = [(await begun(gateway, session))[0] for _ in range(CLIENTS)]
         assert await gateway.metric("mcp_calls_asking") == CLIENTS
 
@@ -74,7 +67,7 @@ async def test_nothing_is_left_of_clients_that_leave_while_they_are_asked() -> N
 async def test_a_gateway_that_stops_waits_for_no_user() -> None:
     async with running() as gateway:
         gateway.executor.results["add"] = asking(InputRequired({"name": NAME}))
-        answer, request_id = await begun(gateway, await session_of(gateway))
+        answer, request_id = await begun(gateway, await gateway.initialize(FORMS))
 
         stopping = asyncio.create_task(gateway.app.stop())
 

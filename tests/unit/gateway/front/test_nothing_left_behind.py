@@ -20,7 +20,7 @@ from support.asked import ADA, EVERYTHING, NAME, asking
 from support.entries import resource, tool
 from support.fake_executor import text_result
 from support.left_behind import held, subscribed_sessions
-from support.mcp_http import JSON_HEADERS, legacy, message_of, modern, notification, post, table
+from support.mcp_http import legacy, message_of, modern, notification, of_session, post, table
 from support.raw_client import client
 from support.running_gateway import Running, running
 from support.task_values import taking_tasks
@@ -68,9 +68,7 @@ class Shop:
         return answer.status, json.loads(body) if body else None
 
     async def session(self) -> str:
-        params = {"protocolVersion": "2025-11-25", "capabilities": EVERYTHING, "clientInfo": {}}
-        async with self.gateway.send(legacy("initialize", params)) as answer:
-            return str(answer.headers["mcp-session-id"])
+        return await self.gateway.initialize(EVERYTHING)
 
     async def task(self) -> str:
         _, answer = await self.send(taking_tasks("tools/call", {"name": "build"}))
@@ -106,10 +104,6 @@ def wire(request: HttpRequest) -> bytes:
     headers = {**request.headers, "host": "localhost", "content-length": str(len(request.body))}
     lines = [f"{request.method} /mcp HTTP/1.1", *(f"{k}: {v}" for k, v in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + request.body
-
-
-def of_session(method: str, session: str) -> HttpRequest:
-    return HttpRequest(method, JSON_HEADERS | {"mcp-session-id": session})
 
 
 async def leaves_while_a_call_runs(shop: Shop) -> None:
