@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Final
 
+from walkthrough import Command, steps
+
 from e2e.harness.installs import OPERATOR_PODS, Install
 from e2e.harness.kubectl import HANG_SECONDS, CommandError, Kubectl, Object
 from e2e.harness.shop import ROOT, Shop
@@ -107,10 +109,9 @@ def first_command(alert: str) -> str:
     """Return the first command of an alert's runbook."""
     text = RUNBOOKS.read_text(encoding="utf-8")
     section = text.partition(f"\n## {alert}\n")[2].partition("\n## ")[0]
-    block = section.partition("```console\n")[2].partition("\n```")[0]
-    command = re.match(r"\$ ((?:.*\\\n)*.*)", block)
+    command = next((each.text for each in steps(section) if isinstance(each, Command)), None)
     assert command, f"the runbook of {alert} has no command"
-    return command[1]
+    return command
 
 
 def _page(kubectl: Kubectl, pod: str, port: int) -> str | None:
