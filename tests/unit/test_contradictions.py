@@ -59,10 +59,10 @@ OPEN = tuple(
 )
 """Where users choose the names."""
 
-VALUES = {value.key for value in chart_values.read((CHART / "values.yaml").read_text("utf-8"))} | {
-    leaf.key
+VALUES = {
+    each.key
     for value in chart_values.read((CHART / "values.yaml").read_text("utf-8"))
-    for leaf in value.leaves()
+    for each in (value, *value.leaves())
 }
 """Values of the chart, which have dotted names too."""
 
