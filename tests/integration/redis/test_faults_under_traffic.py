@@ -96,9 +96,7 @@ Fault = Callable[[Around], AbstractAsyncContextManager[None]]
     ],
 )
 async def test_no_call_fails_while_redis_is_away(
-    servers: ProcessGroup,
-    fault: Fault,
-    keeps_data: bool,  # noqa: FBT001
+    servers: ProcessGroup, fault: Fault, *, keeps_data: bool
 ) -> None:
     redis = RedisServer(servers)
     await redis.start(*USER)
