@@ -15,7 +15,7 @@ import chart_values
 import pytest
 
 from mcp_operator.api.catalog import ToolEntry
-from mcp_operator.api.crd import crds
+from mcp_operator.api.crd import schemas
 from mcp_operator.builders.compile_tool import compile_tool
 from support.compiled import facts, tool
 
@@ -32,10 +32,7 @@ TEXTS = (
 )
 
 SPECS: Mapping[str, Mapping[str, Any]] = {
-    definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"][
-        "openAPIV3Schema"
-    ]["properties"]["spec"]
-    for definition in crds()
+    kind: schema["properties"]["spec"] for kind, schema in schemas().items()
 }
 
 every_text = pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.name)

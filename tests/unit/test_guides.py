@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mcp_operator.api.crd import crds
+from mcp_operator.api.crd import crds, schemas
 from mcp_operator.api.reasons import Reason
 from mcp_operator.api.validation import problems
 from mcp_operator.app.mcp_client.settings import TOKEN_VARIABLE
@@ -31,12 +31,7 @@ PAGES = (
 PACKAGE = ROOT / "operator" / "mcp_operator"
 PRESERVED = "x-kubernetes-preserve-unknown-fields"
 
-SCHEMAS = {
-    definition["spec"]["names"]["kind"]: definition["spec"]["versions"][0]["schema"][
-        "openAPIV3Schema"
-    ]
-    for definition in crds()
-}
+SCHEMAS = schemas()
 OURS = {
     name
     for definition in crds()
