@@ -1,4 +1,4 @@
-"""docs/reference/metrics.md: every metric that the operator and the gateway expose."""  # noqa: INP001
+"""docs/reference/metrics.md: every metric that the operator and the gateway expose."""  # noqa: INP001 - part of a script, not of a package
 
 from __future__ import annotations
 
