@@ -53,7 +53,7 @@ async def test_an_absent_object_is_created_with_its_owner_in_one_write(
     assert metadata["annotations"]["example.com/hash"]
 
 
-async def test_nothing_is_written_when_all_is_as_desired(
+async def test_nothing_is_written_when_the_live_object_is_as_desired(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
@@ -62,7 +62,7 @@ async def test_nothing_is_written_when_all_is_as_desired(
     assert len(client.writes) == 1
 
 
-async def test_a_changed_desire_is_written_to_that_very_object(
+async def test_a_change_is_applied_to_the_object_with_the_same_uid(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
@@ -72,14 +72,14 @@ async def test_a_changed_desire_is_written_to_that_very_object(
     assert drifts(client) is None
 
 
-async def test_a_removed_field_is_written_though_the_live_object_has_all_the_rest(
+async def test_removing_a_desired_field_updates_the_object(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(x="1", y="2"), CONFIG_MAPS, None)
     assert await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, stored(client)) == "updated"
 
 
-async def test_what_somebody_else_changed_is_put_back_and_counted(
+async def test_a_change_by_another_client_is_reverted_and_counted_as_drift(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
@@ -88,7 +88,7 @@ async def test_what_somebody_else_changed_is_put_back_and_counted(
     assert drifts(client) == 1
 
 
-async def test_what_the_server_will_not_have_otherwise_is_no_drift(
+async def test_a_change_that_a_webhook_enforces_is_not_counted_as_drift(
     client: FakeClient, applier: Applier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
@@ -103,7 +103,7 @@ async def test_what_the_server_will_not_have_otherwise_is_no_drift(
 
 
 @pytest.mark.parametrize("owner", [None, OTHER])
-async def test_somebody_elses_object_is_never_written(
+async def test_an_object_that_the_owner_does_not_control_is_never_written(
     client: FakeClient, applier: Applier, owner: Object | None
 ) -> None:
     live = config_map("a", 5)
@@ -114,7 +114,7 @@ async def test_somebody_elses_object_is_never_written(
     assert client.writes == []
 
 
-async def test_somebody_elses_object_that_the_cache_does_not_see_is_not_taken_over(
+async def test_an_object_without_an_owner_that_is_not_cached_is_not_taken_over(
     client: FakeClient, applier: Applier
 ) -> None:
     client.objects[CONFIG_MAPS, A] = config_map("a", 5, colour="red")
@@ -123,7 +123,7 @@ async def test_somebody_elses_object_that_the_cache_does_not_see_is_not_taken_ov
     assert stored(client) == config_map("a", 5, colour="red")
 
 
-async def test_our_own_object_that_the_cache_does_not_see_yet_is_updated(
+async def test_an_owned_object_that_is_not_cached_yet_is_updated(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
@@ -132,13 +132,13 @@ async def test_our_own_object_that_the_cache_does_not_see_yet_is_updated(
     assert stored(client)["data"] == {"x": "2"}
 
 
-async def test_a_refusal_is_passed_on(client: FakeClient, applier: Applier) -> None:
+async def test_an_error_of_an_apply_is_raised(client: FakeClient, applier: Applier) -> None:
     client.failures.append(ApiError(403, "Forbidden", "quota"))
     with pytest.raises(ApiError, match="quota"):
         await applier.apply(OWNER, desired(), CONFIG_MAPS, None)
 
 
-async def test_only_what_the_owner_controls_is_deleted(
+async def test_only_an_object_that_the_owner_controls_is_deleted(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(), CONFIG_MAPS, None)
@@ -148,7 +148,7 @@ async def test_only_what_the_owner_controls_is_deleted(
     assert not await applier.delete(OWNER, CONFIG_MAPS, live)
 
 
-async def test_an_object_recreated_meanwhile_is_not_deleted(
+async def test_an_object_that_was_recreated_in_the_meantime_is_not_deleted(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(), CONFIG_MAPS, None)
@@ -158,14 +158,14 @@ async def test_an_object_recreated_meanwhile_is_not_deleted(
     assert stored(client) == config_map("a", 500, uid="new")
 
 
-async def test_a_refused_deletion_is_passed_on(client: FakeClient, applier: Applier) -> None:
+async def test_an_error_of_a_delete_is_raised(client: FakeClient, applier: Applier) -> None:
     await applier.apply(OWNER, desired(), CONFIG_MAPS, None)
     client.failures.append(ApiError(403, "Forbidden", "no"))
     with pytest.raises(ApiError):
         await applier.delete(OWNER, CONFIG_MAPS, stored(client))
 
 
-async def test_a_status_is_written_only_when_it_is_news(client: FakeClient) -> None:
+async def test_a_status_is_written_only_when_it_differs(client: FakeClient) -> None:
     writer = StatusWriter(client)
     live = client.objects[CONFIG_MAPS, A] = {**config_map("a", 5), "status": {"ready": True}}
     assert not await writer.write(CONFIG_MAPS, live, {"ready": True})
@@ -179,7 +179,7 @@ async def test_a_status_is_written_only_when_it_is_news(client: FakeClient) -> N
     }
 
 
-async def test_a_status_field_that_is_no_longer_told_is_news_unless_it_is_empty(
+async def test_a_status_is_written_when_a_field_that_is_not_empty_is_removed(
     client: FakeClient,
 ) -> None:
     writer = StatusWriter(client)
@@ -188,14 +188,14 @@ async def test_a_status_field_that_is_no_longer_told_is_news_unless_it_is_empty(
     assert await writer.write(CONFIG_MAPS, live, {"list": []})
 
 
-async def test_the_status_of_an_object_that_is_gone_is_nobodys_business(
+async def test_the_status_of_a_deleted_object_is_not_written(
     client: FakeClient,
 ) -> None:
     writer = StatusWriter(client)
     assert not await writer.write(CONFIG_MAPS, config_map("a", 5), {"ready": True})
 
 
-async def test_a_status_that_meets_a_conflict_is_not_taken_for_written(client: FakeClient) -> None:
+async def test_a_conflict_while_writing_a_status_is_raised(client: FakeClient) -> None:
     client.objects[CONFIG_MAPS, A] = config_map("a", 5)
     client.failures.append(ApiError(409, "Conflict", "the object has been modified"))
     with pytest.raises(ApiError) as caught:
@@ -203,14 +203,14 @@ async def test_a_status_that_meets_a_conflict_is_not_taken_for_written(client: F
     assert caught.value.is_conflict
 
 
-async def test_a_status_that_is_refused_is_an_error(client: FakeClient) -> None:
+async def test_a_rejected_status_raises_an_error(client: FakeClient) -> None:
     client.objects[CONFIG_MAPS, A] = config_map("a", 5)
     client.failures.append(ApiError(422, "Invalid", "no"))
     with pytest.raises(ApiError):
         await StatusWriter(client).write(CONFIG_MAPS, config_map("a", 5), {"ready": True})
 
 
-async def test_fields_that_are_handed_over_keep_their_values(
+async def test_handing_over_fields_applies_their_values_as_the_other_manager(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OWNER, desired(x="1"), CONFIG_MAPS, None)
@@ -223,7 +223,7 @@ async def test_fields_that_are_handed_over_keep_their_values(
     assert applied["data"] == {"x": "1"}
 
 
-async def test_fields_of_somebody_elses_object_are_not_handed_over(
+async def test_fields_of_an_object_of_another_owner_are_not_handed_over(
     client: FakeClient, applier: Applier
 ) -> None:
     await applier.apply(OTHER, desired(x="1"), CONFIG_MAPS, None)

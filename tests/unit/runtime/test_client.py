@@ -30,7 +30,7 @@ async def events_of(client: Client, **arguments: str) -> list[WatchEvent]:
         return [event async for event in stream]
 
 
-async def test_an_object_comes_without_the_bookkeeping_of_others(
+async def test_managed_fields_and_the_last_applied_annotation_are_dropped_from_an_object(
     api: ScriptedApi, client: Client
 ) -> None:
     raw = config_map("a", 5)
@@ -48,7 +48,7 @@ async def test_an_object_comes_without_the_bookkeeping_of_others(
     assert sent.headers["User-Agent"] == "tests/1"
 
 
-async def test_a_list_is_read_page_by_page_in_its_newest_state(
+async def test_a_list_is_read_in_pages_without_a_resource_version(
     api: ScriptedApi, client: Client
 ) -> None:
     item = {"metadata": {"name": "a", "namespace": "demo"}}
@@ -63,14 +63,14 @@ async def test_a_list_is_read_page_by_page_in_its_newest_state(
     assert second == {"labelSelector": "x=y", "limit": "1", "continue": "next"}
 
 
-async def test_only_metadata_can_be_asked_for(api: ScriptedApi, client: Client) -> None:
+async def test_a_list_can_request_only_metadata(api: ScriptedApi, client: Client) -> None:
     api.answer({"metadata": {"resourceVersion": "9"}, "items": []})
     _ = [page async for page in client.list_pages(CONFIG_MAPS, metadata_only=True)]
     assert "as=PartialObjectMetadataList" in api.received[0].headers["Accept"]
 
 
 @pytest.mark.parametrize("body", ["<html>", "[]", "{}", '{"metadata":{},"items":[]}'])
-async def test_a_list_that_is_none_is_malformed(
+async def test_a_response_that_is_not_a_list_raises_a_malformed_error(
     api: ScriptedApi, client: Client, body: str
 ) -> None:
     api.answer(body)
@@ -79,7 +79,7 @@ async def test_a_list_that_is_none_is_malformed(
     assert caught.value.reason == MALFORMED
 
 
-async def test_a_watch_gives_events_and_bookmarks(api: ScriptedApi, client: Client) -> None:
+async def test_a_watch_yields_events_and_bookmarks(api: ScriptedApi, client: Client) -> None:
     api.stream(
         {"type": "ADDED", "object": config_map("a", 5)},
         {"type": "BOOKMARK", "object": bookmark(7)},
@@ -95,7 +95,7 @@ async def test_a_watch_gives_events_and_bookmarks(api: ScriptedApi, client: Clie
     assert 300 <= int(query["timeoutSeconds"]) <= 600
 
 
-async def test_a_watch_can_begin_with_the_list(api: ScriptedApi, client: Client) -> None:
+async def test_a_watch_can_request_the_initial_events(api: ScriptedApi, client: Client) -> None:
     api.stream()
     async with aclosing(client.watch(CONFIG_MAPS, send_initial_events=True)) as stream:
         assert [event async for event in stream] == []
@@ -104,14 +104,14 @@ async def test_a_watch_can_begin_with_the_list(api: ScriptedApi, client: Client)
     assert query["resourceVersionMatch"] == "NotOlderThan"
 
 
-async def test_a_watch_that_breaks_off_within_a_line_just_ends(
+async def test_a_watch_that_breaks_within_a_line_ends_without_an_error(
     api: ScriptedApi, client: Client
 ) -> None:
     api.stream({"type": "ADDED", "object": config_map("a", 5)}, b'{"type":"ADD', cut=True)
     assert len(await events_of(client)) == 1
 
 
-async def test_an_error_within_a_watch_is_raised(api: ScriptedApi, client: Client) -> None:
+async def test_an_error_event_of_a_watch_is_raised(api: ScriptedApi, client: Client) -> None:
     api.stream({"type": "ERROR", "object": failure(410, "Expired", "too old")})
     with pytest.raises(ApiError) as caught:
         await events_of(client)
@@ -127,7 +127,7 @@ async def test_an_error_within_a_watch_is_raised(api: ScriptedApi, client: Clien
         b'"text"\n',
     ],
 )
-async def test_a_line_that_is_no_event_is_malformed(
+async def test_a_line_that_is_not_an_event_raises_a_malformed_error(
     api: ScriptedApi, client: Client, line: bytes
 ) -> None:
     api.stream(line)
@@ -136,7 +136,7 @@ async def test_a_line_that_is_no_event_is_malformed(
     assert caught.value.reason == MALFORMED
 
 
-async def test_a_line_without_end_is_malformed(
+async def test_a_line_over_the_limit_raises_an_error(
     api: ScriptedApi, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp_operator.runtime.client.LINE_LIMIT", 10)
@@ -145,7 +145,9 @@ async def test_a_line_without_end_is_malformed(
         await events_of(client)
 
 
-async def test_a_watch_that_is_refused_says_so(api: ScriptedApi, client: Client) -> None:
+async def test_a_forbidden_watch_raises_an_error_without_a_retry(
+    api: ScriptedApi, client: Client
+) -> None:
     api.fail(403, "Forbidden", "cannot watch")
     with pytest.raises(ApiError, match="cannot watch") as caught:
         await events_of(client)
@@ -153,7 +155,7 @@ async def test_a_watch_that_is_refused_says_so(api: ScriptedApi, client: Client)
     assert len(api.received) == 1
 
 
-async def test_writes_name_the_field_manager_and_are_told_to_observers(
+async def test_writes_send_the_field_manager_and_notify_observers(
     api: ScriptedApi, client: Client
 ) -> None:
     told: list[tuple[Resource, Object]] = []
@@ -178,13 +180,15 @@ async def test_writes_name_the_field_manager_and_are_told_to_observers(
     assert replaced.method == "PUT"
 
 
-async def test_fields_may_be_applied_for_another_manager(api: ScriptedApi, client: Client) -> None:
+async def test_fields_can_be_applied_for_another_field_manager(
+    api: ScriptedApi, client: Client
+) -> None:
     api.answer(config_map("a", 1))
     await client.apply(CONFIG_MAPS, config_map("a"), field_manager="other")
     assert api.received[0].query == {"fieldManager": "other", "force": "true"}
 
 
-async def test_an_answer_of_another_kind_is_not_taken_for_the_object(
+async def test_observers_do_not_get_an_answer_of_another_kind(
     api: ScriptedApi, client: Client
 ) -> None:
     told: list[Object] = []
@@ -194,7 +198,7 @@ async def test_an_answer_of_another_kind_is_not_taken_for_the_object(
     assert told == []
 
 
-async def test_a_delete_carries_only_the_preconditions_that_are_asked_for(
+async def test_a_delete_sends_only_the_given_preconditions(
     api: ScriptedApi, client: Client
 ) -> None:
     api.answer({"kind": "Status"})
@@ -202,7 +206,9 @@ async def test_a_delete_carries_only_the_preconditions_that_are_asked_for(
     assert api.received[0].body["preconditions"] == {"uid": "u"}
 
 
-async def test_reads_are_sent_again_and_writes_are_not(api: ScriptedApi, client: Client) -> None:
+async def test_a_failed_read_is_retried_and_a_failed_write_is_not(
+    api: ScriptedApi, client: Client
+) -> None:
     api.fail(500, "InternalError")
     api.answer(config_map("a", 5))
     assert (await client.get(CONFIG_MAPS, A))["metadata"]["name"] == "a"
@@ -212,7 +218,7 @@ async def test_reads_are_sent_again_and_writes_are_not(api: ScriptedApi, client:
     assert len(api.received) == 3
 
 
-async def test_a_write_turned_away_for_load_is_sent_again(
+async def test_a_write_that_gets_429_is_retried(
     api: ScriptedApi, client: Client, metrics: RuntimeMetrics
 ) -> None:
     api.answer("busy", status=429)
@@ -223,7 +229,7 @@ async def test_a_write_turned_away_for_load_is_sent_again(
     assert retries == 1
 
 
-async def test_requests_are_counted_by_their_status(
+async def test_requests_are_counted_by_status_code(
     api: ScriptedApi, client: Client, metrics: RuntimeMetrics
 ) -> None:
     api.fail(404, "NotFound")
@@ -233,14 +239,16 @@ async def test_requests_are_counted_by_their_status(
     assert metrics.registry.get_sample_value("rest_client_requests_total", labels) == 1
 
 
-async def test_a_server_that_does_not_answer_is_given_up(api: ScriptedApi, client: Client) -> None:
+async def test_a_request_without_an_answer_fails_after_its_timeout(
+    api: ScriptedApi, client: Client
+) -> None:
     api.hang()
     with pytest.raises(ApiError, match="did not respond in time") as caught:
         await client.request("POST", "/slow", timeout=1)
     assert caught.value.reason == LOST
 
 
-async def test_a_refused_connection_is_told_from_a_lost_one(
+async def test_a_refused_connection_has_a_reason_of_its_own(
     api: ScriptedApi, metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp_operator.runtime.retry._FIRST_DELAY", 0.001)
@@ -251,9 +259,7 @@ async def test_a_refused_connection_is_told_from_a_lost_one(
     assert caught.value.reason == REFUSED
 
 
-async def test_no_more_requests_are_under_way_than_allowed(
-    api: ScriptedApi, client: Client
-) -> None:
+async def test_concurrent_requests_are_limited(api: ScriptedApi, client: Client) -> None:
     for _ in range(3):
         api.hang()
     tasks = [asyncio.create_task(client.get(CONFIG_MAPS, A)) for _ in range(3)]
@@ -262,14 +268,16 @@ async def test_no_more_requests_are_under_way_than_allowed(
         return len(api.received)
 
     await eventually(received, 2)
-    await asyncio.wait(tasks, timeout=0.2)  # in which a third would come, if it were let through
+    await asyncio.wait(
+        tasks, timeout=0.2
+    )  # time in which a third request would arrive without the limit
     assert await received() == 2
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
 
 
-async def test_a_pod_needs_no_kubeconfig(
+async def test_in_a_pod_the_client_uses_the_service_account(
     metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = configuration("http://127.0.0.1:1")

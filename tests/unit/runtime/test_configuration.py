@@ -27,7 +27,7 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_pod_is_recognized_by_its_environment_and_its_token(
+def test_a_pod_is_detected_by_its_environment_and_its_token(
     pod: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert in_cluster(pod)
@@ -35,20 +35,22 @@ def test_a_pod_is_recognized_by_its_environment_and_its_token(
     assert not in_cluster(pod)
 
 
-async def test_a_token_is_sent_without_the_line_end_of_its_file(pod: Path) -> None:
+async def test_the_line_end_of_a_token_file_is_not_part_of_the_token(pod: Path) -> None:
     configuration = await load_service_account(pod)
     assert configuration.host == "https://10.0.0.1:443"
     assert configuration.api_key[BEARER] == "Bearer secret"
     assert configuration.ssl_ca_cert == str(pod / "ca.crt")
 
 
-async def test_an_ipv6_address_is_bracketed(pod: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_ipv6_address_is_put_in_brackets(
+    pod: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
     assert (await load_service_account(pod)).host == "https://[fd00::1]:443"
 
 
 @pytest.mark.parametrize("token", ["\n", "a\nb", "\u00e4", "a\0b"])
-async def test_a_token_that_cannot_be_sent_is_refused_without_showing_it(
+async def test_an_error_about_an_unusable_token_does_not_show_the_token(
     pod: Path, token: str
 ) -> None:
     (pod / "token").write_text(token)
@@ -58,7 +60,7 @@ async def test_a_token_that_cannot_be_sent_is_refused_without_showing_it(
 
 
 @pytest.mark.parametrize("name", ["token", "ca.crt"])
-async def test_a_missing_service_account_names_the_ways_out(pod: Path, name: str) -> None:
+async def test_an_error_about_a_missing_service_account_names_the_fix(pod: Path, name: str) -> None:
     (pod / name).unlink()
     with pytest.raises(SettingsError, match="automountServiceAccountToken"):
         await load_service_account(pod)

@@ -115,7 +115,7 @@ def results(script: Script) -> dict[str, float]:
     return {each: count for each, count in ours.items() if count}
 
 
-async def test_a_key_is_reconciled_once_and_left_alone_after_success() -> None:
+async def test_a_key_enqueued_twice_is_reconciled_once_and_not_requeued_after_success() -> None:
     script = Script(lambda: None)
     controller = build(script)
 
@@ -128,7 +128,7 @@ async def test_a_key_is_reconciled_once_and_left_alone_after_success() -> None:
     assert results(script) == {"success": 1}
 
 
-async def test_a_result_asks_for_another_reconciliation_after_its_time() -> None:
+async def test_a_result_requeues_the_key_after_its_time() -> None:
     script = Script(lambda: Result(requeue_after=30), lambda: Result(requeue_after=5), lambda: None)
     controller = build(script)
 
@@ -140,7 +140,7 @@ async def test_a_result_asks_for_another_reconciliation_after_its_time() -> None
     assert results(script) == {"requeue_after": 2, "success": 1}
 
 
-async def test_a_failure_is_retried_with_backoff_that_success_resets() -> None:
+async def test_a_failure_is_retried_with_a_backoff_that_a_success_resets() -> None:
     def fail() -> Exception:
         return OperatorError("No.")
 
@@ -159,7 +159,7 @@ async def test_a_failure_is_retried_with_backoff_that_success_resets() -> None:
     assert metric(script, "mcp_operator_reconciliation_errors_total", **labels) == 4
 
 
-async def test_an_unforeseen_error_is_logged_with_its_traceback_and_retried(
+async def test_an_unexpected_error_is_logged_with_its_traceback_and_retried(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     script = Script(lambda: ValueError("a bug"), lambda: None)
@@ -175,7 +175,7 @@ async def test_an_unforeseen_error_is_logged_with_its_traceback_and_retried(
     assert metric(script, "controller_runtime_reconcile_panics_total", controller="widget") == 1
 
 
-async def test_a_terminal_error_is_not_retried_but_a_change_is_followed() -> None:
+async def test_a_terminal_error_is_not_retried_until_the_object_changes() -> None:
     script = Script(lambda: TerminalError("The image does not exist."), lambda: None)
     controller = build(script)
 
@@ -191,7 +191,7 @@ async def test_a_terminal_error_is_not_retried_but_a_change_is_followed() -> Non
     assert metric(script, name, controller="widget") == 1
 
 
-async def test_an_error_may_name_the_time_of_the_next_try() -> None:
+async def test_an_error_can_set_the_time_of_the_retry() -> None:
     busy = RetryAfterError("The pods are starting.", retry_after=20)
     script = Script(lambda: busy, lambda: busy, lambda: None)
     controller = build(script)
@@ -204,7 +204,7 @@ async def test_an_error_may_name_the_time_of_the_next_try() -> None:
     assert results(script) == {"error": 2, "success": 1}
 
 
-async def test_the_retry_after_of_the_api_server_is_obeyed() -> None:
+async def test_the_retry_after_of_the_api_server_is_respected() -> None:
     throttled = ApiError(429, "TooManyRequests", "slow down", retry_after=7)
     script = Script(lambda: throttled, lambda: ApiError(500, "InternalError", "no"), lambda: None)
     controller = build(script)
@@ -219,7 +219,7 @@ async def test_the_retry_after_of_the_api_server_is_obeyed() -> None:
 @pytest.mark.parametrize(
     "error", [ApiError(409, "Conflict", "modified"), LeadershipLostError("nothing is written")]
 )
-async def test_a_conflict_or_a_write_too_late_is_retried_without_counting_as_an_error(
+async def test_a_conflict_or_a_lost_leadership_is_retried_and_not_counted_as_an_error(
     caplog: pytest.LogCaptureFixture, error: OperatorError
 ) -> None:
     script = Script(lambda: error, lambda: None)
@@ -234,7 +234,7 @@ async def test_a_conflict_or_a_write_too_late_is_retried_without_counting_as_an_
     assert all(record.levelno < logging.WARNING for record in caplog.records)
 
 
-async def test_a_reconciliation_that_hangs_is_given_up_and_retried() -> None:
+async def test_a_reconciliation_that_times_out_is_cancelled_and_retried() -> None:
     script = Script(lambda: asyncio.sleep(3600), lambda: None)
     controller = build(script, timeout=120)
 
@@ -248,7 +248,7 @@ async def test_a_reconciliation_that_hangs_is_given_up_and_retried() -> None:
     assert metric(script, name, controller="widget") == 1
 
 
-async def test_a_timeout_inside_the_reconciler_is_its_own() -> None:
+async def test_a_timeout_error_of_the_reconciler_is_not_counted_as_a_reconcile_timeout() -> None:
     script = Script(TimeoutError, lambda: None)
     controller = build(script)
 
@@ -261,7 +261,7 @@ async def test_a_timeout_inside_the_reconciler_is_its_own() -> None:
     assert results(script) == {"error": 1, "success": 1}
 
 
-async def test_keys_are_worked_on_side_by_side_but_never_one_key_twice() -> None:
+async def test_keys_are_reconciled_concurrently_but_never_the_same_key_twice() -> None:
     script = Script(lambda: asyncio.sleep(10))
     controller = build(script, max_concurrent=3)  # two of one namespace
 
@@ -278,7 +278,7 @@ async def test_keys_are_worked_on_side_by_side_but_never_one_key_twice() -> None
     assert script.keys == [A, B, Key("demo", "c"), A]
 
 
-async def test_no_work_begins_before_every_source_has_synced() -> None:
+async def test_no_key_is_reconciled_before_every_source_has_synced() -> None:
     script = Script(lambda: None)
     first, second = FakeSource(), FakeSource(synced=False)
     controller = build(script).watch(first, for_object()).watch(second, for_object())
@@ -290,11 +290,11 @@ async def test_no_work_begins_before_every_source_has_synced() -> None:
         second.synced.set()
         await asyncio.sleep(1)
 
-    assert queued_before == 1  # a standby is warm: its queue fills while it waits
+    assert queued_before == 1  # the queue of a standby fills while it waits
     assert script.times == [60]
 
 
-async def test_a_change_is_served_before_the_objects_of_the_first_list() -> None:
+async def test_a_change_is_reconciled_before_the_objects_of_the_first_list() -> None:
     script = Script(lambda: None)
     source = FakeSource()
     controller = build(script, max_concurrent=1).watch(source, for_object())
@@ -309,7 +309,7 @@ async def test_a_change_is_served_before_the_objects_of_the_first_list() -> None
     assert [key.name for key in script.keys] == ["c", "a", "b", "d"]
 
 
-async def test_an_event_that_a_predicate_holds_back_enqueues_nothing() -> None:
+async def test_an_event_that_a_predicate_filters_out_enqueues_nothing() -> None:
     controller = build(Script(lambda: None))
     source = FakeSource()
     controller.watch(source, for_object(), spec_or_meta_changed)
@@ -321,7 +321,7 @@ async def test_an_event_that_a_predicate_holds_back_enqueues_nothing() -> None:
     assert (held_back, len(controller.queue)) == (0, 1)
 
 
-async def test_an_event_that_cannot_be_mapped_is_logged_and_disturbs_no_other(
+async def test_an_event_that_cannot_be_mapped_is_logged_and_others_are_enqueued(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     def keys(obj: Object) -> list[Key]:
@@ -341,7 +341,7 @@ async def test_an_event_that_cannot_be_mapped_is_logged_and_disturbs_no_other(
     assert metric(script, "controller_runtime_reconcile_panics_total", controller="widget") == 1
 
 
-async def test_draining_finishes_what_is_in_progress_and_drops_what_waits() -> None:
+async def test_draining_finishes_reconciliations_in_progress_and_drops_queued_keys() -> None:
     script = Script(lambda: asyncio.sleep(10))
     controller = build(script, max_concurrent=1)
     run = asyncio.create_task(controller.run())
@@ -358,7 +358,7 @@ async def test_draining_finishes_what_is_in_progress_and_drops_what_waits() -> N
     assert results(script) == {"success": 1}
 
 
-async def test_cancelling_ends_a_reconciliation_without_counting_it() -> None:
+async def test_a_cancelled_reconciliation_is_not_counted() -> None:
     script = Script(lambda: asyncio.sleep(3600))
     controller = build(script)
 
@@ -370,7 +370,7 @@ async def test_cancelling_ends_a_reconciliation_without_counting_it() -> None:
     assert controller.queue.processing == 0
 
 
-async def test_all_that_a_reconciler_logs_names_its_object() -> None:
+async def test_each_log_line_of_a_reconciliation_names_its_object() -> None:
     lines: list[dict[str, Any]] = []
 
     def note() -> None:
@@ -388,6 +388,6 @@ async def test_all_that_a_reconciler_logs_names_its_object() -> None:
     assert first == {"controller": "widget", "kind": "Widget", "namespace": "demo", "name": "a"}
 
 
-def test_a_requeue_that_would_spin_is_refused() -> None:
+def test_a_requeue_after_zero_seconds_raises_an_error() -> None:
     with pytest.raises(ValueError, match="more than 0 s, not 0 s"):
         Result(requeue_after=0)

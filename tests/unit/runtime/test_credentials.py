@@ -1,4 +1,4 @@
-"""How a client goes on when its token or its CA is no longer that of before."""
+"""A client goes on when its token or its CA changes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Credentials:
 
     def __init__(self, api: ScriptedApi) -> None:
         self.url = api.url
-        self.token = "one"  # noqa: S105  # none that opens anything
+        self.token = "one"  # noqa: S105  # not a real token
         self.server_name = ""
         self.loads = 0
 
@@ -31,7 +31,7 @@ class Credentials:
         return made
 
 
-async def test_a_401_makes_the_token_be_read_again_once(
+async def test_after_a_401_the_token_is_read_again_once(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     credentials = Credentials(api)
@@ -44,7 +44,7 @@ async def test_a_401_makes_the_token_be_read_again_once(
     assert tokens == ["Bearer one", "Bearer two"]
 
 
-async def test_a_401_with_the_same_token_is_final(
+async def test_a_401_is_raised_when_the_token_has_not_changed(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     credentials = Credentials(api)
@@ -56,7 +56,7 @@ async def test_a_401_with_the_same_token_is_final(
     assert credentials.loads == 2
 
 
-async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
+async def test_the_old_token_stays_in_use_when_a_new_one_cannot_be_read(
     api: ScriptedApi, metrics: RuntimeMetrics, caplog: pytest.LogCaptureFixture
 ) -> None:
     credentials = Credentials(api)
@@ -73,7 +73,7 @@ async def test_an_old_token_stays_in_use_while_a_new_one_cannot_be_read(
     assert "current ones stay in use" in caplog.text
 
 
-async def test_a_new_ca_means_new_connections_and_a_new_token_does_not(
+async def test_a_new_tls_server_name_opens_a_new_session_and_a_new_token_does_not(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     credentials = Credentials(api)

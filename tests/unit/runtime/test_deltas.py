@@ -1,4 +1,4 @@
-"""The three ways to hear of an object, overtaking each other."""
+"""Lists, watch events and answers to writes that arrive out of order."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ A = Key("demo", "a")
 
 
 class Heard(list[Event]):
-    """The events that a handler was given."""
+    """The events that a handler got."""
 
     def types(self) -> list[str]:
         return [event.type for event in self]
@@ -70,7 +70,7 @@ def test_a_late_answer_to_a_write_does_not_bring_back_a_deleted_object(
     assert heard.types() == ["Created", "Updated", "Deleted"]
 
 
-def test_an_answer_to_a_write_is_told_at_once_and_the_watch_does_not_repeat_it(
+def test_the_answer_to_a_write_sends_one_event_and_later_changes_send_more(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 10, config_map("a", 5))
@@ -90,14 +90,14 @@ def test_a_list_older_than_a_write_does_not_remove_what_was_written(
     assert heard.types() == ["Created"]
 
 
-def test_a_list_older_than_a_write_does_not_take_it_back(processor: DeltaProcessor) -> None:
+def test_a_list_older_than_a_write_does_not_revert_the_object(processor: DeltaProcessor) -> None:
     listed(processor, 10, config_map("a", 5))
     processor.written(config_map("a", 21, colour="red"))
     listed(processor, 20, config_map("a", 5))
     assert processor.store.get(A) == config_map("a", 21, colour="red")
 
 
-def test_a_write_is_told_at_once_and_its_replay_by_the_watch_is_not(
+def test_the_watch_event_of_a_known_write_sends_no_second_event(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 10, config_map("a", 5))
@@ -114,7 +114,7 @@ def test_an_older_event_after_a_write_is_dropped(processor: DeltaProcessor) -> N
     assert processor.store.get(A) == config_map("a", 13, colour="red")
 
 
-def test_the_deletion_of_a_former_object_does_not_remove_the_new_one_we_made(
+def test_a_late_delete_event_of_an_old_uid_does_not_remove_the_new_object(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 10, config_map("a", 5, uid="old"))
@@ -124,7 +124,7 @@ def test_the_deletion_of_a_former_object_does_not_remove_the_new_one_we_made(
     assert heard.types() == ["Created", "Deleted", "Created"]
 
 
-def test_an_object_that_left_the_selection_by_our_write_is_removed_by_the_watch(
+def test_an_object_that_a_write_deselects_is_removed_by_the_watch(
     metrics: RuntimeMetrics,
 ) -> None:
     processor, heard = make(metrics, Selection(label_selector="app=web"))
@@ -136,7 +136,7 @@ def test_an_object_that_left_the_selection_by_our_write_is_removed_by_the_watch(
     assert heard[-1].old == config_map("a", 5, labels={"app": "web"})
 
 
-def test_what_a_new_list_lacks_is_deleted_with_its_last_known_state(
+def test_an_object_missing_from_a_relist_is_deleted_with_its_last_known_state(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 10, config_map("a", 5), config_map("b", 6))
@@ -145,7 +145,7 @@ def test_what_a_new_list_lacks_is_deleted_with_its_last_known_state(
     assert processor.store.list(selector=LabelSelector()) == [config_map("b", 6)]
 
 
-def test_deleted_and_recreated_while_blind_is_told_as_two_events(
+def test_an_object_recreated_between_lists_sends_a_deleted_and_a_created_event(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 10, config_map("a", 5, uid="old"))
@@ -155,14 +155,14 @@ def test_deleted_and_recreated_while_blind_is_told_as_two_events(
     assert heard[2] == Event("Created", None, config_map("a", 15, uid="new"))
 
 
-def test_only_the_first_list_is_initial(processor: DeltaProcessor, heard: Heard) -> None:
+def test_only_events_of_the_first_list_are_initial(processor: DeltaProcessor, heard: Heard) -> None:
     listed(processor, 10, config_map("a", 5))
     listed(processor, 20, config_map("a", 5), config_map("b", 6))
     assert [event.initial for event in heard] == [True, False]
     assert processor.synced.is_set()
 
 
-def test_a_server_restored_from_a_backup_replaces_the_cache(
+def test_a_list_with_an_older_version_replaces_the_cache(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 100, config_map("a", 90, colour="red"), config_map("b", 95))
@@ -173,7 +173,7 @@ def test_a_server_restored_from_a_backup_replaces_the_cache(
     assert len(processor.store) == 2
 
 
-def test_a_rollback_that_versions_no_longer_show_replaces_the_cache(
+def test_a_relist_after_distrust_replaces_objects_with_the_same_version(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     same = config_map("same", 60)
@@ -187,7 +187,7 @@ def test_a_rollback_that_versions_no_longer_show_replaces_the_cache(
     assert heard.types()[-3:] == ["Deleted", "Created", "Deleted"]
 
 
-def test_an_answer_to_a_write_replaces_what_a_rollback_has_made_suspect(
+def test_an_answer_to_a_write_replaces_a_distrusted_object(
     processor: DeltaProcessor, heard: Heard
 ) -> None:
     listed(processor, 100, config_map("a", 90, colour="red"))
@@ -199,21 +199,23 @@ def test_an_answer_to_a_write_replaces_what_a_rollback_has_made_suspect(
     assert heard.types() == ["Created", "Deleted", "Created"]
 
 
-def test_what_is_deleted_while_a_suspect_cache_is_filled_goes(processor: DeltaProcessor) -> None:
+def test_a_deletion_removes_an_object_from_a_distrusted_cache(processor: DeltaProcessor) -> None:
     listed(processor, 100, config_map("a", 90))
     processor.distrust()
     processor.remove(config_map("a", 55))
     assert len(processor.store) == 0
 
 
-def test_a_kind_that_is_gone_leaves_nothing(processor: DeltaProcessor) -> None:
+def test_an_empty_list_without_a_version_empties_the_cache(processor: DeltaProcessor) -> None:
     listed(processor, 100, config_map("a", 90))
     processor.complete(set(), "")
     assert len(processor.store) == 0
     assert processor.resource_version == 100
 
 
-def test_versions_that_are_no_numbers_are_taken_as_they_come(processor: DeltaProcessor) -> None:
+def test_events_with_versions_that_are_not_numbers_are_applied_in_order(
+    processor: DeltaProcessor,
+) -> None:
     odd = config_map("a", 5)
     odd["metadata"]["resourceVersion"] = "x-1"
     listed(processor, 10, config_map("a", 5))
@@ -222,19 +224,21 @@ def test_versions_that_are_no_numbers_are_taken_as_they_come(processor: DeltaPro
     assert len(processor.store) == 0
 
 
-def test_a_deletion_of_the_unknown_is_nothing(processor: DeltaProcessor, heard: Heard) -> None:
+def test_the_deletion_of_an_unknown_object_sends_no_event(
+    processor: DeltaProcessor, heard: Heard
+) -> None:
     deleted(processor, config_map("a", 5))
     assert heard == []
 
 
-def test_a_late_handler_is_told_what_is_known(processor: DeltaProcessor) -> None:
+def test_a_handler_added_late_gets_the_cached_objects(processor: DeltaProcessor) -> None:
     listed(processor, 10, config_map("a", 5))
     late = Heard()
     processor.add_handler(late.append)
     assert late == [Event("Created", None, config_map("a", 5), initial=True)]
 
 
-def test_a_cache_of_metadata_keeps_only_that_of_a_write(metrics: RuntimeMetrics) -> None:
+def test_a_metadata_cache_keeps_only_the_metadata_of_a_write(metrics: RuntimeMetrics) -> None:
     processor, _ = make(metrics, Selection(metadata_only=True))
     written = config_map("a", 5, colour="red")
     processor.written(written)
@@ -242,14 +246,12 @@ def test_a_cache_of_metadata_keeps_only_that_of_a_write(metrics: RuntimeMetrics)
     assert written["data"] == {"colour": "red"}
 
 
-def test_a_resync_tells_of_an_object_without_claiming_a_change(
-    processor: DeltaProcessor, heard: Heard
-) -> None:
+def test_a_resync_sends_a_generic_event(processor: DeltaProcessor, heard: Heard) -> None:
     processor.resync(config_map("a", 5))
     assert heard == [Event("Generic", None, config_map("a", 5), initial=True)]
 
 
-def test_the_gauges_show_size_and_version(
+def test_the_gauges_show_the_object_count_and_the_version(
     processor: DeltaProcessor, metrics: RuntimeMetrics
 ) -> None:
     listed(processor, 10, config_map("a", 5), config_map("b", 6))
@@ -260,7 +262,7 @@ def test_the_gauges_show_size_and_version(
     assert sample("store_resource_version", labels) == 11
 
 
-def test_an_event_without_any_object_is_a_mistake() -> None:
+def test_an_event_without_an_object_raises_an_error() -> None:
     assert Event("Deleted", config_map("a", 5), None).object == config_map("a", 5)
     with pytest.raises(ValueError, match="must carry"):
         _ = Event("Generic", None, None).object

@@ -6,7 +6,7 @@ from mcp_operator.runtime.errors import LOST, NO_ANSWER, ApiError, Cause
 from support.scripted_api import failure
 
 
-def test_a_status_tells_reason_message_and_the_fields_it_complains_about() -> None:
+def test_an_error_from_a_status_has_its_reason_message_and_causes() -> None:
     raw = failure(
         422,
         "Invalid",
@@ -19,7 +19,7 @@ def test_a_status_tells_reason_message_and_the_fields_it_complains_about() -> No
     assert error.causes == (Cause("spec.port", "FieldValueInvalid", "too large"),)
 
 
-def test_a_text_answer_is_kept_as_the_message_but_not_a_whole_page() -> None:
+def test_a_text_answer_becomes_the_message_and_is_shortened() -> None:
     error = ApiError.from_response(502, {}, b"bad gateway " * 100, request="GET /x")
     assert error.status == 502
     assert error.message.startswith("bad gateway")
@@ -27,7 +27,7 @@ def test_a_text_answer_is_kept_as_the_message_but_not_a_whole_page() -> None:
     assert ApiError.from_response(502, {}, b"", request="").message == "HTTP status 502"
 
 
-def test_the_retry_after_of_the_header_goes_before_that_of_the_status() -> None:
+def test_the_retry_after_header_takes_precedence_over_the_status() -> None:
     body = b'{"kind":"Status","code":429,"details":{"retryAfterSeconds":7}}'
     assert ApiError.from_response(429, {}, body, request="").retry_after == 7.0
     assert ApiError.from_response(429, {"retry-after": "2"}, body, request="").retry_after == 2.0
@@ -43,11 +43,11 @@ def test_the_retry_after_of_the_header_goes_before_that_of_the_status() -> None:
         failure(504, "Timeout", "x", causes=[{"reason": "ResourceVersionTooLarge"}]),
     ],
 )
-def test_versions_the_server_does_not_have_are_expired(raw: dict[str, object]) -> None:
+def test_errors_about_unknown_resource_versions_are_expired(raw: dict[str, object]) -> None:
     assert ApiError.from_status(raw).is_expired
 
 
-def test_a_uid_that_does_not_match_is_a_conflict_in_both_its_forms() -> None:
+def test_a_uid_mismatch_is_a_conflict_with_409_and_with_422() -> None:
     absent = ApiError.from_status(failure(409, "Conflict", "uid mismatch"))
     other = ApiError.from_status(failure(422, "Invalid", causes=[{"field": "metadata.uid"}]))
     assert absent.is_conflict
@@ -55,7 +55,7 @@ def test_a_uid_that_does_not_match_is_a_conflict_in_both_its_forms() -> None:
     assert not ApiError.from_status(failure(422, "Invalid")).is_conflict
 
 
-def test_what_exists_already_is_no_conflict_of_versions() -> None:
+def test_already_exists_is_not_a_conflict() -> None:
     error = ApiError.from_status(failure(409, "AlreadyExists"))
     assert error.is_already_exists
     assert not error.is_conflict
@@ -65,11 +65,13 @@ def test_what_exists_already_is_no_conflict_of_versions() -> None:
     ("status", "retryable"),
     [(NO_ANSWER, True), (429, True), (503, True), (409, True), (404, False), (422, False)],
 )
-def test_only_what_may_succeed_unchanged_is_retryable(status: int, *, retryable: bool) -> None:
+def test_only_errors_of_requests_that_can_succeed_unchanged_are_retryable(
+    status: int, *, retryable: bool
+) -> None:
     assert ApiError(status, LOST, "no").is_retryable is retryable
 
 
-def test_missing_and_forbidden_are_told_apart() -> None:
+def test_not_found_and_forbidden_are_distinguished() -> None:
     assert ApiError(404, "NotFound", "no").is_not_found
     assert ApiError(403, "Forbidden", "no").is_forbidden
     assert ApiError.from_status({"message": ""}).status == 500

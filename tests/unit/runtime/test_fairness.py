@@ -1,4 +1,4 @@
-"""Namespaces take turns: what one of them asks for delays no other."""
+"""Namespaces take turns: the work of one does not delay that of another."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ async def order(queue: WorkQueue[Key], number: int) -> list[Key]:
     return taken
 
 
-async def test_a_thousand_items_of_one_namespace_do_not_come_before_the_only_one_of_another(
+async def test_one_item_of_a_namespace_does_not_wait_for_a_thousand_of_another(
     metrics: RuntimeMetrics,
 ) -> None:
     queue = namespaced(metrics)
@@ -48,7 +48,7 @@ async def test_a_thousand_items_of_one_namespace_do_not_come_before_the_only_one
     assert await order(queue, 2) == [Key("greedy", "tool-0000"), Key("quiet", "tool")]
 
 
-async def test_a_namespace_that_comes_late_has_no_credit_and_no_debt(
+async def test_a_namespace_that_is_added_late_takes_turns_from_then_on(
     metrics: RuntimeMetrics,
 ) -> None:
     queue = namespaced(metrics)
@@ -60,7 +60,7 @@ async def test_a_namespace_that_comes_late_has_no_credit_and_no_debt(
     assert [key.namespace for key in await order(queue, 10)] == ["first", "late"] * 5
 
 
-async def test_an_item_that_is_added_again_and_again_costs_its_namespace_no_turn(
+async def test_adding_an_item_repeatedly_does_not_take_turns_of_its_namespace(
     metrics: RuntimeMetrics,
 ) -> None:
     queue = namespaced(metrics)
@@ -73,7 +73,7 @@ async def test_an_item_that_is_added_again_and_again_costs_its_namespace_no_turn
     assert await order(queue, 4) == expected
 
 
-async def test_a_change_comes_before_every_turn_of_the_initial_list(
+async def test_a_change_comes_before_items_of_the_initial_list(
     metrics: RuntimeMetrics,
 ) -> None:
     queue = namespaced(metrics)
@@ -84,7 +84,7 @@ async def test_a_change_comes_before_every_turn_of_the_initial_list(
 
 
 class Recorder:
-    """Remembers the requests in their order."""
+    """Records the requests in their order."""
 
     def __init__(self) -> None:
         self.seen: list[Key] = []
@@ -93,7 +93,9 @@ class Recorder:
         self.seen.append(request)
 
 
-async def test_a_backlog_of_one_namespace_does_not_delay_another(metrics: RuntimeMetrics) -> None:
+async def test_a_backlog_of_one_namespace_does_not_delay_reconciling_another(
+    metrics: RuntimeMetrics,
+) -> None:
     recorder = Recorder()
     controller = Controller("widget", "Widget", recorder, metrics=metrics, max_concurrent=1)
     for number in range(1000):
@@ -107,7 +109,7 @@ async def test_a_backlog_of_one_namespace_does_not_delay_another(metrics: Runtim
     assert len(recorder.seen) == 1001
 
 
-async def test_a_namespace_at_its_limit_gets_no_worker_before_it_is_done_with_one(
+async def test_a_namespace_at_its_limit_gets_no_worker_until_one_is_done(
     metrics: RuntimeMetrics,
 ) -> None:
     queue = namespaced(metrics, limit=2)
@@ -171,7 +173,7 @@ async def test_one_namespace_cannot_hold_all_workers(metrics: RuntimeMetrics) ->
 
 
 class Mapping:
-    """A controller whose events concern as many keys as their objects are named for."""
+    """A controller that maps an event to as many keys as the name of its object says."""
 
     def __init__(self, metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "STEP_SECONDS", -1.0)  # every step is the shortest
@@ -193,7 +195,7 @@ class Mapping:
         return len(self.controller.queue)
 
     async def all_mapped(self) -> None:
-        while self.controller._lanes:  # noqa: ASYNC110 - turns of the loop, no time
+        while self.controller._lanes:  # noqa: ASYNC110 - turns of the loop, without a timer
             await asyncio.sleep(0)
 
 
@@ -202,7 +204,7 @@ def mapping(metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch) -> Mapping
     return Mapping(metrics, monkeypatch)
 
 
-async def test_an_event_that_concerns_many_is_mapped_in_steps(mapping: Mapping) -> None:
+async def test_an_event_with_many_keys_is_mapped_in_steps(mapping: Mapping) -> None:
     mapping.send("greedy", 10_000)
     assert mapping.queued == FEW_KEYS
     await asyncio.sleep(0)
@@ -211,7 +213,7 @@ async def test_an_event_that_concerns_many_is_mapped_in_steps(mapping: Mapping) 
     assert mapping.queued == 10_000
 
 
-async def test_an_event_of_another_namespace_is_mapped_meanwhile(mapping: Mapping) -> None:
+async def test_an_event_of_another_namespace_is_mapped_between_the_steps(mapping: Mapping) -> None:
     mapping.send("greedy", 10_000)
     mapping.send("greedy", 5)
     assert mapping.queued == FEW_KEYS
@@ -221,7 +223,7 @@ async def test_an_event_of_another_namespace_is_mapped_meanwhile(mapping: Mappin
     assert mapping.queued == 10_000 + 5 + 1
 
 
-async def test_no_more_than_so_many_events_wait_to_be_mapped(mapping: Mapping) -> None:
+async def test_an_event_over_the_limit_is_mapped_without_waiting(mapping: Mapping) -> None:
     mapping.send("greedy", 1000)
     for number in range(1, MAX_MAPPING):
         mapping.send("greedy", 1000 + number)
@@ -230,7 +232,7 @@ async def test_no_more_than_so_many_events_wait_to_be_mapped(mapping: Mapping) -
     assert mapping.queued == FEW_KEYS + 50
 
 
-async def test_a_deletion_is_mapped_before_what_is_known_of_the_object_is_forgotten(
+async def test_a_deletion_is_mapped_before_the_object_is_removed(
     mapping: Mapping,
 ) -> None:
     mapping.send("greedy", 1000)
@@ -240,7 +242,7 @@ async def test_a_deletion_is_mapped_before_what_is_known_of_the_object_is_forgot
     assert mapping.queued == FEW_KEYS + 50
 
 
-async def test_what_waits_of_an_object_is_mapped_before_the_object_is_forgotten(
+async def test_waiting_events_of_a_deleted_object_are_mapped_before_it_is_removed(
     metrics: RuntimeMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mapping, seen = Mapping(metrics, monkeypatch), list[str]()

@@ -1,4 +1,4 @@
-"""The guard of writes, which is asked when there is a connection and nothing has been sent yet."""
+"""The guard of writes, which is called after the connection is made and before anything is sent."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ A = Key("demo", "a")
 
 
 class Guard:
-    """Lets pass so many times, and counts how often it is asked."""
+    """Allows a number of writes, and counts its calls."""
 
     def __init__(self) -> None:
         self.passes = 0
@@ -55,7 +55,7 @@ WRITES: dict[str, Callable[[Client], Awaitable[object]]] = {
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=list(WRITES))
-async def test_every_kind_of_write_is_guarded_and_no_read(
+async def test_the_guard_stops_every_kind_of_write_and_no_read(
     api: ScriptedApi, client: Client, write: Callable[[Client], Awaitable[object]]
 ) -> None:
     with pytest.raises(OperatorError, match=r"^nothing is written$"):
@@ -65,7 +65,7 @@ async def test_every_kind_of_write_is_guarded_and_no_read(
     await client.get(CONFIG_MAPS, A)
 
 
-async def test_the_guard_is_asked_after_the_connection_has_come_about(
+async def test_the_guard_is_called_after_the_connection_is_made(
     api: ScriptedApi, client: Client, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard.passes = 1
@@ -75,7 +75,7 @@ async def test_the_guard_is_asked_after_the_connection_has_come_about(
 
     async def slow_connect(*arguments: Any, **options: Any) -> Any:
         connection = await connect(*arguments, **options)
-        guard.passes = 0  # the lease ran out meanwhile
+        guard.passes = 0  # the lease has expired in the meantime
         return connection
 
     monkeypatch.setattr(connector, "connect", slow_connect)
@@ -85,7 +85,7 @@ async def test_the_guard_is_asked_after_the_connection_has_come_about(
     assert api.received == []
 
 
-async def test_the_guard_is_asked_again_before_a_write_is_sent_again(
+async def test_the_guard_is_called_again_before_a_retry(
     api: ScriptedApi, client: Client, guard: Guard
 ) -> None:
     guard.passes = 1
@@ -95,7 +95,7 @@ async def test_the_guard_is_asked_again_before_a_write_is_sent_again(
     assert len(api.received) == 1
 
 
-async def test_the_guard_is_asked_again_when_a_write_is_sent_with_a_new_token(
+async def test_the_guard_is_called_again_before_a_retry_with_a_new_token(
     api: ScriptedApi, metrics: RuntimeMetrics, guard: Guard
 ) -> None:
     tokens = iter(("one", "two"))
@@ -112,7 +112,7 @@ async def test_the_guard_is_asked_again_when_a_write_is_sent_with_a_new_token(
     assert len(api.received) == 1
 
 
-async def test_a_large_write_is_refused_while_its_end_has_not_been_sent(
+async def test_the_guard_can_stop_a_large_write_before_its_end_is_sent(
     api: ScriptedApi, client: Client, guard: Guard
 ) -> None:
     large = config_map("a", x="x" * 500_000)
@@ -127,7 +127,7 @@ async def test_a_large_write_is_refused_while_its_end_has_not_been_sent(
     assert "Transfer-Encoding" not in api.received[0].headers
 
 
-def test_the_kernel_gives_up_what_it_cannot_deliver_before_another_may_lead() -> None:
+def test_sockets_set_keepalive_and_a_tcp_user_timeout_of_five_seconds() -> None:
     limit = getattr(socket, "TCP_USER_TIMEOUT", None)
     with _new_socket((socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))) as made:
         assert made.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)

@@ -33,7 +33,7 @@ def client() -> FakeClient:
     return FakeClient()
 
 
-def test_the_same_selection_is_cached_once(client: FakeClient) -> None:
+def test_the_same_selection_shares_one_informer(client: FakeClient) -> None:
     informers = InformerSet(client)
     one = informers.informer(CONFIG_MAPS, label_selector="a=b")
     assert informers.informer(CONFIG_MAPS, label_selector="a=b") is one
@@ -41,7 +41,7 @@ def test_the_same_selection_is_cached_once(client: FakeClient) -> None:
 
 
 @pytest.mark.looptime
-async def test_a_set_is_synced_when_all_its_lists_are_complete(client: FakeClient) -> None:
+async def test_an_informer_set_is_synced_when_its_lists_are_complete(client: FakeClient) -> None:
     informers = InformerSet(client)
     informer = informers.informer(CONFIG_MAPS)
     informer.add_index("name", lambda obj: [obj["metadata"]["name"]])
@@ -51,7 +51,9 @@ async def test_a_set_is_synced_when_all_its_lists_are_complete(client: FakeClien
     assert informer.store.by_index("name", "a") == [config_map("a", 5)]
 
 
-async def test_a_resync_tells_nothing_of_what_has_gone_meanwhile(client: FakeClient) -> None:
+async def test_a_resync_sends_no_event_for_an_object_deleted_in_the_meantime(
+    client: FakeClient,
+) -> None:
     informer = InformerSet(client).informer(CONFIG_MAPS)
     for name in "ab":
         informer.processor.upsert(config_map(name, 5))
@@ -68,7 +70,7 @@ async def test_a_resync_tells_nothing_of_what_has_gone_meanwhile(client: FakeCli
 
 
 @pytest.mark.looptime
-async def test_an_informer_without_any_activity_is_stuck_but_one_that_keeps_trying_is_not(
+async def test_an_idle_informer_is_stuck_but_one_that_keeps_retrying_is_not(
     client: FakeClient,
 ) -> None:
     informers = InformerSet(client)
@@ -82,12 +84,12 @@ async def test_an_informer_without_any_activity_is_stuck_but_one_that_keeps_tryi
         assert client.watches
         assert informers.stuck() == ""
         client.watches.clear()
-        await asyncio.sleep(700)  # the watch neither tells anything nor ends
+        await asyncio.sleep(700)  # the watch neither sends anything nor ends
         assert informers.stuck() == "stuck without activity: configmaps"
 
 
 @pytest.mark.looptime
-async def test_a_kind_that_does_not_sync_is_named_with_what_is_in_the_way(
+async def test_a_sync_timeout_names_the_kind_and_the_error(
     client: FakeClient,
 ) -> None:
     informers = InformerSet(client)
@@ -99,7 +101,7 @@ async def test_a_kind_that_does_not_sync_is_named_with_what_is_in_the_way(
 
 
 @pytest.mark.looptime
-async def test_an_informer_added_while_the_set_runs_is_started(client: FakeClient) -> None:
+async def test_an_informer_added_to_a_running_set_is_started(client: FakeClient) -> None:
     informers = InformerSet(client)
     client.watches.append([LIST_END, 1e6])
     async with running(informers):
@@ -109,7 +111,7 @@ async def test_an_informer_added_while_the_set_runs_is_started(client: FakeClien
 
 
 @pytest.mark.looptime
-async def test_a_write_is_in_the_caches_of_its_resource_before_the_writer_goes_on(
+async def test_a_written_object_is_cached_when_the_write_returns(
     client: FakeClient,
 ) -> None:
     informers = InformerSet(client)
@@ -120,7 +122,7 @@ async def test_a_write_is_in_the_caches_of_its_resource_before_the_writer_goes_o
 
 
 @pytest.mark.looptime
-async def test_everything_is_told_again_about_every_ten_hours(client: FakeClient) -> None:
+async def test_every_object_is_resynced_about_every_ten_hours(client: FakeClient) -> None:
     informers = InformerSet(client)
     informer = informers.informer(CONFIG_MAPS)
     objects = [WatchEvent("ADDED", config_map(f"a{number}", 5)) for number in range(600)]
@@ -136,7 +138,7 @@ async def test_everything_is_told_again_about_every_ten_hours(client: FakeClient
 
 
 @pytest.mark.looptime
-async def test_a_handler_that_fails_ends_the_process_instead_of_being_forgotten(
+async def test_an_error_in_a_handler_ends_the_informers(
     client: FakeClient,
 ) -> None:
     def broken(event: Event) -> None:
@@ -151,7 +153,7 @@ async def test_a_handler_that_fails_ends_the_process_instead_of_being_forgotten(
 
 
 @pytest.mark.looptime
-async def test_one_kind_that_was_rolled_back_has_all_filled_again_and_nothing_written_meanwhile(
+async def test_a_rollback_of_one_kind_relists_all_kinds_and_blocks_writes_until_then(
     client: FakeClient,
 ) -> None:
     informers = InformerSet(client)
@@ -175,7 +177,7 @@ async def test_one_kind_that_was_rolled_back_has_all_filled_again_and_nothing_wr
 
 
 @pytest.mark.looptime
-async def test_a_rollback_that_is_noticed_twice_at_once_has_the_caches_filled_again_once(
+async def test_a_rollback_that_is_detected_twice_relists_once(
     client: FakeClient,
 ) -> None:
     informers = InformerSet(client)

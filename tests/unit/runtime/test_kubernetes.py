@@ -1,4 +1,4 @@
-"""What is used of kubernetes_asyncio can be imported without the rest of it."""
+"""Importing the used parts of kubernetes_asyncio does not import the rest."""
 
 from __future__ import annotations
 
@@ -32,6 +32,6 @@ def test_no_generated_model_or_api_is_imported() -> None:
     assert [name for name in names if ".models." in name or ".client.api." in name] == []
 
 
-def test_a_program_that_has_imported_the_whole_library_keeps_it() -> None:
+def test_a_program_that_imported_the_whole_library_before_can_still_use_it() -> None:
     names = imported("import kubernetes_asyncio.client as c; c.CoreV1Api" + SCRIPT + "c.V1Pod")
     assert "kubernetes_asyncio.client.models.v1_pod" in names

@@ -18,10 +18,10 @@ OLDER = {"resourceVersion": "50"}
 
 
 class Exit:
-    """Stands for the end of the process, and does not end it.
+    """Records when the process would end, without ending it.
 
     Attributes:
-        at: When it would have been, in the loop's time.
+        at: The loop's time at which the process would have ended.
     """
 
     at: float | None = None
@@ -36,7 +36,7 @@ def client() -> LeaseClient:
 
 
 @pytest.mark.looptime
-async def test_the_first_one_leads_and_renews(client: LeaseClient) -> None:
+async def test_the_first_candidate_leads_and_renews_the_lease(client: LeaseClient) -> None:
     worker, one = Worker(), elector(client)
     task = asyncio.create_task(one.run(worker.work))
     await asyncio.sleep(0.1)
@@ -53,7 +53,7 @@ async def test_the_first_one_leads_and_renews(client: LeaseClient) -> None:
 
 
 @pytest.mark.looptime
-async def test_the_lease_has_the_annotations_of_its_leader_and_keeps_others(
+async def test_the_leader_sets_its_annotations_on_the_lease_and_keeps_others(
     client: LeaseClient,
 ) -> None:
     client.objects[LEASES, LEASE] = {
@@ -74,7 +74,7 @@ async def test_the_lease_has_the_annotations_of_its_leader_and_keeps_others(
 
 
 @pytest.mark.looptime
-async def test_a_leader_whose_lease_has_run_out_unnoticed_is_stuck(client: LeaseClient) -> None:
+async def test_a_leader_with_an_expired_lease_is_stuck(client: LeaseClient) -> None:
     one = elector(client)
     assert one.stuck() == ""
     task = asyncio.create_task(one.run(Worker().work))
@@ -86,7 +86,7 @@ async def test_a_leader_whose_lease_has_run_out_unnoticed_is_stuck(client: Lease
 
 
 @pytest.mark.looptime
-async def test_a_leader_that_stops_hands_over_at_once(client: LeaseClient) -> None:
+async def test_a_leader_that_stops_releases_the_lease_at_once(client: LeaseClient) -> None:
     first, second = Worker(stops_after=3.0), Worker()
     one = asyncio.create_task(elector(client).run(first.work))
     await first.working.wait()
@@ -105,7 +105,7 @@ async def test_a_leader_that_stops_hands_over_at_once(client: LeaseClient) -> No
 
 @pytest.mark.parametrize("fault", ["refuses", "hangs"])
 @pytest.mark.looptime
-async def test_a_leader_cut_off_stops_before_another_begins(
+async def test_a_leader_that_cannot_renew_stops_before_another_begins(
     client: LeaseClient, fault: str
 ) -> None:
     first, second = Worker(stops_after=1.0), Worker()
@@ -123,7 +123,7 @@ async def test_a_leader_cut_off_stops_before_another_begins(
 
 
 @pytest.mark.looptime
-async def test_a_short_fault_does_not_cost_the_leadership(client: LeaseClient) -> None:
+async def test_a_leader_keeps_the_lease_through_a_short_fault(client: LeaseClient) -> None:
     worker, one = Worker(), elector(client)
     task = asyncio.create_task(one.run(worker.work))
     await worker.working.wait()
@@ -136,7 +136,7 @@ async def test_a_short_fault_does_not_cost_the_leadership(client: LeaseClient) -
 
 
 @pytest.mark.looptime
-async def test_work_that_does_not_stop_in_time_ends_the_process(
+async def test_work_that_does_not_stop_before_the_lease_expires_ends_the_process(
     client: LeaseClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     worker, exit_process = Worker(stops_after=100.0), Exit()
@@ -155,7 +155,9 @@ async def test_work_that_does_not_stop_in_time_ends_the_process(
 
 
 @pytest.mark.looptime
-async def test_a_lease_taken_by_force_ends_the_leadership_at_once(client: LeaseClient) -> None:
+async def test_a_leader_stops_when_another_holder_is_written_to_the_lease(
+    client: LeaseClient,
+) -> None:
     worker = Worker()
     task = asyncio.create_task(elector(client).run(worker.work))
     await worker.working.wait()
@@ -170,7 +172,7 @@ async def test_a_lease_taken_by_force_ends_the_leadership_at_once(client: LeaseC
 
 
 @pytest.mark.looptime
-async def test_a_lease_changed_by_somebody_is_read_again_and_kept(client: LeaseClient) -> None:
+async def test_a_leader_reads_a_changed_lease_again_and_keeps_it(client: LeaseClient) -> None:
     worker, one = Worker(), elector(client)
     task = asyncio.create_task(one.run(worker.work))
     await worker.working.wait()
@@ -181,7 +183,7 @@ async def test_a_lease_changed_by_somebody_is_read_again_and_kept(client: LeaseC
 
 
 @pytest.mark.looptime
-async def test_a_dead_leaders_lease_is_waited_out_whatever_its_clock_says(
+async def test_a_standby_waits_the_full_lease_duration_whatever_the_renew_time_says(
     client: LeaseClient,
 ) -> None:
     lease = {
@@ -202,14 +204,14 @@ async def test_a_dead_leaders_lease_is_waited_out_whatever_its_clock_says(
 
 
 @pytest.mark.looptime
-async def test_a_lease_whose_last_renewal_got_no_answer_is_released_all_the_same(
+async def test_a_lease_is_released_even_when_the_last_renewal_got_no_answer(
     client: LeaseClient,
 ) -> None:
     worker = Worker()
     task = asyncio.create_task(elector(client).run(worker.work))
     await worker.working.wait()
     lease = client.objects[LEASES, LEASE]
-    await client.replace(LEASES, lease)  # the server took it, the answer was never read
+    await client.replace(LEASES, lease)  # the server applied it, and the answer was never read
     await cancelled(task)
     assert spec(client)["holderIdentity"] == ""
 
@@ -224,7 +226,9 @@ async def test_work_that_ends_by_itself_releases_the_lease(client: LeaseClient) 
 
 
 @pytest.mark.looptime
-async def test_the_error_of_the_work_is_passed_on(client: LeaseClient) -> None:
+async def test_an_error_of_the_work_is_raised_and_the_lease_is_released(
+    client: LeaseClient,
+) -> None:
     async def failing() -> None:
         raise LookupError("broken")
 
@@ -235,7 +239,7 @@ async def test_the_error_of_the_work_is_passed_on(client: LeaseClient) -> None:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("failure", ["refuses", "hangs"])
-async def test_a_lease_that_cannot_be_released_is_left_to_run_out(
+async def test_a_release_that_fails_is_logged(
     client: LeaseClient, caplog: pytest.LogCaptureFixture, failure: str
 ) -> None:
     worker = Worker()
@@ -246,7 +250,7 @@ async def test_a_lease_that_cannot_be_released_is_left_to_run_out(
     assert "Cannot release the lease" in caplog.text
 
 
-def test_times_that_leave_no_room_are_refused() -> None:
+def test_a_lease_duration_that_is_too_short_raises_an_error() -> None:
     with pytest.raises(ValueError, match="must be longer"):
         LeaderElector(
             FakeClient(),
@@ -262,7 +266,7 @@ def test_times_that_leave_no_room_are_refused() -> None:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("name", ["one", "two"])
-async def test_a_lease_of_an_older_version_tells_leader_and_standby_of_a_rollback(
+async def test_leader_and_standby_detect_a_rollback_by_an_older_lease(
     client: LeaseClient, name: str
 ) -> None:
     told = list[str]()

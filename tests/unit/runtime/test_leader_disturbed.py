@@ -1,4 +1,4 @@
-"""Leaders whose lease, clock or time is tampered with: never do two lead, and none writes late."""
+"""When leases, clocks or time are changed, there are never two leaders, and no late writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Contest:
-    """Two who want the lease: "one" leads, and "two" waits."""
+    """Two candidates for a lease: "one" leads, and "two" waits."""
 
     def __init__(self, client: LeaseClient) -> None:
         self.history = LeaderHistory()
@@ -75,7 +75,7 @@ async def outdated(client: LeaseClient) -> None:
 
 
 @pytest.mark.parametrize("disturb", [deleted, emptied, wiped, outdated])
-async def test_a_lease_that_is_disturbed_by_hand_goes_back_to_its_leader(
+async def test_a_leader_keeps_a_lease_that_is_edited_by_hand(
     client: LeaseClient, contest: Contest, disturb: object
 ) -> None:
     assert callable(disturb)
@@ -91,7 +91,7 @@ async def test_a_lease_that_is_disturbed_by_hand_goes_back_to_its_leader(
 
 @pytest.mark.parametrize("holder", ["two", "thief"])
 @pytest.mark.parametrize("seconds", [0.1, 1.1, 1.9])
-async def test_a_lease_that_is_given_to_another_by_hand_is_waited_for(
+async def test_a_lease_given_to_another_holder_by_hand_is_taken_after_it_expires(
     client: LeaseClient, contest: Contest, holder: str, seconds: float
 ) -> None:
     await contest.begin()
@@ -111,7 +111,7 @@ async def test_a_lease_that_is_given_to_another_by_hand_is_waited_for(
 
 @pytest.mark.parametrize("whose", [0, 1], ids=["the leader's", "the standby's"])
 @pytest.mark.parametrize("hours", [1, -2])
-async def test_a_clock_that_is_set_changes_nothing(
+async def test_changing_a_clock_does_not_change_the_leader(
     client: LeaseClient, contest: Contest, whose: int, hours: int
 ) -> None:
     await contest.begin()
@@ -127,7 +127,7 @@ async def test_a_clock_that_is_set_changes_nothing(
     await contest.end()
 
 
-async def test_a_dead_leader_is_followed_soon_after_its_lease_has_run_out(
+async def test_a_standby_takes_over_soon_after_the_lease_of_a_dead_leader_expires(
     client: LeaseClient, contest: Contest
 ) -> None:
     await contest.begin()
@@ -141,7 +141,9 @@ async def test_a_dead_leader_is_followed_soon_after_its_lease_has_run_out(
     await contest.end()
 
 
-async def test_a_lease_whose_taking_got_no_answer_is_not_waited_for(client: LeaseClient) -> None:
+async def test_a_candidate_leads_at_once_when_the_acquisition_got_no_answer(
+    client: LeaseClient,
+) -> None:
     await client.create(LEASES, {"metadata": {"namespace": "demo", "name": "operator"}})
     client.loses_next_answer = True
     worker = Worker()
@@ -158,7 +160,7 @@ def may_write(elector: LeaderElector) -> bool:
     return True
 
 
-async def test_only_the_leader_may_write_and_only_until_it_stops(contest: Contest) -> None:
+async def test_only_the_leader_can_write_and_only_until_it_stops(contest: Contest) -> None:
     one, two = contest.electors
     with pytest.raises(LeadershipLostError, match="without the lease demo/operator"):
         one.guard()
@@ -171,12 +173,12 @@ async def test_only_the_leader_may_write_and_only_until_it_stops(contest: Contes
     await contest.end()
 
 
-async def test_a_leader_that_was_frozen_may_not_write_before_its_timers_have_run(
+async def test_a_leader_that_was_frozen_cannot_write_even_before_its_timers_run(
     contest: Contest,
 ) -> None:
     one, _ = contest.electors
     await contest.begin()
-    one._renewed_at -= 7  # as if so many seconds had gone by at once
+    one._renewed_at -= 7  # as if these seconds had passed at once
     assert may_write(one)
     one._renewed_at -= 3
     assert not may_write(one)
@@ -184,7 +186,7 @@ async def test_a_leader_that_was_frozen_may_not_write_before_its_timers_have_run
     await contest.end()
 
 
-async def test_a_leader_that_knows_that_it_was_robbed_may_not_write_while_its_work_stops(
+async def test_a_leader_that_lost_its_lease_cannot_write_while_its_work_stops(
     client: LeaseClient,
 ) -> None:
     one = elector(client)
@@ -193,7 +195,7 @@ async def test_a_leader_that_knows_that_it_was_robbed_may_not_write_while_its_wo
     await worker.working.wait()
     await client.edit(holderIdentity="thief")
     await asyncio.sleep(3)
-    assert not worker.spans  # it still stops
+    assert not worker.spans  # the work is still stopping
     assert not may_write(one)
     with pytest.raises(LeadershipLostError):
         await task

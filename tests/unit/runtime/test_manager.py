@@ -25,7 +25,7 @@ KEY = Key("demo", "a")
 
 @dataclass
 class World:
-    """Fakes of all that a manager runs; `log` is the order in which things happened."""
+    """Fakes of the parts that a manager runs; `log` has their starts and stops in order."""
 
     log: list[str] = field(default_factory=list)
     synced: asyncio.Event = field(default_factory=asyncio.Event)
@@ -164,7 +164,7 @@ async def test_the_stages_start_in_order_and_stop_in_reverse() -> None:
 
 
 @pytest.mark.looptime
-async def test_cancelling_finishes_what_is_in_progress_and_keeps_the_lease_for_it() -> None:
+async def test_a_cancelled_manager_keeps_the_lease_until_reconciliations_finish() -> None:
     world = World().ready()
     world.hold.clear()
     manager, controller = build(world)
@@ -184,7 +184,7 @@ async def test_cancelling_finishes_what_is_in_progress_and_keeps_the_lease_for_i
 
 
 @pytest.mark.looptime
-async def test_what_is_not_finished_within_the_grace_is_cut_off(
+async def test_unfinished_reconciliations_are_cancelled_after_the_grace_period(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     world = World().ready()
@@ -202,7 +202,7 @@ async def test_what_is_not_finished_within_the_grace_is_cut_off(
 
 
 @pytest.mark.looptime
-async def test_a_lost_lease_cuts_off_the_work_at_once_and_ends_the_process() -> None:
+async def test_a_lost_lease_cancels_reconciliations_at_once_and_ends_the_manager() -> None:
     world = World().ready()
     world.hold.clear()
     manager, controller = build(world)
@@ -219,7 +219,7 @@ async def test_a_lost_lease_cuts_off_the_work_at_once_and_ends_the_process() -> 
     assert world.log[-3:] == ["-reconcile demo/a", "-lease", "-caches"]
 
 
-async def test_a_dead_cache_ends_the_process_with_its_error() -> None:
+async def test_an_error_of_the_informers_ends_the_manager() -> None:
     world = World().ready()
     manager, _ = build(world)
 
@@ -234,7 +234,9 @@ async def test_a_dead_cache_ends_the_process_with_its_error() -> None:
 
 
 @pytest.mark.parametrize("leader_only", [False, True])
-async def test_a_task_that_ends_ends_the_process_by_name(*, leader_only: bool) -> None:
+async def test_a_runnable_that_ends_stops_the_manager_with_an_error_that_names_it(
+    *, leader_only: bool
+) -> None:
     world = World().ready()
     manager, _ = build(world)
 
@@ -256,7 +258,7 @@ async def test_a_task_that_ends_ends_the_process_by_name(*, leader_only: bool) -
 
 
 @pytest.mark.looptime
-async def test_caches_that_do_not_sync_end_the_process() -> None:
+async def test_a_sync_timeout_ends_the_manager() -> None:
     world = World()
     manager, _ = build(world)
 
@@ -267,7 +269,7 @@ async def test_caches_that_do_not_sync_end_the_process() -> None:
         await run
 
 
-async def test_a_single_replica_needs_no_lease() -> None:
+async def test_without_leader_election_the_manager_runs_without_a_lease() -> None:
     world = World().ready()
     manager, controller = build(world, elector=False)
     leading = asyncio.Event()
@@ -307,7 +309,7 @@ async def test_readyz_waits_for_the_caches_and_livez_does_not() -> None:
     assert verbose == (200, f"{lines}readyz check passed\n")
 
 
-async def test_a_silent_cache_or_an_overdue_lease_shows_in_livez() -> None:
+async def test_livez_fails_for_a_stuck_informer_or_an_expired_lease() -> None:
     world = World().ready()
     manager, _ = build(world)
 
@@ -322,7 +324,7 @@ async def test_a_silent_cache_or_an_overdue_lease_shows_in_livez() -> None:
     assert "[-]lease failed: the lease expired 3 s ago" in overdue[1]
 
 
-async def test_own_checks_join_the_probes() -> None:
+async def test_an_added_check_is_part_of_the_probes() -> None:
     world = World().ready()
     manager, _ = build(world)
 
@@ -340,7 +342,7 @@ async def test_own_checks_join_the_probes() -> None:
     assert "[-]watches failed: the watch is silent" in text
 
 
-async def test_metrics_are_served_in_the_format_that_is_asked_for() -> None:
+async def test_metrics_are_served_in_the_requested_format() -> None:
     manager, _ = build(World().ready())
 
     async with running(manager):
@@ -353,7 +355,7 @@ async def test_metrics_are_served_in_the_format_that_is_asked_for() -> None:
     assert openmetrics.endswith("# EOF\n")
 
 
-async def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
+async def test_an_error_about_a_port_in_use_names_the_port() -> None:
     taken, _ = build(World().ready())
 
     async with running(taken):
@@ -370,7 +372,7 @@ async def test_a_port_that_is_taken_is_an_error_that_names_it() -> None:
 
 
 @pytest.mark.looptime
-async def test_a_late_event_loop_shows_in_the_metric_and_in_livez(
+async def test_a_blocked_event_loop_raises_the_lag_metric_and_fails_livez(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = World().ready()
