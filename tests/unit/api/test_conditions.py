@@ -1,4 +1,4 @@
-"""How conditions change from one decision to the next."""
+"""Conditions, and how they change between two reconciliations."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def merged(
 
 @FEW
 @given(SETS, SETS, st.integers(1, 9))
-def test_the_time_of_a_transition_moves_if_and_only_if_the_status_does(
+def test_the_transition_time_changes_exactly_when_the_status_changes(
     first: list[Condition], second: list[Condition], seconds: int
 ) -> None:
     before = merged([], *first)
@@ -61,7 +61,7 @@ def test_the_time_of_a_transition_moves_if_and_only_if_the_status_does(
 
 @FEW
 @given(SETS, SETS)
-def test_exactly_what_was_decided_is_written_in_that_order(
+def test_the_decided_conditions_are_written_in_order(
     first: list[Condition], second: list[Condition]
 ) -> None:
     after = merged(merged([], *first), *second)
@@ -72,7 +72,7 @@ def test_exactly_what_was_decided_is_written_in_that_order(
 
 @FEW
 @given(SETS)
-def test_whatever_is_decided_the_api_server_takes_it(decided: list[Condition]) -> None:
+def test_every_decided_condition_matches_the_schema(decided: list[Condition]) -> None:
     for condition in merged([], *decided):
         ConditionSchema.model_validate(condition)
         assert 0 < len(condition["message"]) <= MESSAGE_LIMIT
@@ -81,13 +81,13 @@ def test_whatever_is_decided_the_api_server_takes_it(decided: list[Condition]) -
 
 @FEW
 @given(SETS)
-def test_deciding_the_same_again_changes_nothing(decided: list[Condition]) -> None:
+def test_deciding_the_same_conditions_again_changes_nothing(decided: list[Condition]) -> None:
     before = merged([], *decided)
     assert merged(before, *decided, after=60) == before
     assert transitions(before, merged(before, *decided, after=60)) == []
 
 
-def test_a_condition_without_a_message_says_what_its_reason_means() -> None:
+def test_a_condition_without_a_message_has_the_explanation_of_its_reason() -> None:
     [condition] = merged([], unready(Reason.NO_READY_PODS))
     assert condition["message"] == "No pod of the server is ready."
 
@@ -99,13 +99,13 @@ def test_a_message_that_is_too_long_ends_with_an_ellipsis() -> None:
     assert full["message"] == "x" * MESSAGE_LIMIT
 
 
-def test_every_condition_tells_the_generation_that_it_was_decided_for() -> None:
+def test_every_condition_has_the_generation_that_it_was_decided_for() -> None:
     before = merged([], ready(), generation=1)
     [after] = merged(before, ready(), generation=2)
     assert after["observedGeneration"] == 2
 
 
-def test_a_new_status_or_another_reason_is_a_transition_and_another_message_is_none() -> None:
+def test_a_new_status_or_reason_is_a_transition_and_a_new_message_is_not() -> None:
     before = merged([], unready(Reason.PROPAGATING, "1 of 2"))
     same = merged(before, unready(Reason.PROPAGATING, "1 of 3"))
     assert transitions(before, same) == []
@@ -139,7 +139,7 @@ def test_an_object_without_a_status_has_no_true_condition() -> None:
 
 
 @pytest.mark.parametrize("type_", ConditionType)
-def test_all_conditions_but_degraded_are_good_when_true(type_: ConditionType) -> None:
+def test_all_conditions_except_degraded_are_good_when_true(type_: ConditionType) -> None:
     good = Condition(type_, status=True, reason=Reason.READY).good
     assert good is (type_ is not ConditionType.DEGRADED)
     assert Condition(type_, status=False, reason=Reason.READY).good is not good

@@ -46,11 +46,11 @@ def test_the_generated_files_are_current() -> None:
         assert (ROOT / path).read_text() == text, f"{path}: run `nox -s generate`"
 
 
-def test_the_folder_holds_nothing_else() -> None:
+def test_the_crds_folder_has_only_generated_files() -> None:
     assert {path.name for path in (ROOT / "crds").iterdir()} == set(render())
 
 
-def test_the_api_server_drops_nothing_of_a_column() -> None:
+def test_no_printer_column_sets_the_default_priority() -> None:
     columns = [
         column
         for crd in crds()
@@ -60,14 +60,14 @@ def test_the_api_server_drops_nothing_of_a_column() -> None:
 
 
 @by_kind
-def test_the_api_server_fills_in_nothing_inside_of_lists(definition: Definition) -> None:
+def test_no_field_of_a_list_item_has_a_default(definition: Definition) -> None:
     schema = SCHEMAS[definition.resource.kind]
     filled_in = [path for path, field in fields(schema) if "default" in field and "[]" in path]
     assert filled_in == []
 
 
 @by_kind
-def test_a_new_object_says_that_no_operator_has_seen_it(definition: Definition) -> None:
+def test_a_new_object_has_the_observed_generation_minus_one(definition: Definition) -> None:
     status = SCHEMAS[definition.resource.kind]["properties"]["status"]
     assert status["default"] == {"observedGeneration": -1}
     assert status["properties"]["observedGeneration"]["minimum"] == -1
@@ -98,7 +98,7 @@ def test_descriptions_are_sentences(definition: Definition) -> None:
 
 
 @by_kind
-def test_everything_a_user_writes_is_bounded(definition: Definition) -> None:
+def test_every_field_of_a_spec_is_bounded(definition: Definition) -> None:
     unbounded = []
     for path, field in fields(SCHEMAS[definition.resource.kind]["properties"]["spec"]):
         kind, keeps = field.get("type"), "x-kubernetes-preserve-unknown-fields" in field
@@ -114,7 +114,7 @@ def test_everything_a_user_writes_is_bounded(definition: Definition) -> None:
 
 
 @by_kind
-def test_rules_blame_fields_that_exist_in_words(definition: Definition) -> None:
+def test_validation_rules_have_messages_and_existing_field_paths(definition: Definition) -> None:
     schema = SCHEMAS[definition.resource.kind]
     for path, field in [("", schema), *fields(schema)]:
         for rule in field.get("x-kubernetes-validations", ()):
@@ -133,7 +133,7 @@ def test_printer_columns_show_fields_that_exist(definition: Definition) -> None:
 
 
 @by_kind
-def test_what_a_status_lists_has_one_owner_as_a_whole(definition: Definition) -> None:
+def test_items_of_map_lists_in_a_status_are_atomic(definition: Definition) -> None:
     status = SCHEMAS[definition.resource.kind]["properties"]["status"]
     merged = {
         path: field["items"].get("x-kubernetes-map-type")
@@ -141,7 +141,7 @@ def test_what_a_status_lists_has_one_owner_as_a_whole(definition: Definition) ->
         if field.get("x-kubernetes-list-type") == "map"
     }
     assert ".conditions" in merged
-    assert set(merged.values()) == {"atomic"}, "each field of an item has an owner on record"
+    assert set(merged.values()) == {"atomic"}, "each field of an item has its own owner"
 
 
 def test_featured_manifests_use_every_field_of_every_kind() -> None:
@@ -155,7 +155,7 @@ def test_featured_manifests_use_every_field_of_every_kind() -> None:
 
 
 def one_of_its_kind(path: str) -> str:
-    """Give containers, probes and hooks, which are the same thing in many places, one place."""
+    """Return one path for containers, probes and hooks, which are the same type in many places."""
     for pattern, one in (
         (r"^\.podTemplate\.(containers|initContainers)\[\]", ".podTemplate.container"),
         (r"\.(liveness|readiness|startup)Probe", ".probe"),
@@ -189,7 +189,7 @@ def used(schema: Object, value: Any, path: str = "") -> Iterator[str]:
             yield from used(schema.get("items", {}), child, f"{path}[]")
 
 
-def test_each_kind_has_its_names_and_subresources() -> None:
+def test_each_kind_has_its_short_names_and_subresources() -> None:
     by_name = {crd["metadata"]["name"]: crd["spec"] for crd in crds()}
     assert {name: spec["names"]["shortNames"] for name, spec in by_name.items()} == {
         "mcpprompts.mcp-operator.dev": ["mcpp"],

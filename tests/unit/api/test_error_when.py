@@ -28,18 +28,18 @@ BODY = {"ok": False, "code": 12, "errors": [{"level": "warn"}, {"level": "fatal"
         ("body.errors.exists(e, e.level.matches('f|g'))", True),
     ],
 )
-def test_a_condition_tells_a_failure(condition: str, expected: object) -> None:
+def test_a_condition_detects_a_failed_answer(condition: str, expected: object) -> None:
     assert ErrorWhen(condition).holds(200, {"x-app-error": "yes"}, BODY) is expected
 
 
-def test_a_condition_may_look_at_text() -> None:
+def test_a_condition_can_read_a_text_body() -> None:
     assert ErrorWhen("body.contains('ORA-')").holds(200, {}, "<p>ORA-00942</p>")
 
 
 @pytest.mark.parametrize(
     ("condition", "body"), [("!body.ok", {}), ("body.ok", "text"), ("body.ok", None), ("status", 1)]
 )
-def test_what_cannot_be_told_is_said(condition: str, body: Any) -> None:
+def test_a_condition_that_cannot_be_evaluated_raises_an_error(condition: str, body: Any) -> None:
     with pytest.raises(SelectionError):
         ErrorWhen(condition).holds(200, {}, body)
 
@@ -69,12 +69,12 @@ def test_what_cannot_be_told_is_said(condition: str, body: Any) -> None:
         ("body.all(x, x.matches(x))", "with the expression written out"),
     ],
 )
-def test_what_is_no_condition_or_could_take_long_is_refused(condition: str, fragment: str) -> None:
+def test_an_invalid_or_costly_condition_is_rejected(condition: str, fragment: str) -> None:
     with pytest.raises(SelectionError, match=fragment.replace("(", r"\(").replace(")", r"\)")):
         ErrorWhen(condition)
 
 
-def test_a_macro_after_a_macro_is_none_within_it() -> None:
+def test_chained_macros_are_not_rejected_as_nested() -> None:
     chain = "body.errors.filter(e, e.level == 'fatal').exists(e, true) && has(body.ok)"
     assert ErrorWhen(chain).holds(200, {}, BODY)
     assert ErrorWhen("body.errors.exists(e, e.level == 'a.all(b') || !body.ok").holds(200, {}, BODY)
@@ -91,12 +91,12 @@ def test_a_macro_after_a_macro_is_none_within_it() -> None:
         "body.secret",
     ],
 )
-def test_what_cannot_be_told_of_an_answer_quotes_nothing_of_it(condition: str) -> None:
+def test_an_evaluation_error_does_not_quote_the_answer(condition: str) -> None:
     with pytest.raises(SelectionError) as caught:
         ErrorWhen(condition).holds(200, {}, {"map": {}, "secret": "canary"})
     assert "canary" not in str(caught.value)
 
 
-def test_what_cannot_be_told_names_the_field_of_the_condition() -> None:
+def test_an_evaluation_error_names_the_missing_field() -> None:
     with pytest.raises(SelectionError, match="'missing'"):
         ErrorWhen("body.missing").holds(200, {}, {})

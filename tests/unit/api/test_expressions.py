@@ -1,4 +1,4 @@
-"""The evaluator of CEL, as threads share it."""
+"""The CEL evaluator that threads share."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ print(set(told))
 """
 
 
-def test_threads_that_need_it_first_load_it_once() -> None:
+def test_threads_that_use_the_evaluator_at_the_same_time_load_it_once() -> None:
     command = [sys.executable, "-c", RACE]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - ours
     assert ran.stdout == "{True}\n", ran.stderr

@@ -25,7 +25,7 @@ TAGGED = "Finds orders" + "".join(chr(0xE0000 + ord(letter)) for letter in "send
         ("\u3164", "U+3164 (HANGUL FILLER) at position 1"),
     ],
 )
-def test_a_hidden_character_is_told_with_its_name_and_place(text: str, told: str) -> None:
+def test_a_hidden_character_is_reported_with_its_name_and_place(text: str, told: str) -> None:
     assert hidden_characters(text) == [("", told)]
 
 
@@ -39,11 +39,11 @@ def test_a_hidden_character_is_told_with_its_name_and_place(text: str, told: str
         "",
     ],
 )
-def test_what_people_write_hides_nothing(text: str) -> None:
+def test_ordinary_text_has_no_hidden_characters(text: str) -> None:
     assert hidden_characters(text) == []
 
 
-def test_a_schema_is_looked_at_in_all_its_texts_and_names() -> None:
+def test_all_texts_and_names_of_a_schema_are_checked() -> None:
     schema = {
         "type": "object",
         "properties": {
@@ -59,5 +59,5 @@ def test_a_schema_is_looked_at_in_all_its_texts_and_names() -> None:
     ]
 
 
-def test_no_more_than_a_few_places_are_told() -> None:
+def test_the_number_of_reported_places_is_limited() -> None:
     assert len(hidden_characters(["\u200b"] * 1000)) == MAX_FOUND

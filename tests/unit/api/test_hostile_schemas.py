@@ -39,7 +39,7 @@ print("survived")
 
 
 @pytest.mark.parametrize(("schema", "place"), TOO_COSTLY.values(), ids=TOO_COSTLY)
-def test_a_schema_that_would_cost_too_much_is_refused_with_the_place(
+def test_a_schema_that_costs_too_much_is_rejected_with_the_place(
     schema: Schema, place: str
 ) -> None:
     with pytest.raises(SchemaCostError) as caught:
@@ -49,7 +49,7 @@ def test_a_schema_that_would_cost_too_much_is_refused_with_the_place(
 
 
 @pytest.mark.parametrize(("schema", "sentence"), FAULTY.values(), ids=FAULTY)
-def test_a_schema_that_is_none_is_refused_with_the_place(schema: Schema, sentence: str) -> None:
+def test_an_invalid_schema_is_rejected_with_the_place(schema: Schema, sentence: str) -> None:
     with pytest.raises(SchemaError) as caught:
         check(schema)
     assert not isinstance(caught.value, SchemaCostError)
@@ -62,8 +62,8 @@ def test_a_schema_that_only_looks_costly_is_accepted(schema: Schema) -> None:
     check(schema)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere no limit of memory is kept")
-def test_no_schema_takes_a_hundred_megabytes() -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="memory limits are enforced only on Linux")
+def test_no_schema_takes_more_than_the_memory_limit() -> None:
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, "-c", UNDER_LIMITS],
         check=False,
@@ -74,13 +74,13 @@ def test_no_schema_takes_a_hundred_megabytes() -> None:
     assert (done.stdout, done.stderr) == ("survived\n", "")
 
 
-def test_what_is_left_unevaluated_may_be_nested_a_little() -> None:
+def test_unevaluated_properties_can_be_nested_up_to_six_levels() -> None:
     schema = CompiledSchema(unevaluated("oneOf", 6))
     assert schema.errors({"a": 1}) == []
     assert schema.errors({"b": 1})
 
 
-def test_a_name_that_is_given_twice_stands_for_both() -> None:
+def test_an_anchor_that_is_defined_twice_refers_to_both_subschemas() -> None:
     twice = [{"$anchor": "a", "not": {"type": kind}} for kind in ("null", "string")]
     parts = Subschemas({"$defs": {"x": twice[0], "y": twice[1]}, "$ref": "#a"})
     definitions = ["#/$defs/x", "#/$defs/x/not", "#/$defs/y", "#/$defs/y/not"]

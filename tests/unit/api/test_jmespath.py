@@ -25,24 +25,24 @@ DOCUMENT = exact.loads('{"items":[{"name":"a","p":1.50,"meta":{"x":1}},{"name":"
         ("nothing.here", None),
     ],
 )
-def test_an_expression_picks_and_renames(expression: str, expected: Any) -> None:
+def test_an_expression_selects_and_renames_values(expression: str, expected: Any) -> None:
     assert JmesPath(expression).select(DOCUMENT) == expected
 
 
-def test_numbers_that_are_only_picked_keep_their_text() -> None:
+def test_selected_numbers_keep_their_notation() -> None:
     assert exact.dumps(exact.unfolded(JmesPath("items[0].p").select(DOCUMENT))) == b"1.50"
 
 
 @pytest.mark.parametrize(
     "expression", ["", "items[", "nosuch(@)", "[?nosuch(a)]", "a." * 3000, "(" * 2000, "a b"]
 )
-def test_what_is_no_expression_is_refused_at_once(expression: str) -> None:
+def test_an_invalid_expression_is_rejected_when_it_is_compiled(expression: str) -> None:
     with pytest.raises(SelectionError, match="JMESPath"):
         JmesPath(expression)
 
 
 @pytest.mark.parametrize("expression", ["length(`1`)", "to_number(items)[0] + 1", "abs('a')"])
-def test_what_fails_on_an_answer_is_said(expression: str) -> None:
+def test_an_expression_that_fails_on_an_answer_raises_an_error(expression: str) -> None:
     with pytest.raises(SelectionError, match="JMESPath"):
         JmesPath(expression).select(DOCUMENT)
 
@@ -58,7 +58,7 @@ def test_what_fails_on_an_answer_is_said(expression: str) -> None:
         "|".join(["[*].[@,@][]"] * 40),
     ],
 )
-def test_what_makes_much_of_little_ends_at_its_budget(expression: str) -> None:
+def test_an_expression_with_a_huge_result_stops_at_its_budget(expression: str) -> None:
     document: Any = "x" * 100 if "join" in expression else [1]
     with pytest.raises(SelectionError, match="steps on this answer"):
         JmesPath(expression).select(document)

@@ -35,18 +35,18 @@ DOCUMENT = {
         ("$..nothing", []),
     ],
 )
-def test_a_query_finds_what_rfc_9535_says(query: str, expected: Any) -> None:
+def test_a_query_selects_values_as_in_rfc_9535(query: str, expected: Any) -> None:
     assert JsonPath(query).select(DOCUMENT) == expected
 
 
 @pytest.mark.parametrize("query", ["$.absent", "$.items[2]", "$.items.name", "$.n[0]", "$[0]"])
-def test_one_value_that_is_not_there_is_said_with_the_query(query: str) -> None:
+def test_a_query_for_a_single_missing_value_raises_an_error(query: str) -> None:
     with pytest.raises(SelectionError, match="nothing at"):
         JsonPath(query).select(DOCUMENT)
 
 
 @pytest.mark.parametrize("document", [None, 1, "text", '{"a":1}'])
-def test_a_scalar_holds_nothing_but_itself(document: Any) -> None:
+def test_queries_on_a_scalar_find_only_the_root(document: Any) -> None:
     assert JsonPath("$").select(document) == document
     assert JsonPath("$.*").select(document) == []
     with pytest.raises(SelectionError):
@@ -72,7 +72,7 @@ def test_a_scalar_holds_nothing_but_itself(document: Any) -> None:
         "$.a" * 400,
     ],
 )
-def test_what_is_no_query_is_refused_at_once(query: str) -> None:
+def test_an_invalid_query_is_rejected_when_it_is_compiled(query: str) -> None:
     with pytest.raises(SelectionError, match="JSON path"):
         JsonPath(query)
 
@@ -86,7 +86,7 @@ def test_what_is_no_query_is_refused_at_once(query: str) -> None:
         "$[?$[?@.b == $[0]] && $[?$[?@.c]]]",
     ],
 )
-def test_a_hostile_query_ends_at_its_budget(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_costly_query_stops_at_its_budget(query: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcp_operator.api.budget.Budget.__init__.__defaults__", (20_000,))
     document = [{"a": number, "b": [number] * 3} for number in range(3000)]
     with pytest.raises(SelectionError, match="steps on this answer"):

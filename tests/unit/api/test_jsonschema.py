@@ -37,7 +37,7 @@ def nested(levels: int) -> dict[str, Any]:
     return schema
 
 
-def test_errors_name_the_place_and_the_fault() -> None:
+def test_errors_name_the_place_and_the_problem() -> None:
     schema = CompiledSchema(
         {
             "type": "object",
@@ -52,7 +52,7 @@ def test_errors_name_the_place_and_the_fault() -> None:
     }
 
 
-def test_errors_are_few_and_short() -> None:
+def test_the_number_and_length_of_errors_are_limited() -> None:
     schema = CompiledSchema({"items": {"type": "integer"}})
     errors = schema.errors(["x" * 1000] * 20)
     assert len(errors) == MAX_ERRORS
@@ -97,19 +97,19 @@ async def test_no_reference_is_fetched(scheme: str, keyword: str) -> None:
     ],
     ids=lambda schema: str(schema)[:40],
 )
-def test_a_schema_that_cannot_be_served_is_refused_with_a_sentence(schema: Any) -> None:
+def test_a_schema_that_cannot_be_served_is_rejected(schema: Any) -> None:
     with pytest.raises(SchemaError):
         CompiledSchema(schema)
 
 
 @pytest.mark.parametrize("schema", [{"type": "strin"}, nested(40), nested(5000)])
-def test_a_schema_that_is_refused_is_refused_again(schema: Any) -> None:
+def test_a_rejected_schema_is_rejected_on_every_check(schema: Any) -> None:
     for _ in range(2):
         with pytest.raises(SchemaError):
             check(schema)
 
 
-def test_a_schema_that_was_found_sound_is_not_compiled_again(
+def test_an_accepted_schema_is_not_compiled_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compiled: list[Any] = []
@@ -122,12 +122,12 @@ def test_a_schema_that_was_found_sound_is_not_compiled_again(
     monkeypatch.setattr(jsonschema, "CompiledSchema", Counted)
     monkeypatch.setattr(jsonschema, "MAX_SOUND", 2)
     monkeypatch.setattr(jsonschema, "_sound", {})
-    for number in (1, 1, 2, 1, 3, 3, 1):  # the third makes the first be forgotten
+    for number in (1, 1, 2, 1, 3, 3, 1):  # the third evicts the first
         check({"type": "object", "minProperties": number})
     assert [schema["minProperties"] for schema in compiled] == [1, 2, 3, 1]
 
 
-def test_references_within_the_schema_and_cycles_are_fine() -> None:
+def test_references_within_a_schema_and_cycles_are_accepted() -> None:
     tree = CompiledSchema(
         {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -159,7 +159,7 @@ def test_no_pattern_takes_long(pattern: str, value: str) -> None:
     assert relative_work(lambda: schema.errors(value)) < WORST_VALIDATION
 
 
-def test_a_pattern_may_look_around() -> None:
+def test_a_pattern_can_use_look_around() -> None:
     schema = CompiledSchema({"pattern": "^(?=.*[0-9])(?=.*[a-z]).{4,}$"})
     assert not schema.errors("abc1")
     assert schema.errors("abcd")
@@ -217,7 +217,7 @@ def test_no_value_takes_long_to_check(schema: Any, value: Any) -> None:
     assert relative_work(lambda: compiled.errors(value)) < WORST_VALIDATION
 
 
-def test_what_is_too_large_to_explain_is_still_located() -> None:
+def test_an_error_in_a_value_that_is_too_large_to_explain_has_its_place() -> None:
     properties = {"a/b~c": {"items": {"type": "integer"}}, "ok": {"type": "string"}, "absent": {}}
     schema = CompiledSchema({"properties": properties, "required": ["id", "ok"]})
     assert schema.errors({"a/b~c": ["x"] * 50_000, "ok": ""}) == [
@@ -233,7 +233,9 @@ def test_what_is_too_large_to_explain_is_still_located() -> None:
     "name", ["a b", "50%", "%20", "é", "\U0001f600", "#", "?", "a\nb", "", "$ref"]
 )
 @pytest.mark.parametrize("identifier", [{}, {"$id": "https://example.com/tool"}])
-def test_a_property_of_any_name_is_located(name: str, identifier: dict[str, str]) -> None:
+def test_an_error_has_its_place_for_any_property_name(
+    name: str, identifier: dict[str, str]
+) -> None:
     numbers = {"items": {"$ref": "#/$defs/number"}}
     schema = CompiledSchema(
         {**identifier, "$defs": {"number": {"type": "integer"}}, "properties": {name: numbers}}
@@ -241,7 +243,7 @@ def test_a_property_of_any_name_is_located(name: str, identifier: dict[str, str]
     assert schema.errors({name: ["x"] * 50_000}) == [f"{name}: the value does not match the schema"]
 
 
-def test_an_error_that_repeats_a_long_list_is_coarse() -> None:
+def test_an_error_does_not_repeat_a_long_list() -> None:
     names = CompiledSchema(
         {"properties": {"o": {"propertyNames": {"enum": [f"p{n}" for n in range(15_000)]}}}}
     )
@@ -278,14 +280,14 @@ def test_a_shallow_value_of_a_recursive_schema_is_explained() -> None:
 
 
 @pytest.mark.parametrize("value", [{"a": "\ud800"}, {"\ud800": 1}, {"a": {"b": ["x\udfff"]}}])
-def test_half_a_surrogate_pair_is_a_fault_like_any_other(value: Any) -> None:
+def test_a_lone_surrogate_is_reported_like_other_errors(value: Any) -> None:
     schema = CompiledSchema({"properties": {"a": {"type": "integer"}}, "required": ["c"]})
     assert schema.errors(value)
     assert "surrogate" in CompiledSchema({"const": {}}).errors(value)[0]
 
 
 @pytest.mark.parametrize("schema", [{"type": "array"}, {"enum": [1]}, {"const": {}}])
-def test_a_value_too_deep_to_check_is_refused(schema: dict[str, Any]) -> None:
+def test_a_value_that_is_nested_too_deeply_is_rejected(schema: dict[str, Any]) -> None:
     assert CompiledSchema(schema).errors(deep(900)) == [
         "the value is nested too deeply to be checked"
     ]

@@ -1,4 +1,4 @@
-"""Patterns with look-around judge as before, and never for long."""
+"""Patterns with look-around match as before, and their work is bounded."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ def schema(**properties: Any) -> CompiledSchema:
     "pattern",
     [COSTLY, "(?!.*b)c", r"(a+)\1b", "(?=(a+))b", "^(?:(?=.*Z).)*Z", "^(?=a)b|(?=c)d", "^a(?=b)"],
 )
-def test_look_around_is_costly(pattern: str) -> None:
+def test_a_pattern_with_look_around_is_costly(pattern: str) -> None:
     assert is_costly(pattern)
 
 
 @pytest.mark.parametrize(
     "pattern", ["^[a-z]+$", "(a+)+b", r"^(?!\s*$).+", r"^(?=.*[A-Z])(?=.*\d)[A-Za-z\d]{8,}$"]
 )
-def test_what_looks_ahead_at_the_start_only_is_not(pattern: str) -> None:
+def test_a_pattern_that_looks_ahead_only_at_the_start_is_not_costly(pattern: str) -> None:
     assert not is_costly(pattern)
 
 
-def test_a_costly_pattern_judges_texts_and_nothing_else() -> None:
+def test_a_costly_pattern_is_matched_with_strings_only() -> None:
     compiled = schema(pw={"pattern": COSTLY})
 
     assert compiled.errors({"pw": "Passw0rd"}) == []
@@ -43,7 +43,7 @@ def test_a_costly_pattern_judges_texts_and_nothing_else() -> None:
     assert compiled.errors({"pw": "password"}) == [f'pw: "password" does not match "{COSTLY}"']
 
 
-def test_a_costly_pattern_counts_wherever_a_schema_stands() -> None:
+def test_a_costly_pattern_applies_in_every_subschema() -> None:
     compiled = CompiledSchema(
         {
             "$defs": {"pw": {"pattern": COSTLY}},
@@ -57,13 +57,13 @@ def test_a_costly_pattern_counts_wherever_a_schema_stands() -> None:
     assert compiled.errors({"pattern": COSTLY}) == []
 
 
-def test_a_text_that_is_too_long_is_said_to_be() -> None:
+def test_an_error_says_when_a_text_is_too_long() -> None:
     (error,) = schema(pw={"pattern": COSTLY}).errors({"pw": "A1" * 600})
 
     assert error == f'pw: a text is too long to be matched with "{COSTLY}": shorten it'
 
 
-def test_the_budget_is_for_each_value_again() -> None:
+def test_each_value_has_a_budget_of_its_own() -> None:
     compiled = schema(pw={"pattern": COSTLY})
 
     for _ in range(5):

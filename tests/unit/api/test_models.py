@@ -1,4 +1,4 @@
-"""Reading objects: what the models make of the JSON that the API server sends."""
+"""Reading objects: the models of the JSON that the API server sends."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ALL = [obj for _, obj in ancestor_manifests() + featured_manifests()]
 
 
 @pytest.mark.parametrize("obj", ALL, ids=lambda obj: f"{obj['kind']}-{obj['metadata']['name']}")
-def test_every_admitted_object_can_be_read(obj: Object) -> None:
+def test_every_valid_object_can_be_read(obj: Object) -> None:
     read = MODELS[obj["kind"]].model_validate(obj)
     assert read.name == obj["metadata"]["name"]
     assert read.namespace == obj["metadata"].get("namespace", "")
@@ -36,7 +36,7 @@ def test_unknown_fields_of_a_newer_release_are_ignored() -> None:
     assert MCPServer.model_validate({**newer, "future": 1}).spec.config.page_size == 7
 
 
-def test_what_is_left_out_has_its_default() -> None:
+def test_omitted_fields_have_their_defaults() -> None:
     spec = MCPServer.model_validate(server()).spec
     assert (spec.replicas, spec.port, spec.service.port) == (None, 8080, 8080)
     assert spec.config.request_timeout == "30s"
@@ -47,10 +47,10 @@ def test_what_is_left_out_has_its_default() -> None:
 def test_a_model_cannot_be_changed() -> None:
     read = MCPServer.model_validate(server())
     with pytest.raises(ValidationError, match="frozen"):
-        read.spec.config.page_size = 1  # type: ignore[misc]  # what mypy says too
+        read.spec.config.page_size = 1  # type: ignore[misc]  # mypy reports it too
 
 
-def test_names_that_python_reserves_have_another_attribute() -> None:
+def test_fields_with_reserved_names_have_another_attribute_name() -> None:
     read = MCPResource.model_validate(operation(parameters=[{"name": "q", "in": "query"}]))
     assert read.spec.operations[0].parameters[0].location == "query"
     request = {"arguments": [{"name": "q", "in": "query", "as": "query"}]}
@@ -70,24 +70,26 @@ def test_names_that_python_reserves_have_another_attribute() -> None:
         ({"image": "mine", "mode": "Direct"}, "Direct"),
     ],
 )
-def test_mode_auto_is_direct_where_there_is_an_image(spec: dict[str, Any], mode: str) -> None:
+def test_the_effective_mode_depends_on_the_mode_and_the_image(
+    spec: dict[str, Any], mode: str
+) -> None:
     assert MCPServer.model_validate(server(**spec)).spec.effective_mode == mode
 
 
-def test_the_tool_selector_stands_in_for_the_others() -> None:
+def test_the_tool_selector_is_the_default_of_the_other_selectors() -> None:
     spec = MCPServer.model_validate(server(promptSelector={"matchLabels": {"p": "1"}})).spec
     selected = [selector.match_labels for selector in spec.selectors]
     assert selected == [{"mcp": "x"}, {"p": "1"}, {"mcp": "x"}]
 
 
 @pytest.mark.parametrize("redis", [{"serviceName": "cache"}, {"address": "cache"}])
-def test_redis_has_one_host(redis: Object) -> None:
+def test_the_redis_host_is_read_from_each_field_that_can_set_it(redis: Object) -> None:
     read = MCPServer.model_validate(server(redis=redis)).spec.redis
     assert read is not None
     assert (read.host, read.port) == ("cache", 6379)
 
 
-def test_the_single_form_is_a_definition_of_its_own() -> None:
+def test_an_object_in_the_single_form_has_one_definition() -> None:
     service = {"name": "orders", "port": 80, "path": "/find"}
     (only,) = MCPTool.model_validate(
         tool(service=service, title="Find", method="GET", inputSchema={"type": "object"})
@@ -100,7 +102,7 @@ def test_the_single_form_is_a_definition_of_its_own() -> None:
     assert only.response.error_status == "4xx,5xx"
 
 
-def test_an_entry_takes_the_path_of_the_service_only_without_its_own() -> None:
+def test_the_path_of_an_entry_replaces_that_of_the_service() -> None:
     """As in the ancestor: the path of an entry replaces that of the service."""
     own = {"name": "others", "port": 81, "path": "/two"}
     first, second = MCPTool.model_validate(
@@ -116,7 +118,7 @@ def test_an_entry_takes_the_path_of_the_service_only_without_its_own() -> None:
     assert (second.path, second.service.name) == ("/two", "others")
 
 
-def test_an_entry_inherits_field_by_field_what_it_does_not_set() -> None:
+def test_an_entry_inherits_each_field_that_it_does_not_set() -> None:
     credentials = {"type": "Bearer", "secretRef": {"name": "s"}}
     first, second = MCPTool.model_validate(
         tools(
@@ -143,13 +145,13 @@ def test_disabling_the_object_disables_every_entry() -> None:
     assert [definition.enabled for definition in spec.definitions] == [False]
 
 
-def test_a_tool_of_the_ancestor_posts() -> None:
+def test_a_migrated_tool_of_the_ancestor_has_the_method_post() -> None:
     bare = next(obj for _, obj in ancestor_manifests() if obj["metadata"]["name"] == "bare")
     (only,) = MCPTool.model_validate(migrated(bare)).spec.definitions
     assert (only.method, only.path, only.input_schema) == ("POST", "/api/tool", {})
 
 
-def test_resources_name_where_objects_are_served() -> None:
+def test_a_resource_has_the_path_of_its_objects() -> None:
     assert (
         MCPSERVERS.path("demo", "shop", "status")
         == "/apis/mcp-operator.dev/v1alpha1/namespaces/demo/mcpservers/shop/status"

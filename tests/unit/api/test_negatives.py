@@ -1,4 +1,4 @@
-"""Every negative case is refused offline, with one sentence that names the field and the fix."""
+"""Every negative case is rejected offline, with one sentence that names the field and the fix."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from support.negatives import NEGATIVES, Negative
 
 
 @pytest.mark.parametrize("case", NEGATIVES, ids=str)
-def test_refused_with_one_sentence(case: Negative) -> None:
+def test_a_negative_case_is_rejected_with_one_sentence(case: Negative) -> None:
     (problem,) = problems(case.obj)
     assert problem.field.startswith(case.field)
     assert case.fragment in problem.message
 
 
-def test_every_rule_of_the_crds_refuses_something() -> None:
+def test_every_rule_of_the_crds_rejects_a_negative_case() -> None:
     said = {problem.message for case in NEGATIVES for problem in problems(case.obj)}
     unproven = {
         (definition.resource.kind, message)
@@ -39,5 +39,5 @@ def rule_messages(schema: Object) -> Iterator[str]:
             yield from rule_messages(child)
 
 
-def test_no_two_cases_are_the_same() -> None:
+def test_no_two_negative_cases_are_the_same() -> None:
     assert len({case.sentence for case in NEGATIVES}) == len(NEGATIVES)

@@ -68,7 +68,7 @@ HOSTILE = (
 
 
 def pieces() -> st.SearchStrategy[str]:
-    """Return regular expressions of all that the estimate knows, and some that none can read."""
+    """Return regular expressions with every part that the estimate knows, and some invalid ones."""
     counts = st.sampled_from(["*", "+", "?", "*?", "++", "{3}", "{0,40}", "{90}", "{7,}", "{2}{3}"])
     groups = st.sampled_from(
         ["(", "(?:", "(?=", "(?!", "(?<=", "(?<!", "(?>", "(?i:", "(?x:", "(?#"]
@@ -87,7 +87,7 @@ def pieces() -> st.SearchStrategy[str]:
 
 @settings(max_examples=300)
 @given(pieces())
-def test_the_engine_never_needs_more_than_the_estimate(pattern: str) -> None:
+def test_the_engine_does_not_need_more_than_the_estimate(pattern: str) -> None:
     estimated = min(estimate(pattern), 2 * MAX_COST)
     if not patterns._compiles(pattern, estimated):
         assert estimated > MAX_COST or not patterns._compiles(pattern, 8 * MAX_COST)
@@ -95,7 +95,7 @@ def test_the_engine_never_needs_more_than_the_estimate(pattern: str) -> None:
 
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("form", ["^(?:{}){{50}}$", "^(?i)(?:{}){{0,50}}$", "^(?=x)(?:{}){{50,}}$"])
-def test_every_part_takes_less_than_it_is_weighed_with(part: str, form: str) -> None:
+def test_every_part_of_a_pattern_costs_less_than_estimated(part: str, form: str) -> None:
     pattern = form.format(part)
     fits = patterns._compiles(pattern, estimate(pattern) - BASE_COST)
     assert fits or not patterns._compiles(pattern, 8 * MAX_COST)
@@ -107,7 +107,7 @@ def test_ordinary_expressions_are_accepted(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("pattern", HOSTILE, ids=lambda pattern: pattern[:30])
-def test_an_expression_that_would_take_megabytes_is_refused_before_it_is_compiled(
+def test_a_costly_expression_is_rejected_before_it_is_compiled(
     pattern: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patterns, "_compiles", None)
@@ -115,7 +115,9 @@ def test_an_expression_that_would_take_megabytes_is_refused_before_it_is_compile
         cost(pattern)
 
 
-def test_what_the_estimate_overlooks_the_engine_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_rejects_an_expression_that_was_underestimated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     pattern = "^[a-z]{1,3000}$"
     honest = cost(pattern)
     monkeypatch.setattr(patterns, "estimate", lambda _: BASE_COST)
@@ -127,12 +129,12 @@ def test_what_the_estimate_overlooks_the_engine_finds(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("pattern", ["(", "a{", "[z-a]", "(?<=", "\\", "*", "\ud800"])
-def test_what_is_no_regular_expression_is_refused(pattern: str) -> None:
+def test_an_invalid_regular_expression_is_rejected(pattern: str) -> None:
     with pytest.raises(PatternError, match="is not a regular expression"):
         cost(pattern)
 
 
-def test_the_size_is_told_in_mebibytes() -> None:
+def test_an_error_gives_the_size_in_mebibytes() -> None:
     with pytest.raises(PatternCostError) as caught:
         cost(r"^\pL{200}$")
     assert str(caught.value) == (

@@ -1,4 +1,4 @@
-"""The reasons of conditions: an interface, so complete, stable in form, and explained."""
+"""The reasons of conditions, which are part of the API: complete, stable in form, and explained."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ def test_every_condition_has_reasons_for_true_and_false() -> None:
         assert all(by_status.values())
 
 
-def test_only_of_what_pods_serve_it_may_be_unknown_whether_it_holds() -> None:
+def test_only_the_condition_programmed_can_be_unknown() -> None:
     assert {type_ for type_ in REASONS if None in REASONS[type_]} == {ConditionType.PROGRAMMED}
 
 
-def test_one_reason_does_not_stand_for_two_statuses_of_a_condition() -> None:
+def test_no_reason_belongs_to_two_statuses_of_a_condition() -> None:
     for type_, by_status in REASONS.items():
         every = [reason for reasons in by_status.values() for reason in reasons]
         assert len(every) == len(set(every)), type_
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_a_reason_is_one_camel_case_word_and_a_sentence(reason: Reason) -> None:
+def test_a_reason_is_one_camel_case_word_with_an_explanation(reason: Reason) -> None:
     assert re.fullmatch(r"([A-Z][a-z]+)+", reason)
     assert reason.explanation.endswith(".")
 
 
-def test_a_reason_is_written_as_its_word() -> None:
+def test_a_reason_formats_as_its_value() -> None:
     assert f"{Reason.SERVICE_NOT_FOUND}" == "ServiceNotFound"

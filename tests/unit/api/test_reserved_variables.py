@@ -50,7 +50,7 @@ FREE = ("TZ", "LANG", "LC_ALL", "LOG_LEVEL", "REDIS_HOST", "PATHS", "LDAP_URL", 
 
 
 def is_refused(variable: str, spec: Object) -> bool:
-    """Tell whether a variable is refused; admission and the operator are of one mind."""
+    """Return whether a variable is rejected, and check that admission and the operator agree."""
     obj = server(**spec, env=[{"name": "FIRST"}, {"name": variable, "value": "x"}])
     found = problems(obj)
     assert all(problem.field == "spec.env" for problem in found)
@@ -61,7 +61,7 @@ def is_refused(variable: str, spec: Object) -> bool:
 
 @pytest.mark.parametrize("spec", GATEWAY, ids=str)
 @pytest.mark.parametrize("variable", OF_THE_GATEWAY)
-def test_a_gateway_cannot_be_told_what_to_run_to_trust_or_to_connect_to(
+def test_variables_that_change_what_a_gateway_runs_or_trusts_are_rejected(
     variable: str, spec: Object
 ) -> None:
     assert is_refused(variable, spec)
@@ -69,21 +69,25 @@ def test_a_gateway_cannot_be_told_what_to_run_to_trust_or_to_connect_to(
 
 @pytest.mark.parametrize("spec", DIRECT, ids=str)
 @pytest.mark.parametrize("variable", OF_THE_GATEWAY)
-def test_the_users_own_image_can(variable: str, spec: Object) -> None:
+def test_the_same_variables_are_accepted_for_an_image_of_the_user(
+    variable: str, spec: Object
+) -> None:
     assert not is_refused(variable, spec)
 
 
 @pytest.mark.parametrize("spec", GATEWAY + DIRECT, ids=str)
 @pytest.mark.parametrize("variable", OF_EVERYBODY)
-def test_what_kubernetes_and_the_operator_set_is_not_set_again(variable: str, spec: Object) -> None:
+def test_variables_that_kubernetes_or_the_operator_sets_are_rejected(
+    variable: str, spec: Object
+) -> None:
     assert is_refused(variable, spec)
 
 
 @pytest.mark.parametrize("spec", GATEWAY + DIRECT, ids=str)
 @pytest.mark.parametrize("variable", FREE)
-def test_all_other_variables_are_free(variable: str, spec: Object) -> None:
+def test_all_other_variables_are_accepted(variable: str, spec: Object) -> None:
     assert not is_refused(variable, spec)
 
 
-def test_the_redis_that_is_asked_for_is_not_replaced() -> None:
+def test_redis_host_is_rejected_when_the_spec_sets_redis() -> None:
     assert is_refused("REDIS_HOST", {"image": "a", "redis": {"address": "redis.example.com"}})

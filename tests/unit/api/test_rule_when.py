@@ -1,4 +1,4 @@
-"""`when` of a rule: a condition on who a client is."""
+"""`when` of a rule: a condition on the identity of a client."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLAIMS = {"department": "sales", "groups": ["staff", "eu"], "level": 3, "a.b": T
         ("claims.big > 1e29", True),
     ],
 )
-def test_a_condition_tells_whether_a_rule_is_for_a_client(
+def test_a_condition_decides_whether_a_rule_applies_to_a_client(
     condition: str,
     expected: bool,  # noqa: FBT001
 ) -> None:
@@ -46,7 +46,7 @@ def test_a_condition_tells_whether_a_rule_is_for_a_client(
         ("true || " * 200 + "true", "longer than"),
     ],
 )
-def test_what_is_no_condition_or_could_take_long_is_refused(condition: str, fragment: str) -> None:
+def test_an_invalid_or_costly_condition_is_rejected(condition: str, fragment: str) -> None:
     with pytest.raises(SelectionError, match=fragment.replace("(", r"\(").replace(")", r"\)")):
         RuleWhen(condition)
 
@@ -54,7 +54,7 @@ def test_what_is_no_condition_or_could_take_long_is_refused(condition: str, frag
 @pytest.mark.parametrize(
     "condition", ["claims.manager == 'eve'", "claims.level", "claims.department > 5"]
 )
-def test_what_cannot_be_decided_is_said_without_the_claims(condition: str) -> None:
+def test_an_evaluation_error_does_not_quote_the_claims(condition: str) -> None:
     with pytest.raises(SelectionError) as caught:
         RuleWhen(condition).holds("alice", (), {"level": "canary", "department": "canary"})
     assert "canary" not in str(caught.value)
@@ -72,7 +72,7 @@ def test_what_cannot_be_decided_is_said_without_the_claims(condition: str) -> No
         ("size(claims) > 1", None),
     ],
 )
-def test_it_is_known_which_claims_a_condition_looks_at(
+def test_the_claims_that_a_condition_reads_are_known(
     condition: str, claims: set[str] | None
 ) -> None:
     assert RuleWhen(condition).claims == claims

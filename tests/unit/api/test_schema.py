@@ -1,4 +1,4 @@
-"""What becomes of a pydantic model in a structural schema, and what is refused."""
+"""Structural schemas of pydantic models, and what has none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Inner(ApiModel):
 
 
 class Outer(ApiModel):
-    """All that has a structural form."""
+    """Every type that has a structural form."""
 
     optional: Inner | None = None
     """Of the field, not of the type."""
@@ -48,7 +48,9 @@ def properties() -> dict[str, Object]:
     return found
 
 
-def test_a_model_is_inlined_and_the_field_describes_it(properties: dict[str, Object]) -> None:
+def test_a_model_is_inlined_with_the_description_of_the_field(
+    properties: dict[str, Object],
+) -> None:
     assert properties["optional"] == {
         "type": "object",
         "description": "Of the field, not of the type.",
@@ -70,7 +72,7 @@ def test_a_constant_is_an_enum_of_one(properties: dict[str, Object]) -> None:
     assert properties["fixed"] == {"type": "string", "enum": ["v1"], "default": "v1"}
 
 
-def test_exclusive_bounds_are_flags(properties: dict[str, Object]) -> None:
+def test_exclusive_bounds_are_written_as_flags(properties: dict[str, Object]) -> None:
     assert properties["aboveZero"] == {
         "type": "number",
         "default": 1.0,
@@ -81,7 +83,9 @@ def test_exclusive_bounds_are_flags(properties: dict[str, Object]) -> None:
     }
 
 
-def test_integer_or_string_has_a_form_of_its_own(properties: dict[str, Object]) -> None:
+def test_an_integer_or_string_has_the_int_or_string_extension(
+    properties: dict[str, Object],
+) -> None:
     assert properties["quantity"] == {
         "anyOf": [{"type": "integer"}, {"type": "string"}],
         "default": 5,
@@ -95,7 +99,7 @@ def test_an_open_object_keeps_unknown_fields(properties: dict[str, Object]) -> N
     assert properties["labels"]["additionalProperties"] == {"type": "string"}
 
 
-def test_defaults_that_say_nothing_are_not_persisted(properties: dict[str, Object]) -> None:
+def test_empty_defaults_are_not_in_the_schema(properties: dict[str, Object]) -> None:
     for name in ("optional", "empty", "nestedDefault"):
         assert "default" not in properties[name]
 
@@ -131,7 +135,7 @@ class Unique(ApiModel):
 
 
 class Nested(ApiModel):
-    """Wrong further down."""
+    """Not structural in a nested field."""
 
     pairs: dict[str, tuple[Pair, ...]]
 
@@ -147,7 +151,7 @@ class Nested(ApiModel):
         (Nested, r"Nested\.pairs\.\{\}\.\[\]\.both: prefixItems has no structural form"),
     ],
 )
-def test_what_has_no_structural_form_is_refused_by_path(
+def test_a_type_without_a_structural_form_raises_an_error_with_its_path(
     model: type[ApiModel], sentence: str
 ) -> None:
     with pytest.raises(NotStructuralError, match=sentence):

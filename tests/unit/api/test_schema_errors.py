@@ -1,4 +1,4 @@
-"""A schema that does not compile is told of with its place, in words that its author can use."""
+"""Errors about a schema that does not compile name the place and the fix."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def told(of_a: Any, **more: Any) -> str:
         ({"properties": {"b/c": {"type": "int"}}}, "#/properties/a/properties/b~1c/type", '"int"'),
     ],
 )
-def test_what_is_no_type_is_quoted_beside_those_that_are(
+def test_an_error_about_an_invalid_type_lists_the_valid_types(
     schema: Any, place: str, written: str
 ) -> None:
     assert told(schema).startswith(f'{place}: {written} is not a type; the types are "array", ')
@@ -43,7 +43,7 @@ def test_what_is_no_type_is_quoted_beside_those_that_are(
         ({"required": "name"}, "required", "list the names of what is required"),
     ],
 )
-def test_what_earlier_schemas_had_is_told_with_what_to_write_instead(
+def test_an_error_about_an_old_keyword_names_its_replacement(
     schema: Any, place: str, way_out: str
 ) -> None:
     sentence = told(schema)
@@ -52,7 +52,7 @@ def test_what_earlier_schemas_had_is_told_with_what_to_write_instead(
 
 
 @pytest.mark.parametrize("name", ["type", "items", "required", "exclusiveMinimum"])
-def test_a_property_of_a_keywords_name_is_a_property(name: str) -> None:
+def test_a_property_named_like_an_old_keyword_is_a_property(name: str) -> None:
     sentence = told({"properties": {name: "string"}})
     assert sentence == (
         f'#/properties/a/properties/{name}: "string" is not of types "boolean", "object"'
@@ -70,7 +70,7 @@ def test_a_property_of_a_keywords_name_is_a_property(name: str) -> None:
         ({"$ref": "#/$defs/there/properties/b"}, "#/properties/a", "#/$defs/there/properties/b"),
     ],
 )  # fmt: skip
-def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
+def test_an_error_about_an_unresolvable_reference_names_its_place(
     schema: Any, place: str, reference: str
 ) -> None:
     assert told(schema, **{"$defs": {"there": {}}}) == (
@@ -87,12 +87,12 @@ def test_a_reference_that_leads_nowhere_is_told_where_it_stands(
         ({"prefixItems": [{}], "additionalItems": True}, "additionalItems"),
     ],
 )
-def test_what_would_be_passed_over_in_silence_gets_a_hint(part: Any, keyword: str) -> None:
+def test_a_keyword_that_is_ignored_gets_a_hint(part: Any, keyword: str) -> None:
     [(place, hint)] = schema_hints({"properties": {"a": {"items": part}}})
     assert place == f"/properties/a/items/{keyword}"
     assert hint.startswith(f"{keyword} means nothing in JSON Schema 2020-12")
 
 
-def test_a_property_of_such_a_name_gets_none() -> None:
+def test_a_property_named_like_an_ignored_keyword_gets_no_hint() -> None:
     names = ("nullable", "additionalItems")
     assert schema_hints({"properties": {name: {"type": "boolean"} for name in names}}) == []

@@ -1,4 +1,4 @@
-"""How a catalog is cut into shards, and that nothing but the very same one comes out again."""
+"""A catalog is split into shards, and only the same catalog can be decoded from them."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def altered(**fields: Any) -> Index:
 
 
 def sealed(content: bytes) -> EncodedCatalog:
-    """Encode what need not be a catalog."""
+    """Encode content that does not have to be a catalog."""
     packed = gzip.compress(content, mtime=0)
     index = Index(
         digest=digest(content), bytes=len(content), shards=(hashlib.sha256(packed).hexdigest(),)
@@ -65,14 +65,16 @@ def sealed(content: bytes) -> EncodedCatalog:
     return EncodedCatalog(index, (packed,))
 
 
-def test_the_example_takes_several_shards() -> None:
+def test_the_example_has_several_shards() -> None:
     assert len(ENCODED.shards) > 2
     assert {len(shard) for shard in ENCODED.shards[:-1]} == {200}
 
 
 @FEW
 @given(st.lists(ENTRIES, max_size=4), st.integers(1, 500))
-def test_what_was_encoded_is_decoded_whatever_it_holds(entries: list[Any], size: int) -> None:
+def test_decoding_an_encoded_catalog_returns_the_same_catalog(
+    entries: list[Any], size: int
+) -> None:
     original = catalog(*entries)
     encoded = encode(original, size)
     decoded = decode(encoded.index, encoded.shards)
@@ -80,20 +82,20 @@ def test_what_was_encoded_is_decoded_whatever_it_holds(entries: list[Any], size:
     assert decoded.canonical() == original.canonical()
 
 
-def test_an_index_survives_its_way_through_a_config_map() -> None:
+def test_an_index_is_the_same_after_writing_and_reading_it_as_json() -> None:
     text = ENCODED.index.model_dump_json(by_alias=True)
     assert Index.model_validate_json(text) == ENCODED.index
 
 
 @FEW
 @given(entries=st.lists(ENTRIES, max_size=4))
-def test_the_encoding_leaves_out_defaults_and_nothing_else(entries: list[Any]) -> None:
+def test_the_encoding_omits_only_defaults(entries: list[Any]) -> None:
     whole = catalog(*entries)
     dumped = whole.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     assert json.loads(whole.canonical()) == {**dumped, "schemaVersion": 1}
 
 
-def test_a_changed_copy_of_an_entry_has_an_encoding_of_its_own() -> None:
+def test_a_changed_copy_of_an_entry_does_not_reuse_its_cached_encoding() -> None:
     assert '"search"' in EXAMPLE.tools[0].canonical_json
     renamed = EXAMPLE.tools[0].model_copy(update={"name": "find"})
     assert '"find"' in renamed.canonical_json
@@ -106,7 +108,7 @@ def test_encoding_twice_gives_the_same_bytes() -> None:
 
 @FEW
 @given(st.data())
-def test_no_changed_byte_of_a_shard_goes_unnoticed(data: st.DataObject) -> None:
+def test_a_changed_byte_of_a_shard_is_detected(data: st.DataObject) -> None:
     number = data.draw(st.integers(0, len(ENCODED.shards) - 1))
     shard = bytearray(ENCODED.shards[number])
     shard[data.draw(st.integers(0, len(shard) - 1))] ^= data.draw(st.integers(1, 255))
@@ -118,13 +120,13 @@ def test_no_changed_byte_of_a_shard_goes_unnoticed(data: st.DataObject) -> None:
 
 @FEW
 @given(st.data())
-def test_no_changed_byte_of_an_index_gives_another_catalog(data: st.DataObject) -> None:
+def test_a_changed_byte_of_an_index_does_not_decode_to_another_catalog(data: st.DataObject) -> None:
     text = bytearray(ENCODED.index.model_dump_json(by_alias=True).encode())
     text[data.draw(st.integers(0, len(text) - 1))] ^= data.draw(st.integers(1, 127))
     try:
         index = Index.model_validate_json(bytes(text))
         decoded = decode(index, ENCODED.shards)
-    except ValueError:  # a ShardError, or no index at all
+    except ValueError:  # a ShardError, or not an index
         return
     assert decoded == EXAMPLE
 
@@ -134,58 +136,58 @@ def test_no_changed_byte_of_an_index_gives_another_catalog(data: st.DataObject) 
     [ENCODED.shards[1:], (*ENCODED.shards, b""), ()],
     ids=["one-missing", "one-too-many", "none"],
 )
-def test_the_number_of_shards_must_be_right(shards: tuple[bytes, ...]) -> None:
+def test_a_wrong_number_of_shards_is_rejected(shards: tuple[bytes, ...]) -> None:
     with pytest.raises(ShardError, match=f"shards, {len(shards)} were read"):
         decode(ENCODED.index, shards)
 
 
-def test_shards_in_another_order_are_refused() -> None:
+def test_shards_in_another_order_are_rejected() -> None:
     with pytest.raises(ShardError, match="shard 0"):
         decode(ENCODED.index, ENCODED.shards[::-1])
 
 
 @pytest.mark.parametrize("size", [-2, -1, MAX_CATALOG_BYTES + 1])
-def test_an_index_that_promises_an_impossible_size_is_refused(size: int) -> None:
+def test_an_index_with_an_impossible_size_is_rejected(size: int) -> None:
     with pytest.raises(ShardError, match=f"the index names {size} bytes"):
         decode(altered(bytes=size), ENCODED.shards)
 
 
 @pytest.mark.parametrize("error", [-1, 1])
-def test_an_index_that_promises_another_size_is_refused(error: int) -> None:
+def test_an_index_with_a_wrong_size_is_rejected(error: int) -> None:
     with pytest.raises(ShardError, match="hold another number"):
         decode(altered(bytes=ENCODED.index.bytes + error), ENCODED.shards)
 
 
-def test_an_index_that_promises_another_digest_is_refused() -> None:
+def test_an_index_with_a_wrong_digest_is_rejected() -> None:
     with pytest.raises(ShardError, match="the digest"):
         decode(altered(digest="0" * 64), ENCODED.shards)
 
 
-def test_shards_that_are_no_gzip_are_refused() -> None:
+def test_shards_that_are_not_gzip_are_rejected() -> None:
     shard = b"not gzip"
     with pytest.raises(ShardError, match="not gzip"):
         decode(altered(shards=(hashlib.sha256(shard).hexdigest(),)), [shard])
 
 
-def test_a_shard_that_unpacks_to_more_than_promised_is_not_unpacked_to_its_end() -> None:
+def test_a_shard_that_unpacks_to_more_than_the_size_in_the_index_is_rejected() -> None:
     bomb = sealed(bytes(10_000_000))
     with pytest.raises(ShardError, match="hold another number"):
         decode(bomb.index.model_copy(update={"bytes": 10}), bomb.shards)
 
 
-def test_content_that_is_no_catalog_is_refused() -> None:
+def test_content_that_is_not_a_catalog_is_rejected() -> None:
     other = sealed(b'{"kind": "List"}')
     with pytest.raises(ShardError, match="not a catalog that this release reads: server:"):
         decode(other.index, other.shards)
 
 
-def test_a_catalog_of_another_schema_version_is_refused() -> None:
+def test_a_catalog_of_another_schema_version_is_rejected() -> None:
     other = sealed(EXAMPLE.canonical().replace(b'"schemaVersion":1', b'"schemaVersion":3'))
     with pytest.raises(ShardError, match="schemaVersion"):
         decode(other.index, other.shards)
 
 
-def test_the_sentence_about_unreadable_content_is_short_and_does_not_quote_it() -> None:
+def test_an_error_about_unreadable_content_is_short_and_does_not_quote_it() -> None:
     entries = ",".join('{"name": "hush", "response": {"structured": "hush"}}' for _ in range(999))
     other = sealed(b'{"server": {"namespace": "a", "name": "b"}, "tools": [%s]}' % entries.encode())
     with pytest.raises(ShardError) as caught:
@@ -194,13 +196,13 @@ def test_the_sentence_about_unreadable_content_is_short_and_does_not_quote_it() 
     assert "hush" not in str(caught.value)
 
 
-def test_fields_that_a_newer_operator_adds_are_passed_over() -> None:
+def test_fields_of_a_newer_operator_are_ignored() -> None:
     content = EXAMPLE.canonical().replace(b'"server":{', b'"server":{"newField":{"a":1},')
     newer = sealed(content)
     assert decode(newer.index, newer.shards) == EXAMPLE
 
 
-def test_a_catalog_is_named_by_its_content() -> None:
+def test_the_digest_of_a_catalog_depends_on_its_content() -> None:
     assert ENCODED.index.digest == hashlib.sha256(EXAMPLE.canonical()).hexdigest()
     renamed = encode(catalog(tool("other")))
     assert renamed.index.digest != encode(catalog(tool("search"))).index.digest

@@ -1,4 +1,4 @@
-"""What clients are told of a tool, and the digest by which they can notice a change."""
+"""The definition of a tool that clients get, and its digest, by which they can detect a change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SWAPPED = {
 }
 
 
-async def test_the_digest_is_that_of_what_the_newest_revision_lists() -> None:
+async def test_the_digest_is_that_of_the_definition_in_the_newest_revision() -> None:
     entries = [
         tool("plain", input_schema={"type": "object"}),
         tool(
@@ -40,13 +40,13 @@ async def test_the_digest_is_that_of_what_the_newest_revision_lists() -> None:
         assert definition_digest(entry) == f"sha256:{digest}"
 
 
-def test_the_order_of_keys_changes_no_digest() -> None:
+def test_the_order_of_keys_does_not_change_the_digest() -> None:
     assert definition_digest(tool(input_schema=SCHEMA)) == definition_digest(
         tool(input_schema=SWAPPED)
     )
 
 
-def test_what_clients_are_told_changes_the_digest_and_nothing_else_does() -> None:
+def test_only_changes_that_clients_see_change_the_digest() -> None:
     plain = tool(description="a")
     same = [
         tool(to=backend("/elsewhere"), description="a"),

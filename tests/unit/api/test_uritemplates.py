@@ -33,7 +33,9 @@ from mcp_operator.api.uritemplates import TemplateError, UriTemplate, is_safe_se
         ("docs://a{?q,tag*}", "docs://a?tag=1&q=x&tag=2", {"q": "x", "tag": ["1", "2"]}),
     ],
 )
-def test_a_uri_gives_its_variables(template: str, uri: str, expected: dict[str, Any]) -> None:
+def test_a_matching_uri_returns_its_variables(
+    template: str, uri: str, expected: dict[str, Any]
+) -> None:
     assert UriTemplate(template).match(uri) == expected
 
 
@@ -93,12 +95,12 @@ def test_a_uri_of_another_form_does_not_match(template: str, uri: str) -> None:
         "x:{?q}/x",
     ],
 )
-def test_a_template_that_cannot_be_matched_safely_is_refused(template: str) -> None:
+def test_a_template_that_cannot_be_matched_safely_is_rejected(template: str) -> None:
     with pytest.raises(TemplateError):
         UriTemplate(template)
 
 
-def test_matching_takes_linear_time() -> None:
+def test_matching_many_variables_takes_linear_time() -> None:
     template = UriTemplate("x:" + "a".join(f"{{v{n}}}" for n in range(50)) + "b")
     uri = "x:" + "a" * 8000
     assert template.match(uri) is None
@@ -106,7 +108,7 @@ def test_matching_takes_linear_time() -> None:
 
 
 @given(st.text(min_size=1))
-def test_what_a_client_expands_comes_back(value: str) -> None:
+def test_matching_an_expanded_uri_returns_a_safe_value(value: str) -> None:
     try:
         uri = f"docs://a/{quote(value, safe='')}/data"
     except UnicodeEncodeError:
@@ -140,7 +142,7 @@ def test_what_a_client_expands_comes_back(value: str) -> None:
         ),
     ],
 )
-def test_a_variable_with_a_plus_takes_several_segments_and_does_not_climb(
+def test_a_variable_with_a_plus_matches_several_segments_without_dot_segments(
     template: str, uri: str, values: dict[str, str] | None
 ) -> None:
     assert UriTemplate(template).match(uri) == values

@@ -1,4 +1,4 @@
-"""The offline check beyond the negative cases: what it accepts, and that nothing breaks it."""
+"""The offline check beyond the negative cases: what it accepts, and that no input breaks it."""
 
 from __future__ import annotations
 
@@ -39,36 +39,36 @@ def test_objects_that_use_every_field_are_accepted(obj: Object) -> None:
 
 
 @pytest.mark.parametrize("obj", [obj for _, obj in ANCESTOR], ids=[name for name, _ in ANCESTOR])
-def test_the_ancestors_manifests_are_accepted_after_changing_only_the_group(obj: Object) -> None:
+def test_manifests_of_the_ancestor_are_accepted_when_only_the_group_is_changed(obj: Object) -> None:
     assert sentences(migrated(obj)) == []
 
 
-def test_the_ancestors_group_itself_is_refused() -> None:
+def test_the_group_of_the_ancestor_is_rejected() -> None:
     assert sentences(ANCESTOR[0][1]) == ["apiVersion: must be mcp-operator.dev/v1alpha1"]
 
 
 @pytest.mark.parametrize("obj", [None, 1, "text", []])
-def test_what_is_no_object_is_refused(obj: Any) -> None:
+def test_a_value_that_is_not_an_object_is_rejected(obj: Any) -> None:
     assert sentences(obj) == ["must be an object with apiVersion, kind, metadata and spec"]
 
 
-def test_bytes_that_are_not_even_ascii_are_refused() -> None:
+def test_a_blob_that_is_not_ascii_is_rejected() -> None:
     obj = content(blob="\u00e9")
     del obj["spec"]["content"]["text"]
     assert sentences(obj) == ["spec.content.blob: must be of type byte: base64"]
 
 
-def test_an_unknown_kind_is_refused_with_the_known_ones() -> None:
+def test_an_error_about_an_unknown_kind_lists_the_known_kinds() -> None:
     assert sentences({**tool(), "kind": "MCPAgent"}) == [
         "kind: must be one of MCPPrompt, MCPResource, MCPServer, MCPTool"
     ]
 
 
-def test_a_status_in_a_file_is_left_alone() -> None:
+def test_the_status_of_an_object_in_a_file_is_not_checked() -> None:
     assert sentences({**tool(), "status": {"ready": "of another release"}}) == []
 
 
-def test_a_misspelt_field_is_refused_with_the_likely_one() -> None:
+def test_an_error_about_a_misspelled_field_suggests_the_correct_one() -> None:
     assert sentences(tool(descripton="x")) == [
         "spec.descripton: unknown field; did you mean description?"
     ]
@@ -89,26 +89,26 @@ def test_a_misspelt_field_is_refused_with_the_likely_one() -> None:
         ),
     ],
 )
-def test_metadata_is_checked_too(metadata: Any, sentence: str) -> None:
+def test_metadata_is_checked(metadata: Any, sentence: str) -> None:
     (found,) = sentences({**tool(), "metadata": metadata})
     assert found.startswith(sentence)
 
 
-def test_a_null_stands_for_a_field_left_out_where_there_is_a_default() -> None:
+def test_a_null_is_accepted_only_for_a_field_with_a_default() -> None:
     assert sentences(server(mode=None, port=None)) == []
     assert sentences(server(image=None)) == ['spec.image: must be of type string: "null"']
 
 
 def test_rules_see_the_defaults() -> None:
-    """`mode` is left out, and the rule that reads it holds."""
+    """`mode` is omitted, and the rule that reads it is satisfied."""
     assert sentences(server(image="mine", command=["run"])) == []
 
 
-def test_a_rule_is_not_asked_about_a_broken_structure() -> None:
+def test_rules_are_not_evaluated_for_an_invalid_structure() -> None:
     assert sentences(server(mode=1, args=["x"])) == ['spec.mode: must be of type string: "integer"']
 
 
-def test_each_problem_is_told_not_only_the_first() -> None:
+def test_all_problems_are_reported() -> None:
     wrong = server(port=0, redis={}, config={"requestTimeout": "0s"}, extra=1)
     assert {problem.field for problem in problems(wrong)} == {
         "spec.port",
@@ -118,7 +118,7 @@ def test_each_problem_is_told_not_only_the_first() -> None:
     }
 
 
-def test_a_date_of_yaml_is_no_text() -> None:
+def test_a_yaml_date_is_not_accepted_as_a_string() -> None:
     assert sentences(content(text=date(2026, 1, 1))) == [
         'spec.content.text: must be of type string: "object"'
     ]
@@ -126,7 +126,7 @@ def test_a_date_of_yaml_is_no_text() -> None:
     assert found.startswith("spec.variables[0].enum[0]: must be of type string")
 
 
-def test_a_path_reads_as_kubernetes_writes_it() -> None:
+def test_a_path_is_written_as_in_kubernetes() -> None:
     path = ("spec", "tools", 0, "x-y", "plain", 3)
     assert str(Problem(path, "no")) == "spec.tools[0][x-y].plain[3]: no"
 
@@ -140,7 +140,7 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     assert "replicas" not in filled["spec"]
 
 
-def test_an_object_without_spec_says_so_once() -> None:
+def test_a_missing_spec_is_reported_once() -> None:
     assert sentences(manifest("MCPPrompt", None)) == ["spec: Required value"]
     bare = {key: value for key, value in tool().items() if key != "spec"}
     assert sentences(bare) == ["spec: Required value"]
@@ -154,7 +154,7 @@ JSON = st.recursive(
 
 
 @given(kind=st.sampled_from(KINDS), spec=JSON, metadata=JSON)
-def test_nothing_that_yaml_can_hold_breaks_the_check(kind: str, spec: Any, metadata: Any) -> None:
+def test_no_yaml_value_breaks_the_check(kind: str, spec: Any, metadata: Any) -> None:
     obj = {"apiVersion": "mcp-operator.dev/v1alpha1", "kind": kind, "metadata": metadata}
     assert problems({**obj, "spec": spec})
 
@@ -169,5 +169,5 @@ def test_no_value_of_any_field_breaks_the_check(chosen: tuple[Object, str], valu
     assert all(problem.message for problem in found)
 
 
-def test_a_required_field_of_a_real_object_can_be_missed() -> None:
+def test_a_missing_required_field_is_reported() -> None:
     assert sentences(without(prompt(), "name")) == ["spec.name: Required value"]

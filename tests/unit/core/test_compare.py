@@ -17,16 +17,18 @@ JSON = st.recursive(
 
 
 @given(value=JSON)
-def test_everything_covers_itself(value: Any) -> None:
+def test_every_value_covers_itself(value: Any) -> None:
     assert covers(value, value)
 
 
 @given(value=st.dictionaries(st.text(max_size=3), JSON), extra=JSON)
-def test_more_than_is_desired_does_no_harm(value: dict[str, Any], extra: Any) -> None:
+def test_a_value_with_additional_fields_covers_the_desired_one(
+    value: dict[str, Any], extra: Any
+) -> None:
     assert covers({**value, "not there yet": extra}, value)
 
 
-def test_what_is_empty_may_be_left_out_and_nothing_else() -> None:
+def test_only_empty_fields_can_be_omitted_from_equal_values() -> None:
     assert semantically_equal({"a": 1, "b": []}, {"a": 1})
     assert semantically_equal({"a": 1}, {"a": 1, "b": []})
     assert not semantically_equal({"a": 1, "b": [0]}, {"a": 1})
@@ -67,7 +69,7 @@ def test_what_is_empty_may_be_left_out_and_nothing_else() -> None:
         ({"subjects": [{"name": "theirs"}]}, {"subjects": []}),
     ],
 )
-def test_a_difference_is_seen(live: Any, desired: Any) -> None:
+def test_a_value_that_differs_does_not_cover_the_desired_one(live: Any, desired: Any) -> None:
     assert not covers(live, desired)
 
 
@@ -115,7 +117,9 @@ def test_a_difference_is_seen(live: Any, desired: Any) -> None:
         ({"terms": [{"labelSelector": {}}]}, {"terms": [{"labelSelector": {"matchLabels": {}}}]}),
     ],
 )
-def test_defaults_and_the_servers_own_notation_are_no_difference(live: Any, desired: Any) -> None:
+def test_defaults_and_the_notation_of_the_api_server_are_not_differences(
+    live: Any, desired: Any
+) -> None:
     assert covers(live, desired)
 
 
@@ -135,12 +139,12 @@ def test_defaults_and_the_servers_own_notation_are_no_difference(live: Any, desi
         ("5n", "0.000000005"),
     ],
 )
-def test_quantities_are_read_in_all_notations(text: str, value: str) -> None:
+def test_quantities_are_parsed_in_all_notations(text: str, value: str) -> None:
     assert quantity(text) == Decimal(value)
 
 
 @pytest.mark.parametrize("text", ["", "abc", "1.2.3", "1 Gi", "1Kim"])
-def test_what_is_no_quantity_has_no_value(text: str) -> None:
+def test_a_string_that_is_not_a_quantity_has_no_value(text: str) -> None:
     assert quantity(text) is None
 
 

@@ -1,4 +1,4 @@
-"""No flood of failing calls floods the log, and no line is lost without being counted."""
+"""Many failing calls do not flood the log, and each suppressed line is counted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AUDIT = "shop.calls.audit"
 
 
 class Written(logging.Handler):
-    """Keeps what passes, at a time that a test sets."""
+    """Records the lines that pass, at a time that the test sets."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ def fail(entry: str = "", logger: str = CALLS, message: str = "A call failed") -
     logging.getLogger(logger).warning(message, extra={"entry": entry} if entry else {})
 
 
-def test_what_fails_now_and_then_is_logged_each_time(written: Written) -> None:
+def test_occasional_failures_are_all_logged(written: Written) -> None:
     for _ in range(50):
         fail("search")
         written.time += 1 / PER_SECOND_EACH
@@ -58,7 +58,7 @@ def test_what_fails_now_and_then_is_logged_each_time(written: Written) -> None:
     assert written.suppressed == 0
 
 
-def test_a_flood_of_one_tool_is_a_line_a_second_which_counts_the_others(written: Written) -> None:
+def test_a_flood_of_one_tool_is_limited_and_suppressed_lines_are_counted(written: Written) -> None:
     for _ in range(60 * 1000):
         fail("search")
         written.time += 0.001
@@ -69,21 +69,23 @@ def test_a_flood_of_one_tool_is_a_line_a_second_which_counts_the_others(written:
     assert len(written.records) + written.suppressed == 60 * 1000 + 1
 
 
-def test_a_flood_of_many_tools_is_bounded_in_all(written: Written) -> None:
+def test_a_flood_of_many_tools_has_a_total_limit(written: Written) -> None:
     for number in range(60 * 1000):
         fail(f"tool-{number % 500}")
         written.time += 0.001
     assert BURST + 50 * PER_SECOND < len(written.records) <= BURST + 60 * PER_SECOND + 1
 
 
-def test_a_tool_that_floods_hides_no_other(written: Written) -> None:
+def test_a_tool_that_floods_the_log_does_not_hide_other_tools(written: Written) -> None:
     for _ in range(1000):
         fail("search")
     fail("order")
     assert written.records[-1].__dict__["entry"] == "order"
 
 
-def test_other_messages_loggers_and_the_audit_have_their_own(written: Written) -> None:
+def test_other_messages_loggers_and_the_audit_log_have_limits_of_their_own(
+    written: Written,
+) -> None:
     for _ in range(1000):
         fail()
         fail(message="Another")
@@ -95,7 +97,7 @@ def test_other_messages_loggers_and_the_audit_have_their_own(written: Written) -
     assert len(written.records) == 2000
 
 
-def test_kinds_of_lines_are_bounded(written: Written) -> None:
+def test_the_number_of_tracked_kinds_of_lines_is_bounded(written: Written) -> None:
     (bound,) = written.filters
     assert isinstance(bound, FewLines)
     for number in range(2 * MAX_KINDS):

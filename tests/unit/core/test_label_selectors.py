@@ -48,16 +48,16 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "labels"), MATCHING)
-def test_labels_match(text: str, labels: dict[str, str]) -> None:
+def test_a_selector_matches_labels(text: str, labels: dict[str, str]) -> None:
     assert parse_selector(text).matches(labels)
 
 
 @pytest.mark.parametrize(("text", "labels"), OTHERS)
-def test_other_labels_do_not_match(text: str, labels: dict[str, str]) -> None:
+def test_a_selector_does_not_match_other_labels(text: str, labels: dict[str, str]) -> None:
     assert not parse_selector(text).matches(labels)
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_what_is_no_selector_is_refused(text: str) -> None:
+def test_an_invalid_selector_is_rejected(text: str) -> None:
     with pytest.raises(ValueError, match=r"label selector|comma"):
         parse_selector(text)

@@ -29,7 +29,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_json_lines_carry_bound_fields_and_those_of_the_call(
+def test_json_lines_have_the_bound_fields_and_those_of_the_call(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     logs.configure("info", "json")
@@ -54,7 +54,9 @@ def test_json_lines_carry_bound_fields_and_those_of_the_call(
     assert idle.keys() == {"timestamp", "level", "logger", "message"}
 
 
-def test_the_innermost_field_wins(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_innermost_value_of_a_field_takes_precedence(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     logs.configure("info", "json")
 
     with logs.bind(kind="outer", controller="a"), logs.bind(kind="inner"):
@@ -95,7 +97,7 @@ def test_a_terminal_gets_plain_text_by_default(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_no_value_can_forge_a_line(
+def test_no_value_can_add_a_log_line(
     capsys: pytest.CaptureFixture[str], log_format: logs.LogFormat
 ) -> None:
     logs.configure("info", log_format)
@@ -109,7 +111,9 @@ def test_no_value_can_forge_a_line(
     assert text.removesuffix("\n").isprintable()
 
 
-def test_a_traceback_in_text_stays_behind_its_bar(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_lines_of_a_traceback_in_text_begin_with_a_bar(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     logs.configure("info", "text")
 
     try:
@@ -147,6 +151,6 @@ def test_the_level_filters_and_warnings_are_logged(capsys: pytest.CaptureFixture
     assert line["logger"] == "py.warnings"
 
 
-def test_an_unknown_level_is_refused_with_the_accepted_ones() -> None:
+def test_an_error_about_an_unknown_level_lists_the_levels() -> None:
     with pytest.raises(SettingsError, match="'loud' is not one of debug, info, warning, error"):
         logs.configure("loud")

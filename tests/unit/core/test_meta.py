@@ -32,7 +32,7 @@ OWNER: Object = {
 }
 
 
-def test_a_resource_knows_its_paths() -> None:
+def test_a_resource_returns_its_paths() -> None:
     assert WIDGETS.path() == "/apis/example.dev/v1/widgets"
     assert WIDGETS.path("demo", "a", "status") == (
         "/apis/example.dev/v1/namespaces/demo/widgets/a/status"
@@ -42,13 +42,13 @@ def test_a_resource_knows_its_paths() -> None:
     assert (str(WIDGETS), str(NODES)) == ("widgets.example.dev", "nodes")
 
 
-def test_a_key_reads_as_kubectl_writes_it() -> None:
+def test_a_key_is_written_as_in_kubectl() -> None:
     assert str(key_of(OWNER)) == "demo/a"
     assert str(key_of({"metadata": {"name": "n1"}})) == "n1"
     assert Key("demo", "a") == ("demo", "a")
 
 
-def test_what_metadata_lacks_is_empty() -> None:
+def test_missing_metadata_fields_are_read_as_empty() -> None:
     bare: Object = {"metadata": {"name": "a", "labels": None}}
 
     assert (uid_of(bare), generation_of(bare), resource_version_of(bare)) == ("", 0, 0)
@@ -58,11 +58,11 @@ def test_what_metadata_lacks_is_empty() -> None:
 
 
 @pytest.mark.parametrize(("raw", "number"), [("42", 42), ("opaque", 0), ("", 0)])
-def test_a_resource_version_that_is_no_number_is_not_compared(raw: str, number: int) -> None:
+def test_a_resource_version_that_is_not_a_number_is_read_as_zero(raw: str, number: int) -> None:
     assert resource_version_of({"metadata": {"resourceVersion": raw}}) == number
 
 
-def test_a_child_is_controlled_by_the_uid_of_its_managing_owner() -> None:
+def test_a_child_is_controlled_only_by_the_owner_with_the_uid_of_its_controller_reference() -> None:
     other = {**owner_reference(OWNER), "uid": "u2", "controller": False}
     child = {"metadata": {"name": "c", "ownerReferences": [other, owner_reference(OWNER)]}}
 
@@ -98,7 +98,7 @@ def test_selectors_match_as_in_kubernetes(
     assert {name for name, labels in objects.items() if compiled.matches(labels)} == matching
 
 
-def test_an_unknown_operator_is_refused_with_the_known_ones() -> None:
+def test_an_error_about_an_unknown_operator_lists_the_operators() -> None:
     with pytest.raises(ValueError, match="'Near' is not one of In, NotIn, Exists, DoesNotExist"):
         LabelSelector.parse(expression("Near"))
 

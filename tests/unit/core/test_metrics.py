@@ -47,8 +47,8 @@ LABELS = {
 """Every family with its labels; the parser drops the suffix `_total` of counters."""
 
 
-def test_the_families_and_labels_are_those_that_dashboards_expect() -> None:
-    new_registry()  # for its switch, which is the process's: no `_created` families
+def test_the_metric_families_have_the_labels_that_dashboards_use() -> None:
+    new_registry()  # turns off the `_created` families for the whole process
     metrics = RuntimeMetrics(CollectorRegistry())
     for family in vars(metrics).values():
         if hasattr(family, "labels") and family._labelnames:
@@ -62,7 +62,7 @@ def test_the_families_and_labels_are_those_that_dashboards_expect() -> None:
     assert exposed == {name: set(labels.split()) for name, labels in LABELS.items()}
 
 
-def test_a_child_that_was_never_touched_is_exposed_at_zero() -> None:
+def test_an_unused_child_of_a_metric_is_exposed_at_zero() -> None:
     metrics = RuntimeMetrics(new_registry(), prefix="example")
 
     metrics.reconciliations.labels("MCPServer", "error")
@@ -71,7 +71,7 @@ def test_a_child_that_was_never_touched_is_exposed_at_zero() -> None:
     assert metrics.registry.get_sample_value("example_reconciliation_total", sample) == 0
 
 
-def test_the_registry_describes_the_process_and_has_no_created_samples() -> None:
+def test_the_registry_has_process_metrics_and_no_created_samples() -> None:
     metrics = RuntimeMetrics(new_registry())
     metrics.reconcile_errors.labels("mcpserver").inc()
 
@@ -81,7 +81,7 @@ def test_the_registry_describes_the_process_and_has_no_created_samples() -> None
     assert "_created" not in exposition
 
 
-def test_the_buckets_are_those_of_controller_runtime() -> None:
+def test_the_buckets_match_those_of_controller_runtime() -> None:
     assert len(RECONCILE_BUCKETS) == 40
     assert list(RECONCILE_BUCKETS) == sorted(set(RECONCILE_BUCKETS))
     assert QUEUE_BUCKETS[0] == pytest.approx(1e-8)

@@ -19,12 +19,12 @@ async def fail(error: Exception) -> None:
     raise error
 
 
-async def test_an_eternal_task_that_returns_is_an_error() -> None:
+async def test_a_forever_task_that_returns_raises_an_error() -> None:
     with pytest.raises(TaskDiedError, match=r"^watch ended, but must run until"):
         await forever("watch", asyncio.sleep(0))
 
 
-async def test_an_eternal_task_that_fails_names_itself_and_the_cause() -> None:
+async def test_the_error_of_a_failed_forever_task_names_the_task_and_the_cause() -> None:
     with pytest.raises(TaskDiedError, match=r"^watch failed: ValueError: wrong$") as caught:
         await forever("watch", fail(ValueError("wrong")))
     assert isinstance(caught.value.__cause__, ValueError)
@@ -34,7 +34,7 @@ async def test_an_eternal_task_that_fails_names_itself_and_the_cause() -> None:
         await forever("watch", fail(TimeoutError()))
 
 
-async def test_an_eternal_task_may_be_cancelled() -> None:
+async def test_a_forever_task_can_be_cancelled() -> None:
     task = asyncio.create_task(forever("watch", until_cancelled()))
     await asyncio.sleep(0)
 
@@ -44,14 +44,16 @@ async def test_an_eternal_task_may_be_cancelled() -> None:
         await task
 
 
-def test_the_root_of_nested_groups_is_their_first_leaf() -> None:
+def test_the_root_error_of_nested_groups_is_their_first_leaf() -> None:
     leaf = ValueError("wrong")
 
     assert root_error(ExceptionGroup("outer", [ExceptionGroup("inner", [leaf])])) is leaf
     assert root_error(leaf) is leaf
 
 
-async def test_work_in_steps_lets_others_have_their_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_work_in_steps_lets_other_tasks_run_between_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     order: list[object] = []
 
     async def other() -> None:
@@ -59,7 +61,7 @@ async def test_work_in_steps_lets_others_have_their_turn(monkeypatch: pytest.Mon
             order.append(number)
             await asyncio.sleep(0)
 
-    monkeypatch.setattr(module, "STEP_SECONDS", -1.0)  # whatever an item takes is too long
+    monkeypatch.setattr(module, "STEP_SECONDS", -1.0)  # each item exceeds the time of a step
     async with asyncio.TaskGroup() as group:
         group.create_task(other())
         async for item in in_steps("abc"):

@@ -1,4 +1,4 @@
-"""How many values a JSON text holds is told before it is parsed, and by what it holds."""
+"""The number of values in a JSON text is counted before the text is parsed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ VALUES = st.recursive(
 
 
 def values_in(value: Any) -> int:
-    """Count values by parsing, as no bound may."""
+    """Count values by parsing, for comparison."""
     if isinstance(value, dict):
         return 1 + sum(map(values_in, value.values()))
     return 1 + sum(map(values_in, value)) if isinstance(value, list) else 1
@@ -35,7 +35,7 @@ def test_values_are_counted_exactly(value: Any) -> None:
 
 
 @given(VALUES)
-def test_space_within_what_is_empty_counts_it_twice_at_most(value: Any) -> None:
+def test_an_empty_value_with_a_space_counts_at_most_twice(value: Any) -> None:
     text = json.dumps(value, indent=1).replace("[]", "[ ]").replace("{}", "{ }").encode()
 
     assert not holds_more(text, 2 * values_in(value))
@@ -50,7 +50,7 @@ def test_space_within_what_is_empty_counts_it_twice_at_most(value: Any) -> None:
         json.dumps({"text": ",", "other": "[" * 10_000}),
     ],
 )
-def test_signs_in_strings_do_not_count(text: str) -> None:
+def test_punctuation_within_strings_is_not_counted(text: str) -> None:
     assert not holds_more(text.encode(), 100)
 
 
@@ -64,12 +64,14 @@ def test_signs_in_strings_do_not_count(text: str) -> None:
         json.dumps(dict.fromkeys(range(101))),
     ],
 )
-def test_signs_between_strings_count(text: str) -> None:
+def test_punctuation_between_strings_is_counted(text: str) -> None:
     assert holds_more(text.encode(), 99)
 
 
-def test_a_string_that_is_not_closed_is_read_once() -> None:
-    text = b"[" + b"," * 200 + b'"' + rb"\"," * 20_000  # for minutes, were it read at each quote
+def test_an_unclosed_string_is_scanned_once() -> None:
+    text = (
+        b"[" + b"," * 200 + b'"' + rb"\"," * 20_000
+    )  # takes minutes if it is scanned again at each quote
 
     assert not holds_more(text, 202)
     assert [match.end() for match in STRING.finditer(text)] == [len(text)]

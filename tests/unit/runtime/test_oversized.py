@@ -1,4 +1,4 @@
-"""Objects that an API server takes and that are cut before they are decoded."""
+"""Objects that an API server accepts and that are cut before they are decoded."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def assert_only_named(obj: Object, status: Any = None) -> None:
 
 
 @pytest.mark.parametrize("status", [None, STATUS])
-def test_of_a_crowded_object_only_the_spec_is_left_out(status: Object | None) -> None:
+def test_the_spec_of_an_object_with_too_many_values_is_dropped_and_the_status_kept(
+    status: Object | None,
+) -> None:
     obj = stored({"inputSchema": MANY}, status=status, fields={"f:spec": {"f:name": {}}})
     with pytest.raises(OversizedError):
         oversized.decode_object(text(obj))
@@ -54,12 +56,12 @@ def test_a_status_within_the_spec_is_not_the_status_of_the_object() -> None:
     assert_only_named(oversized.decode_object(event(stored(inner)), cut=True)["object"])
 
 
-def test_a_crowded_status_is_left_out() -> None:
+def test_a_status_with_too_many_values_is_dropped() -> None:
     obj = stored({"a": 1}, status={"conditions": MANY})
     assert_only_named(oversized.decode_object(text(obj), cut=True))
 
 
-def test_separators_in_texts_are_no_values() -> None:
+def test_separators_within_strings_are_not_counted_as_values() -> None:
     obj = stored({"text": 'a,b\n"[{' * MAX_VALUES}, fields={})
     with pytest.raises(OversizedError):
         oversized.decode_object(text(obj))
@@ -68,7 +70,7 @@ def test_separators_in_texts_are_no_values() -> None:
     assert found == obj
 
 
-def test_what_is_no_value_of_the_object_does_not_make_it_crowded() -> None:
+def test_empty_objects_and_managed_fields_do_not_count_toward_the_limit() -> None:
     empty: Object = {"inputSchema": [{}] * (MAX_VALUES * 2 // 3)}
     managed: Object = {f"f:{number}": {} for number in range(MAX_VALUES * 2 // 3)}
     for obj in (stored(empty), stored({"a": 1}, fields=managed)):
@@ -77,7 +79,7 @@ def test_what_is_no_value_of_the_object_does_not_make_it_crowded() -> None:
         assert not oversized.why_unreadable(found["spec"])
 
 
-def test_annotations_cannot_hide_which_object_it_is() -> None:
+def test_annotations_with_names_of_fields_do_not_hide_the_metadata() -> None:
     obj = stored({"a": MANY, "b": {"c": 1, "status": {"x": 1}}})
     obj["metadata"] = {"annotations": {"a": "b", "spec": "x"}} | obj["metadata"]
     del obj["metadata"]["managedFields"]
@@ -85,7 +87,7 @@ def test_annotations_cannot_hide_which_object_it_is() -> None:
     assert found["metadata"]["name"] == "crowded"
 
 
-def test_an_object_in_another_order_is_cut_as_far_as_it_is_too_deep() -> None:
+def test_an_object_with_its_spec_first_is_cut_where_it_is_too_deep() -> None:
     deep = b'{"spec":' + b'{"a":' * 300 + b"1" + b"}" * 300 + b',"metadata":{"name":"x"}}'
     found = oversized.decode_object(deep, cut=True)
     assert found["metadata"] == {"name": "x"}

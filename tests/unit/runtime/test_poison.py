@@ -1,4 +1,4 @@
-"""One object that always fails to be reconciled: it is tried ever less often, beside the others."""
+"""An object whose reconciliation always fails is retried with backoff and does not delay others."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OTHERS = [Key("demo", f"good-{number}") for number in range(499)]
 
 
 class Work:
-    """Takes 50 ms for each key, and fails for one; notes when which key was done."""
+    """Takes 50 ms for each key, and fails for one; records when each key was done."""
 
     def __init__(self) -> None:
         self.metrics = RuntimeMetrics(new_registry())
@@ -47,7 +47,7 @@ async def work_through(*keys: Key, seconds: float) -> dict[Key, list[float]]:
     return {key: [moment - began for moment in moments] for key, moments in work.done.items()}
 
 
-async def test_an_object_that_always_fails_costs_the_others_no_more_than_its_own_tries() -> None:
+async def test_an_object_that_always_fails_does_not_delay_others() -> None:
     calm = await work_through(*OTHERS, seconds=60)
     poisoned = await work_through(POISON, *OTHERS, seconds=60)
     slowest = [
@@ -58,7 +58,7 @@ async def test_an_object_that_always_fails_costs_the_others_no_more_than_its_own
     assert slowest[1] <= 1.1 * slowest[0]
 
 
-async def test_an_object_that_always_fails_is_tried_ever_less_often_up_to_five_minutes() -> None:
+async def test_an_object_that_always_fails_is_retried_with_backoff_up_to_five_minutes() -> None:
     tries = (await work_through(POISON, seconds=21_600))[POISON]
     gaps = [round(after - before - 0.05, 3) for before, after in itertools.pairwise(tries)]
     assert gaps[:4] == [0.005, 0.01, 0.02, 0.04]

@@ -40,27 +40,27 @@ def test_each_predicate_passes_its_own_change_and_no_other(change: str) -> None:
     assert spec_or_meta_changed(event)
 
 
-def test_to_be_empty_is_to_be_left_out() -> None:
+def test_adding_empty_annotations_is_not_a_change() -> None:
     assert not spec_or_meta_changed(update(annotations={}))
 
 
-def test_a_status_write_is_held_back() -> None:
+def test_a_change_of_the_status_does_not_pass() -> None:
     event = Event("Updated", widget(1), {**widget(2), "status": {"ready": True}})
 
     assert not spec_or_meta_changed(event)
 
 
 @pytest.mark.parametrize("predicate", [each for each, _ in CHANGES.values()])
-def test_what_appears_or_goes_away_always_passes(predicate: Predicate) -> None:
+def test_created_and_deleted_events_always_pass(predicate: Predicate) -> None:
     assert predicate(Event("Created", None, widget(1)))
     assert predicate(Event("Deleted", widget(1), None))
 
 
-def test_a_resync_passes_because_no_update_may_have_told_of_it() -> None:
+def test_a_resync_event_passes() -> None:
     assert spec_or_meta_changed(Event("Generic", None, widget(1), initial=True))
 
 
-def test_any_of_passes_what_one_passes() -> None:
+def test_any_of_passes_events_that_one_predicate_passes() -> None:
     either = any_of(changed("labels"), changed("annotations"))
 
     assert either(update(labels={"a": "b"}))

@@ -16,7 +16,7 @@ def test_the_wait_doubles_from_5_ms_up_to_five_minutes() -> None:
     assert limiter._failures["a"] == 2000
 
 
-def test_items_back_off_apart_and_are_forgotten_apart() -> None:
+def test_each_item_has_its_own_backoff() -> None:
     limiter = ExponentialBackoff(1.0)
     limiter.when("a")
     limiter.when("a")

@@ -23,7 +23,7 @@ FOREVER = 1e6
 
 
 class Log:
-    """A sink that writes down what it is told."""
+    """A sink that records its calls."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -84,7 +84,9 @@ def added(name: str, version: int) -> WatchEvent:
 
 
 @pytest.mark.looptime
-async def test_one_stream_lists_and_then_follows(client: FakeClient, log: Log) -> None:
+async def test_one_watch_streams_the_list_and_then_the_changes(
+    client: FakeClient, log: Log
+) -> None:
     client.watches.append(
         [
             added("a", 5),
@@ -104,7 +106,7 @@ async def test_one_stream_lists_and_then_follows(client: FakeClient, log: Log) -
 
 
 @pytest.mark.looptime
-async def test_what_is_deleted_while_the_list_streams_is_not_in_it(
+async def test_an_object_deleted_while_the_list_streams_is_not_listed(
     client: FakeClient, log: Log
 ) -> None:
     client.watches.append(
@@ -116,7 +118,7 @@ async def test_what_is_deleted_while_the_list_streams_is_not_in_it(
 
 
 @pytest.mark.looptime
-async def test_a_server_that_cannot_list_within_a_watch_is_listed_by_pages_for_good(
+async def test_without_streaming_lists_every_list_is_read_in_pages(
     client: FakeClient, log: Log
 ) -> None:
     client.watches.extend([[UNSUPPORTED], [EXPIRED], [FOREVER]])
@@ -135,7 +137,7 @@ async def test_a_server_that_cannot_list_within_a_watch_is_listed_by_pages_for_g
 
 
 @pytest.mark.looptime
-async def test_a_stream_that_ends_before_its_list_does_falls_back_to_pages(
+async def test_a_watch_that_ends_before_its_list_is_complete_falls_back_to_pages(
     client: FakeClient, log: Log
 ) -> None:
     client.watches.extend([[added("a", 5)], [FOREVER]])
@@ -146,7 +148,9 @@ async def test_a_stream_that_ends_before_its_list_does_falls_back_to_pages(
 
 
 @pytest.mark.looptime
-async def test_a_watch_that_ends_goes_on_at_once_where_it_was(client: FakeClient, log: Log) -> None:
+async def test_a_watch_that_ends_resumes_at_once_from_its_last_version(
+    client: FakeClient, log: Log
+) -> None:
     client.watches.extend([[LIST_END, added("a", 11)], [added("b", 12)], [300.0], [FOREVER]])
     async with running(client, log):
         await asyncio.sleep(301)
@@ -155,7 +159,7 @@ async def test_a_watch_that_ends_goes_on_at_once_where_it_was(client: FakeClient
 
 
 @pytest.mark.looptime
-async def test_an_expired_version_is_listed_again_at_once(client: FakeClient, log: Log) -> None:
+async def test_an_expired_version_leads_to_a_relist_at_once(client: FakeClient, log: Log) -> None:
     client.watches.extend([[LIST_END, EXPIRED], [LIST_END, FOREVER]])
     async with running(client, log):
         await asyncio.sleep(0.1)
@@ -166,7 +170,7 @@ async def test_an_expired_version_is_listed_again_at_once(client: FakeClient, lo
 
 
 class Storm(FakeClient):
-    """Answers as a server does that keeps no version: with a list, and then with 410."""
+    """Answers like a server that keeps no old versions: with a list, and then with 410."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -196,7 +200,7 @@ class Storm(FakeClient):
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("kind", ["streams", "watches", "pages"])
-async def test_a_storm_of_expired_versions_is_met_with_few_lists(log: Log, kind: str) -> None:
+async def test_versions_that_keep_expiring_are_relisted_with_backoff(log: Log, kind: str) -> None:
     storm = Storm(kind)
     async with running(storm, log):
         await asyncio.sleep(300)
@@ -204,11 +208,13 @@ async def test_a_storm_of_expired_versions_is_met_with_few_lists(log: Log, kind:
     assert len(storm.listed) <= storm.expired + 1
     assert 10 <= len(storm.listed) <= 18
     assert all(30 <= gap <= 60 for gap in gaps[7:])
-    assert len({round(gap, 3) for gap in gaps}) == len(gaps)  # servers are not asked in step
+    assert len({round(gap, 3) for gap in gaps}) == len(
+        gaps
+    )  # replicas do not relist at the same time
 
 
 @pytest.mark.looptime
-async def test_a_malformed_line_is_reason_to_list_again(client: FakeClient, log: Log) -> None:
+async def test_a_malformed_line_leads_to_a_relist(client: FakeClient, log: Log) -> None:
     broken = ApiError(NO_ANSWER, MALFORMED, "no event")
     client.watches.extend([[LIST_END, broken], [LIST_END, FOREVER]])
     async with running(client, log):
@@ -217,7 +223,9 @@ async def test_a_malformed_line_is_reason_to_list_again(client: FakeClient, log:
 
 
 @pytest.mark.looptime
-async def test_short_empty_watches_are_opened_ever_less_often(client: FakeClient, log: Log) -> None:
+async def test_watches_that_end_without_an_event_are_reopened_with_backoff(
+    client: FakeClient, log: Log
+) -> None:
     client.watches.extend([[LIST_END], *([[]] * 20)])
     async with running(client, log):
         await asyncio.sleep(60)
@@ -225,7 +233,7 @@ async def test_short_empty_watches_are_opened_ever_less_often(client: FakeClient
 
 
 @pytest.mark.looptime
-async def test_an_overloaded_server_is_asked_again_when_it_says_and_nothing_is_listed(
+async def test_a_watch_resumes_after_the_retry_after_of_an_overloaded_server(
     client: FakeClient, log: Log
 ) -> None:
     busy = ApiError(429, "TooManyRequests", "busy", retry_after=7.0)
@@ -240,9 +248,7 @@ async def test_an_overloaded_server_is_asked_again_when_it_says_and_nothing_is_l
 
 
 @pytest.mark.looptime
-async def test_a_watch_that_tells_something_again_has_no_problem_any_more(
-    client: FakeClient, log: Log
-) -> None:
+async def test_a_watch_that_resumes_clears_the_problem(client: FakeClient, log: Log) -> None:
     busy = ApiError(429, "TooManyRequests", "busy", retry_after=7.0)
     client.watches.extend([[LIST_END], [busy], [WatchEvent("BOOKMARK", bookmark(15)), FOREVER]])
     async with running(client, log) as reflector:
@@ -253,7 +259,7 @@ async def test_a_watch_that_tells_something_again_has_no_problem_any_more(
 
 
 @pytest.mark.looptime
-async def test_an_unreachable_server_does_not_end_the_reflector_nor_its_way_to_list(
+async def test_a_reflector_retries_the_streaming_list_of_an_unreachable_server(
     client: FakeClient, log: Log
 ) -> None:
     refused = ApiError(NO_ANSWER, REFUSED, "connection refused")
@@ -265,7 +271,7 @@ async def test_an_unreachable_server_does_not_end_the_reflector_nor_its_way_to_l
 
 
 @pytest.mark.looptime
-async def test_a_list_that_expires_on_the_way_begins_again(client: FakeClient, log: Log) -> None:
+async def test_a_list_in_pages_that_expires_begins_again(client: FakeClient, log: Log) -> None:
     client.watches.extend([[UNSUPPORTED], [FOREVER]])
     client.lists.extend([EXPIRED, [Page([], "20")]])
     async with running(client, log):
@@ -274,7 +280,7 @@ async def test_a_list_that_expires_on_the_way_begins_again(client: FakeClient, l
 
 
 @pytest.mark.looptime
-async def test_an_optional_kind_that_is_not_served_is_empty_and_looked_for_again(
+async def test_an_optional_kind_that_is_not_served_has_an_empty_list_and_is_retried(
     client: FakeClient, log: Log
 ) -> None:
     missing = ApiError(404, "NotFound", "the server could not find the requested resource")
@@ -289,7 +295,9 @@ async def test_an_optional_kind_that_is_not_served_is_empty_and_looked_for_again
 
 
 @pytest.mark.looptime
-async def test_a_kind_that_is_needed_is_never_taken_for_empty(client: FakeClient, log: Log) -> None:
+async def test_a_required_kind_that_is_not_served_is_not_listed_as_empty(
+    client: FakeClient, log: Log
+) -> None:
     missing = ApiError(404, "NotFound", "the server could not find the requested resource")
     client.watches.extend([[missing]] * 100)
     async with running(client, log) as reflector:
@@ -300,7 +308,7 @@ async def test_a_kind_that_is_needed_is_never_taken_for_empty(client: FakeClient
 
 
 @pytest.mark.looptime
-async def test_what_keeps_a_watch_from_opening_is_told_once_each_time_it_begins(
+async def test_an_error_that_keeps_a_watch_from_opening_is_logged_once_per_outage(
     client: FakeClient, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     refused = ApiError(NO_ANSWER, "Other", "refused for now")
@@ -315,7 +323,7 @@ async def test_what_keeps_a_watch_from_opening_is_told_once_each_time_it_begins(
 
 
 @pytest.mark.looptime
-async def test_that_nobody_listens_is_left_to_the_transport_to_tell(
+async def test_the_reflector_does_not_log_refused_connections(
     client: FakeClient, log: Log, caplog: pytest.LogCaptureFixture
 ) -> None:
     client.watches.extend([[ApiError(NO_ANSWER, REFUSED, "connection refused")]] * 5)
@@ -326,7 +334,9 @@ async def test_that_nobody_listens_is_left_to_the_transport_to_tell(
 
 
 @pytest.mark.looptime
-async def test_a_lost_connection_resumes_without_a_list(client: FakeClient, log: Log) -> None:
+async def test_a_watch_resumes_without_a_relist_after_a_lost_connection(
+    client: FakeClient, log: Log
+) -> None:
     lost = ApiError(NO_ANSWER, LOST, "reset")
     client.watches.extend([[LIST_END, added("a", 11)], [lost], [added("b", 12), FOREVER]])
     async with running(client, log):
@@ -336,7 +346,7 @@ async def test_a_lost_connection_resumes_without_a_list(client: FakeClient, log:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize(("newest", "told"), [("15", []), ("14", ["rolled back"])])
-async def test_before_a_watch_resumes_it_is_made_sure_that_the_data_has_not_gone_back(
+async def test_before_a_watch_resumes_the_reflector_checks_for_a_rollback(
     client: FakeClient, log: Log, newest: str, told: list[str]
 ) -> None:
     client.watches.extend([[LIST_END, added("a", 15)], [FOREVER]])
@@ -347,7 +357,9 @@ async def test_before_a_watch_resumes_it_is_made_sure_that_the_data_has_not_gone
 
 
 @pytest.mark.looptime
-async def test_a_version_that_was_just_listed_is_not_compared(client: FakeClient, log: Log) -> None:
+async def test_the_check_for_a_rollback_is_skipped_right_after_a_list(
+    client: FakeClient, log: Log
+) -> None:
     client.watches.extend([[UNSUPPORTED], [FOREVER]])
     client.lists.append([Page([], "10")])
     client.newest = "5"
@@ -358,7 +370,7 @@ async def test_a_version_that_was_just_listed_is_not_compared(client: FakeClient
 
 @pytest.mark.looptime
 @pytest.mark.parametrize("busy", [[FOREVER], [ApiError(NO_ANSWER, REFUSED, "no")] * 9])
-async def test_what_is_distrusted_is_listed_at_once_whatever_is_being_done(
+async def test_distrust_leads_to_a_relist_at_once_even_during_a_watch_or_a_pause(
     client: FakeClient, log: Log, busy: list[float | ApiError]
 ) -> None:
     first: list[WatchEvent | float | ApiError] = [LIST_END, added("a", 11), 1.0]

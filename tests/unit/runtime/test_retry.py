@@ -19,20 +19,22 @@ from mcp_operator.runtime.retry import MAX_RETRIES, Backoff, retry_delay
         ("POST", ApiError(429, "TooManyRequests", "no"), True),
     ],
 )
-def test_only_what_is_safe_is_sent_again(method: str, error: ApiError, *, again: bool) -> None:
+def test_only_requests_that_are_safe_to_repeat_are_retried(
+    method: str, error: ApiError, *, again: bool
+) -> None:
     assert (retry_delay(method, 0, error) is not None) is again
 
 
-def test_a_request_is_not_sent_again_forever() -> None:
+def test_retries_end_at_the_maximum() -> None:
     assert retry_delay("GET", MAX_RETRIES, ApiError(500, "InternalError", "no")) is None
 
 
-def test_the_server_says_when_to_ask_again_but_not_beyond_half_a_minute() -> None:
+def test_the_retry_after_is_respected_up_to_30_seconds() -> None:
     assert retry_delay("PUT", 0, ApiError(429, "x", "no", retry_after=4)) == 4
     assert retry_delay("PUT", 0, ApiError(429, "x", "no", retry_after=4000)) == 30
 
 
-def test_pauses_grow_to_a_limit_and_start_again_after_a_success() -> None:
+def test_pauses_grow_to_a_limit_and_are_reset_by_a_success() -> None:
     backoff = Backoff()
     pauses = [backoff.next() for _ in range(8)]
     for pause, least in zip(pauses, (0.8, 1.6, 3.2, 6.4, 12.8, 25.6, 30.0, 30.0), strict=True):
@@ -41,13 +43,13 @@ def test_pauses_grow_to_a_limit_and_start_again_after_a_success() -> None:
     assert backoff.next() <= 1.6
 
 
-def test_a_failure_that_lasts_for_days_has_the_longest_pause_and_no_other_end() -> None:
+def test_after_thousands_of_failures_the_pause_is_still_the_longest() -> None:
     backoff = Backoff()
     pauses = [backoff.next() for _ in range(5000)]
     assert all(30 <= pause <= 60 for pause in pauses[10:])
 
 
-def test_where_nobody_listens_pauses_stay_short_and_so_do_those_after() -> None:
+def test_pauses_stay_short_for_refused_connections() -> None:
     backoff = Backoff()
     pauses = [backoff.next(Backoff.LONGEST_REFUSED) for _ in range(100)]
     assert all(2.5 <= pause <= 5 for pause in pauses[2:])

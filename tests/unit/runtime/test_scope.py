@@ -1,4 +1,4 @@
-"""Caches of some namespaces, which are chosen by name or by label."""
+"""Caches of some namespaces, which are selected by name or by label."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Feed = asyncio.Queue[WatchEvent | ApiError]
 
 
 class ScriptedClient(FakeClient):
-    """Sends what a test puts into the feed of a resource and namespace."""
+    """Sends the events that a test puts into the feed of a resource and namespace."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,20 +95,20 @@ def names(informer: Informer) -> set[str]:
 
 
 class Told(list[str]):
-    """The events that a handler was given, as `Created a/x`."""
+    """The events that a handler got, as `Created a/x`."""
 
     def __call__(self, event: Event) -> None:
         metadata = event.object["metadata"]
         self.append(f"{event.type} {metadata['namespace']}/{metadata['name']}")
 
 
-def test_names_and_labels_do_not_go_together() -> None:
+def test_a_scope_with_names_and_labels_raises_an_error() -> None:
     with pytest.raises(ValueError, match="by name or by label"):
         Scope(("a",), "team=shop")
 
 
 @pytest.mark.looptime
-async def test_by_name_each_namespace_is_watched_on_its_own_into_one_store(
+async def test_by_name_each_namespace_has_its_own_watch_and_all_share_one_store(
     client: ScriptedClient,
 ) -> None:
     informers = InformerSet(client, Scope(("a", "b")))
@@ -126,7 +126,9 @@ async def test_by_name_each_namespace_is_watched_on_its_own_into_one_store(
 
 
 @pytest.mark.looptime
-async def test_by_name_nothing_is_synced_before_every_namespace_is(client: ScriptedClient) -> None:
+async def test_by_name_an_informer_is_synced_when_all_its_namespaces_are(
+    client: ScriptedClient,
+) -> None:
     informers = InformerSet(client, Scope(("a", "b")))
     informer = informers.informer(CONFIG_MAPS)
     client.send(CONFIG_MAPS, "a", LIST_END)
@@ -140,7 +142,9 @@ async def test_by_name_nothing_is_synced_before_every_namespace_is(client: Scrip
 
 
 @pytest.mark.looptime
-async def test_by_name_a_list_removes_nothing_of_other_namespaces(client: ScriptedClient) -> None:
+async def test_by_name_a_relist_does_not_remove_objects_of_other_namespaces(
+    client: ScriptedClient,
+) -> None:
     informers = InformerSet(client, Scope(("a", "b")))
     informer = informers.informer(CONFIG_MAPS)
     client.send(CONFIG_MAPS, "a", added("a", "x"), LIST_END)
@@ -155,7 +159,7 @@ async def test_by_name_a_list_removes_nothing_of_other_namespaces(client: Script
 
 
 @pytest.mark.looptime
-async def test_by_name_a_namespace_without_permissions_keeps_no_other_waiting(
+async def test_by_name_a_namespace_without_permissions_does_not_block_others(
     client: ScriptedClient,
 ) -> None:
     informers = InformerSet(client, Scope(("a", "gone")))
@@ -179,7 +183,7 @@ async def test_by_name_a_namespace_without_permissions_keeps_no_other_waiting(
 
 
 @pytest.mark.looptime
-async def test_by_name_permissions_for_no_namespace_at_all_are_an_error(
+async def test_by_name_missing_permissions_in_all_namespaces_are_an_error(
     client: ScriptedClient,
 ) -> None:
     informers = InformerSet(client, Scope(("a", "b")))
@@ -192,7 +196,7 @@ async def test_by_name_permissions_for_no_namespace_at_all_are_an_error(
 
 
 def by_label(client: ScriptedClient, *listed: WatchEvent) -> tuple[InformerSet, Informer, Informer]:
-    """Have caches of two kinds, of which `a` and `b` have one object each."""
+    """Return caches of two kinds, with one object each in `a` and `b`."""
     informers = InformerSet(client, Scope(selector="mcp=yes"))
     for resource in (CONFIG_MAPS, SECRETS):
         client.send(resource, "", added("a", "x"), added("b", "x"), LIST_END)
@@ -201,7 +205,7 @@ def by_label(client: ScriptedClient, *listed: WatchEvent) -> tuple[InformerSet, 
 
 
 @pytest.mark.looptime
-async def test_by_label_only_what_is_in_selected_namespaces_is_shown(
+async def test_by_label_only_objects_in_selected_namespaces_are_visible(
     client: ScriptedClient,
 ) -> None:
     listed: Sequence[WatchEvent] = [
@@ -219,7 +223,7 @@ async def test_by_label_only_what_is_in_selected_namespaces_is_shown(
 
 
 @pytest.mark.looptime
-async def test_by_label_a_namespace_joins_and_leaves_all_caches_in_one_step(
+async def test_by_label_a_namespace_enters_and_leaves_all_caches_in_one_step(
     client: ScriptedClient,
 ) -> None:
     informers, maps, secrets = by_label(client)
@@ -240,7 +244,7 @@ async def test_by_label_a_namespace_joins_and_leaves_all_caches_in_one_step(
 
 
 @pytest.mark.looptime
-async def test_by_label_a_namespace_that_comes_back_has_what_changed_meanwhile(
+async def test_by_label_a_namespace_selected_again_has_the_changes_of_the_meantime(
     client: ScriptedClient,
 ) -> None:
     informers, maps, _ = by_label(client, labeled("a", 4, kind="ADDED", mcp="yes"))
@@ -265,7 +269,9 @@ async def test_by_label_a_namespace_that_comes_back_has_what_changed_meanwhile(
 
 
 @pytest.mark.looptime
-async def test_by_label_a_relist_forgets_what_went_out_of_view(client: ScriptedClient) -> None:
+async def test_by_label_a_relist_removes_deleted_objects_of_hidden_namespaces(
+    client: ScriptedClient,
+) -> None:
     informers, maps, _ = by_label(client)
     maps.add_handler(told := Told())
     again = WatchEvent("BOOKMARK", bookmark(30, ends_list=True))
@@ -280,7 +286,7 @@ async def test_by_label_a_relist_forgets_what_went_out_of_view(client: ScriptedC
 
 
 @pytest.mark.looptime
-async def test_by_label_a_deleted_namespace_leaves(client: ScriptedClient) -> None:
+async def test_by_label_a_deleted_namespace_leaves_the_caches(client: ScriptedClient) -> None:
     informers, maps, _ = by_label(client, labeled("a", 4, kind="ADDED", mcp="yes"))
     async with running(informers):
         await informers.wait_synced(1)
@@ -289,7 +295,7 @@ async def test_by_label_a_deleted_namespace_leaves(client: ScriptedClient) -> No
         assert names(maps) == set()
 
 
-async def test_by_name_a_write_is_told_to_the_cache_of_its_namespace_only(
+async def test_by_name_a_write_reaches_only_the_cache_of_its_namespace(
     client: ScriptedClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     informers = InformerSet(client, Scope(("a", "b", "c")))

@@ -17,7 +17,7 @@ from support.objects import config_map
         ("tier=back,app=web", False),
     ],
 )
-def test_every_label_that_is_asked_for_must_be_there(selector: str, *, matches: bool) -> None:
+def test_an_object_must_have_every_label_of_the_selector(selector: str, *, matches: bool) -> None:
     obj = config_map(labels={"app": "web", "tier": "front"})
     assert Selection(label_selector=selector).matches(obj) is matches
 
@@ -32,18 +32,18 @@ def test_every_label_that_is_asked_for_must_be_there(selector: str, *, matches: 
         ("data.none=", True),
     ],
 )
-def test_fields_are_selected_by_path(selector: str, *, matches: bool) -> None:
+def test_a_field_selector_matches_fields_by_path(selector: str, *, matches: bool) -> None:
     obj = config_map("a", colour="red")
     assert Selection(field_selector=selector).matches(obj) is matches
 
 
-def test_another_namespace_is_left_out() -> None:
+def test_an_object_of_another_namespace_does_not_match() -> None:
     assert Selection("demo").matches(config_map())
     assert not Selection("other").matches(config_map())
 
 
 @pytest.mark.parametrize("selector", ["a!=b", "a==b", "a", "!a=b", "a in (b)"])
-def test_a_selector_that_could_not_be_decided_here_is_refused(selector: str) -> None:
+def test_a_selector_that_is_not_name_equals_value_raises_an_error(selector: str) -> None:
     with pytest.raises(ValueError, match="only name=value"):
         Selection(label_selector=selector)
     with pytest.raises(ValueError, match="only name=value"):

@@ -22,14 +22,14 @@ def by_label(obj: Object) -> Iterable[Key]:
     return [Key("demo", server) for server in obj["metadata"]["labels"]]
 
 
-def test_an_object_is_its_own_key_even_when_it_is_gone() -> None:
+def test_the_key_of_an_object_is_enqueued_even_when_it_is_deleted() -> None:
     mapper = for_object()
 
     assert list(mapper(Event("Created", None, child()))) == [Key("demo", "pod")]
     assert list(mapper(Event("Deleted", child(), None))) == [Key("demo", "pod")]
 
 
-def test_an_owner_is_found_by_group_and_kind_in_any_version() -> None:
+def test_an_owner_is_enqueued_by_group_and_kind_in_any_version() -> None:
     mapper = for_owner("example.dev", "Widget")
 
     def owners(obj: Object) -> list[Key]:
@@ -48,13 +48,13 @@ def test_an_owner_in_the_core_group_has_an_empty_group() -> None:
     assert list(for_owner("", "Pod")(event)) == [Key("demo", "a")]
 
 
-def test_a_child_that_moves_concerns_the_old_owner_and_the_new() -> None:
+def test_a_child_that_changes_its_owner_enqueues_both_owners() -> None:
     event = Event("Updated", child("a"), child("b"))
 
     assert list(for_owner("example.dev", "Widget")(event)) == [Key("demo", "a"), Key("demo", "b")]
 
 
-def test_a_mapped_key_of_both_objects_comes_once() -> None:
+def test_a_key_that_both_states_of_an_object_map_to_is_enqueued_once() -> None:
     event = Event("Updated", labeled("a", "b"), labeled("b", "c"))
 
     assert list(mapped(by_label)(event)) == [Key("demo", name) for name in "abc"]
@@ -66,7 +66,7 @@ def test_a_tombstone_is_mapped_by_its_last_known_state() -> None:
     assert list(mapped(by_label)(event)) == [Key("demo", "a")]
 
 
-async def test_a_channel_tells_every_handler_the_names_that_are_sent() -> None:
+async def test_a_channel_sends_each_key_to_every_handler() -> None:
     channel = Channel("nudges")
     heard: list[Key] = []
     for _ in range(2):

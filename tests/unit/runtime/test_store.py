@@ -19,7 +19,7 @@ def colors(obj: Object) -> list[str]:
 
 
 @given(changes=CHANGES, namespace=st.none() | NAMESPACES, wanted=LABELS)
-def test_lists_and_indexes_agree_with_a_search_of_everything(
+def test_lists_and_indexes_return_what_a_full_search_returns(
     changes: list[tuple[str, str, dict[str, str], bool]],
     namespace: str | None,
     wanted: dict[str, str],
@@ -59,21 +59,21 @@ def test_an_object_moves_in_an_index_when_its_value_changes() -> None:
     assert len(store.by_index("colour", "green")) == 1
 
 
-def test_an_index_added_late_finds_what_is_there_already() -> None:
+def test_an_index_added_late_contains_the_existing_objects() -> None:
     store = Store()
     store.put(config_map("a", one="red"))
     store.add_index("colour", colors)
     assert [key_of(obj).name for obj in store.by_index("colour", "red")] == ["a"]
 
 
-def test_two_indexes_of_one_name_are_refused() -> None:
+def test_adding_a_second_index_of_the_same_name_raises_an_error() -> None:
     store = Store()
     store.add_index("colour", colors)
     with pytest.raises(ValueError, match="already has an index 'colour'"):
         store.add_index("colour", colors)
 
 
-def test_without_conditions_everything_is_listed_in_the_order_it_came() -> None:
+def test_a_list_without_a_selector_returns_all_objects_in_insertion_order() -> None:
     store = Store()
     for name in "cab":
         store.put(config_map(name))

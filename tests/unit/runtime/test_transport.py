@@ -92,7 +92,7 @@ def reading(client: Client) -> asyncio.Task[Object]:
     return asyncio.create_task(client.get(CONFIG_MAPS, A))
 
 
-async def test_the_certificate_must_be_for_the_server_name_of_the_kubeconfig(
+async def test_the_certificate_must_match_the_tls_server_name_of_the_kubeconfig(
     secure_server: RawServer, certificates: Certificates, metrics: RuntimeMetrics
 ) -> None:
     def named(name: str) -> Configure:
@@ -112,7 +112,7 @@ async def test_the_certificate_must_be_for_the_server_name_of_the_kubeconfig(
     assert caught.value.reason == REFUSED
 
 
-async def test_a_proxy_is_asked_for_a_tunnel_with_the_login_of_its_url(
+async def test_a_proxy_gets_a_connect_request_with_the_credentials_of_its_url(
     server: RawServer, certificates: Certificates, metrics: RuntimeMetrics
 ) -> None:
     def configure(made: Configuration) -> None:
@@ -132,7 +132,7 @@ async def test_a_proxy_is_asked_for_a_tunnel_with_the_login_of_its_url(
 
 
 @pytest.mark.parametrize("status", [407, 502])
-async def test_a_proxy_that_refuses_is_said_so_without_its_password(
+async def test_an_error_about_a_proxy_that_refuses_does_not_show_its_password(
     server: RawServer, metrics: RuntimeMetrics, status: int
 ) -> None:
     def configure(made: Configuration) -> None:
@@ -159,7 +159,7 @@ async def refuse(peer: Peer, status: int) -> None:
     peer.close()
 
 
-async def test_a_proxy_that_is_away_is_said_so_without_its_password(
+async def test_an_error_about_an_unreachable_proxy_does_not_show_its_password(
     server: RawServer, metrics: RuntimeMetrics
 ) -> None:
     def configure(made: Configuration) -> None:
@@ -173,7 +173,7 @@ async def test_a_proxy_that_is_away_is_said_so_without_its_password(
 
 
 @pytest.mark.parametrize("method", ["apply", "replace", "delete"])
-async def test_a_write_on_a_kept_connection_that_breaks_is_not_sent_again(
+async def test_a_write_on_a_reused_connection_that_breaks_is_not_retried(
     server: RawServer, metrics: RuntimeMetrics, method: str
 ) -> None:
     async with connected(metrics, f"http://{LOCAL}:{server.port}") as client:
@@ -194,7 +194,9 @@ async def test_a_write_on_a_kept_connection_that_breaks_is_not_sent_again(
     assert len(server.peers) == 1
 
 
-async def test_a_head_without_end_is_cut_off(server: RawServer, metrics: RuntimeMetrics) -> None:
+async def test_a_response_with_too_many_header_bytes_raises_an_error(
+    server: RawServer, metrics: RuntimeMetrics
+) -> None:
     async with connected(metrics, f"http://{LOCAL}:{server.port}") as client:
         writing = asyncio.create_task(client.apply(CONFIG_MAPS, config_map("a")))
         peer = await server.accept()
@@ -204,7 +206,7 @@ async def test_a_head_without_end_is_cut_off(server: RawServer, metrics: Runtime
     assert caught.value.reason == LOST
 
 
-async def test_a_cancelled_request_leaves_no_socket_open_when_the_client_is_closed(
+async def test_a_cancelled_request_leaves_no_socket_open_after_the_client_is_closed(
     secure_server: RawServer,
     certificates: Certificates,
     metrics: RuntimeMetrics,

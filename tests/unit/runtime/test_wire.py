@@ -1,4 +1,4 @@
-"""Answers of the API server, above all those that hold an object nested too deeply to be read."""
+"""Answers of the API server, above all those with an object that is nested too deeply to decode."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def nested(levels: int = DEEP) -> bytes:
 
 
 def deep_map(name: str, version: int = 5, *, where: str = "data") -> bytes:
-    """Return a ConfigMap in JSON with a field that is nested as deeply as an API server takes."""
+    """Return a ConfigMap in JSON with a field that is nested as deeply as an API server accepts."""
     obj = config_map(name, version)
     outer, _, inner = where.partition(".")
     if inner:
@@ -48,7 +48,7 @@ def assert_only_named(obj: Object, name: str) -> None:
     assert "200 levels" in obj[UNREADABLE]
 
 
-async def test_of_a_page_only_the_object_that_is_too_deep_is_cut(
+async def test_only_the_object_of_a_page_that_is_too_deep_is_cut(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     plain = json.dumps(config_map("b", 6)).encode()
@@ -75,7 +75,7 @@ async def test_a_watch_goes_on_after_an_object_that_is_too_deep(
     assert second.object == config_map("b", 6)
 
 
-async def test_the_answer_to_a_write_may_be_too_deep(
+async def test_an_answer_to_a_write_that_is_too_deep_is_cut(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     api.answer(deep_map("a"))
@@ -84,7 +84,7 @@ async def test_the_answer_to_a_write_may_be_too_deep(
     assert_only_named(answer, "a")
 
 
-async def test_bookkeeping_that_is_too_deep_costs_nothing(
+async def test_managed_fields_that_are_too_deep_do_not_cut_the_object(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     api.answer(deep_map("a", where="metadata.managedFields"))
@@ -92,7 +92,7 @@ async def test_bookkeeping_that_is_too_deep_costs_nothing(
         assert await client.get(CONFIG_MAPS, Key("demo", "a")) == config_map("a", 5)
 
 
-async def test_a_status_is_kept_and_one_that_is_too_deep_is_not(
+async def test_a_status_is_kept_unless_it_is_too_deep_itself(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     obj = json.loads(deep_map("a").replace(nested(), b'"DEEP"')) | {"status": {"ready": True}}
@@ -139,7 +139,7 @@ def assert_crowded(obj: Object) -> None:
     assert "100,000 values" in obj[UNREADABLE]
 
 
-async def test_of_a_page_only_the_object_with_too_many_values_is_cut(
+async def test_only_the_object_of_a_page_with_too_many_values_is_cut(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     items = [CROWDED, config_map("b", 6)]
@@ -150,7 +150,7 @@ async def test_of_a_page_only_the_object_with_too_many_values_is_cut(
     assert page.items[1] == config_map("b", 6)
 
 
-async def test_a_page_that_is_crowded_as_a_whole_is_read(
+async def test_a_page_with_too_many_values_in_total_is_read(
     api: ScriptedApi, metrics: RuntimeMetrics
 ) -> None:
     crowd = config_map("b", 6) | {"data": ["x"] * (oversized.MAX_VALUES - 1000)}
@@ -184,7 +184,7 @@ JSON = st.recursive(
 
 
 @given(JSON, st.integers(oversized.MAX_LEVELS - 30, oversized.MAX_LEVELS + 30))
-def test_nothing_else_is_changed_when_what_is_too_deep_is_cut(value: Any, levels: int) -> None:
+def test_cutting_a_value_that_is_too_deep_changes_no_other_value(value: Any, levels: int) -> None:
     text = json.dumps([value]).encode()
     cut = oversized.cut_deep(b"[" + text + b"," + nested(levels) + b"," + text + b"]")
     before, _, after = oversized.decode(cut)

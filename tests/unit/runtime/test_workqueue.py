@@ -50,7 +50,7 @@ async def test_an_item_added_twice_is_handed_out_once(queue: WorkQueue[str]) -> 
     assert await take_all(queue) == ["a", "b"]
 
 
-async def test_a_dirty_item_comes_back_only_when_its_worker_is_done(
+async def test_a_dirty_item_is_requeued_when_its_worker_is_done(
     queue: WorkQueue[str],
 ) -> None:
     queue.add("a")
@@ -64,7 +64,9 @@ async def test_a_dirty_item_comes_back_only_when_its_worker_is_done(
     assert (before, await take_all(queue)) == (0, ["a"])
 
 
-async def test_a_higher_priority_comes_first_and_equals_in_order(queue: WorkQueue[str]) -> None:
+async def test_items_come_by_priority_and_then_in_the_order_they_were_added(
+    queue: WorkQueue[str],
+) -> None:
     queue.add("a", priority=LOW_PRIORITY)
     queue.add("b", priority=LOW_PRIORITY)
     queue.add("c")
@@ -73,7 +75,7 @@ async def test_a_higher_priority_comes_first_and_equals_in_order(queue: WorkQueu
     assert await take_all(queue) == ["c", "d", "a", "b"]
 
 
-async def test_of_two_priorities_the_higher_counts(queue: WorkQueue[str]) -> None:
+async def test_the_higher_of_two_priorities_counts(queue: WorkQueue[str]) -> None:
     for item in ("a", "b", "c"):
         queue.add(item, priority=LOW_PRIORITY)
     queue.add("b")
@@ -97,7 +99,7 @@ async def test_a_dirty_item_keeps_the_highest_priority(queue: WorkQueue[str]) ->
     assert queue.delayed == 0
 
 
-async def test_a_delayed_item_comes_at_its_time(queue: WorkQueue[str]) -> None:
+async def test_a_delayed_item_is_handed_out_after_its_delay(queue: WorkQueue[str]) -> None:
     queue.add("b", after=20)
     queue.add("a", after=10, priority=3)
 
@@ -105,7 +107,7 @@ async def test_a_delayed_item_comes_at_its_time(queue: WorkQueue[str]) -> None:
     assert (await take(queue), now()) == ("b", 20)
 
 
-async def test_of_two_delays_the_earlier_counts(queue: WorkQueue[str]) -> None:
+async def test_the_shorter_of_two_delays_counts(queue: WorkQueue[str]) -> None:
     queue.add("a", after=10)
     queue.add("a", after=30)
     queue.add("a", after=5)
@@ -116,7 +118,7 @@ async def test_of_two_delays_the_earlier_counts(queue: WorkQueue[str]) -> None:
     assert len(queue) == queue.delayed == 0
 
 
-async def test_an_immediate_add_takes_the_place_of_a_delayed_one(queue: WorkQueue[str]) -> None:
+async def test_an_immediate_add_replaces_a_delayed_one(queue: WorkQueue[str]) -> None:
     queue.add("a", after=10, priority=LOW_PRIORITY)
     queue.add("b", after=20)
     queue.add("a")
@@ -125,7 +127,7 @@ async def test_an_immediate_add_takes_the_place_of_a_delayed_one(queue: WorkQueu
     assert (await take(queue), now()) == ("b", 20)
 
 
-async def test_a_delay_that_ends_while_a_worker_has_the_item_makes_it_dirty(
+async def test_an_item_whose_delay_ends_while_it_is_processed_becomes_dirty(
     queue: WorkQueue[str],
 ) -> None:
     queue.add("a")
@@ -139,7 +141,7 @@ async def test_a_delay_that_ends_while_a_worker_has_the_item_makes_it_dirty(
     assert (before, len(queue)) == (0, 1)
 
 
-async def test_rate_limited_adds_wait_longer_each_time_until_forgotten(
+async def test_the_backoff_of_an_item_grows_until_it_is_forgotten(
     queue: WorkQueue[str],
 ) -> None:
     times = []
@@ -157,7 +159,9 @@ async def test_rate_limited_adds_wait_longer_each_time_until_forgotten(
     assert queue._rate_limiter._failures["a"] == 1
 
 
-async def test_a_rate_limited_add_waits_for_the_longer_of_both(queue: WorkQueue[str]) -> None:
+async def test_a_rate_limited_add_waits_for_the_longer_of_backoff_and_delay(
+    queue: WorkQueue[str],
+) -> None:
     queue.add("a", rate_limited=True, after=7)
     queue.done(await take(queue))
     queue.add("a", rate_limited=True, after=0.5)
@@ -165,7 +169,7 @@ async def test_a_rate_limited_add_waits_for_the_longer_of_both(queue: WorkQueue[
     assert (await take(queue), now()) == ("a", 9)
 
 
-async def test_workers_that_wait_share_what_comes(queue: WorkQueue[str]) -> None:
+async def test_waiting_workers_get_one_added_item_each(queue: WorkQueue[str]) -> None:
     waiting = [asyncio.create_task(take(queue)) for _ in range(3)]
     await asyncio.sleep(0)
     waiting.pop(0).cancel()
@@ -175,7 +179,7 @@ async def test_workers_that_wait_share_what_comes(queue: WorkQueue[str]) -> None
     assert sorted(await asyncio.gather(*waiting)) == ["a", "b"]
 
 
-async def test_shutting_down_drops_what_waits_and_sends_workers_home(
+async def test_a_shutdown_drops_queued_and_delayed_items(
     queue: WorkQueue[str],
 ) -> None:
     queue.add("taken")
@@ -194,7 +198,7 @@ async def test_shutting_down_drops_what_waits_and_sends_workers_home(
     assert len(queue) == queue.delayed == queue.processing == 0
 
 
-async def test_a_waiting_worker_is_sent_home(queue: WorkQueue[str]) -> None:
+async def test_a_shutdown_returns_none_to_a_waiting_worker(queue: WorkQueue[str]) -> None:
     waiting = asyncio.create_task(queue.get())
     await asyncio.sleep(0)
 
@@ -203,7 +207,7 @@ async def test_a_waiting_worker_is_sent_home(queue: WorkQueue[str]) -> None:
     assert await waiting is None
 
 
-async def test_draining_waits_for_the_items_with_workers(queue: WorkQueue[str]) -> None:
+async def test_draining_waits_for_items_in_progress(queue: WorkQueue[str]) -> None:
     queue.add("a")
     assert await take(queue) == "a"
     queue.shut_down()
@@ -214,7 +218,7 @@ async def test_draining_waits_for_the_items_with_workers(queue: WorkQueue[str]) 
     assert now() == 5
 
 
-async def test_items_that_are_superseded_for_ever_leave_nothing_behind(
+async def test_replaced_delays_do_not_accumulate(
     queue: WorkQueue[str],
 ) -> None:
     queue.add("first", after=60)
@@ -226,7 +230,7 @@ async def test_items_that_are_superseded_for_ever_leave_nothing_behind(
     assert len(queue._delayed._heap) < 100
 
 
-async def test_the_metrics_follow_the_queue(
+async def test_the_metrics_match_the_state_of_the_queue(
     queue: WorkQueue[str], registry: CollectorRegistry
 ) -> None:
     def value(name: str, **labels: str) -> float | None:

@@ -1,4 +1,4 @@
-"""The queue against a model of what it promises, over random histories in virtual time."""
+"""The queue against a model of its promises, over random histories in virtual time."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ steps: st.SearchStrategy[list[Step]] = st.lists(
 
 
 class Wanted(NamedTuple):
-    """What the adds since the last `get` of an item ask for together."""
+    """The combined effect of the adds since the last `get` of an item."""
 
     due: float
     priority: int
@@ -84,7 +84,7 @@ class Model:
             case Wait():
                 await asyncio.sleep(step.seconds)
             case _:
-                pass  # nothing to get, or nobody to be done
+                pass  # there is nothing to get, or no worker has an item
         assert len(self.queue) == len(self.available())
         assert self.queue.processing == len(self.working)
 
@@ -100,7 +100,7 @@ class Model:
         self.queue.add(**step._asdict())
 
     def available(self) -> dict[int, int]:
-        """Return the priorities of the items that a worker can take now."""
+        """Return the priorities of the items that a worker can get now."""
         now = asyncio.get_running_loop().time()
         return {
             item: wanted.priority
@@ -119,7 +119,7 @@ class Model:
         del self.wanted[item]
 
     async def finish(self) -> None:
-        """Work off what is left: nothing that was added may be missing, nothing may be extra."""
+        """Take all that is left, and check that exactly the added items are there."""
         for item in list(self.working):
             self.working.remove(item)
             self.queue.done(item)
@@ -131,7 +131,7 @@ class Model:
 
 @settings(max_examples=200)
 @given(steps)
-def test_no_change_is_lost_and_no_item_is_with_two_workers(history: list[Step]) -> None:
+def test_no_add_is_lost_and_no_item_is_processed_by_two_workers(history: list[Step]) -> None:
     async def play() -> None:
         metrics = RuntimeMetrics(CollectorRegistry())
         limiter = ExponentialBackoff(base=1.0, maximum=1000.0)

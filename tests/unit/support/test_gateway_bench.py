@@ -1,4 +1,4 @@
-"""The benchmark of the gateway measures what it says: every file of it is served."""
+"""The files of the gateway benchmark are served, and its ratios use measured figures."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from support.serving import settings
     [files.NO_AUTH, files.BY_KEY, files.BY_TOKEN, files.AUDITED],
     ids=["open", "by key", "by token", "audited"],
 )
-def test_a_gateway_serves_all_tools_to_the_clients_that_it_lets_in(
-    tmp_path: Path, spec: dict[str, Any]
-) -> None:
+def test_a_gateway_serves_all_tools_of_the_benchmark(tmp_path: Path, spec: dict[str, Any]) -> None:
     folder = tmp_path / "files"
     files.write(folder, spec)
     snapshot = read(settings(folder))
@@ -29,7 +27,7 @@ def test_a_gateway_serves_all_tools_to_the_clients_that_it_lets_in(
     assert not snapshot.closed
 
 
-def test_what_is_compared_is_measured() -> None:
+def test_every_compared_figure_is_measured() -> None:
     measured = {(each.name, method) for each in CONTESTANTS for method in each.methods}
     assert {
         pair for one, method, other, by in RATIOS for pair in ((one, method), (other, by))

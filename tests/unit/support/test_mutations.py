@@ -1,4 +1,4 @@
-"""The detector that watches over all other tests has to be able to fail them."""
+"""The detector of mutated cache objects, which all other tests use, can fail a test."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.mutations import MutationDetector
 from support.objects import config_map
 
 
-def test_a_changed_object_of_a_cache_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_error_names_the_cached_object_that_was_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         detector = MutationDetector(patch)
         obj = config_map("a", 5)

@@ -35,7 +35,7 @@ def runs(pid: int) -> bool:
     return bool(state) and not state.startswith("Z")
 
 
-def test_children_end_in_reverse_order_and_leave_no_directory(tmp_path: Path) -> None:
+def test_stopping_a_group_ends_its_children_and_removes_its_directory(tmp_path: Path) -> None:
     directory = tmp_path / "work"
     directory.mkdir()
     group = ProcessGroup(directory)
@@ -46,7 +46,9 @@ def test_children_end_in_reverse_order_and_leave_no_directory(tmp_path: Path) ->
     group.stop()
 
 
-def test_children_and_directory_go_when_the_parent_is_killed(tmp_path: Path) -> None:
+def test_children_end_and_the_directory_is_removed_when_the_parent_is_killed(
+    tmp_path: Path,
+) -> None:
     directory = tmp_path / "work"
     directory.mkdir()
     with subprocess.Popen(  # noqa: S603 - the script above
@@ -63,7 +65,7 @@ def test_children_and_directory_go_when_the_parent_is_killed(tmp_path: Path) -> 
         time.sleep(0.02)
 
 
-def test_a_child_that_ends_early_is_reported_with_its_last_words(tmp_path: Path) -> None:
+def test_the_error_about_a_child_that_ends_early_has_its_last_output(tmp_path: Path) -> None:
     group = ProcessGroup(tmp_path)
     child = group.start("mute", ["sh", "-c", "echo there is no disk; exit 3"])
     with pytest.raises(ProcessError, match=r"mute ended with code 3:\nthere is no disk"):
@@ -71,7 +73,7 @@ def test_a_child_that_ends_early_is_reported_with_its_last_words(tmp_path: Path)
     group.stop()
 
 
-def test_a_child_that_is_never_ready_is_reported_in_time(tmp_path: Path) -> None:
+def test_a_child_that_is_not_ready_in_time_raises_an_error(tmp_path: Path) -> None:
     group = ProcessGroup(tmp_path)
     child = group.start("slow", ["sleep", "60"])
     with pytest.raises(ProcessError, match=r"slow was not ready in 0\.1 s"):

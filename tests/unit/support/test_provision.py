@@ -32,7 +32,7 @@ def fill(folder: Path, *names: str) -> Path:
 
 
 def published(tmp_path: Path, *names: str, sha512: str = "") -> Archive:
-    """An archive that is really there, at a `file:` address."""
+    """Return an archive that exists, at a `file:` address."""
     path = tmp_path / "published.tar.gz"
     with tarfile.open(path, "w:gz") as tar:
         for name in (*names, "README.md"):
@@ -43,7 +43,7 @@ def published(tmp_path: Path, *names: str, sha512: str = "") -> Archive:
     return Archive(path.as_uri(), digest, names)
 
 
-def test_the_folder_that_the_user_names_comes_first(
+def test_the_folder_in_kubebuilder_assets_takes_precedence(
     cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (cache / gobuild.cache_name(gobuild.CONTROL_PLANE, "linux-amd64")).touch()
@@ -52,7 +52,7 @@ def test_the_folder_that_the_user_names_comes_first(
     assert find_binaries(print) == Binaries((f"{named}/etcd",), (f"{named}/kube-apiserver",), None)
 
 
-def test_a_named_folder_without_binaries_is_an_error(
+def test_a_kubebuilder_assets_folder_without_binaries_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
@@ -60,7 +60,7 @@ def test_a_named_folder_without_binaries_is_an_error(
         find_binaries(print)
 
 
-def test_an_earlier_build_is_used_again(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_earlier_build_is_reused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(provision, "_platform", lambda: "linux-amd64")
     built = cache / gobuild.cache_name(gobuild.CONTROL_PLANE, "linux-amd64")
     built.touch()
@@ -80,7 +80,7 @@ def test_a_download_is_checked_and_only_the_binaries_are_kept(
     assert find_binaries(print) == found
 
 
-def test_a_download_with_another_checksum_is_refused(
+def test_a_download_with_a_wrong_checksum_is_rejected(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = published(tmp_path, *COMPONENTS, sha512="0" * 128)
@@ -91,7 +91,7 @@ def test_a_download_with_another_checksum_is_refused(
     assert list(folder.iterdir()) == []
 
 
-def test_without_a_controller_manager_the_rest_is_used_and_said(
+def test_without_a_controller_manager_the_other_binaries_are_used_with_a_notice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive = published(tmp_path, *COMPONENTS[:2])
@@ -101,7 +101,7 @@ def test_without_a_controller_manager_the_rest_is_used_and_said(
     assert "No kube-controller-manager" in lines[-1]
 
 
-def test_where_nothing_works_the_ways_out_are_named() -> None:
+def test_an_error_names_the_alternatives_when_no_source_works() -> None:
     with pytest.raises(UnavailableError) as error:
         find_binaries(print)
     for way in ("MCP_OPERATOR_TEST_KUBECONFIG", "KUBEBUILDER_ASSETS", "install Go 1."):
@@ -109,14 +109,14 @@ def test_where_nothing_works_the_ways_out_are_named() -> None:
 
 
 @pytest.mark.parametrize("platform", ["linux-amd64", "linux-arm64", "darwin-arm64"])
-def test_another_source_or_platform_has_another_place_in_the_cache(platform: str) -> None:
+def test_the_cache_name_depends_on_the_source_and_the_platform(platform: str) -> None:
     for program in (gobuild.CONTROL_PLANE, gobuild.JUDGE):
         name = gobuild.cache_name(program, platform)
         assert name.startswith(f"{program.name}-{platform}-")
     assert platform in download.cache_name(platform)
 
 
-def test_what_was_built_quickly_serves_until_there_is_an_ordinary_build(cache: Path) -> None:
+def test_a_quick_build_is_used_until_an_ordinary_build_exists(cache: Path) -> None:
     names = [
         gobuild.cache_name(gobuild.CONTROL_PLANE, provision._platform(), quick=quick)
         for quick in (True, False)
@@ -126,7 +126,7 @@ def test_what_was_built_quickly_serves_until_there_is_an_ordinary_build(cache: P
         assert find_binaries(print) == Binaries.in_one(cache / name)
 
 
-def test_progress_says_how_long_the_rest_takes() -> None:
+def test_progress_messages_estimate_the_remaining_time() -> None:
     assert gobuild._progress(500, 2000, 60.0) == (
         "compiled 500 packages of at most 2000 in 60 s, about 180 s to go"
     )

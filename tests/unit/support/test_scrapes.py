@@ -17,21 +17,21 @@ REDIS = 'mcp_redis_up{pod="a"}'
 CALLS = 'mcp_tool_calls_total{outcome="ok", pod="a", tool="search"}'
 
 
-def test_a_page_is_read_as_prometheus_does_but_only_what_alerts_ask_for() -> None:
+def test_a_page_is_parsed_like_in_prometheus_with_only_the_metrics_that_alerts_use() -> None:
     assert scraped(PAGE, 1_700_000_000.0, pod="a") == {
         'up{pod="a"}': Point(1, grows=False),
         REDIS: Point(1, grows=False),
         CALLS: Point(5, grows=True),
-        # In promtool's time, which begins at 0: ten minutes after the fault.
+        # In the time of promtool, which begins at 0, this is ten minutes after the fault.
         'mcp_certificate_expiry_timestamp_seconds{pod="a"}': Point(60 * BEGIN + 600, grows=False),
     }
 
 
-def test_who_does_not_answer_is_down() -> None:
+def test_a_target_that_does_not_answer_is_down() -> None:
     assert scraped(None, 0.0, pod="a") == {'up{pod="a"}': Point(0, grows=False)}
 
 
-def test_gauges_stay_counters_grow_on_and_what_is_gone_stays_away() -> None:
+def test_extended_gauges_keep_their_value_counters_grow_and_missing_series_are_stale() -> None:
     before = {REDIS: Point(1, grows=False), CALLS: Point(5, grows=True)}
     during = {REDIS: Point(0, grows=False), CALLS: Point(8, grows=True)}
     before["gone{}"], during["new{}"] = Point(2, grows=False), Point(7, grows=False)
