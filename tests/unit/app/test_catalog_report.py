@@ -1,4 +1,4 @@
-"""What `mcp-operator catalog` prints."""
+"""The output of `mcp-operator catalog`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def server(**status: Any) -> dict[str, Any]:
     return {"metadata": {"namespace": "demo", "name": "shop"}, "status": status}
 
 
-def test_a_server_that_works_is_a_table_of_each_kind() -> None:
+def test_the_report_of_a_ready_server_has_a_table_for_each_kind() -> None:
     ready = {"type": "Ready", "status": "True", "reason": "Ready", "message": "fine"}
     pods = [PodAnswer("mcp-server-shop-0", ready=True, digest=DIGEST)]
     assert list(report(server(conditions=[ready]), DIGEST, CATALOG, pods)) == [
@@ -64,7 +64,7 @@ def test_a_server_that_works_is_a_table_of_each_kind() -> None:
     ]
 
 
-def test_what_is_wrong_is_said_with_its_reason() -> None:
+def test_problems_are_reported_with_their_reasons() -> None:
     conditions = [
         {"type": "Ready", "status": "False", "reason": "Propagating", "message": "one of two"},
         {"type": "Degraded", "status": "False", "reason": "Healthy", "message": "all is there"},
@@ -91,7 +91,7 @@ def test_what_is_wrong_is_said_with_its_reason() -> None:
     ]
 
 
-def test_control_characters_of_a_cluster_do_not_reach_the_terminal() -> None:
+def test_control_characters_in_messages_do_not_reach_the_terminal() -> None:
     condition = {"type": "Ready", "status": "False", "reason": "X", "message": "a\x1b[2Jb\nc"}
     lines = list(report(server(conditions=[condition]), DIGEST, CATALOG, []))
     assert lines[1] == "Ready=False X: a [2Jb c"

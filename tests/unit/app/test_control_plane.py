@@ -18,7 +18,7 @@ def _collector_restored() -> Iterator[None]:
     gc.enable()
 
 
-async def test_garbage_is_collected_once_the_caches_are_full_and_they_are_spared() -> None:
+async def test_garbage_collection_starts_after_a_sync_and_skips_cached_objects() -> None:
     before = gc.get_freeze_count()
     gc.disable()
     collecting = asyncio.create_task(collect_without_caches())

@@ -1,4 +1,4 @@
-"""Memory goes back to the system where the C library can be told so."""
+"""Freed memory is returned to the system where the C library has an option for it."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def printed(program: str, *arguments: str) -> int:
 
 
 def held(how: str) -> int:
-    """Return the KiB that a process holds after it has freed 180 MB."""
+    """Return the KiB that a process still holds after it has freed 180 MB."""
     return printed(HELD, how)
 
 
-def test_large_blocks_go_back() -> None:
+def test_freed_large_blocks_are_returned_to_the_system() -> None:
     told = give_back_large_blocks()
 
     assert told == (platform.libc_ver()[0] == "glibc")
@@ -60,5 +60,5 @@ def test_large_blocks_go_back() -> None:
         assert 2 * held("told") < held("untold")
 
 
-def test_a_read_from_a_socket_maps_no_memory() -> None:
+def test_a_read_from_a_socket_does_not_map_memory() -> None:
     assert printed(FAULTS) < 100  # of 1000 reads

@@ -1,4 +1,4 @@
-"""The command that imports a document: what it writes, compares and refuses."""
+"""The command that imports a document: what it writes, compares and rejects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def settings(source_: str, **flags: Any) -> ImportSettings:
     return load(ImportSettings, {"source": source_, **flags}, {})
 
 
-def test_the_objects_are_written_and_the_report_told(tmp_path: Path, capsys: Output) -> None:
+def test_the_objects_go_to_stdout_and_the_report_to_stderr(tmp_path: Path, capsys: Output) -> None:
     assert run_import(settings(source(tmp_path, real("petstore3"))))
 
     shown = capsys.readouterr()
@@ -47,7 +47,7 @@ def test_the_objects_are_written_and_the_report_told(tmp_path: Path, capsys: Out
     )
 
 
-def test_a_file_is_written_where_one_is_named(tmp_path: Path, capsys: Output) -> None:
+def test_the_output_flag_writes_a_file(tmp_path: Path, capsys: Output) -> None:
     file = tmp_path / "tools.yaml"
     run_import(settings(source(tmp_path, real("alertmanager")), output=str(file), service="am"))
 
@@ -61,7 +61,7 @@ def test_a_file_is_written_where_one_is_named(tmp_path: Path, capsys: Output) ->
 
 
 @pytest.mark.parametrize("name", REAL)
-def test_what_is_written_is_valid(tmp_path: Path, name: str) -> None:
+def test_the_written_objects_are_valid(tmp_path: Path, name: str) -> None:
     file = tmp_path / "tools.yaml"
     flags = {"output": str(file), "output_schemas": "true", "server": "mcp", "namespace": "shop"}
     run_import(settings(source(tmp_path, real(name)), **flags))
@@ -99,7 +99,7 @@ def test_the_guide_shows_what_the_command_writes(tmp_path: Path, capsys: Output)
     assert head.replace("source: openapi.json", f"source: {address}") in guide
 
 
-def test_a_second_import_of_the_same_changes_nothing(tmp_path: Path, capsys: Output) -> None:
+def test_a_diff_of_the_same_document_shows_no_change(tmp_path: Path, capsys: Output) -> None:
     file = str(tmp_path / "tools.yaml")
     run_import(settings(source(tmp_path, real("petstore3")), output=file))
     before = Path(file).read_text()
@@ -112,7 +112,7 @@ def test_a_second_import_of_the_same_changes_nothing(tmp_path: Path, capsys: Out
     assert Path(file).read_text() == before
 
 
-def test_what_would_change_is_shown_and_nothing_is_written(tmp_path: Path, capsys: Output) -> None:
+def test_a_diff_shows_the_changes_and_writes_nothing(tmp_path: Path, capsys: Output) -> None:
     file = tmp_path / "tools.yaml"
     run_import(settings(source(tmp_path, openapi(get())), output=str(file)))
     before = file.read_text()
@@ -126,14 +126,14 @@ def test_what_would_change_is_shown_and_nothing_is_written(tmp_path: Path, capsy
     assert file.read_text() == before
 
 
-def test_a_file_to_compare_with_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_the_error_about_an_unreadable_diff_file_names_it(tmp_path: Path) -> None:
     given = settings(source(tmp_path, openapi(get())), diff=str(tmp_path / "none.yaml"))
 
     with pytest.raises(OperatorError, match=r"none\.yaml:1: cannot be read"):
         run_import(given)
 
 
-def test_strict_makes_what_is_skipped_an_error_and_writes_nothing(
+def test_strict_makes_skipped_operations_an_error_and_writes_nothing(
     tmp_path: Path, capsys: Output
 ) -> None:
     document = source(tmp_path, openapi({"/x": {"get": {}, "trace": {}}}))
@@ -146,7 +146,7 @@ def test_strict_makes_what_is_skipped_an_error_and_writes_nothing(
     assert run_import(settings(document))
 
 
-def test_flags_are_what_the_import_is_asked_for() -> None:
+def test_flags_become_the_options_of_the_import() -> None:
     given = settings(
         "api.json",
         service="shop/orders:8080",
@@ -183,19 +183,19 @@ def test_flags_are_what_the_import_is_asked_for() -> None:
         ("source", ""),
     ],
 )
-def test_a_wrong_flag_is_refused_and_named(flag: str, value: Any) -> None:
+def test_the_error_about_an_invalid_flag_names_it(flag: str, value: Any) -> None:
     with pytest.raises(SettingsError, match=r"SOURCE" if flag == "source" else r"--"):
         settings(
             **{"source_": "x.json", **({"source_": value} if flag == "source" else {flag: value})}
         )
 
 
-def test_no_environment_variable_changes_what_is_imported() -> None:
+def test_environment_variables_are_not_read_as_import_settings() -> None:
     with pytest.raises(SettingsError, match=r"^SOURCE is missing: specify a file"):
         load(ImportSettings, {}, {"MCP_OPERATOR_SOURCE": "x.json"})
 
 
-def test_the_whole_report_goes_to_a_file(tmp_path: Path) -> None:
+def test_the_report_flag_writes_the_whole_report_to_a_file(tmp_path: Path) -> None:
     parameters = [{"name": f"p{n}", "in": "query", "schema": {"type": "text?"}} for n in range(5)]
     document = source(tmp_path, openapi(get(*parameters)))
     report = tmp_path / "report.txt"
@@ -208,7 +208,7 @@ def test_the_whole_report_goes_to_a_file(tmp_path: Path) -> None:
     assert lines[5:] == ["1 operation: 1 tool in 1 object, 0 skipped"]
 
 
-def test_what_reading_found_is_part_of_the_report(tmp_path: Path, capsys: Output) -> None:
+def test_notes_of_the_reader_are_part_of_the_report(tmp_path: Path, capsys: Output) -> None:
     file, report = tmp_path / "api.yaml", tmp_path / "report.txt"
     file.write_text(f"openapi: 3.1.0\ninfo: {{}}\ninfo: {{}}\npaths: {json.dumps(get())}\n")
 
@@ -221,7 +221,7 @@ def test_what_reading_found_is_part_of_the_report(tmp_path: Path, capsys: Output
 
 
 def tagged(*tags: str) -> Any:
-    """Return a document whose tools do not fit into one object: one for each tag, at least."""
+    """Return a document with too many tools for one object, so that each tag gets its own."""
     operations = [tag for tag in tags for _ in range(129 // len(tags) + 1)]
     return openapi({f"/{n}": {"get": {"tags": [tag]}} for n, tag in enumerate(operations)})
 
@@ -250,7 +250,7 @@ def test_a_folder_gets_a_file_for_each_object(tmp_path: Path, capsys: Output) ->
     assert capsys.readouterr().err.endswith(f"{folder}: nothing would change\n")
 
 
-def test_a_folder_is_compared_file_by_file_and_what_is_left_over_is_told(
+def test_a_diff_of_a_folder_compares_each_file_and_reports_extra_files(
     tmp_path: Path, capsys: Output
 ) -> None:
     folder = tmp_path / "tools"

@@ -1,4 +1,4 @@
-"""Where documents are read from, and where their references may lead."""
+"""The sources of documents, and the references that are followed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def write(folder: Path, **files: str) -> Path:
 @pytest.mark.parametrize(
     "text", [JSON, YAML, "\ufeff" + JSON, "# a comment\n" + JSON], ids=["json", "yaml", "bom", "#"]
 )
-def test_a_file_may_be_json_or_yaml(tmp_path: Path, text: str) -> None:
+def test_a_file_can_be_json_or_yaml(tmp_path: Path, text: str) -> None:
     source = read_source(str(write(tmp_path, api_json=text)))
 
     assert source.documents.main.mapping["info"]["title"] == "Shop"
@@ -46,7 +46,7 @@ def test_a_file_may_be_json_or_yaml(tmp_path: Path, text: str) -> None:
     assert source.digest == hashlib.sha256((tmp_path / "api.json").read_bytes()).hexdigest()
 
 
-def test_words_of_yaml_are_those_of_openapi(tmp_path: Path) -> None:
+def test_yaml_words_such_as_no_are_read_as_strings(tmp_path: Path) -> None:
     text = YAML + "components: {schemas: {Country: {enum: [NO, SE]}}}\n"
 
     source = read_source(str(write(tmp_path, api_json=text)))
@@ -56,7 +56,7 @@ def test_words_of_yaml_are_those_of_openapi(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", ["3", "3.0", "'3.0.4'", "3.1", "3.1.1", "3.2.0"])
-def test_a_version_may_be_short_and_a_number(tmp_path: Path, version: str) -> None:
+def test_a_version_can_be_short_or_a_number(tmp_path: Path, version: str) -> None:
     text = f"openapi: {version}\npaths: {{/x: {{get: {{}}}}}}\n"
 
     old = version in ("3", "3.0", "'3.0.4'")
@@ -64,7 +64,7 @@ def test_a_version_may_be_short_and_a_number(tmp_path: Path, version: str) -> No
     assert dialect is (Dialect.OPENAPI_3_0 if old else Dialect.OPENAPI_3_1)
 
 
-def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(JSON.encode())))
 
     source = read_source("-")
@@ -86,12 +86,14 @@ def test_a_dash_is_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ('{"a": NaN}', "its root is not an object|has neither"),
     ],
 )
-def test_what_is_no_document_is_refused_in_a_sentence(tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_not_a_document_is_rejected_with_the_reason(
+    tmp_path: Path, text: str, told: str
+) -> None:
     with pytest.raises(OpenApiError, match=told):
         read_source(str(write(tmp_path, api_json=text)))
 
 
-def test_a_document_that_nests_without_end_is_refused(tmp_path: Path) -> None:
+def test_a_document_that_is_nested_too_deeply_is_rejected(tmp_path: Path) -> None:
     nested: Any = {}
     for _ in range(300):
         nested = {"x": nested}
@@ -100,7 +102,7 @@ def test_a_document_that_nests_without_end_is_refused(tmp_path: Path) -> None:
         read_source(str(write(tmp_path, api_json=json.dumps(DOCUMENT | {"x": nested}))))
 
 
-def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
+def test_the_error_about_a_missing_or_binary_file_names_it(tmp_path: Path) -> None:
     with pytest.raises(OpenApiError, match=r"none\.json cannot be read: No such file"):
         read_source(str(tmp_path / "none.json"))
     (tmp_path / "api.json").write_bytes(b"\xff\xfe{")
@@ -108,7 +110,7 @@ def test_a_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
         read_source(str(tmp_path / "api.json"))
 
 
-def test_documents_beside_and_below_are_read_too(tmp_path: Path) -> None:
+def test_references_to_files_in_the_folder_and_below_are_followed(tmp_path: Path) -> None:
     (tmp_path / "types").mkdir()
     file = write(
         tmp_path,
@@ -125,7 +127,7 @@ def test_documents_beside_and_below_are_read_too(tmp_path: Path) -> None:
 
 
 def unread(source: openapi_sources.Source) -> list[str]:
-    """Return why references of a document cannot be followed."""
+    """Return why the references of a document cannot be followed."""
     told = []
     for _, schema in source.documents.main.entries("components", "schemas"):
         with pytest.raises(OpenApiError) as caught:
@@ -134,7 +136,7 @@ def unread(source: openapi_sources.Source) -> list[str]:
     return told
 
 
-def test_a_reference_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+def test_a_reference_outside_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (tmp_path / "secret.yaml").write_text("password: x\n")
     (tmp_path / "inner" / "link.yaml").symlink_to(tmp_path / "secret.yaml")
@@ -145,7 +147,7 @@ def test_a_reference_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
     assert all("--references-from" in one for one in told)
 
 
-def test_a_reference_may_lead_where_it_is_allowed_to(tmp_path: Path) -> None:
+def test_a_reference_to_an_allowed_folder_is_followed(tmp_path: Path) -> None:
     for name in ("inner", "common"):
         (tmp_path / name).mkdir()
     (tmp_path / "common" / "a.yaml").write_text("type: string\n")
@@ -156,14 +158,14 @@ def test_a_reference_may_lead_where_it_is_allowed_to(tmp_path: Path) -> None:
     assert source.documents.resolved(schema).node == {"type": "string"}
 
 
-def test_a_reference_from_a_file_does_not_lead_into_the_network(tmp_path: Path) -> None:
+def test_a_reference_from_a_file_to_a_url_is_not_followed(tmp_path: Path) -> None:
     file = write(tmp_path, api_json=refers("http://169.254.169.254/latest#/x"))
 
     (told,) = unread(read_source(str(file)))
     assert "neither in the folder of the document nor on its host" in told
 
 
-def test_what_is_missing_is_told_where_it_is_referred_to(tmp_path: Path) -> None:
+def test_the_error_about_a_missing_target_names_the_reference(tmp_path: Path) -> None:
     file = write(tmp_path, api_json=refers("none.yaml#/A", "#/nowhere"))
 
     missing, nowhere = unread(read_source(str(file)))
@@ -172,7 +174,9 @@ def test_what_is_missing_is_told_where_it_is_referred_to(tmp_path: Path) -> None
     assert nowhere == "refers to '#/nowhere', which does not exist"
 
 
-def test_documents_are_read_up_to_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_and_size_of_documents_are_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = write(tmp_path, api_json=refers("a.json", "b.json"), a_json="{}", b_json="{}")
 
     monkeypatch.setattr(openapi_sources, "MAX_DOCUMENTS", 2)
@@ -194,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(text.encode())
 
     def log_message(self, *_: Any) -> None:
-        """Stay silent."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -210,7 +214,7 @@ def web() -> Iterator[tuple[str, dict[str, tuple[int, dict[str, str], str]]]]:
         thread.join()
 
 
-def test_a_url_is_read_with_what_it_refers_to_on_its_host(web: Any) -> None:
+def test_a_url_is_read_with_its_references_on_the_same_host(web: Any) -> None:
     url, pages = web
     pages["/v1/api.json?key=secret"] = (200, {}, refers("a.json#/A", f"{url}/b.json"))
     pages["/v1/a.json"] = (200, {}, '{"A": {"type": "string"}}')
@@ -223,7 +227,7 @@ def test_a_url_is_read_with_what_it_refers_to_on_its_host(web: Any) -> None:
     assert source.shown == f"{url}/v1/api.json"
 
 
-def test_what_is_shown_of_a_url_holds_no_password(web: Any) -> None:
+def test_the_shown_url_does_not_contain_the_password(web: Any) -> None:
     url, pages = web
     pages["/api.json"] = (200, {}, JSON)
 
@@ -231,7 +235,9 @@ def test_what_is_shown_of_a_url_holds_no_password(web: Any) -> None:
     assert source.shown == f"{url}/api.json"
 
 
-def test_a_url_refers_to_no_file_and_to_no_other_host(web: Any, tmp_path: Path) -> None:
+def test_references_from_a_url_to_files_and_other_hosts_are_not_followed(
+    web: Any, tmp_path: Path
+) -> None:
     url, pages = web
     (tmp_path / "a.json").write_text("{}")
     pages["/api.json"] = (200, {}, refers((tmp_path / "a.json").as_uri(), "http://127.0.0.1:1/x"))
@@ -240,7 +246,7 @@ def test_a_url_refers_to_no_file_and_to_no_other_host(web: Any, tmp_path: Path) 
     assert all("--references-from" in one for one in told)
 
 
-def test_a_redirect_is_followed_for_the_document_and_for_no_reference(web: Any) -> None:
+def test_a_redirect_is_followed_for_the_document_but_not_for_references(web: Any) -> None:
     url, pages = web
     pages["/old"] = (302, {"Location": "/new/api.json"}, "")
     pages["/new/api.json"] = (200, {}, refers("a.json"))
@@ -250,7 +256,7 @@ def test_a_redirect_is_followed_for_the_document_and_for_no_reference(web: Any) 
     assert told.endswith("/new/a.json answers with status 302")
 
 
-def test_a_url_that_does_not_answer_well_is_named(web: Any) -> None:
+def test_the_error_about_a_failing_url_names_it_without_secrets(web: Any) -> None:
     url, _ = web
     with pytest.raises(OpenApiError, match="none answers with status 404"):
         read_source(f"{url}/none?token=secret")
@@ -259,7 +265,9 @@ def test_a_url_that_does_not_answer_well_is_named(web: Any) -> None:
     assert "password" not in str(caught.value)
 
 
-def test_a_url_that_sends_without_end_is_cut_off(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_that_sends_too_many_bytes_is_rejected(
+    web: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     url, pages = web
     pages["/api.json"] = (200, {}, " " * 300_000)
     monkeypatch.setattr(openapi_sources, "MAX_BYTES", 100_000)
@@ -268,7 +276,7 @@ def test_a_url_that_sends_without_end_is_cut_off(web: Any, monkeypatch: pytest.M
         read_source(f"{url}/api.json")
 
 
-def test_of_a_key_that_is_given_twice_the_last_counts_and_the_reader_is_told(
+def test_a_repeated_key_takes_its_last_value_and_adds_a_note(
     tmp_path: Path,
 ) -> None:
     text = YAML + "components:\n  schemas: {A: {}}\n  schemas: {B: {}}\n"

@@ -1,4 +1,4 @@
-"""What a support bundle leaves out of objects."""
+"""What a support bundle removes from objects."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ from mcp_operator.app.inspection.redaction import REMOVED, redacted
         ({"apiToken": "x", "password": "y"}, {"apiToken": REMOVED, "password": REMOVED}),
     ],
 )
-def test_what_could_be_a_secret_is_removed(given: Any, kept: Any) -> None:
+def test_values_that_could_be_secrets_are_removed(given: Any, kept: Any) -> None:
     assert redacted(given) == kept
 
 
@@ -70,5 +70,5 @@ def test_what_could_be_a_secret_is_removed(given: Any, kept: Any) -> None:
         {"replicas": 3, "paused": False, "nothing": None},
     ],
 )
-def test_what_an_object_refers_to_stays(obj: Any) -> None:
+def test_references_of_an_object_are_kept(obj: Any) -> None:
     assert redacted(obj) == obj

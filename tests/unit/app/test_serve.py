@@ -1,4 +1,4 @@
-"""Serving files, whole, in this process and over loopback."""
+"""`serve` as a whole, with files, in this process and over loopback."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ spec: {name: review, template: "Review {{diff}}"}
 
 @asynccontextmanager
 async def backend() -> AsyncIterator[str]:
-    """Answers with the token that it was sent, backwards, for a gateway hides it otherwise."""
+    """Answers with the token of the request, reversed because a gateway redacts it otherwise."""
 
     async def greet(request: web.BaseRequest) -> web.Response:
         return web.Response(text=request.headers["X-Token"][::-1])
@@ -90,7 +90,7 @@ async def backend() -> AsyncIterator[str]:
 
 
 async def call(url: str, method: str, **params: Any) -> Any:
-    """Ask as a client of the 2026-07-28 revision."""
+    """Send a request as a client of the 2026-07-28 revision."""
     revision = "2026-07-28"
     meta = {
         "io.modelcontextprotocol/protocolVersion": revision,
@@ -107,7 +107,7 @@ async def call(url: str, method: str, **params: Any) -> Any:
         return (await response.json())["result"]
 
 
-async def test_a_tool_of_a_file_is_called_at_the_address_that_was_typed(tmp_path: Path) -> None:
+async def test_a_tool_is_called_at_the_address_of_the_services_flag(tmp_path: Path) -> None:
     write(tmp_path, SERVER, TOOL, CREDENTIAL)
     async with backend() as address:
         chosen = settings(tmp_path, port=free_port(), services=f"greeter={address}")
@@ -117,7 +117,7 @@ async def test_a_tool_of_a_file_is_called_at_the_address_that_was_typed(tmp_path
     assert result["content"] == [{"type": "text", "text": "from-a-file"[::-1]}]
 
 
-async def test_a_tool_is_called_at_the_address_that_its_service_is_annotated_with(
+async def test_a_tool_is_called_at_the_address_in_the_annotation_of_its_service(
     tmp_path: Path,
 ) -> None:
     async with backend() as address:
@@ -128,7 +128,7 @@ async def test_a_tool_is_called_at_the_address_that_its_service_is_annotated_wit
     assert result["content"] == [{"type": "text", "text": "from-a-file"[::-1]}]
 
 
-async def test_a_secret_of_the_environment_wins(
+async def test_a_secret_in_the_environment_takes_precedence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCP_OPERATOR_SECRET_DEFAULT_GREETER_TOKEN", "from-the-environment")
@@ -153,7 +153,7 @@ async def test_a_changed_file_is_served_without_a_restart(tmp_path: Path) -> Non
     assert local.current.table.tools["greet"].description == "Second."
 
 
-async def test_a_broken_file_leaves_the_last_good_state_until_it_is_mended(
+async def test_the_last_valid_state_is_served_until_a_broken_file_is_fixed(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path, SERVER, TOOL)
@@ -179,7 +179,7 @@ async def gateway(folder: Path) -> LocalGateway:
 
 @asynccontextmanager
 async def following(folder: Path) -> AsyncIterator[LocalGateway]:
-    """A gateway, not listening, that follows its files."""
+    """Run a gateway that watches its files and does not listen."""
     seen = await asyncio.to_thread(fingerprint, [folder])
     local = await gateway(folder)
     task = asyncio.create_task(local.follow(seen))
@@ -211,7 +211,7 @@ def next_record(caplog: pytest.LogCaptureFixture) -> asyncio.Future[None]:
     return logged
 
 
-async def test_what_is_not_served_is_logged_with_its_reason(
+async def test_an_object_that_is_not_served_is_logged_with_its_reason(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path, SERVER, PROMPT)
@@ -224,7 +224,7 @@ async def test_what_is_not_served_is_logged_with_its_reason(
     assert not local.current.table.prompts
 
 
-async def test_a_service_without_an_address_is_warned_of(
+async def test_a_warning_is_logged_for_a_service_without_an_address(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path, SERVER, TOOL)
@@ -235,7 +235,7 @@ async def test_a_service_without_an_address_is_warned_of(
     assert record.__dict__["service"] == "default/greeter:80"
 
 
-async def test_what_each_server_selects_is_logged_once(
+async def test_the_objects_that_a_server_selects_are_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -249,7 +249,7 @@ async def test_what_each_server_selects_is_logged_once(
     assert record.__dict__["MCPTool"] == "greet, wave"
 
 
-async def test_a_selector_that_matches_nothing_is_told_of_the_server_and_of_each_object(
+async def test_a_selector_that_matches_nothing_is_logged_for_the_server_and_each_object(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path, SERVER.replace("{}", "{matchLabels: {team: shop}}"), TOOL)
@@ -271,7 +271,7 @@ def in_a_cluster() -> str:
     return condition.message
 
 
-async def test_a_backend_that_refuses_is_named_with_the_address_that_was_tried(
+async def test_the_error_about_a_refused_connection_names_the_address(
     tmp_path: Path,
 ) -> None:
     nobody = f"127.0.0.1:{free_port()}"
@@ -296,7 +296,7 @@ async def test_the_demo_backend_answers_for_the_service_of_the_samples(tmp_path:
     assert "Open orders: 0" in result["content"][0]["text"]
 
 
-async def test_files_that_are_wrong_at_the_start_are_not_served(tmp_path: Path) -> None:
+async def test_invalid_files_at_the_start_are_an_error(tmp_path: Path) -> None:
     write(tmp_path, SERVER, TOOL.replace("port: 80", "port: 0"))
 
     with pytest.raises(FilesError, match=r"shop.yaml:12:spec.service.port: "):
@@ -304,24 +304,24 @@ async def test_files_that_are_wrong_at_the_start_are_not_served(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("content", [case for case, _ in HOSTILE.values()], ids=HOSTILE)
-def test_a_hostile_file_is_told_and_not_served(content: str | bytes, tmp_path: Path) -> None:
+def test_a_hostile_file_is_an_error(content: str | bytes, tmp_path: Path) -> None:
     data = content if isinstance(content, bytes) else content.encode()
     (tmp_path / "hostile.yaml").write_bytes(data)
     with pytest.raises(OperatorError):
         read(settings(tmp_path))
 
 
-async def test_a_folder_without_any_object_is_not_served(tmp_path: Path) -> None:
+async def test_a_folder_without_objects_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(NothingFoundError, match=r"no object of mcp-operator.dev in .*: looked for"):
         await run_serve(settings(tmp_path, port=free_port()))
 
 
-async def test_files_without_a_server_are_not_served(tmp_path: Path) -> None:
+async def test_files_without_an_mcpserver_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(OperatorError, match="no MCPServer among the files"):
         await run_serve(settings(write(tmp_path, TOOL), port=free_port()))
 
 
-async def test_a_port_in_use_is_told_with_the_way_out(tmp_path: Path) -> None:
+async def test_the_error_about_a_port_in_use_names_the_port_flag(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -1,4 +1,4 @@
-"""Serving files to clients that are authenticated."""
+"""`serve` with clients that authenticate."""
 
 from __future__ import annotations
 
@@ -50,17 +50,19 @@ async def listed(url: str, key: str) -> int:
         return response.status
 
 
-async def test_clients_are_authenticated_by_a_secret_of_the_files_or_the_environment(
+async def test_clients_authenticate_with_a_secret_in_the_files_or_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MCP_OPERATOR_SECRET_DEFAULT_CLIENTS_ALICE", "from-the-environment")
     write(tmp_path, KEYED, CLIENTS)
     async with serving(settings(tmp_path, port=free_port())) as url:
         assert await listed(url, "placeholder-of-alice") == 401
-        assert await listed(url, "from-the-environment") == 415, "it is let in, and sends nothing"
+        assert await listed(url, "from-the-environment") == 415, (
+            "the client is authenticated, and its request has no body"
+        )
 
 
-async def test_it_is_said_why_a_server_serves_nobody(
+async def test_the_reason_why_no_client_can_authenticate_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     write(tmp_path, TOKENS)
@@ -74,7 +76,7 @@ async def test_it_is_said_why_a_server_serves_nobody(
     )
 
 
-async def test_a_server_whose_keys_are_not_among_the_files_serves_nobody(tmp_path: Path) -> None:
+async def test_requests_get_503_when_the_secret_with_the_keys_is_missing(tmp_path: Path) -> None:
     write(tmp_path, KEYED)
     async with serving(settings(tmp_path, port=free_port())) as url:
         assert await listed(url, "placeholder-of-alice") == 503

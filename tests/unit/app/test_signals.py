@@ -10,14 +10,14 @@ from mcp_operator.core.errors import OperatorError
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_the_first_signal_asks_for_a_graceful_stop(number: signal.Signals) -> None:
+async def test_the_first_signal_requests_a_graceful_stop(number: signal.Signals) -> None:
     with stop_signals() as stop:
         assert not stop.is_set()
         signal.raise_signal(number)
         await stop.wait()
 
 
-async def test_the_second_signal_takes_its_usual_effect() -> None:
+async def test_after_the_first_signal_the_default_handler_is_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with stop_signals() as stop:
         assert signal.getsignal(signal.SIGTERM) is not before
@@ -26,7 +26,7 @@ async def test_the_second_signal_takes_its_usual_effect() -> None:
         assert signal.getsignal(signal.SIGTERM) is before
 
 
-async def test_nothing_is_left_behind_without_a_signal() -> None:
+async def test_the_default_handler_is_restored_without_a_signal() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with stop_signals():
         pass
@@ -34,7 +34,7 @@ async def test_nothing_is_left_behind_without_a_signal() -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_what_is_watched_is_cancelled_by_a_signal(number: signal.Signals) -> None:
+async def test_a_signal_cancels_the_watch(number: signal.Signals) -> None:
     ended = []
 
     async def watch() -> None:
@@ -48,7 +48,7 @@ async def test_what_is_watched_is_cancelled_by_a_signal(number: signal.Signals) 
     assert ended
 
 
-async def test_what_goes_wrong_in_what_is_watched_is_raised() -> None:
+async def test_an_error_of_the_watch_is_raised() -> None:
     async def watch() -> None:
         raise OperatorError("The server is gone.")
 

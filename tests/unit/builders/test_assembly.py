@@ -1,4 +1,4 @@
-"""How the objects that a server selects become one catalog."""
+"""The objects that a server selects are assembled into one catalog."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def test_the_oldest_object_keeps_a_contested_name() -> None:
     assert "tool 'search' is already served by MCPTool shop/z-old" in rejection.message
 
 
-def test_of_two_objects_of_one_age_the_first_by_name_keeps_the_name() -> None:
+def test_of_two_objects_of_the_same_age_the_first_by_name_keeps_the_name() -> None:
     result = assembled(obj("b", tool("search")), obj("a", tool("search")))
     assert [rejection.key.name for rejection in result.rejected] == ["b"]
 
 
-def test_with_reject_all_nobody_gets_a_contested_name() -> None:
+def test_with_reject_all_no_object_gets_a_contested_name() -> None:
     result = assembled(obj("a", tool("search")), obj("b", tool("search")), on_conflict="RejectAll")
     assert names(result) == []
     assert [rejection.key.name for rejection in result.rejected] == ["a", "b"]
@@ -96,12 +96,12 @@ def test_an_object_with_a_finding_is_rejected_while_its_good_entries_are_served(
     assert (rejection.reason, rejection.message) == (Reason.SERVICE_NOT_FOUND, "no such Service")
 
 
-def test_a_remark_rejects_nothing() -> None:
+def test_a_remark_does_not_reject_an_object() -> None:
     remark = Finding(ConditionType.ACCEPTED, Reason.INGRESS_PATH_IGNORED, "x", blocking=False)
     assert assembled(obj("a", tool("a"), findings=(remark,))).rejected == ()
 
 
-def test_the_same_name_in_different_lists_is_no_conflict() -> None:
+def test_the_same_name_in_different_kinds_is_not_a_conflict() -> None:
     source = SourceRef(kind="MCPPrompt", namespace="shop", name="p")
     prompt = PromptEntry(name="search", messages=(PromptMessage(text="x"),), source=source)
     result = assembled(
@@ -110,7 +110,7 @@ def test_the_same_name_in_different_lists_is_no_conflict() -> None:
     assert result.rejected == ()
 
 
-def test_resources_are_told_apart_by_their_uri() -> None:
+def test_resources_are_identified_by_their_uri() -> None:
     source = SourceRef(kind="MCPResource", namespace="shop", name="r")
     entries = [ResourceEntry(name="same", uri=u, text="", source=source) for u in ("a:1", "a:2")]
     result = assembled(Compiled("MCPResource", Key("shop", "r"), "", tuple(entries)))
@@ -121,7 +121,7 @@ def secret(key: str) -> SecretKey:
     return SecretKey(namespace="shop", name="s", key=key)
 
 
-def test_the_secrets_of_what_is_served_are_collected_and_no_others() -> None:
+def test_only_the_secrets_of_served_entries_are_collected() -> None:
     served = tool(
         "a",
         headers=(Header(name="X-Key", secret=secret("header")),),
@@ -134,7 +134,7 @@ def test_the_secrets_of_what_is_served_are_collected_and_no_others() -> None:
 
 
 @pytest.mark.parametrize("policy", ["OldestWins", "RejectAll"])
-def test_an_empty_selection_gives_an_empty_catalog(policy: OnConflict) -> None:
+def test_an_empty_selection_results_in_an_empty_catalog(policy: OnConflict) -> None:
     result = assembled(on_conflict=policy)
     assert result.catalog.tools == ()
     assert result.rejected == ()
@@ -142,7 +142,7 @@ def test_an_empty_selection_gives_an_empty_catalog(policy: OnConflict) -> None:
 
 @st.composite
 def selections(draw: st.DrawFn) -> list[Compiled]:
-    """Draw objects that quarrel over a few names, some of one age and some with findings."""
+    """Draw objects that compete for a few names, some of the same age and some with findings."""
     named = st.sets(st.sampled_from("abcd"), max_size=3)
     ages = st.sampled_from(["", "2025", "2026"])
     findings = st.sampled_from(
@@ -164,7 +164,7 @@ POLICIES = st.sampled_from(["OldestWins", "RejectAll"])
 
 @FEW
 @given(selections(), POLICIES, st.randoms(use_true_random=False))
-def test_the_order_of_objects_makes_no_difference(
+def test_the_order_of_objects_does_not_change_the_catalog(
     objects: list[Compiled], policy: OnConflict, random: Any
 ) -> None:
     shuffled = random.sample(objects, len(objects))
@@ -185,7 +185,7 @@ def test_no_name_is_ever_served_twice(objects: list[Compiled], policy: OnConflic
 
 @FEW
 @given(selections(), POLICIES)
-def test_every_object_is_whole_or_rejected_for_what_it_lost_or_has_wrong(
+def test_every_object_is_fully_served_or_rejected_for_a_lost_name_or_a_finding(
     objects: list[Compiled], policy: OnConflict
 ) -> None:
     result = assembled(*objects, on_conflict=policy)

@@ -1,4 +1,4 @@
-"""From the objects that a server selects to its catalog."""
+"""A server and the objects that it selects become its catalog."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ REVIEW = prompt(template="Hello")
 GUIDE = resource(content={"uri": "docs://guide", "text": "x"})
 
 
-def test_the_settings_of_a_server_are_numbers_with_every_default_filled_in() -> None:
+def test_the_settings_of_a_server_have_all_defaults() -> None:
     assert server_settings(server()) == ServerSettings(
         namespace="demo", name="shop", uid="uid-of-shop", own_hosts=OWN
     )
@@ -63,7 +63,7 @@ def test_the_settings_of_a_server_follow_its_config() -> None:
     )
 
 
-def test_a_server_is_known_by_the_hosts_of_what_leads_to_it() -> None:
+def test_the_own_hosts_of_a_server_include_those_of_its_ingress_and_route() -> None:
     route = {"parentRefs": [{"name": "public"}], "hostnames": ["a.example", "*.b.example"]}
     protocol = {"allowedHosts": ["localhost"], "allowedOrigins": ["https://chat.example"]}
     settings = server_settings(
@@ -75,28 +75,28 @@ def test_a_server_is_known_by_the_hosts_of_what_leads_to_it() -> None:
     assert settings.allowed_origins == ("https://chat.example",)
 
 
-def test_sessions_last_a_day_unless_the_server_says_otherwise() -> None:
+def test_sessions_last_a_day_unless_the_server_sets_another_time() -> None:
     assert server_settings(server()).session_ttl_seconds == 86400
     assert server_settings(server(protocol={"sessionTTL": "30m"})).session_ttl_seconds == 1800
 
 
 @pytest.mark.parametrize("fields", [{"replicas": 2}, {"autoscaling": {"maxReplicas": 2}}])
-def test_gateways_know_that_clients_may_reach_several_pods(fields: dict[str, Any]) -> None:
+def test_the_settings_say_that_a_server_can_have_several_pods(fields: dict[str, Any]) -> None:
     assert server_settings(server(**fields)).several_pods
 
 
 @pytest.mark.parametrize("fields", [{}, {"replicas": 0}, {"replicas": 1}])
-def test_gateways_know_that_there_is_one_pod(fields: dict[str, Any]) -> None:
+def test_the_settings_say_that_a_server_has_one_pod(fields: dict[str, Any]) -> None:
     assert not server_settings(server(**fields)).several_pods
 
 
-def test_prompts_and_resources_are_selected_as_tools_are_unless_told_otherwise() -> None:
+def test_prompts_and_resources_use_the_tool_selector_by_default() -> None:
     chosen = selectors(server(toolSelector={"matchLabels": {"a": "1"}}))
     assert all(selector.matches({"a": "1", "b": "2"}) for selector in chosen.values())
     assert not any(selector.matches({"b": "2"}) for selector in chosen.values())
 
 
-def test_each_kind_may_be_selected_by_labels_of_its_own() -> None:
+def test_each_kind_can_have_a_selector_of_its_own() -> None:
     exists = {"matchExpressions": [{"key": "c", "operator": "Exists"}]}
     chosen = selectors(
         server(
@@ -119,7 +119,7 @@ def test_each_kind_may_be_selected_by_labels_of_its_own() -> None:
         (REVIEW, References()),
     ],
 )
-def test_what_an_object_refers_to_is_found_for_every_kind(
+def test_the_references_of_an_object_are_found_for_every_kind(
     obj: CatalogObject, references: References
 ) -> None:
     assert references_of(obj) == references
@@ -145,7 +145,7 @@ def test_the_entry_keys_that_an_object_claims_are_those_of_its_entries(
     assert {entry_key_of(entry) for entry in compile_object(obj, facts()).entries} == entry_keys
 
 
-def test_objects_of_every_kind_make_one_catalog() -> None:
+def test_objects_of_every_kind_are_put_into_one_catalog() -> None:
     compiled = [compile_object(obj, facts()) for obj in (SEARCH, REVIEW, GUIDE)]
     assembly = build_catalog(server(), compiled)
     catalog = assembly.catalog
@@ -157,7 +157,7 @@ def test_objects_of_every_kind_make_one_catalog() -> None:
     assert sorted(one.kind for one in assembly.fully_served) == sorted(one.kind for one in compiled)
 
 
-def test_the_policy_of_the_server_decides_a_quarrel_about_a_name() -> None:
+def test_the_conflict_policy_of_the_server_decides_who_gets_a_name() -> None:
     one = compile_object(SEARCH, facts())
     renamed = SEARCH.model_copy(update={"metadata": SEARCH.metadata | {"name": "zz"}})
     two = compile_object(renamed, facts())
@@ -166,7 +166,7 @@ def test_the_policy_of_the_server_decides_a_quarrel_about_a_name() -> None:
     assert build_catalog(strict, [one, two]).catalog.tools == ()
 
 
-def test_a_catalog_never_holds_more_of_a_secret_than_its_name() -> None:
+def test_a_catalog_has_the_name_and_key_of_a_secret_and_not_its_value() -> None:
     credentials = {"type": "Bearer", "secretRef": {"name": "login"}}
     known = facts(secrets={"login": {"token"}})
     compiled = compile_object(tool(service=TO_ORDERS, request={"credentials": credentials}), known)

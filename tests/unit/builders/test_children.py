@@ -61,7 +61,7 @@ def only(children: list[Child], kind: str) -> dict[str, Any]:
     return found
 
 
-def test_a_gateway_server_is_made_of_permissions_then_catalog_then_pods() -> None:
+def test_children_of_a_gateway_are_ordered_permissions_then_catalog_then_pods() -> None:
     assert names(built(server(**EVERYTHING))) == [
         "ServiceAccount/mcp-server-shop",
         "NetworkPolicy/mcp-server-shop",
@@ -77,7 +77,7 @@ def test_a_gateway_server_is_made_of_permissions_then_catalog_then_pods() -> Non
     ]
 
 
-def test_what_is_not_asked_for_is_not_made() -> None:
+def test_optional_children_are_not_built_by_default() -> None:
     assert names(built(server())) == [
         "ServiceAccount/mcp-server-shop",
         "Role/mcp-server-shop",
@@ -88,14 +88,14 @@ def test_what_is_not_asked_for_is_not_made() -> None:
     ]
 
 
-def test_a_route_is_made_only_where_the_cluster_knows_routes() -> None:
+def test_an_http_route_is_built_only_if_the_cluster_has_the_gateway_api() -> None:
     children = built(server(**EVERYTHING), facts=ClusterFacts(has_gateway_api=False))
 
     assert "HTTPRoute/mcp-server-shop" not in names(children)
     assert len(children) == len(built(server(**EVERYTHING))) - 1
 
 
-def test_a_direct_server_gets_its_files_and_no_permissions() -> None:
+def test_a_direct_server_has_a_config_map_with_its_files_and_no_permissions() -> None:
     children = built(server(image="example/server:1"), FILES)
 
     assert names(children) == [
@@ -107,7 +107,7 @@ def test_a_direct_server_gets_its_files_and_no_permissions() -> None:
     assert only(children, "ConfigMap")["data"] == FILES
 
 
-def test_the_index_is_applied_after_the_shards_it_names() -> None:
+def test_the_index_is_applied_after_its_shards() -> None:
     content = catalog("x" * 10, shard_bytes=40)
     assert len(content.shards) > 2
 
@@ -117,7 +117,7 @@ def test_the_index_is_applied_after_the_shards_it_names() -> None:
     assert maps[-1] == "ConfigMap/mcp-server-shop-config"
 
 
-def test_the_config_maps_hold_the_catalog_that_went_in() -> None:
+def test_the_config_maps_decode_to_the_same_catalog() -> None:
     content = catalog("Sells things.", shard_bytes=64)
     maps = {
         child.object["metadata"]["name"]: child.object
@@ -132,14 +132,14 @@ def test_the_config_maps_hold_the_catalog_that_went_in() -> None:
     assert decode(index, shards).server.instructions == "Sells things."
 
 
-def test_a_change_of_the_catalog_changes_nothing_but_its_config_map() -> None:
+def test_a_change_of_the_catalog_changes_only_its_config_map() -> None:
     before, after = built(server(), catalog("old")), built(server(), catalog("new"))
 
     changed = [new.object["kind"] for old, new in zip(before, after, strict=True) if old != new]
     assert changed == ["ConfigMap"]
 
 
-def test_equal_input_gives_equal_output() -> None:
+def test_equal_input_builds_equal_children() -> None:
     def dump() -> str:
         return json.dumps([child.object for child in built(server(env=ENV), catalog())])
 
@@ -149,7 +149,7 @@ def test_equal_input_gives_equal_output() -> None:
 @pytest.mark.parametrize(
     ("spec", "content"), [(EVERYTHING, None), ({"image": "example/server:1"}, FILES)]
 )
-def test_every_child_is_labelled_owned_and_of_a_resource_that_is_watched(
+def test_every_child_has_labels_and_an_owner_and_is_of_a_watched_resource(
     spec: dict[str, Any], content: dict[str, str] | None
 ) -> None:
     for resource, obj in built(server(**spec), content):
@@ -177,7 +177,7 @@ def test_the_selector_of_managed_children_matches_every_child() -> None:
     assert all(selector.matches(child.object["metadata"]["labels"]) for child in built(server()))
 
 
-def test_the_longest_allowed_server_name_gives_valid_names() -> None:
+def test_the_longest_allowed_server_name_results_in_valid_names() -> None:
     longest = "s" * 52
     for child in built(server(longest, **EVERYTHING), catalog("x", shard_bytes=40)):
         limit = 253 if child.object["kind"] == "ConfigMap" else 63
@@ -185,11 +185,11 @@ def test_the_longest_allowed_server_name_gives_valid_names() -> None:
         assert all(len(value) <= 63 for value in child.object["metadata"]["labels"].values())
 
 
-def test_nothing_desired_is_empty_because_the_api_server_would_leave_it_out() -> None:
+def test_no_child_has_empty_fields_which_the_api_server_would_drop() -> None:
     def empties(value: Any, path: str) -> list[str]:
         if isinstance(value, dict):
             return [e for key, item in value.items() for e in empties(item, f"{path}.{key}")] or (
-                # A selector that is empty selects everything, and is kept.
+                # An empty selector selects everything, and is kept.
                 [] if value or path.endswith("Selector") else [path]
             )
         if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Where the arguments of a tool go, and what of them reaches the gateway."""
+"""The places of the arguments of a tool in a request, as the gateway gets them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from support.compiled_tools import INPUT, entry, finding, places
         ("POST", "text/plain", None),
     ],
 )
-def test_arguments_that_the_schema_allows_without_naming_them_have_a_place_where_one_is_possible(
+def test_additional_arguments_go_to_the_query_or_the_body_depending_on_the_method(
     method: str, content_type: str, rest: str | None
 ) -> None:
     schema = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -47,7 +47,7 @@ def test_arguments_that_the_schema_allows_without_naming_them_have_a_place_where
         ({"$ref": "#/$defs/a", "$defs": {"a": {"additionalProperties": True}}}, "body"),
     ],
 )
-def test_what_no_schema_names_is_not_sent_unless_the_schema_says_so(
+def test_additional_arguments_are_sent_only_if_the_schema_allows_them(
     schema: dict[str, Any] | None, rest: str | None
 ) -> None:
     given_ = {} if schema is None else {"inputSchema": {"type": "object", **schema}}
@@ -64,14 +64,16 @@ def test_what_no_schema_names_is_not_sent_unless_the_schema_says_so(
         {"required": ["a"]},
     ],
 )
-def test_a_property_is_named_wherever_the_schema_names_it(schema: dict[str, Any]) -> None:
+def test_a_property_that_any_part_of_the_schema_names_is_an_argument(
+    schema: dict[str, Any],
+) -> None:
     assert "a" in places(entry(inputSchema={"type": "object", **schema}))
 
 
 FILE = {"type": "object", "properties": {"file": {"contentEncoding": "base64"}, "id": {}}}
 
 
-def test_what_is_said_of_an_argument_reaches_the_gateway() -> None:
+def test_all_fields_of_an_argument_reach_the_gateway() -> None:
     mapping = {
         "name": "file",
         "in": "body",
@@ -112,7 +114,7 @@ def test_what_is_said_of_an_argument_reaches_the_gateway() -> None:
         ({"type": "string"}, "application/octet-stream", False),
     ],
 )
-def test_base64_stands_for_bytes_where_a_body_has_them(
+def test_an_argument_is_decoded_from_base64_if_the_body_holds_bytes(
     schema: dict[str, Any], kind: str, *, base64: bool
 ) -> None:
     only = entry(
@@ -122,7 +124,7 @@ def test_base64_stands_for_bytes_where_a_body_has_them(
     assert only.backend.arguments[0].base64 is base64
 
 
-def test_one_argument_as_the_body_leaves_the_query_to_the_others() -> None:
+def test_with_one_argument_as_the_body_the_others_go_to_the_query() -> None:
     only = entry(inputSchema=INPUT, request={"body": {"from": "id"}})
     assert places(only) == {"id": ("body", "id"), "limit": ("query", "limit")}
     assert only.backend.body_from == "id"
@@ -173,13 +175,15 @@ def test_constants_reach_the_gateway() -> None:
         ),
     ],
 )  # fmt: skip
-def test_what_no_body_can_hold_is_invalid(request_: dict[str, Any], message: str) -> None:
+def test_a_request_with_a_body_that_cannot_be_built_is_invalid(
+    request_: dict[str, Any], message: str
+) -> None:
     found = finding(inputSchema=INPUT, request=request_)
     assert found.reason is Reason.INVALID
     assert message in found.message
 
 
-def test_a_place_with_a_plus_is_filled_by_the_argument_of_that_name() -> None:
+def test_a_path_placeholder_with_a_plus_takes_the_argument_of_that_name() -> None:
     only = entry(service=TO_ORDERS | {"path": "/v2/{+name}/tags"}, method="GET")
     assert places(only) == {"name": ("path", "name")}
 
@@ -204,14 +208,14 @@ def test_two_arguments_in_one_place_are_invalid(location: str, first: str, secon
 
 
 @pytest.mark.parametrize("header", ["Authorization", "cookie", "Content-Type"])
-def test_an_argument_that_would_set_a_guarded_header_is_invalid(header: str) -> None:
+def test_an_argument_that_sets_a_guarded_header_is_invalid(header: str) -> None:
     mapped = {"arguments": [{"name": "id", "in": "header", "as": header}]}
     found = finding(inputSchema=INPUT, request=mapped)
     assert found.reason is Reason.INVALID
     assert header in found.message
 
 
-def test_a_body_without_fields_takes_one_argument() -> None:
+def test_a_plain_text_body_takes_exactly_one_argument() -> None:
     found = finding(inputSchema=INPUT, request={"contentType": "text/plain"})
     assert found.reason is Reason.INVALID
     assert "id, limit" in found.message
@@ -232,7 +236,7 @@ NAMED = {"name": "file", "in": "body", "fileNameFrom": "name"}
         ("/files", [{"name": "name", "in": "query"}], {"file", "name"}),
     ],
 )
-def test_the_argument_that_names_a_file_is_sent_only_where_its_author_put_it(
+def test_the_argument_with_a_file_name_is_sent_only_where_it_is_mapped(
     path: str, more: list[Any], sent: set[str]
 ) -> None:
     schema = {"type": "object", "properties": {"file": {}, "name": {}}}
@@ -244,7 +248,7 @@ def test_the_argument_that_names_a_file_is_sent_only_where_its_author_put_it(
     assert places(only).keys() == sent
 
 
-def test_without_a_schema_the_argument_that_names_a_file_is_declared() -> None:
+def test_without_a_schema_the_argument_with_a_file_name_is_declared() -> None:
     only = entry(request=UPLOAD | {"arguments": [NAMED]})
     assert only.input_schema["properties"] == {
         "file": {"type": "string"},
@@ -252,7 +256,7 @@ def test_without_a_schema_the_argument_that_names_a_file_is_declared() -> None:
     }
 
 
-def test_the_argument_that_names_a_file_must_be_declared() -> None:
+def test_the_argument_with_a_file_name_must_be_declared() -> None:
     schema = {"type": "object", "properties": {"file": {}}}
     found = finding(inputSchema=schema, request=UPLOAD | {"arguments": [NAMED]})
     assert found.reason is Reason.UNDECLARED_ARGUMENT
@@ -271,7 +275,7 @@ def test_the_argument_that_names_a_file_must_be_declared() -> None:
         ("multipart/form-data", "X-Type", "multipart/form-data", False),
     ],
 )
-def test_no_fixed_header_takes_the_boundary_of_a_body(
+def test_a_fixed_content_type_without_the_boundary_of_a_multipart_body_is_invalid(
     kind: str, name: str, value: str, *, refused: bool
 ) -> None:
     given = {"contentType": kind, "headers": [{"name": name, "value": value}]}
@@ -284,7 +288,7 @@ def test_no_fixed_header_takes_the_boundary_of_a_body(
 
 
 @pytest.mark.parametrize("header", ["Authorization", "cookie", "COOKIE2"])
-def test_what_a_client_proves_itself_with_is_forwarded_only_where_that_is_allowed(
+def test_credentials_of_a_client_are_forwarded_only_if_that_is_allowed(
     header: str,
 ) -> None:
     forward = {"forwardHeaders": ["X-Tenant", header]}
@@ -296,13 +300,13 @@ def test_what_a_client_proves_itself_with_is_forwarded_only_where_that_is_allowe
     assert allowed.backend.forward_headers == ("x-tenant", header.lower())
 
 
-def test_what_the_gateway_says_of_a_client_cannot_come_from_the_client() -> None:
+def test_a_header_that_the_gateway_sets_cannot_be_forwarded_from_a_client() -> None:
     refused = finding(request={"forwardHeaders": ["MCP-Request-State"]})
     assert refused.reason is Reason.INVALID
     assert "names MCP-Request-State, which the gateway itself sets: remove it" in refused.message
 
 
-def test_a_tool_of_several_may_take_the_permission_to_forward_back() -> None:
+def test_an_entry_can_disable_the_forwarding_that_its_object_allows() -> None:
     common = {"forwardHeaders": ["Authorization"], "allowCredentialForwarding": True}
     own = {"name": "b", "path": "/b", "request": {"allowCredentialForwarding": False}}
     found = compile_tool(tool(request=common, tools=[{"name": "a", "path": "/a"}, own]), facts())

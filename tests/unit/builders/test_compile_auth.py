@@ -1,4 +1,4 @@
-"""`spec.auth` becomes a part of the catalog; a reference that is missing opens nothing."""
+"""`spec.auth` becomes a part of the catalog, and a missing reference does not open the server."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def reason(owner: MCPServer, facts: Facts) -> str:
     return str(compiled.finding.reason)
 
 
-def test_a_server_that_asks_for_nothing_serves_everybody() -> None:
+def test_a_server_without_auth_serves_every_client() -> None:
     assert compile_auth(server(), Facts()) is None
     assert compile_auth(server(auth={"type": "None"}), Facts()) is None
     assert build_catalog(server(), ()).catalog.schema_version == 1
 
 
-def test_api_keys_are_named_in_the_catalog_and_are_not_in_it() -> None:
+def test_the_catalog_names_the_secret_of_api_keys_and_does_not_contain_them() -> None:
     facts = Facts(secrets={CLIENTS: frozenset({"alice"})})
 
     compiled = compiled_auth(by_key(header="X-API-Key"), facts)
@@ -93,7 +93,7 @@ def test_api_keys_are_named_in_the_catalog_and_are_not_in_it() -> None:
     assert auth_references(by_key()).secrets == {CLIENTS}
 
 
-def test_keys_may_be_in_several_secrets_and_the_missing_ones_are_named() -> None:
+def test_keys_can_be_in_several_secrets_and_missing_ones_are_reported() -> None:
     owner = by_key(secretRef=None, secretRefs=[{"name": "red"}, {"name": "blue"}])
     red, blue = Key("demo", "red"), Key("demo", "blue")
 
@@ -125,11 +125,11 @@ def test_keys_may_be_in_several_secrets_and_the_missing_ones_are_named() -> None
         (Facts(denied=frozenset({CLIENTS})), "RefNotPermitted"),
     ],
 )
-def test_a_secret_that_is_missing_leaves_the_server_closed(facts: Facts, expected: str) -> None:
+def test_a_missing_secret_is_reported_as_the_reason(facts: Facts, expected: str) -> None:
     assert reason(by_key(), facts) == expected
 
 
-def test_a_gateway_without_knowledge_of_auth_refuses_the_whole_catalog() -> None:
+def test_a_catalog_with_auth_has_schema_version_two() -> None:
     catalog = build_catalog(by_key(), ()).catalog
 
     assert catalog.schema_version == 2
@@ -137,7 +137,7 @@ def test_a_gateway_without_knowledge_of_auth_refuses_the_whole_catalog() -> None
     assert b'"schemaVersion":2' in catalog.canonical()
 
 
-def test_a_condition_reaches_the_gateway_and_a_wrong_one_is_told() -> None:
+def test_a_rule_condition_reaches_the_gateway_and_an_invalid_one_is_reported() -> None:
     def ruled(when: str) -> MCPServer:
         rule = {"name": "staff", "tools": ["*"], "when": when}
         keys = {"secretRef": {"name": "clients"}}
@@ -152,7 +152,7 @@ def test_a_condition_reaches_the_gateway_and_a_wrong_one_is_told() -> None:
     assert "none of principal, scopes, claims" in problem
 
 
-def test_the_role_names_the_secrets_of_clients_also_before_they_exist() -> None:
+def test_the_role_includes_the_secrets_of_clients_even_before_they_exist() -> None:
     def named(owner: MCPServer, facts: Facts = Facts()) -> list[str]:  # noqa: B008
         catalog = build_server_catalog(owner, (), facts)
         children = build_children(owner, catalog, BuildContext("gateway:1"), ClusterFacts())
@@ -167,7 +167,7 @@ def test_the_role_names_the_secrets_of_clients_also_before_they_exist() -> None:
     assert named(by_token("https://login.example.com/certs", tls=tls), facts) == ["ca"]
 
 
-def test_public_keys_of_a_config_map_go_into_the_catalog_without_private_parts() -> None:
+def test_the_catalog_has_the_public_keys_of_a_config_map_without_private_parts() -> None:
     private = jwk(rsa_key(), "rsa") | {"d": "hush", "p": "hush", "q": "hush"}
     shared = {"kty": "oct", "kid": "hmac", "k": "hush"}
 
@@ -197,7 +197,7 @@ def test_public_keys_of_a_config_map_go_into_the_catalog_without_private_parts()
         " " * (MAX_BYTES + 1),
     ],
 )
-def test_a_config_map_without_a_key_leaves_the_server_closed(content: str) -> None:
+def test_a_config_map_without_a_valid_key_leaves_the_server_closed(content: str) -> None:
     owner = by_token()
     assert reason(owner, config_map(content)) == "ConfigMapNotFound"
     jwt = compiled_auth(owner, config_map(content)).auth.jwt
@@ -205,13 +205,13 @@ def test_a_config_map_without_a_key_leaves_the_server_closed(content: str) -> No
     assert (jwt.keys, jwt.endpoint) == (None, None)
 
 
-def test_a_config_map_that_is_missing_leaves_the_server_closed() -> None:
+def test_a_missing_config_map_is_reported_as_the_reason() -> None:
     assert reason(by_token(), Facts()) == "ConfigMapNotFound"
     assert reason(by_token(), Facts(config_maps={KEYS: {"other": ""}})) == "ConfigMapNotFound"
     assert auth_references(by_token()).config_maps == {KEYS}
 
 
-def test_the_keys_of_a_set_are_bounded() -> None:
+def test_the_number_of_keys_in_a_key_set_is_limited() -> None:
     many = json.dumps({"keys": provider_keys() * 100})
 
     assert len(public_keys(many)) == MAX_KEYS
@@ -219,7 +219,7 @@ def test_the_keys_of_a_set_are_bounded() -> None:
         public_keys(b"\xff")
 
 
-def test_keys_are_fetched_from_a_service_that_consents() -> None:
+def test_keys_are_fetched_from_a_service_that_grants_access() -> None:
     owner = by_token(CERTS)
     facts = Facts(services={KEYCLOAK: CONSENTING})
 
@@ -250,13 +250,13 @@ def test_keys_are_fetched_from_a_service_that_consents() -> None:
         (Facts(services={KEYCLOAK: CONSENTING | {"spec": {"ports": []}}}), "PortNotFound"),
     ],
 )
-def test_a_service_that_is_not_there_for_us_leaves_the_server_closed(
+def test_a_missing_or_forbidden_service_of_keys_is_reported_as_the_reason(
     facts: Facts, expected: str
 ) -> None:
     assert reason(by_token(CERTS), facts) == expected
 
 
-def test_a_host_outside_must_be_one_that_the_installation_allows() -> None:
+def test_an_external_host_of_keys_must_be_allowed_by_the_installation() -> None:
     owner = by_token("https://login.example.com/certs")
 
     assert reason(owner, Facts()) == "RefNotPermitted"
@@ -265,7 +265,7 @@ def test_a_host_outside_must_be_one_that_the_installation_allows() -> None:
     assert reason(address, Facts(external_hosts=("*",))) == "RefNotPermitted"
 
 
-def test_what_is_left_out_has_the_sensible_value() -> None:
+def test_omitted_jwt_fields_have_defaults() -> None:
     ingress = {"host": "mcp.example.com", "tlsSecretName": "tls", "pathPrefix": "/shop"}
     compiled = compiled_auth(by_token(spec={"ingress": ingress}, requiredScopes=["use"]), Facts())
 
@@ -277,7 +277,7 @@ def test_what_is_left_out_has_the_sensible_value() -> None:
     assert jwt.user_claim == "sub"
 
 
-def test_the_ingress_and_the_route_lead_to_the_metadata_of_their_path() -> None:
+def test_the_ingress_and_the_route_include_the_path_of_the_metadata() -> None:
     ingress = build_ingress(
         by_token(spec={"ingress": {"host": "a.example", "pathPrefix": "/shop"}})
     )
@@ -296,18 +296,18 @@ def test_the_ingress_and_the_route_lead_to_the_metadata_of_their_path() -> None:
     ]
 
 
-def test_an_ingress_of_everything_needs_no_path_more() -> None:
+def test_an_ingress_with_the_path_prefix_root_has_one_path() -> None:
     ingress = build_ingress(by_token(spec={"ingress": {"pathPrefix": "/"}}))
 
     assert ingress is not None
     assert len(ingress["spec"]["rules"][0]["http"]["paths"]) == 1
 
 
-def test_an_object_from_before_the_rules_serves_nobody() -> None:
+def test_a_jwt_server_without_jwt_settings_accepts_no_client() -> None:
     assert compiled_auth(server(auth={"type": "JWT"}), Facts()).auth == Auth()
 
 
-def test_rules_are_compiled_as_they_are_written() -> None:
+def test_rules_are_compiled_with_all_their_fields() -> None:
     rule = {
         "name": "readers",
         "tools": ["get-*"],

@@ -1,4 +1,4 @@
-"""How long answers are kept, from an object to the catalog."""
+"""Cache settings, from an object to the catalog."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from support.manifests import server
 MINUTE = {"ttl": "1m"}
 
 
-def test_a_tool_keeps_answers_for_each_client_unless_they_are_for_all() -> None:
+def test_a_tool_caches_answers_for_each_client_unless_the_scope_is_shared() -> None:
     assert entry(method="GET").cache is None
     assert entry(method="GET", cache=MINUTE).cache == CachePolicy(ttl_seconds=60)
     shared = entry(method="GET", cache=MINUTE | {"scope": "Shared"})
     assert shared.cache == CachePolicy(ttl_seconds=60, shared=True)
 
 
-def test_entries_keep_answers_as_the_object_says_unless_they_say_it_themselves() -> None:
+def test_entries_inherit_the_cache_of_their_object_unless_they_set_their_own() -> None:
     tools = [{"name": "one", "path": "/"}, {"name": "two", "path": "/", "cache": {"ttl": "5s"}}]
     compiled = compile_tool(tool(method="GET", cache=MINUTE, tools=tools), facts())
     assert [one.cache.ttl_seconds for one in compiled.entries if one.cache] == [60, 5]  # type: ignore[union-attr]
 
 
-def test_an_operation_of_a_resource_keeps_content() -> None:
+def test_an_operation_of_a_resource_can_cache_content() -> None:
     [only] = compile_resource(operation(uri="a:b", cache=MINUTE), facts()).entries
     assert only.cache == CachePolicy(ttl_seconds=60)  # type: ignore[union-attr]
 
@@ -36,7 +36,7 @@ def compiled(**spec: object) -> ServerCache | None:
     return compile_server_cache(MCPServer.model_validate(server(**spec)))
 
 
-def test_a_server_says_what_clients_may_keep_and_where_answers_are_kept() -> None:
+def test_the_cache_settings_of_a_server_reach_the_catalog() -> None:
     assert compiled() is None
     assert compiled(cache={}) == ServerCache()
     assert compiled(
@@ -47,12 +47,12 @@ def test_a_server_says_what_clients_may_keep_and_where_answers_are_kept() -> Non
     )
 
 
-def test_an_operation_says_how_often_it_is_asked_for_those_who_subscribed() -> None:
+def test_the_subscribe_interval_of_an_operation_becomes_its_poll_interval() -> None:
     [only] = compile_resource(operation(uri="a:b", subscribe={"interval": "1s"}), facts()).entries
     assert only.poll_seconds == 1  # type: ignore[union-attr]
 
 
-def test_asking_more_often_than_each_second_is_refused() -> None:
+def test_a_subscribe_interval_under_one_second_is_invalid() -> None:
     wrong = compile_resource(operation(uri="a:b", subscribe={"interval": "999ms"}), facts())
     assert wrong.entries == ()
     [finding] = wrong.findings

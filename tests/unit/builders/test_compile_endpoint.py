@@ -1,4 +1,4 @@
-"""Where requests go: Services by name and number of a port, and hosts that are allowed."""
+"""The endpoints of requests: Services with named or numbered ports, and allowed external hosts."""
 
 from __future__ import annotations
 
@@ -43,19 +43,19 @@ def secret(name: str, key: str) -> SecretKey:
     return SecretKey(namespace="demo", name=name, key=key)
 
 
-def test_a_port_is_found_by_its_name() -> None:
+def test_a_port_is_resolved_by_its_name() -> None:
     assert entry(KNOWN, service={"name": "orders", "port": "http"}).backend.port == 80
     found = finding(KNOWN, service={"name": "orders", "port": "grpc"})
     assert found.reason is Reason.PORT_NOT_FOUND
     assert found.message == "Service demo/orders has no port grpc; it has 80 (http)"
 
 
-def test_a_virtual_host_changes_the_name_and_not_the_address() -> None:
+def test_a_virtual_host_does_not_change_the_address() -> None:
     backend = entry(KNOWN, service=TO_ORDERS | {"host": "shop.example.com"}).backend
     assert (backend.host, backend.virtual_host) == ("orders.demo.svc", "shop.example.com")
 
 
-def test_a_client_certificate_is_both_keys_of_its_secret() -> None:
+def test_a_client_certificate_has_both_keys_of_its_secret() -> None:
     tls = {"clientCertificateSecretRef": {"name": "pair"}}
     compiled = compile_tool(tool(service=TO_ORDERS | {"scheme": "https", "tls": tls}), KNOWN)
     [only] = compiled.entries
@@ -72,7 +72,7 @@ def test_a_client_certificate_is_both_keys_of_its_secret() -> None:
         ("http://a.example.org:8080/x", ("http", "a.example.org", 8080, "/x")),
     ],
 )
-def test_a_host_outside_is_called_where_it_is_allowed(url: str, expected: Any) -> None:
+def test_an_external_host_that_is_allowed_is_the_backend(url: str, expected: Any) -> None:
     backend = outside(url)
     assert (backend.scheme, backend.host, backend.port, backend.path) == expected
     assert backend.external
@@ -100,19 +100,19 @@ def test_the_path_of_a_tool_is_appended_to_the_url() -> None:
         ("https://93.184.216.34", "it is an address"),
     ],
 )
-def test_a_host_that_is_not_allowed_is_said_with_the_remedy(url: str, why: str) -> None:
+def test_the_finding_about_a_host_that_is_not_allowed_names_the_fix(url: str, why: str) -> None:
     found = finding(ALLOWED, service=None, external={"url": url})
     assert found.reason is Reason.REF_NOT_PERMITTED
     assert url.removeprefix("https://") in found.message
     assert why in found.message
 
 
-def test_no_host_is_allowed_unless_an_installation_says_so() -> None:
+def test_no_external_host_is_allowed_by_default() -> None:
     found = finding(KNOWN, service=None, external={"url": "https://api.example.com"})
     assert found.reason is Reason.REF_NOT_PERMITTED
 
 
-def test_a_port_that_is_none_is_refused() -> None:
+def test_a_port_over_65535_is_invalid() -> None:
     found = finding(ALLOWED, service=None, external={"url": "https://api.example.com:70000"})
     assert found.message == "external.url: a port is at most 65535"
 
@@ -128,12 +128,14 @@ def test_a_port_that_is_none_is_refused() -> None:
         ("kubernetes.default.svc", ["*"], False),
     ],
 )
-def test_patterns_of_hosts(host: str, patterns: list[str], *, allowed: bool) -> None:
+def test_a_host_is_allowed_only_if_a_pattern_matches_it(
+    host: str, patterns: list[str], *, allowed: bool
+) -> None:
     assert is_allowed(host, patterns) is allowed
 
 
 @pytest.mark.parametrize("host", ["a.svc", "a.b.svc.corp", "svc", "x.local", "a.localhost", "::1"])
-def test_names_of_networks_are_not_outside(host: str) -> None:
+def test_local_names_and_addresses_are_not_external_hosts(host: str) -> None:
     assert not is_outside(host)
 
 
@@ -148,7 +150,7 @@ def credentials(given: Any, known: Facts = ALLOWED) -> Credentials:
     return found
 
 
-def test_a_token_endpoint_may_be_outside_where_that_is_allowed() -> None:
+def test_a_token_endpoint_can_be_an_allowed_external_host() -> None:
     found = credentials(oauth2(scopes=["a"], clientAuthentication="Post"))
     assert found.secret == secret("client", "client_secret")
     assert found.username == secret("client", "client_id")
@@ -161,7 +163,7 @@ def test_a_token_endpoint_may_be_outside_where_that_is_allowed() -> None:
     assert "credentials.oauth2.tokenURL" in refused.message
 
 
-def test_a_token_endpoint_may_be_a_service() -> None:
+def test_a_token_endpoint_can_be_a_service() -> None:
     given = oauth2(tokenURL="http://orders.demo.svc/token")
     found = credentials(given, KNOWN).oauth2
     assert found is not None
@@ -173,7 +175,7 @@ def test_a_token_endpoint_may_be_a_service() -> None:
     assert finding(KNOWN, request={"credentials": elsewhere}).reason is Reason.SERVICE_NOT_FOUND
 
 
-def test_the_secrets_of_a_token_endpoint_are_read_too() -> None:
+def test_the_secrets_of_a_token_endpoint_are_collected() -> None:
     tls = {
         "caSecretRef": {"name": "ca", "key": "ca.crt"},
         "clientCertificateSecretRef": {"name": "pair"},
@@ -200,12 +202,12 @@ def test_the_secrets_of_a_token_endpoint_are_read_too() -> None:
         ({"type": "Bearer", "prefix": "ApiKey "}, "Authorization", "ApiKey "),
     ],
 )
-def test_a_token_has_a_name_and_a_prefix(written: Any, name: str, prefix: str) -> None:
+def test_credentials_have_a_name_and_a_prefix(written: Any, name: str, prefix: str) -> None:
     found = credentials({**written, "secretRef": {"name": "client", "key": "key"}})
     assert (found.name, found.prefix, found.secret) == (name, prefix, secret("client", "key"))
 
 
-def test_a_network_policy_knows_token_endpoints_and_ports_outside() -> None:
+def test_cluster_facts_include_token_endpoints_and_external_ports() -> None:
     inside = oauth2(tokenURL="http://orders.demo.svc/token")
     tools = [
         entry(ALLOWED, service=None, external={"url": "https://api.example.com:8443"},
@@ -219,7 +221,7 @@ def test_a_network_policy_knows_token_endpoints_and_ports_outside() -> None:
     assert [one.namespace for one in found.destinations] == ["demo"]
 
 
-def test_a_resource_has_the_same_vocabulary() -> None:
+def test_a_resource_supports_the_same_request_fields() -> None:
     operation = {
         "name": "order",
         "uriTemplate": "orders://{id}{?lang}",

@@ -1,4 +1,4 @@
-"""What an HTTP operation resolves to: headers, credentials, TLS and what they refer to."""
+"""HTTP operations are resolved: headers, credentials, TLS and their references."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def source(kind: str, name: str, key: str) -> dict[str, Any]:
     return {"name": "X-Key", "valueFrom": {f"{kind}KeyRef": {"name": name, "key": key}}}
 
 
-def test_a_port_may_be_reached_over_tls_with_authorities_of_ones_own() -> None:
+def test_a_service_can_be_called_over_tls_with_a_custom_ca() -> None:
     tls = {"caSecretRef": {"name": "login", "key": "ca.crt"}, "serverName": "orders.example"}
     backend = compiled(LOGIN, service={"scheme": "https", "tls": tls})
     assert backend.scheme == "https"
@@ -70,25 +70,25 @@ def test_a_port_may_be_reached_over_tls_with_authorities_of_ones_own() -> None:
     assert not backend.insecure_skip_verify
 
 
-def test_without_tls_settings_the_certificate_is_verified_as_usual() -> None:
+def test_the_certificate_is_verified_unless_insecure_skip_verify_is_set() -> None:
     backend = compiled(facts(), service={"scheme": "https"})
     assert (backend.ca, backend.server_name, backend.insecure_skip_verify) == (None, "", False)
     unverified = compiled(facts(), service={"scheme": "https", "tls": {"insecureSkipVerify": True}})
     assert unverified.insecure_skip_verify
 
 
-def test_times_and_sizes_are_numbers_or_left_to_the_server() -> None:
+def test_timeouts_and_sizes_are_numbers_or_unset() -> None:
     backend = compiled(facts(), timeout="1m30s", max_bytes=5)
     assert (backend.timeout_seconds, backend.max_response_bytes) == (90, 5)
     backend = compiled(facts())
     assert (backend.timeout_seconds, backend.max_response_bytes) == (None, None)
 
 
-def test_headers_to_forward_are_compared_in_lower_case() -> None:
+def test_names_of_forwarded_headers_are_lowercased() -> None:
     assert compiled(facts(), forward_headers=("X-Trace",)).forward_headers == ("x-trace",)
 
 
-def test_a_header_has_a_value_of_its_own_or_one_of_a_config_map_or_secret() -> None:
+def test_a_header_has_a_fixed_value_or_one_from_a_config_map_or_secret() -> None:
     given = facts(secrets={"login": {"token"}}, config_maps={"settings": SETTINGS})
     backend = compiled(
         given,
@@ -106,7 +106,7 @@ def test_a_header_has_a_value_of_its_own_or_one_of_a_config_map_or_secret() -> N
 
 
 @pytest.mark.parametrize("key", ["lines", "blob", "umlaut"])
-def test_a_config_map_cannot_smuggle_anything_in_through_a_header(key: str) -> None:
+def test_a_header_value_from_a_config_map_must_be_one_line_of_printable_ascii(key: str) -> None:
     given = facts(config_maps={"settings": SETTINGS})
     assert unresolved(given, headers=[source("configMap", "settings", key)]) == (
         Reason.CONFIG_MAP_NOT_FOUND,
@@ -115,14 +115,14 @@ def test_a_config_map_cannot_smuggle_anything_in_through_a_header(key: str) -> N
 
 
 @pytest.mark.parametrize(("key", "value"), [("umlaut", "ü"), ("region", "eu-1")])
-def test_a_query_parameter_may_have_any_text_of_a_config_map(key: str, value: str) -> None:
+def test_a_query_parameter_can_have_any_single_line_of_text(key: str, value: str) -> None:
     given = facts(config_maps={"settings": SETTINGS})
     backend = compiled(given, query=[source("configMap", "settings", key)])
     assert backend.query == (Header(name="X-Key", value=value),)
 
 
 @pytest.mark.parametrize("key", ["lines", "blob"])
-def test_a_query_parameter_is_one_line_of_text(key: str) -> None:
+def test_a_query_parameter_with_control_characters_is_rejected(key: str) -> None:
     given = facts(config_maps={"settings": SETTINGS})
     reason, message = unresolved(given, query=[source("configMap", "settings", key)])
     assert reason is Reason.CONFIG_MAP_NOT_FOUND
@@ -130,7 +130,7 @@ def test_a_query_parameter_is_one_line_of_text(key: str) -> None:
     assert message.endswith("line of text without control characters")
 
 
-def test_what_a_header_comes_from_must_exist() -> None:
+def test_the_source_of_a_header_must_exist() -> None:
     reason, message = unresolved(facts(), headers=[source("configMap", "settings", "region")])
     assert reason is Reason.CONFIG_MAP_NOT_FOUND
     assert message == "ConfigMap demo/settings does not exist: create it, or correct the name"
@@ -139,7 +139,7 @@ def test_what_a_header_comes_from_must_exist() -> None:
     assert message == "Secret demo/login has no key 'other': add it, or correct the key"
 
 
-def test_a_header_of_a_source_that_only_a_newer_release_knows_is_unresolved() -> None:
+def test_a_header_with_a_source_of_a_newer_release_is_unresolved() -> None:
     headers = [{"name": "X-Key", "valueFrom": {"fieldRef": {"path": "x"}}}]
     assert unresolved(facts(), headers=headers)[1] == "header X-Key has no source"
 
@@ -169,7 +169,9 @@ def test_a_header_of_a_source_that_only_a_newer_release_knows_is_unresolved() ->
         ),
     ],
 )
-def test_credentials_name_the_keys_that_their_type_reads(given: Any, expected: Credentials) -> None:
+def test_credentials_refer_to_the_secret_keys_of_their_type(
+    given: Any, expected: Credentials
+) -> None:
     assert compiled(LOGIN, credentials=given).credentials == expected
 
 
@@ -183,7 +185,7 @@ def test_basic_credentials_need_both_keys(missing: str) -> None:
     )
 
 
-def test_everything_that_is_referred_to_is_found_without_looking_at_it() -> None:
+def test_all_references_are_found_without_reading_them() -> None:
     references = http_references(
         call(
             service={"namespace": "other", "tls": {"caSecretRef": {"name": "ca", "key": "k"}}},
@@ -203,7 +205,7 @@ def test_everything_that_is_referred_to_is_found_without_looking_at_it() -> None
     )
 
 
-def test_the_union_of_nothing_is_nothing() -> None:
+def test_the_union_of_no_references_is_empty() -> None:
     assert union([]) == References()
 
 
@@ -218,7 +220,7 @@ def test_the_union_of_nothing_is_nothing() -> None:
         ("/{{a}}", ("a",)),
     ],
 )
-def test_a_place_of_a_path_is_a_name_in_braces_within_one_segment(
+def test_a_path_placeholder_is_a_name_in_braces_within_one_segment(
     path: str, expected: tuple[str, ...]
 ) -> None:
     assert path_places(path) == expected

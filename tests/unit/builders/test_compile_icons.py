@@ -1,4 +1,4 @@
-"""Icons of tools, prompts and resources, from an object to what clients are told."""
+"""Icons of tools, prompts and resources, from an object to the answer that clients get."""
 
 from __future__ import annotations
 
@@ -38,31 +38,31 @@ def resource_entry(*icons: JsonObject) -> ResourceEntry:
 
 
 @pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
-def test_icons_reach_clients_as_they_were_written(revision: str) -> None:
+def test_icons_reach_clients_unchanged(revision: str) -> None:
     icons = [ICON, OTHER]
     assert describe.tool(tool_entry(icons=icons), revision)["icons"] == icons
     assert describe.prompt(prompt_entry(*icons), revision)["icons"] == icons
     assert describe.resource(resource_entry(*icons), revision)["icons"] == icons
 
 
-def test_clients_of_revisions_without_icons_get_none() -> None:
+def test_clients_of_older_revisions_get_no_icons() -> None:
     assert "icons" not in describe.tool(tool_entry(icons=[ICON]), "2025-06-18")
     assert "icons" not in describe.prompt(prompt_entry(ICON), "2025-06-18")
     assert "icons" not in describe.resource(resource_entry(ICON), "2025-06-18")
 
 
-def test_what_has_no_icons_lists_none() -> None:
+def test_an_entry_without_icons_has_no_icons_field() -> None:
     assert "icons" not in describe.tool(tool_entry(), "2025-11-25")
     assert "icons" not in describe.prompt(prompt_entry(), "2025-11-25")
 
 
-def test_entries_have_the_icons_of_the_object_unless_they_have_their_own() -> None:
+def test_entries_inherit_the_icons_of_their_object_unless_they_set_their_own() -> None:
     tools = [{"name": "one", "path": "/one"}, {"name": "two", "path": "/two", "icons": [OTHER]}]
     one, two = compile_tool(tool(icons=[ICON], tools=tools), facts()).entries
     assert (one.icons, two.icons) == ((ICON,), (OTHER,))
 
 
-def test_another_icon_is_a_change_that_clients_are_told_of() -> None:
+def test_a_changed_icon_changes_the_entry_for_clients() -> None:
     old = table(tool_entry(icons=[ICON]), prompt_entry(ICON), resource_entry(ICON))
     new = table(tool_entry(icons=[OTHER]), prompt_entry(OTHER), resource_entry(OTHER))
 

@@ -1,4 +1,4 @@
-"""Limits of servers and tools, as gateways get them."""
+"""Rate limits and concurrency limits of servers and tools, as gateways get them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def compiled(obj: Any) -> dict[str, ToolEntry]:
 
 
 @pytest.mark.parametrize(("per", "seconds"), [("Second", 1), ("Minute", 60), ("Hour", 3600)])
-def test_the_burst_is_as_many_as_come_back_in_the_time(per: str, seconds: int) -> None:
+def test_the_default_burst_is_the_number_of_requests_per_period(per: str, seconds: int) -> None:
     expected = RateLimit(requests=7, seconds=seconds, burst=7)
     assert limits(shared={"requests": 7, "per": per}) == RateLimits(shared=expected)
 
@@ -41,13 +41,13 @@ def test_rules_keep_their_patterns_and_their_order() -> None:
         assert limits(**{kind: [wide, narrow]}) == RateLimits.model_validate({kind: rules})
 
 
-def test_a_server_without_limits_says_nothing_of_them() -> None:
+def test_the_settings_of_a_server_without_limits_have_none() -> None:
     settings = server_settings(MCPServer.model_validate(server()))
     assert settings.rate_limits is None
     assert "imit" not in settings.canonical_json
 
 
-def test_a_server_says_how_many_calls_one_client_may_have_at_a_time() -> None:
+def test_the_concurrency_limit_for_one_client_reaches_the_settings() -> None:
     obj = server(config={"maxConcurrentRequestsPerClient": 3})
     settings = server_settings(MCPServer.model_validate(obj))
     assert settings.max_concurrent_requests_per_client == 3
@@ -61,7 +61,7 @@ def test_a_tool_has_limits_of_its_own() -> None:
     assert (entry.rate_limit, entry.max_concurrent_requests) == (None, None)
 
 
-def test_entries_have_the_limits_of_their_object_unless_they_say_others() -> None:
+def test_entries_inherit_the_limits_of_their_object_unless_they_set_their_own() -> None:
     one = {"name": "one", "path": "/"}
     two = {"name": "two", "path": "/", "rateLimit": {"requests": 5}, "maxConcurrentRequests": 6}
     found = compiled(tools(one, two, rateLimit={"requests": 1}, maxConcurrentRequests=9))
@@ -71,7 +71,7 @@ def test_entries_have_the_limits_of_their_object_unless_they_say_others() -> Non
     assert places == {"one": 9, "two": 6}
 
 
-def test_entries_require_of_clients_what_their_object_does_unless_they_say_otherwise() -> None:
+def test_entries_inherit_required_client_capabilities_unless_they_set_their_own() -> None:
     one = {"name": "one", "path": "/"}
     two = {"name": "two", "path": "/", "requiredClientCapabilities": ["Roots"]}
     found = compiled(tools(one, two, requiredClientCapabilities=["Sampling", "Elicitation"]))

@@ -1,4 +1,4 @@
-"""What becomes of an MCPPrompt."""
+"""An MCPPrompt becomes an entry of the catalog, or findings."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def entry(**spec: Any) -> PromptEntry:
     return only
 
 
-def test_a_template_is_one_message_of_the_user() -> None:
+def test_a_template_becomes_one_user_message() -> None:
     only = entry(title="Review", description="Reviews.", template="Say {{what}}", variables=WHAT)
     assert (only.name, only.title, only.description) == ("review", "Review", "Reviews.")
     assert only.messages == (PromptMessage(role="user", text="Say {{what}}"),)
@@ -42,7 +42,7 @@ def test_messages_keep_their_order_and_their_roles() -> None:
     )
 
 
-def test_images_and_sounds_are_on_one_line() -> None:
+def test_line_breaks_in_images_and_audio_are_removed() -> None:
     messages = [
         {"image": {"mimeType": "image/png", "data": "iVBO\nRw==\n"}},
         {"audio": {"mimeType": "audio/wav", "data": "UklGRg=="}},
@@ -53,7 +53,7 @@ def test_images_and_sounds_are_on_one_line() -> None:
     )
 
 
-def test_an_image_that_is_no_base64_keeps_the_prompt_from_being_served() -> None:
+def test_a_prompt_with_an_image_that_is_not_base64_is_not_served() -> None:
     messages = [{"text": "x"}, {"image": {"mimeType": "image/png", "data": "a"}}]
     compiled = compile_prompt(prompt(messages=messages))
     assert compiled.entries == ()
@@ -64,7 +64,7 @@ def test_an_image_that_is_no_base64_keeps_the_prompt_from_being_served() -> None
     )
 
 
-def test_a_link_has_variables_in_its_uri() -> None:
+def test_the_uri_of_a_resource_link_can_have_variables() -> None:
     link = {"uri": "docs://{{section}}", "name": "rules", "title": "Rules"}
     given = prompt(messages=[{"resourceLink": link}], variables=[{"name": "section"}])
     [only] = compile_prompt(given).entries
@@ -76,14 +76,14 @@ def test_a_link_has_variables_in_its_uri() -> None:
     assert undeclared(prompt(messages=[{"resourceLink": link}])) == ("section",)
 
 
-def test_hidden_text_of_a_link_is_told() -> None:
+def test_hidden_characters_in_a_resource_link_are_reported() -> None:
     link = {"uri": "docs://a", "name": "a", "description": "a\u202eb"}
     [remark] = compile_prompt(prompt(messages=[{"resourceLink": link}])).remarks
     assert remark.reason is Reason.HIDDEN_CHARACTERS
     assert remark.message.startswith("messages[0].resourceLink.description:")
 
 
-def test_variables_are_handed_on_as_they_are() -> None:
+def test_variables_are_compiled_with_all_their_fields() -> None:
     tone = {"name": "tone", "title": "Tone", "default": "dry", "enum": ["dry", "warm"]}
     only = entry(template="{{what}} {{tone}}", variables=[{"name": "what", "required": True}, tone])
     assert only.variables == (
@@ -92,7 +92,7 @@ def test_variables_are_handed_on_as_they_are() -> None:
     )
 
 
-def test_an_undeclared_variable_keeps_the_prompt_from_being_served() -> None:
+def test_a_prompt_with_an_undeclared_variable_is_not_served() -> None:
     compiled = compile_prompt(prompt(template="{{b}} {{a}} {{ a }}", variables=WHAT))
     assert compiled.entries == ()
     [wrong] = compiled.findings_of(ConditionType.ACCEPTED)
@@ -107,7 +107,7 @@ def test_a_variable_in_the_uri_of_a_resource_counts_as_used() -> None:
     assert undeclared(prompt(messages=messages)) == ("section",)
 
 
-def test_an_unused_variable_is_worth_a_remark_and_no_more() -> None:
+def test_an_unused_variable_adds_a_remark_and_the_prompt_is_served() -> None:
     compiled = compile_prompt(prompt(template="Hello", variables=WHAT))
     assert len(compiled.entries) == 1
     [remark] = compiled.remarks
@@ -117,13 +117,13 @@ def test_an_unused_variable_is_worth_a_remark_and_no_more() -> None:
     )
 
 
-def test_a_default_that_cannot_be_used_is_worth_a_remark() -> None:
+def test_a_default_of_a_required_variable_adds_a_remark() -> None:
     variables = [{"name": "what", "required": True, "default": "x"}]
     [remark] = compile_prompt(prompt(template="{{what}}", variables=variables)).remarks
     assert remark.message == "the default of what is never used, as it is required"
 
 
-def test_a_prompt_that_is_switched_off_is_checked_and_not_served() -> None:
+def test_a_disabled_prompt_is_checked_and_not_served() -> None:
     compiled = compile_prompt(prompt(template="{{a}}", enabled=False, ingressPath="/x"))
     assert compiled.entries == ()
     assert [finding.reason for finding in compiled.findings] == [
@@ -133,7 +133,7 @@ def test_a_prompt_that_is_switched_off_is_checked_and_not_served() -> None:
     assert compile_prompt(prompt(template="a", enabled=False)).entries == ()
 
 
-def test_an_ingress_path_is_said_to_have_no_effect() -> None:
+def test_an_ingress_path_adds_a_remark_that_it_is_ignored() -> None:
     compiled = compile_prompt(prompt(template="a", ingressPath="/x"))
     assert len(compiled.entries) == 1
     assert [remark.reason for remark in compiled.remarks] == [Reason.INGRESS_PATH_IGNORED]
@@ -150,18 +150,18 @@ def test_an_ingress_path_is_said_to_have_no_effect() -> None:
         ("{{1st}}", {"1st"}),
     ],
 )
-def test_a_variable_stands_in_double_braces(text: str, used: set[str]) -> None:
+def test_variables_are_names_in_double_braces(text: str, used: set[str]) -> None:
     assert variables_used(prompt(template=text)) == used
 
 
-def test_names_of_variables_are_listed_in_their_order() -> None:
+def test_undeclared_variables_are_listed_in_order() -> None:
     declared = [{"name": name} for name in ("d", "c")]
     given = prompt(template="{{b}} {{a}}", variables=declared)
     assert undeclared(given) == ("a", "b")
     assert unused(given) == ("c", "d")
 
 
-def test_a_form_that_only_a_newer_release_knows_is_refused_in_a_sentence() -> None:
+def test_a_prompt_in_a_form_of_a_newer_release_is_invalid() -> None:
     compiled = compile_prompt(prompt(templateFrom={"name": "texts"}))
     assert compiled.entries == ()
     [wrong] = compiled.findings

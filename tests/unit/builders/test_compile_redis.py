@@ -1,4 +1,4 @@
-"""`spec.redis` becomes a part of the catalog where something is counted in it."""
+"""`spec.redis` becomes a part of the catalog if the server uses Redis."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def key(name: str) -> SecretKey:
     return SecretKey(namespace="demo", name="login", key=name)
 
 
-def test_everything_is_handed_on() -> None:
+def test_all_fields_of_redis_reach_the_settings() -> None:
     found = assembled(owner(FULL))
     assert found.redis_finding is None
     assert found.catalog.server.redis == Redis(
@@ -82,13 +82,13 @@ def test_everything_is_handed_on() -> None:
     )
 
 
-def test_little_is_needed() -> None:
+def test_redis_needs_only_a_service_name() -> None:
     expected = Redis(host="redis.demo.svc", port=6379, keys="{mcp:demo/shop}:")
     assert redis_of(owner()) == expected
 
 
 @pytest.mark.parametrize("host", ["redis.example.com", "10.0.0.1"])
-def test_a_redis_elsewhere_needs_no_service(host: str) -> None:
+def test_a_redis_at_an_external_address_needs_no_service(host: str) -> None:
     found = assembled(owner({"address": host, "port": 6380}), facts=Facts())
     assert found.redis_finding is None
     assert found.catalog.server.redis == Redis(host=host, port=6380, keys="{mcp:demo/shop}:")
@@ -98,13 +98,13 @@ def limited(**spec: Any) -> Compiled:
     return compile_tool(MCPTool.model_validate(tool(**spec)), Facts(check_services=False))
 
 
-def test_where_nothing_is_counted_gateways_do_not_connect() -> None:
+def test_gateways_get_no_redis_if_nothing_is_counted() -> None:
     alone = server(redis={"serviceName": "redis"})
     assert redis_of(alone, limited()) is None
     assert redis_of(alone, limited(rateLimit={"requests": 1})) is not None
 
 
-def test_in_mode_direct_the_gateway_has_nothing_to_do_with_it() -> None:
+def test_in_mode_direct_the_catalog_has_no_redis() -> None:
     direct = server(image="example/mcp:1", redis={"serviceName": "redis"})
     assert redis_of(direct, limited(rateLimit={"requests": 1})) is None
     assert server_references(direct).secrets == frozenset()
@@ -125,7 +125,7 @@ def test_in_mode_direct_the_gateway_has_nothing_to_do_with_it() -> None:
         ),
     ],
 )
-def test_what_is_missing_is_told_and_looked_for_again_by_the_gateway(
+def test_a_missing_service_or_secret_of_redis_is_reported_and_kept_in_the_settings(
     facts: Facts, reason: Reason
 ) -> None:
     found = assembled(owner(FULL), facts=facts)
@@ -134,7 +134,7 @@ def test_what_is_missing_is_told_and_looked_for_again_by_the_gateway(
     assert found.catalog.server.redis == redis_of(owner(FULL))
 
 
-def test_a_service_of_another_namespace_has_to_consent() -> None:
+def test_a_redis_service_of_another_namespace_must_grant_access() -> None:
     address = {"address": "redis.infra.svc"}
     there = Key("infra", "redis")
     closed = {**SERVICE, "metadata": {"name": "redis", "namespace": "infra"}}
@@ -147,13 +147,13 @@ def test_a_service_of_another_namespace_has_to_consent() -> None:
     assert server_references(owner(address)).services == {there}
 
 
-def test_the_operator_looks_at_all_that_is_referred_to() -> None:
+def test_the_references_of_a_server_include_its_redis() -> None:
     references = server_references(owner(FULL))
     assert references.services == {REDIS}
     assert references.secrets == {SECRET}
 
 
-def test_the_gateway_may_read_the_secrets_and_reach_the_pods() -> None:
+def test_role_and_network_policy_allow_the_secrets_and_pods_of_redis() -> None:
     of = owner(FULL, networkPolicy={"mode": "Full"})
     catalog = build_server_catalog(of, (), THERE)
     facts = gather_cluster_facts(

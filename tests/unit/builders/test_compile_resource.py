@@ -1,4 +1,4 @@
-"""What becomes of an MCPResource: inline, of another object, or over HTTP."""
+"""An MCPResource becomes entries of the catalog: inline, from another object, or over HTTP."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def source(kind: str, name: str, key: str) -> MCPResource:
     return resource(contentFrom={"uri": URI, f"{kind}KeyRef": reference})
 
 
-def test_inline_text_is_served_as_it_stands() -> None:
+def test_inline_text_is_served_unchanged() -> None:
     only = entry(
         resource(
             title="Guide",
@@ -64,7 +64,7 @@ def test_inline_text_is_served_as_it_stands() -> None:
     )
 
 
-def test_an_empty_text_is_content_too() -> None:
+def test_an_empty_text_is_valid_content() -> None:
     assert entry(resource(content={"uri": URI, "text": ""})).text == ""
 
 
@@ -75,7 +75,7 @@ def test_a_resource_without_hints_has_no_annotations(annotations: Any) -> None:
 
 
 @pytest.mark.parametrize("blob", ["AAECAw==", "AAEC\nAw==\n"])
-def test_a_blob_may_be_broken_into_lines_as_base64_writes_it(blob: str) -> None:
+def test_a_base64_blob_can_have_line_breaks(blob: str) -> None:
     assert entry(resource(content={"uri": URI, "blob": blob})).blob == "AAECAw=="
 
 
@@ -85,13 +85,13 @@ def test_a_blob_must_be_base64(blob: str) -> None:
     assert (only.reason, only.message) == (Reason.INVALID, "content.blob is not base64")
 
 
-def test_content_comes_from_a_config_map_as_text_or_as_bytes() -> None:
+def test_content_from_a_config_map_is_text_or_a_blob() -> None:
     known = facts(config_maps={"files": {"guide": "Hello", "logo": b"\x00\x01\x02"}})
     assert entry(source("configMap", "files", "guide"), known).text == "Hello"
     assert entry(source("configMap", "files", "logo"), known).blob == "AAEC"
 
 
-def test_content_of_a_secret_is_only_named() -> None:
+def test_content_from_a_secret_is_only_a_reference() -> None:
     only = entry(source("secret", "login", "token"), facts(secrets={"login": {"token"}}))
     assert only.secret == SecretKey(namespace="demo", name="login", key="token")
     assert (only.text, only.blob, only.backend) == (None, None, None)
@@ -101,18 +101,18 @@ def test_content_of_a_secret_is_only_named() -> None:
     ("kind", "reason"),
     [("configMap", Reason.CONFIG_MAP_NOT_FOUND), ("secret", Reason.SECRET_NOT_FOUND)],
 )
-def test_where_content_comes_from_must_exist(kind: str, reason: Reason) -> None:
+def test_the_source_of_content_must_exist(kind: str, reason: Reason) -> None:
     only = finding(source(kind, "files", "guide"))
     assert (only.condition, only.reason) == (ConditionType.RESOLVED_REFS, reason)
     assert only.message.endswith("demo/files does not exist: create it, or correct the name")
 
 
-def test_a_source_that_only_a_newer_release_knows_is_unresolved() -> None:
+def test_a_content_source_of_a_newer_release_is_unresolved() -> None:
     only = finding(source("bucket", "files", "guide"))
     assert only.message == "contentFrom names no object"
 
 
-def test_an_operation_is_read_by_its_uri() -> None:
+def test_an_operation_becomes_a_resource_with_its_uri() -> None:
     only = entry(operation("/guide", uri=URI, mimeType="text/html", maxBytes=9, timeout="2s"))
     assert (only.uri, only.uri_template, only.mime_type) == (URI, "", "text/html")
     assert only.backend is not None
@@ -120,17 +120,17 @@ def test_an_operation_is_read_by_its_uri() -> None:
     assert (only.backend.timeout_seconds, only.backend.max_response_bytes) == (2, 9)
 
 
-def test_the_media_type_of_an_operation_is_left_to_the_answer() -> None:
+def test_an_operation_has_no_media_type_by_default() -> None:
     assert entry(operation(uri=URI)).mime_type == ""
 
 
-def test_an_operation_may_have_a_title_of_its_own() -> None:
+def test_an_operation_can_have_its_own_title() -> None:
     given = {"service": TO_ORDERS, "uri": URI}
     assert entry(resource(title="All", operations=[given])).title == "All"
     assert entry(resource(title="All", operations=[given | {"title": "One"}])).title == "One"
 
 
-def test_the_places_of_the_path_are_arguments_beside_the_parameters() -> None:
+def test_path_placeholders_are_arguments_along_with_the_parameters() -> None:
     parameters = [
         {"name": "lang", "in": "header", "default": "en", "enum": ["en", "de"]},
         {"name": "page", "in": "query", "required": True},
@@ -157,7 +157,7 @@ def test_the_places_of_the_path_are_arguments_beside_the_parameters() -> None:
         ),
     ],
 )
-def test_without_a_uri_one_is_made_of_the_ingress_path(
+def test_without_a_uri_the_uri_is_derived_from_the_ingress_path(
     fields: dict[str, Any], uri: str, template: str
 ) -> None:
     given = resource(operations=[fields | {"service": TO_ORDERS | fields.get("service", {})}])
@@ -198,7 +198,7 @@ def test_without_a_uri_one_is_made_of_the_ingress_path(
         ("/{id", {"uri": URI}, Reason.INVALID, "the path /{id has a brace outside of a {name}"),
     ],
 )
-def test_the_uri_and_the_request_must_fit_together(
+def test_the_variables_of_the_uri_must_match_the_request(
     path: str, fields: dict[str, Any], reason: Reason, message: str
 ) -> None:
     only = finding(operation(path, **fields))
@@ -206,12 +206,12 @@ def test_the_uri_and_the_request_must_fit_together(
     assert only.message.startswith(f"operations[0]: {message}")
 
 
-def test_a_required_parameter_with_a_default_need_not_be_in_the_uri() -> None:
+def test_a_required_parameter_with_a_default_can_be_missing_in_the_uri() -> None:
     parameter = {"name": "q", "in": "query", "required": True, "default": "all"}
     assert entry(operation(uri=URI, parameters=[parameter])).uri == URI
 
 
-def test_a_faulty_operation_is_numbered_and_the_others_are_served() -> None:
+def test_a_finding_has_the_index_of_its_operation_and_the_others_are_served() -> None:
     lost = {"service": {"name": "stock", "port": 80}, "uri": "docs://lost"}
     compiled = compile_resource(
         resource(operations=[{"service": TO_ORDERS, "uri": URI}, lost]), facts()
@@ -225,7 +225,7 @@ def test_a_faulty_operation_is_numbered_and_the_others_are_served() -> None:
     assert missing.condition is ConditionType.RESOLVED_REFS
 
 
-def test_of_two_operations_with_one_uri_the_first_is_served() -> None:
+def test_of_two_operations_with_the_same_uri_the_first_is_served() -> None:
     one = {"service": TO_ORDERS | {"path": "/one"}, "uri": URI}
     two = {"service": TO_ORDERS | {"path": "/two"}, "uri": URI}
     compiled = compile_resource(resource(operations=[one, two]), facts())
@@ -238,7 +238,7 @@ def test_of_two_operations_with_one_uri_the_first_is_served() -> None:
     assert double.message == f"two operations have the URI {URI}: give one of them another"
 
 
-def test_a_resource_that_is_switched_off_needs_nothing() -> None:
+def test_a_disabled_resource_has_no_references() -> None:
     given = resource(enabled=False, operations=[{"service": {"name": "stock", "port": 80}}])
     compiled = compile_resource(given, Facts())
     assert compiled.entries == ()
@@ -259,7 +259,7 @@ def test_a_resource_that_is_switched_off_needs_nothing() -> None:
         (operation(uri=URI), References(services=frozenset({Key("demo", "orders")}))),
     ],
 )
-def test_what_a_resource_refers_to_is_found(given: MCPResource, expected: References) -> None:
+def test_the_references_of_a_resource_are_found(given: MCPResource, expected: References) -> None:
     assert resource_references(given) == expected
 
 
@@ -270,7 +270,7 @@ def test_the_identities_of_a_resource_are_known_without_compiling_it() -> None:
     assert resource_identities(resource(operations=two)) == {"a:1", "a:{b}"}
 
 
-def test_a_form_that_only_a_newer_release_knows_is_refused_in_a_sentence() -> None:
+def test_a_resource_in_a_form_of_a_newer_release_is_invalid() -> None:
     only = finding(resource(bucket={"name": "files"}))
     assert only.reason is Reason.INVALID
     assert only.message == "spec sets none of content, contentFrom and operations: set one of them"

@@ -1,4 +1,4 @@
-"""What the operations of an MCPResource say of requests and answers, in the words of tools."""
+"""The request and response fields of operations of an MCPResource, which are those of tools."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def backend(path: str = "/", **fields: Any) -> Backend:
     return found
 
 
-def test_parameters_have_the_styles_of_arguments() -> None:
+def test_parameters_support_the_styles_of_arguments() -> None:
     written = {"name": "tag", "in": "query", "as": "t", "style": "pipeDelimited", "explode": False}
     found = backend(uriTemplate="docs://all{?tag*}", parameters=[written])
     assert found.arguments == (
@@ -37,7 +37,7 @@ def test_parameters_have_the_styles_of_arguments() -> None:
     )
 
 
-def test_a_read_may_have_a_body_and_constants() -> None:
+def test_an_operation_can_have_a_body_and_constants() -> None:
     found = backend(
         uriTemplate="docs://all{?id}",
         parameters=[ID | {"in": "body"}],
@@ -48,7 +48,7 @@ def test_a_read_may_have_a_body_and_constants() -> None:
     assert (found.constants, found.content_type) == ({"size": 10}, "application/vnd.api+json")
 
 
-def test_one_parameter_may_be_the_whole_body() -> None:
+def test_one_parameter_can_be_the_whole_body() -> None:
     found = backend(
         uriTemplate="docs://all{?id}",
         parameters=[ID | {"in": "body"}],
@@ -58,7 +58,7 @@ def test_one_parameter_may_be_the_whole_body() -> None:
     assert (found.body_from, found.content_type) == ("id", "text/plain")
 
 
-def test_headers_of_the_client_are_forwarded() -> None:
+def test_headers_of_the_client_can_be_forwarded() -> None:
     assert backend(**URI, forwardHeaders=["Accept-Language"]).forward_headers == (
         "accept-language",
     )
@@ -66,7 +66,7 @@ def test_headers_of_the_client_are_forwarded() -> None:
     assert allowed.forward_headers == ("authorization",)
 
 
-def test_what_is_said_of_answers_reaches_the_gateway() -> None:
+def test_all_response_fields_of_an_operation_reach_the_gateway() -> None:
     only = entry(
         **URI,
         jsonPath="$.a",
@@ -86,10 +86,10 @@ def test_what_is_said_of_answers_reaches_the_gateway() -> None:
         stream_max_events=2,
         stream_max_seconds=3,
     )
-    assert only.mime_type == "text/csv"  # which is listed, and gone by
+    assert only.mime_type == "text/csv"  # it is listed, and used for the answer
 
 
-def test_nothing_said_of_answers_is_nothing_in_the_catalog() -> None:
+def test_an_operation_without_response_fields_has_no_response_in_the_catalog() -> None:
     assert "response" not in entry(**URI).canonical_json
 
 
@@ -123,7 +123,7 @@ def test_nothing_said_of_answers_is_nothing_in_the_catalog() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_together_is_said_as_for_tools(
+def test_invalid_combinations_of_fields_are_reported_as_for_tools(
     fields: dict[str, Any], message: str
 ) -> None:
     compiled = compile_resource(operation(uriTemplate="docs://all{?id}", **fields), facts())

@@ -8,7 +8,7 @@ from mcp_operator.builders.compile_response import compile_response
 from mcp_operator.builders.compiled import InvalidError
 
 
-def test_the_defaults_are_those_of_the_catalog() -> None:
+def test_the_defaults_match_those_of_the_catalog() -> None:
     assert compile_response(ToolResponse()) == ResponseMapping()
     assert ResponseMapping().headers == SHOWN_HEADERS
 
@@ -51,6 +51,6 @@ def test_every_field_reaches_the_catalog() -> None:
         ("errorWhen", "body.all(a, body.all(b, a == b))"),
     ],
 )
-def test_an_expression_that_is_none_is_not_accepted(field: str, expression: str) -> None:
+def test_an_invalid_expression_is_rejected(field: str, expression: str) -> None:
     with pytest.raises(InvalidError, match=rf"response\.{field}: the "):
         compile_response(ToolResponse.model_validate({field: expression}))

@@ -1,4 +1,4 @@
-"""Schemas that would cost too much, and what becomes of the tools that have them."""
+"""Tools whose schemas cost too much are not served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from support.compiled import facts, tool
 
 
 @pytest.mark.parametrize("field", ["inputSchema", "outputSchema"])
-def test_a_schema_that_would_cost_too_much_is_not_accepted(field: str) -> None:
+def test_a_tool_with_a_schema_that_costs_too_much_is_not_accepted(field: str) -> None:
     schema = {"type": "object", "patternProperties": {r"^\pL{200}$": {}}}
     compiled = compile_tool(tool(**{field: schema}), facts())
     assert compiled.entries == ()
@@ -25,7 +25,7 @@ def test_a_schema_that_would_cost_too_much_is_not_accepted(field: str) -> None:
     )
 
 
-def test_the_schemas_of_one_object_share_a_bound_on_what_their_patterns_cost() -> None:
+def test_the_schemas_of_one_object_share_a_limit_on_the_cost_of_patterns() -> None:
     large = {"type": "object", "properties": {"a": {"pattern": r"^\pL{80}$"}}}
     small = {"type": "object", "properties": {"a": {"pattern": "^[a-z]{9}$"}}}
     entries = [{"name": f"large-{n}", "inputSchema": large} for n in range(9)]

@@ -1,4 +1,4 @@
-"""What becomes of an MCPTool: entries of the catalog, or findings that say why not."""
+"""An MCPTool becomes entries of the catalog, or findings that say why not."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from support.compiled import TO_ORDERS, facts, tool
 from support.compiled_tools import INPUT, entry, finding, places
 
 
-def test_the_shortest_tool_posts_to_the_root_of_its_service() -> None:
+def test_a_minimal_tool_sends_a_post_to_the_root_of_its_service() -> None:
     compiled = compile_tool(tool(description="Find orders."), facts())
     assert compiled.key == Key("demo", "example")
     assert compiled.created == "2026-01-01T00:00:00Z"
@@ -47,7 +47,7 @@ def test_the_shortest_tool_posts_to_the_root_of_its_service() -> None:
     assert (backend.path, backend.arguments) == ("/", ())
 
 
-def test_everything_that_a_client_is_told_comes_from_the_object() -> None:
+def test_the_fields_that_clients_get_come_from_the_object() -> None:
     output = {"type": "object", "properties": {"total": {"type": "number"}}}
     only = entry(
         title="Search",
@@ -75,19 +75,21 @@ def test_everything_that_a_client_is_told_comes_from_the_object() -> None:
         ("PATCH", "body"),
     ],
 )
-def test_what_the_path_does_not_take_goes_where_the_method_has_room(method: str, rest: str) -> None:
+def test_arguments_that_are_not_in_the_path_go_to_the_query_or_the_body(
+    method: str, rest: str
+) -> None:
     only = entry(method=method, inputSchema=INPUT, service=TO_ORDERS | {"path": "/orders/{id}"})
     assert places(only) == {"id": ("path", "id"), "limit": (rest, "limit")}
 
 
-def test_a_mapping_tells_where_an_argument_goes_and_how_it_is_written() -> None:
+def test_a_mapping_sets_the_location_name_and_style_of_an_argument() -> None:
     mapping = {"name": "limit", "in": "header", "as": "X-Limit", "style": "json"}
     only = entry(inputSchema=INPUT, request={"arguments": [mapping]})
     [_, limit] = only.backend.arguments
     assert limit == Argument(name="limit", location="header", target="X-Limit", style="json")
 
 
-def test_without_a_schema_the_places_of_the_path_and_the_mapped_arguments_are_declared() -> None:
+def test_without_a_schema_path_placeholders_and_mapped_arguments_are_declared() -> None:
     only = entry(
         method="GET",
         service=TO_ORDERS | {"path": "/{shop}/orders/{id}"},
@@ -101,7 +103,7 @@ def test_without_a_schema_the_places_of_the_path_and_the_mapped_arguments_are_de
     assert places(only)["limit"] == ("query", "limit")
 
 
-def test_an_argument_mapped_to_a_place_is_declared_instead_of_the_place() -> None:
+def test_an_argument_mapped_to_a_placeholder_is_declared_instead_of_it() -> None:
     only = entry(
         service=TO_ORDERS | {"path": "/orders/{id}"},
         request={"arguments": [{"name": "orderId", "in": "path", "as": "id"}]},
@@ -111,13 +113,13 @@ def test_an_argument_mapped_to_a_place_is_declared_instead_of_the_place() -> Non
     assert places(only) == {"orderId": ("path", "id")}
 
 
-def test_a_place_that_stands_twice_in_the_path_is_declared_once() -> None:
+def test_a_placeholder_that_is_twice_in_the_path_is_declared_once() -> None:
     only = entry(service=TO_ORDERS | {"path": "/{id}/copies/{id}"})
     assert only.input_schema["required"] == ["id"]
     CompiledSchema(only.input_schema)
 
 
-def test_an_argument_that_only_shares_the_name_of_a_filled_place_goes_elsewhere() -> None:
+def test_an_argument_named_like_a_mapped_placeholder_goes_to_the_body() -> None:
     properties = {"id": {"type": "string"}, "orderId": {"type": "string"}}
     only = entry(
         inputSchema={"type": "object", "properties": properties},
@@ -205,7 +207,7 @@ def test_an_argument_that_only_shares_the_name_of_a_filled_place_goes_elsewhere(
         ),
     ],
 )
-def test_a_spec_that_is_wrong_in_itself_is_not_accepted(
+def test_an_invalid_spec_is_not_accepted(
     spec: dict[str, Any], reason: Reason, message: str
 ) -> None:
     only = finding(**spec)
@@ -214,7 +216,7 @@ def test_a_spec_that_is_wrong_in_itself_is_not_accepted(
     assert only.blocking
 
 
-def test_what_a_tool_refers_to_must_exist() -> None:
+def test_the_service_of_a_tool_must_exist() -> None:
     only = finding(service={"name": "stock", "port": 80})
     assert only.condition is ConditionType.RESOLVED_REFS
     assert (only.reason, only.message) == (
@@ -223,7 +225,7 @@ def test_what_a_tool_refers_to_must_exist() -> None:
     )
 
 
-def test_entries_inherit_from_the_object_what_they_do_not_say() -> None:
+def test_entries_inherit_the_fields_of_their_object_that_they_do_not_set() -> None:
     compiled = compile_tool(
         tool(
             method="GET",
@@ -262,13 +264,13 @@ def test_entries_inherit_retries_as_a_whole() -> None:
     }
 
 
-def test_a_tool_has_no_retries_by_itself() -> None:
+def test_a_tool_has_no_retries_by_default() -> None:
     (entry,) = compile_tool(tool(name="one", method="GET"), facts()).entries
     assert isinstance(entry, ToolEntry)
     assert entry.retries is None
 
 
-def test_entries_inherit_when_calls_become_tasks_as_a_whole() -> None:
+def test_entries_inherit_the_task_policy_as_a_whole() -> None:
     entries = [
         {"name": "one", "path": "/"},
         {"name": "two", "path": "/", "task": {"mode": "Always", "pollInterval": "1m30s"}},
@@ -282,7 +284,7 @@ def test_entries_inherit_when_calls_become_tasks_as_a_whole() -> None:
     }
 
 
-def test_a_call_with_credentials_of_its_client_becomes_no_task() -> None:
+def test_a_tool_that_forwards_credentials_cannot_run_as_a_task() -> None:
     forwarding = {"forwardHeaders": ["Authorization"], "allowCredentialForwarding": True}
     compiled = compile_tool(
         tool(name="one", request=forwarding, task={"mode": "Auto"}),
@@ -294,7 +296,7 @@ def test_a_call_with_credentials_of_its_client_becomes_no_task() -> None:
     assert len(compile_tool(never, facts()).entries) == 1
 
 
-def test_an_answer_that_is_kept_is_no_task() -> None:
+def test_a_tool_cannot_have_both_a_cache_and_tasks() -> None:
     compiled = compile_tool(
         tool(name="one", method="GET", cache={"ttl": "1m"}, task={"mode": "Auto"}), facts()
     )
@@ -302,7 +304,7 @@ def test_an_answer_that_is_kept_is_no_task() -> None:
     assert finding.message.startswith("cache, task: ")
 
 
-def test_a_faulty_entry_is_named_and_the_others_are_served() -> None:
+def test_a_finding_names_the_invalid_entry_and_the_others_are_served() -> None:
     compiled = compile_tool(
         tool(
             tools=[
@@ -331,7 +333,7 @@ def test_a_faulty_entry_is_named_and_the_others_are_served() -> None:
         ),
     ],
 )
-def test_an_object_that_is_switched_off_says_so_and_needs_nothing(
+def test_a_disabled_object_has_a_finding_that_is_not_blocking_and_no_references(
     spec: dict[str, Any], message: str
 ) -> None:
     only = finding(Facts(), **spec)
@@ -339,7 +341,7 @@ def test_an_object_that_is_switched_off_says_so_and_needs_nothing(
     assert tool_references(tool(**spec)).services == frozenset()
 
 
-def test_a_single_entry_that_is_switched_off_is_left_out_without_a_word() -> None:
+def test_a_disabled_entry_is_omitted_without_a_finding() -> None:
     compiled = compile_tool(
         tool(
             tools=[
@@ -356,14 +358,14 @@ def test_a_single_entry_that_is_switched_off_is_left_out_without_a_word() -> Non
 @pytest.mark.parametrize(
     "spec", [{"ingressPath": "/x"}, {"tools": [{"name": "a", "path": "/", "ingressPath": "/x"}]}]
 )
-def test_an_ingress_path_is_served_without_and_said_to_have_no_effect(spec: dict[str, Any]) -> None:
+def test_an_ingress_path_adds_a_remark_that_it_is_ignored(spec: dict[str, Any]) -> None:
     compiled = compile_tool(tool(**spec), facts())
     assert len(compiled.entries) == 1
     [remark] = compiled.findings
     assert (remark.reason, remark.blocking) == (Reason.INGRESS_PATH_IGNORED, False)
 
 
-def test_everything_that_the_entries_refer_to_is_found() -> None:
+def test_the_references_of_all_entries_are_found() -> None:
     header = {"name": "X-Key", "valueFrom": {"secretKeyRef": {"name": "keys", "key": "k"}}}
     referring = tool(
         request={"credentials": {"type": "Bearer", "secretRef": {"name": "login"}}},
@@ -385,9 +387,7 @@ def test_everything_that_the_entries_refer_to_is_found() -> None:
         ({"tools": [{"name": "search"}]}, "service is missing"),
     ],
 )
-def test_a_form_that_only_a_newer_release_knows_is_refused_in_a_sentence(
-    spec: dict[str, Any], message: str
-) -> None:
+def test_a_tool_in_a_form_of_a_newer_release_is_invalid(spec: dict[str, Any], message: str) -> None:
     newer = MCPTool.model_validate({"metadata": {"name": "example"}, "spec": spec})
     for function in (tool_references, lambda given: compile_tool(given, Facts())):
         with pytest.raises(InvalidError, match=message) as caught:
@@ -395,6 +395,6 @@ def test_a_form_that_only_a_newer_release_knows_is_refused_in_a_sentence(
         assert caught.value.finding.reason is Reason.INVALID
 
 
-def test_compiling_twice_gives_equal_results() -> None:
+def test_compiling_twice_returns_equal_results() -> None:
     given = tool(inputSchema=INPUT, annotations={"readOnlyHint": True})
     assert compile_tool(given, facts()) == compile_tool(given, facts())

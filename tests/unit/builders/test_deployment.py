@@ -53,11 +53,11 @@ EVERYTHING = {
         {**EVERYTHING, "image": "own/server:1", "command": ["serve"], "args": ["--all"]},
     ],
 )
-def test_every_pod_keeps_the_restricted_pod_security_standard(spec: dict[str, Any]) -> None:
+def test_every_pod_meets_the_restricted_pod_security_standard(spec: dict[str, Any]) -> None:
     assert violations(pod(**spec)) == []
 
 
-def test_a_gateway_is_told_which_server_to_serve_and_on_which_ports() -> None:
+def test_the_arguments_of_a_gateway_set_its_server_and_ports() -> None:
     gateway = container(port=9000)
 
     assert gateway["command"] == ["mcp-operator"]
@@ -74,14 +74,14 @@ def test_a_gateway_is_told_which_server_to_serve_and_on_which_ports() -> None:
     ]
 
 
-def test_a_gateway_runs_the_operators_image_unless_the_server_names_one() -> None:
+def test_a_gateway_runs_the_default_image_unless_the_server_names_one() -> None:
     assert container()["image"] == "registry.example/gateway:1"
     assert container()["imagePullPolicy"] == "IfNotPresent"
     own = container(mode="Gateway", image="own/gateway:2", imagePullPolicy="Always")
     assert (own["image"], own["imagePullPolicy"]) == ("own/gateway:2", "Always")
 
 
-def test_a_gateways_probes_ask_different_questions_on_the_management_port() -> None:
+def test_the_probes_of_a_gateway_use_livez_and_readyz_on_the_management_port() -> None:
     gateway = container()
     probes = {kind: gateway[f"{kind}Probe"]["httpGet"] for kind in ("startup", "liveness")}
 
@@ -108,7 +108,7 @@ def test_the_grace_period_covers_prestop_draining_and_the_exit(drain: str, secon
     assert container()["lifecycle"] == {"preStop": {"sleep": {"seconds": PRESTOP_SECONDS}}}
 
 
-def test_pods_spread_over_nodes_and_zones_where_they_can() -> None:
+def test_pods_prefer_to_spread_over_nodes_and_zones() -> None:
     constraints = pod()["topologySpreadConstraints"]
 
     assert [c["topologyKey"] for c in constraints] == [
@@ -118,7 +118,7 @@ def test_pods_spread_over_nodes_and_zones_where_they_can() -> None:
     assert {c["whenUnsatisfiable"] for c in constraints} == {"ScheduleAnyway"}
 
 
-def test_resources_are_requested_by_default_and_replaced_when_given() -> None:
+def test_given_resources_replace_the_default_resources() -> None:
     assert container()["resources"] == {
         "requests": {"cpu": "50m", "memory": "128Mi"},
         "limits": {"memory": "1Gi"},
@@ -128,7 +128,7 @@ def test_resources_are_requested_by_default_and_replaced_when_given() -> None:
     assert container(resources={"limits": {}})["resources"] == container()["resources"]
 
 
-def test_replicas_follow_the_spec() -> None:
+def test_the_replicas_of_the_deployment_are_those_of_the_spec() -> None:
     for number in (0, 3):
         deployment = build_deployment(server(replicas=number), CONTEXT)
         assert deployment["spec"]["replicas"] == number
@@ -136,13 +136,13 @@ def test_replicas_follow_the_spec() -> None:
 
 
 @pytest.mark.parametrize("spec", [{}, {"autoscaling": {"maxReplicas": 3}}])
-def test_a_number_of_pods_that_others_decide_on_is_not_declared(spec: dict[str, Any]) -> None:
+def test_replicas_are_not_set_when_others_manage_them(spec: dict[str, Any]) -> None:
     deployment = build_deployment(server(**spec), CONTEXT)
     assert "replicas" not in deployment["spec"]
     assert deployment["metadata"]["annotations"] == {REPLICAS_ANNOTATION: "unmanaged"}
 
 
-def test_pods_are_replaced_with_the_catalog_only_where_the_server_asks_for_it() -> None:
+def test_a_new_catalog_replaces_pods_only_with_on_change_restart() -> None:
     def annotations(**spec: Any) -> Object:
         own = server(image="own/server:1", **spec)
         return dict(annotations_of(build_deployment(own, CONTEXT, "abc")["spec"]["template"]))
@@ -153,13 +153,13 @@ def test_pods_are_replaced_with_the_catalog_only_where_the_server_asks_for_it() 
     assert restarted == {"mcp-operator.dev/catalog-digest": "abc"}
 
 
-def test_an_update_never_takes_a_pod_away_before_its_successor_is_ready() -> None:
+def test_an_update_does_not_delete_a_pod_before_a_new_one_is_ready() -> None:
     strategy = build_deployment(server(), CONTEXT)["spec"]["strategy"]
 
     assert strategy["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
-def test_the_selector_never_changes_in_the_life_of_a_server() -> None:
+def test_the_selector_is_the_same_in_both_modes() -> None:
     gateway = build_deployment(server(), CONTEXT)["spec"]
     direct = build_deployment(server(image="own/server:1"), CONTEXT)["spec"]
 
@@ -183,12 +183,12 @@ def test_a_direct_server_runs_the_users_command_with_the_files_mounted() -> None
     ]
 
 
-def test_a_direct_server_leaves_to_its_image_what_the_user_left_out() -> None:
+def test_a_direct_server_without_a_command_uses_that_of_its_image() -> None:
     assert not {"command", "args", "imagePullPolicy"} & container(image="own/server:1").keys()
     assert container(image="own/server:1", imagePullPolicy="Never")["imagePullPolicy"] == "Never"
 
 
-def test_a_direct_server_learns_its_files_and_its_redis_from_the_environment() -> None:
+def test_a_direct_server_gets_the_paths_of_its_files_and_its_redis_as_variables() -> None:
     found = env(image="own/server:1", redis={"serviceName": "mcp-redis"})
 
     assert found["MCP_CONFIG_DIR"]["value"] == "/etc/mcp/config"
@@ -196,29 +196,29 @@ def test_a_direct_server_learns_its_files_and_its_redis_from_the_environment() -
     assert found["REDIS_PORT"]["value"] == "6379"
 
 
-def test_the_users_environment_does_not_move_the_files_and_no_name_appears_twice() -> None:
+def test_the_environment_of_the_user_cannot_override_the_config_directory() -> None:
     own = [{"name": "MCP_CONFIG_DIR", "value": "/data"}]
     entries = container(image="own/server:1", env=own)["env"]
 
     assert entries == [{"name": "MCP_CONFIG_DIR", "value": "/etc/mcp/config"}]
 
 
-def test_the_environment_may_come_from_secrets_config_maps_and_pod_fields() -> None:
+def test_environment_variables_can_come_from_secrets_config_maps_and_pod_fields() -> None:
     sources = [
         {"name": "A", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
         {"name": "B", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
         {"name": "C", "valueFrom": {"fieldRef": {"apiVersion": "v1", "fieldPath": "status.podIP"}}},
     ]
 
-    # A value beside valueFrom would be refused: null takes away what somebody sets there.
+    # The API server rejects a value along with valueFrom: null removes one that someone set.
     assert container(env=sources)["env"] == [{**source, "value": None} for source in sources]
 
 
-def test_an_unset_environment_is_left_out() -> None:
+def test_the_env_field_is_omitted_when_it_is_unset() -> None:
     assert "env" not in container()
 
 
-def test_a_gateway_with_tls_has_its_certificate_mounted() -> None:
+def test_the_certificate_of_a_gateway_with_tls_is_mounted() -> None:
     tls = {"secretName": "shop-tls"}
     (volume,) = pod(tls=tls)["volumes"]
     (mount,) = container(tls=tls)["volumeMounts"]

@@ -1,4 +1,4 @@
-"""The files that a server in mode Direct reads."""
+"""The files for a server in mode Direct."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def files(*entries: Any) -> dict[str, list[dict[str, Any]]]:
     return {name: json.loads(text) for name, text in direct_files(catalog(*entries)).items()}
 
 
-def test_there_is_a_file_for_each_kind_even_if_it_is_empty() -> None:
+def test_every_kind_has_a_file_even_if_it_is_empty() -> None:
     assert files() == {"tools.json": [], "prompts.json": [], "resources.json": []}
 
 
@@ -43,7 +43,7 @@ def test_a_tool_has_its_schemas_and_the_address_of_its_endpoint() -> None:
     }
 
 
-def test_a_prompt_of_one_text_is_also_a_template() -> None:
+def test_a_prompt_of_one_text_has_a_template_and_messages() -> None:
     variables = (PromptVariable(name="what", required=True),)
     [written] = files(prompt("Say {{what}}", variables=variables))["prompts.json"]
     assert written["template"] == "Say {{what}}"
@@ -61,7 +61,7 @@ def test_a_prompt_of_one_text_is_also_a_template() -> None:
         (PromptMessage(text="a"), PromptMessage(resource_uri="docs://a")),
     ],
 )
-def test_a_prompt_of_anything_else_is_its_messages(messages: tuple[PromptMessage, ...]) -> None:
+def test_a_prompt_of_other_messages_has_no_template(messages: tuple[PromptMessage, ...]) -> None:
     [written] = files(prompt(messages=messages))["prompts.json"]
     assert written["template"] is None
     assert len(written["messages"]) == len(messages)
@@ -89,7 +89,7 @@ def test_a_resource_over_http_has_an_operation() -> None:
     assert (operation["uri"], operation["uriTemplate"]) == ("", "docs://{id}")
 
 
-def test_secrets_are_in_no_file() -> None:
+def test_no_file_contains_a_reference_to_a_secret() -> None:
     secret = SecretKey(namespace="demo", name="login", key="token")
     text = "".join(direct_files(catalog(resource(uri="docs://a", secret=secret))).values())
     assert "login" not in text
@@ -99,7 +99,7 @@ def test_the_size_of_files_is_counted_in_bytes() -> None:
     assert files_size({"a": "ü", "bc": ""}) == 5
 
 
-def test_the_digests_are_those_that_sha256sum_prints() -> None:
+def test_the_digests_match_those_of_sha256sum() -> None:
     plain = direct_files(catalog(tool()))
     digest, written = with_digests(plain)
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in plain.items()}
@@ -109,7 +109,7 @@ def test_the_digests_are_those_that_sha256sum_prints() -> None:
     assert written == plain
 
 
-def test_the_content_of_a_secret_is_left_out_and_reported() -> None:
+def test_a_resource_from_a_secret_is_omitted_and_reported() -> None:
     secret = resource(uri="shop://secret", secret=SecretKey(namespace="demo", name="s", key="k"))
     plain = resource(uri="shop://plain", text="hello")
     assembly = Assembly(catalog(secret, plain), fully_served=(), rejected=(), secrets=frozenset())
@@ -119,7 +119,7 @@ def test_the_content_of_a_secret_is_left_out_and_reported() -> None:
     assert rejection.reason is Reason.SECRET_NOT_DELIVERED
 
 
-def test_a_catalog_without_secrets_is_delivered_as_it_is() -> None:
+def test_a_catalog_without_secrets_is_delivered_unchanged() -> None:
     plain = catalog(resource(uri="shop://plain", text="hello"))
     assembly = Assembly(plain, fully_served=(), rejected=(), secrets=frozenset())
     assert deliverable(assembly) is assembly

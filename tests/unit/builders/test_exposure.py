@@ -1,4 +1,4 @@
-"""The Service, the Ingress and the HTTPRoute, and where the gateway answers behind them."""
+"""The Service, the Ingress and the HTTPRoute, and the paths at which the gateway answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_the_service_selects_the_pods_of_its_own_server() -> None:
     assert not selector <= others.items()
 
 
-def test_the_service_has_the_port_type_and_annotations_that_were_asked_for() -> None:
+def test_the_service_has_the_port_type_and_annotations_of_the_spec() -> None:
     wanted = {"type": "LoadBalancer", "port": 80, "annotations": {"lb.example/scheme": "internal"}}
     service = build_service(server(port=9999, service=wanted))
 
@@ -41,7 +41,7 @@ def test_the_management_port_is_not_on_the_service() -> None:
     assert [port["name"] for port in build_service(server())["spec"]["ports"]] == ["http"]
 
 
-def test_there_is_no_ingress_unless_asked_for() -> None:
+def test_no_ingress_is_built_by_default() -> None:
     assert build_ingress(server()) is None
 
 
@@ -68,7 +68,7 @@ def test_an_empty_ingress_serves_every_host_at_the_default_path() -> None:
     }
 
 
-def test_an_ingress_has_all_that_was_asked_for() -> None:
+def test_an_ingress_has_all_fields_of_the_spec() -> None:
     ingress = build_ingress(
         server(
             ingress={
@@ -92,11 +92,11 @@ def test_an_ingress_has_all_that_was_asked_for() -> None:
     assert ingress["metadata"]["annotations"] == {"nginx.example/timeout": "3600"}
 
 
-def test_there_is_no_route_unless_asked_for() -> None:
+def test_no_http_route_is_built_by_default() -> None:
     assert build_http_route(server()) is None
 
 
-def test_a_route_leads_from_its_gateways_to_the_service() -> None:
+def test_a_route_has_the_gateways_as_parents_and_the_service_as_backend() -> None:
     parent = {"name": "public", "namespace": "infra", "sectionName": "https", "port": 443}
     route = build_http_route(
         server(
@@ -125,7 +125,7 @@ def test_a_route_leads_from_its_gateways_to_the_service() -> None:
     }
 
 
-def test_a_route_without_hosts_leaves_them_to_the_listener() -> None:
+def test_a_route_without_hosts_has_no_hostnames() -> None:
     route = build_http_route(server(httpRoute={"parentRefs": [{"name": "public"}]}))
 
     assert route is not None
@@ -148,13 +148,13 @@ def test_a_route_without_hosts_leaves_them_to_the_listener() -> None:
         ),
     ],
 )
-def test_the_gateway_answers_wherever_something_leads_to_it(
+def test_the_endpoint_paths_include_those_of_ingress_and_route(
     spec: dict[str, Any], paths: tuple[str, ...]
 ) -> None:
     assert endpoint_paths(server(**spec)) == paths
 
 
-def test_the_service_says_that_a_gateway_speaks_https() -> None:
+def test_the_service_port_has_the_app_protocol_https_with_tls() -> None:
     def protocols(**spec: Any) -> list[str | None]:
         return [port.get("appProtocol") for port in build_service(server(**spec))["spec"]["ports"]]
 

@@ -1,4 +1,4 @@
-"""What somebody may write into one object costs that object, and no other of its server."""
+"""Hostile content of one object affects that object, and no other of its server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def in_an_entry(field: str, value: Any) -> dict[str, Any]:
 
 
 def compiled(spec: dict[str, Any]) -> Compiled:
-    """Compile an object that comes from the API server, and do all that is done with the result."""
+    """Compile an object as if from the API server, and use the result as the operator does."""
     tool = MCPTool.model_validate(from_json(to_json(manifest("MCPTool", spec, namespace="demo"))))
     references_of(tool)
     entry_keys_of(tool)
@@ -49,7 +49,7 @@ def compiled(spec: dict[str, Any]) -> Compiled:
 @pytest.mark.parametrize("place", [in_a_field, in_an_entry])
 @pytest.mark.parametrize("levels", [10, 50, 62, 66, 120, 180, 190])
 @pytest.mark.parametrize("field", ["inputSchema", "outputSchema", "constants"])
-def test_nesting_of_any_depth_is_served_or_told(
+def test_nesting_of_any_depth_is_served_or_reported(
     field: str, levels: int, place: Any, wrap: Any, _: str
 ) -> None:
     value = {"type": "object", "default": nested(wrap, levels, 1)}
@@ -66,7 +66,7 @@ def test_nesting_of_any_depth_is_served_or_told(
 
 
 @pytest.mark.parametrize("field", ["inputSchema", "outputSchema", "constants"])
-def test_many_and_long_names_are_served_or_told(field: str) -> None:
+def test_many_and_long_names_are_served_or_reported(field: str) -> None:
     for value in ({f"name{n}" * 8: True for n in range(10_000)}, {"n" * 400_000: True}):
         schema = {"type": "object", "properties": value}
         spec = in_a_field("request", {"body": {"constants": value}})
@@ -77,7 +77,7 @@ def test_many_and_long_names_are_served_or_told(field: str) -> None:
             assert len(result.findings[0].message) < 1000
 
 
-def test_very_many_alternatives_that_say_nothing_are_passed_over() -> None:
+def test_a_schema_with_many_trivial_alternatives_is_served() -> None:
     schema = {"type": "object", "anyOf": [True] * 40_000, "properties": {"a": {}}}
     assert [entry.name for entry in compiled(in_a_field("inputSchema", schema)).entries] == [
         "search"

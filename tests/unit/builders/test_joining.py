@@ -1,4 +1,4 @@
-"""Which objects of other namespaces join a server, and what of them."""
+"""Objects of other namespaces that join a server, and their entries that do."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def grant(namespace: str, *, source: Object | None = None, to: Object | None = N
     return {"metadata": {"name": "g", "namespace": namespace}, "spec": spec}
 
 
-def test_a_server_takes_objects_of_its_own_namespace_only_unless_it_says_otherwise() -> None:
+def test_a_server_selects_only_objects_of_its_own_namespace_by_default() -> None:
     reach = reach_of(server())
     assert reach.includes("front", {})
     assert not reach.includes("back", {"team": "shop"})
 
 
-def test_all_takes_every_namespace() -> None:
+def test_from_all_includes_every_namespace() -> None:
     assert reach_of(server(**{"from": "All"})).includes("back", {})
 
 
-def test_selector_takes_those_with_the_labels_and_its_own() -> None:
+def test_from_selector_includes_matching_namespaces_and_its_own() -> None:
     selector = {"matchLabels": {"team": "shop"}}
     reach = reach_of(server(**{"from": "Selector", "selector": selector}))
     assert reach.includes("back", {"team": "shop"})
@@ -77,7 +77,7 @@ NO_CONSENT: list[tuple[Object, list[Object]]] = [
 
 
 def among(grants: list[Object]) -> Callable[[str], Granted]:
-    """Return what tells of the ReferenceGrants of a namespace, as a cache by namespace does."""
+    """Return a function that lists the ReferenceGrants of a namespace, like an index of a cache."""
 
     def granted_in(namespace: str) -> Granted:
         found = [each for each in grants if each["metadata"]["namespace"] == namespace]
@@ -87,12 +87,14 @@ def among(grants: list[Object]) -> Callable[[str], Granted]:
 
 
 @pytest.mark.parametrize(("obj", "grants"), CONSENT)
-def test_an_object_consents(obj: Object, grants: list[Object]) -> None:
+def test_an_object_permits_a_server_of_another_namespace(obj: Object, grants: list[Object]) -> None:
     assert permits(obj, among(grants), "front")
 
 
 @pytest.mark.parametrize(("obj", "grants"), NO_CONSENT)
-def test_an_object_does_not_consent(obj: Object, grants: list[Object]) -> None:
+def test_an_object_does_not_permit_a_server_of_another_namespace(
+    obj: Object, grants: list[Object]
+) -> None:
     assert not permits(obj, among(grants), "front")
 
 
@@ -109,18 +111,18 @@ def compiled(namespace: str, *, created: str = "", **spec: Any) -> Compiled:
 CREDENTIALS = {"credentials": {"type": "Bearer", "secretRef": {"name": "token", "key": "token"}}}
 
 
-def test_what_needs_no_secret_joins_as_it_is() -> None:
+def test_an_object_without_secrets_joins_unchanged() -> None:
     obj = compiled("back")
     assert joining(obj, "front") is obj
 
 
-def test_in_its_own_namespace_an_object_may_need_secrets() -> None:
+def test_an_object_with_secrets_joins_a_server_of_its_own_namespace() -> None:
     obj = compiled("back", request=CREDENTIALS)
     assert joining(obj, "back") is obj
     assert obj.entries
 
 
-def test_of_another_namespace_nothing_joins_that_needs_a_secret() -> None:
+def test_an_object_with_secrets_does_not_join_a_server_of_another_namespace() -> None:
     assembly = build_catalog(server(), [compiled("back", request=CREDENTIALS)])
     assert assembly.catalog.tools == ()
     assert assembly.secrets == frozenset()
@@ -129,7 +131,7 @@ def test_of_another_namespace_nothing_joins_that_needs_a_secret() -> None:
     assert "cannot read the Secrets of namespace back" in rejection.message
 
 
-def test_of_many_tools_those_without_secrets_join() -> None:
+def test_only_the_tools_without_secrets_join_a_server_of_another_namespace() -> None:
     tools = [{"name": "open"}, {"name": "closed", "request": CREDENTIALS}]
     assembly = build_catalog(server(), [compiled("back", name=None, tools=tools)])
     assert [entry.name for entry in assembly.catalog.tools] == ["open"]
@@ -137,14 +139,14 @@ def test_of_many_tools_those_without_secrets_join() -> None:
     assert "tool 'closed'" in assembly.rejected[0].message
 
 
-def test_what_does_not_join_takes_no_name_from_what_does() -> None:
+def test_an_object_that_does_not_join_does_not_take_a_name() -> None:
     older = compiled("back", created="2026-01-01T00:00:00Z", request=CREDENTIALS)
     newer = compiled("front", created="2026-02-01T00:00:00Z")
     assembly = build_catalog(server(), [older, newer])
     assert [entry.source.namespace for entry in assembly.catalog.tools] == ["front"]
 
 
-def test_of_one_name_in_two_namespaces_the_oldest_wins() -> None:
+def test_the_oldest_object_keeps_a_name_across_namespaces() -> None:
     older = compiled("back", created="2026-01-01T00:00:00Z")
     newer = compiled("front", created="2026-02-01T00:00:00Z")
     assembly = build_catalog(server(), [newer, older])

@@ -1,4 +1,4 @@
-"""The NetworkPolicy, and what it is made from."""
+"""The NetworkPolicy, and the cluster facts that it is built from."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def policy(
     return found
 
 
-def test_hosts_outside_are_reached_on_their_ports_at_public_addresses_alone() -> None:
+def test_egress_to_external_hosts_is_limited_to_their_ports_and_public_addresses() -> None:
     found = policy(facts=ClusterFacts(external_ports=(443, 8443)))["egress"]
     [rule] = [one for one in found if "ipBlock" in str(one) and len(one["ports"]) == 2 and
               one["ports"][0]["port"] == 443 and "to" in one]  # fmt: skip
@@ -50,7 +50,7 @@ def test_hosts_outside_are_reached_on_their_ports_at_public_addresses_alone() ->
     assert "0.0.0.0/0" not in str(policy()["egress"])
 
 
-def test_the_operator_may_ask_a_server_of_ones_own_that_reports_its_catalog() -> None:
+def test_the_operator_can_reach_a_direct_server_that_reports_its_catalog() -> None:
     own: dict[str, Any] = {"image": "own/server:1"}
     assert [rule["ports"][0]["port"] for rule in policy("Ingress", spec=own)["ingress"]] == [8080]
     own["direct"] = {"reportsCatalog": True}
@@ -63,13 +63,13 @@ def namespace(name: str) -> Object:
     return {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
 
 
-def test_there_is_no_policy_unless_asked_for() -> None:
+def test_no_network_policy_is_built_by_default() -> None:
     assert build_network_policy(server(), IN_CLUSTER, ClusterFacts()) is None
     off = server(networkPolicy={"mode": "Disabled", "ingressFrom": [{"podSelector": {}}]})
     assert build_network_policy(off, IN_CLUSTER, ClusterFacts()) is None
 
 
-def test_mode_ingress_opens_mcp_to_all_and_management_to_operator_and_prometheus() -> None:
+def test_mode_ingress_opens_mcp_to_all_and_management_to_the_operator_and_prometheus() -> None:
     assert policy("Ingress", spec={"port": 9000}) == {
         "podSelector": {
             "matchLabels": {
@@ -95,7 +95,7 @@ def test_mode_ingress_opens_mcp_to_all_and_management_to_operator_and_prometheus
     }
 
 
-def test_an_operator_outside_of_the_cluster_has_no_namespace_to_be_let_in_from() -> None:
+def test_management_is_open_to_all_when_the_operator_runs_outside_of_the_cluster() -> None:
     rules = policy("Ingress", context=BuildContext(gateway_image="gateway:1"))["ingress"]
 
     assert rules[1] == {"ports": [{"port": 8081, "protocol": "TCP"}]}
@@ -105,7 +105,7 @@ def test_a_direct_server_has_no_management_port() -> None:
     assert len(policy("Ingress", spec={"image": "own/server:1"})["ingress"]) == 1
 
 
-def test_peers_are_written_as_they_were_given() -> None:
+def test_ingress_peers_are_copied_unchanged() -> None:
     peers = [
         {"podSelector": {"matchLabels": {"app": "proxy"}}, "namespaceSelector": {}},
         {
@@ -121,7 +121,7 @@ def test_peers_are_written_as_they_were_given() -> None:
     assert policy("Ingress", ingressFrom=peers)["ingress"][0]["from"] == peers
 
 
-def test_mode_full_opens_the_way_to_dns_and_the_api_server_and_closes_the_rest() -> None:
+def test_mode_full_allows_egress_only_to_dns_and_the_api_server() -> None:
     found = policy()
 
     assert found["policyTypes"] == ["Ingress", "Egress"]
@@ -134,11 +134,11 @@ def test_mode_full_opens_the_way_to_dns_and_the_api_server_and_closes_the_rest()
     ]
 
 
-def test_a_direct_server_has_no_business_with_the_api_server() -> None:
+def test_a_direct_server_has_no_egress_to_the_api_server() -> None:
     assert len(policy(spec={"image": "own/server:1"})["egress"]) == 1
 
 
-def test_mode_full_opens_the_way_to_the_pods_behind_the_services() -> None:
+def test_mode_full_allows_egress_to_the_pods_of_called_services() -> None:
     *_, rule = policy(facts=ClusterFacts((ORDERS,)))["egress"]
 
     assert rule == {
@@ -159,7 +159,7 @@ def test_mode_full_opens_the_way_to_the_pods_behind_the_services() -> None:
         {},
     ],
 )
-def test_extra_egress_is_written_as_it_was_given(rule: dict[str, Any]) -> None:
+def test_extra_egress_rules_are_copied_unchanged(rule: dict[str, Any]) -> None:
     assert policy(extraEgress=[rule])["egress"][-1] == rule
 
 
@@ -175,7 +175,7 @@ def surveyed(services: dict[Key, Object], *backends: tuple[str, int]) -> Cluster
     return gather_cluster_facts(called_by(catalog(*entries)), services.get, has_gateway_api=True)
 
 
-def test_a_service_leads_to_its_target_ports() -> None:
+def test_a_service_is_resolved_to_its_target_ports() -> None:
     services = {
         Key("shop", "orders"): service(
             {"app": "orders"},
@@ -193,7 +193,7 @@ def test_a_service_leads_to_its_target_ports() -> None:
     )
 
 
-def test_a_headless_service_leads_to_its_pods_with_the_port_unchanged() -> None:
+def test_a_headless_service_is_resolved_to_its_own_port() -> None:
     headless = service({"app": "orders"}, {"port": 80, "targetPort": 8000}, clusterIP="None")
 
     found = surveyed({Key("shop", "orders"): headless}, ("orders", 80))
@@ -201,7 +201,7 @@ def test_a_headless_service_leads_to_its_pods_with_the_port_unchanged() -> None:
     assert [destination.ports for destination in found.destinations] == [("80",)]
 
 
-def test_services_of_the_same_pods_are_one_destination() -> None:
+def test_services_with_the_same_pods_are_one_destination() -> None:
     services = {
         Key("shop", name): service({"app": "orders"}, {"port": port})
         for name, port in (("orders", 80), ("reports", 81))
@@ -210,13 +210,13 @@ def test_services_of_the_same_pods_are_one_destination() -> None:
     assert len(surveyed(services, ("orders", 80), ("reports", 81)).destinations) == 1
 
 
-def test_a_service_without_a_selector_is_told_and_not_guessed() -> None:
+def test_a_service_without_a_selector_is_reported_and_has_no_destination() -> None:
     found = surveyed({Key("shop", "orders"): service(None, {"port": 80})}, ("orders", 80))
 
     assert (found.destinations, found.without_selector) == ((), (Key("shop", "orders"),))
 
 
-def test_resources_lead_to_services_too() -> None:
+def test_services_of_resources_are_destinations() -> None:
     backend = Backend(host="docs.shop.svc", port=80)
     entry = resource("docs", text=None, backend=backend)
     services = {Key("shop", "docs"): service({"app": "docs"}, {"port": 80})}
@@ -228,7 +228,7 @@ def test_resources_lead_to_services_too() -> None:
     assert [destination.labels for destination in found.destinations] == [(("app", "docs"),)]
 
 
-def test_the_api_servers_ports_are_those_of_its_service() -> None:
+def test_the_ports_of_the_api_server_are_those_of_its_service() -> None:
     kubernetes = service(None, {"port": 443, "targetPort": 8443})
 
     assert surveyed({API_SERVER: kubernetes}).api_server_ports == (443, 8443)

@@ -23,7 +23,7 @@ DIRECT = {"image": "own/server:1"}
 def deployment(
     template: Any = None, installation: Any = None, *, labels: Any = None, **spec: Any
 ) -> Object:
-    """Build a Deployment from what a server says of its pods, and what the installation says."""
+    """Build a Deployment from the pod template of a server and the default of the installation."""
     context = BuildContext(
         "gateway:1",
         pod_template=PodTemplate.model_validate(installation or {}),
@@ -40,7 +40,7 @@ def pod(*args: Any, **spec: Any) -> Object:
     return found
 
 
-def test_labels_and_annotations_are_those_of_the_deployment_and_of_its_pods() -> None:
+def test_labels_and_annotations_are_set_on_the_deployment_and_on_its_pods() -> None:
     metadata = {"labels": {"cost-center": "42"}, "annotations": {"owner": "team"}}
     built = deployment({"metadata": metadata}, replicas=1)
 
@@ -52,14 +52,14 @@ def test_labels_and_annotations_are_those_of_the_deployment_and_of_its_pods() ->
 
 
 @pytest.mark.parametrize("spec", [{}, DIRECT], ids=["gateway", "direct"])
-def test_what_the_installation_says_holds_for_every_server(spec: dict[str, Any]) -> None:
+def test_the_pod_template_of_the_installation_applies_to_every_server(spec: dict[str, Any]) -> None:
     said = {"tolerations": TOLERATIONS, "imagePullSecrets": [{"name": "registry"}]}
     built = pod(None, {"spec": said}, **spec)
 
     assert {name: built[name] for name in said} == said
 
 
-def test_a_server_decides_over_the_installation_and_adds_to_its_maps() -> None:
+def test_the_template_of_a_server_overrides_the_installation_and_merges_maps() -> None:
     built = deployment(
         {
             "metadata": {"labels": {"tier": "gold"}},
@@ -77,14 +77,14 @@ def test_a_server_decides_over_the_installation_and_adds_to_its_maps() -> None:
     assert template["spec"]["nodeSelector"] == {"pool": "ai", "disk": "ssd", "arch": "arm64"}
 
 
-def test_a_server_with_all_node_selectors_it_may_have_gets_the_installations_too() -> None:
+def test_node_selectors_of_the_installation_are_added_to_the_maximum_of_a_server() -> None:
     many = {f"label-{number}": "yes" for number in range(64)}
     built = pod({"spec": {"nodeSelector": many}}, {"spec": {"nodeSelector": {"pool": "any"}}})
 
     assert built["nodeSelector"] == many | {"pool": "any"}
 
 
-def test_labels_that_the_installation_passes_on_reach_every_child_and_no_others_do() -> None:
+def test_only_labels_that_the_installation_passes_on_reach_the_children() -> None:
     labels = {
         "cost-center": "42",
         "example.com/tier": "gold",
@@ -106,7 +106,7 @@ def test_labels_that_the_installation_passes_on_reach_every_child_and_no_others_
     assert (pods["cost-center"], pods["app.kubernetes.io/instance"]) == ("42", "shop")
 
 
-def test_who_applied_a_server_is_not_passed_on_to_its_children() -> None:
+def test_annotations_of_tools_that_applied_a_server_are_not_passed_on() -> None:
     annotations = {
         "argocd.argoproj.io/tracking-id": "shop:MCPServer:shop/shop",
         "kubectl.kubernetes.io/last-applied-configuration": "{}",
@@ -121,7 +121,7 @@ def test_who_applied_a_server_is_not_passed_on_to_its_children() -> None:
     assert built["metadata"]["annotations"] == {"example.com/owner": "team"}
 
 
-def test_what_loosens_the_security_of_pods_is_not_passed_on_to_them() -> None:
+def test_annotations_that_weaken_pod_security_are_not_passed_on() -> None:
     annotations = {
         "container.apparmor.security.beta.kubernetes.io/gateway": "unconfined",
         "seccomp.security.alpha.kubernetes.io/pod": "unconfined",
@@ -136,21 +136,21 @@ def test_what_loosens_the_security_of_pods_is_not_passed_on_to_them() -> None:
         assert meta["annotations"] == {"example.com/security": "none"}
 
 
-def test_a_gateway_runs_as_the_user_of_its_image_so_that_openshift_may_choose_one() -> None:
+def test_a_gateway_sets_no_user_so_that_openshift_can_choose_one() -> None:
     assert pod()["securityContext"] == {
         "runAsNonRoot": True,
         "seccompProfile": {"type": "RuntimeDefault"},
     }
 
 
-def test_a_users_own_server_runs_as_an_unprivileged_user_unless_it_says_otherwise() -> None:
+def test_a_direct_server_runs_as_an_unprivileged_user_by_default() -> None:
     assert pod(**DIRECT)["securityContext"]["runAsUser"] == 10001
     assert "runAsUser" not in pod({"spec": {"securityContext": {}}}, **DIRECT)["securityContext"]
     chosen = pod({"spec": {"securityContext": {"runAsUser": 7}}}, **DIRECT)["securityContext"]
     assert (chosen["runAsUser"], chosen["runAsNonRoot"]) == (7, True)
 
 
-def test_volumes_are_mounted_beside_the_operators_own() -> None:
+def test_volumes_of_the_template_are_mounted_along_with_those_of_the_operator() -> None:
     template = {
         "spec": {"volumes": [{"name": "scratch", "emptyDir": {}}]},
         "container": {"volumeMounts": [{"name": "scratch", "mountPath": "/scratch"}]},
@@ -164,7 +164,7 @@ def test_volumes_are_mounted_beside_the_operators_own() -> None:
     assert [volume["name"] for volume in direct["volumes"]] == ["config", "scratch"]
 
 
-def test_a_users_own_server_has_its_own_probes_and_hooks() -> None:
+def test_a_direct_server_can_set_probes_and_hooks() -> None:
     probe = {"httpGet": {"path": "/healthz", "port": "http", "scheme": "HTTP"}}
     hook = {"preStop": {"sleep": {"seconds": 1}}}
     template = {"container": {"readinessProbe": probe, "lifecycle": hook}}
@@ -177,7 +177,7 @@ def test_a_users_own_server_has_its_own_probes_and_hooks() -> None:
 @pytest.mark.parametrize(
     ("grace", "lifecycle"), [(3, {"preStop": {"sleep": {"seconds": 2}}}), (1, None)]
 )
-def test_a_pod_that_has_little_time_for_stopping_stops_sooner(
+def test_a_short_grace_period_shortens_or_removes_the_prestop_hook(
     grace: int, lifecycle: Object | None
 ) -> None:
     spec = pod({"spec": {"terminationGracePeriodSeconds": grace}}, **DIRECT)
@@ -185,7 +185,7 @@ def test_a_pod_that_has_little_time_for_stopping_stops_sooner(
     assert spec["containers"][0].get("lifecycle") == lifecycle
 
 
-def test_what_the_installation_says_of_users_own_servers_leaves_gateways_alone() -> None:
+def test_settings_of_the_installation_for_direct_servers_do_not_change_gateways() -> None:
     said = {
         "spec": {"terminationGracePeriodSeconds": 7},
         "container": {"livenessProbe": {"tcpSocket": {"port": "http"}}},
@@ -205,7 +205,7 @@ FEATURED = {
 
 
 @pytest.mark.parametrize("name", ["placed-gateway", "placed-server"])
-def test_pods_with_everything_that_may_be_said_keep_the_restricted_standard(name: str) -> None:
+def test_pods_with_every_template_field_meet_the_restricted_standard(name: str) -> None:
     obj = FEATURED[name]
     metadata = {**obj["metadata"], "namespace": "demo", "uid": "1"}
     built = build_deployment(

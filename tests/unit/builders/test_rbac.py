@@ -8,7 +8,7 @@ from support.servers import server
 CONTEXT = BuildContext(gateway_image="gateway:1")
 
 
-def test_a_gateway_may_watch_exactly_the_config_maps_of_its_catalog() -> None:
+def test_a_gateway_can_watch_only_the_config_maps_of_its_catalog() -> None:
     rule, _ = build_role(server(), shards=3, secret_names=())["rules"]
 
     assert rule == {
@@ -23,7 +23,7 @@ def test_a_gateway_may_watch_exactly_the_config_maps_of_its_catalog() -> None:
     }
 
 
-def test_a_gateway_may_get_its_key_and_exactly_the_secrets_its_catalog_names() -> None:
+def test_a_gateway_can_get_only_its_key_and_the_secrets_of_its_catalog() -> None:
     _, rule = build_role(server(), shards=1, secret_names=["token", "basic", "token"])["rules"]
 
     assert rule == {
@@ -34,11 +34,11 @@ def test_a_gateway_may_get_its_key_and_exactly_the_secrets_its_catalog_names() -
     }
 
 
-def test_the_order_in_which_secrets_are_found_changes_nothing() -> None:
+def test_the_order_of_secrets_does_not_change_the_role() -> None:
     assert build_role(server(), 1, ["a", "b"]) == build_role(server(), 1, ["b", "a"])
 
 
-def test_the_binding_joins_the_role_and_the_service_account_of_the_server() -> None:
+def test_the_binding_refers_to_the_role_and_the_service_account_of_the_server() -> None:
     binding = build_role_binding(server(), "")
     role = build_role(server(), 1, ())
     account = build_service_account(server(), CONTEXT)
@@ -54,13 +54,13 @@ def test_the_binding_joins_the_role_and_the_service_account_of_the_server() -> N
     ]
 
 
-def test_a_token_is_mounted_only_where_a_pod_asks_for_it() -> None:
+def test_the_service_account_does_not_mount_tokens_by_default() -> None:
     account = build_service_account(server(), CONTEXT)
     assert account is not None
     assert account["automountServiceAccountToken"] is False
 
 
-def test_an_account_of_the_users_own_is_bound_in_place_of_one_that_is_made() -> None:
+def test_a_service_account_of_the_user_is_bound_and_none_is_built() -> None:
     own = server(podTemplate={"spec": {"serviceAccountName": "identity"}})
     assert build_service_account(own, CONTEXT) is None
     [subject] = build_role_binding(own, chosen_account(own, CONTEXT))["subjects"]

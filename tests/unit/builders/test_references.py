@@ -1,4 +1,4 @@
-"""What a reference to a Service, ConfigMap or Secret resolves to."""
+"""References to Services, ConfigMaps and Secrets are resolved, or reported."""
 
 from __future__ import annotations
 
@@ -49,36 +49,36 @@ def refused(*args: Any, **kwargs: Any) -> tuple[Reason, str]:
 
 
 @pytest.mark.parametrize("port", [80, "80", "http"])
-def test_a_port_is_found_by_number_or_by_name(port: int | str) -> None:
+def test_a_port_is_resolved_by_number_or_by_name(port: int | str) -> None:
     assert resolve(service(), port) == 80
 
 
-def test_a_missing_service_is_named() -> None:
+def test_the_finding_about_a_missing_service_names_it() -> None:
     assert refused(None) == (
         Reason.SERVICE_NOT_FOUND,
         "Service shop/orders does not exist: create it, or correct the name",
     )
 
 
-def test_a_missing_port_is_answered_with_the_ports_that_exist() -> None:
+def test_the_finding_about_a_missing_port_lists_the_existing_ports() -> None:
     reason, message = refused(service(), "grpc")
     assert reason is Reason.PORT_NOT_FOUND
     assert message == "Service shop/orders has no port grpc; it has 80 (http), 9000"
 
 
-def test_a_service_that_may_point_anywhere_is_refused() -> None:
+def test_a_service_of_type_external_name_is_rejected() -> None:
     reason, _ = refused(service(type="ExternalName"))
     assert reason is Reason.SERVICE_UNSUPPORTED
 
 
-def test_a_service_of_another_namespace_must_consent() -> None:
+def test_a_service_of_another_namespace_must_grant_access() -> None:
     reason, message = refused(service(namespace="billing"))
     assert reason is Reason.REF_NOT_PERMITTED
     assert "mcp-operator.dev/allow-from: shop" in message
 
 
 @pytest.mark.parametrize("allowed", ["shop", "*", "other, shop"])
-def test_an_annotation_on_the_service_is_consent(allowed: str) -> None:
+def test_an_annotation_on_the_service_grants_access(allowed: str) -> None:
     consenting = service(namespace="billing", annotations={ALLOW_ANNOTATION: allowed})
     assert resolve(consenting) == 80
 
@@ -95,19 +95,19 @@ def grant(*, namespace: str = "billing", kind: str = "MCPTool", name: str | None
 
 
 @pytest.mark.parametrize("given", [grant(), grant(name="orders")])
-def test_a_reference_grant_is_consent(given: Any) -> None:
+def test_a_reference_grant_grants_access(given: Any) -> None:
     assert resolve(service(namespace="billing"), grants=[given]) == 80
 
 
 @pytest.mark.parametrize(
     "given", [grant(name="invoices"), grant(kind="MCPResource"), grant(namespace="elsewhere")]
 )
-def test_a_reference_grant_for_something_else_is_not_consent(given: Any) -> None:
+def test_a_reference_grant_for_something_else_does_not_grant_access(given: Any) -> None:
     reason, _ = refused(service(namespace="billing"), grants=[given])
     assert reason is Reason.REF_NOT_PERMITTED
 
 
-def test_without_a_cluster_a_numeric_port_is_taken_as_it_is() -> None:
+def test_without_a_cluster_only_numeric_and_well_known_ports_are_resolved() -> None:
     facts = Facts(check_services=False)
     assert service_port(facts, ORDERS, "8080", kind="MCPTool", namespace="shop") == 8080
     with pytest.raises(UnresolvedError, match="is a name"):
@@ -137,7 +137,7 @@ def test_a_secret_and_its_key_must_exist() -> None:
         require_secret(facts, Key("a", "b"), "token")
 
 
-def test_a_secret_that_may_not_be_read_is_not_called_missing() -> None:
+def test_a_secret_without_read_permission_is_not_reported_as_missing() -> None:
     with pytest.raises(UnresolvedError, match="not allowed to read Secret shop/orders") as caught:
         require_secret(Facts(denied=frozenset({ORDERS})), ORDERS, "token")
     assert caught.value.finding.reason is Reason.REF_NOT_PERMITTED

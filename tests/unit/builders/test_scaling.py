@@ -26,7 +26,7 @@ def budget(**spec: Any) -> dict[str, Any] | None:
     return {name: value for name, value in built["spec"].items() if name != "selector"}
 
 
-def test_there_is_no_autoscaler_unless_asked_for() -> None:
+def test_no_autoscaler_is_built_by_default() -> None:
     assert build_autoscaler(server()) is None
 
 
@@ -54,7 +54,7 @@ def test_an_autoscaler_keeps_the_deployment_between_its_bounds_by_cpu() -> None:
     assert given["metrics"][0]["resource"]["target"]["averageUtilization"] == 50
 
 
-def test_an_autoscaler_behaves_as_it_is_told_and_no_more() -> None:
+def test_an_autoscaler_has_only_the_given_behavior() -> None:
     policy = {"type": "Pods", "value": 2, "periodSeconds": 60}
     behavior = {
         "scaleUp": {"stabilizationWindowSeconds": 0, "policies": [policy]},
@@ -65,7 +65,7 @@ def test_an_autoscaler_behaves_as_it_is_told_and_no_more() -> None:
     assert "behavior" not in autoscaler(behavior={"scaleUp": {}})
 
 
-def test_what_is_scaled_by_cpu_requests_cpu() -> None:
+def test_an_autoscaled_server_requests_cpu_even_with_empty_resources() -> None:
     deployment = build_deployment(
         server(autoscaling={"maxReplicas": 5}, resources={}),
         BuildContext(gateway_image="gateway:1"),
@@ -79,7 +79,7 @@ def test_what_is_scaled_by_cpu_requests_cpu() -> None:
     "spec",
     [{"replicas": 2}, {"replicas": 200}, {"autoscaling": {"minReplicas": 1, "maxReplicas": 2}}],
 )
-def test_from_two_pods_on_evictions_take_one_at_a_time(spec: dict[str, Any]) -> None:
+def test_with_two_or_more_pods_at_most_one_is_unavailable(spec: dict[str, Any]) -> None:
     assert budget(**spec) == {
         "maxUnavailable": 1,
         "minAvailable": None,
@@ -95,19 +95,19 @@ def test_a_single_pod_can_always_be_evicted(spec: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "limit", [{"minAvailable": "50%"}, {"minAvailable": 0}, {"maxUnavailable": 0}]
 )
-def test_the_limit_that_is_given_is_the_one_that_counts(limit: dict[str, Any]) -> None:
+def test_a_given_limit_replaces_the_default_of_the_disruption_budget(limit: dict[str, Any]) -> None:
     found = budget(replicas=3, podDisruptionBudget=limit)
 
-    # Both would be refused: null takes away the other, where somebody set it.
+    # The API server rejects both: null removes the other one if someone set it.
     limits = {"minAvailable": None, "maxUnavailable": None} | limit
     assert found == {**limits, "unhealthyPodEvictionPolicy": "AlwaysAllow"}
 
 
-def test_a_budget_can_be_switched_off() -> None:
+def test_a_disruption_budget_can_be_disabled() -> None:
     assert budget(replicas=3, podDisruptionBudget={"enabled": False, "minAvailable": 1}) is None
 
 
-def test_a_budget_counts_the_pods_of_its_own_server() -> None:
+def test_a_disruption_budget_selects_the_pods_of_its_server() -> None:
     built = build_disruption_budget(server(replicas=2))
     deployment = build_deployment(server(), BuildContext(gateway_image="gateway:1"))
 

@@ -1,4 +1,4 @@
-"""The form in which a server's catalog goes to its pods, by the server's mode."""
+"""The form of the catalog of a server, which depends on its mode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from support.servers import server
 SEARCH = Compiled("MCPTool", Key("demo", "search"), "", (tool(),))
 
 
-def test_in_mode_gateway_the_catalog_is_encoded_and_there_are_no_files() -> None:
+def test_in_mode_gateway_the_catalog_is_encoded_and_has_no_files() -> None:
     catalog = build_server_catalog(server(), [SEARCH])
 
     assert [entry.name for entry in catalog.assembly.catalog.tools] == ["search"]
@@ -32,7 +32,7 @@ def test_in_mode_gateway_the_catalog_is_encoded_and_there_are_no_files() -> None
     assert catalog.files is None
 
 
-def test_in_mode_direct_there_are_files_to_mount() -> None:
+def test_in_mode_direct_the_catalog_has_files_to_mount() -> None:
     catalog = build_server_catalog(server(image="example/server:1"), [SEARCH])
 
     assert catalog.files is not None
@@ -42,7 +42,7 @@ def test_in_mode_direct_there_are_files_to_mount() -> None:
     assert catalog.encoded is None
 
 
-def test_what_the_files_do_not_say_does_not_change_their_digest() -> None:
+def test_settings_that_are_not_in_the_files_do_not_change_the_digest() -> None:
     own = build_server_catalog(server(image="example/server:1"), [SEARCH])
     calmer = server(image="example/server:1", config={"requestTimeout": "1m"})
     assert build_server_catalog(calmer, [SEARCH]).digest == own.digest
@@ -57,7 +57,7 @@ def test_what_the_files_do_not_say_does_not_change_their_digest() -> None:
         ({"address": "redis.example.com"}, {}),
     ],
 )
-def test_a_server_of_ones_own_may_reach_the_redis_that_it_is_told_of(
+def test_the_redis_of_a_direct_server_is_among_the_called_services(
     redis: dict[str, Any], called: dict[Key, set[int]]
 ) -> None:
     own = server(image="example/server:1", redis=redis)

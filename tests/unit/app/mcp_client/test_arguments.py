@@ -39,21 +39,21 @@ SCHEMA = {
         ("unknown", "a=b", "a=b"),
     ],
 )
-def test_an_argument_is_read_as_the_schema_has_it(name: str, text: str, value: Any) -> None:
+def test_an_argument_is_parsed_as_the_type_in_the_schema(name: str, text: str, value: Any) -> None:
     assert typed(pairs([f"{name}={text}"]), SCHEMA) == {name: value}
 
 
-def test_what_is_neither_json_nor_a_string_is_refused_by_name() -> None:
+def test_an_error_about_a_value_of_the_wrong_type_names_the_argument() -> None:
     with pytest.raises(SettingsError, match=r"--arg count: 'many' is not JSON.* type integer"):
         typed({"count": "many"}, SCHEMA)
 
 
-def test_an_argument_without_a_value_is_refused() -> None:
+def test_an_argument_without_a_value_is_rejected() -> None:
     with pytest.raises(SettingsError, match=r"--arg: 'city' is not NAME=VALUE"):
         pairs(["city"])
 
 
-def test_all_arguments_come_as_json_or_from_a_file(tmp_path: Path) -> None:
+def test_arguments_can_be_given_as_json_or_as_a_file(tmp_path: Path) -> None:
     file = tmp_path / "args.json"
     file.write_text('{"city": "Paris"}')
 
@@ -62,11 +62,11 @@ def test_all_arguments_come_as_json_or_from_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "@/nowhere/args.json"])
-def test_what_is_no_json_object_is_refused(text: str) -> None:
+def test_arguments_that_are_not_a_json_object_are_rejected(text: str) -> None:
     with pytest.raises(SettingsError, match="--args"):
         whole(text)
 
 
-def test_a_reference_that_leads_nowhere_allows_anything() -> None:
+def test_an_argument_with_an_unresolvable_reference_accepts_any_value() -> None:
     schema = {"properties": {"a": {"$ref": "#/none/there"}, "b": {"$ref": "other.json"}}}
     assert typed({"a": "1", "b": "x"}, schema) == {"a": 1, "b": "x"}

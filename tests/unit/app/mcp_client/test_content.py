@@ -38,12 +38,12 @@ def test_structured_content_is_shown_unless_the_text_is_the_same() -> None:
     assert list(tool_result(other)) == ["One.", "structured content:", "{", '  "a": 1', "}"]
 
 
-def test_an_error_of_a_tool_is_called_one() -> None:
+def test_an_error_of_a_tool_is_shown_as_an_error() -> None:
     result = {"isError": True, "content": [{"type": "text", "text": "No stock."}]}
     assert list(tool_result(result)) == ["The tool reports an error:", "No stock."]
 
 
-def test_the_messages_of_a_prompt_are_under_their_roles() -> None:
+def test_the_messages_of_a_prompt_are_shown_with_their_roles() -> None:
     messages = [
         {"role": "user", "content": {"type": "text", "text": "Hi."}},
         {"role": "assistant", "content": {"type": "text", "text": "Yes?"}},
@@ -52,7 +52,7 @@ def test_the_messages_of_a_prompt_are_under_their_roles() -> None:
     assert shown == ["Talks.", "--- user", "Hi.", "--- assistant", "Yes?"]
 
 
-def test_several_contents_are_told_apart() -> None:
+def test_several_contents_are_separated_by_their_uris() -> None:
     parts = [{"uri": "shop://a", "text": "A"}, {"uri": "shop://b", "text": "B"}]
     assert list(contents({"contents": parts[:1]})) == ["A"]
     assert list(contents({"contents": parts})) == ["--- shop://a", "A", "--- shop://b", "B"]

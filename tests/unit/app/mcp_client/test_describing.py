@@ -74,14 +74,14 @@ def test_a_prompt_is_described_with_its_arguments() -> None:
     assert list(described("prompts", prompt))[-1].split() == ["city", "yes"]
 
 
-def test_a_schema_that_contains_itself_is_shown_to_a_depth() -> None:
+def test_a_recursive_schema_is_shown_to_a_limited_depth() -> None:
     names = [field.name for field in fields(TREE)]
     assert names[:2] == ["root", "root.next"]
     assert len(names) < 10
 
 
 @pytest.mark.parametrize("schema", [{"properties": []}, {"properties": {"a": 1}}, {"required": 7}])
-def test_a_schema_that_is_none_is_no_crash(schema: dict[str, Any]) -> None:
+def test_an_invalid_schema_does_not_raise_an_error(schema: dict[str, Any]) -> None:
     fields(schema)
 
 
@@ -96,7 +96,7 @@ def test_a_schema_that_is_none_is_no_crash(schema: dict[str, Any]) -> None:
         ({"readOnlyHint": True, "destructiveHint": True}, False),
     ],
 )
-def test_a_tool_may_destroy_unless_its_server_denies_it(
+def test_a_tool_is_destructive_unless_its_annotations_deny_it(
     annotations: dict[str, bool] | None, *, destructive: bool
 ) -> None:
     assert is_destructive({"name": "a", "annotations": annotations}) is destructive
@@ -117,7 +117,7 @@ def test_a_list_shows_every_kind() -> None:
     assert any(line.endswith("xx…") for line in shown)
 
 
-def test_a_server_with_nothing_says_so() -> None:
+def test_the_list_of_a_server_without_entries_says_so() -> None:
     offer = Offer({"protocolVersion": "2025-11-25"}, {"tools": []})
     assert list(listed(offer))[-1] == "It offers no tools, prompts and resources."
 
@@ -134,7 +134,7 @@ def test_no_text_of_a_server_controls_the_terminal() -> None:
     assert not any("\x1b" in line for line in (*listed(offer), *described("tools", evil)))
 
 
-def test_changes_are_told_by_name() -> None:
+def test_changes_are_listed_by_name() -> None:
     before = [{"name": "a"}, {"name": "b", "title": "B"}, {"name": "c"}]
     after = [{"name": "b", "title": "b"}, {"name": "c"}, {"name": "d"}]
     assert [one.line() for one in changes("tools", before, after)] == [

@@ -29,7 +29,9 @@ def question(schema: dict[str, Any], *, required: bool = True) -> Question:
         ({"type": "boolean", "default": False}, "", False),
     ],
 )
-def test_an_answer_becomes_a_value(schema: dict[str, Any], answer: str, value: Any) -> None:
+def test_an_answer_is_converted_to_the_type_of_the_question(
+    schema: dict[str, Any], answer: str, value: Any
+) -> None:
     assert question(schema).value(answer) == value
 
 
@@ -49,7 +51,7 @@ def test_an_answer_becomes_a_value(schema: dict[str, Any], answer: str, value: A
         (SIZES, "1,x", "Choose a number from 1 to 2."),
     ],
 )
-def test_a_wrong_answer_is_told_what_would_be_right(
+def test_the_error_about_a_wrong_answer_says_what_is_valid(
     schema: dict[str, Any], answer: str, sentence: str
 ) -> None:
     with pytest.raises(AnswerError) as caught:
@@ -57,7 +59,7 @@ def test_a_wrong_answer_is_told_what_would_be_right(
     assert str(caught.value) == sentence
 
 
-def test_what_is_optional_may_be_left_out() -> None:
+def test_an_optional_question_can_be_left_empty() -> None:
     assert question({"type": "integer"}, required=False).value("") is None
 
 
@@ -71,7 +73,7 @@ def test_a_question_shows_its_choices_and_its_default() -> None:
     ]
 
 
-def test_the_questions_of_a_form_are_in_its_order() -> None:
+def test_questions_have_the_order_of_the_form() -> None:
     schema = {"properties": {"b": {"type": "string"}, "a": {"type": "boolean"}}, "required": ["a"]}
     assert [(one.name, one.required) for one in questions(schema)] == [("b", False), ("a", True)]
 

@@ -23,11 +23,11 @@ def reading(at: float, **tools: Counts) -> PodReading:
 
 
 def counts(calls: float, errors: float = 0, **buckets: float) -> Counts:
-    """Counts whose buckets are given as `le1=3`."""
+    """Return counts, with buckets given as `le1=3`."""
     return Counts(calls, errors, {float(le[2:]): count for le, count in buckets.items()})
 
 
-def test_what_a_gateway_counts_is_read_from_its_page() -> None:
+def test_the_counts_of_a_gateway_are_read_from_its_metrics() -> None:
     registry, current = CollectorRegistry(), Current()
     metrics = GatewayMetrics(registry, current)
     current.swap(table(tool("search"), tool("cancel")))
@@ -40,11 +40,11 @@ def test_what_a_gateway_counts_is_read_from_its_page() -> None:
     assert found["search"].buckets[0.1] == 0
 
 
-def test_rates_are_per_second_and_over_all_pods() -> None:
+def test_rates_are_per_second_and_summed_over_all_pods() -> None:
     before = {"a": reading(10, search=counts(5)), "b": reading(10, search=counts(100, 10))}
     after = {"a": reading(12, search=counts(9)), "b": reading(14, search=counts(108, 14))}
 
-    figures, tools = tool_figures(before, after) or pytest.fail("there are figures")
+    figures, tools = tool_figures(before, after) or pytest.fail("there are no figures")
     assert (figures.calls, figures.errors) == (2 + 2, 1)
     assert tools["search"].calls == 4
 
@@ -52,19 +52,19 @@ def test_rates_are_per_second_and_over_all_pods() -> None:
 def test_a_pod_that_has_restarted_counts_from_zero() -> None:
     figures, _ = tool_figures(
         {"a": reading(0, search=counts(100))}, {"a": reading(2, search=counts(6))}
-    ) or pytest.fail("there are figures")
+    ) or pytest.fail("there are no figures")
     assert figures.calls == 3
 
 
-def test_a_pod_that_is_new_or_gone_does_not_count() -> None:
+def test_a_new_or_deleted_pod_is_not_counted() -> None:
     before = {"a": reading(0, search=counts(4)), "gone": reading(0, search=counts(9))}
     after = {"a": reading(2, search=counts(6)), "new": reading(2, search=counts(9))}
 
-    figures, _ = tool_figures(before, after) or pytest.fail("there are figures")
+    figures, _ = tool_figures(before, after) or pytest.fail("there are no figures")
     assert figures.calls == 1
 
 
-def test_without_a_pod_in_both_readings_nothing_is_known() -> None:
+def test_without_a_pod_in_both_readings_there_are_no_figures() -> None:
     assert tool_figures({}, {"new": reading(2, search=counts(9))}) is None
     same = {"a": reading(2, search=counts(9))}
     assert tool_figures(same, same) is None
@@ -74,15 +74,15 @@ def test_a_tool_that_was_not_called_has_no_figures() -> None:
     before = {"a": reading(0, idle=counts(4), search=counts(1))}
     after = {"a": reading(2, idle=counts(4), search=counts(2), new=counts(1))}
 
-    _, tools = tool_figures(before, after) or pytest.fail("there are figures")
+    _, tools = tool_figures(before, after) or pytest.fail("there are no figures")
     assert sorted(tools) == ["new", "search"]
 
 
-def test_latencies_are_those_of_the_calls_between_two_readings() -> None:
+def test_latencies_are_computed_from_the_calls_between_two_readings() -> None:
     before = {"a": reading(0, search=counts(100, le1=100, le2=100, leinf=100))}
     after = {"a": reading(2, search=counts(110, le1=100, le2=110, leinf=110))}
 
-    figures, _ = tool_figures(before, after) or pytest.fail("there are figures")
+    figures, _ = tool_figures(before, after) or pytest.fail("there are no figures")
     assert figures.p50 == 1.5
 
 
@@ -97,16 +97,16 @@ def test_latencies_are_those_of_the_calls_between_two_readings() -> None:
         (0.95, {1.0: 1, math.inf: 10}, 1.0),
     ],
 )
-def test_quantiles_are_those_of_histogram_quantile(
+def test_quantiles_match_histogram_quantile(
     part: float, buckets: dict[float, float], expected: float | None
 ) -> None:
     assert quantile(part, buckets) == (None if expected is None else pytest.approx(expected))
 
 
-def test_a_page_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError):  # noqa: PT011 - the parser's own sentences
+def test_a_page_that_is_not_in_the_metrics_format_raises_an_error() -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - the message is of the parser
         counts_of('mcp_tool_calls_total{tool="search" nonsense\n')
 
 
-def test_a_page_of_somebody_else_has_no_tools() -> None:
+def test_a_page_without_tool_metrics_has_no_tools() -> None:
     assert counts_of("<html></html>") == {}

@@ -47,13 +47,13 @@ def test_servers_and_their_tools_are_shown() -> None:
     ]
 
 
-def test_before_a_second_reading_nothing_is_claimed() -> None:
+def test_without_a_second_reading_no_rates_are_shown() -> None:
     lines = shown(AFTER, AFTER)
     assert lines[0] == "namespace demo: 3 servers, 15 tools"
     assert not any(line.startswith("TOOL ") for line in lines)
 
 
-def test_of_all_namespaces_each_is_named() -> None:
+def test_the_view_of_all_namespaces_shows_the_namespace_of_each_server() -> None:
     lines = shown(namespace="")
     assert lines[0].startswith("all namespaces: 3 servers")
     assert any(line.startswith("demo/busy ") for line in lines)
@@ -74,7 +74,7 @@ def test_rows_are_sorted(order: Order, names: list[str]) -> None:
     assert [row.name for row in ordered(servers, order)] == names
 
 
-def test_a_server_that_is_not_ready_says_why() -> None:
+def test_the_state_of_a_server_that_is_not_ready_has_the_reason() -> None:
     conditions = [
         {"type": "Ready", "status": "False", "reason": "PodsNotReady"},
         {"type": "Degraded", "status": "True", "reason": "RedisUnavailable"},
@@ -89,12 +89,12 @@ def test_a_server_that_is_not_ready_says_why() -> None:
         assert shown(Reading(), Reading([given]))[-1].endswith(state)
 
 
-def test_a_server_of_mode_direct_has_no_catalog_to_confirm() -> None:
+def test_a_server_in_mode_direct_has_no_synced_count() -> None:
     line = shown(Reading(), Reading([server("blue", mode="Direct")]))[-1]
     assert line.split()[:4] == ["blue", "1/2", "-", "3"]
 
 
-def test_what_could_not_be_read_is_said_and_controls_no_terminal() -> None:
+def test_read_errors_are_shown_without_control_characters() -> None:
     assert shown(after=Reading(notes=["no\x1b[2J right"]))[1] == "! no [2J right"
 
 
@@ -109,7 +109,7 @@ def test_what_could_not_be_read_is_said_and_controls_no_terminal() -> None:
         (60, "60.0s"),
     ],
 )
-def test_a_latency_is_short(seconds: float | None, text: str) -> None:
+def test_a_latency_is_formatted_in_short_form(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
 
 

@@ -1,4 +1,4 @@
-"""The metrics of several processes read as those of one."""
+"""The metrics of several processes are added up to those of one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def series(totals: Totals) -> dict[tuple[str, ...], float]:
     }
 
 
-def test_counts_and_histograms_are_added_up_series_by_series() -> None:
+def test_counters_and_histograms_are_summed_by_series() -> None:
     one, other, totals = Worker(), Worker(), Totals()
     one.calls.labels("a").inc(2)
     other.calls.labels("a").inc(3)
@@ -64,7 +64,7 @@ def test_counts_and_histograms_are_added_up_series_by_series() -> None:
     assert shown["took_seconds_sum",] == 0.55
 
 
-def test_a_gauge_is_added_up_unless_it_is_about_all_of_them() -> None:
+def test_a_gauge_is_summed_unless_it_describes_all_workers() -> None:
     one, other, totals = Worker(), Worker(), Totals()
     for worker, streams, files in ((one, 2, 20_000), (other, 5, 1024)):
         worker.streams.set(streams)
@@ -80,7 +80,7 @@ def test_a_gauge_is_added_up_unless_it_is_about_all_of_them() -> None:
     assert shown["process_max_fds",] == 1024
 
 
-def test_what_was_counted_stays_counted_when_a_worker_is_restarted() -> None:
+def test_counts_are_kept_when_a_worker_restarts() -> None:
     worker, totals = Worker(), Totals()
     worker.calls.labels("a").inc(7)
     worker.took.observe(0.5)
@@ -98,10 +98,10 @@ def test_what_was_counted_stays_counted_when_a_worker_is_restarted() -> None:
     shown = series(totals)
     assert shown["calls_total", "a"] == 8
     assert shown["took_seconds_count",] == 1
-    assert ("mcp_open_streams",) not in shown, "they ended with it"
+    assert ("mcp_open_streams",) not in shown, "they ended with the worker"
 
 
-def test_what_is_shown_is_text_that_prometheus_reads_as_before() -> None:
+def test_the_totals_have_the_text_format_of_prometheus() -> None:
     worker, totals = Worker(), Totals()
     worker.calls.labels("a").inc()
     worker.took.observe(0.5)
@@ -110,7 +110,7 @@ def test_what_is_shown_is_text_that_prometheus_reads_as_before() -> None:
     assert totals.text().decode() == worker.shown()
 
 
-async def test_of_each_gauge_of_a_gateway_it_is_decided_how_several_are_one() -> None:
+async def test_every_gauge_of_a_gateway_has_a_rule_for_combining_workers() -> None:
     metrics, current = RuntimeMetrics(new_registry()), Current()
     current.swap(table(redis=Redis(host="127.0.0.1", port=1, keys="")))
     redis = RedisOfServer(current, Dialer({}), StaticSecrets(), metrics.registry)

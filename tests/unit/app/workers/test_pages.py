@@ -1,4 +1,4 @@
-"""What workers that differ say together."""
+"""The combined pages of several workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.running_gateway import Running, running
 
 
 class Asked:
-    """A worker, or what is left of it."""
+    """A worker, which may have ended."""
 
     def __init__(self, number: int, port: int | None) -> None:
         self.number = number
@@ -39,31 +39,33 @@ async def two() -> AsyncIterator[tuple[AllPages, list[Running], list[Asked]]]:
         yield AllPages(asked, Totals(), registry, session), gateways, asked
 
 
-async def test_they_are_ready_when_each_of_them_is() -> None:
+async def test_the_gateway_is_ready_when_every_worker_is_ready() -> None:
     async with two() as (pages, _, asked):
         assert await pages.unready() == ""
         asked[1].management_port = None
         assert await pages.unready() == "worker 1 is not running"
 
 
-async def test_one_that_drains_says_so_for_all() -> None:
+async def test_the_gateway_is_not_ready_when_one_worker_drains() -> None:
     async with two() as (pages, gateways, _):
         gateways[1].app._draining = True
         assert await pages.unready() == "worker 1: draining: this process is stopping"
 
 
-async def test_a_worker_that_is_restarted_or_has_just_ended_is_not_dead() -> None:
+async def test_a_worker_that_restarts_or_has_just_ended_does_not_fail_the_liveness_check() -> None:
     async with two() as (pages, gateways, asked):
         asked[0].management_port = None
         assert await pages.dead() == ""
-        await gateways[1].app.stop()  # which its parent has not seen yet
+        await gateways[1].app.stop()  # the parent has not noticed it yet
         assert await pages.dead() == ""
         assert await pages.unready() == "worker 0 is not running"
 
 
-async def test_a_worker_that_is_silent_is_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_that_does_not_answer_fails_the_liveness_check(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("mcp_operator.app.workers.pages.ANSWER_SECONDS", 0.2)
-    silent = socket.create_server(("127.0.0.1", 0))  # accepts nothing, as a blocked loop does
+    silent = socket.create_server(("127.0.0.1", 0))  # accepts nothing, like a blocked event loop
     with silent:
         async with two() as (pages, _, asked):
             asked[0].management_port = silent.getsockname()[1]
@@ -73,7 +75,7 @@ async def test_a_worker_that_is_silent_is_dead(monkeypatch: pytest.MonkeyPatch) 
             assert b"restarts_total 1.0" in await pages.metrics()
 
 
-async def test_what_is_restarted_while_it_is_asked_is_not_counted_twice(
+async def test_metrics_of_a_worker_that_restarts_during_the_request_are_not_counted_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     noted: list[Hashable] = []
@@ -86,17 +88,17 @@ async def test_what_is_restarted_while_it_is_asked_is_not_counted_twice(
     assert noted == [1, "parent"]
 
 
-async def test_what_is_restarted_while_it_is_asked_is_not_dead() -> None:
+async def test_a_worker_that_restarts_during_the_request_passes_the_liveness_check() -> None:
     async with two() as (pages, gateways, asked):
         await gateways[0].app.stop()
         asking = asyncio.create_task(pages.dead())
         await asyncio.sleep(0)
-        await asyncio.sleep(0)  # now each is being asked
+        await asyncio.sleep(0)  # now the requests to both are in progress
         asked[0].management_port = gateways[1].app.management_port
         assert await asking == ""
 
 
-async def test_a_catalog_is_served_when_all_serve_it() -> None:
+async def test_a_catalog_is_reported_when_every_worker_serves_it() -> None:
     async with two() as (pages, gateways, asked):
         new = table(tool("b"))
         gateways[0].current.swap(new)
@@ -119,22 +121,22 @@ def test_without_a_wanted_digest_the_oldest_of_several_is_reported() -> None:
     assert together([new, old], "a") == new
     assert together([new, old], "b") == old
     later = report("a", 3)
-    assert together([later, old], "") == later, "since then all serve it"
+    assert together([later, old], "") == later, "all have served it since then"
 
 
-def test_what_one_of_them_lacks_is_lacking() -> None:
+def test_what_one_worker_lacks_is_reported() -> None:
     lacking = report("a", 1, "the key has not been read yet")
     assert together([report("a", 2), lacking], "a")["lacks"] == lacking["lacks"]
 
 
-def test_a_redis_that_one_of_them_misses_is_away() -> None:
+def test_a_redis_that_one_worker_cannot_reach_is_reported() -> None:
     fine, away = report("a", 2) | {"redis": ""}, report("a", 1) | {"redis": "gone"}
     assert together([fine, away], "a")["redis"] == "gone"
     assert together([fine, fine], "a")["redis"] == ""
     assert "redis" not in together([report("a", 1), report("a", 2)], "a")
 
 
-async def test_the_metrics_are_those_of_all_and_of_the_parent() -> None:
+async def test_the_metrics_include_those_of_all_workers_and_of_the_parent() -> None:
     async with two() as (pages, gateways, _):
         for each in gateways:
             each.current.swap(table(tool("a"), tool("b")))
