@@ -1,4 +1,4 @@
-"""A complete answer is, byte for byte, the one that aiohttp would send."""
+"""Complete responses have exactly the bytes that aiohttp would send."""
 
 from __future__ import annotations
 
@@ -16,20 +16,21 @@ from support.waiting import hang_guard
 
 ANSWERS = {
     "a body": HttpResponse(200, b'{"a":1}', JSON),
-    "none": HttpResponse(202),
+    "no body": HttpResponse(202),
     "no content": HttpResponse(204),
     "a refusal": HttpResponse(405, headers={"allow": "POST"}),
     "an error": HttpResponse(503, b"{}", {**JSON, "retry-after": "1"}),
 }
 LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-"""Its answer ends a connection that is kept, and shows where the answer before has ended."""
+"""Its response closes a keep-alive connection, and shows where the previous response ended."""
 
 REQUESTS = {
     "POST": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n" + LAST,
     "HEAD": b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n" + LAST,
-    "GET, then close": b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-    "GET of HTTP/1.0": b"GET / HTTP/1.0\r\nHost: a\r\n\r\n",
-    "GET of HTTP/1.0, kept": b"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n" + LAST,
+    "GET, connection: close": b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+    "GET, HTTP/1.0": b"GET / HTTP/1.0\r\nHost: a\r\n\r\n",
+    "GET, HTTP/1.0, keep-alive": b"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n"
+    + LAST,
 }
 
 
@@ -58,13 +59,13 @@ async def sent(request: bytes, answer: HttpResponse, how: Callable[..., web.Stre
 
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize("request_", REQUESTS)
-async def test_an_answer_is_what_aiohttp_would_send(request_: str, answer: str) -> None:
+async def test_a_response_has_the_bytes_that_aiohttp_would_send(request_: str, answer: str) -> None:
     ours = await sent(REQUESTS[request_], ANSWERS[answer], Answer)
 
     assert ours == await sent(REQUESTS[request_], ANSWERS[answer], aiohttp_answer)
 
 
-async def test_no_header_of_an_answer_can_begin_another_line() -> None:
+async def test_a_response_with_a_line_break_in_a_header_is_not_sent() -> None:
     answer = HttpResponse(200, b"{}", {"a": "b\r\nc: d"})
 
     assert await sent(REQUESTS["POST"], answer, Answer) == ""

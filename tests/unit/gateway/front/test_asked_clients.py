@@ -1,4 +1,4 @@
-"""Clients that are asked over real connections, and leave: nothing of them is left behind."""
+"""Elicitation over real connections, and clients that disconnect before they answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CLIENTS = 40
 
 
 async def begun(gateway: Running, session: str) -> tuple[aiohttp.ClientResponse, str]:
-    """Begin a call; returns its answer, and the id of what the client is asked."""
+    """Begin a call; returns its response, and the id of the request to the client."""
     answer = await gateway.send(legacy("tools/call", {"name": "add"}, mcp_session_id=session))
     request_id: str = message_of(await answer.content.readuntil(b"\n\n"))["id"]
     return answer, request_id
@@ -25,10 +25,10 @@ async def begun(gateway: Running, session: str) -> tuple[aiohttp.ClientResponse,
 async def until(gateway: Running, metric: str, value: int) -> None:
     async with hang_guard():
         while await gateway.metric(metric) != value:
-            pass  # each round waits for an answer
+            pass  # each iteration waits for a response
 
 
-async def test_a_client_is_asked_and_answers_over_another_connection() -> None:
+async def test_a_client_answers_an_elicitation_over_another_connection() -> None:
     async with running() as gateway:
         gateway.executor.results["add"] = asking(InputRequired({"name": NAME}))
         session = await gateway.initialize(FORMS)
@@ -46,7 +46,7 @@ async def test_a_client_is_asked_and_answers_over_another_connection() -> None:
         assert await gateway.metric("mcp_calls_asking") == 0
 
 
-async def test_nothing_is_left_of_clients_that_leave_while_they_are_asked() -> None:
+async def test_clients_that_disconnect_during_an_elicitation_leave_nothing_behind() -> None:
     async with running() as gateway:
         gateway.executor.results["add"] = asking(InputRequired({"name": NAME}))
         session = await gateway.initialize(FORMS)
@@ -64,7 +64,7 @@ async def test_nothing_is_left_of_clients_that_leave_while_they_are_asked() -> N
         assert len(gateway.executor.calls) == CLIENTS  # none was called again
 
 
-async def test_a_gateway_that_stops_waits_for_no_user() -> None:
+async def test_a_gateway_that_stops_withdraws_elicitations_and_ends_their_calls() -> None:
     async with running() as gateway:
         gateway.executor.results["add"] = asking(InputRequired({"name": NAME}))
         answer, request_id = await begun(gateway, await gateway.initialize(FORMS))

@@ -1,4 +1,4 @@
-"""How long clients may take, how many may be connected, and what is done about the rest."""
+"""Timeouts and limits of client connections."""
 
 from __future__ import annotations
 
@@ -26,13 +26,15 @@ def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LINGERING_SECONDS", 0.01)
 
 
-async def test_a_client_that_says_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_sends_nothing_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
     async with running() as gateway, client(gateway) as silent:
         assert await silent.rest() == b""
 
 
-async def test_a_client_that_never_ends_its_head_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_never_completes_its_headers_is_disconnected(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
     async with running() as gateway, client(gateway) as dripping:
         dripping.send(b"POST /mcp HTTP/1.1\r\nX-A: ")
@@ -42,11 +44,11 @@ async def test_a_client_that_never_ends_its_head_is_cut(monkeypatch: pytest.Monk
                 dripping.send(b"a")
                 await gateway.manage("/livez")
 
-        with suppress(ConnectionError):  # it was closed while more was on its way
+        with suppress(ConnectionError):  # it was closed while more bytes were in flight
             assert closed.result() == b""
 
 
-async def test_a_late_head_is_cut_on_a_kept_connection_too(
+async def test_a_keep_alive_connection_with_late_headers_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with running() as gateway, client(gateway) as slow:
@@ -58,13 +60,15 @@ async def test_a_late_head_is_cut_on_a_kept_connection_too(
         assert await slow.rest() == b""
 
 
-async def test_a_kept_connection_may_be_idle_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_keep_alive_connection_can_be_idle_for_longer_than_the_header_timeout(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
     async with running() as gateway, client(gateway) as idle:
         idle.send(GOOD)
         assert await idle.status() == 200
         async with client(gateway) as silent:
-            await silent.rest()  # its time for a head is over, and so would be that of the other
+            await silent.rest()  # its time for headers is over, and so would be the other's
 
         idle.send(GOOD)
         assert await idle.status() == 200
@@ -79,23 +83,23 @@ async def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> 
         assert await idle.rest() == b""
 
 
-async def test_a_client_that_does_not_read_its_answer_is_cut(
+async def test_a_client_that_does_not_read_its_response_is_disconnected(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
     async with running() as gateway, client(gateway) as stuck:
-        stuck.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is for reading
+        stuck.writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport reads too
         gateway.executor.results["add"] = text_result("x" * 2**24)
         stuck.send(raw_call())
 
         async with hang_guard():
             while await gateway.metric("mcp_requests_total", **CALLED) != 1:
-                pass  # each round waits for an answer
+                pass  # each iteration waits for a response
             while await gateway.metric("mcp_open_connections") != 0:
                 pass
 
 
-async def test_a_client_that_reads_slowly_gets_all_of_its_answer() -> None:
+async def test_a_client_that_reads_slowly_gets_its_whole_response() -> None:
     async with running() as gateway, client(gateway) as slow:
         gateway.executor.results["add"] = text_result("x" * 2**24)
         slow.send(raw_call())
@@ -122,10 +126,10 @@ def unsent(served: connection.Connection) -> int:
     return served._wire.get_write_buffer_size()
 
 
-async def test_many_who_come_at_once_are_let_in_at_once() -> None:
+async def test_many_simultaneous_connections_are_accepted_in_a_few_turns_of_the_loop() -> None:
     many = 4 * listener.AT_ONCE
     async with running() as gateway, AsyncExitStack() as stack:
-        for _ in range(many):  # they wait in the kernel: the loop has no turn meanwhile
+        for _ in range(many):  # they queue in the kernel, because the loop does not run meanwhile
             stack.enter_context(socket.create_connection(("127.0.0.1", gateway.app.port)))
         turns = 0
         while gateway.app._front.connections < many:
@@ -134,7 +138,7 @@ async def test_many_who_come_at_once_are_let_in_at_once() -> None:
             assert turns <= 20
 
 
-async def test_one_client_has_half_of_the_places(
+async def test_one_client_can_open_at_most_half_of_the_connections(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(places, "MAX_CONNECTIONS", 4)
@@ -178,7 +182,7 @@ async def test_connections_beyond_the_limit_wait(
     assert caplog.text.count("new ones wait") == 1
 
 
-async def test_no_descriptor_left_is_said_once_and_survived(
+async def test_running_out_of_file_descriptors_is_logged_once_and_survived(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(listener, "ACCEPT_PAUSE", 0.01)
@@ -195,7 +199,7 @@ async def test_no_descriptor_left_is_said_once_and_survived(
                 await loop.sock_connect(one, ("127.0.0.1", gateway.app.port))
             async with hang_guard():
                 while "Cannot accept connections" not in caplog.text:
-                    await gateway.client.get(gateway.url)  # on the connection that it keeps
+                    await gateway.client.get(gateway.url)  # on its keep-alive connection
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         for one in sockets:
@@ -206,7 +210,7 @@ async def test_no_descriptor_left_is_said_once_and_survived(
     assert caplog.text.count("Cannot accept connections") == 1
 
 
-async def test_a_client_that_takes_all_leaves_others_half() -> None:
+async def test_a_client_over_its_half_gets_429_and_another_client_over_the_limit_503() -> None:
     async with running(max_concurrent_requests=2) as gateway, AsyncExitStack() as stack:
         gateway.executor.gate.clear()
         waiting = [
@@ -239,7 +243,7 @@ async def test_a_client_that_takes_all_leaves_others_half() -> None:
         (resource.RLIM_INFINITY, resource.RLIM_INFINITY, None, 4096),
     ],
 )
-def test_descriptors_are_left_for_all_else(
+def test_the_connection_limit_leaves_file_descriptors_for_everything_else(
     monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, raised: int | None, room: int
 ) -> None:
     set_to: list[int] = []
@@ -260,11 +264,13 @@ def test_descriptors_are_left_for_all_else(
         ("", ""),
     ],
 )
-def test_a_client_is_told_by_its_address(address: str, client_: str) -> None:
+def test_a_client_is_identified_by_its_ipv4_address_or_ipv6_prefix(
+    address: str, client_: str
+) -> None:
     assert client_of(address) == client_
 
 
-def test_a_place_that_is_left_can_be_taken() -> None:
+def test_a_place_that_a_client_leaves_can_be_taken_again() -> None:
     few = Places(2)
 
     assert few.enter("a")
@@ -276,7 +282,7 @@ def test_a_place_that_is_left_can_be_taken() -> None:
 EXPECT = b"Expect: 100-continue"
 
 
-async def test_a_body_that_waits_to_be_asked_for_is_asked_for() -> None:
+async def test_a_client_that_expects_100_continue_gets_it() -> None:
     async with running() as gateway, client(gateway) as polite:
         polite.send(raw(LENGTH, EXPECT, body=b""))
         assert await polite.reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -294,7 +300,7 @@ async def test_a_body_that_waits_to_be_asked_for_is_asked_for() -> None:
         ((b"Expect: 200-ok", LENGTH), 417),
     ],
 )
-async def test_a_body_that_is_not_wanted_is_not_asked_for(
+async def test_a_request_that_is_refused_gets_no_100_continue(
     headers: tuple[bytes, ...], status: int
 ) -> None:
     async with running() as gateway, client(gateway) as polite:
@@ -303,7 +309,7 @@ async def test_a_body_that_is_not_wanted_is_not_asked_for(
         assert statuses(await polite.rest()) == (status,)
 
 
-async def test_http_1_0_expects_nothing() -> None:
+async def test_an_http_1_0_client_gets_no_100_continue() -> None:
     async with running() as gateway, client(gateway) as old:
         old.send(raw(LENGTH, EXPECT, line=b"POST /mcp HTTP/1.0", body=b""))
         old.send(GOOD.partition(b"\r\n\r\n")[2])
@@ -311,14 +317,14 @@ async def test_http_1_0_expects_nothing() -> None:
         assert statuses(await old.rest()) == (200,)
 
 
-async def test_a_body_that_breaks_off_is_refused_at_once(
+async def test_a_body_with_a_malformed_chunk_gets_400_at_once_and_is_not_logged(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setattr(mcp, "BODY_SECONDS", 3600)
     async with running() as gateway, client(gateway) as broken:
         broken.send(raw(b"Transfer-Encoding: chunked", body=b"%x\r\n" % SIZE))
-        await gateway.manage("/livez")  # meanwhile the body is waited for
+        await gateway.manage("/livez")  # meanwhile the gateway waits for the body
         broken.send(b'{"password":"CANARY"}' + b" " * SIZE)
 
         answer = await broken.rest()
@@ -326,7 +332,7 @@ async def test_a_body_that_breaks_off_is_refused_at_once(
     assert "CANARY" not in caplog.text + answer.decode()
 
 
-async def test_an_unexpected_failure_tells_nothing_of_the_request(
+async def test_an_unexpected_error_neither_logs_nor_returns_the_request(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = "canary".upper()  # the traceback quotes this file
@@ -345,7 +351,7 @@ async def test_an_unexpected_failure_tells_nothing_of_the_request(
     assert secret not in caplog.text + str(vars(caplog.records[-1])) + answer.decode()
 
 
-async def test_every_answer_is_silent_about_the_software() -> None:
+async def test_no_response_has_a_server_header() -> None:
     async with running() as gateway:
         for url in (gateway.url, gateway.url + "/nowhere"):
             async with gateway.client.get(url) as answer:

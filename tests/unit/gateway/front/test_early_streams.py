@@ -1,4 +1,4 @@
-"""Answers that begin before the call has ended, over loopback sockets."""
+"""Event streams that start before the call has ended, over loopback sockets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALLED: JsonObject = {"name": "add", "_meta": META | {"progressToken": 1}}
 
 
 class Backend:
-    """Makes progress, and ends when it is told to."""
+    """Reports progress, and ends when the test lets it."""
 
     def __init__(self, gateway: Running) -> None:
         self.may_end = asyncio.Event()
@@ -49,7 +49,7 @@ async def test_progress_arrives_while_the_call_runs() -> None:
         assert gateway.app._front.connections == 1
 
 
-async def test_a_long_call_is_shown_to_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_call_sends_keep_alive_comments(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patience, "PATIENCE_SECONDS", 0.01)
     monkeypatch.setattr(channel, "KEEP_ALIVE_SECONDS", 0.01)
     async with running() as gateway:
@@ -64,7 +64,9 @@ async def test_a_long_call_is_shown_to_go_on(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("era", ["modern", "legacy"])
-async def test_who_goes_amid_a_stream_ends_the_call_only_in_the_modern_era(era: str) -> None:
+async def test_disconnecting_during_a_stream_cancels_the_call_only_in_the_modern_era(
+    era: str,
+) -> None:
     async with running() as gateway:
         backend = Backend(gateway)
         request = modern("tools/call", CALLED)
@@ -90,7 +92,7 @@ async def test_who_goes_amid_a_stream_ends_the_call_only_in_the_modern_era(era: 
         assert backend.may_end.is_set() == (era == "legacy")
 
 
-async def test_what_a_stream_took_in_memory_is_given_back() -> None:
+async def test_the_memory_of_a_stream_is_released_when_it_ends() -> None:
     async with running() as gateway:
         backend = Backend(gateway)
         async with gateway.send(modern("tools/call", CALLED)) as answer:
@@ -105,7 +107,7 @@ async def test_what_a_stream_took_in_memory_is_given_back() -> None:
         await eventually(held, expected=0)
 
 
-async def test_a_call_that_streams_is_finished_when_the_gateway_stops() -> None:
+async def test_a_streaming_call_is_finished_before_the_gateway_stops() -> None:
     async with running() as gateway:
         backend = Backend(gateway)
         async with gateway.send(modern("tools/call", CALLED)) as answer:

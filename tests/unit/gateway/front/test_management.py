@@ -1,4 +1,4 @@
-"""The management port of a gateway: readiness, the catalog in service, metrics."""
+"""The management port of a gateway: readiness, the served catalog, metrics."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.mcp_http import modern, table
 from support.running_gateway import read, running
 
 
-async def test_a_gateway_is_ready_with_its_first_catalog() -> None:
+async def test_a_gateway_is_ready_once_it_has_a_catalog() -> None:
     async with running() as gateway:
         assert await gateway.manage("/livez") == (200, "ok\n")
         assert await gateway.manage("/readyz") == (200, "ok\n")
@@ -24,7 +24,7 @@ async def test_a_gateway_is_ready_with_its_first_catalog() -> None:
         assert await gateway.manage("/livez") == (200, "ok\n")
 
 
-async def test_the_catalog_in_service_is_reported() -> None:
+async def test_the_catalog_endpoint_reports_the_served_catalog() -> None:
     async with running() as gateway:
         served = gateway.current.table
         assert served is not None
@@ -37,7 +37,7 @@ async def test_the_catalog_in_service_is_reported() -> None:
         assert report["loadedAt"].endswith("Z")
 
 
-async def test_a_request_that_waits_for_a_catalog_is_answered_when_it_is_served() -> None:
+async def test_a_request_that_waits_for_a_catalog_returns_when_it_is_served() -> None:
     async with running() as gateway:
         before, new = len(gateway.current._subscribers), table(tool("b"))
         waiting = asyncio.ensure_future(gateway.catalog(f"?digest={new.digest}&wait=20"))
@@ -51,14 +51,14 @@ async def test_a_request_that_waits_for_a_catalog_is_answered_when_it_is_served(
         assert len(gateway.current._subscribers) == before
 
 
-async def test_waiting_for_a_catalog_ends() -> None:
+async def test_waiting_for_a_catalog_ends_after_the_requested_time() -> None:
     async with running() as gateway:
         report = await gateway.catalog("?digest=unheard&wait=0.01")
 
         assert report["tools"] == 1
 
 
-async def test_a_catalog_that_is_served_is_not_waited_for() -> None:
+async def test_a_request_for_the_served_catalog_does_not_wait() -> None:
     async with running() as gateway:
         assert gateway.current.table is not None
         digest = gateway.current.table.digest
@@ -66,7 +66,9 @@ async def test_a_catalog_that_is_served_is_not_waited_for() -> None:
         assert (await gateway.catalog(f"?digest={digest}&wait=30"))["digest"] == digest
 
 
-async def test_few_may_wait_for_a_catalog(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_requests_over_the_limit_do_not_wait_for_a_catalog(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(management, "MAX_WAITERS", 1)
     async with running() as gateway:
         before, new = len(gateway.current._subscribers), table(tool("b"))
@@ -85,7 +87,7 @@ async def test_few_may_wait_for_a_catalog(monkeypatch: pytest.MonkeyPatch) -> No
         assert (await again)["digest"] == new.digest
 
 
-async def test_the_management_port_refuses_the_rest() -> None:
+async def test_the_management_port_refuses_invalid_requests() -> None:
     async with running() as gateway:
         assert (await gateway.manage("/catalog?digest=x&wait=soon"))[0] == 400
         assert (await gateway.manage("/other"))[0] == 404
@@ -106,7 +108,7 @@ async def test_the_management_port_refuses_the_rest() -> None:
         ({"origin": "http://localhost"}, 403),
     ],
 )
-async def test_no_web_page_reaches_the_management_port(
+async def test_a_web_page_cannot_reach_the_management_port(
     headers: dict[str, str], status: int
 ) -> None:
     async with running() as gateway:
@@ -133,7 +135,7 @@ async def test_requests_are_counted_and_timed() -> None:
         assert await gateway.metric("mcp_requests_in_flight") == 0
 
 
-async def test_calls_that_meet_a_limit_are_counted_by_limit_from_zero() -> None:
+async def test_calls_over_a_limit_are_counted_for_each_limit_from_zero() -> None:
     once = RateLimit(requests=1, seconds=3600, burst=1)
     async with running(rate_limits=RateLimits(per_client=once)) as gateway:
         assert await gateway.metric("mcp_limited_calls_total", limit="perClient") == 0
@@ -146,7 +148,7 @@ async def test_calls_that_meet_a_limit_are_counted_by_limit_from_zero() -> None:
         assert await gateway.metric("mcp_tool_calls_total", tool="add", outcome="ok") == 1
 
 
-async def test_a_tool_that_leaves_the_catalog_leaves_the_metrics() -> None:
+async def test_a_tool_removed_from_the_catalog_is_removed_from_the_metrics() -> None:
     async with running() as gateway:
         await read(gateway, modern("tools/call", {"name": "add"}))
 
@@ -156,7 +158,7 @@ async def test_a_tool_that_leaves_the_catalog_leaves_the_metrics() -> None:
         assert await gateway.metric("mcp_catalog_entries", kind="tool") == 1
 
 
-async def test_the_catalog_in_service_is_a_metric() -> None:
+async def test_metrics_report_the_digest_and_load_time_of_the_served_catalog() -> None:
     async with running() as gateway:
         old, new = gateway.current.table, table(tool("b"))
         assert old is not None

@@ -1,4 +1,4 @@
-"""What clients make the edge keep in memory is bounded, in all and for one of them."""
+"""The memory that clients occupy at the edge is bounded, in total and for each client."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LINGERING_SECONDS", 0.01)
 
 
-async def test_too_much_that_is_not_read_costs_the_slowest_its_answer() -> None:
+async def test_the_client_with_the_most_unread_bytes_is_disconnected_over_the_limit() -> None:
     class Lagging:
         def __init__(self, unread: int) -> None:
             self.unread = unread
@@ -40,7 +40,7 @@ async def test_too_much_that_is_not_read_costs_the_slowest_its_answer() -> None:
     assert [reader.cut_off for reader in readers] == [True, False, False, False]
 
 
-async def test_what_clients_do_not_read_is_bounded_in_all(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_unread_bytes_of_all_clients_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unread, "MAX_UNREAD", 2**20)
     async with running() as gateway, AsyncExitStack() as stack:
         gateway.executor.results["add"] = text_result("x" * 2**24)
@@ -57,7 +57,9 @@ async def test_what_clients_do_not_read_is_bounded_in_all(monkeypatch: pytest.Mo
                 pass
 
 
-async def test_bodies_are_bounded_in_all_and_for_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_whose_bodies_take_half_of_the_memory_gets_503(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(mcp, "MAX_BODIES", 4 * SIZE)
     held = raw(b"Content-Length: %d" % (2 * SIZE), body=b" " * (2 * SIZE - 1))
     async with running(max_request_bytes=2 * SIZE) as gateway, AsyncExitStack() as stack:
@@ -75,7 +77,9 @@ async def test_bodies_are_bounded_in_all_and_for_a_client(monkeypatch: pytest.Mo
         assert await slow.status() == 200
 
 
-async def test_a_body_whose_client_leaves_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_memory_of_a_body_is_released_when_its_client_disconnects(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(mcp, "MAX_BODIES", 4 * SIZE)
     async with running(max_request_bytes=2 * SIZE) as gateway:
         async with client(gateway) as leaver:

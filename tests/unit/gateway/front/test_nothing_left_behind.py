@@ -1,4 +1,4 @@
-"""Clients that disconnect, repeat, reorder or lie: what they held is counted before and after."""
+"""Clients that disconnect, repeat, reorder, or forge requests leave no state in the gateway."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from support.waiting import eventually, hang_guard
 ROUNDS: Final = 20
 README: Final = "file:///readme"
 
-Misbehaviour = Callable[["Shop"], Awaitable[None]]
+Misbehavior = Callable[["Shop"], Awaitable[None]]
 
 
 class Shop:
@@ -60,7 +60,7 @@ class Shop:
         return text_result("done")
 
     async def send(self, request: HttpRequest) -> tuple[int, Any]:
-        """Send a request and read its answer; return the status and the message."""
+        """Send a request and read its response; return the status and the message."""
         async with self.gateway.send(request) as answer:
             body = await answer.read()
         if answer.content_type == "text/event-stream":
@@ -238,10 +238,10 @@ async def shares_an_answer_and_leaves(shop: Shop) -> None:
         for each in (one, other):
             each.send(wire(call))
         await eventually(waited_for, expected=True)
-    await eventually(waited_for, expected=False)  # or there would be an answer to keep
+    await eventually(waited_for, expected=False)  # otherwise the cache would keep a result
 
 
-KINDS: Final[tuple[Misbehaviour, ...]] = (
+KINDS: Final[tuple[Misbehavior, ...]] = (
     leaves_while_a_call_runs,
     leaves_while_a_call_of_its_session_runs,
     leaves_before_its_request_is_whole,
@@ -261,7 +261,7 @@ KINDS: Final[tuple[Misbehaviour, ...]] = (
 
 
 async def misbehave(shop: Shop) -> None:
-    """Let one client of each kind come and go."""
+    """Run one client of each kind, until it disconnects."""
     shop.ends.clear()
     for kind in KINDS:
         await kind(shop)
@@ -270,12 +270,12 @@ async def misbehave(shop: Shop) -> None:
 
 async def left(shop: Shop, before: Mapping[str, int]) -> dict[str, int]:
     """Return what the gateway holds more of than before."""
-    gc.collect()  # streams of sessions are known by weak references
+    gc.collect()  # the gateway refers weakly to the streams of sessions
     now = await held(shop.gateway)
     return {name: count for name, count in now.items() if count > before[name]}
 
 
-async def test_nothing_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_clients_that_misbehave_leave_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(task_module, "KEEP_SECONDS", 0.01)
     async with running() as gateway:
         shop = Shop(gateway)

@@ -1,4 +1,4 @@
-"""What a gateway says of its Redis to whoever asks which catalog it serves."""
+"""How the catalog endpoint of a gateway reports its Redis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def redis(link: Any) -> RedisOfServer:
         (SimpleNamespace(away_seconds=TOLD_SECONDS + 1, problem="gone"), "gone"),
     ],
 )
-async def test_a_redis_that_is_away_for_long_is_told(link: Any, told: str | None) -> None:
+async def test_the_catalog_endpoint_reports_a_redis_that_is_unreachable_for_long(
+    link: Any, told: str | None
+) -> None:
     current = Current()
     current.swap(table())
     pages = OwnPages(current, CollectorRegistry(), str, RootKey(b"k" * 32), redis(link))

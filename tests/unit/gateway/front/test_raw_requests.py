@@ -1,4 +1,4 @@
-"""Bytes of hostile, broken and odd clients are refused, or understood, and answered once."""
+"""The raw bytes of hostile, broken and unusual clients get the expected responses."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from support.running_gateway import running
 from support.waiting import hang_guard
 
 SHORT = {name: case for name, case in CASES.items() if len(case[0]) < 4096}
-"""What can be sent in many small pieces in no time."""
+"""The cases that are short enough to be sent in small pieces."""
 
 UNREAD = ((403, 200), (404, 200), (415, 200))
-"""What is answered before the body has come, and closes the connection where it has not yet."""
+"""Statuses that are sent before the body arrives. They close the connection if it has not."""
 
 PIECE = 5
 """Bytes: no length of a line or of a chunk is a multiple of it in all cases."""
@@ -31,7 +31,7 @@ def _no_lingering(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def exchange(port: int, *parts: bytes) -> bytes:
-    """Send parts, each in a packet of its own, and return all that is answered until the end."""
+    """Send parts, each in its own packet, and return everything received until the end."""
     loop = asyncio.get_running_loop()
     client, answer = socket.socket(), b""
     client.settimeout(0)
@@ -49,12 +49,14 @@ async def exchange(port: int, *parts: bytes) -> bytes:
     return answer
 
 
-def test_the_table_is_large() -> None:
+def test_the_table_has_at_least_125_cases() -> None:
     assert len(CASES) >= 125
 
 
 @pytest.mark.parametrize("name", CASES)
-async def test_bytes_in_one_packet(name: str, caplog: pytest.LogCaptureFixture) -> None:
+async def test_bytes_in_one_packet_get_the_expected_statuses(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     sent, expected = CASES[name]
     async with running() as gateway:
@@ -66,7 +68,7 @@ async def test_bytes_in_one_packet(name: str, caplog: pytest.LogCaptureFixture) 
 
 
 @pytest.mark.parametrize("name", SHORT)
-async def test_bytes_in_pieces(name: str) -> None:
+async def test_bytes_in_small_pieces_get_the_expected_statuses(name: str) -> None:
     sent, expected = SHORT[name]
     async with running() as gateway:
         whole = sent + PROBE

@@ -1,4 +1,4 @@
-"""Clients that ask again at once are refused at a bounded rate, where the processor lacks."""
+"""Clients that retry at once are refused at a bounded rate if the gateway lacks CPU time."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def late(seconds: float) -> Refusals:
 
 
 @pytest.mark.looptime
-async def test_a_gateway_that_waits_for_backends_lets_nobody_wait_for_a_refusal() -> None:
+async def test_refusals_are_not_delayed_while_the_event_loop_is_on_time() -> None:
     given = late(LATE_SECONDS / 2)
 
     assert {given.rest() for _ in range(10 * REFUSALS_PER_SECOND)} == {0.0}
 
 
 @pytest.mark.looptime
-async def test_a_few_refusals_are_given_at_once() -> None:
+async def test_refusals_are_delayed_only_after_a_burst() -> None:
     given = late(LATE_SECONDS)
 
     assert {given.rest() for _ in range(BURST - 1)} == {0.0}
@@ -50,22 +50,22 @@ async def test_a_few_refusals_are_given_at_once() -> None:
 
 @pytest.mark.looptime
 @pytest.mark.parametrize(("clients", "rate"), [(300, 500), (3000, 3000)])
-async def test_clients_that_ask_again_at_once_are_slowed_down(clients: int, rate: int) -> None:
+async def test_clients_that_retry_at_once_are_slowed_down(clients: int, rate: int) -> None:
     given, refused, loop = late(LATE_SECONDS), 0, asyncio.get_running_loop()
 
-    async def ask_again_and_again() -> None:
+    async def retry_repeatedly() -> None:
         nonlocal refused
         while loop.time() < 10:
             refused += 1
             await asyncio.sleep(max(given.rest(), 0.001))
 
-    await asyncio.gather(*(ask_again_and_again() for _ in range(clients)))
+    await asyncio.gather(*(retry_repeatedly() for _ in range(clients)))
 
     assert refused <= 1.1 * (10 * rate + clients + BURST)
 
 
 @pytest.mark.looptime
-async def test_nobody_waits_for_longer_than_it_was_asked_to() -> None:
+async def test_the_delay_of_refusals_is_bounded_and_ends_after_a_pause() -> None:
     given = late(LATE_SECONDS)
     longest = max(given.rest() for _ in range(10 * REFUSALS_PER_SECOND))
     assert longest == pytest.approx(MOST_SECONDS)
@@ -84,7 +84,7 @@ def _always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_always")
 @pytest.mark.parametrize(("most", "answered"), [(3600.0, False), (0.01, True)])
-async def test_of_a_client_that_was_refused_the_next_request_is_read_later(
+async def test_the_next_request_of_a_refused_client_is_read_after_the_delay(
     monkeypatch: pytest.MonkeyPatch, most: float, *, answered: bool
 ) -> None:
     monkeypatch.setattr(refusals, "MOST_SECONDS", most)
@@ -109,7 +109,7 @@ async def test_of_a_client_that_was_refused_the_next_request_is_read_later(
             assert not greedy.reader._buffer  # type: ignore[attr-defined]
 
 
-async def test_a_client_that_was_refused_is_not_read_from_while_its_requests_wait() -> None:
+async def test_the_end_of_the_delay_does_not_resume_reading_while_requests_wait() -> None:
     handled, leave = asyncio.Queue[Connection](), asyncio.Event()
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:

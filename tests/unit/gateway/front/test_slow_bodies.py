@@ -1,4 +1,4 @@
-"""How long a body may take, by how much of it has come."""
+"""The time limit of a request body depends on how much of it has arrived."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.looptime
 
 
 class Upload:
-    """A body on its way to a gateway."""
+    """A request body that a gateway is receiving."""
 
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
@@ -35,7 +35,7 @@ class Upload:
         self.answer = asyncio.ensure_future(front._read(request, "somebody"))
 
     async def send(self, size: int, seconds: int) -> None:
-        """Send a part each second, unless there is an answer already."""
+        """Send a part each second until there is a response."""
         for _ in range(seconds):
             await asyncio.sleep(1)
             if self.answer.done():
@@ -53,20 +53,20 @@ class Upload:
         return loop.time() - began
 
 
-async def test_a_body_of_any_size_has_time_while_it_keeps_coming() -> None:
+async def test_a_body_of_any_size_is_accepted_at_the_minimum_rate() -> None:
     upload = Upload()
     await upload.send(LIMIT, seconds=LIMIT // BODY_RATE)
 
     assert len(await upload.answer) == LIMIT
 
 
-async def test_nothing_at_all_is_waited_for_as_long_as_for_little() -> None:
+async def test_a_request_whose_body_never_starts_gets_408_after_the_base_time() -> None:
     upload = Upload()
 
     assert await upload.refused_after() == BODY_SECONDS
 
 
-async def test_a_body_that_drips_is_refused_soon() -> None:
+async def test_a_body_below_the_minimum_rate_gets_408_after_the_base_time() -> None:
     upload = Upload()
     dripping = asyncio.ensure_future(upload.send(3600, seconds=3600))
 
@@ -74,7 +74,7 @@ async def test_a_body_that_drips_is_refused_soon() -> None:
     dripping.cancel()
 
 
-async def test_a_body_that_stops_coming_gets_no_more_time() -> None:
+async def test_a_body_that_stops_arriving_gets_no_additional_time() -> None:
     upload = Upload()
     upload.stream.feed_data(b"x" * (10 * BODY_RATE))
 

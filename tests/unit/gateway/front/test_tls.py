@@ -1,4 +1,4 @@
-"""HTTPS at the gateway itself: the certificate, and clients that do not speak TLS."""
+"""HTTPS at the gateway itself: the certificate, and clients that do not use TLS."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, authority: Authority) -> Path:
 
 
 def show(authority: Authority, secret: Path, name: str) -> None:
-    """Write a certificate of a name, as the kubelet does where a Secret has changed."""
+    """Write a certificate for a name, as the kubelet does when a Secret has changed."""
     made = authority.issue(name, hosts=("127.0.0.1",))
     for file, path in zip(("tls.crt", "tls.key"), made, strict=True):
         shutil.copy(path, secret / f"{file}.new")
@@ -70,7 +70,7 @@ async def test_a_client_is_served_over_https(tmp_path: Path, folder: Path) -> No
             assert len((await answer.json())["result"]["tools"]) == 1
 
 
-async def test_a_client_without_a_token_is_led_to_metadata_over_https(
+async def test_a_client_without_a_token_gets_the_https_url_of_the_metadata(
     tmp_path: Path, folder: Path
 ) -> None:
     async with running(tls=folder) as gateway, aiohttp.ClientSession() as session:
@@ -83,7 +83,7 @@ async def test_a_client_without_a_token_is_led_to_metadata_over_https(
             assert (await answer.json())["resource"] == url
 
 
-async def test_a_new_certificate_is_shown_without_a_restart(
+async def test_a_new_certificate_is_used_without_a_restart(
     tmp_path: Path, folder: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certificate, "CHECK_SECONDS", 0.01)
@@ -94,10 +94,10 @@ async def test_a_new_certificate_is_shown_without_a_restart(
 
         async with hang_guard():
             while await shown_name(gateway, tmp_path) != "second":
-                pass  # each round waits for a handshake
+                pass  # each iteration waits for a handshake
 
 
-def test_a_certificate_that_cannot_be_used_leaves_the_last_in_use(
+def test_an_unusable_certificate_does_not_replace_the_one_in_use(
     folder: Path, authority: Authority, caplog: pytest.LogCaptureFixture
 ) -> None:
     used = Certificate(folder)
@@ -115,7 +115,7 @@ def test_a_certificate_that_cannot_be_used_leaves_the_last_in_use(
     assert used.context is not before
 
 
-def test_old_versions_of_tls_are_not_spoken(folder: Path) -> None:
+def test_tls_versions_before_1_2_are_disabled(folder: Path) -> None:
     assert Certificate(folder).context.minimum_version == ssl.TLSVersion.TLSv1_2
 
 
@@ -127,7 +127,7 @@ async def test_a_gateway_without_its_certificate_does_not_start(folder: Path) ->
             pass
 
 
-async def test_clients_that_do_not_speak_tls_are_cut_and_hold_up_nobody(
+async def test_clients_without_tls_are_disconnected_and_do_not_block_others(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp_operator.gateway.front.listener.HEAD_SECONDS", 0.2)
@@ -149,7 +149,7 @@ async def test_clients_that_do_not_speak_tls_are_cut_and_hold_up_nobody(
 
 
 @pytest.mark.parametrize("said", [b"", b"POST /mcp "])
-async def test_a_client_that_never_ends_its_head_over_tls_is_cut(
+async def test_a_client_over_tls_that_never_completes_its_headers_is_disconnected(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.05)
@@ -159,7 +159,7 @@ async def test_a_client_that_never_ends_its_head_over_tls_is_cut(
         assert await silent.rest() == b""
 
 
-async def test_a_stream_over_tls_goes_on_for_as_long_as_there_is_news(
+async def test_a_stream_over_tls_continues_after_many_notifications(
     tmp_path: Path, folder: Path
 ) -> None:
     news = {"notifications": {"toolsListChanged": True}}
@@ -180,7 +180,7 @@ async def test_a_stream_over_tls_goes_on_for_as_long_as_there_is_news(
 
 
 @pytest.mark.parametrize("packets", [1, 2])  # asyncio's TLS would pause at every other one
-async def test_a_client_over_tls_that_reads_slowly_gets_all_of_its_last_answer(
+async def test_a_client_over_tls_that_reads_slowly_gets_its_whole_last_response(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, packets: int
 ) -> None:
     monkeypatch.setattr("mcp_operator.gateway.front.listener.LINGERING_SECONDS", 0.01)
@@ -196,20 +196,20 @@ async def test_a_client_over_tls_that_reads_slowly_gets_all_of_its_last_answer(
             assert len(await reader.read()) > 2**26
 
 
-async def test_a_client_over_tls_that_does_not_read_its_answer_is_cut(
+async def test_a_client_over_tls_that_does_not_read_its_response_is_disconnected(
     tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "WRITE_SECONDS", 0.05)
     async with running(tls=folder) as gateway, stuck(gateway, tmp_path, 2), hang_guard():
         while await gateway.metric("mcp_open_connections") != 0:
-            pass  # each round waits for an answer
+            pass  # each iteration waits for a response
 
 
 @asynccontextmanager
 async def stuck(
     gateway: Running, tmp_path: Path, packets: int
 ) -> AsyncIterator[tuple[asyncio.StreamReader, Connection]]:
-    """Call a tool with a large answer for the last time, and do not read it."""
+    """Call a tool with a large result as the last request, and do not read the response."""
     gateway.executor.results["add"] = text_result("x" * 2**26)
     call = raw_call().replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
     async with client(gateway, tls=trusting(tmp_path)) as reader:
@@ -228,11 +228,13 @@ def served_by(gateway: Running) -> Connection:
     return served
 
 
-async def test_a_gateway_that_stops_waits_for_no_goodbye(tmp_path: Path, folder: Path) -> None:
+async def test_a_gateway_that_stops_does_not_wait_for_the_tls_shutdown_of_a_client(
+    tmp_path: Path, folder: Path
+) -> None:
     async with running(tls=folder) as gateway, client(gateway, tls=trusting(tmp_path)) as busy:
         busy.send(GOOD)
         assert await busy.status() == 200
-        busy.writer.transport.pause_reading()  # type: ignore[attr-defined]  # it is for reading
+        busy.writer.transport.pause_reading()  # type: ignore[attr-defined]  # the transport reads too
         places = gateway.app._front._listener._places.shares
         assert places.held == 1
 
